@@ -214,8 +214,15 @@ def is_failure(status: int) -> bool:
 
 
 def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:
-    """Return whether the baseline answered because the candidate failed. A retry at the same backend does not count."""
-    return exchange.retried and exchange.request is not None and exchange.request.cluster == workload.fallback
+    """Return whether the baseline answered for the candidate, or may have. A retry at the same backend does not count.
+
+    If the candidate has no usable endpoint, the baseline gets the first attempt. So only the endpoint shows which side
+    has answered: it names its backend, except in a cluster that Envoy had already (``backends.X.cluster``).
+    """
+    request, response = exchange.request, exchange.response
+    if request is None or response is None or request.cluster != workload.fallback:
+        return False
+    return exchange.retried or response.backend != workload.name_at_endpoint
 
 
 def reason_not_comparable(workload: WorkloadInfo, exchange: Exchange) -> Coverage | None:

@@ -116,6 +116,7 @@ class ResponseHeaders:
     ``attempts``: Envoy's attribute upstream.request_attempt_count.
     ``details``: Envoy's attribute response.code_details.
     ``end``: True if no body follows.
+    ``backend``: the backend that the metadata of the answering endpoint names, or "" if it names none.
     """
 
     status: int
@@ -123,6 +124,7 @@ class ResponseHeaders:
     attempts: int = 0
     details: str = ""
     end: bool = False
+    backend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ class Exchange:
     def retried(self) -> bool:
         """Whether Envoy made more than one attempt to get the answer.
 
-        In a composite cluster, the second attempt is a failover. In any other cluster, it is a retry.
+        In an aggregate cluster with fallback, the second attempt is a failover. In any other cluster, it is a retry.
         """
         return self.response is not None and self.response.attempts > 1
 

@@ -6,6 +6,7 @@ Of the code that runs for every request, only this module reads the fields of ex
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
@@ -13,13 +14,15 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 from extproc.copy_sender import FORWARDED_HEADERS
 from extproc.exchange import Chunk, Event, Exchange, Half, Milestone, RequestHeaders, ResponseHeaders, Trailers
 from extproc.extproc_errors import IllegalEventError
-from glidepath.envoy_names import CREDENTIAL_HEADERS
+from glidepath.envoy_names import CREDENTIAL_HEADERS, ENDPOINT_BACKEND, METADATA
 
 # The request headers that are kept. Every other header is dropped here.
 REQUEST_HEADERS = frozenset({":method", ":path", *FORWARDED_HEADERS})
 RESPONSE_HEADERS = frozenset({"content-encoding", "content-type"})
 MAX_HEADER = 16 * 1024  # characters of one value; a header with a longer value is dropped
 _EMPTY: dict[str, str] = {}
+_NAMESPACE = rf'key:\s*"{METADATA}"\s+value\s*{{\s*fields\s*{{\s*'
+_BACKEND = re.compile(_NAMESPACE + rf'key:\s*"{ENDPOINT_BACKEND}"\s+value\s*{{\s*string_value:\s*"([^"\\]+)"')
 _REQUEST, _RESPONSE = Half.REQUEST, Half.RESPONSE
 
 
@@ -87,7 +90,17 @@ def _response_headers(message: ProcessingRequest) -> ResponseHeaders:
         int(_number(attributes, "upstream.request_attempt_count")),
         _text(attributes, "response.code_details"),
         part.end_of_stream,
+        _backend(_text(attributes, "xds.upstream_host_metadata")),
     )
+
+
+def _backend(metadata: str) -> str:
+    """Return the backend that the metadata of an endpoint names, or "" if it names none.
+
+    Envoy sends the metadata as protobuf text, whose spaces may vary.
+    """
+    found = _BACKEND.search(metadata)
+    return found[1] if found else ""
 
 
 _RESPONSE_WANTED = RESPONSE_HEADERS | {":status"}

@@ -25,6 +25,7 @@ class WorkloadInfo:
     clusters: Mapping[str, Side]
     fallback: str  # the cluster that tries the candidate, then the baseline; "" without fallback
     baseline_cluster: str
+    name_at_endpoint: str  # the candidate's name in the metadata of its endpoints; "" if they name no backend
     # Sides that never receive the client's own credential. A 401 or 403 of such a side is not the client's fault.
     without_client_credential: frozenset[Side]
     digest: str
@@ -77,6 +78,7 @@ def _workload(config: Config, name: str, workload: Workload, secret: str) -> Wor
         clusters=split,
         fallback=config.candidate_cluster(name) if workload.fallback else "",
         baseline_cluster=config.baseline_cluster(name),
+        name_at_endpoint=candidate if config.backends[candidate].cluster is None else "",
         without_client_credential=frozenset(
             side for side, backend in sides.items() if _lacks_client_credential(config.backends[backend], side)
         ),

@@ -143,10 +143,13 @@ local function put_routed(headers, name, rule, value)
 end
 
 -- Gives the headers the values that the route had given them before attempt 1 changed them. They are not kept in
--- dynamic metadata, because logs can show that, and a header can hold a credential.
-local function restore_headers(headers, state, side, known)
+-- dynamic metadata, because logs can show that, and a header can hold a credential. Attempt 1 itself lacks only the
+-- client's credentials, which the candidate's entry of the weighted split has removed.
+local function restore_headers(headers, state, side, known, first)
   for _, name in ipairs(NAMES) do
-    put_routed(headers, name, side.set[name], client_value(state, headers, name))
+    if CREDENTIALS[name] or not first then
+      put_routed(headers, name, side.set[name], client_value(state, headers, name))
+    end
   end
   put(headers, ":path", known.path)
   put(headers, ":authority", known.authority)
@@ -191,8 +194,7 @@ function envoy_on_request(handle)
   local side = chosen_side(headers)
   local known, first = as_routed(handle, headers)
   if side.restore then
-    if not first then restore_headers(headers, handle:streamInfo():filterState(), side, known) end
-    return
+    return restore_headers(headers, handle:streamInfo():filterState(), side, known, first)
   end
   local body = nil
   if RENAMES and not is_upload(headers:get("content-type") or "") then

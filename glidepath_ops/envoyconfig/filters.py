@@ -26,14 +26,7 @@ STORE = "extensions.filters.http.set_filter_state.v3.Config"
 DEFERRED_CLOSE = 2.0
 LOG_FLUSH_S = 0.1  # most seconds until an outcome is sent to extproc
 REQUEST_ATTRIBUTES = ["xds.cluster_name"]
-RESPONSE_ATTRIBUTES = [
-    "xds.cluster_name",
-    "upstream.address",
-    "response.flags",
-    "response.code_details",
-    "upstream.request_attempt_count",
-    "upstream.cx_pool_ready_duration",
-]
+RESPONSE_ATTRIBUTES = ["response.code_details", "upstream.request_attempt_count", "xds.upstream_host_metadata"]
 TEE_HEADERS = (envoy_names.HEADER_WORKLOAD, envoy_names.HEADER_TARGET, envoy_names.HEADER_ORIGIN)
 _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 

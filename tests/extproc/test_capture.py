@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -23,6 +23,7 @@ from tests.support.extproc_twins import CHAT, TwinSender, capture_config
 from tests.support.waiting import eventually
 
 OK = ResponseHeaders(200, {"content-type": "application/json"}, 1, "via_upstream")
+OF_CANDIDATE = replace(OK, backend="onprem")
 END = Chunk(Half.RESPONSE, b"ours", True)
 
 
@@ -64,9 +65,12 @@ class CaptureSetup:
 
 @asynccontextmanager
 async def setup(
-    shadow: str = "{}", sender: TwinSender | None = None, sink: InMemorySink | None = None
+    shadow: str = "{}",
+    sender: TwinSender | None = None,
+    sink: InMemorySink | None = None,
+    fallback: str = "true",
 ) -> AsyncIterator[CaptureSetup]:
-    settings = capture_config(shadow)
+    settings = capture_config(shadow, f"    fallback: {fallback}")
     counters, sink, sender, budgets = (
         TrafficCounters(),
         sink or InMemorySink(),
@@ -101,7 +105,7 @@ async def test_both_answers_make_a_pair() -> None:
 
 async def test_the_copy_is_the_same_request_without_secrets() -> None:
     async with setup() as r:
-        captured = r.request("onprem", accept="text/event-stream", anthropic_version="2023-06-01")
+        captured = r.request(r.workload.fallback, accept="text/event-stream", anthropic_version="2023-06-01")
         await eventually(lambda: len(r.sender.copies) == 1)
         (copy,) = r.sender.copies
         assert (copy.side, copy.backend, copy.body, copy.path) == (Side.BASELINE, "cloud", b"question", f"{CHAT}?v=1")
@@ -152,26 +156,28 @@ async def test_an_abort_before_the_copy_starts_releases_everything() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        ResponseHeaders(503, {}, 1, "via_upstream"),
-        ResponseHeaders(429, {}, 1, "via_upstream"),
-        ResponseHeaders(0, {}, 1, "via_upstream"),
+        replace(OF_CANDIDATE, status=503),
+        replace(OF_CANDIDATE, status=429),
+        replace(OF_CANDIDATE, status=0),
         ResponseHeaders(503, {}, 0, "no_healthy_upstream"),
-        ResponseHeaders(200, {}, 2, "via_upstream"),
+        replace(OF_CANDIDATE, attempts=2),
+        replace(OF_CANDIDATE, backend="cloud"),
+        replace(OF_CANDIDATE, backend=""),
     ],
-    ids=["5xx", "429", "no status", "local reply", "failover"],
+    ids=["5xx", "429", "no status", "local reply", "failover", "candidate without endpoint", "baseline has cluster"],
 )
 async def test_a_failed_or_failed_over_answer_is_not_comparable(answer: ResponseHeaders) -> None:
     async with setup() as r:
-        captured = r.request(r.workload.composite)
+        captured = r.request(r.workload.fallback)
         await eventually(lambda: len(r.sender.copies) == 1)
         r.feed(captured, answer, END)
         await r.settled()
         assert (r.sender.cancelled, r.sink.pairs, r.coverage) == (1, [], {"captured": 1, "not_comparable": 1})
 
 
-@pytest.mark.parametrize("cluster", ["cloud", "onprem"])
-async def test_a_plain_retry_is_no_failover(cluster: str) -> None:
-    async with setup() as r:
+@pytest.mark.parametrize(("cluster", "fallback"), [("cloud", "true"), ("cloud", "false"), ("onprem", "false")])
+async def test_a_plain_retry_is_no_failover(cluster: str, fallback: str) -> None:
+    async with setup(fallback=fallback) as r:
         r.sender.gate.set()
         r.feed(r.request(cluster), ResponseHeaders(200, {}, 2, "via_upstream"), END)
         await r.settled()
@@ -211,7 +217,7 @@ async def test_a_request_that_only_the_other_side_refuses_is_the_other_sides_err
 async def test_a_request_that_only_the_serving_side_refuses_is_its_error() -> None:
     async with setup() as r:
         r.sender.gate.set()
-        r.feed(r.request("onprem"), ResponseHeaders(400, {}, 1, "via_upstream"), END)
+        r.feed(r.request(r.workload.fallback), replace(OF_CANDIDATE, status=400), END)
         await r.settled()
         record_success(r, Side.CANDIDATE, Origin.LIVE)
         (outcomes,) = r.counters.flush(1)
@@ -247,7 +253,7 @@ async def test_the_paid_side_gets_no_copies_above_the_budget() -> None:
         r.sender.gate.set()
         await r.budgets.sync(InMemorySpendingCounters(), 1_000.0)
         for n in range(3):
-            r.feed(r.request("onprem", f"id-{n}"), OK, END)
+            r.feed(r.request(r.workload.fallback, f"id-{n}"), OF_CANDIDATE, END)
             r.feed(r.request("cloud", f"free-{n}"), OK, END)
         await r.settled()
         assert r.coverage == {"captured": 6, "shed_budget": 2}
@@ -259,7 +265,7 @@ async def test_every_captured_exchange_is_counted_under_exactly_one_reason() -> 
         r.sender.gate.set()
         endings: list[list[Event]] = [[OK, END], [Closed()], [ResponseHeaders(500, {}, 1, "via_upstream"), END]]
         for n in range(30):
-            captured = r.request(("cloud", "onprem", "strange")[n % 3], f"id-{n}")
+            captured = r.request(("cloud", r.workload.fallback, "strange")[n % 3], f"id-{n}")
             r.feed(captured, *endings[n // 3 % 3])
         await r.settled()
         reasons = sum(number for reason, number in r.coverage.items() if reason != "captured") + len(r.sink.pairs)

@@ -24,8 +24,8 @@ from extproc.exchange import (
 from extproc.extproc_errors import IllegalEventError
 from glidepath.pairs_and_outcomes import Ending
 
-POST = RequestHeaders({":method": "POST", ":path": "/v1/chat/completions"}, "cloud", "glidepath/chat/captured")
-GET = RequestHeaders({":method": "GET"}, "cloud", "glidepath/chat/captured", end=True)
+POST = RequestHeaders({":method": "POST", ":path": "/v1/chat/completions"}, "cloud")
+GET = RequestHeaders({":method": "GET"}, "cloud", end=True)
 OK = ResponseHeaders(200, {"content-type": "application/json"}, 1, "via_upstream")
 NOTHING, REQUEST_COMPLETE, FINISHED = Milestone.NONE, Milestone.REQUEST_COMPLETE, Milestone.FINISHED
 

@@ -25,21 +25,13 @@ def request_headers(**headers: bytes) -> ProcessingRequest:
     return message
 
 
-def test_request_headers_with_the_chosen_cluster_and_the_route() -> None:
+def test_request_headers_with_the_chosen_cluster() -> None:
     message = request_headers(content_type=b"application/json", host=b"example.com", user_agent=b"curl")
     message.request_headers.headers.headers.add(key=":path", value="/v1")
     message.request_headers.end_of_stream = True
-    message.attributes[FILTER].update({"xds.cluster_name": "cloud", "xds.route_name": "glidepath/chat/captured"})
-    expected = {"content-type": "application/json", ":path": "/v1"}
-    assert read(message) == RequestHeaders(expected, "cloud", "glidepath/chat/captured", True)
-
-
-def test_the_chosen_cluster_may_come_in_a_header_which_is_then_removed() -> None:
-    message = request_headers(x_glidepath_cluster=b"onprem-or-cloud", accept=b"*/*")
-    message.attributes[FILTER].update({"xds.route_name": "glidepath/chat/captured"})
-    assert read(message) == RequestHeaders({"accept": "*/*"}, "onprem-or-cloud", "glidepath/chat/captured")
     message.attributes[FILTER].update({"xds.cluster_name": "cloud"})
-    assert read(message) == RequestHeaders({"accept": "*/*"}, "cloud", "glidepath/chat/captured")
+    expected = {"content-type": "application/json", ":path": "/v1"}
+    assert read(message) == RequestHeaders(expected, "cloud", True)
 
 
 @pytest.mark.parametrize("name", CREDENTIAL_HEADERS)
@@ -69,6 +61,32 @@ def test_response_headers_with_their_attributes() -> None:
         message.response_headers.headers.headers.add(key=name, raw_value=value)
     message.attributes[FILTER].update({"upstream.request_attempt_count": 2, "response.code_details": "via_upstream"})
     assert read(message) == ResponseHeaders(200, {"content-type": "text/event-stream"}, 2, "via_upstream", False)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "backend"),
+    [
+        (
+            'filter_metadata { key: "glidepath" value { fields { key: "backend" value { string_value: "onprem" } } } }',
+            "onprem",
+        ),
+        (
+            'goo.gle/debug  filter_metadata {\n  key: "glidepath"\n  value {\n    fields {\n      key: "backend"\n'
+            '      value {\n        string_value: "on-prem.2"\n      }\n    }\n  }\n}\n',
+            "on-prem.2",
+        ),
+        ('filter_metadata { key: "istio" value { fields { key: "backend" value { string_value: "x" } } } }', ""),
+        ("", ""),
+    ],
+    ids=["one line", "several lines", "of somebody else", "none"],
+)
+def test_the_metadata_of_the_endpoint_names_the_backend(metadata: str, backend: str) -> None:
+    message = ProcessingRequest()
+    message.response_headers.SetInParent()
+    message.attributes[FILTER].update({"xds.upstream_host_metadata": metadata})
+    event = read(message)
+    assert isinstance(event, ResponseHeaders)
+    assert event.backend == backend
 
 
 @pytest.mark.parametrize("status", [b"", b"20", b"abc", b"2000", "２００".encode()])

@@ -108,13 +108,14 @@ async def test_aborted_unmatched_and_illegal_streams_end_with_status_ok(tmp_path
         ok = grpc.StatusCode.OK
         assert await stream(channel, exchange(end=False), half_close=True) is ok
         assert await stream(channel, [], half_close=True) is ok
-        assert await stream(channel, exchange(route="somebody/else")) is ok
+        assert await stream(channel, exchange(), workload="somebody-elses") is ok
+        assert await stream(channel, exchange(), workload=None) is ok
         twice = exchange("id-2")
         assert await stream(channel, [twice[0], *twice]) is ok
         await wait_for_coverage(redis_url, captured=2, aborted=1)
         shown = await metrics(config)
         assert shown["glidepath_extproc_illegal_events_total"] == 1
-        assert shown["glidepath_extproc_unmatched_exchanges_total"] == 2
+        assert shown["glidepath_extproc_unmatched_exchanges_total"] == 3
         assert shown["glidepath_extproc_streams"] == 0
 
 
@@ -152,8 +153,8 @@ async def test_a_long_body_is_cut_and_the_stream_continues(tmp_path: Path, redis
 async def test_access_log_entries_become_outcomes(tmp_path: Path, redis_url: str) -> None:
     async with running_worker(worker_config(tmp_path, redis_url)) as (_, channel):
         log = LogStream.open(channel)
-        await log.send(log_entry(), log_entry("onprem-or-cloud", 503))
-        await log.send(log_entry("cloud-for-onprem"), log_entry())
+        await log.send(log_entry(), log_entry("onprem", 503, chosen="onprem-or-cloud"))
+        await log.send(log_entry("cloud", chosen="onprem-or-cloud"), log_entry())
 
         async def all_counted() -> bool:
             return sum(side.requests for one in await outcomes_in(redis_url) for side in one.sides) == 4

@@ -29,14 +29,16 @@ workloads:
   plain: {match: {path: /v1/embeddings}, baseline: cloud, candidate: spare, fallback: false}
 """
 WORKLOADS = build_workloads(parse_config(CONFIG))
-LIVE, RESCUE = "x", "y"
+FALLBACK = envoy_names.fallback_cluster("onprem", "cloud")
+CHOSEN = {"cloud": "cloud", "onprem": FALLBACK, "spare": "spare"}  # by the cluster of the endpoint, without a failover
 
 
 def entry(
     cluster: str = "onprem",
     status: int = 200,
     *flags: str,
-    route: str = LIVE,
+    workload: str = "chat",
+    route: str = "the-users-own-route",
     details: str = "via_upstream",
     duration_ms: int = 120,
     first_byte_ms: int = 30,
@@ -51,8 +53,9 @@ def entry(
     common.duration.FromMilliseconds(duration_ms)
     common.time_to_first_upstream_rx_byte.FromMilliseconds(first_byte_ms)
     common.upstream_request_attempt_count = tries
-    if chosen:
-        common.custom_tags[envoy_names.CHOSEN_CLUSTER_TAG] = chosen
+    common.custom_tags[envoy_names.CHOSEN_CLUSTER_TAG] = chosen or CHOSEN.get(cluster, cluster)
+    if workload:
+        common.custom_tags[envoy_names.WORKLOAD_TAG] = workload
     for flag in flags:
         setattr(common.response_flags, flag, True)
     made.response.response_code.value = status
@@ -73,22 +76,33 @@ def test_a_good_request_has_its_latency_to_the_last_byte_and_its_first_byte() ->
 
 
 @pytest.mark.parametrize(
-    ("cluster", "side"),
+    ("cluster", "chosen", "side"),
     [
-        ("cloud", Side.BASELINE),
-        ("onprem", Side.CANDIDATE),
-        (envoy_names.fallback_cluster("onprem", "cloud"), Side.CANDIDATE),
-        (RESCUE, Side.CANDIDATE),
+        ("cloud", "cloud", Side.BASELINE),
+        ("cloud", FALLBACK, Side.CANDIDATE),
+        ("onprem", FALLBACK, Side.CANDIDATE),
+        ("", FALLBACK, Side.CANDIDATE),
+        ("", "cloud", Side.BASELINE),
     ],
 )
-def test_the_cluster_names_the_side_that_was_chosen(cluster: str, side: Side) -> None:
-    assert live(cluster).side is side
+def test_the_cluster_that_the_split_chose_names_the_side(cluster: str, chosen: str, side: Side) -> None:
+    assert live(cluster, chosen=chosen).side is side
+
+
+def rescue(*args: object, **kwargs: object) -> RequestOutcome:
+    """The outcome of a request that the split sent to the candidate, and that the baseline's cluster answered."""
+    return live("cloud", *args, chosen=FALLBACK, **kwargs)
 
 
 def test_a_rescued_request_is_the_candidates_error_although_the_client_got_200() -> None:
-    outcome = live(RESCUE, 200)
+    outcome = rescue(200)
     assert (outcome.side, outcome.error, outcome.failover) == (Side.CANDIDATE, "failover", True)
     assert outcome.latency_ms is None
+
+
+def test_a_first_attempt_at_the_baseline_is_a_failover_too_as_the_candidate_had_no_usable_endpoint() -> None:
+    outcome = rescue(200, tries=1)
+    assert (outcome.side, outcome.error, outcome.rescued) == (Side.CANDIDATE, "failover", True)
 
 
 LEFT, SPENT = "downstream_connection_termination", "upstream_retry_limit_exceeded"
@@ -120,12 +134,9 @@ DIED = "upstream_reset_after_response_started{protocol_error}"
 def test_a_failover_records_whether_the_baseline_answered(
     status: int, flags: tuple[str, ...], details: str, rescued: bool | None
 ) -> None:
-    outcome = live(RESCUE, status, *flags, details=details, tries=2)
+    outcome = rescue(status, *flags, details=details, tries=2)
     assert (outcome.side, outcome.error, outcome.failover) == (Side.CANDIDATE, "failover", True)
     assert outcome.rescued is rescued
-
-
-COMPOSITE = envoy_names.fallback_cluster("onprem", "cloud")
 
 
 @pytest.mark.parametrize(
@@ -133,26 +144,26 @@ COMPOSITE = envoy_names.fallback_cluster("onprem", "cloud")
     [
         ("", "upstream_overflow", 2),
         ("onprem", "no_healthy_upstream", 2),  # the baseline has no host
-        ("", "no_healthy_upstream", 1),  # neither side has a host: the composite skips members without one
+        ("", "no_healthy_upstream", 1),  # neither side has a host: the aggregate cluster skips members without one
     ],
 )
 def test_a_rescue_stopped_by_a_circuit_breaker_or_missing_hosts_is_a_failed_rescue(
     cluster: str, flag: str, tries: int
 ) -> None:
-    outcome = live(cluster, 503, flag, tries=tries, chosen=COMPOSITE)
+    outcome = live(cluster, 503, flag, tries=tries, chosen=FALLBACK)
     assert (outcome.side, outcome.error, outcome.failover) == (Side.CANDIDATE, "failover", True)
     assert outcome.rescued is False
 
 
 def test_a_candidates_own_circuit_breaker_is_no_failover() -> None:
-    outcome = live("", 503, "upstream_overflow", chosen=COMPOSITE)
+    outcome = live("", 503, "upstream_overflow", chosen=FALLBACK)
     assert (outcome.side, outcome.error, outcome.rescued) == (Side.CANDIDATE, "overflow", None)
 
 
 def test_a_copy_and_a_workload_without_fallback_have_no_rescue() -> None:
     copy = shadow("onprem", 503, "no_healthy_upstream", tries=2)
     assert (copy.error, copy.failover) == ("no_healthy_upstream", False)
-    plain = live("spare", 503, "no_healthy_upstream", tries=2, route=envoy_names.route_name("plain", True))
+    plain = live("spare", 503, "no_healthy_upstream", tries=2, workload="plain")
     assert (plain.side, plain.error, plain.failover) == (Side.CANDIDATE, "no_healthy_upstream", False)
 
 
@@ -169,10 +180,10 @@ def test_a_baseline_request_that_a_retry_policy_repeats_is_no_failover() -> None
 
 @pytest.mark.parametrize(("flag", "kind"), UPSTREAM_FLAGS)
 def test_an_upstream_flag_is_the_sides_error(flag: str, kind: str) -> None:
-    for cluster, route in (("cloud", LIVE), ("spare", envoy_names.route_name("plain", True))):
-        outcome = live(cluster, 503, flag, route=route)
+    for cluster, workload in (("cloud", "chat"), ("spare", "plain")):
+        outcome = live(cluster, 503, flag, workload=workload)
         assert (outcome.error, outcome.client_abort, outcome.latency_ms) == (kind, False, None)
-        assert live(cluster, 200, flag, route=route).error == kind  # reset during the answer, after a good status
+        assert live(cluster, 200, flag, workload=workload).error == kind  # reset during the answer, after a good status
 
 
 @pytest.mark.parametrize("flag", CLIENT_FLAGS)
@@ -230,18 +241,18 @@ def test_other_4xx_are_requests_without_error_and_without_latency(status: int) -
 def test_a_401_or_403_is_an_error_if_the_backend_never_gets_the_clients_credential(status: int) -> None:
     assert live("onprem", status).error == f"http_{status}"  # the candidate never gets the client's own credential
     assert live("cloud", status).error == ""
-    assert live("spare", status, route=envoy_names.route_name("plain", True)).error == ""  # passthrough
+    assert live("spare", status, workload="plain").error == ""  # passthrough
 
 
-def test_without_fallback_the_rescue_cluster_means_nothing() -> None:
-    plain = envoy_names.route_name("plain", False)
-    assert live("spare", route=plain).side is Side.CANDIDATE
-    assert classify(entry(envoy_names.rescue_cluster("spare", "cloud"), route=plain), WORKLOADS, shadow=False) is None
+def test_without_fallback_an_aggregate_cluster_means_nothing() -> None:
+    assert live("spare", workload="plain").side is Side.CANDIDATE
+    made = entry("cloud", chosen=envoy_names.fallback_cluster("spare", "cloud"), workload="plain")
+    assert classify(made, WORKLOADS, shadow=False) is None
 
 
 def shadow(*args: object, backend: str = "onprem", **kwargs: object) -> RequestOutcome:
     route = envoy_names.shadow_route_name("chat", backend)
-    outcome = classify(entry(*args, route=route, **kwargs), WORKLOADS, shadow=True)  # type: ignore[arg-type]
+    outcome = classify(entry(*args, route=route, workload="", **kwargs), WORKLOADS, shadow=True)  # type: ignore[arg-type]
     assert outcome is not None
     return outcome
 
@@ -265,9 +276,9 @@ def test_a_copy_that_reached_the_tees_timeout_is_an_error_and_a_copy_that_ended_
     assert live("onprem", 0, left, duration_ms=1999).client_abort
 
 
-def test_unknown_routes_and_clusters_and_running_requests_are_ignored() -> None:
-    assert classify(entry(route="somebody/else"), WORKLOADS, shadow=False) is None
-    assert classify(entry(route=envoy_names.route_name("gone", True)), WORKLOADS, shadow=False) is None
+def test_other_workloads_routes_and_clusters_and_running_requests_are_ignored() -> None:
+    for workload in ("", "-", "gone"):  # "-": Envoy's text for metadata that a route lacks
+        assert classify(entry(workload=workload), WORKLOADS, shadow=False) is None
     assert classify(entry("elsewhere"), WORKLOADS, shadow=False) is None
     assert (
         classify(entry("onprem", route=envoy_names.shadow_route_name("chat", "gone")), WORKLOADS, shadow=True) is None
@@ -296,16 +307,17 @@ def test_random_entries_are_classified_or_ignored(garbage: bytes, of_shadow: boo
 
 
 @given(
-    st.sampled_from(["cloud", "onprem", RESCUE, "elsewhere"]),
+    st.sampled_from(["cloud", "onprem", "", "elsewhere"]),
+    st.sampled_from(["cloud", FALLBACK, "elsewhere"]),
     st.integers(0, 2**32 - 1),
     st.sets(st.sampled_from([f.name for f in ResponseFlags.DESCRIPTOR.fields if f.name != "unauthorized_details"])),
     st.booleans(),
     st.integers(0, 3),
 )
 def test_no_entry_is_both_an_error_and_a_client_abort(
-    cluster: str, status: int, flags: set[str], tee: bool, tries: int
+    cluster: str, chosen: str, status: int, flags: set[str], tee: bool, tries: int
 ) -> None:
-    outcome = classify(entry(cluster, status, *flags, tries=tries), WORKLOADS, tee)
+    outcome = classify(entry(cluster, status, *flags, chosen=chosen, tries=tries), WORKLOADS, tee)
     if outcome is not None:
         assert not (outcome.error and outcome.client_abort)
         assert outcome.latency_ms is None or (not outcome.error and not outcome.client_abort)

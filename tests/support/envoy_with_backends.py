@@ -15,9 +15,10 @@ import aiohttp
 import yaml
 
 from glidepath import envoy_names, runtime_keys
+from glidepath_ops.envoyconfig.envoy_api_builders import assignment, socket_address
 from tests.support.envoy_collector import Collector
 from tests.support.recording_backend import Recorder
-from tests.support.running_envoy import RunningEnvoy, running_envoy
+from tests.support.running_envoy import Edit, RunningEnvoy, running_envoy
 
 PATH = "/v1/chat/completions"
 CHAT = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem"}
@@ -59,11 +60,12 @@ class EnvoySetup:
         }
         return await self.post(headers={**names, **headers}, to=self.envoy.shadow)
 
-    def set_share(self, percent: float, workload: str = "chat", candidate: str = "onprem-or-cloud") -> None:
-        points = round(percent * 100)
+    def set_share(self, percent: float, workload: str = "chat", candidate: str | None = None) -> None:
+        """Set the candidate's share. ``candidate``: its cluster in the split; None: that of the configuration."""
+        config, points = self.envoy.config, round(percent * 100)
         values = {
-            runtime_keys.weight_key(workload, candidate): points,
-            runtime_keys.weight_key(workload, "cloud"): runtime_keys.FULL_WEIGHT - points,
+            runtime_keys.weight_key(workload, candidate or config.candidate_cluster(workload)): points,
+            runtime_keys.weight_key(workload, config.baseline_cluster(workload)): runtime_keys.FULL_WEIGHT - points,
         }
         self.envoy.modify(values)
 
@@ -82,6 +84,8 @@ async def envoy_with_backends(
     tls_onprem: tuple[Path, Path] | None = None,
     client_ca: Path | None = None,
     binary: Path | None = None,
+    theirs: Mapping[str, Mapping[str, Any]] | None = None,
+    edit: Edit | None = None,
     **sections: Any,
 ) -> AsyncIterator[EnvoySetup]:
     """Run the Envoy and the backends. ``cloud``, ``onprem``, ``chat``: additional settings of their sections.
@@ -89,7 +93,11 @@ async def envoy_with_backends(
     ``url_path`` in a backend's settings is appended to its URL. ``tls_onprem``: the candidate's key and certificate.
     ``client_ca``: the certificate of the CA whose client certificates the candidate demands.
     ``binary``: an Envoy other than the installed one.
+    ``theirs``: the backends that are a cluster ``their-NAME`` of the user's, each with settings for that cluster.
+    ``edit`` may change the rendered bootstrap.
     """
+    theirs = theirs or {}
+
     context = None
     if tls_onprem is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -108,15 +116,34 @@ async def envoy_with_backends(
         text = yaml.safe_dump(
             {
                 "extproc": {"listen": f"unix:{socket}"},
-                "backends": {"cloud": _backend(one, cloud or {}), "onprem": _backend(two, onprem or {})},
+                "backends": {
+                    recorder.name: _backend(recorder, more or {}, recorder.name in theirs)
+                    for recorder, more in ((one, cloud), (two, onprem))
+                },
                 **sections,
                 "workloads": {"chat": {**CHAT, **(chat or {})}, **sections.get("workloads", {})},
             }
         )
-        with running_envoy(text, folder, binary=binary) as envoy:
+
+        def add_clusters(bootstrap: dict[str, Any]) -> None:
+            added = [_their_cluster(r, theirs[r.name]) for r in (one, two) if r.name in theirs]
+            bootstrap["static_resources"]["clusters"] += added
+            if edit is not None:
+                edit(bootstrap)
+
+        with running_envoy(text, folder, binary=binary, edit=add_clusters) as envoy:
             yield EnvoySetup(one, two, collector, envoy, session)
 
 
-def _backend(recorder: Recorder, more: Mapping[str, Any]) -> dict[str, Any]:
+def _their_cluster(recorder: Recorder, more: Mapping[str, Any]) -> dict[str, Any]:
+    name = f"their-{recorder.name}"
+    endpoints = assignment(name, [socket_address("127.0.0.1", recorder.port)])
+    return {"name": name, "type": "STATIC", "connect_timeout": "1s", "load_assignment": endpoints, **more}
+
+
+def _backend(recorder: Recorder, more: Mapping[str, Any], is_theirs: bool) -> dict[str, Any]:
     rest = dict(more)
+    if is_theirs:
+        there = {"cluster": f"their-{recorder.name}", "host": f"{recorder.name}.example.com"}
+        return {**there, "model": f"{recorder.name}-model", **rest}
     return {"url": recorder.url + str(rest.pop("url_path", "")), "model": f"{recorder.name}-model", **rest}

@@ -58,7 +58,6 @@ def exchange(
     request_id: str = "id-1",
     *,
     cluster: str = "cloud",
-    route: str = envoy_names.route_name("chat", True),
     body: bytes = b'{"q":1}',
     answer: Sequence[bytes] = (b'{"a":1}',),
     status: bytes = b"200",
@@ -73,7 +72,7 @@ def exchange(
         ("x-request-id", request_id.encode()),
     ):
         ask.request_headers.headers.headers.add(key=name, raw_value=value)
-    ask.attributes[FILTER].update({"xds.cluster_name": cluster, "xds.route_name": route})
+    ask.attributes[FILTER].update({"xds.cluster_name": cluster})
     question = ProcessingRequest()
     question.request_body.body, question.request_body.end_of_stream = body, True
     answered = ProcessingRequest()
@@ -91,9 +90,19 @@ def exchange(
     return messages
 
 
-async def stream(channel: grpc.aio.Channel, messages: Sequence[ProcessingRequest], *, half_close: bool = False) -> Any:
-    """Send one exchange, wait until the server has ended the stream, and return the stream's status."""
-    call = ExternalProcessorStub(channel).Process()
+async def stream(
+    channel: grpc.aio.Channel,
+    messages: Sequence[ProcessingRequest],
+    *,
+    workload: str | None = "chat",
+    half_close: bool = False,
+) -> Any:
+    """Send one exchange, wait until the server has ended the stream, and return the stream's status.
+
+    ``workload`` is sent as the stream's initial metadata, as Envoy does. None: without this metadata.
+    """
+    metadata = None if workload is None else ((envoy_names.HEADER_WORKLOAD, workload),)
+    call = ExternalProcessorStub(channel).Process(metadata=metadata)
     for message in messages:
         await call.write(message)
     if half_close:
@@ -123,10 +132,14 @@ class LogStream:
         await self.call.write(message)
 
 
-def log_entry(cluster: str = "cloud", status: int = 200, duration_ms: int = 20) -> HTTPAccessLogEntry:
+def log_entry(
+    cluster: str = "cloud", status: int = 200, duration_ms: int = 20, chosen: str = "cloud"
+) -> HTTPAccessLogEntry:
+    """Return a live entry. ``cluster`` is the endpoint's cluster, ``chosen`` the one that the split chose."""
     entry = HTTPAccessLogEntry()
-    entry.common_properties.route_name = envoy_names.route_name("chat", True)
     entry.common_properties.upstream_cluster = cluster
+    entry.common_properties.custom_tags[envoy_names.WORKLOAD_TAG] = "chat"
+    entry.common_properties.custom_tags[envoy_names.CHOSEN_CLUSTER_TAG] = chosen
     entry.common_properties.duration.FromMilliseconds(duration_ms)
     entry.common_properties.start_time.GetCurrentTime()
     entry.response.response_code.value = status

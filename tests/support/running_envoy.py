@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy
+
+Edit = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,18 @@ def with_ports(text: str) -> tuple[Config, str]:
 
 @contextmanager
 def running_envoy(
-    text: str, folder: Path, *, concurrency: int = 1, binary: Path | None = None
+    text: str, folder: Path, *, concurrency: int = 1, binary: Path | None = None, edit: Edit | None = None
 ) -> Iterator[RunningEnvoy]:
     """Run Envoy for the ``glidepath.yaml`` in ``text``, with its listeners on free ports.
 
-    ``binary``: an Envoy other than the installed one.
+    ``binary``: an Envoy other than the installed one. ``edit`` may change the rendered bootstrap, as a user may do.
     """
     config, admin = with_ports(text)
     bootstrap = folder / "envoy.yaml"
-    bootstrap.write_text(to_yaml(render_bootstrap(config, admin=admin)))
+    rendered = render_bootstrap(config, admin=admin)
+    if edit is not None:
+        edit(rendered)
+    bootstrap.write_text(to_yaml(rendered))
     child = start_envoy(bootstrap, f"http://{admin}", folder / "envoy.log", concurrency=concurrency, binary=binary)
     with child:
         yield RunningEnvoy(

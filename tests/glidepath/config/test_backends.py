@@ -1,4 +1,4 @@
-"""Invalid settings of a backend are refused."""
+"""Settings of a backend that cannot work are refused."""
 
 from __future__ import annotations
 
@@ -44,3 +44,28 @@ def test_a_client_certificate_needs_https_and_a_cluster_of_our_own() -> None:
 
 def test_usual_headers_are_accepted() -> None:
     parse('headers: {OpenAI-Organization: "org-1", x-note: "tab\\tand ü"}, credential: {env: A, prefix: "Token "}')
+
+
+@pytest.mark.parametrize(
+    ("backend", "message"),
+    [
+        ("{model: m}", "needs exactly one of: url, cluster"),
+        ('{url: "http://b", cluster: theirs, host: b}', "needs exactly one of: url, cluster"),
+        ("{cluster: theirs}", "cluster needs host"),
+        ('{cluster: "two words", host: b}', "cluster"),
+        ('{cluster: "", host: b}', "cluster"),
+    ],
+)
+def test_a_backend_has_either_a_url_or_the_name_of_a_cluster_and_its_host(backend: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        parse_config(f'backends: {{cloud: {{url: "http://a"}}, onprem: {backend}}}\n{WORKLOAD}')
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["outbound|443|v1|api.example.com", "httproute/default/chat/rule/0", "a.b_c-d"])
+def test_the_names_of_clusters_in_meshes_are_accepted_and_name_the_split(name: str) -> None:
+    config = parse_config(
+        f'backends: {{cloud: {{cluster: "{name}", host: a}}, onprem: {{url: "http://b"}}}}\n{WORKLOAD}'
+    )
+    assert (config.baseline_cluster("chat"), config.candidate_cluster("chat")) == (name, "onprem-or-cloud")
+    assert config.backends["cloud"].address == name

@@ -44,15 +44,33 @@ def routes(bootstrap: dict[str, Any], listener: int) -> list[dict[str, Any]]:
     return found
 
 
-def test_each_workload_has_a_captured_route_before_an_uncaptured_one(valid_yaml: str) -> None:
-    bootstrap = render_bootstrap(changed_config(valid_yaml))
-    captured, plain, last = routes(bootstrap, 0)
-    assert captured["name"] == envoy_names.route_name("chat", captured=True)
-    assert captured["match"]["runtime_fraction"]["runtime_key"] == runtime_keys.shadow_key("chat")
-    assert plain["name"] == envoy_names.route_name("chat", captured=False)
-    assert plain["typed_per_filter_config"]["glidepath.ext_proc"]["disabled"] is True
-    assert captured["route"] == plain["route"]
+def capture(bootstrap: dict[str, Any]) -> dict[str, Any]:
+    """Return the action that captures a sample of the first workload's requests."""
+    per_filter = routes(bootstrap, 0)[0]["typed_per_filter_config"]
+    action: dict[str, Any] = per_filter["glidepath.capture"]["xds_matcher"]["on_no_match"]["action"]["typed_config"]
+    return action
+
+
+def test_each_workload_has_one_route_that_captures_a_sample_by_a_runtime_key(valid_yaml: str) -> None:
+    bootstrap = render_bootstrap(changed_config(valid_yaml, workloads__chat__shadow={"sample": 0.5}))
+    route, last = routes(bootstrap, 0)
+    assert route["name"] == envoy_names.route_name("chat")
+    assert route["metadata"]["filter_metadata"] == {"glidepath": {"workload": "chat"}}
+    assert capture(bootstrap)["sample_percent"] == {
+        "default_value": {"numerator": 5000, "denominator": "MILLION"},
+        "runtime_key": runtime_keys.shadow_key("chat"),
+    }
     assert last["direct_response"]["status"] == 404
+
+
+def test_each_per_route_message_is_of_a_filter_that_the_chain_has(valid_yaml: str) -> None:
+    """No message is wrapped in a FilterConfig, whose empty Any a control plane refuses."""
+    bootstrap = render_bootstrap(changed_config(valid_yaml))
+    chain = {one["name"] for one in manager(bootstrap, 0)["http_filters"]}
+    weighted = routes(bootstrap, 0)[0]["route"]["weighted_clusters"]["clusters"][0]
+    for place in (routes(bootstrap, 0)[0], weighted):
+        assert set(place["typed_per_filter_config"]) < chain
+    assert "FilterConfig" not in to_yaml(bootstrap)
 
 
 def test_the_candidate_comes_first_and_weights_sum_to_ten_thousand_basis_points(valid_yaml: str) -> None:
@@ -85,10 +103,11 @@ def test_ext_proc_runs_in_observability_mode_with_all_addresses_and_a_stream_lim
     bootstrap = render_bootstrap(
         changed_config(valid_yaml, extproc={"workers": 2, "listen": "unix:/a", "max_streams": 7})
     )
-    ext_proc = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.ext_proc")
-    assert ext_proc["typed_config"]["observability_mode"] is True
-    assert ext_proc["typed_config"]["failure_mode_allow"] is True
-    hidden = [p["exact"] for p in ext_proc["typed_config"]["forward_rules"]["disallowed_headers"]["patterns"]]
+    ext_proc = capture(bootstrap)["typed_config"]["typed_config"]
+    assert ext_proc["observability_mode"] is True
+    assert ext_proc["failure_mode_allow"] is True
+    assert ext_proc["grpc_service"]["initial_metadata"] == [{"key": "x-glidepath-workload", "value": "chat"}]
+    hidden = [p["exact"] for p in ext_proc["forward_rules"]["disallowed_headers"]["patterns"]]
     assert hidden == list(envoy_names.CREDENTIAL_HEADERS)
     own = cluster(bootstrap, envoy_names.EXTPROC_CLUSTER)
     endpoints = own["load_assignment"]["endpoints"][0]["lb_endpoints"]
@@ -108,7 +127,7 @@ def test_an_extproc_that_listens_on_all_interfaces_is_reached_on_loopback(valid_
     assert address == {"address": "127.0.0.1", "port_value": 9000}
 
 
-def test_only_the_composite_cluster_retries_and_its_retry_limit_is_the_request_limit(valid_yaml: str) -> None:
+def test_only_the_aggregate_cluster_retries_and_its_retry_limit_is_the_request_limit(valid_yaml: str) -> None:
     bootstrap = render_bootstrap(changed_config(valid_yaml, backends__cloud__max_requests=77))
     option = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     retrying = [
@@ -121,11 +140,11 @@ def test_only_the_composite_cluster_retries_and_its_retry_limit_is_the_request_l
     assert cluster(bootstrap, "onprem-or-cloud")["circuit_breakers"]["thresholds"][0]["max_retries"] == 77
 
 
-def test_without_fallback_there_is_no_composite_cluster(valid_yaml: str) -> None:
+def test_without_fallback_there_is_no_aggregate_cluster(valid_yaml: str) -> None:
     bootstrap = render_bootstrap(changed_config(valid_yaml, workloads__chat__fallback=False))
     names = [c["name"] for c in bootstrap["static_resources"]["clusters"]]
     assert names == ["cloud", "onprem", envoy_names.EXTPROC_CLUSTER]
-    assert "hedge_policy" not in to_yaml(routes(bootstrap, 0))
+    assert "hedge" not in to_yaml(routes(bootstrap, 0))
 
 
 def test_two_workloads_with_the_same_sides_share_their_clusters(valid_yaml: str) -> None:
@@ -136,11 +155,41 @@ def test_two_workloads_with_the_same_sides_share_their_clusters(valid_yaml: str)
     assert check_splits(bootstrap) == ["embed", "chat"] or check_splits(bootstrap) == ["chat", "embed"]
 
 
-@pytest.mark.parametrize("name", ["onprem-or-cloud", "cloud-for-onprem", "glidepath-extproc"])
+@pytest.mark.parametrize("name", ["onprem-or-cloud", "glidepath-extproc"])
 def test_a_backend_with_the_name_of_a_glidepath_cluster_is_refused(valid_yaml: str, name: str) -> None:
     settings_ = changed_config(valid_yaml, **{f"backends__{name}": {"url": "http://127.0.0.1:1"}})
     with pytest.raises(ConfigError, match=f"backends.{name}: Envoy has a cluster of this name already"):
         render_bootstrap(settings_)
+
+
+CLUSTER = {"cluster": "outbound|443||api.example.com", "host": "api.example.com"}
+
+
+def test_the_share_of_a_baseline_with_cluster_goes_to_that_cluster_and_is_not_adapted(valid_yaml: str) -> None:
+    bootstrap = render_bootstrap(changed_config(valid_yaml, backends__cloud={**CLUSTER, "model": "m"}))
+    candidate, baseline = routes(bootstrap, 0)[0]["route"]["weighted_clusters"]["clusters"]
+    assert baseline == {"name": CLUSTER["cluster"], "weight": 10_000}
+    assert candidate["name"] == "onprem-or-cloud"
+    keys = render_bootstrap_weights(bootstrap)
+    assert keys == {"glidepath.chat.weight.onprem-or-cloud", f"glidepath.chat.weight.{CLUSTER['cluster']}"}
+    members = cluster(bootstrap, "onprem-or-cloud")["cluster_type"]["typed_config"]["clusters"]
+    assert members == ["onprem", CLUSTER["cluster"]]
+    assert cluster(bootstrap, "cloud")["cluster_type"]["typed_config"]["clusters"] == [CLUSTER["cluster"]]
+    check_strict(bootstrap)
+
+
+def render_bootstrap_weights(bootstrap: dict[str, Any]) -> set[str]:
+    layer = bootstrap["layered_runtime"]["layers"][0]["static_layer"]
+    return {key for key in layer if ".weight." in key}
+
+
+def test_two_backends_with_cluster_need_fallback_off_as_their_endpoints_name_no_backend(valid_yaml: str) -> None:
+    both = {"backends__cloud": CLUSTER, "backends__onprem": {"cluster": "vllm", "host": "vllm"}}
+    with pytest.raises(ConfigError, match=r"backends\.onprem\.cluster: .*give the candidate a url, or"):
+        render_bootstrap(changed_config(valid_yaml, **both))
+    bootstrap = render_bootstrap(changed_config(valid_yaml, **both, workloads__chat__fallback=False))
+    weighted = routes(bootstrap, 0)[0]["route"]["weighted_clusters"]["clusters"]
+    assert [one["name"] for one in weighted] == ["onprem", CLUSTER["cluster"]]
 
 
 @pytest.mark.parametrize("path", ["key", "/a b", "/a)%REQ(x)%", "/a:b"])
@@ -155,15 +204,15 @@ def test_a_credential_path_that_envoy_cannot_read_is_refused(valid_yaml: str, pa
     [
         ({"workloads__chat__fallback": False, "backends__onprem": {"url": "http://b"}}, []),
         ({"workloads__chat__fallback": False, "backends__onprem": {"url": "http://b/v1"}}, []),
-        ({"backends__onprem": {"url": "http://b", "headers": {"X-A": "b"}}}, [*REQUEST_CREDENTIALS, "x-a"]),
+        ({"backends__onprem": {"url": "http://b", "headers": {"X-A": "b"}}}, [":path", *REQUEST_CREDENTIALS, "x-a"]),
     ],
 )
 def test_only_headers_that_a_retry_may_need_are_stored(
     valid_yaml: str, changes: dict[str, Any], expected: list[str]
 ) -> None:
     bootstrap = render_bootstrap(changed_config(valid_yaml, backends__cloud={"url": "http://a"}, **changes))
-    remember = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.remember")
-    names = [value["object_key"] for value in remember["typed_config"].get("on_request_headers", [])]
+    remember = routes(bootstrap, 0)[0]["typed_per_filter_config"]["glidepath.remember"]
+    names = [value["object_key"] for value in remember["on_request_headers"]]
     assert names == [f"glidepath.client.{name}" for name in expected]
 
 
@@ -248,6 +297,5 @@ def test_every_valid_configuration_renders_to_fields_of_envoys_api(
 def test_a_header_declared_as_credential_is_never_sent_to_extproc(valid_yaml: str) -> None:
     declared = {"url": "http://b", "credential": {"passthrough": True, "header": "X-House-Key"}}
     bootstrap = render_bootstrap(changed_config(valid_yaml, backends__onprem=declared))
-    ext_proc = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.ext_proc")
-    hidden = [p["exact"] for p in ext_proc["typed_config"]["forward_rules"]["disallowed_headers"]["patterns"]]
-    assert "x-house-key" in hidden
+    forwarded = capture(bootstrap)["typed_config"]["typed_config"]["forward_rules"]
+    assert "x-house-key" in [pattern["exact"] for pattern in forwarded["disallowed_headers"]["patterns"]]

@@ -89,9 +89,20 @@ def test_a_split_that_cannot_ramp_is_refused(bootstrap: Json, change: Callable[[
 
 
 def test_splits_of_other_routes_are_not_checked(bootstrap: Json) -> None:
+    routes = hcm(bootstrap)["route_config"]["virtual_hosts"][0]["routes"]
+    theirs = copy.deepcopy(routes[0])
+    del theirs["metadata"]
+    theirs["route"]["weighted_clusters"]["clusters"][0]["weight"] = 3
+    routes.insert(0, theirs)
+    assert check_splits(bootstrap) == ["chat"]
+
+
+def test_a_split_is_recognised_by_its_metadata_whatever_the_routes_name(bootstrap: Json) -> None:
     hcm(bootstrap)["route_config"]["virtual_hosts"][0]["routes"][0]["name"] = "theirs"
+    assert check_splits(bootstrap) == ["chat"]
     split(bootstrap)["clusters"][0]["weight"] = 3
-    assert check_splits(bootstrap) == ["chat"]  # from the uncaptured route, whose name is unchanged
+    with pytest.raises(InputError, match="route theirs: the weights"):
+        check_splits(bootstrap)
 
 
 @pytest.mark.process

@@ -26,6 +26,12 @@ FAILURES: list[tuple[str, Behaviour, int]] = [
 ]
 
 
+def clusters_of(entry: Any) -> tuple[str, str]:
+    """Return the cluster that the split chose, and the cluster of the endpoint that answered."""
+    common = entry.common_properties
+    return common.custom_tags[envoy_names.CHOSEN_CLUSTER_TAG], common.upstream_cluster
+
+
 def assert_rescued(setup: EnvoySetup, key: str, size: int) -> None:
     """Check that the baseline received the client's request, and that the candidate did not get the client's key."""
     rescue = setup.cloud.last
@@ -60,9 +66,10 @@ async def test_the_baseline_rescues_requests_of_a_failing_candidate(tmp_path: Pa
             assert_rescued(setup, client, len(json.dumps(body)) - 20)
         log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         await eventually(lambda: len(log) == len(FAILURES))
-        assert {entry.common_properties.upstream_cluster for entry in log} == {"cloud-for-onprem"}
+        assert {clusters_of(entry) for entry in log} == {("onprem-or-cloud", "cloud")}
         assert {entry.common_properties.upstream_request_attempt_count for entry in log} == {2}
-        assert {entry.common_properties.route_name for entry in log} == {"glidepath/chat/captured"}
+        assert {entry.common_properties.route_name for entry in log} == {"glidepath/chat"}
+        assert {entry.common_properties.custom_tags[envoy_names.WORKLOAD_TAG] for entry in log} == {"chat"}
 
 
 async def test_the_baseline_rescues_requests_of_a_candidate_that_refuses_connections(tmp_path: Path) -> None:
@@ -91,7 +98,7 @@ async def test_two_hundred_failures_at_once_reach_no_client(tmp_path: Path, stre
             assert len(setup.onprem.received) == (0 if behaviour == "refused" else 200), behaviour
         log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         await eventually(lambda: len(log) == 800)
-        assert {entry.common_properties.upstream_cluster for entry in log} == {"cloud-for-onprem"}
+        assert {clusters_of(entry) for entry in log} == {("onprem-or-cloud", "cloud")}
 
 
 async def test_a_rescue_can_take_longer_than_the_candidates_time_limit(tmp_path: Path) -> None:
@@ -219,5 +226,5 @@ async def test_the_other_direction_of_migration_works_alike(tmp_path: Path) -> N
         assert setup.onprem.last.headers["authorization"] == "Bearer me"
         assert setup.onprem.last.model == "onprem-model"
         await eventually(lambda: len(setup.collector.entries.get(envoy_names.LIVE_LOG, [])) == 2)
-        answered = [e.common_properties.upstream_cluster for e in setup.collector.entries[envoy_names.LIVE_LOG]]
-        assert answered == ["cloud", "onprem-for-cloud"]
+        answered = [clusters_of(entry) for entry in setup.collector.entries[envoy_names.LIVE_LOG]]
+        assert answered == [("cloud-or-onprem", "cloud"), ("cloud-or-onprem", "onprem")]

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import aiohttp
 import pytest
 
-from extproc.outcome_classification import RequestOutcome, classify
-from extproc.workloads import build_workloads
-from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import Side
 from tests.support.envoy_with_backends import EnvoySetup, envoy_with_backends
+from tests.support.outcome_log import OutcomeLog
 from tests.support.recording_backend import Behaviour
 from tests.support.waiting import eventually
 
@@ -39,28 +32,6 @@ ENDS: list[tuple[str, int, str, int, bool]] = [  # the candidate's behaviour and
     ("hang", 0, "hang", 0, False),
     ("hang", 0, "reset", 0, False),
 ]
-
-
-@dataclass(slots=True)
-class OutcomeLog:
-    """The outcomes that extproc derives from the live access log, in order."""
-
-    setup: EnvoySetup
-    read: int = 0
-
-    async def by(self, request: Awaitable[object]) -> RequestOutcome:
-        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-            await request
-        return await self.next()
-
-    async def next(self) -> RequestOutcome:
-        log = self.setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
-        await eventually(lambda: len(log) > self.read)
-        outcome = classify(log[self.read], build_workloads(self.setup.envoy.config), shadow=False)
-        self.read += 1
-        assert outcome is not None
-        assert outcome.side is Side.CANDIDATE
-        return outcome
 
 
 def set_behaviours(setup: EnvoySetup, candidate: str, status: int, baseline: str, base_status: int) -> None:
@@ -133,12 +104,19 @@ async def test_a_rescue_above_the_circuit_breakers_limit_fails(tmp_path: Path, b
         assert [o.rescued for o in outcomes].count(True) == 5 - failed
 
 
-@pytest.mark.parametrize("onprem", [{}, NOWHERE], ids=["the baseline", "both"])
-async def test_a_baseline_whose_name_is_not_found_does_not_make_the_candidate_unreachable(
-    tmp_path: Path, onprem: dict[str, Any]
-) -> None:
-    async with envoy_with_backends(tmp_path, cloud=NOWHERE, onprem=onprem, chat=AT_ONCE) as setup:
+async def test_if_the_baselines_name_is_not_found_the_candidate_gets_the_second_attempt_as_well(tmp_path: Path) -> None:
+    """No request reaches the baseline, so the error is the candidate's own and no failover."""
+    key = {"credential": {"env": "GLIDEPATH_TEST_KEY"}}
+    async with envoy_with_backends(tmp_path, cloud=NOWHERE, onprem=key, chat=AT_ONCE) as setup:
         setup.onprem.behaviour = "status"
+        outcome = await OutcomeLog(setup).by(setup.post(headers={"authorization": "Bearer client"}))
+        assert (outcome.error, outcome.failover, outcome.rescued) == ("http_503", False, None)
+        assert [got.model for got in setup.onprem.received] == ["onprem-model"] * 2
+        assert not any("authorization" in got.headers for got in setup.onprem.received)
+
+
+async def test_if_no_name_is_found_the_failover_fails(tmp_path: Path) -> None:
+    async with envoy_with_backends(tmp_path, cloud=NOWHERE, onprem=NOWHERE, chat=AT_ONCE) as setup:
         outcome = await OutcomeLog(setup).by(setup.post())
         assert (outcome.error, outcome.failover, outcome.rescued) == ("failover", True, False)
 

@@ -28,9 +28,17 @@ OLD, NOW = desired_values(5, 100, True), desired_values(10, 100, True)
 
 def test_names_follow_the_configuration(valid_yaml: str) -> None:
     config = parse_config(valid_yaml)
-    assert RuntimeKeys.of("chat", config.workload("chat")) == NAMES
-    alone = config.workload("chat").model_copy(update={"fallback": False})
-    assert RuntimeKeys.of("chat", alone).candidate == "glidepath.chat.weight.onprem"
+    assert RuntimeKeys.of(config, "chat") == NAMES
+    alone = parse_config(valid_yaml + "    fallback: false\n")
+    assert RuntimeKeys.of(alone, "chat").candidate == "glidepath.chat.weight.onprem"
+
+
+def test_the_baselines_key_has_the_name_of_the_cluster_that_envoy_has_already(valid_yaml: str) -> None:
+    there = 'cloud: {cluster: "outbound|443||api.example.com", host: api.example.com}'
+    config = parse_config(valid_yaml.replace('cloud: {url: "http://127.0.0.1:9001", model: gpt-4o-mini}', there))
+    names = RuntimeKeys.of(config, "chat")
+    assert names.baseline == "glidepath.chat.weight.outbound|443||api.example.com"
+    assert names.candidate == "glidepath.chat.weight.onprem-or-cloud"
 
 
 @given(st.floats(0, 100).map(lambda p: round(p, 2)))

@@ -76,7 +76,7 @@ class Steering(RuleBasedStateMachine):
         self.overrides: set[float] = set()
         self.unknown_weights: frozenset[str] = frozenset()
         self.config = CONFIGS[0]
-        self.names = RuntimeKeys.of("chat", self.config.workload("chat"))
+        self.names = RuntimeKeys.of(self.config, "chat")
 
     @initialize()
     def first_leader(self) -> None:
