@@ -84,10 +84,9 @@ local function client_value(state, headers, name)
   return nil
 end
 
--- Gives a header one value, or none.
+-- Gives a header one value, or none. `get` joins the values of a header that has several.
 local function put(headers, name, value)
-  if headers:getNumValues(name) > 1 then headers:remove(name)
-  elseif headers:get(name) == value then return end
+  if headers:get(name) == value then return end
   if value == nil then headers:remove(name) else headers:replace(name, value) end
 end
 

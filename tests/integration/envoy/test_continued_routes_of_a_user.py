@@ -96,6 +96,10 @@ RULES: dict[str, tuple[UsersTable, Mapping[str, str]]] = {
         users_table(to_theirs(request_headers_to_add=[adds("authorization", "Bearer of-the-user")])),
         CLIENTS,
     ),
+    "key appended": (
+        users_table(to_theirs(request_headers_to_add=[adds("x-api-key", "of-the-user")])),
+        {"x-api-key": "the-clients-own"},
+    ),
     "credential by default, sent": (
         users_table(to_theirs(request_headers_to_add=[adds("authorization", "Bearer of-the-user", DEFAULT)])),
         CLIENTS,
@@ -154,16 +158,19 @@ def _as_set(received: Received) -> tuple[str, str, list[tuple[bytes, bytes]]]:
     return received.method, received.path, headers
 
 
-@pytest.mark.parametrize("name", ["credential set", "credential appended", "credential by default, not sent"])
+@pytest.mark.parametrize(
+    "name", ["credential set", "credential appended", "key appended", "credential by default, not sent"]
+)
 async def test_a_candidate_that_gets_the_clients_credential_gets_no_other(name: str, tmp_path: Path) -> None:
     table, _ = RULES[name]
     async with users_setup(tmp_path, table, onprem={"credential": {"passthrough": True}}) as setup:
         with setup.after() as envoy:
             setup.set_share(envoy, 100)
             await _send(setup, "POST", PATH)
-            await _send(setup, "POST", PATH, CLIENTS)
-        found = [[value for key, value in one.raw_headers if key == b"authorization"] for one in setup.onprem.received]
-        assert found == [[], [CLIENTS["authorization"].encode()]]
+            await _send(setup, "POST", PATH, {**CLIENTS, "x-api-key": "the-clients-own"})
+        names = (b"authorization", b"x-api-key")
+        found = [sorted(value for key, value in one.raw_headers if key in names) for one in setup.onprem.received]
+        assert found == [[], [CLIENTS["authorization"].encode(), b"the-clients-own"]]
 
 
 @pytest.mark.parametrize("credential", [None, {"passthrough": True}])
