@@ -73,9 +73,12 @@ class Capturer:
         self._errors = UnexpectedErrors()
         self.running: set[asyncio.Task[None]] = set()
 
-    def begin(self, workload: WorkloadInfo, exchange: Exchange) -> CapturedExchange:
-        """Start to capture an exchange whose route belongs to ``workload``."""
-        sent = exchange.request.headers.get("x-request-id", "") if exchange.request else ""
+    def begin(self, workload: WorkloadInfo, exchange: Exchange, own_id: str = "") -> CapturedExchange:
+        """Start to capture an exchange whose route belongs to ``workload``.
+
+        ``own_id``: the id that Envoy gave to the exchange, or "" if the id is that of the request.
+        """
+        sent = own_id or (exchange.request.headers.get("x-request-id", "") if exchange.request else "")
         self.counters.count(workload.name, Coverage.CAPTURED)
         request_id = sent if 0 < len(sent) <= MAX_ID and sent.isprintable() else str(uuid.uuid4())
         return CapturedExchange(workload, exchange, request_id, int(self._wall() * 1000))

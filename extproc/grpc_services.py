@@ -59,14 +59,14 @@ class ProcessService:
             return
         self.open += 1
         exchange = Exchange(self._max_body, self._memory)
-        workload = self._workload(context)
+        workload, own_id = self._workload(context), _metadata(context, envoy_names.HEADER_REQUEST_ID)
         captured: CapturedExchange | None = None
         try:
             while exchange.ending is None:
                 message = await context.read()
                 if message is grpc.aio.EOF:
                     break
-                captured = self._step(workload, exchange, captured, message)
+                captured = self._step(workload, own_id, exchange, captured, message)
         finally:
             self.open -= 1
             self._close(exchange, captured)
@@ -74,6 +74,7 @@ class ProcessService:
     def _step(
         self,
         workload: WorkloadInfo | None,
+        own_id: str,
         exchange: Exchange,
         captured: CapturedExchange | None,
         message: ProcessingRequest,
@@ -84,7 +85,7 @@ class ProcessService:
             self.illegal_events += 1
             return captured
         if captured is None and exchange.request is not None and workload is not None:
-            captured = self._capturer.begin(workload, exchange)
+            captured = self._capturer.begin(workload, exchange, own_id)
         if captured is not None and milestone is not _NO_MILESTONE:
             self._capturer.advance(captured, milestone)
         return captured
@@ -106,10 +107,12 @@ class ProcessService:
 
     def _workload(self, context: grpc.aio.ServicerContext) -> WorkloadInfo | None:
         """Return the workload that Envoy names in the stream's metadata, or None if it is not configured."""
-        for key, value in context.invocation_metadata() or ():
-            if key == envoy_names.HEADER_WORKLOAD:
-                return self._workloads.get(value)
-        return None
+        return self._workloads.get(_metadata(context, envoy_names.HEADER_WORKLOAD))
+
+
+def _metadata(context: grpc.aio.ServicerContext, name: str) -> str:
+    """Return a text of the stream's metadata, or "" if there is none of this name."""
+    return next((str(value) for key, value in context.invocation_metadata() or () if key == name), "")
 
 
 class AccessLogService:

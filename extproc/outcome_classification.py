@@ -4,8 +4,8 @@
 (docs/reference/extproc.md describes them for users):
 
 1. Three kinds of entries are not counted: entries whose route belongs to no workload, entries of running requests, and
-   requests that Envoy refused before it chose a side (no route, rate limit or authorisation filter, overload, invalid
-   headers).
+   requests that Envoy refused before it sent them to a side (no route, overload, invalid headers, or one of the filters
+   of the user's route: authorisation, rate limit).
 2. If the client disconnected first and Envoy recorded no upstream failure, the outcome is ``client_abort``, which is
    not an error of the side. If the tee ended a copy because of its timeout, the outcome is the side's error
    ``tee_timeout``.
@@ -65,6 +65,7 @@ CLIENT_FLAGS = ("downstream_connection_termination", "downstream_remote_reset")
 DENIED = (401, 403)
 ERROR_STATUS = {408: "http_408", 429: "rate_limited"}
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
+_NO_VALUE = ("", "-")  # texts of a custom tag that Envoy has no value for
 TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout, as Envoy starts its clock a little later than the tee
 
 
@@ -107,6 +108,7 @@ def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], s
         side is None
         or any(getattr(flags, name) for name in REFUSED_BY_ENVOY_FLAGS)
         or flags.HasField("unauthorized_details")
+        or _refused_by_a_filter(entry)
     ):
         return None
     origin = _origin(entry, shadow)
@@ -166,10 +168,37 @@ def _is_failover(workload: WorkloadInfo, common: Any) -> bool:
     - upstream_overflow with a second attempt: Envoy never retries after a circuit breaker, so the circuit breaker
       stopped the second attempt, which is the rescue.
     """
-    if not workload.fallback or common.upstream_cluster == workload.baseline_cluster:
+    if not workload.fallback or _is_at_baseline(workload, common):
         return bool(workload.fallback)
     flags = common.response_flags
     return bool(flags.no_healthy_upstream or (flags.upstream_overflow and common.upstream_request_attempt_count > 1))
+
+
+def _is_at_baseline(workload: WorkloadInfo, common: Any) -> bool:
+    """Return whether the endpoint of the last attempt is the baseline's.
+
+    The entry names the cluster of the endpoint by its name for statistics, which Istio sets to another text. So the
+    endpoint's metadata decides too: the endpoints of a cluster that Envoy had already (``backends.X.cluster``) have
+    none of Glidepath's.
+    """
+    named = common.custom_tags.get(envoy_names.BACKEND_TAG, "")
+    if common.upstream_cluster == workload.baseline_cluster or named == workload.settings.baseline:
+        return True
+    unmarked = workload.baseline_cluster != workload.settings.baseline
+    return unmarked and named in _NO_VALUE and common.HasField("upstream_remote_address")
+
+
+def _refused_by_a_filter(entry: HTTPAccessLogEntry) -> bool:
+    """Return whether a filter before the router answered, such as the user's RBAC: no attempt, and no upstream flag."""
+    details = entry.response.response_code_details
+    return (
+        bool(details)
+        and not details.startswith("via_upstream")
+        and entry.response.response_code.value >= 400
+        and entry.common_properties.upstream_request_attempt_count == 0
+        and not _upstream_kind(entry)
+        and not _client_left(entry)
+    )
 
 
 def _rescued(entry: HTTPAccessLogEntry, workload: WorkloadInfo, kind: str) -> bool | None:

@@ -43,11 +43,13 @@ LIVE_LOG = "glidepath-live"
 SHADOW_LOG = "glidepath-shadow"
 # Custom tag of both access logs: the cluster that the split chose, even if no host was reached.
 CHOSEN_CLUSTER_TAG = "chosen_cluster"
+BACKEND_TAG = "backend"  # custom tag of both access logs: the backend that the endpoint names, if it names one
 WORKLOAD_TAG = "workload"  # custom tag of the live access log: the workload of the route
 
 # Headers that the tee sends to the shadow listener. They are removed before a backend sees the request. Envoy sends the
 # first one to extproc too, in the metadata of each ext_proc stream.
 HEADER_WORKLOAD = "x-glidepath-workload"
+HEADER_REQUEST_ID = "x-glidepath-request-id"  # only in the metadata of a stream: Envoy's own id of the request
 HEADER_TARGET = "x-glidepath-target"
 HEADER_ORIGIN = "x-glidepath-origin"
 

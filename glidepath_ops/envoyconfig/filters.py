@@ -58,12 +58,15 @@ def route_filters() -> list[Json]:
     ]
 
 
-def filters_of_route(config: Config, workload: str) -> Json:
-    """Return the ``typed_per_filter_config`` of a workload's route, which makes the ``route_filters`` act on it."""
-    return {REMEMBER: _store(_stored_values(config, _kept(config))), CAPTURE: _capture(config, workload)}
+def filters_of_route(config: Config, workload: str, *, own_ids: bool = False) -> Json:
+    """Return the ``typed_per_filter_config`` of a workload's route, which makes the ``route_filters`` act on it.
+
+    ``own_ids``: see ``ext_proc``.
+    """
+    return {REMEMBER: _store(_stored_values(config, _kept(config))), CAPTURE: _capture(config, workload, own_ids)}
 
 
-def _capture(config: Config, workload: str) -> Json:
+def _capture(config: Config, workload: str, own_ids: bool) -> Json:
     """Return the sampled capture of a workload's requests: ext_proc, for a share that is a runtime key.
 
     See ``sample_percent`` of Envoy's ExecuteFilterAction.
@@ -72,7 +75,7 @@ def _capture(config: Config, workload: str) -> Json:
     action = typed(
         "composite-action",
         "extensions.filters.http.composite.v3.ExecuteFilterAction",
-        typed_config=ext_proc(config, workload),
+        typed_config=ext_proc(config, workload, own_ids=own_ids),
         sample_percent={
             "default_value": {"numerator": round(sample * 10_000), "denominator": "MILLION"},
             "runtime_key": runtime_keys.shadow_key(workload),
@@ -148,11 +151,15 @@ def _secret(backend: str, credential: Credential) -> Json:
     return _state(secret_state(backend), f"%FILE_CONTENT({path}:{watched})%", [formatter])
 
 
-def ext_proc(config: Config, workload: str) -> Json:
+def ext_proc(config: Config, workload: str, *, own_ids: bool = False) -> Json:
     """Return the filter that copies every message to extproc. Envoy does not wait for it (``observability_mode``).
 
-    The metadata of each stream names the workload, because the route may have any name.
+    The metadata of each stream names the workload, because the route may have any name. With ``own_ids`` it also has a
+    new id, because several requests may have the same x-request-id (ADR 0142).
     """
+    metadata = {envoy_names.HEADER_WORKLOAD: workload}
+    if own_ids:
+        metadata[envoy_names.HEADER_REQUEST_ID] = "%UNIQUE_ID%"
     hidden = dict.fromkeys((*envoy_names.CREDENTIAL_HEADERS, *credential_headers(config)))
     patterns = [{"exact": name} for name in hidden]
     return with_comment(
@@ -162,7 +169,7 @@ def ext_proc(config: Config, workload: str) -> Json:
         typed(
             EXT_PROC,
             "extensions.filters.http.ext_proc.v3.ExternalProcessor",
-            grpc_service=grpc_service(envoy_names.EXTPROC_CLUSTER, {envoy_names.HEADER_WORKLOAD: workload}),
+            grpc_service=grpc_service(envoy_names.EXTPROC_CLUSTER, metadata),
             observability_mode=True,
             failure_mode_allow=True,
             deferred_close_timeout=seconds(DEFERRED_CLOSE),
@@ -224,7 +231,12 @@ def access_log(config: Config, log_name: str) -> Json:
         "buffer_flush_interval": seconds(min(LOG_FLUSH_S, config.extproc.flush)),
     }
     # The entry's upstream_cluster is empty if no host was reached (circuit breaker); this tag is not.
-    common["custom_tags"] = [{"tag": envoy_names.CHOSEN_CLUSTER_TAG, "value": "%UPSTREAM_CLUSTER%"}]
+    # %UPSTREAM_CLUSTER% would give the cluster's name for statistics, if it has one.
+    endpoint = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.ENDPOINT_BACKEND})%"
+    common["custom_tags"] = [
+        {"tag": envoy_names.CHOSEN_CLUSTER_TAG, "value": "%UPSTREAM_CLUSTER_RAW%"},
+        {"tag": envoy_names.BACKEND_TAG, "value": endpoint},
+    ]
     if log_name == envoy_names.LIVE_LOG:
         place = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_WORKLOAD})%"
         common["custom_tags"].append({"tag": envoy_names.WORKLOAD_TAG, "value": place})

@@ -15,11 +15,15 @@ from envoy.service.ext_proc.v3 import external_processor_pb2, external_processor
 
 @dataclass(slots=True)
 class Collector:
-    """The server: ``async with Collector(socket)``. ``entries``: by log name; ``streams``: of ext_proc messages."""
+    """The server: ``async with Collector(socket)``.
+
+    ``entries``: by log name; ``streams``: of ext_proc messages; ``metadata``: of each of these streams.
+    """
 
     socket: Path
     entries: dict[str, list[Any]] = field(default_factory=dict)
     streams: list[list[Any]] = field(default_factory=list)
+    metadata: list[dict[str, str]] = field(default_factory=list)
     _server: grpc.aio.Server | None = None
 
     async def __aenter__(self) -> Collector:
@@ -54,6 +58,7 @@ class _Processor(external_processor_pb2_grpc.ExternalProcessorServicer):
     async def Process(self, messages: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         stream: list[Any] = []
         self._collector.streams.append(stream)
+        self._collector.metadata.append(dict(context.invocation_metadata()))
         async for message in messages:
             stream.append(message)
         return
