@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from glidepath.config import load_config
 from glidepath.errors import InputError
+from glidepath_ops.cli.render_istio import IstioRoutes, chosen_routes
 from glidepath_ops.cli.render_output import (
     change_file,
     insert_into_file,
@@ -122,7 +123,7 @@ def render_istio(
     config: ConfigPath = DEFAULT_CONFIG,
     output: Output = None,
     context: Annotated[str, typer.Option(help="Kind of proxies to configure: gateway or sidecar.")] = "gateway",
-    namespace: Annotated[str, typer.Option(help="Namespace of the EnvoyFilters.")] = "istio-system",
+    namespace: Annotated[str, typer.Option(help="Namespace of the EnvoyFilter.")] = "istio-system",
     workload_selector: Annotated[
         list[str] | None,
         typer.Option(
@@ -130,24 +131,55 @@ def render_istio(
             help="Label that selects the proxies' pods; repeat for several labels; default: istio=ingressgateway.",
         ),
     ] = None,
-    virtual_host: Annotated[
-        str | None, typer.Option(help="Name of the virtual host that gets the routes; required for sidecars.")
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Add the workloads' routes to your VirtualService in FILE (YAML) as copies of yours, and show the "
+            "diff.",
+        ),
     ] = None,
+    route: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMESPACE/NAME[/HTTP-ROUTE]",
+            help="With --into: the VirtualService, or the route in it, to continue. Without --into: the name of a "
+            "route of yours that serves only the workload's requests; with several workloads, put WORKLOAD= before it.",
+        ),
+    ] = None,
+    service: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="With --context sidecar: write a VirtualService for a host that has none."
+        ),
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="With --into: remove the routes that it has added.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --into: show the diff and do not change FILE.")
+    ] = False,
     port: Annotated[
         int | None, typer.Option(help="Add the filters and the access log to the listener of this port only.")
     ] = None,
     image: Image = "glidepath",
 ) -> None:
-    """Write Istio EnvoyFilters, and a patch that adds extproc to the proxies' pods."""
+    """Write Istio's EnvoyFilter, and a patch that adds extproc to the proxies' pods.
+
+    The EnvoyFilter splits routes of your VirtualService: --into continues each route that serves a workload by a copy
+    for the workload's requests only. The rest of your file stays exactly as it is. --remove restores it.
+    """
+    if remove:
+        restore_files([into] if into else [], dry_run=dry_run)
+        return
     place = IstioTarget(
         context=cast("Context", context),
         namespace=namespace,
         selector=labels(workload_selector or []),
-        virtual_host=virtual_host,
         port=port,
         image=image,
     )
-    print_or_write_files(istio_files(load_config(config), place), output)
+    loaded = load_config(config)
+    routes = chosen_routes(loaded, place, IstioRoutes(into, route or [], service, dry_run))
+    print_or_write_files(istio_files(loaded, place, routes), output)
 
 
 @command.command("envoy-gateway")

@@ -112,13 +112,8 @@ def _own(config: Config, workload: str, users: UsersRoutes) -> AddedRoute:
 def _continued(config: Config, workload: str, users: UsersRoutes, index: int) -> AddedRoute:
     route = users.routes[index]
     where = f"workloads.{workload}: {route.place}"
-    headers: Mapping[str, RoutedHeader] = {}
     action = _split(config, workload, route.data["route"], where)
-    candidate = config.backends[config.workload(workload).candidate]
-    if config.workload(workload).fallback or keeps_client_credential(candidate, candidate=True):
-        names = {*credential_headers(config), *(name.lower() for name in candidate.headers)}
-        headers = routed_headers(users.levels(route.data), names, where)
-    _refuse_credential_for_candidate(config, workload, headers, where)
+    headers = headers_at_route(config, workload, users.levels(route.data), where)
     copy = {
         **route.data,
         "match": _narrowed(route.data.get("match") or {}, config.workload(workload).match),
@@ -131,6 +126,21 @@ def _continued(config: Config, workload: str, users: UsersRoutes, index: int) ->
     }
     result: Json = without_comments(_with_buffer(copy, config.envoy.max_body))
     return AddedRoute(index, workload, result, headers)
+
+
+def headers_at_route(config: Config, workload: str, levels: Sequence[Json], where: str) -> Mapping[str, RoutedHeader]:
+    """Return what the header rules of ``levels`` make of the headers that the candidate changes.
+
+    ``levels``: see ``routed_headers``. Raises InputError, with ``where``, if the candidate would get what is not meant
+    for it.
+    """
+    headers: Mapping[str, RoutedHeader] = {}
+    candidate = config.backends[config.workload(workload).candidate]
+    if config.workload(workload).fallback or keeps_client_credential(candidate, candidate=True):
+        names = {*credential_headers(config), *(name.lower() for name in candidate.headers)}
+        headers = routed_headers(levels, names, where)
+    _refuse_credential_for_candidate(config, workload, headers, where)
+    return headers
 
 
 def _split(config: Config, workload: str, action: Json, where: str) -> Json:

@@ -76,7 +76,7 @@ def match(rule: Match) -> Json:
     """Return the RouteMatch of a workload."""
     headers: list[Json] = []
     if rule.host is not None:
-        pattern = "(?i)" + _host_pattern(rule.host) + r"(:\d+)?"
+        pattern = authority_pattern(rule.host)
         headers.append({"name": ":authority", "string_match": {"safe_regex": {"regex": pattern}}})
     headers += [{"name": name.lower(), "string_match": {"exact": value}} for name, value in rule.headers.items()]
     found: Json = {"path": rule.path} if rule.path is not None else {"prefix": rule.path_prefix}
@@ -84,6 +84,11 @@ def match(rule: Match) -> Json:
         # /v1/batch matches /v1/batch and /v1/batch/x, but not /v1/batches
         found = {"path_separated_prefix": rule.path_prefix.rstrip("/")}
     return {**found, "headers": headers} if headers else found
+
+
+def authority_pattern(host: str) -> str:
+    """Return the regular expression (RE2) that matches the Host headers of a workload's host, with or without port."""
+    return "(?i)" + _host_pattern(host) + r"(:\d+)?"
 
 
 def _host_pattern(host: str) -> str:

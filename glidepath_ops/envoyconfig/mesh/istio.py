@@ -1,9 +1,11 @@
-"""Render the resources for Istio: EnvoyFilters for a gateway or for sidecars, and a patch for their pods.
+"""Render the resources for Istio: an EnvoyFilter for a gateway or for sidecars, and a patch for their pods.
 
-The EnvoyFilters rely on these semantics of pilot's envoyfilter package. HTTP_ROUTE INSERT_FIRST without a route match
-inserts each route at the start of the virtual host, so the route patches are in reverse order. HTTP_FILTER
-INSERT_BEFORE keeps the order of the patches. NETWORK_FILTER MERGE appends to the repeated fields of the HTTP connection
-manager. The agent applies BOOTSTRAP MERGE before Envoy starts, and only with BOOTSTRAP_XDS_AGENT=true. See ADR 0082.
+The EnvoyFilter relies on these semantics of pilot's envoyfilter package. HTTP_ROUTE MERGE finds a route by the name
+that its VirtualService gives it, and merges protobuf messages: ``weighted_clusters`` replaces ``cluster`` (both are in
+one oneof), a repeated field gets further items, an entry of a map replaces the entry of the same key, and all else
+stays. HTTP_FILTER INSERT_BEFORE keeps the order of the patches. NETWORK_FILTER MERGE appends to the repeated fields of
+the HTTP connection manager. The agent applies BOOTSTRAP MERGE before Envoy starts, and only with
+BOOTSTRAP_XDS_AGENT=true. See ADR 0082 and ADR 0142.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Literal
 
 from glidepath import envoy_names
 from glidepath.config.root import Config
-from glidepath.errors import InputError
+from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.bootstrap import runtime_layers, shadow_listener
 from glidepath_ops.envoyconfig.commented_yaml import (
@@ -26,6 +28,7 @@ from glidepath_ops.envoyconfig.commented_yaml import (
     without_comments,
     without_own_comment,
 )
+from glidepath_ops.envoyconfig.extensions import refuse_missing_extensions
 from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     GROUP,
     POD_LABELS,
@@ -36,7 +39,8 @@ from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
 )
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters, rtds_cluster, uses_rtds
-from glidepath_ops.envoyconfig.mesh.mesh_routes import mesh_filters, mesh_routes
+from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute
+from glidepath_ops.envoyconfig.routes import hash_policy, route_metadata, weighted_clusters
 
 Context = Literal["gateway", "sidecar"]
 CONTEXTS: Mapping[str, str] = {"gateway": "GATEWAY", "sidecar": "SIDECAR_OUTBOUND"}
@@ -44,7 +48,7 @@ VERSION = "networking.istio.io/v1alpha3"
 _COUNTERS = [
     r".*ext_proc.*",
     r"cluster\.glidepath.*",
-    r"cluster\..*-(or|for)-.*",
+    r"cluster\..*-or-.*",
 ]  # Istio publishes only counters that match
 _GATEWAY_LABELS = {"istio": "ingressgateway"}
 
@@ -53,28 +57,46 @@ _GATEWAY_LABELS = {"istio": "ingressgateway"}
 class IstioTarget:
     """The Envoys to patch, which run in the pods with the labels ``selector``.
 
-    ``port`` is the container port of the listener that gets the filters and the access log. ``virtual_host`` is the
-    name of the virtual host that gets the routes.
+    ``port`` is the container port of the listener that gets the filters and the access log.
     """
 
     context: Context = "gateway"
     namespace: str = "istio-system"
     selector: Mapping[str, str] = field(default_factory=dict)
-    virtual_host: str | None = None
     port: int | None = None
     image: str = "glidepath"
 
 
-def istio_resources(config: Config, target: IstioTarget) -> list[Json]:
-    """Return the Kubernetes resources in the order in which to apply them.
+def istio_resources(config: Config, target: IstioTarget, routes: ContinuedRoutes) -> list[Json]:
+    """Return the Kubernetes resources: one EnvoyFilter, so that none of its parts can be there without the others.
 
-    Raises InputError if a required option is missing, and ConfigError for settings that Envoy does not support.
+    A VirtualService for a host that has none comes before it.
+
+    ``routes``: the routes whose destination becomes a split. Raises InputError if a required option is missing, and
+    ConfigError for settings that Istio's Envoy does not support.
     """
     _check(target)
-    found = [_filter(config, target)]
-    if uses_rtds(config):
-        found.append(_runtime(config, target))
-    return found
+    refuse_missing_extensions(config, "istio")
+    for workload in config.workloads.values():
+        _refuse_url(config, workload.baseline)
+    patches = [
+        *([_bootstrap(config)] if uses_rtds(config) else []),
+        *(_patch("CLUSTER", target, "ADD", cluster) for cluster in pushed_clusters(config, routes.routed)),
+        _patch("LISTENER", target, "ADD", shadow_listener(config)),
+        *_filters(target),
+        _access_log(config, target),
+        *(_split(config, target, route) for route in routes.routes),
+    ]
+    note = (
+        "Clusters, the listener for copies, Glidepath's filters (which do nothing on other routes), the access log, "
+        "and the split of each route that continues one of the user's. Deleting this resource removes all of them; "
+        "the routes then serve as before."
+    )
+    spec = {"workloadSelector": {"labels": _labels(target)}, "configPatches": patches}
+    return [
+        *routes.resources,
+        kubernetes_object("EnvoyFilter", VERSION, "glidepath", target.namespace, note, spec=spec),
+    ]
 
 
 def _check(target: IstioTarget) -> None:
@@ -84,36 +106,19 @@ def _check(target: IstioTarget) -> None:
         raise InputError(
             "--context sidecar needs --workload-selector KEY=VALUE, a label of the pods whose calls are split"
         )
-    if target.context == "sidecar" and target.virtual_host is None:
-        raise InputError(
-            "--context sidecar needs --virtual-host, e.g. llm.models.svc.cluster.local:8000, because a sidecar's "
-            "listener serves calls to every service (`istioctl proxy-config routes POD -o json` lists them)"
+
+
+def _refuse_url(config: Config, baseline: str) -> None:
+    backend = config.backends[baseline]
+    if backend.cluster is None:
+        raise ConfigError(
+            f"backends.{baseline}: on Istio the cluster of the route goes on serving the baseline: set cluster (such "
+            f'as "outbound|443||api.example.com") and host instead of url (now: {backend.url})'
         )
 
 
 def _labels(target: IstioTarget) -> dict[str, str]:
     return dict(target.selector) or dict(_GATEWAY_LABELS)
-
-
-def _envoy_filter(name: str, target: IstioTarget, note: str, patches: list[Json]) -> Json:
-    spec = {"workloadSelector": {"labels": _labels(target)}, "configPatches": patches}
-    return kubernetes_object("EnvoyFilter", VERSION, name, target.namespace, note, spec=spec)
-
-
-def _filter(config: Config, target: IstioTarget) -> Json:
-    patches = [
-        *(_patch("CLUSTER", target, "ADD", cluster) for cluster in pushed_clusters(config)),
-        _patch("LISTENER", target, "ADD", shadow_listener(config)),
-        *_filters(config, target),
-        _access_log(config, target),
-        *_routes(config, target),
-    ]
-    note = (
-        "Everything that istiod pushes: clusters, the listener for copies, Glidepath's filters (disabled except on its "
-        "routes), the access log, and its routes before those of the VirtualServices. Deleting this resource removes "
-        "all of them."
-    )
-    return _envoy_filter("glidepath", target, note, patches)
 
 
 def _patch(apply_to: str, target: IstioTarget, operation: str, value: Json, match: Json | None = None) -> Json:
@@ -133,9 +138,9 @@ def _manager(target: IstioTarget, below: Json | None = None) -> Json:
     return {"listener": listener}
 
 
-def _filters(config: Config, target: IstioTarget) -> list[Json]:
+def _filters(target: IstioTarget) -> list[Json]:
     router = _manager(target, {"subFilter": {"name": filters.ROUTER}})
-    return [_patch("HTTP_FILTER", target, "INSERT_BEFORE", one, router) for one in mesh_filters(config)]
+    return [_patch("HTTP_FILTER", target, "INSERT_BEFORE", one, router) for one in filters.route_filters()]
 
 
 def _access_log(config: Config, target: IstioTarget) -> Json:
@@ -147,35 +152,50 @@ def _access_log(config: Config, target: IstioTarget) -> Json:
     return _patch("NETWORK_FILTER", target, "MERGE", value, _manager(target))
 
 
-def _routes(config: Config, target: IstioTarget) -> list[Json]:
-    # The match has no port: Istio matches a gateway's routes by the Service's port, its listeners by the container's.
-    match: Json = (
-        {} if target.virtual_host is None else {"routeConfiguration": {"vhost": {"name": target.virtual_host}}}
-    )
-    routes = mesh_routes(config, own_ids=target.context == "sidecar")
-    return [_patch("HTTP_ROUTE", target, "INSERT_FIRST", route, match) for route in reversed(routes)]
+def _split(config: Config, target: IstioTarget, route: SplitRoute) -> Json:
+    """Return the patch that turns the destination of a route into the split of its workload.
 
-
-def _runtime(config: Config, target: IstioTarget) -> Json:
-    layers = [without_comments(layer) for layer in runtime_layers(config) if "rtds_layer" in layer]
-    value = with_comment(
-        "It comes after Istio's admin layer, so the scorer's values override /runtime_modify: use `glidepath hold` "
-        "instead of curl. Until the scorer writes, the routes' own weights apply.",
+    It has no port: Istio finds a gateway's routes by the port of the Service, its listeners by that of the container.
+    """
+    action: Json = {"weighted_clusters": weighted_clusters(config, route.workload)}
+    sticky = config.workload(route.workload).sticky
+    if sticky is not None:
+        action["hash_policy"] = [hash_policy(sticky)]
+    value: Json = with_comment(
+        f"Workload {route.workload}: its route, which continues one of the user's, splits between the candidate and "
+        "the cluster that the route had.",
         {
-            "layered_runtime": {"layers": layers},
-            "static_resources": {"clusters": [rtds_cluster(config)]},
+            "route": action,
+            "metadata": route_metadata(route.workload),
+            "typed_per_filter_config": filters.filters_of_route(
+                config, route.workload, own_ids=target.context == "sidecar"
+            ),
+            "request_body_buffer_limit": config.envoy.max_body,
         },
+    )
+    if route.operation is not None:
+        value["decorator"] = {"operation": route.operation}
+    place = {"routeConfiguration": {"vhost": {"route": {"name": route.name}}}}
+    return _patch("HTTP_ROUTE", target, "MERGE", value, place)
+
+
+def _bootstrap(config: Config) -> Json:
+    layers = [without_comments(layer) for layer in runtime_layers(config) if "rtds_layer" in layer]
+    value = {
+        "layered_runtime": {"layers": layers},
+        "static_resources": {"clusters": [rtds_cluster(config)]},
+    }
+    note = (
+        "Weights pushed by the scorer, read when a pod starts, and only with BOOTSTRAP_XDS_AGENT (see the pod's "
+        "patch). The layer comes after Istio's admin layer, so the scorer's values override /runtime_modify: use "
+        "`glidepath hold` instead of curl. Until the scorer writes, the routes' own weights apply."
     )
     patch = {
         "applyTo": "BOOTSTRAP",
         "match": {"context": "ANY"},
         "patch": {"operation": "MERGE", "value": value},
     }
-    note = (
-        "Weights pushed by the scorer. It is read when a pod starts, and only with BOOTSTRAP_XDS_AGENT (see the pod's "
-        "patch)."
-    )
-    return _envoy_filter("glidepath-runtime", target, note, [patch])
+    return with_comment(note, patch)
 
 
 def istio_pod(config: Config, target: IstioTarget) -> Json:

@@ -10,6 +10,7 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json, to_yaml
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes, GatewayTarget, gateway_resources
 from glidepath_ops.envoyconfig.mesh.istio import IstioTarget, istio_pod, istio_resources
+from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes
 
 RESOURCES, POD_PATCH = "resources.yaml", "pod-patch.yaml"
 _HEADER = """\
@@ -17,13 +18,13 @@ Rendered by `glidepath render {target}` from glidepath.yaml. To change it, edit 
 docs/how-to/service-meshes.md describes the parts, the required versions and the removal."""
 
 
-def istio_files(config: Config, place: IstioTarget) -> dict[str, str]:
+def istio_files(config: Config, place: IstioTarget, routes: ContinuedRoutes) -> dict[str, str]:
     """Return the two files for Istio as a mapping from file name to text.
 
     One file contains the resources, the other the patch of the pods.
     """
     return {
-        RESOURCES: _documents(istio_resources(config, place), "istio"),
+        RESOURCES: _documents(istio_resources(config, place, routes), "istio"),
         POD_PATCH: _documents([istio_pod(config, place)], "istio"),
     }
 

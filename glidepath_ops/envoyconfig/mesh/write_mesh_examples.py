@@ -11,21 +11,32 @@ from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes, GatewayT
 from glidepath_ops.envoyconfig.mesh.gateway_routes import UsersFile, gateway_routes
 from glidepath_ops.envoyconfig.mesh.istio import IstioTarget
 from glidepath_ops.envoyconfig.mesh.resource_yaml_files import gateway_files, istio_files
-
-_SIDECAR = IstioTarget(
-    context="sidecar",
-    namespace="apps",
-    selector={"app": "assistant"},
-    virtual_host="llm.models.svc.cluster.local:8000",
+from glidepath_ops.envoyconfig.mesh.virtual_services import (
+    ContinuedRoutes,
+    complete_virtual_services,
+    routes_of_service,
 )
+
+_SIDECAR = IstioTarget(context="sidecar", namespace="apps", selector={"app": "assistant"})
+_SERVICE = "llm.models.svc.cluster.local:8000"
 RECIPES: Mapping[str, Callable[[Config, Path], dict[str, str]]] = {
-    "istio/gateway": lambda config, _: istio_files(config, IstioTarget()),
-    "istio/sidecar": lambda config, _: istio_files(config, _SIDECAR),
+    "istio/gateway": lambda config, folder: _virtual_service(config, folder),
+    "istio/sidecar": lambda config, _: istio_files(config, _SIDECAR, _routes_of_service(config)),
     "envoy-gateway/own-route": lambda config, folder: _own_route(config, folder),
     "envoy-gateway/new-route": lambda config, _: gateway_files(
         config, GatewayTarget(), GatewayRoutes(new=tuple(config.workloads))
     ),
 }
+
+
+def _virtual_service(config: Config, folder: Path) -> dict[str, str]:
+    source = folder / "virtual-service.yaml"
+    routes = complete_virtual_services(source.read_text(), config, source.name)
+    return {**istio_files(config, IstioTarget(), routes), "virtual-service-completed.yaml": str(routes.text)}
+
+
+def _routes_of_service(config: Config) -> ContinuedRoutes:
+    return routes_of_service(config, _SERVICE, _SIDECAR.context, _SIDECAR.namespace, _SIDECAR.selector)
 
 
 def _own_route(config: Config, folder: Path) -> dict[str, str]:

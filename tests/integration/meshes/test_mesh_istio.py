@@ -1,4 +1,4 @@
-"""Tests of the EnvoyFilters, applied to configuration that Istio pushes, in a real Envoy."""
+"""Tests of the EnvoyFilter and the VirtualServices, applied to configuration that Istio pushes, in a real Envoy."""
 
 from __future__ import annotations
 
@@ -9,21 +9,33 @@ from pathlib import Path
 import pytest
 
 from glidepath import envoy_names, runtime_keys
-from tests.support.envoy_with_backends import BODY
+from glidepath_ops.envoyconfig.mesh.istio import Context
+from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup
 from tests.support.meshes.constant_rtds_server import rtds_server, served_by
-from tests.support.meshes.mesh_with_backends import mesh_with_backends
+from tests.support.meshes.istio_with_backends import CLUSTER, LLM, istio_with_backends
 from tests.support.waiting import eventually
 
-HOST = {"host": "llm.models.svc.cluster.local"}
+HOST = {"host": LLM}
+CONTEXTS: tuple[Context, ...] = ("gateway", "sidecar")
+FALLBACK = "onprem-or-cloud"
 
 
-@pytest.mark.parametrize("context", ["gateway", "sidecar"])
-async def test_calls_are_split_by_runtime_keys_captured_and_logged(tmp_path: Path, context: str) -> None:
-    async with mesh_with_backends(tmp_path, context) as mesh:
+def set_share(setup: EnvoySetup, percent: float) -> None:
+    points = round(percent * 100)
+    keys = {
+        runtime_keys.weight_key("chat", FALLBACK): points,
+        runtime_keys.weight_key("chat", CLUSTER): 10_000 - points,
+    }
+    setup.envoy.modify(keys)
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+async def test_calls_are_split_by_runtime_keys_captured_and_logged(tmp_path: Path, context: Context) -> None:
+    async with istio_with_backends(tmp_path, context) as mesh:
         setup = mesh.setup
         reply = await setup.post(headers={**HOST, "authorization": "Bearer client"})
         assert json.loads(reply.body)["model"] == "cloud"
-        setup.set_share(100)
+        set_share(setup, 100)
         reply = await setup.post(headers={**HOST, "authorization": "Bearer client"})
         assert json.loads(reply.body)["model"] == "onprem"
         assert "authorization" not in setup.onprem.last.headers
@@ -32,20 +44,56 @@ async def test_calls_are_split_by_runtime_keys_captured_and_logged(tmp_path: Pat
         assert not [name for name in setup.onprem.last.headers if name.startswith("x-glidepath")]
         log = setup.collector.entries
         await eventually(lambda: len(log.get(envoy_names.LIVE_LOG, [])) == 2)
-        names = {entry.common_properties.route_name for entry in log[envoy_names.LIVE_LOG]}
-        assert names == {"glidepath/chat/captured"}
-        clusters = {entry.common_properties.upstream_cluster for entry in log[envoy_names.LIVE_LOG]}
-        assert clusters == {"cloud", "onprem"}
+        entries = [entry.common_properties for entry in log[envoy_names.LIVE_LOG]]
+        assert {entry.route_name for entry in entries} == {"glidepath-chat"}
+        assert {entry.custom_tags[envoy_names.WORKLOAD_TAG] for entry in entries} == {"chat"}
+        assert {entry.custom_tags[envoy_names.CHOSEN_CLUSTER_TAG] for entry in entries} == {CLUSTER, FALLBACK}
+        assert {entry.custom_tags.get(envoy_names.BACKEND_TAG, "") for entry in entries} == {"", "onprem"}
         await eventually(lambda: len(setup.collector.streams) == 2)
         first = setup.collector.streams[-1][0]
-        (attributes,) = first.attributes.values()
-        assert attributes.fields["xds.cluster_name"].string_value == "onprem-or-cloud"
         assert "authorization" not in {header.key for header in first.request_headers.headers.headers}
 
 
+async def test_the_baseline_gets_what_it_got_before_at_no_share_and_after_a_failure_of_the_candidate(
+    tmp_path: Path,
+) -> None:
+    sent = {**HOST, "authorization": "Bearer client", "x-api-key": "key", "cookie": "a=b", "x-request-id": "1"}
+
+    async def seen(split: bool, share: float, name: str) -> tuple[bytes, dict[str, str]]:
+        folder = tmp_path / name
+        folder.mkdir()
+        async with istio_with_backends(folder, "gateway", split=split) as mesh:
+            if split:
+                set_share(mesh.setup, share)
+            mesh.setup.onprem.behaviour = "status"
+            reply = await mesh.setup.post(headers=sent)
+            assert reply.status == 200
+            assert reply.headers["x-served"] == "models"
+            got = mesh.setup.cloud.last
+            own = ("x-request-id", "x-envoy-expected-rq-timeout-ms")
+            return got.body, {name: value for name, value in got.headers.items() if name not in own}
+
+    before = await seen(False, 0, "before")
+    assert before[1]["x-tenant"] == "blue"
+    assert await seen(True, 0, "no-share") == before
+    body, headers = await seen(True, 100, "rescued")
+    assert body == before[0]
+    assert {**headers, "x-envoy-attempt-count": "1"} == before[1]
+
+
+async def test_a_preflight_is_answered_as_before(tmp_path: Path) -> None:
+    headers = {"origin": "https://app.example", "access-control-request-method": "POST"}
+    async with istio_with_backends(tmp_path, "gateway") as mesh:
+        set_share(mesh.setup, 100)
+        async with mesh.setup.session.options(mesh.setup.envoy.live + PATH, headers=headers) as response:
+            assert response.status == 200
+            assert response.headers["access-control-allow-origin"] == "https://app.example"
+        assert mesh.setup.onprem.received == mesh.setup.cloud.received == []
+
+
 @pytest.mark.parametrize(("context", "host"), [("gateway", "shop.example.com"), ("sidecar", "other.models")])
-async def test_the_users_other_routes_answer_as_before(tmp_path: Path, context: str, host: str) -> None:
-    async with mesh_with_backends(tmp_path, context) as mesh:
+async def test_the_users_other_routes_answer_as_before(tmp_path: Path, context: Context, host: str) -> None:
+    async with istio_with_backends(tmp_path, context) as mesh:
         setup = mesh.setup
         path = "/v1/chat/completions" if context == "sidecar" else "/cart"
         body = b'{"model": "mine"}'
@@ -57,10 +105,18 @@ async def test_the_users_other_routes_answer_as_before(tmp_path: Path, context: 
         assert setup.cloud.received == setup.onprem.received == []
 
 
+async def test_other_paths_of_the_continued_route_go_where_they_went(tmp_path: Path) -> None:
+    async with istio_with_backends(tmp_path, "gateway") as mesh:
+        set_share(mesh.setup, 100)
+        await mesh.setup.post(headers=HOST, path="/v1/embeddings")
+        assert mesh.setup.cloud.last.headers["x-tenant"] == "blue"
+        assert mesh.setup.onprem.received == []
+
+
 async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_path: Path) -> None:
-    async with mesh_with_backends(tmp_path, "gateway", chat={"shadow": {"sample": 0}}) as mesh:
+    async with istio_with_backends(tmp_path, "gateway", chat={"shadow": {"sample": 0}}) as mesh:
         setup = mesh.setup
-        setup.set_share(100)
+        set_share(setup, 100)
         setup.onprem.behaviour = "status"
         replies = await asyncio.gather(*(setup.post() for _ in range(20)))
         assert {json.loads(reply.body)["model"] for reply in replies} == {"cloud"}
@@ -70,49 +126,43 @@ async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_p
         await eventually(lambda: len(setup.collector.streams) == 1)
 
 
-@pytest.mark.parametrize("context", ["gateway", "sidecar"])
-async def test_a_silent_candidate_is_rescued_at_its_time_limit(tmp_path: Path, context: str) -> None:
-    async with mesh_with_backends(tmp_path, context, onprem={"first_byte_timeout": 0.3}) as mesh:
-        mesh.setup.set_share(100)
+@pytest.mark.parametrize("context", CONTEXTS)
+async def test_a_silent_candidate_is_rescued_at_its_time_limit(tmp_path: Path, context: Context) -> None:
+    async with istio_with_backends(tmp_path, context, onprem={"first_byte_timeout": 0.3}) as mesh:
+        set_share(mesh.setup, 100)
         mesh.setup.onprem.behaviour = "hang"
         reply = await mesh.setup.post(headers=HOST)
         assert json.loads(reply.body)["model"] == "cloud"
         assert 0.25 < reply.seconds < 5
-        assert mesh.setup.cloud.last.model == "cloud-model"
 
 
 async def test_copies_reach_their_backend_through_the_added_listener(tmp_path: Path) -> None:
-    async with mesh_with_backends(tmp_path, "gateway") as mesh:
+    async with istio_with_backends(tmp_path, "gateway") as mesh:
         reply = await mesh.setup.tee("onprem")
         assert json.loads(reply.body)["model"] == "onprem"
+        reply = await mesh.setup.tee("cloud")
+        assert json.loads(reply.body)["model"] == "cloud"
+        assert mesh.setup.cloud.last.headers["host"] == LLM
         log = mesh.setup.collector.entries
         await eventually(lambda: bool(log.get(envoy_names.SHADOW_LOG)))
         assert log[envoy_names.SHADOW_LOG][0].common_properties.custom_tags[envoy_names.HEADER_TARGET] == "onprem"
 
 
-async def test_calls_with_the_same_request_id_get_different_ids(tmp_path: Path) -> None:
-    async with mesh_with_backends(tmp_path, "sidecar") as mesh:
+async def test_calls_with_the_same_request_id_are_captured_under_different_ids(tmp_path: Path) -> None:
+    async with istio_with_backends(tmp_path, "sidecar") as mesh:
         setup = mesh.setup
         for _ in range(2):
             await setup.post(BODY, {**HOST, "x-request-id": "one-for-all"})
-        log = setup.collector.entries
-        await eventually(lambda: len(log.get(envoy_names.LIVE_LOG, [])) == 2)
-        logged = [entry.request.request_id for entry in log[envoy_names.LIVE_LOG]]
-        await eventually(lambda: len(setup.collector.streams) == 2)
-        seen = [
-            header.raw_value.decode()
-            for stream in setup.collector.streams
-            for header in stream[0].request_headers.headers.headers
-            if header.key == "x-request-id"
-        ]
-        assert len(set(logged)) == 2
-        assert sorted(logged) == sorted(seen)
-        assert sorted(got.headers["x-request-id"] for got in setup.cloud.received) == sorted(logged)
+        await eventually(lambda: len(setup.collector.metadata) == 2)
+        ids = {one[envoy_names.HEADER_REQUEST_ID] for one in setup.collector.metadata}
+        assert len(ids) == 2
+        assert all(len(one) == 36 for one in ids)
+        assert [got.headers["x-request-id"] for got in setup.cloud.received] == ["one-for-all"] * 2
 
 
 async def test_the_scorer_steers_by_rtds_and_overrides_istios_admin_layer(tmp_path: Path) -> None:
-    layer = {"glidepath.chat.weight.onprem-or-cloud": 10000, "glidepath.chat.weight.cloud": 0}
-    async with rtds_server(layer) as where, mesh_with_backends(tmp_path, "gateway", rtds=where) as mesh:
+    layer = {f"glidepath.chat.weight.{FALLBACK}": 10000, f"glidepath.chat.weight.{CLUSTER}": 0}
+    async with rtds_server(layer) as where, istio_with_backends(tmp_path, "gateway", rtds=where) as mesh:
         assert await served_by(mesh.setup, "onprem")
-        mesh.setup.set_share(0)
+        set_share(mesh.setup, 0)
         assert json.loads((await mesh.setup.post()).body)["model"] == "onprem"

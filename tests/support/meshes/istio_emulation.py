@@ -57,9 +57,11 @@ def _apply_one(xds: Xds, patch: Json) -> None:
         case ("HTTP_FILTER", "INSERT_BEFORE"):
             for one in _network_filters(xds, patch["match"]):
                 _insert_before(one["typed_config"]["http_filters"], patch["match"], value)
-        case ("HTTP_ROUTE", "INSERT_FIRST"):
-            for host in _virtual_hosts(xds, patch["match"].get("routeConfiguration", {})):
-                host["routes"].insert(0, deepcopy(value))
+        case ("HTTP_ROUTE", "MERGE"):
+            for route in _routes_named(xds, patch["match"]["routeConfiguration"]["vhost"]["route"]["name"]):
+                if "weighted_clusters" in value["route"]:
+                    del route["route"]["cluster"]  # both are in one oneof
+                merge(route, value)
         case _:
             raise NotImplementedError(f"{operation} of a {kind}")
 
@@ -89,12 +91,66 @@ def _insert_before(chain: list[Json], match: Json, value: Json) -> None:
             return
 
 
-def _virtual_hosts(xds: Xds, wanted: Json) -> Iterator[Json]:
-    assert wanted.keys() <= {"vhost"}
+def _routes_named(xds: Xds, name: str) -> Iterator[Json]:
     for table in xds.routes:
         for host in table["virtual_hosts"]:
-            if wanted.get("vhost", {}).get("name", host["name"]) == host["name"]:
-                yield host
+            for route in host["routes"]:
+                if route["name"] == name:
+                    yield route
+
+
+def apply_virtual_services(xds: Xds, services: list[Json], labels: dict[str, str]) -> None:
+    """Give each virtual host the routes of the VirtualService whose host it is, as ``TranslateRoute`` does."""
+    for service in services:
+        for table in xds.routes:
+            for host in table["virtual_hosts"]:
+                if set(service["spec"]["hosts"]) & set(host["domains"]):
+                    host["routes"] = list(_translated(service, labels))
+
+
+def _translated(service: Json, labels: dict[str, str]) -> Iterator[Json]:
+    for entry in service["spec"]["http"]:
+        for condition in entry.get("match", [{}]):
+            if condition.get("sourceLabels", {}).items() <= labels.items():
+                yield _translated_route(entry, condition)
+
+
+def _translated_route(entry: Json, condition: Json) -> Json:
+    (destination,) = entry["route"]
+    where = destination["destination"]
+    port = where.get("port", {}).get("number", 8000)
+    found = _route(f"outbound|{port}|{where.get('subset', '')}|{where['host']}", **_match(condition))
+    found["name"] = entry["name"]
+    found["metadata"] = {"filter_metadata": {"istio": {"config": "/virtual-service"}}}
+    if "timeout" in entry:
+        found["route"]["timeout"] = entry["timeout"]
+    for direction, added in (("request", "request_headers_to_add"), ("response", "response_headers_to_add")):
+        rules = entry.get("headers", {}).get(direction, {}).get("set", {})
+        if rules:
+            found[added] = [
+                {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+                for key, value in rules.items()
+            ]
+    if "corsPolicy" in entry:
+        policy = entry["corsPolicy"]
+        found["typed_per_filter_config"] = {
+            "envoy.filters.http.cors": {
+                "@type": _TYPE + "filters.http.cors.v3.CorsPolicy",
+                "allow_origin_string_match": policy["allowOrigins"],
+                "allow_methods": ",".join(policy["allowMethods"]),
+            }
+        }
+    return found
+
+
+def _match(condition: Json) -> Json:
+    uri = condition.get("uri", {"prefix": "/"})
+    found: Json = {"path": uri["exact"]} if "exact" in uri else {"prefix": uri["prefix"]}
+    headers = {":method": condition["method"]} if "method" in condition else {}
+    headers |= condition.get("headers", {})
+    if headers:
+        found["headers"] = [{"name": name, "string_match": one} for name, one in headers.items()]
+    return found
 
 
 def bootstrap() -> Json:
@@ -239,36 +295,38 @@ def _eds(name: str) -> Json:
     }
 
 
-def gateway(port: int, user: Json) -> Xds:
-    """Return the xDS of an ingress gateway with one host that sends all requests to the endpoint ``user``."""
-    service = "outbound|80||app.default.svc.cluster.local"
+APP = "outbound|80||app.default.svc.cluster.local"
+
+
+def gateway(port: int, users: dict[str, Json]) -> Xds:
+    """Return the xDS of an ingress gateway with two hosts. ``users``: the endpoint by cluster of the user's."""
     host = {
         "name": "*:80",
         "domains": ["*"],
-        "routes": [_route(service, prefix="/")],
+        "routes": [_route(APP, prefix="/")],
         "include_request_attempt_count": True,
     }
-    other = {"name": "shop.example.com:80", "domains": ["shop.example.com"], "routes": [_route(service, prefix="/")]}
+    other = {"name": "shop.example.com:80", "domains": ["shop.example.com"], "routes": [_route(APP, prefix="/")]}
     return Xds(
         bootstrap(),
         [_listener("0.0.0.0_8080", port, _manager("outbound_0.0.0.0_8080", "http.8080", gateway=True))],
         [{"name": "http.8080", "virtual_hosts": [host, other], "validate_clusters": False}],
-        [_eds(service)],
-        {service: [user]},
+        [_eds(name) for name in users],
+        {name: [one] for name, one in users.items()},
     )
 
 
-def sidecar(port: int, user: Json) -> Xds:
+def sidecar(port: int, users: dict[str, Json]) -> Xds:
     """Return the xDS of an application's sidecar: services on port 8000, all other traffic is passed through."""
-    service = "outbound|8000||llm.models.svc.cluster.local"
+    model = next(name for name in users if name != APP)
     hosts = [
         {
             "name": f"{name}.models.svc.cluster.local:8000",
             "domains": [f"{name}.models.svc.cluster.local", f"{name}.models", name],
-            "routes": [_route(service, prefix="/")],
+            "routes": [_route(cluster, prefix="/")],
             "include_request_attempt_count": True,
         }
-        for name in ("llm", "other")
+        for name, cluster in (("llm", model), ("other", APP))
     ]
     allow_any = {
         "name": "allow_any",
@@ -282,6 +340,6 @@ def sidecar(port: int, user: Json) -> Xds:
         found,
         [_listener("0.0.0.0_8000", port, _manager("outbound_0.0.0.0_8000", "8000", gateway=False))],
         [{"name": "8000", "virtual_hosts": [*hosts, allow_any], "validate_clusters": False}],
-        [_eds(service), passthrough],
-        {service: [user]},
+        [*(_eds(name) for name in users), passthrough],
+        {name: [one] for name, one in users.items()},
     )

@@ -1,11 +1,10 @@
-"""The setup of ``tests.support.envoy_with_backends`` with a mesh's Envoy, and a service of the user beside it."""
+"""The setup of ``tests.support.envoy_with_backends`` with Envoy Gateway's Envoy, and a service of the user."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,13 @@ import yaml
 from glidepath.config import Config, parse_config
 from glidepath_ops.envoyconfig.commented_yaml import without_comments
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayTarget, gateway_resources
-from glidepath_ops.envoyconfig.mesh.istio import CONTEXTS, Context, IstioTarget, istio_resources
 from glidepath_ops.local.child_process import free_ports
 from tests.support.envoy_collector import Collector
 from tests.support.envoy_with_backends import CHAT, EnvoySetup
-from tests.support.meshes import envoy_gateway_emulation, istio_emulation
+from tests.support.meshes import envoy_gateway_emulation
+from tests.support.meshes.mesh_setup import MeshSetup
 from tests.support.meshes.static_bootstrap import Xds, endpoint, running_mesh
 from tests.support.recording_backend import Recorder
-
-SIDECARS_HOST = "llm.models.svc.cluster.local:8000"
-
-
-@dataclass(frozen=True, slots=True)
-class MeshSetup:
-    setup: EnvoySetup
-    service: Recorder  # the user's service
 
 
 def mesh_config(text: Mapping[str, Any], shadow: int, socket: Path, rtds: str = "127.0.0.1:1") -> Config:
@@ -38,18 +29,6 @@ def mesh_config(text: Mapping[str, Any], shadow: int, socket: Path, rtds: str = 
     data["envoy"] = {"shadow_listen": f"127.0.0.1:{shadow}", "actuator": "rtds", "rtds_address": rtds}
     data["extproc"] = {"listen": f"unix:{socket}"}
     return parse_config(yaml.safe_dump(data))
-
-
-def istio_xds(config: Config, context: Context, port: int, service: str) -> Xds:
-    """Return the xDS that istiod would push with Glidepath's EnvoyFilters."""
-    labels = {"istio": "ingressgateway", "app": "assistant"}
-    place = IstioTarget(context=context)
-    if context == "sidecar":
-        place = IstioTarget(context=context, selector={"app": "assistant"}, virtual_host=SIDECARS_HOST)
-    shape = istio_emulation.gateway if context == "gateway" else istio_emulation.sidecar
-    xds = shape(port, endpoint(service))
-    istio_emulation.apply(xds, CONTEXTS[context], without_comments(istio_resources(config, place)), labels)
-    return xds
 
 
 def gateway_xds(config: Config, capture: Capture, port: int, service: str, *, tls_chain: bool = False) -> Xds:
@@ -74,7 +53,7 @@ async def mesh_with_backends(
     onprem: Mapping[str, Any] | None = None,
     rtds: str = "127.0.0.1:1",
 ) -> AsyncIterator[MeshSetup]:
-    """Run a mesh's Envoy and the backends. ``mesh``: gateway or sidecar (Istio), patch or policy (Envoy Gateway).
+    """Run a mesh's Envoy and the backends. ``mesh``: patch or policy.
 
     ``chat``, ``onprem``: additional settings; ``rtds``: address of the scorers, by default one that does not answer.
     """
@@ -95,9 +74,6 @@ async def mesh_with_backends(
             "workloads": {"chat": {**CHAT, **(chat or {})}},
         }
         config = mesh_config(text, shadow, socket, rtds)
-        if mesh in CONTEXTS:
-            xds = istio_xds(config, "gateway" if mesh == "gateway" else "sidecar", live, service.url)
-        else:
-            xds = gateway_xds(config, "patch" if mesh == "patch" else "policy", live, service.url)
+        xds = gateway_xds(config, "patch" if mesh == "patch" else "policy", live, service.url)
         with running_mesh(xds, config, folder, f"127.0.0.1:{live}", f"127.0.0.1:{admin}") as envoy:
             yield MeshSetup(EnvoySetup(cloud, candidate, collector, envoy, session), service)

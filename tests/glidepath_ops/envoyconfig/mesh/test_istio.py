@@ -1,7 +1,8 @@
-"""Tests of the EnvoyFilters: against their schema, and applied to configuration as Istio generates it."""
+"""Tests of the EnvoyFilter: against its schema, and applied to configuration as Istio generates it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,26 +13,30 @@ import yaml
 from cloudcoil.models.istio.networking.v1alpha3 import EnvoyFilter
 
 from glidepath.config import Config
-from glidepath.errors import InputError
+from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
 from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget, istio_pod, istio_resources
+from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
 from tests.support.meshes import istio_emulation
-from tests.support.meshes.mesh_with_backends import istio_xds, mesh_config
-from tests.support.meshes.static_bootstrap import endpoint, static_bootstrap
+from tests.support.meshes.istio_with_backends import CLUSTER, LLM, SIDECAR, istio_config, istio_xds, routes_to_split
+from tests.support.meshes.static_bootstrap import static_bootstrap
 
 TEXT = {
-    "backends": {
-        "cloud": {"url": "http://127.0.0.1:9001", "credential": {"env": "KEY"}},
-        "onprem": {"url": "http://127.0.0.1:9002"},
-    },
+    "backends": {"onprem": {"url": "http://127.0.0.1:9002", "credential": {"env": "KEY"}}},
     "workloads": {
-        "chat": {"match": {"path": "/v1/chat/completions"}, "baseline": "cloud", "candidate": "onprem"},
+        "chat": {
+            "match": {"path": "/v1/chat/completions"},
+            "baseline": "cloud",
+            "candidate": "onprem",
+            "sticky": {"header": "x-user"},
+        },
         "all": {"match": {"path_prefix": "/v1"}, "baseline": "cloud", "candidate": "onprem", "fallback": False},
     },
 }
-SERVICE = "http://127.0.0.1:9003"
-SIDECAR = IstioTarget(context="sidecar", selector={"app": "a"}, virtual_host="llm.models.svc.cluster.local:8000")
+MODEL, SERVICE = "http://127.0.0.1:9001", "http://127.0.0.1:9003"
+GATEWAY = IstioTarget()
+ROUTES = ContinuedRoutes([SplitRoute("chat", "glidepath-chat", "x:80/*"), SplitRoute("all", "own-name")])
 DEPLOYMENT = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
@@ -42,46 +47,99 @@ DEPLOYMENT = {
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return mesh_config(TEXT, 10901, tmp_path / "extproc.sock")
+    return istio_config(TEXT, 10901, tmp_path / "extproc.sock")
 
 
-@pytest.mark.parametrize("place", [IstioTarget(), IstioTarget(port=8080, virtual_host="*:80"), SIDECAR])
+def envoy_filter(config: Config, place: IstioTarget = GATEWAY) -> dict[str, Any]:
+    (found,) = without_comments(istio_resources(config, place, ROUTES))
+    result: dict[str, Any] = found
+    return result
+
+
+def patches(resource: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [one for one in resource["spec"]["configPatches"] if one["applyTo"] == kind]
+
+
+@pytest.mark.parametrize("place", [IstioTarget(), IstioTarget(port=8080), SIDECAR])
 def test_every_field_is_in_the_crd(config: Config, place: IstioTarget) -> None:
-    resources = without_comments(istio_resources(config, place))
-    assert [one["metadata"]["name"] for one in resources] == ["glidepath", "glidepath-runtime"]
-    for one in resources:
-        assert EnvoyFilter.model_validate(one).model_dump(by_alias=True, exclude_unset=True) == one
+    one = envoy_filter(config, place)
+    assert EnvoyFilter.model_validate(one).model_dump(by_alias=True, exclude_unset=True) == one
 
 
 def test_the_check_against_the_crd_can_fail(config: Config) -> None:
-    one = deepcopy(without_comments(istio_resources(config, IstioTarget()))[0])
+    one = deepcopy(envoy_filter(config))
     one["spec"]["configPatches"][0]["match"]["listenr"] = {}
     assert EnvoyFilter.model_validate(one).model_dump(by_alias=True, exclude_unset=True) != one
+
+
+def messages_in_an_any(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield each JSON object that Istio reads as an Any: typed configuration, and per-route configuration."""
+    if isinstance(value, list):
+        for one in value:
+            yield from messages_in_an_any(one)
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if key in ("typed_config", "typed_extension_protocol_options", "typed_per_filter_config"):
+                # ExecuteFilterAction.typed_config is a named extension, which has an Any of its own.
+                yield from [] if "typed_config" in one else [one] if key == "typed_config" else one.values()
+            yield from messages_in_an_any(one)
+
+
+def test_every_any_has_a_type_as_istio_demands(config: Config) -> None:
+    found = list(messages_in_an_any(envoy_filter(config)))
+    assert len(found) > 10
+    assert [one for one in found if not one.get("@type", "").startswith("type.googleapis.com/envoy.")] == []
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("context", ["gateway", "sidecar"])
 def test_envoy_accepts_the_configuration_that_istio_generates(config: Config, context: Context, tmp_path: Path) -> None:
-    bootstrap = static_bootstrap(istio_xds(config, context, 8080, SERVICE), "127.0.0.1:15000")
+    bootstrap = static_bootstrap(istio_xds(config, context, 8080, MODEL, SERVICE), "127.0.0.1:15000")
     check_strict(bootstrap)
-    assert check_splits(bootstrap) == ["chat", "all"]
+    assert set(check_splits(bootstrap)) == {"chat", "all"}
     path = tmp_path / "envoy.yaml"
     path.write_text(to_yaml(bootstrap))
     assert check_with_envoy(path)
 
 
-def test_glidepath_routes_are_first_and_in_order_and_the_users_routes_stay(config: Config) -> None:
-    before = istio_emulation.gateway(8080, endpoint(SERVICE))
-    after = istio_xds(config, "gateway", 8080, SERVICE)
-    for old, new in zip(before.routes[0]["virtual_hosts"], after.routes[0]["virtual_hosts"], strict=True):
-        names = [route["name"] for route in new["routes"]]
-        assert names[:4] == [f"glidepath/{w}/{kind}" for w in ("chat", "all") for kind in ("captured", "plain")]
-        assert new["routes"][4:] == old["routes"]
-        assert {**new, "routes": []} == {**old, "routes": []}
+def test_a_split_changes_only_the_destination_of_its_route(config: Config) -> None:
+    before = istio_xds(config, "gateway", 8080, MODEL, SERVICE, split=False).routes[0]["virtual_hosts"][0]["routes"]
+    after = istio_xds(config, "gateway", 8080, MODEL, SERVICE).routes[0]["virtual_hosts"][0]["routes"]
+    names = [route["name"] for route in after]
+    assert names == ["glidepath-chat", "glidepath-all", "models", "pages"]
+    assert after[2:] == before[2:]
+    new, old = after[0], before[0]
+    assert old["route"]["cluster"] == CLUSTER
+    assert [one["name"] for one in new["route"]["weighted_clusters"]["clusters"]] == ["onprem-or-cloud", CLUSTER]
+    kept = {key: value for key, value in old["route"].items() if key != "cluster"}
+    assert kept.items() <= new["route"].items()
+    for key in ("match", "request_headers_to_add", "response_headers_to_add"):
+        assert new[key] == old[key]
+    assert old["typed_per_filter_config"].items() <= new["typed_per_filter_config"].items()
+    assert new["metadata"]["filter_metadata"] == {
+        **old["metadata"]["filter_metadata"],
+        "glidepath": {"workload": "chat"},
+    }
+    assert new["decorator"] == {"operation": f"{LLM}:8000/v1/*"}
 
 
-def test_in_a_sidecar_only_the_named_virtual_host_is_changed(config: Config) -> None:
-    before, after = istio_emulation.sidecar(8000, endpoint(SERVICE)), istio_xds(config, "sidecar", 8000, SERVICE)
+def test_a_route_named_by_the_user_keeps_its_operation(config: Config) -> None:
+    first, second = patches(envoy_filter(config), "HTTP_ROUTE")
+    assert first["patch"]["value"]["decorator"] == {"operation": "x:80/*"}
+    assert second["match"]["routeConfiguration"]["vhost"]["route"] == {"name": "own-name"}
+    assert "decorator" not in second["patch"]["value"]
+
+
+def test_a_sticky_workload_adds_a_hash_policy_and_another_adds_none(config: Config) -> None:
+    first, second = (one["patch"]["value"]["route"] for one in patches(envoy_filter(config), "HTTP_ROUTE"))
+    assert first["hash_policy"] == [{"header": {"header_name": "x-user"}}]
+    assert first["weighted_clusters"]["use_hash_policy"] is True
+    assert "hash_policy" not in second
+
+
+def test_in_a_sidecar_only_the_host_of_the_service_is_changed(config: Config) -> None:
+    before = istio_emulation.sidecar(8000, {CLUSTER: {}, istio_emulation.APP: {}})
+    after = istio_xds(config, "sidecar", 8000, MODEL, SERVICE)
     changed = [
         new["name"]
         for old, new in zip(before.routes[0]["virtual_hosts"], after.routes[0]["virtual_hosts"], strict=True)
@@ -92,26 +150,21 @@ def test_in_a_sidecar_only_the_named_virtual_host_is_changed(config: Config) -> 
 
 def test_a_port_limits_filters_and_log_to_its_listener(config: Config) -> None:
     labels = {"istio": "ingressgateway"}
+    users = {CLUSTER: {}, istio_emulation.APP: {}}
     for port, changed in ((8080, True), (8443, False)):
-        before, after = (
-            istio_emulation.gateway(8080, endpoint(SERVICE)),
-            istio_emulation.gateway(8080, endpoint(SERVICE)),
-        )
-        istio_emulation.apply(
-            after, "GATEWAY", without_comments(istio_resources(config, IstioTarget(port=port))), labels
-        )
+        before, after = istio_emulation.gateway(8080, users), istio_emulation.gateway(8080, users)
+        istio_emulation.apply(after, "GATEWAY", [envoy_filter(config, IstioTarget(port=port))], labels)
         assert (after.listeners[0] != before.listeners[0]) is changed
 
 
 @pytest.mark.parametrize("context", ["gateway", "sidecar"])
-def test_the_users_filters_logs_and_clusters_stay_and_glidepath_filters_are_disabled(
+def test_the_users_filters_logs_and_clusters_stay_and_glidepath_filters_configure_nothing(
     config: Config, context: Context
 ) -> None:
-    shape = istio_emulation.gateway if context == "gateway" else istio_emulation.sidecar
-    before, after = shape(8080, endpoint(SERVICE)), istio_xds(config, context, 8080, SERVICE)
+    before = istio_xds(config, context, 8080, MODEL, SERVICE, split=False)
+    after = istio_xds(config, context, 8080, MODEL, SERVICE)
     old, new = manager(before.listeners[0]), manager(after.listeners[0])
     ours = [one for one in new["http_filters"] if one["name"].startswith("glidepath.")]
-    assert all(one["disabled"] for one in ours)
     assert [one for one in new["http_filters"] if one not in ours] == old["http_filters"]
     assert new["http_filters"][-4:-1] == ours
     assert new["access_log"][:-1] == old["access_log"]
@@ -123,32 +176,49 @@ def manager(listener: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_with_the_admin_api_as_actuator_the_bootstrap_is_unchanged(tmp_path: Path) -> None:
-    config = mesh_config(TEXT, 10901, tmp_path / "extproc.sock")
+def test_with_the_admin_api_as_actuator_the_bootstrap_is_unchanged(config: Config) -> None:
+    assert len(patches(envoy_filter(config), "BOOTSTRAP")) == 1
     envoy = config.envoy.model_copy(update={"actuator": "admin"})
-    resources = without_comments(istio_resources(config.model_copy(update={"envoy": envoy}), IstioTarget()))
-    assert len(resources) == 1
-    assert "BOOTSTRAP" not in {patch["applyTo"] for patch in resources[0]["spec"]["configPatches"]}
+    assert patches(envoy_filter(config.model_copy(update={"envoy": envoy})), "BOOTSTRAP") == []
 
 
-def test_the_scorers_default_address_is_the_manifests_service(tmp_path: Path) -> None:
-    config = mesh_config(TEXT, 10901, tmp_path / "extproc.sock")
+def test_the_scorers_default_address_is_the_manifests_service(config: Config) -> None:
     envoy = config.envoy.model_copy(update={"rtds_address": None, "rtds_listen": "0.0.0.0:18010"})
-    runtime = istio_resources(config.model_copy(update={"envoy": envoy}), IstioTarget())[1]
-    assert "glidepath-rtds.glidepath.svc.cluster.local" in to_yaml(runtime)
+    (patch,) = patches(envoy_filter(config.model_copy(update={"envoy": envoy})), "BOOTSTRAP")
+    assert "glidepath-rtds.glidepath.svc.cluster.local" in to_yaml(patch)
 
 
 @pytest.mark.parametrize(
     ("place", "problem"),
     [
         (IstioTarget(context="sidecar"), "--workload-selector"),
-        (IstioTarget(context="sidecar", selector={"app": "a"}), "--virtual-host"),
         (IstioTarget(context="waypoint"), "allowed: gateway, sidecar"),  # type: ignore[arg-type]
     ],
 )
 def test_a_missing_option_is_named(config: Config, place: IstioTarget, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
-        istio_resources(config, place)
+        istio_resources(config, place, ROUTES)
+
+
+def test_a_credential_from_a_file_is_refused_because_istios_envoy_cannot_read_it(tmp_path: Path) -> None:
+    text = deepcopy(TEXT)
+    text["backends"]["onprem"]["credential"] = {"file": "/run/key"}  # type: ignore[assignment]
+    with pytest.raises(ConfigError, match=r"backends.onprem.credential.file: Istio's build .* \{env: NAME\}"):
+        istio_resources(istio_config(text, 10901, tmp_path / "s"), IstioTarget(), ROUTES)
+
+
+def test_a_baseline_with_a_url_is_refused_with_what_to_write(config: Config) -> None:
+    cloud = config.backends["cloud"].model_copy(update={"cluster": None, "url": "https://a.example"})
+    other = config.model_copy(update={"backends": {**config.backends, "cloud": cloud}})
+    with pytest.raises(ConfigError, match=r"backends.cloud: on Istio .* set cluster .* \(now: https://a.example\)"):
+        istio_resources(other, IstioTarget(), ROUTES)
+
+
+def test_the_completed_file_and_the_filter_have_the_same_names(config: Config) -> None:
+    routes = routes_to_split(config, "gateway")
+    documents = [one for one in yaml.safe_load_all(routes.text or "") if one]
+    named = [one["name"] for one in documents[0]["spec"]["http"] if one["name"].startswith("glidepath")]
+    assert set(named) == {route.name for route in routes.routes}
 
 
 @pytest.mark.parametrize("place", [IstioTarget(), SIDECAR])

@@ -14,6 +14,9 @@ from glidepath_ops.envoyconfig.mesh.write_mesh_examples import main, mesh_exampl
 FOLDER = Path(__file__).parents[4] / "envoy"
 EXAMPLES = mesh_examples(FOLDER)
 GATEWAY = str(FOLDER / "istio" / "gateway" / "glidepath.yaml")
+SIDECAR = str(FOLDER / "istio" / "sidecar" / "glidepath.yaml")
+NEW_ROUTE = str(FOLDER / "envoy-gateway" / "new-route" / "glidepath.yaml")
+USERS = ("glidepath.yaml", "httproute.yaml", "virtual-service.yaml")
 RUN, APP = CliRunner(), build_app("render")
 
 
@@ -23,15 +26,13 @@ def test_the_file_equals_its_rendering(path: Path) -> None:
 
 
 def test_rendering_them_again_changes_nothing(tmp_path: Path) -> None:
-    for source in (*FOLDER.glob("*/*/glidepath.yaml"), *FOLDER.glob("*/*/httproute.yaml")):
+    for source in (one for name in USERS for one in FOLDER.glob(f"*/*/{name}")):
         target = tmp_path / source.relative_to(FOLDER)
-        target.parent.mkdir(parents=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(source.read_text())
     main(tmp_path)
     assert {path.relative_to(FOLDER): text for path, text in EXAMPLES.items()} == {
-        path.relative_to(tmp_path): path.read_text()
-        for path in tmp_path.rglob("*.yaml")
-        if path.name not in ("glidepath.yaml", "httproute.yaml")
+        path.relative_to(tmp_path): path.read_text() for path in tmp_path.rglob("*.yaml") if path.name not in USERS
     }
 
 
@@ -39,7 +40,13 @@ def test_rendering_them_again_changes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "example"),
     [
-        (["istio"], "istio/gateway"),
+        (
+            [
+                *("istio", "--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=assistant"),
+                *("--service", "llm.models.svc.cluster.local:8000"),
+            ],
+            "istio/sidecar",
+        ),
         (["envoy-gateway", "--new-route"], "envoy-gateway/new-route"),
     ],
 )
@@ -55,23 +62,42 @@ def test_the_command_writes_the_files(arguments: list[str], example: str, tmp_pa
 
 
 def test_a_single_file_has_the_resources_and_the_command_names_the_omitted_file(tmp_path: Path) -> None:
-    done = RUN.invoke(APP, ["render", "istio", "-c", GATEWAY, "-o", str(tmp_path / "one.yaml")])
+    chosen = ["--route", "istio-system/assistant/chat"]
+    done = RUN.invoke(APP, ["render", "istio", "-c", GATEWAY, *chosen, "-o", str(tmp_path / "one.yaml")])
     assert done.exit_code == 0
     assert "pod-patch.yaml" in done.output
     kinds = [one["kind"] for one in yaml.safe_load_all((tmp_path / "one.yaml").read_text())]
-    assert kinds == ["EnvoyFilter", "EnvoyFilter"]
+    assert kinds == ["EnvoyFilter"]
+
+
+def test_a_virtual_service_is_completed_and_restored_in_its_file(tmp_path: Path) -> None:
+    folder = FOLDER / "istio" / "gateway"
+    users, completed = (folder / f"virtual-service{rest}.yaml" for rest in ("", "-completed"))
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(users.read_text())
+    command = ["render", "istio", "-c", GATEWAY, "--into", str(mine)]
+    shown = RUN.invoke(APP, [*command, "--dry-run"])
+    assert mine.read_text() == users.read_text()
+    assert "+    - name: glidepath-chat" in shown.output
+    for _ in range(2):
+        done = RUN.invoke(APP, [*command, "-o", str(tmp_path / "out")])
+        assert done.exit_code == 0
+        assert mine.read_text() == completed.read_text()
+    assert (tmp_path / "out" / "resources.yaml").read_text() == (folder / "resources.yaml").read_text()
+    assert RUN.invoke(APP, ["render", "istio", "--into", str(mine), "--remove"]).exit_code == 0
+    assert mine.read_text() == users.read_text()
 
 
 @pytest.mark.slow
 def test_the_options_set_names_and_labels() -> None:
-    options = ["--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=a", "--virtual-host", "x:80"]
+    options = ["--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=a", "--route", "n/v/r"]
     shown = RUN.invoke(APP, ["render", "istio", "-c", GATEWAY, *options])
     first = next(yaml.safe_load_all(shown.stdout))
     assert first["metadata"]["namespace"] == "apps"
     assert first["spec"]["workloadSelector"] == {"labels": {"app": "a"}}
-    assert {patch["match"]["context"] for patch in first["spec"]["configPatches"]} == {"SIDECAR_OUTBOUND"}
+    assert {patch["match"]["context"] for patch in first["spec"]["configPatches"]} == {"ANY", "SIDECAR_OUTBOUND"}
     options = ["--new-route", "--gateway", "main", "--listener", "web", "--namespace", "edge"]
-    shown = RUN.invoke(APP, ["render", "envoy-gateway", "-c", GATEWAY, *options])
+    shown = RUN.invoke(APP, ["render", "envoy-gateway", "-c", NEW_ROUTE, *options])
     policy = next(one for one in yaml.safe_load_all(shown.stdout) if one["kind"] == "EnvoyPatchPolicy")
     assert policy["spec"]["targetRef"]["name"] == "main"
     assert "edge/main/web" in {patch["name"] for patch in policy["spec"]["jsonPatches"]}
@@ -80,10 +106,15 @@ def test_the_options_set_names_and_labels() -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["istio", "--context", "ambient"], "allowed: gateway, sidecar"),
-        (["istio", "--context", "sidecar"], "--workload-selector"),
+        (["istio", "--context", "ambient", "--route", "n/v/r"], "allowed: gateway, sidecar"),
+        (["istio", "--context", "sidecar", "--route", "n/v/r"], "--workload-selector"),
         (["istio", "--workload-selector", "app"], "KEY=VALUE"),
-        (["istio", "--into", "x.yaml"], "No such option: --into"),
+        (["istio"], "--into VIRTUALSERVICE.yaml"),
+        (["istio", "--remove"], "--into FILE"),
+        (["istio", "--into", "/nowhere.yaml"], "cannot be read"),
+        (["istio", "--into", SIDECAR, "--route", "a"], "NAMESPACE/NAME"),
+        (["istio", "--into", SIDECAR, "--route", "a/b", "--route", "a/c"], "only once"),
+        (["istio", "--into", SIDECAR, "--service", "a.b:80"], "cannot be combined"),
         (["envoy-gateway"], "--into FILE"),
         (["envoy-gateway", "--new-route", "--xds-names", "v3"], "allowed: v1, v2"),
         (["envoy-gateway", "--new-route", "--xds-names", "v2"], "NAME:PROTOCOL:PORT"),
@@ -97,7 +128,8 @@ def test_the_options_set_names_and_labels() -> None:
     ],
 )
 def test_an_invalid_option_is_refused(arguments: list[str], problem: str) -> None:
-    done = RUN.invoke(APP, ["render", *arguments, "-c", GATEWAY])
+    config = NEW_ROUTE if "--new-route" in arguments else GATEWAY
+    done = RUN.invoke(APP, ["render", *arguments, "-c", config])
     text = done.output + str(done.exception)
     assert done.exit_code != 0
     assert problem in text

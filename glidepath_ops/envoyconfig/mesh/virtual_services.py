@@ -1,0 +1,385 @@
+"""Complete the user's VirtualServices (``glidepath render istio --into``).
+
+What the requests of a workload would have matched is continued by a copy: one more HTTP route before the user's own,
+with narrower conditions, and with everything else that the user's has (CORS, faults, header rules, timeouts, retries,
+mirrors, destination). Alone the copy does what the user's route does. An EnvoyFilter finds it by its name and turns its
+destination into the split. No other byte of the file changes (``yaml_insertion``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from glidepath.config.root import Config, Match
+from glidepath.errors import ConfigError, InputError
+from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.continued_routes import headers_at_route
+from glidepath_ops.envoyconfig.header_rules import RoutedHeader
+from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
+from glidepath_ops.envoyconfig.mesh.virtual_service_matches import NarrowMatch, covers, narrowed
+from glidepath_ops.envoyconfig.routes import by_specificity
+from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
+
+# In the order in which Istio writes them (TranslateHeadersOperations).
+_APPEND_ACTIONS = (("set", "OVERWRITE_IF_EXISTS_OR_ADD"), ("add", "APPEND_IF_EXISTS_OR_ADD"))
+_ACTIONS = {
+    "delegate": "delegates to another VirtualService: give that one to --into, and put its route's name in --route",
+    "redirect": "redirects, so there is no backend to split: narrow the workload's match to the routes that serve it",
+    "directResponse": "answers by itself, so there is no backend to split: narrow the workload's match",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RouteChoice:
+    """The VirtualService, and if ``route`` is not None the HTTP route in it, that ``--route`` names."""
+
+    namespace: str
+    name: str
+    route: str | None = None
+
+    def admits(self, service: Json) -> bool:
+        metadata = service.get("metadata", {})
+        return bool(metadata.get("name") == self.name and metadata.get("namespace", self.namespace) == self.namespace)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRoute:
+    """A route whose destination an EnvoyFilter turns into the split of a workload.
+
+    ``name``: its name in Envoy. ``operation``: the name of its operation in traces and in the header
+    x-envoy-decorator-operation, which is that of the route that it continues; None if it keeps its own.
+    """
+
+    workload: str
+    name: str
+    operation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuedRoutes:
+    """The routes to split. ``text``: the completed file, or None if there is none.
+
+    ``resources``: VirtualServices to apply beside the EnvoyFilter. ``routed``: by aggregate cluster, what the header
+    rules of the user's routes make of the headers that the candidate changes.
+    """
+
+    routes: Sequence[SplitRoute]
+    text: str | None = None
+    resources: Sequence[Json] = ()
+    routed: Mapping[str, Mapping[str, RoutedHeader]] = field(default_factory=dict)
+
+
+def complete_virtual_services(
+    text: str, config: Config, file: str, choice: RouteChoice | None = None
+) -> ContinuedRoutes:
+    """Return the YAML ``text`` of ``file`` with a copy of each HTTP route that serves requests of a workload.
+
+    Copies from an earlier call are replaced. Raises InputError and ConfigError, with the place in the file, if a route
+    cannot be continued.
+    """
+    base = remove(text)
+    documents = [_Document(node, verbatim(node), file) for node in _compose_all(base, file)]
+    services = [one for one in documents if one.data.get("kind") == "VirtualService"]
+    chosen = [one for one in services if choice is None or choice.admits(one.data)]
+    if not chosen:
+        wanted = f" {choice.namespace}/{choice.name}" if choice else ""
+        raise InputError(f"{file}: has no VirtualService{wanted}")
+    insertions: list[Insertion] = []
+    routes: list[SplitRoute] = []
+    routed: dict[str, Mapping[str, RoutedHeader]] = {}
+    for workload in by_specificity(config):
+        naming = _Naming(config, workload)
+        only = choice.route if choice else None
+        found = [one for service in chosen for one in _continued(service, naming, only)]
+        if not found:
+            raise InputError(
+                f"workloads.{workload}: no HTTP route of {file} serves its requests (POST "
+                f"{_path(config.workloads[workload].match)}); give --into the VirtualService that does"
+            )
+        insertions += found
+        routes += naming.routes
+        for headers in naming.headers:
+            _refuse_other_rules(routed.setdefault(config.candidate_cluster(workload), headers), headers, workload, file)
+    _refuse_other_hash(documents, config, file)
+    return ContinuedRoutes(routes, insert(base, insertions), routed=routed)
+
+
+class _Naming:
+    """Gives the copies for one workload their names: one name for each operation, because a patch finds a name."""
+
+    def __init__(self, config: Config, workload: str) -> None:
+        self.config, self.workload = config, workload
+        self.rule = config.workloads[workload].match
+        self.routes: list[SplitRoute] = []
+        self.headers: list[Mapping[str, RoutedHeader]] = []  # of each route that is continued
+
+    def name(self, uri: Json) -> str:
+        """Return the name of a copy of a route whose own match has the path condition ``uri``."""
+        operation = _operation(self.config.baseline_cluster(self.workload), uri)
+        for route in self.routes:
+            if route.operation == operation:
+                return route.name
+        number = len(self.routes) + 1
+        name = f"glidepath-{self.workload}" + (f"-{number}" if number > 1 else "")
+        self.routes.append(SplitRoute(self.workload, name, operation))
+        return name
+
+
+def _operation(cluster: str, uri: Json) -> str:
+    """Return the name that Istio gives to the operation of a route (``GetRouteOperation``)."""
+    _, port, _, host = cluster.split("|")
+    if "exact" in uri:
+        return f"{host}:{port}{uri['exact']}"
+    return f"{host}:{port}{uri['regex']}" if "regex" in uri else f"{host}:{port}{uri.get('prefix', '/')}*"
+
+
+def remove_copies(text: str) -> str:
+    """Return the YAML ``text`` without the copies that ``complete_virtual_services`` inserted."""
+    return remove(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    node: yaml.Node
+    data: Json
+    file: str
+
+    @property
+    def namespace(self) -> str | None:
+        found: str | None = self.data.get("metadata", {}).get("namespace")
+        return found
+
+
+def _compose_all(text: str, file: str) -> list[yaml.Node]:
+    try:
+        found = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
+    except yaml.YAMLError as error:
+        raise InputError(f"{file}: is not YAML: {' '.join(str(error).split())}") from error
+    return [node for node in found if isinstance(node, yaml.MappingNode)]
+
+
+def _path(rule: Match) -> str:
+    return rule.path or f"{rule.path_prefix}*"
+
+
+def _continued(service: _Document, naming: _Naming, only: str | None) -> Iterator[Insertion]:
+    """Yield copies of each route of the VirtualService that serves requests of the workload, in the routes' order."""
+    routes = child(child(service.node, "spec"), "http")
+    if routes is None:
+        return
+    for index, node in enumerate(items(routes)):
+        entry: Json = verbatim(node)
+        place = f"{service.file}:{node.start_mark.line + 1}"
+        matches: list[Json] = entry.get("match") or [{}]
+        narrow = [(match, one) for match in matches for one in narrowed(match, naming.rule, place)]
+        if narrow and only in (None, entry.get("name")):
+            _check(entry, service, naming.config, naming.workload, place)
+            naming.headers.append(headers_at_route(naming.config, naming.workload, [_header_rules(entry)], place))
+            yield Insertion(routes, _copies(entry, narrow, naming), at=index)
+        if any(covers(match, naming.rule, place) for match in matches):
+            return
+
+
+def _copies(entry: Json, narrow: Sequence[tuple[Json, NarrowMatch]], naming: _Naming) -> list[Json]:
+    """Return the copies of a route: one, or one for each different name and each different rewrite of the path.
+
+    A rewrite replaces what the match has matched. The copy matches more of the path, so its rewrite must contain that.
+    """
+    rewrite = entry.get("rewrite", {}).get("uri")
+    groups: dict[tuple[str, str | None], list[Json]] = {}
+    for match, one in narrow:
+        target = None if rewrite is None else rewrite + one.replaced
+        groups.setdefault((naming.name(match.get("uri", {})), target), []).append(one.conditions)
+    return [_copy(entry, name, matches, target) for (name, target), matches in groups.items()]
+
+
+def _copy(entry: Json, name: str, matches: list[Json], rewrite: str | None) -> Json:
+    rest = {key: value for key, value in entry.items() if key not in ("name", "match")}
+    if rewrite is not None:
+        rest["rewrite"] = {**rest["rewrite"], "uri": rewrite}
+    return {"name": name, "match": matches, **rest}
+
+
+def _check(entry: Json, service: _Document, config: Config, workload: str, place: str) -> None:
+    """Refuse a route whose destination cannot become the baseline's side of the split."""
+    where = f"workloads.{workload}: {place}: the route that serves it"
+    if not service.data.get("spec", {}).get("hosts"):
+        raise InputError(
+            f"{where} is in a VirtualService without hosts, whose routes Istio renames; continue it by hand, and give "
+            "--route without --into"
+        )
+    for key, problem in _ACTIONS.items():
+        if key in entry:
+            raise InputError(f"{where} {problem}")
+    destinations = entry.get("route") or []
+    if len(destinations) != 1:
+        raise InputError(
+            f"{where} has {len(destinations)} destinations, and a split of your own cannot hold another; give it one "
+            "destination, or narrow the workload's match"
+        )
+    _check_cluster(destinations[0].get("destination", {}), service.namespace, config, workload, where)
+    _check_timeout(entry, config, workload, where)
+
+
+def _check_timeout(entry: Json, config: Config, workload: str, where: str) -> None:
+    """Refuse a route whose time limit leaves no time for the fallback."""
+    if not config.workloads[workload].fallback:
+        return
+    name = config.workloads[workload].candidate
+    limit, first = duration(str(entry.get("timeout", "0s")), where), config.backends[name].first_byte_timeout
+    if 0 < limit <= first:
+        raise InputError(
+            f"{where} ends every answer after {limit:g} s, before the baseline can answer for a candidate that is "
+            f"silent for {first:g} s: set backends.{name}.first_byte_timeout below {limit:g}s, or a longer timeout in "
+            "the route (0s: none)"
+        )
+
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|h|m|s))")
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+def duration(text: str, place: str) -> float:
+    """Return the seconds of a duration as Go writes it, such as 1m30s. Raises InputError, which shows ``place``."""
+    if not re.fullmatch(rf"(?:{_DURATION.pattern})+", text):
+        raise InputError(f"{place} has the timeout {text!r}, which is not a duration such as 30s or 1m30s")
+    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
+
+
+def _check_cluster(destination: Json, namespace: str | None, config: Config, workload: str, where: str) -> None:
+    host, subset = destination.get("host", ""), destination.get("subset", "")
+    if "." not in host and host != "*":
+        if namespace is None:
+            raise InputError(f"{where} has the short host {host!r}: set metadata.namespace, which completes it")
+        host = f"{host}.{namespace}.svc.cluster.local"
+    port = (destination.get("port") or {}).get("number")
+    name = config.workloads[workload].baseline
+    backend = config.backends[name]
+    parts = (backend.cluster or "").split("|")
+    if parts[:1] + parts[2:] == ["outbound", subset, host] and port in (None, parts[1]):
+        return
+    shown = f"outbound|{port or 'PORT'}|{subset}|{host}"
+    unknown = "" if port else " (PORT: the port of the service that the route uses)"
+    raise ConfigError(
+        f'{where} sends requests to the cluster {shown}: set backends.{name}: {{cluster: "{shown}", host: {host}}}'
+        f"{unknown} in glidepath.yaml, so that it goes on serving the baseline (now: {backend.address})"
+    )
+
+
+def _header_rules(entry: Json) -> Json:
+    """Return the rules for request headers of a VirtualService's HTTP route, as Envoy's route has them.
+
+    Istio applies those of the only destination after those of the route.
+    """
+    rules = [section.get("headers", {}).get("request", {}) for section in (entry, *entry["route"])]
+    return {
+        "request_headers_to_remove": [name for rule in rules for name in rule.get("remove", [])],
+        "request_headers_to_add": [
+            {"header": {"key": name, "value": str(value)}, "append_action": action}
+            for rule in rules
+            for kind, action in _APPEND_ACTIONS
+            for name, value in rule.get(kind, {}).items()
+        ],
+    }
+
+
+def _refuse_other_rules(
+    first: Mapping[str, RoutedHeader], other: Mapping[str, RoutedHeader], workload: str, file: str
+) -> None:
+    if first != other:
+        raise InputError(
+            f"workloads.{workload}: {file}: the routes that serve the same two backends set different headers, so a "
+            "request that failed at the candidate cannot get them again; give these routes the same header rules, or "
+            "set fallback: false in the workload"
+        )
+
+
+def _refuse_other_hash(documents: list[_Document], config: Config, file: str) -> None:
+    """Refuse a workload that is sticky if a DestinationRule of the file chooses the baseline's endpoints by a hash."""
+    for document in documents:
+        if document.data.get("kind") != "DestinationRule":
+            continue
+        spec = document.data.get("spec", {})
+        policies = [spec.get("trafficPolicy", {}), *(one.get("trafficPolicy", {}) for one in spec.get("subsets", []))]
+        if not any("consistentHash" in policy.get("loadBalancer", {}) for policy in policies):
+            continue
+        for name, workload in config.workloads.items():
+            cluster = config.backends[workload.baseline].cluster or ""
+            host: Any = spec.get("host", "")
+            if workload.sticky is not None and cluster.rpartition("|")[2].split(".")[0] == str(host).split(".")[0]:
+                raise ConfigError(
+                    f"workloads.{name}.sticky: {file}:{document.node.start_mark.line + 1}: a DestinationRule chooses "
+                    f"the endpoints of {host} by a hash, which a second value would change; remove sticky or "
+                    "consistentHash"
+                )
+
+
+def continued_by_name(config: Config, choices: Sequence[str]) -> ContinuedRoutes:
+    """Return the routes named by ``--route`` without a file: NAMESPACE/NAME/HTTP-ROUTE, or WORKLOAD= and that.
+
+    Raises InputError unless each workload has a route.
+    """
+    found: dict[str, str] = {}
+    for text in choices:
+        workload, sign, place = text.rpartition("=")
+        parts = place.split("/")
+        if len(parts) != 3 or not all(parts):
+            raise InputError(f"--route: without --into it must be NAMESPACE/NAME/HTTP-ROUTE (got {text!r})")
+        if not sign and len(config.workloads) > 1:
+            raise InputError(f"--route: put the workload before it: WORKLOAD={text}")
+        if workload:
+            config.workload(workload)  # raises an error for an unknown one
+        found[workload or next(iter(config.workloads))] = parts[2]
+    if missing := [name for name in config.workloads if name not in found]:
+        raise InputError(f"--route: give one for the workload {missing[0]}: {missing[0]}=NAMESPACE/NAME/HTTP-ROUTE")
+    return ContinuedRoutes([SplitRoute(workload, name) for workload, name in found.items()])
+
+
+def routes_of_service(
+    config: Config, service: str, context: str, namespace: str, labels: Mapping[str, str]
+) -> ContinuedRoutes:
+    """Return the routes of a new VirtualService for ``service``, HOST:PORT, which has none. Raises InputError."""
+    host, _, port = service.rpartition(":")
+    if not host or "." not in host or not port.isdigit():
+        raise InputError(f"--service: must be HOST:PORT with the whole name of the host (got {service!r})")
+    if context != "sidecar":
+        raise InputError(
+            "--service: only with --context sidecar; a gateway's routes are in VirtualServices: use --into"
+        )
+    resource, routes = _virtual_service(config, host, int(port), namespace, labels)
+    return ContinuedRoutes(routes, resources=[resource])
+
+
+def _virtual_service(
+    config: Config, host: str, port: int, namespace: str, labels: Mapping[str, str]
+) -> tuple[Json, list[SplitRoute]]:
+    """Return a VirtualService for a host that has none, and its routes to split.
+
+    It is for calls of pods in ``namespace``, and its routes for workloads are for pods with these labels. Alone it
+    changes no destination: each port of the host stays as it is, because the last route names no port.
+    """
+    entries, routes = [], []
+    for workload in by_specificity(config):
+        naming = _Naming(config, workload)
+        where = f"workloads.{workload}: --service {host}:{port}"
+        _check_cluster({"host": host, "port": {"number": str(port)}}, None, config, workload, where)
+        narrow = narrowed({}, naming.rule, where)
+        matches = [{**one.conditions, "port": port, "sourceLabels": dict(labels)} for one in narrow]
+        destination = {"host": host, "port": {"number": port}}
+        entries.append({"name": naming.name({}), "match": matches, "route": [{"destination": destination}]})
+        routes += naming.routes
+    rest = {"name": "default", "route": [{"destination": {"host": host}}]}
+    resource = kubernetes_object(
+        "VirtualService",
+        "networking.istio.io/v1",
+        "glidepath",
+        namespace,
+        f"For calls from this namespace to {host}, which must have no other VirtualService. Alone it changes nothing.",
+        spec={"hosts": [host], "exportTo": ["."], "http": [*entries, rest]},
+    )
+    return resource, routes

@@ -1,0 +1,14 @@
+"""What a test of a mesh works with: the Envoy and the backends, and a service of the user beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.support.envoy_with_backends import EnvoySetup
+from tests.support.recording_backend import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class MeshSetup:
+    setup: EnvoySetup
+    service: Recorder  # the user's service
