@@ -66,6 +66,11 @@ def filters_of_route(config: Config, workload: str, *, own_ids: bool = False) ->
     return {REMEMBER: _store(_stored_values(config, _kept(config))), CAPTURE: _capture(config, workload, own_ids)}
 
 
+def filters_of_default_route(config: Config) -> Json:
+    """Return the ``typed_per_filter_config`` of the route for all other requests: it stores the credentials."""
+    return {REMEMBER: _store(_stored_values(config, []))}
+
+
 def _capture(config: Config, workload: str, own_ids: bool) -> Json:
     """Return the sampled capture of a workload's requests: ext_proc, for a share that is a runtime key.
 

@@ -11,7 +11,12 @@ from glidepath.config.root import Config, Match, Sticky
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import seconds
-from glidepath_ops.envoyconfig.filters import TEE_HEADERS, bounds_of_candidate, filters_of_route
+from glidepath_ops.envoyconfig.filters import (
+    TEE_HEADERS,
+    bounds_of_candidate,
+    filters_of_default_route,
+    filters_of_route,
+)
 
 
 def live_routes(config: Config) -> list[Json]:
@@ -165,6 +170,7 @@ def _default(config: Config) -> Json:
                 "name": "default",
                 "match": {"prefix": "/"},
                 "route": _direct(name, config.backends[name]),
+                "typed_per_filter_config": filters_of_default_route(config),
                 **_common(config),
             },
         )

@@ -134,6 +134,15 @@ async def test_an_unmatched_request_goes_to_the_default_backend_unchanged_and_un
         assert setup.collector.streams == []
 
 
+async def test_a_request_for_the_default_backend_carries_its_credential(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("cloud-key")
+    cloud = {"credential": {"file": str(key)}}
+    async with envoy_with_backends(tmp_path, cloud=cloud, envoy={"default_backend": "cloud"}) as setup:
+        await setup.post(headers={"authorization": "Bearer mine"}, path="/v1/files")
+        assert setup.cloud.last.headers["authorization"] == "Bearer cloud-key"
+
+
 async def test_clients_cannot_send_the_tees_headers_and_envoy_sets_request_ids(tmp_path: Path) -> None:
     async with envoy_with_backends(tmp_path) as setup:
         ours = {"x-glidepath-origin": "probe", "X-Glidepath-Target": "onprem", "x-request-id": "mine"}
