@@ -160,7 +160,7 @@ def ext_proc(config: Config, workload: str, *, own_ids: bool = False) -> Json:
     """Return the filter that copies every message to extproc. Envoy does not wait for it (``observability_mode``).
 
     The metadata of each stream names the workload, because the route may have any name. With ``own_ids`` it also has a
-    new id, because several requests may have the same x-request-id (ADR 0142).
+    new id, because several requests may have the same x-request-id (ADR 0143).
     """
     metadata = {envoy_names.HEADER_WORKLOAD: workload}
     if own_ids:

@@ -38,15 +38,17 @@ class CaptureSetup:
     memory: BodyMemory
     captured: list[CapturedExchange] = field(default_factory=list)
 
-    def request(self, cluster: str = "cloud", request_id: str = "id-1", **headers: str) -> CapturedExchange:
-        """Feed a complete request to a new exchange."""
+    def request(
+        self, cluster: str = "cloud", request_id: str = "id-1", own_id: str = "", **headers: str
+    ) -> CapturedExchange:
+        """Feed a complete request to a new exchange. ``own_id``: the id that Envoy gives to the exchange."""
         exchange = Exchange(1000, self.memory)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         event = RequestHeaders(
             {":method": "POST", ":path": f"{CHAT}?key=SECRET&v=1", "x-request-id": request_id, **named}, cluster
         )
         exchange.feed(event, 1.0)
-        captured = self.capturer.begin(self.workload, exchange)
+        captured = self.capturer.begin(self.workload, exchange, own_id)
         self.feed(captured, Chunk(Half.REQUEST, b"question", True))
         return captured
 
@@ -83,6 +85,15 @@ async def setup(
             build_workloads(settings)["chat"], capturer, sender, sink, counters, budgets, BodyMemory(10**6)
         )
         sender.gate.set()
+
+
+async def test_requests_with_one_id_make_two_pairs_if_envoy_gives_each_an_id_of_its_own() -> None:
+    async with setup() as r:
+        for own_id in ("envoy-1", "envoy-2"):
+            r.feed(r.request(request_id="of-the-application", own_id=own_id), OK, END)
+        r.sender.gate.set()
+        await r.settled()
+        assert {pair.id for pair in r.sink.pairs} == {"envoy-1", "envoy-2"}
 
 
 async def test_both_answers_make_a_pair() -> None:

@@ -92,6 +92,7 @@ def complete_virtual_services(
     insertions: list[Insertion] = []
     routes: list[SplitRoute] = []
     routed: dict[str, Mapping[str, RoutedHeader]] = {}
+    continued_names: set[str] = set()
     for workload in by_specificity(config):
         naming = _Naming(config, workload)
         only = choice.route if choice else None
@@ -103,9 +104,11 @@ def complete_virtual_services(
             )
         insertions += found
         routes += naming.routes
+        continued_names |= naming.continued
         for headers in naming.headers:
             _refuse_other_rules(routed.setdefault(config.candidate_cluster(workload), headers), headers, workload, file)
     _refuse_other_hash(documents, config, file)
+    _refuse_patches_by_name(documents, continued_names, file)
     return ContinuedRoutes(routes, insert(base, insertions), routed=routed)
 
 
@@ -116,6 +119,7 @@ class _Naming:
         self.config, self.workload = config, workload
         self.rule = config.workloads[workload].match
         self.routes: list[SplitRoute] = []
+        self.continued: set[str] = set()  # names of the user's routes
         self.headers: list[Mapping[str, RoutedHeader]] = []  # of each route that is continued
 
     def name(self, uri: Json) -> str:
@@ -179,6 +183,7 @@ def _continued(service: _Document, naming: _Naming, only: str | None) -> Iterato
         narrow = [(match, one) for match in matches for one in narrowed(match, naming.rule, place)]
         if narrow and only in (None, entry.get("name")):
             _check(entry, service, naming.config, naming.workload, place)
+            naming.continued.add(str(entry.get("name", "")))
             naming.headers.append(headers_at_route(naming.config, naming.workload, [_header_rules(entry)], place))
             yield Insertion(routes, _copies(entry, narrow, naming), at=index)
         if any(covers(match, naming.rule, place) for match in matches):
@@ -316,6 +321,21 @@ def _refuse_other_hash(documents: list[_Document], config: Config, file: str) ->
                     f"workloads.{name}.sticky: {file}:{document.node.start_mark.line + 1}: a DestinationRule chooses "
                     f"the endpoints of {host} by a hash, which a second value would change; remove sticky or "
                     "consistentHash"
+                )
+
+
+def _refuse_patches_by_name(documents: list[_Document], names: set[str], file: str) -> None:
+    """Refuse that an EnvoyFilter of the file patches a continued route by its name, which the copy does not have."""
+    for document in documents:
+        patches = (document.data.get("spec") or {}).get("configPatches") or []
+        for patch in patches if document.data.get("kind") == "EnvoyFilter" else []:
+            host = ((patch.get("match") or {}).get("routeConfiguration") or {}).get("vhost") or {}
+            name = (host.get("route") or {}).get("name")
+            if name and name in names:
+                raise InputError(
+                    f"{file}:{document.node.start_mark.line + 1}: this EnvoyFilter finds the route {name} by its name, "
+                    "which the copy for a workload does not have: write a route for only the workload's requests with "
+                    "the same patch, and give it to --route without --into"
                 )
 
 

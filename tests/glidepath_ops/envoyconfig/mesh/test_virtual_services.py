@@ -228,6 +228,14 @@ def test_a_sticky_workload_with_a_hash_of_the_users_is_refused() -> None:
         complete_virtual_services(service(entry()) + rule, config(sticky=True), "vs.yaml")
 
 
+def test_a_route_that_an_envoy_filter_finds_by_its_name_is_refused() -> None:
+    patch = "{applyTo: HTTP_ROUTE, match: {routeConfiguration: {vhost: {route: {name: %s}}}}}"
+    text = service(entry("name: models")) + "---\nkind: EnvoyFilter\nspec: {configPatches: [" + patch + "]}\n"
+    assert complete_virtual_services(text % "pages", config(), "vs.yaml").text
+    with pytest.raises(GlidepathError, match=r"vs.yaml:9: this EnvoyFilter finds the route models by its name"):
+        complete_virtual_services(text % "models", config(), "vs.yaml")
+
+
 def test_an_option_chooses_the_virtual_service_and_the_route() -> None:
     first = service(entry("name: a"), entry("name: b"))
     second = first.replace("name: vs", "name: other")
