@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -117,9 +118,12 @@ def _live(config: Config) -> Json:
     return with_comment("The listener for clients.", _listener("glidepath-live", config.envoy.listen, manager))
 
 
-def shadow_listener(config: Config) -> Json:
-    """Return the listener for copies of requests: on loopback, or on a Unix socket in containers (ADR 0072)."""
-    manager = _manager(config, SHADOW_STATS, envoy_names.SHADOW_LOG, shadow_routes(config))
+def shadow_listener(config: Config, users: Mapping[str, Json] | None = None) -> Json:
+    """Return the listener for copies of requests: on loopback, or on a Unix socket in containers (ADR 0072).
+
+    ``users``: see ``shadow_routes``.
+    """
+    manager = _manager(config, SHADOW_STATS, envoy_names.SHADOW_LOG, shadow_routes(config, users))
     manager |= {
         "preserve_external_request_id": True,
         "http_filters": [filters.tee_filter(config), filters.router_filter()],

@@ -17,8 +17,8 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.envoyconfig.filters import filters_of_route
-from glidepath_ops.envoyconfig.header_rules import RoutedHeader, routed_headers
-from glidepath_ops.envoyconfig.route_overlap import METHOD, Overlap, is_false, overlap
+from glidepath_ops.envoyconfig.header_rules import RoutedHeader, joined_rules, routed_headers
+from glidepath_ops.envoyconfig.route_overlap import METHOD, PATHS, Overlap, is_false, overlap
 from glidepath_ops.envoyconfig.routes import (
     by_specificity,
     hash_policy,
@@ -29,6 +29,18 @@ from glidepath_ops.envoyconfig.routes import (
 )
 
 _ENVOYS_TIMEOUT = 15.0  # seconds for the whole answer if a route sets no timeout
+# Fields of a RouteAction that decide what the backend gets, and which of its endpoints.
+_MAKES_REQUEST = (
+    "prefix_rewrite",
+    "regex_rewrite",
+    "path_rewrite",
+    "path_rewrite_policy",
+    "host_rewrite_literal",
+    "host_rewrite_header",
+    "host_rewrite_path_regex",
+    "auto_host_rewrite",
+    "metadata_match",
+)
 _BUFFER_LIMITS = ("request_body_buffer_limit", "per_request_buffer_limit_bytes")
 
 
@@ -60,12 +72,14 @@ class AddedRoute:
     """A route of ours, to be inserted before the user's route with the index ``before``.
 
     ``headers``: what the header rules of the route that it continues make of headers that the candidate changes.
+    ``for_copies``: what that route does with requests to the baseline (``part_for_copies``).
     """
 
     before: int
     workload: str
     route: Json
     headers: Mapping[str, RoutedHeader] = field(default_factory=dict)
+    for_copies: Json = field(default_factory=dict)
     continues: bool = True
 
 
@@ -125,7 +139,7 @@ def _continued(config: Config, workload: str, users: UsersRoutes, index: int) ->
         },
     }
     result: Json = without_comments(_with_buffer(copy, config.envoy.max_body))
-    return AddedRoute(index, workload, result, headers)
+    return AddedRoute(index, workload, result, headers, part_for_copies(users, route.data))
 
 
 def headers_at_route(config: Config, workload: str, levels: Sequence[Json], where: str) -> Mapping[str, RoutedHeader]:
@@ -141,6 +155,16 @@ def headers_at_route(config: Config, workload: str, levels: Sequence[Json], wher
         headers = routed_headers(levels, names, where)
     _refuse_credential_for_candidate(config, workload, headers, where)
     return headers
+
+
+def part_for_copies(users: UsersRoutes, route: Json) -> Json:
+    """Return what a user's route does with requests: its path condition, its rewrites, and all header rules for it.
+
+    Copies of requests have few of the client's headers, so the route's other conditions are left out.
+    """
+    match = {key: value for key, value in route["match"].items() if key in (*PATHS, "case_sensitive")}
+    action = {key: value for key, value in route["route"].items() if key in _MAKES_REQUEST}
+    return {"match": match, "route": action, **joined_rules(users.levels(route))}
 
 
 def _split(config: Config, workload: str, action: Json, where: str) -> Json:

@@ -48,6 +48,18 @@ def routed_headers(levels: Sequence[Json], names: Collection[str], place: str) -
     return {name: header for name, header in found.items() if header != RoutedHeader(keeps=True)}
 
 
+def joined_rules(levels: Sequence[Json]) -> Json:
+    """Return the header rules of ``levels`` as those of one route, which has the same effect on requests."""
+    removed: list[str] = []
+    added: list[Json] = []
+    for level in levels:
+        names = {str(name).lower() for name in level.get("request_headers_to_remove") or []}
+        removed += level.get("request_headers_to_remove") or []
+        added = [one for one in added if str(one["header"]["key"]).lower() not in names]
+        added += level.get("request_headers_to_add") or []
+    return {"request_headers_to_remove": list(dict.fromkeys(removed)), "request_headers_to_add": added}
+
+
 def _added(before: RoutedHeader, option: Json, rule: str) -> RoutedHeader:
     value = _value(option["header"], rule)
     action = _action(option)

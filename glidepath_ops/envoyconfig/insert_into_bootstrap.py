@@ -52,7 +52,7 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
     insertions = [
         *_routes(added),
         *(one for manager in managers for one in _in_manager(manager, config, name)),
-        *_in_static(static, config, name, _routed_headers(config, added, name)),
+        *_in_static(static, config, name, added),
         *_in_root(root, config, name),
     ]
     return insert(base, _once(insertions))
@@ -205,12 +205,13 @@ def _choose(known: Collection[str], wanted: str | None, several: str, missing: s
 
 
 def _in_static(
-    static: yaml.Node, config: Config, name: str, routed: Mapping[str, Mapping[str, RoutedHeader]]
+    static: yaml.Node, config: Config, name: str, added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]]
 ) -> Iterator[Insertion]:
-    ours = [without_comments(cluster) for cluster in clusters(config, routed)]
+    ours = [without_comments(cluster) for cluster in clusters(config, _routed_headers(config, added, name))]
     _refuse_duplicates(items(child(static, "clusters")), ours, name, "cluster", "rename the backend")
     yield _insert_at(static, "clusters", ours)
-    listener = without_comments(shadow_listener(config))
+    users = {one.workload: one.for_copies for _, routes in added for one in routes if one.continues}
+    listener = without_comments(shadow_listener(config, users))
     _refuse_duplicates(items(child(static, "listeners")), [listener], name, "listener", "rename it")
     yield _insert_at(static, "listeners", [listener])
 

@@ -18,7 +18,7 @@ METHOD = "POST"
 _NOT_PYTHON = regex.compile(r"\\[QCz]|\(\?\w*U")  # RE2 reads these otherwise than Python
 _REGEX_TIME = 1.0  # seconds
 _LITERAL = regex.compile(r"[A-Za-z0-9_/,:=@~-]*")
-_PATHS = ("path", "prefix", "path_separated_prefix", "safe_regex", "path_match_policy", "connect_matcher")
+PATHS = ("path", "prefix", "path_separated_prefix", "safe_regex", "path_match_policy", "connect_matcher")
 
 
 class Overlap(IntEnum):
@@ -31,7 +31,7 @@ class Overlap(IntEnum):
 
 def overlap(match: Json, rule: Match) -> Overlap:
     """Return how many requests of a workload with the conditions ``rule`` a route with the RouteMatch ``match`` has."""
-    others = [Overlap.SOME for key in match if key not in (*_PATHS, "case_sensitive", "headers")]
+    others = [Overlap.SOME for key in match if key not in (*PATHS, "case_sensitive", "headers")]
     known = {":method": METHOD, **{name.lower(): value for name, value in rule.headers.items()}}
     headers = [_header(one, known) for one in match.get("headers") or []]
     return min([_path(match, rule), *headers, *others])

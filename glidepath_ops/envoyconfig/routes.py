@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 
 from glidepath import envoy_names, runtime_keys
 from glidepath.config.backends import Backend
@@ -178,17 +179,21 @@ def _default(config: Config) -> Json:
     return with_comment("Requests that match no workload get a 404 with an explanation.", _not_found("unmatched", text))
 
 
-def shadow_routes(config: Config) -> list[Json]:
+def shadow_routes(config: Config, users: Mapping[str, Json] | None = None) -> list[Json]:
     """Return the routes of the shadow listener, which receives copies of requests.
 
     extproc sends the workload and the backend of a copy in headers. The name of the route repeats both for the access
-    log.
+    log. ``users``: by workload, what the user's route does with requests to the baseline (``part_for_copies``).
     """
-    routes = [
-        with_comment(f"Copies of {name} for {backend}.", _shadow_route(config, name, backend))
-        for name, workload in config.workloads.items()
-        for backend in (workload.baseline, workload.candidate)
-    ]
+    routes = []
+    for name, workload in config.workloads.items():
+        comment = f"Copies of {name} for {workload.baseline}"
+        route = _shadow_route(config, name, workload.baseline)
+        if users and name in users:
+            routes.append(with_comment(f"{comment}, as the user's route makes them.", _as_users(route, users[name])))
+        routes.append(with_comment(f"{comment}.", route))
+        candidate = workload.candidate
+        routes.append(with_comment(f"Copies of {name} for {candidate}.", _shadow_route(config, name, candidate)))
     text = (
         f"needs {envoy_names.HEADER_WORKLOAD} and {envoy_names.HEADER_TARGET} with a workload and one of its backends"
     )
@@ -206,6 +211,21 @@ def _shadow_route(config: Config, name: str, backend: str) -> Json:
         "route": _direct(backend, config.backends[backend]),
         "request_headers_to_remove": list(TEE_HEADERS),
         "request_body_buffer_limit": config.envoy.max_body,
+    }
+
+
+def _as_users(route: Json, users: Json) -> Json:
+    """Return a route of the shadow listener with the path condition, the rewrites and the header rules of a user's."""
+    action = {**route["route"], **users["route"]}
+    if any(key.startswith(("host_rewrite", "auto_host")) for key in users["route"]):
+        del action["host_rewrite_literal"]
+        action |= users["route"]
+    return {
+        **route,
+        "match": {**users["match"], "headers": route["match"]["headers"]},
+        "route": action,
+        "request_headers_to_remove": [*users["request_headers_to_remove"], *route["request_headers_to_remove"]],
+        "request_headers_to_add": users["request_headers_to_add"],
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from glidepath.errors import InputError
-from glidepath_ops.envoyconfig.header_rules import RoutedHeader, routed_headers
+from glidepath_ops.envoyconfig.header_rules import RoutedHeader, joined_rules, routed_headers
 
 
 def adds(value: str, **more: Any) -> dict[str, Any]:
@@ -58,3 +58,12 @@ def test_the_rules_are_applied_in_envoys_order(levels: list[Any], expected: Rout
 def test_a_value_that_cannot_be_given_again_is_refused_with_a_remedy(levels: list[Any], reason: str) -> None:
     with pytest.raises(InputError, match=rf"^here: its rule for authorization {reason}.*fallback: false$"):
         routed_headers(levels, {"authorization"}, "here")
+
+
+def test_the_rules_of_all_levels_are_joined_with_the_same_effect() -> None:
+    other = {"request_headers_to_add": [{"header": {"key": "x-other", "value": "%HOSTNAME%"}}]}
+    joined = joined_rules([adds("a"), {**REMOVES, **other}, adds("b")])
+    assert joined == {
+        "request_headers_to_remove": ["Authorization"],
+        "request_headers_to_add": [*other["request_headers_to_add"], *adds("b")["request_headers_to_add"]],
+    }

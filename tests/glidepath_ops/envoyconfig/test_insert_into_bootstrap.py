@@ -202,6 +202,17 @@ def test_the_command_inserts_shows_the_diff_and_removes(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+def test_the_command_says_which_cluster_to_name_in_the_configuration(tmp_path: Path) -> None:
+    theirs, ours = tmp_path / "envoy.yaml", tmp_path / "glidepath.yaml"
+    theirs.write_text(FILLED["http1"][0])
+    ours.write_text(YAML.replace("{cluster: theirs, host: api.example.com}", '{url: "http://127.0.0.1:9001"}'))
+    done = glidepath("render", "envoy", "--into", str(theirs), "-c", str(ours))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "set backends.cloud: {cluster: theirs, host: THE HOST HEADER OF ITS REQUESTS}" in done.stderr
+    assert theirs.read_text() == FILLED["http1"][0]
+
+
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -158,6 +158,25 @@ def _as_set(received: Received) -> tuple[str, str, list[tuple[bytes, bytes]]]:
     return received.method, received.path, headers
 
 
+@pytest.mark.parametrize("rewrites", [False, True])
+async def test_a_copy_reaches_the_users_backend_as_its_route_makes_requests(rewrites: bool, tmp_path: Path) -> None:
+    async with users_setup(tmp_path, rewriting() if rewrites else users_table()) as setup:
+        copy = {"x-glidepath-workload": "chat", "x-glidepath-target": "cloud", "content-type": "application/json"}
+        with setup.before():
+            await _send(setup, "POST", PATH + "?a=b")
+        with setup.after() as envoy:
+            url = URL(envoy.shadow + PATH + "?a=b", encoded=True)
+            async with setup.session.post(url, data=BODY, headers=copy) as response:
+                assert response.status == 200
+        live, copied = setup.theirs.received
+        assert copied.path == live.path
+        assert copied.headers["host"] == ("inner.test" if rewrites else "api.test")
+        added = ("x-route", "x-host", "x-table")
+        assert [copied.headers.get(name) for name in added] == [live.headers.get(name) for name in added]
+        assert ("x-route" in copied.headers) is rewrites
+        assert not [name for name in copied.headers if name.startswith("x-glidepath")]
+
+
 @pytest.mark.parametrize(
     "name", ["credential set", "credential appended", "key appended", "credential by default, not sent"]
 )
