@@ -23,7 +23,7 @@ class Protection:
 
     ``filter``: in the chain, where it refuses nothing by itself. ``here``: its configuration of the place. ``allowed``
     and ``refused``: the headers of a request. ``status``: the answer to a refused one. ``refused_from``: the client's
-    address. ``after``: the number of allowed requests after which the same request is refused.
+    address. The rate limit refuses the request after the number ``MOST``.
     """
 
     filter: Json
@@ -32,7 +32,6 @@ class Protection:
     allowed: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     refused_from: str = "127.0.0.1"
-    after: int | None = None
 
     @property
     def per_filter(self) -> Json:
@@ -121,7 +120,6 @@ PROTECTIONS: dict[str, Protection] = {
             "filter_enforced": ALWAYS,
         },
         429,
-        after=MOST,
     ),
     "ip allow-list": Protection(
         _filter("rbac", "rbac.v3.RBAC"),

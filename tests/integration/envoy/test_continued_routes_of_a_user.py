@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +204,91 @@ async def test_a_candidate_without_fallback_gets_the_clients_path_and_its_own_ho
         received = setup.onprem.last
         assert (received.path, received.headers["host"]) == (PATH + "?a=b", setup.onprem.url.removeprefix("http://"))
         assert ("authorization" in received.headers) is (credential is not None)
+
+
+def template(kind: str, **config: str) -> Json:
+    """Return the extension that matches or rewrites a path by a template."""
+    package, _, message = kind.partition(".")
+    url = f"type.googleapis.com/envoy.extensions.path.{package}.uri_template.v3.UriTemplate{message}Config"
+    return {"name": package, "typed_config": {"@type": url, **config}}
+
+
+BY_TEMPLATE = template("match.Match", path_template="/v1/{kind}/{rest=**}")
+REWRITE = template("rewrite.Rewrite", path_template_rewrite="/{rest}/of/{kind}")
+# by the path condition of the user's route: the route, and the workload's path at the user's backend
+PATHS = {
+    "path": (to_theirs({"path": PATH}, {"prefix_rewrite": "/x"}), "/x"),
+    "prefix": (to_theirs({"prefix": "/v1/ch"}, {"prefix_rewrite": "/x"}), "/xat/completions"),
+    "any case": (
+        to_theirs({"prefix": "/V1/", "case_sensitive": False}, {"prefix_rewrite": "/x/"}),
+        "/x/chat/completions",
+    ),
+    "separated prefix": (
+        to_theirs({"path_separated_prefix": "/v1/chat"}, {"prefix_rewrite": "/x"}),
+        "/x/completions",
+    ),
+    "regex": (
+        to_theirs(
+            {"safe_regex": {"regex": "/v[0-9]/.*"}},
+            {"regex_rewrite": {"pattern": {"regex": "^/v([0-9])"}, "substitution": r"/\1"}},
+        ),
+        "/1/chat/completions",
+    ),
+    "template": (
+        to_theirs({"path_match_policy": BY_TEMPLATE}, {"path_rewrite_policy": REWRITE}),
+        "/completions/of/chat",
+    ),
+}
+
+
+@pytest.mark.parametrize("workload", [{"path": PATH}, {"path_prefix": "/v1/chat/"}], ids=["path", "prefix"])
+@pytest.mark.parametrize("kind", PATHS)
+async def test_every_kind_of_path_condition_is_continued_with_its_rewrite(
+    kind: str, workload: Json, tmp_path: Path
+) -> None:
+    route, rewritten = PATHS[kind]
+    others = ["/v1/chat/completionsx", "/v1/chats", "/V1/CHAT/completions"]
+    if "path" in workload:
+        others.append("/v1/chat/completions/x")
+    async with users_setup(tmp_path, users_table(route, to_theirs()), match=workload) as setup:
+        with setup.before():
+            for path in (PATH + "?a=b", *others):
+                await _send(setup, "POST", path)
+            before = [_head(one) for one in setup.theirs.received]
+            assert before[0][1] == rewritten + "?a=b"
+        setup.clear_received()
+        with setup.after() as envoy:
+            for path in (PATH + "?a=b", *others):
+                await _send(setup, "POST", path)
+            assert [_head(one) for one in setup.theirs.received] == before
+            setup.clear_received()
+            setup.set_share(envoy, 100)
+            for path in (PATH + "?a=b", *others):
+                await _send(setup, "POST", path)
+            inside = [path for path in others if workload.get("path_prefix") and path.startswith("/v1/chat/")]
+            assert [one.path for one in setup.onprem.received] == [PATH + "?a=b", *inside]
+            assert len(setup.theirs.received) == len(others) - len(inside)
+
+
+async def test_a_rescue_of_a_body_without_a_length_has_no_length_either(tmp_path: Path) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield BODY[:10]
+        yield BODY[10:]
+
+    async with users_setup(tmp_path, users_table()) as setup:
+        setup.onprem.behaviour = "status"
+        for running, share in ((setup.before, 0), (setup.after, 100)):
+            with running() as envoy:
+                if share:
+                    setup.set_share(envoy, share)
+                sent = {"content-type": "application/json", **ID}
+                async with setup.session.post(setup.live + PATH, data=parts(), headers=sent) as response:
+                    assert response.status == 200
+        before, after = setup.theirs.received
+        assert _as_set(before) == _as_set(after)
+        assert after.body == BODY
+        assert "content-length" not in after.headers
+        assert setup.onprem.last.model == "onprem-model"
 
 
 def by_tenant(tenant: str) -> Json:

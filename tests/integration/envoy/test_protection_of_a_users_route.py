@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,25 @@ async def test_browsers_of_other_origins_are_refused_as_before(place: str, tmp_p
                     assert await _origin_of_answer(setup, user, CORS.allowed) == CORS.allowed["origin"]
                     assert await _origin_of_answer(setup, user, CORS.refused) is None
                 assert setup.served == served
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"), [("route", [200, 200, 200, 200]), ("virtual host", [200, 200, 429, 429])]
+)
+async def test_a_local_rate_limit_of_a_route_counts_the_workload_apart_from_the_rest(
+    place: str, expected: list[int], tmp_path: Path
+) -> None:
+    limit = PROTECTIONS["rate limit"]
+    two = {**limit.here, "token_bucket": {"max_tokens": 2, "tokens_per_fill": 2, "fill_interval": "3600s"}}
+    table = protected(replace(limit, here=two), place, {})
+    async with users_setup(tmp_path, table) as setup:
+        with setup.after():
+            found = [await _post(setup, "x", {}) for _ in range(2)]
+            for _ in range(2):
+                async with setup.session.get(setup.live + PATH) as response:
+                    found.append(response.status)
+            assert found == expected
+            assert await _post(setup, "x", {}) == 429
 
 
 def protected(protection: Protection, place: str, clusters: Mapping[str, int]) -> UsersTable:
