@@ -227,7 +227,7 @@ def _refuse(rule: _Rule, *, fallback: bool) -> None:
             f"{place}: has {len(references)} backendRefs, and the split needs one, the baseline; make it one Service "
             "or Backend"
         )
-    if references[0].get("filters") and fallback:
+    if fallback and references[0].get("filters") not in (None, [], [FORCING_FILTER]):
         raise InputError(
             f"{place}: its backendRef has filters, which a request that failed at the candidate would miss; move them "
             "to the rule, or set fallback: false"

@@ -7,6 +7,7 @@ applies the user's policies on the Gateway (JWT, rate limits) to it.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from glidepath import envoy_names
@@ -20,6 +21,7 @@ from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_name, k
 
 GATEWAY_VERSION = "gateway.networking.k8s.io/v1"
 ENVOY_VERSION = "gateway.envoyproxy.io/v1alpha1"
+_HOSTNAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")  # what the Gateway API allows in a rewrite of the host
 GATEWAY_GROUP, ENVOY_GROUP = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
 
 
@@ -57,7 +59,7 @@ def _http_route(config: Config, name: str, parents: list[Json], namespace: str) 
     }
     rule: Json = {"matches": [_match(workload.match)], "timeouts": {"request": "0s"}, "backendRefs": [backend]}
     host = host_of(baseline).partition(":")[0]
-    if not is_ip(host):
+    if _HOSTNAME.fullmatch(host):
         rule["filters"] = [{"type": "URLRewrite", "urlRewrite": {"hostname": host}}]
     spec: Json = {"parentRefs": parents, "rules": [rule]}
     if workload.match.host is not None:

@@ -1,63 +1,111 @@
-"""Tests of the resources for Envoy Gateway, applied to its generated configuration, in a real Envoy."""
+"""Tests of the resources for Envoy Gateway, applied to its generated configuration, in a real Envoy.
+
+``make test-mesh`` tests them on the real Envoy Gateway.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from extproc.ext_proc_messages import read
 from glidepath import envoy_names, runtime_keys
+from tests.support.envoy_with_backends import PATH
 from tests.support.meshes.constant_rtds_server import rtds_server, served_by
-from tests.support.meshes.mesh_with_backends import mesh_with_backends
+from tests.support.meshes.gateway_with_backends import BASELINE, gateway_with_backends
+from tests.support.meshes.mesh_setup import MeshSetup
 from tests.support.waiting import eventually
 
-TEAM = {"x-team": "search"}  # the policy on the Gateway requires this header
+TEAM = {"x-team": "search"}  # a SecurityPolicy on the user's HTTPRoute requires this header
+CLIENT = {**TEAM, "authorization": "Bearer client", "x-drop": "1"}
+OWN_ROUTE = "httproute/default/app/rule/2/match/0/*"
+NEW_ROUTE = "httproute/default/glidepath-chat/rule/0/match/0/*"
+PLACES = [(False, OWN_ROUTE, BASELINE), (True, NEW_ROUTE, "cloud")]
 
 
-@pytest.mark.parametrize("capture", ["patch", "policy"])
-async def test_calls_are_split_by_runtime_keys_captured_and_logged(tmp_path: Path, capture: str) -> None:
-    async with mesh_with_backends(tmp_path, capture) as mesh:
+@pytest.mark.parametrize(("new_route", "route", "baseline"), PLACES)
+async def test_calls_are_split_by_runtime_keys_captured_and_logged(
+    tmp_path: Path, new_route: bool, route: str, baseline: str
+) -> None:
+    async with gateway_with_backends(tmp_path, new_route=new_route) as mesh:
         setup = mesh.setup
-        forged = {**TEAM, "authorization": "Bearer client", envoy_names.HEADER_CLUSTER: "onprem"}
-        reply = await setup.post(headers=forged)
-        assert json.loads(reply.body)["model"] == "cloud"
+        assert json.loads((await setup.post(headers=CLIENT)).body)["model"] == "cloud"
         setup.set_share(100)
-        reply = await setup.post(headers={**forged, envoy_names.HEADER_CLUSTER: "cloud"})
-        assert json.loads(reply.body)["model"] == "onprem"
+        assert json.loads((await setup.post(headers=CLIENT)).body)["model"] == "onprem"
         assert "authorization" not in setup.onprem.last.headers
         assert setup.onprem.last.model == "onprem-model"
-        assert not [n for n in [*setup.onprem.last.headers, *setup.cloud.last.headers] if n.startswith("x-glidepath")]
         log = setup.collector.entries
         await eventually(lambda: len(log.get(envoy_names.LIVE_LOG, [])) == 2)
-        assert {entry.common_properties.route_name for entry in log[envoy_names.LIVE_LOG]} == {
-            "glidepath/chat/captured"
-        }
+        entries = log[envoy_names.LIVE_LOG]
+        assert {entry.common_properties.route_name for entry in entries} == {route}
+        assert {entry.common_properties.custom_tags[envoy_names.WORKLOAD_TAG] for entry in entries} == {"chat"}
         await eventually(lambda: len(setup.collector.streams) == 2)
         events = [read(stream[0]) for stream in setup.collector.streams]
-        assert [event.cluster for event in events] == ["cloud", "onprem-or-cloud"]  # type: ignore[union-attr]
-        assert {event.route for event in events} == {"glidepath/chat/captured"}  # type: ignore[union-attr]
+        assert {event.cluster for event in events} == {baseline, "onprem-or-cloud"}  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("capture", ["patch", "policy"])
-async def test_the_users_routes_and_policies_work_as_before(tmp_path: Path, capture: str) -> None:
-    async with mesh_with_backends(tmp_path, capture) as mesh:
+async def baseline_gets(mesh: MeshSetup, **request: Any) -> tuple[Any, ...]:
+    reply = await mesh.setup.post(headers=CLIENT, **request)
+    last = mesh.setup.cloud.last
+    headers = {name: value for name, value in last.headers.items() if name not in ("x-request-id", "host")}
+    return reply.status, last.path, last.body, headers
+
+
+async def test_the_baseline_gets_the_same_with_and_without_the_patches_also_after_a_failed_candidate(
+    tmp_path: Path,
+) -> None:
+    async with gateway_with_backends(tmp_path, patched=False) as mesh:
+        before = await baseline_gets(mesh)
+    async with gateway_with_backends(tmp_path) as mesh:
+        assert await baseline_gets(mesh) == before
+        mesh.setup.set_share(100)
+        mesh.setup.onprem.behaviour = "status"
+        status, path, body, headers = await baseline_gets(mesh)
+        assert mesh.setup.onprem.received
+    assert (status, path, body, headers) == before
+    assert before[3]["authorization"] == "Bearer route"
+    assert "x-drop" not in before[3]
+
+
+@pytest.mark.parametrize("share", [0, 50, 100])
+async def test_a_policy_on_the_users_route_holds_for_the_split(tmp_path: Path, share: int) -> None:
+    async with gateway_with_backends(tmp_path) as mesh:
+        mesh.setup.set_share(share)
+        assert [(await mesh.setup.post()).status for _ in range(5)] == [403] * 5
+        assert mesh.setup.cloud.received == mesh.setup.onprem.received == []
+
+
+async def test_other_methods_and_paths_go_where_they_went(tmp_path: Path) -> None:
+    async with gateway_with_backends(tmp_path) as mesh:
         setup = mesh.setup
+        setup.set_share(100)
         body = b'{"model": "mine"}'
-        reply = await setup.post(body, {**TEAM, "authorization": "Bearer mine"}, path="/cart")
-        assert reply.status == 200
-        assert (mesh.service.last.body, mesh.service.last.headers["authorization"]) == (body, "Bearer mine")
-        await eventually(lambda: bool(setup.collector.entries.get(envoy_names.LIVE_LOG)))
-        assert (await setup.post()).status == 403  # also on Glidepath's routes
-        assert setup.cloud.received == setup.onprem.received == []
+        await setup.post(body, CLIENT, path="/cart")
+        assert (mesh.service.last.body, mesh.service.last.headers["authorization"]) == (body, "Bearer client")
+        await setup.post(body, CLIENT, path="/v1/embeddings")
+        assert (setup.cloud.last.path, setup.cloud.last.body) == ("/v1/embeddings", body)
+        seen = len(setup.onprem.received)
+        async with setup.session.options(setup.envoy.live + PATH, headers=TEAM) as reply:
+            await reply.read()
+        assert len(setup.onprem.received) == seen == 0
 
 
-@pytest.mark.parametrize("capture", ["patch", "policy"])
-async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_path: Path, capture: str) -> None:
-    chat = {"shadow": {"sample": 0}}
-    async with mesh_with_backends(tmp_path, capture, chat=chat, onprem={"first_byte_timeout": 0.3}) as mesh:
+async def test_a_new_route_without_patches_serves_the_baseline(tmp_path: Path) -> None:
+    async with gateway_with_backends(tmp_path, new_route=True, patched=False) as mesh:
+        mesh.setup.set_share(100)
+        reply = await mesh.setup.post(headers=CLIENT)
+        assert json.loads(reply.body)["model"] == "cloud"
+        assert mesh.setup.onprem.received == []
+
+
+@pytest.mark.parametrize("new_route", [False, True])
+async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_path: Path, new_route: bool) -> None:
+    chat, onprem = {"shadow": {"sample": 0}}, {"first_byte_timeout": 0.3}
+    async with gateway_with_backends(tmp_path, new_route=new_route, chat=chat, onprem=onprem) as mesh:
         setup = mesh.setup
         setup.set_share(100)
         for behaviour in ("status", "hang"):
@@ -70,28 +118,18 @@ async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_p
         await eventually(lambda: len(setup.collector.streams) == 1)
 
 
-async def test_the_policys_timeout_ends_no_stream(tmp_path: Path) -> None:
-    async with mesh_with_backends(tmp_path, "policy") as mesh:
-        setup = mesh.setup
-        setup.cloud.behaviour = "slow_stream"
-        reply = await setup.post(headers=TEAM)
-        assert reply.seconds > 1.1
-        await eventually(lambda: any(message.response_body.end_of_stream for message in setup.collector.streams[0]))
-        body = b"".join(message.response_body.body for message in setup.collector.streams[0])
-        assert body == reply.body
-
-
 async def test_copies_reach_their_backend_through_the_added_listener(tmp_path: Path) -> None:
-    async with mesh_with_backends(tmp_path, "patch") as mesh:
-        reply = await mesh.setup.tee("onprem")
-        assert json.loads(reply.body)["model"] == "onprem"
+    async with gateway_with_backends(tmp_path) as mesh:
+        for target in ("onprem", "cloud"):
+            assert json.loads((await mesh.setup.tee(target)).body)["model"] == target
+        assert mesh.setup.cloud.last.model == "cloud-model"
         log = mesh.setup.collector.entries
-        await eventually(lambda: bool(log.get(envoy_names.SHADOW_LOG)))
+        await eventually(lambda: len(log.get(envoy_names.SHADOW_LOG, [])) == 2)
 
 
 async def test_the_scorer_steers_by_rtds_and_a_manual_override_wins(tmp_path: Path) -> None:
-    layer = {"glidepath.chat.weight.onprem-or-cloud": 10000, "glidepath.chat.weight.cloud": 0}
-    async with rtds_server(layer) as where, mesh_with_backends(tmp_path, "patch", rtds=where) as mesh:
+    layer = {"glidepath.chat.weight.onprem-or-cloud": 10000, f"glidepath.chat.weight.{BASELINE}": 0}
+    async with rtds_server(layer) as where, gateway_with_backends(tmp_path, rtds=where) as mesh:
         assert await served_by(mesh.setup, "onprem", TEAM)
         mesh.setup.set_share(0)
         assert json.loads((await mesh.setup.post(headers=TEAM)).body)["model"] == "cloud"

@@ -40,13 +40,18 @@ def crd(kind: str, version: str, spec: Json, *, namespaced: bool = True) -> Json
 
 GATEWAY, ENVOY = "gateway.networking.k8s.io/v1", "gateway.envoyproxy.io/v1alpha1"
 _REF = closed({"group": TEXT, "kind": TEXT, "name": LABEL})
-_ATTRIBUTE = {
-    "type": "string",
-    "pattern": r"^(connection\.|source\.|destination\.|request\.|response\.|upstream\.|xds\.route_)[a-z_1-9]*$",
+_FILTER = {
+    "oneOf": [
+        closed({"type": one_of("URLRewrite"), "urlRewrite": closed({"hostname": HOSTNAME})}),
+        closed(
+            {
+                "type": one_of("RequestHeaderModifier"),
+                "requestHeaderModifier": closed({"remove": many(TEXT, 16)}),
+            }
+        ),
+    ]
 }
-_MODE = closed(
-    {"body": one_of("Streamed", "Buffered", "BufferedPartial", "FullDuplexStreamed")}, {"attributes": many(_ATTRIBUTE)}
-)
+_BACKEND_REF = closed({"group": TEXT, "kind": TEXT, "name": LABEL}, {"filters": many(_FILTER, 16)})
 _HEADER = closed({"type": one_of("Exact", "RegularExpression"), "name": TEXT, "value": TEXT})
 _MATCH = closed(
     {"path": closed({"type": one_of("Exact", "PathPrefix", "RegularExpression"), "value": TEXT})},
@@ -103,7 +108,13 @@ SCHEMAS: dict[str, Json] = {
         closed(
             {
                 "parentRefs": many(closed({"name": LABEL}, {"group": TEXT, "kind": TEXT, "sectionName": LABEL}), 32),
-                "rules": many(closed({"matches": many(_MATCH), "backendRefs": many(_REF, 16)}), 16),
+                "rules": many(
+                    closed(
+                        {"matches": many(_MATCH), "backendRefs": many(_BACKEND_REF, 16)},
+                        {"filters": many(_FILTER, 16), "timeouts": closed({"request": TEXT})},
+                    ),
+                    16,
+                ),
             },
             {"hostnames": many(HOSTNAME, 16)},
         ),
@@ -148,27 +159,6 @@ SCHEMAS: dict[str, Json] = {
                 "jsonPatches": many(closed({"type": _RESOURCE_TYPE, "name": TEXT, "operation": _OPERATION}), 10_000),
             },
             {"priority": {"type": "integer"}},
-        ),
-    ),
-    "EnvoyExtensionPolicy": crd(
-        "EnvoyExtensionPolicy",
-        ENVOY,
-        closed(
-            {
-                "targetRefs": many(_REF, 16),
-                "extProc": many(
-                    closed(
-                        {"backendRefs": {**many(_REF), "maxItems": 16}},
-                        {
-                            "failOpen": {"type": "boolean"},
-                            "shadowMode": {"type": "boolean"},
-                            "messageTimeout": TEXT,
-                            "processingMode": closed({}, {"request": _MODE, "response": _MODE}),
-                        },
-                    ),
-                    16,
-                ),
-            }
         ),
     ),
 }

@@ -1,4 +1,4 @@
-"""Emulation of Envoy Gateway: the xDS that it generates, and how it applies an EnvoyPatchPolicy.
+"""Emulation of Envoy Gateway: the xDS that it generates of HTTPRoutes, and how it applies an EnvoyPatchPolicy.
 
 Shapes follow the expected outputs of its translator's tests (snake case, as patches see them); semantics follow
 internal/utils/jsonpatch and internal/xds/translator/jsonpatch. What Glidepath's resources do not use raises an error.
@@ -7,7 +7,7 @@ internal/utils/jsonpatch and internal/xds/translator/jsonpatch. What Glidepath's
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -16,24 +16,27 @@ from tests.support.meshes.static_bootstrap import Json, Xds
 _TYPE = "type.googleapis.com/envoy."
 _EXT = _TYPE + "extensions."
 _RBAC = "envoy.filters.http.rbac"
-_JSON_PATH = re.compile(r"\.\.(?P<key>\w+)\[\?\(@\.name ?(?P<op>==|=~) ?'(?P<text>[^']*)'\)\](?P<rest>(\.\w+)*)")
+_JSON_PATH = re.compile(
+    r"\.\.(?P<key>\w+)\[\?\(@\.name ?(?P<op>==|=~) ?'(?P<text>[^']*)'"
+    r"(?P<absent> && @\.route\.hash_policy exists false)?\)\](?P<rest>(\.\w+)*)"
+)
 KINDS = {
     _TYPE + "config.cluster.v3.Cluster": "clusters",
     _TYPE + "config.listener.v3.Listener": "listeners",
     _TYPE + "config.route.v3.RouteConfiguration": "routes",
 }
-POLICY_FILTER = "envoy.filters.http.ext_proc/envoyextensionpolicy/default/glidepath/extproc/0"
-_POLICY_CLUSTER = "envoyextensionpolicy/default/glidepath/0/glidepath-extproc"
 
 
 def pointers(document: Any, json_path: str) -> list[str]:
-    """Return the JSON pointers of the elements that match, for the two forms of path that Glidepath uses."""
+    """Return the JSON pointers of the elements that match, for the forms of path that Glidepath uses."""
     match = _JSON_PATH.fullmatch(json_path)
     assert match is not None, json_path
     rest = match["rest"].replace(".", "/")
 
     def fits(element: Any) -> bool:
         name = element.get("name", "") if isinstance(element, dict) else ""
+        if match["absent"] and "hash_policy" in element.get("route", {}):
+            return False
         return name == match["text"] if match["op"] == "==" else re.search(match["text"], name) is not None
 
     return [
@@ -152,33 +155,60 @@ def bootstrap() -> Json:
     }
 
 
-def _generated(route: Json, policy: Json | None) -> list[Json]:
-    """Return the Envoy routes of one HTTPRoute, one per host."""
-    name, namespace = route["metadata"]["name"], route["metadata"]["namespace"]
+def _generated(route: Json) -> list[Json]:
+    """Return the Envoy routes of one HTTPRoute, one per match and host."""
+    prefix = f"httproute/{route['metadata']['namespace']}/{route['metadata']['name']}"
     found = []
-    for host in route["spec"].get("hostnames", ["*"]):
-        (rule,) = route["spec"]["rules"]
-        (match,) = rule["matches"]
-        path = match["path"]
-        key = {"Exact": "path", "PathPrefix": "path_separated_prefix"}[path["type"]]
-        one: Json = {
-            "name": f"httproute/{namespace}/{name}/rule/0/match/0/{host.replace('.', '_')}",
-            "match": {key: path["value"]} if path["value"] != "/" else {"prefix": "/"},
-            "route": {
-                "cluster": f"httproute/{namespace}/{name}/rule/0",
-                "upgrade_configs": [{"upgrade_type": "websocket"}],
-            },
-            "typed_per_filter_config": {_RBAC: _team_only()},
-        }
-        if headers := _header_matches(match):
-            one["match"]["headers"] = headers
-        if policy is not None and name in [ref["name"] for ref in policy["spec"]["targetRefs"]]:
-            one["typed_per_filter_config"][POLICY_FILTER] = {
-                "@type": _TYPE + "config.route.v3.FilterConfig",
-                "config": {},
-            }
-        found.append(one)
+    for index, rule in enumerate(route["spec"]["rules"]):
+        for number, match in enumerate(rule.get("matches", [{}])):
+            for host in route["spec"].get("hostnames", ["*"]):
+                name = f"{prefix}/rule/{index}/match/{number}/{host.replace('.', '_')}"
+                found.append(_generated_route(name, f"{prefix}/rule/{index}", rule, match))
     return found
+
+
+def _generated_route(name: str, cluster: str, rule: Json, match: Json) -> Json:
+    path = match.get("path", {"type": "PathPrefix", "value": "/"})
+    key = {"Exact": "path", "PathPrefix": "path_separated_prefix"}[path["type"]]
+    action = _destination(cluster, rule["backendRefs"]) | {"upgrade_configs": [{"upgrade_type": "websocket"}]}
+    if "timeouts" in rule:
+        action["timeout"] = rule["timeouts"]["request"]
+    one: Json = {
+        "name": name,
+        "match": {key: path["value"]} if path["value"] != "/" else {"prefix": "/"},
+        "route": action,
+        "metadata": {"filter_metadata": {"envoy-gateway": {"resources": [{"kind": "HTTPRoute"}]}}},
+        "typed_per_filter_config": {_RBAC: _team_only()},
+    }
+    for one_filter in rule.get("filters", []):
+        _apply_filter(one_filter, one)
+    if headers := _header_matches(match):
+        one["match"]["headers"] = headers
+    return one
+
+
+def _destination(cluster: str, references: list[Json]) -> Json:
+    """Return the destination of a rule: weighted clusters only if its backendRef has a filter."""
+    (reference,) = references
+    if not reference.get("filters"):
+        return {"cluster": cluster}
+    entry: Json = {"name": f"{cluster}/backend/0", "weight": 1}
+    for one in reference["filters"]:
+        entry["request_headers_to_remove"] = one["requestHeaderModifier"]["remove"]
+    return {"weighted_clusters": {"clusters": [entry]}, "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR"}
+
+
+def _apply_filter(one: Json, route: Json) -> None:
+    if one["type"] == "URLRewrite":
+        route["route"]["host_rewrite_literal"] = one["urlRewrite"]["hostname"]
+        return
+    assert one["type"] == "RequestHeaderModifier"
+    changes = one["requestHeaderModifier"]
+    route["request_headers_to_remove"] = changes.get("remove", [])
+    route["request_headers_to_add"] = [
+        {"header": {"key": h["name"], "value": h["value"]}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        for h in changes.get("set", [])
+    ]
 
 
 def _header_matches(match: Json) -> list[Json]:
@@ -228,68 +258,16 @@ def _manager(http_filters: list[Json], routes: str) -> Json:
     }
 
 
-def _policy_filter(policy: Json) -> Json:
-    """Return the ext_proc filter that Envoy Gateway makes of an EnvoyExtensionPolicy."""
-    (ext_proc,) = policy["spec"]["extProc"]
-    mode = ext_proc["processingMode"]
-    return {
-        "name": POLICY_FILTER,
-        "disabled": True,
-        "typed_config": {
-            "@type": _EXT + "filters.http.ext_proc.v3.ExternalProcessor",
-            "failure_mode_allow": ext_proc["failOpen"],
-            "observability_mode": ext_proc["shadowMode"],
-            # Envoy Gateway sets 10s; a shorter timeout here shows that it ends no stream
-            "grpc_service": {"envoy_grpc": {"cluster_name": _POLICY_CLUSTER}, "timeout": "1s"},
-            "processing_mode": {
-                "request_header_mode": "SEND",
-                "response_header_mode": "SEND",
-                "request_body_mode": mode["request"]["body"].upper(),
-                "response_body_mode": mode["response"]["body"].upper(),
-                "request_trailer_mode": "SKIP",
-                "response_trailer_mode": "SKIP",
-            },
-            "request_attributes": mode["request"]["attributes"],
-            "response_attributes": mode["response"]["attributes"],
-        },
-    }
-
-
-def _policy_cluster(backend: Json) -> Json:
-    lb = [{"endpoint": {"address": {"pipe": {"path": one["unix"]["path"]}}}} for one in backend["spec"]["endpoints"]]
-    options = {
-        "@type": _EXT + "upstreams.http.v3.HttpProtocolOptions",
-        "explicit_http_config": {"http2_protocol_options": {}},
-    }
-    return {
-        "name": _POLICY_CLUSTER,
-        "type": "STATIC",
-        "connect_timeout": "10s",
-        "load_assignment": {"cluster_name": _POLICY_CLUSTER, "endpoints": [{"lb_endpoints": lb}]},
-        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
-    }
-
-
 def of_kind(resources: list[Json], kind: str) -> list[Json]:
     return [one for one in resources if one["kind"] == kind]
 
 
-def translate(resources: list[Json], port: int, user: Json, tls_chain: bool = False) -> Xds:
-    """Return the xDS of the Gateway's listener with the user's HTTPRoute (all paths to ``user``) and Glidepath's."""
+def translate(http_routes: list[Json], port: int, backends: Mapping[str, Json], tls_chain: bool = False) -> Xds:
+    """Return the xDS of the Gateway's listener ``http``. ``backends``: the endpoint of each backendRef, by its name."""
     name = "default/eg/http"
-    own = {
-        "metadata": {"name": "app", "namespace": "default"},
-        "spec": {"rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]}]},
-    }
-    policy = next(iter(of_kind(resources, "EnvoyExtensionPolicy")), None)
-    routes = [one for route in [own, *of_kind(resources, "HTTPRoute")] for one in _generated(route, policy)]
+    routes = [one for route in http_routes for one in _generated(route)]
     routes.sort(key=_precedence, reverse=True)
     chain = [{"name": _RBAC, "typed_config": {"@type": _EXT + "filters.http.rbac.v3.RBAC"}}]
-    clusters = [_eds(cluster) for cluster in dict.fromkeys(route["route"]["cluster"] for route in routes)]
-    if policy is not None:
-        chain.append(_policy_filter(policy))
-        backend = next(b for b in of_kind(resources, "Backend") if b["metadata"]["name"] == "glidepath-extproc")
-        clusters.append(_policy_cluster(backend))
     router = {"@type": _EXT + "filters.http.router.v3.Router", "suppress_envoy_headers": True}
     chain.append({"name": "envoy.filters.http.router", "typed_config": router})
     manager = {"name": "envoy.filters.network.http_connection_manager", "typed_config": _manager(chain, name)}
@@ -304,7 +282,16 @@ def translate(resources: list[Json], port: int, user: Json, tls_chain: bool = Fa
     }
     host = {"name": f"{name}/*", "domains": ["*"], "routes": routes}
     table = {"name": name, "ignore_port_in_host_matching": True, "virtual_hosts": [host]}
-    return Xds(bootstrap(), [listener], [table], clusters, {cluster["name"]: [user] for cluster in clusters})
+    endpoints = dict(_endpoints(http_routes, backends))
+    return Xds(bootstrap(), [listener], [table], [_eds(cluster) for cluster in endpoints], endpoints)
+
+
+def _endpoints(http_routes: list[Json], backends: Mapping[str, Json]) -> Iterator[tuple[str, list[Json]]]:
+    for route in http_routes:
+        for index, rule in enumerate(route["spec"]["rules"]):
+            prefix = f"httproute/{route['metadata']['namespace']}/{route['metadata']['name']}/rule/{index}"
+            (reference,) = rule["backendRefs"]
+            yield f"{prefix}/backend/0" if reference.get("filters") else prefix, [backends[reference["name"]]]
 
 
 def _eds(name: str) -> Json:

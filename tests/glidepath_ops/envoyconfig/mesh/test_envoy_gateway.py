@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -13,121 +12,190 @@ import pytest
 
 from glidepath.config import Config
 from glidepath.errors import ConfigError, InputError
-from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
-from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayTarget, gateway_resources
+from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes, GatewayTarget, gateway_resources
+from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GatewayListener, GeneratedRoutes, XdsNames, xds_names
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
 from tests.support.meshes import envoy_gateway_emulation
 from tests.support.meshes.crd_schemas import SCHEMAS
-from tests.support.meshes.mesh_with_backends import gateway_xds, mesh_config
-from tests.support.meshes.static_bootstrap import endpoint, static_bootstrap
+from tests.support.meshes.gateway_with_backends import BASELINE, gateway_xds, mesh_config
+from tests.support.meshes.static_bootstrap import static_bootstrap
 from tests.support.tls_certificate import make_certificate
 
 pytestmark = pytest.mark.process
 
 TEXT: dict[str, Any] = {
     "backends": {
-        "cloud": {"url": "https://api.example.com", "credential": {"env": "KEY"}, "ca_file": "CA"},
+        "cloud": {"cluster": BASELINE, "host": "models.example.com"},
+        "vendor": {"url": "https://api.example.com/v1", "credential": {"env": "KEY"}, "ca_file": "CA"},
         "onprem": {"url": "http://127.0.0.1:9002"},
     },
     "workloads": {
-        "chat": {"match": {"path": "/v1/chat/completions"}, "baseline": "cloud", "candidate": "onprem"},
+        "chat": {
+            "match": {"path": "/v1/chat/completions"},
+            "baseline": "cloud",
+            "candidate": "onprem",
+            "sticky": {"header": "x-user-id"},
+        },
         "team": {
-            "match": {"path_prefix": "/v1", "host": "llm.example.com", "headers": {"X-Kind": "batch"}},
-            "baseline": "onprem",
-            "candidate": "cloud",
+            "match": {"path_prefix": "/team", "host": "llm.example.com", "headers": {"X-Kind": "batch"}},
+            "baseline": "vendor",
+            "candidate": "onprem",
             "fallback": False,
         },
     },
 }
-SERVICE = "http://127.0.0.1:9003"
-CAPTURES: tuple[Capture, ...] = ("patch", "policy")
+BACKENDS = dict.fromkeys(("models", "service", "glidepath-vendor"), "http://127.0.0.1:9003")
+CHAT = Continued(GeneratedRoutes("default", "app", 2), {}, "route.yaml:7")
+ROUTES_OF_WORKLOADS = GatewayRoutes({"chat": CHAT}, ("team",))
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
     text = deepcopy(TEXT)
-    text["backends"]["cloud"]["ca_file"] = str(make_certificate(tmp_path, "ca.example.com")[1])
+    text["backends"]["vendor"]["ca_file"] = str(make_certificate(tmp_path, "ca.example.com")[1])
     return mesh_config(text, 10901, tmp_path / "extproc.sock")
 
 
-def resources(config: Config, **place: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = without_comments(gateway_resources(config, GatewayTarget(**place)))
+def resources(config: Config, routes: GatewayRoutes = ROUTES_OF_WORKLOADS, **place: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = without_comments(gateway_resources(config, GatewayTarget(**place), routes))
     return found
 
 
-@pytest.mark.parametrize("capture", CAPTURES)
-def test_every_field_is_in_the_api_reference(config: Config, capture: Capture) -> None:
+def patches(config: Config, **place: Any) -> list[dict[str, Any]]:
+    (policy,) = envoy_gateway_emulation.of_kind(resources(config, **place), "EnvoyPatchPolicy")
+    found: list[dict[str, Any]] = policy["spec"]["jsonPatches"]
+    return found
+
+
+def test_every_field_is_in_the_api_reference(config: Config) -> None:
     kinds = set()
-    for one in resources(config, capture=capture):
+    for one in resources(config):
         jsonschema.validate(one, SCHEMAS[one["kind"]])
         kinds.add(one["kind"])
-    wanted = {"GatewayClass", "EnvoyProxy", "HTTPRoute", "Backend", "BackendTLSPolicy", "EnvoyPatchPolicy"}
-    assert kinds == wanted | ({"EnvoyExtensionPolicy"} if capture == "policy" else set())
+    assert kinds == {"GatewayClass", "EnvoyProxy", "HTTPRoute", "Backend", "BackendTLSPolicy", "EnvoyPatchPolicy"}
 
 
-def test_the_policys_attributes_are_allowed_by_its_api(config: Config) -> None:
-    (policy,) = envoy_gateway_emulation.of_kind(resources(config, capture="policy"), "EnvoyExtensionPolicy")
-    mode = policy["spec"]["extProc"][0]["processingMode"]
-    allowed = r"(connection\.|source\.|destination\.|request\.|response\.|upstream\.|xds\.route_)[a-z_1-9]*"
-    names = mode["request"]["attributes"] + mode["response"]["attributes"]
-    assert [name for name in names if not re.fullmatch(allowed, name)] == []
-    assert set(filters.RESPONSE_ATTRIBUTES) - set(names) == {"xds.cluster_name"}
-
-
-@pytest.mark.parametrize("capture", CAPTURES)
 @pytest.mark.parametrize("tls_chain", [False, True])
-def test_envoy_accepts_the_patched_configuration(
-    config: Config, capture: Capture, tls_chain: bool, tmp_path: Path
-) -> None:
-    xds = gateway_xds(config, capture, 10080, SERVICE, tls_chain=tls_chain)
-    bootstrap = static_bootstrap(xds, "127.0.0.1:19000")
+def test_envoy_accepts_the_patched_configuration(config: Config, tls_chain: bool, tmp_path: Path) -> None:
+    chat = config.model_copy(update={"workloads": {"chat": config.workloads["chat"]}})
+    bootstrap = static_bootstrap(gateway_xds(chat, 10080, BACKENDS, tls_chain=tls_chain), "127.0.0.1:19000")
     check_strict(bootstrap)
-    assert sorted(set(check_splits(bootstrap))) == ["chat", "team"]
+    assert set(check_splits(bootstrap)) == {"chat"}
     path = tmp_path / "envoy.yaml"
     path.write_text(to_yaml(bootstrap))
     assert check_with_envoy(path)
 
 
-@pytest.mark.parametrize("capture", CAPTURES)
-def test_policies_on_glidepath_routes_stay_and_the_users_route_is_unchanged(config: Config, capture: Capture) -> None:
-    place = {"capture": capture}
-    before = envoy_gateway_emulation.translate(resources(config, **place), 10080, endpoint(SERVICE))
-    after = gateway_xds(config, capture, 10080, SERVICE)
-    old, new = before.routes[0]["virtual_hosts"], after.routes[0]["virtual_hosts"]
-    for one, other in zip(old[0]["routes"], new[0]["routes"], strict=True):
-        if not other["name"].startswith("glidepath/"):
-            assert one == other
-            continue
-        assert one["typed_per_filter_config"].items() <= other["typed_per_filter_config"].items()
-        assert one["match"].items() <= other["match"].items()
-    names = [route["name"] for route in new[0]["routes"]]
-    assert names == [
-        "glidepath/chat/captured",
-        "glidepath/chat/plain",
-        "glidepath/team/captured",
-        "glidepath/team/plain",
-        "httproute/default/app/rule/0/match/0/*",
-    ]
+def test_the_patches_keep_all_that_envoy_gateway_generated(config: Config) -> None:
+    chat = config.model_copy(update={"workloads": {"chat": config.workloads["chat"]}})
+    before = gateway_xds(chat, 10080, BACKENDS, patched=False).routes[0]["virtual_hosts"][0]["routes"]
+    after = gateway_xds(chat, 10080, BACKENDS).routes[0]["virtual_hosts"][0]["routes"]
+    names = [f"httproute/default/app/rule/{rule}/match/0/*" for rule in (2, 0, 1)]
+    assert [one["name"] for one in after] == names
+    assert after[1:] == before[1:]
+    ours, theirs = after[0], before[0]
+    kept = {key: value for key, value in theirs.items() if key not in ("route", "metadata", "typed_per_filter_config")}
+    assert kept.items() <= ours.items()
+    assert theirs["typed_per_filter_config"].items() <= ours["typed_per_filter_config"].items()
+    assert ours["metadata"]["filter_metadata"].keys() == {"envoy-gateway", "glidepath"}
+    split = ours["route"].pop("weighted_clusters")
+    (baseline,) = theirs["route"].pop("weighted_clusters")["clusters"]
+    assert split["clusters"][1] == {**baseline, "weight": 10000}
+    assert ours["route"].pop("hash_policy") == [{"header": {"header_name": "x-user-id"}}]
+    assert ours["route"] == theirs["route"]
+    assert ours["route"]["timeout"] == "20s"
 
 
-def test_the_captured_route_has_precedence_in_any_order_of_the_objects(config: Config) -> None:
-    made = resources(config)
-    routes = envoy_gateway_emulation.of_kind(made, "HTTPRoute")
-    turned = [one for one in made if one["kind"] != "HTTPRoute"] + routes[::-1]
-    first = envoy_gateway_emulation.translate(turned, 10080, endpoint(SERVICE)).routes[0]["virtual_hosts"][0]["routes"][
-        0
-    ]
-    assert first["name"].startswith("httproute/default/glidepath-chat-captured/")
+def test_the_rules_headers_are_given_back_to_the_baseline_after_a_failed_candidate(config: Config) -> None:
+    chat = config.model_copy(update={"workloads": {"chat": config.workloads["chat"]}})
+    xds = gateway_xds(chat, 10080, BACKENDS)
+    (aggregate,) = [one for one in xds.clusters if one["name"] == "onprem-or-cloud"]
+    assert "Bearer route" in str(aggregate).replace("\\\\032", " ").replace("\\032", " ")
+
+
+def test_a_baseline_that_is_not_the_serving_cluster_is_refused_with_what_to_write(config: Config) -> None:
+    backends = {**config.backends, "cloud": config.backends["vendor"]}
+    wanted = (
+        rf"route.yaml:7: .* set backends.cloud: {{cluster: {BASELINE}, host: api.example.com}} .* \(now: url: https"
+    )
+    with pytest.raises(InputError, match=wanted):
+        resources(config.model_copy(update={"backends": backends}))
+
+
+def test_a_new_route_needs_the_url_of_the_baseline(config: Config) -> None:
+    with pytest.raises(InputError, match=r"--new-route: backends\.cloud needs a url"):
+        resources(config, GatewayRoutes(new=("chat", "team")))
+
+
+def test_a_new_route_is_right_without_the_patches(config: Config) -> None:
+    (route,) = envoy_gateway_emulation.of_kind(resources(config), "HTTPRoute")
+    (rule,) = route["spec"]["rules"]
+    assert route["spec"]["hostnames"] == ["llm.example.com"]
+    assert rule["timeouts"] == {"request": "0s"}
+    assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": {"hostname": "api.example.com"}}]
+    (only,) = rule["backendRefs"][0]["filters"]
+    assert "authorization" in only["requestHeaderModifier"]["remove"]
+    assert rule["matches"][0]["method"] == "POST"
+
+
+def test_a_workload_with_a_host_patches_only_the_routes_of_that_host(config: Config) -> None:
+    continued = Continued(GeneratedRoutes("apps", "a.b", 3, "*.example.com"), {}, "f:1")
+    routes = GatewayRoutes({"chat": CHAT, "team": continued})
+    cloud = config.backends["cloud"].model_copy(update={"cluster": continued.routes.cluster})
+    changed = config.model_copy(update={"backends": {**config.backends, "vendor": cloud}})
+    (policy,) = envoy_gateway_emulation.of_kind(resources(changed, routes), "EnvoyPatchPolicy")
+    found = {one["operation"].get("jsonPath", "") for one in policy["spec"]["jsonPatches"]}
+    assert "..routes[?(@.name =~ '^httproute/apps/a[.]b/rule/3/match/[0-9]+/[*]_example_com$')]" in found
+
+
+def test_merged_gateways_are_patched_by_their_class(config: Config) -> None:
+    (policy,) = envoy_gateway_emulation.of_kind(resources(config, gateway_class="public"), "EnvoyPatchPolicy")
+    assert policy["spec"]["targetRef"] == {
+        "group": "gateway.networking.k8s.io",
+        "kind": "GatewayClass",
+        "name": "public",
+    }
+
+
+HTTP, WEB = GatewayListener("http", "HTTP", 80), GatewayListener("web", "HTTP", 80)
+TLS, TLS_2 = GatewayListener("https", "HTTPS", 443), GatewayListener("internal", "HTTPS", 443)
+
+
+@pytest.mark.parametrize(
+    ("listeners", "scheme", "wanted"),
+    [
+        ([GatewayListener("http")], "v1", XdsNames(("d/eg/http",), ("d/eg/http",))),
+        ([HTTP, WEB], "v1", XdsNames(("d/eg/http",), ("d/eg/http",))),
+        ([HTTP, TLS, TLS_2], "v1", XdsNames(("d/eg/http", "d/eg/https"), ("d/eg/http", "d/eg/https", "d/eg/internal"))),
+        ([HTTP, WEB, TLS], "v2", XdsNames(("tcp-80", "tcp-443"), ("http-80", "d/eg/https"))),
+    ],
+)
+def test_the_names_of_generated_resources(listeners: list[GatewayListener], scheme: str, wanted: XdsNames) -> None:
+    assert xds_names("d/eg", listeners, scheme) == wanted
+
+
+def test_every_listener_and_route_configuration_is_patched(config: Config) -> None:
+    found = patches(config, listeners=(HTTP, TLS), xds_names="v2")
+    names = {
+        kind: {one["name"] for one in found if one["type"].endswith(kind)} for kind in ("Listener", "Configuration")
+    }
+    assert names == {
+        "Listener": {"glidepath-shadow", "tcp-80", "tcp-443"},
+        "Configuration": {"http-80", "default/eg/https"},
+    }
 
 
 def test_runtime_layers_are_in_order_with_the_admin_layer_last(config: Config) -> None:
-    layers = gateway_xds(config, "patch", 10080, SERVICE).bootstrap["layered_runtime"]["layers"]
+    chat = config.model_copy(update={"workloads": {"chat": config.workloads["chat"]}})
+    layers = gateway_xds(chat, 10080, BACKENDS).bootstrap["layered_runtime"]["layers"]
     assert [layer["name"] for layer in layers] == ["global_config", "glidepath-file", "glidepath-fleet", "admin"]
 
 
 def test_runtime_layers_are_created_if_the_bootstrap_has_none(config: Config) -> None:
-    xds = envoy_gateway_emulation.translate(resources(config), 10080, endpoint(SERVICE))
+    chat = config.model_copy(update={"workloads": {"chat": config.workloads["chat"]}})
+    xds = gateway_xds(chat, 10080, BACKENDS)
     del xds.bootstrap["layered_runtime"]
     envoy_gateway_emulation.apply_proxy(xds, envoy_gateway_emulation.of_kind(resources(config), "EnvoyProxy")[0])
     assert len(xds.bootstrap["layered_runtime"]["layers"]) == 3
@@ -154,30 +222,24 @@ def test_kubernetes_accepts_the_proxys_pod(config: Config) -> None:
     kubernetes_validate.validate(deployment, kubernetes_validate.latest_version(), strict=True)
 
 
-def test_an_invalid_kubernetes_name_is_refused(tmp_path: Path) -> None:
-    text = deepcopy(TEXT)
-    text["workloads"] = {"my_chat": text["workloads"]["chat"]}
-    with pytest.raises(ConfigError, match=r"workloads\.my_chat: .* is not a valid Kubernetes name"):
-        resources(mesh_config(text, 10901, tmp_path / "s"))
-
-
-def test_capture_by_policy_needs_extproc_on_sockets(config: Config) -> None:
-    extproc = config.extproc.model_copy(update={"listen": "127.0.0.1:9090"})
-    with pytest.raises(InputError, match="Unix sockets"):
-        resources(config.model_copy(update={"extproc": extproc}), capture="policy")
-
-
-def test_the_name_of_the_xds_resources_can_be_set(config: Config) -> None:
-    (policy,) = envoy_gateway_emulation.of_kind(resources(config, xds_name="tcp-80"), "EnvoyPatchPolicy")
-    routes = [p for p in policy["spec"]["jsonPatches"] if p["type"].endswith("RouteConfiguration")]
-    assert {patch["name"] for patch in routes} == {"tcp-80"}
+def test_an_invalid_kubernetes_name_is_refused(config: Config) -> None:
+    workloads = {"chat": config.workloads["chat"], "my_team": config.workloads["team"]}
+    with pytest.raises(ConfigError, match=r"workloads\.my_team: .* is not a valid Kubernetes name"):
+        resources(config.model_copy(update={"workloads": workloads}), GatewayRoutes({"chat": CHAT}, ("my_team",)))
 
 
 # The emulated JSON patches, checked against the documented behaviour of Envoy Gateway.
 
 ROUTES = {
     "virtual_hosts": [
-        {"routes": [{"name": "httproute/default/backend/rule/0/match/0/www_test_com", "route": {"cluster": "a"}}]},
+        {
+            "routes": [
+                {
+                    "name": "httproute/default/backend/rule/0/match/0/www_test_com",
+                    "route": {"cluster": "a", "hash_policy": []},
+                }
+            ]
+        },
         {"routes": [{"name": "httproute/default/backend/rule/1/match/1/www_example_com", "route": {"cluster": "b"}}]},
     ]
 }
@@ -190,6 +252,7 @@ ROUTES = {
         ("..routes[?(@.name =~ 'www')]", ["/virtual_hosts/0/routes/0", "/virtual_hosts/1/routes/0"]),
         ("..routes[?(@.name =~ 'test')].route.cluster", ["/virtual_hosts/0/routes/0/route/cluster"]),
         ("..routes[?(@.name=='www')]", []),
+        ("..routes[?(@.name =~ 'www' && @.route.hash_policy exists false)]", ["/virtual_hosts/1/routes/0"]),
         ("..routes[?(@.name =~ 'www')].absent", []),
     ],
 )
