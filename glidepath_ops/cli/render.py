@@ -21,7 +21,7 @@ from glidepath_ops.cli.render_output import (
     text_without_glidepath,
 )
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, Output
-from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
+from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap, refuse_named_clusters
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayTarget
@@ -115,7 +115,9 @@ def render_envoy(
     ):
         if given:
             raise InputError(f"render: {option} needs --into FILE")
-    print_or_write(to_yaml(annotated_bootstrap(load_config(config), admin=admin, node=node), HEADER), output)
+    settings = load_config(config)
+    refuse_named_clusters(settings)
+    print_or_write(to_yaml(annotated_bootstrap(settings, admin=admin, node=node), HEADER), output)
 
 
 @command.command("istio")

@@ -11,7 +11,7 @@ import typer
 from glidepath.config import load_config
 from glidepath.config.loader import locate
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
-from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.envoyconfig.bootstrap import render_bootstrap, with_stand_ins
 from glidepath_ops.envoyconfig.commented_yaml import Json, to_yaml
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy, load_envoy_file
 from scorer.steering.planning.unprovable_limits import undecidable_in_config
@@ -38,7 +38,7 @@ def command(
         return
     settings = load_config(config)
     _ok(f"{config}: {len(settings.backends)} backends, {len(settings.workloads)} workloads")
-    bootstrap = render_bootstrap(settings)
+    bootstrap = with_stand_ins(settings, render_bootstrap(settings))
     with tempfile.TemporaryDirectory() as folder:
         rendered = Path(folder) / "envoy.yaml"
         rendered.write_text(to_yaml(bootstrap))

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from glidepath import envoy_names, runtime_keys
 from glidepath.config.root import Config
+from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_comments
@@ -39,6 +40,24 @@ def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str =
         "layered_runtime": {"layers": runtime_layers(config)},
         "static_resources": {"listeners": [_live(config), shadow_listener(config)], "clusters": clusters(config)},
     }
+
+
+def refuse_named_clusters(config: Config) -> None:
+    """Raise ConfigError if a backend has ``cluster``: a complete bootstrap has no cluster that was there before."""
+    for name, backend in config.backends.items():
+        if backend.cluster is not None:
+            raise ConfigError(
+                f"backends.{name}.cluster: a complete bootstrap has no cluster {backend.cluster}; insert Glidepath "
+                "into the bootstrap that has it (glidepath render envoy --into FILE), or give url instead"
+            )
+
+
+def with_stand_ins(config: Config, bootstrap: Json) -> Json:
+    """Return a complete bootstrap with an empty cluster for each that ``backends`` names; Envoy can check it."""
+    named = dict.fromkeys(one.cluster for one in config.backends.values() if one.cluster is not None)
+    resources = bootstrap["static_resources"]
+    clusters = [*resources["clusters"], *({"name": name, "type": "STATIC"} for name in named)]
+    return {**bootstrap, "static_resources": {**resources, "clusters": clusters}}
 
 
 def admin_address(config: Config) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from glidepath.config import Config
-from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
+from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap, refuse_named_clusters
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import Child, answers
 from glidepath_ops.local.redis_and_envoy import answers_ok, spawn_envoy, spawn_redis
@@ -73,6 +73,7 @@ def local_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple
     services = [glidepath_service("extproc", path, config.extproc.metrics, logs, nice=NICE)]
     if envoy:
         bootstrap = folder / "envoy.yaml"
+        refuse_named_clusters(config)
         bootstrap.write_text(to_yaml(annotated_bootstrap(config)))
         services.append(envoy_service(bootstrap, config.envoy.admin[0], logs / "envoy.log", config.envoy.concurrency))
     services.append(glidepath_service("scorer", path, config.scorer.metrics, logs, nice=NICE))

@@ -48,6 +48,15 @@ def test_a_good_configuration_is_valid_without_a_warning(tmp_path: Path) -> None
     assert validate(tmp_path / "g.yaml", "") == (0, "")
 
 
+def test_a_baseline_that_is_a_cluster_of_the_users_envoy_is_valid(tmp_path: Path) -> None:
+    path = tmp_path / "g.yaml"
+    path.write_text(
+        CHAT_CONFIG.replace('cloud: {url: "http://127.0.0.1:9001"}', "cloud: {cluster: theirs, host: a.test}")
+    )
+    done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(path)], catch_exceptions=False)
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("zone", ["Europe", "''", "../etc/passwd"])
 def test_an_invalid_time_zone_is_one_line(tmp_path: Path, zone: str) -> None:
     text = f"    ramp: {{freeze: [{{cron: '0 0 * * *', duration: 1h, timezone: {zone}}}]}}\n"

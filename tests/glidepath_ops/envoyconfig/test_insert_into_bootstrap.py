@@ -202,6 +202,15 @@ def test_the_command_inserts_shows_the_diff_and_removes(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+def test_a_complete_bootstrap_is_refused_if_a_backend_names_a_cluster(tmp_path: Path) -> None:
+    ours = tmp_path / "glidepath.yaml"
+    ours.write_text(YAML)
+    done = glidepath("render", "envoy", "-c", str(ours))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "backends.cloud.cluster: a complete bootstrap has no cluster theirs; insert Glidepath into" in done.stderr
+
+
+@pytest.mark.process
 def test_the_command_says_which_cluster_to_name_in_the_configuration(tmp_path: Path) -> None:
     theirs, ours = tmp_path / "envoy.yaml", tmp_path / "glidepath.yaml"
     theirs.write_text(FILLED["http1"][0])
