@@ -1,0 +1,176 @@
+"""What ``glidepath render envoy-gateway`` writes, given to a real Envoy Gateway with a real Envoy behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.mesh.base_resources import HTTP_PORT, envoy_proxy, gateway_documents, http_route
+from tests.mesh.build_control_planes import ControlPlanes
+from tests.mesh.envoy_gateway_lab import EnvoyGateway, Options, envoy_gateway
+from tests.mesh.mesh_under_test import Parts, parts
+from tests.mesh.rendered import render
+from tests.mesh.traffic import PATH, backends, credentials_at, statuses, without_volatile
+from tests.support.waiting import eventually
+
+CLUSTER = "httproute/default/own/rule/1"  # of the rule that Glidepath appends to the user's only one
+URL = f"http://127.0.0.1:{HTTP_PORT}"
+KINDS = {
+    "plain": (Options(), ()),
+    "merged": (Options(merged=True), ("--gateway-class", "eg")),
+    "names v2": (Options(names_v2=True), ("--xds-names", "v2", "--listener", f"http:HTTP:{HTTP_PORT}")),
+}
+
+
+def user_documents(own: str) -> list[Any]:
+    return [*gateway_documents(own), http_route()]
+
+
+def with_glidepath(folder: Path, own: str, *arguments: str) -> list[Any]:
+    """Return the user's resources with Glidepath's, as ``render`` writes them into the user's files."""
+    done = render(folder, "envoy-gateway", *arguments, into=[http_route()], into_proxy=[envoy_proxy()])
+    theirs = [one for one in gateway_documents(own) if one["kind"] != "EnvoyProxy"]
+    return [*theirs, *done.completed["into_proxy"], *done.completed["into"], *done.resources]
+
+
+async def ready(gateway: EnvoyGateway, among: Parts) -> None:
+    """Wait until the user's route serves."""
+
+    async def served() -> bool:
+        return statuses(await among.caller(URL).ask()) == {200}
+
+    await eventually(served, within=60, what=f"a route that serves: {gateway.child.tail()}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_split_the_fallback_and_the_capture_work(
+    control_planes: ControlPlanes, tmp_path: Path, kind: str
+) -> None:
+    options, arguments = KINDS[kind]
+    async with parts(tmp_path, CLUSTER, sticky={"header": "x-user-id"}, shadow={"sample": 0}) as among:
+        documents = with_glidepath(tmp_path, among.own.url, *arguments)
+        with envoy_gateway(control_planes, tmp_path, documents, options) as gateway:
+            await ready(gateway, among)
+            assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
+            caller = among.caller(URL)
+            await among.shares.set(50)
+            first = await caller.ask(200)
+            assert statuses(first) == {200}
+            assert 60 <= backends(first)["onprem"] <= 140
+            assert credentials_at(among.onprem) == {""}
+            assert credentials_at(among.own) == {"Bearer of-the-client"}
+            assert backends(await caller.ask(200)) == backends(first), "each user stays on one side"
+            await check_the_fallback(among)
+            await check_the_capture(among)
+            await check_large_bodies(among)
+
+
+async def check_the_fallback(among: Parts) -> None:
+    """The candidate fails in each way; the user's own backend answers, and gets what its route makes of a request."""
+    await among.shares.set(0)
+    among.clear()
+    await among.caller(URL).ask()
+    usual = without_volatile(among.own.last.headers)
+    await among.shares.set(100)
+    for behaviour, status in (("status", 503), ("status", 429), ("status", 401), ("reset", 0)):
+        among.onprem.behaviour, among.onprem.status = behaviour, status  # type: ignore[assignment]
+        among.clear()
+        assert await among.caller(URL).ask(20) == Counter({(200, "own"): 20}), (behaviour, status)
+        assert len(among.onprem.received) == 20
+        assert without_volatile(among.own.last.headers) | {"x-envoy-attempt-count": ""} == usual | {
+            "x-envoy-attempt-count": ""
+        }
+        assert among.own.last.model == "client-model"
+    among.onprem.behaviour = "json"
+
+
+async def check_the_capture(among: Parts) -> None:
+    for percent, least, most in ((0, 0, 0), (50, 60, 140), (100, 200, 200)):
+        await among.shares.capture(percent)
+        among.clear()
+        await among.caller(URL).ask(200)
+        await eventually(lambda least=least: len(among.collector.streams) >= least)  # type: ignore[misc]
+        assert len(among.collector.streams) <= most
+    await among.shares.capture(0)
+
+
+async def check_large_bodies(among: Parts) -> None:
+    await among.shares.set(50)
+    for size in (40_000, 2_000_000, 30_000_000):
+        assert statuses(await among.caller(URL).ask(6, size=size)) == {200}, size
+
+
+async def test_other_methods_and_paths_go_where_they_went(control_planes: ControlPlanes, tmp_path: Path) -> None:
+    async with parts(tmp_path, CLUSTER) as among:
+        with envoy_gateway(control_planes, tmp_path, with_glidepath(tmp_path, among.own.url)) as gateway:
+            await ready(gateway, among)
+            await among.shares.set(100)
+            caller = among.caller(URL)
+            assert backends(await caller.ask(5)) == {"onprem": 5}
+            for method in ("OPTIONS", "GET", "PUT", "DELETE"):
+                assert backends(await caller.ask(3, method=method)) == {"own": 3}, method
+            assert backends(await caller.ask(3, path="/v1/embeddings")) == {"own": 3}
+
+
+@pytest.mark.parametrize("off", ["patches disabled", "policy missing", "policy not for this Gateway"])
+async def test_with_our_part_off_the_users_backend_gets_what_it_got(
+    control_planes: ControlPlanes, tmp_path: Path, off: str
+) -> None:
+    async with parts(tmp_path, CLUSTER) as among:
+        before = await what_the_backend_gets(control_planes, tmp_path / "before", among, user_documents(among.own.url))
+        documents = with_glidepath(tmp_path, among.own.url)
+        if off == "policy missing":
+            documents = [one for one in documents if one["kind"] != "EnvoyPatchPolicy"]
+        if off == "policy not for this Gateway":
+            for one in documents:
+                if one["kind"] == "EnvoyPatchPolicy":
+                    one["spec"]["targetRef"]["name"] = "another"
+        options = Options(patches=off != "patches disabled")
+        after = await what_the_backend_gets(control_planes, tmp_path / "after", among, documents, options)
+        assert after == before
+        assert among.onprem.received == []
+
+
+async def test_at_a_share_of_0_the_users_backend_gets_what_it_got(
+    control_planes: ControlPlanes, tmp_path: Path
+) -> None:
+    async with parts(tmp_path, CLUSTER) as among:
+        before = await what_the_backend_gets(control_planes, tmp_path / "before", among, user_documents(among.own.url))
+        documents = with_glidepath(tmp_path, among.own.url)
+        assert await what_the_backend_gets(control_planes, tmp_path / "after", among, documents) == before
+
+
+async def what_the_backend_gets(
+    programs: ControlPlanes, folder: Path, among: Parts, documents: Sequence[Any], options: Options = Options()
+) -> list[tuple[str, str, dict[str, str], bytes]]:
+    """Return the requests that the user's backend receives for one request of each kind."""
+    with envoy_gateway(programs, folder, documents, options) as gateway:
+        await ready(gateway, among)
+        among.clear()
+        for method in ("POST", "GET", "OPTIONS"):
+            await among.caller(URL).ask(method=method)
+        return [(one.method, one.path, without_volatile(one.headers), one.body) for one in among.own.received]
+
+
+async def test_removal_under_load_fails_no_request(control_planes: ControlPlanes, tmp_path: Path) -> None:
+    async with parts(tmp_path, CLUSTER) as among:
+        documents = with_glidepath(tmp_path, among.own.url)
+        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
+            await ready(gateway, among)
+            await among.shares.set(50)
+            load = asyncio.create_task(among.caller(URL).ask_for(20))
+            for resources in (user_documents(among.own.url), documents, user_documents(among.own.url)):
+                await asyncio.sleep(5)  # the load goes on before, during and after each change
+                gateway.apply(resources)
+            seen = await load
+            assert statuses(seen) == {200}
+            assert backends(seen)["onprem"] > 0
+
+
+def test_the_path_of_the_tests_is_below_the_users_route() -> None:
+    assert PATH.startswith(http_route()["spec"]["rules"][0]["matches"][0]["path"]["value"])

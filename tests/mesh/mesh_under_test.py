@@ -1,0 +1,54 @@
+"""The parts beside a mesh's Envoy in a test: two backends, a stand-in for extproc, the weights, and clients."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from glidepath.config import Config
+from tests.mesh.rendered import mesh_config
+from tests.mesh.shares import Shares, serving
+from tests.mesh.traffic import Caller
+from tests.support.envoy_collector import Collector
+from tests.support.recording_backend import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """``own`` is the user's backend, which is the baseline; ``onprem`` is the candidate."""
+
+    own: Recorder
+    onprem: Recorder
+    collector: Collector
+    shares: Shares
+    config: Config
+    session: aiohttp.ClientSession
+
+    def caller(self, url: str, headers: Mapping[str, str] | None = None) -> Caller:
+        return Caller(self.session, url, headers or {})
+
+    def clear(self) -> None:
+        self.own.received.clear()
+        self.onprem.received.clear()
+        self.collector.streams.clear()
+
+
+@asynccontextmanager
+async def parts(folder: Path, cluster: str, **workload: Any) -> AsyncIterator[Parts]:
+    """Run the parts. ``cluster``: the name of the cluster of the user's route. ``workload``: settings of ``chat``."""
+    timeout = aiohttp.ClientTimeout(total=200)
+    async with (
+        Recorder("own") as own,
+        Recorder("onprem") as onprem,
+        Collector(folder / "extproc.sock") as collector,
+        aiohttp.ClientSession(timeout=timeout) as session,
+    ):
+        config = mesh_config(folder, {"cluster": cluster, "host": "own.example"}, onprem.url, **workload)
+        shares = Shares(config)
+        async with serving(shares, config.envoy.rtds_listen):
+            yield Parts(own, onprem, collector, shares, config, session)
