@@ -18,7 +18,7 @@ from tests.mesh.rendered import render
 from tests.mesh.traffic import PATH, backends, credentials_at, statuses, without_volatile
 from tests.support.waiting import eventually
 
-CLUSTER = "httproute/default/own/rule/1"  # of the rule that Glidepath appends to the user's only one
+CLUSTER = "httproute/default/own/rule/1/backend/0"  # of the rule that Glidepath appends to the user's only one
 URL = f"http://127.0.0.1:{HTTP_PORT}"
 KINDS = {
     "plain": (Options(), ()),
