@@ -146,7 +146,11 @@ async def test_at_a_share_of_0_the_users_backend_gets_what_it_got(
 
 
 async def what_the_backend_gets(
-    programs: ControlPlanes, folder: Path, among: Parts, documents: Sequence[Any], options: Options = Options()  # noqa: B008 - frozen
+    programs: ControlPlanes,
+    folder: Path,
+    among: Parts,
+    documents: Sequence[Any],
+    options: Options = Options(),  # noqa: B008 - frozen
 ) -> list[tuple[str, str, dict[str, str], bytes]]:
     """Return the requests that the user's backend receives for one request of each kind."""
     with envoy_gateway(programs, folder, documents, options) as gateway:
