@@ -17,7 +17,9 @@ from glidepath import envoy_names
 from glidepath.config.root import Config, Match
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.mesh.backend_traffic_policies import TrafficSettings, traffic_settings
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
+from glidepath_ops.envoyconfig.mesh.go_durations import duration
 from glidepath_ops.envoyconfig.mesh.http_route_matches import covers, narrowed, path_of, precedence, same
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import ObjectNode, kubernetes_objects
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
@@ -77,7 +79,8 @@ def complete_http_routes(
     ``namespace``: of HTTPRoutes that name none. ``choices``: by workload. Raises InputError.
     """
     base = remove(text)
-    routes = [one for one in kubernetes_objects(base, file) if one.kind == "HTTPRoute"]
+    objects = kubernetes_objects(base, file)
+    routes = [one for one in objects if one.kind == "HTTPRoute"]
     if not routes:
         raise InputError(f"{file}: has no HTTPRoute")
     added: dict[int, list[Json]] = {}
@@ -88,6 +91,7 @@ def complete_http_routes(
         if rule is None:
             continue
         _refuse(rule, fallback=settings.fallback)
+        _refuse_traffic_settings(rule, config, workload, traffic_settings(objects, rule.route.name))
         host = _host(rule, settings.match, workload)
         ours = [one for one in (narrowed(m, settings.match, rule.place) for m in rule.matches) if one is not None]
         if _is_narrow(rule, ours):
@@ -231,6 +235,26 @@ def _refuse(rule: _Rule, *, fallback: bool) -> None:
         raise InputError(
             f"{place}: its backendRef has filters, which a request that failed at the candidate would miss; move them "
             "to the rule, or set fallback: false"
+        )
+
+
+def _refuse_traffic_settings(rule: _Rule, config: Config, workload: str, policy: TrafficSettings) -> None:
+    """Raise InputError for a time limit that leaves no time for the fallback, and for two hash policies."""
+    settings = config.workload(workload)
+    if policy.hashed and settings.sticky is not None:
+        raise InputError(
+            f"{rule.place}: a BackendTrafficPolicy hashes its requests, which chooses the endpoint: remove workloads."
+            f"{workload}.sticky, so that this policy keeps users on one side too"
+        )
+    text = (rule.data.get("timeouts") or {}).get("request")
+    limit = policy.timeout if text is None else duration(str(text), rule.place)
+    first = config.backends[settings.candidate].first_byte_timeout
+    if settings.fallback and 0 < limit <= first:
+        raise InputError(
+            f"{rule.place}: its routes end every answer after {limit:g} s, before the baseline can answer for a "
+            f"candidate that is silent for {first:g} s: set backends.{settings.candidate}.first_byte_timeout below "
+            f"{limit:g}s, or timeouts.request of the rule (0s: none; Envoy's default: 15s). If a BackendTrafficPolicy "
+            "sets it, put that into the file"
         )
 
 

@@ -8,7 +8,6 @@ destination into the split. No other byte of the file changes (``yaml_insertion`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.continued_routes import headers_at_route
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
+from glidepath_ops.envoyconfig.mesh.go_durations import duration
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.virtual_service_matches import NarrowMatch, covers, narrowed
 from glidepath_ops.envoyconfig.routes import by_specificity
@@ -243,17 +243,6 @@ def _check_timeout(entry: Json, config: Config, workload: str, where: str) -> No
             f"silent for {first:g} s: set backends.{name}.first_byte_timeout below {limit:g}s, or a longer timeout in "
             "the route (0s: none)"
         )
-
-
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|h|m|s))")
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-
-
-def duration(text: str, place: str) -> float:
-    """Return the seconds of a duration as Go writes it, such as 1m30s. Raises InputError, which shows ``place``."""
-    if not re.fullmatch(rf"(?:{_DURATION.pattern})+", text):
-        raise InputError(f"{place} has the timeout {text!r}, which is not a duration such as 30s or 1m30s")
-    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
 
 
 def _check_cluster(destination: Json, namespace: str | None, config: Config, workload: str, where: str) -> None:

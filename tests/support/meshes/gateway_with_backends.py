@@ -36,7 +36,7 @@ spec:
       filters:
         - type: RequestHeaderModifier
           requestHeaderModifier: {set: [{name: authorization, value: Bearer route}], remove: [x-drop]}
-      timeouts: {request: 20s}
+      timeouts: {request: 60s}
       backendRefs:
         - {name: models, port: 80}
     - backendRefs: [{name: service, port: 80}]

@@ -20,7 +20,7 @@ REST = "    - backendRefs: [{name: web}]\n"
 
 
 def config(**workload: Any) -> Config:
-    backends = {"a": {"url": "http://a"}, "b": {"url": "http://b"}}
+    backends = {"a": {"url": "http://a"}, "b": {"url": "http://b", "first_byte_timeout": "10s"}}
     return parse_config(yaml.safe_dump({"backends": backends, "workloads": {"chat": {**CHAT, **workload}}}))
 
 
@@ -47,7 +47,7 @@ def added(text: str, choice: RouteChoice | None = None, **workload: Any) -> Any:
 
 def test_the_copy_has_all_that_the_users_rule_has() -> None:
     rule = V1 + (
-        "      filters: [{type: CORS, cors: {allowOrigins: ['https://x']}}]\n      timeouts: {request: 0x10s}\n"
+        "      filters: [{type: CORS, cors: {allowOrigins: ['https://x']}}]\n      timeouts: {request: 30s}\n"
         "      retry: {attempts: 2}\n"
     )
     ours = added(ROUTE + REST + rule)
@@ -169,6 +169,19 @@ def test_header_rules_are_told_in_envoys_form() -> None:
     }
 
 
+POLICY = """\
+---
+kind: BackendTrafficPolicy
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: own}]
+  timeout: {http: {requestTimeout: 20s}}
+  loadBalancer: {type: ConsistentHash}
+"""
+GENERAL = (
+    POLICY.replace("targetRefs: [", "targetRef: ")
+    .replace("}]", "}")
+    .replace("HTTPRoute, name: own", "Gateway, name: e")
+)
 HOSTS = ROUTE.replace("spec:\n", "spec:\n  hostnames: [a.example, llm.example]\n") + V1
 TWO = ROUTE + V1 + "---\n" + ROUTE.replace("own", "other") + V1
 CONDITION = V1.replace("{path", "{headers: [{name: x, value: y}], path").replace("models", "special")
@@ -207,6 +220,15 @@ def test_the_chosen_route_is_continued() -> None:
             "give the workload a path",
         ),
         (ROUTE + V1.replace("PathPrefix, value: /v1", "RegularExpression, value: '('"), None, {}, "cannot be read"),
+        (
+            ROUTE + V1 + "      timeouts: {request: 10s}\n",
+            None,
+            {},
+            r"after 10 s, .*b\.first_byte_timeout below",
+        ),
+        (ROUTE + V1 + "      timeouts: {request: soon}\n", None, {}, "not a duration"),
+        (ROUTE + V1 + POLICY.replace("20s", "1s"), None, {}, "after 1 s"),
+        (ROUTE + V1 + POLICY, None, {"sticky": {"source_ip": True}}, "remove workloads.chat.sticky"),
         (ROUTE + "    - matches: [{cookies: []}]\n", None, {}, "the condition cookies of this match is not known"),
     ],
 )
@@ -220,3 +242,15 @@ def test_what_cannot_be_continued_is_refused(
 def test_filters_of_the_backend_are_kept_without_fallback() -> None:
     text = ROUTE + V1.replace("port: 80", "filters: [{type: CORS}]")
     assert added(text, fallback=False)["backendRefs"] == [{"name": "models", "filters": [{"type": "CORS"}]}]
+
+
+@pytest.mark.parametrize("policies", ["", POLICY, GENERAL.replace("20s", "1s") + POLICY, POLICY.replace("own", "x")])
+def test_a_time_limit_that_leaves_time_for_the_fallback_is_kept(policies: str) -> None:
+    assert completed(ROUTE + V1 + policies).continued
+    assert completed(ROUTE + V1 + "      timeouts: {request: 0s}\n" + POLICY.replace("20s", "1s")).continued
+    assert completed(ROUTE + V1 + POLICY.replace("20s", "1s"), fallback=False).continued
+
+
+def test_a_policy_of_the_gateway_sets_the_time_limit_too() -> None:
+    with pytest.raises(InputError, match="after 1 s"):
+        completed(ROUTE + V1 + GENERAL.replace("20s", "1s"))

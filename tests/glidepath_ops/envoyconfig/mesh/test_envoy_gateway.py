@@ -105,7 +105,7 @@ def test_the_patches_keep_all_that_envoy_gateway_generated(config: Config) -> No
     assert split["clusters"][1] == {**baseline, "weight": 10000}
     assert ours["route"].pop("hash_policy") == [{"header": {"header_name": "x-user-id"}}]
     assert ours["route"] == theirs["route"]
-    assert ours["route"]["timeout"] == "20s"
+    assert ours["route"]["timeout"] == "60s"
 
 
 def test_the_rules_headers_are_given_back_to_the_baseline_after_a_failed_candidate(config: Config) -> None:

@@ -1,0 +1,43 @@
+"""Read what BackendTrafficPolicies of Envoy Gateway in a user's file set for the routes of an HTTPRoute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from glidepath_ops.envoyconfig.mesh.go_durations import duration
+from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import ObjectNode
+from glidepath_ops.envoyconfig.yaml_insertion import verbatim
+
+ENVOYS_TIMEOUT = 15.0  # seconds for the whole answer if neither the rule nor a policy sets a timeout
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSettings:
+    """Limit in seconds for the whole answer (0: none), and whether requests are hashed to an endpoint."""
+
+    timeout: float = ENVOYS_TIMEOUT
+    hashed: bool = False
+
+
+def traffic_settings(objects: Iterable[ObjectNode], route: str) -> TrafficSettings:
+    """Return what the policies in a file set for the HTTPRoute named ``route``.
+
+    A policy that targets the HTTPRoute comes before one that targets the Gateway. Raises InputError.
+    """
+    policies = [one for one in objects if one.kind == "BackendTrafficPolicy"]
+    own = [one for one in policies if route in _targets(one, "HTTPRoute")]
+    general = [one for one in policies if _targets(one, "Gateway")]
+    for policy in own + general:
+        spec = verbatim(policy.node).get("spec") or {}
+        limit = ((spec.get("timeout") or {}).get("http") or {}).get("requestTimeout")
+        seconds = ENVOYS_TIMEOUT if limit is None else duration(str(limit), policy.place())
+        return TrafficSettings(seconds, (spec.get("loadBalancer") or {}).get("type") == "ConsistentHash")
+    return TrafficSettings()
+
+
+def _targets(policy: ObjectNode, kind: str) -> list[str]:
+    spec: Any = verbatim(policy.node).get("spec") or {}
+    references = [*(spec.get("targetRefs") or []), *([spec["targetRef"]] if "targetRef" in spec else [])]
+    return [str(one.get("name")) for one in references if one.get("kind") == kind]
