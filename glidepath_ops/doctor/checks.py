@@ -7,16 +7,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from glidepath import envoy_names, runtime_keys
+from glidepath import envoy_names
 from glidepath.config import Config
 from glidepath.scorer_groups import group_label, group_problem
-from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, fail, ok, warn
+from glidepath_ops.doctor.facts import RENDER, EnvoyFacts, Finding, RedisFacts, fail, ok, warn
+from glidepath_ops.doctor.refused_parts import refused_parts
+from glidepath_ops.doctor.split_checks import examine_split
+from glidepath_ops.envoyconfig.envoy_versions import NEWEST, OLDEST, minor_version, missing_features
+from glidepath_ops.envoyconfig.filters import CAPTURE, HEADER_MUTATION, REMEMBER
 
-KNOWN_GOOD = (1, 40)
-OLDEST = (1, 36)  # the first version with every extension that Glidepath uses
 MAX_SKEW_S = 2.0
 STALE_STATUS_S = 15.0
-RENDER = "render the configuration again (`glidepath render`) and restart or reload this Envoy"
 
 
 def examine(config: Config, envoys: Iterable[EnvoyFacts], redis: RedisFacts) -> list[Finding]:
@@ -40,12 +41,13 @@ def examine_envoy(config: Config, envoy: EnvoyFacts) -> list[Finding]:
         _steerable(subject, config, envoy),
         _admin_exposed(subject, envoy),
         _clock(subject, "clock", envoy.clock_skew_s),
-        _filter(subject, envoy),
+        *refused_parts(subject, config, envoy),
+        _filters(subject, envoy),
         *_extproc_cluster(subject, envoy),
         _access_log(subject, envoy),
     ]
     for name in config.workloads:
-        findings += _workload(subject, config, name, envoy)
+        findings += examine_split(subject, config, name, envoy)
     return findings
 
 
@@ -54,12 +56,12 @@ def _version(subject: str, envoy: EnvoyFacts) -> Finding:
     match = re.search(r"/(\d+)\.(\d+)\.", text)
     if match is None:
         return warn(subject, "version", f"unknown format: {text!r}", "check that this is an Envoy")
-    version = (int(match[1]), int(match[2]))
-    shown = f"{version[0]}.{version[1]}"
-    if version < OLDEST:
-        return fail(subject, "version", shown, f"use Envoy {OLDEST[0]}.{OLDEST[1]} or newer")
-    if version < KNOWN_GOOD:
-        return warn(subject, "version", f"{shown}; tested with 1.40", "upgrade when possible")
+    shown = f"{match[1]}.{match[2]}"
+    if minor_version(shown) < minor_version(OLDEST):
+        lacks = ", ".join(feature.name for feature in missing_features(shown) if not feature.used_by)
+        return fail(subject, "version", f"{shown} lacks {lacks}", f"use Envoy {OLDEST} or newer")
+    if minor_version(shown) < minor_version(NEWEST):
+        return warn(subject, "version", f"{shown}; tested most with {NEWEST}", "upgrade when possible")
     return ok(subject, "version", shown)
 
 
@@ -98,37 +100,31 @@ def _clock(subject: str, check: str, skew: float | None) -> Finding:
     return ok(subject, check, f"{skew:+.1f} s")
 
 
-def _filter(subject: str, envoy: EnvoyFacts) -> Finding:
-    check = "ext_proc filter"
+def _filters(subject: str, envoy: EnvoyFacts) -> Finding:
+    """Return whether a listener for clients has the filters that the routes of workloads need."""
+    check, found = "filters", False
     for manager in envoy.connection_managers():
         chain = list(manager.get("http_filters", []))
-        for index, http_filter in enumerate(chain):
-            config = http_filter.get("typed_config", {})
-            if not _sends_to_extproc(config):
-                continue
-            if not config.get("observability_mode"):
-                detail = "observability_mode is off: every request waits for extproc"
-                return fail(subject, check, detail, RENDER)
-            behind = [str(f.get("name")) for f in chain[index + 1 :] if not _changes_no_body(f.get("typed_config", {}))]
-            if behind:
-                remedy = (
-                    "move it directly before the router, so that it captures requests as they are sent to the backend"
-                )
-                return warn(subject, check, f"these filters come after it: {', '.join(behind)}", remedy)
-            return ok(subject, check, "observability mode, and no later filter changes a body")
-    return fail(subject, check, "no ext_proc filter sends to glidepath-extproc", RENDER)
+        names = [str(one.get("name")) for one in chain]
+        if CAPTURE not in names or _logs_to(manager, envoy_names.SHADOW_LOG):
+            continue
+        found = True
+        missing = [name for name in (REMEMBER, HEADER_MUTATION) if name not in names]
+        if missing:
+            return fail(subject, check, f"{CAPTURE} is there, but not {', '.join(missing)}", RENDER)
+        behind = [one for one in chain[names.index(CAPTURE) + 1 :] if not _changes_no_body(one.get("typed_config", {}))]
+        if behind:
+            listed = ", ".join(str(one.get("name")) for one in behind)
+            remedy = f"move {CAPTURE} directly before the router, so that it captures what the backend gets"
+            return warn(subject, check, f"these filters come after {CAPTURE}: {listed}", remedy)
+    if not found:
+        return fail(subject, check, f"no listener for clients has the filter {CAPTURE}", RENDER)
+    return ok(subject, check, "all are there, and no later filter changes a body")
 
 
 def _changes_no_body(config: Mapping[str, Any]) -> bool:
     """Return whether the HTTP filter with this configuration changes no body: the router, or a header mutation."""
     return str(config.get("@type", "")).endswith((".Router", ".HeaderMutation"))
-
-
-def _sends_to_extproc(config: Mapping[str, Any]) -> bool:
-    if not str(config.get("@type", "")).endswith("ExternalProcessor"):
-        return False
-    target = config.get("grpc_service", {}).get("envoy_grpc", {}).get("cluster_name")
-    return bool(target == envoy_names.EXTPROC_CLUSTER)
 
 
 def _extproc_cluster(subject: str, envoy: EnvoyFacts) -> Iterator[Finding]:
@@ -170,12 +166,7 @@ def _stat(host: Mapping[str, Any], name: str) -> int:
 
 def _access_log(subject: str, envoy: EnvoyFacts) -> Finding:
     check = "access log"
-    configured = any(
-        log.get("typed_config", {}).get("common_config", {}).get("log_name") == envoy_names.LIVE_LOG
-        for manager in envoy.connection_managers()
-        for log in manager.get("access_log", [])
-    )
-    if not configured:
+    if not any(_logs_to(manager, envoy_names.LIVE_LOG) for manager in envoy.connection_managers()):
         return fail(subject, check, f"no access log named {envoy_names.LIVE_LOG}, so the gates get no outcomes", RENDER)
     written = sum(v for k, v in envoy.stats.items() if k.endswith("grpc_access_log.logs_written"))
     dropped = sum(v for k, v in envoy.stats.items() if k.endswith("grpc_access_log.logs_dropped"))
@@ -187,62 +178,10 @@ def _access_log(subject: str, envoy: EnvoyFacts) -> Finding:
     return ok(subject, check, f"{written} entries written, none dropped")
 
 
-def _workload(subject: str, config: Config, name: str, envoy: EnvoyFacts) -> Iterator[Finding]:
-    wanted = {envoy_names.route_name(name)}
-    routes = [route for route in envoy.routes() if route.get("name") in wanted]
-    if len({route["name"] for route in routes}) < len(wanted):
-        yield fail(subject, f"{name}: routes", f"{len(routes)} of 2 routes exist", RENDER)
-        return
-    yield _order(subject, config, name, routes)
-    yield _sum(subject, name, routes[0], envoy)
-    yield _sticky(subject, config, name, routes)
-
-
-def _weighted(route: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return list(route.get("route", {}).get("weighted_clusters", {}).get("clusters", []))
-
-
-def _order(subject: str, config: Config, name: str, routes: list[Mapping[str, Any]]) -> Finding:
-    check, baseline = f"{name}: split", config.workloads[name].baseline
-    for route in routes:
-        clusters = [str(c.get("name")) for c in _weighted(route)]
-        prefix = route.get("route", {}).get("weighted_clusters", {}).get("runtime_key_prefix")
-        if len(clusters) != 2 or clusters[1] != baseline:
-            detail = f"{route['name']} splits over {clusters}"
-            return fail(subject, check, detail, f"list the candidate first, then {baseline}; {RENDER}")
-        if prefix != runtime_keys.weight_prefix(name):
-            detail = f"{route['name']} reads its weights from {prefix!r}"
-            return fail(subject, check, detail, RENDER)
-    return ok(subject, check, "candidate first, weights from runtime")
-
-
-def _sum(subject: str, name: str, route: Mapping[str, Any], envoy: EnvoyFacts) -> Finding:
-    check, total, shown = f"{name}: weights", 0, []
-    for cluster in _weighted(route):
-        runtime = envoy.runtime_value(runtime_keys.weight_key(name, str(cluster.get("name"))))
-        weight = int(float(runtime)) if runtime else int(cluster.get("weight", 0))
-        total += weight
-        shown.append(f"{cluster.get('name')} {weight}")
-    detail = f"{', '.join(shown)} (sum {total})"
-    if total == runtime_keys.FULL_WEIGHT:
-        return ok(subject, check, detail)
-    remedy = f"set both keys in one POST with the sum {runtime_keys.FULL_WEIGHT}: any other sum moves sticky users"
-    return fail(subject, check, detail, remedy)
-
-
-def _sticky(subject: str, config: Config, name: str, routes: list[Mapping[str, Any]]) -> Finding:
-    check = f"{name}: stickiness"
-    if config.workloads[name].sticky is None:
-        remedy = f"set workloads.{name}.sticky, or accept that a user is sent to both sides"
-        return warn(subject, check, "not configured", remedy)
-    hashed = all(
-        route.get("route", {}).get("hash_policy")
-        and route.get("route", {}).get("weighted_clusters", {}).get("use_hash_policy")
-        for route in routes
-    )
-    if hashed:
-        return ok(subject, check, "by hash")
-    return fail(subject, check, "configured, but the routes have no hash policy", RENDER)
+def _logs_to(manager: Mapping[str, Any], name: str) -> bool:
+    """Return whether an HTTP connection manager has the access log ``name``."""
+    logs = (log.get("typed_config", {}).get("common_config", {}) for log in manager.get("access_log", []))
+    return any(log.get("log_name") == name for log in logs)
 
 
 def examine_redis(redis: RedisFacts) -> Iterator[Finding]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from glidepath.scorer_groups import LastSteering
 
+RENDER = "render the configuration again (`glidepath render`) and restart or reload this Envoy"
+
 
 class Severity(StrEnum):
     OK = "ok"
@@ -91,6 +93,37 @@ class EnvoyFacts:
         for table in tables:
             for host in table.get("virtual_hosts", []):
                 yield from host.get("routes", [])
+
+    def active_listeners(self) -> list[str]:
+        """Return the names of the listeners that Envoy serves."""
+        section = self.section("ListenersConfigDump")
+        static = [str(entry.get("listener", {}).get("name")) for entry in section.get("static_listeners", [])]
+        dynamic = section.get("dynamic_listeners", [])
+        return static + [str(entry.get("name")) for entry in dynamic if entry.get("active_state")]
+
+    def refused_listeners(self) -> dict[str, str]:
+        """Return Envoy's reason for each listener whose last update it refused, by the listener's name."""
+        found: dict[str, str] = {}
+        for entry in self.section("ListenersConfigDump").get("dynamic_listeners", []):
+            refused = entry.get("error_state")
+            if refused:
+                name = entry.get("name") or refused.get("failed_configuration", {}).get("name") or "without a name"
+                found[str(name)] = str(refused.get("details", "no reason given"))
+        return found
+
+    def clusters_by_state(self) -> tuple[set[str], set[str]]:
+        """Return the names of the clusters in use, and of those that still wait for their endpoints."""
+        section = self.section("ClustersConfigDump")
+        kinds = ("static_clusters", "dynamic_active_clusters"), ("dynamic_warming_clusters",)
+        active, warming = (
+            {str(entry.get("cluster", {}).get("name")) for kind in group for entry in section.get(kind, [])}
+            for group in kinds
+        )
+        return active, warming - active
+
+    def extensions(self) -> set[str]:
+        """Return the names of the extensions in this build of Envoy."""
+        return {str(one.get("name")) for one in self.server_info.get("node", {}).get("extensions", [])}
 
     def cluster_config(self, name: str) -> Mapping[str, Any] | None:
         section = self.section("ClustersConfigDump")

@@ -16,6 +16,7 @@ from glidepath_ops.envoyconfig.envoy_api_builders import address
 from glidepath_ops.envoyconfig.routes import live_routes, shadow_routes, start_weights
 
 DEFAULT_ADMIN = "127.0.0.1:9901"
+SHADOW_LISTENER = "glidepath-shadow"
 LIVE_STATS, SHADOW_STATS = "glidepath_live", "glidepath_shadow"  # the prefixes in Envoy's stats: http.<prefix>.…
 
 
@@ -143,15 +144,16 @@ def shadow_listener(config: Config, users: Mapping[str, Json] | None = None) -> 
     ``users``: see ``shadow_routes``.
     """
     manager = _manager(config, SHADOW_STATS, envoy_names.SHADOW_LOG, shadow_routes(config, users))
+    manager["route_config"]["validate_clusters"] = True
     manager |= {
         "preserve_external_request_id": True,
-        "http_filters": [filters.tee_filter(config), filters.router_filter()],
+        "http_filters": [filters.tee_filter(config), *filters.filters_without_memory(), filters.router_filter()],
     }
     text = (
         "The listener for extproc's copies. They use the same clusters, credentials and clock as live traffic. "
         "Keep this listener on loopback."
     )
-    return with_comment(text, _listener("glidepath-shadow", config.envoy.shadow_listen, manager))
+    return with_comment(text, _listener(SHADOW_LISTENER, config.envoy.shadow_listen, manager))
 
 
 def _listener(name: str, where: str, manager: Json) -> Json:

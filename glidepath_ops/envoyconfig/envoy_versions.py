@@ -47,9 +47,10 @@ FEATURES = (FILE_CONTENT, CLUSTER_RETRY_POLICY, TAG_VALUE)
 
 def missing_features(version: str) -> tuple[MissingFeature, ...]:
     """Return what an Envoy of ``version`` (such as "1.37" or "1.37.0") lacks of what can be rendered."""
-    return tuple(feature for feature in FEATURES if _minor(version) < _minor(feature.since))
+    return tuple(feature for feature in FEATURES if minor_version(version) < minor_version(feature.since))
 
 
-def _minor(version: str) -> tuple[int, int]:
+def minor_version(version: str) -> tuple[int, int]:
+    """Return a version such as "1.37" or "1.37.0" as two numbers that can be compared."""
     major, minor = version.split(".")[:2]
     return int(major), int(minor)

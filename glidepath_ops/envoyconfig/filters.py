@@ -37,11 +37,19 @@ def route_filters() -> list[Json]:
     None of them does anything by itself: a route or an entry of a weighted split configures what it does
     (``filters_of_route``, ``bounds_of_candidate``). So no other route changes.
     """
+    store = with_comment(
+        "Stores the client's headers and the backends' credentials, where a route of a workload says so.",
+        typed(REMEMBER, STORE),
+    )
+    return [store, *filters_without_memory()]
+
+
+def filters_without_memory() -> list[Json]:
+    """Return the ``route_filters`` that store nothing.
+
+    The shadow listener has them too, unused, so that an Envoy which lacks one refuses this listener as well.
+    """
     return [
-        with_comment(
-            "Stores the client's headers and the backends' credentials, where a route of a workload says so.",
-            typed(REMEMBER, STORE),
-        ),
         with_comment(
             "Sets the candidate's time limit for the first byte: Envoy reads it before it adds a cluster's headers.",
             typed(HEADER_MUTATION, "extensions.filters.http.header_mutation.v3.HeaderMutation"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from glidepath import envoy_names, runtime_keys
 from glidepath.config.backends import Backend
@@ -76,6 +77,13 @@ def workload_route(config: Config, name: str) -> Json:
 def route_metadata(workload: str) -> Json:
     """Return the metadata that names the workload of a route."""
     return {"filter_metadata": {envoy_names.METADATA: {envoy_names.ROUTE_WORKLOAD: workload}}}
+
+
+def workload_of_route(route: Mapping[str, Any]) -> str | None:
+    """Return the workload that the metadata of a route names, or None."""
+    named = (route.get("metadata") or {}).get("filter_metadata") or {}
+    workload = (named.get(envoy_names.METADATA) or {}).get(envoy_names.ROUTE_WORKLOAD)
+    return workload if isinstance(workload, str) else None
 
 
 def match(rule: Match) -> Json:
@@ -185,6 +193,7 @@ def shadow_routes(config: Config, users: Mapping[str, Json] | None = None) -> li
     extproc sends the workload and the backend of a copy in headers. The name of the route repeats both for the access
     log. ``users``: by workload, what the user's route does with requests to the baseline (``part_for_copies``).
     """
+    required = [with_comment(_why_required(name), _required_parts(config, name)) for name in config.workloads]
     routes = []
     for name, workload in config.workloads.items():
         comment = f"Copies of {name} for {workload.baseline}"
@@ -197,7 +206,30 @@ def shadow_routes(config: Config, users: Mapping[str, Json] | None = None) -> li
     text = (
         f"needs {envoy_names.HEADER_WORKLOAD} and {envoy_names.HEADER_TARGET} with a workload and one of its backends"
     )
-    return [*routes, with_comment("Any other request is not a copy from extproc.", _not_found("unmatched", text))]
+    unmatched = with_comment("Any other request is not a copy from extproc.", _not_found("unmatched", text))
+    return [*required, *routes, unmatched]
+
+
+def _why_required(workload: str) -> str:
+    return (
+        f"Matches no request. It names what the split of {workload} needs. An Envoy that refuses a part of it refuses "
+        "this listener too; without copies there is no evidence, and the share stays where it is."
+    )
+
+
+def _required_parts(config: Config, workload: str) -> Json:
+    """Return a route that matches no request, and that Envoy refuses if it lacks a part of the workload's split.
+
+    The parts are the clusters (``validate_clusters`` of the RouteConfiguration) and the filters. Envoy may take the
+    live route without the clusters, because a route that comes by RDS is not checked.
+    """
+    no_request = {"name": ":method", "present_match": True, "invert_match": True}  # every request has a method
+    return {
+        "name": f"{envoy_names.ROUTE_PREFIX}{workload}/required",
+        "match": {"prefix": "/", "headers": [no_request]},
+        "route": {"weighted_clusters": weighted_clusters(config, workload)},
+        "typed_per_filter_config": filters_of_route(config, workload),
+    }
 
 
 def _shadow_route(config: Config, name: str, backend: str) -> Json:

@@ -11,10 +11,11 @@ from typing import Any
 
 import yaml
 
-from glidepath import envoy_names, runtime_keys
+from glidepath import runtime_keys
 from glidepath.config.loader import not_yaml
 from glidepath.errors import DependencyError, InputError, error_text
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
+from glidepath_ops.envoyconfig.routes import workload_of_route
 from glidepath_ops.local.child_process import envoy_binary
 
 MAX_BYTES = 16 * 2**20
@@ -117,20 +118,13 @@ def check_splits(bootstrap: Json) -> list[str]:
     found: list[str] = []
     for route in _routes(bootstrap):
         weighted = (route.get("route") or {}).get("weighted_clusters")
-        workload = _workload(route)
+        workload = workload_of_route(route)
         if workload is None or not isinstance(weighted, dict):
             continue
         _check_split(str(route.get("name") or f"of workload {workload}"), workload, weighted)
         if workload not in found:
             found.append(workload)
     return found
-
-
-def _workload(route: Json) -> str | None:
-    """Return the workload that the metadata of a route names, or None."""
-    named = (route.get("metadata") or {}).get("filter_metadata") or {}
-    workload = (named.get(envoy_names.METADATA) or {}).get(envoy_names.ROUTE_WORKLOAD)
-    return workload if isinstance(workload, str) else None
 
 
 def _check_split(route: str, workload: str, weighted: Json) -> None:

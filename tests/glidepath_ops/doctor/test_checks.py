@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +14,11 @@ from glidepath.scorer_groups import LastSteering
 from glidepath_ops.doctor.checks import examine, examine_envoy, examine_redis
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.envoyconfig.extensions import used_extensions
+from glidepath_ops.envoyconfig.filters import CAPTURE
 from tests.support.chat_config import CHAT_CONFIG
 
+Json = dict[str, Any]
 YAML = CHAT_CONFIG + "    sticky: {header: x-user-id}\n"
 CONFIG = parse_config(YAML)
 
@@ -41,13 +45,23 @@ def facts(config: Config = CONFIG, **changes: Any) -> EnvoyFacts:
     }
     connected = {"stats": [{"name": "cx_active", "value": "1"}, {"name": "cx_connect_fail"}]}
     well = {
-        "server_info": {"version": "abc/1.40.0/Clean/RELEASE/BoringSSL"},
+        "server_info": server_info("1.40.0", used_extensions(config)),
         "dump": dump,
         "clusters": {"cluster_statuses": [{"name": "glidepath-extproc", "host_statuses": [connected]}]},
         "stats": {"access_logs.grpc_access_log.logs_written": 7},
         "clock_skew_s": 0.1,
     }
     return EnvoyFacts("http://127.0.0.1:9901", **(well | changes))
+
+
+def server_info(version: str, extensions: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the answer at /server_info of an Envoy whose build has the ``extensions``."""
+    named = [{"name": name, "category": "some"} for name in extensions]
+    return {"version": f"abc/{version}/Clean/RELEASE/BoringSSL", "node": {"extensions": named}}
+
+
+def without(*left_out: str) -> dict[str, Any]:
+    return server_info("1.40.0", set(used_extensions(CONFIG)) - set(left_out))
 
 
 def finding(findings: list[Finding], check: str) -> Finding:
@@ -65,16 +79,38 @@ def edited(*path: str | int, value: Any) -> EnvoyFacts:
 
 
 MANAGER = (1, "static_listeners", 0, "listener", "filter_chains", 0, "filters", 0, "typed_config")
-ROUTE = (2, "static_route_configs", 0, "route_config", "virtual_hosts", 0, "routes", 0, "route")
+WHOLE_ROUTE = (2, "static_route_configs", 0, "route_config", "virtual_hosts", 0, "routes", 0)
+ROUTE = (*WHOLE_ROUTE, "route")
 FILTERS = facts().section("ListenersConfigDump")["static_listeners"][0]["listener"]["filter_chains"][0]["filters"][0][
     "typed_config"
 ]["http_filters"]
-EXT_PROC = next(i for i, f in enumerate(FILTERS) if f["typed_config"]["@type"].endswith("ExternalProcessor"))
+REWRITES = {"name": "rewrites", "typed_config": {"@type": "type.googleapis.com/envoy.x.Lua"}}
+ACTION = (*WHOLE_ROUTE, "typed_per_filter_config", CAPTURE, "xds_matcher", "on_no_match", "action", "typed_config")
+EXT_PROC = (*ACTION, "typed_config", "typed_config")
+CLUSTERS = [one["cluster"]["name"] for one in facts().section("ClustersConfigDump")["static_clusters"]]
+AGGREGATE = CLUSTERS.index("onprem-or-cloud")
+POST = {"name": ":method", "string_match": {"exact": "POST"}}
+
+
+def dynamic(refused: str) -> EnvoyFacts:
+    """Return the facts of an Envoy that has refused a listener of a control plane."""
+    dump = copy.deepcopy(dict(facts().dump))
+    dump["configs"][1]["dynamic_listeners"] = [{"name": refused, "error_state": {"details": "unknown type"}}]
+    return facts(dump=dump)
+
+
+def with_match(**match: Any) -> EnvoyFacts:
+    """Return the facts of an Envoy where a route of the user's carries the split."""
+    dump = copy.deepcopy(dict(facts().dump))
+    routes = dump["configs"][2]["static_route_configs"][0]["route_config"]["virtual_hosts"][0]["routes"]
+    routes[0] = {**routes[0], "name": "theirs", "match": match}
+    return facts(dump=dump)
+
 
 SICK = [
     (facts(error="refused"), "reachable", Severity.FAIL, "envoy.admin"),
-    (facts(server_info={"version": "abc/1.30.2/Clean"}), "version", Severity.FAIL, "1.36"),
-    (facts(server_info={"version": "abc/1.38.0/Clean"}), "version", Severity.WARN, "upgrade"),
+    (facts(server_info=server_info("1.36.4")), "version", Severity.FAIL, "1.37"),
+    (facts(server_info=server_info("1.38.0")), "version", Severity.WARN, "upgrade"),
     (facts(server_info={}), "version", Severity.WARN, "Envoy"),
     (edited(0, "bootstrap", "layered_runtime", value={"layers": []}), "runtime layer", Severity.FAIL, "admin_layer"),
     (
@@ -85,13 +121,30 @@ SICK = [
     ),
     (facts(clock_skew_s=-30.0), "clock", Severity.WARN, "NTP"),
     (facts(clock_skew_s=None), "clock", Severity.WARN, "proxy"),
-    (edited(*MANAGER, "http_filters", value=FILTERS[EXT_PROC + 1 :]), "ext_proc filter", Severity.FAIL, "render"),
+    (facts(server_info=server_info("1.40.0")), "extensions", Severity.WARN, "node.extensions"),
+    (facts(server_info=without("envoy.clusters.aggregate")), "extensions", Severity.FAIL, "fallback: false"),
+    (facts(server_info=without("envoy.filters.http.composite")), "extensions", Severity.FAIL, "build of Envoy"),
+    (edited(3, "static_clusters", AGGREGATE, value={}), "clusters", Severity.FAIL, "share stays"),
     (
-        edited(*MANAGER, "http_filters", EXT_PROC, "typed_config", "observability_mode", value=False),
-        "ext_proc filter",
-        Severity.FAIL,
-        "render",
+        edited(3, "dynamic_warming_clusters", value=[{"cluster": {"name": "theirs"}}]),
+        "clusters",
+        Severity.OK,
+        "",
     ),
+    (dynamic("glidepath-live"), "listeners", Severity.FAIL, "Envoy's log"),
+    (edited(1, "static_listeners", 1, value={}), "listeners", Severity.FAIL, "share stays"),
+    (edited(*MANAGER, "http_filters", value=FILTERS[-1:]), "filters", Severity.FAIL, "render"),
+    (edited(*MANAGER, "http_filters", value=FILTERS[1:]), "filters", Severity.FAIL, "render"),
+    (edited(*MANAGER, "http_filters", value=[*FILTERS, REWRITES]), "filters", Severity.WARN, "before the router"),
+    (edited(*EXT_PROC, "observability_mode", value=False), "chat: capture", Severity.FAIL, "render"),
+    (edited(*EXT_PROC, "grpc_service", value={}), "chat: capture", Severity.FAIL, "render"),
+    (edited(*EXT_PROC, "grpc_service", "initial_metadata", value=[]), "chat: capture", Severity.FAIL, "render"),
+    (edited(*ACTION, "sample_percent", value={}), "chat: capture", Severity.FAIL, "render"),
+    (with_match(path="/v1/chat/completions"), "chat: routes", Severity.FAIL, "method POST"),
+    (with_match(path="/v1/chat", headers=[POST]), "chat: routes", Severity.FAIL, "narrow"),
+    (with_match(prefix="/v1/chat/completions", headers=[POST]), "chat: routes", Severity.FAIL, "narrow"),
+    (with_match(safe_regex={"regex": ".*"}, headers=[POST]), "chat: routes", Severity.FAIL, "narrow"),
+    (with_match(path="/v1/chat/completions", headers=[POST]), "chat: routes", Severity.OK, ""),
     (facts(clusters={}), "extproc health", Severity.FAIL, "render"),
     (
         facts(
@@ -221,3 +274,37 @@ def test_a_group_that_does_not_steer_its_workload_is_named_with_the_remedy() -> 
     assert "rename it" in elsewhere.remedy
     nobody = list(examine_redis(replace(REDIS, leader="", last_steering={"chat": LastSteering()})))
     assert [f.check for f in nobody if f.level is Severity.FAIL] == ["leader"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "match", "level"),
+    [
+        ("/v1", {"path_separated_prefix": "/v1"}, Severity.OK),
+        ("/v1", {"prefix": "/v1/chat"}, Severity.OK),
+        ("/v1", {"path": "/v1/models"}, Severity.OK),
+        ("/v1", {"prefix": "/v1"}, Severity.FAIL),  # it takes /v1beta too
+        ("/v1", {"path": "/v2"}, Severity.FAIL),
+        ("/", {"prefix": "/"}, Severity.OK),
+    ],
+)
+def test_a_route_inside_a_workloads_prefix_may_carry_its_split(prefix: str, match: Json, level: Severity) -> None:
+    config = parse_config(YAML.replace("path: /v1/chat/completions", f"path_prefix: {prefix}"))
+    findings = examine_envoy(config, with_match(**match, headers=[POST]))
+    assert finding(findings, "chat: routes").level is level
+
+
+def test_a_baseline_that_is_a_cluster_of_the_users_must_be_in_envoy_and_in_the_split() -> None:
+    there = 'cloud: {cluster: "theirs", host: a}'
+    config = parse_config(YAML.replace('cloud: {url: "http://127.0.0.1:9001"}', there))
+    healthy = facts(config)
+    found = finding(examine_envoy(config, healthy), "clusters")
+    assert (found.level, found.detail) == (Severity.FAIL, "not in this Envoy: theirs")
+    assert finding(examine_envoy(config, healthy), "chat: split").level is Severity.OK
+    assert "theirs" in finding(examine_envoy(config, facts()), "chat: split").remedy
+
+
+def test_an_aggregate_of_an_earlier_configuration_is_found() -> None:
+    place = (3, "static_clusters", AGGREGATE, "cluster", "cluster_type", "typed_config", "clusters")
+    found = [f for f in examine_envoy(CONFIG, edited(*place, value=["onprem", "cloud-for-onprem"])) if f.remedy]
+    assert [(f.check, f.level) for f in found] == [("clusters", Severity.FAIL)]
+    assert "cloud-for-onprem" in found[0].detail

@@ -1,0 +1,140 @@
+"""Check the routes that carry a workload's split in the running Envoy, and the weights in its runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from glidepath import envoy_names, runtime_keys
+from glidepath.config import Config
+from glidepath.config.root import Match
+from glidepath_ops.doctor.facts import RENDER, EnvoyFacts, Finding, fail, ok, warn
+from glidepath_ops.envoyconfig.filters import CAPTURE
+from glidepath_ops.envoyconfig.routes import workload_of_route
+
+Json = Mapping[str, Any]
+
+
+def examine_split(subject: str, config: Config, name: str, envoy: EnvoyFacts) -> Iterator[Finding]:
+    """Yield the findings on all routes whose metadata name the workload ``name``."""
+    routes = [route for route in envoy.routes() if workload_of_route(route) == name]
+    if not routes:
+        yield fail(subject, f"{name}: routes", "no route of this Envoy carries the split", RENDER)
+        return
+    yield _scope(subject, config, name, routes)
+    yield _order(subject, config, name, routes)
+    yield _capture(subject, name, routes)
+    yield _sum(subject, name, routes[0], envoy)
+    yield _sticky(subject, config, name, routes)
+
+
+def _scope(subject: str, config: Config, name: str, routes: list[Json]) -> Finding:
+    """Return whether no route of the split takes requests of others: its path and its method are the workload's.
+
+    A route that Glidepath wrote for a host without a route of the user's may take every method.
+    """
+    check, rule = f"{name}: routes", config.workloads[name].match
+    for route in routes:
+        match, shown = route.get("match", {}), _shown(route)
+        if not _is_inside(match, rule):
+            path = rule.path or f"{rule.path_prefix} and below"
+            detail = f"{shown} takes requests beside {path}, so they are split too"
+            return fail(subject, check, detail, f"narrow its match to the workload's path; {RENDER}")
+        if route.get("name") != envoy_names.route_name(name) and not _is_post(match):
+            detail = f"{shown} takes other methods than POST, so they are split too"
+            return fail(subject, check, detail, f"add the method POST to its match; {RENDER}")
+    return ok(subject, check, f"{len(routes)}, each with the workload's path and method")
+
+
+def _shown(route: Json) -> str:
+    return f"route {route['name']}" if route.get("name") else "a route without a name"
+
+
+def _is_inside(match: Json, rule: Match) -> bool:
+    """Return whether a RouteMatch takes only paths of the workload's."""
+    theirs = match.get("path") or match.get("path_separated_prefix") or match.get("prefix")
+    if not isinstance(theirs, str):
+        return False
+    if rule.path is not None:
+        return match.get("path") == rule.path
+    ours = (rule.path_prefix or "/").rstrip("/")
+    whole = "prefix" not in match or not ours
+    return theirs.startswith(f"{ours}/") or (theirs == ours and whole)
+
+
+def _is_post(match: Json) -> bool:
+    for header in match.get("headers", []):
+        exact = header.get("string_match", {}).get("exact") or header.get("exact_match")
+        if header.get("name") == ":method" and exact == "POST" and not header.get("invert_match"):
+            return True
+    return False
+
+
+def _weighted(route: Json) -> list[Json]:
+    return list(route.get("route", {}).get("weighted_clusters", {}).get("clusters", []))
+
+
+def _order(subject: str, config: Config, name: str, routes: list[Json]) -> Finding:
+    check = f"{name}: split"
+    wanted = [config.candidate_cluster(name), config.baseline_cluster(name)]
+    for route in routes:
+        clusters = [str(one.get("name")) for one in _weighted(route)]
+        prefix = route.get("route", {}).get("weighted_clusters", {}).get("runtime_key_prefix")
+        if clusters != wanted:
+            detail = f"{_shown(route)} splits over {clusters}"
+            remedy = f"list the candidate first, then the baseline: {', '.join(wanted)}; {RENDER}"
+            return fail(subject, check, detail, remedy)
+        if prefix != runtime_keys.weight_prefix(name):
+            return fail(subject, check, f"{_shown(route)} reads its weights from {prefix!r}", RENDER)
+    return ok(subject, check, "candidate first, weights from runtime")
+
+
+def _capture(subject: str, name: str, routes: list[Json]) -> Finding:
+    """Return whether each route runs ext_proc for a sample, without waiting for extproc."""
+    check = f"{name}: capture"
+    for route in routes:
+        per_route = route.get("typed_per_filter_config", {}).get(CAPTURE, {})
+        action = per_route.get("xds_matcher", {}).get("on_no_match", {}).get("action", {}).get("typed_config", {})
+        ext_proc = action.get("typed_config", {}).get("typed_config", {})
+        service = ext_proc.get("grpc_service", {})
+        if service.get("envoy_grpc", {}).get("cluster_name") != envoy_names.EXTPROC_CLUSTER:
+            detail = f"{_shown(route)} sends nothing to {envoy_names.EXTPROC_CLUSTER}"
+            return fail(subject, check, detail, RENDER)
+        if not ext_proc.get("observability_mode"):
+            detail = f"observability_mode is off at {_shown(route)}: every request waits for extproc"
+            return fail(subject, check, detail, RENDER)
+        if action.get("sample_percent", {}).get("runtime_key") != runtime_keys.shadow_key(name):
+            return fail(subject, check, f"{_shown(route)} does not sample by {runtime_keys.shadow_key(name)}", RENDER)
+        named = {"key": envoy_names.HEADER_WORKLOAD, "value": name}
+        if named not in service.get("initial_metadata", []):
+            return fail(subject, check, f"{_shown(route)} does not name its workload to extproc", RENDER)
+    return ok(subject, check, "a sample, in observability mode")
+
+
+def _sum(subject: str, name: str, route: Json, envoy: EnvoyFacts) -> Finding:
+    check, total, shown = f"{name}: weights", 0, []
+    for cluster in _weighted(route):
+        runtime = envoy.runtime_value(runtime_keys.weight_key(name, str(cluster.get("name"))))
+        weight = int(float(runtime)) if runtime else int(cluster.get("weight", 0))
+        total += weight
+        shown.append(f"{cluster.get('name')} {weight}")
+    detail = f"{', '.join(shown)} (sum {total})"
+    if total == runtime_keys.FULL_WEIGHT:
+        return ok(subject, check, detail)
+    remedy = f"set both keys in one POST with the sum {runtime_keys.FULL_WEIGHT}: any other sum moves sticky users"
+    return fail(subject, check, detail, remedy)
+
+
+def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Finding:
+    check = f"{name}: stickiness"
+    if config.workloads[name].sticky is None:
+        remedy = f"set workloads.{name}.sticky, or accept that a user is sent to both sides"
+        return warn(subject, check, "not configured", remedy)
+    hashed = all(
+        route.get("route", {}).get("hash_policy")
+        and route.get("route", {}).get("weighted_clusters", {}).get("use_hash_policy")
+        for route in routes
+    )
+    if hashed:
+        return ok(subject, check, "by hash")
+    return fail(subject, check, "configured, but the routes have no hash policy", RENDER)
