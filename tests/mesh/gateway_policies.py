@@ -46,15 +46,46 @@ def _authorization(principal: Mapping[str, Any]) -> dict[str, Any]:
     return {"authorization": {"defaultAction": "Deny", "rules": rules}}
 
 
-def refusals(jwks: str, token: str, authorizer: tuple[str, int]) -> list[Refusal]:
-    """Return all protections. ``token`` is a JWT that ``jwks`` verifies; ``authorizer`` is an ext_authz HTTP server."""
-    keys = {
-        "credentialRefs": [{"group": "", "kind": "Secret", "name": "keys"}],
-        "extractFrom": [{"headers": ["x-key"]}],
+NAMES = ("keys", "jwt", "extauth", "rbac", "addresses")
+LIMIT = Refusal(
+    "limit",
+    "BackendTrafficPolicy",
+    {"rateLimit": {"type": "Local", "local": {"rules": [{"limit": {"requests": 3, "unit": "Hour"}}]}}},
+    429,
+    allowed=None,
+)
+
+
+def cors(target: Target) -> list[dict[str, Any]]:
+    """Return a policy that allows the origin https://a.test."""
+    spec = {"cors": {"allowOrigins": ["https://a.test"], "allowMethods": ["POST"], "allowHeaders": ["x-user-id"]}}
+    return Refusal("cors", "SecurityPolicy", spec, 200).documents(target)
+
+
+def refusals(jwks: str, token: str, authorizer: tuple[str, int]) -> dict[str, Refusal]:
+    """Return the protections by name. ``token`` is a JWT that ``jwks`` verifies; ``authorizer`` serves ext_authz."""
+    found = (_keys(), _jwt(jwks, token), _ext_auth(*authorizer), *_authorizations())
+    return {one.name: one for one in found}
+
+
+def _keys() -> Refusal:
+    reference = {"group": "", "kind": "Secret", "name": "keys"}
+    spec = {"apiKeyAuth": {"credentialRefs": [reference], "extractFrom": [{"headers": ["x-key"]}]}}
+    secret = _secret("keys", {"caller": "sesame"})
+    return Refusal("keys", "SecurityPolicy", spec, 401, allowed={"x-key": "sesame"}, more=(secret,))
+
+
+def _jwt(jwks: str, token: str) -> Refusal:
+    provider = {
+        "name": "own",
+        "issuer": "issuer.test",
+        "localJWKS": {"type": "Inline", "inline": jwks},
+        "extractFrom": {"headers": [{"name": "x-token"}]},
     }
-    provider = {"name": "own", "localJWKS": {"type": "Inline", "inline": jwks}}
-    provider |= {"extractFrom": {"headers": [{"name": "x-token"}]}}
-    host, port = authorizer
+    return Refusal("jwt", "SecurityPolicy", {"jwt": {"providers": [provider]}}, 401, allowed={"x-token": token})
+
+
+def _ext_auth(host: str, port: int) -> Refusal:
     backend = {
         "apiVersion": f"{GROUP}/v1alpha1",
         "kind": "Backend",
@@ -62,26 +93,14 @@ def refusals(jwks: str, token: str, authorizer: tuple[str, int]) -> list[Refusal
         "spec": {"endpoints": [{"ip": {"address": host, "port": port}}]},
     }
     reference = {"group": GROUP, "kind": "Backend", "name": "authorizer"}
-    authorizing = {"http": {"backendRefs": [reference]}, "headersToExtAuth": ["x-pass"]}
-    limit = {"type": "Local", "local": {"rules": [{"limit": {"requests": 3, "unit": "Hour"}}]}}
-    return [
-        Refusal(
-            "keys",
-            "SecurityPolicy",
-            {"apiKeyAuth": keys},
-            401,
-            allowed={"x-key": "sesame"},
-            more=(_secret("keys", {"caller": "sesame"}),),
-        ),
-        Refusal("jwt", "SecurityPolicy", {"jwt": {"providers": [provider]}}, 401, allowed={"x-token": token}),
-        Refusal("extauth", "SecurityPolicy", {"extAuth": authorizing}, 403, allowed={"x-pass": "yes"}, more=(backend,)),
-        Refusal(
-            "rbac",
-            "SecurityPolicy",
-            _authorization({"headers": [{"name": "x-team", "values": ["blue"]}]}),
-            403,
-            allowed={"x-team": "blue"},
-        ),
-        Refusal("addresses", "SecurityPolicy", _authorization({"clientCIDRs": ["10.9.0.0/16"]}), 403, allowed=None),
-        Refusal("limit", "BackendTrafficPolicy", {"rateLimit": limit}, 429, allowed=None),
-    ]
+    spec = {"extAuth": {"http": {"backendRefs": [reference]}, "headersToExtAuth": ["x-pass"]}}
+    return Refusal("extauth", "SecurityPolicy", spec, 403, allowed={"x-pass": "yes"}, more=(backend,))
+
+
+def _authorizations() -> tuple[Refusal, Refusal]:
+    team = _authorization({"headers": [{"name": "x-team", "values": ["blue"]}]})
+    addresses = _authorization({"clientCIDRs": ["10.9.0.0/16"]})
+    return (
+        Refusal("rbac", "SecurityPolicy", team, 403, allowed={"x-team": "blue"}),
+        Refusal("addresses", "SecurityPolicy", addresses, 403, allowed=None),
+    )

@@ -53,13 +53,15 @@ def _part(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _token() -> str:
+def json_web_token() -> str:
+    """Return a signed token of the issuer ``issuer.test``."""
     head = _part(json.dumps({"alg": "HS256", "kid": "k"}).encode())
     signed = f"{head}.{_part(json.dumps({'iss': 'issuer.test', 'sub': 'client'}).encode())}"
     return f"{signed}.{_part(hmac.digest(_KEY, signed.encode(), hashlib.sha256))}"
 
 
-def _keys() -> str:
+def json_web_keys() -> str:
+    """Return the key set that verifies ``json_web_token``."""
     return json.dumps({"keys": [{"kty": "oct", "alg": "HS256", "kid": "k", "k": _part(_KEY)}]})
 
 
@@ -78,13 +80,15 @@ PROTECTIONS: dict[str, Protection] = {
         _filter(
             "jwt",
             "jwt_authn.v3.JwtAuthentication",
-            providers={"p": {"issuer": "issuer.test", "local_jwks": {"inline_string": _keys()}, "forward": True}},
+            providers={
+                "p": {"issuer": "issuer.test", "local_jwks": {"inline_string": json_web_keys()}, "forward": True}
+            },
             requirement_map={"token": {"provider_name": "p"}},
         ),
         {"@type": FILTERS + "jwt_authn.v3.PerRouteConfig", "requirement_name": "token"},
         401,
-        allowed={"authorization": f"Bearer {_token()}"},
-        refused={"authorization": f"Bearer {_token()[:-4]}AAAA"},
+        allowed={"authorization": f"Bearer {json_web_token()}"},
+        refused={"authorization": f"Bearer {json_web_token()[:-4]}AAAA"},
     ),
     "api key": Protection(
         _filter("keys", "api_key_auth.v3.ApiKeyAuth", off=True),
