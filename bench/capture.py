@@ -39,6 +39,21 @@ from glidepath_ops.local.child_process import Child, answers, free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
 
 PATH = "/v1/chat/completions"
+CANDIDATE_CLUSTER = envoy_names.fallback_cluster("onprem", "cloud")
+# The metadata of the candidate's endpoint, in the text form in which Envoy sends it.
+ENDPOINT = """\
+filter_metadata {
+  key: "glidepath"
+  value {
+    fields {
+      key: "backend"
+      value {
+        string_value: "onprem"
+      }
+    }
+  }
+}
+"""
 FILTER = "envoy.filters.http.ext_proc"
 CONCURRENT = 32
 ROLES = ("empty", "capture", "tee")
@@ -58,7 +73,12 @@ def exchange(number: int, cluster: str) -> list[bytes]:
     for name, value in {":status": "200", "content-type": "application/json", "server": "x", "date": "today"}.items():
         answered.response_headers.headers.headers.add(key=name, raw_value=value.encode())
     answered.attributes[FILTER].update(
-        {"xds.cluster_name": cluster, "response.code_details": "via_upstream", "upstream.request_attempt_count": 1}
+        {
+            "xds.cluster_name": cluster,
+            "xds.upstream_host_metadata": ENDPOINT,
+            "response.code_details": "via_upstream",
+            "upstream.request_attempt_count": 1,
+        }
     )
     messages = [ask, _body("request_body", b"q" * 2048), _body("request_body", b"", end=True), answered]
     messages += [_body("response_body", b"a" * 1024)] * 2 + [_body("response_body", b"", end=True)]
@@ -232,7 +252,7 @@ def main() -> None:
     parser.add_argument("--serve", nargs=5, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.load:
-        asyncio.run(load(arguments.load, arguments.exchanges, "onprem"))
+        asyncio.run(load(arguments.load, arguments.exchanges, CANDIDATE_CLUSTER))
     elif arguments.backend:
         asyncio.run(serve_backend(arguments.backend))
     elif arguments.serve:
