@@ -20,6 +20,7 @@ from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy, load_envoy_file
 
 Json = dict[str, Any]
+FILTER_CONFIG = "type.googleapis.com/envoy.config.route.v3.FilterConfig"
 
 
 @pytest.fixture
@@ -29,6 +30,11 @@ def bootstrap(valid_yaml: str) -> Json:
 
 def hcm(bootstrap: Json) -> Json:
     found: Json = bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    return found
+
+
+def per_filter(bootstrap: Json) -> Json:
+    found: Json = hcm(bootstrap)["route_config"]["virtual_hosts"][0]["routes"][0]["typed_per_filter_config"]
     return found
 
 
@@ -56,6 +62,9 @@ def test_a_rendered_bootstrap_passes_both_checks(bootstrap: Json, tmp_path: Path
         (lambda b: b["static_resources"]["clusters"][0].update(connect_timeout="soon"), r"clusters\[cloud\].*soon"),
         (lambda b: hcm(b).update(foo=1), r"listeners\[glidepath-live\].*'foo'"),
         (lambda b: hcm(b)["http_filters"][0]["typed_config"].update(foo=1), r"glidepath-live.*'foo'"),
+        (lambda b: per_filter(b).update(x={}), "glidepath-live.*a typed message has no @type"),
+        (lambda b: per_filter(b).update(x={"@type": FILTER_CONFIG, "config": {}}), "a typed message has no @type"),
+        (lambda b: per_filter(b)["glidepath.capture"].update(foo=1), "glidepath-live.*'foo'"),
         (lambda b: b.update(nodes=1), "bootstrap.*nodes"),
         (lambda b: b["static_resources"].update(clusters=3), "bootstrap"),
         (lambda b: hcm(b).update({"@type": "type.googleapis.com/envoy.no.such.v3.Thing"}), "no.such"),

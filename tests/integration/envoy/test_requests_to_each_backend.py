@@ -291,7 +291,7 @@ async def test_copies_reach_each_backend_like_live_traffic(tmp_path: Path) -> No
             envoy_names.HEADER_TARGET: "onprem",
             envoy_names.HEADER_ORIGIN: "probe",
         }
-        assert tags == {**expected, envoy_names.CHOSEN_CLUSTER_TAG: "onprem"}
+        assert tags == {**expected, envoy_names.CHOSEN_CLUSTER_TAG: "onprem", envoy_names.BACKEND_TAG: "onprem"}
         assert log[0].request.request_id == "the-id"
         assert (await setup.tee("stranger")).status == 404
         assert (await setup.post(to=setup.envoy.shadow)).status == 404
