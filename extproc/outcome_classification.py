@@ -186,7 +186,11 @@ def _upstream_kind(entry: HTTPAccessLogEntry) -> str:
 
 
 def _status_kind(entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side) -> str:
-    status = entry.response.response_code.value
+    return error_of_status(entry.response.response_code.value, workload, side)
+
+
+def error_of_status(status: int, workload: WorkloadInfo, side: Side) -> str:
+    """Return the kind of error that an HTTP status of the side is, or "" if the status alone is none. 0: no answer."""
     if status == 0:
         return "no_response"
     if 500 <= status < 600:
