@@ -14,6 +14,7 @@ from glidepath.errors import GlidepathError
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.local.curl_examples import example_lines
 from glidepath_ops.local.data_folder import REDIS, locked_data_folder, redis_password_file, redis_settings_file
+from glidepath_ops.local.missing_secrets import check_secrets
 from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
 from glidepath_ops.local.restarts import Restarter
 from glidepath_ops.local.services import config_file, local_services, redis_service, with_addresses
@@ -49,6 +50,7 @@ def command(
 def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Config:
     """Start all processes, and return the configuration with the addresses of the started Envoy and Redis."""
     own_envoy, own_redis = not config.envoy.admin, config.redis.url is None
+    check_secrets(config, config_path, of_envoy=own_envoy)
     if own_envoy:
         check_free(config, config_path)
     else:

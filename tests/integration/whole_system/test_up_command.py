@@ -69,6 +69,15 @@ def test_a_redis_without_answer_is_one_line(tmp_path: Path) -> None:
     assert refused(path).startswith(f"glidepath: {path}:12: redis.url: {url}: no usable Redis")
 
 
+def test_a_credential_that_is_not_set_is_one_line_and_starts_nothing(tmp_path: Path) -> None:
+    path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    path.write_text(path.read_text().replace("  onprem: {", "  onprem: {credential: {env: GLIDEPATH_TEST_KEY}, "))
+    data = tmp_path / "data"
+    problem = "backends.onprem.credential.env: the environment variable GLIDEPATH_TEST_KEY is not set"
+    assert refused(path, "--data", str(data)) == f"glidepath: {path}:6: {problem}"
+    assert list((data / "logs").iterdir()) == []
+
+
 def test_a_wrong_key_is_one_line(tmp_path: Path) -> None:
     path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2", "    basline: cloud\n")
     assert "did you mean 'baseline'?" in refused(path)
