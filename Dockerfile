@@ -18,7 +18,7 @@ RUN python -m venv --without-pip /opt/glidepath \
     && cd /opt/glidepath/lib/python3.11/site-packages \
     && find . -depth -type d -name tests -exec rm -rf {} + \
     && find . -name '*.so' -not -path './*.libs/*' -exec strip --strip-debug {} + \
-    && /opt/glidepath/bin/python -c 'import aiohttp.web, grpc.aio, jsonschema, numpy, onnxruntime, prometheus_client, \
+    && ORT_DISABLE_TELEMETRY=1 /opt/glidepath/bin/python -c 'import aiohttp.web, grpc.aio, jsonschema, numpy, onnxruntime, prometheus_client, \
       pydantic, rapidfuzz.distance, redis.asyncio.cluster, rich.table, structlog, tokenizers, typer, yaml, backports.zstd, \
       envoy.service.accesslog.v3.als_pb2, envoy.service.ext_proc.v3.external_processor_pb2'
 
@@ -48,7 +48,8 @@ COPY --from=model /model /opt/glidepath/share/glidepath/models
 COPY --from=code /code /opt/glidepath
 ENV PATH=/opt/glidepath/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    PYTHONDONTWRITEBYTECODE=1
+    PYTHONDONTWRITEBYTECODE=1 \
+    ORT_DISABLE_TELEMETRY=1
 # The directory where glidepath.yaml is mounted; commands find it there without -c.
 WORKDIR /etc/glidepath
 USER 10001:10001

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test test-fast test-compose test-envoy-versions check format proto render-examples reference clean
+.PHONY: help setup setup-dev demo test test-fast fuzz test-compose test-envoy-versions check format proto render-examples reference clean
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -44,6 +44,9 @@ test: $(VENV)/.setup-dev ## run all tests, with a real Envoy and a real Redis; l
 
 test-fast: $(VENV)/.setup-test ## run the tests that start no process and need no Envoy, Redis or torch; under a minute
 	$(BIN)/python -m pytest --fast --numprocesses 2 $(ARGS)
+
+fuzz: $(VENV)/.setup-dev ## search for input that breaks a reader of network input, 60 s each; ARGS="--seconds 600 scoring"
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 test-compose: ## test the compose stack as in README.md; skipped if there is no Docker engine
 	@if ! reason=$$(docker compose version 2>&1 && docker info 2>&1 >/dev/null); then \

@@ -17,6 +17,8 @@ from extproc.copy_budget import Budgets
 from extproc.copy_plan import PlannedCopy, plan_copies, without_secrets
 from extproc.copy_sender import InFlight, ShadowAnswer, ShadowRequest, ShadowSender
 from extproc.exchange import Exchange, Milestone
+from extproc.outcome_classification import error_of_status
+from extproc.refusal_matching import RefusedRequest, Rejection
 from extproc.token_usage import tokens
 from extproc.traffic_counters import TrafficCounters
 from extproc.unexpected_errors import UnexpectedErrors
@@ -207,8 +209,11 @@ class Capturer:
         if (first >= 400) == (second >= 400):
             return
         side, origin = (planned.side.other, Origin.LIVE) if first >= 400 else (planned.side, Origin.SHADOW)
-        kind = f"rejected_{max(first, second)}"
-        self.counters.count_rejection(captured.workload.name, side, origin, kind, int(self._wall() * 1000))
+        status = max(first, second)
+        if error_of_status(status, captured.workload, side):
+            return  # the access log already counts it as an error
+        request = RefusedRequest(captured.workload.name, side, origin, captured.id)
+        self.counters.count_rejection(Rejection(request, f"rejected_{status}", int(self._wall() * 1000)))
 
 
 def is_failure(status: int) -> bool:

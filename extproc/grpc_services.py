@@ -141,7 +141,8 @@ class AccessLogService:
             if outcome is None:
                 self.ignored += 1
             else:
-                self._counters.record(outcome)
+                refused = 400 <= entry.response.response_code.value < 500
+                self._counters.record(outcome, entry.request.request_id if refused else "")
 
 
 def handlers(process: ProcessService, access_log: AccessLogService) -> tuple[grpc.GenericRpcHandler, ...]:

@@ -51,6 +51,7 @@ UPSTREAM_FLAGS: tuple[tuple[str, str], ...] = (
     ("failed_local_healthcheck", "no_healthy_upstream"),
     ("fault_injected", "fault_injected"),
 )
+MAX_UNIX_MS = 253_402_300_799_999  # the end of the year 9999, protobuf's last Timestamp
 # Flags that mark a refusal by Envoy itself. Neither side has failed then.
 REFUSED_BY_ENVOY_FLAGS = (
     "no_route_found",
@@ -112,7 +113,7 @@ def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], s
     ):
         return None
     origin = _origin(entry, shadow)
-    at_ms = common.start_time.ToMilliseconds() + common.duration.ToMilliseconds()
+    at_ms = min(max(0, _whole_ms(common.start_time) + _whole_ms(common.duration)), MAX_UNIX_MS)
     duration = _ms(common.duration)
     kind = _upstream_kind(entry)
     if side is Side.CANDIDATE and origin is Origin.LIVE and _is_failover(workload, common):
@@ -225,7 +226,11 @@ def _upstream_kind(entry: HTTPAccessLogEntry) -> str:
 
 
 def _status_kind(entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side) -> str:
-    status = entry.response.response_code.value
+    return error_of_status(entry.response.response_code.value, workload, side)
+
+
+def error_of_status(status: int, workload: WorkloadInfo, side: Side) -> str:
+    """Return the kind of error that an HTTP status of the side is, or "" if the status alone is none. 0: no answer."""
     if status == 0:
         return "no_response"
     if 500 <= status < 600:
@@ -233,6 +238,14 @@ def _status_kind(entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side) 
     if status in DENIED and side in workload.without_client_credential:
         return f"http_{status}"
     return ERROR_STATUS.get(status, "")
+
+
+def _whole_ms(time: Any) -> int:
+    """Return a Timestamp or a Duration in ms, rounded down.
+
+    Protobuf's own ``ToMilliseconds`` raises ValueError for a time that is out of its range.
+    """
+    return int(time.seconds) * 1000 + int(time.nanos) // 1_000_000
 
 
 def _ms(duration: Any) -> float:

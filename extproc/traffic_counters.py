@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from extproc.outcome_classification import RequestOutcome
+from extproc.refusal_matching import RefusalMatcher, RefusedRequest, Rejection
 from glidepath.histogram import Histogram, bucket_of
 from glidepath.pairs_and_outcomes import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
 
@@ -112,6 +113,7 @@ class TrafficCounters:
     def __init__(self, on_candidate_error: Callable[[], None] = lambda: None) -> None:
         self._on_candidate_error = on_candidate_error
         self._side_counts: dict[tuple[str, Side, Origin], _SideCounts] = {}
+        self._refusals = RefusalMatcher()
         self._coverage: dict[str, dict[str, int]] = {}
         self._since_ms = 0
         self.outcome_totals: Counter[tuple[str, str, str, str]] = Counter()  # workload, side, origin, result
@@ -121,7 +123,8 @@ class TrafficCounters:
         self.coverage_totals: Counter[tuple[str, str]] = Counter()  # workload, reason
         self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, result of the rescue
 
-    def record(self, outcome: RequestOutcome) -> None:
+    def record(self, outcome: RequestOutcome, refused_id: str = "") -> None:
+        """Count the outcome of a request. ``refused_id`` is the request's id if its status is 4xx, otherwise ""."""
         key = (outcome.workload, outcome.side, outcome.origin)
         side_counts = self._side_counts.get(key)
         if side_counts is None:
@@ -133,15 +136,25 @@ class TrafficCounters:
         self.outcome_totals[(outcome.workload, outcome.side.value, outcome.origin.value, result)] += 1
         if outcome.failover:
             self.rescue_totals[(outcome.workload, _RESCUE_RESULTS[outcome.rescued])] += 1
+        if refused_id:
+            request = RefusedRequest(outcome.workload, outcome.side, outcome.origin, refused_id)
+            self._reject(self._refusals.entry(request, not outcome.error and not outcome.client_abort))
 
-    def count_rejection(self, workload: str, side: Side, origin: Origin, kind: str, at_ms: int) -> None:
+    def count_rejection(self, rejection: Rejection) -> None:
         """Count a rejection as an error: a 4xx of one side for a request that the other side accepted.
 
-        The access log reports such a request as one without an error, before or after this call. ``kind`` is the kind
-        of error, and ``at_ms`` is the time in Unix milliseconds.
+        The access log reports such a request before or after this call. If it reports the request as an error or as a
+        client abort, the rejection is not counted.
         """
-        self._side_counts.setdefault((workload, side, origin), _SideCounts()).rejections.append((kind, at_ms))
-        self.rejection_totals[(workload, side.value, origin.value, kind)] += 1
+        self._reject(self._refusals.proof(rejection))
+
+    def _reject(self, rejection: Rejection | None) -> None:
+        if rejection is None:
+            return
+        workload, side, origin = rejection.request.workload, rejection.request.side, rejection.request.origin
+        side_counts = self._side_counts.setdefault((workload, side, origin), _SideCounts())
+        side_counts.rejections.append((rejection.kind, rejection.at_ms))
+        self.rejection_totals[(workload, side.value, origin.value, rejection.kind)] += 1
 
     def count(self, workload: str, reason: Coverage, kind: PairKind = PairKind.CROSS, number: int = 1) -> None:
         name = _NAMES[kind is PairKind.NOISE][reason]
@@ -157,6 +170,8 @@ class TrafficCounters:
 
         There is one Outcomes for each workload that has counts. Its source and its sequence number are not set yet.
         """
+        for rejection in self._refusals.received_elsewhere(now_ms):
+            self._reject(rejection)
         sides: dict[str, list[SideOutcomes]] = {}
         waiting: dict[tuple[str, Side, Origin], _SideCounts] = {}
         for (workload, side, origin), side_counts in self._side_counts.items():

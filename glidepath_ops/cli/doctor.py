@@ -15,6 +15,7 @@ from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
 from glidepath_ops.doctor.checks import examine
 from glidepath_ops.doctor.facts import Finding, Severity
 from glidepath_ops.doctor.gather_facts import gather
+from glidepath_ops.local.missing_secrets import MissingSecret, missing_secrets
 
 _STYLE = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "bold red"}
 
@@ -33,12 +34,18 @@ def command(
     if not envoys:
         note = "the configuration names no Envoy (envoy.admin is empty); `glidepath up` prints the URL of its Envoy"
         findings.insert(0, Finding("envoy", "reachable", Severity.WARN, note, "set envoy.admin"))
+    findings += [_missing(one) for one in missing_secrets(settings)]
     if as_json:
         typer.echo(json.dumps({"findings": [dataclasses.asdict(f) for f in findings]}))
     else:
         _print(findings)
     if any(finding.level is Severity.FAIL for finding in findings):
         raise typer.Exit(1)
+
+
+def _missing(secret: MissingSecret) -> Finding:
+    remedy = "set it for Envoy, if it is not set there either" if secret.for_envoy else "set it for this command"
+    return Finding(secret.dotted, "secret", Severity.WARN, f"{secret.problem} for this command", remedy)
 
 
 def _print(findings: list[Finding]) -> None:

@@ -13,6 +13,8 @@ from glidepath.config import Config, load_config
 from glidepath.errors import GlidepathError
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.local.curl_examples import example_lines
+from glidepath_ops.local.data_folder import REDIS, locked_data_folder, redis_password_file, redis_settings_file
+from glidepath_ops.local.missing_secrets import check_secrets
 from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
 from glidepath_ops.local.restarts import Restarter
 from glidepath_ops.local.services import config_file, local_services, redis_service, with_addresses
@@ -31,10 +33,11 @@ def command(
     """Run Envoy, Redis, extproc and the scorer on this machine for your own backends.
 
     The command runs until Ctrl-C and restarts a process that dies. It starts no Envoy if envoy.admin names one, and no
-    Redis if redis.url names one. The --data directory keeps the logs, the rendered configuration and Redis' data.
+    Redis if redis.url names one. The --data directory keeps the logs, the rendered configuration and Redis' data. Only
+    you may read it, and only one `up` at a time may use it.
     """
     settings, folder = load_config(config), data.resolve()
-    with Interrupt(), Stack() as stack:
+    with Interrupt(), locked_data_folder(folder), Stack() as stack:
         effective = _start(settings, config, folder, stack)
         typer.echo("\n".join(example_lines(effective, config_file(folder))))
         typer.echo(f"\nlogs: {folder}/logs   Envoy's configuration: {folder}/envoy.yaml   Ctrl-C stops everything")
@@ -47,6 +50,7 @@ def command(
 def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Config:
     """Start all processes, and return the configuration with the addresses of the started Envoy and Redis."""
     own_envoy, own_redis = not config.envoy.admin, config.redis.url is None
+    check_secrets(config, config_path, of_envoy=own_envoy)
     if own_envoy:
         check_free(config, config_path)
     else:
@@ -58,10 +62,11 @@ def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Con
         config,
         admin=f"http://127.0.0.1:{admin}" if own_envoy else None,
         redis=f"redis://127.0.0.1:{redis}/0" if own_redis else None,
+        redis_password=redis_password_file(folder) if own_redis else None,
     )
     _say("starting " + ", ".join(["Redis"] * own_redis + ["Envoy"] * own_envoy + ["extproc", "scorer"]))
     if own_redis:
-        stack.start(redis_service(folder / "redis", redis))
+        stack.start(redis_service(folder / REDIS, redis, settings=redis_settings_file(folder)))
     stack.start(*local_services(effective, folder, envoy=own_envoy))
     return effective
 

@@ -14,6 +14,7 @@ from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap, with_stand_ins
 from glidepath_ops.envoyconfig.commented_yaml import Json, to_yaml
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy, load_envoy_file
+from glidepath_ops.local.missing_secrets import check_secrets
 from scorer.steering.planning.unprovable_limits import undecidable_in_config
 
 
@@ -23,12 +24,18 @@ def command(
         Path | None,
         typer.Option(metavar="FILE", help="Check only this Envoy bootstrap, for example after you edited it."),
     ] = None,
+    without_secrets: Annotated[
+        bool, typer.Option("--without-secrets", help="Do not check that the variables and files of secrets are here.")
+    ] = False,
 ) -> None:
     """Check glidepath.yaml and the Envoy configuration rendered from it.
 
     Every field of the Envoy configuration must exist in Envoy's API. Each weighted split must list the candidate first
     and have weights that add up to 10000. If Envoy is installed, `envoy --mode validate` also checks the configuration;
     no server is started.
+
+    Every environment variable and every file that holds a secret must be set and readable here; on a machine without
+    the secrets, use --without-secrets.
 
     An error is one line on stderr, and the exit status is then 2. If a gate can never pass, a warning goes to stderr;
     `glidepath plan` explains it.
@@ -37,6 +44,8 @@ def command(
         _check(load_envoy_file(envoy), envoy)
         return
     settings = load_config(config)
+    if not without_secrets:
+        check_secrets(settings, config)
     _ok(f"{config}: {len(settings.backends)} backends, {len(settings.workloads)} workloads")
     bootstrap = with_stand_ins(settings, render_bootstrap(settings))
     with tempfile.TemporaryDirectory() as folder:

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 from glidepath.errors import DependencyError, UnreachableError
+from glidepath_ops.local.private_files import append_private
 
 _PR_SET_PDEATHSIG = 1
 
@@ -42,6 +43,8 @@ def _prepare(nice: int) -> Callable[[], None]:
 class Child:
     """A child process whose output goes to a file. Used as a context manager, it stops the process when the block ends.
 
+    Only the user may read that file. ``umask`` is the child's; -1 means the umask of this process.
+
     Start it from the main thread, because Linux kills the child when the *thread* that forked it ends.
     """
 
@@ -53,10 +56,11 @@ class Child:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         nice: int = 0,
+        umask: int = -1,
     ) -> None:
         self.name, self.command, self.log = name, list(command), log
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as out:
+        with append_private(log) as out:
             self.process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
@@ -65,6 +69,7 @@ class Child:
                 env={**os.environ, **(env or {})},
                 cwd=cwd,
                 preexec_fn=_prepare(nice),
+                umask=umask,
             )
 
     @property

@@ -21,7 +21,9 @@ def example_lines(config: Config, path: Path) -> Iterator[str]:
     yield f"clients        http://{config.envoy.listen}"
     for admin in config.envoy.admin:
         yield f"Envoy's admin  {admin}"
-    yield f"Redis          {config.redis.url}"
+    password = config.redis.password
+    where = f"   password in {password.file}" if password is not None and password.file else ""
+    yield f"Redis          {config.redis.url}{where}"
     yield f"metrics        http://{config.extproc.metrics}/metrics (extproc)"
     yield f"               http://{config.scorer.metrics}/metrics (scorer)"
     admin = config.envoy.admin[0] if config.envoy.admin else "http://127.0.0.1:9901"

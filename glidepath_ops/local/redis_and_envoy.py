@@ -7,14 +7,29 @@ import urllib.request
 from pathlib import Path
 
 from glidepath_ops.local.child_process import Child, answers, envoy_binary, redis_binary
+from glidepath_ops.local.private_files import UMASK
 
 
-def spawn_redis(folder: Path, port: int, *options: str) -> Child:
-    """Start a Redis or Valkey on loopback, with its data in ``folder``, and do not wait until it answers."""
+def spawn_redis(folder: Path, port: int, *options: str, settings: Path | None = None) -> Child:
+    """Start a Redis or Valkey on loopback, with its data in ``folder``, and do not wait until it answers.
+
+    ``settings`` is a configuration file of Redis. Only the user may read the data.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    command = [redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    command = [
+        redis_binary(),
+        *([str(settings)] if settings else []),
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--dir",
+        str(folder),
+        "--save",
+        "",
+    ]
     command += ["--appendonly", "yes", "--appendfsync", "everysec", *options]
-    return Child("redis", command, folder / "redis.log")
+    return Child("redis", command, folder / "redis.log", umask=UMASK)
 
 
 def start_redis(folder: Path, port: int, *options: str) -> Child:

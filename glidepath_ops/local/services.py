@@ -14,6 +14,7 @@ from glidepath.config import Config
 from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap, refuse_named_clusters
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import Child, answers
+from glidepath_ops.local.private_files import write_private
 from glidepath_ops.local.redis_and_envoy import answers_ok, spawn_envoy, spawn_redis
 
 NICE = 10  # extproc and the scorer yield to Envoy if they share its processors
@@ -32,8 +33,12 @@ class Service:
     timeout: float = 30.0
 
 
-def redis_service(folder: Path, port: int, *options: str) -> Service:
-    return Service("redis", lambda: spawn_redis(folder, port, *options), lambda: answers("127.0.0.1", port))
+def redis_service(folder: Path, port: int, *options: str, settings: Path | None = None) -> Service:
+    return Service(
+        "redis",
+        lambda: spawn_redis(folder, port, *options, settings=settings),
+        lambda: answers("127.0.0.1", port),
+    )
 
 
 def envoy_service(bootstrap: Path, admin: str, log: Path, concurrency: int | None) -> Service:
@@ -74,7 +79,7 @@ def local_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple
     if envoy:
         bootstrap = folder / "envoy.yaml"
         refuse_named_clusters(config)
-        bootstrap.write_text(to_yaml(annotated_bootstrap(config)))
+        write_private(bootstrap, to_yaml(annotated_bootstrap(config)))
         services.append(envoy_service(bootstrap, config.envoy.admin[0], logs / "envoy.log", config.envoy.concurrency))
     services.append(glidepath_service("scorer", path, config.scorer.metrics, logs, nice=NICE))
     return tuple(services)
@@ -83,19 +88,22 @@ def local_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple
 def write_config(config: Config, path: Path) -> None:
     """Write ``config`` to the file ``path``. ``load_config`` then reads an equal configuration from this file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(_dump(config), sort_keys=False, allow_unicode=True))
+    write_private(path, yaml.safe_dump(_dump(config), sort_keys=False, allow_unicode=True))
 
 
-def with_addresses(config: Config, *, admin: str | None = None, redis: str | None = None) -> Config:
+def with_addresses(
+    config: Config, *, admin: str | None = None, redis: str | None = None, redis_password: Path | None = None
+) -> Config:
     """Return the configuration with ``admin`` as the URL of Envoy's admin API, and ``redis`` as the URL of Redis.
 
-    If ``admin`` or ``redis`` is None, that part of the configuration stays as it is.
+    ``redis_password`` is the file with the password of that Redis. If ``admin`` or ``redis`` is None, that part of the
+    configuration stays as it is.
     """
     data = _dump(config)
     if admin is not None:
         data["envoy"] = {**data.get("envoy", {}), "admin": [admin]}
     if redis is not None:
-        data["redis"] = {"url": redis}
+        data["redis"] = {"url": redis} | ({"password": {"file": str(redis_password)}} if redis_password else {})
     return Config.model_validate(data)
 
 

@@ -208,9 +208,9 @@ async def test_a_failed_copy_is_counted_and_makes_no_pair(status: int, ending: E
         assert (r.sink.pairs, r.coverage) == ([], {"captured": 1, "tee_failed": 1})
 
 
-def record_success(r: CaptureSetup, side: Side, origin: Origin) -> None:
-    """Record the access log entry of a request without error."""
-    r.counters.record(RequestOutcome("chat", side, origin, 1_000, latency_ms=1))
+def record_refusal(r: CaptureSetup, side: Side, origin: Origin) -> None:
+    """Record the access log entry of a request with status 4xx that counts as the client's fault."""
+    r.counters.record(RequestOutcome("chat", side, origin, 1_000), "id-1")
 
 
 async def test_a_request_that_only_the_other_side_refuses_is_the_other_sides_error() -> None:
@@ -219,10 +219,23 @@ async def test_a_request_that_only_the_other_side_refuses_is_the_other_sides_err
         r.sender.gate.set()
         r.feed(r.request(), OK, END)
         await r.settled()
-        record_success(r, Side.CANDIDATE, Origin.SHADOW)
+        record_refusal(r, Side.CANDIDATE, Origin.SHADOW)
         (outcomes,) = r.counters.flush(1)
         assert (outcomes.sides[0].errors, outcomes.sides[0].error_kinds) == (1, {"rejected_404": 1})
         assert r.sink.pairs[0].second.status == 404
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_copy_whose_credential_is_refused_counts_once(status: int) -> None:
+    async with setup() as r:
+        r.sender.status = status
+        r.sender.gate.set()
+        r.feed(r.request(), OK, END)
+        await r.settled()
+        r.counters.record(RequestOutcome("chat", Side.CANDIDATE, Origin.SHADOW, 1_000, error=f"http_{status}"), "id-1")
+        r.counters.record(RequestOutcome("chat", Side.CANDIDATE, Origin.SHADOW, 1_000, latency_ms=1))
+        (outcomes,) = r.counters.flush(60_000)
+        assert (outcomes.sides[0].requests, outcomes.sides[0].error_kinds) == (2, {f"http_{status}": 1})
 
 
 async def test_a_request_that_only_the_serving_side_refuses_is_its_error() -> None:
@@ -230,7 +243,7 @@ async def test_a_request_that_only_the_serving_side_refuses_is_its_error() -> No
         r.sender.gate.set()
         r.feed(r.request(r.workload.fallback), replace(OF_CANDIDATE, status=400), END)
         await r.settled()
-        record_success(r, Side.CANDIDATE, Origin.LIVE)
+        record_refusal(r, Side.CANDIDATE, Origin.LIVE)
         (outcomes,) = r.counters.flush(1)
         assert outcomes.sides[0].error_kinds == {"rejected_400": 1}
         assert (r.sink.pairs, outcomes.coverage) == ([], {"captured": 1, "not_comparable": 1})
@@ -242,7 +255,7 @@ async def test_a_request_that_both_sides_refuse_is_no_error_of_either() -> None:
         r.sender.gate.set()
         r.feed(r.request(), ResponseHeaders(422, {}, 1, "via_upstream"), END)
         await r.settled()
-        record_success(r, Side.BASELINE, Origin.LIVE)
+        record_refusal(r, Side.BASELINE, Origin.LIVE)
         assert r.counters.flush(1)[0].sides[0].errors == 0
         assert r.coverage == {"captured": 1, "not_comparable": 1}
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from extproc.outcome_classification import (
     CLIENT_FLAGS,
+    MAX_UNIX_MS,
     REFUSED_BY_ENVOY_FLAGS,
     UPSTREAM_FLAGS,
     RequestOutcome,
@@ -323,3 +324,16 @@ def test_no_entry_is_both_an_error_and_a_client_abort(
         assert outcome.latency_ms is None or (not outcome.error and not outcome.client_abort)
         assert outcome.rescued is None or outcome.failover
         assert not outcome.failover or (outcome.error == "failover" and outcome.side is Side.CANDIDATE)
+
+
+TIME_FIELDS = ("start_time", "duration", "time_to_first_upstream_rx_byte")
+
+
+@given(st.sampled_from(TIME_FIELDS), st.integers(-(2**63), 2**63 - 1), st.integers(-(2**31), 2**31 - 1))
+def test_a_time_out_of_range_is_read_as_a_time_in_range(field: str, seconds: int, nanos: int) -> None:
+    one = entry()
+    time = getattr(one.common_properties, field)
+    time.seconds, time.nanos = seconds, nanos
+    outcome = classify(one, WORKLOADS, shadow=False)
+    assert outcome is not None
+    assert 0 <= outcome.at_ms <= MAX_UNIX_MS

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.outcome_classification import RequestOutcome
+from extproc.refusal_matching import ELSEWHERE_MS, MAX_ENTRIES, RefusedRequest, Rejection
 from extproc.traffic_counters import TrafficCounters, merge
 from glidepath.histogram import Histogram
 from glidepath.pairs_and_outcomes import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
@@ -100,30 +102,75 @@ def test_coverage_of_the_noise_floor_has_its_own_names() -> None:
     assert counters.flush(1)[0].coverage == {"paired": 1, "noise_paired": 2}
 
 
-def test_a_rejection_turns_a_counted_request_into_an_error() -> None:
+ID = "id-1"
+REFUSED = replace(GOOD, latency_ms=None, ttft_ms=None)  # a 4xx that counts as the client's fault
+DENIED = replace(REFUSED, error="http_401")
+LEFT = replace(REFUSED, client_abort=True)
+PROOF = Rejection(RefusedRequest("chat", Side.CANDIDATE, Origin.LIVE, ID), "rejected_400", 9_000)
+
+
+@pytest.mark.parametrize("proof_first", [False, True])
+def test_a_rejection_turns_the_request_of_the_same_id_into_an_error(proof_first: bool) -> None:
     counters = TrafficCounters()
-    counters.record(GOOD)
-    counters.count_rejection("chat", Side.CANDIDATE, Origin.LIVE, "rejected_400", 9_000)
+    reports = [lambda: counters.record(REFUSED, ID), lambda: counters.count_rejection(PROOF)]
+    for report in reversed(reports) if proof_first else reports:
+        report()
     side = only(counters.flush(10_000))
     assert (side.requests, side.errors, side.error_kinds, side.first_error_ms) == (1, 1, {"rejected_400": 1}, 9_000)
-
-
-def test_a_rejected_request_is_still_one_request() -> None:
-    counters = TrafficCounters()
-    counters.record(GOOD)
-    counters.count_rejection("chat", Side.CANDIDATE, Origin.LIVE, "rejected_400", 9_000)
     assert sum(counters.outcome_totals.values()) == 1
     assert counters.rejection_totals == {("chat", "candidate", "live", "rejected_400"): 1}
 
 
-def test_a_rejection_waits_for_its_request_so_that_errors_never_exceed_requests() -> None:
+@pytest.mark.parametrize("proof_first", [False, True])
+@pytest.mark.parametrize("counted", [DENIED, LEFT], ids=["an error", "a client abort"])
+def test_a_rejection_of_a_request_that_is_counted_otherwise_adds_no_error(
+    counted: RequestOutcome, proof_first: bool
+) -> None:
     counters = TrafficCounters()
-    counters.count_rejection("chat", Side.CANDIDATE, Origin.LIVE, "rejected_400", 9_000)
+    reports = [lambda: counters.record(counted, ID), lambda: counters.count_rejection(PROOF)]
+    for report in reversed(reports) if proof_first else reports:
+        report()
+    counters.record(GOOD)
+    side = only(counters.flush(60_000))
+    assert side.errors == bool(counted.error)
+    counters.record(GOOD)
+    assert only(counters.flush(120_000)).errors == 0
+    assert counters.rejection_totals == {}
+
+
+def test_a_rejection_waits_for_its_own_request_and_not_for_any() -> None:
+    counters = TrafficCounters()
+    counters.count_rejection(PROOF)
     assert counters.flush(10_000) == []
     counters.record(GOOD)
-    side = only(counters.flush(11_000))
+    counters.record(REFUSED, "id-2")
+    assert only(counters.flush(11_000)).errors == 0
+    counters.record(REFUSED, ID)
+    side = only(counters.flush(12_000))
     assert (side.requests, side.errors) == (1, 1)
-    assert counters.flush(12_000) == []
+
+
+def test_a_rejection_whose_request_another_process_reports_is_counted_and_errors_never_exceed_requests() -> None:
+    counters = TrafficCounters()
+    counters.count_rejection(PROOF)
+    late = PROOF.at_ms + ELSEWHERE_MS
+    assert counters.flush(late) == []
+    counters.record(GOOD)
+    side = only(counters.flush(late + 1_000))
+    assert (side.requests, side.errors) == (1, 1)
+    assert counters.flush(late + 2_000) == []
+
+
+def test_reports_of_refused_requests_take_bounded_memory_and_no_rejection_is_lost() -> None:
+    counters = TrafficCounters()
+    for number in range(MAX_ENTRIES + 5):
+        request = replace(PROOF.request, id=str(number))
+        counters.count_rejection(replace(PROOF, request=request))
+        counters.record(REFUSED)
+    assert only(counters.flush(9_000)).errors == 5
+    for _ in range(MAX_ENTRIES):
+        counters.record(REFUSED)
+    assert only(counters.flush(9_000 + ELSEWHERE_MS)).errors == MAX_ENTRIES
 
 
 def test_merged_flushes_are_their_sum_under_the_earlier_number() -> None:

@@ -151,16 +151,19 @@ def decide(verdicts: Iterable[Verdict]) -> str:
     """Return the decision on these verdicts. Only gating gates count.
 
     - ``rollback_to_zero``: a fast gate fails
-    - ``rollback``: another gate fails
+    - ``rollback``: another gate except the split guard fails
     - ``promote``: no gate fails, and all gates pass; fast gates and the split guard need not pass
-    - ``hold``: otherwise, and also if there are only fast gates and the split guard
+    - ``hold``: otherwise, also if there are only fast gates and the split guard, or if only the split guard fails: a
+      wrong split stops a step, as in the live ramp, and a rollback would not correct it (ADR 0053)
     """
     gating = [v for v in verdicts if v.gating]
     failed = [v for v in gating if v.outcome == Outcome.FAIL.value]
     if any(v.fast for v in failed):
         return "rollback_to_zero"
-    if failed:
+    if any(v.gate != "split" for v in failed):
         return "rollback"
+    if failed:
+        return "hold"
     proofs = [v for v in gating if not v.fast and v.gate != "split"]
     return "promote" if proofs and all(v.outcome == Outcome.PASS.value for v in proofs) else "hold"
 

@@ -105,9 +105,10 @@ class _Counting:
         if live and ramp.percent <= 0 and not ramp.share_unknown and not drilling:
             unexpected = begun_after(live, flush.from_ms, ramp.since_ms)
         drill_errors = sum(side.errors for side in live) if drilling else 0
-        if drill_errors or unexpected or failed != recent.candidate_failed:
+        credentials = recent.credentials.with_flush(flush)
+        if drill_errors or unexpected or failed != recent.candidate_failed or credentials is not recent.credentials:
             drill_errors, unexpected = recent.drill_errors + drill_errors, recent.unexpected_traffic + unexpected
-            self._recent = RecentCounts(failed, drill_errors, unexpected)
+            self._recent = RecentCounts(failed, drill_errors, unexpected, credentials)
         early = flush.from_ms < ramp.since_ms and not drilling
         left_out = sum(side.requests for side in flush.sides) if early else 0
         self._totals = self._totals.with_flush(flush, left_out, flush.to_ms if live else 0)

@@ -25,7 +25,6 @@ from scorer.steering.workload.fold_stream_entries import fold
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import (
     BaselineRestart,
-    RecentCounts,
     WorkloadState,
     WritePeriods,
     with_fresh_evidence,
@@ -63,7 +62,12 @@ def tick(before: WorkloadState, news: News, readings: Readings, context: TickCon
     ramp, decisions = _decide(state, inputs, now_ms)
     state = _after_decision(state, ramp, inputs, context, now_ms)
     state, writes = next_writes(state, readings, context.admin_layers)
-    decisions = (*_discarded(before, inputs, now_ms), *decisions, *_restarted_envoys(state, now_ms))
+    decisions = (
+        *_discarded(before, inputs, now_ms),
+        *decisions,
+        *_restarted_envoys(state, now_ms),
+        *_refused_credentials(before, state, now_ms),
+    )
     return _with_record(before, state, writes, decisions, context.leader, now_ms)
 
 
@@ -118,7 +122,7 @@ def _after_decision(
         recent = replace(recent, drill_errors=0) if recent.drill_errors else recent
     if ramp.epoch != was.epoch:
         state = with_fresh_evidence(state, ramp, now_ms)
-        recent = RecentCounts(recent.candidate_failed, recent.drill_errors)
+        recent = replace(recent, unexpected_traffic=0)
     state = replace(
         state,
         ramp=ramp,
@@ -158,6 +162,23 @@ def _restarted_envoys(state: WorkloadState, now_ms: int) -> tuple[Decision, ...]
     ramp, details = state.ramp, {"envoys": list(names)}
     reason = f"{', '.join(names)}: restarted and lost the weights, which are written again"
     return (new_decision("restore_weights", ramp, ramp, state.inputs, now_ms, reason, "restart", details=details),)
+
+
+def _refused_credentials(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:
+    """Return one decision for each side that has begun to refuse most requests for their credential."""
+    watch, ramp, spec = state.recent.credentials, state.ramp, state.spec
+    return tuple(
+        new_decision(
+            "credential_refused",
+            ramp,
+            ramp,
+            state.inputs,
+            now_ms,
+            watch.describe(side, spec.workload),
+            "credential_refused",
+        )
+        for side in sorted(watch.named - before.recent.credentials.named)
+    )
 
 
 def _with_models(state: WorkloadState, decision: Decision) -> Decision:

@@ -15,6 +15,7 @@ from scorer.steering.store_protocol import no_cursors
 from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.flush_deduplication import SeenFlushes
 from scorer.steering.workload.lifetime_counts import Totals
+from scorer.steering.workload.refused_credentials import CredentialWatch
 from scorer.steering.workload.workload_spec import WorkloadSpec
 
 
@@ -38,17 +39,19 @@ class StreamPosition:
 
 @dataclass(frozen=True, slots=True)
 class RecentCounts:
-    """Counts of the candidate's requests for the ramp's next decision.
+    """Counts of recent requests, most of them the candidate's, for the ramp's next decision.
 
     - ``candidate_failed``: the candidate failed a request since the last verdicts
     - ``drill_errors``: the number of clients' requests that failed at the candidate since the drill began
     - ``unexpected_traffic``: the number of clients' requests that certainly began while the candidate's share was 0 and
       reached the candidate nevertheless
+    - ``credentials``: the requests of both sides that were refused for their credential
     """
 
     candidate_failed: bool = False
     drill_errors: int = 0
     unexpected_traffic: int = 0
+    credentials: CredentialWatch = field(default_factory=CredentialWatch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,9 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
     hidden = f"weights in the admin layer of {', '.join(layers[:3])} hide the pushed weights" if layers else ""
     unknown = "the share is not known" if ramp.share_unknown else ""
     discarded = state.restart.reason if state.restart is not None else ""
-    return (discarded, unknown, hidden, next_step(state, now_ms), shadow, ramp.invalid_override)
+    watch = state.recent.credentials
+    refused = "; ".join(watch.describe(side, spec.workload) for side in sorted(watch.named))
+    return (discarded, refused, unknown, hidden, next_step(state, now_ms), shadow, ramp.invalid_override)
 
 
 def next_step(state: WorkloadState, now_ms: int) -> str:

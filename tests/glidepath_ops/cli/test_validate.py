@@ -69,3 +69,15 @@ def test_a_freeze_that_never_occurs_is_one_line(tmp_path: Path, cron: str) -> No
     text = f"    ramp: {{freeze: [{{cron: '{cron}', duration: 1h}}]}}\n"
     with pytest.raises(ConfigError, match=r"g\.yaml:9: workloads\.chat\.ramp\.freeze\[0\]\.cron: (must be five|never)"):
         validate(tmp_path / "g.yaml", text)
+
+
+def test_a_credential_that_is_not_set_is_an_error_unless_this_machine_has_no_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "g.yaml"
+    key = "{env: GLIDEPATH_TEST_KEY}"
+    text = CHAT_CONFIG.replace('onprem: {url: "http', f'onprem: {{credential: {key}, url: "http', 1)
+    assert key in text
+    path.write_text(text)
+    command, app = ["validate", "-c", str(path)], build_app("validate")
+    with pytest.raises(ConfigError, match=r"g\.yaml:\d+: backends\.onprem\.credential\.env: the environment variable"):
+        CliRunner().invoke(app, command, catch_exceptions=False)
+    assert CliRunner().invoke(app, [*command, "--without-secrets"]).exit_code == 0

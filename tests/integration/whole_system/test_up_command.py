@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import redis.asyncio
+from redis.exceptions import AuthenticationError
 
 from glidepath.config import load_config
 from glidepath_ops.local.child_process import Child, free_ports
@@ -43,9 +46,11 @@ workloads:
     return path
 
 
-def refused(path: Path) -> str:
+def refused(path: Path, *options: str) -> str:
     """Return the one line with which `up` ends."""
-    done = subprocess.run([*COMMAND, "-c", str(path)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [*COMMAND, "-c", str(path), *options], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
     return done.stderr.strip()
@@ -62,6 +67,15 @@ def test_a_redis_without_answer_is_one_line(tmp_path: Path) -> None:
     url = f"redis://127.0.0.1:{free_ports(1)[0]}/0"
     path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2", f"redis: {{url: {url}}}\n")
     assert refused(path).startswith(f"glidepath: {path}:12: redis.url: {url}: no usable Redis")
+
+
+def test_a_credential_that_is_not_set_is_one_line_and_starts_nothing(tmp_path: Path) -> None:
+    path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    path.write_text(path.read_text().replace("  onprem: {", "  onprem: {credential: {env: GLIDEPATH_TEST_KEY}, "))
+    data = tmp_path / "data"
+    problem = "backends.onprem.credential.env: the environment variable GLIDEPATH_TEST_KEY is not set"
+    assert refused(path, "--data", str(data)) == f"glidepath: {path}:6: {problem}"
+    assert list((data / "logs").iterdir()) == []
 
 
 def test_a_wrong_key_is_one_line(tmp_path: Path) -> None:
@@ -89,6 +103,34 @@ async def test_up_serves_requests_restarts_dead_processes_and_stops_in_order(tmp
             assert await asyncio.to_thread(up.process.wait, 30) == 0
             await eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
         assert (data / "redis" / "appendonlydir").is_dir()
+
+
+@pytest.mark.slow
+async def test_only_the_user_can_read_the_data_of_up_and_only_one_up_uses_it(tmp_path: Path) -> None:
+    async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
+        path, data = write_yaml(tmp_path, cloud.url, onprem.url), tmp_path / "data"
+        with Child("up", [*COMMAND, "-c", str(path), "--data", str(data)], tmp_path / "up.log") as up:
+            await eventually(lambda: "Ctrl-C stops everything" in up.log.read_text(), within=60)
+            await ask(f"http://{load_config(path).envoy.listen}/v1/chat/completions")
+            effective = load_config(data / "glidepath.yaml")
+            await eventually(lambda: (data / "redis" / "appendonlydir").is_dir())
+            modes = {one: stat.S_IMODE(one.stat().st_mode) for one in [data, *data.rglob("*")]}
+            assert {one: oct(mode) for one, mode in modes.items() if mode != (0o700 if one.is_dir() else 0o600)} == {}
+            stranger = redis.asyncio.from_url(str(effective.redis.url))
+            with pytest.raises(AuthenticationError):
+                await stranger.ping()
+            await stranger.aclose()
+            assert not any("requirepass" in command for command in children_of(up.pid).values())
+            configuration = (data / "glidepath.yaml").read_text()
+            assert refused(path, "--data", str(data)).startswith(
+                f"glidepath: --data: {data} is in use by another `glidepath up` (process {up.pid})"
+            )
+            assert (data / "glidepath.yaml").read_text() == configuration
+
+
+def test_a_data_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
+    path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    assert refused(path, "--data", str(path)).startswith(f"glidepath: --data: {path}")
 
 
 async def ask(url: str) -> None:

@@ -89,7 +89,7 @@ class Evaluator:
             ) as response:
                 if response.status != 200:
                     return f"status_{response.status}"
-                return parse_opinion(_content(await _bounded(response.content)), asked) or "reply"
+                return parse_opinion(chat_text(await _bounded(response.content)), asked) or "reply"
         except TimeoutError:
             return "timeout"
         except aiohttp.ClientError:
@@ -119,7 +119,7 @@ async def _bounded(stream: aiohttp.StreamReader) -> bytes:
     return bytes(raw)
 
 
-def _content(raw: bytes) -> str:
+def chat_text(raw: bytes) -> str:
     """Return the text of a chat completion, or "" if the reply is not a chat completion."""
     try:
         text = json.loads(raw)["choices"][0]["message"]["content"]

@@ -32,7 +32,12 @@ from scorer.scoring.compare.vocabulary.word_lists import (
     RESTRICTIONS,
     STOPWORDS,
 )
-from scorer.scoring.compare.vocabulary.word_relations import both_quantities, excludes, same_word
+from scorer.scoring.compare.vocabulary.word_relations import (
+    any_same_word_or_synonym,
+    both_quantities,
+    excludes,
+    same_word,
+)
 
 _ALIGNED = 0.3  # below this word overlap, an alignment is random and its edits are ignored
 _FEW = 4  # words; a longer edit is a rewritten passage
@@ -221,7 +226,7 @@ def _name_changed(edit: Edit, alignment: Alignment) -> float:
     removed, added = left - others_right, right - others_left
     if not removed and not added:
         return 0.7 if _subject_changed(edit) else 0.0
-    if any(same_word(a, b) or synonyms(a, b) for a, b in product(removed, added)):
+    if any_same_word_or_synonym(removed, added):
         return 0.0
     if removed and added:
         return 1.0

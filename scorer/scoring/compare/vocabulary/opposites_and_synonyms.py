@@ -25,6 +25,7 @@ _PREFIX_PAIRS = frozenset(
         "eu/dys north/south east/west left/right first/last best/worst high/low long/short inner/outer ac/de"
     )
 )
+_ENDINGS = ("s", "d", "ed", "ing", "ly", "er", "est")
 _SUFFIX_PAIRS = (("ful", "less"), ("phile", "phobe"), ("philic", "phobic"), ("most", "least"))
 _NOT_NEGATED = frozenset(
     _words("flammable habitable valuable loosen ravel thaw bone part press form cline crease side deed")
@@ -86,6 +87,21 @@ def synonyms(left: str, right: str) -> bool:
 
 
 @lru_cache(maxsize=50_000)
+def synonym_groups(word: str) -> frozenset[tuple[str, int]]:
+    """Return the groups of synonyms of a word and of its base forms, each with the ending that was removed.
+
+    Two words are ``synonyms`` if and only if they have a common element.
+    """
+    groups = _groups()
+    nothing: frozenset[int] = frozenset()
+    found = {("", group) for group in groups.get(word, nothing)}
+    for ending in _ENDINGS:
+        if word.endswith(ending):
+            found |= {(ending, group) for stem in _stems(word, ending) for group in groups.get(stem, nothing)}
+    return frozenset(found)
+
+
+@lru_cache(maxsize=50_000)
 def opposite(left: str, right: str) -> bool:
     """Return whether two words are opposites, according to the list or to the rules for prefixes and endings."""
     listed = opposites()
@@ -97,7 +113,7 @@ def opposite(left: str, right: str) -> bool:
 def _bases(left: str, right: str) -> set[tuple[str, str]]:
     """Return the pairs of possible base forms of two words with the same ending: grant/revoke for grants/revokes."""
     found: set[tuple[str, str]] = set()
-    for ending in ("s", "d", "ed", "ing", "ly", "er", "est"):
+    for ending in _ENDINGS:
         if left.endswith(ending) and right.endswith(ending):
             found |= set(product(_stems(left, ending), _stems(right, ending)))
     return found

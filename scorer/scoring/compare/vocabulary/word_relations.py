@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from rapidfuzz.distance import Levenshtein
 
-from scorer.scoring.compare.vocabulary.opposites_and_synonyms import differs_by_negating_prefix, opposite
+from scorer.scoring.compare.vocabulary.opposites_and_synonyms import (
+    differs_by_negating_prefix,
+    opposite,
+    synonym_groups,
+)
 
 # Two members of the same class exclude each other, so replacing one with the other changes the statement.
 _CLASSES = {
@@ -85,6 +90,24 @@ def same_word(left: str, right: str) -> bool:
         return True
     short, long = sorted((left, right), key=len)
     return len(short) > 3 and long in (short + "s", short + "es")
+
+
+def any_same_word_or_synonym(left: Collection[str], right: Collection[str]) -> bool:
+    """Return whether any left word and any right word are the same word or synonyms (``same_word``, ``synonyms``).
+
+    The cost grows with the number of words and not with the number of pairs.
+    """
+    if not {_spelling(word) for word in left}.isdisjoint(_spelling(word) for word in right):
+        return True
+    if _has_plural_in(left, right) or _has_plural_in(right, left):
+        return True
+    groups = {group for word in left for group in synonym_groups(word)}
+    return any(not groups.isdisjoint(synonym_groups(word)) for word in right)
+
+
+def _has_plural_in(words: Iterable[str], others: Collection[str]) -> bool:
+    plurals = (word + ending for word in words if len(word) > 3 for ending in ("s", "es"))
+    return not frozenset(others).isdisjoint(plurals)
 
 
 def _spelling(word: str) -> str:

@@ -50,6 +50,19 @@ def test_a_healthy_candidate_is_decided_promote() -> None:
     assert all(0 < result.decided_at[v.gate] < 6000 for v in result.verdicts)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("percent", [1, 80])
+def test_only_a_wrong_split_is_decided_hold(percent: float) -> None:
+    result = replay(workload_of(GATES), events(6000), percent)
+    assert [v.gate for v in result.verdicts if v.gating and v.outcome == "fail"] == ["split"]
+    assert result.decision == "hold"
+
+
+def test_a_wrong_split_does_not_hide_a_broken_candidate() -> None:
+    result = replay(workload_of(GATES), events(3000, bad_from=1500), 80)
+    assert result.decision == "rollback_to_zero"
+
+
 def test_too_few_events_are_decided_hold() -> None:
     assert run(events(200)).decision == "hold"
 

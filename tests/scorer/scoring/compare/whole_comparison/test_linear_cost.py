@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 
@@ -166,3 +167,24 @@ def test_the_cost_of_defects_is_linear(text: str) -> None:
         broken_code(text)
 
     assert seconds(work) < 5
+
+
+DIFFERENT_WORDS = 4_000  # about 32,000 characters
+SEPARATORS = [" ", ", ", ". ", "\n", "\n- ", " and ", ": "]
+
+
+def words(seed: int) -> list[str]:
+    rng = random.Random(seed)
+    return ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 10))) for _ in range(DIFFERENT_WORDS)]
+
+
+@pytest.mark.parametrize("separator", SEPARATORS, ids=repr)
+@pytest.mark.parametrize("capitals", [True, False], ids=["capitalised", "lower case"])
+@pytest.mark.parametrize("other", ["shuffled", "different", "half different"])
+def test_the_cost_of_many_different_words_is_linear(separator: str, capitals: bool, other: str) -> None:
+    left = words(1)
+    shuffled, different = random.Random(2).sample(left, len(left)), words(3)
+    half = len(left) // 2
+    right = {"shuffled": shuffled, "different": different, "half different": left[:half] + different[half:]}[other]
+    texts = [separator.join(word.capitalize() if capitals else word for word in side) for side in (left, right)]
+    assert seconds(lambda: compare_texts(*texts, Similarity(0.9, 0.9))) < LONG_BUDGET_S

@@ -1,0 +1,74 @@
+"""Matches two reports of one refused request: its access log entry, and the proof that only this side refused it.
+
+Capture gives the proof when the other side answers a copy. The entry may come before or after the proof. If the entry
+already counts as an error or as a client abort, the proof adds nothing. See ADR 0021.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from glidepath.pairs_and_outcomes import Origin, Side
+
+MAX_ENTRIES = 10_000  # the access log entries of refused requests that are kept, and the proofs that wait
+ELSEWHERE_MS = 10_000  # after this time another process is presumed to have received the entry
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRequest:
+    """Identifies a request that one side refused. ``id`` is its x-request-id; a copy has the id of its original."""
+
+    workload: str
+    side: Side
+    origin: Origin
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The proof that only one side refused the request. ``kind`` is the error's kind, ``at_ms`` Unix time in ms."""
+
+    request: RefusedRequest
+    kind: str
+    at_ms: int
+
+
+@dataclass(slots=True)
+class RefusalMatcher:
+    """Keeps entries and proofs until the other report comes. The oldest are dropped above ``MAX_ENTRIES``."""
+
+    _counted_as_success: dict[RefusedRequest, bool] = field(default_factory=dict)
+    _waiting: dict[RefusedRequest, Rejection] = field(default_factory=dict)
+
+    def entry(self, request: RefusedRequest, counted_as_success: bool) -> Rejection | None:
+        """Take an access log entry of status 4xx. Return the rejection that now has to be counted as an error.
+
+        ``counted_as_success`` is False if the entry counts as an error or as a client abort.
+        """
+        rejection = self._waiting.pop(request, None)
+        if rejection is None:
+            self._counted_as_success[request] = counted_as_success
+            _drop_oldest(self._counted_as_success)
+        return rejection if counted_as_success else None
+
+    def proof(self, rejection: Rejection) -> Rejection | None:
+        """Take a proof. Return the rejection that now has to be counted as an error."""
+        counted_as_success = self._counted_as_success.pop(rejection.request, None)
+        if counted_as_success is None:
+            self._waiting[rejection.request] = rejection
+            return _drop_oldest(self._waiting)
+        return rejection if counted_as_success else None
+
+    def received_elsewhere(self, now_ms: int) -> list[Rejection]:
+        """Return and forget the rejections whose entry has not come to this process for ``ELSEWHERE_MS``."""
+        late = [rejection for rejection in self._waiting.values() if now_ms - rejection.at_ms >= ELSEWHERE_MS]
+        for rejection in late:
+            del self._waiting[rejection.request]
+        return late
+
+
+def _drop_oldest(reports: dict[RefusedRequest, _Value]) -> _Value | None:
+    return reports.pop(next(iter(reports))) if len(reports) > MAX_ENTRIES else None

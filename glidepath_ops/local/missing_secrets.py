@@ -1,0 +1,78 @@
+"""Find the secrets that a configuration names and this process cannot read, before anything is started.
+
+Envoy sends an empty credential if its variable is not set, so every client would get a 401.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from glidepath.config import Config
+from glidepath.config.backends import Credential
+from glidepath.config.loader import locate
+from glidepath.config.urls_and_secrets import Secret
+from glidepath.errors import ConfigError
+
+Key = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MissingSecret:
+    """``key`` is the place of the secret in the configuration. ``for_envoy``: Envoy reads it, and not Glidepath."""
+
+    key: Key
+    problem: str
+    for_envoy: bool
+
+    @property
+    def dotted(self) -> str:
+        return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.key).removeprefix(".")
+
+
+def missing_secrets(config: Config) -> tuple[MissingSecret, ...]:
+    """Return the secrets whose variable is unset or empty, or whose file cannot be read."""
+    return tuple(
+        MissingSecret((*key, kind), problem, isinstance(secret, Credential))
+        for key, secret in _secrets(config, ())
+        for kind, problem in _problems(secret)
+    )
+
+
+def check_secrets(config: Config, path: Path, *, of_envoy: bool = True) -> None:
+    """Raise ConfigError unless all secrets can be read. The error has one line for each, with its file and line.
+
+    ``of_envoy``: also check the credentials that Envoy reads. This needs Envoy's environment.
+    """
+    missing = [one for one in missing_secrets(config) if of_envoy or not one.for_envoy]
+    if missing:
+        raise ConfigError("\n".join(f"{locate(path, *one.key)}: {one.problem}" for one in missing))
+
+
+def _problems(secret: Secret | Credential) -> Iterator[tuple[str, str]]:
+    if secret.env is not None and not os.environ.get(secret.env):
+        state = "is empty" if secret.env in os.environ else "is not set"
+        yield "env", f"the environment variable {secret.env} {state}"
+    if secret.file is not None:
+        try:
+            Path(secret.file).open("rb").close()
+        except OSError as error:
+            yield "file", f"{secret.file} cannot be read: {error.strerror}"
+
+
+def _secrets(value: object, key: Key) -> Iterator[tuple[Key, Secret | Credential]]:
+    if isinstance(value, Secret | Credential):
+        yield key, value
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            yield from _secrets(getattr(value, name), (*key, field.alias or name))
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield from _secrets(one, (*key, name))
+    elif isinstance(value, tuple):
+        for index, one in enumerate(value):
+            yield from _secrets(one, (*key, index))

@@ -1,0 +1,190 @@
+"""The readers of input from the network, each as a target for damaged input.
+
+A target lets every error through that its reader does not document, so such an error is a finding.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import brotli
+from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
+from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
+from google.protobuf.message import DecodeError as ProtobufDecodeError
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from extproc.body_limits import BodyMemory
+from extproc.content_coding import DECODERS, decode
+from extproc.copy_plan import without_secrets
+from extproc.exchange import Exchange
+from extproc.ext_proc_messages import REQUEST_HEADERS, feed
+from extproc.extproc_errors import DecodeError, IllegalEventError
+from extproc.outcome_classification import classify
+from extproc.redaction import Redactor
+from extproc.token_usage import tokens
+from extproc.traffic_counters import TrafficCounters
+from extproc.workloads import build_workloads
+from glidepath import zstd
+from glidepath.config.retention import RedactionSection
+from glidepath.errors import InputError
+from glidepath.pairs_and_outcomes import Outcomes
+from glidepath.protobuf_codec import decode_outcomes, decode_pair, decode_scored, encode_outcomes, encode_pair
+from scorer.scoring.compare.evaluator.evaluator_client import chat_text
+from scorer.scoring.compare.evaluator.questions import Question, parse_opinion
+from scorer.scoring.embed.remote_engine import ReplyError, read_reply
+from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext, score_pairs
+from scorer.steering.envoy.admin_actuator import admin_layer
+from tests.fuzz.mutated_bytes import mutated
+from tests.support.answer_bodies import call, chat, stream
+from tests.support.answer_pairs import pair
+from tests.support.embedders import WordEmbedder
+from tests.support.extproc_rpc import exchange, log_entry
+from tests.support.extproc_twins import capture_config
+
+LIMIT = 64 * 1024  # bytes of a body
+CONFIG = capture_config()
+WORKLOADS = build_workloads(CONFIG)
+REDACTOR = Redactor(RedactionSection(builtin=("email", "phone", "card", "iban", "ipv4")))
+CONTEXT = ScoringContext(CONFIG, WordEmbedder())
+
+TEXT = "The invoice of 3 May 2024 is 1,250.50 EUR. Write to a.b@example.com or call +44 20 7946 0958.\n\n- one\n- two\n"
+BODIES = tuple(
+    body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    for body in (
+        chat({"role": "assistant", "content": TEXT}),
+        chat({"role": "assistant", "content": "```python\nprint(1)\n```\n| a | b |\n|---|---|\n| 1 | 2 |"}),
+        chat({"role": "assistant", "tool_calls": [call("f", '{"a": [1, 2.5, "x"]}', 0, "id")]}),
+        stream({"content": "Hello "}, {"content": "world"}, {"tool_calls": [call("f", "{}", 0, "id")]}),
+        {"type": "message", "content": [{"type": "text", "text": TEXT}], "stop_reason": "end_turn"},
+        {"candidates": [{"content": {"parts": [{"text": TEXT}]}, "finishReason": "STOP"}]},
+        {"object": "list", "data": [{"index": 0, "embedding": [0.5, -1.25, 3e-9]}]},
+        {"results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}]},
+        {"model": "m", "message": {"role": "assistant", "content": TEXT}, "done": True},
+        {"error": {"message": "no", "code": 429}},
+        TEXT,
+    )
+)
+TYPES = (
+    "application/json",
+    "text/event-stream",
+    "application/x-ndjson",
+    "text/plain",
+    "",
+    "application/json; charset=x",
+)
+PATHS = ("/v1/chat/completions", "/v1/embeddings", "/v1/messages", "/v1/rerank", "/api/chat", "/x?key=1&q=%41#%ff")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader: ``read`` is called with one value of each of ``arguments``."""
+
+    read: Callable[..., object]
+    arguments: tuple[SearchStrategy[Any], ...]
+
+
+def _access_log_entry(data: bytes, shadow: bool) -> None:
+    entry = HTTPAccessLogEntry()
+    try:
+        entry.ParseFromString(data)
+    except ProtobufDecodeError:
+        return  # gRPC refuses the message
+    outcome, counters = classify(entry, WORKLOADS, shadow), TrafficCounters()
+    if outcome is not None:
+        counters.record(outcome, entry.request.request_id)
+        for flushed in counters.flush(1_000):
+            decode_outcomes(encode_outcomes(replace(flushed, source="s", seq=1)))
+
+
+def _ext_proc_messages(messages: Sequence[bytes]) -> None:
+    one = Exchange(LIMIT, BodyMemory(4 * LIMIT))
+    for data in messages:
+        message = ProcessingRequest()
+        with contextlib.suppress(ProtobufDecodeError, IllegalEventError):
+            message.ParseFromString(data)
+            feed(one, message, REQUEST_HEADERS, 1.0)
+    one.release()
+
+
+def _content_coding(data: bytes, coding: str) -> None:
+    with contextlib.suppress(DecodeError):
+        assert len(decode(data, coding, LIMIT).data) <= LIMIT
+
+
+def _redaction(data: bytes, content_type: str) -> None:
+    REDACTOR.redact(data, content_type)
+
+
+def _path(data: bytes) -> None:
+    without_secrets(data.decode("utf-8", "replace"))
+
+
+def _scoring(left: bytes, right: bytes, request: bytes, content_type: str, path: str) -> None:
+    captured = pair("one")
+    first = replace(captured.first, body=left, content_type=content_type)
+    second = replace(captured.second, body=right, content_type=content_type)
+    score_pairs([replace(captured, first=first, second=second, request_body=request, path=path)], CONTEXT, 1)
+
+
+def _decoder(decoder: Callable[[bytes], object]) -> Callable[[bytes], None]:
+    def read(data: bytes) -> None:
+        with contextlib.suppress(InputError):
+            decoder(data)
+
+    return read
+
+
+def _embedding_reply(data: bytes) -> None:
+    with contextlib.suppress(ReplyError):
+        read_reply(data, 1)
+
+
+def _evaluator_reply(data: bytes) -> None:
+    parse_opinion(chat_text(data), Question((), swapped=False))
+    parse_opinion(data.decode("utf-8", "replace"), Question((), swapped=True))
+
+
+def _admin_answer(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        admin_layer(data)
+
+
+def _codings() -> tuple[bytes, ...]:
+    raw = TEXT.encode() * 20
+    return gzip.compress(raw), zlib.compress(raw), brotli.compress(raw), zstd.compress(raw, 3)
+
+
+_BODY, _TYPE, _PATH = mutated(BODIES), st.sampled_from(TYPES), st.sampled_from(PATHS)
+_MESSAGES = mutated(tuple(message.SerializeToString() for message in exchange()))
+_LOG = mutated((log_entry().SerializeToString(), log_entry("onprem", 404).SerializeToString()))
+_ADMIN = mutated(
+    (b'{"layers": ["rtds", "admin"], "entries": {"glidepath.chat.weight.b": {"layer_values": ["1", "50"]}}}',)
+)
+_OPINION = json.dumps(chat({"content": 'so {"agreement": 0.5, "better": "A", "reason": "x"}'})).encode()
+
+TARGETS = {
+    "access-log": Target(_access_log_entry, (_LOG, st.booleans())),
+    "ext-proc": Target(_ext_proc_messages, (st.lists(_MESSAGES, max_size=6),)),
+    "content-coding": Target(
+        _content_coding, (mutated(_codings()), st.sampled_from((*DECODERS, "gzip, br", "br,br,br,br")))
+    ),
+    "redaction": Target(_redaction, (_BODY, _TYPE)),
+    "token-usage": Target(tokens, (_BODY, _BODY)),
+    "request-path": Target(_path, (mutated(tuple(path.encode() for path in PATHS)),)),
+    "scoring": Target(_scoring, (_BODY, _BODY, _BODY, _TYPE, _PATH)),
+    "stored-pair": Target(_decoder(decode_pair), (mutated((encode_pair(pair("one")),)),)),
+    "stored-outcomes": Target(
+        _decoder(decode_outcomes), (mutated((encode_outcomes(Outcomes("chat", "s", 1, 1, 2, (), {"paired": 3})),)),)
+    ),
+    "stored-score": Target(_decoder(decode_scored), (st.binary(max_size=300),)),
+    "embedding-reply": Target(_embedding_reply, (_BODY,)),
+    "evaluator-reply": Target(_evaluator_reply, (mutated((_OPINION,)),)),
+    "envoy-admin": Target(_admin_answer, (_ADMIN,)),
+}

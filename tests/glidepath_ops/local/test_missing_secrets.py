@@ -1,0 +1,63 @@
+"""Secrets that a configuration names and this process cannot read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from glidepath.config import Config, load_config
+from glidepath.errors import ConfigError
+from glidepath_ops.local.missing_secrets import check_secrets, missing_secrets
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "glidepath.yaml"
+    file.write_text(
+        f"""\
+redis: {{password: {{env: GLIDEPATH_TEST_REDIS}}}}
+notify:
+- {{kind: slack, url_from: {{file: {tmp_path}/hook}}}}
+backends:
+  cloud: {{url: "http://127.0.0.1:1", credential: {{passthrough: true}}}}
+  onprem:
+    url: "http://127.0.0.1:2"
+    credential: {{env: GLIDEPATH_TEST_KEY}}
+workloads:
+  chat: {{match: {{path: /v1/chat/completions}}, baseline: cloud, candidate: onprem}}
+"""
+    )
+    return file
+
+
+@pytest.fixture
+def config(path: Path) -> Config:
+    return load_config(path)
+
+
+def test_every_missing_secret_is_named_with_its_place(path: Path, config: Config) -> None:
+    with pytest.raises(ConfigError) as error:
+        check_secrets(config, path)
+    assert sorted(str(error.value).splitlines()) == [
+        f"{path}:1: redis.password.env: the environment variable GLIDEPATH_TEST_REDIS is not set",
+        f"{path}:3: notify[0].url_from.file: {path.parent}/hook cannot be read: No such file or directory",
+        f"{path}:8: backends.onprem.credential.env: the environment variable GLIDEPATH_TEST_KEY is not set",
+    ]
+
+
+def test_the_credentials_that_another_envoy_reads_can_be_left_out(path: Path, config: Config) -> None:
+    with pytest.raises(ConfigError) as error:
+        check_secrets(config, path, of_envoy=False)
+    assert "GLIDEPATH_TEST_KEY" not in str(error.value)
+    assert [one.dotted for one in missing_secrets(config) if one.for_envoy] == ["backends.onprem.credential.env"]
+
+
+def test_secrets_that_are_there_are_no_error(path: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path.parent / "hook").write_text("https://example.com")
+    monkeypatch.setenv("GLIDEPATH_TEST_REDIS", "a")
+    monkeypatch.setenv("GLIDEPATH_TEST_KEY", "b")
+    check_secrets(config, path)
+    monkeypatch.setenv("GLIDEPATH_TEST_KEY", "")
+    with pytest.raises(ConfigError, match="GLIDEPATH_TEST_KEY is empty"):
+        check_secrets(config, path)

@@ -1,0 +1,58 @@
+"""A side that answers 401 or 403 to most requests is named once in the log, and in the status while it lasts."""
+
+from __future__ import annotations
+
+import pytest
+
+from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from scorer.steering.store_protocol import News
+from scorer.steering.workload.workload_status import status_of
+from tests.support.steered_workload import SteeredWorkload
+
+NAMED = "the candidate onprem answers 401 or 403 to 100% of its requests: check backends.onprem.credential"
+
+
+def flush(seq: int, requests: int, refused: int, kind: str = "http_401", side: Side = Side.CANDIDATE) -> News:
+    counts = SideOutcomes(side, Origin.SHADOW, requests, refused, {kind: refused})
+    return News(outcomes=(Outcomes("chat", "x", seq, 2_000 + seq, 2_001 + seq, (counts,)),))
+
+
+def named(chat: SteeredWorkload, news: News, now_ms: int) -> list[str]:
+    return [d.reason for d in chat.decisions(now_ms, news=news) if d.event == "credential_refused"]
+
+
+@pytest.mark.parametrize("kind", ["http_401", "http_403", "rejected_401", "rejected_403"])
+def test_a_candidate_that_refuses_most_requests_is_named_at_once_and_once(chat: SteeredWorkload, kind: str) -> None:
+    assert named(chat, flush(1, 3, 3, kind), 3_000) == [NAMED]
+    assert named(chat, flush(2, 50, 50, kind), 4_000) == []
+    assert NAMED in status_of(chat.state, "me", 4_000).message
+
+
+def test_a_baseline_that_refuses_most_requests_is_named_too(chat: SteeredWorkload) -> None:
+    (reason,) = named(chat, flush(1, 4, 3, side=Side.BASELINE), 3_000)
+    assert reason.startswith("the baseline cloud answers 401 or 403 to 75% of its requests")
+
+
+@pytest.mark.parametrize(("requests", "refused", "kind"), [(2, 2, "http_401"), (10, 5, "http_403"), (9, 9, "http_500")])
+def test_few_refusals_and_other_errors_name_no_side(
+    chat: SteeredWorkload, requests: int, refused: int, kind: str
+) -> None:
+    assert named(chat, flush(1, requests, refused, kind), 3_000) == []
+    assert "credential" not in status_of(chat.state, "me", 3_000).message
+
+
+def test_a_credential_that_was_corrected_is_no_longer_named_and_a_later_one_is_named_again(
+    chat: SteeredWorkload,
+) -> None:
+    assert named(chat, flush(1, 90, 90), 3_000) == [NAMED]
+    for seq in range(2, 8):
+        assert named(chat, flush(seq, 90, 0), 3_000 + seq) == []
+    assert "credential" not in status_of(chat.state, "me", 4_000).message
+    assert len(named(chat, flush(8, 900, 900), 5_000)) == 1
+
+
+def test_a_new_step_does_not_forget_the_refusals(chat: SteeredWorkload) -> None:
+    named(chat, flush(1, 3, 3), 3_000)
+    chat.set_ramp(epoch=chat.state.ramp.epoch + 1)
+    chat.tick(3_500)
+    assert NAMED in status_of(chat.state, "me", 3_500).message
