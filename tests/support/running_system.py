@@ -129,14 +129,14 @@ def system_config(folder: Path, baseline: str, candidate: str, **workload: Mappi
 
 @asynccontextmanager
 async def running_system(
-    config: Config, folder: Path, *, scorer: bool = True, redis: bool = True
+    config: Config, folder: Path, *, scorer: bool = True, redis: bool = True, envoy: bool = True
 ) -> AsyncIterator[System]:
-    """Run everything until the end. ``scorer``, ``redis``: whether to start these."""
+    """Run everything until the end. ``scorer``, ``redis``, ``envoy``: whether to start these."""
     port = int(str(config.redis.url).rpartition(":")[2].partition("/")[0])
     with Stack() as stack:
         if redis:
             stack.start(redis_service(folder / "redis", port))
-        parts = local_services(config, folder)
+        parts = local_services(config, folder, envoy=envoy)
         stack.start(*(part for part in parts if scorer or part.name != "scorer"))
         client = connect(config.redis)
         try:
