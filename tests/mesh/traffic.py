@@ -43,17 +43,29 @@ class Caller:
             await asyncio.sleep(pause)
         return seen
 
+    async def answer(self, method: str = "POST", path: str = PATH) -> dict[str, str]:
+        """Send one request. Return the headers of its answer, in lower case, with the status as ``:status``."""
+        async with self.session.request(method, self.url + path, **self._request(method, 0, 20)) as response:
+            await response.read()
+            return {
+                ":status": str(response.status),
+                **{name.lower(): value for name, value in response.headers.items()},
+            }
+
     async def _once(self, method: str, path: str, number: int, size: int) -> tuple[int, str]:
-        body = {"model": "client-model", "messages": [{"role": "user", "content": "x" * size}]}
-        headers = {"x-user-id": f"user-{number}", "authorization": "Bearer of-the-client", **self.headers}
-        data = json.dumps(body) if method == "POST" else None
-        if data is not None:
-            headers["content-type"] = "application/json"
         try:
-            async with self.session.request(method, self.url + path, data=data, headers=headers) as response:
+            async with self.session.request(method, self.url + path, **self._request(method, number, size)) as response:
                 return response.status, _who(await response.read())
         except aiohttp.ClientError as error:
             return 0, type(error).__name__
+
+    def _request(self, method: str, number: int, size: int) -> dict[str, Any]:
+        """Return the headers and the body of a request."""
+        headers = {"x-user-id": f"user-{number}", "authorization": "Bearer of-the-client", **self.headers}
+        if method != "POST":
+            return {"headers": headers}
+        body = {"model": "client-model", "messages": [{"role": "user", "content": "x" * size}]}
+        return {"headers": {**headers, "content-type": "application/json"}, "data": json.dumps(body)}
 
 
 def _who(body: bytes) -> str:

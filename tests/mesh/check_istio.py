@@ -1,0 +1,259 @@
+"""What ``glidepath render istio`` writes, given to Istio's validation and to its control plane with a real Envoy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.mesh.build_control_planes import ControlPlanes
+from tests.mesh.istio_lab import Istio, Role, refusals
+from tests.mesh.istio_under_test import CLUSTERS, Mesh, as_usual, mesh, what_the_backend_gets, without
+from tests.mesh.mesh_under_test import parts
+from tests.mesh.traffic import PATH, backends, credentials_at, statuses
+from tests.support.waiting import eventually
+
+ROLES: tuple[Role, ...] = ("gateway", "sidecar")
+roles = pytest.mark.parametrize("role", ROLES)
+
+
+@roles
+async def test_istios_validation_takes_everything(control_planes: ControlPlanes, tmp_path: Path, role: Role) -> None:
+    async with parts(tmp_path, CLUSTERS[role], sticky={"header": "x-user-id"}) as among:
+        documents = mesh(role, control_planes, tmp_path, among).with_glidepath()
+        assert refusals(control_planes, tmp_path / "valid", documents) == []
+        for one in documents:
+            if one["kind"] == "EnvoyFilter":
+                one["spec"]["configPatches"][-1]["patch"]["value"]["typed_per_filter_config"]["x"] = {"no": "type"}
+        assert refusals(control_planes, tmp_path / "wrong", documents) != []
+
+
+@roles
+async def test_the_split_the_fallback_and_the_capture_work(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role
+) -> None:
+    async with parts(tmp_path, CLUSTERS[role], sticky={"header": "x-user-id"}, shadow={"sample": 0}) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        with under_test.running("istio", under_test.with_glidepath()) as running:
+            await under_test.ready(running)
+            await check_the_split(under_test)
+            await check_the_fallback(under_test)
+            await check_the_capture(under_test)
+            await check_large_bodies(under_test)
+            assert running.refused() == []
+
+
+async def check_the_split(under_test: Mesh) -> None:
+    """Half of the users get the candidate, and each user stays on one side."""
+    among, caller = under_test.among, under_test.caller()
+    await among.shares.set(50)
+    among.clear()
+    first = await caller.ask(200)
+    assert statuses(first) == {200}
+    assert 60 <= backends(first)["onprem"] <= 140
+    assert credentials_at(among.onprem) == {""}
+    assert credentials_at(among.own) == {"Bearer of-the-client"}
+    assert backends(await caller.ask(200)) == backends(first)
+    assert {who for _ in range(20) for who in backends(await caller.ask())} in ({"own"}, {"onprem"})
+
+
+async def check_the_fallback(under_test: Mesh) -> None:
+    """The candidate fails in each way; the user's cluster answers, and gets what its route makes of a request."""
+    among, caller = under_test.among, under_test.caller()
+    await among.shares.set(0)
+    among.clear()
+    await caller.ask()
+    usual = as_usual(among.own.last.headers)
+    await among.shares.set(100)
+    for behaviour, status in (("status", 503), ("status", 429), ("status", 401), ("reset", 0)):
+        among.onprem.behaviour, among.onprem.status = behaviour, status  # type: ignore[assignment]
+        among.clear()
+        assert await caller.ask(20) == Counter({(200, "own"): 20}), (behaviour, status)
+        assert len(among.onprem.received) == 20
+        assert [as_usual(one.headers)["authorization"] for one in among.own.received] == ["Bearer of-the-client"] * 20
+        assert as_usual(among.own.received[0].headers) == usual
+        assert among.own.last.model == "client-model"
+    among.onprem.behaviour = "json"
+
+
+async def check_the_capture(under_test: Mesh) -> None:
+    among = under_test.among
+    for percent, least, most in ((0, 0, 0), (50, 60, 140), (100, 200, 200)):
+        await among.shares.capture(percent)
+        among.clear()
+        await under_test.caller().ask(200)
+        await eventually(lambda least=least: len(among.collector.streams) >= least)  # type: ignore[misc]
+        assert len(among.collector.streams) <= most
+    await among.shares.capture(0)
+
+
+async def check_large_bodies(under_test: Mesh) -> None:
+    await under_test.among.shares.set(50)
+    for size in (40_000, 2_000_000, 30_000_000):
+        assert statuses(await under_test.caller().ask(6, size=size)) == {200}, size
+
+
+@roles
+async def test_other_methods_and_paths_go_where_they_went(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role
+) -> None:
+    async with parts(tmp_path, CLUSTERS[role]) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        with under_test.running("istio", under_test.with_glidepath()) as running:
+            await under_test.ready(running)
+            await among.shares.set(100)
+            caller = under_test.caller()
+            assert backends(await caller.ask(5)) == {"onprem": 5}
+            for method in ("OPTIONS", "GET", "PUT", "DELETE"):
+                assert backends(await caller.ask(3, method=method)) == {"own": 3}, method
+            assert backends(await caller.ask(3, path="/v1/embeddings")) == {"own": 3}
+
+
+def filter_missing(documents: list[Any]) -> list[Any]:
+    return without(documents, "EnvoyFilter")
+
+
+def filter_for_other_labels(documents: list[Any]) -> list[Any]:
+    found = deepcopy(documents)
+    for one in found:
+        if one["kind"] == "EnvoyFilter":
+            one["spec"]["workloadSelector"]["labels"] = {"app": "another"}
+    return found
+
+
+@roles
+@pytest.mark.parametrize("change", [filter_missing, filter_for_other_labels])
+async def test_without_the_filter_the_users_backend_gets_what_it_got(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role, change: Callable[[list[Any]], list[Any]]
+) -> None:
+    async with parts(tmp_path, CLUSTERS[role]) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        before = await what_the_backend_gets(under_test, "before", under_test.without_glidepath)
+        after = await what_the_backend_gets(under_test, "after", change(under_test.with_glidepath()))
+        # Istio names a route's operation after its path, and the copy has a narrower one
+        operations = [one[2].pop("x-envoy-decorator-operation") for one in after]
+        usual = [one[2].pop("x-envoy-decorator-operation") for one in before]
+        assert operations == [usual[0].split("/")[0] + PATH, *usual[1:]]
+        assert after == before
+        assert [one[0] for one in after] == ["POST", "GET", "OPTIONS"]
+
+
+@roles
+async def test_at_a_share_of_0_the_users_backend_gets_what_it_got(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role
+) -> None:
+    """Nothing has pushed a weight yet, so the candidate's share is that of the routes: 0."""
+    async with parts(tmp_path, CLUSTERS[role]) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        before = await what_the_backend_gets(under_test, "before", under_test.without_glidepath)
+        assert await what_the_backend_gets(under_test, "after", under_test.with_glidepath()) == before
+
+
+CORS = {"allowOrigins": [{"exact": "https://app.example"}], "allowMethods": ["POST"], "unmatchedPreflights": "IGNORE"}
+RULES = {
+    "request": {"set": {"x-team": "blue"}, "add": {"x-more": "more"}, "remove": ["x-unwanted"]},
+    "response": {"set": {"x-answered": "by-own-route"}},
+}
+
+
+async def test_the_rules_of_the_virtual_service_hold_for_both_sides(
+    control_planes: ControlPlanes, tmp_path: Path
+) -> None:
+    entry = {"corsPolicy": CORS, "headers": RULES, "rewrite": {"uri": "/own/"}}
+    async with parts(tmp_path, CLUSTERS["gateway"]) as among:
+        under_test = mesh("gateway", control_planes, tmp_path, among, **entry)
+        caller = under_test.caller(origin="https://app.example", x_unwanted="yes")
+        with under_test.running("before", under_test.without_glidepath) as running:
+            await under_test.ready(running)
+            among.clear()
+            answer = await caller.answer()
+            (received,) = among.own.received
+            usual = as_usual(received.headers), received.path, received.body
+        assert usual[1] == "/own/chat/completions"
+        assert (usual[0]["x-team"], usual[0]["x-more"]) == ("blue", "more")
+        assert "x-unwanted" not in usual[0]
+        assert answer["x-answered"] == "by-own-route"
+        assert answer["access-control-allow-origin"] == "https://app.example"
+        with under_test.running("after", under_test.with_glidepath()) as running:
+            await under_test.ready(running)
+            for share, behaviour in ((0, "json"), (100, "status"), (100, "reset"), (100, "json")):
+                await among.shares.set(share)
+                among.onprem.behaviour = behaviour  # type: ignore[assignment]
+                among.clear()
+                assert visible(await caller.answer()) == visible(answer), (share, behaviour)
+                if (share, behaviour) == (100, "json"):
+                    assert among.onprem.last.path == "/v1/chat/completions"
+                    assert among.own.received == []
+                else:
+                    (received,) = among.own.received
+                    assert (as_usual(received.headers), received.path, received.body) == usual, (share, behaviour)
+
+
+def visible(answer: dict[str, str]) -> dict[str, str]:
+    """Return what the rules make of the headers of an answer."""
+    return {name: answer[name] for name in ("x-answered", "access-control-allow-origin")}
+
+
+async def test_the_timeout_of_the_virtual_service_holds(control_planes: ControlPlanes, tmp_path: Path) -> None:
+    async with parts(tmp_path, CLUSTERS["gateway"], fallback=False) as among:
+        under_test = mesh("gateway", control_planes, tmp_path, among, timeout="1s")
+        among.own.behaviour = among.onprem.behaviour = "hang"
+        documents = {"before": under_test.without_glidepath, "after": under_test.with_glidepath()}
+        for name, shares in (("before", ()), ("after", (0, 100))):
+            with under_test.running(name, documents[name]):
+                await eventually(lambda: times_out(under_test), within=60)
+                for share in shares:
+                    await among.shares.set(share)
+                    among.clear()
+                    assert statuses(await under_test.caller().ask(2)) == {504}, share
+                    assert bool(among.onprem.received) == (share == 100)
+
+
+async def times_out(under_test: Mesh) -> bool:
+    return statuses(await under_test.caller().ask()) == {504}
+
+
+@pytest.mark.parametrize("share", [0, 50])
+@roles
+async def test_the_filter_removed_and_put_back_under_load_fails_no_request(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role, share: int
+) -> None:
+    """The order is the documented one: the routes first, then the EnvoyFilter; at a share of 0, only the filter."""
+    async with parts(tmp_path, CLUSTERS[role]) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        documents = under_test.with_glidepath()
+        no_filter = without(documents, "EnvoyFilter")
+        no_routes = [*under_test.without_glidepath, *(one for one in documents if one["kind"] == "EnvoyFilter")]
+        changes = [no_routes, under_test.without_glidepath, documents] if share else [no_filter, documents]
+        with under_test.running("istio", documents) as running:
+            await under_test.ready(running)
+            await among.shares.set(share)
+            load = asyncio.create_task(under_test.caller().ask_for(60 if share else 45))
+            for resources in [*changes, *changes]:
+                running.apply(resources)
+                await eventually(lambda r=resources: shows(running, r), within=60)  # type: ignore[misc]
+                enough = len(among.own.received) + 50
+                await eventually(lambda n=enough: len(among.own.received) >= n)  # type: ignore[misc]
+            assert not load.done(), "all changes were made under load"
+            seen = await load
+            assert statuses(seen) == {200}, seen
+            assert (backends(seen)["onprem"] > 0) == (share > 0)
+            assert running.refused() == []
+
+
+def shows(running: Istio, documents: list[Any]) -> bool:
+    """Return whether Envoy has what belongs to ``documents``: the copy of the route, the split, and the clusters."""
+    routes, clusters = running.routes(), running.clusters()
+    kinds = {one["kind"] for one in documents}
+    copied = any("glidepath-chat" in str(one["spec"].get("http")) for one in documents)
+    split = copied and "EnvoyFilter" in kinds
+    return (
+        ("glidepath-chat" in routes) == copied
+        and ("weighted_clusters" in routes) == split
+        and ("onprem-or-" in clusters) == ("EnvoyFilter" in kinds)
+    )

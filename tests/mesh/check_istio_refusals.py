@@ -1,0 +1,147 @@
+"""Callers that a user's resources refuse are refused with Glidepath as without it, with the same status."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from glidepath_ops.local import child_process
+from tests.mesh.base_resources import ISTIO_PORT
+from tests.mesh.build_control_planes import ControlPlanes
+from tests.mesh.istio_lab import refusals
+from tests.mesh.istio_protections import OTHER_ADDRESS, PROTECTIONS, Protection, Scope, rate_limit
+from tests.mesh.istio_under_test import CLUSTERS, Mesh, mesh
+from tests.mesh.mesh_under_test import parts
+from tests.mesh.traffic import Caller, Seen, backends, statuses
+from tests.support.waiting import eventually
+
+SHARES = {0: {"own"}, 50: {"own", "onprem"}, 100: {"onprem"}}  # who may answer at each share
+scopes = pytest.mark.parametrize("scope", get_args(Scope))
+
+
+@asynccontextmanager
+async def authorizer() -> AsyncIterator[int]:
+    """Run a server for ext_authz that lets pass who sends ``x-pass: yes``. Yields its port."""
+
+    async def decide(request: web.Request) -> web.Response:
+        return web.Response(status=200 if request.headers.get("x-pass") == "yes" else 403)
+
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", decide)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def allowed_caller(under_test: Mesh, protection: Protection) -> AsyncIterator[Caller]:
+    caller = replace(under_test.caller(), headers=protection.allowed)
+    address = (OTHER_ADDRESS, 0) if protection.from_other_address else None
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=address)) as session:
+        yield replace(caller, session=session)
+
+
+@scopes
+@pytest.mark.parametrize("name", PROTECTIONS)
+async def test_who_was_refused_is_refused_and_who_was_allowed_is_allowed(
+    control_planes: ControlPlanes, tmp_path: Path, name: str, scope: Scope
+) -> None:
+    async with authorizer() as port, parts(tmp_path, CLUSTERS["gateway"], shadow={"sample": 0}) as among:
+        under_test = mesh("gateway", control_planes, tmp_path, among)
+        protection = PROTECTIONS[name](scope, port)
+        before, after = protected(under_test, protection.documents)
+        assert refusals(control_planes, tmp_path / "valid", after) == []
+        refused = replace(under_test.caller(), headers=protection.refused)
+        async with allowed_caller(under_test, protection) as allowed:
+            with under_test.running("before", before) as running:
+                await eventually(lambda: answers(allowed, 200), within=60)
+                assert statuses(await refused.ask(5)) == {protection.status}
+                assert running.refused() == []
+            with under_test.running("after", after) as running:
+                await eventually(lambda: answers(allowed, 200), within=60)
+                assert running.refused() == []
+                for share, answering in SHARES.items():
+                    await among.shares.set(share)
+                    among.clear()
+                    assert statuses(await refused.ask(20)) == {protection.status}, share
+                    assert among.own.received == among.onprem.received == [], "no backend gets a refused request"
+                    seen = await allowed.ask(40)
+                    assert (statuses(seen), set(backends(seen))) == ({200}, answering), share
+
+
+def protected(under_test: Mesh, documents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Return the user's resources with a protection: without Glidepath, and with it."""
+    return [*under_test.without_glidepath, *documents], [*under_test.with_glidepath(), *documents]
+
+
+async def answers(caller: Caller, status: int) -> bool:
+    return statuses(await caller.ask()) == {status}
+
+
+@scopes
+@pytest.mark.parametrize("share", SHARES)
+async def test_a_rate_limit_lets_pass_and_refuses_as_many(
+    control_planes: ControlPlanes, tmp_path: Path, scope: Scope, share: int
+) -> None:
+    async with parts(tmp_path, CLUSTERS["gateway"], shadow={"sample": 0}) as among:
+        under_test = mesh("gateway", control_planes, tmp_path, among)
+        before, after = protected(under_test, rate_limit(scope, 20))
+        with under_test.running("before", before):
+            passed = await first_and_next(under_test, share=None)
+        assert passed == (20, {200, 429})
+        with under_test.running("after", after):
+            assert await first_and_next(under_test, share=share) == passed
+
+
+async def first_and_next(under_test: Mesh, share: int | None) -> tuple[int, set[int]]:
+    """Send requests to a fresh Envoy. Return how many pass of those, and the statuses."""
+    if share is not None:
+        await under_test.among.shares.set(share)
+    await eventually(lambda: child_process.answers("127.0.0.1", ISTIO_PORT), within=60)
+    under_test.among.clear()
+    seen: Seen = await under_test.caller().ask(30)
+    received = under_test.among.own.received, under_test.among.onprem.received
+    assert share is None or [bool(one) for one in received] == [share < 100, share > 0]
+    return sum(len(one) for one in received), statuses(seen)
+
+
+CORS = {"allowOrigins": [{"exact": "https://app.example"}], "allowMethods": ["POST"], "unmatchedPreflights": "IGNORE"}
+ORIGINS = ("https://app.example", "https://other.example")
+
+
+async def test_preflights_are_answered_as_before(control_planes: ControlPlanes, tmp_path: Path) -> None:
+    async with parts(tmp_path, CLUSTERS["gateway"], shadow={"sample": 0}) as among:
+        under_test = mesh("gateway", control_planes, tmp_path, among, corsPolicy=CORS)
+        with under_test.running("before", under_test.without_glidepath) as running:
+            await under_test.ready(running)
+            usual = await preflights(under_test)
+        allowed, other = usual
+        assert allowed["access-control-allow-origin"] == "https://app.example"
+        assert "access-control-allow-origin" not in other
+        with under_test.running("after", under_test.with_glidepath()) as running:
+            await under_test.ready(running)
+            for share in SHARES:
+                await among.shares.set(share)
+                assert await preflights(under_test) == usual, share
+
+
+async def preflights(under_test: Mesh) -> list[dict[str, str]]:
+    """Return the answers to a preflight from an allowed origin and from another. No backend gets one."""
+    under_test.among.clear()
+    found = []
+    for origin in ORIGINS:
+        answer = await under_test.caller(origin=origin, access_control_request_method="POST").answer("OPTIONS")
+        found.append({name: value for name, value in answer.items() if name != "date"})
+    assert under_test.among.own.received == under_test.among.onprem.received == []
+    return found

@@ -1,0 +1,99 @@
+"""Istio with and without Glidepath: a gateway whose VirtualService is completed, and a sidecar that gets a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.mesh.base_resources import SIDECAR_PORT, istio_documents, kubernetes_objects, virtual_service
+from tests.mesh.build_control_planes import ControlPlanes
+from tests.mesh.istio_lab import URLS, Istio, Role, istio
+from tests.mesh.mesh_under_test import Parts
+from tests.mesh.rendered import render
+from tests.mesh.traffic import Caller, statuses, without_volatile
+from tests.support.waiting import eventually
+
+SERVICE = "llm.models.svc.cluster.local"
+CLUSTERS = {"gateway": "outbound|80||own.example", "sidecar": f"outbound|{SIDECAR_PORT}||{SERVICE}"}
+_SIDECAR = ("--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=assistant")
+_COUNTED = ("x-envoy-attempt-count", "x-envoy-expected-rq-timeout-ms")  # of a second attempt: another count, less time
+Request = tuple[str, str, dict[str, str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """What a test needs of one kind of proxies. ``service``: the user's own VirtualService, None for a sidecar."""
+
+    role: Role
+    programs: ControlPlanes
+    folder: Path
+    among: Parts
+    service: dict[str, Any] | None
+
+    @property
+    def without_glidepath(self) -> list[Any]:
+        """The user's resources."""
+        return [*self._base, *([self.service] if self.service else [])]
+
+    def with_glidepath(self) -> list[Any]:
+        """Return the user's resources with Glidepath's, as ``render`` writes them."""
+        if self.service is None:
+            done = render(self.folder, "istio", *_SIDECAR, "--service", f"{SERVICE}:{SIDECAR_PORT}")
+            return [*self._base, *done.resources]
+        done = render(self.folder, "istio", into=[self.service])
+        return [*self._base, *done.completed["into"], *done.resources]
+
+    @property
+    def _base(self) -> list[Any]:
+        return istio_documents(self.among.own.url) if self.service else []
+
+    def running(self, name: str, documents: Sequence[Any]) -> AbstractContextManager[Istio]:
+        """Run Istio with ``documents``; ``name``: of the folder for its files."""
+        objects = kubernetes_objects(self.among.own.url)
+        return istio(self.programs, self.folder / name, self.role, objects, documents)
+
+    def caller(self, **headers: str) -> Caller:
+        """Return a client that sends these headers; a ``_`` in a name stands for ``-``."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        host = {"host": f"{SERVICE}:{SIDECAR_PORT}"} if self.role == "sidecar" else {}
+        return self.among.caller(URLS[self.role], {**host, **named})
+
+    async def ready(self, running: Istio) -> None:
+        """Wait until the user's route serves."""
+
+        async def served() -> bool:
+            return statuses(await self.caller().ask(method="GET")) == {200}
+
+        await eventually(served, within=60, what="a route that serves")
+        assert running.refused() == []
+
+
+def mesh(role: Role, programs: ControlPlanes, folder: Path, among: Parts, **entry: Any) -> Mesh:
+    """Return the mesh. ``entry``: more settings of the HTTP route of the gateway's VirtualService."""
+    service = virtual_service(**entry) if role == "gateway" else None
+    return Mesh(role, programs, folder, among, service)
+
+
+def without(documents: Sequence[Any], kind: str) -> list[Any]:
+    return [one for one in documents if one["kind"] != kind]
+
+
+def as_usual(headers: dict[str, str]) -> dict[str, str]:
+    """Return the headers of a received request without those that differ from request to request."""
+    return {name: value for name, value in without_volatile(headers).items() if name not in _COUNTED}
+
+
+async def what_the_backend_gets(under_test: Mesh, name: str, documents: Sequence[Any]) -> list[Request]:
+    """Return the requests that the user's backend receives for one request of each kind, and the headers in order."""
+    with under_test.running(name, documents) as running:
+        await under_test.ready(running)
+        under_test.among.clear()
+        for method in ("POST", "GET", "OPTIONS"):
+            assert statuses(await under_test.caller().ask(method=method)) == {200}
+        assert under_test.among.onprem.received == []
+        return [
+            (one.method, one.path, without_volatile(one.headers), one.body) for one in under_test.among.own.received
+        ]
