@@ -242,6 +242,7 @@ async def test_the_filter_removed_and_put_back_under_load_fails_no_request(
             assert not load.done(), "all changes were made under load"
             seen = await load
             assert statuses(seen) == {200}, seen
+            assert sum(seen.values()) > 1000
             assert (backends(seen)["onprem"] > 0) == (share > 0)
             assert running.refused() == []
 
