@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Document = dict[str, Any]
-HTTP_PORT, HTTPS_PORT, ISTIO_PORT, SIDECAR_PORT = 8888, 8443, 18080, 18000
+HTTP_PORT, HTTPS_PORT, ISTIO_PORT, SIDECAR_PORT = 8888, 8443, 18080, 18081
 PREFIX = "/v1"  # the user's own route is wider than the workload
 
 
