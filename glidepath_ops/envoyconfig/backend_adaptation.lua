@@ -9,6 +9,7 @@
 -- (whether a side has its own model), SECRETS (set of query parameters that carry a credential), PATHS (whether a
 -- side's path or query differs). A side with `restore` gets what the route made of the request, without any change.
 
+local ORIGINAL_PATH = "x-envoy-original-path" -- Envoy writes it if the route rewrites the path
 local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
 
 local function trim(text)
@@ -119,7 +120,7 @@ local function adapt_path(path, side)
   return side.prefix .. path
 end
 
-local function adapt_headers(headers, state, side, path)
+local function adapt_headers(headers, state, side, known, path)
   for _, name in ipairs(NAMES) do
     local value = client_value(state, headers, name)
     if CREDENTIALS[name] and not side.keep then value = nil end
@@ -131,6 +132,9 @@ local function adapt_headers(headers, state, side, path)
     put(headers, name, value)
   end
   if path ~= nil then put(headers, ":path", adapt_path(path, side)) end
+  local original = known.original
+  if original ~= nil and not side.keep then original = without_secrets(original) end
+  put(headers, ORIGINAL_PATH, original)
   put(headers, ":authority", side.host)
 end
 
@@ -151,6 +155,7 @@ local function restore_headers(headers, state, side, known, first)
     end
   end
   put(headers, ":path", known.path)
+  put(headers, ORIGINAL_PATH, known.original)
   put(headers, ":authority", known.authority)
   put(headers, "content-length", known.length)
 end
@@ -171,11 +176,13 @@ end
 -- Returns what the route made of the request, and whether this is the first attempt. It is kept in dynamic metadata,
 -- because a client can send x-envoy-attempt-count itself, and because a retry must not adapt the path a second time.
 local function as_routed(handle, headers)
-  if not FALLBACK then return { path = headers:get(":path") }, true end
+  local path, original = headers:get(":path"), headers:get(ORIGINAL_PATH)
+  if not FALLBACK then return { path = path, original = original }, true end
   local metadata = handle:streamInfo():dynamicMetadata()
   local known = metadata:get("glidepath")
   if known ~= nil and known.path ~= nil then return known, false end
-  known = { path = headers:get(":path"), authority = headers:get(":authority"), length = headers:get("content-length") }
+  local authority, length = headers:get(":authority"), headers:get("content-length")
+  known = { path = path, original = original, authority = authority, length = length }
   for key, value in pairs(known) do metadata:set("glidepath", key, value) end
   return known, true
 end
@@ -203,6 +210,6 @@ function envoy_on_request(handle)
   local state = handle:streamInfo():filterState()
   local path = nil
   if PATHS then path = state:get("glidepath.client.:path") or known.path end
-  adapt_headers(headers, state, side, path)
+  adapt_headers(headers, state, side, known, path)
   if body ~= nil then adapt_body(headers, body, side.model) end
 end

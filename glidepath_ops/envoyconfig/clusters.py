@@ -88,7 +88,7 @@ def backend_cluster(config: Config, name: str, credentials: Sequence[str]) -> Js
     side = Side(
         name,
         backend,
-        keep=keeps_client_credential(backend, candidate=_is_candidate_alone(config, name)),
+        keep=keeps_client_credential(backend, candidate=is_candidate_alone(config, name)),
         rewritten=_is_behind_a_users_route(config, name),
     )
     adapt = upstream_filters([side], credentials)
@@ -100,7 +100,7 @@ def backend_cluster(config: Config, name: str, credentials: Sequence[str]) -> Js
     return with_comment(text, {**_endpoints(name, backend), **_http(backend, adapt)})
 
 
-def _is_candidate_alone(config: Config, name: str) -> bool:
+def is_candidate_alone(config: Config, name: str) -> bool:
     """Return whether the backend is a candidate without fallback, and is no workload's baseline and not the default.
 
     The cluster of such a backend removes the client's credentials from query strings, which a route cannot do.

@@ -15,6 +15,7 @@ from typing import Any
 from glidepath.config.root import Config, Match
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, keeps_client_credential
+from glidepath_ops.envoyconfig.clusters import is_candidate_alone
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.envoyconfig.filters import filters_of_route
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader, joined_rules, routed_headers
@@ -150,7 +151,7 @@ def headers_at_route(config: Config, workload: str, levels: Sequence[Json], wher
     """
     headers: Mapping[str, RoutedHeader] = {}
     candidate = config.backends[config.workload(workload).candidate]
-    if config.workload(workload).fallback or keeps_client_credential(candidate, candidate=True):
+    if config.workload(workload).fallback or _keeps_credentials(config, workload):
         names = {*credential_headers(config), *(name.lower() for name in candidate.headers)}
         headers = routed_headers(levels, names, where)
     _refuse_credential_for_candidate(config, workload, headers, where)
@@ -177,7 +178,17 @@ def _split(config: Config, workload: str, action: Json, where: str) -> Json:
             "cluster: split this route into one for each cluster, or change the workload's match"
         )
     _refuse_other_baseline(config, workload, action, where)
+    if "internal_redirect_policy" in action:
+        raise InputError(
+            f"{where}: after a redirect by the candidate, its internal_redirect_policy would send the candidate's "
+            "credential to another backend: remove the policy, or change the workload's match"
+        )
     if config.workload(workload).fallback:
+        if not is_false(action.get("auto_host_rewrite", False)):
+            raise InputError(
+                f"{where}: with auto_host_rewrite, a request that failed at the candidate can keep the candidate's "
+                "host: write host_rewrite_literal instead, or set fallback: false"
+            )
         _refuse_short_timeout(config, workload, action, where)
     policy = _hash_policy(config, workload, action, where)
     split = weighted_clusters(config, workload) | ({"use_hash_policy": True} if policy else {})
@@ -231,15 +242,20 @@ def _hash_policy(config: Config, workload: str, action: Json, where: str) -> Jso
 def _refuse_credential_for_candidate(
     config: Config, workload: str, headers: Mapping[str, RoutedHeader], where: str
 ) -> None:
-    """Refuse that a candidate which gets the client's credential gets the one that the route sets."""
+    """Refuse that a candidate from which its cluster removes no credential gets the one that the route sets."""
     settings = config.workload(workload)
-    keeps = keeps_client_credential(config.backends[settings.candidate], candidate=True)
     set_by_route = [name for name, header in headers.items() if header.value is not None]
-    if keeps and not settings.fallback and set_by_route:
+    if _keeps_credentials(config, workload) and not settings.fallback and set_by_route:
         raise InputError(
             f"{where}: the route sets {', '.join(set_by_route)}, which the candidate would get too: give "
-            f"backends.{settings.candidate} its own credential instead of passthrough, or set fallback: true"
+            f"backends.{settings.candidate} its own credential, or set fallback: true"
         )
+
+
+def _keeps_credentials(config: Config, workload: str) -> bool:
+    """Return whether the candidate's own cluster removes no credential that a header rule has added."""
+    name = config.workload(workload).candidate
+    return keeps_client_credential(config.backends[name], candidate=is_candidate_alone(config, name))
 
 
 def _narrowed(theirs: Json, rule: Match) -> Json:

@@ -21,7 +21,7 @@ from glidepath import envoy_names
 from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
-from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of
+from glidepath_ops.envoyconfig.backend_adaptation import host_of
 from glidepath_ops.envoyconfig.bootstrap import shadow_listener
 from glidepath_ops.envoyconfig.commented_yaml import (
     Json,
@@ -30,8 +30,9 @@ from glidepath_ops.envoyconfig.commented_yaml import (
     without_comments,
     without_own_comment,
 )
+from glidepath_ops.envoyconfig.continued_routes import headers_at_route
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE
-from glidepath_ops.envoyconfig.header_rules import RoutedHeader, routed_headers
+from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued
 from glidepath_ops.envoyconfig.mesh.gateway_api import (
     ENVOY_GROUP,
@@ -153,11 +154,9 @@ def _routed(config: Config, routes: GatewayRoutes) -> dict[str, Mapping[str, Rou
     """Return, by aggregate cluster, what the rules of the user's HTTPRoutes make of the headers of requests to it."""
     found: dict[str, Mapping[str, RoutedHeader]] = {}
     for workload, one in routes.continued.items():
-        settings = config.workload(workload)
-        if not settings.fallback:
+        made = headers_at_route(config, workload, [one.header_rules], f"workloads.{workload}: {one.place}")
+        if not config.workload(workload).fallback:
             continue
-        own = (name.lower() for name in config.backends[settings.candidate].headers)
-        made = routed_headers([one.header_rules], {*credential_headers(config), *own}, one.place)
         cluster = config.candidate_cluster(workload)
         if found.setdefault(cluster, made) != made:
             raise InputError(

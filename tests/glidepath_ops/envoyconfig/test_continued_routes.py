@@ -18,11 +18,12 @@ POST = {"name": ":method", "string_match": {"exact": "POST"}}
 ONLY_CHAT = {"name": ":path", "string_match": {"safe_regex": {"regex": PATH + r"(\?.*)?"}}}
 
 
-def config(cloud: Any = None, onprem: Any = None, **chat: Any) -> Config:
+def config(cloud: Any = None, onprem: Any = None, default_backend: str | None = None, **chat: Any) -> Config:
     ours = {"url": "http://127.0.0.1:2", "first_byte_timeout": "10s", **(onprem or {})}
     workload = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem", **chat}
     backends = {"cloud": cloud or {"cluster": "theirs", "host": "api.test"}, "onprem": ours}
-    return parse_config(yaml.safe_dump({"backends": backends, "workloads": {"chat": workload}}))
+    text = {"envoy": {"default_backend": default_backend}, "backends": backends, "workloads": {"chat": workload}}
+    return parse_config(yaml.safe_dump(text))
 
 
 def users(*routes: Any, host: Any = None, table: Any = None) -> UsersRoutes:
@@ -170,6 +171,7 @@ def test_header_rules_of_route_virtual_host_and_table_are_gathered_in_envoys_ord
     assert expected == {False: RoutedHeader(False, "table"), True: RoutedHeader(False, "route")}
 
 
+ALSO_DEFAULT = config(default_backend="onprem", fallback=False)
 PASSED_ON = {"credential": {"passthrough": True}}
 KEY = {"request_headers_to_add": [{"header": {"key": "x-api-key", "value": "a"}}]}
 COMPUTED = {"request_headers_to_add": [{"header": {"key": "x-api-key", "value": "%HOSTNAME%"}}]}
@@ -193,6 +195,9 @@ REFUSED: list[tuple[dict[str, Any], Config, str]] = [
     (to(timeout="5s"), config(), "after 5 s, .* silent for 10 s"),
     ({**to(), **COMPUTED}, config(), "its rule for x-api-key has a value that only Envoy knows.*fallback: false"),
     ({**to(), **KEY}, config(onprem=PASSED_ON, fallback=False), "the route sets x-api-key, which the candidate would"),
+    ({**to(), **KEY}, ALSO_DEFAULT, "the route sets x-api-key, which the candidate would"),
+    (to(auto_host_rewrite=True, timeout="0s"), config(), "auto_host_rewrite, .* can keep the candidate's host: write"),
+    (to(internal_redirect_policy={}), config(fallback=False), "candidate's credential to another backend: remove"),
 ]
 
 

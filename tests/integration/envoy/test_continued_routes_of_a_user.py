@@ -151,6 +151,21 @@ async def test_after_a_failed_candidate_the_users_backend_gets_what_its_route_ha
             ]
 
 
+@pytest.mark.parametrize("fallback", [True, False])
+async def test_a_candidate_does_not_get_the_clients_credential_in_the_original_path(
+    fallback: bool, tmp_path: Path
+) -> None:
+    async with users_setup(tmp_path, rewriting(), fallback=fallback) as setup:
+        with setup.before():
+            await _send(setup, "POST", PATH + "?api_key=secret&a=b")
+        with setup.after() as envoy:
+            setup.set_share(envoy, 100)
+            setup.onprem.behaviour = "status"
+            await _send(setup, "POST", PATH + "?api_key=secret&a=b")
+        assert setup.onprem.last.path == setup.onprem.last.headers["x-envoy-original-path"] == PATH + "?a=b"
+        assert [_as_set(one) for one in setup.theirs.received] == [_as_set(setup.theirs.received[0])] * (1 + fallback)
+
+
 def _as_set(received: Received) -> tuple[str, str, list[tuple[bytes, bytes]]]:
     """Return the request with its headers in alphabetical order, without what Envoy says about the attempt."""
     of_attempt = (b"x-envoy-attempt-count", b"x-envoy-expected-rq-timeout-ms")  # number, and rest of the time limit

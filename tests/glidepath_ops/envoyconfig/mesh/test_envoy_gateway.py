@@ -115,6 +115,16 @@ def test_the_rules_headers_are_given_back_to_the_baseline_after_a_failed_candida
     assert "Bearer route" in str(aggregate).replace("\\\\032", " ").replace("\\032", " ")
 
 
+def test_a_candidate_that_would_get_the_credential_of_the_users_rule_is_refused(tmp_path: Path) -> None:
+    text = deepcopy(TEXT)
+    text["backends"]["onprem"]["credential"] = {"passthrough": True}
+    text["workloads"] = {"chat": {**text["workloads"]["chat"], "fallback": False}}
+    rule = {"header": {"key": "Authorization", "value": "Bearer a"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    routes = GatewayRoutes({"chat": Continued(CHAT.routes, {"request_headers_to_add": [rule]}, "route.yaml:7")})
+    with pytest.raises(InputError, match=r"^workloads.chat: route.yaml:7: the route sets authorization, .* too: give"):
+        resources(mesh_config(text, 10901, tmp_path / "extproc.sock"), routes)
+
+
 def test_a_baseline_that_is_not_the_serving_cluster_is_refused_with_what_to_write(config: Config) -> None:
     backends = {**config.backends, "cloud": config.backends["vendor"]}
     wanted = (
