@@ -9,6 +9,7 @@ from glidepath import envoy_names, runtime_keys
 from glidepath.config import Config
 from glidepath.config.root import Match
 from glidepath_ops.doctor.facts import RENDER, EnvoyFacts, Finding, fail, ok, warn
+from glidepath_ops.envoyconfig.continued_routes import path_header
 from glidepath_ops.envoyconfig.filters import CAPTURE
 from glidepath_ops.envoyconfig.routes import workload_of_route
 
@@ -52,6 +53,8 @@ def _shown(route: Json) -> str:
 
 def _is_inside(match: Json, rule: Match) -> bool:
     """Return whether a RouteMatch takes only paths of the workload's."""
+    if rule.path_prefix == "/" or path_header(rule) in match.get("headers", []):
+        return True
     theirs = match.get("path") or match.get("path_separated_prefix") or match.get("prefix")
     if not isinstance(theirs, str):
         return False

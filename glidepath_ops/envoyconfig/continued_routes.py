@@ -271,11 +271,16 @@ def _narrowed(theirs: Json, rule: Match) -> Json:
 
 def _path_condition(theirs: Json, ours: Json, rule: Match) -> list[Json]:
     same = all(theirs.get(key) == value for key, value in ours.items() if key != "headers")
-    path = re.sub(r"[.+*?()|\[\]{}^$\\]", r"\\\g<0>", rule.path or (rule.path_prefix or "").rstrip("/"))
     if rule.path_prefix == "/" or (same and not is_false(theirs.get("case_sensitive"))):
         return []
+    return [path_header(rule)]
+
+
+def path_header(rule: Match) -> Json:
+    """Return the HeaderMatcher of a continued route that only the paths of the workload meet."""
+    path = re.sub(r"[.+*?()|\[\]{}^$\\]", r"\\\g<0>", rule.path or (rule.path_prefix or "").rstrip("/"))
     rest = r"(\?.*)?" if rule.path is not None else r"([/?].*)?"
-    return [{"name": ":path", "string_match": {"safe_regex": {"regex": path + rest}}}]
+    return {"name": ":path", "string_match": {"safe_regex": {"regex": path + rest}}}
 
 
 def _equals(header: str, value: str) -> Json:

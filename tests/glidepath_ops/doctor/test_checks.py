@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from glidepath.config import Config, parse_config
+from glidepath.config.root import Match
 from glidepath.scorer_groups import LastSteering
 from glidepath_ops.doctor.checks import examine, examine_envoy, examine_redis
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.envoyconfig.continued_routes import path_header
 from glidepath_ops.envoyconfig.extensions import used_extensions
 from glidepath_ops.envoyconfig.filters import CAPTURE
 from tests.support.chat_config import CHAT_CONFIG
@@ -90,6 +92,7 @@ EXT_PROC = (*ACTION, "typed_config", "typed_config")
 CLUSTERS = [one["cluster"]["name"] for one in facts().section("ClustersConfigDump")["static_clusters"]]
 AGGREGATE = CLUSTERS.index("onprem-or-cloud")
 POST = {"name": ":method", "string_match": {"exact": "POST"}}
+ONLY_CHAT = path_header(Match(path="/v1/chat/completions"))
 
 
 def dynamic(refused: str) -> EnvoyFacts:
@@ -145,6 +148,7 @@ SICK = [
     (with_match(prefix="/v1/chat/completions", headers=[POST]), "chat: routes", Severity.FAIL, "narrow"),
     (with_match(safe_regex={"regex": ".*"}, headers=[POST]), "chat: routes", Severity.FAIL, "narrow"),
     (with_match(path="/v1/chat/completions", headers=[POST]), "chat: routes", Severity.OK, ""),
+    (with_match(prefix="/v1/", headers=[POST, ONLY_CHAT]), "chat: routes", Severity.OK, ""),
     (facts(clusters={}), "extproc health", Severity.FAIL, "render"),
     (
         facts(
