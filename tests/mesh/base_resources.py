@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,6 +56,18 @@ def gateway_documents(backend: str, *, https: bool = False) -> list[Document]:
     ]
 
 
+def tls_secret(name: str, key: Path, certificate: Path) -> Document:
+    """Return a Secret with a certificate and its private key."""
+    data = {"tls.key": key, "tls.crt": certificate}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": name, "namespace": "default"},
+        "data": {entry: base64.b64encode(file.read_bytes()).decode() for entry, file in data.items()},
+    }
+
+
 def envoy_proxy() -> Document:
     """Return the user's own EnvoyProxy, with a setting that must stay."""
     return {
@@ -65,7 +79,7 @@ def envoy_proxy() -> Document:
 
 
 def http_route() -> Document:
-    """Return the user's own HTTPRoute, which serves all paths below ``PREFIX``."""
+    """Return the user's own HTTPRoute, which serves all paths below ``PREFIX`` and ends no long answer."""
     backend = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": "own"}
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
@@ -73,7 +87,13 @@ def http_route() -> Document:
         "metadata": {"name": "own", "namespace": "default"},
         "spec": {
             "parentRefs": [{"name": "eg"}],
-            "rules": [{"matches": [{"path": {"type": "PathPrefix", "value": PREFIX}}], "backendRefs": [backend]}],
+            "rules": [
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": PREFIX}}],
+                    "backendRefs": [backend],
+                    "timeouts": {"request": "0s"},
+                }
+            ],
         },
     }
 

@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
-from tests.mesh.base_resources import HTTP_PORT, envoy_proxy, gateway_documents, http_route
+from glidepath import runtime_keys
+from tests.mesh.base_resources import HTTP_PORT, HTTPS_PORT, envoy_proxy, gateway_documents, http_route, tls_secret
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.envoy_gateway_lab import EnvoyGateway, Options, envoy_gateway
 from tests.mesh.mesh_under_test import Parts, parts
 from tests.mesh.rendered import render
-from tests.mesh.traffic import PATH, backends, credentials_at, statuses, without_volatile
+from tests.mesh.traffic import PATH, Caller, backends, credentials_at, statuses, without_volatile
+from tests.support.tls_certificate import make_certificate
 from tests.support.waiting import eventually
 
 CLUSTER = "httproute/default/own/rule/1/backend/0"  # of the rule that Glidepath appends to the user's only one
@@ -31,10 +34,11 @@ def user_documents(own: str) -> list[Any]:
     return [*gateway_documents(own), http_route()]
 
 
-def with_glidepath(folder: Path, own: str, *arguments: str) -> list[Any]:
+def with_glidepath(folder: Path, own: str, *arguments: str, https: bool = False) -> list[Any]:
     """Return the user's resources with Glidepath's, as ``render`` writes them into the user's files."""
-    done = render(folder, "envoy-gateway", *arguments, into=[http_route()], into_proxy=[envoy_proxy()])
-    theirs = [one for one in gateway_documents(own) if one["kind"] != "EnvoyProxy"]
+    files = {"into": [http_route()], "into_proxy": [envoy_proxy()]}
+    done = render(folder, "envoy-gateway", *arguments, **files)
+    theirs = [one for one in gateway_documents(own, https=https) if one["kind"] != "EnvoyProxy"]
     return [*theirs, *done.completed["into_proxy"], *done.completed["into"], *done.resources]
 
 
@@ -174,6 +178,55 @@ async def test_removal_under_load_fails_no_request(control_planes: ControlPlanes
             seen = await load
             assert statuses(seen) == {200}
             assert backends(seen)["onprem"] > 0
+
+
+async def test_a_persons_curl_wins_over_the_scorers_weights(control_planes: ControlPlanes, tmp_path: Path) -> None:
+    async with parts(tmp_path, CLUSTER) as among:
+        with envoy_gateway(control_planes, tmp_path, with_glidepath(tmp_path, among.own.url)) as gateway:
+            await ready(gateway, among)
+            await among.shares.set(0)
+            caller = among.caller(URL)
+            assert backends(await caller.ask(5)) == {"own": 5}
+            candidate, baseline = weight_keys(among)
+            query = {candidate: "10000", baseline: "0"}
+            async with among.session.post(f"{gateway.admin}/runtime_modify", params=query) as response:
+                assert response.status == 200
+            assert backends(await caller.ask(20)) == {"onprem": 20}
+
+
+def weight_keys(among: Parts) -> tuple[str, str]:
+    clusters = among.config.candidate_cluster("chat"), among.config.baseline_cluster("chat")
+    return runtime_keys.weight_key("chat", clusters[0]), runtime_keys.weight_key("chat", clusters[1])
+
+
+@pytest.mark.parametrize("share", [0, 100])
+async def test_130_s_of_silence_break_no_answer(control_planes: ControlPlanes, tmp_path: Path, share: int) -> None:
+    """The user's route has no request timeout, so neither side gets one."""
+    async with parts(tmp_path, CLUSTER) as among:
+        documents = with_glidepath(tmp_path, among.own.url)
+        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
+            await ready(gateway, among)
+            await among.shares.set(share)
+            among.own.delay = among.onprem.delay = 130
+            seen = await asyncio.gather(*(among.caller(URL).ask() for _ in range(5)))
+            assert sum(seen, Counter()) == Counter({(200, "onprem" if share else "own"): 5})
+
+
+async def test_an_https_listener_is_split_too(control_planes: ControlPlanes, tmp_path: Path) -> None:
+    async with parts(tmp_path, CLUSTER) as among:
+        key, certificate = make_certificate(tmp_path, "gateway.example")
+        secret = tls_secret("certificate", key, certificate)
+        listeners = ("--listener", f"http:HTTP:{HTTP_PORT}", "--listener", f"https:HTTPS:{HTTPS_PORT}")
+        documents = [*with_glidepath(tmp_path, among.own.url, *listeners, https=True), secret]
+        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
+            await ready(gateway, among)
+            connector = aiohttp.TCPConnector(ssl=False)
+            async with aiohttp.ClientSession(connector=connector) as session:
+                caller = Caller(session, f"https://127.0.0.1:{HTTPS_PORT}", {})
+                for share, backend in ((0, "own"), (100, "onprem")):
+                    await among.shares.set(share)
+                    assert await caller.ask(5) == Counter({(200, backend): 5})
+                    assert await among.caller(URL).ask(5) == Counter({(200, backend): 5})
 
 
 def test_the_path_of_the_tests_is_below_the_users_route() -> None:
