@@ -18,7 +18,8 @@ from glidepath_ops.local.redis_and_envoy import answers_ok
 from tests.mesh.build_control_planes import ControlPlanes
 
 ENVOY_VERSION = "1.40.0"
-ADMIN = "http://127.0.0.1:19000"  # where Envoy Gateway puts the admin API of its Envoys
+ADMIN_PORT = 19200  # of Envoy; on a cluster 19000, on one machine Envoy Gateway lets the system choose
+ADMIN = f"http://127.0.0.1:{ADMIN_PORT}"
 _STATUS = re.compile(r"Got new status for (\w+)\n(.*?)\n\t(?=\{)", re.S)
 
 
@@ -66,9 +67,13 @@ def _write(file: Path, documents: Sequence[Any], options: Options) -> None:
 def _on_this_machine(document: Any, options: Options) -> Any:
     if document["kind"] != "EnvoyProxy":
         return document
+    spec = document["spec"]
     provider = {"type": "Host", "host": {"envoyVersion": ENVOY_VERSION}}
     merged = {"mergeGateways": True} if options.merged else {}
-    return {**document, "spec": {**document["spec"], "provider": provider, **merged}}
+    port = {"op": "replace", "path": "/admin/address/socket_address/port_value", "value": ADMIN_PORT}
+    patches = [*spec.get("bootstrap", {}).get("jsonPatches", []), port]
+    bootstrap = {"type": "JSONPatch", "jsonPatches": patches}
+    return {**document, "spec": {**spec, "provider": provider, "bootstrap": bootstrap, **merged}}
 
 
 @contextmanager

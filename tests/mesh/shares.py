@@ -98,7 +98,7 @@ async def serving(shares: Shares, address: str) -> AsyncIterator[None]:
         request_deserializer=DiscoveryRequest.FromString,
         response_serializer=DiscoveryResponse.SerializeToString,
     )
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=[("grpc.http2.min_ping_interval_without_data_ms", 500)])
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {"StreamRuntime": handler}),))
     server.add_insecure_port(address)
     await server.start()
