@@ -10,6 +10,8 @@ from glidepath.config.section import Name, Section, one_or_many
 from glidepath.config.units import Address, Size
 from glidepath.config.urls_and_secrets import AdminUrl, Secret, split_url
 
+EnvoyVersion = Literal["1.36", "1.37", "1.38", "1.39", "1.40"]
+
 
 class EnvoySection(Section):
     """Addresses and limits of Envoy.
@@ -26,6 +28,7 @@ class EnvoySection(Section):
     rtds_address: Address | None = None  # where Envoy connects for RTDS (one name for all scorers); absent: rtds_listen
     max_body: Size = Field(default=32 * 2**20, ge=2**16, le=2**30)  # Envoy's request_body_buffer_limit
     concurrency: int | None = Field(default=None, ge=1, le=256)  # worker threads of the Envoy that `up` starts
+    version: EnvoyVersion | None = None  # the oldest Envoy that runs what is rendered; absent: 1.37
     default_backend: Name | None = None  # serves requests that match no workload; absent: they get a 404
 
 

@@ -13,7 +13,16 @@ from glidepath.scorer_groups import group_label, group_problem
 from glidepath_ops.doctor.facts import RENDER, EnvoyFacts, Finding, RedisFacts, fail, ok, warn
 from glidepath_ops.doctor.refused_parts import refused_parts
 from glidepath_ops.doctor.split_checks import examine_split
-from glidepath_ops.envoyconfig.envoy_versions import NEWEST, OLDEST, minor_version, missing_features
+from glidepath_ops.envoyconfig.access_log_tags import record_filters
+from glidepath_ops.envoyconfig.envoy_versions import (
+    NEWEST,
+    OLDEST,
+    OLDEST_BY_SETTING,
+    TAG_VALUE,
+    lacks,
+    minor_version,
+    missing_features,
+)
 from glidepath_ops.envoyconfig.filters import CAPTURE, HEADER_MUTATION, REMEMBER
 
 MAX_SKEW_S = 2.0
@@ -37,12 +46,12 @@ def examine_envoy(config: Config, envoy: EnvoyFacts) -> list[Finding]:
         remedy = "start it, or correct envoy.admin in the configuration"
         return [fail(subject, "reachable", envoy.error, remedy)]
     findings = [
-        _version(subject, envoy),
+        _version(subject, config, envoy),
         _steerable(subject, config, envoy),
         _admin_exposed(subject, envoy),
         _clock(subject, "clock", envoy.clock_skew_s),
         *refused_parts(subject, config, envoy),
-        _filters(subject, envoy),
+        _filters(subject, config, envoy),
         *_extproc_cluster(subject, envoy),
         _access_log(subject, envoy),
     ]
@@ -51,15 +60,17 @@ def examine_envoy(config: Config, envoy: EnvoyFacts) -> list[Finding]:
     return findings
 
 
-def _version(subject: str, envoy: EnvoyFacts) -> Finding:
+def _version(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
     text = str(envoy.server_info.get("version", ""))
     match = re.search(r"/(\d+)\.(\d+)\.", text)
     if match is None:
         return warn(subject, "version", f"unknown format: {text!r}", "check that this is an Envoy")
     shown = f"{match[1]}.{match[2]}"
-    if minor_version(shown) < minor_version(OLDEST):
-        lacks = ", ".join(feature.name for feature in missing_features(shown) if not feature.used_by)
-        return fail(subject, "version", f"{shown} lacks {lacks}", f"use Envoy {OLDEST} or newer")
+    by_setting = minor_version(shown) >= minor_version(OLDEST_BY_SETTING)
+    if minor_version(shown) < minor_version(OLDEST) and not (by_setting and lacks(config.envoy.version, TAG_VALUE)):
+        missing = ", ".join(feature.name for feature in missing_features(shown) if not feature.used_by)
+        other = f', or set envoy.version: "{shown}" and render again' if by_setting else ""
+        return fail(subject, "version", f"{shown} lacks {missing}", f"use Envoy {OLDEST} or newer{other}")
     if minor_version(shown) < minor_version(NEWEST):
         return warn(subject, "version", f"{shown}; tested most with {NEWEST}", "upgrade when possible")
     return ok(subject, "version", shown)
@@ -100,7 +111,7 @@ def _clock(subject: str, check: str, skew: float | None) -> Finding:
     return ok(subject, check, f"{skew:+.1f} s")
 
 
-def _filters(subject: str, envoy: EnvoyFacts) -> Finding:
+def _filters(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
     """Return whether a listener for clients has the filters that the routes of workloads need."""
     check, found = "filters", False
     for manager in envoy.connection_managers():
@@ -109,7 +120,8 @@ def _filters(subject: str, envoy: EnvoyFacts) -> Finding:
         if CAPTURE not in names or _logs_to(manager, envoy_names.SHADOW_LOG):
             continue
         found = True
-        missing = [name for name in (REMEMBER, HEADER_MUTATION) if name not in names]
+        needed = (REMEMBER, *(one["name"] for one in record_filters(config)), HEADER_MUTATION)
+        missing = [name for name in needed if name not in names]
         if missing:
             return fail(subject, check, f"{CAPTURE} is there, but not {', '.join(missing)}", RENDER)
         behind = [one for one in chain[names.index(CAPTURE) + 1 :] if not _changes_no_body(one.get("typed_config", {}))]

@@ -10,6 +10,7 @@ from glidepath import envoy_names, runtime_keys
 from glidepath.config.root import Config
 from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig import filters
+from glidepath_ops.envoyconfig.access_log_tags import record_filters_of_copies
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_comments
 from glidepath_ops.envoyconfig.envoy_api_builders import address
@@ -133,7 +134,7 @@ def _live(config: Config) -> Json:
         "use_remote_address": True,  # ignore clients' x-envoy-* headers, generate request ids
         "skip_xff_append": True,
         "early_header_mutation_extensions": [filters.strip_tee_headers()],
-        "http_filters": [*filters.route_filters(), filters.router_filter()],
+        "http_filters": [*filters.route_filters(config), filters.router_filter()],
     }
     return with_comment("The listener for clients.", _listener("glidepath-live", config.envoy.listen, manager))
 
@@ -147,7 +148,12 @@ def shadow_listener(config: Config, users: Mapping[str, Json] | None = None) -> 
     manager["route_config"]["validate_clusters"] = True
     manager |= {
         "preserve_external_request_id": True,
-        "http_filters": [filters.tee_filter(config), *filters.filters_without_memory(), filters.router_filter()],
+        "http_filters": [
+            filters.tee_filter(config),
+            *record_filters_of_copies(config),
+            *filters.filters_without_memory(),
+            filters.router_filter(),
+        ],
     }
     text = (
         "The listener for extproc's copies. They use the same clusters, credentials and clock as live traffic. "

@@ -27,8 +27,8 @@ from glidepath_ops.envoyconfig.envoy_api_builders import (
     is_ip,
     seconds,
     socket_address,
-    typed,
 )
+from glidepath_ops.envoyconfig.fallback_retries import policy_of_cluster
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
@@ -42,11 +42,6 @@ _CONNECT_CHECK = {
     "healthy_threshold": 1,
     "tcp_health_check": {},
 }
-# The retry policy of the aggregate cluster: only requests to the candidate may be retried (ADR 0010).
-RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
-BUSY = [429]
-# A rejected credential of the candidate is retried at the baseline (ADR 0094).
-DENIED = [401, 403]  # not the client's fault, because the client's own credential is not sent there
 
 
 def clusters(config: Config, routed: Mapping[str, Mapping[str, RoutedHeader]] | None = None) -> list[Json]:
@@ -138,17 +133,7 @@ def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHea
     ]
     if candidate.cluster is not None:
         sides.reverse()  # the endpoints of the cluster that is there name no backend
-    retry = {
-        "retry_on": RETRY_ON,
-        "num_retries": 1,
-        "retry_priority": typed(
-            "envoy.retry_priorities.previous_priorities",
-            "extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
-            update_frequency=1,
-        ),
-        "retriable_status_codes": BUSY if keeps_client_credential(candidate, candidate=True) else DENIED + BUSY,
-        "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.001s"},
-    }
+    retry = policy_of_cluster(config, candidate)
     members = [candidate.cluster or workload.candidate, baseline.cluster or workload.baseline]
     breakers = _breakers(
         baseline, "Limits concurrent retries. Envoy's default of 3 would turn an outage of the candidate into errors."

@@ -17,6 +17,8 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, keeps_client_credential
 from glidepath_ops.envoyconfig.clusters import is_candidate_alone
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
+from glidepath_ops.envoyconfig.envoy_versions import OLDEST
+from glidepath_ops.envoyconfig.fallback_retries import is_on_route, policy_of_route
 from glidepath_ops.envoyconfig.filters import filters_of_route
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader, joined_rules, routed_headers
 from glidepath_ops.envoyconfig.route_overlap import METHOD, PATHS, Overlap, is_false, overlap
@@ -128,6 +130,9 @@ def _continued(config: Config, workload: str, users: UsersRoutes, index: int) ->
     route = users.routes[index]
     where = f"workloads.{workload}: {route.place}"
     action = _split(config, workload, route.data["route"], where)
+    if is_on_route(config, workload):
+        _refuse_retry_policy(config, workload, route.data["route"], "the route", where)
+        _refuse_retry_policy(config, workload, users.virtual_host, "the virtual host of this route", where)
     headers = headers_at_route(config, workload, users.levels(route.data), where)
     copy = {
         **route.data,
@@ -193,7 +198,16 @@ def _split(config: Config, workload: str, action: Json, where: str) -> Json:
     policy = _hash_policy(config, workload, action, where)
     split = weighted_clusters(config, workload) | ({"use_hash_policy": True} if policy else {})
     rest = {key: value for key, value in action.items() if key != "cluster"}
-    return {**rest, "weighted_clusters": split, **policy}
+    return {**rest, "weighted_clusters": split, **policy, **policy_of_route(config, workload)}
+
+
+def _refuse_retry_policy(config: Config, workload: str, holder: Json, title: str, where: str) -> None:
+    if any(key in holder for key in ("retry_policy", "retry_policy_typed_config")):
+        raise InputError(
+            f"{where}: {title} has a retry policy, but Envoy {config.envoy.version} (envoy.version) needs this place "
+            f"for the fallback: set workloads.{workload}.fallback: false, or use Envoy {OLDEST} or newer and remove "
+            "envoy.version"
+        )
 
 
 def _refuse_other_baseline(config: Config, workload: str, action: Json, where: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 OLDEST, NEWEST = "1.37", "1.40"  # the minor versions of Envoy that run what is rendered
+OLDEST_BY_SETTING = "1.36"  # runs what is rendered with `envoy.version` set to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,13 @@ CLUSTER_RETRY_POLICY = MissingFeature(
     name="envoy.extensions.upstreams.http.v3.HttpProtocolOptions.retry_policy",
     since="1.37",
     used_by="workloads.*.fallback",
-    remedy="use Envoy 1.37 or later, or set fallback: false",
+    remedy="set envoy.version, use Envoy 1.37 or later, or set fallback: false",
 )
 TAG_VALUE = MissingFeature(
     name="envoy.type.tracing.v3.CustomTag.value",
     since="1.37",
     used_by="",
-    remedy="use Envoy 1.37 or later",
+    remedy="set envoy.version, or use Envoy 1.37 or later",
 )
 FEATURES = (FILE_CONTENT, CLUSTER_RETRY_POLICY, TAG_VALUE)
 
@@ -48,6 +49,11 @@ FEATURES = (FILE_CONTENT, CLUSTER_RETRY_POLICY, TAG_VALUE)
 def missing_features(version: str) -> tuple[MissingFeature, ...]:
     """Return what an Envoy of ``version`` (such as "1.37" or "1.37.0") lacks of what can be rendered."""
     return tuple(feature for feature in FEATURES if minor_version(version) < minor_version(feature.since))
+
+
+def lacks(version: str | None, feature: MissingFeature) -> bool:
+    """Return whether the Envoy of the setting ``envoy.version`` lacks ``feature``. None: the installed Envoy."""
+    return version is not None and feature in missing_features(version)
 
 
 def minor_version(version: str) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from glidepath.config.root import Config
 from glidepath.errors import ConfigError
+from glidepath_ops.envoyconfig.envoy_versions import TAG_VALUE, lacks
 
 Build = Literal["stock", "istio"]
 BUILDS: tuple[Build, ...] = ("stock", "istio")
@@ -45,6 +46,9 @@ _FALLBACK = (
 )
 # An aggregate of one cluster adapts requests to a backend with ``cluster``.
 _EXISTING_CLUSTER = Extension("envoy.clusters.aggregate", "adapts requests to an existing cluster", "use url")
+_RECORD = Extension(
+    "envoy.filters.http.header_to_metadata", "keeps what the access log tells extproc", "use Envoy 1.37 or newer"
+)
 _TLS = Extension("envoy.transport_sockets.tls", "connects to backends with https", "use an http:// url")
 _FILE = Extension(
     "envoy.formatter.file_content",
@@ -68,6 +72,8 @@ def used_extensions(config: Config) -> dict[str, tuple[Extension, str]]:
         if workload.fallback:
             for one in _FALLBACK:
                 found.setdefault(one.name, (one, f"workloads.{name}.fallback"))
+    if lacks(config.envoy.version, TAG_VALUE):
+        found[_RECORD.name] = (_RECORD, "envoy.version")
     for name, backend in config.backends.items():
         if backend.cluster is not None:
             found.setdefault(_EXISTING_CLUSTER.name, (_EXISTING_CLUSTER, f"backends.{name}.cluster"))

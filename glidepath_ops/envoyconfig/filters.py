@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from glidepath import envoy_names, runtime_keys
 from glidepath.config.backends import Credential
 from glidepath.config.root import Config
 from glidepath.errors import ConfigError
+from glidepath_ops.envoyconfig.access_log_tags import TEE_HEADERS, custom_tags, record_filters
 from glidepath_ops.envoyconfig.backend_adaptation import client_state, credential_headers, secret_state
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, grpc_service, seconds, set_headers, typed
+from glidepath_ops.envoyconfig.envoy_versions import FILE_CONTENT, lacks
 
 # These names cannot collide with a filter that the user already has; the type is in typed_config.
 EXT_PROC = "glidepath.ext_proc"
@@ -27,11 +29,10 @@ DEFERRED_CLOSE = 2.0
 LOG_FLUSH_S = 0.1  # most seconds until an outcome is sent to extproc
 REQUEST_ATTRIBUTES = ["xds.cluster_name"]
 RESPONSE_ATTRIBUTES = ["response.code_details", "upstream.request_attempt_count", "xds.upstream_host_metadata"]
-TEE_HEADERS = (envoy_names.HEADER_WORKLOAD, envoy_names.HEADER_TARGET, envoy_names.HEADER_ORIGIN)
 _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 
 
-def route_filters() -> list[Json]:
+def route_filters(config: Config) -> list[Json]:
     """Return the filters that the routes of workloads need in the filter chain, in this order, before the router.
 
     None of them does anything by itself: a route or an entry of a weighted split configures what it does
@@ -41,7 +42,7 @@ def route_filters() -> list[Json]:
         "Stores the client's headers and the backends' credentials, where a route of a workload says so.",
         typed(REMEMBER, STORE),
     )
-    return [store, *filters_without_memory()]
+    return [store, *record_filters(config), *filters_without_memory()]
 
 
 def filters_without_memory() -> list[Json]:
@@ -126,6 +127,11 @@ def _stored_values(config: Config, headers: Sequence[str]) -> list[Json]:
     for name, backend in config.backends.items():
         credential = backend.credential
         if credential is not None and not credential.passthrough:
+            if credential.file is not None and lacks(config.envoy.version, FILE_CONTENT):
+                raise ConfigError(
+                    f"backends.{name}.credential.file: Envoy {config.envoy.version} (envoy.version) has no "
+                    f"{FILE_CONTENT.name}; {FILE_CONTENT.remedy}"
+                )
             values.append(_secret(name, credential))
     return values
 
@@ -201,17 +207,18 @@ def ext_proc(config: Config, workload: str, *, own_ids: bool = False) -> Json:
     )
 
 
-def bounds_of_candidate(timeout: float) -> Json:
+def bounds_of_candidate(timeout: float, further: Mapping[str, str]) -> Json:
     """Return the ``typed_per_filter_config`` of the candidate's entry in a weighted split with fallback.
 
     It limits the wait for the first byte of an attempt to ``timeout`` seconds. When the limit is reached, Envoy asks
-    the baseline without giving up the candidate (hedging), so that the first answer wins.
+    the baseline without giving up the candidate (hedging), so that the first answer wins. ``further``: further request
+    headers to set.
     """
     bounds = {
         "x-envoy-upstream-rq-per-try-timeout-ms": str(round(timeout * 1000)),
         "x-envoy-hedge-on-per-try-timeout": "true",
     }
-    return {HEADER_MUTATION: set_headers(bounds)}
+    return {HEADER_MUTATION: set_headers({**bounds, **further})}
 
 
 def router_filter() -> Json:
@@ -243,21 +250,7 @@ def access_log(config: Config, log_name: str) -> Json:
         "grpc_service": grpc_service(envoy_names.EXTPROC_CLUSTER),
         "buffer_flush_interval": seconds(min(LOG_FLUSH_S, config.extproc.flush)),
     }
-    # The entry's upstream_cluster is empty if no host was reached (circuit breaker); this tag is not.
-    # %UPSTREAM_CLUSTER% would give the cluster's name for statistics, if it has one.
-    endpoint = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.ENDPOINT_BACKEND})%"
-    common["custom_tags"] = [
-        {"tag": envoy_names.CHOSEN_CLUSTER_TAG, "value": "%UPSTREAM_CLUSTER_RAW%"},
-        {"tag": envoy_names.BACKEND_TAG, "value": endpoint},
-    ]
-    if log_name == envoy_names.LIVE_LOG:
-        place = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_WORKLOAD})%"
-        common["custom_tags"].append({"tag": envoy_names.WORKLOAD_TAG, "value": place})
-    if log_name == envoy_names.SHADOW_LOG:
-        # The headers are removed before the request is sent to the backend, so they come from filter state.
-        common["custom_tags"] += [
-            {"tag": name, "value": f"%FILTER_STATE({client_state(name)}:PLAIN)%"} for name in TEE_HEADERS
-        ]
+    common["custom_tags"] = custom_tags(config, log_name)
     return with_comment(
         "Sends the outcome, the latency and the actual upstream cluster of every request.",
         typed(

@@ -175,7 +175,7 @@ def _in_manager(manager: yaml.Node, config: Config, name: str) -> Iterator[Inser
     chain = child(manager, "http_filters")
     if chain is None or not items(chain):
         raise InputError(f"{name}:{manager.start_mark.line + 1}: has no http_filters; the last one must be a router")
-    yield Insertion(chain, without_comments(filters.route_filters()), at=len(items(chain)) - 1)
+    yield Insertion(chain, without_comments(filters.route_filters(config)), at=len(items(chain)) - 1)
     yield _insert_at(manager, "early_header_mutation_extensions", [without_comments(filters.strip_tee_headers())])
     yield _insert_at(manager, "access_log", [without_comments(filters.access_log(config, envoy_names.LIVE_LOG))])
 

@@ -10,11 +10,12 @@ from typing import Any
 from glidepath import envoy_names, runtime_keys
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Match, Sticky
+from glidepath_ops.envoyconfig.access_log_tags import TEE_HEADERS, record_of_entry
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import seconds
+from glidepath_ops.envoyconfig.fallback_retries import conditions_of_candidate, policy_of_route
 from glidepath_ops.envoyconfig.filters import (
-    TEE_HEADERS,
     bounds_of_candidate,
     filters_of_default_route,
     filters_of_route,
@@ -115,7 +116,8 @@ def _split_action(config: Config, name: str) -> Json:
     action: Json = {"weighted_clusters": weighted_clusters(config, name)}
     if workload.sticky is not None:
         action["hash_policy"] = [hash_policy(workload.sticky)]
-    return {**action, **_timeouts(config.backends[workload.candidate], config.backends[workload.baseline])}
+    timeouts = _timeouts(config.backends[workload.candidate], config.backends[workload.baseline])
+    return {**action, **timeouts, **policy_of_route(config, name)}
 
 
 def weighted_clusters(config: Config, name: str) -> Json:
@@ -130,7 +132,8 @@ def weighted_clusters(config: Config, name: str) -> Json:
     candidate_cluster, baseline_cluster = config.candidate_cluster(name), config.baseline_cluster(name)
     entry: Json = {"name": candidate_cluster, "weight": weights[candidate_cluster]}
     if workload.fallback:  # the cluster's own filters set the host of each attempt
-        entry["typed_per_filter_config"] = bounds_of_candidate(backend.first_byte_timeout)
+        conditions = conditions_of_candidate(config, name)
+        entry["typed_per_filter_config"] = bounds_of_candidate(backend.first_byte_timeout, conditions)
     else:
         entry["host_rewrite_literal"] = host_of(backend)
     if not keeps_client_credential(backend, candidate=True):
@@ -138,6 +141,10 @@ def weighted_clusters(config: Config, name: str) -> Json:
     other: Json = {"name": baseline_cluster, "weight": weights[baseline_cluster]}
     if baseline.cluster is None:
         other["host_rewrite_literal"] = host_of(baseline)
+    for one in (entry, other):
+        recorded = record_of_entry(config, one["name"])
+        if recorded:
+            one["typed_per_filter_config"] = {**one.get("typed_per_filter_config", {}), **recorded}
     found: Json = {
         "runtime_key_prefix": runtime_keys.weight_prefix(name),
         "clusters": [
@@ -227,7 +234,7 @@ def _required_parts(config: Config, workload: str) -> Json:
     return {
         "name": f"{envoy_names.ROUTE_PREFIX}{workload}/required",
         "match": {"prefix": "/", "headers": [no_request]},
-        "route": {"weighted_clusters": weighted_clusters(config, workload)},
+        "route": {"weighted_clusters": weighted_clusters(config, workload), **policy_of_route(config, workload)},
         "typed_per_filter_config": filters_of_route(config, workload),
     }
 

@@ -71,6 +71,7 @@ class UsersSetup:
     session: aiohttp.ClientSession
     live: str
     admin: str
+    binary: Path | None = None
 
     @contextmanager
     def before(self) -> Iterator[RunningEnvoy]:
@@ -89,7 +90,7 @@ class UsersSetup:
         bootstrap = self.folder / "envoy.yaml"
         bootstrap.write_text(text)
         config = parse_config(yaml.safe_dump(self.config))
-        with start_envoy(bootstrap, self.admin, self.folder / "envoy.log", concurrency=1) as child:
+        with start_envoy(bootstrap, self.admin, self.folder / "envoy.log", concurrency=1, binary=self.binary) as child:
             yield RunningEnvoy(self.live, f"http://{config.envoy.shadow_listen}", self.admin, config, child)
 
     def set_share(self, envoy: RunningEnvoy, percent: int) -> None:
@@ -121,11 +122,14 @@ async def users_setup(
     *,
     onprem: Mapping[str, Any] | None = None,
     workloads: Mapping[str, Any] | None = None,
+    binary: Path | None = None,
+    envoy: Mapping[str, Any] | None = None,
     **chat: Any,
 ) -> AsyncIterator[UsersSetup]:
     """Run the backends. ``onprem``, ``chat``: settings of the candidate and of the workload ``chat``.
 
-    ``url_path`` in the candidate's settings is appended to its URL.
+    ``url_path`` in the candidate's settings is appended to its URL. ``binary``: an Envoy other than the installed one.
+    ``envoy``: further settings of the section.
     """
     listen, admin, shadow = free_ports(3)
     socket = folder / "extproc.sock"
@@ -141,7 +145,7 @@ async def users_setup(
         ours = dict(onprem or {})
         url = candidate.url + ours.pop("url_path", "")
         config = {
-            "envoy": {"shadow_listen": f"127.0.0.1:{shadow}"},
+            "envoy": {"shadow_listen": f"127.0.0.1:{shadow}", **(envoy or {})},
             "extproc": {"listen": f"unix:{socket}"},
             "backends": {
                 "cloud": {"cluster": "theirs", "host": "api.test"},
@@ -151,7 +155,8 @@ async def users_setup(
         }
         text = yaml.safe_dump(_bootstrap(table, theirs.port, listen, admin), sort_keys=False)
         live = f"http://127.0.0.1:{listen}"
-        yield UsersSetup(theirs, candidate, collector, folder, text, config, session, live, f"http://127.0.0.1:{admin}")
+        admin_url = f"http://127.0.0.1:{admin}"
+        yield UsersSetup(theirs, candidate, collector, folder, text, config, session, live, admin_url, binary)
 
 
 def _bootstrap(table: UsersTable, backend: int, listen: int, admin: int) -> Json:

@@ -34,6 +34,7 @@ from glidepath_ops.envoyconfig.continued_routes import headers_at_route
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued
+from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
 from glidepath_ops.envoyconfig.mesh.gateway_api import (
     ENVOY_GROUP,
     ENVOY_VERSION,
@@ -87,6 +88,7 @@ def gateway_resources(config: Config, target: GatewayTarget, routes: GatewayRout
 
     Raises InputError, and ConfigError for settings that Envoy or Kubernetes does not support.
     """
+    refuse_form_for_old_envoy(config, "Envoy Gateway")
     for workload, one in routes.continued.items():
         _check_baseline(config, workload, one)
     found = []
@@ -189,7 +191,7 @@ def _in_listener(config: Config, name: str) -> list[Json]:
     """
     router = f"..http_filters[?(@.name=='{filters.ROUTER}')]"
     manager = f"..filters[?(@.name=='{filters.MANAGER}')].typed_config"
-    ours = [without_comments(one) for one in filters.route_filters()]
+    ours = [without_comments(one) for one in filters.route_filters(config)]
     log = without_comments(filters.access_log(config, envoy_names.LIVE_LOG))
     return [
         *(_patch(LISTENER, name, "add", router, "", one) for one in ours),

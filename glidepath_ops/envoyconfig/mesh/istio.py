@@ -29,6 +29,7 @@ from glidepath_ops.envoyconfig.commented_yaml import (
     without_own_comment,
 )
 from glidepath_ops.envoyconfig.extensions import refuse_missing_extensions
+from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
 from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     GROUP,
     POD_LABELS,
@@ -76,6 +77,7 @@ def istio_resources(config: Config, target: IstioTarget, routes: ContinuedRoutes
     ConfigError for settings that Istio's Envoy does not support.
     """
     _check(target)
+    refuse_form_for_old_envoy(config, "Istio")
     refuse_missing_extensions(config, "istio")
     for workload in config.workloads.values():
         _refuse_url(config, workload.baseline)
@@ -83,7 +85,7 @@ def istio_resources(config: Config, target: IstioTarget, routes: ContinuedRoutes
         *([_bootstrap(config)] if uses_rtds(config) else []),
         *(_patch("CLUSTER", target, "ADD", cluster) for cluster in pushed_clusters(config, routes.routed)),
         _patch("LISTENER", target, "ADD", shadow_listener(config)),
-        *_filters(target),
+        *_filters(config, target),
         _access_log(config, target),
         *(_split(config, target, route) for route in routes.routes),
     ]
@@ -138,9 +140,9 @@ def _manager(target: IstioTarget, below: Json | None = None) -> Json:
     return {"listener": listener}
 
 
-def _filters(target: IstioTarget) -> list[Json]:
+def _filters(config: Config, target: IstioTarget) -> list[Json]:
     router = _manager(target, {"subFilter": {"name": filters.ROUTER}})
-    return [_patch("HTTP_FILTER", target, "INSERT_BEFORE", one, router) for one in filters.route_filters()]
+    return [_patch("HTTP_FILTER", target, "INSERT_BEFORE", one, router) for one in filters.route_filters(config)]
 
 
 def _access_log(config: Config, target: IstioTarget) -> Json:

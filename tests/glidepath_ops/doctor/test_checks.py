@@ -112,7 +112,8 @@ def with_match(**match: Any) -> EnvoyFacts:
 
 SICK = [
     (facts(error="refused"), "reachable", Severity.FAIL, "envoy.admin"),
-    (facts(server_info=server_info("1.36.4")), "version", Severity.FAIL, "1.37"),
+    (facts(server_info=server_info("1.36.4")), "version", Severity.FAIL, '1.37 or newer, or set envoy.version: "1.36"'),
+    (facts(server_info=server_info("1.35.9")), "version", Severity.FAIL, "1.37 or newer"),
     (facts(server_info=server_info("1.38.0")), "version", Severity.WARN, "upgrade"),
     (facts(server_info={}), "version", Severity.WARN, "Envoy"),
     (edited(0, "bootstrap", "layered_runtime", value={"layers": []}), "runtime layer", Severity.FAIL, "admin_layer"),
@@ -207,6 +208,15 @@ def test_a_rendered_envoy_has_no_warning() -> None:
     findings = examine_envoy(CONFIG, facts())
     assert {f.level for f in findings} == {Severity.OK}, [f for f in findings if f.level is not Severity.OK]
     assert not any(f.remedy for f in findings)
+
+
+def test_envoy_1_36_may_run_the_form_for_it_and_needs_the_filter_of_this_form() -> None:
+    config = CONFIG.model_copy(update={"envoy": CONFIG.envoy.model_copy(update={"version": "1.36"})})
+    found = examine_envoy(config, facts(config, server_info=server_info("1.36.4", used_extensions(config))))
+    assert finding(found, "version").level is Severity.WARN
+    assert not [one for one in found if one.level is Severity.FAIL]
+    without_it = finding(examine_envoy(config, facts()), "filters")
+    assert (without_it.level, "glidepath.record" in without_it.detail) == (Severity.FAIL, True)
 
 
 def test_rtds_as_actuator_needs_the_rtds_layer() -> None:

@@ -18,12 +18,11 @@ POST = {"name": ":method", "string_match": {"exact": "POST"}}
 ONLY_CHAT = {"name": ":path", "string_match": {"safe_regex": {"regex": PATH + r"(\?.*)?"}}}
 
 
-def config(cloud: Any = None, onprem: Any = None, default_backend: str | None = None, **chat: Any) -> Config:
+def config(cloud: Any = None, onprem: Any = None, envoy: Any = None, **chat: Any) -> Config:
     ours = {"url": "http://127.0.0.1:2", "first_byte_timeout": "10s", **(onprem or {})}
     workload = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem", **chat}
     backends = {"cloud": cloud or {"cluster": "theirs", "host": "api.test"}, "onprem": ours}
-    text = {"envoy": {"default_backend": default_backend}, "backends": backends, "workloads": {"chat": workload}}
-    return parse_config(yaml.safe_dump(text))
+    return parse_config(yaml.safe_dump({"envoy": envoy or {}, "backends": backends, "workloads": {"chat": workload}}))
 
 
 def users(*routes: Any, host: Any = None, table: Any = None) -> UsersRoutes:
@@ -171,7 +170,7 @@ def test_header_rules_of_route_virtual_host_and_table_are_gathered_in_envoys_ord
     assert expected == {False: RoutedHeader(False, "table"), True: RoutedHeader(False, "route")}
 
 
-ALSO_DEFAULT = config(default_backend="onprem", fallback=False)
+ALSO_DEFAULT = config(envoy={"default_backend": "onprem"}, fallback=False)
 PASSED_ON = {"credential": {"passthrough": True}}
 KEY = {"request_headers_to_add": [{"header": {"key": "x-api-key", "value": "a"}}]}
 COMPUTED = {"request_headers_to_add": [{"header": {"key": "x-api-key", "value": "%HOSTNAME%"}}]}
@@ -207,6 +206,26 @@ def test_a_route_that_cannot_be_continued_is_refused_with_place_reason_and_remed
 ) -> None:
     with pytest.raises(InputError, match=rf"^workloads.chat: boot.yaml:1: .*{reason}"):
         added_routes(settings, users(route))
+
+
+OLD = {"version": "1.36"}
+RETRIES = {"retry_policy": {"retry_on": "5xx"}}
+
+
+@pytest.mark.parametrize(
+    ("route", "host", "holder"),
+    [(to(**RETRIES), {}, "the route has"), (to(), RETRIES, "the virtual host of this route has")],
+)
+def test_a_users_retry_policy_and_a_fallback_are_refused_for_envoy_1_36(route: Any, host: Any, holder: str) -> None:
+    remedy = r"set workloads\.chat\.fallback: false, or use Envoy 1\.37 or newer and remove envoy\.version"
+    with pytest.raises(InputError, match=rf"^workloads.chat: boot.yaml:1: {holder} a retry policy, .*{remedy}$"):
+        added_routes(config(envoy=OLD), users(route, host=host))
+
+
+@pytest.mark.parametrize("settings", [config(envoy=OLD, fallback=False), config(), config(envoy={"version": "1.37"})])
+def test_a_users_retry_policy_stays_where_the_fallback_needs_none_on_the_route(settings: Config) -> None:
+    copy = only(added_routes(settings, users(to(**RETRIES)))).route
+    assert copy["route"]["retry_policy"] == RETRIES["retry_policy"]
 
 
 def test_a_workload_without_any_route_needs_a_url() -> None:

@@ -16,19 +16,25 @@ from typing import Any
 import pytest
 import yaml
 
+from extproc.exchange import RequestHeaders, ResponseHeaders
+from extproc.ext_proc_messages import read, wanted_headers
+from extproc.outcome_classification import classify
+from extproc.workloads import build_workloads
 from glidepath import envoy_names, runtime_keys
 from glidepath.config import parse_config
+from glidepath.errors import ConfigError
+from glidepath.pairs_and_outcomes import Side
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.envoy_versions import FEATURES, FILE_CONTENT, MissingFeature, missing_features
 from tests.support.envoy_versions import WHEELS, binary_of, installed_version
-from tests.support.envoy_with_backends import BODY, EnvoySetup, envoy_with_backends
+from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup, envoy_with_backends
 from tests.support.tls_certificate import make_certificate
+from tests.support.users_envoy import to_theirs, users_setup, users_table
 from tests.support.waiting import eventually
 
 AT_ONCE: dict[str, Any] = {"start": 100}
 BIG = {**BODY, "padding": "x" * 3_000_000}
-SUPPORTED = WHEELS[1:]  # all but 1.36, which refuses part of what is always rendered
 
 
 @pytest.fixture
@@ -43,7 +49,14 @@ def binary(request: pytest.FixtureRequest) -> Path:
     return found
 
 
-each_version = pytest.mark.parametrize("binary", SUPPORTED, indirect=True)
+each_version = pytest.mark.parametrize("binary", WHEELS, indirect=True)
+
+
+@pytest.fixture
+def envoy(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The section ``envoy`` of a configuration for the Envoy of the test: 1.36 needs its own form."""
+    version: str = request.node.callspec.params["binary"]
+    return {"version": "1.36"} if version.startswith("1.36.") else {}
 
 
 def rendered(folder: Path, cloud: Mapping[str, Any], chat: Mapping[str, Any], **sections: Any) -> Path:
@@ -86,11 +99,17 @@ def test_a_version_refuses_exactly_what_it_lacks(binary: Path, feature: MissingF
 
 @each_version
 @pytest.mark.parametrize("actuator", ["admin", "rtds"])
-def test_what_is_rendered_is_accepted(binary: Path, actuator: str, tmp_path: Path) -> None:
+def test_what_is_rendered_is_accepted(binary: Path, actuator: str, envoy: dict[str, Any], tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path, "api.example.com")[1]
     cloud = {"ca_file": str(certificate), "credential": {"env": "KEY"}}
     chat = {"sticky": {"cookie": "session"}, "shadow": {"sample": 0.5}}
-    assert refusal(binary, rendered(tmp_path, cloud, chat, envoy={"actuator": actuator})) == ""
+    assert refusal(binary, rendered(tmp_path, cloud, chat, envoy={**envoy, "actuator": actuator})) == ""
+
+
+@pytest.mark.parametrize("version", ["1.36", "1.37"])
+def test_a_credential_from_a_file_is_refused_for_a_version_that_cannot_read_it(version: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"^backends.cloud.credential.file: Envoy {version} .* by env$"):
+        rendered(tmp_path, {"credential": {"file": "/run/key"}}, {}, envoy={"version": version})
 
 
 async def models(setup: EnvoySetup, users: list[dict[str, str]]) -> list[str]:
@@ -100,9 +119,11 @@ async def models(setup: EnvoySetup, users: list[dict[str, str]]) -> list[str]:
 
 
 @each_version
-async def test_runtime_keys_set_a_sticky_split(binary: Path, tmp_path: Path) -> None:
+async def test_runtime_keys_set_a_sticky_split(binary: Path, envoy: dict[str, Any], tmp_path: Path) -> None:
     users = [{"x-user-id": f"user-{n}"} for n in range(200)]
-    async with envoy_with_backends(tmp_path, binary=binary, chat={"sticky": {"header": "X-User-Id"}}) as setup:
+    async with envoy_with_backends(
+        tmp_path, binary=binary, envoy=envoy, chat={"sticky": {"header": "X-User-Id"}}
+    ) as setup:
         assert set(await models(setup, users)) == {"cloud"}
         setup.set_share(30)
         before = await models(setup, users)
@@ -117,9 +138,11 @@ async def test_runtime_keys_set_a_sticky_split(binary: Path, tmp_path: Path) -> 
 @each_version
 @pytest.mark.parametrize("body", [BODY, BIG], ids=["small", "over 1 MiB"])
 @pytest.mark.parametrize("failure", ["status", "hang", "reset", "refused"])
-async def test_the_baseline_rescues_requests(binary: Path, failure: Any, body: Any, tmp_path: Path) -> None:
+async def test_the_baseline_rescues_requests(
+    binary: Path, failure: Any, body: Any, envoy: dict[str, Any], tmp_path: Path
+) -> None:
     onprem = {"first_byte_timeout": "300ms", **({"url": "http://127.0.0.1:1"} if failure == "refused" else {})}
-    async with envoy_with_backends(tmp_path, binary=binary, onprem=onprem, chat=AT_ONCE) as setup:
+    async with envoy_with_backends(tmp_path, binary=binary, envoy=envoy, onprem=onprem, chat=AT_ONCE) as setup:
         if failure != "refused":
             setup.onprem.behaviour = failure
         for _ in range(3):
@@ -135,8 +158,8 @@ async def test_the_baseline_rescues_requests(binary: Path, failure: Any, body: A
 
 
 @each_version
-async def test_a_share_that_a_runtime_key_sets_is_captured(binary: Path, tmp_path: Path) -> None:
-    async with envoy_with_backends(tmp_path, binary=binary, chat={"shadow": {"sample": 0}}) as setup:
+async def test_a_share_that_a_runtime_key_sets_is_captured(binary: Path, envoy: dict[str, Any], tmp_path: Path) -> None:
+    async with envoy_with_backends(tmp_path, binary=binary, envoy=envoy, chat={"shadow": {"sample": 0}}) as setup:
         log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         requests = 0
         for percent, least, most in ((0, 0, 0), (100, 20, 20), (50, 60, 140)):
@@ -151,8 +174,10 @@ async def test_a_share_that_a_runtime_key_sets_is_captured(binary: Path, tmp_pat
 
 
 @each_version
-async def test_the_access_log_tells_the_workload_and_the_chosen_cluster(binary: Path, tmp_path: Path) -> None:
-    async with envoy_with_backends(tmp_path, binary=binary, onprem={"url": "http://127.0.0.1:1"}) as setup:
+async def test_the_access_log_tells_the_workload_and_the_chosen_cluster(
+    binary: Path, envoy: dict[str, Any], tmp_path: Path
+) -> None:
+    async with envoy_with_backends(tmp_path, binary=binary, envoy=envoy, onprem={"url": "http://127.0.0.1:1"}) as setup:
         await setup.post()
         setup.set_share(100)
         await setup.post()
@@ -167,3 +192,105 @@ async def test_the_access_log_tells_the_workload_and_the_chosen_cluster(binary: 
         assert [entry.common_properties.upstream_request_attempt_count for entry in live] == [1, 2]
         tag = dict(shadow[0].common_properties.custom_tags)
         assert [tag[name] for name in (envoy_names.HEADER_TARGET, envoy_names.HEADER_ORIGIN)] == ["cloud", "probe"]
+
+
+@each_version
+@pytest.mark.parametrize("theirs", [{}, {"cloud": {}}], ids=["a url", "a cluster of the user's"])
+async def test_extproc_tells_a_request_of_each_side_from_a_failover(
+    binary: Path, envoy: dict[str, Any], theirs: Any, tmp_path: Path
+) -> None:
+    async with envoy_with_backends(tmp_path, binary=binary, envoy=envoy, theirs=theirs) as setup:
+        await setup.post()
+        setup.set_share(100)
+        await setup.post()
+        setup.onprem.behaviour = "status"
+        await setup.post()
+        setup.cloud.behaviour = "status"
+        await setup.post()
+        log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
+        await eventually(lambda: len(log) == 4)
+        workloads = build_workloads(setup.envoy.config)
+        outcomes = [classify(entry, workloads, shadow=False) for entry in log]
+        assert [one and (one.side, one.error, one.rescued) for one in outcomes] == [
+            (Side.BASELINE, "", None),
+            (Side.CANDIDATE, "", None),
+            (Side.CANDIDATE, "failover", True),
+            (Side.CANDIDATE, "failover", False),
+        ]
+
+
+@each_version
+async def test_a_request_that_no_host_gets_counts_for_the_side_that_the_split_chose(
+    binary: Path, envoy: dict[str, Any], tmp_path: Path
+) -> None:
+    chat = {"start": 100, "fallback": False}
+    full = {"max_requests": 1, "max_pending": 1, "max_connections": 1}
+    async with envoy_with_backends(tmp_path, binary=binary, envoy=envoy, onprem=full, chat=chat) as setup:
+        setup.onprem.behaviour = "slow_stream"
+        replies = await asyncio.gather(*(setup.post() for _ in range(4)))
+        log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
+        await eventually(lambda: len(log) == 4)
+        workloads = build_workloads(setup.envoy.config)
+        outcomes = [classify(entry, workloads, shadow=False) for entry in log]
+        refused = [one for one in outcomes if one is not None and one.error == "overflow"]
+        assert len(refused) == sum(reply.status == 503 for reply in replies) > 0
+        assert {one and one.side for one in outcomes} == {Side.CANDIDATE}
+
+
+@each_version
+async def test_the_share_of_the_baseline_is_not_retried(binary: Path, envoy: dict[str, Any], tmp_path: Path) -> None:
+    async with envoy_with_backends(tmp_path, binary=binary, envoy=envoy) as setup:
+        setup.cloud.behaviour = "status"
+        assert (await setup.post()).status == 503
+        assert (len(setup.cloud.received), len(setup.onprem.received)) == (1, 0)
+
+
+@each_version
+@pytest.mark.parametrize(("status", "rescued"), [(401, True), (429, True), (404, False)])
+async def test_a_refusal_by_the_candidate_is_retried_if_it_is_not_the_clients_fault(
+    binary: Path, envoy: dict[str, Any], status: int, rescued: bool, tmp_path: Path
+) -> None:
+    async with envoy_with_backends(tmp_path, binary=binary, envoy=envoy, chat=AT_ONCE) as setup:
+        setup.onprem.behaviour, setup.onprem.status = "status", status
+        assert (await setup.post()).status == (200 if rescued else status)
+        assert len(setup.cloud.received) == int(rescued)
+        sent = setup.onprem.last.headers
+        assert not [name for name in sent if name.startswith(("x-envoy-", "x-glidepath-"))]
+
+
+@each_version
+async def test_a_captured_stream_tells_the_chosen_cluster_and_the_backend_that_answered(
+    binary: Path, envoy: dict[str, Any], tmp_path: Path
+) -> None:
+    chat = {"start": 100, "shadow": {"sample": 100}}
+    async with envoy_with_backends(tmp_path, binary=binary, envoy=envoy, chat=chat) as setup:
+        setup.onprem.behaviour = "status"
+        await setup.post()
+        await eventually(lambda: any(one.HasField("response_headers") for s in setup.collector.streams for one in s))
+        (stream,) = setup.collector.streams
+        found = [read(one, wanted_headers(frozenset())) for one in stream]
+        asked = next(one for one in found if isinstance(one, RequestHeaders))
+        answered = next(one for one in found if isinstance(one, ResponseHeaders))
+        assert (asked.cluster, answered.attempts, answered.backend) == ("onprem-or-cloud", 2, "cloud")
+
+
+@each_version
+async def test_a_users_own_route_is_continued(binary: Path, envoy: dict[str, Any], tmp_path: Path) -> None:
+    rewriting = to_theirs({"prefix": "/v1/"}, {"prefix_rewrite": "/api/"})
+    async with users_setup(tmp_path, users_table(rewriting), binary=binary, envoy=envoy) as setup:
+        setup.onprem.behaviour = "status"
+        with setup.after() as running:
+            for share in (0, 100):
+                setup.clear_received()
+                setup.set_share(running, share)
+                async with setup.session.post(setup.live + PATH, json=BODY) as response:
+                    assert response.status == 200
+                assert [one.path for one in setup.theirs.received] == ["/api/chat/completions"]
+                assert setup.theirs.last.model == "client-model"
+                assert [one.path for one in setup.onprem.received] == [PATH] * (share == 100)
+            setup.clear_received()
+            setup.set_share(running, 0)
+            setup.theirs.behaviour = "status"
+            async with setup.session.post(setup.live + PATH, json=BODY) as response:
+                assert response.status == 503
+            assert len(setup.theirs.received) == 1

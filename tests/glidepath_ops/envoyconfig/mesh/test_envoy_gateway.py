@@ -134,6 +134,12 @@ def test_a_baseline_that_is_not_the_serving_cluster_is_refused_with_what_to_writ
         resources(config.model_copy(update={"backends": backends}))
 
 
+def test_the_form_for_envoy_1_36_is_refused(config: Config) -> None:
+    old = config.model_copy(update={"envoy": config.envoy.model_copy(update={"version": "1.36"})})
+    with pytest.raises(ConfigError, match=r"^envoy.version: .* Envoy Gateway sets itself; use .* Envoy 1.37 or newer"):
+        resources(old)
+
+
 def test_a_new_route_needs_the_url_of_the_baseline(config: Config) -> None:
     with pytest.raises(InputError, match=r"--new-route: backends\.cloud needs a url"):
         resources(config, GatewayRoutes(new=("chat", "team")))

@@ -207,6 +207,12 @@ def test_a_credential_from_a_file_is_refused_because_istios_envoy_cannot_read_it
         istio_resources(istio_config(text, 10901, tmp_path / "s"), IstioTarget(), ROUTES)
 
 
+def test_the_form_for_envoy_1_36_is_refused(config: Config) -> None:
+    old = config.model_copy(update={"envoy": config.envoy.model_copy(update={"version": "1.36"})})
+    with pytest.raises(ConfigError, match=r"^envoy.version: .* Istio sets itself; use .* Envoy 1.37 or newer"):
+        istio_resources(old, IstioTarget(), ROUTES)
+
+
 def test_a_baseline_with_a_url_is_refused_with_what_to_write(config: Config) -> None:
     cloud = config.backends["cloud"].model_copy(update={"cluster": None, "url": "https://a.example"})
     other = config.model_copy(update={"backends": {**config.backends, "cloud": cloud}})

@@ -1,0 +1,89 @@
+"""Render the custom tags of the access logs, which tell extproc the workload, the chosen cluster and the backend.
+
+Envoy 1.36 has no tag with a format (``CustomTag.value``). Its tags read metadata instead: that of the route and of the
+endpoint, and dynamic metadata, which a header-to-metadata filter sets. Each entry of the weighted split gives this
+filter the name of its cluster. (A tag cannot read it from the metadata of the cluster: for an aggregate cluster, Envoy
+gives the metadata of the endpoint's own cluster.) See ADR 0145.
+"""
+
+from __future__ import annotations
+
+from glidepath import envoy_names
+from glidepath.config.root import Config
+from glidepath_ops.envoyconfig.backend_adaptation import client_state
+from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
+from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, typed
+from glidepath_ops.envoyconfig.envoy_versions import TAG_VALUE, lacks
+
+RECORD = "glidepath.record"
+TEE_HEADERS = (envoy_names.HEADER_WORKLOAD, envoy_names.HEADER_TARGET, envoy_names.HEADER_ORIGIN)
+_TO_METADATA = "extensions.filters.http.header_to_metadata.v3.Config"
+
+
+def custom_tags(config: Config, log_name: str) -> list[Json]:
+    """Return the custom tags of the access log ``log_name``."""
+    if lacks(config.envoy.version, TAG_VALUE):
+        return _tags_from_metadata(log_name)
+    # The entry's upstream_cluster is empty if no host was reached (circuit breaker); this tag is not.
+    # %UPSTREAM_CLUSTER% would give the cluster's name for statistics, if it has one.
+    endpoint = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.ENDPOINT_BACKEND})%"
+    tags: list[Json] = [
+        {"tag": envoy_names.CHOSEN_CLUSTER_TAG, "value": "%UPSTREAM_CLUSTER_RAW%"},
+        {"tag": envoy_names.BACKEND_TAG, "value": endpoint},
+    ]
+    if log_name == envoy_names.LIVE_LOG:
+        place = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_WORKLOAD})%"
+        tags.append({"tag": envoy_names.WORKLOAD_TAG, "value": place})
+    if log_name == envoy_names.SHADOW_LOG:
+        # The headers are removed before the request is sent to the backend, so they come from filter state.
+        tags += [{"tag": name, "value": f"%FILTER_STATE({client_state(name)}:PLAIN)%"} for name in TEE_HEADERS]
+    return tags
+
+
+def _tags_from_metadata(log_name: str) -> list[Json]:
+    tags = [
+        _tag(envoy_names.CHOSEN_CLUSTER_TAG, "request", envoy_names.CHOSEN_CLUSTER_TAG),
+        _tag(envoy_names.BACKEND_TAG, "host", envoy_names.ENDPOINT_BACKEND),
+    ]
+    if log_name == envoy_names.LIVE_LOG:
+        tags.append(_tag(envoy_names.WORKLOAD_TAG, "route", envoy_names.ROUTE_WORKLOAD))
+    if log_name == envoy_names.SHADOW_LOG:
+        tags += [_tag(name, "request", name) for name in TEE_HEADERS]
+    return tags
+
+
+def _tag(name: str, kind: str, key: str) -> Json:
+    """Return a tag with the value at ``key`` of Glidepath's metadata. ``kind``: request (dynamic), host or route."""
+    place = {"key": envoy_names.METADATA, "path": [{"key": key}]}
+    return {"tag": name, "metadata": {"kind": {kind: {}}, "metadata_key": place}}
+
+
+def record_filters(config: Config) -> list[Json]:
+    """Return the filter that the tags need in the filter chain of the live listener: none, or one for Envoy 1.36."""
+    return [_filter([])] if lacks(config.envoy.version, TAG_VALUE) else []
+
+
+def record_filters_of_copies(config: Config) -> list[Json]:
+    """Return the same for the shadow listener, where the filter also keeps the headers that mark copies."""
+    if not lacks(config.envoy.version, TAG_VALUE):
+        return []
+    return [_filter([{"header": name, "on_header_present": _entry(name)} for name in TEE_HEADERS])]
+
+
+def _filter(rules: list[Json]) -> Json:
+    more = {"request_rules": rules} if rules else {}
+    text = "Keeps what the access log tells extproc, where an entry of a weighted split says so."
+    return with_comment(text, typed(RECORD, _TO_METADATA, **more))
+
+
+def record_of_entry(config: Config, cluster: str) -> Json:
+    """Return the ``typed_per_filter_config`` of an entry of a weighted split that keeps its cluster's name, or {}."""
+    if not lacks(config.envoy.version, TAG_VALUE):
+        return {}
+    kept = _entry(envoy_names.CHOSEN_CLUSTER_TAG) | {"value": cluster}
+    rule = {"header": ":path", "on_header_present": kept}  # every request has a path
+    return {RECORD: {"@type": TYPE + _TO_METADATA, "request_rules": [rule]}}
+
+
+def _entry(key: str) -> Json:
+    return {"metadata_namespace": envoy_names.METADATA, "key": key}

@@ -1,0 +1,75 @@
+"""Render the retry policy of the fallback: a request that fails at the candidate is retried once, at the baseline.
+
+It is the policy of the aggregate cluster, so it holds for the candidate's share only. Envoy 1.36 has no retry policy of
+a cluster. There the route has the part that no header can set, without any condition for a retry, and the candidate's
+entry of the weighted split sets the conditions by request headers. So the baseline's share is not retried there either.
+See ADR 0010 and ADR 0145.
+"""
+
+from __future__ import annotations
+
+from glidepath.config.backends import Backend
+from glidepath.config.root import Config
+from glidepath_ops.envoyconfig.backend_adaptation import keeps_client_credential
+from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.envoy_api_builders import typed
+from glidepath_ops.envoyconfig.envoy_versions import CLUSTER_RETRY_POLICY, lacks
+
+RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
+BUSY = [429]
+# A rejected credential of the candidate is retried at the baseline (ADR 0094).
+DENIED = [401, 403]  # not the client's fault, because the client's own credential is not sent there
+
+
+def policy_of_cluster(config: Config, candidate: Backend) -> Json | None:
+    """Return the retry policy of the aggregate cluster, or None if this Envoy has none."""
+    if lacks(config.envoy.version, CLUSTER_RETRY_POLICY):
+        return None
+    return {
+        "retry_on": RETRY_ON,
+        "num_retries": 1,
+        "retry_priority": _to_the_baseline(),
+        "retriable_status_codes": _statuses(candidate),
+        "retry_back_off": _at_once(),
+    }
+
+
+def is_on_route(config: Config, workload: str) -> bool:
+    """Return whether the route of the workload must have a retry policy for its fallback."""
+    return config.workload(workload).fallback and lacks(config.envoy.version, CLUSTER_RETRY_POLICY)
+
+
+def policy_of_route(config: Config, workload: str) -> Json:
+    """Return the entry ``retry_policy`` of the workload's RouteAction, or {} if the fallback needs none there."""
+    if not is_on_route(config, workload):
+        return {}
+    policy = {"num_retries": 1, "retry_priority": _to_the_baseline(), "retry_back_off": _at_once()}
+    return {"retry_policy": policy}
+
+
+def conditions_of_candidate(config: Config, workload: str) -> dict[str, str]:
+    """Return the request headers that let Envoy retry the candidate's share, or {} if the cluster's policy does."""
+    if not is_on_route(config, workload):
+        return {}
+    statuses = _statuses(config.backends[config.workload(workload).candidate])
+    return {
+        "x-envoy-retry-on": RETRY_ON,
+        "x-envoy-max-retries": "1",
+        "x-envoy-retriable-status-codes": ",".join(str(status) for status in statuses),
+    }
+
+
+def _statuses(candidate: Backend) -> list[int]:
+    return BUSY if keeps_client_credential(candidate, candidate=True) else DENIED + BUSY
+
+
+def _to_the_baseline() -> Json:
+    return typed(
+        "envoy.retry_priorities.previous_priorities",
+        "extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+        update_frequency=1,
+    )
+
+
+def _at_once() -> Json:
+    return {"base_interval": "0.001s", "max_interval": "0.001s"}
