@@ -233,16 +233,16 @@ async def test_the_filter_removed_and_put_back_under_load_fails_no_request(
         with under_test.running("istio", documents) as running:
             await under_test.ready(running)
             await among.shares.set(share)
-            load = asyncio.create_task(under_test.caller().ask_for(60 if share else 45))
-            for resources in [*changes, *changes]:
+            end = asyncio.Event()
+            load = asyncio.create_task(under_test.caller().ask_until(end))
+            for resources in changes * 3:
                 running.apply(resources)
                 await eventually(lambda r=resources: shows(running, r), within=60)  # type: ignore[misc]
                 enough = len(among.own.received) + 50
                 await eventually(lambda n=enough: len(among.own.received) >= n)  # type: ignore[misc]
-            assert not load.done(), "all changes were made under load"
+            end.set()
             seen = await load
             assert statuses(seen) == {200}, seen
-            assert sum(seen.values()) > 1000
             assert (backends(seen)["onprem"] > 0) == (share > 0)
             assert running.refused() == []
 

@@ -43,6 +43,14 @@ class Caller:
             await asyncio.sleep(pause)
         return seen
 
+    async def ask_until(self, end: asyncio.Event, pause: float = 0.01) -> Seen:
+        """Send requests until ``end`` is set."""
+        seen: Seen = Counter()
+        while not end.is_set():
+            seen[await self._once("POST", PATH, seen.total(), 20)] += 1
+            await asyncio.sleep(pause)
+        return seen
+
     async def answer(self, method: str = "POST", path: str = PATH) -> dict[str, str]:
         """Send one request. Return the headers of its answer, in lower case, with the status as ``:status``."""
         async with self.session.request(method, self.url + path, **self._request(method, 0, 20)) as response:
