@@ -63,7 +63,8 @@ class Verdict:
     ``value`` and ``limit`` are in ``unit``. ``n`` is the number of the candidate's samples. A gate has one e-value for
     passing and one for failing; ``evidence`` is ln(e) / ln(1/α) for the larger one, and the gate decides at 1.0.
     ``missing`` is the estimated number of further samples that a decision needs. ``eta_s`` is the number of seconds in
-    which they arrive at the current rate. Both are None if they are unknown or the gate has decided.
+    which they arrive at the current rate. Both are None if they are unknown or the gate has decided. ``blocks_step``:
+    no step is taken although the gate does not fail, because both sides fail at present.
     """
 
     gate: str
@@ -78,6 +79,7 @@ class Verdict:
     missing: int | None = None
     eta_s: float | None = None
     message: str = ""
+    blocks_step: bool = False
 
 
 @dataclass(frozen=True, slots=True)

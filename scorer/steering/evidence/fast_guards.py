@@ -19,10 +19,11 @@ from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing, 
 from scorer.steering.evidence.gate_observations import RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mixture import LN2, MixtureState, RestartingState, log_add
-from scorer.steering.evidence.recent_rates import BaselineRate, CandidateShare
+from scorer.steering.evidence.recent_rates import NO_FAILURES, BaselineRate, CandidateShare, FadingRate
 from scorer.steering.evidence.shared_outage import OutageWatch
 
 MIN_FAST_ERRORS = 5  # a rollback to 0 % needs this many failed requests, however surprising a single failure is
+_LATEST, _HALF = 7.0, 0.5  # the half-life in requests, and the rate from which a side counts as failing
 NO_BASELINE_SHARE = 0.98  # from this share on, the baseline gets too few requests to wait for them
 UNREACHABLE_KINDS = frozenset(
     {"connect", "refused", "reset", "no_healthy_upstream", "dns", "no_cluster", "upstream_died"}
@@ -64,6 +65,7 @@ class FastGateState:
     - ``since_ratio``: the present bad period, found with RatioGuard
     - ``since``: the present bad period, found with CatastropheGuard
     - ``outage``: the counts by which the guard decides whether to wait for the baseline's results
+    - ``candidate``: the error rate of about the last ten requests of the candidate
     """
 
     standing: Standing
@@ -75,6 +77,7 @@ class FastGateState:
     since_ratio: BadPeriod
     since: BadPeriod
     outage: OutageWatch
+    candidate: FadingRate
 
 
 class FastGate(GuardGate):
@@ -98,6 +101,7 @@ class FastGate(GuardGate):
         self._ratio, self._catastrophe = RatioGuard(spec.limit), CatastropheGuard(floor)
         self._since_ratio = self._since = NO_BAD_PERIOD
         self._outage = OutageWatch()
+        self._candidate = NO_FAILURES
 
     def handlers(self) -> Mapping[type, Handler]:
         return {RequestsEnded: self.fold_requests}
@@ -111,6 +115,7 @@ class FastGate(GuardGate):
         self._since = self._since.after(self._catastrophe.gain, *four)
         self._share = self._share.after(c_n, b_n)
         self._baseline = self._baseline.after(counts)
+        self._candidate = self._candidate.after(c_errors, c_n, _LATEST) if c_n else self._candidate
         self._outage = self._outage.after_rescues(self._since, counts)
         fails = b_errors + counts.rescues_failed > 0 and self.baseline_fails
         self._outage = self._outage.after_errors(self._since, c_errors, baseline_fails=fails)
@@ -133,6 +138,15 @@ class FastGate(GuardGate):
         """
         baseline = self._baseline
         return baseline.failing or self._outage.baseline_fails_alike(self._since, self.spec.limit, baseline.silent)
+
+    @property
+    def blocks_step(self) -> bool:
+        """Whether at least half of the latest requests of each side failed: an outage of both, which proves nothing."""
+        return self._baseline.failing and self._candidate.value >= _HALF
+
+    @property
+    def within(self) -> bool:
+        return not self.blocks_step
 
     @property
     def baseline_known(self) -> bool:
@@ -161,7 +175,8 @@ class FastGate(GuardGate):
 
     def message(self) -> str:
         c = self.counts
-        return f"{c.c_errors} of the candidate's {c.c_n} requests failed, {c.b_errors} of the baseline's {c.b_n}"
+        text = f"{c.c_errors} of the candidate's {c.c_n} requests failed, {c.b_errors} of the baseline's {c.b_n}"
+        return f"{text}; both sides fail at present, so no step is taken" if self.blocks_step else text
 
     @property
     def state(self) -> FastGateState:
@@ -175,11 +190,13 @@ class FastGate(GuardGate):
             self._since_ratio,
             self._since,
             self._outage,
+            self._candidate,
         )
 
     def restore(self, state: FastGateState) -> None:
         self.standing, self._share, self._baseline = state.standing, state.share, state.baseline
         self._since_ratio, self._since, self._outage = state.since_ratio, state.since, state.outage
+        self._candidate = state.candidate
         self._ratio.restore(state.ratio)
         self._catastrophe.restore(state.catastrophe)
         self._below_half.restore(state.below_half)

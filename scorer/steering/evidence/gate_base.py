@@ -115,6 +115,11 @@ class Gate(ABC):
         return value is not None and value <= self.spec.limit
 
     @property
+    def blocks_step(self) -> bool:
+        """Whether this is no time for a step although the gate does not fail."""
+        return False
+
+    @property
     def step_explains_failure(self) -> bool:
         """Whether the value over the whole step violates the limit.
 

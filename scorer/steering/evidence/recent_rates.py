@@ -27,6 +27,9 @@ class FadingRate:
         return FadingRate(self.events * keep + events * weight, self.n * keep + n * weight)
 
 
+NO_FAILURES = FadingRate(0.0, 3.0)  # before the first request, with the weight of three requests
+
+
 def _mean_weight(n: int, half_life: float) -> float:
     """Return the mean weight of the newest n requests, of which the newest has the weight 1.
 
@@ -73,8 +76,8 @@ class BaselineRate:
     guards against the candidate.
     """
 
-    quick: FadingRate = FadingRate(0.0, 3.0)
-    slow: FadingRate = FadingRate(0.0, 3.0)
+    quick: FadingRate = NO_FAILURES
+    slow: FadingRate = NO_FAILURES
     failing: bool = False  # at least half of the baseline's latest requests failed
     silent: int = 0  # candidate requests since the baseline's last request
 

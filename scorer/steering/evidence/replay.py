@@ -154,7 +154,8 @@ def decide(verdicts: Iterable[Verdict]) -> str:
     - ``rollback``: another gate except the split guard fails
     - ``promote``: no gate fails, and all gates pass; fast gates and the split guard need not pass
     - ``hold``: otherwise, also if there are only fast gates and the split guard, or if only the split guard fails: a
-      wrong split stops a step, as in the live ramp, and a rollback would not correct it (ADR 0053)
+      wrong split stops a step, as in the live ramp, and a rollback would not correct it (ADR 0053). Also while
+      most of the latest requests of both sides fail
     """
     gating = [v for v in verdicts if v.gating]
     failed = [v for v in gating if v.outcome == Outcome.FAIL.value]
@@ -162,7 +163,7 @@ def decide(verdicts: Iterable[Verdict]) -> str:
         return "rollback_to_zero"
     if any(v.gate != "split" for v in failed):
         return "rollback"
-    if failed:
+    if failed or any(v.blocks_step for v in gating):
         return "hold"
     proofs = [v for v in gating if not v.fast and v.gate != "split"]
     return "promote" if proofs and all(v.outcome == Outcome.PASS.value for v in proofs) else "hold"

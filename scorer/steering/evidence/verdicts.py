@@ -37,6 +37,7 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
         missing=missing,
         eta_s=eta,
         message=message,
+        blocks_step=gate.blocks_step,
     )
 
 
@@ -82,6 +83,8 @@ def _message(gate: Gate, outcome: Outcome, missing: int | None, eta: float | Non
         return "no data yet"
     text = gate.message()
     if outcome is not Outcome.INCONCLUSIVE:
+        return text
+    if gate.blocks_step:
         return text
     if missing is None:
         return f"{text}; undecided"

@@ -12,7 +12,7 @@ from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampEvent, RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
-from scorer.steering.ramp.verdict_effects import describe, failed_guards, pending_gates
+from scorer.steering.ramp.verdict_effects import describe, failed_guards, pending_gates, stopping_gates
 
 _STEPPING = (Phase.SHADOW, Phase.BAKING)
 
@@ -100,12 +100,12 @@ def _step_up(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
 def validation_obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
     """Return why the validation cannot end yet, as text; "" if it can end.
 
-    It can end after the configured time, once the candidate has enough samples, and only while no gating gate fails.
+    It can end after the configured time, once the candidate has enough samples, and only while no gating gate fails
+    and not both sides fail.
     """
     left_ms = state.since_ms + policy.validation_ms - now_ms
-    failed = ", ".join(f"{v.gate} {v.outcome}" for v in inputs.verdicts if v.gating and v.outcome == Outcome.FAIL.value)
     waiting = f"validating for another {left_ms / 1000:.0f} s" if left_ms > 0 else ""
-    return waiting or _missing_samples(state, inputs, policy) or failed
+    return waiting or _missing_samples(state, inputs, policy) or stopping_gates(inputs.verdicts)
 
 
 def _complete(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:

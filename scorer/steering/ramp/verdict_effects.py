@@ -24,16 +24,27 @@ def failed_gates(inputs: TickInputs) -> tuple[Verdict, ...]:
 
 def pending_gates(verdicts: tuple[Verdict, ...]) -> str:
     """Return text that lists each gating gate that does not permit the next step yet, with the outcome of the gate."""
-    return ", ".join(f"{v.gate} {v.outcome}" for v in verdicts if v.gating and not _permits_step(v))
+    return ", ".join(_outcome(v) for v in verdicts if v.gating and not _permits_step(v))
+
+
+def stopping_gates(verdicts: tuple[Verdict, ...]) -> str:
+    """Return text that lists each gating gate that fails, or that permits no step while both sides fail."""
+    stops = (v for v in verdicts if v.gating and (v.outcome == Outcome.FAIL.value or v.blocks_step))
+    return ", ".join(map(_outcome, stops))
+
+
+def _outcome(verdict: Verdict) -> str:
+    return f"{verdict.gate}: both sides fail" if verdict.blocks_step else f"{verdict.gate} {verdict.outcome}"
 
 
 def _permits_step(verdict: Verdict) -> bool:
     """Return whether a gate with this verdict permits the next step.
 
-    A fast guard or an advisory gate permits the step unless it fails. Every other gate must pass.
+    A fast guard or an advisory gate permits the step unless it fails, or unless both sides fail at present. Every other
+    gate must pass.
     """
     if verdict.fast or verdict.gate in ADVISORY:
-        return verdict.outcome != Outcome.FAIL.value
+        return verdict.outcome != Outcome.FAIL.value and not verdict.blocks_step
     return verdict.outcome == Outcome.PASS.value
 
 

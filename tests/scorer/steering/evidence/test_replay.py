@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace as changed
 
 import numpy as np
 import pytest
@@ -61,6 +62,23 @@ def test_only_a_wrong_split_is_decided_hold(percent: float) -> None:
 def test_a_wrong_split_does_not_hide_a_broken_candidate() -> None:
     result = replay(workload_of(GATES), events(3000, bad_from=1500), 80)
     assert result.decision == "rollback_to_zero"
+
+
+def outage(n: int, start: int, end: int) -> Iterator[ReplayEvent]:
+    """Events of a healthy candidate in which all requests of both sides fail from event ``start`` to event ``end``."""
+    for index, event in enumerate(events(n)):
+        failed = start <= index < end
+        yield changed(event, ok=False, latency_ms=None, ttft_ms=None, agreement=None) if failed else event
+
+
+@pytest.mark.slow
+def test_an_outage_of_both_sides_is_decided_hold_until_it_ends() -> None:
+    during = run(outage(6400, 6000, 6400))
+    assert during.decision == "hold"
+    (guard,) = [v for v in during.verdicts if v.gate == "errors_fast"]
+    assert guard.blocks_step
+    assert "both sides fail at present" in guard.message
+    assert run(outage(6400, 6000, 6300)).decision == "promote"
 
 
 def test_too_few_events_are_decided_hold() -> None:

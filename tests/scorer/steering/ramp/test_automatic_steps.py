@@ -155,3 +155,13 @@ def test_automatic_retries_start_with_fresh_evidence_and_are_limited() -> None:
 def test_a_failing_gate_at_0_percent_cools_down_before_any_traffic() -> None:
     after, events = tick(at(Phase.SHADOW, 0), replace(GOOD, verdicts=REGRESSION))
     assert (after.phase, after.percent, events) == (Phase.COOLING_DOWN, 0, ["shadow_failed"])
+
+
+def test_no_step_is_taken_and_no_validation_ends_while_both_sides_fail() -> None:
+    outage = replace(verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True), blocks_step=True)
+    during = replace(GOOD, verdicts=(*PASSING, outage))
+    assert obstacle(at(Phase.BAKING, 10), during, POLICY, LATE) == "errors_fast: both sides fail"
+    assert advance(at(Phase.BAKING, 10), during, POLICY, LATE)[0].percent == 10
+    assert advance(at(Phase.VALIDATING, 100), during, POLICY, LATE)[0].phase is Phase.VALIDATING
+    after = replace(GOOD, verdicts=(*PASSING, verdict("errors_fast", Outcome.PASS, fast=True)))
+    assert advance(at(Phase.BAKING, 10), after, POLICY, LATE)[0].percent == 50
