@@ -146,7 +146,8 @@ def render_istio(
         typer.Option(
             metavar="NAMESPACE/NAME[/HTTP-ROUTE]",
             help="With --into: the VirtualService, or the route in it, to continue. Without --into: the name of a "
-            "route of yours that serves only the workload's requests; with several workloads, put WORKLOAD= before it.",
+            "route of yours that serves only the workload's requests, if the workload has fallback: false; with "
+            "several workloads, put WORKLOAD= before it.",
         ),
     ] = None,
     service: Annotated[
@@ -197,7 +198,7 @@ def render_envoy_gateway(
         typer.Option(
             metavar="[WORKLOAD=]NAMESPACE/NAME[/RULE]",
             help="HTTPRoute that serves a workload, if --into has several; or, without --into, a rule that matches "
-            "nothing but the workload.",
+            "nothing but the workload, if this has fallback: false.",
         ),
     ] = None,
     new_route: Annotated[

@@ -20,8 +20,8 @@ from glidepath_ops.envoyconfig.mesh.virtual_services import (
 
 _NO_ROUTE = (
     "render istio: needs the route that serves the workloads now: --into VIRTUALSERVICE.yaml (a file with your "
-    "VirtualService), --route NAMESPACE/NAME/HTTP-ROUTE (a route for only the workload's requests), or, with --context "
-    "sidecar, --service HOST:PORT (a host without a VirtualService)"
+    "VirtualService), --route NAMESPACE/NAME/HTTP-ROUTE (a route for only the requests of a workload with fallback: "
+    "false), or, with --context sidecar, --service HOST:PORT (a host without a VirtualService)"
 )
 
 

@@ -163,6 +163,16 @@ def headers_at_route(config: Config, workload: str, levels: Sequence[Json], wher
     return headers
 
 
+def refuse_unknown_header_rules(config: Config, workload: str, where: str) -> None:
+    """Raise InputError if a fallback would give back headers that a route, whose rules are not known, had changed."""
+    if config.workload(workload).fallback:
+        raise InputError(
+            f"{where}: a request that failed at the candidate would get the client's own headers back, also those that "
+            "this route replaces or removes: give the file by --into, so that its header rules are known, or set "
+            f"workloads.{workload}.fallback: false"
+        )
+
+
 def part_for_copies(users: UsersRoutes, route: Json) -> Json:
     """Return what a user's route does with requests: its path condition, its rewrites, and all header rules for it.
 

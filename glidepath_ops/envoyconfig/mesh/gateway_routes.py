@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from glidepath.config.root import Config
 from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.continued_routes import refuse_unknown_header_rules
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued, RouteChoice, complete_http_routes
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
@@ -73,4 +74,6 @@ def _vouched_for(config: Config, workload: str, choice: RouteChoice) -> Continue
         )
     host = config.workload(workload).match.host
     routes = GeneratedRoutes(choice.namespace, choice.name, choice.rule, host)
-    return Continued(routes, {}, f"--route {routes.place}")
+    place = f"--route {routes.place}"
+    refuse_unknown_header_rules(config, workload, place)
+    return Continued(routes, {}, place)

@@ -17,7 +17,7 @@ import yaml
 from glidepath.config.root import Config, Match
 from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
-from glidepath_ops.envoyconfig.continued_routes import headers_at_route
+from glidepath_ops.envoyconfig.continued_routes import headers_at_route, refuse_unknown_header_rules
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.mesh.go_durations import duration
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
@@ -216,7 +216,7 @@ def _check(entry: Json, service: _Document, config: Config, workload: str, place
     if not service.data.get("spec", {}).get("hosts"):
         raise InputError(
             f"{where} is in a VirtualService without hosts, whose routes Istio renames; continue it by hand, and give "
-            "--route without --into"
+            "--route without --into, with fallback: false in the workload"
         )
     for key, problem in _ACTIONS.items():
         if key in entry:
@@ -324,14 +324,14 @@ def _refuse_patches_by_name(documents: list[_Document], names: set[str], file: s
                 raise InputError(
                     f"{file}:{document.node.start_mark.line + 1}: this EnvoyFilter finds the route {name} by its name, "
                     "which the copy for a workload does not have: write a route for only the workload's requests with "
-                    "the same patch, and give it to --route without --into"
+                    "the same patch, and give it to --route without --into, with fallback: false in the workload"
                 )
 
 
 def continued_by_name(config: Config, choices: Sequence[str]) -> ContinuedRoutes:
     """Return the routes named by ``--route`` without a file: NAMESPACE/NAME/HTTP-ROUTE, or WORKLOAD= and that.
 
-    Raises InputError unless each workload has a route.
+    Raises InputError unless each workload has a route, and for a workload with ``fallback``.
     """
     found: dict[str, str] = {}
     for text in choices:
@@ -343,7 +343,9 @@ def continued_by_name(config: Config, choices: Sequence[str]) -> ContinuedRoutes
             raise InputError(f"--route: put the workload before it: WORKLOAD={text}")
         if workload:
             config.workload(workload)  # raises an error for an unknown one
-        found[workload or next(iter(config.workloads))] = parts[2]
+        workload = workload or next(iter(config.workloads))
+        refuse_unknown_header_rules(config, workload, f"--route {place}")
+        found[workload] = parts[2]
     if missing := [name for name in config.workloads if name not in found]:
         raise InputError(f"--route: give one for the workload {missing[0]}: {missing[0]}=NAMESPACE/NAME/HTTP-ROUTE")
     return ContinuedRoutes([SplitRoute(workload, name) for workload, name in found.items()])

@@ -251,15 +251,16 @@ def test_an_option_chooses_the_virtual_service_and_the_route() -> None:
 
 
 def test_routes_named_by_an_option_need_a_workload_if_there_are_several() -> None:
-    assert continued_by_name(config(), ["apps/vs/narrow"]).routes == [SplitRoute("chat", "narrow")]
-    assert continued_by_name(config(), ["chat=apps/vs/narrow"]).routes == [SplitRoute("chat", "narrow")]
+    alone = config(fallback=False)
+    assert continued_by_name(alone, ["apps/vs/narrow"]).routes == [SplitRoute("chat", "narrow")]
+    assert continued_by_name(alone, ["chat=apps/vs/narrow"]).routes == [SplitRoute("chat", "narrow")]
     for choices, problem in (
         (["apps/vs"], "NAMESPACE/NAME/HTTP-ROUTE"),
         (["x=apps/vs/r"], "unknown workload 'x'"),
         ([], "give one for the workload chat"),
     ):
         with pytest.raises(GlidepathError, match=problem):
-            continued_by_name(config(), choices)
+            continued_by_name(alone, choices)
 
 
 def test_a_service_without_virtual_service_gets_one_that_alone_changes_no_destination() -> None:

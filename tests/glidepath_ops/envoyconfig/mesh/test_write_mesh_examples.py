@@ -8,12 +8,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from glidepath.errors import GlidepathError
 from glidepath_ops.cli.main import build_app
 from glidepath_ops.envoyconfig.mesh.write_mesh_examples import main, mesh_examples
 
 FOLDER = Path(__file__).parents[4] / "envoy"
 EXAMPLES = mesh_examples(FOLDER)
 GATEWAY = str(FOLDER / "istio" / "gateway" / "glidepath.yaml")
+USERS_SERVICE = str(FOLDER / "istio" / "gateway" / "virtual-service.yaml")
 SIDECAR = str(FOLDER / "istio" / "sidecar" / "glidepath.yaml")
 NEW_ROUTE = str(FOLDER / "envoy-gateway" / "new-route" / "glidepath.yaml")
 USERS = ("glidepath.yaml", "httproute.yaml", "virtual-service.yaml")
@@ -61,9 +63,31 @@ def test_the_command_writes_the_files(arguments: list[str], example: str, tmp_pa
     assert written == {path.name: text for path, text in EXAMPLES.items() if path.parent == FOLDER / example}
 
 
-def test_a_single_file_has_the_resources_and_the_command_names_the_omitted_file(tmp_path: Path) -> None:
+@pytest.fixture
+def without_fallback(tmp_path: Path) -> str:
+    """A configuration of the Istio gateway for a route whose header rules are not known."""
+    found = yaml.safe_load(Path(GATEWAY).read_text())
+    found["workloads"]["chat"]["fallback"] = False
+    path = tmp_path / "without-fallback.yaml"
+    path.write_text(yaml.safe_dump(found))
+    return str(path)
+
+
+@pytest.mark.parametrize(("target", "route"), [("istio", "n/v/r"), ("envoy-gateway", "default/models/1")])
+def test_a_route_of_which_the_header_rules_are_not_known_is_refused_with_fallback(target: str, route: str) -> None:
+    done = RUN.invoke(APP, ["render", target, "-c", GATEWAY, "--route", route])
+    assert isinstance(done.exception, GlidepathError)
+    assert done.exception.exit_status == 2
+    assert f"--route {route}" in str(done.exception)
+    assert "give the file by --into, so that its header rules are known" in str(done.exception)
+    assert "workloads.chat.fallback: false" in str(done.exception)
+
+
+def test_a_single_file_has_the_resources_and_the_command_names_the_omitted_file(
+    without_fallback: str, tmp_path: Path
+) -> None:
     chosen = ["--route", "istio-system/assistant/chat"]
-    done = RUN.invoke(APP, ["render", "istio", "-c", GATEWAY, *chosen, "-o", str(tmp_path / "one.yaml")])
+    done = RUN.invoke(APP, ["render", "istio", "-c", without_fallback, *chosen, "-o", str(tmp_path / "one.yaml")])
     assert done.exit_code == 0
     assert "pod-patch.yaml" in done.output
     kinds = [one["kind"] for one in yaml.safe_load_all((tmp_path / "one.yaml").read_text())]
@@ -89,9 +113,9 @@ def test_a_virtual_service_is_completed_and_restored_in_its_file(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_the_options_set_names_and_labels() -> None:
+def test_the_options_set_names_and_labels(without_fallback: str) -> None:
     options = ["--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=a", "--route", "n/v/r"]
-    shown = RUN.invoke(APP, ["render", "istio", "-c", GATEWAY, *options])
+    shown = RUN.invoke(APP, ["render", "istio", "-c", without_fallback, *options])
     first = next(yaml.safe_load_all(shown.stdout))
     assert first["metadata"]["namespace"] == "apps"
     assert first["spec"]["workloadSelector"] == {"labels": {"app": "a"}}
@@ -106,8 +130,8 @@ def test_the_options_set_names_and_labels() -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["istio", "--context", "ambient", "--route", "n/v/r"], "allowed: gateway, sidecar"),
-        (["istio", "--context", "sidecar", "--route", "n/v/r"], "--workload-selector"),
+        (["istio", "--context", "ambient", "--into", USERS_SERVICE, "--dry-run"], "allowed: gateway, sidecar"),
+        (["istio", "--context", "sidecar", "--into", USERS_SERVICE, "--dry-run"], "--workload-selector"),
         (["istio", "--workload-selector", "app"], "KEY=VALUE"),
         (["istio"], "--into VIRTUALSERVICE.yaml"),
         (["istio", "--remove"], "--into FILE"),
