@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -139,7 +139,7 @@ def _live(config: Config) -> Json:
     return with_comment("The listener for clients.", _listener("glidepath-live", config.envoy.listen, manager))
 
 
-def shadow_listener(config: Config, users: Mapping[str, Json] | None = None) -> Json:
+def shadow_listener(config: Config, users: Mapping[str, Sequence[Json]] | None = None) -> Json:
     """Return the listener for copies of requests: on loopback, or on a Unix socket in containers (ADR 0072).
 
     ``users``: see ``shadow_routes``.

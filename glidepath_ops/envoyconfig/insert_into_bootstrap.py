@@ -210,7 +210,7 @@ def _in_static(
     ours = [without_comments(cluster) for cluster in clusters(config, _routed_headers(config, added, name))]
     _refuse_duplicates(items(child(static, "clusters")), ours, name, "cluster", "rename the backend")
     yield _insert_at(static, "clusters", ours)
-    users = {one.workload: one.for_copies for _, routes in added for one in routes if one.continues}
+    users = {one.workload: [one.for_copies] for _, routes in added for one in routes if one.continues}
     listener = without_comments(shadow_listener(config, users))
     _refuse_duplicates(items(child(static, "listeners")), [listener], name, "listener", "rename it")
     yield _insert_at(static, "listeners", [listener])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glidepath import envoy_names, runtime_keys
@@ -194,19 +194,20 @@ def _default(config: Config) -> Json:
     return with_comment("Requests that match no workload get a 404 with an explanation.", _not_found("unmatched", text))
 
 
-def shadow_routes(config: Config, users: Mapping[str, Json] | None = None) -> list[Json]:
+def shadow_routes(config: Config, users: Mapping[str, Sequence[Json]] | None = None) -> list[Json]:
     """Return the routes of the shadow listener, which receives copies of requests.
 
     extproc sends the workload and the backend of a copy in headers. The name of the route repeats both for the access
-    log. ``users``: by workload, what the user's route does with requests to the baseline (``part_for_copies``).
+    log. ``users``: by workload, what the user's routes do with requests to the baseline (``part_for_copies``); the
+    first whose path condition a copy meets holds.
     """
     required = [with_comment(_why_required(name), _required_parts(config, name)) for name in config.workloads]
     routes = []
     for name, workload in config.workloads.items():
         comment = f"Copies of {name} for {workload.baseline}"
         route = _shadow_route(config, name, workload.baseline)
-        if users and name in users:
-            routes.append(with_comment(f"{comment}, as the user's route makes them.", _as_users(route, users[name])))
+        as_users = [_as_users(route, part) for part in (users or {}).get(name, ())]
+        routes += [with_comment(f"{comment}, as the user's route makes them.", one) for one in as_users]
         routes.append(with_comment(f"{comment}.", route))
         candidate = workload.candidate
         routes.append(with_comment(f"Copies of {name} for {candidate}.", _shadow_route(config, name, candidate)))

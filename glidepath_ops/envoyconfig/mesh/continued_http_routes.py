@@ -17,11 +17,13 @@ from glidepath import envoy_names
 from glidepath.config.root import Config, Match
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.header_rules import joined_rules
 from glidepath_ops.envoyconfig.mesh.backend_traffic_policies import TrafficSettings, traffic_settings
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
 from glidepath_ops.envoyconfig.mesh.go_durations import duration
 from glidepath_ops.envoyconfig.mesh.http_route_matches import covers, narrowed, path_of, precedence, same
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import ObjectNode, kubernetes_objects
+from glidepath_ops.envoyconfig.mesh.routes_for_copies import of_http_route
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
 
 MOST_RULES = 16  # of an HTTPRoute
@@ -43,11 +45,15 @@ class RouteChoice:
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """The Envoy routes of a workload, and the rule's header rules in the form of an Envoy route."""
+    """The Envoy routes of a workload, and the rule's header rules in the form of an Envoy route.
+
+    ``for_copies``: what the rule does with requests (``part_for_copies``), once for each match.
+    """
 
     routes: GeneratedRoutes
     header_rules: Json
     place: str
+    for_copies: Sequence[Json] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +102,16 @@ def complete_http_routes(
         ours = [one for one in (narrowed(m, settings.match, rule.place) for m in rule.matches) if one is not None]
         if _is_narrow(rule, ours):
             insertions += _forced(rule)
-            index = rule.index
+            index, served_by = rule.index, rule.data
         else:
             copies = added.setdefault(id(rule.route), [])
-            index = len(_rule_nodes(rule.route)) + len(copies)
-            copies.append(_copy(rule, ours))
+            index, served_by = len(_rule_nodes(rule.route)) + len(copies), _copy(rule, ours)
+            copies.append(served_by)
         continued[workload] = Continued(
             GeneratedRoutes(rule.route.namespace or namespace, rule.route.name, index, host),
             _header_rules(rule.data),
             rule.place,
+            _for_copies(served_by),
         )
     insertions += [_appended(route, added[id(route)]) for route in routes if id(route) in added]
     return CompletedRoutes(insert(base, insertions), continued)
@@ -309,8 +316,13 @@ def _appended(route: ObjectNode, rules: Sequence[Json]) -> Insertion:
     return Insertion(node, list(rules))
 
 
+def _for_copies(rule: Json) -> list[Json]:
+    """Return what the rule does with requests. Envoy applies the header rules of a backendRef before the rule's."""
+    return of_http_route(rule, joined_rules([_header_rules(rule["backendRefs"][0]), _header_rules(rule)]))
+
+
 def _header_rules(rule: Json) -> Json:
-    """Return the rule's changes of request headers in the form of an Envoy route."""
+    """Return the changes of request headers by the filters of a rule or a backendRef, in the form of an Envoy route."""
     found: Json = {"request_headers_to_remove": [], "request_headers_to_add": []}
     for one in rule.get("filters") or []:
         changes = one.get("requestHeaderModifier") or {}

@@ -131,7 +131,7 @@ def _patch_policy(config: Config, target: GatewayTarget, routes: GatewayRoutes) 
     names = target.names
     patches = [
         *(_whole(CLUSTER, cluster) for cluster in pushed_clusters(config, _routed(config, routes))),
-        _whole(LISTENER, shadow_listener(config)),
+        _whole(LISTENER, shadow_listener(config, {name: one.for_copies for name, one in routes.continued.items()})),
         *(one for name in names.listeners for one in _in_listener(config, name)),
     ]
     for table in names.route_tables:

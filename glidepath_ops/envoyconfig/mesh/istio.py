@@ -84,7 +84,7 @@ def istio_resources(config: Config, target: IstioTarget, routes: ContinuedRoutes
     patches = [
         *([_bootstrap(config)] if uses_rtds(config) else []),
         *(_patch("CLUSTER", target, "ADD", cluster) for cluster in pushed_clusters(config, routes.routed)),
-        _patch("LISTENER", target, "ADD", shadow_listener(config)),
+        _patch("LISTENER", target, "ADD", shadow_listener(config, routes.for_copies)),
         *_filters(config, target),
         _access_log(config, target),
         *(_split(config, target, route) for route in routes.routes),

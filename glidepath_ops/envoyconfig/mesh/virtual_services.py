@@ -21,6 +21,7 @@ from glidepath_ops.envoyconfig.continued_routes import headers_at_route, refuse_
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.mesh.go_durations import duration
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
+from glidepath_ops.envoyconfig.mesh.routes_for_copies import of_virtual_service
 from glidepath_ops.envoyconfig.mesh.virtual_service_matches import NarrowMatch, covers, narrowed
 from glidepath_ops.envoyconfig.routes import by_specificity
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
@@ -65,13 +66,15 @@ class ContinuedRoutes:
     """The routes to split. ``text``: the completed file, or None if there is none.
 
     ``resources``: VirtualServices to apply beside the EnvoyFilter. ``routed``: by aggregate cluster, what the header
-    rules of the user's routes make of the headers that the candidate changes.
+    rules of the user's routes make of the headers that the candidate changes. ``for_copies``: by workload, what the
+    last of its routes does with requests (``part_for_copies``), once for each match.
     """
 
     routes: Sequence[SplitRoute]
     text: str | None = None
     resources: Sequence[Json] = ()
     routed: Mapping[str, Mapping[str, RoutedHeader]] = field(default_factory=dict)
+    for_copies: Mapping[str, Sequence[Json]] = field(default_factory=dict)
 
 
 def complete_virtual_services(
@@ -92,6 +95,7 @@ def complete_virtual_services(
     insertions: list[Insertion] = []
     routes: list[SplitRoute] = []
     routed: dict[str, Mapping[str, RoutedHeader]] = {}
+    for_copies: dict[str, Sequence[Json]] = {}
     continued_names: set[str] = set()
     for workload in by_specificity(config):
         naming = _Naming(config, workload)
@@ -104,12 +108,13 @@ def complete_virtual_services(
             )
         insertions += found
         routes += naming.routes
+        for_copies[workload] = naming.for_copies
         continued_names |= naming.continued
         for headers in naming.headers:
             _refuse_other_rules(routed.setdefault(config.candidate_cluster(workload), headers), headers, workload, file)
     _refuse_other_hash(documents, config, file)
     _refuse_patches_by_name(documents, continued_names, file)
-    return ContinuedRoutes(routes, insert(base, insertions), routed=routed)
+    return ContinuedRoutes(routes, insert(base, insertions), routed=routed, for_copies=for_copies)
 
 
 class _Naming:
@@ -121,6 +126,7 @@ class _Naming:
         self.routes: list[SplitRoute] = []
         self.continued: set[str] = set()  # names of the user's routes
         self.headers: list[Mapping[str, RoutedHeader]] = []  # of each route that is continued
+        self.for_copies: list[Json] = []  # of the route that is continued last
 
     def name(self, uri: Json) -> str:
         """Return the name of a copy of a route whose own match has the path condition ``uri``."""
@@ -184,8 +190,11 @@ def _continued(service: _Document, naming: _Naming, only: str | None) -> Iterato
         if narrow and only in (None, entry.get("name")):
             _check(entry, service, naming.config, naming.workload, place)
             naming.continued.add(str(entry.get("name", "")))
-            naming.headers.append(headers_at_route(naming.config, naming.workload, [_header_rules(entry)], place))
-            yield Insertion(routes, _copies(entry, narrow, naming), at=index)
+            rules = _header_rules(entry)
+            naming.headers.append(headers_at_route(naming.config, naming.workload, [rules], place))
+            copies = _copies(entry, narrow, naming)
+            naming.for_copies = [part for copy in copies for part in of_virtual_service(copy, rules)]
+            yield Insertion(routes, copies, at=index)
         if any(covers(match, naming.rule, place) for match in matches):
             return
 

@@ -48,6 +48,15 @@ async def test_calls_are_split_by_runtime_keys_captured_and_logged(
         assert {event.cluster for event in events} == {baseline, "onprem-or-cloud"}  # type: ignore[union-attr]
 
 
+async def test_a_copy_for_the_baseline_has_the_header_rules_of_the_users_rule(tmp_path: Path) -> None:
+    async with gateway_with_backends(tmp_path) as mesh:
+        reply = await mesh.setup.tee("cloud", **{"authorization": "Bearer client", "x-drop": "1"})
+        assert reply.status == 200
+        copy = mesh.setup.cloud.last
+        assert (copy.headers["authorization"], copy.path) == ("Bearer route", PATH)
+        assert "x-drop" not in copy.headers
+
+
 async def baseline_gets(mesh: MeshSetup, **request: Any) -> tuple[Any, ...]:
     reply = await mesh.setup.post(headers=CLIENT, **request)
     last = mesh.setup.cloud.last

@@ -54,6 +54,17 @@ async def test_calls_are_split_by_runtime_keys_captured_and_logged(tmp_path: Pat
         assert "authorization" not in {header.key for header in first.request_headers.headers.headers}
 
 
+async def test_a_copy_for_the_baseline_has_the_header_rules_of_the_users_route(tmp_path: Path) -> None:
+    async with istio_with_backends(tmp_path, "gateway") as mesh:
+        assert (await mesh.setup.post(headers=HOST)).status == 200
+        usual = mesh.setup.cloud.last
+        assert usual.headers["x-tenant"] == "blue"
+        assert (await mesh.setup.tee("cloud")).status == 200
+        assert len(mesh.setup.cloud.received) == 2
+        copy = mesh.setup.cloud.last
+        assert (copy.headers["x-tenant"], copy.headers["host"], copy.path) == ("blue", LLM, usual.path)
+
+
 async def test_the_baseline_gets_what_it_got_before_at_no_share_and_after_a_failure_of_the_candidate(
     tmp_path: Path,
 ) -> None:
