@@ -23,6 +23,7 @@ from glidepath_ops.envoyconfig.filters import filters_of_route
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader, joined_rules, routed_headers
 from glidepath_ops.envoyconfig.route_overlap import METHOD, PATHS, Overlap, is_false, overlap
 from glidepath_ops.envoyconfig.routes import (
+    buffer_limit,
     by_specificity,
     hash_policy,
     match,
@@ -44,6 +45,7 @@ _MAKES_REQUEST = (
     "auto_host_rewrite",
     "metadata_match",
 )
+# Of a Route and of a VirtualHost. A value of the user's own stays.
 _BUFFER_LIMITS = ("request_body_buffer_limit", "per_request_buffer_limit_bytes")
 
 
@@ -144,7 +146,9 @@ def _continued(config: Config, workload: str, users: UsersRoutes, index: int) ->
             **filters_of_route(config, workload),
         },
     }
-    result: Json = without_comments(_with_buffer(copy, config.envoy.max_body))
+    if not any(key in level for key in _BUFFER_LIMITS for level in (route.data, users.virtual_host)):
+        copy |= buffer_limit(config, workload)
+    result: Json = without_comments(copy)
     return AddedRoute(index, workload, result, headers, part_for_copies(users, route.data))
 
 
@@ -314,10 +318,3 @@ def _equals(header: str, value: str) -> Json:
 def _with_metadata(theirs: Json, workload: str) -> Json:
     by_filter = {**(theirs.get("filter_metadata") or {}), **route_metadata(workload)["filter_metadata"]}
     return {**theirs, "filter_metadata": by_filter}
-
-
-def _with_buffer(route: Json, limit: int) -> Json:
-    """Return the route with a limit on buffered bodies of at least ``limit`` bytes, which a rescue and a model need."""
-    theirs = max((int(route[key]) for key in _BUFFER_LIMITS if key in route), default=0)
-    rest = {key: value for key, value in route.items() if key not in _BUFFER_LIMITS}
-    return {**rest, "request_body_buffer_limit": max(theirs, limit)}

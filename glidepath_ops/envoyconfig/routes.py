@@ -49,6 +49,17 @@ def _common(config: Config) -> Json:
     return {"request_headers_to_remove": ["x-envoy-external-address"], "request_body_buffer_limit": limit}
 
 
+def buffer_limit(config: Config, name: str) -> Json:
+    """Return the limit on buffered bodies that a workload's split needs on a user's route, or nothing.
+
+    Envoy buffers a body to repeat the request at the baseline, and to replace the model in it.
+    """
+    workload = config.workload(name)
+    candidate, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
+    renames = candidate.model is not None or (baseline.cluster is None and baseline.model is not None)
+    return {"request_body_buffer_limit": config.envoy.max_body} if workload.fallback or renames else {}
+
+
 def start_weights(config: Config, name: str) -> dict[str, int]:
     """Return the initial weight of each cluster in basis points. Their sum is ``runtime_keys.FULL_WEIGHT``."""
     points = round(config.workload(name).start * 100)

@@ -47,7 +47,13 @@ from glidepath_ops.envoyconfig.mesh.gateway_envoy_proxy import envoy_proxy
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GatewayListener, GeneratedRoutes, XdsNames, xds_names
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters
-from glidepath_ops.envoyconfig.routes import hash_policy, route_metadata, weighted_clusters, workload_route
+from glidepath_ops.envoyconfig.routes import (
+    buffer_limit,
+    hash_policy,
+    route_metadata,
+    weighted_clusters,
+    workload_route,
+)
 
 CLUSTER, LISTENER = TYPE + "config.cluster.v3.Cluster", TYPE + "config.listener.v3.Listener"
 ROUTES = TYPE + "config.route.v3.RouteConfiguration"
@@ -211,7 +217,7 @@ def _in_every_route(config: Config, workload: str, routes: GeneratedRoutes, tabl
             f"Workload {workload}: the routes of rule {routes.place}.",
             add(f"/metadata/filter_metadata/{envoy_names.METADATA}", section),
         ),
-        add("/request_body_buffer_limit", config.envoy.max_body),
+        *(add(f"/{key}", limit) for key, limit in buffer_limit(config, workload).items()),
     ]
     for name, one in filters.filters_of_route(config, workload).items():
         found.append(add(f"/typed_per_filter_config/{name}", one))

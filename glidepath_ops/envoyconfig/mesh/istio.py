@@ -41,7 +41,7 @@ from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters, rtds_cluster, uses_rtds
 from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute
-from glidepath_ops.envoyconfig.routes import hash_policy, route_metadata, weighted_clusters
+from glidepath_ops.envoyconfig.routes import buffer_limit, hash_policy, route_metadata, weighted_clusters
 
 Context = Literal["gateway", "sidecar"]
 CONTEXTS: Mapping[str, str] = {"gateway": "GATEWAY", "sidecar": "SIDECAR_OUTBOUND"}
@@ -172,7 +172,7 @@ def _split(config: Config, target: IstioTarget, route: SplitRoute) -> Json:
             "typed_per_filter_config": filters.filters_of_route(
                 config, route.workload, own_ids=target.context == "sidecar"
             ),
-            "request_body_buffer_limit": config.envoy.max_body,
+            **buffer_limit(config, route.workload),
         },
     )
     if route.operation is not None:

@@ -145,15 +145,29 @@ def test_a_users_hash_policy_also_decides_the_split() -> None:
     assert action["weighted_clusters"]["use_hash_policy"] is True
 
 
+LIMITS = ("request_body_buffer_limit", "per_request_buffer_limit_bytes")
+
+
+def limits(route: dict[str, Any]) -> dict[str, Any]:
+    return {key: route[key] for key in LIMITS if key in route}
+
+
 @pytest.mark.parametrize(
-    ("theirs", "expected"),
-    [(None, 32 * 2**20), ("1000", 32 * 2**20), (64 * 2**20, 64 * 2**20)],
+    ("fallback", "model", "expected"), [(True, None, True), (False, "m", True), (False, None, False)]
 )
-def test_the_copy_buffers_at_least_what_a_rescue_needs(theirs: Any, expected: int) -> None:
-    more = {} if theirs is None else {"per_request_buffer_limit_bytes": theirs}
-    copy = only(added_routes(config(), users({**to(), **more}))).route
-    assert copy["request_body_buffer_limit"] == expected
-    assert "per_request_buffer_limit_bytes" not in copy
+def test_the_copy_buffers_bodies_only_for_a_fallback_or_a_model(
+    fallback: bool, model: str | None, expected: bool
+) -> None:
+    onprem = {"url": "http://127.0.0.1:2"} | ({} if model is None else {"model": model})
+    copy = only(added_routes(config(onprem=onprem, fallback=fallback), users(to()))).route
+    assert limits(copy) == ({LIMITS[0]: 32 * 2**20} if expected else {})
+
+
+@pytest.mark.parametrize("key", LIMITS)
+@pytest.mark.parametrize("theirs", [1000, 64 * 2**20])
+def test_a_users_own_limit_on_buffered_bodies_stays(key: str, theirs: int) -> None:
+    assert limits(only(added_routes(config(), users({**to(), key: theirs}))).route) == {key: theirs}
+    assert limits(only(added_routes(config(), users(to(), host={key: theirs}))).route) == {}
 
 
 def test_header_rules_of_route_virtual_host_and_table_are_gathered_in_envoys_order() -> None:

@@ -108,6 +108,13 @@ def test_the_patches_keep_all_that_envoy_gateway_generated(config: Config) -> No
     assert ours["route"]["timeout"] == "60s"
 
 
+def test_only_a_route_with_fallback_or_a_model_buffers_bodies(config: Config) -> None:
+    found = [one for one in patches(config) if one["operation"]["path"] == "/request_body_buffer_limit"]
+    (only,) = found
+    assert "httproute/default/app/rule/2" in only["operation"]["jsonPath"]
+    assert only["operation"]["value"] == 32 * 2**20
+
+
 def test_the_rules_headers_are_given_back_to_the_baseline_after_a_failed_candidate(config: Config) -> None:
     chat = config.model_copy(update={"workloads": {"chat": config.workloads["chat"]}})
     xds = gateway_xds(chat, 10080, BACKENDS)

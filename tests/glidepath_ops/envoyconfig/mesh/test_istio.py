@@ -137,6 +137,11 @@ def test_a_sticky_workload_adds_a_hash_policy_and_another_adds_none(config: Conf
     assert "hash_policy" not in second
 
 
+def test_only_a_route_with_fallback_or_a_model_buffers_bodies(config: Config) -> None:
+    values = [one["patch"]["value"] for one in patches(envoy_filter(config), "HTTP_ROUTE")]
+    assert [one.get("request_body_buffer_limit") for one in values] == [32 * 2**20, None]
+
+
 def test_in_a_sidecar_only_the_host_of_the_service_is_changed(config: Config) -> None:
     before = istio_emulation.sidecar(8000, {CLUSTER: {}, istio_emulation.APP: {}})
     after = istio_xds(config, "sidecar", 8000, MODEL, SERVICE)
