@@ -130,9 +130,6 @@ def _sum(subject: str, name: str, route: Json, envoy: EnvoyFacts) -> Finding:
 
 def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Finding:
     check = f"{name}: stickiness"
-    if config.workloads[name].sticky is None:
-        remedy = f"set workloads.{name}.sticky, or accept that a user is sent to both sides"
-        return warn(subject, check, "not configured", remedy)
     hashed = all(
         route.get("route", {}).get("hash_policy")
         and route.get("route", {}).get("weighted_clusters", {}).get("use_hash_policy")
@@ -140,4 +137,7 @@ def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Find
     )
     if hashed:
         return ok(subject, check, "by hash")
+    if config.workloads[name].sticky is None:
+        remedy = f"set workloads.{name}.sticky, or accept that a user is sent to both sides"
+        return warn(subject, check, "not configured", remedy)
     return fail(subject, check, "configured, but the routes have no hash policy", RENDER)

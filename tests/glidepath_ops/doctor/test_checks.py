@@ -21,7 +21,8 @@ from glidepath_ops.envoyconfig.filters import CAPTURE
 from tests.support.chat_config import CHAT_CONFIG
 
 Json = dict[str, Any]
-YAML = CHAT_CONFIG + "    sticky: {header: x-user-id}\n"
+WITHOUT_STICKY = CHAT_CONFIG
+YAML = WITHOUT_STICKY + "    sticky: {header: x-user-id}\n"
 CONFIG = parse_config(YAML)
 
 
@@ -226,8 +227,14 @@ def test_rtds_as_actuator_needs_the_rtds_layer() -> None:
 
 
 def test_a_workload_without_stickiness_is_a_warning() -> None:
-    config = parse_config(YAML.replace("    sticky: {header: x-user-id}\n", ""))
+    config = parse_config(WITHOUT_STICKY)
     assert finding(examine_envoy(config, facts(config)), "chat: stickiness").level is Severity.WARN
+
+
+@pytest.mark.parametrize(("used", "level"), [(True, Severity.OK), (False, Severity.WARN)])
+def test_the_users_own_hash_policy_is_stickiness_if_the_split_uses_it(used: bool, level: Severity) -> None:
+    found = edited(*ROUTE, "weighted_clusters", "use_hash_policy", value=used)  # the route has a hash policy
+    assert finding(examine_envoy(parse_config(WITHOUT_STICKY), found), "chat: stickiness").level is level
 
 
 REDIS = RedisFacts(
