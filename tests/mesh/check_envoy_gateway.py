@@ -17,7 +17,7 @@ from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.envoy_gateway_lab import EnvoyGateway, Options, envoy_gateway
 from tests.mesh.mesh_under_test import Parts, parts
 from tests.mesh.rendered import render
-from tests.mesh.traffic import PATH, Caller, backends, credentials_at, statuses, without_volatile
+from tests.mesh.traffic import PATH, Caller, backends, credentials_at, prompt_size, statuses, without_volatile
 from tests.support.tls_certificate import make_certificate
 from tests.support.waiting import eventually
 
@@ -104,9 +104,15 @@ async def check_the_capture(among: Parts) -> None:
 
 
 async def check_large_bodies(among: Parts) -> None:
-    await among.shares.set(50)
-    for size in (40_000, 2_000_000, 30_000_000):
-        assert statuses(await among.caller(URL).ask(6, size=size)) == {200}, size
+    await among.shares.set(100)
+    for size in (1_000, 40_000, 2_000_000, 30_000_000):
+        among.onprem.behaviour = "json"
+        assert backends(await among.caller(URL).ask(2, size=size)) == {"onprem": 2}, size
+        assert prompt_size(among.onprem) == size
+        among.onprem.behaviour, among.onprem.status = "status", 503
+        assert await among.caller(URL).ask(2, size=size) == Counter({(200, "own"): 2}), size
+        assert prompt_size(among.own) == size
+    among.onprem.behaviour = "json"
 
 
 async def test_other_methods_and_paths_go_where_they_went(control_planes: ControlPlanes, tmp_path: Path) -> None:

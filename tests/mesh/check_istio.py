@@ -15,7 +15,7 @@ from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.istio_lab import Istio, Role, refusals
 from tests.mesh.istio_under_test import CLUSTERS, Mesh, as_usual, mesh, what_the_backend_gets, without
 from tests.mesh.mesh_under_test import parts
-from tests.mesh.traffic import PATH, backends, credentials_at, statuses
+from tests.mesh.traffic import PATH, backends, credentials_at, prompt_size, statuses
 from tests.support.waiting import eventually
 
 ROLES: tuple[Role, ...] = ("gateway", "sidecar")
@@ -93,9 +93,16 @@ async def check_the_capture(under_test: Mesh) -> None:
 
 
 async def check_large_bodies(under_test: Mesh) -> None:
-    await under_test.among.shares.set(50)
-    for size in (40_000, 2_000_000, 30_000_000):
-        assert statuses(await under_test.caller().ask(6, size=size)) == {200}, size
+    among = under_test.among
+    await among.shares.set(100)
+    for size in (1_000, 40_000, 2_000_000, 30_000_000):
+        among.onprem.behaviour = "json"
+        assert backends(await under_test.caller().ask(2, size=size)) == {"onprem": 2}, size
+        assert prompt_size(among.onprem) == size
+        among.onprem.behaviour, among.onprem.status = "status", 503
+        assert await under_test.caller().ask(2, size=size) == Counter({(200, "own"): 2}), size
+        assert prompt_size(among.own) == size
+    among.onprem.behaviour = "json"
 
 
 @roles

@@ -101,5 +101,10 @@ def without_volatile(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name not in volatile}
 
 
+def prompt_size(recorder: Recorder) -> int:
+    """Return the bytes of the prompt in the last request to the backend."""
+    return len(json.loads(recorder.last.body)["messages"][0]["content"])
+
+
 def credentials_at(recorder: Recorder) -> set[str]:
     return {one.headers.get("authorization", "") for one in recorder.received}

@@ -148,11 +148,6 @@ def _operation(cluster: str, uri: Json) -> str:
     return f"{host}:{port}{uri['regex']}" if "regex" in uri else f"{host}:{port}{uri.get('prefix', '/')}*"
 
 
-def remove_copies(text: str) -> str:
-    """Return the YAML ``text`` without the copies that ``complete_virtual_services`` inserted."""
-    return remove(text)
-
-
 @dataclass(frozen=True, slots=True)
 class _Document:
     node: yaml.Node

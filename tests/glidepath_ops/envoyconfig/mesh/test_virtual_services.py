@@ -15,9 +15,9 @@ from glidepath_ops.envoyconfig.mesh.virtual_services import (
     SplitRoute,
     complete_virtual_services,
     continued_by_name,
-    remove_copies,
     routes_of_service,
 )
+from glidepath_ops.envoyconfig.yaml_insertion import remove
 
 HOST = "llm.models.svc.cluster.local"
 CLUSTER = f"outbound|8000||{HOST}"
@@ -53,7 +53,7 @@ def routes(text: str, settings: Config | None = None) -> list[dict[str, Any]]:
     """Return the HTTP routes of the completed VirtualService ``text``."""
     found = complete_virtual_services(text, settings or config(), "vs.yaml")
     assert found.text is not None
-    assert remove_copies(found.text) == text
+    assert remove(found.text) == text
     assert complete_virtual_services(found.text, settings or config(), "vs.yaml").text == found.text
     result: list[dict[str, Any]] = yaml.safe_load(found.text)["spec"]["http"]
     return result
