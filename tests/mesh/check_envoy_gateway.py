@@ -34,9 +34,17 @@ def user_documents(own: str) -> list[Any]:
     return [*gateway_documents(own), http_route()]
 
 
-def with_glidepath(folder: Path, own: str, *arguments: str, https: bool = False) -> list[Any]:
-    """Return the user's resources with Glidepath's, as ``render`` writes them into the user's files."""
-    files = {"into": [http_route()], "into_proxy": [envoy_proxy()]}
+def with_glidepath(
+    folder: Path, own: str, *arguments: str, https: bool = False, filters: Sequence[Any] = ()
+) -> list[Any]:
+    """Return the user's resources with Glidepath's, as ``render`` writes them into the user's files.
+
+    ``filters``: those of the user's rule.
+    """
+    route = http_route()
+    if filters:
+        route["spec"]["rules"][0]["filters"] = list(filters)
+    files = {"into": [route], "into_proxy": [envoy_proxy()]}
     done = render(folder, "envoy-gateway", *arguments, **files)
     theirs = [one for one in gateway_documents(own, https=https) if one["kind"] != "EnvoyProxy"]
     return [*theirs, *done.completed["into_proxy"], *done.completed["into"], *done.resources]
@@ -113,6 +121,32 @@ async def check_large_bodies(among: Parts) -> None:
         assert await among.caller(URL).ask(2, size=size) == Counter({(200, "own"): 2}), size
         assert prompt_size(among.own) == size
     among.onprem.behaviour = "json"
+
+
+@pytest.mark.parametrize(("replacement", "path"), [("/own", "/own/chat/completions"), ("/", "/chat/completions")])
+async def test_a_copy_for_the_baseline_is_made_as_the_users_rule_makes_a_request(
+    control_planes: ControlPlanes, tmp_path: Path, replacement: str, path: str
+) -> None:
+    changes = {"set": [{"name": "x-team", "value": "%%blue"}], "remove": ["x-unwanted"]}
+    rewrite = {"hostname": "models.example", "path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": replacement}}
+    filters = [
+        {"type": "RequestHeaderModifier", "requestHeaderModifier": changes},
+        {"type": "URLRewrite", "urlRewrite": rewrite},
+    ]
+    sent = {"x-unwanted": "yes"}
+    async with parts(tmp_path, CLUSTER) as among:
+        documents = with_glidepath(tmp_path, among.own.url, filters=filters)
+        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
+            await ready(gateway, among)
+            assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
+            among.clear()
+            for caller in (among.caller(URL, sent), among.sender_of_copies("cloud", sent)):
+                assert backends(await caller.ask()) == {"own": 1}
+            names = ("x-team", "x-unwanted", "host")
+            for one in among.own.received:
+                assert one.path == path
+                assert [one.headers.get(name) for name in names] == ["%blue", None, "models.example"]
+            assert len(among.own.received) == 2
 
 
 async def test_other_methods_and_paths_go_where_they_went(control_planes: ControlPlanes, tmp_path: Path) -> None:

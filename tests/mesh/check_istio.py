@@ -199,6 +199,11 @@ async def test_the_rules_of_the_virtual_service_hold_for_both_sides(
                 else:
                     (received,) = among.own.received
                     assert (as_usual(received.headers), received.path, received.body) == usual, (share, behaviour)
+            among.clear()
+            assert backends(await among.sender_of_copies("cloud", {"x-unwanted": "yes"}).ask()) == {"own": 1}
+            (copy,) = among.own.received
+            rules = {name: copy.headers.get(name) for name in ("x-team", "x-more", "x-unwanted")}
+            assert (copy.path, rules) == (usual[1], {"x-team": "blue", "x-more": "more", "x-unwanted": None})
 
 
 def visible(answer: dict[str, str]) -> dict[str, str]:

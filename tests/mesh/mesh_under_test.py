@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from glidepath import envoy_names
 from glidepath.config import Config
 from tests.mesh.rendered import mesh_config
 from tests.mesh.shares import Shares, serving
@@ -31,6 +32,12 @@ class Parts:
 
     def caller(self, url: str, headers: Mapping[str, str] | None = None) -> Caller:
         return Caller(self.session, url, headers or {})
+
+    def sender_of_copies(self, target: str, headers: Mapping[str, str] | None = None) -> Caller:
+        """Return a caller that sends copies for the backend ``target``, as extproc does."""
+        named = {envoy_names.HEADER_WORKLOAD: "chat", envoy_names.HEADER_TARGET: target}
+        origin = {envoy_names.HEADER_ORIGIN: "shadow"}
+        return self.caller(f"http://{self.config.envoy.shadow_listen}", {**named, **origin, **(headers or {})})
 
     def clear(self) -> None:
         self.own.received.clear()

@@ -322,13 +322,16 @@ def _for_copies(rule: Json) -> list[Json]:
 
 
 def _header_rules(rule: Json) -> Json:
-    """Return the changes of request headers by the filters of a rule or a backendRef, in the form of an Envoy route."""
+    """Return the changes of request headers by the filters of a rule or a backendRef, in the form of an Envoy route.
+
+    Envoy Gateway passes a value on as it is, so Envoy reads ``%...%`` in it as a command.
+    """
     found: Json = {"request_headers_to_remove": [], "request_headers_to_add": []}
     for one in rule.get("filters") or []:
         changes = one.get("requestHeaderModifier") or {}
         found["request_headers_to_remove"] += [str(name) for name in changes.get("remove") or []]
         for key, action in (("set", "OVERWRITE_IF_EXISTS_OR_ADD"), ("add", "APPEND_IF_EXISTS_OR_ADD")):
             for header in changes.get(key) or []:
-                value = {"key": str(header["name"]), "value": str(header["value"]).replace("%", "%%")}
+                value = {"key": str(header["name"]), "value": str(header["value"])}
                 found["request_headers_to_add"].append({"header": value, "append_action": action})
     return found

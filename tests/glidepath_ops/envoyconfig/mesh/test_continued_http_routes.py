@@ -158,7 +158,7 @@ def test_a_rule_that_is_narrow_already_gets_only_the_filter() -> None:
 
 
 def test_header_rules_are_told_in_envoys_form() -> None:
-    changes = "{set: [{name: Authorization, value: 'a%b'}], add: [{name: x, value: y}], remove: [z]}"
+    changes = "{set: [{name: Authorization, value: 'a%%b'}], add: [{name: x, value: y}], remove: [z]}"
     text = ROUTE + V1 + f"      filters: [{{type: RequestHeaderModifier, requestHeaderModifier: {changes}}}]\n"
     assert completed(text).continued["chat"].header_rules == {
         "request_headers_to_remove": ["z"],

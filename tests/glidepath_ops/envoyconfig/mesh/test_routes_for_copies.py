@@ -111,7 +111,7 @@ def test_a_virtual_services_prefix_and_regex_rewrites_and_its_host_header_hold_f
 
 
 def test_copies_have_the_filters_of_an_http_routes_rule() -> None:
-    changes = {"set": [{"name": "authorization", "value": "Bearer 5%"}], "remove": ["cookie"]}
+    changes = {"set": [{"name": "authorization", "value": "Bearer %REQ(x-b)%"}], "remove": ["cookie"]}
     filters = [
         {"type": "RequestHeaderModifier", "requestHeaderModifier": changes},
         {"type": "URLRewrite", "urlRewrite": {"hostname": "models.example.com"}},
@@ -121,7 +121,7 @@ def test_copies_have_the_filters_of_an_http_routes_rule() -> None:
     first, rest = envoy_gateway({"filters": filters, "backendRefs": [backend]}, fallback=False)
     assert (first["match"]["path"], first["route"]["host_rewrite_literal"]) == ("/v1/chat", "models.example.com")
     assert "cookie" in first["request_headers_to_remove"]
-    assert added(first) == [("x-a", "b", APPEND), ("authorization", "Bearer 5%%", OVERWRITE)]
+    assert added(first) == [("x-a", "b", APPEND), ("authorization", "Bearer %REQ(x-b)%", OVERWRITE)]
     assert rest["match"]["prefix"] == "/"
 
 
