@@ -106,6 +106,21 @@ async def check_large_bodies(under_test: Mesh) -> None:
 
 
 @roles
+async def test_130_s_of_silence_break_no_answer(control_planes: ControlPlanes, tmp_path: Path, role: Role) -> None:
+    async with parts(tmp_path, CLUSTERS[role]) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        with under_test.running("istio", under_test.with_glidepath()) as running:
+            await under_test.ready(running)
+            await among.shares.set(50)
+            among.clear()
+            among.own.delay = among.onprem.delay = 130
+            seen = await asyncio.gather(*(under_test.caller().ask() for _ in range(20)))
+            assert statuses(sum(seen, Counter())) == {200}
+            assert among.own.received
+            assert among.onprem.received
+
+
+@roles
 async def test_other_methods_and_paths_go_where_they_went(
     control_planes: ControlPlanes, tmp_path: Path, role: Role
 ) -> None:
