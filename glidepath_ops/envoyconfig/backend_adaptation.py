@@ -26,7 +26,7 @@ Lua = str | bool | None | Sequence[str] | Mapping[str, "Lua"]
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class AdaptedBackend:
     """A backend to which the requests of a cluster can go.
 
     If ``keep`` is true, the client's own credential stays in the request. If ``restore`` is true, the backend gets what
@@ -94,7 +94,7 @@ def credential_headers(config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*REQUEST_CREDENTIALS, *named)))
 
 
-def upstream_filters(sides: Sequence[Side], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> list[Json]:
+def upstream_filters(sides: Sequence[AdaptedBackend], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> list[Json]:
     """Return the upstream filters of a cluster whose requests go to one of ``sides``.
 
     The last side is that of an endpoint that names no backend in its metadata. A cluster with one side needs no filter
@@ -121,7 +121,7 @@ def _name_the_backend() -> Json:
     )
 
 
-def lua_source(sides: Sequence[Side], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> str:
+def lua_source(sides: Sequence[AdaptedBackend], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> str:
     several = len(sides) > 1
     names = [name for side in sides for name in _differing(side, credentials)]
     if several:  # the first attempt may have removed headers that the second needs
@@ -139,11 +139,11 @@ def lua_source(sides: Sequence[Side], credentials: Sequence[str] = REQUEST_CREDE
     return "\n".join(lines) + "\n\n" + _program()
 
 
-def _adapts_path(side: Side) -> bool:
+def _adapts_path(side: AdaptedBackend) -> bool:
     return changes_path(side.backend) or not side.keep or side.rewritten
 
 
-def _differing(side: Side, credentials: Sequence[str]) -> list[str]:
+def _differing(side: AdaptedBackend, credentials: Sequence[str]) -> list[str]:
     """Return the names of the headers whose value at this backend can differ from the client's value."""
     if side.restore:
         return []
@@ -151,12 +151,12 @@ def _differing(side: Side, credentials: Sequence[str]) -> list[str]:
     return names + ([] if side.keep else list(credentials)) + _secret_header(side)
 
 
-def _secret_header(side: Side) -> list[str]:
+def _secret_header(side: AdaptedBackend) -> list[str]:
     credential = side.backend.credential
     return [credential.header] if credential is not None and side.has_secret else []
 
 
-def _side(one: Side) -> dict[str, Lua]:
+def _side(one: AdaptedBackend) -> dict[str, Lua]:
     if one.restore:
         return {"restore": True, "set": {name: _routed(header) for name, header in one.set_by_route.items()}}
     backend = one.backend

@@ -13,7 +13,7 @@ from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Workload
 from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig.backend_adaptation import (
-    Side,
+    AdaptedBackend,
     credential_headers,
     host_of,
     keeps_client_credential,
@@ -80,7 +80,7 @@ def backend_cluster(config: Config, name: str, credentials: Sequence[str]) -> Js
     candidate without fallback. The baseline's share of live requests goes directly to the cluster that is there.
     """
     backend = config.backends[name]
-    side = Side(
+    side = AdaptedBackend(
         name,
         backend,
         keep=keeps_client_credential(backend, candidate=is_candidate_alone(config, name)),
@@ -122,8 +122,8 @@ def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHea
     if candidate.cluster is not None:
         _refuse_two_unmarked(workload, baseline)
     sides = [
-        Side(workload.candidate, candidate, keeps_client_credential(candidate, candidate=True)),
-        Side(
+        AdaptedBackend(workload.candidate, candidate, keeps_client_credential(candidate, candidate=True)),
+        AdaptedBackend(
             workload.baseline,
             baseline,
             keeps_client_credential(baseline, candidate=False),

@@ -208,7 +208,8 @@ def _split(config: Config, workload: str, action: Json, where: str) -> Json:
                 f"{where}: with auto_host_rewrite, a request that failed at the candidate can keep the candidate's "
                 "host: write host_rewrite_literal instead, or set fallback: false"
             )
-        _refuse_short_timeout(config, workload, action, where)
+        limit, remedy = _seconds(action.get("timeout")), "a longer timeout in the route (0s: none)"
+        refuse_short_timeout(config, workload, limit, f"{where}: the route ends", remedy)
     policy = _hash_policy(config, workload, action, where)
     split = weighted_clusters(config, workload) | ({"use_hash_policy": True} if policy else {})
     rest = {key: value for key, value in action.items() if key != "cluster"}
@@ -237,14 +238,18 @@ def _refuse_other_baseline(config: Config, workload: str, action: Json, where: s
     )
 
 
-def _refuse_short_timeout(config: Config, workload: str, action: Json, where: str) -> None:
-    candidate = config.workload(workload).candidate
-    limit, first = _seconds(action.get("timeout")), config.backends[candidate].first_byte_timeout
-    if 0 < limit <= first:
+def refuse_short_timeout(config: Config, workload: str, limit: float, what_ends: str, remedy: str) -> None:
+    """Raise InputError if a route's time limit, in seconds (0: none), leaves no time for the workload's fallback.
+
+    ``what_ends``: the beginning of the message, such as "FILE:LINE: the route ends". ``remedy``: its end.
+    """
+    settings = config.workload(workload)
+    first = config.backends[settings.candidate].first_byte_timeout
+    if settings.fallback and 0 < limit <= first:
         raise InputError(
-            f"{where}: the route ends every answer after {limit:g} s, before the baseline can answer for a candidate "
-            f"that is silent for {first:g} s: set backends.{candidate}.first_byte_timeout below {limit:g}s, or a "
-            "longer timeout in the route (0s: none)"
+            f"{what_ends} every answer after {limit:g} s, before the baseline can answer for a candidate that is "
+            f"silent for {first:g} s: set backends.{settings.candidate}.first_byte_timeout below {limit:g}s, "
+            f"or {remedy}"
         )
 
 

@@ -15,6 +15,8 @@ from glidepath_ops.envoyconfig.commented_yaml import Json
 
 _APPEND, _SET = "APPEND_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS_OR_ADD"
 _DEFAULT, _REPLACE = "ADD_IF_ABSENT", "OVERWRITE_IF_EXISTS"
+# What the rules "set" and "add" of an HTTPRoute and of a VirtualService are in Envoy.
+APPEND_ACTIONS = (("set", _SET), ("add", _APPEND))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class RoutedHeader:
     keeps: bool
     value: str | None = None
     if_absent: bool = False
+
+
+def header_added(name: object, value: object, action: str) -> Json:
+    """Return an entry of ``request_headers_to_add`` (HeaderValueOption)."""
+    return {"header": {"key": str(name), "value": str(value)}, "append_action": action}
 
 
 def routed_headers(levels: Sequence[Json], names: Collection[str], place: str) -> dict[str, RoutedHeader]:

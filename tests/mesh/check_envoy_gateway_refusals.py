@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from aiohttp import web
 
 from tests.mesh.base_resources import envoy_proxy, gateway_documents, http_route
 from tests.mesh.build_control_planes import ControlPlanes
@@ -18,28 +15,11 @@ from tests.mesh.gateway_policies import LIMIT, NAMES, Refusal, Target, cors, ref
 from tests.mesh.mesh_under_test import Parts, parts
 from tests.mesh.rendered import render
 from tests.mesh.traffic import PATH, backends, credentials_at, statuses
+from tests.support.ext_authz_server import authorizer
 from tests.support.users_protections import json_web_keys, json_web_token
 from tests.support.waiting import eventually
 
 SHARES = (0, 50, 100)
-
-
-@asynccontextmanager
-async def authorizer() -> AsyncIterator[tuple[str, int]]:
-    """Run a server for ext_authz that lets pass who sends ``x-pass: yes``."""
-
-    async def decide(request: web.Request) -> web.Response:
-        return web.Response(status=200 if request.headers.get("x-pass") == "yes" else 403)
-
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", decide)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield "127.0.0.1", runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
 
 
 def documents(folder: Path, own: str, policies: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -55,8 +35,8 @@ def documents(folder: Path, own: str, policies: list[Any]) -> tuple[list[Any], l
 async def test_who_was_refused_is_refused_and_who_was_allowed_is_allowed(
     control_planes: ControlPlanes, tmp_path: Path, name: str, target: Target
 ) -> None:
-    async with authorizer() as address, parts(tmp_path, CLUSTER, shadow={"sample": 0}) as among:
-        refusal = refusals(json_web_keys(), json_web_token(), address)[name]
+    async with authorizer() as port, parts(tmp_path, CLUSTER, shadow={"sample": 0}) as among:
+        refusal = refusals(json_web_keys(), json_web_token(), ("127.0.0.1", port))[name]
         before, after = documents(tmp_path, among.own.url, refusal.documents(target))
         with envoy_gateway(control_planes, tmp_path, before) as gateway:
             await refused(among, refusal)

@@ -10,7 +10,6 @@ from typing import Any, get_args
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from glidepath_ops.local import child_process
 from tests.mesh.base_resources import ISTIO_PORT
@@ -20,28 +19,11 @@ from tests.mesh.istio_protections import OTHER_ADDRESS, PROTECTIONS, Protection,
 from tests.mesh.istio_under_test import CLUSTERS, Mesh, mesh
 from tests.mesh.mesh_under_test import parts
 from tests.mesh.traffic import Caller, Seen, backends, statuses
+from tests.support.ext_authz_server import authorizer
 from tests.support.waiting import eventually
 
 SHARES = {0: {"own"}, 50: {"own", "onprem"}, 100: {"onprem"}}  # who may answer at each share
 scopes = pytest.mark.parametrize("scope", get_args(Scope))
-
-
-@asynccontextmanager
-async def authorizer() -> AsyncIterator[int]:
-    """Run a server for ext_authz that lets pass who sends ``x-pass: yes``. Yields its port."""
-
-    async def decide(request: web.Request) -> web.Response:
-        return web.Response(status=200 if request.headers.get("x-pass") == "yes" else 403)
-
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", decide)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

@@ -17,7 +17,8 @@ from glidepath import envoy_names
 from glidepath.config.root import Config, Match
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
-from glidepath_ops.envoyconfig.header_rules import joined_rules
+from glidepath_ops.envoyconfig.continued_routes import refuse_short_timeout
+from glidepath_ops.envoyconfig.header_rules import APPEND_ACTIONS, header_added, joined_rules
 from glidepath_ops.envoyconfig.mesh.backend_traffic_policies import TrafficSettings, traffic_settings
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
 from glidepath_ops.envoyconfig.mesh.go_durations import duration
@@ -35,7 +36,7 @@ FORCING_FILTER: Json = {
 
 
 @dataclass(frozen=True, slots=True)
-class RouteChoice:
+class RuleChoice:
     """The rule of an HTTPRoute that the user names for a workload. ``rule`` None: the rule that serves the workload."""
 
     namespace: str
@@ -65,7 +66,7 @@ class CompletedRoutes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class _RouteRule:
     route: ObjectNode
     node: yaml.MappingNode
     index: int
@@ -78,7 +79,7 @@ class _Rule:
 
 
 def complete_http_routes(
-    text: str, config: Config, file: str, namespace: str, choices: Mapping[str, RouteChoice]
+    text: str, config: Config, file: str, namespace: str, choices: Mapping[str, RuleChoice]
 ) -> CompletedRoutes:
     """Return the user's file ``text`` with one more rule for each workload that has none of its own.
 
@@ -121,20 +122,20 @@ def _rule_nodes(route: ObjectNode) -> list[yaml.Node]:
     return items(child(child(route.node, "spec"), "rules"))
 
 
-def _rules(routes: Sequence[ObjectNode]) -> list[_Rule]:
+def _rules(routes: Sequence[ObjectNode]) -> list[_RouteRule]:
     found = []
     for route in routes:
         for index, node in enumerate(_rule_nodes(route)):
             data = verbatim(node)
             if not isinstance(node, yaml.MappingNode) or not isinstance(data, dict):
                 raise InputError(f"{route.place(node)}: a rule must be a mapping")
-            found.append(_Rule(route, node, index, data, tuple(data.get("matches") or [{}])))
+            found.append(_RouteRule(route, node, index, data, tuple(data.get("matches") or [{}])))
     return found
 
 
 def _serving_rule(
-    rules: Sequence[_Rule], match: Match, choice: RouteChoice | None, namespace: str, key: str
-) -> _Rule | None:
+    rules: Sequence[_RouteRule], match: Match, choice: RuleChoice | None, namespace: str, key: str
+) -> _RouteRule | None:
     """Return the rule that serves the requests of a workload. Raises InputError if that is not one rule alone."""
     serving = [
         (precedence(m), rule, m) for rule in rules for m in rule.matches if narrowed(m, match, rule.place) is not None
@@ -150,10 +151,10 @@ def _serving_rule(
     return chosen
 
 
-_Serving = tuple[tuple[int, ...], _Rule, Json]
+_Serving = tuple[tuple[int, ...], _RouteRule, Json]
 
 
-def _only(serving: Sequence[_Serving], match: Match, key: str) -> _Rule:
+def _only(serving: Sequence[_Serving], match: Match, key: str) -> _RouteRule:
     first = serving[0][1]
     others = {id(rule.route): rule for _, rule, _ in serving if rule.route is not first.route}
     if others:
@@ -171,8 +172,8 @@ def _only(serving: Sequence[_Serving], match: Match, key: str) -> _Rule:
 
 
 def _chosen(
-    rules: Sequence[_Rule], serving: Sequence[_Serving], choice: RouteChoice, namespace: str, key: str
-) -> _Rule:
+    rules: Sequence[_RouteRule], serving: Sequence[_Serving], choice: RuleChoice, namespace: str, key: str
+) -> _RouteRule:
     place = f"{choice.namespace}/{choice.name}"
     known = [r for r in rules if ((r.route.namespace or namespace), r.route.name) == (choice.namespace, choice.name)]
     if not known:
@@ -183,15 +184,15 @@ def _chosen(
     return found[0]
 
 
-def _all_named(rules: Sequence[_Rule], namespace: str) -> str:
+def _all_named(rules: Sequence[_RouteRule], namespace: str) -> str:
     return ", ".join(dict.fromkeys(f"{rule.route.namespace or namespace}/{rule.route.name}" for rule in rules))
 
 
-def _named(rule: _Rule) -> str:
+def _named(rule: _RouteRule) -> str:
     return f"{rule.route.namespace or 'NAMESPACE'}/{rule.route.name}/{rule.index}"
 
 
-def _refuse_conflicts(chosen: _Rule, serving: Sequence[_Serving], match: Match, key: str) -> None:
+def _refuse_conflicts(chosen: _RouteRule, serving: Sequence[_Serving], match: Match, key: str) -> None:
     """Raise InputError if a copy of ``chosen`` would take requests that another rule serves today."""
     own = [theirs for _, rule, theirs in serving if rule is chosen]
     copies = [precedence(one) for one in (narrowed(m, match, chosen.place) for m in own) if one is not None]
@@ -214,7 +215,7 @@ def _hostnames(route: ObjectNode) -> list[Any]:
     return [node.value for node in items(child(child(route.node, "spec"), "hostnames"))]
 
 
-def _host(rule: _Rule, match: Match, workload: str) -> str | None:
+def _host(rule: _RouteRule, match: Match, workload: str) -> str | None:
     """Return the hostname of the HTTPRoute whose Envoy routes are the workload's, or None for all of them."""
     if match.host is None:
         return None
@@ -228,7 +229,7 @@ def _host(rule: _Rule, match: Match, workload: str) -> str | None:
     return match.host
 
 
-def _refuse(rule: _Rule, *, fallback: bool) -> None:
+def _refuse(rule: _RouteRule, *, fallback: bool) -> None:
     place, references = rule.place, rule.data.get("backendRefs") or []
     kinds = {str(one.get("type")) for one in rule.data.get("filters") or []}
     if "RequestRedirect" in kinds:
@@ -245,7 +246,7 @@ def _refuse(rule: _Rule, *, fallback: bool) -> None:
         )
 
 
-def _refuse_traffic_settings(rule: _Rule, config: Config, workload: str, policy: TrafficSettings) -> None:
+def _refuse_traffic_settings(rule: _RouteRule, config: Config, workload: str, policy: TrafficSettings) -> None:
     """Raise InputError for a time limit that leaves no time for the fallback, and for two hash policies."""
     settings = config.workload(workload)
     if policy.hashed and settings.sticky is not None:
@@ -255,21 +256,18 @@ def _refuse_traffic_settings(rule: _Rule, config: Config, workload: str, policy:
         )
     text = (rule.data.get("timeouts") or {}).get("request")
     limit = policy.timeout if text is None else duration(str(text), rule.place)
-    first = config.backends[settings.candidate].first_byte_timeout
-    if settings.fallback and 0 < limit <= first:
-        raise InputError(
-            f"{rule.place}: its routes end every answer after {limit:g} s, before the baseline can answer for a "
-            f"candidate that is silent for {first:g} s: set backends.{settings.candidate}.first_byte_timeout below "
-            f"{limit:g}s, or timeouts.request of the rule (0s: none; Envoy's default: 15s). If a BackendTrafficPolicy "
-            "sets it, put that into the file"
-        )
+    remedy = (
+        "timeouts.request of the rule (0s: none; Envoy's default: 15s). If a BackendTrafficPolicy sets it, put that "
+        "into the file"
+    )
+    refuse_short_timeout(config, workload, limit, f"{rule.place}: its routes end", remedy)
 
 
-def _is_narrow(rule: _Rule, ours: Sequence[Json]) -> bool:
+def _is_narrow(rule: _RouteRule, ours: Sequence[Json]) -> bool:
     return len(ours) == len(rule.matches) and all(same(a, b) for a, b in zip(ours, rule.matches, strict=True))
 
 
-def _forced(rule: _Rule) -> list[Insertion]:
+def _forced(rule: _RouteRule) -> list[Insertion]:
     """Return the insertion of a filter into the backendRef of a rule that is narrow already."""
     reference = items(child(rule.node, "backendRefs"))[0]
     filters = child(reference, "filters")
@@ -278,7 +276,7 @@ def _forced(rule: _Rule) -> list[Insertion]:
     return [Insertion(reference, {"filters": [FORCING_FILTER]})]
 
 
-def _copy(rule: _Rule, matches: Sequence[Json]) -> Json:
+def _copy(rule: _RouteRule, matches: Sequence[Json]) -> Json:
     if rule.data.get("name"):
         raise InputError(
             f"{rule.place}: has the name {rule.data['name']!r}, so a policy can hold for it and not for its copy; "
@@ -293,7 +291,7 @@ def _copy(rule: _Rule, matches: Sequence[Json]) -> Json:
     return copy
 
 
-def _rewriting(one: Json, rule: _Rule, matches: Sequence[Json]) -> Json:
+def _rewriting(one: Json, rule: _RouteRule, matches: Sequence[Json]) -> Json:
     """Return a filter of the rule for its copy. A rewrite of the prefix must replace the same text of the path."""
     path = (one.get("urlRewrite") or {}).get("path") or {}
     if str(path.get("type")) != "ReplacePrefixMatch":
@@ -330,8 +328,7 @@ def _header_rules(rule: Json) -> Json:
     for one in rule.get("filters") or []:
         changes = one.get("requestHeaderModifier") or {}
         found["request_headers_to_remove"] += [str(name) for name in changes.get("remove") or []]
-        for key, action in (("set", "OVERWRITE_IF_EXISTS_OR_ADD"), ("add", "APPEND_IF_EXISTS_OR_ADD")):
+        for key, action in APPEND_ACTIONS:
             for header in changes.get(key) or []:
-                value = {"key": str(header["name"]), "value": str(header["value"])}
-                found["request_headers_to_add"].append({"header": value, "append_action": action})
+                found["request_headers_to_add"].append(header_added(header["name"], header["value"], action))
     return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.continued_routes import refuse_unknown_header_rules
-from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued, RouteChoice, complete_http_routes
+from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued, RuleChoice, complete_http_routes
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
 
@@ -24,18 +24,18 @@ class UsersFile:
     text: str
 
 
-def route_choices(texts: Sequence[str], config: Config) -> dict[str, RouteChoice]:
+def route_choices(texts: Sequence[str], config: Config) -> dict[str, RuleChoice]:
     """Return the rules in ``texts``, each of the form [WORKLOAD=]NAMESPACE/NAME[/RULE], by workload.
 
     Without WORKLOAD, a text is for all workloads. Raises InputError.
     """
-    found: dict[str, RouteChoice] = {}
+    found: dict[str, RuleChoice] = {}
     for text in texts:
         match = _CHOICE.fullmatch(text)
         if match is None:
             raise InputError(f"--route: must be [WORKLOAD=]NAMESPACE/NAME[/RULE] (got {text!r})")
         rule = match["rule"]
-        choice = RouteChoice(match["namespace"], match["name"], None if rule is None else int(rule))
+        choice = RuleChoice(match["namespace"], match["name"], None if rule is None else int(rule))
         if match["workload"] is None:
             found = dict.fromkeys(config.workloads, choice) | found
         else:
@@ -45,7 +45,7 @@ def route_choices(texts: Sequence[str], config: Config) -> dict[str, RouteChoice
 
 
 def gateway_routes(
-    config: Config, file: UsersFile | None, choices: Mapping[str, RouteChoice], namespace: str, *, new_route: bool
+    config: Config, file: UsersFile | None, choices: Mapping[str, RuleChoice], namespace: str, *, new_route: bool
 ) -> tuple[GatewayRoutes, str | None]:
     """Return the routes of all workloads, and the completed text of the user's file of HTTPRoutes, if there is one.
 
@@ -66,7 +66,7 @@ def gateway_routes(
     return GatewayRoutes(continued, rest), text
 
 
-def _vouched_for(config: Config, workload: str, choice: RouteChoice) -> Continued:
+def _vouched_for(config: Config, workload: str, choice: RuleChoice) -> Continued:
     if choice.rule is None:
         raise InputError(
             f"--route {choice.namespace}/{choice.name}: without --into FILE, name the rule too (NAMESPACE/NAME/RULE); "

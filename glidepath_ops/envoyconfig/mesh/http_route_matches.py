@@ -8,8 +8,8 @@ from typing import Any
 from glidepath.config.root import Match
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.route_overlap import METHOD
 
-METHOD = "POST"
 _KNOWN = {"path", "headers", "queryParams", "method"}
 _KINDS = {"Exact": 2, "RegularExpression": 1, "PathPrefix": 0}
 

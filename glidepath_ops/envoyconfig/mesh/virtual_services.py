@@ -17,17 +17,20 @@ import yaml
 from glidepath.config.root import Config, Match
 from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
-from glidepath_ops.envoyconfig.continued_routes import headers_at_route, refuse_unknown_header_rules
-from glidepath_ops.envoyconfig.header_rules import RoutedHeader
+from glidepath_ops.envoyconfig.continued_routes import (
+    headers_at_route,
+    refuse_short_timeout,
+    refuse_unknown_header_rules,
+)
+from glidepath_ops.envoyconfig.header_rules import APPEND_ACTIONS, RoutedHeader, header_added
 from glidepath_ops.envoyconfig.mesh.go_durations import duration
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
+from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import kubernetes_objects
 from glidepath_ops.envoyconfig.mesh.routes_for_copies import of_virtual_service
 from glidepath_ops.envoyconfig.mesh.virtual_service_matches import NarrowMatch, covers, narrowed
 from glidepath_ops.envoyconfig.routes import by_specificity
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
 
-# In the order in which Istio writes them (TranslateHeadersOperations).
-_APPEND_ACTIONS = (("set", "OVERWRITE_IF_EXISTS_OR_ADD"), ("add", "APPEND_IF_EXISTS_OR_ADD"))
 _ACTIONS = {
     "delegate": "delegates to another VirtualService: give that one to --into, and put its route's name in --route",
     "redirect": "redirects, so there is no backend to split: narrow the workload's match to the routes that serve it",
@@ -86,7 +89,7 @@ def complete_virtual_services(
     cannot be continued.
     """
     base = remove(text)
-    documents = [_Document(node, verbatim(node), file) for node in _compose_all(base, file)]
+    documents = [_Document(one.node, verbatim(one.node), file) for one in kubernetes_objects(base, file)]
     services = [one for one in documents if one.data.get("kind") == "VirtualService"]
     chosen = [one for one in services if choice is None or choice.admits(one.data)]
     if not chosen:
@@ -160,14 +163,6 @@ class _Document:
         return found
 
 
-def _compose_all(text: str, file: str) -> list[yaml.Node]:
-    try:
-        found = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
-    except yaml.YAMLError as error:
-        raise InputError(f"{file}: is not YAML: {' '.join(str(error).split())}") from error
-    return [node for node in found if isinstance(node, yaml.MappingNode)]
-
-
 def _path(rule: Match) -> str:
     return rule.path or f"{rule.path_prefix}*"
 
@@ -232,21 +227,9 @@ def _check(entry: Json, service: _Document, config: Config, workload: str, place
             "destination, or narrow the workload's match"
         )
     _check_cluster(destinations[0].get("destination", {}), service.namespace, config, workload, where)
-    _check_timeout(entry, config, workload, where)
-
-
-def _check_timeout(entry: Json, config: Config, workload: str, where: str) -> None:
-    """Refuse a route whose time limit leaves no time for the fallback."""
-    if not config.workloads[workload].fallback:
-        return
-    name = config.workloads[workload].candidate
-    limit, first = duration(str(entry.get("timeout", "0s")), where), config.backends[name].first_byte_timeout
-    if 0 < limit <= first:
-        raise InputError(
-            f"{where} ends every answer after {limit:g} s, before the baseline can answer for a candidate that is "
-            f"silent for {first:g} s: set backends.{name}.first_byte_timeout below {limit:g}s, or a longer timeout in "
-            "the route (0s: none)"
-        )
+    if config.workload(workload).fallback:
+        limit = duration(str(entry.get("timeout", "0s")), where)
+        refuse_short_timeout(config, workload, limit, f"{where} ends", "a longer timeout in the route (0s: none)")
 
 
 def _check_cluster(destination: Json, namespace: str | None, config: Config, workload: str, where: str) -> None:
@@ -278,9 +261,9 @@ def _header_rules(entry: Json) -> Json:
     return {
         "request_headers_to_remove": [name for rule in rules for name in rule.get("remove", [])],
         "request_headers_to_add": [
-            {"header": {"key": name, "value": str(value)}, "append_action": action}
+            header_added(name, value, action)
             for rule in rules
-            for kind, action in _APPEND_ACTIONS
+            for kind, action in APPEND_ACTIONS  # in the order of Istio's TranslateHeadersOperations
             for name, value in rule.get(kind, {}).items()
         ],
     }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from glidepath.config.backends import Backend
 from glidepath_ops.envoyconfig.backend_adaptation import (
-    Side,
+    AdaptedBackend,
     keeps_client_credential,
     lua_source,
     quote,
@@ -34,7 +34,9 @@ def test_lua_reads_a_quoted_string_back_unchanged(text: str) -> None:
 
 def test_the_lua_program_is_constant_and_its_parameters_precede_it() -> None:
     backend = Backend(url="http://a:1/x", model='m"', headers={"X-A": "b"})
-    text = lua_source([Side("a", backend, keep=False), Side("b", Backend(url="http://b"), keep=True)])
+    text = lua_source(
+        [AdaptedBackend("a", backend, keep=False), AdaptedBackend("b", Backend(url="http://b"), keep=True)]
+    )
     assert text.splitlines()[0].startswith('local SIDES = { ["a"] = {')
     assert text.splitlines()[1] == 'local DEFAULT = "b"'
     assert "function envoy_on_request(handle)" in text
@@ -50,7 +52,7 @@ def test_which_backends_get_the_clients_own_credential() -> None:
 
 
 def test_a_backend_that_gets_requests_unchanged_needs_no_filter() -> None:
-    assert upstream_filters([Side("a", Backend(url="http://a:1", host="b"), keep=True)]) == []
+    assert upstream_filters([AdaptedBackend("a", Backend(url="http://a:1", host="b"), keep=True)]) == []
     different: list[dict[str, Any]] = [
         {"url": "http://a/x"},
         {"strip": "/v1"},
@@ -59,21 +61,21 @@ def test_a_backend_that_gets_requests_unchanged_needs_no_filter() -> None:
         {"credential": {"env": "KEY"}},
     ]
     for more in different:
-        assert upstream_filters([Side("a", Backend(**{"url": "http://a", **more}), keep=True)]), more
+        assert upstream_filters([AdaptedBackend("a", Backend(**{"url": "http://a", **more}), keep=True)]), more
     plain = Backend(url="http://a")
-    assert upstream_filters([Side("a", plain, keep=False)])
-    assert upstream_filters([Side("a", plain, keep=True), Side("b", plain, keep=True)])
+    assert upstream_filters([AdaptedBackend("a", plain, keep=False)])
+    assert upstream_filters([AdaptedBackend("a", plain, keep=True), AdaptedBackend("b", plain, keep=True)])
 
 
 def test_a_side_that_gets_what_the_route_made_of_the_request_has_no_setting_of_its_own() -> None:
     there = Backend(cluster="theirs", host="b", model="m", headers={"x-b": "c"}, credential={"env": "KEY"})  # type: ignore[arg-type]
-    restored = Side("b", there, keep=False, restore=True)
-    lines = lua_source([Side("a", Backend(url="http://a", model="n"), keep=False), restored]).splitlines()
+    restored = AdaptedBackend("b", there, keep=False, restore=True)
+    lines = lua_source([AdaptedBackend("a", Backend(url="http://a", model="n"), keep=False), restored]).splitlines()
     assert '["b"] = { ["restore"] = true, ["set"] = {} }' in lines[0]
     assert "x-b" not in next(line for line in lines if line.startswith("local NAMES"))
 
 
 def test_only_a_cluster_of_two_sides_asks_for_the_backend_of_the_endpoint() -> None:
-    sides = [Side(name, Backend(url=f"http://{name}"), keep=False) for name in ("a", "b")]
+    sides = [AdaptedBackend(name, Backend(url=f"http://{name}"), keep=False) for name in ("a", "b")]
     assert [one["name"] for one in upstream_filters(sides)] == ["glidepath.backend", "envoy.filters.http.lua"]
     assert [one["name"] for one in upstream_filters(sides[:1])] == ["envoy.filters.http.lua"]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from tests.support.envoy_with_backends import PATH
+from tests.support.ext_authz_server import authorizer
 from tests.support.users_envoy import UsersSetup, UsersTable, to_theirs, users_setup, users_table
 from tests.support.users_protections import CORS, MOST, PROTECTIONS, Protection
 
@@ -30,7 +29,7 @@ BODY = json.dumps({"model": "m", "messages": []})
 async def test_a_protection_refuses_and_allows_as_before(name: str, place: str, tmp_path: Path) -> None:
     protection = PROTECTIONS[name]
     async with (
-        authorizer() as port,
+        authorizer(refusal=451) as port,
         users_setup(tmp_path, protected(protection, place, {"authz": port}), sticky=STICKY) as setup,
     ):
         with setup.before():
@@ -105,24 +104,6 @@ def protected(protection: Protection, place: str, clusters: Mapping[str, int]) -
         filters=[protection.filter],
         clusters=clusters,
     )
-
-
-@asynccontextmanager
-async def authorizer() -> AsyncIterator[int]:
-    """Run a server of ext_authz that allows requests with ``x-pass: yes``. Returns its port."""
-
-    async def check(request: web.Request) -> web.Response:
-        return web.Response(status=200 if request.headers.get("x-pass") == "yes" else 451)
-
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", check)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
 
 
 async def _post(setup: UsersSetup, user: str, headers: Mapping[str, str], address: str | None = None) -> int:

@@ -9,7 +9,7 @@ import yaml
 
 from glidepath.config import Config, parse_config
 from glidepath.errors import InputError
-from glidepath_ops.envoyconfig.mesh.continued_http_routes import CompletedRoutes, RouteChoice, complete_http_routes
+from glidepath_ops.envoyconfig.mesh.continued_http_routes import CompletedRoutes, RuleChoice, complete_http_routes
 from glidepath_ops.envoyconfig.yaml_insertion import remove
 
 CHAT: dict[str, Any] = {"match": {"path": "/v1/chat/completions"}, "baseline": "a", "candidate": "b"}
@@ -24,12 +24,12 @@ def config(**workload: Any) -> Config:
     return parse_config(yaml.safe_dump({"backends": backends, "workloads": {"chat": {**CHAT, **workload}}}))
 
 
-def completed(text: str, choice: RouteChoice | None = None, **workload: Any) -> CompletedRoutes:
+def completed(text: str, choice: RuleChoice | None = None, **workload: Any) -> CompletedRoutes:
     choices = {} if choice is None else {"chat": choice}
     return complete_http_routes(text, config(**workload), "route.yaml", "default", choices)
 
 
-def added(text: str, choice: RouteChoice | None = None, **workload: Any) -> Any:
+def added(text: str, choice: RuleChoice | None = None, **workload: Any) -> Any:
     """Return the rule that is added, after checking that it comes last and that nothing else changes."""
     found = completed(text, choice, **workload)
     assert remove(found.text) == text
@@ -193,8 +193,8 @@ def test_a_workload_with_a_host_takes_only_the_routes_of_that_host() -> None:
 
 
 def test_the_chosen_route_is_continued() -> None:
-    assert completed(TWO, RouteChoice("apps", "other")).continued["chat"].routes.name == "other"
-    assert completed(ROUTE + REST + V1, RouteChoice("apps", "own", 1)).continued["chat"].routes.rule == 2
+    assert completed(TWO, RuleChoice("apps", "other")).continued["chat"].routes.name == "other"
+    assert completed(ROUTE + REST + V1, RuleChoice("apps", "own", 1)).continued["chat"].routes.rule == 2
 
 
 @pytest.mark.parametrize(
@@ -203,10 +203,10 @@ def test_the_chosen_route_is_continued() -> None:
         ("kind: Service\n", None, {}, "route.yaml: has no HTTPRoute"),
         ("a: [", None, {}, "route.yaml: is not YAML"),
         (TWO, None, {}, r"several HTTPRoutes .* --route \(allowed: apps/own/0, apps/other/0\)"),
-        (TWO, RouteChoice("apps", "no"), {}, r"no HTTPRoute apps/no \(allowed: apps/own, apps/other\)"),
-        (TWO, RouteChoice("apps", "own", 4), {}, "apps/own has no such rule"),
+        (TWO, RuleChoice("apps", "no"), {}, r"no HTTPRoute apps/no \(allowed: apps/own, apps/other\)"),
+        (TWO, RuleChoice("apps", "own", 4), {}, "apps/own has no such rule"),
         (ROUTE + CONDITION + V1, None, {}, r"has only some requests of workloads.chat, and route.yaml:8 has others"),
-        (ROUTE + CONDITION + V1, RouteChoice("apps", "own", 1), {}, "which a copy of .* would take from it"),
+        (ROUTE + CONDITION + V1, RuleChoice("apps", "own", 1), {}, "which a copy of .* would take from it"),
         (ROUTE + V1 + "      name: chat\n", None, {}, "has the name 'chat', so a policy"),
         (ROUTE + V1.replace("[{name: models, port: 80}]", "[{name: a}, {name: b}]"), None, {}, "has 2 backendRefs"),
         (ROUTE + "    - filters: [{type: RequestRedirect}]\n", None, {}, "redirects the requests"),
@@ -233,7 +233,7 @@ def test_the_chosen_route_is_continued() -> None:
     ],
 )
 def test_what_cannot_be_continued_is_refused(
-    text: str, choice: RouteChoice | None, workload: dict[str, Any], problem: str
+    text: str, choice: RuleChoice | None, workload: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(InputError, match=problem):
         completed(text, choice, **workload)
