@@ -10,12 +10,12 @@ from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.cli.render_output import change_file, text_without_glidepath
 from glidepath_ops.envoyconfig.mesh.istio import IstioTarget
+from glidepath_ops.envoyconfig.mesh.new_virtual_service import routes_of_service
 from glidepath_ops.envoyconfig.mesh.virtual_services import (
     ContinuedRoutes,
     RouteChoice,
     complete_virtual_services,
     continued_by_name,
-    routes_of_service,
 )
 
 _NO_ROUTE = (

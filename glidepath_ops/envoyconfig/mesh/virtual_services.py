@@ -24,7 +24,6 @@ from glidepath_ops.envoyconfig.continued_routes import (
 )
 from glidepath_ops.envoyconfig.header_rules import APPEND_ACTIONS, RoutedHeader, header_added
 from glidepath_ops.envoyconfig.mesh.go_durations import duration
-from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import kubernetes_objects
 from glidepath_ops.envoyconfig.mesh.routes_for_copies import of_virtual_service
 from glidepath_ops.envoyconfig.mesh.virtual_service_matches import NarrowMatch, covers, narrowed
@@ -101,7 +100,7 @@ def complete_virtual_services(
     for_copies: dict[str, Sequence[Json]] = {}
     continued_names: set[str] = set()
     for workload in by_specificity(config):
-        naming = _Naming(config, workload)
+        naming = CopyNames(config, workload)
         only = choice.route if choice else None
         found = [one for service in chosen for one in _continued(service, naming, only)]
         if not found:
@@ -120,7 +119,7 @@ def complete_virtual_services(
     return ContinuedRoutes(routes, insert(base, insertions), routed=routed, for_copies=for_copies)
 
 
-class _Naming:
+class CopyNames:
     """Gives the copies for one workload their names: one name for each operation, because a patch finds a name."""
 
     def __init__(self, config: Config, workload: str) -> None:
@@ -167,7 +166,7 @@ def _path(rule: Match) -> str:
     return rule.path or f"{rule.path_prefix}*"
 
 
-def _continued(service: _Document, naming: _Naming, only: str | None) -> Iterator[Insertion]:
+def _continued(service: _Document, naming: CopyNames, only: str | None) -> Iterator[Insertion]:
     """Yield copies of each route of the VirtualService that serves requests of the workload, in the routes' order."""
     routes = child(child(service.node, "spec"), "http")
     if routes is None:
@@ -189,7 +188,7 @@ def _continued(service: _Document, naming: _Naming, only: str | None) -> Iterato
             return
 
 
-def _copies(entry: Json, narrow: Sequence[tuple[Json, NarrowMatch]], naming: _Naming) -> list[Json]:
+def _copies(entry: Json, narrow: Sequence[tuple[Json, NarrowMatch]], naming: CopyNames) -> list[Json]:
     """Return the copies of a route: one, or one for each different name and each different rewrite of the path.
 
     A rewrite replaces what the match has matched. The copy matches more of the path, so its rewrite must contain that.
@@ -226,13 +225,14 @@ def _check(entry: Json, service: _Document, config: Config, workload: str, place
             f"{where} has {len(destinations)} destinations, and a split of your own cannot hold another; give it one "
             "destination, or narrow the workload's match"
         )
-    _check_cluster(destinations[0].get("destination", {}), service.namespace, config, workload, where)
+    check_cluster(destinations[0].get("destination", {}), service.namespace, config, workload, where)
     if config.workload(workload).fallback:
         limit = duration(str(entry.get("timeout", "0s")), where)
         refuse_short_timeout(config, workload, limit, f"{where} ends", "a longer timeout in the route (0s: none)")
 
 
-def _check_cluster(destination: Json, namespace: str | None, config: Config, workload: str, where: str) -> None:
+def check_cluster(destination: Json, namespace: str | None, config: Config, workload: str, where: str) -> None:
+    """Raise ConfigError unless the baseline's cluster is the one that Istio makes for ``destination``."""
     host, subset = destination.get("host", ""), destination.get("subset", "")
     if "." not in host and host != "*":
         if namespace is None:
@@ -336,48 +336,3 @@ def continued_by_name(config: Config, choices: Sequence[str]) -> ContinuedRoutes
     if missing := [name for name in config.workloads if name not in found]:
         raise InputError(f"--route: give one for the workload {missing[0]}: {missing[0]}=NAMESPACE/NAME/HTTP-ROUTE")
     return ContinuedRoutes([SplitRoute(workload, name) for workload, name in found.items()])
-
-
-def routes_of_service(
-    config: Config, service: str, context: str, namespace: str, labels: Mapping[str, str]
-) -> ContinuedRoutes:
-    """Return the routes of a new VirtualService for ``service``, HOST:PORT, which has none. Raises InputError."""
-    host, _, port = service.rpartition(":")
-    if not host or "." not in host or not port.isdigit():
-        raise InputError(f"--service: must be HOST:PORT with the whole name of the host (got {service!r})")
-    if context != "sidecar":
-        raise InputError(
-            "--service: only with --context sidecar; a gateway's routes are in VirtualServices: use --into"
-        )
-    resource, routes = _virtual_service(config, host, int(port), namespace, labels)
-    return ContinuedRoutes(routes, resources=[resource])
-
-
-def _virtual_service(
-    config: Config, host: str, port: int, namespace: str, labels: Mapping[str, str]
-) -> tuple[Json, list[SplitRoute]]:
-    """Return a VirtualService for a host that has none, and its routes to split.
-
-    It is for calls of pods in ``namespace``, and its routes for workloads are for pods with these labels. Alone it
-    changes no destination: each port of the host stays as it is, because the last route names no port.
-    """
-    entries, routes = [], []
-    for workload in by_specificity(config):
-        naming = _Naming(config, workload)
-        where = f"workloads.{workload}: --service {host}:{port}"
-        _check_cluster({"host": host, "port": {"number": str(port)}}, None, config, workload, where)
-        narrow = narrowed({}, naming.rule, where)
-        matches = [{**one.conditions, "port": port, "sourceLabels": dict(labels)} for one in narrow]
-        destination = {"host": host, "port": {"number": port}}
-        entries.append({"name": naming.name({}), "match": matches, "route": [{"destination": destination}]})
-        routes += naming.routes
-    rest = {"name": "default", "route": [{"destination": {"host": host}}]}
-    resource = kubernetes_object(
-        "VirtualService",
-        "networking.istio.io/v1",
-        "glidepath",
-        namespace,
-        f"For calls from this namespace to {host}, which must have no other VirtualService. Alone it changes nothing.",
-        spec={"hosts": [host], "exportTo": ["."], "http": [*entries, rest]},
-    )
-    return resource, routes

@@ -1,0 +1,58 @@
+"""Write a VirtualService for a host that has none (``glidepath render istio --service``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from glidepath.config.root import Config
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
+from glidepath_ops.envoyconfig.mesh.virtual_service_matches import narrowed
+from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, CopyNames, SplitRoute, check_cluster
+from glidepath_ops.envoyconfig.routes import by_specificity
+
+
+def routes_of_service(
+    config: Config, service: str, context: str, namespace: str, labels: Mapping[str, str]
+) -> ContinuedRoutes:
+    """Return the routes of a new VirtualService for ``service``, HOST:PORT, which has none. Raises InputError."""
+    host, _, port = service.rpartition(":")
+    if not host or "." not in host or not port.isdigit():
+        raise InputError(f"--service: must be HOST:PORT with the whole name of the host (got {service!r})")
+    if context != "sidecar":
+        raise InputError(
+            "--service: only with --context sidecar; a gateway's routes are in VirtualServices: use --into"
+        )
+    resource, routes = _virtual_service(config, host, int(port), namespace, labels)
+    return ContinuedRoutes(routes, resources=[resource])
+
+
+def _virtual_service(
+    config: Config, host: str, port: int, namespace: str, labels: Mapping[str, str]
+) -> tuple[Json, list[SplitRoute]]:
+    """Return a VirtualService for a host that has none, and its routes to split.
+
+    It is for calls of pods in ``namespace``, and its routes for workloads are for pods with these labels. Alone it
+    changes no destination: each port of the host stays as it is, because the last route names no port.
+    """
+    entries, routes = [], []
+    for workload in by_specificity(config):
+        naming = CopyNames(config, workload)
+        where = f"workloads.{workload}: --service {host}:{port}"
+        check_cluster({"host": host, "port": {"number": str(port)}}, None, config, workload, where)
+        narrow = narrowed({}, naming.rule, where)
+        matches = [{**one.conditions, "port": port, "sourceLabels": dict(labels)} for one in narrow]
+        destination = {"host": host, "port": {"number": port}}
+        entries.append({"name": naming.name({}), "match": matches, "route": [{"destination": destination}]})
+        routes += naming.routes
+    rest = {"name": "default", "route": [{"destination": {"host": host}}]}
+    resource = kubernetes_object(
+        "VirtualService",
+        "networking.istio.io/v1",
+        "glidepath",
+        namespace,
+        f"For calls from this namespace to {host}, which must have no other VirtualService. Alone it changes nothing.",
+        spec={"hosts": [host], "exportTo": ["."], "http": [*entries, rest]},
+    )
+    return resource, routes
