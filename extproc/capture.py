@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from extproc.copy_budget import Budgets
-from extproc.copy_plan import PlannedCopy, plan_copies, without_secrets
+from extproc.copy_plan import PlannedCopy, plan_copies
 from extproc.copy_sender import InFlight, ShadowAnswer, ShadowRequest, ShadowSender
 from extproc.exchange import Exchange, Milestone
 from extproc.outcome_classification import error_of_status
@@ -254,7 +254,7 @@ def _shadow_request(captured: CapturedExchange, planned: PlannedCopy) -> ShadowR
         workload=captured.workload.name,
         side=planned.side,
         backend=planned.backend,
-        path=without_secrets(headers.get(":path", "/")),
+        path=captured.workload.without_secrets(headers.get(":path", "/")),
         headers=headers,
         body=exchange.request_body.value(),
         timeout_s=captured.workload.settings.shadow.timeout,
@@ -287,7 +287,7 @@ def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowA
         kind=planned.kind,
         captured_at_ms=captured.captured_at_ms,
         method=request.headers.get(":method", ""),
-        path=without_secrets(request.headers.get(":path", "")),
+        path=workload.without_secrets(request.headers.get(":path", "")),
         request_body=exchange.request_body.value(),
         first=first,
         second=answered.answer,

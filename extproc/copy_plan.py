@@ -8,11 +8,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import parse_qsl, quote, urlencode
 
 from extproc.exchange import Exchange
 from extproc.workloads import WorkloadInfo
-from glidepath import envoy_names
 from glidepath.pairs_and_outcomes import Coverage, PairKind, Side
 
 # The ends of the paths of inference calls. These calls compute an answer and change nothing on the server.
@@ -59,8 +57,6 @@ STATEFUL = frozenset(
         "vector_stores",
     }
 )
-# Query parameters that carry a credential. They are never stored and never sent with a copy.
-SECRET_PARAMETERS = frozenset(envoy_names.CREDENTIAL_PARAMETERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +115,3 @@ def plan_copies(
     if served is Side.BASELINE and share_of(request_id, "same-side") < shadow.same_side:
         planned_copies.append(PlannedCopy(PairKind.NOISE, served, workload.backend(served)))
     return tuple(planned_copies), reason
-
-
-def without_secrets(path: str) -> str:
-    """Return the path and the query of a request, without the query parameters that carry credentials."""
-    bare, mark, query = path.partition("?")
-    if not mark:
-        return path
-    pairs = parse_qsl(query, keep_blank_values=True)
-    kept = [(name, value) for name, value in pairs if name.lower() not in SECRET_PARAMETERS]
-    if len(kept) == len(pairs):
-        return path
-    return f"{bare}?{urlencode(kept, quote_via=quote)}" if kept else bare

@@ -21,18 +21,6 @@ from extproc.body_limits import Body, BodyMemory
 from glidepath import envoy_names
 from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Side
 
-# The only request headers of the client that are copied. Envoy adds the credentials.
-FORWARDED_HEADERS = (
-    "accept",
-    "anthropic-beta",
-    "anthropic-version",
-    "content-encoding",
-    "content-type",
-    "openai-beta",
-    "traceparent",
-    "tracestate",
-    "x-request-id",
-)
 _SKIP = ("User-Agent", "Accept-Encoding", "Accept", "Content-Type")
 
 
@@ -90,10 +78,10 @@ class InFlight:
 def copy_headers(copy: ShadowRequest) -> dict[str, str]:
     """Return the headers of a copy.
 
-    They are the client's headers whose names are in FORWARDED_HEADERS, the header ``accept-encoding: identity``, and
-    three headers that the shadow listener reads (workload, target and origin).
+    They are the client's headers whose names are in COPIED_HEADERS, the header ``accept-encoding: identity``, and three
+    headers that the shadow listener reads (workload, target and origin).
     """
-    headers = {name: copy.headers[name] for name in FORWARDED_HEADERS if name in copy.headers}
+    headers = {name: copy.headers[name] for name in envoy_names.COPIED_HEADERS if name in copy.headers}
     headers["accept-encoding"] = "identity"
     headers[envoy_names.HEADER_WORKLOAD] = copy.workload
     headers[envoy_names.HEADER_TARGET] = copy.backend

@@ -11,14 +11,18 @@ from typing import Any
 
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 
-from extproc.copy_sender import FORWARDED_HEADERS
 from extproc.exchange import Chunk, Event, Exchange, Half, Milestone, RequestHeaders, ResponseHeaders, Trailers
 from extproc.extproc_errors import IllegalEventError
-from glidepath.envoy_names import CREDENTIAL_HEADERS, ENDPOINT_BACKEND, METADATA
+from glidepath.envoy_names import (
+    CREDENTIAL_HEADERS,
+    ENDPOINT_BACKEND,
+    METADATA,
+    READ_REQUEST_HEADERS,
+    READ_RESPONSE_HEADERS,
+)
 
 # The request headers that are kept. Every other header is dropped here.
-REQUEST_HEADERS = frozenset({":method", ":path", *FORWARDED_HEADERS})
-RESPONSE_HEADERS = frozenset({"content-encoding", "content-type"})
+REQUEST_HEADERS = frozenset(READ_REQUEST_HEADERS)
 MAX_HEADER = 16 * 1024  # characters of one value; a header with a longer value is dropped
 _EMPTY: dict[str, str] = {}
 _NAMESPACE = rf'key:\s*"{METADATA}"\s+value\s*{{\s*fields\s*{{\s*'
@@ -103,7 +107,7 @@ def _backend(metadata: str) -> str:
     return found[1] if found else ""
 
 
-_RESPONSE_WANTED = RESPONSE_HEADERS | {":status"}
+_RESPONSE_WANTED = frozenset(READ_RESPONSE_HEADERS)
 
 
 def _headers(entries: Any, wanted: frozenset[str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from glidepath import envoy_names
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
 from glidepath.pairs_and_outcomes import Side
+from glidepath.query_parameters import with_harmless_parameters
 from glidepath.redisio import read_secret
 
 
@@ -31,6 +32,7 @@ class WorkloadInfo:
     digest: str
     sticky_header: str  # in lower case; "" if the workload has none
     sticky_key: bytes
+    harmless_parameters: frozenset[str] = frozenset()  # redaction.harmless_parameters, in lower case
 
     def backend(self, side: Side) -> str:
         return self.settings.baseline if side is Side.BASELINE else self.settings.candidate
@@ -39,6 +41,10 @@ class WorkloadInfo:
         if backend == self.settings.baseline:
             return Side.BASELINE
         return Side.CANDIDATE if backend == self.settings.candidate else None
+
+    def without_secrets(self, path: str) -> str:
+        """Return a request's path and query without the parameters that could hold a secret."""
+        return with_harmless_parameters(path, self.harmless_parameters)
 
     def sticky(self, value: str) -> str:
         """Return a keyed digest of a sticky value. Pairs store this digest, never the value.
@@ -67,7 +73,7 @@ def _lacks_client_credential(backend: Backend, side: Side) -> bool:
 
 
 def _workload(config: Config, name: str, workload: Workload, secret: str) -> WorkloadInfo:
-    candidate, baseline = workload.candidate, workload.baseline
+    candidate, baseline, redaction = workload.candidate, workload.baseline, config.redaction
     sides = {Side.BASELINE: baseline, Side.CANDIDATE: candidate}
     split = {config.baseline_cluster(name): Side.BASELINE, config.candidate_cluster(name): Side.CANDIDATE}
     header = (workload.sticky.header or "").lower() if workload.sticky else ""
@@ -83,6 +89,7 @@ def _workload(config: Config, name: str, workload: Workload, secret: str) -> Wor
             side for side, backend in sides.items() if _lacks_client_credential(config.backends[backend], side)
         ),
         digest=config.digest(name),
-        sticky_header="" if header in envoy_names.CREDENTIAL_HEADERS else header,
+        sticky_header="" if header in (*envoy_names.CREDENTIAL_HEADERS, *redaction.credential_headers) else header,
         sticky_key=hashlib.blake2b(material, digest_size=32).digest(),
+        harmless_parameters=frozenset(redaction.harmless_parameters),
     )

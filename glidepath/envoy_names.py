@@ -58,7 +58,24 @@ PROBE_STICKY = "glidepath-probe"  # sticky value of all probes, so that they cou
 # Header that exists only inside Envoy: the backend of the endpoint that Envoy has chosen for the current attempt.
 HEADER_BACKEND = "x-glidepath-backend"
 
-# Headers that are never read, stored or copied.
+# The only request headers of the client that are copied to the other side. Envoy adds the credentials.
+COPIED_HEADERS = (
+    "accept",
+    "anthropic-beta",
+    "anthropic-version",
+    "content-encoding",
+    "content-type",
+    "openai-beta",
+    "traceparent",
+    "tracestate",
+    "x-request-id",
+)
+# The headers of which extproc keeps something, besides the sticky headers. Envoy sends no others to extproc.
+READ_REQUEST_HEADERS = (":method", ":path", *COPIED_HEADERS)
+READ_RESPONSE_HEADERS = (":status", "content-encoding", "content-type")
+
+# Headers with a credential, or with a proof of who the caller is. They are never read, stored or copied, and a side
+# that has no right to the client's credential does not get them.
 CREDENTIAL_HEADERS = (
     "authorization",
     "proxy-authorization",
@@ -68,6 +85,73 @@ CREDENTIAL_HEADERS = (
     "cookie",
     "set-cookie",
     "x-amz-security-token",
+    "apikey",
+    "x-apikey",
+    "x-api-token",
+    "x-access-token",
+    "x-auth-token",
+    "x-authorization",
+    "x-id-token",
+    "x-secret-key",
+    "x-csrf-token",
+    "x-xsrf-token",
+    "private-token",
+    "dpop",
+    "ocp-apim-subscription-key",
+    "x-functions-key",
+    "x-ms-token-aad-access-token",
+    "x-ms-token-aad-id-token",
+    "x-amzn-oidc-accesstoken",
+    "x-amzn-oidc-data",
+    "x-goog-iap-jwt-assertion",
+    "x-goog-iam-authorization-token",
+    "x-serverless-authorization",
+    "x-forwarded-access-token",
+    "x-forwarded-client-cert",
+    "cf-access-client-id",
+    "cf-access-client-secret",
+    "cf-access-jwt-assertion",
+    "cf-access-token",
+    "cf-aig-authorization",
+    "helicone-auth",
+    "x-portkey-api-key",
+    "x-portkey-virtual-key",
+    "x-litellm-api-key",
+    "x-rapidapi-key",
+    "x-subscription-token",
+    "x-vault-token",
 )
-# Query parameters that are never stored or copied. Names are compared in lower case.
-CREDENTIAL_PARAMETERS = ("key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature")
+# Query parameters with a credential, in lower case. A baseline with a credential of its own does not get the client's.
+# What is stored, copied or sent to a candidate follows glidepath.query_parameters instead.
+CREDENTIAL_PARAMETERS = (
+    "access-token",
+    "access_token",
+    "api-key",
+    "api_key",
+    "apikey",
+    "auth",
+    "auth_token",
+    "authorization",
+    "client_secret",
+    "code",
+    "credential",
+    "id_token",
+    "jwt",
+    "key",
+    "ocp-apim-subscription-key",
+    "password",
+    "private_token",
+    "refresh_token",
+    "secret",
+    "session",
+    "sig",
+    "signature",
+    "subscription-key",
+    "token",
+    "x-amz-credential",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-api-key",
+    "x-goog-credential",
+    "x-goog-signature",
+)

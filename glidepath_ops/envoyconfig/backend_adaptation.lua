@@ -6,8 +6,9 @@
 --
 -- Defined above this text: SIDES (by backend name), DEFAULT (the side of an endpoint that names no backend), FALLBACK
 -- (whether a second attempt is possible), NAMES (headers that can differ), CREDENTIALS (set of header names), RENAMES
--- (whether a side has its own model), SECRETS (set of query parameters that carry a credential), PATHS (whether a
--- side's path or query differs). A side with `restore` gets what the route made of the request, without any change.
+-- (whether a side has its own model), SECRETS (set of query parameters that carry a credential), HARMLESS (query
+-- parameters that never do: "word" if only a short word of at most MAX_VALUE characters, "any" if any value), PATHS
+-- (whether a side's path or query differs). A side with `restore` gets what the route made of the request, without any change.
 
 local ORIGINAL_PATH = "x-envoy-original-path" -- Envoy writes it if the route rewrites the path
 local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
@@ -95,21 +96,29 @@ local function unescaped(text)
   return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end
 
+-- As glidepath/query_parameters.py: an escaped name is in no list.
+local function is_harmless(parameter)
+  local name, value = parameter:match("^([^=]*)=?(.*)$")
+  local kind = HARMLESS[name:lower()]
+  return kind == "any" or (kind == "word" and #value <= MAX_VALUE and value:find("^[%w._,:-]*$") ~= nil)
+end
+
 -- Removes whole parameters and does not change the bytes of the others. Envoy's own query mutations would decode them
--- and not escape them again.
-local function without_secrets(path)
+-- and not escape them again. A candidate gets only the harmless ones.
+local function without_secrets(path, harmless_only)
   local bare, query = path:match("^([^?]*)%?(.*)$")
   if query == nil then return path end
   local kept = {}
   for parameter in (query .. "&"):gmatch("([^&]*)&") do
-    local name = unescaped(parameter:match("^[^=]*")):lower()
-    if not SECRETS[name] then kept[#kept + 1] = parameter end
+    local keep = is_harmless(parameter)
+    if not keep and not harmless_only then keep = not SECRETS[unescaped(parameter:match("^[^=]*")):lower()] end
+    if keep then kept[#kept + 1] = parameter end
   end
   return #kept > 0 and bare .. "?" .. table.concat(kept, "&") or bare
 end
 
 local function adapt_path(path, side)
-  if not side.keep then path = without_secrets(path) end
+  if not side.keep then path = without_secrets(path, side.harmless_only) end
   local strip = side.strip
   if strip ~= "" and path:sub(1, #strip) == strip then
     local rest = path:sub(#strip + 1)
@@ -133,7 +142,7 @@ local function adapt_headers(headers, state, side, known, path)
   end
   if path ~= nil then put(headers, ":path", adapt_path(path, side)) end
   local original = known.original
-  if original ~= nil and not side.keep then original = without_secrets(original) end
+  if original ~= nil and not side.keep then original = without_secrets(original, side.harmless_only) end
   put(headers, ORIGINAL_PATH, original)
   put(headers, ":authority", side.host)
 end

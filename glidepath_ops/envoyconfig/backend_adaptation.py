@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from glidepath import envoy_names
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config
+from glidepath.query_parameters import HARMLESS_PARAMETERS, MAX_VALUE
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.envoy_api_builders import header_set, typed
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
@@ -32,7 +33,8 @@ class AdaptedBackend:
     If ``keep`` is true, the client's own credential stays in the request. If ``restore`` is true, the backend gets what
     the user's own route made of the request. ``set_by_route``: what the header rules of this route make of headers that
     the other side changes. ``rewritten``: a route of the user's may have changed the path and the host of requests to
-    this backend.
+    this backend. ``serves_the_candidate``: without the client's credential, this backend gets only the harmless query
+    parameters.
     """
 
     name: str
@@ -41,6 +43,7 @@ class AdaptedBackend:
     restore: bool = False
     set_by_route: Mapping[str, RoutedHeader] = field(default_factory=dict)
     rewritten: bool = False
+    serves_the_candidate: bool = False
 
     @property
     def has_secret(self) -> bool:
@@ -89,12 +92,24 @@ def keeps_client_credential(backend: Backend, *, candidate: bool) -> bool:
 
 
 def credential_headers(config: Config) -> tuple[str, ...]:
-    """Return the request headers that carry a credential: well-known ones, and those of the configured credentials."""
+    """Return the request headers with a credential: well-known ones, and those that the configuration names."""
     named = (backend.credential.header for backend in config.backends.values() if backend.credential is not None)
-    return tuple(dict.fromkeys((*REQUEST_CREDENTIALS, *named)))
+    return tuple(dict.fromkeys((*REQUEST_CREDENTIALS, *config.redaction.credential_headers, *named)))
 
 
-def upstream_filters(sides: Sequence[AdaptedBackend], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> list[Json]:
+@dataclass(frozen=True, slots=True)
+class SecretNames:
+    """Names of headers that carry a credential, and of the further query parameters that carry none. Lower case."""
+
+    headers: Sequence[str] = REQUEST_CREDENTIALS
+    harmless_parameters: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, config: Config) -> SecretNames:
+        return cls(credential_headers(config), config.redaction.harmless_parameters)
+
+
+def upstream_filters(sides: Sequence[AdaptedBackend], names: SecretNames | None = None) -> list[Json]:
     """Return the upstream filters of a cluster whose requests go to one of ``sides``.
 
     The last side is that of an endpoint that names no backend in its metadata. A cluster with one side needs no filter
@@ -102,7 +117,7 @@ def upstream_filters(sides: Sequence[AdaptedBackend], credentials: Sequence[str]
     """
     if len(sides) == 1 and sides[0].changes_nothing:
         return []
-    source = {"inline_string": lua_source(sides, credentials)}
+    source = {"inline_string": lua_source(sides, names)}
     lua = typed("envoy.filters.http.lua", "extensions.filters.http.lua.v3.Lua", default_source_code=source)
     return [lua] if len(sides) == 1 else [_name_the_backend(), lua]
 
@@ -121,19 +136,23 @@ def _name_the_backend() -> Json:
     )
 
 
-def lua_source(sides: Sequence[AdaptedBackend], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> str:
+def lua_source(sides: Sequence[AdaptedBackend], names: SecretNames | None = None) -> str:
+    names = names or SecretNames()
     several = len(sides) > 1
-    names = [name for side in sides for name in _differing(side, credentials)]
+    differing = [name for side in sides for name in _differing(side, names.headers)]
     if several:  # the first attempt may have removed headers that the second needs
-        names += credentials
+        differing += names.headers
+    harmless = {**dict.fromkeys(HARMLESS_PARAMETERS, "word"), **dict.fromkeys(names.harmless_parameters, "any")}
     lines = [
         f"local SIDES = {_table({side.name: _side(side) for side in sides})}",
         f"local DEFAULT = {quote(sides[-1].name)}",
         f"local FALLBACK = {_literal(several)}",
-        f"local NAMES = {_literal(list(dict.fromkeys(names)))}",
-        f"local CREDENTIALS = {_table(dict.fromkeys(credentials, True))}",
+        f"local NAMES = {_literal(list(dict.fromkeys(differing)))}",
+        f"local CREDENTIALS = {_table(dict.fromkeys(names.headers, True))}",
         f"local RENAMES = {_literal(any(side.backend.model is not None and not side.restore for side in sides))}",
         f"local SECRETS = {_table(dict.fromkeys(envoy_names.CREDENTIAL_PARAMETERS, True))}",
+        f"local MAX_VALUE = {MAX_VALUE}",
+        f"local HARMLESS = {_table(harmless)}",
         f"local PATHS = {_literal(several or any(_adapts_path(side) for side in sides))}",
     ]
     return "\n".join(lines) + "\n\n" + _program()
@@ -166,6 +185,7 @@ def _side(one: AdaptedBackend) -> dict[str, Lua]:
         "prefix": _path_prefix(backend),
         "strip": backend.strip.rstrip("/"),
         "keep": one.keep,
+        "harmless_only": one.serves_the_candidate and not one.keep,
         "set": {name.lower(): value for name, value in backend.headers.items()},
     }
     credential = backend.credential

@@ -14,7 +14,7 @@ from glidepath.config.root import Config, Workload
 from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig.backend_adaptation import (
     AdaptedBackend,
-    credential_headers,
+    SecretNames,
     host_of,
     keeps_client_credential,
     upstream_filters,
@@ -52,8 +52,8 @@ def clusters(config: Config, routed: Mapping[str, Mapping[str, RoutedHeader]] | 
 
     Raises ConfigError if two of them would have the same name, or if a workload cannot have a fallback.
     """
-    credentials = credential_headers(config)
-    found = [backend_cluster(config, name, credentials) for name in config.backends]
+    secrets = SecretNames.of(config)
+    found = [backend_cluster(config, name, secrets) for name in config.backends]
     done: set[str] = set()
     for workload in config.workloads.values():
         name = envoy_names.fallback_cluster(workload.candidate, workload.baseline)
@@ -73,20 +73,22 @@ def _refuse_duplicates(names: Sequence[str], config: Config) -> None:
             raise ConfigError(f"backends.{name}: Envoy has a cluster of this name already; give the backend another")
 
 
-def backend_cluster(config: Config, name: str, credentials: Sequence[str]) -> Json:
+def backend_cluster(config: Config, name: str, secrets: SecretNames) -> Json:
     """Return the cluster of one backend. The routes decide whether the client's own credentials reach the backend.
 
     For a backend with ``cluster`` it is an aggregate cluster of that one, which adapts copies, and the requests of a
     candidate without fallback. The baseline's share of live requests goes directly to the cluster that is there.
     """
     backend = config.backends[name]
+    alone = is_candidate_alone(config, name)
     side = AdaptedBackend(
         name,
         backend,
-        keep=keeps_client_credential(backend, candidate=is_candidate_alone(config, name)),
+        keep=keeps_client_credential(backend, candidate=alone),
         rewritten=_is_behind_a_users_route(config, name),
+        serves_the_candidate=alone,
     )
-    adapt = upstream_filters([side], credentials)
+    adapt = upstream_filters([side], secrets)
     if backend.cluster is not None:
         text = f"{name}: the cluster {backend.cluster}, with requests adapted"
         return with_comment(text, {**_aggregate(name, backend, [backend.cluster]), **_http(None, adapt)})
@@ -122,7 +124,12 @@ def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHea
     if candidate.cluster is not None:
         _refuse_two_unmarked(workload, baseline)
     sides = [
-        AdaptedBackend(workload.candidate, candidate, keeps_client_credential(candidate, candidate=True)),
+        AdaptedBackend(
+            workload.candidate,
+            candidate,
+            keeps_client_credential(candidate, candidate=True),
+            serves_the_candidate=True,
+        ),
         AdaptedBackend(
             workload.baseline,
             baseline,
@@ -144,7 +151,7 @@ def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHea
         {
             **_aggregate(name, candidate, members),
             "circuit_breakers": breakers,
-            **_http(None, upstream_filters(sides, credential_headers(config)), retry),
+            **_http(None, upstream_filters(sides, SecretNames.of(config)), retry),
         },
     )
 

@@ -179,10 +179,8 @@ def ext_proc(config: Config, workload: str, *, own_ids: bool = False) -> Json:
     metadata = {envoy_names.HEADER_WORKLOAD: workload}
     if own_ids:
         metadata[envoy_names.HEADER_REQUEST_ID] = "%UNIQUE_ID%"
-    hidden = dict.fromkeys((*envoy_names.CREDENTIAL_HEADERS, *credential_headers(config)))
-    patterns = [{"exact": name} for name in hidden]
     return with_comment(
-        "Copies bodies to extproc without waiting for it. Credentials are not copied. Streams that the circuit "
+        "Copies bodies to extproc without waiting for it, and only the headers that it reads. Streams that the circuit "
         f"breaker of cluster {envoy_names.EXTPROC_CLUSTER} rejects count as lost coverage in "
         "http.*.ext_proc.failure_mode_allowed.",
         typed(
@@ -202,9 +200,17 @@ def ext_proc(config: Config, workload: str, *, own_ids: bool = False) -> Json:
             },
             request_attributes=REQUEST_ATTRIBUTES,
             response_attributes=RESPONSE_ATTRIBUTES,
-            forward_rules={"disallowed_headers": {"patterns": patterns}},
+            forward_rules={"allowed_headers": {"patterns": [{"exact": name} for name in _read_headers(config)]}},
         ),
     )
+
+
+def _read_headers(config: Config) -> list[str]:
+    """Return the headers of requests and responses that extproc reads. None of them carries a credential."""
+    read = (*envoy_names.READ_REQUEST_HEADERS, *envoy_names.READ_RESPONSE_HEADERS)
+    sticky = (w.sticky.header.lower() for w in config.workloads.values() if w.sticky and w.sticky.header)
+    hidden = {*envoy_names.CREDENTIAL_HEADERS, *credential_headers(config)}
+    return [name for name in dict.fromkeys((*read, *sticky)) if name not in hidden]
 
 
 def bounds_of_candidate(timeout: float, further: Mapping[str, str]) -> Json:

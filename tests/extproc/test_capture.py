@@ -45,7 +45,8 @@ class CaptureSetup:
         exchange = Exchange(1000, self.memory)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         event = RequestHeaders(
-            {":method": "POST", ":path": f"{CHAT}?key=SECRET&v=1", "x-request-id": request_id, **named}, cluster
+            {":method": "POST", ":path": f"{CHAT}?key=SECRET&lang=de&v=1", "x-request-id": request_id, **named},
+            cluster,
         )
         exchange.feed(event, 1.0)
         captured = self.capturer.begin(self.workload, exchange, own_id)
@@ -104,7 +105,7 @@ async def test_both_answers_make_a_pair() -> None:
         r.sender.gate.set()
         await r.settled()
         (pair,) = r.sink.pairs
-        assert (pair.id, pair.kind, pair.path) == ("id-1", PairKind.CROSS, f"{CHAT}?v=1")
+        assert (pair.id, pair.kind, pair.path) == ("id-1", PairKind.CROSS, f"{CHAT}?lang=de")
         assert (pair.request_body, pair.first.body, pair.second.body) == (b"question", b"ours", b"theirs")
         assert (pair.first.side, pair.first.origin, pair.first.backend) == (Side.BASELINE, Origin.LIVE, "cloud")
         assert (pair.second.side, pair.second.origin, pair.second.backend) == (Side.CANDIDATE, Origin.SHADOW, "onprem")
@@ -119,7 +120,12 @@ async def test_the_copy_is_the_same_request_without_secrets() -> None:
         captured = r.request(r.workload.fallback, accept="text/event-stream", anthropic_version="2023-06-01")
         await eventually(lambda: len(r.sender.copies) == 1)
         (copy,) = r.sender.copies
-        assert (copy.side, copy.backend, copy.body, copy.path) == (Side.BASELINE, "cloud", b"question", f"{CHAT}?v=1")
+        assert (copy.side, copy.backend, copy.body, copy.path) == (
+            Side.BASELINE,
+            "cloud",
+            b"question",
+            f"{CHAT}?lang=de",
+        )
         r.feed(captured, OK, END)
 
 

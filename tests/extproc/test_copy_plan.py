@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.body_limits import BodyMemory
-from extproc.copy_plan import PlannedCopy, is_idempotent_inference, plan_copies, share_of, without_secrets
+from extproc.copy_plan import PlannedCopy, is_idempotent_inference, plan_copies, share_of
 from extproc.exchange import Chunk, Exchange, Half, RequestHeaders
 from extproc.workloads import WorkloadInfo, build_workloads
 from glidepath import envoy_names
@@ -139,12 +139,3 @@ def test_the_choice_depends_on_the_request_only_and_a_higher_rate_keeps_all_copi
 def test_the_share_of_copies_matches_the_configured_rate() -> None:
     chosen = sum(share_of(f"request-{n}", "reverse") < 25 for n in range(10_000))
     assert 2_300 < chosen < 2_700
-
-
-def test_credentials_in_the_query_are_removed() -> None:
-    assert without_secrets("/v1beta/models/g:generateContent?key=SECRET&alt=sse") == (
-        "/v1beta/models/g:generateContent?alt=sse"
-    )
-    assert without_secrets("/x?API_KEY=SECRET") == "/x"
-    assert without_secrets("/x?api-version=1&a=%20b") == "/x?api-version=1&a=%20b"
-    assert without_secrets("/x") == "/x"

@@ -22,7 +22,6 @@ from hypothesis.strategies import SearchStrategy
 
 from extproc.body_limits import BodyMemory
 from extproc.content_coding import DECODERS, decode
-from extproc.copy_plan import without_secrets
 from extproc.exchange import Exchange
 from extproc.ext_proc_messages import REQUEST_HEADERS, feed
 from extproc.extproc_errors import DecodeError, IllegalEventError
@@ -36,6 +35,7 @@ from glidepath.config.retention import RedactionSection
 from glidepath.errors import InputError
 from glidepath.pairs_and_outcomes import Outcomes
 from glidepath.protobuf_codec import decode_outcomes, decode_pair, decode_scored, encode_outcomes, encode_pair
+from glidepath.query_parameters import HARMLESS_PARAMETERS, with_harmless_parameters
 from scorer.scoring.compare.evaluator.evaluator_client import chat_text
 from scorer.scoring.compare.evaluator.questions import Question, parse_opinion
 from scorer.scoring.embed.remote_engine import ReplyError, read_reply
@@ -79,7 +79,15 @@ TYPES = (
     "",
     "application/json; charset=x",
 )
-PATHS = ("/v1/chat/completions", "/v1/embeddings", "/v1/messages", "/v1/rerank", "/api/chat", "/x?key=1&q=%41#%ff")
+PATHS = (
+    "/v1/chat/completions",
+    "/v1/embeddings",
+    "/v1/messages",
+    "/v1/rerank",
+    "/api/chat",
+    "/x?key=1&q=%41#%ff",
+    "/x?alt=sse&api%2Dversion=1",
+)
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,10 @@ def _redaction(data: bytes, content_type: str) -> None:
 
 
 def _path(data: bytes) -> None:
-    without_secrets(data.decode("utf-8", "replace"))
+    found = with_harmless_parameters(data.decode("utf-8", "replace"))
+    names = [parameter.partition("=")[0].lower() for parameter in found.partition("?")[2].split("&")]
+    assert "#" not in found
+    assert set(names) <= {"", *HARMLESS_PARAMETERS}
 
 
 def _scoring(left: bytes, right: bytes, request: bytes, content_type: str, path: str) -> None:

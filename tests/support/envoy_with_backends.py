@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import yaml
+from yarl import URL
 
 from glidepath import envoy_names, runtime_keys
 from glidepath_ops.envoyconfig.envoy_api_builders import assignment, socket_address
@@ -48,7 +49,8 @@ class EnvoySetup:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"content-type": "application/json", **(headers or {})}
         start = time.monotonic()
-        async with self.session.post((to or self.envoy.live) + path, data=data, headers=sent) as response:
+        url = URL((to or self.envoy.live) + path, encoded=True)
+        async with self.session.post(url, data=data, headers=sent) as response:
             content = await response.read()
             return Reply(response.status, content, response.headers, time.monotonic() - start)
 

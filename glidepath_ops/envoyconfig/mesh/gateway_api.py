@@ -13,7 +13,12 @@ from urllib.parse import urlsplit
 from glidepath import envoy_names
 from glidepath.config.root import Config, Match
 from glidepath.errors import InputError
-from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
+from glidepath_ops.envoyconfig.backend_adaptation import (
+    REQUEST_CREDENTIALS,
+    credential_headers,
+    host_of,
+    keeps_client_credential,
+)
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.envoy_api_builders import is_ip
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
@@ -22,6 +27,7 @@ from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_name, k
 GATEWAY_VERSION = "gateway.networking.k8s.io/v1"
 ENVOY_VERSION = "gateway.envoyproxy.io/v1alpha1"
 _HOSTNAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")  # what the Gateway API allows in a rewrite of the host
+MAX_REMOVED = 16  # most headers that a RequestHeaderModifier may remove: Gateway API, HTTPHeaderFilter
 GATEWAY_GROUP, ENVOY_GROUP = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
 
 
@@ -50,7 +56,9 @@ def _http_route(config: Config, name: str, parents: list[Json], namespace: str) 
     baseline = config.backends[workload.baseline]
     removed = [envoy_names.HEADER_BACKEND]
     if not keeps_client_credential(baseline, candidate=False):
-        removed += credential_headers(config)
+        known = frozenset(REQUEST_CREDENTIALS)
+        named = [header for header in credential_headers(config) if header not in known]
+        removed = [*removed, *named, *REQUEST_CREDENTIALS][:MAX_REMOVED]  # the configured ones first
     backend = {
         "group": ENVOY_GROUP,
         "kind": "Backend",

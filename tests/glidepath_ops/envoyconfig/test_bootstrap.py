@@ -120,8 +120,9 @@ def test_ext_proc_runs_in_observability_mode_with_all_addresses_and_a_stream_lim
     assert ext_proc["observability_mode"] is True
     assert ext_proc["failure_mode_allow"] is True
     assert ext_proc["grpc_service"]["initial_metadata"] == [{"key": "x-glidepath-workload", "value": "chat"}]
-    hidden = [p["exact"] for p in ext_proc["forward_rules"]["disallowed_headers"]["patterns"]]
-    assert hidden == list(envoy_names.CREDENTIAL_HEADERS)
+    sent = [p["exact"] for p in ext_proc["forward_rules"]["allowed_headers"]["patterns"]]
+    assert {*envoy_names.READ_REQUEST_HEADERS, *envoy_names.READ_RESPONSE_HEADERS, "x-user-id"} == set(sent)
+    assert set(sent).isdisjoint(envoy_names.CREDENTIAL_HEADERS)
     own = cluster(bootstrap, envoy_names.EXTPROC_CLUSTER)
     endpoints = own["load_assignment"]["endpoints"][0]["lb_endpoints"]
     assert [e["endpoint"]["address"]["pipe"]["path"] for e in endpoints] == ["/a.0", "/a.1"]
@@ -306,6 +307,8 @@ def test_every_valid_configuration_renders_to_fields_of_envoys_api(
 
 def test_a_header_declared_as_credential_is_never_sent_to_extproc(valid_yaml: str) -> None:
     declared = {"url": "http://b", "credential": {"passthrough": True, "header": "X-House-Key"}}
-    bootstrap = render_bootstrap(changed_config(valid_yaml, backends__onprem=declared))
-    forwarded = capture(bootstrap)["typed_config"]["typed_config"]["forward_rules"]
-    assert "x-house-key" in [pattern["exact"] for pattern in forwarded["disallowed_headers"]["patterns"]]
+    for header, sent in (("X-House-Key", False), ("X-House-User", True)):
+        changed = {"backends__onprem": declared, "workloads__chat__sticky": {"header": header}}
+        ext_proc = capture(render_bootstrap(changed_config(valid_yaml, **changed)))["typed_config"]["typed_config"]
+        patterns = ext_proc["forward_rules"]["allowed_headers"]["patterns"]
+        assert ({"exact": header.lower()} in patterns) is sent

@@ -27,6 +27,7 @@ from glidepath.protobuf_codec import decode_outcomes, decode_pair
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.local.child_process import Child, answers, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy, start_redis
+from tests.support.planted_secrets import SECRET, headers_of_secrets, query_of_secrets
 from tests.support.recording_backend import Recorder
 from tests.support.waiting import eventually
 
@@ -127,8 +128,8 @@ class RunningCapture:
     redis: Any
 
     def post(self, **question: Any) -> Any:
-        url = f"http://{self.processes.config.envoy.listen}{CHAT}?api-version=1"
-        headers = {"authorization": "Bearer TOPSECRET", "x-user-id": "ann", "cookie": "id=TOPSECRET"}
+        url = f"http://{self.processes.config.envoy.listen}{CHAT}?{query_of_secrets()}&api-version=1"
+        headers = {**headers_of_secrets(), "x-user-id": "ann"}
         return self.client.post(url, json=QUESTION | question, headers=headers)
 
     async def ask(self) -> bytes:
@@ -207,9 +208,9 @@ async def test_a_request_becomes_a_pair_with_both_bodies_and_latencies_and_witho
     assert (candidate.errors, candidate.latency_ms.total) == (0, 1)
     async for key in setup.redis.scan_iter():
         if await setup.redis.type(key) == b"stream":
-            assert b"TOPSECRET" not in b"".join(v for _, e in await setup.redis.xrange(key) for v in e.values())
-    assert "TOPSECRET" not in repr(pair)
-    assert "authorization" not in setup.onprem.last.headers
+            assert SECRET.encode() not in b"".join(v for _, e in await setup.redis.xrange(key) for v in e.values())
+    assert SECRET not in repr(pair)
+    assert SECRET not in repr(setup.onprem.last)
 
 
 async def test_a_stream_arrives_whole_on_both_sides(setup: RunningCapture) -> None:

@@ -132,17 +132,17 @@ async def test_after_a_failed_candidate_the_users_backend_gets_what_its_route_ha
     ours = {"headers": {"x-pool": "of-the-candidate"}, "url_path": "/inference", "credential": {"env": "PATH"}}
     async with users_setup(tmp_path, table, onprem=ours) as setup:
         with setup.before():
-            await _send(setup, "POST", PATH + "?a=b", sent)
+            await _send(setup, "POST", PATH + "?lang=de", sent)
         with setup.after() as envoy:
             setup.set_share(envoy, 100)
             for behaviour in ("status", "reset"):
                 setup.onprem.behaviour = behaviour
-                await _send(setup, "POST", PATH + "?a=b", sent)
+                await _send(setup, "POST", PATH + "?lang=de", sent)
         before, *after = setup.theirs.received
         assert [_as_set(one) for one in after] == [_as_set(before)] * 2
         assert [one.body for one in after] == [BODY] * 2
         for received in setup.onprem.received:
-            assert received.path == "/inference" + PATH + "?a=b"
+            assert received.path == "/inference" + PATH + "?lang=de"
             assert received.headers["host"] == setup.onprem.url.removeprefix("http://")
             assert received.headers["x-pool"] == "of-the-candidate"
             assert received.model == "onprem-model"
@@ -157,12 +157,12 @@ async def test_a_candidate_does_not_get_the_clients_credential_in_the_original_p
 ) -> None:
     async with users_setup(tmp_path, rewriting(), fallback=fallback) as setup:
         with setup.before():
-            await _send(setup, "POST", PATH + "?api_key=secret&a=b")
+            await _send(setup, "POST", PATH + "?api_key=secret&lang=de")
         with setup.after() as envoy:
             setup.set_share(envoy, 100)
             setup.onprem.behaviour = "status"
-            await _send(setup, "POST", PATH + "?api_key=secret&a=b")
-        assert setup.onprem.last.path == setup.onprem.last.headers["x-envoy-original-path"] == PATH + "?a=b"
+            await _send(setup, "POST", PATH + "?api_key=secret&lang=de")
+        assert setup.onprem.last.path == setup.onprem.last.headers["x-envoy-original-path"] == PATH + "?lang=de"
         assert [_as_set(one) for one in setup.theirs.received] == [_as_set(setup.theirs.received[0])] * (1 + fallback)
 
 
@@ -178,9 +178,9 @@ async def test_a_copy_reaches_the_users_backend_as_its_route_makes_requests(rewr
     async with users_setup(tmp_path, rewriting() if rewrites else users_table()) as setup:
         copy = {"x-glidepath-workload": "chat", "x-glidepath-target": "cloud", "content-type": "application/json"}
         with setup.before():
-            await _send(setup, "POST", PATH + "?a=b")
+            await _send(setup, "POST", PATH + "?lang=de")
         with setup.after() as envoy:
-            url = URL(envoy.shadow + PATH + "?a=b", encoded=True)
+            url = URL(envoy.shadow + PATH + "?lang=de", encoded=True)
             async with setup.session.post(url, data=BODY, headers=copy) as response:
                 assert response.status == 200
         live, copied = setup.theirs.received
@@ -215,9 +215,12 @@ async def test_a_candidate_without_fallback_gets_the_clients_path_and_its_own_ho
     async with users_setup(tmp_path, rewriting(), onprem=ours, fallback=False) as setup:
         with setup.after() as envoy:
             setup.set_share(envoy, 100)
-            await _send(setup, "POST", PATH + "?a=b", CLIENTS)
+            await _send(setup, "POST", PATH + "?lang=de", CLIENTS)
         received = setup.onprem.last
-        assert (received.path, received.headers["host"]) == (PATH + "?a=b", setup.onprem.url.removeprefix("http://"))
+        assert (received.path, received.headers["host"]) == (
+            PATH + "?lang=de",
+            setup.onprem.url.removeprefix("http://"),
+        )
         assert ("authorization" in received.headers) is (credential is not None)
 
 
@@ -267,21 +270,21 @@ async def test_every_kind_of_path_condition_is_continued_with_its_rewrite(
         others.append("/v1/chat/completions/x")
     async with users_setup(tmp_path, users_table(route, to_theirs()), match=workload) as setup:
         with setup.before():
-            for path in (PATH + "?a=b", *others):
+            for path in (PATH + "?lang=de", *others):
                 await _send(setup, "POST", path)
             before = [_head(one) for one in setup.theirs.received]
             assert before[0][1] == rewritten + "?a=b"
         setup.clear_received()
         with setup.after() as envoy:
-            for path in (PATH + "?a=b", *others):
+            for path in (PATH + "?lang=de", *others):
                 await _send(setup, "POST", path)
             assert [_head(one) for one in setup.theirs.received] == before
             setup.clear_received()
             setup.set_share(envoy, 100)
-            for path in (PATH + "?a=b", *others):
+            for path in (PATH + "?lang=de", *others):
                 await _send(setup, "POST", path)
             inside = [path for path in others if workload.get("path_prefix") and path.startswith("/v1/chat/")]
-            assert [one.path for one in setup.onprem.received] == [PATH + "?a=b", *inside]
+            assert [one.path for one in setup.onprem.received] == [PATH + "?lang=de", *inside]
             assert len(setup.theirs.received) == len(others) - len(inside)
 
 

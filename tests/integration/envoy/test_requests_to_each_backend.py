@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from glidepath import envoy_names
 from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup, envoy_with_backends
+from tests.support.planted_secrets import SECRET, headers_of_secrets, query_of_secrets
 from tests.support.tls_certificate import make_certificate
 from tests.support.waiting import eventually
 
@@ -332,20 +333,40 @@ async def test_a_backend_that_demands_a_client_certificate_gets_it(tmp_path: Pat
 
 
 @pytest.mark.parametrize("fallback", [True, False])
-async def test_a_credential_in_the_query_stays_with_the_baseline(tmp_path: Path, fallback: bool) -> None:
-    path = f"{PATH}?api_key=s3cret&version=2&sig=x"
+async def test_a_credential_stays_with_the_baseline_whatever_its_name(tmp_path: Path, fallback: bool) -> None:
+    path, headers = f"{PATH}?{query_of_secrets()}&api-version=2&lang=", headers_of_secrets()
     async with envoy_with_backends(tmp_path, chat={"fallback": fallback}) as setup:
-        await setup.post(path=path)
+        await setup.post(path=path, headers=headers)
         assert setup.cloud.last.path == path
         candidate = "onprem-or-cloud" if fallback else "onprem"
         setup.set_share(100, candidate=candidate)
-        await setup.post(path=path)
-        assert setup.onprem.last.path == f"{PATH}?version=2"
+        await setup.post(path=path, headers=headers)
+        assert setup.onprem.last.path == f"{PATH}?api-version=2&lang="
+        assert SECRET not in repr(setup.onprem.last)
         if fallback:  # the rescue repeats the client's own request
             setup.onprem.behaviour, before = "status", len(setup.cloud.received)
-            assert (await setup.post(path=path)).status == 200
+            assert (await setup.post(path=path, headers=headers)).status == 200
             assert len(setup.cloud.received) == before + 1
             assert setup.cloud.last.path == path
+            assert {name: setup.cloud.last.headers[name] for name in headers} == headers
+
+
+async def test_the_configuration_names_further_headers_and_parameters(tmp_path: Path) -> None:
+    named = {"credential_headers": ["X-Our-Pass"], "harmless_parameters": ["Tenant"]}
+    async with envoy_with_backends(tmp_path, redaction=named) as setup:
+        setup.set_share(100)
+        await setup.post(path=f"{PATH}?tenant=a%20b&team=c", headers={"x-our-pass": SECRET, "x-user-id": "ann"})
+        assert setup.onprem.last.path == f"{PATH}?tenant=a%20b"
+        assert "x-our-pass" not in setup.onprem.last.headers
+        assert setup.onprem.last.headers["x-user-id"] == "ann"
+
+
+async def test_a_baseline_with_a_credential_of_its_own_gets_parameters_without_the_clients_credentials(
+    tmp_path: Path,
+) -> None:
+    async with envoy_with_backends(tmp_path, cloud={"credential": {"env": "HOME"}}) as setup:
+        await setup.post(path=f"{PATH}?Sub%73cription-Key=s3cret&team=c&x-api-key=s3cret")
+        assert setup.cloud.last.path == f"{PATH}?team=c"
 
 
 async def test_a_candidate_with_passthrough_gets_the_credential_in_the_query_too(tmp_path: Path) -> None:
