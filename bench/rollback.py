@@ -41,7 +41,8 @@ from glidepath_ops.demo.injected_faults import InjectedFault
 from glidepath_ops.demo.system_readings import DemoState, StateReader
 from glidepath_ops.demo.written_answers import texts
 from glidepath_ops.local.child_process import free_ports
-from glidepath_ops.local.services import local_services, redis_service
+from glidepath_ops.local.own_redis import start_own_redis
+from glidepath_ops.local.services import local_services
 from glidepath_ops.local.stack import Stack
 from scorer.steering.evidence import Evidence
 
@@ -223,7 +224,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="glidepath-bench-") as name, Stack() as stack:
         folder, ports = Path(name), Ports(*free_ports(8))
         plan, config = bench_config(ports, folder)
-        stack.start(redis_service(folder / "redis", ports.redis), *backend_services(plan, ports, folder))
+        start_own_redis(stack, folder, ports.redis)
+        stack.start(*backend_services(plan, ports, folder))
         stack.start(*local_services(config, folder))
         report(*asyncio.run(run(trials, config, plan, ports)))
 

@@ -59,19 +59,8 @@ class WorkerAddresses:
 
     @classmethod
     def of(cls, config: Config, index: int) -> WorkerAddresses:
-        """Return the addresses of worker ``index``. Its metrics port is the configured port plus ``index``."""
-        return cls(index, config.extproc.addresses[index], worker_address(config.extproc.metrics, index))
-
-
-def worker_address(address: str, index: int) -> str:
-    """Return the address of worker ``index``, derived from the configured address.
-
-    For HOST:PORT it is HOST:(PORT + index). For a Unix socket it is unix:PATH.index, but for index 0 it is unix:PATH.
-    """
-    if address.startswith("unix:"):
-        return f"{address}.{index}" if index else address
-    host, _, port = address.rpartition(":")
-    return f"{host}:{int(port) + index}"
+        """Return the addresses of worker ``index``."""
+        return cls(index, config.extproc.addresses[index], config.extproc.metrics_addresses[index])
 
 
 def source_name(index: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
+from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.root import Config
 
 
@@ -38,7 +39,14 @@ def cross_check(config: Config) -> Problem | None:
         if workload.start not in (0, *workload.ramp.steps):
             allowed = ", ".join(f"{s:g}" for s in (0, *workload.ramp.steps))
             return Problem((*here, "start"), f"{workload.start:g} is not a step of the ramp (allowed: {allowed})")
-    return _same_match(config) or _order_cycle(config) or _unused(config)
+    return _same_address(config) or _same_match(config) or _order_cycle(config) or _unused(config)
+
+
+def _same_address(config: Config) -> Problem | None:
+    """Return the first address on which one process would listen twice. Other processes may run on other machines."""
+    for conflict in conflicts(listen_addresses(config), on_one_machine=False):
+        return Problem(conflict.second.key, conflict.message)
+    return None
 
 
 def _same_match(config: Config) -> Problem | None:

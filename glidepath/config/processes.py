@@ -40,6 +40,18 @@ class ExtprocSection(Section):
         host, _, port = self.listen.rpartition(":")
         return tuple(f"{host}:{int(port) + i}" for i in range(self.workers))
 
+    @property
+    def metrics_addresses(self) -> tuple[str, ...]:
+        """Return the address of each worker's metrics.
+
+        The first worker has the address ``metrics``. The others have HOST:PORT+1, HOST:PORT+2, … or unix:PATH.1,
+        unix:PATH.2, …
+        """
+        if self.metrics.startswith("unix:"):
+            return tuple(f"{self.metrics}.{i}" if i else self.metrics for i in range(self.workers))
+        host, _, port = self.metrics.rpartition(":")
+        return tuple(f"{host}:{int(port) + i}" for i in range(self.workers))
+
 
 class EmbedderSection(Section):
     """The embedding model.

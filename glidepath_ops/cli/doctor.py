@@ -12,10 +12,12 @@ from rich.table import Table
 
 from glidepath.config import load_config
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
+from glidepath_ops.cli.status import PIPED_WIDTH
 from glidepath_ops.doctor.checks import examine
 from glidepath_ops.doctor.facts import Finding, Severity
 from glidepath_ops.doctor.gather_facts import gather
 from glidepath_ops.local.missing_secrets import MissingSecret, missing_secrets
+from glidepath_ops.local.running_up import with_running_up
 
 _STYLE = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "bold red"}
 
@@ -28,11 +30,11 @@ def command(
 
     The exit status is 1 if a check fails; a warning is not a failure.
     """
-    settings = load_config(config)
+    settings = with_running_up(load_config(config), config)
     envoys, redis = asyncio.run(gather(settings))
     findings = examine(settings, envoys, redis)
     if not envoys:
-        note = "the configuration names no Envoy (envoy.admin is empty); `glidepath up` prints the URL of its Envoy"
+        note = "the configuration names no Envoy (envoy.admin is empty), and no `glidepath up` runs with it here"
         findings.insert(0, Finding("envoy", "reachable", Severity.WARN, note, "set envoy.admin"))
     findings += [_missing(one) for one in missing_secrets(settings)]
     if as_json:
@@ -56,4 +58,5 @@ def _print(findings: list[Finding]) -> None:
         found = finding.detail + (f"\n→ {finding.remedy}" if finding.remedy else "")
         style = _STYLE[finding.level]
         table.add_row(f"[{style}]{finding.level.value}[/]", finding.subject, finding.check, found)
-    Console().print(table)
+    console = Console()
+    (console if console.is_terminal else Console(width=PIPED_WIDTH)).print(table)

@@ -13,6 +13,8 @@ from glidepath.config import Config, load_config
 from glidepath.config.loader import locate
 from glidepath.errors import ConfigError, UnreachableError, error_text
 from glidepath.redisio import RedisClient, check, connect, without_password
+from glidepath_ops.local.data_folder import DEFAULT_FOLDER
+from glidepath_ops.local.running_up import with_running_up
 
 T = TypeVar("T")
 Work = Callable[[Config, RedisClient], Awaitable[T]]
@@ -21,12 +23,14 @@ Work = Callable[[Config, RedisClient], Awaitable[T]]
 def with_redis(path: Path, work: Work[T]) -> T:
     """Call ``work`` with the configuration at ``path`` and a connected Redis client, and return the result of ``work``.
 
-    Raises ConfigError if redis.url is not set, and UnreachableError if Redis does not answer or fails during the work.
+    If the configuration names no Redis, it is the one of the ``glidepath up`` that runs with this configuration. Raises
+    ConfigError if there is none, and UnreachableError if Redis does not answer or fails during the work.
     """
-    config = load_config(path)
+    config = with_running_up(load_config(path), path)
     if config.redis.url is None:
         raise ConfigError(
-            f"{path}: redis.url: is not set; `glidepath up` prints the configuration of the Redis that it starts"
+            f"{path}: redis.url: is not set, and no `glidepath up` runs with this file and the data folder "
+            f"{DEFAULT_FOLDER}; set redis.url, or name the file glidepath.yaml in the data folder of your `up`"
         )
     return asyncio.run(_run(config, work, locate(path, "redis", "url")))
 

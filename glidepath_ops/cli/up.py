@@ -13,11 +13,12 @@ from glidepath.config import Config, load_config
 from glidepath.errors import GlidepathError
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.local.curl_examples import example_lines
-from glidepath_ops.local.data_folder import REDIS, locked_data_folder, redis_password_file, redis_settings_file
+from glidepath_ops.local.data_folder import DEFAULT_FOLDER, locked_data_folder
 from glidepath_ops.local.missing_secrets import check_secrets
+from glidepath_ops.local.own_redis import redis_password_file, start_own_redis
 from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
 from glidepath_ops.local.restarts import Restarter
-from glidepath_ops.local.services import config_file, local_services, redis_service, with_addresses
+from glidepath_ops.local.services import config_file, local_services, with_addresses, with_socket_in
 from glidepath_ops.local.shutdown_signals import Interrupt
 from glidepath_ops.local.stack import Stack
 
@@ -28,7 +29,7 @@ def command(
     config: ConfigPath = DEFAULT_CONFIG,
     data: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for Redis' data, the logs and the rendered configuration.")
-    ] = Path(".glidepath"),
+    ] = DEFAULT_FOLDER,
 ) -> None:
     """Run Envoy, Redis, extproc and the scorer on this machine for your own backends.
 
@@ -37,7 +38,7 @@ def command(
     you may read it, and only one `up` at a time may use it.
     """
     settings, folder = load_config(config), data.resolve()
-    with Interrupt(), locked_data_folder(folder), Stack() as stack:
+    with Interrupt(), locked_data_folder(folder, config), Stack() as stack:
         effective = _start(settings, config, folder, stack)
         typer.echo("\n".join(example_lines(effective, config_file(folder))))
         typer.echo(f"\nlogs: {folder}/logs   Envoy's configuration: {folder}/envoy.yaml   Ctrl-C stops everything")
@@ -51,12 +52,12 @@ def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Con
     """Start all processes, and return the configuration with the addresses of the started Envoy and Redis."""
     own_envoy, own_redis = not config.envoy.admin, config.redis.url is None
     check_secrets(config, config_path, of_envoy=own_envoy)
-    if own_envoy:
-        check_free(config, config_path)
-    else:
+    if not own_envoy:
         asyncio.run(check_envoys(config, config_path))
     if not own_redis:
         asyncio.run(check_redis(config, config_path))
+    config = with_socket_in(folder, config) if own_envoy else config
+    check_free(config, config_path, envoy=own_envoy)
     admin, redis = pick_port(ADMIN_PORT), pick_port(REDIS_PORT)
     effective = with_addresses(
         config,
@@ -66,7 +67,7 @@ def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Con
     )
     _say("starting " + ", ".join(["Redis"] * own_redis + ["Envoy"] * own_envoy + ["extproc", "scorer"]))
     if own_redis:
-        stack.start(redis_service(folder / REDIS, redis, settings=redis_settings_file(folder)))
+        start_own_redis(stack, folder, redis)
     stack.start(*local_services(effective, folder, envoy=own_envoy))
     return effective
 

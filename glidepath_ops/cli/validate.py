@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from glidepath.config import load_config
+from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.loader import locate
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap, with_stand_ins
@@ -38,7 +39,7 @@ def command(
     the secrets, use --without-secrets.
 
     An error is one line on stderr, and the exit status is then 2. If a gate can never pass, a warning goes to stderr;
-    `glidepath plan` explains it.
+    `glidepath plan` explains it. So does a warning if two processes have one address.
     """
     if envoy is not None:
         _check(load_envoy_file(envoy), envoy)
@@ -54,7 +55,9 @@ def command(
         _check(bootstrap, rendered)
     for name in settings.workloads:
         for warning in undecidable_in_config(settings, name):
-            typer.echo(f"glidepath: warning: {locate(config, 'workloads', name, 'gates')}: {warning}", err=True)
+            _warn(locate(config, "workloads", name, "gates"), warning)
+    for conflict in conflicts(listen_addresses(settings), on_one_machine=True):
+        _warn(locate(config, *conflict.second.key), f"{conflict.message}, so not both can run on one machine")
 
 
 def _check(bootstrap: Json, path: Path) -> None:
@@ -67,6 +70,10 @@ def _check(bootstrap: Json, path: Path) -> None:
         typer.echo("--  no Envoy found: envoy --mode validate was skipped")
     else:
         _ok("envoy --mode validate")
+
+
+def _warn(place: str, warning: str) -> None:
+    typer.echo(f"glidepath: warning: {place}: {warning}", err=True)
 
 
 def _ok(text: str) -> None:

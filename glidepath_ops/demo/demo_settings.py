@@ -16,6 +16,7 @@ from glidepath.config import Config
 from glidepath_ops.demo.client_load import Profile
 from glidepath_ops.demo.llm_questions import LLM_PROMPTS
 from glidepath_ops.demo.written_answers import texts
+from glidepath_ops.local.own_redis import redis_password_file
 
 WORKLOAD = "chat"
 BASELINE, CANDIDATE = "cloud", "onprem"
@@ -93,7 +94,7 @@ def llm_plan() -> DemoPlan:
 
 
 def demo_config(plan: DemoPlan, ports: Ports, folder: Path) -> Config:
-    """Return the demo's configuration. ``folder`` holds the Unix socket of extproc."""
+    """Return the demo's configuration. ``folder`` holds the Unix socket of extproc and Redis' password."""
     return Config.model_validate(
         {
             "envoy": {
@@ -102,7 +103,10 @@ def demo_config(plan: DemoPlan, ports: Ports, folder: Path) -> Config:
                 "shadow_listen": f"127.0.0.1:{ports.shadow}",
                 "concurrency": 2,
             },
-            "redis": {"url": f"redis://127.0.0.1:{ports.redis}/0"},
+            "redis": {
+                "url": f"redis://127.0.0.1:{ports.redis}/0",
+                "password": {"file": str(redis_password_file(folder))},
+            },
             "extproc": {
                 "listen": f"unix:{folder}/extproc.sock",
                 "metrics": f"127.0.0.1:{ports.extproc_metrics}",

@@ -27,8 +27,9 @@ from glidepath_ops.demo.progress_display import Display, Snapshot
 from glidepath_ops.demo.summary import DemoSummary, Rollback, failures, lost_and_waiting, promotions
 from glidepath_ops.demo.system_readings import DemoState, StateReader
 from glidepath_ops.local.child_process import free_ports
-from glidepath_ops.local.curl_examples import example_lines
-from glidepath_ops.local.services import config_file, local_services, redis_service
+from glidepath_ops.local.curl_examples import example_lines, glidepath_command
+from glidepath_ops.local.own_redis import start_own_redis
+from glidepath_ops.local.services import config_file, local_services
 from glidepath_ops.local.shutdown_signals import Interrupt
 from glidepath_ops.local.stack import Stack
 
@@ -111,18 +112,14 @@ class Running:
 
         def check(seen: DemoState) -> bool:
             self.show(seen)
-            self.raise_if_dead()
+            self.setup.stack.raise_if_dead()
             return condition(seen)
 
         try:
             return await self.reader.until(check)
         except (RedisError, aiohttp.ClientError) as error:
-            self.raise_if_dead()
+            self.setup.stack.raise_if_dead()
             raise UnreachableError(f"a part of the demo does not answer: {error}") from error
-
-    def raise_if_dead(self) -> None:
-        for child in self.setup.stack.dead():
-            raise UnreachableError(f"{child.name} ended with status {child.process.returncode}:\n{child.tail()}")
 
 
 def run_demo(options: Options, display: Display) -> DemoSummary:
@@ -132,8 +129,8 @@ def run_demo(options: Options, display: Display) -> DemoSummary:
         config = demo_config(options.plan, ports, folder)
         display.say("starting Redis, Envoy, extproc, the scorer and two backends …")
         began = time.monotonic()
-        stack.start(redis_service(folder / "redis", ports.redis), *backend_services(options.plan, ports, folder))
-        stack.start(*local_services(config, folder))
+        start_own_redis(stack, folder, ports.redis)
+        stack.start(*backend_services(options.plan, ports, folder), *local_services(config, folder))
         setup = Setup(options, config, ports, folder, stack, display, interrupt)
         display.say(f"all processes are ready after {time.monotonic() - began:.1f} s: clients call {setup.client_url}")
         try:
@@ -163,7 +160,7 @@ async def _drive(setup: Setup) -> DemoSummary:
             try:
                 return await _stages(running)
             except* (RedisError, aiohttp.ClientError) as group:
-                running.raise_if_dead()
+                running.setup.stack.raise_if_dead()
                 raise UnreachableError(f"a part of the demo does not answer: {group.exceptions[0]}") from group
 
 
@@ -283,9 +280,9 @@ async def _keep_running(running: Running) -> None:
 def _fault_lines(running: Running) -> tuple[str, ...]:
     url = f"{running.setup.candidate_url}/control/fault"
     return (
-        "  remove the fault (or set errors, latency or quality) and try again",
+        "  remove the fault (or set errors, latency or quality), and try again before the cool-down is over",
         f'    curl -X PUT {url} -d \'{{"fault": "none"}}\'',
-        f"    glidepath retry {WORKLOAD} -c {config_file(running.setup.folder)}",
+        f"    {glidepath_command()} retry {WORKLOAD} --force -c {config_file(running.setup.folder)}",
     )
 
 

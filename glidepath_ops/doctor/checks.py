@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from glidepath import envoy_names
@@ -153,20 +153,28 @@ def _extproc_cluster(subject: str, envoy: EnvoyFacts) -> Iterator[Finding]:
 
 
 def _extproc_health(subject: str, envoy: EnvoyFacts) -> Finding:
-    check = "extproc health"
-    for status in envoy.clusters.get("cluster_statuses", []):
-        if status.get("name") != envoy_names.EXTPROC_CLUSTER:
-            continue
-        hosts = status.get("host_statuses", [])
-        failed = sum(_stat(host, "cx_connect_fail") > 0 and _stat(host, "cx_active") == 0 for host in hosts)
-        connected = sum(_stat(host, "cx_active") > 0 for host in hosts)
-        detail = f"{connected} of {len(hosts)} endpoints connected"
-        if failed or not hosts:
-            return fail(subject, check, detail, "start `glidepath extproc` beside this Envoy")
-        if connected:
-            return ok(subject, check, detail)
-        return warn(subject, check, f"{detail}: no traffic yet", "send a request and run doctor again")
-    return fail(subject, check, "the cluster has no endpoints", RENDER)
+    check, hosts = "extproc health", envoy.hosts(envoy_names.EXTPROC_CLUSTER)
+    if hosts is None:
+        return fail(subject, check, "the cluster has no endpoints", RENDER)
+    connected = sum(_stat(host, "cx_active") > 0 for host in hosts)
+    detail = f"{connected} of {len(hosts)} endpoints connected"
+    if not hosts or _failing_now(hosts, envoy.hosts(envoy_names.EXTPROC_CLUSTER, earlier=True) or []):
+        return fail(subject, check, detail, "start `glidepath extproc` beside this Envoy")
+    if connected:
+        return ok(subject, check, detail)
+    # Envoy connects when it has something to send, so after a restart of extproc it stays unconnected until a request.
+    failed = sum(_stat(host, "cx_connect_fail") for host in hosts)
+    before = f", and {failed} attempts have failed since Envoy's start" if failed else ""
+    return warn(subject, check, f"{detail}: no traffic now{before}", "send a request and run doctor again")
+
+
+def _failing_now(hosts: Sequence[Mapping[str, Any]], earlier: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether attempts to connect to an endpoint without a connection failed since the ``earlier`` reading."""
+    before = {str(host.get("address")): _stat(host, "cx_connect_fail") for host in earlier}
+    return any(
+        _stat(host, "cx_active") == 0 and _stat(host, "cx_connect_fail") > before.get(str(host.get("address")), 0)
+        for host in hosts
+    )
 
 
 def _stat(host: Mapping[str, Any], name: str) -> int:

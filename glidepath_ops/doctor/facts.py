@@ -59,6 +59,7 @@ class EnvoyFacts:
     runtime: Mapping[str, Any] = field(default_factory=dict)
     clusters: Mapping[str, Any] = field(default_factory=dict)
     stats: Mapping[str, int] = field(default_factory=dict)
+    earlier_clusters: Mapping[str, Any] = field(default_factory=dict)  # the same answer a moment before ``clusters``
     clock_skew_s: float | None = None
 
     def section(self, kind: str) -> Mapping[str, Any]:
@@ -131,6 +132,13 @@ class EnvoyFacts:
             for entry in section.get(kind, []):
                 if entry.get("cluster", {}).get("name") == name:
                     return dict(entry["cluster"])
+        return None
+
+    def hosts(self, cluster: str, *, earlier: bool = False) -> list[Mapping[str, Any]] | None:
+        """Return the status of each endpoint of the cluster, or None if the cluster does not exist."""
+        for status in (self.earlier_clusters if earlier else self.clusters).get("cluster_statuses", []):
+            if status.get("name") == cluster:
+                return list(status.get("host_statuses", []))
         return None
 
     def runtime_layers(self) -> list[str]:

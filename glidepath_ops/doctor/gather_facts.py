@@ -23,6 +23,7 @@ from glidepath.status_and_decisions import WorkloadStatus, from_json
 from glidepath_ops.doctor.facts import EnvoyFacts, RedisFacts
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
+BETWEEN_READINGS_S = 1.0  # so that attempts to connect that fail now can be told from earlier ones
 MAX_BYTES = 64 * 2**20  # the config dump of an Envoy in a mesh is large
 
 
@@ -33,9 +34,12 @@ async def gather_envoy(url: str) -> EnvoyFacts:
     try:
         async with aiohttp.ClientSession(timeout=TIMEOUT, connector=connector) as session:
             info, date = await _get_json(session, f"{base}/server_info")
+            earlier, _ = await _get_json(session, f"{base}/clusters?format=json")
+            await asyncio.sleep(BETWEEN_READINGS_S)
             return EnvoyFacts(
                 url=url,
                 server_info=info,
+                earlier_clusters=earlier,
                 dump=(await _get_json(session, f"{base}/config_dump"))[0],
                 runtime=(await _get_json(session, f"{base}/runtime"))[0],
                 clusters=(await _get_json(session, f"{base}/clusters?format=json"))[0],

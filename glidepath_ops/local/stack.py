@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import TracebackType
 
+from glidepath.errors import UnreachableError
 from glidepath_ops.local.child_process import Child
 from glidepath_ops.local.services import Service
 
@@ -21,16 +23,30 @@ class Stack:
     def start(self, *services: Service) -> None:
         """Start all services at once, then wait until each of them is ready.
 
-        Raises UnreachableError if a service does not become ready. The error contains the end of the service's log.
+        Raises UnreachableError if a service does not become ready. The error contains the end of the service's log. If
+        a process dies, the error names this process, and not another one that therefore does not become ready.
         """
         for service in services:
             self.services[service.name] = service
             self.children[service.name] = service.spawn()
         for service in services:
-            self.children[service.name].wait_until(service.ready, service.timeout)
+            try:
+                self.children[service.name].wait_until(partial(self._ready, service), service.timeout)
+            except UnreachableError:
+                self.raise_if_dead()
+                raise
+
+    def _ready(self, service: Service) -> bool:
+        self.raise_if_dead()
+        return service.ready()
+
+    def raise_if_dead(self) -> None:
+        """Raise UnreachableError if a process has ended. Of several, the error names the one that was started first."""
+        for child in self.dead():
+            raise UnreachableError(f"{child.name} ended with status {child.process.returncode}:\n{child.tail()}")
 
     def dead(self) -> list[Child]:
-        """Return the child processes that have ended."""
+        """Return the child processes that have ended, in the order of their first start."""
         return [child for child in self.children.values() if not child.alive]
 
     def restart(self, name: str) -> Child:

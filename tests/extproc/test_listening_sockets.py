@@ -10,7 +10,6 @@ import grpc
 import pytest
 
 from extproc import listening_sockets
-from extproc.extproc_worker import worker_address
 from glidepath.errors import UnreachableError
 from glidepath_ops.local.child_process import free_ports
 from tests.support.http2_pings import answered_pings
@@ -72,8 +71,3 @@ async def test_a_connection_without_data_stays_open_at_any_rate_of_pings() -> No
     answered = await answered_pings(address, 20)
     await server.stop(0)
     assert answered == 20
-
-
-def test_each_worker_has_its_own_metrics_address() -> None:
-    assert [worker_address("127.0.0.1:9464", i) for i in range(2)] == ["127.0.0.1:9464", "127.0.0.1:9465"]
-    assert [worker_address("unix:/run/m", i) for i in range(2)] == ["unix:/run/m", "unix:/run/m.1"]

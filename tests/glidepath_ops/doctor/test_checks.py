@@ -81,6 +81,13 @@ def edited(*path: str | int, value: Any) -> EnvoyFacts:
     return facts(dump=dump)
 
 
+def extproc(fails: int) -> Json:
+    """Return the answer at /clusters for an extproc without connections, after this number of failed attempts."""
+    stats = [{"name": "cx_connect_fail", "value": str(fails)}, {"name": "cx_active"}]
+    host = {"address": {"pipe": {"path": "/run/x.sock"}}, "stats": stats}
+    return {"cluster_statuses": [{"name": "glidepath-extproc", "host_statuses": [host]}]}
+
+
 MANAGER = (1, "static_listeners", 0, "listener", "filter_chains", 0, "filters", 0, "typed_config")
 WHOLE_ROUTE = (2, "static_route_configs", 0, "route_config", "virtual_hosts", 0, "routes", 0)
 ROUTE = (*WHOLE_ROUTE, "route")
@@ -152,21 +159,9 @@ SICK = [
     (with_match(path="/v1/chat/completions", headers=[POST]), "chat: routes", Severity.OK, ""),
     (with_match(prefix="/v1/", headers=[POST, ONLY_CHAT]), "chat: routes", Severity.OK, ""),
     (facts(clusters={}), "extproc health", Severity.FAIL, "render"),
-    (
-        facts(
-            clusters={
-                "cluster_statuses": [
-                    {
-                        "name": "glidepath-extproc",
-                        "host_statuses": [{"stats": [{"name": "cx_connect_fail", "value": "3"}]}],
-                    }
-                ]
-            }
-        ),
-        "extproc health",
-        Severity.FAIL,
-        "glidepath extproc",
-    ),
+    (facts(clusters=extproc(fails=3), earlier_clusters=extproc(fails=2)), "extproc health", Severity.FAIL, "start"),
+    (facts(clusters=extproc(fails=3), earlier_clusters=extproc(fails=3)), "extproc health", Severity.WARN, "send"),
+    (facts(clusters=extproc(fails=0), earlier_clusters=extproc(fails=0)), "extproc health", Severity.WARN, "send"),
     (edited(*MANAGER, "access_log", value=[]), "access log", Severity.FAIL, "render"),
     (facts(stats={}), "access log", Severity.WARN, "send a request"),
     (

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from glidepath.config import Config, load_config
-from glidepath.errors import UnreachableError
+from glidepath.errors import ConfigError, UnreachableError
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
 
@@ -75,8 +75,35 @@ def test_a_taken_listen_address_is_named_with_its_place(tmp_path: Path, valid_ya
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         config, path = config_with(tmp_path, valid_yaml, f"envoy: {{listen: {address}}}")
         with pytest.raises(UnreachableError, match="Address already in use") as caught:
-            check_free(config, path)
+            check_free(config, path, envoy=True)
     assert str(caught.value).startswith(f"{path}:11: envoy.listen: nothing can listen on {address}")
+
+
+@pytest.mark.parametrize("key", ["extproc: {metrics", "scorer: {metrics", "extproc: {listen"])
+def test_an_address_of_extproc_or_the_scorer_that_is_taken_is_named(tmp_path: Path, valid_yaml: str, key: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        config, path = config_with(tmp_path, valid_yaml, f"{key}: 127.0.0.1:{taken.getsockname()[1]}}}")
+        with pytest.raises(UnreachableError, match="Address already in use") as caught:
+            check_free(config, path, envoy=False)
+    assert str(caught.value).startswith(f"{path}:11: {key.replace(': {', '.')}: nothing can listen")
+
+
+def test_a_socket_on_which_a_process_listens_is_named(tmp_path: Path, valid_yaml: str) -> None:
+    config, path = config_with(tmp_path, valid_yaml, f"extproc: {{listen: unix:{tmp_path}/x.sock}}")
+    with socket.socket(socket.AF_UNIX) as taken:
+        taken.bind(f"{tmp_path}/x.sock")
+        taken.listen()
+        with pytest.raises(UnreachableError, match="another process listens there"):
+            check_free(config, path, envoy=False)
+    check_free(config, path, envoy=False)
+
+
+def test_two_processes_with_one_address_are_an_error_on_one_machine(tmp_path: Path, valid_yaml: str) -> None:
+    port = free_ports(1)[0]
+    section = f"extproc: {{metrics: 127.0.0.1:{port}}}\nscorer: {{metrics: 127.0.0.1:{port}}}"
+    config, path = config_with(tmp_path, valid_yaml, section)
+    with pytest.raises(ConfigError, match=rf"{path}:12: scorer.metrics: 127.0.0.1:{port} is also used by extproc"):
+        check_free(config, path, envoy=False)
 
 
 def test_a_taken_port_is_replaced_by_a_free_one() -> None:

@@ -53,6 +53,30 @@ def test_a_child_that_dies_at_once_is_an_error_with_the_end_of_its_log(tmp_path:
         stack.start(service)
 
 
+def test_if_several_processes_do_not_start_the_error_names_the_one_that_died_first(
+    tmp_path: Path, stack: Stack
+) -> None:
+    stack.start(sleeper(tmp_path))
+    redis, log = stack.children["sleeper"], tmp_path / "log"
+    waits = Service("scorer", lambda: Child("scorer", SLEEPER, log), lambda: redis.kill() == 0, timeout=10)
+    with pytest.raises(UnreachableError, match=r"sleeper ended with status -9"):
+        stack.start(waits)
+
+
+def test_the_end_of_a_log_is_that_of_the_last_process(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    for text in ("first", "second"):
+        with Child("x", [sys.executable, "-c", f"print({text!r})"], log) as child:
+            child.process.wait(10)
+    assert log.read_text() == "first\nsecond\n"
+    assert child.tail() == "second"
+
+
+def test_a_signal_to_the_group_of_a_parent_does_not_reach_its_children(tmp_path: Path) -> None:
+    with Child("x", SLEEPER, tmp_path / "log") as child:
+        assert os.getpgid(child.pid) == child.pid != os.getpgid(0)
+
+
 def test_dead_children_and_the_ends_of_their_logs_are_returned(tmp_path: Path, stack: Stack) -> None:
     stack.start(sleeper(tmp_path))
     child = stack.children["sleeper"]

@@ -87,18 +87,21 @@ def test_a_wrong_key_is_one_line(tmp_path: Path) -> None:
 async def test_up_serves_requests_restarts_dead_processes_and_stops_in_order(tmp_path: Path) -> None:
     async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
         path = write_yaml(tmp_path, cloud.url, onprem.url)
-        config, data = load_config(path), tmp_path / "data"
-        with Child("up", [*COMMAND, "-c", str(path), "--data", str(data)], tmp_path / "up.log") as up:
+        config, data = load_config(path), tmp_path / ".glidepath"
+        with Child("up", [*COMMAND, "-c", str(path)], tmp_path / "up.log", cwd=tmp_path) as up:
             await eventually(lambda: "Ctrl-C stops everything" in up.log.read_text(), within=60)
             assert "runtime_modify?glidepath.chat.weight.onprem-or-cloud=0" in up.log.read_text()
             children = children_of(up.pid)
             assert len(children) >= 4
             await ask(f"http://{config.envoy.listen}/v1/chat/completions")
             await eventually(lambda: bool(onprem.received))
+            assert "chat" in await run("status", path)
+            assert "envoy http://127.0.0.1" in await run("doctor", path)
             (extproc,) = [pid for pid, command in children.items() if "extproc" in command]
             os.kill(extproc, signal.SIGKILL)
             await eventually(lambda: "restarting extproc" in up.log.read_text())
             await eventually(lambda: asyncio.to_thread(ready, config.extproc.metrics))
+            await run("doctor", path)
             up.signal(signal.SIGTERM)
             assert await asyncio.to_thread(up.process.wait, 30) == 0
             await eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
@@ -131,6 +134,35 @@ async def test_only_the_user_can_read_the_data_of_up_and_only_one_up_uses_it(tmp
 def test_a_data_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2")
     assert refused(path, "--data", str(path)).startswith(f"glidepath: --data: {path}")
+
+
+def test_two_processes_with_one_address_are_one_line_and_start_nothing(tmp_path: Path) -> None:
+    path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    config = load_config(path)
+    path.write_text(path.read_text().replace(config.scorer.metrics, config.extproc.metrics))
+    problem = (
+        f"{config.extproc.metrics} is also used by extproc.metrics ({config.extproc.metrics}); here they must differ"
+    )
+    assert refused(path, "--data", str(tmp_path / "data")) == f"glidepath: {path}:3: scorer.metrics: {problem}"
+
+
+def test_a_command_that_finds_no_redis_says_where_it_looked(tmp_path: Path) -> None:
+    path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    command = [sys.executable, "-m", "glidepath_ops", "status", "-c", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        f"glidepath: {path}: redis.url: is not set, and no `glidepath up` runs with this file"
+    )
+    assert len(done.stderr.splitlines()) == 1
+
+
+async def run(command: str, config: Path) -> str:
+    """Return what the command prints. It must succeed."""
+    arguments = [sys.executable, "-m", "glidepath_ops", command, "-c", str(config)]
+    done = await asyncio.to_thread(subprocess.run, arguments, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    return done.stdout
 
 
 async def ask(url: str) -> None:
