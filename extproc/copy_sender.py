@@ -19,7 +19,9 @@ from yarl import URL
 
 from extproc.body_limits import Body, BodyMemory
 from glidepath import envoy_names
+from glidepath.latency import waited_ms
 from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Side
+from glidepath.timed_body import TimedBody
 
 _SKIP = ("User-Agent", "Accept-Encoding", "Accept", "Content-Type")
 
@@ -119,8 +121,7 @@ class Tee:
         await self._session.close()
 
     async def send(self, copy: ShadowRequest) -> ShadowAnswer:
-        started = time.monotonic()
-        reading = _ShadowAnswerBuilder(Body(self._max_body, self._memory))
+        reading = _ShadowAnswerBuilder(Body(self._max_body, self._memory), TimedBody(copy.body))
         try:
             async with asyncio.timeout(copy.timeout_s):
                 await self._exchange(copy, reading)
@@ -133,17 +134,18 @@ class Tee:
         except asyncio.CancelledError:
             reading.body.release()
             raise
-        return reading.finish(copy, started, time.monotonic())
+        return reading.finish(copy, time.monotonic())
 
     async def _exchange(self, copy: ShadowRequest, reading: _ShadowAnswerBuilder) -> None:
         url = URL(self._base + copy.path, encoded=True)
-        request = self._session.post(url, data=copy.body, headers=copy_headers(copy), allow_redirects=False)
+        request = self._session.post(url, data=reading.request, headers=copy_headers(copy), allow_redirects=False)
         async with request as response:
             reading.status = response.status
             reading.content_type = _text(response.headers.get("content-type", ""))
             reading.encoding = _text(response.headers.get("content-encoding", ""))
             async for piece in response.content.iter_any():
-                reading.first_byte_at = reading.first_byte_at or time.monotonic()
+                if reading.first_byte_at is None:
+                    reading.first_byte_at = time.monotonic()
                 reading.body.add(piece)
             reading.ending = Ending.COMPLETE
 
@@ -159,17 +161,18 @@ def _text(value: str) -> str:
 @dataclass(slots=True)
 class _ShadowAnswerBuilder:
     body: Body
+    request: TimedBody
     status: int = 0
     content_type: str = ""
     encoding: str = ""
-    first_byte_at: float = 0.0
+    first_byte_at: float | None = None
     ending: Ending = Ending.ABORTED
     error: str = ""
 
     def fail(self, ending: Ending, error: str) -> None:
         self.ending, self.error = ending, error
 
-    def finish(self, copy: ShadowRequest, started: float, ended: float) -> ShadowAnswer:
+    def finish(self, copy: ShadowRequest, ended: float) -> ShadowAnswer:
         answer = Answer(
             side=copy.side,
             origin=Origin.SHADOW,
@@ -179,8 +182,8 @@ class _ShadowAnswerBuilder:
             body=self.body.value(),
             body_cut=self.body.cut,
             ending=self.ending,
-            first_byte_ms=(self.first_byte_at - started) * 1000 if self.first_byte_at else 0.0,
-            total_ms=(ended - started) * 1000,
+            first_byte_ms=waited_ms(self.request.sent_at, self.first_byte_at),
+            total_ms=waited_ms(self.request.sent_at, ended),
             error=self.error,
         )
         return ShadowAnswer(answer, self.encoding, self.body)

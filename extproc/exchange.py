@@ -21,6 +21,7 @@ from enum import Enum, auto
 
 from extproc.body_limits import Body, BodyMemory
 from extproc.extproc_errors import IllegalEventError
+from glidepath.latency import waited_ms
 from glidepath.pairs_and_outcomes import Ending
 
 
@@ -179,9 +180,9 @@ class Exchange:
         "first_byte_at",
         "request",
         "request_body",
+        "request_ended_at",
         "response",
         "response_body",
-        "started_at",
     )
 
     def __init__(self, max_body: int, memory: BodyMemory) -> None:
@@ -190,9 +191,9 @@ class Exchange:
         self.request_body = Body(max_body, memory)
         self.response_body = Body(max_body, memory)
         self.ending: Ending | None = None
-        self.started_at = 0.0
-        self.first_byte_at = 0.0
-        self.ended_at = 0.0
+        self.request_ended_at: float | None = None
+        self.first_byte_at: float | None = None
+        self.ended_at: float | None = None
         self._request_state = HalfState.WAITING
         self._response_state = HalfState.WAITING
 
@@ -203,12 +204,13 @@ class Exchange:
 
     @property
     def first_byte_ms(self) -> float:
-        """Milliseconds from the request headers to the first byte of the answer's body, or 0 if no byte has arrived."""
-        return max(0.0, self.first_byte_at - self.started_at) * 1000 if self.first_byte_at else 0.0
+        """Milliseconds from the end of the request to the first byte of the answer's body; 0 if it was not measured."""
+        return waited_ms(self.request_ended_at, self.first_byte_at)
 
     @property
     def total_ms(self) -> float:
-        return max(0.0, self.ended_at - self.started_at) * 1000
+        """Milliseconds from the end of the request to the end of the exchange; 0 if it was not measured."""
+        return waited_ms(self.request_ended_at, self.ended_at)
 
     @property
     def status(self) -> int:
@@ -265,13 +267,14 @@ class Exchange:
         if half is _REQUEST:
             self.request_body.add(data)
         else:
-            self.first_byte_at = self.first_byte_at or now
+            if self.first_byte_at is None:
+                self.first_byte_at = now
             self.response_body.add(data)
         return milestone
 
     def _request_headers(self, event: RequestHeaders, now: float) -> Milestone:
         milestone = self._advance(Half.REQUEST, MessageKind.HEADERS_END if event.end else MessageKind.HEADERS, now)
-        self.request, self.started_at = event, now
+        self.request = event
         return milestone
 
     def _response_headers(self, event: ResponseHeaders, now: float) -> Milestone:
@@ -279,7 +282,6 @@ class Exchange:
             return self._advance(Half.RESPONSE, MessageKind.INFORMATIONAL, now)
         milestone = self._advance(Half.RESPONSE, MessageKind.HEADERS_END if event.end else MessageKind.HEADERS, now)
         self.response = event
-        self.started_at = self.started_at or now
         if milestone is Milestone.FINISHED:
             self._finish(now)
         return milestone
@@ -298,7 +300,10 @@ class Exchange:
             return _NO_MILESTONE
         if is_request:
             self._request_state = after
-            return Milestone.REQUEST_COMPLETE if after is HalfState.DONE else _NO_MILESTONE
+            if after is not HalfState.DONE:
+                return _NO_MILESTONE
+            self.request_ended_at = now
+            return Milestone.REQUEST_COMPLETE
         self._response_state = after
         if after is not HalfState.DONE:
             return _NO_MILESTONE

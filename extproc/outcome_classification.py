@@ -7,8 +7,8 @@
    requests that Envoy refused before it sent them to a side (no route, overload, invalid headers, or one of the filters
    of the user's route: authorisation, rate limit).
 2. If the client disconnected first and Envoy recorded no upstream failure, the outcome is ``client_abort``, which is
-   not an error of the side. If the tee ended a copy because of its timeout, the outcome is the side's error
-   ``tee_timeout``.
+   not an error of the side. If the tee ended a copy because of its timeout and the side had not sent its whole answer,
+   the outcome is the side's error ``tee_timeout``.
 3. If Envoy switched from the candidate to the baseline, the outcome is the candidate's error ``failover``. ``rescued``
    is True if the baseline answered, False if the baseline failed by rule 4, and None if the client disconnected.
 4. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
@@ -28,6 +28,7 @@ from typing import Any
 
 from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEntry
 
+from extproc.logged_latency import answer_ended, logged_latency
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
 from glidepath.pairs_and_outcomes import Origin, Side
@@ -76,8 +77,9 @@ class RequestOutcome:
 
     ``at_ms``: when the request ended, in Unix ms.
     ``error``: the kind of error, or "" if there is none.
-    ``latency_ms``: the duration of the request; None for an error, a 4xx and a client abort.
-    ``ttft_ms``: the time to the first byte; None in the same cases, and if the entry has no such time.
+    ``latency_ms``, ``ttft_ms``: from the end of the request to the last and to the first byte of the answer
+        (extproc/logged_latency.py); None for an error, a 4xx and a client abort, and if it could not be measured.
+    ``untimed``: whether the request was answered without an error, and its latency could not be measured.
     ``rescued``: whether the baseline answered after a failover; None without a failover, or if the client
         disconnected first.
     """
@@ -91,6 +93,7 @@ class RequestOutcome:
     failover: bool = False
     latency_ms: float | None = None
     ttft_ms: float | None = None
+    untimed: bool = False
     rescued: bool | None = None
 
 
@@ -114,13 +117,13 @@ def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], s
         return None
     origin = _origin(entry, shadow)
     at_ms = min(max(0, _whole_ms(common.start_time) + _whole_ms(common.duration)), MAX_UNIX_MS)
-    duration = _ms(common.duration)
     kind = _upstream_kind(entry)
     if side is Side.CANDIDATE and origin is Origin.LIVE and _is_failover(workload, common):
         rescued = _rescued(entry, workload, kind)
         return RequestOutcome(workload.name, side, origin, at_ms, error="failover", failover=True, rescued=rescued)
     if not kind and _client_left(entry):
-        if shadow and duration >= workload.settings.shadow.timeout * 1000 * TEE_TIMEOUT_SHARE:
+        timeout_ms = workload.settings.shadow.timeout * 1000 * TEE_TIMEOUT_SHARE
+        if shadow and _whole_ms(common.duration) >= timeout_ms and not answer_ended(entry):
             return RequestOutcome(workload.name, side, origin, at_ms, error="tee_timeout")
         return RequestOutcome(workload.name, side, origin, at_ms, client_abort=True)
     kind = kind or _status_kind(entry, workload, side)
@@ -128,9 +131,15 @@ def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], s
         return RequestOutcome(workload.name, side, origin, at_ms, error=kind)
     if entry.response.response_code.value >= 400:
         return RequestOutcome(workload.name, side, origin, at_ms)
-    first_byte = _ms(common.time_to_first_upstream_rx_byte)
+    latency = logged_latency(entry)
     return RequestOutcome(
-        workload.name, side, origin, at_ms, latency_ms=duration, ttft_ms=first_byte if first_byte > 0 else None
+        workload.name,
+        side,
+        origin,
+        at_ms,
+        latency_ms=latency.total_ms,
+        ttft_ms=latency.ttft_ms,
+        untimed=latency.total_ms is None,
     )
 
 
@@ -246,7 +255,3 @@ def _whole_ms(time: Any) -> int:
     Protobuf's own ``ToMilliseconds`` raises ValueError for a time that is out of its range.
     """
     return int(time.seconds) * 1000 + int(time.nanos) // 1_000_000
-
-
-def _ms(duration: Any) -> float:
-    return float(duration.seconds * 1000 + duration.nanos / 1e6)

@@ -84,6 +84,12 @@ class ExtprocCollector(Collector):
             counters.rejection_totals,
         )
         yield _counters(
+            "untimed_requests",
+            "Requests with result ok and without a latency: answered before their end, or switched to another protocol",
+            ("workload", "side", "origin"),
+            counters.untimed_totals,
+        )
+        yield _counters(
             "rescues",
             "Requests with result failover, by the baseline's result: answered, failed (the client got an error) or"
             " client_abort",

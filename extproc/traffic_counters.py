@@ -29,6 +29,7 @@ class _SideCounts:
     latency: Counter[int] = field(default_factory=Counter)
     latency_zeros: int = 0
     ttft: Counter[int] = field(default_factory=Counter)
+    ttft_zeros: int = 0
     first_error_ms: int = 0
     rescued: int = 0
     rescues_failed: int = 0
@@ -53,8 +54,11 @@ class _SideCounts:
                 self.latency[bucket_of(outcome.latency_ms)] += 1
             else:
                 self.latency_zeros += 1
-        if outcome.ttft_ms is not None and outcome.ttft_ms > 0:
-            self.ttft[bucket_of(outcome.ttft_ms)] += 1
+        if outcome.ttft_ms is not None:
+            if outcome.ttft_ms > 0:
+                self.ttft[bucket_of(outcome.ttft_ms)] += 1
+            else:
+                self.ttft_zeros += 1
 
     def apply_rejections(self) -> list[tuple[str, int]]:
         """Count rejections as errors, but never more errors than requests. Return the rejections that are left.
@@ -79,7 +83,7 @@ class _SideCounts:
             client_aborts=self.client_aborts,
             failovers=self.failovers,
             latency_ms=Histogram(dict(self.latency), self.latency_zeros),
-            ttft_ms=Histogram(dict(self.ttft)),
+            ttft_ms=Histogram(dict(self.ttft), self.ttft_zeros),
             first_error_ms=self.first_error_ms,
             rescued=self.rescued,
             rescues_failed=self.rescues_failed,
@@ -122,6 +126,7 @@ class TrafficCounters:
         )  # the same labels, but the result is the kind of rejection; outcome_totals includes these requests, too
         self.coverage_totals: Counter[tuple[str, str]] = Counter()  # workload, reason
         self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, result of the rescue
+        self.untimed_totals: Counter[tuple[str, str, str]] = Counter()  # workload, side, origin
 
     def record(self, outcome: RequestOutcome, refused_id: str = "") -> None:
         """Count the outcome of a request. ``refused_id`` is the request's id if its status is 4xx, otherwise ""."""
@@ -134,6 +139,8 @@ class TrafficCounters:
             self._on_candidate_error()
         result = "client_abort" if outcome.client_abort else outcome.error or "ok"
         self.outcome_totals[(outcome.workload, outcome.side.value, outcome.origin.value, result)] += 1
+        if outcome.untimed:
+            self.untimed_totals[(outcome.workload, outcome.side.value, outcome.origin.value)] += 1
         if outcome.failover:
             self.rescue_totals[(outcome.workload, _RESCUE_RESULTS[outcome.rescued])] += 1
         if refused_id:

@@ -78,7 +78,11 @@ class Coverage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer of one side to one request. ``first_byte_ms`` is 0 if unknown."""
+    """The answer of one side to one request.
+
+    ``first_byte_ms``, ``total_ms``: from the end of the request to the first byte of the answer's body, and to its end
+    (glidepath/latency.py); 0 if unknown.
+    """
 
     side: Side
     origin: Origin

@@ -14,10 +14,12 @@ from yarl import URL
 from glidepath import envoy_names, redis_keys
 from glidepath.clock import unix_ms
 from glidepath.config import Config
+from glidepath.latency import waited_ms
 from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Pair, PairKind, Side
 from glidepath.probe.prompts import ProbeRequest
 from glidepath.protobuf_codec import encode_pair
 from glidepath.redisio import RedisClient
+from glidepath.timed_body import TimedBody
 
 LISTENER_UNREACHABLE = "the shadow listener cannot be reached"
 
@@ -109,7 +111,7 @@ class Prober:
     async def _ask(self, workload: str, side: Side, request: ProbeRequest, name: str) -> Answer:
         settings = self._config.workload(workload)
         backend = settings.baseline if side is Side.BASELINE else settings.candidate
-        answer = _PartialAnswer(started=time.monotonic())
+        answer = _PartialAnswer(TimedBody(request.body))
         headers = {
             **request.headers,
             "content-type": "application/json",
@@ -121,7 +123,7 @@ class Prober:
         }
         try:
             async with asyncio.timeout(settings.shadow.timeout):
-                await self._exchange(request, headers, answer)
+                await self._exchange(request.path, headers, answer)
         except TimeoutError:
             answer.end(Ending.TIMEOUT, f"no answer within {settings.shadow.timeout:g} s")
         except aiohttp.ClientConnectorError as error:
@@ -130,9 +132,9 @@ class Prober:
             answer.end(Ending.ABORTED, type(error).__name__)
         return answer.finished(side, backend)
 
-    async def _exchange(self, request: ProbeRequest, headers: dict[str, str], answer: _PartialAnswer) -> None:
-        url = URL(self._base + request.path, encoded=True)
-        posted = self._session.post(url, data=request.body, headers=headers, allow_redirects=False)
+    async def _exchange(self, path: str, headers: dict[str, str], answer: _PartialAnswer) -> None:
+        url = URL(self._base + path, encoded=True)
+        posted = self._session.post(url, data=answer.request, headers=headers, allow_redirects=False)
         async with posted as response:
             answer.status = response.status
             answer.content_type = response.headers.get("content-type", "")[:256].encode("utf-8", "replace").decode()
@@ -154,17 +156,18 @@ async def store_pair(redis: RedisClient, config: Config, probed: ProbeResult) ->
 class _PartialAnswer:
     """The part of a backend's answer that has been received so far."""
 
-    started: float
+    request: TimedBody
     status: int = 0
     content_type: str = ""
     body: bytes = b""
     cut: bool = False
-    first_byte_at: float = 0.0
+    first_byte_at: float | None = None
     ending: Ending = Ending.ABORTED
     error: str = ""
 
     def add(self, piece: bytes, limit: int) -> None:
-        self.first_byte_at = self.first_byte_at or time.monotonic()
+        if self.first_byte_at is None:
+            self.first_byte_at = time.monotonic()
         self.cut |= len(self.body) + len(piece) > limit
         self.body += piece[: limit - len(self.body)]
 
@@ -181,7 +184,7 @@ class _PartialAnswer:
             body=self.body,
             body_cut=self.cut,
             ending=self.ending,
-            first_byte_ms=(self.first_byte_at - self.started) * 1000 if self.first_byte_at else 0.0,
-            total_ms=(time.monotonic() - self.started) * 1000,
+            first_byte_ms=waited_ms(self.request.sent_at, self.first_byte_at),
+            total_ms=waited_ms(self.request.sent_at, time.monotonic()),
             error=self.error,
         )

@@ -37,6 +37,7 @@ class CaptureSetup:
     budgets: Budgets
     memory: BodyMemory
     captured: list[CapturedExchange] = field(default_factory=list)
+    now: float = 1.0  # the time of the last event; each comes a second after the one before
 
     def request(
         self, cluster: str = "cloud", request_id: str = "id-1", own_id: str = "", **headers: str
@@ -48,14 +49,15 @@ class CaptureSetup:
             {":method": "POST", ":path": f"{CHAT}?key=SECRET&lang=de&v=1", "x-request-id": request_id, **named},
             cluster,
         )
-        exchange.feed(event, 1.0)
+        exchange.feed(event, self.now)
         captured = self.capturer.begin(self.workload, exchange, own_id)
         self.feed(captured, Chunk(Half.REQUEST, b"question", True))
         return captured
 
     def feed(self, captured: CapturedExchange, *events: Event) -> None:
         for event in events:
-            self.capturer.advance(captured, captured.exchange.feed(event, 2.0))
+            self.now += 1.0
+            self.capturer.advance(captured, captured.exchange.feed(event, self.now))
 
     async def settled(self) -> None:
         await eventually(lambda: not self.capturer.running)
@@ -109,7 +111,7 @@ async def test_both_answers_make_a_pair() -> None:
         assert (pair.request_body, pair.first.body, pair.second.body) == (b"question", b"ours", b"theirs")
         assert (pair.first.side, pair.first.origin, pair.first.backend) == (Side.BASELINE, Origin.LIVE, "cloud")
         assert (pair.second.side, pair.second.origin, pair.second.backend) == (Side.CANDIDATE, Origin.SHADOW, "onprem")
-        assert (pair.first.total_ms, pair.captured_at_ms, pair.config_digest) == (1000.0, 1_000_000, r.workload.digest)
+        assert (pair.first.total_ms, pair.captured_at_ms, pair.config_digest) == (2000.0, 1_000_000, r.workload.digest)
         assert pair.sticky == r.workload.sticky("ann") != ""
         assert "ann" not in repr(pair)
         assert r.coverage == {"captured": 1}  # `paired` is counted when Redis has it

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from glidepath import envoy_names
 from glidepath.pairs_and_outcomes import Ending, Side
 from glidepath_ops.local.child_process import free_ports
 
+PAUSE_S = 0.3  # for this long, a slow server does not read the body of a copy
 SENT = {
     "content-type": "application/json",
     "accept": "text/event-stream",
@@ -170,6 +173,34 @@ async def test_an_answer_that_does_not_end_times_out() -> None:
     answered = await send("/slow", timeout_s=0.2)
     assert (answered.answer.ending, answered.answer.body) == (Ending.TIMEOUT, b"first")
     assert 150 < answered.answer.total_ms < 3000
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_the_times_of_a_copy_begin_when_all_of_it_is_sent(waits: bool) -> None:
+    """One server reads the copy before it answers; the other answers at its headers, and reads nothing more."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if waits:
+            await asyncio.sleep(PAUSE_S)
+            await reader.readexactly(int(re.search(rb"content-length: (\d+)", head.lower())[1]))  # type: ignore[index]
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    port = free_ports(1)[0]
+    server = await asyncio.start_server(serve, "127.0.0.1", port, limit=2**16)
+    sender = Tee.open(f"127.0.0.1:{port}", 1000, BodyMemory(1000))
+    started = time.monotonic()
+    answer = (await sender.send(replace(copy("/chat"), body=b"x" * 32 * 2**20))).answer
+    elapsed_ms = (time.monotonic() - started) * 1000
+    await sender.close()
+    server.close()
+    assert answer.status == 200
+    if waits:
+        assert 0 < answer.first_byte_ms <= answer.total_ms <= elapsed_ms - PAUSE_S * 1000
+    else:
+        assert (answer.first_byte_ms, answer.total_ms) == (0.0, 0.0)
 
 
 async def test_a_connection_lost_during_the_answer_is_an_abort() -> None:

@@ -53,7 +53,7 @@ def test_json_ends_with_an_empty_last_chunk() -> None:
     assert milestones == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, NOTHING, FINISHED]
     assert (e.ending, e.request_complete, e.status) == (Ending.COMPLETE, True, 200)
     assert (e.request_body.value(), e.response_body.value()) == (b"{}", b'{"a":1}')
-    assert (e.first_byte_ms, e.total_ms) == (4000.0, 6000.0)
+    assert (e.first_byte_ms, e.total_ms) == (2000.0, 4000.0)
 
 
 def test_a_whole_body_in_one_last_chunk() -> None:
@@ -77,7 +77,7 @@ def test_the_first_byte_of_an_sse_answer_is_that_of_its_body() -> None:
     )
     assert e.ending is Ending.COMPLETE
     assert e.response_body.value() == b"data: 1\n\ndata: [DONE]\n\n"
-    assert e.first_byte_ms == 4000.0
+    assert e.first_byte_ms == 3000.0
 
 
 def test_with_trailers_the_last_chunk_has_no_end() -> None:
@@ -133,6 +133,7 @@ def test_an_answer_may_end_before_the_request_has() -> None:
     milestones = play(e, POST, ask(b"q"), ResponseHeaders(413, {}, 1, "via_upstream"), answer(b"no", end=True))
     assert milestones[-1] is FINISHED
     assert (e.ending, e.request_complete) == (Ending.COMPLETE, False)
+    assert (e.first_byte_ms, e.total_ms) == (0.0, 0.0)
 
 
 def test_both_halves_may_overlap() -> None:
@@ -140,6 +141,7 @@ def test_both_halves_may_overlap() -> None:
     milestones = play(e, POST, ask(b"1"), OK, answer(b"a"), ask(b"2", end=True), answer(b"b", end=True))
     assert milestones == [NOTHING, NOTHING, NOTHING, NOTHING, REQUEST_COMPLETE, FINISHED]
     assert (e.request_body.value(), e.response_body.value()) == (b"12", b"ab")
+    assert (e.first_byte_ms, e.total_ms) == (0.0, 1000.0)  # the first byte came before the end of the request
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ ILLEGAL: list[tuple[str, list[Event], Event]] = [
 
 def snapshot(e: Exchange) -> tuple[object, ...]:
     bodies = [(b.value(), b.cut, b.size) for b in (e.request_body, e.response_body)]
-    return e.request, e.response, e.ending, e.started_at, e.first_byte_at, e.ended_at, e.request_complete, *bodies
+    return e.request, e.response, e.ending, e.request_ended_at, e.first_byte_at, e.ended_at, e.request_complete, *bodies
 
 
 @pytest.mark.parametrize(("what", "before", "event"), ILLEGAL, ids=[what for what, _, _ in ILLEGAL])
@@ -252,6 +254,24 @@ def test_all_exchanges_together_hold_no_more_than_the_memory_limit() -> None:
     first.release()
     second.release()
     assert (memory.held, memory.peak) == (0, 10)
+
+
+@given(st.lists(st.floats(0.001, 60), min_size=1, max_size=6))
+def test_the_time_that_a_client_takes_to_send_its_request_is_no_latency(pauses: list[float]) -> None:
+    slow, quick = new(), new()
+    now = 0.0
+    slow.feed(POST, now)
+    for pause in pauses:
+        now += pause
+        slow.feed(ask(b"q", end=False), now)
+    slow.feed(ask(end=True), now)
+    quick.feed(POST, now)
+    quick.feed(ask(b"q", end=True), now)
+    for e in (slow, quick):
+        e.feed(OK, now + 1)
+        e.feed(answer(b"a"), now + 2)
+        e.feed(answer(end=True), now + 3)
+    assert (slow.first_byte_ms, slow.total_ms) == (quick.first_byte_ms, quick.total_ms)
 
 
 EVENTS = st.one_of(

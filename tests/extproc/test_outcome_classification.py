@@ -43,6 +43,8 @@ def entry(
     details: str = "via_upstream",
     duration_ms: int = 120,
     first_byte_ms: int = 30,
+    last_byte_ms: int = 110,
+    ended: bool = True,
     origin: str = "",
     tries: int = 1,
     chosen: str = "",
@@ -52,7 +54,10 @@ def entry(
     common.route_name, common.upstream_cluster = route, cluster
     common.start_time.FromMilliseconds(1_000_000)
     common.duration.FromMilliseconds(duration_ms)
+    common.time_to_last_rx_byte.FromMilliseconds(2)
     common.time_to_first_upstream_rx_byte.FromMilliseconds(first_byte_ms)
+    if ended:
+        common.time_to_last_upstream_rx_byte.FromMilliseconds(last_byte_ms)
     common.upstream_request_attempt_count = tries
     common.custom_tags[envoy_names.CHOSEN_CLUSTER_TAG] = chosen or CHOSEN.get(cluster, cluster)
     if workload:
@@ -73,7 +78,7 @@ def live(*args: object, **kwargs: object) -> RequestOutcome:
 
 
 def test_a_good_request_has_its_latency_to_the_last_byte_and_its_first_byte() -> None:
-    assert live() == RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 1_000_120, latency_ms=120.0, ttft_ms=30.0)
+    assert live() == RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 1_000_120, latency_ms=108.0, ttft_ms=28.0)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +174,7 @@ def test_a_copy_and_a_workload_without_fallback_have_no_rescue() -> None:
 
 
 def test_a_candidate_that_answers_on_a_second_attempt_is_no_failover() -> None:
-    assert live("onprem", 200, SPENT, tries=2).latency_ms == 120.0
+    assert live("onprem", 200, SPENT, tries=2).latency_ms == 108.0
     broken = live("onprem", 200, "upstream_protocol_error", details=DIED, tries=2)
     assert (broken.error, broken.failover, broken.rescued) == ("upstream_died", False, None)
 
@@ -261,7 +266,7 @@ def shadow(*args: object, backend: str = "onprem", **kwargs: object) -> RequestO
 @pytest.mark.parametrize(("backend", "side"), [("onprem", Side.CANDIDATE), ("cloud", Side.BASELINE)])
 def test_in_the_shadow_log_the_route_names_the_side(backend: str, side: Side) -> None:
     outcome = shadow(backend, backend=backend)
-    assert (outcome.side, outcome.origin, outcome.latency_ms) == (side, Origin.SHADOW, 120.0)
+    assert (outcome.side, outcome.origin, outcome.latency_ms) == (side, Origin.SHADOW, 108.0)
 
 
 def test_a_probe_is_recognised_by_its_header_and_only_on_the_shadow_listener() -> None:
@@ -272,9 +277,13 @@ def test_a_probe_is_recognised_by_its_header_and_only_on_the_shadow_listener() -
 
 def test_a_copy_that_reached_the_tees_timeout_is_an_error_and_a_copy_that_ended_earlier_is_not() -> None:
     left = "downstream_connection_termination"
-    assert shadow("onprem", 0, left, duration_ms=1999).error == "tee_timeout"
-    assert shadow("onprem", 0, left, duration_ms=400).client_abort
-    assert live("onprem", 0, left, duration_ms=1999).client_abort
+    assert shadow("onprem", 0, left, duration_ms=1999, ended=False).error == "tee_timeout"
+    assert shadow("onprem", 0, left, duration_ms=400, ended=False).client_abort
+    assert live("onprem", 0, left, duration_ms=1999, ended=False).client_abort
+
+
+def test_a_copy_that_the_tee_did_not_read_in_time_although_it_was_answered_is_no_error_of_the_side() -> None:
+    assert shadow("onprem", 200, "downstream_connection_termination", duration_ms=1999).client_abort
 
 
 def test_other_workloads_routes_and_clusters_and_running_requests_are_ignored() -> None:
@@ -292,8 +301,12 @@ def test_other_workloads_routes_and_clusters_and_running_requests_are_ignored() 
     assert classify(finished, WORKLOADS, shadow=False) is not None
 
 
-def test_a_missing_first_byte_time_is_not_recorded_as_zero() -> None:
-    assert live(first_byte_ms=0).ttft_ms is None
+def test_a_request_that_could_not_be_timed_counts_without_a_latency_and_says_so() -> None:
+    early = live(first_byte_ms=1, last_byte_ms=1)
+    assert (early.error, early.latency_ms, early.ttft_ms, early.untimed) == ("", None, None, True)
+    assert not live().untimed
+    assert not live("onprem", 404).untimed
+    assert not live("onprem", 503).untimed
 
 
 @given(st.binary(max_size=300), st.booleans())
@@ -326,7 +339,13 @@ def test_no_entry_is_both_an_error_and_a_client_abort(
         assert not outcome.failover or (outcome.error == "failover" and outcome.side is Side.CANDIDATE)
 
 
-TIME_FIELDS = ("start_time", "duration", "time_to_first_upstream_rx_byte")
+TIME_FIELDS = (
+    "start_time",
+    "duration",
+    "time_to_last_rx_byte",
+    "time_to_first_upstream_rx_byte",
+    "time_to_last_upstream_rx_byte",
+)
 
 
 @given(st.sampled_from(TIME_FIELDS), st.integers(-(2**63), 2**63 - 1), st.integers(-(2**31), 2**31 - 1))
@@ -337,3 +356,4 @@ def test_a_time_out_of_range_is_read_as_a_time_in_range(field: str, seconds: int
     outcome = classify(one, WORKLOADS, shadow=False)
     assert outcome is not None
     assert 0 <= outcome.at_ms <= MAX_UNIX_MS
+    assert all(ms is None or ms >= 0 for ms in (outcome.latency_ms, outcome.ttft_ms))

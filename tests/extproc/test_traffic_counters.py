@@ -42,6 +42,15 @@ def test_requests_errors_aborts_and_times_add_up() -> None:
     assert side.ttft_ms == Histogram.of([10.0])
 
 
+def test_an_answered_request_without_a_latency_is_counted_and_shown() -> None:
+    counters = TrafficCounters()
+    counters.record(GOOD)
+    counters.record(replace(GOOD, latency_ms=None, ttft_ms=None, untimed=True))
+    side = only(counters.flush(8_000))
+    assert (side.requests, side.errors, side.latency_ms.total) == (2, 0, 1)
+    assert counters.untimed_totals == {("chat", "candidate", "live"): 1}
+
+
 def test_rescues_are_counted_by_result_and_a_client_abort_is_neither_result() -> None:
     counters = TrafficCounters()
     for rescued in (True, True, False, None):

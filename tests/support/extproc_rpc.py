@@ -141,6 +141,8 @@ def log_entry(
     entry.common_properties.custom_tags[envoy_names.WORKLOAD_TAG] = "chat"
     entry.common_properties.custom_tags[envoy_names.CHOSEN_CLUSTER_TAG] = chosen
     entry.common_properties.duration.FromMilliseconds(duration_ms)
+    entry.common_properties.time_to_last_rx_byte.FromMilliseconds(1)
+    entry.common_properties.time_to_last_upstream_rx_byte.FromMilliseconds(duration_ms)
     entry.common_properties.start_time.GetCurrentTime()
     entry.response.response_code.value = status
     return entry

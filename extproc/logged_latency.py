@@ -1,0 +1,48 @@
+"""The latency of a request, from the times of its access log entry (data.accesslog.v3.AccessLogCommon).
+
+Envoy measures all of them by its monotonic clock, from the begin of the request. ``duration`` is none of them: it
+contains the time in which the client sends its request, and the time in which it reads the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
+
+from glidepath.latency import waited
+
+SWITCHING_PROTOCOLS = 101  # such a stream lasts for as long as the client wants
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedLatency:
+    """Milliseconds from the end of the request to the last and to the first byte from upstream; None: not measured."""
+
+    total_ms: float | None
+    ttft_ms: float | None
+
+
+def logged_latency(entry: HTTPAccessLogEntry) -> LoggedLatency:
+    """Return the latency of a request that a backend answered, as glidepath/latency.py defines it."""
+    if entry.response.response_code.value == SWITCHING_PROTOCOLS:
+        return LoggedLatency(None, None)
+    request_end = _ms(entry, "time_to_last_rx_byte")
+    return LoggedLatency(
+        total_ms=waited(request_end, _ms(entry, "time_to_last_upstream_rx_byte")),
+        ttft_ms=waited(request_end, _ms(entry, "time_to_first_upstream_rx_byte")),
+    )
+
+
+def answer_ended(entry: HTTPAccessLogEntry) -> bool:
+    """Return whether the backend has sent its whole answer."""
+    return _ms(entry, "time_to_last_upstream_rx_byte") is not None
+
+
+def _ms(entry: HTTPAccessLogEntry, field: Any) -> float | None:
+    common = entry.common_properties
+    if not common.HasField(field):
+        return None
+    duration = getattr(common, field)
+    return float(duration.seconds * 1000 + duration.nanos / 1e6)

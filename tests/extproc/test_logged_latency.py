@@ -1,0 +1,63 @@
+"""The latency of an access log entry: neither a slow upload nor a slow download is in it."""
+
+from __future__ import annotations
+
+import pytest
+from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.logged_latency import LoggedLatency, answer_ended, logged_latency
+
+NANOS = st.integers(0, 3600 * 10**9)
+
+
+def entry(
+    request_end: int | None, first: int | None, last: int | None, duration: int = 0, status: int = 200
+) -> HTTPAccessLogEntry:
+    """Return an entry with these times, in nanoseconds from the begin of the request. None: the time is not set."""
+    made = HTTPAccessLogEntry()
+    common = made.common_properties
+    common.duration.FromNanoseconds(duration)
+    for field, nanos in (
+        (common.time_to_last_rx_byte, request_end),
+        (common.time_to_first_upstream_rx_byte, first),
+        (common.time_to_last_upstream_rx_byte, last),
+    ):
+        if nanos is not None:
+            field.FromNanoseconds(nanos)
+    made.response.response_code.value = status
+    return made
+
+
+@given(upload=NANOS, think=NANOS, stream=NANOS, download=NANOS)
+def test_only_the_backends_time_counts_however_slow_the_client_is(
+    upload: int, think: int, stream: int, download: int
+) -> None:
+    last = upload + think + stream
+    found = logged_latency(entry(upload, upload + think, last, duration=last + download))
+    assert found.ttft_ms == pytest.approx(think / 1e6, abs=1e-5)
+    assert found.total_ms == pytest.approx((think + stream) / 1e6, abs=1e-5)
+
+
+@given(st.none() | NANOS, st.none() | NANOS, st.none() | NANOS)
+def test_it_is_never_negative_and_none_if_a_time_is_missing_or_the_answer_came_first(
+    end: int | None, first: int | None, last: int | None
+) -> None:
+    found = logged_latency(entry(end, first, last))
+    for answer, ms in ((first, found.ttft_ms), (last, found.total_ms)):
+        assert (ms is not None) == (end is not None and answer is not None and answer >= end)
+        assert ms is None or ms >= 0
+
+
+def test_a_time_of_zero_is_a_time() -> None:
+    assert logged_latency(entry(0, 0, 0)) == LoggedLatency(0.0, 0.0)
+
+
+def test_a_switched_protocol_has_no_latency() -> None:
+    assert logged_latency(entry(1, 2, 10**12, status=101)) == LoggedLatency(None, None)
+
+
+def test_an_answer_has_ended_when_envoy_has_its_last_byte() -> None:
+    assert answer_ended(entry(1, 2, 0))
+    assert not answer_ended(entry(1, 2, None))
