@@ -18,10 +18,11 @@ from glidepath.errors import InputError
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Decision, Phase, to_json
+from glidepath_ops.cli.output_files import PRIVATE, check_output, is_standard_output, write_output
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, Reason
 from glidepath_ops.cli.steering_client import actor, read_log, read_status
-from glidepath_ops.decommission.archive import as_lines, as_yaml, sanitized, write_archive
+from glidepath_ops.decommission.archive import archive_of, as_lines, as_yaml, sanitized
 from glidepath_ops.decommission.checklist import ChecklistItem, ItemState, WorkloadFacts, blocked, checklist, in_order
 from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
@@ -43,7 +44,8 @@ def command(
         typer.Option(
             "--archive",
             metavar="FILE",
-            help="Archive the configuration, decision log and status in this tar.gz file. Needs a workload.",
+            help="Archive the configuration, decision log and status in this tar.gz file; - is stdout. Needs a "
+            "workload.",
         ),
     ] = None,
     force: Annotated[
@@ -61,6 +63,11 @@ def command(
     """
     if archive is not None and workload is None:
         raise InputError("--archive: needs the workload to archive: glidepath decommission WORKLOAD --archive FILE")
+    to_stdout = archive is not None and is_standard_output(archive)
+    if archive is not None:
+        check_output(archive, "--archive")
+    if to_stdout and as_json:
+        raise InputError("--archive: standard output cannot be both the archive and the result of --json")
 
     async def work(settings: Config, redis: RedisClient) -> dict[str, Any]:
         if workload is None:
@@ -74,7 +81,7 @@ def command(
     elif workload is None:
         _console().print(_order_table(found["order"]))
     else:
-        _show(found)
+        _show(found, stderr=to_stdout)
     if found.get("blocked"):
         raise typer.Exit(1)
 
@@ -109,7 +116,8 @@ async def _one(
     if archive is not None and (force or not blocking):
         decision = _decision(settings, name, facts[name], now_ms, reason, blocking)
         log = [*await read_log(redis, name, None), decision]
-        write_archive(archive, name, _files(settings, facts, items, log), now_ms)
+        data = archive_of(name, _files(settings, facts, items, log), now_ms)
+        write_output(archive, data, mode=PRIVATE, keep_existing=True)
         key = WorkloadKeys(name).log
         await redis.xadd(key, {"d": to_json(decision)}, maxlen=settings.retention.log, approximate=True)
         found["archive"] = str(archive)
@@ -169,9 +177,9 @@ def _files(
     }
 
 
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
+def _console(*, stderr: bool = False) -> Console:
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(width=160, stderr=stderr)
 
 
 def _order_table(order: list[dict[str, Any]]) -> Table:
@@ -185,7 +193,7 @@ def _order_table(order: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(found: dict[str, Any], *, stderr: bool) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("", "workload", "what", ""):
         table.add_column(heading, overflow="fold")
@@ -193,7 +201,7 @@ def _show(found: dict[str, Any]) -> None:
         detail = escape(item.detail) + (f"\n→ {escape(item.remedy)}" if item.remedy else "")
         mark = "☐" if item.level is ItemState.TODO else item.level.value
         table.add_row(f"[{_STYLE[item.level]}]{mark}[/]", item.workload, item.what, detail)
-    console = _console()
+    console = _console(stderr=stderr)
     console.print(table)
     if found["archive"]:
         console.print(f"archived in {escape(found['archive'])} and recorded in the decision log")

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from glidepath.errors import InputError
+from glidepath_ops.cli.output_files import check_output, is_standard_output, write_output
 from glidepath_ops.demo.demo_settings import llm_plan, written_plan
 from glidepath_ops.demo.injected_faults import InjectedFault
 from glidepath_ops.demo.llama_server import check_installed
 from glidepath_ops.demo.progress_display import make_display
 from glidepath_ops.demo.run import Options, run_demo
-from glidepath_ops.demo.summary import DemoSummary, text
+from glidepath_ops.demo.summary import text
 
 
 def command(
@@ -50,32 +50,14 @@ def command(
     0 only if the candidate reached 100 %, the fault (if any) caused a rollback, and no client request failed.
     """
     if json_path is not None:
-        _check_writable(json_path)
+        check_output(json_path, "--json")
     if llm:
         check_installed()
-    console = Console(stderr=json_path == Path("-"))
+    console = Console(stderr=json_path is not None and is_standard_output(json_path))
     options = Options(llm_plan() if llm else written_plan(), fault, keep)
     summary = run_demo(options, make_display(console))
     console.print(text(summary), markup=False, highlight=False, soft_wrap=True)
     if json_path is not None:
-        _write(summary, json_path)
+        write_output(json_path, json.dumps(summary.to_json(), indent=2, ensure_ascii=False) + "\n")
     if summary.failures:
         raise typer.Exit(1)
-
-
-def _check_writable(path: Path) -> None:
-    """Raise InputError if ``path`` is a directory or its folder does not exist. Called before the demo starts."""
-    if path != Path("-") and (path.is_dir() or not path.parent.is_dir()):
-        why = "is a directory" if path.is_dir() else f"there is no directory {path.parent}"
-        raise InputError(f"--json: {path}: cannot be written: {why}")
-
-
-def _write(summary: DemoSummary, path: Path) -> None:
-    content = json.dumps(summary.to_json(), indent=2, ensure_ascii=False)
-    if path == Path("-"):
-        typer.echo(content)
-    else:
-        try:
-            path.write_text(content + "\n")
-        except OSError as error:
-            raise InputError(f"--json: {path}: cannot be written: {error.strerror}") from error

@@ -16,7 +16,6 @@ from glidepath_ops.cli.render_output import (
     insert_into_file,
     print_or_write,
     print_or_write_files,
-    read_text,
     restore_files,
     text_without_glidepath,
 )
@@ -38,7 +37,7 @@ OutputOrInto = Annotated[
         "--output",
         "-o",
         metavar="PATH",
-        help="File to write to; default: stdout or, with --into, the bootstrap itself.",
+        help="File to write to; - is stdout; default: stdout or, with --into, the bootstrap itself.",
     ),
 ]
 Into = Annotated[
@@ -249,7 +248,7 @@ def render_envoy_gateway(
         image=image,
         own_proxy=into_proxy is not None,
     )
-    file = None if into is None else UsersFile(str(into), read_text(into))
+    file = None if into is None else UsersFile(str(into), text_without_glidepath(into))
     routes, completed = gateway_routes(
         settings, file, route_choices(route or [], settings), namespace, new_route=new_route
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,28 +10,29 @@ import typer
 
 from glidepath.config import load_config
 from glidepath.errors import InputError
+from glidepath_ops.cli.output_files import STANDARD_OUTPUT, check_in_place, is_special, is_standard_output, write_output
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
-from glidepath_ops.envoyconfig.mesh.resource_yaml_files import RESOURCES, write_all
+from glidepath_ops.envoyconfig.mesh.resource_yaml_files import RESOURCES
 from glidepath_ops.envoyconfig.yaml_insertion import remove
 
 
 def print_or_write(text: str, output: Path | None) -> None:
     """Print ``text``, or write it to the file ``output``. Raises InputError."""
-    if output is None:
-        typer.echo(text, nl=False)
-        return
-    _write(output, text)
-    typer.echo(f"wrote {output}", err=True)
+    write_output(output or STANDARD_OUTPUT, text)
+    if output is not None and not is_standard_output(output):
+        typer.echo(f"wrote {output}", err=True)
 
 
 def print_or_write_files(files: Mapping[str, str], output: Path | None) -> None:
     """Write all files to the folder ``output``, or print or write only the file for ``kubectl apply -f``.
 
-    Any ``output`` that does not end in .yaml or .yml is a folder.
+    Any ``output`` that does not end in .yaml or .yml is a folder, except for standard output, devices and FIFOs. Raises
+    InputError.
     """
-    if output is not None and output.suffix not in (".yaml", ".yml"):
-        for path in write_all(files, output):
-            typer.echo(f"wrote {path}", err=True)
+    if output is not None and output.suffix not in (".yaml", ".yml") and not is_special(output):
+        _make_folder(output)
+        for name, text in files.items():
+            print_or_write(text, output / name)
         return
     print_or_write(files[RESOURCES], output)
     for name in files:
@@ -41,18 +40,29 @@ def print_or_write_files(files: Mapping[str, str], output: Path | None) -> None:
             typer.echo(f"not shown: {name}, which the pods need too; -o FOLDER writes all files", err=True)
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "is a file; give a folder, or a file that ends in .yaml" if folder.is_file() else error.strerror
+        raise InputError(f"{folder}: cannot be written: {why}") from error
+
+
 def insert_into_file(source: Path, output: Path, *, config: Path | None, place: InsertionPoint, dry_run: bool) -> None:
     """Insert Glidepath into the bootstrap ``source``, show the diff, and write ``output`` unless ``dry_run``.
 
     ``config`` is the path of glidepath.yaml; None removes Glidepath from the bootstrap. Raises InputError, ConfigError.
     """
+    in_place = output == source
+    if in_place:
+        check_in_place(source)
     before = read_text(source)
     after = remove(before) if config is None else insert_glidepath(before, load_config(config), str(source), place)
-    typer.echo(_diff(before, after, source, output), nl=False)
+    typer.echo(_diff(before, after, source, output), nl=False, err=is_standard_output(output))
     if dry_run:
         return
-    _write(output, after)
-    done = "nothing to change in" if after == before else "wrote"
+    write_output(output, after)
+    done = "nothing to change in" if in_place and after == before else "wrote"
     typer.echo(f"{done} {output}; check it with: envoy --mode validate -c {output}", err=True)
 
 
@@ -64,12 +74,16 @@ def change_file(path: Path, after: str, *, dry_run: bool) -> None:
     before = read_text(path)
     typer.echo(_diff(before, after, path, path), nl=False, err=True)
     if not dry_run:
-        _write(path, after)
+        write_output(path, after)
         typer.echo(f"{'nothing to change in' if after == before else 'wrote'} {path}", err=True)
 
 
 def text_without_glidepath(path: Path) -> str:
-    """Return the text of the user's file without what earlier runs added. Raises InputError."""
+    """Return the text of the user's file without what earlier runs added. Raises InputError.
+
+    The file must be a regular file, because it will be changed in place.
+    """
+    check_in_place(path)
     return remove(read_text(path))
 
 
@@ -101,15 +115,3 @@ def read_text(source: Path) -> str:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{source}: is not UTF-8 text (byte {error.start})") from error
-
-
-def _write(path: Path, text: str) -> None:
-    """Write the file atomically, because Envoy must never restart with a half-written bootstrap."""
-    try:
-        mode = path.stat().st_mode if path.exists() else None
-        with tempfile.NamedTemporaryFile("wb", dir=path.resolve().parent, delete=False) as draft:
-            draft.write(text.encode())
-        Path(draft.name).chmod(mode if mode is not None else 0o644)
-        os.replace(draft.name, path.resolve())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error

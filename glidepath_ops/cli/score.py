@@ -15,6 +15,7 @@ from glidepath.config import Config, Workload, load_config
 from glidepath.config.comparison import ScoringSection, Task
 from glidepath.config.processes import EmbedderSection
 from glidepath.errors import InputError, UnknownWorkloadError
+from glidepath_ops.cli.output_files import check_output, write_output
 from scorer.scoring.compare import Confusion
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.embed import load_embedder
@@ -61,7 +62,7 @@ def command(
     path: Annotated[str, typer.Option(help='API path of requests without a "path" in their line.')] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Add the differences found to each result.")] = False,
     summary: Annotated[
-        str | None,
+        Path | None,
         typer.Option(
             metavar="FILE", help="Write the summary to this file as JSON; - prints it as the last line of stdout."
         ),
@@ -77,6 +78,8 @@ def command(
     2.
     """
     settings, engine, chosen = _settings(config, workload, task)
+    if summary is not None:
+        check_output(summary, "--summary")
     with ExitStack() as stack:
         source = _open(pairs, stack)
         scorer = FileScorer(chosen, settings, load_embedder(engine), path=path, now_ms=unix_ms)
@@ -87,7 +90,7 @@ def command(
     for line in found.lines():
         typer.echo(f"glidepath: {line}", err=True)
     if summary is not None:
-        _write(summary, json.dumps({"summary": found.to_json()}))
+        write_output(summary, json.dumps({"summary": found.to_json()}) + "\n")
     if found.bad_lines:
         raise typer.Exit(2)
 
@@ -107,16 +110,6 @@ def _run(scorer: FileScorer, source: Lines, found: FileSummary, *, explain: bool
 def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-def _write(place: str, line: str) -> None:
-    if place == "-":
-        _print(line)
-        return
-    try:
-        Path(place).write_text(line + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--summary: {place}: cannot be written: {error.strerror}") from error
 
 
 def _open(pairs: str, stack: ExitStack) -> Lines:

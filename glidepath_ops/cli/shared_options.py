@@ -24,6 +24,9 @@ Reason = Annotated[str, typer.Option("--reason", help="Reason to record in the d
 Output = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", metavar="PATH", help="Write to this .yaml file, or to this directory, instead of printing."
+        "--output",
+        "-o",
+        metavar="PATH",
+        help="Write to this .yaml file, or to this directory; - is stdout; default: stdout.",
     ),
 ]

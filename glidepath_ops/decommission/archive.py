@@ -1,15 +1,13 @@
-"""Write one tar.gz archive, without secrets, of a migration whose baseline is being switched off."""
+"""Make one tar.gz archive, without secrets, of a migration whose baseline is being switched off."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-import os
 import re
 import tarfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,7 +15,6 @@ import yaml
 
 from glidepath.config import Config
 from glidepath.envoy_names import CREDENTIAL_HEADERS
-from glidepath.errors import InputError
 
 HIDDEN = "***"
 _SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie|credential|signature", re.IGNORECASE)
@@ -84,27 +81,20 @@ def as_lines(records: list[Any]) -> bytes:
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
 
 
-def write_archive(path: Path, workload: str, files: Mapping[str, bytes], now_ms: int) -> None:
-    """Write a tar.gz archive with ``files`` (content by name), a README and a manifest of digests to ``path``.
+def archive_of(workload: str, files: Mapping[str, bytes], now_ms: int) -> bytes:
+    """Return a tar.gz archive with ``files`` (content by name), a README and a manifest of digests.
 
-    Only the archive's owner can read it. Its files get the time ``now_ms`` (Unix milliseconds). The archive appears at
-    ``path`` only when it is complete. Raises InputError if ``path`` exists or cannot be written.
+    Its files get the time ``now_ms`` (Unix milliseconds).
     """
     readme = _README.format(workload=workload, hidden=HIDDEN).encode()
     whole = {"README.txt": readme, **files}
     digests = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in whole.items()]
     whole["MANIFEST.sha256"] = "".join(digests).encode()
-    part = path.with_name(path.name + ".part")
-    try:
-        if path.exists():
-            raise InputError(f"--archive: {path}: already exists and was not overwritten")
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as out, tarfile.open(fileobj=out, mode="w:gz") as tar:
-            for name, data in whole.items():
-                tar.addfile(_member(f"glidepath-{workload}/{name}", len(data), now_ms), io.BytesIO(data))
-        part.rename(path)
-    except OSError as error:
-        raise InputError(f"--archive: {path}: {error.strerror}") from error
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, data in whole.items():
+            tar.addfile(_member(f"glidepath-{workload}/{name}", len(data), now_ms), io.BytesIO(data))
+    return out.getvalue()
 
 
 def _member(name: str, size: int, now_ms: int) -> tarfile.TarInfo:

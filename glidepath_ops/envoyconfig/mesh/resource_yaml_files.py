@@ -1,9 +1,8 @@
-"""Write the resources for a mesh as YAML files, which the user applies with kubectl."""
+"""Put the resources for a mesh into YAML files, which the user applies with kubectl."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from glidepath.config.root import Config
 from glidepath.errors import InputError
@@ -48,17 +47,3 @@ def labels(texts: Sequence[str]) -> dict[str, str]:
             raise InputError(f"--workload-selector must be KEY=VALUE (got {text!r})")
         found[key] = value
     return found
-
-
-def write_all(files: Mapping[str, str], folder: Path) -> list[Path]:
-    """Write ``files`` (text by file name) to ``folder``, and return their paths. Raises InputError."""
-    written = []
-    for name, text in files.items():
-        path = folder / name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-        written.append(path)
-    return written

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
+import stat
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -93,6 +98,28 @@ async def test_without_a_workload_it_shows_the_order(cli: DecommissionCommand) -
     assert (one["workload"], one["blocking"], one["ended"]) == ("chat", [], False)
     assert (await cli("chat"))[0] == 0
     assert (await cli("nosuch"))[2] == "glidepath: unknown workload 'nosuch' (known: chat)\n"
+
+
+async def test_an_archive_is_private_and_an_earlier_one_stays(cli: DecommissionCommand, tmp_path: Path) -> None:
+    await cli.set_status("completed", 100)
+    path = tmp_path / "end.tar.gz"
+    assert (await cli("chat", "--archive", str(path)))[0] == 0
+    data = path.read_bytes()
+    status, _, error = await cli("chat", "--archive", str(path))
+    assert (status, stat.S_IMODE(path.stat().st_mode), path.read_bytes()) == (2, 0o600, data)
+    assert "end.tar.gz: already exists and was not overwritten" in error
+    assert [decision.event for decision in await cli.log()] == ["decommission"]
+
+
+async def test_an_archive_on_standard_output_is_nothing_but_the_archive(cli: DecommissionCommand) -> None:
+    await cli.set_status("completed", 100)
+    command = [sys.executable, "-m", "glidepath_ops", "decommission", "chat", "-c", str(cli.file), "--archive", "-"]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60)
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+        assert "glidepath-chat/decisions.jsonl" in tar.getnames()
+    assert b"recorded in the decision log" in done.stderr
+    status, _, error = await cli("chat", "--archive", "-", "--json")
+    assert (status, "standard output cannot be both" in error) == (2, True)
 
 
 def test_an_archive_needs_a_workload(config: Path, tmp_path: Path) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import stat
+import io
 import tarfile
-from pathlib import Path
 
 import pytest
 import yaml
 
 from glidepath.config import Config, parse_config
-from glidepath.errors import InputError
-from glidepath_ops.decommission.archive import sanitized, write_archive
+from glidepath_ops.decommission.archive import archive_of, sanitized
 
 SECRETS = ("hunter2", "T0K3N", "sk-live-1", "s3cret", "q-key")
 
@@ -41,22 +39,10 @@ def test_secrets_are_hidden_and_everything_else_is_kept(config: Config) -> None:
     assert Config.model_validate(data).workloads == config.workloads
 
 
-def test_an_archive_is_complete_and_readable_by_its_owner_only(tmp_path: Path) -> None:
-    path = tmp_path / "end.tar.gz"
-    write_archive(path, "chat", {"status.json": b"{}"}, 1_000_000)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with tarfile.open(path) as tar:
+def test_an_archive_is_complete() -> None:
+    data = archive_of("chat", {"status.json": b"{}"}, 1_000_000)
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        assert {member.mode for member in tar} == {0o600}
         files = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
     assert set(files) == {f"glidepath-chat/{n}" for n in ("README.txt", "status.json", "MANIFEST.sha256")}
     assert f"{hashlib.sha256(b'{}').hexdigest()}  status.json\n" in files["glidepath-chat/MANIFEST.sha256"].decode()
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
-    path = tmp_path / "end.tar.gz"
-    path.write_text("mine")
-    with pytest.raises(InputError, match="already exists"):
-        write_archive(path, "chat", {}, 0)
-    assert path.read_text() == "mine"
-    with pytest.raises(InputError, match="No such file"):
-        write_archive(tmp_path / "none" / "end.tar.gz", "chat", {}, 0)
