@@ -36,6 +36,7 @@ from glidepath.errors import InputError
 from glidepath.pairs_and_outcomes import Outcomes
 from glidepath.protobuf_codec import decode_outcomes, decode_pair, decode_scored, encode_outcomes, encode_pair
 from glidepath.query_parameters import HARMLESS_PARAMETERS, with_harmless_parameters
+from scorer.scoring.answers import extract
 from scorer.scoring.compare.evaluator.evaluator_client import chat_text
 from scorer.scoring.compare.evaluator.questions import Question, parse_opinion
 from scorer.scoring.embed.remote_engine import ReplyError, read_reply
@@ -55,6 +56,27 @@ REDACTOR = Redactor(RedactionSection(builtin=("email", "phone", "card", "iban", 
 CONTEXT = ScoringContext(CONFIG, WordEmbedder())
 
 TEXT = "The invoice of 3 May 2024 is 1,250.50 EUR. Write to a.b@example.com or call +44 20 7946 0958.\n\n- one\n- two\n"
+RESPONSES_STREAM = "".join(
+    f"data: {json.dumps(event)}\n\n"
+    for event in (
+        {"type": "response.output_item.added", "output_index": 0, "item": {"type": "function_call", "name": "f"}},
+        {"type": "response.function_call_arguments.delta", "output_index": 0, "item_id": "a", "delta": '{"n": 1}'},
+        {"type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "Hello"},
+        {"type": "response.content_part.done", "item_id": "b", "part": {"type": "output_text", "text": "Hello"}},
+        {"type": "response.completed", "response": {"object": "response", "status": "completed", "output": []}},
+    )
+)
+GEMINI_CALL_STREAM = (
+    "".join(
+        f"data: {json.dumps({'candidates': [{'content': {'parts': [{'functionCall': piece}]}}]})}\n\n"
+        for piece in (
+            {"name": "f", "willContinue": True},
+            {"partialArgs": [{"jsonPath": "$.a[0].b", "stringValue": "x", "willContinue": True}]},
+            {"partialArgs": [{"jsonPath": "$['c']", "numberValue": 2}]},
+        )
+    )
+    + 'data: {"candidates": [{"finishReason": "STOP"}]}\n\n'
+)
 BODIES = tuple(
     body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
     for body in (
@@ -68,6 +90,8 @@ BODIES = tuple(
         {"results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}]},
         {"model": "m", "message": {"role": "assistant", "content": TEXT}, "done": True},
         {"error": {"message": "no", "code": 429}},
+        RESPONSES_STREAM,
+        GEMINI_CALL_STREAM,
         TEXT,
     )
 )
@@ -137,6 +161,10 @@ def _path(data: bytes) -> None:
     assert set(names) <= {"", *HARMLESS_PARAMETERS}
 
 
+def _answer(body: bytes, request: bytes, content_type: str, path: str) -> None:
+    extract(path=path, content_type=content_type, status=200, request_body=request, response_body=body)
+
+
 def _scoring(left: bytes, right: bytes, request: bytes, content_type: str, path: str) -> None:
     captured = pair("one")
     first = replace(captured.first, body=left, content_type=content_type)
@@ -189,6 +217,7 @@ TARGETS = {
     "redaction": Target(_redaction, (_BODY, _TYPE)),
     "token-usage": Target(tokens, (_BODY, _BODY)),
     "request-path": Target(_path, (mutated(tuple(path.encode() for path in PATHS)),)),
+    "answer": Target(_answer, (_BODY, _BODY, _TYPE, _PATH)),
     "scoring": Target(_scoring, (_BODY, _BODY, _BODY, _TYPE, _PATH)),
     "stored-pair": Target(_decoder(decode_pair), (mutated((encode_pair(pair("one")),)),)),
     "stored-outcomes": Target(

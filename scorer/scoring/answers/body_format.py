@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from scorer.scoring.answers.amazon_eventstream import looks_like_eventstream, parse_messages
 from scorer.scoring.answers.answer import UnusableReason
-from scorer.scoring.answers.server_sent_events import looks_like_sse, parse_sse
+from scorer.scoring.answers.server_sent_events import ServerSentEvent, looks_like_sse, parse_sse
 from scorer.scoring.answers.strict_json import (
     MAX_BYTES,
     MAX_EVENTS,
@@ -21,8 +21,14 @@ from scorer.scoring.answers.strict_json import (
     read_json,
     too_large,
     truncated,
+    unsupported,
 )
 
+_BLANK = " \t\r\n"  # JSON's white space; some servers send it as a keep-alive before a body
+_OTHER_TYPES = frozenset({"text/html", "text/css", "text/xml", "application/xml", "application/xhtml+xml"})
+_OTHER_TYPES |= {"application/pdf", "application/zip"}
+_OTHER_KINDS = ("audio/", "font/", "image/", "multipart/", "video/")
+_KEEP_ALIVE = frozenset({"ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive"})  # names of events
 DONE = "[DONE]"
 
 
@@ -75,22 +81,28 @@ def read_body(content_type: str, body: bytes) -> Body:
     if len(body) > MAX_BYTES:
         raise too_large(f"{len(body)} bytes, more than {MAX_BYTES}")
     kind = content_type.partition(";")[0].strip().lower()
-    head = body[:64].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    head = _head(body)
     if kind == "application/vnd.amazon.eventstream" or looks_like_eventstream(body):
         return _read_eventstream(body)
     if kind == "text/event-stream":
         return _read_json_body(body, kind) if head.startswith(("{", "[")) else _read_sse(body)
     if kind in ("text/plain", "text/markdown") and not head.startswith(("{", "[")):
         return PlainText(_text(body))
-    if kind in ("text/html", "text/css", "application/xml", "text/xml"):
-        raise UnusableBodyError(UnusableReason.UNSUPPORTED, f"content type {kind}")
+    if kind in _OTHER_TYPES or kind.startswith(_OTHER_KINDS):
+        raise unsupported(f"content type {kind}")
     if head.startswith(("{", "[")):
         return _read_text_or_json(body, kind)
     if looks_like_sse(head):
         return _read_sse(body)
     if not kind and head.lower().startswith(("<!doctype html", "<html")):  # probably a proxy's error page
-        raise UnusableBodyError(UnusableReason.UNSUPPORTED, "an HTML page")
+        raise unsupported("an HTML page")
     return _read_json_body(body, kind) if kind else PlainText(_text(body))
+
+
+def _head(body: bytes) -> str:
+    """Return the first characters of a body, without the white space and the byte order mark before them."""
+    start = body.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANK.encode())[:64]
+    return start.decode("utf-8", "replace").lstrip("\ufeff" + _BLANK)
 
 
 def _read_text_or_json(body: bytes, kind: str) -> Body:
@@ -123,7 +135,7 @@ def _strict_text(body: bytes) -> str:
 
 
 def _read_json_body(body: bytes, kind: str) -> Body:
-    text = _strict_text(body)
+    text = _strict_text(body).lstrip(_BLANK)
     lines = text.split("\n", 2)
     has_many = len(lines) > 1 and lines[0].rstrip().endswith(("}", "]")) and lines[1].lstrip().startswith(("{", "["))
     if "ndjson" in kind or "jsonl" in kind or "json-seq" in kind or has_many:
@@ -161,6 +173,8 @@ def _read_eventstream(body: bytes) -> Stream:
 def _read_sse(body: bytes) -> Stream:
     items: list[StreamItem] = []
     for i, event in enumerate(parse_sse(body)):
+        if _is_keep_alive(event):
+            continue
         if event.data.strip() == DONE:
             return Stream(tuple(items), done=True)
         try:
@@ -172,3 +186,8 @@ def _read_sse(body: bytes) -> Stream:
                 raise UnusableBodyError(UnusableReason.ERROR_BODY, clean(event.data)) from None
             raise malformed(error.outcome.detail) from None
     return Stream(tuple(items))
+
+
+def _is_keep_alive(event: ServerSentEvent) -> bool:
+    """Return whether a server sent the event only so that the connection stays open."""
+    return event.name != "error" and (event.name.lower() in _KEEP_ALIVE or not event.data.strip())

@@ -8,66 +8,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from scorer.scoring.answers.answer import Choice, Expectation, FinishReason, ToolCall, UnusableReason
+from scorer.scoring.answers.answer import Choice, Expectation, FinishReason, UnusableReason
 from scorer.scoring.answers.strict_json import (
     MAX_CHOICES,
-    MAX_NAME,
-    MAX_TOOL_CALLS,
     UnusableBodyError,
     clean,
-    clean_value,
-    dump,
     items,
     mapping,
     number,
     string,
     too_large,
     try_json,
+    unsupported,
 )
+from scorer.scoring.answers.tool_call_builder import ToolCallBuilders
 
 _FINISH = {
     FinishReason.STOP: "stop end_turn stop_sequence eos eos_token end complete completed done finished",
     FinishReason.LENGTH: "length max_tokens max_output_tokens max_new_tokens model_context_window_exceeded limit",
     FinishReason.TOOL_CALLS: "tool_calls tool_use tool_call function_call",
     FinishReason.CONTENT_FILTER: "content_filter refusal safety error_toxic content_filtered recitation"
-    " blocklist prohibited_content spii guardrail_intervened image_safety",
+    " blocklist prohibited_content spii guardrail_intervened model_armor image_safety image_prohibited_content"
+    " image_recitation",
 }
+_TEXT_PARTS = ("text", "output_text")
+_PARTS_WITHOUT_CONTENT = ("reference", "citation", "annotation", "redacted_thinking")
 _FINISH_BY_WORD = {word: reason for reason, words in _FINISH.items() for word in words.split()}
 
 
 def finish_reason(word: object) -> FinishReason:
     """Return the FinishReason that corresponds to a provider's word for it, or OTHER if the word is unknown."""
     return _FINISH_BY_WORD.get(word.lower(), FinishReason.OTHER) if isinstance(word, str) else FinishReason.OTHER
-
-
-@dataclass(slots=True)
-class _CallBuilder:
-    order: int
-    call_id: object = None
-    name: str = ""
-    pieces: list[str] = field(default_factory=list)
-    value: object = None
-
-    def add(self, function: dict[str, object]) -> None:
-        name = clean(string(function.get("name"), "a tool call's name"))
-        if name != self.name:  # some servers repeat the whole name in every delta
-            self.name += name
-            if len(self.name) > MAX_NAME:
-                raise too_large(f"a tool's name of more than {MAX_NAME} characters")
-        arguments = function.get("arguments")
-        if isinstance(arguments, str):
-            self.pieces.append(arguments)
-        elif arguments is not None:
-            self.value = clean_value(mapping(arguments, "a tool call's arguments"))
-
-    def build(self) -> ToolCall:
-        raw = clean("".join(self.pieces))
-        if self.value is not None:
-            return ToolCall(self.name, self.value, raw=dump(self.value))
-        if not raw.strip():  # the tool has no parameters
-            return ToolCall(self.name, {}, raw=raw)
-        value, error = try_json(raw, "the arguments")
-        return ToolCall(self.name, value, error, raw)
 
 
 @dataclass(slots=True)
@@ -79,15 +50,19 @@ class ChoiceBuilder:
     refusal: list[str] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finish: object = None
-    _calls: list[_CallBuilder] = field(default_factory=list)
-    _by_key: dict[int | str, _CallBuilder] = field(default_factory=dict)
+    calls: ToolCallBuilders = field(default_factory=ToolCallBuilders)
+    left_out: str = ""  # a kind of content that was left out, because the text repeats what it contains
 
     @property
     def finished(self) -> bool:
         return self.finish is not None
 
     def add_content(self, content: object) -> None:
-        """Add a string or a list of content parts. Parts without text, reasoning or a refusal are ignored."""
+        """Add a string or a list of content parts.
+
+        Raises UnusableBodyError (*unsupported*) for a part that has neither text, reasoning nor a refusal, such as an
+        image: an answer of which a part is not read must not be compared.
+        """
         if isinstance(content, list):
             for part in items(content, "content"):
                 self._add_part(part)
@@ -97,13 +72,16 @@ class ChoiceBuilder:
     def add_call(self, function: dict[str, object], index: object = None, call_id: object = None) -> None:
         """Add a new tool call, or add a piece to the call that has this index or this id.
 
-        If both are missing, a ``function`` with a name starts a new call, and a ``function`` without a name is a piece
-        of the last call.
+        ``function``: ``name``, and either ``arguments`` (JSON text, or an object) or ``input`` (a custom tool's text).
         """
-        self._call(index, call_id, named=bool(function.get("name"))).add(function)
+        self.calls.add(function, index, call_id)
 
-    def has_call(self, index: object) -> bool:
-        return isinstance(index, int) and index in self._by_key
+    def leave_out(self, kind: str) -> None:
+        """Note that the answer has content of this kind which is not read, because the text repeats its result.
+
+        If the answer has nothing else, ``build`` raises UnusableBodyError (*unsupported*).
+        """
+        self.left_out = self.left_out or clean(kind[:80])
 
     def add_reasoning(self, thought: object) -> None:
         """Add reasoning: a string or a list of parts with text. Other values are ignored."""
@@ -120,8 +98,10 @@ class ChoiceBuilder:
     def build(self, expected: Expectation) -> Choice:
         if isinstance(self.finish, str) and self.finish.lower() == "error":
             raise UnusableBodyError(UnusableReason.ERROR_BODY, "the finish reason is an error")
-        calls = tuple(call.build() for call in sorted(self._calls, key=lambda call: call.order))
+        calls = self.calls.build()
         joined = clean("".join(self.parts))
+        if self.left_out and not (joined or calls or any(self.refusal)):
+            raise unsupported(f"the answer has nothing but {self.left_out}")
         reason = finish_reason(self.finish)
         # Ollama reports "stop" after tool calls, and so does OpenAI if the request named the tool.
         if calls and reason in (FinishReason.STOP, FinishReason.OTHER):
@@ -146,28 +126,14 @@ class ChoiceBuilder:
             return
         fields = mapping(part, "a content part")
         kind = fields.get("type")
-        if kind in ("thinking", "reasoning"):
+        if kind in ("thinking", "reasoning") or (kind is None and "thinking" in fields):
             self.add_reasoning(fields.get("thinking") or fields.get("text"))
         elif kind == "refusal":
             self.refusal.append(string(fields.get("refusal"), "refusal"))
-        else:
+        elif "text" in fields or kind in _TEXT_PARTS:
             self.parts.append(string(fields.get("text"), "a content part's text"))
-
-    def _call(self, index: object, call_id: object, *, named: bool) -> _CallBuilder:
-        key = index if isinstance(index, int) else call_id if isinstance(call_id, str) and call_id else None
-        known = self._by_key.get(key) if key is not None else None
-        if known is not None and call_id and known.call_id and call_id != known.call_id:
-            known = None  # Gemini gives every call of an answer index 0
-        if key is None and self._calls and not named:
-            known = self._calls[-1]
-        if known is None:
-            if len(self._calls) >= MAX_TOOL_CALLS:
-                raise too_large(f"more than {MAX_TOOL_CALLS} tool calls")
-            known = _CallBuilder(index if isinstance(index, int) else len(self._calls), call_id)
-            self._calls.append(known)
-        if key is not None:
-            self._by_key[key] = known
-        return known
+        elif kind not in _PARTS_WITHOUT_CONTENT:
+            raise unsupported(f"a content part of type {str(kind)[:80]}")
 
 
 @dataclass(slots=True)

@@ -9,6 +9,8 @@ from scorer.scoring.answers.strict_json import clean
 def error_message(body: Body) -> str | None:
     """Return the error message in a body, or None if the body is not an error message."""
     match body:
+        case JsonDocument(list(values)):  # Gemini streams an array, whose last item may be an error
+            return next((found for value in values if (found := _error(value)) is not None), None)
         case JsonDocument(value):
             return _error(value)
         case Stream() as stream:

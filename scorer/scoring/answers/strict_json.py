@@ -41,6 +41,10 @@ def truncated(detail: str) -> UnusableBodyError:
     return UnusableBodyError(UnusableReason.TRUNCATED, detail)
 
 
+def unsupported(detail: str) -> UnusableBodyError:
+    return UnusableBodyError(UnusableReason.UNSUPPORTED, detail)
+
+
 def too_large(detail: str) -> UnusableBodyError:
     return UnusableBodyError(UnusableReason.TOO_LARGE, detail)
 

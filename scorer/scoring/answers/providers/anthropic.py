@@ -6,7 +6,7 @@ from scorer.scoring.answers.answer import Expectation, Extracted, Surface
 from scorer.scoring.answers.body_format import Stream
 from scorer.scoring.answers.choice_builder import ChoiceBuilder
 from scorer.scoring.answers.shared_fields import model_of, usage_of
-from scorer.scoring.answers.strict_json import items, malformed, mapping, string, truncated
+from scorer.scoring.answers.strict_json import items, malformed, mapping, string, truncated, unsupported
 
 _EVENTS = ("message_start", "content_block_start", "content_block_delta", "message_delta", "message_stop")
 
@@ -75,10 +75,16 @@ def _add_block(builder: ChoiceBuilder, block: dict[str, object], index: object) 
         case "tool_use":
             arguments = block.get("input") or None
             builder.add_call({"name": block.get("name"), "arguments": arguments}, index)
+        case "redacted_thinking":
+            return
+        case "server_tool_use" | "mcp_tool_use":  # the provider runs the tool, and the text repeats the result
+            builder.leave_out("calls of the provider's own tools")
+        case str(kind) if kind.endswith("_tool_result"):
+            builder.leave_out("results of the provider's own tools")
         case None:
             raise malformed("a content block has no type")
-        case _:  # redacted thinking; calls and results of tools that the provider runs itself
-            return
+        case kind:
+            raise unsupported(f"a content block of type {str(kind)[:80]}")
 
 
 def _add_delta(builder: ChoiceBuilder, delta: dict[str, object], index: object) -> None:
@@ -87,7 +93,9 @@ def _add_delta(builder: ChoiceBuilder, delta: dict[str, object], index: object) 
             builder.add_content(delta.get("text"))
         case "thinking_delta":
             builder.add_reasoning(delta.get("thinking"))
-        case "input_json_delta" if builder.has_call(index):
+        case "input_json_delta" if builder.calls.has(index):
             builder.add_call({"arguments": string(delta.get("partial_json"), "partial_json")}, index)
-        case _:  # signatures, citations, input of tools that the provider runs itself
+        case "input_json_delta" | "signature_delta" | "citations_delta":  # input of the provider's own tools
             return
+        case kind:
+            raise unsupported(f"a delta of type {str(kind)[:80]}")

@@ -44,7 +44,7 @@ def is_ollama(value: object, _: Surface) -> bool:
         return False
     if isinstance(value.get("embedding"), list) and "data" not in value:
         return True
-    return isinstance(value.get("embeddings"), list) and not _COHERE_ONLY & value.keys()
+    return _are_rows(value.get("embeddings")) and not _COHERE_ONLY & value.keys()
 
 
 def ollama(value: object, _: Expectation) -> Extracted:
@@ -59,7 +59,9 @@ def ollama(value: object, _: Expectation) -> Extracted:
 
 
 def is_cohere(value: object, _: Surface) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("embeddings"), list | dict)
+    if not isinstance(value, dict):
+        return False
+    return isinstance(value.get("embeddings"), dict) or _are_rows(value.get("embeddings"))
 
 
 def cohere(value: object, _: Expectation) -> Extracted:
@@ -88,6 +90,11 @@ def tei(value: object, _: Expectation) -> Extracted:
     if isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], list):  # /embed_all: one vector per token
         rows = [vector for row in rows for vector in items(row, "an input's vectors")]
     return Extracted(Surface.TEI_EMBED, vectors=vectors_of(rows))
+
+
+def _are_rows(value: object) -> bool:
+    """Return whether ``value`` is a list of vectors. Gemini's ``embeddings`` is a list of objects."""
+    return isinstance(value, list) and not (value and isinstance(value[0], dict))
 
 
 def _decode(vector: object) -> tuple[float, ...]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from scorer.scoring.answers.answer import Expectation, Extracted, Surface
 from scorer.scoring.answers.body_format import Stream, StreamItem
 from scorer.scoring.answers.choice_builder import ChoiceBuilder, ChoiceBuilders
-from scorer.scoring.answers.strict_json import MAX_CHOICES, clean, count, items, mapping, string, truncated
+from scorer.scoring.answers.strict_json import MAX_CHOICES, clean, count, items, mapping, string, truncated, unsupported
 
 _BLOCKED = "SAFETY"
+_RUN_BY_PROVIDER = frozenset({"executableCode", "codeExecutionResult", "toolCall", "toolResponse"})
+_WITHOUT_CONTENT = frozenset({"thought", "thoughtSignature", "videoMetadata", "partMetadata"})
 
 
 def is_document(value: object) -> bool:
@@ -51,7 +53,7 @@ def stream(body: Stream, expected: Expectation) -> Extracted:
 
 
 def _is_response(value: object) -> bool:
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or value.keys() & {"embedding", "embeddings"}:
         return False
     candidates = value.get("candidates")
     if isinstance(candidates, list) and candidates:
@@ -85,5 +87,17 @@ def _add_part(builder: ChoiceBuilder, part: dict[str, object]) -> None:
     elif "text" in part:
         builder.add_content(part["text"])
     elif "functionCall" in part:
-        call = mapping(part["functionCall"], "a functionCall")
-        builder.add_call({"name": call.get("name"), "arguments": call.get("args")})
+        _add_call(builder, mapping(part["functionCall"], "a functionCall"))
+    elif part.keys() & _RUN_BY_PROVIDER:
+        builder.leave_out("code that the provider ran")
+    elif not part.keys() <= _WITHOUT_CONTENT:
+        raise unsupported(f"a part with {clean(', '.join(sorted(part)))[:80]}")
+
+
+def _add_call(builder: ChoiceBuilder, call: dict[str, object]) -> None:
+    """Add a call with its ``args``, or a call whose arguments are streamed in pieces (``partialArgs``)."""
+    name, arguments = call.get("name"), call.get("args")
+    if name or arguments is not None:
+        builder.add_call({"name": name, "arguments": arguments})
+    for piece in items(call.get("partialArgs"), "partialArgs"):
+        builder.calls.partial_arguments().add(mapping(piece, "a partial argument"))

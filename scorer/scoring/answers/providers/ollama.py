@@ -9,7 +9,7 @@ from scorer.scoring.answers.body_format import Stream
 from scorer.scoring.answers.choice_builder import ChoiceBuilder
 from scorer.scoring.answers.providers.openai_chat import add_message
 from scorer.scoring.answers.shared_fields import model_of
-from scorer.scoring.answers.strict_json import count, items, mapping, truncated
+from scorer.scoring.answers.strict_json import count, items, mapping, truncated, unsupported
 
 
 def is_chat(value: object) -> bool:
@@ -67,5 +67,7 @@ def _add_chat(builder: ChoiceBuilder, doc: dict[str, object]) -> None:
 
 
 def _add_generated(builder: ChoiceBuilder, doc: dict[str, object]) -> None:
+    if doc.get("image") or doc.get("images"):
+        raise unsupported("a generated image")
     builder.add_content(doc.get("response"))
     builder.add_reasoning(doc.get("thinking"))

@@ -10,7 +10,11 @@ from scorer.scoring.answers.answer import Expectation, Extracted, Surface
 from scorer.scoring.answers.body_format import Stream
 from scorer.scoring.answers.choice_builder import ChoiceBuilder, ChoiceBuilders
 from scorer.scoring.answers.shared_fields import model_of, usage_of
-from scorer.scoring.answers.strict_json import MAX_CHOICES, items, malformed, mapping, string, truncated
+from scorer.scoring.answers.strict_json import MAX_CHOICES, items, malformed, mapping, string, truncated, unsupported
+
+_UNREAD_CONTENT = ("image", "images", "video", "videos", "file", "files", "attachments")
+_REASONING = ("reasoning_content", "reasoning", "thinking")
+_CALL_KEYS = {"id", "index", "type", "status"}
 
 
 def chat_document(value: object, expected: Expectation) -> Extracted:
@@ -32,17 +36,37 @@ def completion_stream(stream: Stream, expected: Expectation) -> Extracted:
 def add_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
     """Add a complete message, or one delta of a streamed message, to the choice. Both have the same fields."""
     builder.add_content(message.get("content"))
-    for name in ("reasoning_content", "reasoning", "thinking"):
+    for name in _UNREAD_CONTENT:
+        if message.get(name):
+            raise unsupported(f"a message with {name}")
+    for name in _REASONING:
         if message.get(name):
             builder.add_reasoning(message[name])
             break
     builder.refusal.append(string(message.get("refusal"), "refusal"))
     for raw in items(message.get("tool_calls"), "tool_calls"):
-        call = mapping(raw, "a tool call")
-        function = mapping(call.get("function"), "a tool call's function")
-        builder.add_call(function, call.get("index", function.get("index")), call.get("id"))
+        _add_call(builder, mapping(raw, "a tool call"))
+    _add_audio(builder, mapping(message.get("audio"), "audio"))
     if function := mapping(message.get("function_call"), "function_call"):  # the format before tools existed
         builder.add_call(function, 0)
+
+
+def _add_call(builder: ChoiceBuilder, call: dict[str, object]) -> None:
+    """Add a call, or a piece of one, of a function, of a custom tool, or of a tool whose kind is its name."""
+    kind = call.get("type")
+    if isinstance(kind, str) and not call.keys() & {"function", "custom"} and call.keys() - _CALL_KEYS:
+        arguments = {key: value for key, value in call.items() if key not in _CALL_KEYS}
+        function: dict[str, object] = {"name": kind, "arguments": arguments}
+    else:
+        function = mapping(call.get("function") or call.get("custom"), "a tool call's function")
+    builder.add_call(function, call.get("index", function.get("index")), call.get("id"))
+
+
+def _add_audio(builder: ChoiceBuilder, audio: dict[str, object]) -> None:
+    """Add the transcript of spoken content. The sound itself is not compared."""
+    builder.add_content(audio.get("transcript"))
+    if audio.get("data"):
+        builder.leave_out("audio without a transcript")
 
 
 def _document(surface: Surface, value: object, expected: Expectation) -> Extracted:
@@ -85,14 +109,30 @@ def _add_choices(choices: ChoiceBuilders, doc: dict[str, object]) -> None:
         builder = choices.at(choice.get("index"), position)
         if choice.get("finish_reason") is not None:
             builder.finish = choice["finish_reason"]
-        message = choice.get("delta", choice.get("message"))
-        if message is not None:
-            add_message(builder, mapping(message, "a choice's message"))
-        elif "text" in choice:
+        if (delta := choice.get("delta")) or choice.get("message") is None:
+            add_message(builder, mapping(delta, "a choice's delta"))
+        else:
+            _add_whole_message(builder, mapping(choice["message"], "a choice's message"))
+        if "text" in choice:
             builder.add_content(choice["text"])
         elif not choice.keys() & {"finish_reason", "delta", "message"}:
             raise malformed("a choice has neither message nor text")
         _add_logprobs(builder, choice.get("logprobs"))
+
+
+def _add_whole_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
+    """Add the message of a complete body, or the whole message with which some servers end a stream.
+
+    In a stream, the client already has what the deltas contained, so only the other fields are added.
+    """
+    sent = {
+        "content": builder.parts,
+        "audio": builder.parts,
+        "refusal": any(builder.refusal),
+        "tool_calls": builder.calls,
+        "function_call": builder.calls,
+    } | dict.fromkeys(_REASONING, builder.reasoning)
+    add_message(builder, {key: value for key, value in message.items() if not sent.get(key)})
 
 
 def _add_logprobs(builder: ChoiceBuilder, value: object) -> None:

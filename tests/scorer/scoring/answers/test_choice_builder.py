@@ -131,3 +131,41 @@ def test_logprobs_are_read_in_every_format(load):
 )
 def test_finish_reasons_are_normalised(word, reason):
     assert answer(chat({"content": "a"}, word)).finish_reason is reason
+
+
+@pytest.mark.parametrize("index", [0, None])
+def test_a_call_whose_deltas_have_other_ids_is_one_call(index):
+    deltas = [
+        {"tool_calls": [call("weather", "", index, "a")]},
+        {"tool_calls": [call(None, '{"city": ', index, "b")]},
+        {"tool_calls": [call(None, '"Lima"}', index, "c")]},
+        {"tool_calls": [call("time", "{}", None if index is None else 1, "d")]},
+    ]
+    calls = answer(stream(*deltas, finish="tool_calls")).tool_calls
+    assert [(c.name, c.arguments) for c in calls] == [("weather", {"city": "Lima"}), ("time", {})]
+
+
+def test_a_repeated_name_with_another_id_continues_arguments_that_are_incomplete():
+    deltas = [
+        {"tool_calls": [call("weather", '{"city": ', 0, "a")]},
+        {"tool_calls": [call("weather", '"Lima"}', 0, "b")]},
+        {"tool_calls": [call("weather", '{"city": "Quito"}', 0, "c")]},
+    ]
+    calls = answer(stream(*deltas, finish="tool_calls")).tool_calls
+    assert [c.arguments for c in calls] == [{"city": "Lima"}, {"city": "Quito"}]
+
+
+def test_the_whole_message_at_the_end_of_a_stream_adds_only_what_the_deltas_lack():
+    deltas = [{"content": "Turn "}, {"content": "left."}]
+    whole = {"content": "Turn left.", "reasoning": "Hm.", "tool_calls": [call("go", "{}", 0, "x")]}
+    last = {"object": "chat.completion", "choices": [{"index": 0, "message": whole, "finish_reason": "stop"}]}
+    start = stream(*deltas, done=False).rpartition("data: ")[0]
+    found = answer(f"{start}data: {json.dumps(last)}\n\ndata: [DONE]\n\n")
+    assert (found.text, found.reasoning, [c.name for c in found.tool_calls]) == ("Turn left.", "Hm.", ["go"])
+    alone = answer(f"data: {json.dumps(last)}\n\ndata: [DONE]\n\n")
+    assert (alone.text, alone.reasoning) == ("Turn left.", "Hm.")
+
+
+def test_a_message_beside_an_empty_delta_is_read():
+    chunk = {"choices": [{"index": 0, "delta": {}, "message": {"content": "Left."}, "finish_reason": "stop"}]}
+    assert answer(f"data: {json.dumps(chunk)}\n\n").text == "Left."

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from scorer.scoring.answers import Extracted, FinishReason, Unusable
+from scorer.scoring.answers import Extracted, FinishReason, Unusable, UnusableReason
 from tests.support.answer_bodies import answer
 
 GEMINI = "/v1beta/models/gemini-2.5-flash:generateContent"
@@ -41,6 +41,8 @@ def test_a_blocked_prompt_is_a_refusal() -> None:
         ("MAX_TOKENS", FinishReason.LENGTH),
         ("SAFETY", FinishReason.CONTENT_FILTER),
         ("SPII", FinishReason.CONTENT_FILTER),
+        ("MODEL_ARMOR", FinishReason.CONTENT_FILTER),
+        ("IMAGE_PROHIBITED_CONTENT", FinishReason.CONTENT_FILTER),
         ("MALFORMED_FUNCTION_CALL", FinishReason.OTHER),
     ],
 )
@@ -48,3 +50,28 @@ def test_finish_reasons_are_normalised(word: str, reason: FinishReason) -> None:
     found = answer({"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": word}]}, path=GEMINI)
     assert isinstance(found, Extracted)
     assert found.finish_reason is reason
+
+
+@pytest.mark.parametrize("items", [1, 2, 3])
+def test_an_error_anywhere_in_an_array_is_an_error(items: int) -> None:
+    parts: list[object] = [{"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]}] * 2
+    parts.insert(items - 1, {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}})
+    found = answer(parts, path=GEMINI)
+    assert isinstance(found, Unusable)
+    assert (found.reason, found.detail) == (UnusableReason.ERROR_BODY, "overloaded")
+
+
+@pytest.mark.parametrize("body", [{"embeddings": [{"values": [0.5]}]}, {"embedding": {"values": [0.5]}}])
+def test_geminis_embeddings_are_unsupported(body: dict[str, object]) -> None:
+    for more in ({}, {"usageMetadata": {"promptTokenCount": 1}}):
+        found = answer(body | more, path="/v1beta/models/embedding:batchEmbedContents")
+        assert isinstance(found, Unusable)
+        assert found.reason is UnusableReason.UNSUPPORTED
+
+
+@pytest.mark.parametrize("reason", ["MODEL_ARMOR", "SAFETY"])
+def test_a_blocked_answer_is_a_refusal(reason: str) -> None:
+    body = {"candidates": [{"finishReason": reason, "finishMessage": "Blocked."}]}
+    found = answer(body, path=GEMINI)
+    assert isinstance(found, Extracted)
+    assert (found.text, found.finish_reason) == ("", FinishReason.CONTENT_FILTER)
