@@ -24,7 +24,7 @@ class GlidepathError(Exception):
 class ConfigError(GlidepathError):
     """The configuration is not valid.
 
-    ``str(error)`` is one line: ``FILE:LINE: KEY.PATH: what is wrong (got VALUE; allowed: …)``.
+    ``str(error)`` has one line for each fault: ``FILE:LINE: KEY.PATH: what is wrong (got VALUE; allowed: …)``.
     """
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration
-from glidepath.config.urls_and_secrets import HttpUrl
+from glidepath.config.urls_and_secrets import BaseUrl, HttpUrl, UrlWithoutUser
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VISIBLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # characters that a header's value may have (RFC 9110, 5.5)
@@ -77,7 +77,7 @@ class Capacity(Section):
 
     metrics: HttpUrl | None = None
     metric: str | None = None  # e.g. vllm:gpu_cache_usage_perc
-    prometheus: HttpUrl | None = None
+    prometheus: BaseUrl | None = None
     query: str | None = None
     limit: float = Field(gt=0)
 
@@ -99,7 +99,7 @@ class Backend(Section):
     of requests to it.
     """
 
-    url: HttpUrl | None = None
+    url: UrlWithoutUser | None = None
     cluster: str | None = Field(default=None, pattern=r"^[!-~]+$")
     model: str | None = None  # replaces the request's top-level "model"; absent: the model stays unchanged
     credential: Credential | None = None

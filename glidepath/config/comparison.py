@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from glidepath.config.section import MOST, Section
-from glidepath.config.units import Duration, Share
-from glidepath.config.urls_and_secrets import HttpUrl, Secret
+from glidepath.config.units import Duration, Fraction, Share
+from glidepath.config.urls_and_secrets import BaseUrl, Secret
 from glidepath.errors import error_text
+from glidepath.suggestions import allowed_names
 
 Task = Literal["chat", "generation", "classification", "extraction", "tools", "embeddings", "rerank", "auto"]
-
-Unit = Annotated[float, Field(ge=0, le=1)]
 
 # Signal → the share by which its full effect lowers the agreement (docs/reference/scoring.md).
 DEFAULT_WEIGHTS: dict[str, float] = {
@@ -130,10 +129,10 @@ class EvaluatorSection(Section):
     A pair is doubtful if its agreement, as computed without this model, lies in the range ``between``.
     """
 
-    url: HttpUrl
+    url: BaseUrl
     model: str
     credential: Secret | None = None
-    between: tuple[Unit, Unit] = (0.4, 0.85)  # the range of agreement in which a pair is doubtful
+    between: tuple[Fraction, Fraction] = (0.4, 0.85)  # the range of agreement in which a pair is doubtful
     budget: int = Field(default=1000, ge=0, le=MOST)  # maximum questions of all scorers, per UTC day and workload
     in_flight: int = Field(default=4, ge=1, le=64)  # maximum simultaneous questions of one scorer
     timeout: Duration = Field(default=30, gt=0)
@@ -170,9 +169,9 @@ class AnswerSection(Section):
 class ScoringSection(Section):
     """The weights of the comparison signals, and the settings of each task; see docs/reference/scoring.md."""
 
-    weights: dict[str, Unit] = Field(default_factory=dict)  # signal → weight; overrides the default weight
-    flag_effect: Unit = 0.5  # a signal with at least this effect becomes a flag
-    flag_meaning: Unit = 0.5  # a similarity of meaning below this sets the flag "meaning"
+    weights: dict[str, Fraction] = Field(default_factory=dict)  # signal → weight; overrides the default weight
+    flag_effect: Fraction = 0.5  # a signal with at least this effect becomes a flag
+    flag_meaning: Fraction = 0.5  # a similarity of meaning below this sets the flag "meaning"
     floor_rate: Share = 0.05  # a fact signal that trips in at most this share of the noise pairs counts more
     answer: AnswerSection | None = None  # absent: the API is one that Glidepath knows
     classification: ClassificationSection = ClassificationSection()
@@ -186,7 +185,7 @@ class ScoringSection(Section):
     def _known(cls, value: dict[str, float]) -> dict[str, float]:
         for name in value:
             if name not in DEFAULT_WEIGHTS:
-                raise ValueError(f"unknown signal {name!r} (allowed: {', '.join(sorted(DEFAULT_WEIGHTS))})")
+                raise ValueError(f"unknown signal {name!r} {allowed_names(sorted(DEFAULT_WEIGHTS), name)}")
         return value
 
     def weight(self, signal: str) -> float:

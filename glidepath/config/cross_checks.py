@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
+from glidepath.config.doubled_paths import doubled_path
 from glidepath.config.listen_addresses import conflicts, listen_addresses
-from glidepath.config.root import Config
+from glidepath.config.root import Config, Workload
+from glidepath.suggestions import allowed_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,70 +20,88 @@ class Problem:
     message: str
 
 
-def cross_check(config: Config) -> Problem | None:
-    """Return the first violation of a rule in the configuration, or None."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of all backends and workloads in the configuration file."""
+
+    backends: tuple[str, ...]
+    workloads: tuple[str, ...]
+
+
+def cross_check(config: Config, names: Names) -> list[Problem]:
+    """Return all violations of rules in the configuration.
+
+    If some of the file's backends and workloads have errors of their own, ``config`` lacks them, but ``names`` has
+    their names.
+    """
+    return [
+        *_unknown_names(config, names),
+        *_workload_rules(config),
+        *_same_address(config),
+        *_same_match(config),
+        *_order_cycle(config),
+    ]
+
+
+def _unknown_names(config: Config, names: Names) -> Iterator[Problem]:
     default = config.envoy.default_backend
-    if default is not None and default not in config.backends:
-        known = ", ".join(config.backends)
-        return Problem(("envoy", "default_backend"), f"unknown backend {default!r} (allowed: {known})")
+    if default is not None and default not in names.backends:
+        yield _unknown(("envoy", "default_backend"), "backend", default, names.backends)
+    for backend in config.registry.models if config.registry else ():
+        if backend not in names.backends:
+            yield _unknown(("registry", "models", backend), "backend", backend, names.backends)
+    for name, workload in config.workloads.items():
+        for role in ("baseline", "candidate"):
+            if getattr(workload, role) not in names.backends:
+                yield _unknown(("workloads", name, role), "backend", getattr(workload, role), names.backends)
+        for other in workload.after:
+            if other not in names.workloads:
+                yield _unknown(("workloads", name, "after"), "workload", other, names.workloads)
+
+
+def _unknown(path: tuple[str, ...], what: str, name: str, names: tuple[str, ...]) -> Problem:
+    return Problem(path, f"unknown {what} {name!r} {allowed_names(names, name)}")
+
+
+def _workload_rules(config: Config) -> Iterator[Problem]:
     for name, workload in config.workloads.items():
         here = ("workloads", name)
-        for role in ("baseline", "candidate"):
-            backend = getattr(workload, role)
-            if backend not in config.backends:
-                known = ", ".join(config.backends)
-                return Problem((*here, role), f"unknown backend {backend!r} (allowed: {known})")
         if workload.baseline == workload.candidate:
-            return Problem((*here, "candidate"), f"is {workload.candidate!r}, the same backend as baseline")
-        for other in workload.after:
-            if other not in config.workloads:
-                known = ", ".join(config.workloads)
-                return Problem((*here, "after"), f"unknown workload {other!r} (allowed: {known})")
+            yield Problem((*here, "candidate"), f"is {workload.candidate!r}, the same backend as baseline")
         if workload.start not in (0, *workload.ramp.steps):
             allowed = ", ".join(f"{s:g}" for s in (0, *workload.ramp.steps))
-            return Problem((*here, "start"), f"{workload.start:g} is not a step of the ramp (allowed: {allowed})")
-    return _same_address(config) or _same_match(config) or _order_cycle(config) or _unused(config)
+            yield Problem((*here, "start"), f"{workload.start:g} is not a step of the ramp (allowed: {allowed})")
+        yield from _cost_without_price(config, name, workload)
+    for backend, message in doubled_path(config):
+        yield Problem(("backends", backend, "url"), message)
 
 
-def _same_address(config: Config) -> Problem | None:
-    """Return the first address on which one process would listen twice. Other processes may run on other machines."""
+def _cost_without_price(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    """Yield the limit on the cost of copies if neither backend of the workload has a price: it has no effect."""
+    sides = [config.backends[side] for side in (workload.baseline, workload.candidate) if side in config.backends]
+    if workload.shadow.budget.cost is not None and len(sides) == 2 and all(side.price is None for side in sides):
+        message = f"has no effect, because neither {workload.baseline} nor {workload.candidate} has a price"
+        yield Problem(("workloads", name, "shadow", "budget", "cost"), message)
+
+
+def _same_address(config: Config) -> Iterator[Problem]:
+    """Yield each address on which one process would listen twice. Other processes may run on other machines."""
     for conflict in conflicts(listen_addresses(config), on_one_machine=False):
-        return Problem(conflict.second.key, conflict.message)
-    return None
+        yield Problem(conflict.second.key, conflict.message)
 
 
-def _same_match(config: Config) -> Problem | None:
+def _same_match(config: Config) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for name, workload in config.workloads.items():
         match = workload.match.model_dump_json()
         if match in seen:
-            return Problem(("workloads", name, "match"), f"is the same as the match of {seen[match]!r}")
-        seen[match] = name
-    return None
+            yield Problem(("workloads", name, "match"), f"is the same as the match of {seen[match]!r}")
+        seen.setdefault(match, name)
 
 
-def _unused(config: Config) -> Problem | None:
-    """Return the first setting that has no effect, or None.
-
-    Such a setting is an unknown backend in ``registry.models``, or a limit on the cost of copies if neither backend
-    of the workload has a price.
-    """
-    for backend in config.registry.models if config.registry else ():
-        if backend not in config.backends:
-            known = ", ".join(config.backends)
-            return Problem(("registry", "models", backend), f"unknown backend {backend!r} (allowed: {known})")
-    for name, workload in config.workloads.items():
-        sides = (workload.baseline, workload.candidate)
-        if workload.shadow.budget.cost is not None and all(config.backends[side].price is None for side in sides):
-            message = f"has no effect, because neither {sides[0]} nor {sides[1]} has a price"
-            return Problem(("workloads", name, "shadow", "budget", "cost"), message)
-    return None
-
-
-def _order_cycle(config: Config) -> Problem | None:
+def _order_cycle(config: Config) -> Iterator[Problem]:
     try:
         TopologicalSorter({name: workload.after for name, workload in config.workloads.items()}).prepare()
     except CycleError as error:
         cycle: list[str] = error.args[1]
-        return Problem(("workloads", cycle[0], "after"), f"waits for itself: {' → '.join(cycle)}")
-    return None
+        yield Problem(("workloads", cycle[0], "after"), f"waits for itself: {' → '.join(cycle)}")

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from glidepath.config.section import MOST, Section
-from glidepath.config.units import Share
+from glidepath.config.units import Fraction, Share
 
 # The only list of the quantiles of a latency gate. Validation, gates, planning and error texts derive from it.
 Quantile = Literal["p50", "p95", "p99"]
@@ -33,8 +33,8 @@ class QualityGateConfig(GateConfig):
     which is the baseline's agreement with itself.
     """
 
-    min_agreement: float | None = Field(default=None, ge=0, le=1)
-    margin: float | None = Field(default=None, gt=0, lt=1)
+    min_agreement: Fraction | None = None
+    margin: Fraction | None = Field(default=None, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _has_limit(self) -> QualityGateConfig:
@@ -119,11 +119,11 @@ class GatesSection(Section):
     promotion. The gating gates share the probability of a false rollback.
     """
 
-    alpha: float = Field(default=0.05, ge=1e-6, le=0.5)
+    alpha: Fraction = Field(default=0.05, ge=1e-6, le=0.5)
     quality: QualityGateConfig | None = QualityGateConfig(min_agreement=0.85)
     classes: ClassGateConfig | None = ClassGateConfig()
     signals: FactGateConfig | None = FactGateConfig()
-    errors: ErrorGateConfig | None = ErrorGateConfig(max_increase=0.005)
+    errors: ErrorGateConfig | None = ErrorGateConfig.model_validate({"max_increase": "0.5%"})
     latency: Annotated[tuple[LatencyGateConfig, ...], BeforeValidator(_one_or_many)] = (LatencyGateConfig(),)
     capacity: CapacityGateConfig | None = None
     split: bool = True  # the guard against a split that differs from the weights (sample-ratio mismatch)

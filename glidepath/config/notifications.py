@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from glidepath.config.section import Section
-from glidepath.config.urls_and_secrets import HttpUrl, Secret
+from glidepath.config.urls_and_secrets import BaseUrl, HttpUrl, Secret
 from glidepath.decision_events import EventName
 
 
@@ -36,5 +36,5 @@ class Notification(Section):
 class RegistrySection(Section):
     """The MLflow registry, in which the candidate's model version gets the tag production or failed-canary."""
 
-    mlflow: HttpUrl
+    mlflow: BaseUrl
     models: dict[str, str] = Field(default_factory=dict)  # backend → registered model name, or name/version

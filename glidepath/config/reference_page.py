@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from glidepath.config.root import Config
-from glidepath.config.units import Duration, format_duration
+from glidepath.config.section_fields import as_quantity, quantity
 
 _WIDTH = 118  # characters of a line
 _FIELD = re.compile(r"^    (\w+):.*?  # (?!noqa|type:)(.*)$", re.MULTILINE)
@@ -27,8 +27,10 @@ _INTRO = """\
 # Configuration reference
 
 Generated from the models by `make reference`; a test fails when it is out of date. Durations are written `250ms`,
-`30s`, `48h`, `30d`; sizes `64KiB`, `4MiB`; shares `0.5%`. An unknown key is an error that names the file and the line.
-Secrets are never in the file: it names an environment variable or a path.
+`30s`, `48h`, `30d`; sizes `64KiB`, `4MiB`, `512B`; shares `0.5%`. A number without its unit is an error; only 0 needs
+none. A percent is written `50` or `50%`; below 1 it needs the sign, as in `0.5%`. A
+fraction, such as an agreement or a weight, is a number from 0 to 1 or a percent: `0.75` or `75%`. All errors are shown
+at once, each with the file and the line. Secrets are never in the file: it names an environment variable or a path.
 """
 
 
@@ -97,9 +99,14 @@ def _comment(text: str) -> str:
 
 def _type(field: FieldInfo) -> str:
     text = _type_name(field.annotation, field)
-    bounds = [str(item) for item in field.metadata if type(item).__name__ in ("Ge", "Gt", "Le", "Lt")]
-    limits = ", ".join(re.sub(r"(\w+)\(\w+=(.*)\)", lambda m: f"{_SIGNS[m[1]]} {m[2]}", bound) for bound in bounds)
+    bounds = [item for item in field.metadata if type(item).__name__ in ("Ge", "Gt", "Le", "Lt")]
+    limits = ", ".join(f"{_SIGNS[type(item).__name__]} {_limit(field, item)}" for item in bounds)
     return f"{text} {limits}" if limits else text
+
+
+def _limit(field: FieldInfo, bound: Any) -> str:
+    number = next(getattr(bound, name) for name in ("ge", "gt", "le", "lt") if hasattr(bound, name))
+    return as_quantity(field, number) if number else "0"
 
 
 _SIGNS = {"Ge": "≥", "Gt": ">", "Le": "≤", "Lt": "<"}
@@ -107,8 +114,8 @@ _PLAIN = {Any: "any value", str: "text", int: "integer", float: "number", bool: 
 
 
 def _type_name(annotation: Any, field: FieldInfo | None = None) -> str:
-    if field is not None and any(item in typing.get_args(Duration)[1:] for item in field.metadata):
-        return "duration"
+    if field is not None and quantity(field):
+        return quantity(field)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "section"
     if annotation in _PLAIN:
@@ -135,8 +142,8 @@ def _default(field: FieldInfo) -> str:
         return ", default below"
     if isinstance(default, bool):
         return f", default `{str(default).lower()}`"
-    if _type_name(field.annotation, field) == "duration" and isinstance(default, int | float):
-        return f", default `{format_duration(default)}`"
+    if quantity(field):
+        return f", default `{as_quantity(field, default) if default else 0}`"
     return f", default `{list(default) if isinstance(default, tuple) else default}`"
 
 

@@ -16,10 +16,12 @@ from glidepath.config.notifications import Notification, RegistrySection
 from glidepath.config.processes import ExtprocSection, ScorerSection
 from glidepath.config.ramp import RampSection
 from glidepath.config.retention import RedactionSection, RetentionSection
-from glidepath.config.section import Name, Percent, Section, one_or_many
+from glidepath.config.section import Name, Section, one_or_many
 from glidepath.config.shadow_traffic import ShadowSection
 from glidepath.config.synthetic_prompts import ProbesSection
+from glidepath.config.units import Percent
 from glidepath.errors import UnknownWorkloadError
+from glidepath.suggestions import allowed_names
 
 
 class Match(Section):
@@ -122,8 +124,7 @@ class Config(Section):
         try:
             return self.workloads[name]
         except KeyError:
-            known = ", ".join(sorted(self.workloads))
-            raise UnknownWorkloadError(f"unknown workload {name!r} (known: {known})") from None
+            raise UnknownWorkloadError(f"unknown workload {name!r} {allowed_names(self.workloads, name)}") from None
 
     def baseline_cluster(self, workload: str) -> str:
         """Return the name of the Envoy cluster that serves the baseline's share of a workload."""

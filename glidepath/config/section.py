@@ -46,4 +46,3 @@ def one_or_many(value: object) -> object:
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,47}$")]
 # Upper limit of every count. A larger count is a typing error, and Envoy, Redis and floats have limits of their own.
 MOST = 10**9
-Percent = Annotated[float, Field(ge=0, le=100)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from glidepath.config.section import MOST, Percent, Section
-from glidepath.config.units import Duration
+from glidepath.config.section import MOST, Section
+from glidepath.config.units import Duration, Percent
 
 
 class DayBudget(Section):

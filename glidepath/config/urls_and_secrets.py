@@ -30,6 +30,23 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _base_url(value: str) -> str:
+    parts = split_url(value)
+    if parts.query or parts.fragment:
+        part = f"?{parts.query}" if parts.query else f"#{parts.fragment}"
+        raise ValueError(f"must end with the path: {part!r} would not be sent")
+    return _http_url(value)
+
+
+def _url_without_user(value: str) -> str:
+    if "@" in split_url(value).netloc:
+        raise ValueError(
+            "must not contain a user or a password: they would not be sent. Set credential, for HTTP Basic with "
+            "prefix: 'Basic ' and base64 of USER:PASSWORD as the secret"
+        )
+    return _base_url(value)
+
+
 def _admin_url(value: str) -> str:
     if value.startswith("unix:/"):
         return value
@@ -38,10 +55,12 @@ def _admin_url(value: str) -> str:
         if not parts.hostname or not parts.port:
             raise ValueError("must be dns://NAME:PORT with a name that resolves to all Envoy replicas")
         return value
-    return _http_url(value)
+    return _base_url(value)
 
 
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]  # a complete address, which may have a query
+BaseUrl = Annotated[str, AfterValidator(_base_url)]  # an address to which a path is added
+UrlWithoutUser = Annotated[str, AfterValidator(_url_without_user)]  # the same, if the user cannot be sent
 AdminUrl = Annotated[str, AfterValidator(_admin_url)]
 
 

@@ -12,9 +12,11 @@ import typer
 
 from glidepath.config import Workload, load_config
 from glidepath.errors import InputError
-from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, WorkloadOption
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, WorkloadOption, percent_of
 from scorer.steering.evidence.replay import MAX_LINE_BYTES, ReplayResult, parse_events, replay
 from scorer.steering.planning.recorded_events import KeysSeen, checked, warnings
+
+_LEAST_PERCENT = 0.01  # Envoy's weights are basis points
 
 
 def command(
@@ -22,10 +24,9 @@ def command(
     workload: WorkloadOption,
     config: ConfigPath = DEFAULT_CONFIG,
     percent: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            min=0.01,
-            max=99.99,
+            metavar="PERCENT",
             help="The candidate's configured share in percent. If given, check that requests were split in this ratio.",
         ),
     ] = None,
@@ -42,18 +43,25 @@ def command(
     minimum sample count are reached. The exit status is 2 if the file cannot be read or
     has an invalid line.
     """
-    section, seen = load_config(config).workload(workload), KeysSeen()
+    section, seen, share = load_config(config).workload(workload), KeysSeen(), _configured_share(percent)
     if str(outcomes) == "-":
-        result = _judge(section, sys.stdin.buffer, "<stdin>", percent, seen)
+        result = _judge(section, sys.stdin.buffer, "<stdin>", share, seen)
     else:
         try:
             with outcomes.open("rb") as file:
-                result = _judge(section, file, str(outcomes), percent, seen)
+                result = _judge(section, file, str(outcomes), share, seen)
         except OSError as error:
             raise InputError(f"{outcomes}: cannot be read: {error.strerror}") from error
     for warning in warnings(result.verdicts, seen):
         typer.echo(f"glidepath: {outcomes}: {warning}", err=True)
     typer.echo(json.dumps(result.to_json(workload), ensure_ascii=False))
+
+
+def _configured_share(text: str | None) -> float | None:
+    percent = percent_of("--percent", text)
+    if percent is not None and not _LEAST_PERCENT <= percent <= 100 - _LEAST_PERCENT:
+        raise InputError(f"--percent: must be from 0.01% to 99.99% (got {text!r})")
+    return percent
 
 
 def _judge(section: Workload, file: BinaryIO, name: str, percent: float | None, seen: KeysSeen) -> ReplayResult:

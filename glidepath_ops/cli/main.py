@@ -1,6 +1,6 @@
 """The entry point of the CLI: the table of commands, and the handling of errors.
 
-An error becomes one line on stderr and an exit status.
+An error becomes a line on stderr for each fault, and an exit status.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib import import_module
 
 import typer
 
-from glidepath.errors import GlidepathError, InputError
+from glidepath.errors import ConfigError, GlidepathError, InputError
 
 _READER_CLOSED = 1  # exit status of a command whose output was piped to a program that stopped reading
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -84,13 +84,14 @@ def build_app(wanted: str | None) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the CLI. A GlidepathError becomes one line on stderr and an exit status; no traceback is printed."""
+    """Run the CLI. A GlidepathError becomes text on stderr and an exit status; no traceback is printed."""
     wanted = next((a for a in sys.argv[1:] if not a.startswith("-")), None)
     try:
         with _checked_output(wanted):
             build_app(wanted)()
     except GlidepathError as error:
-        print(f"glidepath: {error}", file=sys.stderr)  # noqa: T201
+        for line in str(error).splitlines() if isinstance(error, ConfigError) else [str(error)]:
+            print(f"glidepath: {line}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)

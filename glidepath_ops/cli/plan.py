@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from glidepath.config import Config, load_config
+from glidepath.config.units import parse_share
 from glidepath.errors import InputError
-from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, quantity_of
 from scorer.steering.evidence.formatting import duration_text
 from scorer.steering.planning.samples_needed import Assumptions
 from scorer.steering.planning.step_times import StepPlan, WorkloadPlan, plan_workload
 
+_MAX_ERROR_RATE = 0.5
 _MIN_RATE, _MAX_RATE = 1e-6, 1e9  # requests per second; the lowest is one request in twelve days
 # A gate with another unit counts requests of the candidate.
 _UNITS = {"pairs": "{} pairs", "noise pairs": "{} noise pairs"}
@@ -32,8 +34,9 @@ def command(
         ),
     ] = None,
     error_rate: Annotated[
-        float, typer.Option(min=0, max=0.5, help="Assumed share of requests that fail, on both backends.")
-    ] = 0.002,
+        str,
+        typer.Option(metavar="SHARE", help="Assumed share of requests that fail, on both backends; at most 50%."),
+    ] = "0.2%",
     sd: Annotated[
         float, typer.Option(min=0.001, max=0.5, help="Assumed standard deviation of the pairs' agreement scores.")
     ] = 0.15,
@@ -46,13 +49,20 @@ def command(
     """
     settings = load_config(config)
     rates = parse_rates(rate or [], settings)
-    assumed = Assumptions(error_rate=error_rate, sd=sd)
+    assumed = Assumptions(error_rate=_error_rate(error_rate), sd=sd)
     plans = [plan_workload(n, w, rates.get(n), assumed) for n, w in settings.workloads.items()]
     if as_json:
         typer.echo(json.dumps({"workloads": [dataclasses.asdict(p) for p in plans]}, ensure_ascii=False))
         return
     for plan in plans:
         _show(plan)
+
+
+def _error_rate(text: str) -> float:
+    share = quantity_of("--error-rate", text, parse_share)
+    if share > _MAX_ERROR_RATE:
+        raise InputError(f"--error-rate: must be at most {_MAX_ERROR_RATE:.0%} (got {text!r})")
+    return share
 
 
 def parse_rates(given: list[str], config: Config) -> dict[str, float]:

@@ -23,9 +23,10 @@ from glidepath.protobuf_codec import decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath_ops.cli.redis_connection import with_redis
-from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJsonLines, ConfigPath
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJsonLines, ConfigPath, seconds_of
 
 PIPED_WIDTH = 160
+_MAX_WAIT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,11 @@ def command(
         ),
     ] = None,
     wait: Annotated[
-        float, typer.Option("--wait", min=0, max=600, help="Seconds to wait for the scores of each workload.")
-    ] = 30.0,
+        str,
+        typer.Option(
+            "--wait", metavar="DURATION", help="How long to wait for the scores of each workload; at most 10m."
+        ),
+    ] = "30s",
     via: Annotated[
         str | None,
         typer.Option(
@@ -63,11 +67,13 @@ def command(
     The prompts are sent one at a time. The exit status is 1 if a backend did not answer a prompt successfully.
     """
 
+    seconds = seconds_of("--wait", wait, _MAX_WAIT_S)
+
     async def work(settings: Config, redis: RedisClient) -> list[Row]:
         names = _names(settings, workload)
         listener = via or settings.envoy.shadow_listen
         async with Prober(settings, listener) as prober:
-            return [row for name in names for row in await _probe(settings, redis, prober, name, count, wait)]
+            return [row for name in names for row in await _probe(settings, redis, prober, name, count, seconds)]
 
     rows = with_redis(config, work)
     if as_json:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from glidepath.config.units import format_duration, parse_duration, parse_percent
+from glidepath.errors import InputError
 
 DEFAULT_CONFIG = Path("glidepath.yaml")
 
@@ -30,3 +34,24 @@ Output = Annotated[
         help="Write to this .yaml file, or to this directory; - is stdout; default: stdout.",
     ),
 ]
+
+
+def seconds_of(option: str, text: str, most: float) -> float:
+    """Return the seconds in the value ``text`` of an option, such as ``30s``. Raises InputError; ``most``: in s."""
+    seconds = quantity_of(option, text, parse_duration)
+    if seconds > most:
+        raise InputError(f"{option}: must be at most {format_duration(most)} (got {text[:40]!r})")
+    return seconds
+
+
+def percent_of(option: str, text: str | None) -> float | None:
+    """Return the percent in the value ``text`` of an option, such as ``10`` or ``0.5%``. Raises InputError."""
+    return None if text is None else quantity_of(option, text, parse_percent)
+
+
+def quantity_of(option: str, text: str, parse: Callable[[str], float]) -> float:
+    """Return the number in the value ``text`` of an option. Raises InputError, which says how to write the value."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise InputError(f"{option}: {error} (got {text[:40]!r})") from error

@@ -7,7 +7,6 @@ scorer through Redis and waits for the decision that answers the ``Command``.
 from __future__ import annotations
 
 import json
-import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -16,10 +15,12 @@ from typing import Annotated
 import typer
 
 from glidepath.config import Config
+from glidepath.config.units import parse_percent
 from glidepath.errors import CommandRefusedError, InputError, UnreachableError
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Command, CommandKind, Decision
 from glidepath_ops.cli.redis_connection import with_redis
+from glidepath_ops.cli.shared_options import percent_of
 from glidepath_ops.cli.steering_client import actor, send_command, wait_for_answer, wait_for_event
 from glidepath_ops.cli.steering_options import steering_command
 
@@ -81,11 +82,10 @@ def resume() -> Command:
 @steering_command(_send)
 def promote(
     percent: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             "--percent",
-            min=0,
-            max=100,
+            metavar="PERCENT",
             help="Safeguard: refuse the command unless the next step has this share. If the candidate's current share "
             "is unknown, the workload moves to the step with this share.",
         ),
@@ -97,7 +97,7 @@ def promote(
     Inconclusive gates do not prevent the step. A failing gate or a freeze window prevents it, unless --force is given.
     During a validation at the last step, promote ends the validation. A workload on hold stays on hold.
     """
-    return Command(CommandKind.PROMOTE, actor(), percent=percent, force=force)
+    return Command(CommandKind.PROMOTE, actor(), percent=percent_of("--percent", percent), force=force)
 
 
 @steering_command(_send)
@@ -112,9 +112,9 @@ def approve(force: Force = False) -> Command:
 @steering_command(_send)
 def rollback(
     percent: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            "--percent", min=0, max=100, help="New share of the candidate, below its current share; default: 0."
+            "--percent", metavar="PERCENT", help="New share of the candidate, below its current share; default: 0."
         ),
     ] = None,
 ) -> Command:
@@ -123,7 +123,7 @@ def rollback(
     The candidate's share becomes 0 %, or the share given with --percent. It stays there until you run
     `glidepath retry` or, with ramp.retry: auto, until the cool-down is over.
     """
-    return Command(CommandKind.ROLLBACK, actor(), percent=percent)
+    return Command(CommandKind.ROLLBACK, actor(), percent=percent_of("--percent", percent))
 
 
 @steering_command(_send)
@@ -143,14 +143,13 @@ def abort() -> Command:
     return Command(CommandKind.ABORT, actor())
 
 
-@steering_command(_send, wait_s=180.0)
+@steering_command(_send, wait="3m")
 def drill(
     percent: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             "--percent",
-            min=0,
-            max=100,
+            metavar="PERCENT",
             help="If the candidate is at 0 %, first raise it to this share; default and maximum: the first step's "
             "share.",
         ),
@@ -164,7 +163,7 @@ def drill(
     A drill sets the candidate's weight to 0, waits until every Envoy has confirmed this and no more requests reach the
     candidate, and then restores the weight. A candidate at 0 % first gets a small share for some seconds.
     """
-    return Command(CommandKind.DRILL, actor(), percent=percent, force=force)
+    return Command(CommandKind.DRILL, actor(), percent=percent_of("--percent", percent), force=force)
 
 
 @steering_command(_send)
@@ -187,12 +186,9 @@ def parse_shadow(text: str) -> float | None:
     if text.strip().lower() == "auto":
         return None
     try:
-        share = float(text.strip().removesuffix("%"))
-    except ValueError:
-        share = math.nan
-    if not 0 <= share <= 100:
-        raise InputError(f"shadow {text[:40]}: must be a percent from 0 to 100, or auto")
-    return share
+        return parse_percent(text)
+    except ValueError as error:
+        raise InputError(f"shadow {text[:40]}: {error}; or auto") from error
 
 
 def headline(decision: Decision) -> str:

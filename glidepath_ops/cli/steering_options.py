@@ -11,22 +11,24 @@ from typing import Annotated, Any
 import typer
 
 from glidepath.status_and_decisions import Command
-from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, Reason, Workload
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, Reason, Workload, seconds_of
 
 MAX_WAIT_S = 86400.0
-Wait = Annotated[float, typer.Option("--wait", min=0, max=MAX_WAIT_S, help="Seconds to wait for the scorer's answer.")]
+Wait = Annotated[
+    str, typer.Option("--wait", metavar="DURATION", help="How long to wait for the scorer's answer, such as 30s.")
+]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Send the command and do not wait for the answer.")]
 
 Build = Callable[..., Command]
 Send = Callable[[Path, str, Command, float, bool], None]
 
 
-def steering_command(send: Send, wait_s: float = 10.0) -> Callable[[Build], Callable[..., None]]:
+def steering_command(send: Send, wait: str = "10s") -> Callable[[Build], Callable[..., None]]:
     """Return a decorator that makes a CLI command from a function ``build``, which returns a ``Command``.
 
     The CLI command takes the workload, then the parameters of ``build``, then the shared options. It calls ``build``
     and adds the reason to the ``Command``. Then it calls ``send`` with the path of the configuration, the workload, the
-    ``Command``, the seconds to wait (default ``wait_s``; 0: do not wait) and whether to print JSON.
+    ``Command``, the seconds to wait (default ``wait``; 0: do not wait) and whether to print JSON.
     """
 
     def decorate(build: Build) -> Callable[..., None]:
@@ -34,12 +36,13 @@ def steering_command(send: Send, wait_s: float = 10.0) -> Callable[[Build], Call
             workload: Workload,
             config: ConfigPath = DEFAULT_CONFIG,
             reason: Reason = "",
-            wait: Wait = wait_s,
+            wait: Wait = wait,
             no_wait: NoWait = False,
             as_json: AsJson = False,
             **own: Any,
         ) -> None:
-            send(config, workload, replace(build(**own), reason=reason), 0 if no_wait else wait, as_json)
+            seconds = 0.0 if no_wait else seconds_of("--wait", wait, MAX_WAIT_S)
+            send(config, workload, replace(build(**own), reason=reason), seconds, as_json)
 
         first, *shared, _ = inspect.signature(run, eval_str=True).parameters.values()
         own = inspect.signature(build, eval_str=True).parameters.values()

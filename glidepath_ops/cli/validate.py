@@ -10,7 +10,7 @@ import typer
 
 from glidepath.config import load_config
 from glidepath.config.listen_addresses import conflicts, listen_addresses
-from glidepath.config.loader import locate
+from glidepath.config.loader import Places
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap, with_stand_ins
 from glidepath_ops.envoyconfig.commented_yaml import Json, to_yaml
@@ -38,7 +38,7 @@ def command(
     Every environment variable and every file that holds a secret must be set and readable here; on a machine without
     the secrets, use --without-secrets.
 
-    An error is one line on stderr, and the exit status is then 2. If a gate can never pass, a warning goes to stderr;
+    Each error is a line on stderr, and the exit status is then 2. If a gate can never pass, a warning goes to stderr;
     `glidepath plan` explains it. So does a warning if two processes have one address.
     """
     if envoy is not None:
@@ -52,20 +52,21 @@ def command(
     with tempfile.TemporaryDirectory() as folder:
         rendered = Path(folder) / "envoy.yaml"
         rendered.write_text(to_yaml(bootstrap))
-        _check(bootstrap, rendered)
+        _check(bootstrap, rendered, f"the Envoy configuration rendered from {config}")
+    places = Places(config)
     for name in settings.workloads:
         for warning in undecidable_in_config(settings, name):
-            _warn(locate(config, "workloads", name, "gates"), warning)
+            _warn(places.locate("workloads", name, "gates"), warning)
     for conflict in conflicts(listen_addresses(settings), on_one_machine=True):
-        _warn(locate(config, *conflict.second.key), f"{conflict.message}, so not both can run on one machine")
+        _warn(places.locate(*conflict.second.key), f"{conflict.message}, so not both can run on one machine")
 
 
-def _check(bootstrap: Json, path: Path) -> None:
+def _check(bootstrap: Json, path: Path, name: str = "") -> None:
     check_strict(bootstrap)
     _ok("every field belongs to Envoy's API (envoy-data-plane)")
     workloads = check_splits(bootstrap)
     _ok(f"splits: candidate first, sum 10000: {', '.join(workloads) or 'no split of Glidepath'}")
-    binary = check_with_envoy(path)
+    binary = check_with_envoy(path, name)
     if binary is None:
         typer.echo("--  no Envoy found: envoy --mode validate was skipped")
     else:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from glidepath import runtime_keys
-from glidepath.config.loader import not_yaml
+from glidepath.config.yaml_source import not_yaml
 from glidepath.errors import DependencyError, InputError, error_text
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.envoyconfig.routes import workload_of_route
@@ -150,10 +150,11 @@ def _routes(value: Any) -> Iterator[Json]:
             yield from _routes(child)
 
 
-def check_with_envoy(path: Path) -> str | None:
+def check_with_envoy(path: Path, name: str = "") -> str | None:
     """Let Envoy check the configuration file (``envoy --mode validate``). Raises InputError if Envoy rejects it.
 
-    Returns the path of the Envoy binary, or None if none is installed.
+    The error calls the file ``name``, or by its path if ``name`` is empty. Returns the path of the Envoy binary, or
+    None if none is installed.
     """
     try:
         binary = envoy_binary()
@@ -162,7 +163,8 @@ def check_with_envoy(path: Path) -> str | None:
     command = [binary, "--mode", "validate", "--log-level", "critical", "-c", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
-        raise InputError(f"{path}: Envoy rejects it: {_reason(done.stdout + done.stderr)}")
+        reason = _reason(done.stdout + done.stderr)
+        raise InputError(f"{name or path}: Envoy rejects it: {reason.replace(str(path), name or str(path))}")
     return binary
 
 

@@ -16,8 +16,8 @@ KEYS = WorkloadKeys("chat")
 
 async def test_old_pairs_are_removed(redis_client: Any) -> None:
     now_ms = unix_ms()
-    writer = RedisWriter(redis_client, RetentionSection(age=3600))
-    trimmer = StreamTrimmer(redis_client, RetentionSection(age=3600))
+    writer = RedisWriter(redis_client, RetentionSection(age="1h"))
+    trimmer = StreamTrimmer(redis_client, RetentionSection(age="1h"))
     for _ in range(20):
         await writer.write([encoded_pair() for _ in range(50)], [])
     await trimmer.trim(["chat"], now_ms)
@@ -28,8 +28,8 @@ async def test_old_pairs_are_removed(redis_client: Any) -> None:
 
 async def test_the_bytes_of_pairs_are_limited(redis_client: Any) -> None:
     limit = 2**20
-    writer = RedisWriter(redis_client, RetentionSection(bytes=limit))
-    trimmer = StreamTrimmer(redis_client, RetentionSection(bytes=limit))
+    writer = RedisWriter(redis_client, RetentionSection(bytes=f"{limit}B"))
+    trimmer = StreamTrimmer(redis_client, RetentionSection(bytes=f"{limit}B"))
     for _ in range(20):
         await writer.write([encoded_pair(size=20_000) for _ in range(10)], [])
     assert (await trimmer.trim(["chat"], unix_ms()))["chat"] > limit

@@ -13,7 +13,7 @@ from scorer.steering.ramp.states import RampState
 from scorer.steering.ramp.tick_inputs import TickInputs
 from tests.support.scripted_evidence import verdict
 
-RAMP = RampSection(steps=(1, 10, 50, 100), hold=1, min_samples=10, cool_down=5, validation=9)
+RAMP = RampSection(steps=(1, 10, 50, 100), hold="1s", min_samples=10, cool_down="5s", validation="9s")
 POLICY = policy_of(RAMP)
 PASSING = (verdict("quality", Outcome.PASS), verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True))
 UNDECIDED = (verdict("quality", Outcome.INCONCLUSIVE),)

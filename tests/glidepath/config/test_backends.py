@@ -23,7 +23,7 @@ def parse(onprem: str) -> None:
         ("headers: {Host: x}", "set by Envoy"),
         ("headers: {content-length: '3'}", "set by Envoy"),
         ('credential: {env: A, prefix: "x\\n"}', "line breaks"),
-        ("max_pending: 0", "greater than or equal to 1"),
+        ("max_pending: 0", "must be at least 1"),
     ],
 )
 def test_a_header_that_would_break_a_request_is_refused(onprem: str, message: str) -> None:

@@ -34,13 +34,13 @@ def test_everything_in_the_documentation_is_accepted(valid_yaml: str) -> None:
     ("setting", "said"),
     [
         ("weights: {nmbers: 0.5}", "unknown signal 'nmbers'"),
-        ("weights: {numbers: 2}", "less than or equal to 1"),
+        ("weights: {numbers: 2}", "must be a number from 0 to 1 or a percent"),
         ("classification: {pattern: '('}", "not a regular expression"),
         ("extraction: {schema: {type: 5}}", "not a JSON schema"),
         ("extraction: {tolerance: {total: -1}}", "total: must be a number"),
         ("extraction: {tolerance: {total: 1 km}}", "total: must be a number"),
         ("embeddings: {same_space: maybe}", "same_space"),
-        ("rerank: {k: 0}", "greater than or equal to 1"),
+        ("rerank: {k: 0}", "must be at least 1"),
         ("evaluator: {url: 'ftp://x', model: m}", "http"),
     ],
 )

@@ -97,7 +97,7 @@ async def test_without_a_workload_it_shows_the_order(cli: DecommissionCommand) -
     (one,) = json.loads(out)["order"]
     assert (one["workload"], one["blocking"], one["ended"]) == ("chat", [], False)
     assert (await cli("chat"))[0] == 0
-    assert (await cli("nosuch"))[2] == "glidepath: unknown workload 'nosuch' (known: chat)\n"
+    assert (await cli("nosuch"))[2] == "glidepath: unknown workload 'nosuch' (allowed: chat)\n"
 
 
 async def test_an_archive_is_private_and_an_earlier_one_stays(cli: DecommissionCommand, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_judge_names_an_invalid_line(config: Path, tmp_path: Path) -> None:
 def test_judge_refuses_a_missing_file_or_workload(config: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         run_cli("judge", "-c", str(config), "-w", "chat", str(tmp_path / "none"))
-    with pytest.raises(UnknownWorkloadError, match="known: chat"):
+    with pytest.raises(UnknownWorkloadError, match="allowed: chat"):
         run_cli("judge", "-c", str(config), "-w", "x", str(tmp_path / "none"))
 
 

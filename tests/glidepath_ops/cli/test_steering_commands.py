@@ -140,8 +140,8 @@ async def test_a_decision_id_can_be_abbreviated_to_its_time_and_is_stored_in_ful
 
 async def test_mistakes_are_one_line_and_exit_2(cli: CommandLine) -> None:
     for arguments, words in [
-        (("status", "--workload", "nope"), "unknown workload 'nope' (known: chat)"),
-        (("promote", "nope"), "unknown workload 'nope' (known: chat)"),
+        (("status", "--workload", "nope"), "unknown workload 'nope' (allowed: chat)"),
+        (("promote", "nope"), "unknown workload 'nope' (allowed: chat)"),
         (("approve", "chat"), "no step waits for approval"),
         (("log", "annotate", "soon", "--cause", "x"), "is not the id of a decision"),
         (("log", "annotate", "1-1", "--cause", "x"), "no decision 1-1 in the log of chat"),
@@ -167,7 +167,7 @@ async def test_infinite_and_negative_numbers_are_refused(cli: CommandLine) -> No
 
 async def test_without_a_scorer_a_command_reports_it_and_stays_queued(file: Path) -> None:
     cli, config = CommandLine(file), load_config(file)
-    status, _, err = await cli("hold", "chat", "--wait", "0.2")
+    status, _, err = await cli("hold", "chat", "--wait", "200ms")
     assert status == 2
     assert "no scorer acted on the command within 0.2 s" in err
     assert (await cli("resume", "chat", "--no-wait"))[0] == 0

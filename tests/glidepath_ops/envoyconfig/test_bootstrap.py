@@ -65,7 +65,7 @@ def capture(bootstrap: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_each_workload_has_one_route_that_captures_a_sample_by_a_runtime_key(valid_yaml: str) -> None:
-    bootstrap = render_bootstrap(changed_config(valid_yaml, workloads__chat__shadow={"sample": 0.5}))
+    bootstrap = render_bootstrap(changed_config(valid_yaml, workloads__chat__shadow={"sample": "0.5%"}))
     route, last = routes(bootstrap, 0)
     assert route["name"] == envoy_names.route_name("chat")
     assert route["metadata"]["filter_metadata"] == {"glidepath": {"workload": "chat"}}
@@ -214,7 +214,7 @@ def test_a_credential_path_that_envoy_cannot_read_is_refused(valid_yaml: str, pa
     ("changes", "expected"),
     [
         ({"workloads__chat__fallback": False, "backends__onprem": {"url": "http://b"}}, []),
-        ({"workloads__chat__fallback": False, "backends__onprem": {"url": "http://b/v1"}}, []),
+        ({"workloads__chat__fallback": False, "backends__onprem": {"url": "http://b/v2"}}, []),
         ({"backends__onprem": {"url": "http://b", "headers": {"X-A": "b"}}}, [":path", *REQUEST_CREDENTIALS, "x-a"]),
     ],
 )
@@ -248,7 +248,7 @@ def test_the_admin_api_listens_on_loopback_whatever_envoy_admin_says(
 
 
 def test_tls_uses_the_backends_sni_and_ca_file(valid_yaml: str) -> None:
-    backend = {"url": "https://10.0.0.1/v1", "sni": "llm.example.com", "ca_file": "/etc/ca.pem"}
+    backend = {"url": "https://10.0.0.1/v2", "sni": "llm.example.com", "ca_file": "/etc/ca.pem"}
     onprem = cluster(render_bootstrap(changed_config(valid_yaml, backends__onprem=backend)), "onprem")
     context = onprem["transport_socket"]["typed_config"]
     assert context["sni"] == "llm.example.com"

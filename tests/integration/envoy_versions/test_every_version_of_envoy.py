@@ -62,7 +62,7 @@ def envoy(request: pytest.FixtureRequest) -> dict[str, Any]:
 def rendered(folder: Path, cloud: Mapping[str, Any], chat: Mapping[str, Any], **sections: Any) -> Path:
     """Write a bootstrap with the additional settings of the baseline and of the workload."""
     workload = {"match": {"path": "/v1/chat/completions"}, "baseline": "cloud", "candidate": "onprem", **chat}
-    backends = {"cloud": {"url": "https://api.example.com/v1", **cloud}, "onprem": {"url": "http://127.0.0.1:1"}}
+    backends = {"cloud": {"url": "https://api.example.com/v2", **cloud}, "onprem": {"url": "http://127.0.0.1:1"}}
     config = parse_config(yaml.safe_dump({"backends": backends, "workloads": {"chat": workload}, **sections}))
     path = folder / "envoy.yaml"
     path.write_text(to_yaml(render_bootstrap(config)))
@@ -102,7 +102,7 @@ def test_a_version_refuses_exactly_what_it_lacks(binary: Path, feature: MissingF
 def test_what_is_rendered_is_accepted(binary: Path, actuator: str, envoy: dict[str, Any], tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path, "api.example.com")[1]
     cloud = {"ca_file": str(certificate), "credential": {"env": "KEY"}}
-    chat = {"sticky": {"cookie": "session"}, "shadow": {"sample": 0.5}}
+    chat = {"sticky": {"cookie": "session"}, "shadow": {"sample": "0.5%"}}
     assert refusal(binary, rendered(tmp_path, cloud, chat, envoy={**envoy, "actuator": actuator})) == ""
 
 

@@ -139,7 +139,7 @@ async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_p
 
 @pytest.mark.parametrize("context", CONTEXTS)
 async def test_a_silent_candidate_is_rescued_at_its_time_limit(tmp_path: Path, context: Context) -> None:
-    async with istio_with_backends(tmp_path, context, onprem={"first_byte_timeout": 0.3}) as mesh:
+    async with istio_with_backends(tmp_path, context, onprem={"first_byte_timeout": "300ms"}) as mesh:
         set_share(mesh.setup, 100)
         mesh.setup.onprem.behaviour = "hang"
         reply = await mesh.setup.post(headers=HOST)

@@ -54,7 +54,7 @@ async def probing(tmp_path: Path) -> AsyncIterator[Probing]:
 
 
 async def test_a_probe_is_scored_like_any_pair_and_each_side_gets_its_own_credential(probing: Probing) -> None:
-    status, lines, error = await probing.cli("chat", "--wait", "40")
+    status, lines, error = await probing.cli("chat", "--wait", "40s")
     assert status == 0, error
     assert [(line["probe"], line["agreement"]) for line in lines] == [("Who?", 1.0), ("What?", 1.0)]
     assert {line[side]["status"] for line in lines for side in ("baseline", "candidate")} == {200}
@@ -71,7 +71,7 @@ async def test_a_scheduled_probe_reports_that_the_baseline_fails_and_later_that_
     await eventually(lambda: _logged(probing.system, "probe_failed"))
     decision = next(d for d in await probing.system.decisions() if d.event == "probe_failed")
     assert decision.reason == "synthetic probes fail: baseline cloud: status 503"
-    status, lines, _ = await probing.cli("chat", "--wait", "1")
+    status, lines, _ = await probing.cli("chat", "--wait", "1s")
     assert (status, lines[0]["baseline"]["error"], lines[0]["agreement"]) == (1, "status 503", None)
     probing.cloud.behaviour = "json"
     await eventually(lambda: _logged(probing.system, "probe_recovered"))

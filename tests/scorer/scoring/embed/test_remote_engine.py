@@ -83,7 +83,7 @@ def time():
 
 
 def engine(server, time, **settings) -> RemoteEmbedder:
-    section = EmbedderSection(engine="remote", url=server.url, model="m", **({"timeout": 5} | settings))
+    section = EmbedderSection(engine="remote", url=server.url, model="m", **({"timeout": "5s"} | settings))
     return RemoteEmbedder(section, pause=time.pause, clock=time.clock)
 
 
@@ -117,7 +117,7 @@ def test_a_failing_server_is_unreachable_after_twice_the_timeout_and_named_in_th
 
 
 def test_a_refused_connection_is_unreachable(time):
-    section = EmbedderSection(engine="remote", url="http://127.0.0.1:1", model="m", timeout=1)
+    section = EmbedderSection(engine="remote", url="http://127.0.0.1:1", model="m", timeout="1s")
     with pytest.raises(UnreachableError, match="refused"):
         RemoteEmbedder(section, pause=time.pause, clock=time.clock).embed(["a"])
 

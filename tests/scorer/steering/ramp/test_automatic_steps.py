@@ -24,8 +24,8 @@ def test_passing_gates_and_enough_time_lead_to_the_next_step() -> None:
 
 
 def test_each_step_has_its_own_configured_rules() -> None:
-    rules = {"0": {"hold": 2}, "10": {"hold": 3, "min_samples": 500}, "100": {"min_samples": 800}}
-    policy = policy_of(RampSection.model_validate({**RAMP.model_dump(), "at": rules}))
+    rules = {"0": {"hold": "2s"}, "10": {"hold": "3s", "min_samples": 500}, "100": {"min_samples": 800}}
+    policy = policy_of(RampSection.model_validate({**RAMP.model_dump(mode="json"), "at": rules}))
 
     def obstacle_at(percent: float, samples: int, now_ms: int, phase: Phase = Phase.BAKING) -> str:
         return obstacle(at(phase, percent), replace(GOOD, samples=samples), policy, now_ms)
@@ -43,7 +43,7 @@ def test_each_step_has_its_own_configured_rules() -> None:
 
 def test_a_share_between_two_steps_has_the_rules_of_the_step_that_it_has_reached() -> None:
     rules = {"1": {"min_samples": 20}, "10": {"min_samples": 500}}
-    policy = policy_of(RampSection.model_validate({**RAMP.model_dump(), "at": rules}))
+    policy = policy_of(RampSection.model_validate({**RAMP.model_dump(mode="json"), "at": rules}))
     few = replace(GOOD, samples=1)
     obstacles = [obstacle(at(Phase.BAKING, p), few, policy, LATE) for p in (0.5, 9.99, 10, 30, 60)]
     assert obstacles == [f"1 of {n} samples" for n in (20, 20, 500, 500, 10)]

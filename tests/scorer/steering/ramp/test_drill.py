@@ -17,7 +17,7 @@ from scorer.steering.ramp.tick_inputs import TickInputs
 from tests.support.ramp_ticks import at
 from tests.support.scripted_evidence import verdict
 
-RAMP = RampSection(steps=(1, 10, 100), hold=10**6, min_samples=10, cool_down=0, validation=0)
+RAMP = RampSection(steps=(1, 10, 100), hold="10d", min_samples=10, cool_down=0, validation=0)
 POLICY = policy_of(RAMP)
 ALL = TickInputs(workload="chat", confirmed=2, envoys=2, config_digest="d")
 SOME = replace(ALL, confirmed=1)

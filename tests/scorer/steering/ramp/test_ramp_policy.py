@@ -121,9 +121,9 @@ def test_approval_may_be_required_for_all_some_or_no_steps() -> None:
 
 
 def test_the_shadow_hold_equals_the_hold_unless_it_is_configured() -> None:
-    assert policy_of(RampSection(hold=10)).bake_ms(0) == 10_000
-    assert policy_of(RampSection(hold=10, shadow_hold=0)).bake_ms(0) == 0
-    assert policy_of(RampSection(hold=10, shadow_hold=0)).bake_ms(1) == 10_000
+    assert policy_of(RampSection(hold="10s")).bake_ms(0) == 10_000
+    assert policy_of(RampSection(hold="10s", shadow_hold=0)).bake_ms(0) == 0
+    assert policy_of(RampSection(hold="10s", shadow_hold=0)).bake_ms(1) == 10_000
 
 
 RULES = {"at": {0: {"min_samples": 5}, 1: {"hold": "4h", "min_samples": 50}, 50: {"hold": "7d"}}}
@@ -155,6 +155,7 @@ def test_a_share_has_the_rules_of_the_step_that_it_has_reached(percent: float, h
 
 @given(percent=st.floats(0, 100), shadow=st.none() | st.integers(0, 99))
 def test_without_rules_per_step_every_share_has_the_same_rules(percent: float, shadow: int | None) -> None:
-    ramp = RampSection(hold=7, min_samples=9, shadow_hold=shadow)
+    text = None if shadow is None else f"{shadow}s"
+    ramp = RampSection(hold="7s", min_samples=9, shadow_hold=text)
     assert ramp.rules_at(percent).min_samples == 9
     assert ramp.rules_at(percent).hold == (7 if percent or shadow is None else shadow)

@@ -34,6 +34,6 @@ async def test_opinions_are_asked_for_within_the_budget(judge: tuple[str, list[d
 
 
 async def test_an_unreachable_evaluator_gives_no_opinion() -> None:
-    evaluator = Evaluator(EvaluatorSection(url="http://127.0.0.1:9", model="judge", timeout=2))
+    evaluator = Evaluator(EvaluatorSection(url="http://127.0.0.1:9", model="judge", timeout="2s"))
     assert await evaluator.opinions([DoubtfulPair("a", "x", "1", "2")], now_ms=0) == {}
     assert evaluator.failures == {"unreachable": 1}

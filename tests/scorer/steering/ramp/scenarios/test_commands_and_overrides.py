@@ -18,7 +18,7 @@ from scorer.steering.ramp.tick_inputs import TickInputs
 from tests.support.ramp_ticks import LATE, at
 from tests.support.scripted_evidence import verdict
 
-POLICY = policy_of(RampSection(steps=(10, 25, 60), hold=1, min_samples=10, cool_down=5, validation=9))
+POLICY = policy_of(RampSection(steps=(10, 25, 60), hold="1s", min_samples=10, cool_down="5s", validation="9s"))
 PASSING = (verdict("quality", Outcome.PASS), verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True))
 CATASTROPHE = (verdict("errors_fast", Outcome.FAIL, fast=True),)
 REGRESSION = (verdict("quality", Outcome.FAIL),)

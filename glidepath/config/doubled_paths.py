@@ -1,0 +1,55 @@
+"""Find backends whose URL repeats the start of the clients' path, as an SDK's base URL does. See ADR 0161."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from glidepath.config.backends import Backend
+from glidepath.config.root import Config, Workload
+
+
+def doubled_path(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield each backend to which Envoy would send a path with a repeated part, and a message with the remedies.
+
+    Example: ``url: https://host/v1`` for clients that request ``/v1/chat/completions`` would make
+    ``/v1/v1/chat/completions``. A backend with the key ``strip`` is left out, also if ``strip`` is empty.
+    """
+    for name, backend in config.backends.items():
+        if backend.url is None or "strip" in backend.model_fields_set:
+            continue
+        for workload in config.workloads.values():
+            if name not in (workload.baseline, workload.candidate):
+                continue
+            repeated = next(filter(None, (_repeated(backend, path) for path in _client_paths(workload))), None)
+            if repeated is not None:
+                yield name, _message(backend, *repeated)
+                break
+
+
+def _client_paths(workload: Workload) -> tuple[str, ...]:
+    paths = (workload.match.path, workload.match.path_prefix, workload.probes and workload.probes.path)
+    return tuple(path for path in paths if path)
+
+
+def _repeated(backend: Backend, path: str) -> tuple[str, str] | None:
+    """Return the part that ends the URL's path and begins the client's path, and the client's path; else None."""
+    url, wanted = _segments(urlsplit(backend.url or "").path), _segments(path)
+    for count in range(min(len(url), len(wanted)), 0, -1):
+        if url[-count:] == wanted[:count]:
+            return "/" + "/".join(wanted[:count]), path
+    return None
+
+
+def _segments(path: str) -> list[str]:
+    return [segment for segment in path.split("/") if segment]
+
+
+def _message(backend: Backend, part: str, path: str) -> str:
+    url = str(backend.url)
+    sent = urlsplit(url).path + path
+    without = url.removesuffix(part)
+    return (
+        f"ends with {part}, with which the clients' path {path} begins, so Envoy would request {sent}: "
+        f'write url: {without}, or add strip: {part} (strip: "" if this is what you want)'
+    )

@@ -1,0 +1,29 @@
+"""Hints in error messages: the allowed names, and the name that was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_SHOWN_NAMES = 20
+
+
+def allowed_names(names: Iterable[str], wrong: str = "") -> str:
+    """Return a hint in parentheses: ``(did you mean 'hold'? allowed: at, hold)``.
+
+    The first part is left out if no name is similar to ``wrong``. Of many names, only the first are listed.
+    """
+    return f"({did_you_mean(wrong, names := list(names))}allowed: {first_of_many(names)})"
+
+
+def did_you_mean(wrong: str, names: Iterable[str]) -> str:
+    """Return ``did you mean 'NAME'? `` with the name that is most similar to ``wrong``, or "" if none is similar."""
+    near = difflib.get_close_matches(wrong, list(names), n=1) if wrong else []
+    return f"did you mean {near[0]!r}? " if near else ""
+
+
+def first_of_many(names: Iterable[str]) -> str:
+    """Return the names, separated by commas. Of more than 20 names, the first 20 and the number of the others."""
+    names = list(names)
+    more = len(names) - _SHOWN_NAMES
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
