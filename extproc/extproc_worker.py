@@ -142,7 +142,7 @@ class ExtprocWorker:
             await server.start()
             listening_sockets.open_to_group(self._addresses.address)
             self._serving = True
-            _log.info("serving", address=self._addresses.address, metrics=self._addresses.metrics)
+            _log.info("worker_started", address=self._addresses.address, metrics=self._addresses.metrics)
             await self._stop.wait()
             self._serving = False
             await self._stop_serving(server, process)
@@ -223,7 +223,7 @@ class ExtprocWorker:
             self._flush(buffer)
             with suppress(TimeoutError, RedisError, OSError):
                 await asyncio.wait_for(buffer.run(), FINAL_FLUSH_S)
-        _log.info("stopped", lost_pairs=lost)
+        _log.info("worker_stopped", lost_pairs=lost)
 
 
 def stop_on_signals(first: Callable[[], None]) -> None:

@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import sys
 
 import structlog
+
+
+class LogLines:
+    """Writes log lines to a file descriptor, one system call each.
+
+    A line that cannot be written, for example because the disk is full, raises no error: logging must not stop the
+    work. Such lines are counted, and the next line that can be written says how many were lost.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lost = 0
+        self._broken = False  # whether the last line was written in part
+
+    def msg(self, line: str) -> None:
+        lost = json.dumps({"event": "log_lines_lost", "level": "warning", "lines": self._lost}) + "\n"
+        data = ("\n" * self._broken + lost * bool(self._lost) + line + "\n").encode(errors="replace")
+        try:
+            written = os.write(self._descriptor, data)
+        except OSError:
+            written = 0
+        self._broken = self._broken if written == 0 else written < len(data)
+        self._lost = 0 if written == len(data) else self._lost + 1
+
+    debug = info = warning = error = critical = exception = msg
 
 
 def configure_logging(part: str) -> None:
@@ -13,7 +40,10 @@ def configure_logging(part: str) -> None:
 
     Every line contains ``part``, the name of the process.
     """
-    renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    closed = sys.stderr is None  # then the descriptor 2 may be any file or connection
+    lines = LogLines(os.open(os.devnull, os.O_WRONLY) if closed else sys.stderr.fileno())
+    terminal = not closed and sys.stderr.isatty()
+    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -23,7 +53,7 @@ def configure_logging(part: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(part=part)

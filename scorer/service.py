@@ -110,7 +110,7 @@ async def serve(config: Config, redis_place: str = "redis.url", scorer: BatchSco
     def on_signal() -> None:
         if stop.is_set():
             os._exit(130)
-        log.info("stopping")
+        log.info("shutdown_requested")
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,6 +14,7 @@ from glidepath.errors import GlidepathError
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.local.curl_examples import example_lines
 from glidepath_ops.local.data_folder import DEFAULT_FOLDER, locked_data_folder
+from glidepath_ops.local.log_rotation import Rotator
 from glidepath_ops.local.missing_secrets import check_secrets
 from glidepath_ops.local.own_redis import redis_password_file, start_own_redis
 from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
@@ -73,10 +74,11 @@ def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Con
 
 
 def _watch(stack: Stack) -> None:
-    restarter = Restarter(stack, _say)
+    restarter, rotator = Restarter(stack, _say), Rotator(stack, _say)
     while True:
         try:
             restarter.tick()
+            rotator.tick(time.monotonic())
         except (GlidepathError, OSError) as error:
             _say(str(error))
         time.sleep(0.25)

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 from glidepath.errors import DependencyError, UnreachableError
-from glidepath_ops.local.private_files import append_private
+from glidepath_ops.local.private_files import append_private, naming
 
 _PR_SET_PDEATHSIG = 1
 
@@ -61,7 +61,8 @@ class Child:
         umask: int = -1,
     ) -> None:
         self.name, self.command, self.log = name, list(command), log
-        log.parent.mkdir(parents=True, exist_ok=True)
+        with naming(log.parent):
+            log.parent.mkdir(parents=True, exist_ok=True)
         with append_private(log) as out:
             self._log_begins = os.fstat(out.fileno()).st_size
             self.process = subprocess.Popen(

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from glidepath.errors import InputError
-from glidepath_ops.local.private_files import FILE_MODE, FOLDER_MODE, make_private_folder
+from glidepath_ops.local.private_files import FILE_MODE, FOLDER_MODE, make_private_folder, naming
 
 DEFAULT_FOLDER = Path(".glidepath")
 LOCK_FILE = "up.lock"
@@ -58,24 +59,28 @@ def locked_data_folder(folder: Path, config: Path) -> Iterator[None]:
     0700 if it is created here. Its subfolders always get this mode. Raises InputError if another process holds the
     lock, with its process id, or if the folder cannot be used.
     """
-    try:
+    with naming(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
-        for part in (REDIS, LOGS):
-            make_private_folder(folder / part)
-        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, FILE_MODE)
-    except OSError as error:
-        raise InputError(f"--data: {error.filename or folder} cannot be used: {error.strerror}") from error
+    for part in (REDIS, LOGS):
+        make_private_folder(folder / part)
+    path = folder / LOCK_FILE
+    with naming(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
     with os.fdopen(descriptor, "r+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = parse_holder(lock.read())
-            raise InputError(
-                f"--data: {folder} is in use by another `glidepath up` "
-                f"(process {holder.pid if holder else 'unknown'}); stop that process, or name another folder"
-            ) from error
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n{config.resolve()}\n")
-        lock.flush()
+        with naming(path):
+            _take(lock, folder)
+            lock.truncate(0)
+            os.write(lock.fileno(), f"{os.getpid()}\n{config.resolve()}\n".encode())
         yield
         lock.truncate(0)
+
+
+def _take(lock: IO[str], folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = parse_holder(lock.read())
+        raise InputError(
+            f"--data: {folder} is in use by another `glidepath up` "
+            f"(process {holder.pid if holder else 'unknown'}); stop that process, or name another folder"
+        ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from glidepath.errors import UnreachableError
 from glidepath_ops.local.data_folder import REDIS
-from glidepath_ops.local.private_files import make_private_folder, write_private
+from glidepath_ops.local.private_files import make_private_folder, read_text, write_private
 from glidepath_ops.local.redis_and_envoy import redis_answers, spawn_redis
 from glidepath_ops.local.redis_server import ServerVersion, WrittenBy, choose, installed_servers
 from glidepath_ops.local.services import Service
@@ -19,16 +19,20 @@ from glidepath_ops.local.stack import Stack
 def redis_password_file(folder: Path) -> Path:
     """Return the file with the password of the data folder's Redis. It is created once, and Redis reads it too."""
     path = folder / REDIS / "password"
-    if not path.is_file():
+    if not path.exists():
         make_private_folder(path.parent)
         write_private(path, secrets.token_urlsafe(32) + "\n")
     return path
 
 
+def _password(folder: Path) -> str:
+    return read_text(redis_password_file(folder)).strip()
+
+
 def redis_settings_file(folder: Path) -> Path:
     """Write the settings that must not be on Redis' command line, which all users can read, and return their file."""
     path = folder / REDIS / "redis.conf"
-    write_private(path, f"requirepass {redis_password_file(folder).read_text().strip()}\n")
+    write_private(path, f"requirepass {_password(folder)}\n")
     return path
 
 
@@ -38,7 +42,7 @@ def start_own_redis(stack: Stack, folder: Path, port: int) -> None:
     If several servers are installed, the one that can read the data is started. The folder remembers which server wrote
     it. Raises UnreachableError with the cause if the server does not start.
     """
-    password, settings = redis_password_file(folder).read_text().strip(), redis_settings_file(folder)
+    password, settings = _password(folder), redis_settings_file(folder)
     record = WrittenBy(folder / REDIS)
     written = record.read()
     server = choose(installed_servers(), written)

@@ -10,7 +10,7 @@ import redis
 from redis.exceptions import RedisError
 
 from glidepath_ops.local.child_process import Child, envoy_binary
-from glidepath_ops.local.private_files import UMASK
+from glidepath_ops.local.private_files import UMASK, naming
 from glidepath_ops.local.redis_server import redis_binary
 
 
@@ -22,7 +22,8 @@ def spawn_redis(
     ``settings`` is a configuration file of Redis. ``binary`` is a server other than the first one that is installed.
     Only the user may read the data.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     command = [
         binary or redis_binary(),
         *([str(settings)] if settings else []),

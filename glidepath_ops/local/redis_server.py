@@ -16,7 +16,7 @@ from pathlib import Path
 
 from glidepath.errors import DependencyError, InputError
 from glidepath_ops.local.child_process import wheel_binaries
-from glidepath_ops.local.private_files import write_private
+from glidepath_ops.local.private_files import read_text, write_private
 
 _VERSION = re.compile(r"\b(Redis|Valkey) server v=(\d+(?:\.\d+)*)")
 _NAME = re.compile(r"(Redis|Valkey) (\d+(?:\.\d+)*)")
@@ -102,7 +102,7 @@ class WrittenBy:
         """Return the server, or None if nothing is recorded. Raises InputError for an unusable file."""
         if not self.path.exists():
             return None
-        found = _NAME.fullmatch(self.path.read_text(errors="replace").strip())
+        found = _NAME.fullmatch(read_text(self.path).strip())
         if found is None:
             raise InputError(f"{self.path}: must name a server and its version, such as Valkey 9.1.2")
         return ServerVersion(found[1], found[2])

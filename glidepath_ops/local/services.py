@@ -16,7 +16,7 @@ from glidepath.config.units import MAX_SOCKET_PATH
 from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap, refuse_named_clusters
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import Child
-from glidepath_ops.local.private_files import write_private
+from glidepath_ops.local.private_files import naming, write_private
 from glidepath_ops.local.redis_and_envoy import answers_ok, redis_answers, spawn_envoy, spawn_redis
 
 NICE = 10  # extproc and the scorer yield to Envoy if they share its processors
@@ -86,7 +86,8 @@ def local_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple
 
 def write_config(config: Config, path: Path) -> None:
     """Write ``config`` to the file ``path``. ``load_config`` then reads an equal configuration from this file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with naming(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
     write_private(path, yaml.safe_dump(_dump(config), sort_keys=False, allow_unicode=True))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from glidepath_ops.cli.main import build_app
+from glidepath_ops.cli.command_line import build_app
 
 
 def run_cli(*args: str) -> str:

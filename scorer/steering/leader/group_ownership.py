@@ -88,8 +88,8 @@ class GroupOwnership:
     def _report(self, found: Mapping[str, GroupProblem]) -> None:
         for name, problem in found.items():
             if self.problems.get(name) != problem:
-                log.error("not_steered", workload=name, reason=problem.detail, remedy=problem.remedy)
+                log.error("workload_not_steered", workload=name, reason=problem.detail, remedy=problem.remedy)
         for name in self.problems.keys() - found.keys():
-            log.info("steered_again", workload=name)
+            log.info("workload_steered", workload=name)
         self.problems = dict(found)
         self._metrics.not_steered.set(len(found))

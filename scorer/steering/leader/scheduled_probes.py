@@ -125,7 +125,7 @@ class ScheduledProbes:
             except (RedisError, OSError, GlidepathError) as error:
                 wait_s, reason = MAX_PAUSE_S, error_text_with_type(error)[:300]
                 if reason != last_reason:
-                    log.warning("no_probes", workload=name, reason=reason)
+                    log.warning("probes_skipped", workload=name, reason=reason)
                 last_reason = reason
             else:
                 last_reason = ""
@@ -194,7 +194,7 @@ class ScheduledProbes:
             config_digest=self._config.digest(name),
         )
         await self._store.log_decision(decision)
-        log.info("decision", workload=name, event_kind=decision.event, reason=reason)
+        log.info("decision_recorded", workload=name, decision=decision.event, reason=reason)
         self._announce(decision)
 
 

@@ -104,12 +104,12 @@ class SteerLoop:
         text = error_text(error)
         reason = text if isinstance(error, ListenError) else f"Redis: {text}"
         if not self._unavailable:
-            log.warning("cannot_steer", reason=reason, effect="weights stay as they are")
+            log.warning("steering_paused", reason=reason, effect="weights stay as they are")
         self._unavailable = reason
 
     async def _lead(self, stop: asyncio.Event) -> None:
         """Steer for one term, which ends when the lease is lost or ``stop`` is set."""
-        log.info("leading", owner=self._lease.owner, fence=self._lease.fence)
+        log.info("lease_acquired", owner=self._lease.owner, fence=self._lease.fence)
         self._metrics.leader.set(1)
         actuator = self._make_actuator(self._lease.held)
         try:
@@ -129,7 +129,7 @@ class SteerLoop:
             self._led_until = time.monotonic()
             with contextlib.suppress(RedisError, OSError):
                 await self._lease.release()
-            log.info("not_leading", owner=self._lease.owner, fence=self._lease.fence)
+            log.info("lease_lost", owner=self._lease.owner, fence=self._lease.fence)
 
     async def _renew(self) -> None:
         """Keep renewing the lease. If Redis stops answering, the lease expires by itself."""
@@ -220,7 +220,7 @@ class SteerLoop:
             if isinstance(error, FencedError):
                 self._lease.drop()
                 await self._lease.catch_up(error.fence)
-                log.error("fenced", workload=name, effect="a newer leader steers; this one stops")
+                log.error("leader_fenced", workload=name, effect="a newer leader steers; this one stops")
                 return []
         stored = [name for name in ticks if name not in failed]
         for name in stored:
@@ -251,7 +251,7 @@ class SteerLoop:
     def _announce(self, decisions: Iterable[Decision]) -> None:
         for decision in decisions:
             self._metrics.count(decision)
-            event, share = decision.event, decision.to_percent
-            log.info("decision", workload=decision.workload, event_kind=event, to_percent=share, reason=decision.reason)
+            details = {"decision": decision.event, "to_percent": decision.to_percent, "reason": decision.reason}
+            log.info("decision_recorded", workload=decision.workload, **details)
             for sink in self._sinks:
                 sink.announce(decision)

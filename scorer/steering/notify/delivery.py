@@ -98,5 +98,5 @@ class DeliveryQueue:
                 await asyncio.sleep(FIRST_PAUSE_S * 2**attempt)
         self._dropped.inc()
         log.warning(
-            "notification_dropped", to=self.kind, event_kind=decision.event, workload=decision.workload, reason=reason
+            "notification_dropped", to=self.kind, decision=decision.event, workload=decision.workload, reason=reason
         )

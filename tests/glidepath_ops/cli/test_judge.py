@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from glidepath.errors import InputError, UnknownWorkloadError
-from glidepath_ops.cli.main import build_app
+from glidepath_ops.cli.command_line import build_app
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.commands import run_cli, write_events
 

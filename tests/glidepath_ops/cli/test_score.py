@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from glidepath_ops.cli.main import build_app
+from glidepath_ops.cli.command_line import build_app
 from tests.support.pair_files import SSE, chat, line
 
 

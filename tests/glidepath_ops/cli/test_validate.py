@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from glidepath.errors import ConfigError
-from glidepath_ops.cli.main import build_app
+from glidepath_ops.cli.command_line import build_app
 from tests.support.chat_config import CHAT_CONFIG
 
 pytestmark = pytest.mark.process

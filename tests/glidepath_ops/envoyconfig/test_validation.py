@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from glidepath.config import parse_config
 from glidepath.errors import InputError
-from glidepath_ops.cli.main import build_app
+from glidepath_ops.cli.command_line import build_app
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy, load_envoy_file

@@ -88,7 +88,7 @@ async def test_a_frozen_leader_is_replaced_and_writes_nothing_after_it_resumes(f
                 await client.order(CommandKind.ABORT)
                 await eventually(lambda: client.stands("aborted", 0, 1))
                 first.signal(signal.SIGCONT)
-                await eventually(lambda: "not_leading" in first.log.read_text())
+                await eventually(lambda: "lease_lost" in first.log.read_text())
                 await eventually(lambda: client.stands("aborted", 0, 1))
                 assert await client.has(envoy.admin, 0)
                 assert [d.event for d in await client.log()] == ["promote", "promote", "abort"]

@@ -142,7 +142,7 @@ async def test_a_workload_of_two_groups_is_steered_by_one_and_taken_over_when_th
             await eventually(lambda: led_by(redis, "chat", "b"))
             assert await stands(redis, "chat", 5)
             await eventually(lambda: registry.get_sample_value("glidepath_workloads_not_steered") == 0)
-    (said,) = [line for line in logs if line["event"] == "not_steered"]
+    (said,) = [line for line in logs if line["event"] == "workload_not_steered"]
     assert said["workload"] == "chat"
     assert said["reason"] == "chat is steered by group 'a', this file belongs to group 'b'"
     assert not [line for line in logs if line["event"] == "workload_failed"]
@@ -175,14 +175,14 @@ async def test_a_standby_reports_once_that_the_leader_does_not_steer_one_of_its_
             for _ in range(3):
                 clock.now += LIVE_S + 3
                 await ownership.check_as_standby()
-        assert [(line["event"], line["workload"]) for line in logs] == [("not_steered", "batch")]
+        assert [(line["event"], line["workload"]) for line in logs] == [("workload_not_steered", "batch")]
         assert logs[0]["reason"] == "leader holds the lease of the group without a name and does not steer batch"
         assert "scorer.group of its own" in logs[0]["remedy"]
         assert registry.get_sample_value("glidepath_workloads_not_steered") == 1
     with capture_logs() as logs:
         clock.now += CHECK_S
         await ownership.check_as_standby()  # without a leader: reported elsewhere
-    assert [(line["event"], line["workload"]) for line in logs] == [("steered_again", "batch")]
+    assert [(line["event"], line["workload"]) for line in logs] == [("workload_steered", "batch")]
     assert registry.get_sample_value("glidepath_workloads_not_steered") == 0
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import stat
 import subprocess
 import sys
 import urllib.request
+from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 
 import aiohttp
 import pytest
@@ -46,14 +49,19 @@ workloads:
     return path
 
 
-def refused(path: Path, *options: str) -> str:
-    """Return the one line with which `up` ends."""
+def refused(path: Path, *options: str, largest_file: int = resource.RLIM_INFINITY) -> str:
+    """Return the one line with which `up` ends. ``largest_file`` is the limit on the size of its files, in bytes."""
     done = subprocess.run(
-        [*COMMAND, "-c", str(path), *options], capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, "-c", str(path), *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY)),
     )
     assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    return done.stderr.strip()
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("glidepath: starting ")]
+    return line
 
 
 def test_an_admin_url_without_answer_is_one_line(tmp_path: Path) -> None:
@@ -102,8 +110,10 @@ async def test_up_serves_requests_restarts_dead_processes_and_stops_in_order(tmp
             await eventually(lambda: "restarting extproc" in up.log.read_text())
             await eventually(lambda: asyncio.to_thread(ready, config.extproc.metrics))
             await run("doctor", path)
-            up.signal(signal.SIGTERM)
+            os.killpg(up.pid, signal.SIGTERM)
             assert await asyncio.to_thread(up.process.wait, 30) == 0
+            logs = [(data / "logs" / f"{part}.log").read_text() for part in ("extproc", "scorer")]
+            assert ["redis_unreachable" in log or "steering_paused" in log for log in logs] == [False, False]
             await eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
         assert (data / "redis" / "appendonlydir").is_dir()
 
@@ -131,9 +141,49 @@ async def test_only_the_user_can_read_the_data_of_up_and_only_one_up_uses_it(tmp
             assert (data / "glidepath.yaml").read_text() == configuration
 
 
-def test_a_data_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
+def test_a_data_folder_that_is_a_file_or_that_cannot_be_created_is_one_line(tmp_path: Path) -> None:
     path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2")
-    assert refused(path, "--data", str(path)).startswith(f"glidepath: --data: {path}")
+    for data in (path, path / "data", Path("/proc/glidepath")):
+        assert refused(path, "--data", str(data)).startswith(f"glidepath: {data}: cannot be used: ")
+
+
+@pytest.mark.parametrize("name", ["redis", "logs", "up.lock", "redis/password", "redis/redis.conf", "glidepath.yaml"])
+def test_an_entry_of_the_data_folder_of_the_wrong_kind_is_one_line(tmp_path: Path, name: str) -> None:
+    path, data = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2"), tmp_path / "data"
+    wrong = data / name
+    wrong.parent.mkdir(parents=True, exist_ok=True)
+    if name in ("redis", "logs"):
+        wrong.touch()
+    else:
+        wrong.mkdir()
+    assert refused(path, "--data", str(data)).startswith(f"glidepath: {wrong}: cannot be used: ")
+
+
+def test_a_disk_that_is_full_is_one_line_with_the_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk: writing beyond it fails in the same way."""
+    path, data = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2"), tmp_path / "data"
+    said = refused(path, "--data", str(data), largest_file=0)
+    assert said.startswith(f"glidepath: {data}/up.lock: cannot be used: ")
+
+
+@pytest.mark.parametrize("command", ["up", "demo", "status", "scorer", "extproc", "score"])
+def test_an_early_ctrl_c_prints_no_traceback(tmp_path: Path, command: str) -> None:
+    """Ctrl-C, which every process of the group gets, at each stage of the imports: Python prints its name for each."""
+    path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    arguments = {"demo": [], "score": ["-"]}.get(command, ["-c", str(path)])
+    for stage in ("glidepath_ops.cli.command_line", "typer", f"glidepath_ops.cli.{command}"):
+        line = [sys.executable, "-v", "-m", "glidepath_ops", command, *arguments]
+        process = subprocess.Popen(line, stdin=PIPE, stderr=PIPE, text=True, cwd=tmp_path, start_new_session=True)
+        with process:
+            assert process.stderr is not None
+            for said in process.stderr:
+                if said.startswith(f"import '{stage}'"):
+                    break
+            os.killpg(process.pid, signal.SIGINT)
+            rest = process.stderr.read()
+            process.wait(30)
+        assert "Traceback" not in rest, (stage, rest[rest.index("Traceback") :])
+        assert process.returncode in (130, -signal.SIGINT)
 
 
 def test_two_processes_with_one_address_are_one_line_and_start_nothing(tmp_path: Path) -> None:

@@ -10,5 +10,9 @@ _COMMAND = "from scorer.scoring.worker.scoring_process.process_main import main;
 
 
 async def spawn() -> Process:
-    """Start the scoring process (``process_main.py``). It waits for its configuration, and ends when its input ends."""
-    return await asyncio.create_subprocess_exec(sys.executable, "-P", "-c", _COMMAND, stdin=PIPE, stdout=PIPE)
+    """Start the scoring process (``process_main.py``). It waits for its configuration, and ends when its input ends.
+
+    A Ctrl-C on the terminal does not reach it, so that the scorer can first finish its work.
+    """
+    command = (sys.executable, "-P", "-c", _COMMAND)
+    return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)

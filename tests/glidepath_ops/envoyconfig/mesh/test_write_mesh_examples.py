@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from glidepath.errors import GlidepathError
-from glidepath_ops.cli.main import build_app
+from glidepath_ops.cli.command_line import build_app
 from glidepath_ops.envoyconfig.mesh.write_mesh_examples import main, mesh_examples
 
 FOLDER = Path(__file__).parents[4] / "envoy"

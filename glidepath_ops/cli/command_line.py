@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,10 +84,11 @@ def build_app(wanted: str | None) -> typer.Typer:
     return app
 
 
-def main() -> None:
+def run() -> None:
     """Run the CLI. A GlidepathError becomes text on stderr and an exit status; no traceback is printed."""
     wanted = next((a for a in sys.argv[1:] if not a.startswith("-")), None)
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with _checked_output(wanted):
             build_app(wanted)()
     except GlidepathError as error:

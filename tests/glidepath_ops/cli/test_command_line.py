@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from glidepath_ops.cli.main import COMMANDS, build_app
+from glidepath_ops.cli.command_line import COMMANDS, build_app
 
 pytestmark = pytest.mark.process
 
