@@ -16,3 +16,7 @@ class IllegalEventError(ExtprocError):
 
 class DecodeError(ExtprocError):
     """A body does not have the coding that its content-encoding header names, or that coding is unknown."""
+
+
+class NotRedactedError(Exception):
+    """A body could not be redacted, so it must not be stored. The message says why."""

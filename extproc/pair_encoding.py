@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from extproc.content_coding import decode
-from extproc.extproc_errors import DecodeError
+from extproc.extproc_errors import DecodeError, NotRedactedError
 from extproc.redaction import Redactor
 from extproc.unexpected_errors import UnexpectedErrors
 from glidepath.pairs_and_outcomes import Answer, Pair, PairKind
@@ -91,6 +91,7 @@ class PairEncoder:
         request, request_cut, _ = self._body(pair.request_body, raw.request_encoding, pair.request_content_type)
         decoded = replace(
             pair,
+            path=self._redactor.redact_path(pair.path),
             request_body=request,
             request_cut=pair.request_cut or request_cut,
             first=self._answer(pair.first, raw.first_encoding),
@@ -103,7 +104,11 @@ class PairEncoder:
 
     def _answer(self, answer: Answer, encoding: str) -> Answer:
         body, cut, error = self._body(answer.body, encoding, answer.content_type)
-        return replace(answer, body=body, body_cut=answer.body_cut or cut, error=answer.error or error)
+        # What was rewritten is UTF-8, whatever charset the content type names.
+        kind = answer.content_type if body == answer.body else answer.content_type.partition(";")[0]
+        return replace(
+            answer, body=body, content_type=kind, body_cut=answer.body_cut or cut, error=answer.error or error
+        )
 
     def _body(self, body: bytes, encoding: str, content_type: str) -> tuple[bytes, bool, str]:
         """Decode and redact a body.
@@ -111,7 +116,6 @@ class PairEncoder:
         Return a tuple: the bytes to store, whether a part of the body is missing, and the reason why nothing may be
         stored ("" if the bytes may be stored).
         """
-        error = ""
         cut = False
         if encoding and body:
             try:
@@ -119,7 +123,7 @@ class PairEncoder:
             except DecodeError as problem:
                 return b"", True, str(problem)
             body, cut = decoded.data, decoded.cut
-        redacted = self._redactor.redact(body, content_type)
-        if redacted is None:
-            return b"", True, "left out: redaction took too long"
-        return redacted, cut, error
+        try:
+            return self._redactor.redact(body, content_type), cut, ""
+        except NotRedactedError as problem:
+            return b"", True, str(problem)

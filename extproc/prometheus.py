@@ -111,6 +111,9 @@ class ExtprocCollector(Collector):
         yield _counter(
             "redaction_timeouts", "Bodies not stored because redaction took too long", self._sources.redactor.timeouts
         )
+        yield _counter(
+            "redaction_unreadable", "Bodies not stored because they are not text", self._sources.redactor.unreadable
+        )
 
 
 def _counter(name: str, text: str, value: float) -> CounterMetricFamily:

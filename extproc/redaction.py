@@ -2,7 +2,7 @@
 
 A badly written pattern can run forever, and with ``re`` it would block the whole process. The package ``regex`` is used
 because it has a time limit and releases Python's global interpreter lock. ``extproc.rewrite_body_strings`` finds the
-strings in a body. See ADR 0023.
+strings in a body. What cannot be read is not kept. See ADR 0023 and ADR 0156.
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ from typing import Any
 
 import regex
 
-from extproc.rewrite_body_strings import BodyTooComplexError, rewrite
+from extproc.amazon_event_frames import DamagedFrameError, divide, frame, is_frames, part_of
+from extproc.body_text import read_text
+from extproc.escaped_text import HIDDEN, Apply, rewrite_text
+from extproc.extproc_errors import NotRedactedError
+from extproc.json_tree import BodyTooComplexError
+from extproc.rewrite_body_strings import rewrite_body, rewrite_parts
 from glidepath.config.retention import RedactionSection
 
 TIME_LIMIT_S = 0.25  # of one pattern on one text
 BODY_LIMIT_S = 1.0
-MARK = "[redacted]"
+KNOWN_LENGTH, KNOWN_TEXTS = 64, 10_000
+MARK = HIDDEN
 
 
 # IBAN lengths by country, from the SWIFT IBAN registry. Without them, a match would include words after the number.
@@ -92,30 +98,72 @@ class Redactor:
         ]
         self._limit = time_limit
         self.timeouts = 0
+        self.unreadable = 0
 
-    def redact(self, body: bytes, content_type: str) -> bytes | None:
+    def redact(self, body: bytes, content_type: str) -> bytes:
         """Return ``body`` with every match of a pattern replaced by MARK. Without patterns, ``body`` is unchanged.
 
-        Return None if the redaction took too long. The body must then not be stored.
+        Raises NotRedactedError if the body cannot be read, or if the redaction took too long. The body must then not be
+        stored.
         """
         if not self._rules or not body:
             return body
-        deadline = time.monotonic() + BODY_LIMIT_S
-
-        def apply(text: str) -> str:
-            if time.monotonic() > deadline:
-                raise TimeoutError
-            for rule in self._rules:
-                text = rule.pattern.sub(_replacement(rule), text, timeout=self._limit, concurrent=True)
-            return text
-
         try:
-            return rewrite(body.decode("utf-8", "surrogateescape"), content_type, apply).encode(
-                "utf-8", "surrogateescape"
-            )
+            return _redacted(body, content_type, self._within_limits())
         except (TimeoutError, BodyTooComplexError):
             self.timeouts += 1
-            return None
+            raise NotRedactedError("left out: redaction took too long") from None
+        except (DamagedFrameError, UnreadableError):
+            self.unreadable += 1
+            raise NotRedactedError("left out: it cannot be read, so redaction finds nothing in it") from None
+
+    def redact_path(self, path: str) -> str:
+        """Return a path with every match of a pattern replaced by MARK, or "/" if the redaction took too long."""
+        try:
+            return rewrite_text(path, self._within_limits()) if self._rules else path
+        except (TimeoutError, BodyTooComplexError):
+            self.timeouts += 1
+            return "/"
+
+    def _within_limits(self) -> Apply:
+        deadline = time.monotonic() + BODY_LIMIT_S
+        known: dict[str, str] = {}  # the events of a stream repeat their short strings
+
+        def apply(text: str) -> str:
+            if (found := known.get(text)) is not None:
+                return found
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            rewritten = text
+            for rule in self._rules:
+                rewritten = rule.pattern.sub(_replacement(rule), rewritten, timeout=self._limit, concurrent=True)
+            if len(text) <= KNOWN_LENGTH and len(known) < KNOWN_TEXTS:
+                known[text] = rewritten
+            return rewritten
+
+        return apply
+
+
+class UnreadableError(Exception):
+    """A body is neither text nor a known binary format."""
+
+
+def _redacted(body: bytes, content_type: str, apply: Apply) -> bytes:
+    if is_frames(body, content_type):
+        return _redacted_frames(body, apply)
+    read = read_text(body, content_type)
+    if read is None:
+        raise UnreadableError
+    text = rewrite_body(read.text, apply)
+    return body if read.exact and text == read.text else text.encode("utf-8", "replace")
+
+
+def _redacted_frames(body: bytes, apply: Apply) -> bytes:
+    frames, rest = divide(body)
+    parts = [part_of(payload) for _, payload in frames]
+    rewrite_parts(parts, apply)
+    texts = (part.text.encode("utf-8", "replace") for part in parts)
+    return b"".join(frame(headers, text) for (headers, _), text in zip(frames, texts, strict=True)) + rest
 
 
 def _replacement(rule: _Rule) -> Callable[[Any], str]:

@@ -1,181 +1,139 @@
-"""Rewrites the strings inside a JSON, SSE or NDJSON body and keeps the body valid.
+"""Rewrites the strings inside a body of JSON values, of events or of plain text, and keeps the body valid.
 
 A pattern for e-mail addresses shows why the raw bytes cannot be rewritten. The pattern would treat the ``n`` of
 ``\\n`` as a letter of the address that follows, it could leave a broken escape, and it would miss an address that a
-stream delivers in pieces such as ``jo``, ``hn@exa``, ``mple.com``. This module therefore parses the JSON. In a stream,
-it joins the strings that have the same path in all events (example: ``choices/0/delta/content``) and rewrites the
-joined text. If the text changes, the new text replaces the first of the strings, and the other strings become empty.
+stream delivers in pieces such as ``jo``, ``hn@exa``, ``mple.com``. So the JSON in a body is parsed, and the strings
+with the same path in several values (example: ``choices/0/delta/content``) are joined and rewritten as one text. If the
+text changes, the new text replaces the first of the strings, and the other strings become empty.
+
+The content type is not asked, because a body may have a wrong one (see ``extproc.body_parts``).
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MAX_LINES = 200_000
-MAX_ESCAPES = 50_000
-MAX_DEPTH = 100
-STREAMS = frozenset({"text/event-stream", "application/x-ndjson", "application/jsonl", "application/json-lines"})
-Apply = Callable[[str], str]
+from extproc.body_parts import Part, read_parts
+from extproc.escaped_text import Apply, rewrite_structure, rewrite_text
+from extproc.json_tree import MAX_DEPTH, BodyTooComplexError, Members, Number, children, dump
+
+END_OF_STREAM = "[DONE]"  # the data of the last event of OpenAI's streams; it continues no text
 StringPath = tuple[str | int, ...]
-_ESCAPE = re.compile(r"(\\(?:u[0-9a-fA-F]{4}|.))", re.DOTALL)
+# The fields that tell to which output of a stream a piece belongs: OpenAI (Responses), Anthropic, Bedrock.
+_DISCRIMINATORS = ("type", "item_id", "index", "output_index", "content_index", "summary_index", "contentBlockIndex")
 
 
-class BodyTooComplexError(Exception):
-    """A body cannot be rewritten in time, because it has too many lines, escapes or nested levels."""
+def rewrite_body(text: str, apply: Apply) -> str:
+    """Return the body ``text`` with every string in it, including names, replaced by ``apply`` of the string.
 
-
-def rewrite(text: str, content_type: str, apply: Apply) -> str:
-    """Return the body ``text`` with every string in it, including object keys, replaced by ``apply`` of the string.
-
-    An integer of seven or more digits is passed to ``apply`` as text, and becomes 0 if ``apply`` changes it. Raises
-    BodyTooComplexError, and the errors of ``apply``.
+    A whole number of seven or more digits that ``apply`` changes becomes 0. Raises BodyTooComplexError, and the errors
+    of ``apply``.
     """
-    if content_type.partition(";")[0].strip().lower() in STREAMS:
-        return _rewrite_stream(text, apply)
-    return _rewrite_document(text, apply)
+    parts = read_parts(text)
+    rewrite_parts(parts, apply)
+    return "".join(part.text for part in parts)
 
 
-def _rewrite_document(text: str, apply: Apply) -> str:
-    value = _parse(text)
-    if value is None:
-        return _rewrite_raw(text, apply)
-    return _rewrite_json(text, value, apply)
-
-
-def _rewrite_json(text: str, value: Any, apply: Apply) -> str:
-    rewritten = _rewrite_value(value, apply, 0)
-    return text if rewritten == value else _dump(rewritten)
-
-
-def _rewrite_raw(text: str, apply: Apply) -> str:
-    """Rewrite a body that is plain text or incomplete JSON.
-
-    ``apply`` gets only the text between two JSON escapes, so that no match includes a part of an escape.
-    """
-    parts = _ESCAPE.split(text, MAX_ESCAPES + 1)
-    if len(parts) > 2 * MAX_ESCAPES:
-        raise BodyTooComplexError
-    parts[::2] = [apply(part) if part else "" for part in parts[::2]]
-    return "".join(parts)
-
-
-def _rewrite_value(value: Any, apply: Apply, depth: int) -> Any:
-    if depth > MAX_DEPTH:
-        raise BodyTooComplexError
-    if isinstance(value, str):
-        return apply(value)
-    if isinstance(value, dict):
-        return {apply(key): _rewrite_value(inner, apply, depth + 1) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_rewrite_value(inner, apply, depth + 1) for inner in value]
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**6:
-        return value if apply(str(value)) == str(value) else 0  # 0, so that the JSON type is still a number
-    return value
-
-
-def _parse(text: str) -> Any:
-    """Return the JSON object or array in ``text``, or None if ``text`` is anything else."""
-    if text.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))  # ASCII output, because a lone surrogate needs an escape
-
-
-@dataclass(slots=True)
-class _Line:
-    """One line of a stream. ``value`` is the JSON object or array in the line, parsed, or None if there is none."""
-
-    prefix: str
-    text: str
-    value: Any = None
-    changed: bool = False
+def rewrite_parts(parts: Sequence[Part], apply: Apply) -> None:
+    """Rewrite the parts of one body in place."""
+    _rewrite_joined_strings([part for part in parts if part.joins], apply)
+    for part in parts:
+        if part.value is not None:
+            rewritten = rewrite_structure(part.text, part.value, apply)
+            part.text = rewritten if rewritten is part.text else part.wrap(rewritten)
+        elif part.joins:
+            rewritten = rewrite_text(part.data, apply)
+            part.text = part.text if rewritten == part.data else part.wrap(rewritten)
+        else:
+            part.text = rewrite_text(part.text, apply)
 
 
 @dataclass(frozen=True, slots=True)
 class _StringSlot:
-    """The location of one string: ``container[key]`` in ``line``."""
+    """The location of one string of a part: ``container[key]``, or the whole part if it is no JSON."""
 
-    line: _Line
+    part: Part
     container: Any
-    key: str | int
+    key: int
 
     @property
     def text(self) -> str:
-        return str(self.container[self.key])
+        return self.part.data if self.container is None else str(self.container[self.key])
 
     def put(self, text: str) -> None:
-        self.container[self.key] = text
-        self.line.changed = True
+        if self.container is None:
+            self.part.data = text
+            self.part.text = self.part.wrap(text)
+        else:
+            self.container[self.key] = text
+            self.part.text = self.part.wrap(dump(self.part.value))
 
 
-def _rewrite_stream(text: str, apply: Apply) -> str:
-    if text.count("\n") > MAX_LINES:
-        raise BodyTooComplexError
-    lines = [_parse_line(line) for line in text.split("\n")]
-    slots_by_path: dict[StringPath, list[_StringSlot]] = {}
-    for line in lines:
-        if line.value is not None:
-            _collect(line, line.value, (), slots_by_path)
-    for slots in slots_by_path.values():
-        if len(slots) > 1:
-            _rewrite_joined(slots, apply)
-    return "\n".join(_rewrite_line(line, apply) for line in lines)
+def _rewrite_joined_strings(parts: Sequence[Part], apply: Apply) -> None:
+    """Rewrite the strings with the same path in several parts: first those of each output, then all."""
+    if len(parts) < 2 and not any(_is_array(part.value) for part in parts):
+        return
+    done: set[tuple[int, ...]] = set()
+    for path_of_object in (_discriminators, _nothing):
+        slots_by_path: dict[StringPath, list[_StringSlot]] = {}
+        for part in parts:
+            _collect_part(part, path_of_object, slots_by_path)
+        for slots in slots_by_path.values():
+            joined = tuple(id(slot.container) ^ hash(slot.key) for slot in slots)
+            if len(slots) > 1 and joined not in done:
+                done.add(joined)
+                _rewrite_joined(slots, apply)
 
 
 def _rewrite_joined(slots: list[_StringSlot], apply: Apply) -> None:
     joined = "".join(slot.text for slot in slots)
-    rewritten = apply(joined)
+    rewritten = rewrite_text(joined, apply)
     # If no match spans several strings, each string is rewritten on its own later (example: a name in every event).
-    if rewritten == joined or rewritten == "".join(apply(slot.text) for slot in slots):
+    if rewritten == joined or rewritten == "".join(rewrite_text(slot.text, apply) for slot in slots):
         return
     slots[0].put(rewritten)
     for slot in slots[1:]:
         slot.put("")
 
 
-def _rewrite_line(line: _Line, apply: Apply) -> str:
-    if line.value is None:
-        return _rewrite_raw(line.text, apply)
-    value = _rewrite_value(line.value, apply, 0)
-    return line.prefix + _dump(value) if line.changed or value != line.value else line.text
+def _discriminators(members: Members) -> StringPath:
+    """Return what keeps the strings of two outputs apart, such as the choices or content blocks of an answer."""
+    return tuple(f"{name}={value}" for name, value in members if name in _DISCRIMINATORS and isinstance(value, str))
 
 
-def _parse_line(line: str) -> _Line:
-    bare = line.rstrip("\r")
-    prefix = ""
-    if bare.startswith("data:"):
-        prefix, bare = "data: ", bare[5:].lstrip()
-    return _Line(prefix, line, _parse(bare))
+def _nothing(_: Members) -> StringPath:
+    """Keep no strings apart: ``index`` may also be the number of the event, as in Text Generation Inference."""
+    return ()
 
 
-def _collect(line: _Line, value: Any, path: StringPath, slots_by_path: dict[StringPath, list[_StringSlot]]) -> None:
-    """Add every string inside ``value`` to ``slots_by_path``.
+def _is_array(value: Any) -> bool:
+    return isinstance(value, list) and not isinstance(value, Members)
 
-    If an object has the field ``index``, its number becomes a part of the path. The strings of two choices or content
-    blocks with different numbers are therefore not joined.
-    """
-    if len(path) > 2 * MAX_DEPTH:
-        raise BodyTooComplexError
-    items: Any = ()
-    if isinstance(value, dict):
-        index = value.get("index")
-        path = (*path, f"#{index}") if isinstance(index, int) else path
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    for key, inner in items:
-        here = (*path, key)
-        if isinstance(inner, str):
-            slots_by_path.setdefault(here, []).append(_StringSlot(line, value, key))
-        else:
-            _collect(line, inner, here, slots_by_path)
+
+def _collect_part(
+    part: Part, path_of_object: Callable[[Members], StringPath], slots_by_path: dict[StringPath, list[_StringSlot]]
+) -> None:
+    """Add every string in a part to ``slots_by_path``. The elements of an array are as separate parts."""
+    if part.value is None:
+        if part.data.strip() == END_OF_STREAM:
+            return
+        slots_by_path.setdefault((), []).append(_StringSlot(part, None, 0))
+        return
+    roots = part.value if _is_array(part.value) else [part.value]
+    stack: list[tuple[Any, StringPath]] = [(root, ()) for root in reversed(roots)]
+    while stack:
+        value, path = stack.pop()
+        if len(path) > 4 * MAX_DEPTH:
+            raise BodyTooComplexError
+        if isinstance(value, Members):
+            path = (*path, *path_of_object(value))
+        inner_values = []
+        for at, (name, inner) in enumerate(children(value)):
+            container, key = (value[at], 1) if isinstance(value, Members) else (value, at)
+            if isinstance(inner, str) and not isinstance(inner, Number):
+                slots_by_path.setdefault((*path, name), []).append(_StringSlot(part, container, key))
+            elif isinstance(inner, list):
+                inner_values.append((inner, (*path, name)))
+        stack.extend(reversed(inner_values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.extproc_errors import NotRedactedError
 from extproc.redaction import BUILTIN, Redactor
 from glidepath.config.retention import RedactionSection
 
@@ -17,9 +19,7 @@ EVERYTHING = Redactor(RedactionSection(builtin=ALL))
 
 
 def redact(text: str, content_type: str = "application/json", redactor: Redactor = EVERYTHING) -> str:
-    redacted = redactor.redact(text.encode(), content_type)
-    assert redacted is not None
-    return redacted.decode()
+    return redactor.redact(text.encode(), content_type).decode()
 
 
 def test_every_builtin_pattern_of_the_configuration_exists() -> None:
@@ -91,8 +91,8 @@ def test_a_lone_surrogate_beside_a_match_is_kept() -> None:
 
 @pytest.mark.parametrize("text", ["[" * 500 + "]" * 500, "\\n" * 60_000, "[" * 100_000])
 def test_a_body_that_is_too_complex_is_not_stored_or_is_unchanged(text: str) -> None:
-    redacted = Redactor(RedactionSection(builtin=ALL)).redact(text.encode(), "application/json")
-    assert redacted in (None, text.encode())
+    with contextlib.suppress(NotRedactedError):
+        assert EVERYTHING.redact(text.encode(), "application/json") == text.encode()
 
 
 def test_configured_patterns_apply_after_the_builtin_ones() -> None:
@@ -104,14 +104,40 @@ def test_without_patterns_bodies_are_unchanged() -> None:
     assert Redactor(RedactionSection()).redact(b"\xff ann@example.com", "") == b"\xff ann@example.com"
 
 
-def test_bytes_that_are_not_text_are_unchanged() -> None:
-    assert EVERYTHING.redact(b"\xff\x00 ann@example.com \xfe", "") == b"\xff\x00 [redacted] \xfe"
+def test_bytes_that_are_no_character_are_replaced() -> None:
+    assert EVERYTHING.redact(b"\xff ann@example.com \xfe", "").decode() == "\ufffd [redacted] \ufffd"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"\xff\x00 ann@example.com \xfe", ""),
+        (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", "application/json"),
+        (b"+AGEAbgBuAEA-example.com", "text/plain; charset=utf-7"),
+        (b"x", "text/plain; charset=unheard-of"),
+        (
+            b"--b\r\ncontent-transfer-encoding: base64\r\n\r\nYW5uQGV4YW1wbGUuY29t\r\n--b--",
+            "multipart/form-data; boundary=b",
+        ),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_not_kept(body: bytes, content_type: str) -> None:
+    redactor = Redactor(RedactionSection(builtin=ALL))
+    with pytest.raises(NotRedactedError, match="cannot be read"):
+        redactor.redact(body, content_type)
+    assert (redactor.unreadable, redactor.timeouts) == (1, 0)
+
+
+def test_paths_are_redacted() -> None:
+    assert EVERYTHING.redact_path("/v1/users/ann%40example.com/chat?version=1") == "/v1/users/[redacted]/chat?version=1"
+    assert EVERYTHING.redact_path("/v1/chat") == "/v1/chat"
 
 
 def test_a_pattern_that_would_run_for_ever_loses_only_that_body() -> None:
     redactor = Redactor(RedactionSection(patterns=(r"(a|a?)+$",)), time_limit=0.05)
     started = time.monotonic()
-    assert redactor.redact(b"a" * 5000 + b"!", "text/plain") is None
+    with pytest.raises(NotRedactedError, match="too long"):
+        redactor.redact(b"a" * 5000 + b"!", "text/plain")
     assert time.monotonic() - started < 5
     assert redactor.timeouts == 1
 
@@ -155,9 +181,12 @@ def test_a_stream_without_anything_personal_is_left_byte_for_byte() -> None:
 
 
 @given(st.text(max_size=200), st.sampled_from(["application/json", "text/event-stream", "application/x-ndjson"]))
-def test_redaction_never_fails_and_a_second_one_changes_nothing(text: str, content_type: str) -> None:
-    once = EVERYTHING.redact(text.encode("utf-8", "surrogatepass"), content_type)
-    assert once is not None
+def test_redaction_refuses_only_null_characters_and_a_second_one_changes_nothing(text: str, content_type: str) -> None:
+    try:
+        once = EVERYTHING.redact(text.encode("utf-8", "surrogatepass"), content_type)
+    except NotRedactedError:
+        assert "\0" in text
+        return
     assert EVERYTHING.redact(once, content_type) == once
 
 

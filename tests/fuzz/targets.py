@@ -20,11 +20,12 @@ from google.protobuf.message import DecodeError as ProtobufDecodeError
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from extproc.amazon_event_frames import TYPE, frame
 from extproc.body_limits import BodyMemory
 from extproc.content_coding import DECODERS, decode
 from extproc.exchange import Exchange
 from extproc.ext_proc_messages import REQUEST_HEADERS, feed
-from extproc.extproc_errors import DecodeError, IllegalEventError
+from extproc.extproc_errors import DecodeError, IllegalEventError, NotRedactedError
 from extproc.outcome_classification import classify
 from extproc.redaction import Redactor
 from extproc.token_usage import tokens
@@ -102,6 +103,8 @@ TYPES = (
     "text/plain",
     "",
     "application/json; charset=x",
+    "text/plain; charset=utf-16",
+    TYPE,
 )
 PATHS = (
     "/v1/chat/completions",
@@ -151,7 +154,9 @@ def _content_coding(data: bytes, coding: str) -> None:
 
 
 def _redaction(data: bytes, content_type: str) -> None:
-    REDACTOR.redact(data, content_type)
+    with contextlib.suppress(NotRedactedError):
+        once = REDACTOR.redact(data, content_type)
+        assert REDACTOR.redact(once, content_type.partition(";")[0]) == once
 
 
 def _path(data: bytes) -> None:
@@ -201,6 +206,9 @@ def _codings() -> tuple[bytes, ...]:
 
 
 _BODY, _TYPE, _PATH = mutated(BODIES), st.sampled_from(TYPES), st.sampled_from(PATHS)
+_FRAMES = b"".join(frame(b"", b'{"bytes": "eyJhIjogIngifQ==", "p": "ab"}') for _ in range(2))
+_WIDE = tuple(body.decode().encode(coding) for body in BODIES[:4] for coding in ("utf-16", "utf-32"))
+_ENCODED_BODY = mutated((_FRAMES, *_WIDE))
 _MESSAGES = mutated(tuple(message.SerializeToString() for message in exchange()))
 _LOG = mutated((log_entry().SerializeToString(), log_entry("onprem", 404).SerializeToString()))
 _ADMIN = mutated(
@@ -214,7 +222,7 @@ TARGETS = {
     "content-coding": Target(
         _content_coding, (mutated(_codings()), st.sampled_from((*DECODERS, "gzip, br", "br,br,br,br")))
     ),
-    "redaction": Target(_redaction, (_BODY, _TYPE)),
+    "redaction": Target(_redaction, (_BODY | _ENCODED_BODY, _TYPE)),
     "token-usage": Target(tokens, (_BODY, _BODY)),
     "request-path": Target(_path, (mutated(tuple(path.encode() for path in PATHS)),)),
     "answer": Target(_answer, (_BODY, _BODY, _TYPE, _PATH)),

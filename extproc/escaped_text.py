@@ -1,0 +1,147 @@
+"""Applies patterns to a text and to what the escapes in it stand for.
+
+A text can contain JSON (the arguments of a tool call), parts of JSON, an encoded form, a URL or HTML. There the address
+``ann@example.com`` can be ``ann\\u0040example.com``, ``ann%40example.com`` or ``ann&#64;example.com``.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from urllib.parse import quote_plus, unquote, unquote_plus
+
+from extproc.json_tree import BodyTooComplexError, Number, dump, mapped, parse_structure
+
+Apply = Callable[[str], str]
+HIDDEN = "[redacted]"  # replaces a whole text if a match in it cannot be replaced alone
+MAX_NESTED = 6  # JSON in a string of JSON, …
+MAX_ROUNDS = 24  # how often one text is escaped: each round halves the number of backslashes
+MAX_REWRITES = 4  # until a text stays as it is
+MAX_ESCAPES = 50_000
+_ESCAPE = re.compile(r"(\\(?:u[0-9a-fA-F]{4}|.))", re.DOTALL)
+_SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_TOKEN = re.compile(r"(\S+)")
+_FORM = re.compile(r"[^\s&=]+=[^\s&]*(?:&[^\s&=]+=[^\s&]*)*")
+_WHOLE = re.compile(r"-?(\d{7,})(?:\.0*)?")
+
+
+def rewrite_text(text: str, apply: Apply, nested: int = 0) -> str:
+    """Return ``text`` with ``apply`` done to it, and to what its escapes stand for. Nothing that matches remains.
+
+    Raises BodyTooComplexError, and the errors of ``apply``.
+    """
+    for _ in range(MAX_REWRITES):
+        rewritten = _rewrite_once(text, apply, nested)
+        if rewritten == text:
+            return text
+        text = rewritten
+    return HIDDEN if _rewrite_once(text, apply, nested) != text else text
+
+
+def rewrite_number(number: Number, apply: Apply) -> Number:
+    """Return ``number``, or 0 if it is a whole number of seven or more digits that ``apply`` changes."""
+    digits = number
+    if "e" in number or "E" in number:
+        value = Decimal(number)
+        if not value.is_finite() or not 6 <= value.adjusted() < 40 or value != value.to_integral_value():
+            return number
+        digits = Number(f"{value:f}")
+    found = _WHOLE.fullmatch(digits)
+    return number if found is None or apply(found[1]) == found[1] else Number("0")
+
+
+def _rewrite_once(text: str, apply: Apply, nested: int) -> str:
+    if nested < MAX_NESTED:
+        tree = parse_structure(text)
+        if tree is not None:
+            return rewrite_structure(text, tree, apply, nested + 1)
+    if ("+" in text or "%" in text) and _FORM.fullmatch(text):
+        text = _rewrite_form(text, apply, nested)
+    if apply(text) == text and not any(_shows(text, decode, apply) for decode in _DECODERS):
+        return text
+    text = apply(_between_escapes(text, apply))
+    for decode in _DECODERS:
+        text = _rewrite_encoded(text, decode, apply)
+    return text
+
+
+def rewrite_structure(text: str, tree: object, apply: Apply, nested: int = 0) -> str:
+    """Return the JSON ``text``, whose value is ``tree``, with every string and number in it rewritten.
+
+    If nothing matches, the text stays byte for byte.
+    """
+    rewritten = mapped(tree, lambda leaf: rewrite_text(leaf, apply, nested), lambda n: rewrite_number(n, apply))
+    return text if rewritten == tree else dump(rewritten)
+
+
+def _rewrite_form(text: str, apply: Apply, nested: int) -> str:
+    """Rewrite ``name=value&…``, in which a plus is a space."""
+    if nested >= MAX_NESTED:
+        raise BodyTooComplexError
+    parts = re.split("([=&])", text)
+    for at in range(0, len(parts), 2):
+        decoded = unquote_plus(parts[at])
+        rewritten = rewrite_text(decoded, apply, nested + 1)
+        if rewritten != decoded:
+            parts[at] = quote_plus(rewritten, safe="[]/?:")
+    return "".join(parts)
+
+
+def _between_escapes(text: str, apply: Apply) -> str:
+    """Apply ``apply`` to the text between two JSON escapes, so that no match includes a part of an escape."""
+    if text.count("\\") > MAX_ESCAPES:
+        raise BodyTooComplexError
+    parts = _ESCAPE.split(text)
+    parts[::2] = [apply(part) if part else "" for part in parts[::2]]
+    return "".join(parts)
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPE.sub(_character, text) if "\\" in text else text
+
+
+def _character(escape: re.Match[str]) -> str:
+    code = escape[0][1:]
+    return chr(int(code[1:], 16)) if len(code) == 5 else _SIMPLE.get(code, code)
+
+
+def _percent(text: str) -> str:
+    return unquote(text) if "%" in text else text
+
+
+def _entities(text: str) -> str:
+    return html.unescape(text) if "&" in text else text
+
+
+_DECODERS: tuple[Apply, ...] = (_unescape, _percent, _entities)
+
+
+def _shows(text: str, decode: Apply, apply: Apply) -> bool:
+    """Return whether ``apply`` finds something after one or several rounds of ``decode``."""
+    for _ in range(MAX_ROUNDS):
+        decoded = decode(text)
+        if decoded == text:
+            return False
+        if apply(decoded) != decoded:
+            return True
+        text = decoded
+    return decode(text) != text  # escaped even more often: it cannot be read
+
+
+def _rewrite_encoded(text: str, decode: Apply, apply: Apply) -> str:
+    """Replace each word in which ``decode`` shows a match by its decoded and rewritten form."""
+    if not _shows(text, decode, apply):
+        return text
+    words = _TOKEN.split(text)
+    text = "".join(_decoded(word, decode, apply) if _shows(word, decode, apply) else word for word in words)
+    return HIDDEN if _shows(text, decode, apply) else text
+
+
+def _decoded(word: str, decode: Apply, apply: Apply) -> str:
+    for _ in range(MAX_ROUNDS):
+        word = decode(word)
+        if (rewritten := apply(word)) != word:
+            return rewritten
+    return HIDDEN
