@@ -134,8 +134,8 @@ class Capturer:
         if reason is not None:
             for task in captured.copy_tasks:
                 task.cancel()
-        if reason is Coverage.ABORTED or (reason is not None and copied):
-            self.counters.count(captured.workload.name, reason)
+        if reason is Coverage.ABORTED or captured.exchange.request_body.cut or (reason is not None and copied):
+            self.counters.count(captured.workload.name, reason or Coverage.CUT)
         elif not copied:
             self.counters.count(captured.workload.name, captured.reason or Coverage.NOT_TEED)
         self._drop_reference(captured)
@@ -193,7 +193,9 @@ class Capturer:
             return
         if planned.kind is PairKind.CROSS:
             self._count_rejection_by_one_side(captured, planned, first, second)
-        if first < 400:
+        if answered.answer.body_cut:
+            self.counters.count(captured.workload.name, Coverage.CUT, planned.kind)
+        elif first < 400:
             self.sink.put_pair(raw_pair(captured, planned, answered))
         else:
             self.counters.count(captured.workload.name, Coverage.NOT_COMPARABLE, planned.kind)
@@ -239,6 +241,8 @@ def reason_not_comparable(workload: WorkloadInfo, exchange: Exchange) -> Coverag
     A failed request has no answer whose quality can be compared, and the access log already counts the failure. After
     a failover, the client's answer comes from the baseline, so it does not show the candidate's quality.
     """
+    if exchange.cut:
+        return Coverage.CUT
     if exchange.ending is Ending.ABORTED or exchange.ending is None:
         return Coverage.ABORTED
     if exchange.ending is Ending.LOCAL or is_failure(exchange.status) or failed_over(workload, exchange):

@@ -147,6 +147,9 @@ class Tee:
                 if reading.first_byte_at is None:
                     reading.first_byte_at = time.monotonic()
                 reading.body.add(piece)
+                if reading.body.cut:  # the rest would not be kept, so it is not read either
+                    response.close()
+                    break
             reading.ending = Ending.COMPLETE
 
 

@@ -203,6 +203,11 @@ class Exchange:
         return self._request_state is HalfState.DONE and not self.request_body.cut
 
     @property
+    def cut(self) -> bool:
+        """Whether a limit cut off a part of a body. Then no pair is made, and the rest need not be read."""
+        return self.request_body.cut or self.response_body.cut
+
+    @property
     def first_byte_ms(self) -> float:
         """Milliseconds from the end of the request to the first byte of the answer's body; 0 if it was not measured."""
         return waited_ms(self.request_ended_at, self.first_byte_at)
@@ -242,6 +247,10 @@ class Exchange:
             return self._advance(event.half, MessageKind.TRAILERS, now)
         self.ending, self.ended_at = Ending.ABORTED, now
         return Milestone.FINISHED
+
+    def stop(self, now: float) -> None:
+        """End the exchange although its answer has not ended, because its rest is not needed."""
+        self.ending, self.ended_at = Ending.ABORTED, now
 
     def release(self) -> None:
         """Drop the bytes of both bodies and make their memory available to other exchanges."""

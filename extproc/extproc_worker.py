@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import time
 import uuid
@@ -39,6 +38,7 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, error_text_with_type, ungrouped
 from glidepath.health import health_app, serve_app
+from glidepath.stop_signals import on_stop_signals
 from glidepath.timed_wait import wait_until_set
 
 _log = structlog.get_logger(__name__)
@@ -227,23 +227,12 @@ class ExtprocWorker:
 
 
 def stop_on_signals(first: Callable[[], None]) -> None:
-    """Call ``first`` at the first SIGTERM or SIGINT, and end the process at once at the second signal."""
-    loop = asyncio.get_running_loop()
-
-    def again() -> None:
-        os._exit(1)
-
-    def once() -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, again)
-        first()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, once)
+    """Call ``first`` at the first signal that asks to stop. End the process at once at a later SIGTERM or SIGINT."""
+    on_stop_signals(asyncio.get_running_loop(), first, lambda: os._exit(1))
 
 
 async def run_worker(config: Config, index: int) -> None:
-    """Run one worker that stops on SIGTERM or SIGINT."""
+    """Run one worker until a signal asks it to stop."""
     worker = ExtprocWorker(config, WorkerAddresses.of(config, index))
     stop_on_signals(worker.stop)
     await worker.run()

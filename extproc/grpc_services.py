@@ -88,7 +88,15 @@ class ProcessService:
             captured = self._capturer.begin(workload, exchange, own_id)
         if captured is not None and milestone is not _NO_MILESTONE:
             self._capturer.advance(captured, milestone)
+        if exchange.ending is None and exchange.cut:
+            self._stop_at_bound(exchange, captured)
         return captured
+
+    def _stop_at_bound(self, exchange: Exchange, captured: CapturedExchange | None) -> None:
+        """End the exchange, so that its stream is closed and Envoy copies nothing more of it."""
+        exchange.stop(time.monotonic())
+        if captured is not None:
+            self._capturer.advance(captured, Milestone.FINISHED)
 
     def _close(self, exchange: Exchange, captured: CapturedExchange | None) -> None:
         """End the exchange of a gRPC stream that has ended, unless the exchange has already ended."""

@@ -7,6 +7,7 @@ closed. The worker then finishes its open work and exits.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from glidepath.timed_wait import wait_until_set
 _log = structlog.get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
 STEADY_S = 30.0  # after a worker has run this long, its restart delay is reset to the shortest
+NICENESS = 10  # as nice(1) counts: 0 is Envoy's, 19 the lowest priority
 CANNOT_START = 2  # exit status for an error that a user must fix
 
 
@@ -32,9 +34,16 @@ def with_workers(config: Config, workers: int | None) -> Config:
     return config.model_copy(update={"extproc": config.extproc.model_copy(update={"workers": workers})})
 
 
+def yield_to_envoy() -> None:
+    """Let this process have the processor after Envoy, if they share it: what extproc reads is only a copy."""
+    if os.getpriority(os.PRIO_PROCESS, 0) < NICENESS:
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+
+
 async def serve(config: Config, path: Path, workers: int | None) -> None:
-    """Run one worker in this process, or several as child processes, until SIGTERM or SIGINT."""
+    """Run one worker in this process, or several as child processes, until a signal asks to stop."""
     configure_logging("extproc")
+    yield_to_envoy()
     config = with_workers(config, workers)
     if config.extproc.workers == 1:
         await run_worker(config, 0)
@@ -45,6 +54,7 @@ async def serve(config: Config, path: Path, workers: int | None) -> None:
 async def serve_child(config: Config, index: int) -> None:
     """Run one of several workers in this process. When the supervisor ends, the worker finishes its work and exits."""
     configure_logging(f"extproc-{index}")
+    yield_to_envoy()
     worker = ExtprocWorker(config, WorkerAddresses.of(config, index))
     stop_on_signals(worker.stop)
     reader = asyncio.StreamReader()

@@ -68,6 +68,7 @@ class Coverage(StrEnum):
     SHED_BUDGET = "shed_budget"  # no copy: the daily budget of the paid side was spent
     SHED_STREAMS = "shed_streams"  # not captured: extproc had max_streams open exchanges
     TEE_FAILED = "tee_failed"  # the copy failed or timed out
+    CUT = "cut"  # an answer was longer than extproc.max_body, or the memory was used up; its rest was not read
     INTERNAL_ERROR = "internal_error"  # an unexpected error in Glidepath's own code while the pair was built
     LOST_BUFFER = "lost_buffer"  # Redis did not answer and the buffer was full
     LOST_SHUTDOWN = "lost_shutdown"  # not yet written when extproc stopped

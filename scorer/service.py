@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import uuid
 from typing import Protocol
@@ -19,6 +18,7 @@ from glidepath.config import Config
 from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app
 from glidepath.redisio import RedisClient, check, connect
+from glidepath.stop_signals import on_stop_signals
 from scorer.python_gc import freeze_present_objects
 from scorer.scoring.worker.score_loop import ScoreLoop
 from scorer.scoring.worker.scoring_process.process_client import BatchScorer
@@ -100,21 +100,17 @@ class ScorerService:
 
 
 async def serve(config: Config, redis_place: str = "redis.url", scorer: BatchScorer | None = None) -> None:
-    """Run a scorer. The first SIGTERM or SIGINT drains it; the second ends the process at once.
+    """Run a scorer. The first SIGTERM, SIGINT or SIGHUP drains it; a later SIGTERM or SIGINT ends it at once.
 
     ``redis_place`` is the setting or option that contains the Redis URL. Error messages name it.
     """
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
 
-    def on_signal() -> None:
-        if stop.is_set():
-            os._exit(130)
+    def first() -> None:
         log.info("shutdown_requested")
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+    on_stop_signals(asyncio.get_running_loop(), first, lambda: os._exit(130))
     service = ScorerService(config, redis_place=redis_place, scorer=scorer)
     freeze_present_objects()
     await service.run(stop)

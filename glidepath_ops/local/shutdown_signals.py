@@ -1,4 +1,4 @@
-"""Handle Ctrl-C and SIGTERM, without losing a signal, in a process that starts child processes and runs a loop."""
+"""Handle the signals to stop, without losing one, in a process that starts child processes and runs a loop."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from glidepath.stop_signals import stop_signals
 
 
 class Interrupt:
-    """A context manager in which SIGINT and SIGTERM raise KeyboardInterrupt, or call the action given to ``calls``.
+    """A context manager in which a signal to stop raises KeyboardInterrupt, or call the action given to ``calls``.
 
     ``received`` records that a signal arrived, because Python drops a KeyboardInterrupt that is raised in a finalizer.
     """
@@ -20,9 +20,11 @@ class Interrupt:
     def __init__(self) -> None:
         self.received = False
         self._action: Callable[[], object] | None = None
-        self._before: list[Any] = []
+        self._before: dict[signal.Signals, Any] = {}
 
-    def _signalled(self, _: int, __: FrameType | None) -> None:
+    def _signalled(self, number: int, _: FrameType | None) -> None:
+        if self.received and number == signal.SIGHUP:  # the kernel and the shell may both send one
+            return
         self.received = True
         if self._action is None:
             raise KeyboardInterrupt
@@ -43,9 +45,9 @@ class Interrupt:
             self._action = before
 
     def __enter__(self) -> Interrupt:
-        self._before = [signal.signal(number, self._signalled) for number in SIGNALS]
+        self._before = {number: signal.signal(number, self._signalled) for number in stop_signals()}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        for number, handler in zip(SIGNALS, self._before, strict=True):
+        for number, handler in self._before.items():
             signal.signal(number, handler)

@@ -119,6 +119,14 @@ def test_every_mounted_volume_is_declared(pod: str) -> None:
     assert {mount["name"] for one in containers(template) for mount in one["volumeMounts"]} == declared
 
 
+def test_extproc_has_less_of_the_processor_than_envoy_and_is_bounded() -> None:
+    cpu = {one["name"]: one["resources"] for one in containers(pods()["envoy"])}
+    asked = {name: str(resources["requests"]["cpu"]) for name, resources in cpu.items()}
+    assert all(amount.endswith("m") for amount in asked.values())
+    assert int(asked["extproc"][:-1]) < int(asked["envoy"][:-1])
+    assert float(cpu["extproc"]["limits"]["cpu"]) < float(cpu["envoy"]["limits"]["cpu"])
+
+
 def test_envoy_and_extproc_share_only_the_folder_of_the_sockets() -> None:
     config = load_config(FOLDER / "base" / "glidepath.yaml")
     sockets = {

@@ -47,6 +47,13 @@ def test_in_the_compose_stack_envoy_opens_tcp_ports_for_clients_and_admin_only()
     assert ports == [10000, 9901]
 
 
+def test_in_the_compose_stack_extproc_has_less_of_the_processor_than_envoy_and_is_bounded() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    shares = {name: services[name].get("cpu_shares", 1024) for name in ("envoy", "extproc")}  # Docker's default
+    assert shares["extproc"] < shares["envoy"]
+    assert services["extproc"]["cpus"] < services["envoy"]["cpus"]
+
+
 def rtds_cluster(envoy: dict[str, Any]) -> dict[str, Any]:
     config = load_config(ROOT / "deploy" / "kubernetes" / "base" / "glidepath.yaml")
     config = config.model_copy(update={"envoy": config.envoy.model_copy(update=envoy)})

@@ -54,6 +54,15 @@ class OtherSide:
     async def long(self, _: web.Request) -> web.StreamResponse:
         return web.Response(body=b"x" * 5000)
 
+    async def flood(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b"x" * 65_536)
+        finally:
+            self.ended.set()
+
     async def moved(self, _: web.Request) -> web.StreamResponse:
         return web.Response(status=302, headers={"location": "/chat"})
 
@@ -145,6 +154,17 @@ async def test_a_long_answer_is_cut_and_its_memory_is_counted() -> None:
     assert (len(answered.answer.body), answered.answer.body_cut, memory.held) == (1000, True, 1000)
     answered.held.release()
     assert memory.held == 0
+
+
+@pytest.mark.parametrize("limits", [(1000, 10**6), (10**6, 1000)], ids=["one body", "all bodies"])
+async def test_an_answer_beyond_a_limit_is_read_no_further_and_its_connection_is_closed(
+    limits: tuple[int, int],
+) -> None:
+    memory = BodyMemory(limits[1])
+    async with tee(f"127.0.0.1:{free_ports(1)[0]}", memory, limits[0]) as (sender, other):
+        answer = (await sender.send(copy("/flood", 60))).answer
+        await asyncio.wait_for(other.ended.wait(), 20)
+    assert (len(answer.body), answer.body_cut, answer.ending) == (1000, True, Ending.COMPLETE)
 
 
 async def test_a_compressed_answer_is_not_decoded() -> None:

@@ -142,12 +142,14 @@ async def test_streams_above_max_streams_are_ended_and_counted(tmp_path: Path, r
         await asyncio.wait(held)
 
 
-async def test_a_long_body_is_cut_and_the_stream_continues(tmp_path: Path, redis_url: str) -> None:
+async def test_a_body_beyond_the_bound_ends_its_stream_and_is_counted(tmp_path: Path, redis_url: str) -> None:
     config = worker_config(tmp_path, redis_url, extproc=", max_body: 1KiB")
     async with running_worker(config) as (worker, channel):
-        big = [b"x" * 6 * 2**20] * 2  # more than gRPC's own limit of 4 MiB a message
-        assert await stream(channel, exchange(answer=big)) is grpc.StatusCode.OK
+        big = [b"x" * 6 * 2**20]  # more than gRPC's own limit of 4 MiB a message
+        assert await stream(channel, exchange(answer=big, end=False)) is grpc.StatusCode.OK  # extproc ends it
         assert worker.memory.peak < 10_000
+        await wait_for_coverage(redis_url, captured=1, cut=1)
+        await eventually(lambda: worker.memory.held == 0)
 
 
 async def test_access_log_entries_become_outcomes(tmp_path: Path, redis_url: str) -> None:

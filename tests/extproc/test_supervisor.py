@@ -75,18 +75,20 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     supervisor = Child("extproc", [*COMMAND, "-c", str(file), "--workers", "2"], tmp_path / "log")
     supervisor.wait_until(lambda: serving(file, 2))
     workers = children(supervisor.pid)
+    assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in workers] == [10, 10]
     supervisor.kill()
     wait(lambda: not any(is_running(pid) for pid in workers))
 
 
-async def test_the_first_signal_drains_and_the_second_exits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP])
+async def test_the_first_signal_drains_and_the_second_exits(tmp_path: Path, first: signal.Signals) -> None:
     file, _ = write_config(tmp_path, drain="60s")
     child = Child("extproc", [*COMMAND, "-c", str(file)], tmp_path / "log")
     child.wait_until(lambda: serving(file, 1))
     async with grpc.aio.insecure_channel(f"unix:{tmp_path}/ep.sock") as channel:
         await stream(channel, exchange())  # there is no Redis, so a record stays unwritten
         started = time.monotonic()
-        child.signal(signal.SIGTERM)
+        child.signal(first)
         wait(lambda: not (tmp_path / "ep.sock").exists())
         assert child.alive
         child.signal(signal.SIGTERM)

@@ -9,8 +9,8 @@ import pytest
 from glidepath_ops.local.shutdown_signals import Interrupt
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_both_signals_interrupt(number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_each_signal_interrupts(number: signal.Signals) -> None:
     with Interrupt(), pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
 

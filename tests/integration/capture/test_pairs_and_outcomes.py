@@ -39,6 +39,9 @@ QUESTION = {"model": "any", "messages": [{"role": "user", "content": "Who are yo
 class CaptureBackend(Recorder):
     """A recorder that also answers with gzip, or with a stream that does not end."""
 
+    flooded = 0
+    floods_ended = 0
+
     async def _gzip(self, _: web.Request) -> web.StreamResponse:
         body = gzip.compress(json.dumps(self.answer()).encode())
         headers = {"content-encoding": "gzip", "content-type": "application/json"}
@@ -49,6 +52,16 @@ class CaptureBackend(Recorder):
         await response.write(self.events()[0])
         await self._ending.wait()
         return response
+
+    async def _flood(self, request: web.Request) -> web.StreamResponse:
+        """Send bytes for as long as the connection lasts."""
+        response = await self._open_stream(request)
+        try:
+            while True:
+                await response.write(b"x" * 65_536)
+                self.flooded += 65_536
+        finally:
+            self.floods_ended += 1
 
 
 @dataclass(slots=True)
@@ -221,6 +234,33 @@ async def test_a_stream_arrives_whole_on_both_sides(setup: RunningCapture) -> No
     assert pair.first.body == body == b"".join(setup.cloud.events())
     assert pair.second.body == b"".join(setup.onprem.events())
     assert pair.first.content_type == "text/event-stream"
+
+
+async def test_a_copy_ends_when_its_answer_exceeds_the_bound(setup: RunningCapture) -> None:
+    setup.onprem.behaviour = "flood"  # type: ignore[assignment]
+    await setup.ask()
+    await setup.covered(captured=1, cut=1)
+    await eventually(lambda: setup.onprem.floods_ended == 1)
+    assert setup.onprem.flooded < 20 * setup.processes.config.extproc.max_body
+    assert (await setup.counted(Side.CANDIDATE, Origin.SHADOW, 0, aborts=1)).errors == 0
+    assert await setup.pairs() == []
+
+
+async def test_a_live_answer_beyond_the_bound_is_no_longer_copied_and_its_client_gets_all_of_it(
+    setup: RunningCapture,
+) -> None:
+    setup.cloud.behaviour = "flood"  # type: ignore[assignment]
+    bound, received = setup.processes.config.extproc.max_body, 0
+    async with setup.post() as response:
+        while not (await setup.coverage())["cut"]:
+            received += len(await response.content.readexactly(65_536))
+        for _ in range(2 * bound // 65_536):  # the answer goes on after the end of the capture
+            received += len(await response.content.readexactly(65_536))
+        assert response.status == 200
+        assert received > 2 * bound
+        assert setup.cloud.floods_ended == 0
+    await eventually(lambda: setup.cloud.floods_ended == 1)
+    assert await setup.pairs() == []
 
 
 async def test_compressed_answers_are_kept_decoded(setup: RunningCapture) -> None:
