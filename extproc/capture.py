@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from extproc.answer_check import AnswerChecker, CheckedAnswer
 from extproc.copy_budget import Budgets
 from extproc.copy_plan import PlannedCopy, plan_copies
 from extproc.copy_sender import InFlight, ShadowAnswer, ShadowRequest, ShadowSender
@@ -67,9 +68,10 @@ class Capturer:
         sender: ShadowSender,
         sink: RecordSink,
         tasks: asyncio.TaskGroup,
+        checker: AnswerChecker,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self.counters, self.budgets, self.sink = counters, budgets, sink
+        self.counters, self.budgets, self.sink, self.checker = counters, budgets, sink, checker
         self.in_flight = InFlight()
         self._sender, self._tasks, self._wall = sender, tasks, wall
         self._errors = UnexpectedErrors()
@@ -127,6 +129,7 @@ class Capturer:
         If the client's answer cannot be compared, cancel the copies. If it is certain that no CROSS pair will be
         written, count the reason.
         """
+        self._check_client_answer(captured)
         if captured.finished is not None:
             captured.finished.set()
         reason = reason_not_comparable(captured.workload, captured.exchange)
@@ -139,6 +142,28 @@ class Capturer:
         elif not copied:
             self.counters.count(captured.workload.name, captured.reason or Coverage.NOT_TEED)
         self._drop_reference(captured)
+
+    def _check_client_answer(self, captured: CapturedExchange) -> None:
+        """Check the answer to a POST by itself. Other methods may have an empty answer."""
+        workload, exchange = captured.workload, captured.exchange
+        request, response = exchange.request, exchange.response
+        if request is None or response is None or exchange.ending is not Ending.COMPLETE:
+            return
+        side = workload.clusters.get(request.cluster)
+        if side is None or request.headers.get(":method") != "POST" or failed_over(workload, exchange):
+            return
+        headers, body = response.headers, exchange.response_body
+        kind, encoding = headers.get("content-type", "")[:256], headers.get("content-encoding", "")
+        answer = CheckedAnswer(response.status, kind, body.value(), body.cut, encoding)
+        self.checker.check(RefusedRequest(workload.name, side, Origin.LIVE, captured.id), answer)
+
+    def _check_copys_answer(self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> None:
+        answer = answered.answer
+        request = RefusedRequest(captured.workload.name, planned.side, Origin.SHADOW, captured.id)
+        self.checker.check(
+            request,
+            CheckedAnswer(answer.status, answer.content_type, answer.body, answer.body_cut, answered.encoding),
+        )
 
     def _drop_reference(self, captured: CapturedExchange) -> None:
         captured.references -= 1
@@ -191,6 +216,7 @@ class Capturer:
         if answered.answer.ending is not Ending.COMPLETE or is_failure(second):
             self.counters.count(captured.workload.name, Coverage.TEE_FAILED, planned.kind)
             return
+        self._check_copys_answer(captured, planned, answered)
         if planned.kind is PairKind.CROSS:
             self._count_rejection_by_one_side(captured, planned, first, second)
         if answered.answer.body_cut:

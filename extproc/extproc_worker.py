@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from extproc import listening_sockets
+from extproc.answer_check import AnswerChecker
 from extproc.body_limits import BodyMemory
 from extproc.capture import Capturer
 from extproc.copy_budget import Budgets, RedisSpendingCounters
@@ -108,10 +109,12 @@ class ExtprocWorker:
             extproc = self._config.extproc
             limits = BufferLimits(extproc.buffer, extproc.buffer_bytes)
             buffer = WriteBuffer(writer, encoder, self.counters, limits, source_name(self._addresses.index))
+            checker = AnswerChecker(self.counters, extproc.max_body)
+            stack.callback(checker.close)
             tee = Tee.open(self._config.envoy.shadow_listen, extproc.max_body, self.memory)
             stack.push_async_callback(tee.close)
             async with asyncio.TaskGroup() as tasks:
-                capturer = Capturer(self.counters, self.budgets, tee, buffer, tasks)
+                capturer = Capturer(self.counters, self.budgets, tee, buffer, tasks, checker)
                 loops = [
                     tasks.create_task(buffer.run()),
                     tasks.create_task(self._flush_outcomes(buffer)),

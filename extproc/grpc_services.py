@@ -149,8 +149,8 @@ class AccessLogService:
             if outcome is None:
                 self.ignored += 1
             else:
-                refused = 400 <= entry.response.response_code.value < 500
-                self._counters.record(outcome, entry.request.request_id if refused else "")
+                provable = 200 <= entry.response.response_code.value < 500
+                self._counters.record(outcome, entry.request.request_id if provable else "")
 
 
 def handlers(process: ProcessService, access_log: AccessLogService) -> tuple[grpc.GenericRpcHandler, ...]:

@@ -12,7 +12,8 @@
 3. If Envoy switched from the candidate to the baseline, the outcome is the candidate's error ``failover``. ``rescued``
    is True if the baseline answered, False if the baseline failed by rule 4, and None if the client disconnected.
 4. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
-   or 403 is an error of the side if the backend never receives the client's own credential.
+   or 403 is an error of the side if the backend never receives the client's own credential. So is an answer to a POST
+   that no client can use although its status says success: a redirection, a web page, an empty body.
 5. Every other request has no error. The remaining 4xx are the client's fault: they count as requests without a latency,
    because a refusal is faster than any answer. (If the other side answers a copy of the same request, extproc.capture
    counts the 4xx as an error after all.)
@@ -28,6 +29,7 @@ from typing import Any
 
 from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEntry
 
+from extproc.logged_fault import logged_fault
 from extproc.logged_latency import answer_ended, logged_latency
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
@@ -126,7 +128,7 @@ def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], s
         if shadow and _whole_ms(common.duration) >= timeout_ms and not answer_ended(entry):
             return RequestOutcome(workload.name, side, origin, at_ms, error="tee_timeout")
         return RequestOutcome(workload.name, side, origin, at_ms, client_abort=True)
-    kind = kind or _status_kind(entry, workload, side)
+    kind = kind or _status_kind(entry, workload, side) or logged_fault(entry)
     if kind:
         return RequestOutcome(workload.name, side, origin, at_ms, error=kind)
     if entry.response.response_code.value >= 400:

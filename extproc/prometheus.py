@@ -78,8 +78,15 @@ class ExtprocCollector(Collector):
             counters.outcome_totals,
         )
         yield _counters(
+            "answer_checks",
+            "Answers to clients and copies by the result of their check: good, failed, or unchecked (too many waited)",
+            ("workload", "result"),
+            self._sources.capturer.checker.totals,
+        )
+        yield _counters(
             "rejections",
-            "Requests with result ok that only this side refused with a 4xx, which counts as an error of this side",
+            "Requests with result ok that count as an error of this side: only this side refused them with a 4xx, or"
+            " the answer failed although its status says success",
             ("workload", "side", "origin", "result"),
             counters.rejection_totals,
         )

@@ -1,11 +1,14 @@
-"""Matches two reports of one refused request: its access log entry, and the proof that only this side refused it.
+"""Matches two reports of one request: its access log entry, and the proof of an error that the entry does not show.
 
-Capture gives the proof when the other side answers a copy. The entry may come before or after the proof. If the entry
-already counts as an error or as a client abort, the proof adds nothing. See ADR 0021.
+Capture gives the proof: the other side answered a copy of a request that this side refused with a 4xx, or the body of
+the answer shows that it failed (extproc/answer_check.py). The entry may come before or after the proof. If the entry
+already counts as an error or as a client abort, the proof adds nothing. So each request is one error at most. See ADR
+0021 and 0161.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -19,7 +22,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class RefusedRequest:
-    """Identifies a request that one side refused. ``id`` is its x-request-id; a copy has the id of its original."""
+    """Identifies a request to one side. ``id`` is its x-request-id; a copy has the id of its original."""
 
     workload: str
     side: Side
@@ -29,7 +32,7 @@ class RefusedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The proof that only one side refused the request. ``kind`` is the error's kind, ``at_ms`` Unix time in ms."""
+    """The proof of an error of a side. ``kind`` is the error's kind, ``at_ms`` Unix time in ms."""
 
     request: RefusedRequest
     kind: str
@@ -40,11 +43,11 @@ class Rejection:
 class RefusalMatcher:
     """Keeps entries and proofs until the other report comes. The oldest are dropped above ``MAX_ENTRIES``."""
 
-    _counted_as_success: dict[RefusedRequest, bool] = field(default_factory=dict)
-    _waiting: dict[RefusedRequest, Rejection] = field(default_factory=dict)
+    _counted_as_success: OrderedDict[RefusedRequest, bool] = field(default_factory=OrderedDict)
+    _waiting: OrderedDict[RefusedRequest, Rejection] = field(default_factory=OrderedDict)
 
     def entry(self, request: RefusedRequest, counted_as_success: bool) -> Rejection | None:
-        """Take an access log entry of status 4xx. Return the rejection that now has to be counted as an error.
+        """Take an access log entry of status 2xx to 4xx. Return the rejection that now has to be counted as an error.
 
         ``counted_as_success`` is False if the entry counts as an error or as a client abort.
         """
@@ -70,5 +73,5 @@ class RefusalMatcher:
         return late
 
 
-def _drop_oldest(reports: dict[RefusedRequest, _Value]) -> _Value | None:
-    return reports.pop(next(iter(reports))) if len(reports) > MAX_ENTRIES else None
+def _drop_oldest(reports: OrderedDict[RefusedRequest, _Value]) -> _Value | None:
+    return reports.popitem(last=False)[1] if len(reports) > MAX_ENTRIES else None

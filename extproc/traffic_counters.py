@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from extproc.outcome_classification import RequestOutcome
 from extproc.refusal_matching import RefusalMatcher, RefusedRequest, Rejection
@@ -63,8 +63,8 @@ class _SideCounts:
     def apply_rejections(self) -> list[tuple[str, int]]:
         """Count rejections as errors, but never more errors than requests. Return the rejections that are left.
 
-        A rejection is a 4xx of one side for a request that the other side accepted. Its request is counted when the
-        access log reports it, which may be later.
+        A rejection is a 4xx of one side for a request that the other side accepted, or an answer that failed although
+        its status says success. Its request is counted when the access log reports it, which may be later.
         """
         while self.rejections and self.errors < self.requests:
             kind, at_ms = self.rejections.pop()
@@ -128,8 +128,14 @@ class TrafficCounters:
         self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, result of the rescue
         self.untimed_totals: Counter[tuple[str, str, str]] = Counter()  # workload, side, origin
 
-    def record(self, outcome: RequestOutcome, refused_id: str = "") -> None:
-        """Count the outcome of a request. ``refused_id`` is the request's id if its status is 4xx, otherwise ""."""
+    def record(self, outcome: RequestOutcome, request_id: str = "") -> None:
+        """Count the outcome of a request. ``request_id`` is the request's id if its status is below 500, otherwise "".
+
+        If it is proven already that the answer failed, its latency says nothing about good answers and is left out.
+        """
+        rejection = self._proven(outcome, request_id) if request_id else None
+        if rejection is not None:
+            outcome = replace(outcome, latency_ms=None, ttft_ms=None, untimed=False)
         key = (outcome.workload, outcome.side, outcome.origin)
         side_counts = self._side_counts.get(key)
         if side_counts is None:
@@ -143,12 +149,15 @@ class TrafficCounters:
             self.untimed_totals[(outcome.workload, outcome.side.value, outcome.origin.value)] += 1
         if outcome.failover:
             self.rescue_totals[(outcome.workload, _RESCUE_RESULTS[outcome.rescued])] += 1
-        if refused_id:
-            request = RefusedRequest(outcome.workload, outcome.side, outcome.origin, refused_id)
-            self._reject(self._refusals.entry(request, not outcome.error and not outcome.client_abort))
+        self._reject(rejection)
+
+    def _proven(self, outcome: RequestOutcome, request_id: str) -> Rejection | None:
+        """Return the error that capture has proven, and that the access log entry does not show; else None."""
+        request = RefusedRequest(outcome.workload, outcome.side, outcome.origin, request_id)
+        return self._refusals.entry(request, not outcome.error and not outcome.client_abort)
 
     def count_rejection(self, rejection: Rejection) -> None:
-        """Count a rejection as an error: a 4xx of one side for a request that the other side accepted.
+        """Count an error that the access log does not show: a 4xx of one side only, or an answer that failed.
 
         The access log reports such a request before or after this call. If it reports the request as an error or as a
         client abort, the rejection is not counted.
@@ -162,6 +171,8 @@ class TrafficCounters:
         side_counts = self._side_counts.setdefault((workload, side, origin), _SideCounts())
         side_counts.rejections.append((rejection.kind, rejection.at_ms))
         self.rejection_totals[(workload, side.value, origin.value, rejection.kind)] += 1
+        if side is Side.CANDIDATE and origin is Origin.LIVE:
+            self._on_candidate_error()
 
     def count(self, workload: str, reason: Coverage, kind: PairKind = PairKind.CROSS, number: int = 1) -> None:
         name = _NAMES[kind is PairKind.NOISE][reason]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from extproc.answer_check import AnswerChecker
 from extproc.body_limits import BodyMemory
 from extproc.capture import CapturedExchange, Capturer
 from extproc.copy_budget import Budgets, InMemorySpendingCounters
@@ -83,11 +84,13 @@ async def setup(
         Budgets(settings),
     )
     async with asyncio.TaskGroup() as tasks:
-        capturer = Capturer(counters, budgets, sender, sink, tasks, wall=lambda: 1_000.0)
+        checker = AnswerChecker(counters, 10**6, wall=lambda: 1_000.0)
+        capturer = Capturer(counters, budgets, sender, sink, tasks, checker, wall=lambda: 1_000.0)
         yield CaptureSetup(
             build_workloads(settings)["chat"], capturer, sender, sink, counters, budgets, BodyMemory(10**6)
         )
         sender.gate.set()
+        checker.close()
 
 
 async def test_requests_with_one_id_make_two_pairs_if_envoy_gives_each_an_id_of_its_own() -> None:
@@ -364,3 +367,47 @@ async def test_an_unexpected_error_while_a_pair_is_written_loses_that_pair() -> 
         r.feed(r.request(), OK, END)
         await r.settled()
         assert r.coverage == {"captured": 1, "internal_error": 1}
+
+
+BROKEN = b'data: {"choices": [{"delta": {"content": "a"}}]}\n\ndata: {"error": {"message": "gone"}}\n\n'
+STREAMED = replace(OK, headers={"content-type": "text/event-stream"})
+
+
+@pytest.mark.parametrize(("backend", "side"), [("cloud", Side.BASELINE), ("onprem", Side.CANDIDATE)])
+async def test_a_clients_answer_that_failed_in_its_body_is_an_error_of_its_side(backend: str, side: Side) -> None:
+    async with setup() as r:
+        r.sender.body = b'{"a": 1}'
+        request = r.request(r.workload.fallback if side is Side.CANDIDATE else backend)
+        r.feed(request, replace(STREAMED, backend=backend), Chunk(Half.RESPONSE, BROKEN, True))
+        r.counters.record(RequestOutcome("chat", side, Origin.LIVE, 1_000), "id-1")
+        (outcomes,) = r.counters.flush(2_000)
+        (counts,) = outcomes.sides
+        assert (counts.side, counts.requests, counts.errors) == (side, 1, 1)
+        assert counts.error_kinds == {"error_event": 1}
+
+
+async def test_a_copys_answer_that_failed_in_its_body_is_an_error_of_its_side() -> None:
+    async with setup() as r:
+        r.sender.body = b"<html>Please sign in.</html>"
+        r.feed(r.request(), OK, Chunk(Half.RESPONSE, b'{"a": 1}', True))
+        r.sender.gate.set()
+        await r.settled()
+        r.counters.record(RequestOutcome("chat", Side.CANDIDATE, Origin.SHADOW, 1_000), "id-1")
+        sides = {counts.side: counts for outcomes in r.counters.flush(2_000) for counts in outcomes.sides}
+        assert sides[Side.CANDIDATE].error_kinds == {"web_page": 1}
+
+
+@pytest.mark.parametrize("status", [503, 400])
+async def test_an_answer_whose_status_says_that_it_failed_is_not_checked(status: int) -> None:
+    async with setup() as r:
+        r.feed(r.request("onprem"), replace(STREAMED, status=status), Chunk(Half.RESPONSE, BROKEN, True))
+        r.counters.record(RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 1_000, error="x"), "id-1")
+        assert [counts.errors for outcomes in r.counters.flush(2_000) for counts in outcomes.sides] == [1]
+        assert not r.counters.rejection_totals
+
+
+async def test_the_baselines_rescue_is_not_checked_as_the_candidates_answer() -> None:
+    async with setup() as r:
+        rescued = replace(STREAMED, attempts=2, backend="cloud")
+        r.feed(r.request(r.workload.fallback), rescued, Chunk(Half.RESPONSE, BROKEN, True))
+        assert not r.capturer.checker.totals

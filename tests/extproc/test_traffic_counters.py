@@ -217,3 +217,27 @@ def test_only_a_live_error_of_the_candidate_is_announced() -> None:
     assert announced == []
     counters.record(BAD)
     assert announced == ["error"]
+
+
+FAILED_ANSWER = replace(PROOF, kind="error_event")
+
+
+@pytest.mark.parametrize("proof_first", [False, True])
+def test_an_answer_that_failed_with_status_200_is_one_error_and_is_heard_at_once(proof_first: bool) -> None:
+    heard: list[bool] = []
+    counters = TrafficCounters(on_candidate_error=lambda: heard.append(True))
+    reports = [lambda: counters.record(GOOD, ID), lambda: counters.count_rejection(FAILED_ANSWER)]
+    for report in reversed(reports) if proof_first else reports:
+        report()
+    assert heard
+    side = only(counters.flush(10_000))
+    assert (side.requests, side.errors, side.error_kinds) == (1, 1, {"error_event": 1})
+
+
+def test_the_latency_of_an_answer_that_is_known_to_have_failed_is_left_out() -> None:
+    counters = TrafficCounters()
+    counters.count_rejection(FAILED_ANSWER)
+    counters.record(GOOD, ID)
+    counters.record(GOOD, "id-2")
+    side = only(counters.flush(10_000))
+    assert (side.requests, side.latency_ms.total, side.ttft_ms.total) == (2, 1, 1)

@@ -34,6 +34,7 @@ from extproc.workloads import build_workloads
 from glidepath import zstd
 from glidepath.config.retention import RedactionSection
 from glidepath.errors import InputError
+from glidepath.failed_answers import failed_answer
 from glidepath.pairs_and_outcomes import Outcomes
 from glidepath.protobuf_codec import decode_outcomes, decode_pair, decode_scored, encode_outcomes, encode_pair
 from glidepath.query_parameters import HARMLESS_PARAMETERS, with_harmless_parameters
@@ -170,6 +171,10 @@ def _answer(body: bytes, request: bytes, content_type: str, path: str) -> None:
     extract(path=path, content_type=content_type, status=200, request_body=request, response_body=body)
 
 
+def _answer_check(body: bytes, content_type: str) -> None:
+    failed_answer(200, content_type, body)
+
+
 def _scoring(left: bytes, right: bytes, request: bytes, content_type: str, path: str) -> None:
     captured = pair("one")
     first = replace(captured.first, body=left, content_type=content_type)
@@ -225,6 +230,7 @@ TARGETS = {
     "redaction": Target(_redaction, (_BODY | _ENCODED_BODY, _TYPE)),
     "token-usage": Target(tokens, (_BODY, _BODY)),
     "request-path": Target(_path, (mutated(tuple(path.encode() for path in PATHS)),)),
+    "answer-check": Target(_answer_check, (_BODY, _TYPE)),
     "answer": Target(_answer, (_BODY, _BODY, _TYPE, _PATH)),
     "scoring": Target(_scoring, (_BODY, _BODY, _BODY, _TYPE, _PATH)),
     "stored-pair": Target(_decoder(decode_pair), (mutated((encode_pair(pair("one")),)),)),

@@ -1,0 +1,283 @@
+"""Find answers that failed although their status is 2xx or 3xx, such as a stream with an error, or a web page.
+
+The work is bounded, so extproc can do it for every captured answer: one search through the body, and the parsing of
+one JSON document of at most ``DOCUMENT`` bytes, or of the last ``EVENTS`` events of a stream. What cannot be decided
+within these bounds counts as not failed. docs/reference/answer-faults.md describes the kinds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from dataclasses import dataclass
+
+from glidepath.answer_faults import AnswerFault, FoundFault
+
+DOCUMENT = 256 * 1024  # bytes of the largest JSON document that is parsed
+TAIL = 64 * 1024  # bytes at the end of a stream that are read
+EVENTS = 8  # events at the end of a stream that are read
+ERRORS = 16  # places with the word "error" that are read
+_SHOWN = 200
+
+_DONE = b"[DONE]"
+_BLANK = b" \t\r\n\xef\xbb\xbf"
+_HTML_TYPES = ("text/html", "application/xhtml+xml")
+_HTML = (b"<!doctype html", b"<html")
+_JSON_TYPES = ("application/json", "text/json")
+_OTHER_FORMATS = ("audio/", "image/", "video/", "multipart/", "application/octet-stream", "application/pdf")
+_EVENT_STREAM = "application/vnd.amazon.eventstream"
+_SSE_LINES = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
+_KEEP_ALIVE = ("ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive")
+_CONTENT = re.compile(
+    rb'"(?:content|text|refusal|partial_json|thinking|reasoning\w*|delta|name|transcript|data|url|code|input|arguments'
+    rb'|response|b64_json|stringValue)"\s*+:\s*+"(?!")|"(?:args|arguments|input)"\s*+:\s*+\{\s*+"'
+)
+_NAMED_ERROR = re.compile(rb"event: ?error[ \t]*+\r?\n|error: ?\{")  # at the beginning of a line
+_NAMED_ERROR_BEGINS = (b"\nevent: error", b"\nevent:error", b"\nerror:")  # llama.cpp writes a field error
+_ANTHROPIC = ("message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta")
+_STOPPED = (  # the reasons of a model that stopped by itself, so that its answer is all there is
+    "stop", "stop_sequence", "end_turn", "eos_token", "complete", "tool_calls", "tool_use", "function_call",
+)  # fmt: skip
+_ERRORS = ("error", "error_toxic", "error_limit")
+_ENDS = ("message_stop", "response.completed", "response.incomplete", "message-end", "stream-end")
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """A line of data of a stream, without the white space around it. ``doc`` is {} if it is no JSON object."""
+
+    name: str
+    data: bytes
+    doc: dict[str, object]
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> _Event:
+        return cls(name, data.strip(), _parsed(data))
+
+
+def failed_answer(status: int, content_type: str, body: bytes, *, cut: bool = False) -> FoundFault | None:
+    """Return why an answer of status 2xx or 3xx failed, or None if it did not, or if that cannot be decided.
+
+    ``body`` has no content encoding. ``cut``: the capture kept only the beginning of the body.
+    """
+    if 300 <= status < 400:
+        return FoundFault(AnswerFault.REDIRECT, f"status {status}")
+    if not 200 <= status < 300:
+        return None
+    kind = content_type.partition(";")[0].strip().lower()
+    start = len(body) - len(body.lstrip(_BLANK))
+    if start == len(body):
+        return None if cut else FoundFault(AnswerFault.EMPTY_BODY, f"{len(body)} bytes")
+    head = body[start : start + 64]
+    if kind in _HTML_TYPES or (kind != "text/plain" and head.lower().startswith(_HTML)):
+        return FoundFault(AnswerFault.WEB_PAGE, f"content type {kind}" if kind in _HTML_TYPES else _text(head))
+    if cut or kind.startswith(_OTHER_FORMATS):
+        return None
+    if kind == _EVENT_STREAM:
+        return _eventstream_fault(body)
+    if head.startswith((b"{", b"[")):
+        return _json_fault(body[start:], kind)
+    if kind == "text/event-stream" or (kind not in ("text/plain", "text/markdown") and head.startswith(_SSE_LINES)):
+        return _sse_fault(body)
+    return _json_fault(body[start:], kind) if kind in _JSON_TYPES else None
+
+
+def _json_fault(body: bytes, kind: str) -> FoundFault | None:
+    first, _, rest = body.partition(b"\n")
+    lines = first.rstrip().endswith((b"}", b"]")) and rest.lstrip(_BLANK).startswith((b"{", b"["))
+    if lines or "ndjson" in kind or "jsonl" in kind or "json-seq" in kind:
+        return _lines_fault(body)
+    if len(body) > DOCUMENT:
+        whole = body.rstrip(_BLANK).endswith((b"}", b"]"))
+        return None if whole else FoundFault(AnswerFault.MALFORMED_BODY, "the JSON ends too early")
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        declared = kind in _JSON_TYPES or kind.endswith("+json")
+        return FoundFault(AnswerFault.MALFORMED_BODY, str(error)[:_SHOWN]) if declared else None
+    if isinstance(value, dict) and kind not in ("text/plain", "text/markdown"):
+        return _document_fault(value, body)
+    if isinstance(value, list):  # Gemini streams an array
+        return next((fault for item in value[-EVENTS:] if (fault := _error(item, AnswerFault.ERROR_BODY))), None)
+    return None
+
+
+def _document_fault(doc: dict[str, object], body: bytes) -> FoundFault | None:
+    if fault := _error(doc, AnswerFault.ERROR_BODY):
+        return fault
+    if _lacks_answers(doc):
+        return FoundFault(AnswerFault.NO_ANSWER, "no choices" if "choices" in doc else "no candidates")
+    if doc.get("object") == "response":
+        empty = doc.get("status") == "completed" and not _has_output(doc.get("output"))
+        return FoundFault(AnswerFault.EMPTY_ANSWER, "no output") if empty else None
+    reason = _reason(doc)
+    if reason not in _STOPPED or _CONTENT.search(body):
+        return None
+    return FoundFault(AnswerFault.EMPTY_ANSWER, f"finish reason {reason}")
+
+
+def _lacks_answers(doc: dict[str, object]) -> bool:
+    """Return whether a document is an envelope of OpenAI or Gemini without an answer in it."""
+    if doc.get("choices") == []:
+        return str(doc.get("object", "")).startswith(("chat.completion", "text_completion"))
+    return doc.get("candidates") == [] and not doc.get("promptFeedback")
+
+
+def _has_output(output: object) -> bool:
+    if not isinstance(output, list):
+        return False
+    return any(
+        isinstance(item, dict) and item.get("type") != "reasoning" and (item.get("type") != "message" or _said(item))
+        for item in output
+    )
+
+
+def _said(message: dict[str, object]) -> bool:
+    parts = message.get("content")
+    if not isinstance(parts, list):
+        return bool(parts)
+    return any(not isinstance(part, dict) or part.keys() - {"type", "text"} or part.get("text") for part in parts)
+
+
+def _error(doc: object, kind: AnswerFault, event: str = "") -> FoundFault | None:
+    """Return the fault of a document that is an error message, or that contains one; else None."""
+    if not isinstance(doc, dict):
+        return None
+    found = doc.get("error")
+    named = event == "error" or doc.get("type") == "error" or doc.get("object") == "error"
+    if named or (found and isinstance(found, str | dict | list | bool)):
+        return FoundFault(kind, _message(found or doc))
+    if event == "response.failed" or doc.get("type") == "response.failed" or _failed_response(doc):
+        return FoundFault(kind, "the response failed")
+    return FoundFault(kind, "finish reason error") if _reason(doc) in _ERRORS else None
+
+
+def _failed_response(doc: dict[str, object]) -> bool:
+    return doc.get("object") == "response" and doc.get("status") == "failed"
+
+
+def _message(error: object) -> str:
+    found = error.get("message") or error.get("type") or error.get("code") if isinstance(error, dict) else error
+    return str(found)[:_SHOWN] if isinstance(found, str | int) else "an error without a message"
+
+
+def _reason(doc: dict[str, object]) -> str | None:
+    """Return why an answer of a known format ended, in small letters, or None if the document does not say so."""
+    choices = doc.get("choices", doc.get("candidates"))
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    delta = doc.get("delta")
+    found = first.get("finish_reason") or first.get("finishReason") or doc.get("stop_reason") or doc.get("stopReason")
+    found = found or doc.get("finish_reason")  # Cohere
+    if not found and isinstance(delta, dict):
+        found = delta.get("stop_reason") or delta.get("finish_reason")
+    if not found and doc.get("done") is True and ("message" in doc or "response" in doc):
+        found = doc.get("done_reason") or "stop"
+    return found.lower() if isinstance(found, str) else None
+
+
+def _sse_fault(body: bytes) -> FoundFault | None:
+    if fault := _error_inside(body):
+        return fault
+    events = _last_events(body)
+    docs = [event for event in events if event.doc and event.name not in _KEEP_ALIVE]
+    for event in events:
+        if fault := _error(event.doc, AnswerFault.ERROR_EVENT, event.name):
+            return fault
+    if not docs:
+        whole = len(body) <= TAIL and not any(event.data not in (b"", _DONE) for event in events)
+        return FoundFault(AnswerFault.NO_ANSWER, "the stream has no event with data") if whole else None
+    reason = next((found for event in reversed(docs) if (found := _reason(event.doc))), None)
+    known = any(map(_is_known, docs))
+    if reason is None and not any(event.data == _DONE or _ends(event) for event in events):
+        return FoundFault(AnswerFault.UNFINISHED_STREAM, "neither [DONE] nor a finish reason") if known else None
+    if not known or (reason or "stop") not in _STOPPED or _CONTENT.search(body):
+        return None
+    return FoundFault(AnswerFault.EMPTY_ANSWER, f"finish reason {reason}" if reason else "the stream has no content")
+
+
+def _ends(event: _Event) -> bool:
+    return event.doc.get("type", event.name) in _ENDS or event.doc.get("event_type") in _ENDS
+
+
+def _is_known(event: _Event) -> bool:
+    """Return whether an event belongs to a format whose last event is known."""
+    kind = event.doc.get("type", event.name)
+    named = isinstance(kind, str) and (kind in _ANTHROPIC or kind.startswith("response."))
+    return named or isinstance(event.doc.get("choices"), list) or isinstance(event.doc.get("candidates"), list)
+
+
+def _error_inside(body: bytes) -> FoundFault | None:
+    """Return the fault of an error anywhere in a stream, or None. At most ``ERRORS`` places are read."""
+    for begin in _NAMED_ERROR_BEGINS:
+        at = 0 if body.startswith(begin[1:]) else body.find(begin) + 1
+        if (at or body.startswith(begin[1:])) and (named := _NAMED_ERROR.match(body, at)):
+            shown = body[named.end() : named.end() + _SHOWN].partition(b"\n\n")[0]
+            return FoundFault(AnswerFault.ERROR_EVENT, _text(shown))
+    at = -1
+    for _ in range(ERRORS):
+        at = body.find(b'"error"', at + 1)
+        if at < 0:
+            return None
+        start, end = body.rfind(b"\n", 0, at) + 1, body.find(b"\n", at)
+        line = body[start : end if end >= 0 else len(body)]
+        doc = _parsed(line.partition(b":")[2]) if len(line) <= TAIL else {}
+        if fault := _error(doc, AnswerFault.ERROR_EVENT):
+            return fault
+    return None
+
+
+def _last_events(body: bytes) -> list[_Event]:
+    """Return the last lines of data of a stream of server-sent events, in order. The rest of the stream is not read."""
+    lines = body[-TAIL:].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    if len(body) > TAIL:
+        lines = lines[1:]
+        if not any(line.startswith(b"data:") for line in lines):  # one large event
+            last = body.rstrip(_BLANK)
+            return [_Event.of("", last[last.rfind(b"\ndata:") + 6 :])]
+    name, found = "", deque(maxlen=EVENTS)  # type: str, deque[tuple[str, bytes]]
+    for line in lines:
+        if line.startswith(b"event:"):
+            name = _text(line[6:].strip())
+        elif line.startswith(b"data:"):
+            found.append((name, line[5:]))
+        elif not line:
+            name = ""
+    return [_Event.of(*event) for event in found]
+
+
+def _lines_fault(body: bytes) -> FoundFault | None:
+    """Find the fault of a stream of JSON documents, one in each line."""
+    lines = [line for line in body[-TAIL:].split(b"\n") if line.strip()]
+    docs = [doc for line in lines[-EVENTS:] if (doc := _parsed(line))]
+    for doc in docs:
+        if fault := _error(doc, AnswerFault.ERROR_EVENT):
+            return fault
+    if docs and "done" in docs[-1] and docs[-1]["done"] is not True:
+        return FoundFault(AnswerFault.UNFINISHED_STREAM, 'no "done": true')
+    return None
+
+
+def _eventstream_fault(body: bytes) -> FoundFault | None:
+    """Find the fault of Amazon's event stream, by the names of its events, which are not encoded."""
+    if b":exception-type" in body or b":error-code" in body:
+        return FoundFault(AnswerFault.ERROR_EVENT, "an exception in the stream")
+    known = b"contentBlockDelta" in body or b"messageStart" in body
+    if known and b"messageStop" not in body:
+        return FoundFault(AnswerFault.UNFINISHED_STREAM, "no messageStop")
+    return None
+
+
+def _parsed(data: bytes) -> dict[str, object]:
+    data = data.strip()
+    if not data.startswith(b"{") or len(data) > DOCUMENT:
+        return {}
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

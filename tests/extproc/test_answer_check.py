@@ -1,0 +1,125 @@
+"""The check of captured answers: at once or in its thread, bounded, and without an error of its own."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from extproc import answer_check
+from extproc.answer_check import AT_ONCE, MAX_WAITING, AnswerChecker, CheckedAnswer
+from extproc.outcome_classification import RequestOutcome
+from extproc.refusal_matching import RefusedRequest
+from extproc.traffic_counters import TrafficCounters
+from glidepath.answer_faults import FoundFault
+from glidepath.pairs_and_outcomes import Origin, Side
+from tests.support.waiting import eventually
+
+ERROR = b'data: {"error": {"message": "gone"}}\n\n'
+REQUEST = RefusedRequest("chat", Side.CANDIDATE, Origin.LIVE, "id-1")
+BROKEN = CheckedAnswer(200, "text/event-stream", ERROR)
+FINE = CheckedAnswer(200, "application/json", b'{"a": 1}')
+LARGE = replace(BROKEN, body=b": x\n\n" * AT_ONCE + ERROR)
+
+
+@asynccontextmanager
+async def checker(limit: int = 10**6) -> AsyncIterator[tuple[AnswerChecker, TrafficCounters]]:
+    counters = TrafficCounters()
+    made = AnswerChecker(counters, limit, wall=lambda: 1.0)
+    yield made, counters
+    made.close()
+
+
+def kinds(counters: TrafficCounters) -> dict[str, int]:
+    """Return the kinds of errors after the access log has reported the request."""
+    counters.record(RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 1_000), REQUEST.id)
+    return {k: n for flushed in counters.flush(2_000) for side in flushed.sides for k, n in side.error_kinds.items()}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        BROKEN,
+        LARGE,
+        replace(BROKEN, body=gzip.compress(ERROR), encoding="gzip"),
+        replace(LARGE, body=gzip.compress(LARGE.body), encoding="gzip"),
+    ],
+    ids=["small", "large", "encoded", "large and encoded"],
+)
+async def test_a_failed_answer_is_reported_whatever_its_size_and_encoding(answer: CheckedAnswer) -> None:
+    async with checker() as (made, counters):
+        made.check(REQUEST, answer)
+        await eventually(lambda: made.totals.total() == 1)
+        assert kinds(counters) == {"error_event": 1}
+        assert made.totals == {("chat", "failed"): 1}
+        assert made.waiting == 0
+
+
+async def test_a_good_answer_is_no_error() -> None:
+    async with checker() as (made, counters):
+        made.check(REQUEST, FINE)
+        assert kinds(counters) == {}
+        assert made.totals == {("chat", "good"): 1}
+
+
+@pytest.mark.parametrize("answer", [replace(FINE, body=b"\x00", encoding="gzip"), replace(FINE, encoding="unheard-of")])
+async def test_a_body_that_cannot_be_decoded_is_not_judged(answer: CheckedAnswer) -> None:
+    async with checker() as (made, counters):
+        made.check(REQUEST, answer)
+        await eventually(lambda: made.totals.total() == 1)
+        assert kinds(counters) == {}
+
+
+async def test_a_body_whose_decoded_end_is_over_the_limit_is_not_judged_by_its_end() -> None:
+    unfinished = b'data: {"choices": [{"delta": {"content": "a"}}]}\n\n' * 100
+    async with checker(limit=1_000) as (made, counters):
+        made.check(REQUEST, replace(BROKEN, body=gzip.compress(unfinished), encoding="gzip"))
+        await eventually(lambda: made.totals.total() == 1)
+        assert kinds(counters) == {}
+
+
+async def test_above_its_bound_the_check_counts_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+
+    def slow(answer: CheckedAnswer, limit: int) -> FoundFault | None:
+        gate.wait(10)
+        return None
+
+    monkeypatch.setattr(answer_check, "find_fault", slow)
+    async with checker() as (made, _):
+        for _ in range(MAX_WAITING + 3):
+            made.check(REQUEST, LARGE)
+        assert made.totals == {("chat", "unchecked"): 3}
+        gate.set()
+        await eventually(lambda: made.totals[("chat", "good")] == MAX_WAITING)
+
+
+async def test_the_log_names_the_kind_once_in_a_while() -> None:
+    async with checker() as (made, _):
+        with capture_logs() as logs:
+            for number in range(5):
+                made.check(replace(REQUEST, id=str(number)), BROKEN)
+        assert [(entry["event"], entry["kind"], entry["side"]) for entry in logs] == [
+            ("answer_failed", "error_event", "candidate")
+        ]
+
+
+@pytest.mark.parametrize("answer", [BROKEN, LARGE], ids=["small", "large"])
+async def test_an_unexpected_error_of_the_check_is_counted_and_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, answer: CheckedAnswer
+) -> None:
+    def wrong(answer: CheckedAnswer, limit: int) -> FoundFault | None:
+        raise RuntimeError("a fault of our own")
+
+    monkeypatch.setattr(answer_check, "find_fault", wrong)
+    async with checker() as (made, counters):
+        with capture_logs() as logs:
+            made.check(REQUEST, answer)
+            await eventually(lambda: made.totals == {("chat", "unchecked"): 1})
+        assert [entry["event"] for entry in logs] == ["answer_not_checked"]
+        assert kinds(counters) == {}
