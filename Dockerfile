@@ -1,14 +1,18 @@
 # The image of extproc, scorer, the command line and the demo, and an image of Redis with a data directory.
 # Envoy's public image is used unchanged. Packages, model and code are separate layers, so a code change is a small
 # download.
-FROM python:3.11-slim-bookworm AS requirements
+# .env has the digests of these images, and docker-compose.yml passes them on.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+ARG REDIS_IMAGE=redis:7-bookworm
+
+FROM ${PYTHON_IMAGE} AS requirements
 COPY pyproject.toml ./
 RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
       > /dependencies.txt \
     && python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["graph"], sep="\n")' \
       > /graph.txt
 
-FROM python:3.11-slim-bookworm AS packages
+FROM ${PYTHON_IMAGE} AS packages
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY --from=requirements /dependencies.txt ./
@@ -41,7 +45,7 @@ COPY extproc extproc
 COPY scorer scorer
 RUN pip --python /opt/glidepath install --no-cache-dir --compile --no-deps --prefix /code .
 
-FROM python:3.11-slim-bookworm AS glidepath
+FROM ${PYTHON_IMAGE} AS glidepath
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin glidepath
 COPY --from=packages /opt/glidepath /opt/glidepath
 COPY --from=model /model /opt/glidepath/share/glidepath/models
@@ -57,7 +61,7 @@ ENTRYPOINT ["glidepath"]
 CMD ["--help"]
 
 # See ADR 0070.
-FROM redis:7-bookworm AS redis
+FROM ${REDIS_IMAGE} AS redis
 # A new volume takes its owner from this directory, so Redis runs as the same user as the other processes.
 RUN install -d -o 10001 -g 10001 -m 0750 /var/lib/glidepath
 USER 10001:10001

