@@ -41,6 +41,7 @@ from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
 from scorer.python_gc import freeze_present_objects
 from scorer.steering.envoy.admin_actuator import AdminActuator
+from scorer.steering.leader.host_clocks import HostClocks
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.steer_loop import SteerLoop
@@ -170,7 +171,8 @@ async def measure(config: Config, rate: int, ticks: int, costs: Costs) -> None:
     # The loop's clock moves by a quarter of a second per tick, so that periodic work is spread evenly even on a busy
     # machine.
     clock = [unix_ms()]
-    loop = SteerLoop(config, store, lease, lambda _: actuator, evidence_kind(), metrics, clock_ms=lambda: clock[0])
+    host = HostClocks(lambda: clock[0], lambda: clock[0])
+    loop = SteerLoop(config, store, lease, lambda _: actuator, evidence_kind(), metrics, host=host)
     freeze_present_objects()  # as the scorer does
     async with asyncio.TaskGroup() as group:
         running = group.create_task(actuator.run())

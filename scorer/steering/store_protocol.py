@@ -63,12 +63,24 @@ class Record:
         return self.state is None and self.status is None and not self.decisions
 
 
+@dataclass(frozen=True, slots=True)
+class OldCommands:
+    """Ids in a workload's command stream.
+
+    - ``answered``: the last command that former leaders have certainly read
+    - ``last``: the last command that is in the stream now
+    """
+
+    answered: str = START
+    last: str = START
+
+
 class SteeringStore(Protocol):
     """The operations of Redis that the steer loop needs. ``RedisSteeringStore`` describes each operation."""
 
     async def load(self, workload: str) -> Mapping[str, Any] | None: ...
 
-    async def set_aside(self, workload: str, now_ms: int) -> str: ...
+    async def set_aside(self, workload: str, now_ms: int) -> OldCommands: ...
 
     async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]: ...
 

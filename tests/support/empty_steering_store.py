@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from scorer.steering.store_protocol import START, News, Record
+from scorer.steering.store_protocol import News, OldCommands, Record
 
 
 class EmptySteeringStore:
     async def load(self, workload: str) -> None:
         return None
 
-    async def set_aside(self, workload: str, now_ms: int) -> str:
-        return START
+    async def set_aside(self, workload: str, now_ms: int) -> OldCommands:
+        return OldCommands()
 
     async def clocks_ms(self, workloads: Any) -> Mapping[str, int]:
         return {}

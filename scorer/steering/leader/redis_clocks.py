@@ -1,47 +1,84 @@
-"""Measurement of the offset between this process's clock and the clock of each workload's Redis."""
+"""Read all clocks that the steer loop needs, and notice a clock that was set.
+
+Redis' clock is known by its offset from this host's monotonic clock, which is measured several times a second. So a
+step of this host's wall clock does not change what the loop takes for Redis' time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from scorer.steering.leader.host_clocks import HostClocks, HostTime
+from scorer.steering.workload.steady_time import ClockReadings
 
 LIKELY_MS = 20  # a smaller change of the offset is ignored
+JUMP_MS = 1_000  # a larger change of the offset, within a second, is a clock that was set
+DRIFT = 0.001  # two clocks that nobody sets drift apart by less than this share of the time
 
 
-class RedisClock:
-    """The offset of one Redis' clock from this process's clock, in milliseconds; positive if Redis' clock is ahead.
+@dataclass(frozen=True, slots=True)
+class ClockJump:
+    """A clock was set. ``clock`` names it; ``by_ms`` is positive if it was set forward."""
 
-    The longer Redis' answer takes, the less precise the measured offset is. So a measured offset is used only if it
+    clock: str
+    by_ms: int
+
+
+class ClockOffset:
+    """The offset of one clock from this host's monotonic clock, in milliseconds; positive if that clock is ahead.
+
+    The longer a clock's answer takes, the less precise the measured offset is. So a measured offset is used only if it
     differs from the present one by more than the duration of the answer, and by more than LIKELY_MS.
     """
 
     def __init__(self) -> None:
-        self.ahead_ms = 0
+        self.ahead_ms: int | None = None  # None: not measured yet
+        self._measured_ms = 0  # the monotonic time of the last measurement
 
-    def measured(self, redis_ms: int, before_ms: int, after_ms: int) -> None:
-        """Update the offset: Redis' clock showed ``redis_ms`` at a time between ``before_ms`` and ``after_ms``.
+    def measured(self, shown_ms: int, before_ms: int, after_ms: int) -> int:
+        """Update the offset: the clock showed ``shown_ms`` at a monotonic time from ``before_ms`` to ``after_ms``.
 
-        ``before_ms``, ``after_ms``: this process's clock before the question to Redis and after the answer.
+        Return by how many milliseconds the clock was set since the last measurement; 0 if it was not.
         """
-        ahead = redis_ms - (before_ms + after_ms) // 2
-        if abs(ahead - self.ahead_ms) > max(LIKELY_MS, after_ms - before_ms):
-            self.ahead_ms = ahead
+        ahead_ms, took_ms, past_ms = shown_ms - (before_ms + after_ms) // 2, after_ms - before_ms, self._measured_ms
+        self._measured_ms = after_ms
+        if self.ahead_ms is None:
+            self.ahead_ms = ahead_ms
+            return 0
+        change = ahead_ms - self.ahead_ms
+        if abs(change) > max(LIKELY_MS, took_ms):
+            self.ahead_ms = ahead_ms
+        return change if abs(change) > max(JUMP_MS, took_ms, (after_ms - past_ms) * DRIFT) else 0
 
 
 class RedisClocks:
-    """The ``RedisClock`` of each workload. In a cluster, workloads may have their streams on different nodes."""
+    """The clock of each workload's Redis, beside this host's. In a cluster, workloads may be on different nodes."""
 
-    def __init__(self, workloads: Iterable[str], clock_ms: Callable[[], int]) -> None:
-        self._clocks = {name: RedisClock() for name in workloads}
-        self._clock_ms = clock_ms
+    def __init__(self, workloads: Iterable[str], host: HostClocks) -> None:
+        self._host = host
+        self._redis = {name: ClockOffset() for name in workloads}
+        self._wall = ClockOffset()
 
-    async def ask(self, read_clocks: Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]) -> None:
-        """Measure the clock of every workload's Redis. Raises the errors of ``read_clocks``."""
-        before_ms = self._clock_ms()
-        answers = await read_clocks(list(self._clocks))
-        after_ms = self._clock_ms()
+    def now(self) -> HostTime:
+        return self._host.now()
+
+    async def ask(self, read_clocks: Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]) -> tuple[ClockJump, ...]:
+        """Measure the clock of every workload's Redis, and return the clocks that were set since the last time.
+
+        Raises the errors of ``read_clocks``.
+        """
+        before = self._host.now()
+        answers = await read_clocks(list(self._redis))
+        after_ms = self._host.monotonic_ms()
+        jumps = {"this scorer": self._wall.measured(before.wall_ms, before.monotonic_ms, before.monotonic_ms)}
         for name, redis_ms in answers.items():
-            self._clocks[name].measured(redis_ms, before_ms, after_ms)
+            by_ms = self._redis[name].measured(redis_ms, before.monotonic_ms, after_ms)
+            jumps[f"the Redis of {name}"] = by_ms
+        return tuple(ClockJump(clock, by_ms) for clock, by_ms in jumps.items() if by_ms)
 
-    def at(self, name: str, here_ms: int) -> int:
-        """Return the time of the workload's Redis when this process's clock shows ``here_ms``."""
-        return here_ms + self._clocks[name].ahead_ms
+    def at(self, name: str, here: HostTime) -> ClockReadings:
+        """Return what the clocks of the workload show when this host's clocks show ``here``."""
+        ahead_ms = self._redis[name].ahead_ms
+        redis_ms = here.wall_ms if ahead_ms is None else here.monotonic_ms + ahead_ms
+        return ClockReadings(here.monotonic_ms, self._host.boot, here.wall_ms, redis_ms)

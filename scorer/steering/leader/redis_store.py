@@ -20,7 +20,7 @@ from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import LIVE_S
 from glidepath.status_and_decisions import Command, Decision, from_json, to_json
-from scorer.steering.store_protocol import FencedError, News, OwnedError, Record
+from scorer.steering.store_protocol import FencedError, News, OldCommands, OwnedError, Record
 
 log = structlog.get_logger()
 
@@ -69,20 +69,31 @@ class RedisSteeringStore:
             raise InputError(f"the stored state of {workload} is not an object")
         return state
 
-    async def set_aside(self, workload: str, now_ms: int) -> str:
+    async def set_aside(self, workload: str, now_ms: int) -> OldCommands:
         """Copy the workload's unusable state to the field ``unreadable``, where people can inspect it.
 
-        Return the id in the command stream up to which former leaders have certainly read. This id follows from the
-        log, in which leaders answer each command, and from the time of the last write, because leaders write every
-        second. Commands that are older than RECALL_MS count as read.
+        Return up to which command former leaders have certainly read, and the last command in the stream. The former
+        follows from the log, in which leaders answer each command, and from the time of the last write, because leaders
+        write every second. Commands that are older than RECALL_MS count as read. ``now_ms``: Redis' time.
         """
         names = WorkloadKeys(workload)
         blob, at_ms = await self._redis.hmget(names.state, ["blob", "at_ms"])
         if blob is not None:
             await self._redis.hset(names.state, "unreadable", blob)
         known = [(_id_ms(at_ms) - SLACK_MS, 0) if at_ms else (0, 0), *await self._answered(names.log)]
-        ms, number = max((now_ms - RECALL_MS, 0), *known)
-        return f"{ms}-{number}" if ms <= now_ms else f"{now_ms}-0"  # a clock that was set back since
+        last = await self._last_id(names.commands)
+        # Later commands get greater ids than the last one, whatever Redis' clock shows.
+        answered = min(max((now_ms - RECALL_MS, 0), *known), last)
+        return OldCommands(f"{answered[0]}-{answered[1]}", f"{last[0]}-{last[1]}")
+
+    async def _last_id(self, key: str) -> tuple[int, int]:
+        """Return the last id that Redis gave in a stream, also if that entry was removed; (0, 0) without a stream."""
+        try:
+            info = await self._redis.xinfo_stream(key)
+        except ResponseError:
+            return 0, 0
+        ms, _, number = _text(info["last-generated-id"]).partition("-")
+        return int(ms), int(number)
 
     async def _answered(self, key: str) -> list[tuple[int, int]]:
         try:

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable, Mapping
 import structlog
 from redis.exceptions import RedisError
 
-from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import error_text, first_of
 from glidepath.redisio import being_cancelled
 from glidepath.status_and_decisions import Decision
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import Actuator, ListenError, MayWrite
+from scorer.steering.leader.host_clocks import HostClocks, HostTime
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.redis_clocks import RedisClocks
 from scorer.steering.leader.steer_metrics import SteerMetrics
@@ -62,13 +62,13 @@ class SteerLoop:
         forecast: CapacityForecast | None = None,
         leader_task: LeaderTask | None = None,
         ownership: Ownership | None = None,
-        clock_ms: Callable[[], int] = unix_ms,
+        host: HostClocks | None = None,
     ) -> None:
         self._config, self._store, self._lease = config, store, lease
-        self._make_actuator, self._metrics, self._clock_ms = actuator, metrics, clock_ms
+        self._make_actuator, self._metrics = actuator, metrics
         self._sinks, self._ownership = tuple(sinks), ownership or SoleOwner()
         self._side_tasks = [task for task in (forecast, leader_task) if task is not None]
-        self._clocks = RedisClocks(config.workloads, clock_ms)
+        self._clocks = RedisClocks(config.workloads, host or HostClocks())
         self._workloads = SteeredWorkloads(
             config, kind, store, self._clocks, metrics, forecast=forecast, leader=lease.owner
         )
@@ -117,7 +117,7 @@ class SteerLoop:
                 tasks = [actuator.run(), self._renew(), *(task.run() for task in self._side_tasks)]
                 running = [group.create_task(task) for task in tasks]
                 try:
-                    await self._clocks.ask(self._store.clocks_ms)
+                    await self._ask_clocks()
                     await self._ownership.check_as_leader(now=True)
                     await self.take_over_all()
                     await self._steer(actuator, stop)
@@ -138,11 +138,17 @@ class SteerLoop:
             try:
                 if not await self._lease.renew():
                     return
-                await self._clocks.ask(self._store.clocks_ms)
+                await self._ask_clocks()
                 await self._ownership.check_as_leader()
                 self._unavailable = ""
             except (RedisError, OSError) as error:
                 self._report_unavailable(error)
+
+    async def _ask_clocks(self) -> None:
+        for jump in await self._clocks.ask(self._store.clocks_ms):
+            self._metrics.clock_jumps.inc()
+            effect = "none on holds and cool-downs, which the monotonic clock measures"
+            log.warning("clock_jumped", clock=jump.clock, by_s=round(jump.by_ms / 1000, 3), effect=effect)
 
     @property
     def workloads(self) -> SteeredWorkloads:
@@ -152,7 +158,7 @@ class SteerLoop:
         """Begin a term with the states that are stored in Redis. Raises RedisError."""
         recent = time.monotonic() - self._led_until < MEMORY_S
         former = self._workloads.states if recent else {}
-        await self._workloads.take_over_all(self._own_names(), former, self._clock_ms())
+        await self._workloads.take_over_all(self._own_names(), former, self._clocks.now())
 
     def _own_names(self) -> list[str]:
         """Return the configured workloads without those that another group steers."""
@@ -164,7 +170,7 @@ class SteerLoop:
             self._workloads.drop(name)
         for name in self._own_names():
             if name not in self._workloads.states:
-                await self._workloads.take_over(name, self._clock_ms())
+                await self._workloads.take_over(name, self._clocks.now())
 
     async def _steer(self, actuator: Actuator, stop: asyncio.Event) -> None:
         written: set[str] = set()
@@ -197,18 +203,18 @@ class SteerLoop:
         These workloads need another tick at once, which compares the Envoys' new values.
         """
         fleet = FleetSnapshot(actuator.readings(), actuator.envoys_with_unknown_weights(), actuator.admin_layers())
-        here_ms = self._clock_ms()
+        here = self._clocks.now()
         ticks: dict[str, Tick] = {}
         for number, name in enumerate(names):
             if number % YIELD_EVERY == YIELD_EVERY - 1:
                 await asyncio.sleep(0)  # a long tick must not keep the lease from being renewed
-            ticks[name] = self._workloads.tick(name, news.get(name, NO_NEWS), fleet, here_ms)
-        stored = await self._store_ticks(ticks, here_ms)
+            ticks[name] = self._workloads.tick(name, news.get(name, NO_NEWS), fleet, here)
+        stored = await self._store_ticks(ticks, here)
         written = await self._write({name: ticks[name] for name in stored}, actuator)
         self._announce(decision for name in stored for decision in ticks[name].decisions)
         return written
 
-    async def _store_ticks(self, ticks: Mapping[str, Tick], here_ms: int) -> list[str]:
+    async def _store_ticks(self, ticks: Mapping[str, Tick], here: HostTime) -> list[str]:
         """Store the records of the ticks in Redis, and keep the new states of the workloads whose record was stored.
 
         Return the workloads whose record was stored. The state of any other workload is read from Redis again, unless
@@ -230,7 +236,7 @@ class SteerLoop:
                 self._ownership.taken(name, error.group)
                 continue
             self._workloads.count_failure(name, error)
-            await self._workloads.take_over(name, here_ms)  # Redis may or may not have stored the decision
+            await self._workloads.take_over(name, here)  # Redis may or may not have stored the decision
         return stored
 
     async def _write(self, ticks: Mapping[str, Tick], actuator: Actuator) -> set[str]:

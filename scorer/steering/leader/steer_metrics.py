@@ -56,6 +56,7 @@ class SteerMetrics:
             "Offset of the clock that differs most from Redis' clock; positive if that clock is ahead",
             "workload",
         )
+        self.clock_jumps = counter("glidepath_clock_jumps_total", "Clocks that were set by more than a second")
         self.decisions = counter("glidepath_decisions_total", "Decisions written to the log", "workload", "event")
         self.tick = Histogram(
             "glidepath_steer_tick_seconds", "Duration of one tick", buckets=_TICK_BUCKETS_S, registry=registry

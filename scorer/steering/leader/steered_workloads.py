@@ -12,6 +12,7 @@ from glidepath.config import Config
 from glidepath.errors import error_text_with_type
 from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.runtime_values import RuntimeValues
+from scorer.steering.leader.host_clocks import HostTime
 from scorer.steering.leader.redis_clocks import RedisClocks
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.takeover import take_over
@@ -72,24 +73,24 @@ class SteeredWorkloads:
         """Forget the workload's state if there is one, because another group of scorers steers the workload now."""
         self._states.pop(name, None)
 
-    async def take_over_all(self, names: Iterable[str], former: Mapping[str, WorkloadState], here_ms: int) -> None:
+    async def take_over_all(self, names: Iterable[str], former: Mapping[str, WorkloadState], here: HostTime) -> None:
         """Read the states of the workloads ``names`` from Redis, because another leader may have changed them.
 
         ``former``: the states of this process's last term, which are used if Redis has lost the stored states. Raises
         RedisError.
         """
-        self._states, self._inherited, self._took_over_ms = {}, {}, here_ms
-        new = {name for name in names if await self.take_over(name, here_ms, former.get(name))}
+        self._states, self._inherited, self._took_over_ms = {}, {}, here.monotonic_ms
+        new = {name for name in names if await self.take_over(name, here, former.get(name))}
         # If every workload is new, Redis may have lost its states. One new workload among others was simply added.
         if new == set(self._config.workloads):
             for name in new:
                 state = self._states[name]
                 self._states[name] = replace(state, ramp=replace(state.ramp, first_start=True))
 
-    async def take_over(self, name: str, here_ms: int, former: WorkloadState | None = None) -> bool:
+    async def take_over(self, name: str, here: HostTime, former: WorkloadState | None = None) -> bool:
         """Read the workload's state from Redis. Return whether the workload is new. Raises RedisError."""
         spec = WorkloadSpec.of(name, self._config, self._kind)
-        taken = await take_over(spec, self._store, self._clocks.at(name, here_ms), former)
+        taken = await take_over(spec, self._store, self._clocks.at(name, here), former)
         self._states[name] = taken.state
         self._inherited[name] = frozenset({taken.state.desired})
         return taken.is_new
@@ -97,27 +98,28 @@ class SteeredWorkloads:
     def cursors(self) -> dict[str, Mapping[str, str]]:
         return {name: state.streams.cursors for name, state in self._states.items()}
 
-    def tick(self, name: str, news: News, fleet: FleetSnapshot, here_ms: int) -> Tick:
+    def tick(self, name: str, news: News, fleet: FleetSnapshot, here: HostTime) -> Tick:
         """Return the result of a tick of the workload. If the tick raises an exception, run one in safe mode instead.
 
         So a bug in the tick of one workload never stops the other workloads.
         """
-        state, now_ms = self._states[name], self._clocks.at(name, here_ms)
+        state = self._states[name]
+        now = state.now.later_in_term(self._clocks.at(name, here))
         try:
-            context = self._tick_context(state, fleet, here_ms, scorer_ahead_ms=here_ms - now_ms)
-            done = tick(state, news, fleet.readings, context, now_ms)
+            context = self._tick_context(state, fleet, here)
+            done = tick(state, news, fleet.readings, context, now)
         except Exception as bug:
             self.count_failure(name, bug)
-            failed = failed_state(state, news, f"internal error, weights stay: {error_text_with_type(bug)}")
-            return self._safe_mode_tick(failed, fleet, now_ms)
+            failed = failed_state(state, news, f"internal error, weights stay: {error_text_with_type(bug)}", now)
+            return self._safe_mode_tick(failed, fleet)
         if done.record.status is not None:
             self._metrics.show(done.state)
         return done
 
-    def _safe_mode_tick(self, failed: WorkloadState, fleet: FleetSnapshot, now_ms: int) -> Tick:
+    def _safe_mode_tick(self, failed: WorkloadState, fleet: FleetSnapshot) -> Tick:
         context = TickContext(leader=self._leader, admin_layers=fleet.admin_layers)
         try:
-            return safe_mode_tick(failed, fleet.readings, context, now_ms)
+            return safe_mode_tick(failed, fleet.readings, context)
         except Exception as worse:  # nothing can be done for this workload; the others must continue
             log.exception("safe_mode_failed", workload=failed.name, exc_info=worse)
             return Tick(failed)
@@ -128,14 +130,12 @@ class SteeredWorkloads:
             log.error("workload_failed", workload=name, exc_info=error)
         self._metrics.errors.labels(name).inc()
 
-    def _tick_context(
-        self, state: WorkloadState, fleet: FleetSnapshot, here_ms: int, *, scorer_ahead_ms: int
-    ) -> TickContext:
+    def _tick_context(self, state: WorkloadState, fleet: FleetSnapshot, here: HostTime) -> TickContext:
         waiting_for = ", ".join(name for name in state.spec.workload.after if not self._is_done(name))
         percent, capacity = state.ramp.percent, None
         if self._forecast is not None and state.spec.policy.next_step(percent) is not None:
             capacity = self._forecast.verdict(state.name, percent, state.ramp.shadow_override)
-        recent = here_ms - self._took_over_ms < STALE_MS
+        recent = here.monotonic_ms - self._took_over_ms < STALE_MS
         return TickContext(
             waiting_for=waiting_for,
             capacity=capacity,
@@ -143,7 +143,6 @@ class SteeredWorkloads:
             unknown_weights=fleet.unknown_weights,
             admin_layers=fleet.admin_layers,
             leader=self._leader,
-            scorer_ahead_ms=scorer_ahead_ms,
         )
 
     def _is_done(self, name: str) -> bool:

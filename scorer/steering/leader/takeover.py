@@ -17,6 +17,7 @@ import structlog
 
 from glidepath.errors import InputError
 from scorer.steering.store_protocol import SteeringStore
+from scorer.steering.workload.steady_time import ClockReadings, SteadyTime
 from scorer.steering.workload.workload_spec import WorkloadSpec
 from scorer.steering.workload.workload_state import BaselineRestart, WorkloadState, new_state
 from scorer.steering.workload.workload_state_codec import OtherSchemaError, decode, encode
@@ -33,30 +34,30 @@ class Takeover:
 
 
 async def take_over(
-    spec: WorkloadSpec, store: SteeringStore, now_ms: int, former: WorkloadState | None = None
+    spec: WorkloadSpec, store: SteeringStore, clocks: ClockReadings, former: WorkloadState | None = None
 ) -> Takeover:
     """Return the state with which this leader begins to steer the workload, and whether the state is new.
 
-    The takeover is at ``now_ms`` by Redis' clock.
-
+    ``clocks``: what the leader's clocks show at the takeover.
     ``former``: the state that this process had in its last, recent term; it is used if Redis has lost the stored state.
     A stored state of another schema is discarded, and the workload starts at the baseline. If a stored state of this
     schema cannot be read, the share is unknown, so the workload is held and the Envoys' weights stay.
     """
+    begin = SteadyTime.begin(clocks)
     try:
         stored = await _stored(spec, store, former)
         if stored is not None:
-            return Takeover(decode(spec, stored, now_ms))
+            return Takeover(decode(spec, stored, clocks))
     except OtherSchemaError as error:
         reason = f"{error}; the workload starts at the baseline"
         log.error("state_discarded", workload=spec.name, reason=str(error), effect="starts at the baseline")  # noqa: TRY400
-        state = replace(new_state(spec, now_ms, percent=0.0), restart=BaselineRestart(reason))
-        return Takeover(await _without_history(state, store, now_ms))
+        state = replace(new_state(spec, begin, percent=0.0), restart=BaselineRestart(reason))
+        return Takeover(await _without_history(state, store))
     except InputError as error:
         log.error("state_unreadable", workload=spec.name, reason=str(error), effect="held; weights stay")  # noqa: TRY400
-        state = await _without_history(new_state(spec, now_ms), store, now_ms)
+        state = await _without_history(new_state(spec, begin), store)
         return Takeover(replace(state, ramp=replace(state.ramp, first_start=True, held_reason=str(error))))
-    return Takeover(await _without_history(new_state(spec, now_ms), store, now_ms), is_new=True)
+    return Takeover(await _without_history(new_state(spec, begin), store), is_new=True)
 
 
 async def _stored(spec: WorkloadSpec, store: SteeringStore, former: WorkloadState | None) -> Mapping[str, Any] | None:
@@ -68,11 +69,12 @@ async def _stored(spec: WorkloadSpec, store: SteeringStore, former: WorkloadStat
     return remembered
 
 
-async def _without_history(state: WorkloadState, store: SteeringStore, now_ms: int) -> WorkloadState:
+async def _without_history(state: WorkloadState, store: SteeringStore) -> WorkloadState:
     """Return a new state with its command cursor moved past the commands that must not be carried out.
 
-    These are the commands that former leaders have certainly read. The ``began_ms`` of the result is ``now_ms``.
+    These are the commands that former leaders have certainly read. The other commands that are in the stream now were
+    given before this state began.
     """
-    answered = await store.set_aside(state.name, now_ms)
-    cursors = {**state.streams.cursors, "commands": answered}
-    return replace(state, streams=replace(state.streams, cursors=cursors, began_ms=now_ms))
+    old = await store.set_aside(state.name, state.now.clocks.redis_ms)
+    cursors = {**state.streams.cursors, "commands": old.answered}
+    return replace(state, streams=replace(state.streams, cursors=cursors, old_commands_to=old.last))

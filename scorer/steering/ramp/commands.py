@@ -46,18 +46,19 @@ def apply_command(state: RampState, command: Command, inputs: TickInputs, policy
     Raises CommandRefusedError if the command is refused, or its subclass IllegalTransitionError if the table of
     transitions does not allow the command in this state.
     """
-    if command.kind not in SAFETY_COMMANDS and issued_ms(command) < inputs.state_began_ms:
+    old = inputs.old_commands_to and entry_number(command.id) <= entry_number(inputs.old_commands_to)
+    if old and command.kind not in SAFETY_COMMANDS:
         raise CommandRefusedError("the command was given before the present state began; give it again")
     return _CHANGES[command.kind](state, command, inputs, policy, now_ms)
 
 
-def issued_ms(command: Command) -> int:
-    """Return the Unix time in milliseconds at which Redis received the command, by Redis' clock.
+def entry_number(entry_id: str) -> tuple[int, int]:
+    """Return a stream entry's id as numbers; (-1, -1) for a text that is no id.
 
-    Redis wrote this time into the id of the command's stream entry. Return 0 if the id contains no time.
+    The ids of a stream ascend, also if Redis' clock is set back.
     """
-    head = command.id.partition("-")[0]
-    return int(head) if head.isascii() and head.isdigit() else 0
+    ms, _, number = entry_id.partition("-")
+    return (int(ms), int(number)) if (ms + number).isascii() and ms.isdigit() and number.isdigit() else (-1, -1)
 
 
 def _event(command: Command, before: RampState, after: RampState) -> str:

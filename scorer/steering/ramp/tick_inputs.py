@@ -16,8 +16,9 @@ class TickInputs:
     """The inputs of one tick for one workload.
 
     ``confirmed`` of the ``envoys`` Envoys run the desired share. ``frozen`` and ``waiting_for`` are reasons why no step
-    may be taken. ``baseline`` and ``candidate`` identify the configured sides, see RampState. ``state_began_ms`` is the
-    time at which a new state began because no stored state could be used; 0 for a loaded state.
+    may be taken. ``baseline`` and ``candidate`` identify the configured sides, see RampState. ``old_commands_to`` is
+    the id of the last command that was given before a new state began because no stored state could be used; "" for a
+    loaded state.
 
     Manual overrides: ``adopted`` is a share that a person set at the Envoy ``adopted_at``; ``autopilot`` is the value
     that a person gave the autopilot key (None: no change); ``ambiguous_weights`` and ``invalid_override`` describe
@@ -33,7 +34,7 @@ class TickInputs:
     verdicts: tuple[Verdict, ...] = ()
     samples: int = 0
     commands: tuple[Command, ...] = ()
-    state_began_ms: int = 0
+    old_commands_to: str = ""
     confirmed: int = 0
     envoys: int = 0
     adopted: float | None = None

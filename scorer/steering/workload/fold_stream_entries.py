@@ -13,17 +13,18 @@ from glidepath.pairs_and_outcomes import Origin, Outcomes, ScoredPair, Side
 from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import SourceClocks
+from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.unexpected_traffic import begun_after
 from scorer.steering.workload.workload_state import RecentCounts, StreamPosition, WorkloadState
 
 Entry = TypeVar("Entry", Outcomes, ScoredPair)
 
 
-def fold(state: WorkloadState, news: News) -> WorkloadState:
-    """Return the state with all of ``news`` added to its evidence, counts and cursors."""
+def fold(state: WorkloadState, news: News, now: SteadyTime) -> WorkloadState:
+    """Return the state with all of ``news``, which was read at ``now``, added to its evidence, counts and cursors."""
     if not (news.cursors or news.commands or news.outcomes or news.scored or news.bad):
         return state
-    counting, evidence = _Counting(state, news), state.evidence
+    counting, evidence = _Counting(state, news, now), state.evidence
     for flush in news.outcomes:
         if (usable := counting.count_flush(flush)) is not None:
             evidence = evidence.fold_outcomes(usable)
@@ -33,14 +34,14 @@ def fold(state: WorkloadState, news: News) -> WorkloadState:
     return counting.result(evidence)
 
 
-def fold_counts(state: WorkloadState, news: News) -> WorkloadState:
+def fold_counts(state: WorkloadState, news: News, now: SteadyTime) -> WorkloadState:
     """Return the state with ``news`` added to its counts and cursors, but not to its evidence.
 
     This is used for the news of a tick that raised an exception. So a record that raises an error is read only once,
     every record is counted, and a person's commands in the same news are still carried out. If counting a record raises
     an error too, it is counted as a bad record.
     """
-    counting = _Counting(state, news)
+    counting = _Counting(state, news, now)
     for flush in news.outcomes:
         counting.try_to_count(counting.count_flush, flush)
     for pair in news.scored:
@@ -48,9 +49,13 @@ def fold_counts(state: WorkloadState, news: News) -> WorkloadState:
     return counting.result(state.evidence)
 
 
-def _learned(clocks: SourceClocks, news: News) -> SourceClocks:
-    stamps = [(flush.source, flush.to_ms, flush.arrived_ms) for flush in news.outcomes]
-    return clocks.learn(stamps) if stamps else clocks
+def _learned(read: StreamPosition, news: News, now: SteadyTime) -> SourceClocks:
+    if not news.outcomes:
+        return read.clocks
+    return read.clocks.learn(
+        (f.source, f.to_ms, now.steady_ms(f.arrived_ms, after_ms=read.after_ms) if f.arrived_ms else 0)
+        for f in news.outcomes
+    )
 
 
 class _Counting:
@@ -59,10 +64,10 @@ class _Counting:
     The object is mutable, because a new state for every flush would take too much time.
     """
 
-    def __init__(self, state: WorkloadState, news: News) -> None:
-        self._state, self._spec, self._ramp = state, state.spec, state.ramp
+    def __init__(self, state: WorkloadState, news: News, now: SteadyTime) -> None:
+        self._state, self._spec, self._ramp, self._now = state, state.spec, state.ramp, now
         self._news, self._seen = news, state.streams.seen
-        self._clocks = _learned(state.streams.clocks, news)
+        self._clocks = _learned(state.streams, news, now)
         self._totals = state.totals.with_bad_records(news.bad)
         self._recent = state.recent
 
@@ -70,7 +75,7 @@ class _Counting:
         """Return the state with these counts, with ``evidence``, and with the cursors moved past the news."""
         read, news = self._state.streams, self._news
         cursors, commands = {**read.cursors, **news.cursors}, read.commands + news.commands
-        streams = StreamPosition(cursors, self._seen, self._clocks, commands, read.began_ms)
+        streams = replace(read, cursors=cursors, seen=self._seen, clocks=self._clocks, commands=commands)
         return replace(self._state, streams=streams, totals=self._totals, recent=self._recent, evidence=evidence)
 
     def try_to_count(self, count: Callable[[Entry], Entry | None], entry: Entry) -> None:
@@ -86,13 +91,15 @@ class _Counting:
     def count_flush(self, flush: Outcomes) -> Outcomes | None:
         """Count a flush unless it is a repeat. Return the flush if it is evidence about the present step, else None.
 
-        The returned flush has times by Redis' clock.
+        The returned flush has steady times.
         """
         self._seen, is_new = self._seen.add(flush.source, flush.seq)
         if not is_new:
             return None
         ahead_ms = self._clocks.ahead_ms(flush.source)
         flush = flush.later(ahead_ms) if ahead_ms else flush
+        if flush.from_ms > flush.to_ms:  # the source's clock was set back meanwhile, so the beginning is unknown
+            flush = replace(flush, from_ms=0)
         self._count(flush)
         # A drill changes the share for a moment, so its traffic is not evidence about the step.
         return flush if self._ramp.drill is None and flush.from_ms >= self._ramp.since_ms else None
@@ -116,14 +123,15 @@ class _Counting:
     def count_pair(self, pair: ScoredPair) -> ScoredPair | None:
         """Count a pair. Return the pair if it is evidence about the present step, else None.
 
-        The returned pair has times by Redis' clock.
+        The returned pair has steady times.
         """
         self._totals = self._totals.with_pair(pair)
         probe = pair.baseline.origin is Origin.PROBE
         if probe and self._spec.policy.next_step(self._ramp.percent) is not None:
             return None  # probes repeat the same few questions, so they must not count towards a step
-        # The host that captured the pair is unknown, so its time is converted with the smallest offset of all hosts.
-        at_ms = pair.captured_at_ms + self._clocks.least_ms()
+        # The host that captured the pair is unknown, so its time is converted with the smallest offset of all hosts. A
+        # host without an offset, such as that of a probe, may have a clock that is ahead.
+        at_ms = min(pair.captured_at_ms + self._clocks.least_ms(), self._now.ms)
         if at_ms < self._ramp.since_ms:
             self._totals = self._totals.with_left_out(1)
             return None

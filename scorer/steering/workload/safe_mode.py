@@ -19,6 +19,7 @@ from scorer.steering.ramp.tick_inputs import TickInputs, new_decision
 from scorer.steering.store_protocol import News, Record
 from scorer.steering.workload.envoy_fleet import Readings
 from scorer.steering.workload.fold_stream_entries import fold_counts
+from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.tick import Tick
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import WorkloadState, restart_evidence
@@ -28,29 +29,30 @@ from scorer.steering.workload.workload_status import standing
 AGAIN_MS = 600_000  # if a workload's ticks keep failing, the failure is announced at most this often
 
 
-def failed_state(state: WorkloadState, news: News, problem: str) -> WorkloadState:
-    """Return the state after a tick that raised an exception. ``problem`` describes the exception.
+def failed_state(state: WorkloadState, news: News, problem: str, now: SteadyTime) -> WorkloadState:
+    """Return the state after a tick at ``now`` that raised an exception. ``problem`` describes the exception.
 
     The tick's news is counted but not added to the evidence. The commands in the news are queued.
     """
-    return replace(fold_counts(state, news), problem=problem)
+    return replace(fold_counts(state, news, now), problem=problem, now=now)
 
 
-def safe_mode_tick(failed: WorkloadState, readings: Readings, context: TickContext, now_ms: int) -> Tick:
+def safe_mode_tick(failed: WorkloadState, readings: Readings, context: TickContext) -> Tick:
     """Run a tick in safe mode. ``failed``: the result of ``failed_state``.
 
     The evidence begins again: the failed tick may have added a part of the news to it, and a bad number in it may have
     caused the exception.
     """
-    state = failed
+    state, now_ms = failed, failed.now.ms
     with contextlib.suppress(Exception):  # a bug that also prevents fresh evidence must not prevent a rollback
         state = restart_evidence(failed, now_ms)
     state, announced = _announce(state, now_ms)
     ramp, answers = _carry_out(state, now_ms)
     state = replace(state, ramp=ramp, streams=replace(state.streams, commands=()))
     state, writes = _rollback_writes(state, readings, context.admin_layers)
-    status = _status(state, readings, context.leader, now_ms)
-    record = Record(encode(state, with_evidence=False), to_json(status), (*announced, *answers))
+    status = _status(state, readings, context.leader)
+    decisions = tuple(replace(d, at_ms=state.now.unix_ms(d.at_ms)) for d in (*announced, *answers))
+    record = Record(encode(state, with_evidence=False), to_json(status), decisions)
     return Tick(state, writes, record)
 
 
@@ -106,11 +108,11 @@ def _rollback_writes(
     return replace(state, fleet=replace(fleet, last_written=planned.last_written)), planned.writes
 
 
-def _status(state: WorkloadState, readings: Readings, leader: str, now_ms: int) -> WorkloadStatus:
+def _status(state: WorkloadState, readings: Readings, leader: str) -> WorkloadStatus:
     desired, names = state.desired, state.spec.names
     wanted = {names.candidate: str(desired.candidate), names.baseline: str(desired.baseline)}
     return replace(
-        standing(state, leader, now_ms),
+        standing(state, leader),
         message=f"{state.problem}; no guard acts. {_remedy(state.name)}",
         confirmed=sum(values is not None and wanted.items() <= values.items() for values in readings.values()),
         envoys=len(readings),

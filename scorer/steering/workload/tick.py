@@ -1,4 +1,4 @@
-"""One tick of one workload: ``tick(state, news, readings, context, now_ms)`` returns the next state and the writes.
+"""One tick of one workload: ``tick(state, news, readings, context, now)`` returns the next state and the writes.
 
 The function uses no clock and no I/O. The given state is not changed, so if a tick raises an exception, the caller
 still has the old state and continues with safe_mode.py. Only the evidence may be changed in place, so safe mode begins
@@ -22,6 +22,7 @@ from scorer.steering.store_protocol import News, Record
 from scorer.steering.workload.compute_verdicts import judge, settle
 from scorer.steering.workload.envoy_fleet import Readings, look, next_writes, unknown_envoys
 from scorer.steering.workload.fold_stream_entries import fold
+from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import (
     BaselineRestart,
@@ -53,12 +54,13 @@ class Tick:
         return self.record.decisions
 
 
-def tick(before: WorkloadState, news: News, readings: Readings, context: TickContext, now_ms: int) -> Tick:
+def tick(before: WorkloadState, news: News, readings: Readings, context: TickContext, now: SteadyTime) -> Tick:
     """Add the news to the evidence, compute verdicts, compare the Envoys' values, decide, and plan the writes."""
-    state = judge(fold(before, news), now_ms)
+    now_ms = now.ms
+    state = judge(replace(fold(before, news, now), now=now), now_ms)
     unknown = unknown_envoys(state, context.unknown_weights) if state.ramp.first_start else ()
     state = settle(look(state, readings, context), now_ms)
-    inputs = tick_inputs(state, context, unknown, now_ms)
+    inputs = tick_inputs(state, context, unknown)
     ramp, decisions = _decide(state, inputs, now_ms)
     state = _after_decision(state, ramp, inputs, context, now_ms)
     state, writes = next_writes(state, readings, context.admin_layers)
@@ -68,10 +70,10 @@ def tick(before: WorkloadState, news: News, readings: Readings, context: TickCon
         *_restarted_envoys(state, now_ms),
         *_refused_credentials(before, state, now_ms),
     )
-    return _with_record(before, state, writes, decisions, context.leader, now_ms)
+    return _with_record(before, state, writes, decisions, context.leader)
 
 
-def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, ...], now_ms: int) -> TickInputs:
+def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, ...]) -> TickInputs:
     """Return the inputs of the ramp's decision in this tick."""
     spec, view, recent = state.spec, state.fleet, state.recent
     seen = view.observation
@@ -80,7 +82,7 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
         verdicts=state.judged.verdicts,
         samples=state.evidence.requests(),
         commands=state.streams.commands,
-        state_began_ms=state.streams.began_ms,
+        old_commands_to=state.streams.old_commands_to,
         confirmed=len(seen.confirmed),
         envoys=view.envoys,
         adopted=seen.adopted,
@@ -88,7 +90,7 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
         ambiguous_weights=seen.ambiguous_weights,
         invalid_override=seen.invalid_override,
         autopilot=seen.autopilot,
-        frozen=frozen_by(spec.workload.ramp.freeze, now_ms),
+        frozen=_frozen(state),
         waiting_for=context.waiting_for,
         capacity=context.capacity,
         config_digest=spec.digest,
@@ -100,6 +102,15 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
         # Until every Envoy has confirmed a share of 0, requests at the candidate are expected.
         unexpected_traffic=recent.unexpected_traffic if view.all_confirmed else 0,
     )
+
+
+def _frozen(state: WorkloadState) -> str:
+    """Return text about a freeze window that is open by Redis' clock or by this scorer's; "" if there is none.
+
+    Both must be past the window, so that a clock that was set forward does not end it.
+    """
+    windows, clocks = state.spec.workload.ramp.freeze, state.now.clocks
+    return frozen_by(windows, clocks.redis_ms) or frozen_by(windows, clocks.wall_ms)
 
 
 def _decide(state: WorkloadState, inputs: TickInputs, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
@@ -131,7 +142,6 @@ def _after_decision(
         streams=replace(state.streams, commands=()) if state.streams.commands else state.streams,
         problem="",
         restart=_announced(state.restart) if ramp.percent <= 0 else None,
-        scorer_ahead_ms=context.scorer_ahead_ms,
         written=_periods(state.name, now_ms),
     )
     if ramp is was or state.desired == wanted:
@@ -181,9 +191,11 @@ def _refused_credentials(before: WorkloadState, state: WorkloadState, now_ms: in
     )
 
 
-def _with_models(state: WorkloadState, decision: Decision) -> Decision:
+def _for_the_log(state: WorkloadState, decision: Decision) -> Decision:
+    """Return the decision with its time as Unix time, and with the versions of the models."""
     scorer = {"scorer": state.totals.scorer} if state.totals.scorer else {}
-    return replace(decision, model_versions={**state.spec.models, **scorer})
+    at_ms = state.now.unix_ms(decision.at_ms)
+    return replace(decision, at_ms=at_ms, model_versions={**state.spec.models, **scorer})
 
 
 def _with_record(
@@ -192,7 +204,6 @@ def _with_record(
     writes: Mapping[str, RuntimeEntries],
     decisions: tuple[Decision, ...],
     leader: str,
-    now_ms: int,
 ) -> Tick:
     """Return the result of the tick, with the record to store in Redis.
 
@@ -205,8 +216,8 @@ def _with_record(
     if changed or state.written.checkpoint != before.written.checkpoint:
         stored = encode(state)
     if changed or confirmed_changed or state.written.status != before.written.status:
-        shown = to_json(status_of(state, leader, now_ms))
-    record = Record(stored, shown, tuple(_with_models(state, decision) for decision in decisions))
+        shown = to_json(status_of(state, leader))
+    record = Record(stored, shown, tuple(_for_the_log(state, decision) for decision in decisions))
     return Tick(state, writes, record)
 
 

@@ -19,7 +19,6 @@ class TickContext:
     - ``unknown_weights``: the Envoys that run weights which cannot be read
     - ``admin_layers``: the admin layers above RTDS
     - ``leader``: this scorer's name
-    - ``scorer_ahead_ms``: the milliseconds by which this scorer's clock is ahead of Redis' clock
     """
 
     waiting_for: str = ""
@@ -28,4 +27,3 @@ class TickContext:
     unknown_weights: frozenset[str] = frozenset()
     admin_layers: Mapping[str, RuntimeEntries | None] = field(default_factory=dict)
     leader: str = ""
-    scorer_ahead_ms: int = 0

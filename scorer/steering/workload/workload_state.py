@@ -16,6 +16,7 @@ from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.flush_deduplication import SeenFlushes
 from scorer.steering.workload.lifetime_counts import Totals
 from scorer.steering.workload.refused_credentials import CredentialWatch
+from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.workload_spec import WorkloadSpec
 
 
@@ -25,16 +26,19 @@ class StreamPosition:
 
     - ``cursors``: stream → the id of the last entry that was read
     - ``seen``: the sequence numbers of the latest flushes, to recognise repeats
-    - ``clocks``: the offset of Redis' clock from the clock of each extproc process
+    - ``clocks``: the offset of steady time from the clock of each extproc process
     - ``commands``: the commands that have been read but not carried out yet
-    - ``began_ms``: the time at which a new state began; 0 if the state continues a stored one
+    - ``old_commands_to``: the id of the last command that was given before this state began; "" if the state continues
+      a stored one
+    - ``after_ms``: the steady time of the last store before this term; later entries than the cursors came after it
     """
 
     cursors: Mapping[str, str] = field(default_factory=no_cursors)
     seen: SeenFlushes = field(default_factory=SeenFlushes)
     clocks: SourceClocks = field(default_factory=SourceClocks)
     commands: tuple[Command, ...] = ()
-    began_ms: int = 0
+    old_commands_to: str = ""
+    after_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class RecentCounts:
 
 @dataclass(frozen=True, slots=True)
 class JudgedVerdicts:
-    """The latest verdicts on the evidence. ``at_ms``: the time at which they were computed."""
+    """The latest verdicts on the evidence. ``at_ms``: the steady time at which they were computed."""
 
     verdicts: tuple[Verdict, ...] = ()
     at_ms: int = 0
@@ -126,9 +130,9 @@ class WorkloadState:
     - ``inputs``: the inputs of the ramp's last decision
     - ``settled_epoch``: the last epoch of the ramp whose share every Envoy has confirmed
     - ``problem``: why the last tick failed; "" if it did not fail
-    - ``announced_ms``: the time at which a failed tick was last announced
+    - ``announced_ms``: the steady time at which a failed tick was last announced
     - ``restart``: set if the stored state was discarded, until the candidate has a share again
-    - ``scorer_ahead_ms``: the milliseconds by which this scorer's clock is ahead of Redis' clock
+    - ``now``: the moment of the last tick, or of the takeover
     """
 
     spec: WorkloadSpec
@@ -145,7 +149,7 @@ class WorkloadState:
     problem: str = ""
     announced_ms: int = 0
     restart: BaselineRestart | None = None
-    scorer_ahead_ms: int = 0
+    now: SteadyTime = field(default_factory=SteadyTime)
 
     @property
     def name(self) -> str:
@@ -160,17 +164,17 @@ class WorkloadState:
     @property
     def skew(self) -> tuple[str, int]:
         """The host whose clock differs most from Redis' clock, and the milliseconds by which it is ahead."""
-        return self.streams.clocks.worst(self.scorer_ahead_ms)
+        return self.streams.clocks.worst(self.now)
 
 
-def new_state(spec: WorkloadSpec, now_ms: int, *, percent: float | None = None) -> WorkloadState:
+def new_state(spec: WorkloadSpec, now: SteadyTime, *, percent: float | None = None) -> WorkloadState:
     """Return the first state of a workload without a stored state.
 
     The candidate's share is ``percent``, or the configured start if it is None.
     """
     share = spec.workload.start if percent is None else percent
-    ramp = initial(share, spec.policy.last, now_ms, spec.digest)
-    return WorkloadState(spec, ramp, spec.fresh_evidence(ramp, now_ms), TickInputs(workload=spec.name))
+    ramp = initial(share, spec.policy.last, now.ms, spec.digest)
+    return WorkloadState(spec, ramp, spec.fresh_evidence(ramp, now.ms), TickInputs(workload=spec.name), now=now)
 
 
 def with_fresh_evidence(state: WorkloadState, ramp: RampState, now_ms: int) -> WorkloadState:

@@ -23,6 +23,7 @@ from scorer.steering.stored_fields import dataclass_fields, exact_fields
 from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.flush_deduplication import SeenFlushes
 from scorer.steering.workload.lifetime_counts import Totals
+from scorer.steering.workload.steady_time import ClockReadings, SteadyTime
 from scorer.steering.workload.workload_spec import WorkloadSpec
 from scorer.steering.workload.workload_state import (
     BaselineRestart,
@@ -32,7 +33,7 @@ from scorer.steering.workload.workload_state import (
     restarted_epoch,
 )
 
-SCHEMA = 2  # raise it with every change after which old code cannot read new states, or new code cannot read old ones
+SCHEMA = 3  # raise it with every change after which old code cannot read new states, or new code cannot read old ones
 
 
 _FIELDS = (
@@ -42,7 +43,8 @@ _FIELDS = (
     "cursors",
     "seen_flushes",
     "clocks",
-    "began_ms",
+    "old_commands_to",
+    "now",
     "last_written",
     "totals",
     "restart",
@@ -66,7 +68,8 @@ def encode(state: WorkloadState, *, with_evidence: bool = True) -> str:
         "cursors": streams.cursors,
         "seen_flushes": streams.seen.to_json(),
         "clocks": streams.clocks.to_json(),
-        "began_ms": streams.began_ms,
+        "old_commands_to": streams.old_commands_to,
+        "now": state.now.to_json(),
         "last_written": last_written_to_json(state.fleet.last_written),
         "totals": state.totals.to_json(),
         "restart": None if state.restart is None else asdict(state.restart),
@@ -74,8 +77,10 @@ def encode(state: WorkloadState, *, with_evidence: bool = True) -> str:
     return json.dumps(stored, separators=(",", ":"))
 
 
-def decode(spec: WorkloadSpec, stored: Mapping[str, Any], now_ms: int) -> WorkloadState:
-    """Parse a stored state, the result of ``encode``. Evidence that cannot be read begins again at ``now_ms``.
+def decode(spec: WorkloadSpec, stored: Mapping[str, Any], clocks: ClockReadings) -> WorkloadState:
+    """Parse a stored state, the result of ``encode``, at a takeover at which the leader's clocks show ``clocks``.
+
+    Evidence that cannot be read begins again.
 
     Raises OtherSchemaError for a state of another schema, and InputError for an unreadable state of this schema.
     """
@@ -86,7 +91,8 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], now_ms: int) -> Worklo
     try:
         exact_fields(stored, _FIELDS, "it")
         ramp = state_from_json(stored["ramp"])
-        streams, totals = _streams(stored), Totals.from_json(stored["totals"])
+        written = SteadyTime.from_json(require_mapping(stored["now"]))
+        streams, totals = _streams(stored, written), Totals.from_json(stored["totals"])
         fleet = FleetView(last_written=last_written_from_json(require_mapping(stored["last_written"])))
         restart = _restart(stored["restart"])
         written_evidence = dict(require_mapping(stored["evidence"]))
@@ -94,19 +100,30 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], now_ms: int) -> Worklo
         raise InputError(f"the stored state of {spec.name} cannot be read: {error}") from error
     # Assume that every Envoy has confirmed this epoch's share: whether the former leader saw that is not stored.
     settled_epoch = ramp.epoch
-    ramp, evidence = _evidence(spec, ramp, written_evidence, now_ms)
+    now = written.at_takeover(clocks)
+    ramp, evidence = _evidence(spec, ramp, written_evidence, now.ms)
     inputs = TickInputs(workload=spec.name)
     return WorkloadState(
-        spec, ramp, evidence, inputs, streams, totals, fleet=fleet, settled_epoch=settled_epoch, restart=restart
+        spec,
+        ramp,
+        evidence,
+        inputs,
+        streams,
+        totals,
+        fleet=fleet,
+        settled_epoch=settled_epoch,
+        restart=restart,
+        now=now,
     )
 
 
-def _streams(stored: Mapping[str, Any]) -> StreamPosition:
+def _streams(stored: Mapping[str, Any], written: SteadyTime) -> StreamPosition:
     return StreamPosition(
         cursors=exact_fields(stored["cursors"], no_cursors(), "cursors"),
         seen=SeenFlushes.from_json(require_mapping(stored["seen_flushes"])),
         clocks=SourceClocks.from_json(require_mapping(stored["clocks"])),
-        began_ms=int(stored["began_ms"]),
+        old_commands_to=str(stored["old_commands_to"]),
+        after_ms=written.ms,
     )
 
 

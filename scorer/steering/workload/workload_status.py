@@ -13,15 +13,15 @@ from scorer.steering.workload.clock_offsets import skew_warning
 from scorer.steering.workload.workload_state import WorkloadState
 
 
-def status_of(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
-    """Return the full status of a workload, including the results of its evidence."""
+def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
+    """Return the full status of a workload, including the results of its evidence. Its times are Unix times."""
     ramp, policy, evidence, capacity = state.ramp, state.spec.policy, state.evidence, state.inputs.capacity
     baseline, candidate = evidence.sides()
     timed = ramp.phase in (Phase.SHADOW, Phase.BAKING)
     return replace(
-        standing(state, leader, now_ms),
-        bake_until_ms=ramp.since_ms + policy.bake_ms(ramp.percent) if timed else None,
-        message="; ".join(filter(None, (*_messages(state, now_ms), skew_warning(state.skew)))),
+        standing(state, leader),
+        bake_until_ms=state.now.unix_ms(ramp.since_ms + policy.bake_ms(ramp.percent)) if timed else None,
+        message="; ".join(filter(None, (*_messages(state, state.now.ms), skew_warning(state.skew)))),
         confirmed=len(state.fleet.observation.confirmed),
         envoys=state.fleet.envoys,
         verdicts=state.judged.verdicts + ((capacity,) if capacity else ()),
@@ -36,7 +36,7 @@ def status_of(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
     )
 
 
-def standing(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
+def standing(state: WorkloadState, leader: str) -> WorkloadStatus:
     """Return the part of a workload's status that needs neither evidence nor decisions.
 
     Safe mode shows only this part.
@@ -48,8 +48,8 @@ def standing(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
         percent=ramp.serving,
         step=policy.step_of(ramp.percent),
         steps=policy.steps,
-        since_ms=ramp.since_ms,
-        updated_at_ms=now_ms,
+        since_ms=state.now.unix_ms(ramp.since_ms),
+        updated_at_ms=state.now.clocks.redis_ms,
         held_by=ramp.held_by,
         autopilot=ramp.autopilot,
         weights={

@@ -17,6 +17,7 @@ from glidepath.redisio import RedisClient, being_cancelled, connect
 from glidepath.status_and_decisions import Command, CommandKind, WorkloadStatus, from_json, to_json
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.evidence import Evidence
+from scorer.steering.leader.host_clocks import HostClocks
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.steer_loop import SteerLoop
@@ -65,7 +66,7 @@ def loop_of(config: Config, redis: RedisClient, skew_ms: int) -> SteerLoop:
         lambda _: envoys,
         Evidence,
         SteerMetrics(CollectorRegistry()),
-        clock_ms=lambda: unix_ms() + skew_ms,
+        host=HostClocks(wall_ms=lambda: unix_ms() + skew_ms),
     )
 
 

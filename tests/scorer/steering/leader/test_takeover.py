@@ -11,10 +11,9 @@ import pytest
 from glidepath.config import parse_config
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.takeover import take_over
-from scorer.steering.store_protocol import START
+from scorer.steering.store_protocol import OldCommands
 from scorer.steering.workload.workload_state_codec import encode
-from scorer.steering.workload.workload_status import status_of
-from tests.support.steered_workload import SteeredWorkload
+from tests.support.steered_workload import SteeredWorkload, clocks_at
 
 
 class StateOfAnOlderCheckout:
@@ -23,15 +22,15 @@ class StateOfAnOlderCheckout:
     async def load(self, workload: str) -> Mapping[str, Any]:
         return {"ramp": {"phase": "baking", "percent": 25}}
 
-    async def set_aside(self, workload: str, now_ms: int) -> str:
-        return START
+    async def set_aside(self, workload: str, now_ms: int) -> OldCommands:
+        return OldCommands()
 
 
 @pytest.fixture
 async def restarted(valid_yaml: str) -> SteeredWorkload:
     """The workload chat at the baseline, after its state was discarded."""
     chat = SteeredWorkload(parse_config(valid_yaml))
-    chat.state = (await take_over(chat.spec, StateOfAnOlderCheckout(), 1000)).state  # type: ignore[arg-type]
+    chat.state = (await take_over(chat.spec, StateOfAnOlderCheckout(), clocks_at(1000))).state  # type: ignore[arg-type]
     return chat
 
 
@@ -66,7 +65,7 @@ async def test_an_envoy_that_returns_under_the_next_leader_gets_the_baselines_we
     assert tick(restarted, envoys, 1250) == ["state_discarded"]
     change_leader(restarted, 30_000)
     assert tick(restarted, envoys, 30_250) == []
-    assert "older checkout" in status_of(restarted.state, "me", 30_250).message
+    assert "older checkout" in restarted.status(30_250).message
     envoys.unreachable.clear()
     assert [event for at in (30_500, 30_750) for event in tick(restarted, envoys, at)] == []
     assert (restarted.state.ramp.percent, restarted.state.fleet.all_confirmed) == (0, True)

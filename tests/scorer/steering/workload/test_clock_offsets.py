@@ -19,9 +19,9 @@ from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import WINDOW_MS, SourceClocks, skew_warning
 from scorer.steering.workload.flush_deduplication import MAX_SOURCES
+from scorer.steering.workload.steady_time import ClockReadings, SteadyTime
 from scorer.steering.workload.workload_state import restart_evidence
 from scorer.steering.workload.workload_state_codec import encode
-from scorer.steering.workload.workload_status import status_of
 from tests.support.steered_workload import SteeredWorkload
 
 BEGAN = 1_000_000  # of the step, by Redis
@@ -97,7 +97,7 @@ def test_a_new_leader_continues_with_the_stored_clock_offsets(valid_yaml: str) -
 def test_the_offset_of_a_clock_is_in_the_status_message_and_in_a_metric(valid_yaml: str) -> None:
     chat = chat_at_10_percent(valid_yaml)
     chat.tick(BEGAN + 400, news=News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
-    assert status_of(chat.state, "me", BEGAN).message.endswith("; the clock of proxy is 60.0 s behind Redis' clock")
+    assert chat.status(BEGAN).message.endswith("; the clock of proxy is 60.0 s behind Redis' clock")
     registry = CollectorRegistry()
     SteerMetrics(registry).show(chat.state)
     assert 'glidepath_clock_skew_seconds{workload="chat"} -60.003' in generate_latest(registry).decode()
@@ -108,7 +108,7 @@ def test_clocks_that_differ_by_less_than_a_second_cause_no_warning() -> None:
 
 
 def test_a_warning_names_the_scorers_own_clock() -> None:
-    warning = skew_warning(SourceClocks().worst(scorer_ahead_ms=60_000))
+    warning = skew_warning(SourceClocks().worst(SteadyTime(0, ClockReadings(wall_ms=60_000))))
     assert warning == "the clock of this scorer is 60.0 s ahead of Redis' clock"
 
 

@@ -8,7 +8,6 @@ from glidepath.histogram import Histogram
 from glidepath.pairs_and_outcomes import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.store_protocol import News
-from scorer.steering.workload.workload_status import status_of
 from tests.support.steered_workload import SteeredWorkload
 
 
@@ -48,7 +47,7 @@ def test_live_requests_that_began_at_0_percent_are_unexpected_and_answers_that_b
     assert chat.decisions(61_000, envoys.readings()) == ()
     decisions = chat.decisions(62_500, envoys.readings(), news=flush(3, 62_000, 58_900.0, 40.0))
     assert [(d.event, d.trigger) for d in decisions] == [("hold", "unexpected_traffic")]
-    status = status_of(chat.state, "me", 62_500)
+    status = chat.status(62_500)
     assert not status.share_known
     assert "the share is not known" in status.message
     failures = (SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=5, errors=5),)
@@ -59,7 +58,7 @@ def test_live_requests_that_began_at_0_percent_are_unexpected_and_answers_that_b
 def test_coverage_without_a_time_is_counted_and_changes_neither_clocks_nor_the_step(chat: SteeredWorkload) -> None:
     counted = Outcomes("chat", "scorer/trimmed", 1, 0, 0, coverage={"trimmed": 30}, arrived_ms=50_000)
     chat.fold(News(outcomes=(counted, counted)))
-    assert status_of(chat.state, "me", 60_000).coverage == {"trimmed": 30}
+    assert chat.status(60_000).coverage == {"trimmed": 30}
     assert chat.state.totals.left_out == 0
     assert chat.state.streams.clocks.least_ms() == 0
-    assert "clock" not in status_of(chat.state, "me", 60_000).message
+    assert "clock" not in chat.status(60_000).message

@@ -6,7 +6,6 @@ import pytest
 
 from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
 from scorer.steering.store_protocol import News
-from scorer.steering.workload.workload_status import status_of
 from tests.support.steered_workload import SteeredWorkload
 
 NAMED = "the candidate onprem answers 401 or 403 to 100% of its requests: check backends.onprem.credential"
@@ -25,7 +24,7 @@ def named(chat: SteeredWorkload, news: News, now_ms: int) -> list[str]:
 def test_a_candidate_that_refuses_most_requests_is_named_at_once_and_once(chat: SteeredWorkload, kind: str) -> None:
     assert named(chat, flush(1, 3, 3, kind), 3_000) == [NAMED]
     assert named(chat, flush(2, 50, 50, kind), 4_000) == []
-    assert NAMED in status_of(chat.state, "me", 4_000).message
+    assert NAMED in chat.status(4_000).message
 
 
 def test_a_baseline_that_refuses_most_requests_is_named_too(chat: SteeredWorkload) -> None:
@@ -38,7 +37,7 @@ def test_few_refusals_and_other_errors_name_no_side(
     chat: SteeredWorkload, requests: int, refused: int, kind: str
 ) -> None:
     assert named(chat, flush(1, requests, refused, kind), 3_000) == []
-    assert "credential" not in status_of(chat.state, "me", 3_000).message
+    assert "credential" not in chat.status(3_000).message
 
 
 def test_a_credential_that_was_corrected_is_no_longer_named_and_a_later_one_is_named_again(
@@ -47,7 +46,7 @@ def test_a_credential_that_was_corrected_is_no_longer_named_and_a_later_one_is_n
     assert named(chat, flush(1, 90, 90), 3_000) == [NAMED]
     for seq in range(2, 8):
         assert named(chat, flush(seq, 90, 0), 3_000 + seq) == []
-    assert "credential" not in status_of(chat.state, "me", 4_000).message
+    assert "credential" not in chat.status(4_000).message
     assert len(named(chat, flush(8, 900, 900), 5_000)) == 1
 
 
@@ -55,4 +54,4 @@ def test_a_new_step_does_not_forget_the_refusals(chat: SteeredWorkload) -> None:
     named(chat, flush(1, 3, 3), 3_000)
     chat.set_ramp(epoch=chat.state.ramp.epoch + 1)
     chat.tick(3_500)
-    assert NAMED in status_of(chat.state, "me", 3_500).message
+    assert NAMED in chat.status(3_500).message

@@ -20,13 +20,13 @@ from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.ramp.states import RampState
-from scorer.steering.store_protocol import START, News, Record, no_cursors
+from scorer.steering.store_protocol import News, OldCommands, Record, no_cursors
 from scorer.steering.workload.lifetime_counts import Totals
 from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state_codec import SCHEMA
 from tests.support.scripted_evidence import ScriptedEvidence, ScriptedEvidenceKind
-from tests.support.steered_workload import SteeredWorkload
+from tests.support.steered_workload import SteeredWorkload, moment
 from tests.support.waiting import eventually
 
 CONFIG = """
@@ -43,7 +43,8 @@ STORED = {
     "restart": None,
     "seen_flushes": {},
     "clocks": {},
-    "began_ms": 0,
+    "old_commands_to": "",
+    "now": {"ms": 0, "monotonic_ms": 0, "boot": "", "wall_ms": 0, "redis_ms": 0},
     "evidence": {},
 }
 CANDIDATE, BASELINE = "glidepath.chat.weight.onprem-or-cloud", "glidepath.chat.weight.cloud"
@@ -104,8 +105,8 @@ class MemorySteeringStore:
     async def load(self, workload: str) -> Mapping[str, Any] | None:
         return self.stored if workload == "chat" else None
 
-    async def set_aside(self, workload: str, now_ms: int) -> str:
-        return START
+    async def set_aside(self, workload: str, now_ms: int) -> OldCommands:
+        return OldCommands()
 
     async def news(self, cursors: Any, block_ms: int) -> Mapping[str, News]:
         await asyncio.sleep(0)
@@ -259,7 +260,7 @@ def test_a_flush_that_raises_is_passed_over_and_the_commands_beside_it_are_carri
     news = News(outcomes=(poison,), commands=(Command(kind, "ann", id="1-0"),), cursors={"outcomes": "7-0"})
     with pytest.raises(ZeroDivisionError):
         chat.tick(3000, news=news)
-    done = safe_mode_tick(failed_state(chat.state, news, "a bug"), {}, TickContext(), 3000)
+    done = safe_mode_tick(failed_state(chat.state, news, "a bug", moment(3000)), {}, TickContext())
     assert [d.event for d in done.decisions] == ["tick_failed", kind.value]
     assert done.state.streams.cursors["outcomes"] == "7-0"
     assert done.state.streams.commands == ()
@@ -270,7 +271,7 @@ def test_after_a_failed_tick_the_step_stays_and_guards_act_on_fresh_evidence(val
     chat = SteeredWorkload(parse_config(valid_yaml))
     chat.set_ramp(phase=Phase.BAKING, percent=10)
     news = News(outcomes=(Outcomes("chat", "poison", 1, 2000, 2001),))
-    chat.state = safe_mode_tick(failed_state(chat.state, news, "a bug"), {}, TickContext(), 3000).state
+    chat.state = safe_mode_tick(failed_state(chat.state, news, "a bug", moment(3000)), {}, TickContext()).state
     ramp = chat.state.ramp
     assert (ramp.percent, ramp.since_ms, chat.state.evidence.requests()) == (10, 3000, 0)
     assert chat.decisions(3250) == ()
@@ -298,7 +299,7 @@ def test_the_news_of_a_failed_tick_is_counted_once_without_being_evidence(valid_
     news = news_whose_evidence_raises()
     with pytest.raises(ZeroDivisionError):
         chat.tick(3000, news=news)
-    done = safe_mode_tick(failed_state(chat.state, news, "a bug"), {}, TickContext(), 3000)
+    done = safe_mode_tick(failed_state(chat.state, news, "a bug", moment(3000)), {}, TickContext())
     totals = done.state.totals
     assert (totals.coverage, totals.bad_records, totals.pairs_scored) == ({"paired": 8}, 3, 1)
     assert totals.pairs_unscored == {"too_long": 1}
@@ -313,13 +314,13 @@ def test_a_failure_in_the_news_of_a_failed_tick_is_not_forgotten(valid_yaml: str
     chat = SteeredWorkload(parse_config(valid_yaml))
     failures = (SideOutcomes(Side.CANDIDATE, Origin.SHADOW, requests=5, errors=5),)
     news = News(outcomes=(Outcomes("chat", "poison", 1, 2000, 2001, failures),))
-    assert failed_state(chat.state, news, "a bug").recent.candidate_failed
+    assert failed_state(chat.state, news, "a bug", moment(3000)).recent.candidate_failed
 
 
 def test_a_record_that_cannot_be_counted_is_counted_as_a_bad_one_and_the_rest_is_counted(valid_yaml: str) -> None:
     chat = SteeredWorkload(parse_config(valid_yaml))
     broken: Any = "no flush sides"
     flushes = (Outcomes("chat", "x", 1, 2000, 2001, broken), Outcomes("chat", "x", 2, 2000, 2001, coverage={"a": 1}))
-    failed = failed_state(chat.state, News(outcomes=flushes, cursors={"outcomes": "7-0"}), "a bug")
+    failed = failed_state(chat.state, News(outcomes=flushes, cursors={"outcomes": "7-0"}), "a bug", moment(3000))
     assert (failed.totals.bad_records, failed.totals.coverage) == (1, {"a": 1})
     assert failed.streams.cursors["outcomes"] == "7-0"

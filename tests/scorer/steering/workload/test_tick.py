@@ -17,7 +17,6 @@ from scorer.steering.evidence import Evidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state_codec import encode
-from scorer.steering.workload.workload_status import status_of
 from tests.support.steered_workload import SteeredWorkload
 
 
@@ -79,7 +78,7 @@ def test_a_shadow_share_set_by_a_person_is_shown_until_they_remove_it(chat: Stee
 
     def tick(now_ms: int) -> str:
         envoys.submit(chat.tick(now_ms, envoys.readings()).writes)
-        return status_of(chat.state, "me", now_ms).message
+        return chat.status(now_ms).message
 
     key = chat.spec.names.shadow
     assert "shadow share" not in tick(2000)
@@ -119,10 +118,10 @@ def test_a_shadow_share_by_command_reaches_the_envoys_until_auto_or_a_manual_ove
     assert (ramp.epoch, ramp.percent, ramp.phase) == (before.epoch, before.percent, before.phase)
     assert tick(2500)[1] == ()
     words = "a person set the shadow share to 12.5 % (configured: 100 %); `glidepath shadow chat auto` or "
-    assert words in status_of(chat.state, "me", 2500).message
+    assert words in chat.status(2500).message
     assert tick(3000, None)[0] == "100"
     assert chat.state.ramp.shadow_override is None
-    assert "shadow share" not in status_of(chat.state, "me", 3000).message
+    assert "shadow share" not in chat.status(3000).message
     tick(3500, 100.0)
     assert chat.state.ramp.shadow_override is None  # the configured one: it may change in the file
     assert tick(4000, 10.0)[0] == "10"

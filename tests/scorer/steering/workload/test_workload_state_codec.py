@@ -18,7 +18,8 @@ from scorer.steering.workload.workload_state_codec import SCHEMA, OtherSchemaErr
 from tests.support.json_values import JSON
 from tests.support.steered_workload import SteeredWorkload
 
-KEYS = ["restart", "ramp", "evidence", "cursors", "last_written", "totals", "seen_flushes", "clocks", "began_ms"]
+STREAMS = ["cursors", "seen_flushes", "clocks", "old_commands_to", "now"]
+KEYS = ["restart", "ramp", "evidence", "last_written", "totals", *STREAMS]
 CONFIG = parse_config(
     'backends: {a: {url: "http://a"}, b: {url: "http://b"}}\n'
     "workloads: {chat: {match: {path: /x}, baseline: a, candidate: b}}"
@@ -27,9 +28,16 @@ CONFIG = parse_config(
 
 def test_a_stored_state_is_restored_unchanged(chat: SteeredWorkload, valid_yaml: str) -> None:
     again = SteeredWorkload(parse_config(valid_yaml))
-    again.restore(json.loads(encode(chat.state)), 2000)
+    again.restore(json.loads(encode(chat.state)), chat.state.now.ms)
     assert encode(again.state) == encode(chat.state)
     assert again.state.ramp == chat.state.ramp
+
+
+def test_the_time_between_two_leaders_passes_in_the_restored_state(chat: SteeredWorkload, valid_yaml: str) -> None:
+    again = SteeredWorkload(parse_config(valid_yaml))
+    again.restore(json.loads(encode(chat.state)), chat.state.now.ms + 2_000)
+    assert again.state.now.ms == chat.state.now.ms + 2_000
+    assert again.state.streams.after_ms == chat.state.now.ms
 
 
 def with_a_drill(chat: SteeredWorkload) -> dict[str, Any]:
