@@ -26,6 +26,12 @@ def load_config(path: str | Path) -> Config:
     return _validate(_read(path))
 
 
+def load_with_places(path: str | Path) -> tuple[Config, Places]:
+    """Return the configuration, as ``load_config`` does, and the place of each key."""
+    source = _read(path)
+    return _validate(source), Places(source)
+
+
 def parse_config(text: str, name: str = "glidepath.yaml") -> Config:
     """Parse the configuration from a string. Raises ConfigError, whose message gives ``name`` as the file."""
     return _validate(YamlSource.parse(text, name))
@@ -34,8 +40,13 @@ def parse_config(text: str, name: str = "glidepath.yaml") -> Config:
 class Places:
     """The file and line of each key in a valid configuration, for messages about errors found after loading."""
 
-    def __init__(self, path: str | Path) -> None:
-        self._source = _read(path)
+    def __init__(self, source: YamlSource) -> None:
+        self._source = source
+
+    @classmethod
+    def read(cls, path: str | Path) -> Places:
+        """Read the file or the directory again. Raises ConfigError if that is not possible."""
+        return cls(_read(path))
 
     def locate(self, *key: str | int) -> str:
         """Return the place of a key, as ``FILE:LINE: KEY.PATH``."""
@@ -43,8 +54,8 @@ class Places:
 
 
 def locate(path: str | Path, *key: str | int) -> str:
-    """Return the place of one key in a valid configuration, as ``FILE:LINE: KEY.PATH``. For several keys: Places."""
-    return Places(path).locate(*key)
+    """Return the place of one key, as ``FILE:LINE: KEY.PATH``. For several keys, use ``Places.read`` once."""
+    return Places.read(path).locate(*key)
 
 
 def _read(path: str | Path) -> YamlSource:

@@ -14,8 +14,9 @@ import yaml
 from glidepath import runtime_keys
 from glidepath.config.yaml_source import not_yaml
 from glidepath.errors import DependencyError, InputError, error_text
-from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
+from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.routes import workload_of_route
+from glidepath_ops.envoyconfig.strict_parsing import StrictParser
 from glidepath_ops.local.child_process import envoy_binary
 
 _UNTYPED = "Can't unpack unregistered type: None"  # envoy-data-plane's message about an Any without a type
@@ -51,20 +52,27 @@ def check_strict(bootstrap: Json) -> None:
     from envoy_data_plane.envoy.config.cluster.v3 import Cluster
     from envoy_data_plane.envoy.config.listener.v3 import Listener
 
-    bootstrap = without_comments(bootstrap)
     _register_types(bootstrap)
-    resources = bootstrap.get("static_resources")
+    resources, checked = bootstrap.get("static_resources"), StrictParser()
     for kind, message in (("listeners", Listener), ("clusters", Cluster)):
         entries = resources.get(kind, []) if isinstance(resources, dict) else []
         for index, entry in enumerate(entries if isinstance(entries, list) else []):
             name = entry.get("name", index) if isinstance(entry, dict) else index
-            _parse(message, entry, f"static_resources.{kind}[{name}]")
-    _parse(Bootstrap, bootstrap, "bootstrap")
+            _parse(checked, message, entry, f"static_resources.{kind}[{name}]")
+    _parse(checked, Bootstrap, _without_listeners_and_clusters(bootstrap), "bootstrap")
 
 
-def _parse(message: Any, data: Any, place: str) -> None:
+def _without_listeners_and_clusters(bootstrap: Json) -> Json:
+    resources = bootstrap.get("static_resources")
+    if not isinstance(resources, dict):
+        return bootstrap
+    rest = {k: v for k, v in resources.items() if k not in ("listeners", "clusters") or not isinstance(v, list)}
+    return {**bootstrap, "static_resources": rest}
+
+
+def _parse(parser: StrictParser, message: Any, data: Any, place: str) -> None:
     try:
-        message.from_dict(data)
+        parser.parse(message, data)
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
         reason = error_text(error).strip('"').replace(_UNTYPED, "a typed message has no @type")
         raise InputError(f"{place}: does not match Envoy's API: {reason}") from error
@@ -75,7 +83,9 @@ def _register_types(value: Any) -> None:
 
     Raises InputError for a type that is not in Envoy's API.
     """
-    for url in _type_urls(value):
+    urls: set[str] = set()
+    _add_type_urls(value, urls)
+    for url in sorted(urls):
         match = _TYPE.fullmatch(url)
         if match is None:
             raise InputError(f"@type {url!r} is not a type of Envoy's API")
@@ -87,15 +97,16 @@ def _register_types(value: Any) -> None:
             raise InputError(f"@type {url!r} is not a type of Envoy's API")
 
 
-def _type_urls(value: Any) -> Iterator[str]:
+def _add_type_urls(value: Any, urls: set[str]) -> None:
+    """Add all types of messages in ``value`` to ``urls``."""
     if isinstance(value, dict):
         if isinstance(value.get("@type"), str):
-            yield value["@type"]
-        for child in value.values():
-            yield from _type_urls(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _type_urls(child)
+            urls.add(value["@type"])
+        value = value.values()
+    elif not isinstance(value, list):
+        return
+    for child in value:
+        _add_type_urls(child, urls)
 
 
 def check_splits(bootstrap: Json) -> list[str]:
@@ -143,8 +154,9 @@ def _routes(value: Any) -> Iterator[Json]:
         for host in value.get("virtual_hosts") or []:
             routes = host.get("routes") if isinstance(host, dict) else None
             yield from (route for route in routes or [] if isinstance(route, dict))
-        for child in value.values():
-            yield from _routes(child)
+        for key, child in value.items():
+            if key != "typed_per_filter_config":  # most of a large configuration, without routes
+                yield from _routes(child)
     elif isinstance(value, list):
         for child in value:
             yield from _routes(child)

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from glidepath.config import Config
 from glidepath.config.backends import Credential
-from glidepath.config.loader import locate
+from glidepath.config.loader import Places
 from glidepath.config.urls_and_secrets import Secret
 from glidepath.errors import ConfigError
 
@@ -50,7 +50,8 @@ def check_secrets(config: Config, path: Path, *, of_envoy: bool = True) -> None:
     """
     missing = [one for one in missing_secrets(config) if of_envoy or not one.for_envoy]
     if missing:
-        raise ConfigError("\n".join(f"{locate(path, *one.key)}: {one.problem}" for one in missing))
+        places = Places.read(path)
+        raise ConfigError("\n".join(f"{places.locate(*one.key)}: {one.problem}" for one in missing))
 
 
 def _problems(secret: Secret | Credential) -> Iterator[tuple[str, str]]:

@@ -121,7 +121,7 @@ async def test_the_shadow_share_is_set_shown_and_reset(cli: CommandLine) -> None
     for share in ("101", "nan", "some"):
         status, _, err = await cli("shadow", "chat", share)
         assert status == 2
-        assert f"shadow {share}: must be a percent from 0 to 100, or auto" in err
+        assert f"shadow {share}: must be a percent from 0 to 100, such as 5 or 0.5%; or auto" in err
     _, out, _ = await cli("log", "--json")
     decisions = [json.loads(line) for line in out.splitlines()]
     assert [(d["event"], d["details"].get("shadow_percent")) for d in decisions] == [("shadow", 10), ("shadow", None)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from glidepath.errors import ConfigError
+from glidepath.errors import ConfigError, InputError
 from glidepath_ops.cli.command_line import build_app
 from tests.support.chat_config import CHAT_CONFIG
 
@@ -81,3 +81,23 @@ def test_a_credential_that_is_not_set_is_an_error_unless_this_machine_has_no_sec
     with pytest.raises(ConfigError, match=r"g\.yaml:\d+: backends\.onprem\.credential\.env: the environment variable"):
         CliRunner().invoke(app, command, catch_exceptions=False)
     assert CliRunner().invoke(app, [*command, "--without-secrets"]).exit_code == 0
+
+
+def test_an_error_that_only_envoy_finds_names_the_configuration_and_no_temporary_file(tmp_path: Path) -> None:
+    path = tmp_path / "g.yaml"
+    path.write_text(CHAT_CONFIG.replace('url: "http://127.0.0.1:9001"', 'url: "https://a", ca_file: /no/such/ca.pem'))
+    with pytest.raises(InputError) as caught:
+        CliRunner().invoke(build_app("validate"), ["validate", "-c", str(path)], catch_exceptions=False)
+    said = str(caught.value)
+    assert said.startswith(f"the Envoy configuration rendered from {path}: Envoy rejects it: ")
+    assert "/no/such/ca.pem" in said
+    assert "envoy.json" not in said
+
+
+def test_of_many_workloads_the_first_are_listed(tmp_path: Path) -> None:
+    path = tmp_path / "g.yaml"
+    more = "".join(f"  w{i}: {{match: {{path: /{i}}}, baseline: cloud, candidate: onprem}}\n" for i in range(30))
+    path.write_text(CHAT_CONFIG + more)
+    done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(path)], catch_exceptions=False)
+    assert "and 11 more\n" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) < 200
