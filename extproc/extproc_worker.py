@@ -45,7 +45,7 @@ from glidepath.timed_wait import wait_until_set
 _log = structlog.get_logger(__name__)
 SYNC_S = 1.0  # between two synchronisations of the budgets
 TRIM_S = 10.0
-ERROR_FLUSH_DELAY_S = 0.05  # from a candidate's error to its flush; guards see errors only after a flush
+ERROR_FLUSH_DELAY_S = 0.05  # from a failure to its flush; guards see errors only after a flush
 FINAL_FLUSH_S = 1.0
 ACCESS_LOG_FLUSH_S = 0.3  # enough for the last access log entries, which Envoy sends four times a second
 
@@ -83,7 +83,7 @@ class ExtprocWorker:
         extproc = config.extproc
         self.memory = BodyMemory(extproc.max_memory)
         self._error_seen = asyncio.Event()
-        self.counters = TrafficCounters(on_candidate_error=self._error_seen.set)
+        self.counters = TrafficCounters(on_failure=self._error_seen.set)
         self.budgets = Budgets(config)
         self.workloads = build_workloads(config)
         self.redactor = Redactor(config.redaction)

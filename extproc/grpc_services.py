@@ -19,7 +19,7 @@ from extproc.capture import CapturedExchange, Capturer
 from extproc.exchange import Closed, Exchange, Milestone
 from extproc.ext_proc_messages import feed, wanted_headers
 from extproc.extproc_errors import IllegalEventError
-from extproc.outcome_classification import classify
+from extproc.outcome_classification import LocalReply, classify
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
@@ -148,6 +148,8 @@ class AccessLogService:
             outcome = classify(entry, self._workloads, shadow)
             if outcome is None:
                 self.ignored += 1
+            elif isinstance(outcome, LocalReply):
+                self._counters.record_local_reply(outcome)
             else:
                 provable = 200 <= entry.response.response_code.value < 500
                 self._counters.record(outcome, entry.request.request_id if provable else "")

@@ -1,28 +1,30 @@
-"""Classifies access log entries as requests, errors, client aborts and failovers of a side.
+"""Classifies access log entries: what became of a request, and whose it is.
 
 ``classify`` is a pure function from Envoy's access log entry to an outcome. It applies these rules in order
-(docs/reference/extproc.md describes them for users):
+(docs/reference/extproc.md describes them for users; response_flags.py says whose each response flag is):
 
-1. Three kinds of entries are not counted: entries whose route belongs to no workload, entries of running requests, and
-   requests that Envoy refused before it sent them to a side (no route, overload, invalid headers, or one of the filters
-   of the user's route: authorisation, rate limit).
-2. If the client disconnected first and Envoy recorded no upstream failure, the outcome is ``client_abort``, which is
-   not an error of the side. If the tee ended a copy because of its timeout and the side had not sent its whole answer,
-   the outcome is the side's error ``tee_timeout``.
-3. If Envoy switched from the candidate to the baseline, the outcome is the candidate's error ``failover``. ``rescued``
-   is True if the baseline answered, False if the baseline failed by rule 4, and None if the client disconnected.
-4. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
+1. Entries whose route belongs to no workload, and entries of running requests, are not counted.
+2. If Envoy itself or a filter answered without asking a side (overload, authorisation, rate limit, invalid headers,
+   a missing filter or route), the entry is a ``LocalReply``. It is the client's fault if the request was refused, and
+   Envoy's if Envoy failed. So is an entry of which nobody can say which side the split chose.
+3. If the client disconnected first and Envoy recorded no upstream failure, the outcome is ``client_abort``, which is
+   not an error of the side. If the tee ended a copy because of its timeout and the side had not sent its whole
+   answer, the outcome is the side's error ``tee_timeout``.
+4. If Envoy switched from the candidate to the baseline, the outcome is the candidate's error ``failover``. ``rescued``
+   is True if the baseline answered, False if the baseline failed by rule 5, and None if the client disconnected.
+5. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
    or 403 is an error of the side if the backend never receives the client's own credential. So is an answer to a POST
    that no client can use although its status says success: a redirection, a web page, an empty body.
-5. Every other request has no error. The remaining 4xx are the client's fault: they count as requests without a latency,
+6. Every other request has no error. The remaining 4xx are the client's fault: they count as requests without a latency,
    because a refusal is faster than any answer. (If the other side answers a copy of the same request, extproc.capture
    counts the 4xx as an error after all.)
 
-See ADR 0021.
+See ADR 0021 and ADR 0165.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,45 +33,18 @@ from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEn
 
 from extproc.logged_fault import logged_fault
 from extproc.logged_latency import answer_ended, logged_latency
+from extproc.requests_without_route import workload_by_path
+from extproc.response_flags import Owner, answer_without_side, client_left, side_failure, slow_upload
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.pairs_and_outcomes import AtFault, Origin, Side
 
-# Envoy's flags for a failure of the side, each with its kind of error. The first set flag decides, so specific flags
-# come first.
-UPSTREAM_FLAGS: tuple[tuple[str, str], ...] = (
-    ("no_healthy_upstream", "no_healthy_upstream"),
-    ("no_cluster_found", "no_cluster"),
-    ("dns_resolution_failure", "dns"),
-    ("upstream_overflow", "overflow"),
-    ("upstream_connection_failure", "connect"),
-    ("upstream_request_timeout", "timeout"),
-    ("upstream_max_stream_duration_reached", "timeout"),
-    ("stream_idle_timeout", "timeout"),
-    ("duration_timeout", "timeout"),
-    ("upstream_protocol_error", "upstream_died"),
-    ("upstream_connection_termination", "upstream_died"),
-    ("upstream_remote_reset", "reset"),
-    ("local_reset", "reset"),
-    ("failed_local_healthcheck", "no_healthy_upstream"),
-    ("fault_injected", "fault_injected"),
-)
 MAX_UNIX_MS = 253_402_300_799_999  # the end of the year 9999, protobuf's last Timestamp
-# Flags that mark a refusal by Envoy itself. Neither side has failed then.
-REFUSED_BY_ENVOY_FLAGS = (
-    "no_route_found",
-    "rate_limited",
-    "rate_limit_service_error",
-    "invalid_envoy_request_headers",
-    "downstream_protocol_error",
-    "no_filter_config_found",
-    "overload_manager",
-)
-CLIENT_FLAGS = ("downstream_connection_termination", "downstream_remote_reset")
 DENIED = (401, 403)
 ERROR_STATUS = {408: "http_408", 429: "rate_limited"}
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
 _NO_VALUE = ("", "-")  # texts of a custom tag that Envoy has no value for
+_PLAIN = re.compile(r"[a-z0-9_]{1,40}")  # the constant part of response code details
 TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout, as Envoy starts its clock a little later than the tee
 
 
@@ -99,31 +74,47 @@ class RequestOutcome:
     rescued: bool | None = None
 
 
-def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], shadow: bool) -> RequestOutcome | None:
+@dataclass(frozen=True, slots=True)
+class LocalReply:
+    """A request that Envoy or one of its filters answered, so that no side can be judged by it.
+
+    ``side``: the side that the split chose; None if the entry does not say it.
+    ``kind``: the kind of the reply, such as ``overload``.
+    """
+
+    workload: str
+    side: Side | None
+    origin: Origin
+    at_ms: int
+    at_fault: AtFault
+    kind: str
+
+
+def classify(
+    entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], shadow: bool
+) -> RequestOutcome | LocalReply | None:
     """Return the outcome of the request that an access log entry describes, or None if the request is not counted.
 
     ``shadow`` is True if the entry comes from the access log of the shadow listener.
     """
     common = entry.common_properties
-    workload = workloads.get(_workload(common, shadow))
+    workload = _workload(entry, workloads, shadow)
     if workload is None or common.access_log_type not in FINAL or common.intermediate_log_entry:
         return None
-    side = _side(workload, common, shadow)
-    flags = common.response_flags
-    if (
-        side is None
-        or any(getattr(flags, name) for name in REFUSED_BY_ENVOY_FLAGS)
-        or flags.HasField("unauthorized_details")
-        or _refused_by_a_filter(entry)
-    ):
-        return None
-    origin = _origin(entry, shadow)
+    side, origin = _side(workload, common, shadow), _origin(entry, shadow)
+    if side is None and shadow:
+        return None  # the route of a backend that the workload no longer has
     at_ms = min(max(0, _whole_ms(common.start_time) + _whole_ms(common.duration)), MAX_UNIX_MS)
-    kind = _upstream_kind(entry)
+    reply = _local_reply(entry, side)
+    if reply is not None:
+        return LocalReply(workload.name, side, origin, at_ms, *reply)
+    if side is None:
+        return None  # the client left, and nothing says which side it left
+    kind = side_failure(entry)
     if side is Side.CANDIDATE and origin is Origin.LIVE and _is_failover(workload, common):
         rescued = _rescued(entry, workload, kind)
         return RequestOutcome(workload.name, side, origin, at_ms, error="failover", failover=True, rescued=rescued)
-    if not kind and _client_left(entry):
+    if not kind and client_left(entry):
         timeout_ms = workload.settings.shadow.timeout * 1000 * TEE_TIMEOUT_SHARE
         if shadow and _whole_ms(common.duration) >= timeout_ms and not answer_ended(entry):
             return RequestOutcome(workload.name, side, origin, at_ms, error="tee_timeout")
@@ -145,18 +136,58 @@ def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], s
     )
 
 
-def _workload(common: Any, shadow: bool) -> str:
-    """Return the name of the request's workload: on the shadow listener in the route's name, else in a custom tag."""
+def _local_reply(entry: HTTPAccessLogEntry, side: Side | None) -> tuple[AtFault, str] | None:
+    """Return whose fault it is that Envoy or a filter answered, and the kind of the reply; None if a side answered."""
+    status = entry.response.response_code.value
+    flag = answer_without_side(entry)
+    if entry.common_properties.route_name == envoy_names.UNMATCHED_ROUTE:
+        return AtFault.ENVOY, "no_route"
+    if flag is not None:
+        fault = (
+            AtFault.NONE
+            if flag.owner is Owner.NONE
+            else AtFault.CLIENT
+            if flag.owner is Owner.CLIENT
+            else AtFault.ENVOY
+        )
+        # A refusal with a 5xx shows that the filter could not ask its own service.
+        return AtFault.ENVOY if fault is AtFault.CLIENT and status >= 500 else fault, flag.kind
+    if slow_upload(entry):
+        return AtFault.CLIENT, "slow_upload"
+    if _answered_by_a_filter(entry):
+        kind = _PLAIN.match(entry.response.response_code_details)
+        return _fault_of_status(status), kind[0] if kind else "filter"
+    if side is not None or client_left(entry):
+        return None
+    return _fault_of_status(status), side_failure(entry) or "unknown_side"
+
+
+def _fault_of_status(status: int) -> AtFault:
+    if 0 < status < 400:
+        return AtFault.NONE
+    return AtFault.CLIENT if 400 <= status < 500 else AtFault.ENVOY
+
+
+def _workload(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], shadow: bool) -> WorkloadInfo | None:
+    """Return the workload that the route names: on the shadow listener by the route's name, else in a custom tag."""
+    common = entry.common_properties
     if shadow:
-        return envoy_names.workload_of_shadow_route(common.route_name) or ""
-    return str(common.custom_tags.get(envoy_names.WORKLOAD_TAG, ""))
+        return workloads.get(envoy_names.workload_of_shadow_route(common.route_name) or "")
+    named = str(common.custom_tags.get(envoy_names.WORKLOAD_TAG, ""))
+    return workload_by_path(entry, workloads) if named in _NO_VALUE else workloads.get(named)
 
 
 def _side(workload: WorkloadInfo, common: Any, shadow: bool) -> Side | None:
+    """Return the side that the split chose, or None if that is no cluster of the workload."""
     if shadow:
         return workload.side_of_backend(common.route_name.rpartition("/")[2])
     # The field upstream_cluster names the cluster of the endpoint, which is the baseline's after a failover.
-    return workload.clusters.get(common.custom_tags.get(envoy_names.CHOSEN_CLUSTER_TAG, ""))
+    chosen = common.custom_tags.get(envoy_names.CHOSEN_CLUSTER_TAG, "")
+    if chosen in _NO_VALUE and common.response_flags.no_cluster_found:
+        # Envoy has no cluster of the name that the split chose. The candidate's entry marks its requests.
+        marked = common.custom_tags.get(envoy_names.CHOSEN_ENTRY_TAG, "") not in _NO_VALUE
+        return Side.CANDIDATE if marked else Side.BASELINE
+    return workload.clusters.get(chosen)
 
 
 def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
@@ -200,16 +231,15 @@ def _is_at_baseline(workload: WorkloadInfo, common: Any) -> bool:
     return unmarked and named in _NO_VALUE and common.HasField("upstream_remote_address")
 
 
-def _refused_by_a_filter(entry: HTTPAccessLogEntry) -> bool:
+def _answered_by_a_filter(entry: HTTPAccessLogEntry) -> bool:
     """Return whether a filter before the router answered, such as the user's RBAC: no attempt, and no upstream flag."""
     details = entry.response.response_code_details
     return (
         bool(details)
         and not details.startswith("via_upstream")
-        and entry.response.response_code.value >= 400
         and entry.common_properties.upstream_request_attempt_count == 0
-        and not _upstream_kind(entry)
-        and not _client_left(entry)
+        and not side_failure(entry)
+        and not client_left(entry)
     )
 
 
@@ -220,20 +250,7 @@ def _rescued(entry: HTTPAccessLogEntry, workload: WorkloadInfo, kind: str) -> bo
     """
     if kind:
         return False
-    return None if _client_left(entry) else not _status_kind(entry, workload, Side.BASELINE)
-
-
-def _client_left(entry: HTTPAccessLogEntry) -> bool:
-    return any(getattr(entry.common_properties.response_flags, name) for name in CLIENT_FLAGS)
-
-
-def _upstream_kind(entry: HTTPAccessLogEntry) -> str:
-    """Return the kind of the upstream failure that an access log entry records, or "" if it records none."""
-    flags = entry.common_properties.response_flags
-    for flag, kind in UPSTREAM_FLAGS:
-        if getattr(flags, flag):
-            return kind
-    return "upstream_died" if entry.response.response_code_details.startswith("upstream_reset_after_response") else ""
+    return None if client_left(entry) else not _status_kind(entry, workload, Side.BASELINE)
 
 
 def _status_kind(entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side) -> str:

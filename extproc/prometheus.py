@@ -57,7 +57,7 @@ class ExtprocCollector(Collector):
         yield _counter("unmatched_exchanges", "Exchanges whose route belongs to no workload", sources.process.unmatched)
         yield _counter("access_log_entries", "Access log entries read", sources.access_log.entries)
         yield _counter(
-            "access_log_ignored", "Access log entries that were not counted for a side", sources.access_log.ignored
+            "access_log_ignored", "Access log entries that belong to no workload", sources.access_log.ignored
         )
         yield _gauge("memory_bytes", "Body bytes in memory now", sources.memory.held)
         yield _gauge("memory_peak_bytes", "Largest number of body bytes in memory so far", sources.memory.peak)
@@ -102,6 +102,13 @@ class ExtprocCollector(Collector):
             " client_abort",
             ("workload", "result"),
             counters.rescue_totals,
+        )
+        yield _counters(
+            "local_replies",
+            "Requests that Envoy or one of its filters answered, by the side that the split chose (empty: unknown), by"
+            " whose fault it is (client, envoy, none) and by kind",
+            ("workload", "side", "origin", "at_fault", "kind"),
+            counters.local_reply_totals,
         )
         in_flight = GaugeMetricFamily("glidepath_extproc_tee_in_flight", "Copies in flight now", labels=["workload"])
         for workload, number in sorted(self._sources.capturer.in_flight.counts.items()):

@@ -9,12 +9,25 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from extproc.outcome_classification import RequestOutcome
+from extproc.outcome_classification import LocalReply, RequestOutcome
 from extproc.refusal_matching import RefusalMatcher, RefusedRequest, Rejection
 from glidepath.histogram import Histogram, bucket_of
-from glidepath.pairs_and_outcomes import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
+from glidepath.pairs_and_outcomes import (
+    AtFault,
+    Coverage,
+    LocalReplies,
+    Origin,
+    Outcomes,
+    PairKind,
+    Side,
+    SideOutcomes,
+    add_counts,
+)
 
 MAX_WAITING_REJECTIONS = 10_000
+MAX_KINDS = 32  # kinds of local replies that are counted by themselves; a filter may give any details
+OTHER = "other"
+_Replies = tuple[str, Side | None, Origin, AtFault]  # the workload, and the fields of LocalReplies except the counts
 
 
 @dataclass(slots=True)
@@ -110,12 +123,13 @@ class TrafficCounters:
     """The counters of one process.
 
     ``flush`` returns and resets the counts since the last flush. The attributes ``…_totals`` are the counts since the
-    start of the process. The function ``on_candidate_error`` is called for every failed live request of a candidate, so
-    that the error can be flushed soon.
+    start of the process. The function ``on_failure`` is called for every live request that failed at a candidate or at
+    Envoy itself, so that the failure can be flushed soon.
     """
 
-    def __init__(self, on_candidate_error: Callable[[], None] = lambda: None) -> None:
-        self._on_candidate_error = on_candidate_error
+    def __init__(self, on_failure: Callable[[], None] = lambda: None) -> None:
+        self._on_failure = on_failure
+        self._local_replies: dict[_Replies, Counter[str]] = {}
         self._side_counts: dict[tuple[str, Side, Origin], _SideCounts] = {}
         self._refusals = RefusalMatcher()
         self._coverage: dict[str, dict[str, int]] = {}
@@ -124,6 +138,9 @@ class TrafficCounters:
         self.rejection_totals: Counter[tuple[str, str, str, str]] = (
             Counter()
         )  # the same labels, but the result is the kind of rejection; outcome_totals includes these requests, too
+        self.local_reply_totals: Counter[tuple[str, str, str, str, str]] = (
+            Counter()
+        )  # workload, side that the split chose or "", origin, fault, kind
         self.coverage_totals: Counter[tuple[str, str]] = Counter()  # workload, reason
         self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, result of the rescue
         self.untimed_totals: Counter[tuple[str, str, str]] = Counter()  # workload, side, origin
@@ -142,7 +159,7 @@ class TrafficCounters:
             side_counts = self._side_counts[key] = _SideCounts()
         side_counts.add(outcome)
         if outcome.error and outcome.side is Side.CANDIDATE and outcome.origin is Origin.LIVE:
-            self._on_candidate_error()
+            self._on_failure()
         result = "client_abort" if outcome.client_abort else outcome.error or "ok"
         self.outcome_totals[(outcome.workload, outcome.side.value, outcome.origin.value, result)] += 1
         if outcome.untimed:
@@ -155,6 +172,17 @@ class TrafficCounters:
         """Return the error that capture has proven, and that the access log entry does not show; else None."""
         request = RefusedRequest(outcome.workload, outcome.side, outcome.origin, request_id)
         return self._refusals.entry(request, not outcome.error and not outcome.client_abort)
+
+    def record_local_reply(self, reply: LocalReply) -> None:
+        """Count a request that Envoy or a filter answered."""
+        kinds = self._local_replies.setdefault((reply.workload, reply.side, reply.origin, reply.at_fault), Counter())
+        kinds[reply.kind if reply.kind in kinds or len(kinds) < MAX_KINDS else OTHER] += 1
+        if reply.at_fault is AtFault.ENVOY and reply.origin is Origin.LIVE:
+            self._on_failure()
+        labels = (reply.workload, reply.side.value if reply.side else "", reply.origin.value, reply.at_fault.value)
+        totals = self.local_reply_totals
+        known = (*labels, reply.kind) in totals or len(totals) < MAX_KINDS * 32
+        totals[(*labels, reply.kind if known else OTHER)] += 1
 
     def count_rejection(self, rejection: Rejection) -> None:
         """Count an error that the access log does not show: a 4xx of one side only, or an answer that failed.
@@ -172,7 +200,7 @@ class TrafficCounters:
         side_counts.rejections.append((rejection.kind, rejection.at_ms))
         self.rejection_totals[(workload, side.value, origin.value, rejection.kind)] += 1
         if side is Side.CANDIDATE and origin is Origin.LIVE:
-            self._on_candidate_error()
+            self._on_failure()
 
     def count(self, workload: str, reason: Coverage, kind: PairKind = PairKind.CROSS, number: int = 1) -> None:
         name = _NAMES[kind is PairKind.NOISE][reason]
@@ -198,6 +226,9 @@ class TrafficCounters:
                 waiting[(workload, side, origin)] = _SideCounts(rejections=left[-MAX_WAITING_REJECTIONS:])
             if side_counts.requests or side_counts.client_aborts:
                 sides.setdefault(workload, []).append(side_counts.frozen(side, origin))
+        replies: dict[str, list[LocalReplies]] = {}
+        for (workload, chosen, origin, fault), kinds in self._local_replies.items():
+            replies.setdefault(workload, []).append(LocalReplies(chosen, origin, fault, dict(kinds)))
         flushed = [
             Outcomes(
                 workload=workload,
@@ -207,10 +238,12 @@ class TrafficCounters:
                 to_ms=now_ms,
                 sides=tuple(sides.get(workload, ())),
                 coverage=self._coverage.get(workload, {}),
+                local_replies=tuple(replies.get(workload, ())),
             )
-            for workload in sorted({*sides, *self._coverage})
+            for workload in sorted({*sides, *self._coverage, *replies})
         ]
         self._side_counts, self._coverage, self._since_ms = waiting, {}, now_ms
+        self._local_replies = {}
         return flushed
 
 
@@ -220,8 +253,10 @@ def merge(earlier: Outcomes, later: Outcomes) -> Outcomes:
     for side in later.sides:
         key = (side.side, side.origin)
         sides[key] = sides[key] + side if key in sides else side
-    coverage = Counter(earlier.coverage)
-    coverage.update(later.coverage)
+    replies = {(r.side, r.origin, r.at_fault): r for r in earlier.local_replies}
+    for reply in later.local_replies:
+        place = (reply.side, reply.origin, reply.at_fault)
+        replies[place] = replies[place] + reply if place in replies else reply
     return Outcomes(
         workload=earlier.workload,
         source=earlier.source,
@@ -229,5 +264,6 @@ def merge(earlier: Outcomes, later: Outcomes) -> Outcomes:
         from_ms=min(earlier.from_ms, later.from_ms),
         to_ms=max(earlier.to_ms, later.to_ms),
         sides=tuple(sides.values()),
-        coverage=dict(coverage),
+        coverage=add_counts(earlier.coverage, later.coverage),
+        local_replies=tuple(replies.values()),
     )

@@ -14,6 +14,9 @@ def fallback_cluster(candidate: str, baseline: str) -> str:
 ROUTE_PREFIX = "glidepath/"
 
 
+UNMATCHED_ROUTE = "unmatched"  # answers requests that no other route takes
+
+
 def route_name(workload: str) -> str:
     """Return the name that Glidepath gives to a workload's route. A route of the user's own keeps its own name."""
     return f"{ROUTE_PREFIX}{workload}"
@@ -43,6 +46,8 @@ LIVE_LOG = "glidepath-live"
 SHADOW_LOG = "glidepath-shadow"
 # Custom tag of both access logs: the cluster that the split chose, even if no host was reached.
 CHOSEN_CLUSTER_TAG = "chosen_cluster"
+# Custom tag of the live access log: set if the split chose the candidate's entry, even if Envoy has no such cluster.
+CHOSEN_ENTRY_TAG = "chosen_entry"
 BACKEND_TAG = "backend"  # custom tag of both access logs: the backend that the endpoint names, if it names one
 WORKLOAD_TAG = "workload"  # custom tag of the live access log: the workload of the route
 
@@ -52,6 +57,9 @@ HEADER_WORKLOAD = "x-glidepath-workload"
 HEADER_REQUEST_ID = "x-glidepath-request-id"  # only in the metadata of a stream: Envoy's own id of the request
 HEADER_TARGET = "x-glidepath-target"
 HEADER_ORIGIN = "x-glidepath-origin"
+
+# Request header that the candidate's entry of a split sets for the access log. It is removed before a backend sees it.
+HEADER_CHOSEN_ENTRY = "x-glidepath-chosen-entry"
 
 PROBE_STICKY = "glidepath-probe"  # sticky value of all probes, so that they count as one user
 

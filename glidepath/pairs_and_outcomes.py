@@ -7,7 +7,7 @@ All other fields ``*_ms`` are durations in milliseconds. Bodies in Redis have no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
 from glidepath.histogram import Histogram
@@ -32,6 +32,14 @@ class Origin(StrEnum):
     LIVE = "live"
     SHADOW = "shadow"
     PROBE = "probe"
+
+
+class AtFault(StrEnum):
+    """Whose fault it is that Envoy or one of its filters answered a request, and no side did."""
+
+    CLIENT = "client"  # the request was refused
+    ENVOY = "envoy"  # Envoy or a filter failed
+    NONE = "none"  # it did not fail: for example, it came from a cache
 
 
 class PairKind(StrEnum):
@@ -177,6 +185,26 @@ class SideOutcomes:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalReplies:
+    """The requests of one origin that Envoy or a filter answered, in one outcome summary, by the kind of reply.
+
+    ``side``: the side that the split chose for them; None if it is unknown. They are in no ``SideOutcomes``.
+    """
+
+    side: Side | None
+    origin: Origin
+    at_fault: AtFault
+    kinds: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: LocalReplies) -> LocalReplies:
+        return LocalReplies(self.side, self.origin, self.at_fault, add_counts(self.kinds, other.kinds))
+
+    @property
+    def requests(self) -> int:
+        return sum(self.kinds.values())
+
+
+@dataclass(frozen=True, slots=True)
 class Outcomes:
     """One outcome summary (flush) that an extproc process wrote for one workload; ``(source, seq)`` is unique.
 
@@ -191,20 +219,12 @@ class Outcomes:
     to_ms: int
     sides: tuple[SideOutcomes, ...] = ()
     coverage: Mapping[str, int] = field(default_factory=dict)
+    local_replies: tuple[LocalReplies, ...] = ()
     arrived_ms: int = 0
 
     def later(self, ms: int) -> Outcomes:
         """Return this summary with ``from_ms`` and ``to_ms`` shifted by ``ms``, to correct an extproc's slow clock."""
-        return Outcomes(
-            workload=self.workload,
-            source=self.source,
-            seq=self.seq,
-            from_ms=self.from_ms + ms,
-            to_ms=self.to_ms + ms,
-            sides=self.sides,
-            coverage=self.coverage,
-            arrived_ms=self.arrived_ms,
-        )
+        return replace(self, from_ms=self.from_ms + ms, to_ms=self.to_ms + ms)
 
 
 @dataclass(frozen=True, slots=True)

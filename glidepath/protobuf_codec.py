@@ -20,7 +20,9 @@ from glidepath.histogram import SCALE, Histogram, StoredCounts
 from glidepath.pairs_and_outcomes import (
     Answer,
     AnswerFacts,
+    AtFault,
     Ending,
+    LocalReplies,
     Origin,
     Outcomes,
     Pair,
@@ -147,6 +149,10 @@ def _histogram_from_message(message: pb.Histogram) -> Histogram:
 
 _KIND, _SIDE = _enum(PairKind, "PAIR_KIND"), _enum(Side, "SIDE")
 _ORIGIN, _ENDING = _enum(Origin, "ORIGIN"), _enum(Ending, "ENDING")
+_SIDE_OR_NONE: Conversion = (
+    lambda side: pb.SIDE_UNSPECIFIED if side is None else _SIDE[0](side),
+    lambda number: None if number == pb.SIDE_UNSPECIFIED else _SIDE[1](number),
+)
 _MAPPING: Conversion = (dict, dict)
 _TEXTS: Conversion = (list, tuple)
 _HISTOGRAM: Conversion = (_histogram_to_message, _histogram_from_message)
@@ -158,8 +164,16 @@ _SIDE_OUTCOMES = _Codec(
     pb.SideOutcomes,
     {"side": _SIDE, "origin": _ORIGIN, "error_kinds": _MAPPING, "latency_ms": _HISTOGRAM, "ttft_ms": _HISTOGRAM},
 )
+_LOCAL_REPLIES = _Codec(
+    LocalReplies,
+    pb.LocalReplies,
+    {"side": _SIDE_OR_NONE, "origin": _ORIGIN, "at_fault": _enum(AtFault, "AT_FAULT"), "kinds": _MAPPING},
+)
 _OUTCOMES = _Codec(
-    Outcomes, pb.Outcomes, {"sides": _SIDE_OUTCOMES.repeated, "coverage": _MAPPING}, not_stored="arrived_ms"
+    Outcomes,
+    pb.Outcomes,
+    {"sides": _SIDE_OUTCOMES.repeated, "coverage": _MAPPING, "local_replies": _LOCAL_REPLIES.repeated},
+    not_stored="arrived_ms",
 )
 _ANSWER_FACTS = _Codec(AnswerFacts, pb.AnswerFacts, {"origin": _ORIGIN})
 _SCORED_PAIR = _Codec(

@@ -122,6 +122,8 @@ class WorkloadStatus:
     pairs_scored: int = 0  # since the beginning
     pairs_unscored: Mapping[str, int] = field(default_factory=dict)
     coverage: Mapping[str, int] = field(default_factory=dict)  # by pairs_and_outcomes.Coverage, since the beginning
+    # "AT_FAULT KIND" (pairs_and_outcomes.AtFault) → the requests that Envoy itself answered, since the beginning
+    local_replies: Mapping[str, int] = field(default_factory=dict)
     leader: str = ""
     config_digest: str = ""
     min_samples: int = 0  # requests that the candidate must serve in this step; 0: the state needs no evidence

@@ -34,6 +34,13 @@ class Ending(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENDING_TIMEOUT: _ClassVar[Ending]
     ENDING_REFUSED: _ClassVar[Ending]
     ENDING_LOCAL: _ClassVar[Ending]
+
+class AtFault(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AT_FAULT_UNSPECIFIED: _ClassVar[AtFault]
+    AT_FAULT_CLIENT: _ClassVar[AtFault]
+    AT_FAULT_ENVOY: _ClassVar[AtFault]
+    AT_FAULT_NONE: _ClassVar[AtFault]
 SIDE_UNSPECIFIED: Side
 SIDE_BASELINE: Side
 SIDE_CANDIDATE: Side
@@ -50,6 +57,10 @@ ENDING_ABORTED: Ending
 ENDING_TIMEOUT: Ending
 ENDING_REFUSED: Ending
 ENDING_LOCAL: Ending
+AT_FAULT_UNSPECIFIED: AtFault
+AT_FAULT_CLIENT: AtFault
+AT_FAULT_ENVOY: AtFault
+AT_FAULT_NONE: AtFault
 
 class Answer(_message.Message):
     __slots__ = ("side", "origin", "backend", "status", "content_type", "body", "body_cut", "ending", "first_byte_ms", "total_ms", "error", "failed_over")
@@ -156,8 +167,27 @@ class SideOutcomes(_message.Message):
     rescues_failed: int
     def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ..., rescued: _Optional[int] = ..., rescues_failed: _Optional[int] = ...) -> None: ...
 
+class LocalReplies(_message.Message):
+    __slots__ = ("side", "origin", "at_fault", "kinds")
+    class KindsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    AT_FAULT_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    side: Side
+    origin: Origin
+    at_fault: AtFault
+    kinds: _containers.ScalarMap[str, int]
+    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., at_fault: _Optional[_Union[AtFault, str]] = ..., kinds: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
 class Outcomes(_message.Message):
-    __slots__ = ("workload", "source", "seq", "from_ms", "to_ms", "sides", "coverage")
+    __slots__ = ("workload", "source", "seq", "from_ms", "to_ms", "sides", "coverage", "local_replies")
     class CoverageEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -172,6 +202,7 @@ class Outcomes(_message.Message):
     TO_MS_FIELD_NUMBER: _ClassVar[int]
     SIDES_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_REPLIES_FIELD_NUMBER: _ClassVar[int]
     workload: str
     source: str
     seq: int
@@ -179,7 +210,8 @@ class Outcomes(_message.Message):
     to_ms: int
     sides: _containers.RepeatedCompositeFieldContainer[SideOutcomes]
     coverage: _containers.ScalarMap[str, int]
-    def __init__(self, workload: _Optional[str] = ..., source: _Optional[str] = ..., seq: _Optional[int] = ..., from_ms: _Optional[int] = ..., to_ms: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[SideOutcomes, _Mapping]]] = ..., coverage: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    local_replies: _containers.RepeatedCompositeFieldContainer[LocalReplies]
+    def __init__(self, workload: _Optional[str] = ..., source: _Optional[str] = ..., seq: _Optional[int] = ..., from_ms: _Optional[int] = ..., to_ms: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[SideOutcomes, _Mapping]]] = ..., coverage: _Optional[_Mapping[str, int]] = ..., local_replies: _Optional[_Iterable[_Union[LocalReplies, _Mapping]]] = ...) -> None: ...
 
 class ScoredPair(_message.Message):
     __slots__ = ("pair_id", "workload", "kind", "captured_at_ms", "scored_at_ms", "scored", "unscored_reason", "agreement", "flags", "signals", "baseline", "candidate", "sticky", "scorer", "labels")

@@ -58,6 +58,8 @@ def command(
     for status in found.values():
         if status is not None and (workload or len(found) <= 3):
             console.print(gates(status))
+            if status.local_replies:
+                console.print(f"answered by Envoy itself, since the beginning: {_counts(status.local_replies)}")
 
 
 def overview(
@@ -108,6 +110,11 @@ def gates(status: WorkloadStatus) -> Table:
         numbers = (_number(verdict.value, verdict.unit), _number(verdict.limit, verdict.unit), str(verdict.n))
         table.add_row(name, outcome, *numbers, f"{verdict.evidence:.2f}", verdict.message or missing(verdict))
     return table
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    """Return the counts as text, the largest first."""
+    return ", ".join(f"{n} {name}" for name, n in sorted(counts.items(), key=lambda one: -one[1]))
 
 
 def _rescues(candidate: SideStatus) -> str:

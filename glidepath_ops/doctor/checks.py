@@ -23,7 +23,7 @@ from glidepath_ops.envoyconfig.envoy_versions import (
     minor_version,
     missing_features,
 )
-from glidepath_ops.envoyconfig.filters import CAPTURE, HEADER_MUTATION, REMEMBER
+from glidepath_ops.envoyconfig.filters import CANDIDATE_HEADERS, CAPTURE, REMEMBER
 
 MAX_SKEW_S = 2.0
 STALE_STATUS_S = 15.0
@@ -120,7 +120,7 @@ def _filters(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
         if CAPTURE not in names or _logs_to(manager, envoy_names.SHADOW_LOG):
             continue
         found = True
-        needed = (REMEMBER, *(one["name"] for one in record_filters(config)), HEADER_MUTATION)
+        needed = (REMEMBER, *(one["name"] for one in record_filters(config)), CANDIDATE_HEADERS)
         missing = [name for name in needed if name not in names]
         if missing:
             return fail(subject, check, f"{CAPTURE} is there, but not {', '.join(missing)}", RENDER)

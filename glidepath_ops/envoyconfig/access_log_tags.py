@@ -34,6 +34,8 @@ def custom_tags(config: Config, log_name: str) -> list[Json]:
     if log_name == envoy_names.LIVE_LOG:
         place = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_WORKLOAD})%"
         tags.append({"tag": envoy_names.WORKLOAD_TAG, "value": place})
+        # An Envoy that has no cluster of the chosen name removes no header, and has no cluster to name.
+        tags.append({"tag": envoy_names.CHOSEN_ENTRY_TAG, "value": f"%REQ({envoy_names.HEADER_CHOSEN_ENTRY})%"})
     if log_name == envoy_names.SHADOW_LOG:
         # The headers are removed before the request is sent to the backend, so they come from filter state.
         tags += [{"tag": name, "value": f"%FILTER_STATE({client_state(name)}:PLAIN)%"} for name in TEE_HEADERS]
@@ -83,6 +85,14 @@ def record_of_entry(config: Config, cluster: str) -> Json:
     kept = _entry(envoy_names.CHOSEN_CLUSTER_TAG) | {"value": cluster}
     rule = {"header": ":path", "on_header_present": kept}  # every request has a path
     return {RECORD: {"@type": TYPE + _TO_METADATA, "request_rules": [rule]}}
+
+
+def mark_of_candidate(config: Config, cluster: str) -> dict[str, str]:
+    """Return the request header by which the access log knows the candidate's entry without its cluster, or {}.
+
+    It is needed where ``record_of_entry`` is {}.
+    """
+    return {} if lacks(config.envoy.version, TAG_VALUE) else {envoy_names.HEADER_CHOSEN_ENTRY: cluster}
 
 
 def _entry(key: str) -> Json:

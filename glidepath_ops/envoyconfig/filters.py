@@ -20,7 +20,7 @@ from glidepath_ops.envoyconfig.envoy_versions import FILE_CONTENT, lacks
 EXT_PROC = "glidepath.ext_proc"
 CAPTURE = "glidepath.capture"
 REMEMBER = "glidepath.remember"
-HEADER_MUTATION = "glidepath.first_byte_bound"
+CANDIDATE_HEADERS = "glidepath.candidate_headers"
 ROUTER = "envoy.filters.http.router"
 MANAGER = "envoy.filters.network.http_connection_manager"
 MANAGER_TYPE = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -36,7 +36,7 @@ def route_filters(config: Config) -> list[Json]:
     """Return the filters that the routes of workloads need in the filter chain, in this order, before the router.
 
     None of them does anything by itself: a route or an entry of a weighted split configures what it does
-    (``filters_of_route``, ``bounds_of_candidate``). So no other route changes.
+    (``filters_of_route``, ``headers_of_candidate``). So no other route changes.
     """
     store = with_comment(
         "Stores the client's headers and the backends' credentials, where a route of a workload says so.",
@@ -52,8 +52,9 @@ def filters_without_memory() -> list[Json]:
     """
     return [
         with_comment(
-            "Sets the candidate's time limit for the first byte: Envoy reads it before it adds a cluster's headers.",
-            typed(HEADER_MUTATION, "extensions.filters.http.header_mutation.v3.HeaderMutation"),
+            "Marks the candidate's requests for the access log, and sets their time limit for the first byte: Envoy "
+            "reads it before it adds a cluster's headers.",
+            typed(CANDIDATE_HEADERS, "extensions.filters.http.header_mutation.v3.HeaderMutation"),
         ),
         with_comment(
             "Runs ext_proc for the sampled share of a workload's requests; for all others it costs nothing.",
@@ -213,18 +214,21 @@ def _read_headers(config: Config) -> list[str]:
     return [name for name in dict.fromkeys((*read, *sticky)) if name not in hidden]
 
 
-def bounds_of_candidate(timeout: float, further: Mapping[str, str]) -> Json:
-    """Return the ``typed_per_filter_config`` of the candidate's entry in a weighted split with fallback.
+def headers_of_candidate(values: Mapping[str, str]) -> Json:
+    """Return the ``typed_per_filter_config`` of the candidate's entry in a weighted split that sets request headers."""
+    return {CANDIDATE_HEADERS: set_headers(values)} if values else {}
 
-    It limits the wait for the first byte of an attempt to ``timeout`` seconds. When the limit is reached, Envoy asks
-    the baseline without giving up the candidate (hedging), so that the first answer wins. ``further``: further request
-    headers to set.
+
+def bounds_of_candidate(timeout: float) -> dict[str, str]:
+    """Return the request headers that limit the wait for the first byte of an attempt to ``timeout`` seconds.
+
+    When the limit is reached, Envoy asks the baseline without giving up the candidate (hedging), so that the first
+    answer wins.
     """
-    bounds = {
+    return {
         "x-envoy-upstream-rq-per-try-timeout-ms": str(round(timeout * 1000)),
         "x-envoy-hedge-on-per-try-timeout": "true",
     }
-    return {HEADER_MUTATION: set_headers({**bounds, **further})}
 
 
 def router_filter() -> Json:

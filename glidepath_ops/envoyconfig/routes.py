@@ -10,7 +10,7 @@ from typing import Any
 from glidepath import envoy_names, runtime_keys
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Match, Sticky
-from glidepath_ops.envoyconfig.access_log_tags import TEE_HEADERS, record_of_entry
+from glidepath_ops.envoyconfig.access_log_tags import TEE_HEADERS, mark_of_candidate, record_of_entry
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import seconds
@@ -19,6 +19,7 @@ from glidepath_ops.envoyconfig.filters import (
     bounds_of_candidate,
     filters_of_default_route,
     filters_of_route,
+    headers_of_candidate,
 )
 
 
@@ -142,13 +143,18 @@ def weighted_clusters(config: Config, name: str) -> Json:
     weights = start_weights(config, name)
     candidate_cluster, baseline_cluster = config.candidate_cluster(name), config.baseline_cluster(name)
     entry: Json = {"name": candidate_cluster, "weight": weights[candidate_cluster]}
+    headers = mark_of_candidate(config, candidate_cluster)
+    removed = list(headers)
     if workload.fallback:  # the cluster's own filters set the host of each attempt
-        conditions = conditions_of_candidate(config, name)
-        entry["typed_per_filter_config"] = bounds_of_candidate(backend.first_byte_timeout, conditions)
+        headers |= {**bounds_of_candidate(backend.first_byte_timeout), **conditions_of_candidate(config, name)}
     else:
         entry["host_rewrite_literal"] = host_of(backend)
+    if headers:
+        entry["typed_per_filter_config"] = headers_of_candidate(headers)
     if not keeps_client_credential(backend, candidate=True):
-        entry["request_headers_to_remove"] = list(credential_headers(config))
+        removed += credential_headers(config)
+    if removed:
+        entry["request_headers_to_remove"] = removed
     other: Json = {"name": baseline_cluster, "weight": weights[baseline_cluster]}
     if baseline.cluster is None:
         other["host_rewrite_literal"] = host_of(baseline)
@@ -202,7 +208,9 @@ def _default(config: Config) -> Json:
             },
         )
     text = "no workload matches this request, and envoy.default_backend is not set"
-    return with_comment("Requests that match no workload get a 404 with an explanation.", _not_found("unmatched", text))
+    return with_comment(
+        "Requests that match no workload get a 404 with an explanation.", _not_found(envoy_names.UNMATCHED_ROUTE, text)
+    )
 
 
 def shadow_routes(config: Config, users: Mapping[str, Sequence[Json]] | None = None) -> list[Json]:
@@ -225,7 +233,9 @@ def shadow_routes(config: Config, users: Mapping[str, Sequence[Json]] | None = N
     text = (
         f"needs {envoy_names.HEADER_WORKLOAD} and {envoy_names.HEADER_TARGET} with a workload and one of its backends"
     )
-    unmatched = with_comment("Any other request is not a copy from extproc.", _not_found("unmatched", text))
+    unmatched = with_comment(
+        "Any other request is not a copy from extproc.", _not_found(envoy_names.UNMATCHED_ROUTE, text)
+    )
     return [*required, *routes, unmatched]
 
 

@@ -36,9 +36,14 @@ class StepEvidence(Protocol):
 
 
 class EvidenceKind(Protocol):
-    """A factory for evidence: ``fresh`` returns empty evidence, ``from_json`` decodes stored evidence."""
+    """A factory for evidence: ``fresh`` returns empty evidence, ``from_json`` decodes stored evidence.
 
-    def fresh(self, workload: Workload, percent: float, now_ms: int) -> StepEvidence: ...
+    ``before``: the evidence of the step before, or None. It is only compared with.
+    """
+
+    def fresh(
+        self, workload: Workload, percent: float, now_ms: int, before: StepEvidence | None = None
+    ) -> StepEvidence: ...
 
     def from_json(self, workload: Workload, raw: dict[str, Any]) -> StepEvidence: ...
 

@@ -7,18 +7,12 @@ from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.outcome_classification import (
-    CLIENT_FLAGS,
-    MAX_UNIX_MS,
-    REFUSED_BY_ENVOY_FLAGS,
-    UPSTREAM_FLAGS,
-    RequestOutcome,
-    classify,
-)
+from extproc.outcome_classification import MAX_UNIX_MS, LocalReply, RequestOutcome, classify
+from extproc.response_flags import FLAGS, Flag, Owner
 from extproc.workloads import build_workloads
 from glidepath import envoy_names
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.pairs_and_outcomes import AtFault, Origin, Side
 
 CONFIG = """\
 backends:
@@ -32,6 +26,26 @@ workloads:
 WORKLOADS = build_workloads(parse_config(CONFIG))
 FALLBACK = envoy_names.fallback_cluster("onprem", "cloud")
 CHOSEN = {"cloud": "cloud", "onprem": FALLBACK, "spare": "spare"}  # by the cluster of the endpoint, without a failover
+
+
+CLIENT_FLAGS = [flag.field for flag in FLAGS if flag.kind == "client_abort"]
+FIELDS = [flag for flag in FLAGS if flag.field and flag.kind != "client_abort"]
+
+
+def of(*owners: Owner) -> list[Flag]:
+    """Return the flags of these owners, except those of a client that left."""
+    return [flag for flag in FLAGS if flag.owner in owners and flag.kind != "client_abort"]
+
+
+def set_flag(made: HTTPAccessLogEntry, flag: Flag) -> HTTPAccessLogEntry:
+    flags = made.common_properties.response_flags
+    if not flag.field:
+        made.response.response_code_details = flag.details
+    elif flag.field == "unauthorized_details":
+        flags.unauthorized_details.reason = 1
+    else:
+        setattr(flags, flag.field, True)
+    return made
 
 
 def entry(
@@ -73,8 +87,14 @@ def entry(
 
 def live(*args: object, **kwargs: object) -> RequestOutcome:
     outcome = classify(entry(*args, **kwargs), WORKLOADS, shadow=False)  # type: ignore[arg-type]
-    assert outcome is not None
+    assert isinstance(outcome, RequestOutcome)
     return outcome
+
+
+def local(made: HTTPAccessLogEntry) -> LocalReply:
+    reply = classify(made, WORKLOADS, shadow=False)
+    assert isinstance(reply, LocalReply)
+    return reply
 
 
 def test_a_good_request_has_its_latency_to_the_last_byte_and_its_first_byte() -> None:
@@ -184,12 +204,14 @@ def test_a_baseline_request_that_a_retry_policy_repeats_is_no_failover() -> None
     assert (outcome.side, outcome.error, outcome.failover) == (Side.BASELINE, "overflow", False)
 
 
-@pytest.mark.parametrize(("flag", "kind"), UPSTREAM_FLAGS)
-def test_an_upstream_flag_is_the_sides_error(flag: str, kind: str) -> None:
-    for cluster, workload in (("cloud", "chat"), ("spare", "plain")):
-        outcome = live(cluster, 503, flag, workload=workload)
-        assert (outcome.error, outcome.client_abort, outcome.latency_ms) == (kind, False, None)
-        assert live(cluster, 200, flag, workload=workload).error == kind  # reset during the answer, after a good status
+@pytest.mark.parametrize("flag", of(Owner.SIDE), ids=lambda flag: flag.short)
+def test_a_flag_of_the_side_is_the_error_of_the_side_that_the_split_chose(flag: Flag) -> None:
+    for cluster, workload, side in (("cloud", "chat", Side.BASELINE), ("spare", "plain", Side.CANDIDATE)):
+        for status in (503, 200):  # 200: the answer broke after a good status
+            made = set_flag(entry(cluster, status, workload=workload, tries=0), flag)
+            outcome = classify(made, WORKLOADS, shadow=False)
+            assert isinstance(outcome, RequestOutcome)
+            assert (outcome.side, outcome.error, outcome.latency_ms) == (side, flag.kind, None)
 
 
 @pytest.mark.parametrize("flag", CLIENT_FLAGS)
@@ -204,22 +226,76 @@ def test_a_client_abort_after_an_upstream_failure_does_not_hide_the_failure(flag
     assert live("onprem", 200, flag, "upstream_connection_termination").error == "upstream_died"
 
 
-@pytest.mark.parametrize("flag", REFUSED_BY_ENVOY_FLAGS)
-def test_a_refusal_by_envoy_itself_concerns_no_side(flag: str) -> None:
-    assert classify(entry("onprem", 429, flag), WORKLOADS, shadow=False) is None
+@pytest.mark.parametrize("flag", of(Owner.CLIENT, Owner.ENVOY), ids=lambda flag: flag.short)
+@pytest.mark.parametrize(("cluster", "side"), [("cloud", Side.BASELINE), ("onprem", Side.CANDIDATE)])
+def test_an_answer_of_envoy_itself_is_no_outcome_of_a_side(flag: Flag, cluster: str, side: Side) -> None:
+    for status in (429, 503):
+        reply = local(set_flag(entry(cluster, status, tries=0), flag))
+        # A filter that refuses with a 5xx could not ask its own service.
+        envoys = flag.owner is Owner.ENVOY or status == 503
+        assert (reply.side, reply.kind) == (side, flag.kind)
+        assert reply.at_fault is (AtFault.ENVOY if envoys else AtFault.CLIENT)
 
 
-def test_a_refusal_by_an_authorisation_filter_concerns_no_side() -> None:
-    made = entry("onprem", 403)
-    made.common_properties.response_flags.unauthorized_details.reason = 1
-    assert classify(made, WORKLOADS, shadow=False) is None
+def test_an_answer_from_a_cache_is_nobodys_fault_and_no_latency_of_a_side() -> None:
+    made = set_flag(entry("cloud", 200, tries=0), next(flag for flag in FLAGS if flag.short == "RFCF"))
+    assert (local(made).at_fault, local(made).kind) == (AtFault.NONE, "cache")
 
 
-def test_every_response_flag_of_envoy_is_classified() -> None:
-    """A new flag of a new Envoy version makes this test fail."""
-    harmless = {"delay_injected", "response_from_cache_filter", "upstream_retry_limit_exceeded", "unauthorized_details"}
-    placed = {flag for flag, _ in UPSTREAM_FLAGS} | set(REFUSED_BY_ENVOY_FLAGS) | set(CLIENT_FLAGS) | harmless
-    assert placed == {field.name for field in ResponseFlags.DESCRIPTOR.fields}
+@pytest.mark.parametrize("short", ["DI", "URX"])
+def test_a_flag_that_shows_no_failure_changes_nothing(short: str) -> None:
+    flag = next(flag for flag in FLAGS if flag.short == short)
+    assert classify(set_flag(entry(), flag), WORKLOADS, shadow=False) == live()
+
+
+def no_cluster(**tags: str) -> HTTPAccessLogEntry:
+    made = entry("", 503, "no_cluster_found", details="cluster_not_found", tries=0)
+    del made.common_properties.custom_tags[envoy_names.CHOSEN_CLUSTER_TAG]
+    made.common_properties.custom_tags.update(tags)
+    return made
+
+
+@pytest.mark.parametrize("without", ["", "-"])
+def test_a_missing_cluster_is_the_error_of_the_side_whose_entry_the_split_chose(without: str) -> None:
+    marks = {envoy_names.CHOSEN_CLUSTER_TAG: without, envoy_names.CHOSEN_ENTRY_TAG: FALLBACK}
+    for made, side in (
+        (no_cluster(**marks), Side.CANDIDATE),
+        (no_cluster(**marks | {envoy_names.CHOSEN_ENTRY_TAG: without}), Side.BASELINE),
+        (no_cluster(), Side.BASELINE),
+    ):
+        outcome = classify(made, WORKLOADS, shadow=False)
+        assert isinstance(outcome, RequestOutcome)
+        assert (outcome.side, outcome.error) == (side, "no_cluster")
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"), [(200, AtFault.NONE), (404, AtFault.CLIENT), (503, AtFault.ENVOY), (0, AtFault.ENVOY)]
+)
+def test_a_request_to_a_third_cluster_is_counted_without_a_side(status: int, fault: AtFault) -> None:
+    reply = local(entry("elsewhere", status))
+    assert (reply.side, reply.at_fault, reply.kind) == (None, fault, "unknown_side")
+
+
+@pytest.mark.parametrize(
+    ("status", "details", "fault", "kind"),
+    [
+        (500, "lua_error", AtFault.ENVOY, "lua_error"),
+        (403, "rbac_access_denied_matched_policy[a b]", AtFault.CLIENT, "rbac_access_denied_matched_policy"),
+        (200, "lua_response", AtFault.NONE, "lua_response"),
+        (503, "\u2028 a user's own text", AtFault.ENVOY, "filter"),
+    ],
+)
+def test_an_answer_of_a_filter_is_counted_under_its_details(
+    status: int, details: str, fault: AtFault, kind: str
+) -> None:
+    reply = local(entry("onprem", status, details=details, tries=0))
+    assert (reply.side, reply.at_fault, reply.kind) == (Side.CANDIDATE, fault, kind)
+
+
+@pytest.mark.parametrize(("flags", "details"), [(("stream_idle_timeout",), "x"), ((), "request_overall_timeout")])
+def test_an_upload_that_took_too_long_is_the_clients_fault(flags: tuple[str, ...], details: str) -> None:
+    reply = local(entry("onprem", 408, *flags, details=details))
+    assert (reply.at_fault, reply.kind) == (AtFault.CLIENT, "slow_upload")
 
 
 def test_a_reset_during_the_answer_is_recognised_by_its_details_without_a_flag() -> None:
@@ -253,13 +329,13 @@ def test_a_401_or_403_is_an_error_if_the_backend_never_gets_the_clients_credenti
 def test_without_fallback_an_aggregate_cluster_means_nothing() -> None:
     assert live("spare", workload="plain").side is Side.CANDIDATE
     made = entry("cloud", chosen=envoy_names.fallback_cluster("spare", "cloud"), workload="plain")
-    assert classify(made, WORKLOADS, shadow=False) is None
+    assert local(made).side is None
 
 
 def shadow(*args: object, backend: str = "onprem", **kwargs: object) -> RequestOutcome:
     route = envoy_names.shadow_route_name("chat", backend)
     outcome = classify(entry(*args, route=route, workload="", **kwargs), WORKLOADS, shadow=True)  # type: ignore[arg-type]
-    assert outcome is not None
+    assert isinstance(outcome, RequestOutcome)
     return outcome
 
 
@@ -289,7 +365,6 @@ def test_a_copy_that_the_tee_did_not_read_in_time_although_it_was_answered_is_no
 def test_other_workloads_routes_and_clusters_and_running_requests_are_ignored() -> None:
     for workload in ("", "-", "gone"):  # "-": Envoy's text for metadata that a route lacks
         assert classify(entry(workload=workload), WORKLOADS, shadow=False) is None
-    assert classify(entry("elsewhere"), WORKLOADS, shadow=False) is None
     assert (
         classify(entry("onprem", route=envoy_names.shadow_route_name("chat", "gone")), WORKLOADS, shadow=True) is None
     )
@@ -332,7 +407,10 @@ def test_no_entry_is_both_an_error_and_a_client_abort(
     cluster: str, chosen: str, status: int, flags: set[str], tee: bool, tries: int
 ) -> None:
     outcome = classify(entry(cluster, status, *flags, chosen=chosen, tries=tries), WORKLOADS, tee)
-    if outcome is not None:
+    assert outcome is not None or tee or flags & set(CLIENT_FLAGS)  # every answer counts
+    if isinstance(outcome, LocalReply):
+        assert outcome.side in (None, Side.BASELINE, Side.CANDIDATE)
+    elif outcome is not None:
         assert not (outcome.error and outcome.client_abort)
         assert outcome.latency_ms is None or (not outcome.error and not outcome.client_abort)
         assert outcome.rescued is None or outcome.failover

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
-from extproc.outcome_classification import RequestOutcome, classify
+from extproc.outcome_classification import LocalReply, RequestOutcome, classify
 from extproc.workloads import build_workloads
 from glidepath import envoy_names
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import Side
+from glidepath.pairs_and_outcomes import AtFault, Side
 
 CLUSTER = "outbound|80||llm.example"
 WORKLOADS = build_workloads(
@@ -26,7 +26,7 @@ FALLBACK = envoy_names.fallback_cluster("onprem", "cloud")
 
 def outcome(
     chosen: str, backend: str = "", status: int = 200, details: str = "via_upstream", tries: int = 1, flag: str = ""
-) -> RequestOutcome | None:
+) -> RequestOutcome | LocalReply | None:
     entry = HTTPAccessLogEntry()
     common = entry.common_properties
     common.custom_tags[envoy_names.WORKLOAD_TAG] = "chat"
@@ -47,19 +47,19 @@ def outcome(
 @pytest.mark.parametrize("backend", ["", "-"])
 def test_an_endpoint_that_names_no_backend_is_the_baselines(backend: str) -> None:
     rescued = outcome(FALLBACK, backend, tries=2)
-    assert rescued is not None
+    assert isinstance(rescued, RequestOutcome)
     assert (rescued.side, rescued.error, rescued.rescued) == (Side.CANDIDATE, "failover", True)
 
 
 def test_an_endpoint_that_names_the_candidate_is_no_failover() -> None:
     served = outcome(FALLBACK, "onprem")
-    assert served is not None
+    assert isinstance(served, RequestOutcome)
     assert (served.side, served.error) == (Side.CANDIDATE, "")
 
 
 def test_the_cluster_that_was_there_is_the_baseline() -> None:
     served = outcome(CLUSTER)
-    assert served is not None
+    assert isinstance(served, RequestOutcome)
     assert (served.side, served.error) == (Side.BASELINE, "")
 
 
@@ -69,13 +69,15 @@ def test_the_cluster_that_was_there_is_the_baseline() -> None:
     [(403, "rbac_access_denied_matched_policy[x]"), (401, "jwt_authn_access_denied{x}"), (413, "request_too_large")],
 )
 def test_a_refusal_by_a_filter_of_the_route_is_no_outcome_of_a_side(chosen: str, status: int, details: str) -> None:
-    assert outcome(chosen, status=status, details=details, tries=0) is None
+    refused = outcome(chosen, status=status, details=details, tries=0)
+    assert isinstance(refused, LocalReply)
+    assert refused.at_fault is AtFault.CLIENT
 
 
 def test_a_refusal_by_the_backend_or_for_want_of_one_is_an_outcome_of_the_side() -> None:
     denied = outcome(FALLBACK, "onprem", status=403)
-    assert denied is not None
+    assert isinstance(denied, RequestOutcome)
     assert denied.error == "http_403"
     missing = outcome(CLUSTER, status=503, details="no_healthy_upstream", tries=0, flag="no_healthy_upstream")
-    assert missing is not None
+    assert isinstance(missing, RequestOutcome)
     assert missing.error == "no_healthy_upstream"

@@ -210,7 +210,7 @@ def test_totals_never_decrease() -> None:
 
 def test_only_a_live_error_of_the_candidate_is_announced() -> None:
     announced: list[str] = []
-    counters = TrafficCounters(on_candidate_error=lambda: announced.append("error"))
+    counters = TrafficCounters(on_failure=lambda: announced.append("error"))
     counters.record(GOOD)
     counters.record(replace(BAD, side=Side.BASELINE))
     counters.record(replace(BAD, origin=Origin.SHADOW))
@@ -225,7 +225,7 @@ FAILED_ANSWER = replace(PROOF, kind="error_event")
 @pytest.mark.parametrize("proof_first", [False, True])
 def test_an_answer_that_failed_with_status_200_is_one_error_and_is_heard_at_once(proof_first: bool) -> None:
     heard: list[bool] = []
-    counters = TrafficCounters(on_candidate_error=lambda: heard.append(True))
+    counters = TrafficCounters(on_failure=lambda: heard.append(True))
     reports = [lambda: counters.record(GOOD, ID), lambda: counters.count_rejection(FAILED_ANSWER)]
     for report in reversed(reports) if proof_first else reports:
         report()

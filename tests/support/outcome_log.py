@@ -35,6 +35,6 @@ class OutcomeLog:
         await eventually(lambda: len(log) > read)
         outcome = classify(log[read], build_workloads(self.setup.envoy.config), shadow=False)
         self.attempts.append(log[read].common_properties.upstream_request_attempt_count)
-        assert outcome is not None
+        assert isinstance(outcome, RequestOutcome)
         assert outcome.side is Side.CANDIDATE
         return outcome

@@ -16,7 +16,7 @@ from glidepath import protobuf_codec, redis_keys, runtime_keys
 from glidepath.config import Config
 from glidepath.pairs_and_outcomes import Outcomes, Pair, ScoredPair
 from glidepath.redisio import connect
-from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json
+from glidepath.status_and_decisions import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.services import local_services, redis_service
 from glidepath_ops.local.stack import Stack
@@ -84,6 +84,9 @@ class System:
             for kind, count in flush.coverage.items():
                 total[kind] = total.get(kind, 0) + count
         return total
+
+    async def order(self, kind: CommandKind) -> None:
+        await self.redis.xadd(self.keys.commands, {"c": to_json(Command(kind, "test"))})
 
     async def weights(self) -> dict[str, int]:
         """Return the weights in Envoy's runtime: basis points by cluster."""

@@ -8,6 +8,7 @@ from typing import Any
 from glidepath.config import Workload
 from glidepath.pairs_and_outcomes import Origin, Outcome, Outcomes, ScoredPair, Side
 from glidepath.status_and_decisions import SideStatus, Verdict
+from scorer.steering.steering_interfaces import StepEvidence
 
 
 def verdict(gate: str, outcome: Outcome, *, fast: bool = False, gating: bool = True) -> Verdict:
@@ -67,7 +68,9 @@ class ScriptedEvidence:
 class ScriptedEvidenceKind:
     """Makes ``ScriptedEvidence``."""
 
-    def fresh(self, workload: Workload, percent: float, now_ms: int) -> ScriptedEvidence:
+    def fresh(
+        self, workload: Workload, percent: float, now_ms: int, before: StepEvidence | None = None
+    ) -> ScriptedEvidence:
         return ScriptedEvidence(percent)
 
     def from_json(self, workload: Workload, raw: dict[str, Any]) -> ScriptedEvidence:

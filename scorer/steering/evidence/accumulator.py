@@ -14,13 +14,14 @@ from typing import Any
 from glidepath.config import Workload
 from glidepath.errors import InputError
 from glidepath.histogram import Histogram, bucket_of
-from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.status_and_decisions import SideStatus, Verdict
 from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.fast_guards import UNREACHABLE_KINDS
 from scorer.steering.evidence.gate_observations import (
     NO_REQUESTS,
     AgreementScored,
+    EnvoyFailures,
     LatencyHistograms,
     NoiseEventsMatched,
     NoiseScored,
@@ -31,9 +32,11 @@ from scorer.steering.evidence.gate_observations import (
 )
 from scorer.steering.evidence.gate_set import GateSet, GateSetState
 from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
+from scorer.steering.evidence.rate_change_test import NO_FAILURE_HISTORY, FailureHistory
 from scorer.steering.evidence.state_codec import decode, encode
 from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
 from scorer.steering.staggering import period_index
+from scorer.steering.steering_interfaces import StepEvidence
 
 _EMPTY = Histogram()
 BIN_MS = 50  # flushes of the fleet that end within this time form one observation
@@ -68,6 +71,7 @@ class EvidenceState:
     - ``looked_ms``: the time of the last evaluation of the latency gates
     - ``bin_number``: the index of the latest bin, which is a period of BIN_MS milliseconds
     - ``pending``: the counts of the requests that ended in the latest bin; the gates have not observed them yet
+    - ``failures``: the requests of the last minutes, also before the step, and how many of them Envoy itself failed
     - ``block_from_ms``: the time at which the present block of the increase test began
     """
 
@@ -78,6 +82,7 @@ class EvidenceState:
     bin_number: int
     block_from_ms: int
     pending: RequestCounts
+    failures: FailureHistory
     scores: ScoreSums
     discount: UserDiscountState
     matcher: PairMatcherState
@@ -87,11 +92,14 @@ class EvidenceState:
 class Evidence:
     """The evidence about one workload's candidate at one step. Create it with ``fresh`` or ``from_json``."""
 
-    def __init__(self, workload: Workload, percent: float, now_ms: int) -> None:
+    def __init__(
+        self, workload: Workload, percent: float, now_ms: int, failures: FailureHistory = NO_FAILURE_HISTORY
+    ) -> None:
         self._workload = workload
         self.percent = percent
         self.started_ms = now_ms
-        self._gates = GateSet(workload, percent, _prior_share(workload, percent))
+        self._gates = GateSet(workload, percent, _prior_share(workload, percent), before=failures.counts)
+        self._failures = failures
         self._origins = _origins(percent)
         self._discount, self._matcher = UserDiscount(), PairMatcher()
         self._pending = NO_REQUESTS
@@ -104,9 +112,13 @@ class Evidence:
         self._shown: tuple[Verdict, ...] | None = None
 
     @classmethod
-    def fresh(cls, workload: Workload, percent: float, now_ms: int) -> Evidence:
-        """Return empty evidence for a step that begins at ``now_ms``, with the candidate's share ``percent``."""
-        return cls(workload, percent, now_ms)
+    def fresh(cls, workload: Workload, percent: float, now_ms: int, before: StepEvidence | None = None) -> Evidence:
+        """Return empty evidence for a step that begins at ``now_ms``, with the candidate's share ``percent``.
+
+        ``before``: the evidence of the step before. Of that, only Envoy's own failures are kept, for comparison.
+        """
+        failures = before._failures if isinstance(before, Evidence) else NO_FAILURE_HISTORY
+        return cls(workload, percent, now_ms, failures)
 
     def fold_outcomes(self, outcomes: Outcomes) -> Evidence:
         """Add one flush (the outcomes that extproc wrote at one time), and return the evidence.
@@ -123,10 +135,31 @@ class Evidence:
         self._last_ms = max(self._last_ms, outcomes.to_ms)
         counted = [side for side in outcomes.sides if side.origin is self._origins[side.side]]
         self._pending = _added(self._pending, counted)
+        self._observe_envoy_failures(outcomes)
         self._observe_latencies("total", {side.side: side.latency_ms for side in counted})
         self._observe_latencies("ttft", {side.side: side.ttft_ms for side in counted})
         self._shown = None
         return self
+
+    def _observe_envoy_failures(self, outcomes: Outcomes) -> None:
+        failed: dict[Side | None, int] = {}
+        for reply in outcomes.local_replies:
+            if reply.at_fault is AtFault.ENVOY and reply.origin is Origin.LIVE:
+                failed[reply.side] = failed.get(reply.side, 0) + reply.requests
+        n = {side.side: side.requests for side in outcomes.sides if side.origin is Origin.LIVE}
+        if not failed and not n:
+            return
+        c_failed, b_failed = failed.get(Side.CANDIDATE, 0), failed.get(Side.BASELINE, 0)
+        seen = EnvoyFailures(
+            c_n=n.get(Side.CANDIDATE, 0) + c_failed,
+            c_failed=c_failed,
+            b_n=n.get(Side.BASELINE, 0) + b_failed,
+            b_failed=b_failed,
+            unknown=failed.get(None, 0),
+            since_step_ms=outcomes.to_ms - self.started_ms,
+        )
+        self._failures = self._failures.after(seen.failed, seen.n, outcomes.to_ms)
+        self._gates.observe(seen)
 
     def _observe_latencies(self, signal: str, values: Mapping[Side, Histogram]) -> None:
         candidate, baseline = values.get(Side.CANDIDATE, _EMPTY), values.get(Side.BASELINE, _EMPTY)
@@ -247,6 +280,7 @@ class Evidence:
             bin_number=self._bin_number,
             block_from_ms=self._block_from_ms,
             pending=self._pending,
+            failures=self._failures,
             scores=self._scores,
             discount=self._discount.state,
             matcher=self._matcher.state,
@@ -269,7 +303,7 @@ class Evidence:
         evidence = cls(workload, state.percent, state.started_ms)
         evidence._last_ms, evidence._looked_ms = state.last_ms, state.looked_ms
         evidence._bin_number, evidence._block_from_ms = state.bin_number, state.block_from_ms
-        evidence._pending, evidence._scores = state.pending, state.scores
+        evidence._pending, evidence._scores, evidence._failures = state.pending, state.scores, state.failures
         evidence._discount.restore(state.discount)
         evidence._matcher.restore(state.matcher)
         try:

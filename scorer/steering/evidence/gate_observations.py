@@ -63,6 +63,30 @@ class RequestsEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvoyFailures:
+    """The clients' requests in a flush, and how many of them Envoy itself failed, by the side that the split chose.
+
+    ``c_`` stands for the candidate and ``b_`` for the baseline; ``n`` includes the failed requests. ``unknown`` is the
+    number of failed requests of which nobody knows the side.
+    """
+
+    c_n: int
+    c_failed: int
+    b_n: int
+    b_failed: int
+    unknown: int
+    since_step_ms: int  # from the beginning of the step to the end of the flush
+
+    @property
+    def n(self) -> int:
+        return self.c_n + self.b_n + self.unknown
+
+    @property
+    def failed(self) -> int:
+        return self.c_failed + self.b_failed + self.unknown
+
+
+@dataclass(frozen=True, slots=True)
 class BlockClosed:
     """The counts of a complete block, which consists of both sides' requests that ended within a short time."""
 
@@ -152,6 +176,7 @@ class NoiseEventsMatched:
 
 GateObservation = (
     RequestsEnded
+    | EnvoyFailures
     | BlockClosed
     | LatencyHistograms
     | LatencyMeasured

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from glidepath.config import Workload
 from glidepath.config.gates import QUANTILES
 from glidepath.status_and_decisions import Verdict
+from scorer.steering.evidence.envoy_failures_gate import EnvoyFailuresGate, EnvoyFailuresGateState
 from scorer.steering.evidence.error_gates import IncreaseGate, IncreaseGateState, RateGate, RateGateState
 from scorer.steering.evidence.fast_guards import FastGate, FastGateState, UnreachableGate, UnreachableGateState
 from scorer.steering.evidence.gate_base import Gate, Handler, StepRequests
@@ -29,6 +30,7 @@ from scorer.steering.evidence.latency_gates import LatencyGate, LatencyGateState
 from scorer.steering.evidence.latency_samples import LatencySignal, LatencySignalState
 from scorer.steering.evidence.pair_gates import ClassGate, FactGate, PairGate, PairGateState
 from scorer.steering.evidence.quality_gates import MarginGate, MarginGateState, QualityGate, QualityGateState
+from scorer.steering.evidence.rate_change_test import NO_FAILURE_COUNTS, FailureCounts
 from scorer.steering.evidence.recent_rates import CandidateShare
 from scorer.steering.evidence.split_gate import SplitGate, SplitGateState
 from scorer.steering.evidence.verdicts import verdict_of
@@ -48,6 +50,7 @@ GateState = (
     | RateGateState
     | FastGateState
     | UnreachableGateState
+    | EnvoyFailuresGateState
     | LatencyGateState
     | SplitGateState
 )
@@ -73,14 +76,22 @@ class GateSet:
     """One workload's gates at one step, with the latency signals and the request counts that the gates share."""
 
     def __init__(
-        self, workload: Workload, percent: float | None, prior_share: float, *, error_kinds: bool = True
+        self,
+        workload: Workload,
+        percent: float | None,
+        prior_share: float,
+        *,
+        error_kinds: bool = True,
+        before: FailureCounts = NO_FAILURE_COUNTS,
     ) -> None:
         """Build the gates of ``workload`` for one step.
 
         - ``percent``: the candidate's configured share; None if it is unknown, as for a file given to ``judge``
         - ``prior_share``: the candidate's expected share of the requests, from 0 to 1
         - ``error_kinds``: whether the reason for each failed request is known; if not, ``candidate_down`` is left out
+        - ``before``: the requests before the step, and how many of them Envoy itself failed
         """
+        self.before = before
         self.step = StepRequests()
         self.signals: dict[str, LatencySignal] = {"total": LatencySignal(), "ttft": LatencySignal()}
         self.gates: dict[str, Gate] = {}
@@ -89,6 +100,7 @@ class GateSet:
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
         self.floor = max(CATASTROPHE_FLOOR, limit or 0.0)
         self.prior = CandidateShare.from_prior(prior_share, worth)
+        self.prior_of_clients = CandidateShare.from_prior((percent or 0.0) / 100, worth)  # without copies
         for spec in specs_of(workload, percent, error_kinds=error_kinds):
             self.gates[spec.name] = _FACTORIES[spec.kind](spec, self)
         self._pair_gates = [gate for gate in self.gates.values() if isinstance(gate, PairGate)]
@@ -199,6 +211,7 @@ _FACTORIES: dict[GateKind, Callable[[GateSpec, GateSet], Gate]] = {
     GateKind.ERROR_RATE: lambda spec, gates: RateGate(spec, gates.step),
     GateKind.ERRORS_FAST: lambda spec, gates: FastGate(spec, gates.step, gates.floor, gates.prior),
     GateKind.CANDIDATE_DOWN: lambda spec, gates: UnreachableGate(spec, gates.step, gates.fast),
+    GateKind.ENVOY_FAILURES: lambda spec, gates: EnvoyFailuresGate(spec, gates.prior_of_clients, gates.before),
     GateKind.LATENCY: _latency_gate,
     GateKind.SPLIT: lambda spec, gates: SplitGate(spec),
 }

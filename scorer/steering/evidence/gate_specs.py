@@ -21,6 +21,7 @@ from glidepath.config.gates import DEFAULT_FAST_RATIO, GateConfig, LatencyGateCo
 
 # The relative shares of alpha, by kind of gate. They are scaled so that they add up to alpha.
 _PROOF, _GUARD = 1.0, 0.5
+_ENVOY_RATIO = 2.0  # Envoy may fail the candidate's requests this many times as often as the baseline's
 
 
 class GateKind(StrEnum):
@@ -34,6 +35,7 @@ class GateKind(StrEnum):
     ERROR_RATE = "error_rate"
     ERRORS_FAST = "errors_fast"
     CANDIDATE_DOWN = "candidate_down"
+    ENVOY_FAILURES = "envoy_failures"
     LATENCY = "latency"
     FACT = "fact"
     SPLIT = "split"
@@ -129,6 +131,7 @@ def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
         *_quality_drafts(workload),
         *_class_drafts(workload),
         *_error_drafts(workload),
+        *_envoy_drafts(percent),
         *_latency_drafts(workload),
         *_fact_drafts(workload),
         *_split_drafts(workload, percent),
@@ -176,6 +179,13 @@ def _error_drafts(workload: Workload) -> list[_Draft]:
     fast = _Draft("errors_fast", GateKind.ERRORS_FAST, ratio, "ratio", section, gating, fast=True, guard=True)
     down = _Draft("candidate_down", GateKind.CANDIDATE_DOWN, 0.02, "share", None, fast=True, guard=True)
     return [*drafts, fast, down]
+
+
+def _envoy_drafts(percent: float | None) -> list[_Draft]:
+    """Return the guard on requests that Envoy itself failed, while clients' requests go to the candidate."""
+    if percent is None or percent <= 0:
+        return []
+    return [_Draft("envoy_failures", GateKind.ENVOY_FAILURES, _ENVOY_RATIO, "ratio", fast=True, guard=True)]
 
 
 def _latency_drafts(workload: Workload) -> list[_Draft]:

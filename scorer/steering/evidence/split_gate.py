@@ -18,7 +18,16 @@ from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import Gate, Handler, Standing
 from scorer.steering.evidence.gate_observations import RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.mixture import LN2, Mixture, MixtureState, RateGrid, log_add, spend
+from scorer.steering.evidence.mixture import (
+    LN2,
+    Mixture,
+    MixtureState,
+    RateGrid,
+    RestartingMixture,
+    RestartingState,
+    log_add,
+    spend,
+)
 
 TOLERANCE = 1.25  # the odds may differ from the configured odds by this factor in either direction
 PROVEN = 1.6  # a split passes when its odds are proven to be within this factor of the configured odds
@@ -35,8 +44,8 @@ class SplitTestState:
     - ``not_less``: the candidate does not get fewer requests than PROVEN permits
     """
 
-    more: MixtureState
-    less: MixtureState
+    more: RestartingState
+    less: RestartingState
     not_more: MixtureState
     not_less: MixtureState
 
@@ -45,13 +54,14 @@ class SplitTest:
     """Test whether the candidate gets its configured ``share`` of the requests.
 
     ``log_e`` is evidence against this null: the candidate's odds (candidate requests for each baseline request) differ
-    from ``share`` : 1 - ``share`` by at most the factor TOLERANCE.
+    from ``share`` : 1 - ``share`` by at most the factor TOLERANCE. It may begin at any time in the step, because a side
+    that vanishes late in a long step must be noticed too (ADR 0041).
     """
 
     def __init__(self, share: float) -> None:
         self._high = RateGrid.around(_with_odds_times(share, TOLERANCE), _SHIFTS, above=True)
         self._low = RateGrid.around(_with_odds_times(share, 1 / TOLERANCE), _SHIFTS, above=False)
-        self._more, self._less = Mixture(self._high.weights), Mixture(self._low.weights)
+        self._more, self._less = RestartingMixture(self._high.weights), RestartingMixture(self._low.weights)
         self._under = RateGrid.around(_with_odds_times(share, PROVEN), _SHIFTS, above=False)
         self._over = RateGrid.around(_with_odds_times(share, 1 / PROVEN), _SHIFTS, above=True)
         self._not_more, self._not_less = Mixture(self._under.weights), Mixture(self._over.weights)

@@ -51,6 +51,13 @@ class SteerMetrics:
             "Requests and pairs that do not count, because they are from before the present step",
             "workload",
         )
+        self.local_replies = gauge(
+            "glidepath_local_replies",
+            "Clients' requests that Envoy itself answered since the beginning, by whose fault it is and by kind",
+            "workload",
+            "at_fault",
+            "kind",
+        )
         self.skew = gauge(
             "glidepath_clock_skew_seconds",
             "Offset of the clock that differs most from Redis' clock; positive if that clock is ahead",
@@ -73,6 +80,8 @@ class SteerMetrics:
         self.bad.labels(name).set(state.totals.bad_records)
         self.left_out.labels(name).set(state.totals.left_out)
         self.skew.labels(name).set(state.skew[1] / 1000)
+        for reply, count in state.totals.local_replies.items():
+            self.local_replies.labels(name, *reply.split(" ", 1)).set(count)
         for verdict in state.judged.verdicts:
             self.verdict.labels(name, verdict.gate).set(_OUTCOME_VALUE.get(verdict.outcome, 0.0))
             self.evidence.labels(name, verdict.gate).set(verdict.evidence)

@@ -18,8 +18,9 @@ from scorer.steering.notify.delivery import DeliveryQueue, RefusedError, Send
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 OPENS_INCIDENT = frozenset({"rollback", "shadow_failed", "guard_overridden", "abort"})
 RESOLVES_INCIDENT = frozenset({"promote", "complete", "retry"})
-# Triggers of decisions after which the candidate's actual share is unknown or unguarded.
-ALARM_TRIGGERS = frozenset({"state_lost", "unexpected_traffic", "tick_failed"})
+# Triggers of decisions after which the candidate's actual share is unknown or unguarded, or after which clients get
+# errors that no rollback ends.
+ALARM_TRIGGERS = frozenset({"state_lost", "unexpected_traffic", "tick_failed", "envoy_failing"})
 _MARKS = {
     "rollback": "🔴",
     "shadow_failed": "🔴",

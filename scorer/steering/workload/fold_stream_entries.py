@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from glidepath.pairs_and_outcomes import Origin, Outcomes, ScoredPair, Side
+from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, ScoredPair, Side
 from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import SourceClocks
@@ -108,14 +108,16 @@ class _Counting:
         ramp, recent, drilling = self._ramp, self._recent, self._ramp.drill is not None
         candidate = [side for side in flush.sides if side.side is Side.CANDIDATE]
         live = [side for side in candidate if side.origin is Origin.LIVE and side.requests]
-        failed, unexpected = recent.candidate_failed or any(side.errors for side in candidate), 0
+        by_envoy = any(reply.at_fault is AtFault.ENVOY for reply in flush.local_replies)
+        failed, unexpected = recent.candidate_failed or by_envoy or any(side.errors for side in candidate), 0
         if live and ramp.percent <= 0 and not ramp.share_unknown and not drilling:
             unexpected = begun_after(live, flush.from_ms, ramp.since_ms)
         drill_errors = sum(side.errors for side in live) if drilling else 0
-        credentials = recent.credentials.with_flush(flush)
-        if drill_errors or unexpected or failed != recent.candidate_failed or credentials is not recent.credentials:
+        watches = (recent.credentials.with_flush(flush), recent.envoy.with_flush(flush))
+        seen_before = watches[0] is recent.credentials and watches[1] is recent.envoy
+        if drill_errors or unexpected or failed != recent.candidate_failed or not seen_before:
             drill_errors, unexpected = recent.drill_errors + drill_errors, recent.unexpected_traffic + unexpected
-            self._recent = RecentCounts(failed, drill_errors, unexpected, credentials)
+            self._recent = RecentCounts(failed, drill_errors, unexpected, *watches)
         early = flush.from_ms < ramp.since_ms and not drilling
         left_out = sum(side.requests for side in flush.sides) if early else 0
         self._totals = self._totals.with_flush(flush, left_out, flush.to_ms if live else 0)

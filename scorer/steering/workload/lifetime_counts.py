@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from glidepath.pairs_and_outcomes import Outcomes, ScoredPair, add_counts
+from glidepath.pairs_and_outcomes import Origin, Outcomes, ScoredPair, add_counts
 from scorer.steering.stored_fields import dataclass_fields
 
 
@@ -17,6 +17,7 @@ class Totals:
 
     - ``pairs_unscored``: reason → the number of pairs that were not scored for this reason
     - ``coverage``: result of the capture → the number of exchanges with this result
+    - ``local_replies``: "AT_FAULT KIND" → the number of clients' requests that Envoy itself answered in this way
     - ``bad_records``: the number of stream entries that could not be decoded
     - ``left_out``: the number of requests and pairs from before a step that were read after the step had begun
     - ``scorer``: the version of the scorer that scored the latest pair
@@ -26,6 +27,7 @@ class Totals:
     pairs_scored: int = 0
     pairs_unscored: Mapping[str, int] = field(default_factory=dict)
     coverage: Mapping[str, int] = field(default_factory=dict)
+    local_replies: Mapping[str, int] = field(default_factory=dict)
     bad_records: int = 0
     left_out: int = 0
     scorer: str = ""
@@ -37,12 +39,13 @@ class Totals:
         ``left_out``: how many requests of the flush are not evidence about the present step. ``live_ms``: the end of
         the flush if a client's request reached the candidate in it, else 0.
         """
-        if not flush.coverage and not left_out and live_ms <= self.live_ms:
+        if not flush.coverage and not flush.local_replies and not left_out and live_ms <= self.live_ms:
             return self
         return Totals(
             self.pairs_scored,
             self.pairs_unscored,
             add_counts(self.coverage, flush.coverage) if flush.coverage else self.coverage,
+            _with_local_replies(self.local_replies, flush) if flush.local_replies else self.local_replies,
             self.bad_records,
             self.left_out + left_out,
             self.scorer,
@@ -69,3 +72,11 @@ class Totals:
     def from_json(cls, raw: object) -> Totals:
         """Parse the result of ``to_json``. Raises InputError for a missing or unknown field."""
         return cls(**dataclass_fields(cls, raw, "totals"))
+
+
+def _with_local_replies(before: Mapping[str, int], flush: Outcomes) -> Mapping[str, int]:
+    counts = before
+    for reply in flush.local_replies:
+        if reply.origin is Origin.LIVE:
+            counts = add_counts(counts, {f"{reply.at_fault.value} {kind}": n for kind, n in reply.kinds.items()})
+    return counts

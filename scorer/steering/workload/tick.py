@@ -69,6 +69,7 @@ def tick(before: WorkloadState, news: News, readings: Readings, context: TickCon
         *decisions,
         *_restarted_envoys(state, now_ms),
         *_refused_credentials(before, state, now_ms),
+        *_failing_envoy(before, state, now_ms),
     )
     return _with_record(before, state, writes, decisions, context.leader)
 
@@ -189,6 +190,14 @@ def _refused_credentials(before: WorkloadState, state: WorkloadState, now_ms: in
         )
         for side in sorted(watch.named - before.recent.credentials.named)
     )
+
+
+def _failing_envoy(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:
+    """Return the decision that Envoy itself has begun to fail requests; else nothing."""
+    watch, ramp = state.recent.envoy, state.ramp
+    if not watch.named or before.recent.envoy.named:
+        return ()
+    return (new_decision("envoy_failing", ramp, ramp, state.inputs, now_ms, watch.describe(), "envoy_failing"),)
 
 
 def _for_the_log(state: WorkloadState, decision: Decision) -> Decision:

@@ -52,13 +52,13 @@ class WorkloadSpec:
             kind=kind,
         )
 
-    def fresh_evidence(self, ramp: RampState, now_ms: int) -> StepEvidence:
-        """Return empty evidence for the ramp's share, beginning at ``now_ms``.
+    def fresh_evidence(self, ramp: RampState, now_ms: int, before: StepEvidence | None = None) -> StepEvidence:
+        """Return empty evidence for the ramp's share, beginning at ``now_ms``. ``before``: the evidence until now.
 
         While the share is unknown, the evidence is that of the first step, so that the clients' own requests count.
         """
         percent = self.policy.steps[0] if ramp.share_unknown else ramp.percent
-        return self.kind.fresh(self.workload, percent, now_ms)
+        return self.kind.fresh(self.workload, percent, now_ms, before)
 
 
 def backend_identity(name: str, backend: Backend) -> str:

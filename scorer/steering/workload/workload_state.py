@@ -13,6 +13,7 @@ from scorer.steering.ramp.tick_inputs import TickInputs
 from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import no_cursors
 from scorer.steering.workload.clock_offsets import SourceClocks
+from scorer.steering.workload.failing_envoy import EnvoyWatch
 from scorer.steering.workload.flush_deduplication import SeenFlushes
 from scorer.steering.workload.lifetime_counts import Totals
 from scorer.steering.workload.refused_credentials import CredentialWatch
@@ -45,17 +46,19 @@ class StreamPosition:
 class RecentCounts:
     """Counts of recent requests, most of them the candidate's, for the ramp's next decision.
 
-    - ``candidate_failed``: the candidate failed a request since the last verdicts
+    - ``candidate_failed``: the candidate, or Envoy itself, failed a request since the last verdicts
     - ``drill_errors``: the number of clients' requests that failed at the candidate since the drill began
     - ``unexpected_traffic``: the number of clients' requests that certainly began while the candidate's share was 0 and
       reached the candidate nevertheless
     - ``credentials``: the requests of both sides that were refused for their credential
+    - ``envoy``: the requests that Envoy itself failed
     """
 
     candidate_failed: bool = False
     drill_errors: int = 0
     unexpected_traffic: int = 0
     credentials: CredentialWatch = field(default_factory=CredentialWatch)
+    envoy: EnvoyWatch = field(default_factory=EnvoyWatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,8 @@ def new_state(spec: WorkloadSpec, now: SteadyTime, *, percent: float | None = No
 
 def with_fresh_evidence(state: WorkloadState, ramp: RampState, now_ms: int) -> WorkloadState:
     """Return the state with ``ramp``, with empty evidence that begins at ``now_ms``, and without verdicts."""
-    return replace(state, ramp=ramp, evidence=state.spec.fresh_evidence(ramp, now_ms), judged=JudgedVerdicts())
+    evidence = state.spec.fresh_evidence(ramp, now_ms, state.evidence)
+    return replace(state, ramp=ramp, evidence=evidence, judged=JudgedVerdicts())
 
 
 def restart_evidence(state: WorkloadState, now_ms: int) -> WorkloadState:

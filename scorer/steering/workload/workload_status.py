@@ -32,6 +32,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
         pairs_scored=state.totals.pairs_scored,
         pairs_unscored=state.totals.pairs_unscored,
         coverage=state.totals.coverage,
+        local_replies=state.totals.local_replies,
         min_samples=policy.samples_for(ramp.percent) if timed or ramp.phase is Phase.VALIDATING else 0,
     )
 
@@ -73,7 +74,9 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
     discarded = state.restart.reason if state.restart is not None else ""
     watch = state.recent.credentials
     refused = "; ".join(watch.describe(side, spec.workload) for side in sorted(watch.named))
-    return (discarded, refused, unknown, hidden, next_step(state, now_ms), shadow, ramp.invalid_override)
+    envoy = state.recent.envoy
+    failing = envoy.describe() if envoy.named else ""
+    return (discarded, refused, failing, unknown, hidden, next_step(state, now_ms), shadow, ramp.invalid_override)
 
 
 def next_step(state: WorkloadState, now_ms: int) -> str:

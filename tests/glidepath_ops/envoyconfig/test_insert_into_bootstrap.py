@@ -99,7 +99,7 @@ def test_the_inserted_filters_come_directly_before_the_router() -> None:
     text, place = FILLED["own-filters"]
     listener = yaml.safe_load(insert_glidepath(text, CONFIG, "x", place))["static_resources"]["listeners"][0]
     chain = listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
-    ours = ["glidepath.remember", "glidepath.first_byte_bound", "glidepath.capture"]
+    ours = ["glidepath.remember", "glidepath.candidate_headers", "glidepath.capture"]
     assert [one["name"] for one in chain[2:]] == [*ours, "router"]
 
 

@@ -24,6 +24,7 @@ def test_without_data_every_gate_is_inconclusive_with_the_message_no_data_yet() 
         "errors_rate",
         "errors_fast",
         "candidate_down",
+        "envoy_failures",
         "latency_p95",
         "ttft_p50",
         "per_token_p50",

@@ -71,3 +71,14 @@ def test_the_recovery_after_an_alarm_can_be_restored_from_json() -> None:
         feed(one, 0.1, 200, 6)
     assert twin.message() == split.message()
     assert outcome_of(twin) is outcome_of(split) is Outcome.PASS
+
+
+@pytest.mark.parametrize("before", [0, 100, 20_000])
+def test_a_candidate_that_gets_half_by_the_weights_and_nothing_in_fact_is_no_pass(before: int) -> None:
+    split = SplitGate(GateSpec("split", GateKind.SPLIT, 0.5, "share", cases.AT, cases.AT, guard=True))
+    split.add(before, before)
+    missed = 0
+    while outcome_of(split) is not Outcome.FAIL:
+        missed += 1
+        split.add(0, 1)
+    assert missed <= 60

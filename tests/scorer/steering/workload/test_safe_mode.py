@@ -20,6 +20,7 @@ from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.ramp.states import RampState
+from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import News, OldCommands, Record, no_cursors
 from scorer.steering.workload.lifetime_counts import Totals
 from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick
@@ -64,7 +65,9 @@ class BrokenChat(ScriptedEvidenceKind):
     def __init__(self, worse: bool = False) -> None:
         self.worse, self.made = worse, 0
 
-    def fresh(self, workload: Workload, percent: float, now_ms: int) -> ScriptedEvidence:
+    def fresh(
+        self, workload: Workload, percent: float, now_ms: int, before: StepEvidence | None = None
+    ) -> ScriptedEvidence:
         if workload.match.path != "/v1/chat":
             return ScriptedEvidence(percent)
         self.made += 1

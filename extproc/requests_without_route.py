@@ -1,0 +1,63 @@
+"""Find the workload of a request that Envoy answered without a workload's route, so that no route names the workload.
+
+This happens if Envoy is overloaded, or if no route of the workload takes the request: its weights are all 0, or the
+route is gone. Only then is a request assigned by its path and host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from envoy.config.core.v3.base_pb2 import RequestMethod
+from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
+
+from extproc.workloads import WorkloadInfo
+from glidepath import envoy_names
+from glidepath.config.root import Match
+
+OVERLOAD = "overload"  # the response code details of the connection manager; Envoy sets no flag
+
+
+def workload_by_path(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> WorkloadInfo | None:
+    """Return the workload of a request that got no route of a workload for a reason that is no fault of the client.
+
+    It is the one with the most specific match for the path and the host. The access log has no headers, so a workload
+    that needs one is found only where the reason is an overloaded Envoy.
+    """
+    overloaded, without_route = _is_overloaded(entry), _found_no_route(entry)
+    if not overloaded and not without_route:
+        return None
+    path, host = entry.request.path.partition("?")[0], entry.request.authority
+    matches = {name: one.settings.match for name, one in workloads.items()}
+    found = [name for name, match in matches.items() if _covers(match, path, host)]
+    if not overloaded:
+        found = [name for name in found if not matches[name].headers]
+    best = max(found, key=lambda name: matches[name].specificity, default=None)
+    return None if best is None else workloads[best]
+
+
+def _is_overloaded(entry: HTTPAccessLogEntry) -> bool:
+    flagged = bool(entry.common_properties.response_flags.overload_manager)
+    return flagged or entry.response.response_code_details == OVERLOAD
+
+
+def _found_no_route(entry: HTTPAccessLogEntry) -> bool:
+    """Return whether no route took the request. On a user's Envoy, only a POST can be a workload's."""
+    common = entry.common_properties
+    if common.route_name == envoy_names.UNMATCHED_ROUTE:
+        return True
+    is_post: bool = entry.request.request_method == RequestMethod.POST
+    return is_post and bool(common.response_flags.no_route_found)
+
+
+def _covers(match: Match, path: str, host: str) -> bool:
+    if match.host is not None and not _is_host(match.host.lower(), host.lower().rpartition(":")[0] or host.lower()):
+        return False
+    if match.path is not None:
+        return path == match.path
+    prefix = (match.path_prefix or "").rstrip("/")
+    return path == prefix or path.startswith(f"{prefix}/")
+
+
+def _is_host(pattern: str, host: str) -> bool:
+    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
