@@ -14,6 +14,7 @@ from rich.table import Table
 
 from glidepath import scorer_groups
 from glidepath.config import Config
+from glidepath.durations import duration_text
 from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
@@ -134,7 +135,7 @@ def missing(verdict: Verdict) -> str:
     """
     if not verdict.missing:
         return ""
-    eta = "" if verdict.eta_s is None else f", about {verdict.eta_s:.0f} s at the current rate"
+    eta = "" if verdict.eta_s is None else f", about {duration_text(verdict.eta_s)} at the current rate"
     return f"{verdict.missing} more samples{eta}"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from glidepath.durations import duration_text
 from glidepath.pairs_and_outcomes import Outcome
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence.formatting import duration_text
 from scorer.steering.evidence.gate_base import Gate
 
 _TOO_EARLY = 0.05  # with less evidence than this, the number of missing samples cannot be estimated

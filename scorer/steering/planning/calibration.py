@@ -14,9 +14,9 @@ import numpy as np
 
 from glidepath.config import Workload
 from glidepath.config.gates import QUANTILES, Quantile
+from glidepath.durations import duration_text
 from glidepath.pairs_and_outcomes import PairKind, ScoredPair
 from scorer.steering.evidence.betting import ConfidenceInterval
-from scorer.steering.evidence.formatting import duration_text
 
 FEW = 50  # a proposal from fewer pairs is a guess, and its reasons then mention this
 _BLOCKS = 8

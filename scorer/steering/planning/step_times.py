@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from glidepath.config import Workload
 from glidepath.config.gates import QUANTILES, Quantile
 from glidepath.config.ramp import EffectiveRules
-from scorer.steering.evidence.formatting import duration_text
+from glidepath.durations import duration_text
 from scorer.steering.evidence.gate_specs import specs_of
 from scorer.steering.planning.samples_needed import (
     TRIED,

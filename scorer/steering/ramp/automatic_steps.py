@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from glidepath.durations import duration_text
 from glidepath.pairs_and_outcomes import Outcome
 from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy
@@ -55,7 +56,7 @@ def obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
 
 
 def _time_left(left_ms: int) -> str:
-    return f"bakes for another {left_ms / 1000:.0f} s" if left_ms > 0 else ""
+    return f"bakes for another {duration_text(left_ms / 1000)}" if left_ms > 0 else ""
 
 
 def _missing_samples(state: RampState, inputs: TickInputs, policy: RampPolicy) -> str:
@@ -104,7 +105,7 @@ def validation_obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy
     and not both sides fail.
     """
     left_ms = state.since_ms + policy.validation_ms - now_ms
-    waiting = f"validating for another {left_ms / 1000:.0f} s" if left_ms > 0 else ""
+    waiting = f"validating for another {duration_text(left_ms / 1000)}" if left_ms > 0 else ""
     return waiting or _missing_samples(state, inputs, policy) or stopping_gates(inputs.verdicts)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from glidepath.durations import duration_text
 from glidepath.errors import CommandRefusedError
 from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
 from scorer.steering.ramp.drill import start_drill
@@ -158,7 +159,7 @@ def _rollback(state: RampState, command: Command, inputs: TickInputs, policy: Ra
 def _retry(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
     left_ms = state.cool_until_ms - now_ms
     if state.phase is Phase.COOLING_DOWN and left_ms > 0 and not command.force:
-        raise CommandRefusedError(f"cools down for another {left_ms / 1000:.0f} s; --force retries now")
+        raise CommandRefusedError(f"cools down for another {duration_text(left_ms / 1000)}; --force retries now")
     return replace(transition(state, RampEvent.RETRY, now_ms, last=policy.last), retries=0, cool_until_ms=0)
 
 

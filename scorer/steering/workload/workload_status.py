@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from glidepath.durations import duration_text
 from glidepath.status_and_decisions import Phase, WorkloadStatus
 from scorer.steering.ramp import shadow_share
 from scorer.steering.ramp.automatic_steps import obstacle, validation_obstacle
@@ -119,4 +120,4 @@ def _cooling(ramp: RampState, policy: RampPolicy, name: str, now_ms: int) -> str
     if left_s <= 0:
         return "cooled down; retries automatically" if automatic else f"cooled down; {retry} to start again"
     then = "then retries automatically" if automatic else f"then {retry} to start again"
-    return f"cools down for another {left_s:.0f} s, {then}"
+    return f"cools down for another {duration_text(left_s)}, {then}"

@@ -30,7 +30,8 @@ def test_each_step_has_its_own_configured_rules() -> None:
     def obstacle_at(percent: float, samples: int, now_ms: int, phase: Phase = Phase.BAKING) -> str:
         return obstacle(at(phase, percent), replace(GOOD, samples=samples), policy, now_ms)
 
-    assert obstacle_at(0, 10, 1999, Phase.SHADOW) == "bakes for another 0 s"
+    assert obstacle_at(0, 10, 1999, Phase.SHADOW) == "bakes for another 1 s"
+    assert obstacle_at(0, 10, -172_798_000, Phase.SHADOW) == "bakes for another 2 d"
     assert obstacle_at(0, 10, 2000, Phase.SHADOW) == ""
     assert (obstacle_at(1, 9, 1000), obstacle_at(1, 10, 1000)) == ("9 of 10 samples", "")
     assert (obstacle_at(10, 499, 2000), obstacle_at(10, 499, 3000)) == ("bakes for another 1 s", "499 of 500 samples")
