@@ -105,10 +105,11 @@ class ExtprocWorker:
             stack.push_async_callback(client.aclose)
             encoder = PairEncoder(self.redactor, self._config.extproc.max_body)
             stack.callback(encoder.close)
-            writer = RedisWriter(client, self._config.retention)
+            source = source_name(self._addresses.index)
+            writer = RedisWriter(client, self._config.retention, source)
             extproc = self._config.extproc
             limits = BufferLimits(extproc.buffer, extproc.buffer_bytes)
-            buffer = WriteBuffer(writer, encoder, self.counters, limits, source_name(self._addresses.index))
+            buffer = WriteBuffer(writer, encoder, self.counters, limits, source)
             checker = AnswerChecker(self.counters, extproc.max_body)
             stack.callback(checker.close)
             tee = Tee.open(self._config.envoy.shadow_listen, extproc.max_body, self.memory)

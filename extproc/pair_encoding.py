@@ -44,11 +44,12 @@ class RawPair:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPair:
-    """A serialised pair, ready to be written to Redis."""
+    """A serialised pair, ready to be written to Redis. ``seq`` grows with each pair of this process, from 1."""
 
     workload: str
     kind: PairKind
     data: bytes
+    seq: int = 0
 
     @property
     def size(self) -> int:

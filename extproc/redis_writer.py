@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
+
 from extproc.pair_encoding import EncodedPair
 from glidepath.config.retention import RetentionSection
 from glidepath.pairs_and_outcomes import Outcomes
@@ -12,7 +14,30 @@ from glidepath.protobuf_codec import encode_outcomes
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 
+_log = structlog.get_logger(__name__)
 REMEMBER_S = 86400  # how long Redis remembers the last sequence number of a source
+
+# Pairs whose acknowledgement was lost are sent again. The script ignores those of which Redis already has the sequence
+# number. It returns how many of the pairs Redis has now, and why it refused the next one ("" if it refused none).
+# See ADR 0157.
+_ADD_PAIRS_ONCE = """
+local last, stored, why = tonumber(redis.call('GET', KEYS[2]) or '0'), 0, ''
+local newest = last
+for i = 3, #ARGV, 2 do
+  local seq = tonumber(ARGV[i])
+  if seq > last then
+    local added = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'p', ARGV[i + 1])
+    if type(added) == 'table' and added.err then
+      why = added.err
+      break
+    end
+    newest = seq
+  end
+  stored = stored + 1
+end
+if newest > last then redis.call('SET', KEYS[2], newest, 'EX', ARGV[2]) end
+return {stored, why}
+"""
 
 # A flush whose acknowledgement was lost is sent again. The script ignores it if Redis already has its sequence number.
 # See ADR 0022.
@@ -26,20 +51,45 @@ return 1
 
 
 class RedisWriter:
-    """Writes batches of pairs and outcomes to Redis. Raises RedisError or OSError if Redis does not answer."""
+    """Writes batches of pairs and outcomes to Redis. Raises RedisError or OSError if Redis does not answer.
 
-    def __init__(self, client: RedisClient, retention: RetentionSection) -> None:
-        self._client, self._retention = client, retention
+    ``source`` names this process. Its pairs and flushes have growing sequence numbers.
+    """
+
+    def __init__(self, client: RedisClient, retention: RetentionSection, source: str) -> None:
+        self._client, self._retention, self._source = client, retention, source
+        self._refusals: dict[str, str] = {}  # by workload: why Redis refused its last pair
 
     async def write(self, pairs: Sequence[EncodedPair], outcomes: Sequence[Outcomes]) -> tuple[list[bool], list[bool]]:
         pipe = self._client.pipeline(transaction=False)
+        by_workload: dict[str, list[EncodedPair]] = {}
         for encoded in pairs:
-            key = WorkloadKeys(encoded.workload).pairs
-            pipe.xadd(key, {"p": encoded.data}, maxlen=self._retention.pairs, approximate=True)
+            by_workload.setdefault(encoded.workload, []).append(encoded)
+        for workload, some in by_workload.items():
+            names = WorkloadKeys(workload)
+            fields = [field for one in some for field in (one.seq, one.data)]
+            limits = (self._retention.pairs, REMEMBER_S)
+            pipe.eval(_ADD_PAIRS_ONCE, 2, names.pairs, names.written_pairs(self._source), *limits, *fields)
         for one in outcomes:
             names = WorkloadKeys(one.workload)
             arguments: tuple[Any, ...] = (one.seq, self._retention.outcomes, encode_outcomes(one), REMEMBER_S)
             pipe.eval(_ADD_ONCE, 2, names.outcomes, names.written(one.source), *arguments)
         results = await pipe.execute(raise_on_error=False)
-        kept = [not isinstance(result, Exception) for result in results]
-        return kept[: len(pairs)], kept[len(pairs) :]
+        stored = {workload: self._stored(workload, results.pop(0)) for workload in by_workload}
+        kept = []
+        for encoded in pairs:
+            kept.append(stored[encoded.workload] > 0)
+            stored[encoded.workload] -= 1
+        return kept, [not isinstance(result, Exception) for result in results]
+
+    def _stored(self, workload: str, result: Any) -> int:
+        """Return how many of a workload's pairs Redis has now, from the script's result. Log a new reason."""
+        stored, why = (0, str(result)) if isinstance(result, Exception) else (int(result[0]), _text(result[1]))
+        if why and why != self._refusals.get(workload):
+            _log.warning("pairs_refused", workload=workload, reason=why, effect="only pairs of this workload wait")
+        self._refusals[workload] = why
+        return stored
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -1,25 +1,25 @@
 """The bounded buffer of pairs and outcomes that wait for Redis, and the loop that writes them to Redis.
 
-Pairs are written at least once. A repeated write is harmless, because each pair has an id. When the buffer is full, the
-oldest pairs are dropped.
+When the buffer is full, the oldest pairs are dropped and counted. Outcomes are never dropped. While Redis does not
+answer, new outcomes of a workload are added to the waiting outcomes of this workload.
 
-Outcomes are never dropped. While Redis does not answer, new outcomes of a workload are added to the waiting outcomes of
-this workload. Each flush counts exactly once: if its acknowledgement was lost, the flush is sent again unchanged, and
-Redis ignores it if it already has the flush's sequence number (docs/adr/0022).
+Pairs and flushes of outcomes count exactly once: if an acknowledgement was lost, they are sent again unchanged, and
+Redis ignores those of which it already has the sequence number (docs/adr/0022, docs/adr/0157). What Redis refuses for
+one workload does not delay the others (``extproc.pair_lanes``).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
 from redis.exceptions import RedisError
 
 from extproc.pair_encoding import EncodedPair, RawPair
+from extproc.pair_lanes import FIRST_WAIT_S, LONGEST_WAIT_S, Backoff, BufferLimits, PairLanes
 from extproc.traffic_counters import TrafficCounters, merge
 from glidepath.errors import error_text
 from glidepath.pairs_and_outcomes import Coverage, Outcomes, Pair
@@ -27,12 +27,9 @@ from glidepath.redisio import being_cancelled
 from glidepath.timed_wait import wait_until_set
 
 _log = structlog.get_logger(__name__)
-BATCH = 64
-BATCH_BYTES = 8 * 2**20
 LINGER_S = 0.05
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 1.0
 
-__all__ = ["BatchWriter", "InMemorySink", "RawPair", "RecordSink", "WriteBuffer"]
+__all__ = ["BatchWriter", "BufferLimits", "InMemorySink", "RawPair", "RecordSink", "WriteBuffer"]
 
 
 class RecordSink(Protocol):
@@ -83,12 +80,6 @@ class BatchEncoder(Protocol):
     async def encode(self, batch: Sequence[RawPair]) -> Sequence[EncodedPair | None]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class BufferLimits:
-    pairs: int
-    bytes: int
-
-
 class WriteBuffer:
     """Buffers pairs and outcomes until they are written.
 
@@ -99,15 +90,12 @@ class WriteBuffer:
     def __init__(
         self, writer: BatchWriter, encoder: BatchEncoder, counters: TrafficCounters, limits: BufferLimits, source: str
     ) -> None:
-        self._writer, self._encoder, self._counters, self._limits = writer, encoder, counters, limits
+        self._writer, self._encoder, self._counters = writer, encoder, counters
         self._source = source
-        self._waiting: deque[RawPair] = deque()
-        self._waiting_bytes = 0
-        self._encoding: list[RawPair] = []
-        self._ready: list[EncodedPair] = []  # encoded pairs that Redis has not acknowledged
-        self._ready_bytes = 0
+        self._lanes = PairLanes(limits)
         self._pending: dict[str, Outcomes] = {}  # outcomes by workload that have no sequence number yet
         self._sent: dict[str, Outcomes] = {}  # outcomes with a sequence number that Redis has not acknowledged
+        self._backoff: dict[str, Backoff] = {}  # of the workloads whose outcomes Redis has refused
         self._seq = 0
         self._work = asyncio.Event()
         self._write_now = asyncio.Event()  # set to end the wait for more work
@@ -118,18 +106,13 @@ class WriteBuffer:
     @property
     def fill(self) -> tuple[int, int]:
         """A tuple: the number of pairs in the buffer, and their size in bytes."""
-        pairs = len(self._waiting) + len(self._encoding) + len(self._ready)
-        return pairs, self._waiting_bytes + self._ready_bytes
+        return self._lanes.fill
 
     def put_pair(self, raw: RawPair) -> None:
-        self._waiting.append(raw)
-        self._waiting_bytes += raw.size
-        while self._waiting and self._too_full():
-            dropped = self._waiting.popleft()
-            self._waiting_bytes -= dropped.size
+        for dropped in self._lanes.put(raw):
             self._counters.count(dropped.pair.workload, Coverage.LOST_BUFFER, dropped.pair.kind)
         self._work.set()
-        if 2 * len(self._waiting) >= min(BATCH, self._limits.pairs) or 2 * self._waiting_bytes >= self._limits.bytes:
+        if self._lanes.is_half_full():
             self._write_now.set()
 
     def put_outcomes(self, flushed: Sequence[Outcomes]) -> None:
@@ -144,10 +127,11 @@ class WriteBuffer:
         """Write pairs and outcomes until ``close`` has been called and everything is written, or until cancelled."""
         wait = FIRST_WAIT_S
         while not being_cancelled():
-            if not self._has_work():
-                if self._closing.is_set():
-                    return
-                await self._next_work()
+            due = self._next_try()
+            if due is None and self._closing.is_set():
+                return
+            if due is None or due > _now():
+                await self._next_work(due)
                 continue
             try:
                 await self._write_once()
@@ -164,74 +148,68 @@ class WriteBuffer:
         self._work.set()
         self._write_now.set()
 
-    async def _next_work(self) -> None:
-        """Wait for a pair or an Outcomes. Then wait up to LINGER_S seconds for more records to share the batch.
+    def abandon(self) -> int:
+        """Drop the unwritten pairs, count them as LOST_SHUTDOWN, and return their number."""
+        left = self._lanes.drain()
+        for workload, kind in left:
+            self._counters.count(workload, Coverage.LOST_SHUTDOWN, kind)
+        return len(left)
 
-        The second wait ends early if outcomes arrive, or if half a batch or half the buffer is full.
+    def _next_try(self) -> float | None:
+        """Return when there is something to write: a time that may have passed, or None if there is nothing."""
+        outcomes = (self._until(workload) for workload in {*self._pending, *self._sent})
+        pairs = self._lanes.next_try()
+        return min((*outcomes, *(() if pairs is None else (pairs,))), default=None)
+
+    def _until(self, workload: str) -> float:
+        backoff = self._backoff.get(workload)
+        return backoff.until if backoff else 0.0
+
+    async def _next_work(self, due: float | None) -> None:
+        """Wait for a pair or an Outcomes, but not longer than until ``due``.
+
+        Then wait up to LINGER_S seconds for more records to share the batch. This second wait ends early if outcomes
+        arrive, or if half a batch or half the buffer is full.
         """
         self._work.clear()
         self._write_now.clear()
-        await self._work.wait()
+        if due is None:
+            await self._work.wait()
+        else:
+            await wait_until_set(self._work, max(0.0, due - _now()))
         if not self._closing.is_set():
             await wait_until_set(self._write_now, LINGER_S)
 
-    def abandon(self) -> int:
-        """Drop the unwritten pairs, count them as LOST_SHUTDOWN, and return their number."""
-        left = [(raw.pair.workload, raw.pair.kind) for raw in (*self._waiting, *self._encoding)]
-        left += [(encoded.workload, encoded.kind) for encoded in self._ready]
-        for workload, kind in left:
-            self._counters.count(workload, Coverage.LOST_SHUTDOWN, kind)
-        self._waiting.clear()
-        self._encoding = []
-        self._waiting_bytes = 0
-        self._set_ready([])
-        return len(left)
-
-    def _too_full(self) -> bool:
-        pairs, size = self.fill
-        return pairs > self._limits.pairs or size > self._limits.bytes
-
-    def _has_work(self) -> bool:
-        return bool(self._waiting or self._ready or self._pending or self._sent)
-
     async def _write_once(self) -> None:
-        if not self._ready and self._waiting:
-            self._encoding = self._take()
-            encoded = await self._encoder.encode(self._encoding)
-            done, left = self._encoding[: len(encoded)], self._encoding[len(encoded) :]
-            self._waiting_bytes -= sum(raw.size for raw in done)
-            self._waiting.extendleft(reversed(left))
-            self._encoding = []
-            for raw, made in zip(done, encoded, strict=True):
-                if made is None:
-                    self._counters.count(raw.pair.workload, Coverage.INTERNAL_ERROR, raw.pair.kind)
-            self._set_ready([made for made in encoded if made is not None])
+        await self._encode()
         self._number()
-        pairs, outcomes = list(self._ready), list(self._sent.values())
+        pairs = self._lanes.writable(_now())
+        outcomes = [one for one in self._sent.values() if self._until(one.workload) <= _now()]
         kept_pairs, kept_outcomes = await self._writer.write(pairs, outcomes)
         for pair, kept in zip(pairs, kept_pairs, strict=True):
             if kept:
                 self._counters.count(pair.workload, Coverage.PAIRED, pair.kind)
-        self._set_ready([pair for pair, kept in zip(pairs, kept_pairs, strict=True) if not kept])
+        self._lanes.settle(pairs, kept_pairs, _now())
         for one, kept in zip(outcomes, kept_outcomes, strict=True):
-            if kept:
-                del self._sent[one.workload]
-        if self._ready or self._sent:
-            raise RedisError("Redis refused a part of the batch")
-        self._succeeded()
+            self._settle_outcomes(one, kept)
+        waiting = sorted({*self._lanes.refused_workloads(), *self._backoff})
+        if not (all(kept_pairs) and all(kept_outcomes)):
+            self._failed(f"Redis refuses what is written for {', '.join(waiting)}")
+        elif not waiting:
+            self._succeeded()
 
-    def _set_ready(self, ready: list[EncodedPair]) -> None:
-        self._ready = ready
-        self._ready_bytes = sum(encoded.size for encoded in ready)
+    async def _encode(self) -> None:
+        batch = self._lanes.take(_now())
+        if batch:
+            for raw in self._lanes.store(await self._encoder.encode(batch)):
+                self._counters.count(raw.pair.workload, Coverage.INTERNAL_ERROR, raw.pair.kind)
 
-    def _take(self) -> list[RawPair]:
-        batch: list[RawPair] = []
-        size = 0
-        while self._waiting and len(batch) < BATCH and (not batch or size + self._waiting[0].size <= BATCH_BYTES):
-            raw = self._waiting.popleft()
-            size += raw.size
-            batch.append(raw)
-        return batch
+    def _settle_outcomes(self, one: Outcomes, kept: bool) -> None:
+        if kept:
+            del self._sent[one.workload]
+            self._backoff.pop(one.workload, None)
+        else:
+            self._backoff.setdefault(one.workload, Backoff()).refused(_now())
 
     def _number(self) -> None:
         """Give each workload's pending outcomes a sequence number, with which they are ready to be sent.
@@ -252,3 +230,7 @@ class WriteBuffer:
         if self.outage:
             _log.info("redis_recovered", buffered=self.fill[0])
         self.outage = ""
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -28,7 +28,7 @@ class WorkloadKeys:
 
     @property
     def results(self) -> str:
-        """Stream of scores. Field ``r`` is a ScoredPair. There is exactly one entry per pair id."""
+        """Stream of scores. Field ``r`` is a ScoredPair. There is at most one entry per entry of ``pairs``."""
         return self._key("results")
 
     @property
@@ -94,6 +94,10 @@ class WorkloadKeys:
         """
         return self._key(f"written:{source}")
 
+    def written_pairs(self, source: str) -> str:
+        """String with a TTL: the sequence number of the last pair of the extproc ``source`` that was written."""
+        return self._key(f"written-pairs:{source}")
+
     @property
     def queue(self) -> str:
         """Hash with counters of the stream of pairs. ``acked`` counts acknowledged pairs.
@@ -110,10 +114,6 @@ class WorkloadKeys:
         ``TRIP_DIVERGENCE``.
         """
         return self._key(f"noise:{baseline}")
-
-    def done(self, pair_id: str) -> str:
-        """String with a TTL that exists once the score of pair ``pair_id`` has been written."""
-        return self._key(f"done:{pair_id}")
 
 
 LEASE = f"{PREFIX}:lease"

@@ -16,10 +16,10 @@ KEYS = WorkloadKeys("chat")
 
 async def test_old_pairs_are_removed(redis_client: Any) -> None:
     now_ms = unix_ms()
-    writer = RedisWriter(redis_client, RetentionSection(age="1h"))
+    writer = RedisWriter(redis_client, RetentionSection(age="1h"), "one")
     trimmer = StreamTrimmer(redis_client, RetentionSection(age="1h"))
-    for _ in range(20):
-        await writer.write([encoded_pair() for _ in range(50)], [])
+    for turn in range(20):
+        await writer.write([encoded_pair(seq=50 * turn + n + 1) for n in range(50)], [])
     await trimmer.trim(["chat"], now_ms)
     assert await redis_client.xlen(KEYS.pairs) == 1000
     await trimmer.trim(["chat"], now_ms + 2 * 3600 * 1000)
@@ -28,10 +28,10 @@ async def test_old_pairs_are_removed(redis_client: Any) -> None:
 
 async def test_the_bytes_of_pairs_are_limited(redis_client: Any) -> None:
     limit = 2**20
-    writer = RedisWriter(redis_client, RetentionSection(bytes=f"{limit}B"))
+    writer = RedisWriter(redis_client, RetentionSection(bytes=f"{limit}B"), "one")
     trimmer = StreamTrimmer(redis_client, RetentionSection(bytes=f"{limit}B"))
-    for _ in range(20):
-        await writer.write([encoded_pair(size=20_000) for _ in range(10)], [])
+    for turn in range(20):
+        await writer.write([encoded_pair(size=20_000, seq=10 * turn + n + 1) for n in range(10)], [])
     assert (await trimmer.trim(["chat"], unix_ms()))["chat"] > limit
     assert await redis_client.memory_usage(KEYS.pairs, samples=0) <= limit * 1.1
     assert await redis_client.xlen(KEYS.pairs) > 10

@@ -16,9 +16,9 @@ from tests.support.extproc_twins import TwinEncoder, TwinWriter
 from tests.support.waiting import eventually
 
 
-def raw(number: int, size: int = 10) -> RawPair:
+def raw(number: int, size: int = 10, workload: str = "chat") -> RawPair:
     answer = Answer(Side.BASELINE, Origin.LIVE, "cloud", 200, body=b"x" * size)
-    pair = Pair(f"id-{number}", "chat", PairKind.CROSS, 0, "POST", "/", b"", answer, answer)
+    pair = Pair(f"id-{number}", workload, PairKind.CROSS, 0, "POST", "/", b"", answer, answer)
     return RawPair(pair)
 
 
@@ -124,6 +124,24 @@ async def test_pairs_that_redis_refuses_are_written_again() -> None:
         await eventually(lambda: len(writer.pairs) == 3)
         assert ids(writer) == ["id-0", "id-2", "id-1"]
         assert counters.coverage_totals[("chat", "paired")] == 3
+
+
+async def test_a_workload_that_redis_refuses_loses_its_own_pairs_only() -> None:
+    writer = TwinWriter(refuse=lambda encoded: encoded.workload == "chat")
+    async with running(writer, BufferLimits(100, 10**6)) as (buffer, counters):
+        for n in range(430):
+            buffer.put_pair(raw(n))
+            buffer.put_pair(raw(n, workload="mail"))
+            if n % 20 == 0:
+                await eventually(lambda: len(writer.pairs) == n + 1)  # noqa: B023 - awaited in this turn
+        await eventually(lambda: counters.coverage_totals[("mail", "paired")] == 430)
+        assert counters.coverage_totals[("mail", "lost_buffer")] == 0
+        assert buffer.fill[0] + counters.coverage_totals[("chat", "lost_buffer")] == 430
+        assert "chat" in buffer.outage
+        buffer.put_outcomes([flush(1)])  # the workload's outcomes have a key of their own
+        await eventually(lambda: len(writer.outcomes) == 1)
+        writer.refuse = lambda _: False
+        await eventually(lambda: buffer.fill == (0, 0) and not buffer.outage)
 
 
 async def test_closing_writes_the_rest_and_ends() -> None:

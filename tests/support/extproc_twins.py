@@ -103,5 +103,5 @@ class TwinEncoder:
         return [EncodedPair(raw.pair.workload, raw.pair.kind, raw.pair.id.encode()) for raw in batch]
 
 
-def encoded_pair(number: int = 1, size: int = 10) -> EncodedPair:
-    return EncodedPair("chat", PairKind.CROSS, number.to_bytes(4, "big") * (size // 4))
+def encoded_pair(number: int = 1, size: int = 10, seq: int = 1) -> EncodedPair:
+    return EncodedPair("chat", PairKind.CROSS, number.to_bytes(4, "big") * (size // 4), seq)

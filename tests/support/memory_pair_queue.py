@@ -51,6 +51,7 @@ class MemoryPairQueue:
         self.abandoned: list[QueueEntry] = []
         self.renewed: list[str] = []
         self.done: dict[str, ScoredPair] = {}
+        self.acknowledged: set[str] = set()
         self.dead: dict[str, str] = {}
         self.down: Exception | None = None
         self.claim_counts: list[int] = []
@@ -79,7 +80,8 @@ class MemoryPairQueue:
 
     async def write_result(self, entry: QueueEntry, scored: ScoredPair, result: PairResult) -> bool:
         self._raise_if_down()
-        first = scored.pair_id not in self.done
+        first = entry.id not in self.acknowledged
+        self.acknowledged.add(entry.id)
         self.done.setdefault(scored.pair_id, scored)
         self.noise_added[scored.pair_id] = result.noise
         return first

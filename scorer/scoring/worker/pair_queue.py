@@ -25,9 +25,6 @@ from scorer.scoring.worker.retention_loss import TrimmedPairCounter
 from scorer.scoring.worker.scoring_process.batch_result import NoiseFloorJson, PairResult
 from scorer.scoring.worker.stale_pairs import stale_before_ms, written_ms
 
-# A pair is queued twice if the reply to its XADD was lost and the XADD was repeated. The two entries are never this far
-# apart.
-DONE_TTL_S = 6 * 3600.0
 DEAD_KEPT = 100
 _MAX_ENTRIES_PER_READ = 8  # few, because bodies may be megabytes
 _MAX_BYTES_PER_CLAIM = 16 * 2**20
@@ -121,18 +118,17 @@ class RedisPairQueue:
         for name in {entry.workload for entry in entries}:
             ids = [entry.id for entry in entries if entry.workload == name]
             keys = self._keys[name]
-            await self._client.eval(RENEW_CLAIMS, 2, keys.pairs, keys.queue, SCORER_GROUP, self._consumer, *ids)
+            await self._client.eval(RENEW_CLAIMS, 1, keys.pairs, SCORER_GROUP, self._consumer, *ids)
 
     async def write_result(self, entry: QueueEntry, scored: ScoredPair, result: PairResult) -> bool:
         """Write a pair's result and acknowledge the pair, in one atomic step. Return True.
 
-        If the pair already has a result, only acknowledge the pair and return False.
+        If the pair has already been acknowledged, because it has a result, only return False.
         """
         keys, retention = self._keys[entry.workload], self._config.retention
-        ttl = int(min(DONE_TTL_S, retention.age) * 1000)
         workload = self._config.workloads[entry.workload]
-        names = [keys.done(scored.pair_id), keys.results, keys.pairs, keys.noise(workload.baseline), keys.queue]
-        arguments: list[Any] = [max(1, ttl), retention.results, entry.id, SCORER_GROUP, result.scored]
+        names = [keys.results, keys.pairs, keys.noise(workload.baseline), keys.queue]
+        arguments: list[Any] = [retention.results, entry.id, SCORER_GROUP, result.scored]
         # The noise floor describes the baseline, so it does not count pairs of two candidate answers.
         if result.noise and scored.baseline.backend == workload.baseline:
             arguments += [max(1, int(retention.age * 1000)), *_increments(result.noise)]

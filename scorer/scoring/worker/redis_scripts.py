@@ -11,22 +11,20 @@ See ADR 0038.
 
 from __future__ import annotations
 
-# Write the result of a pair once, and acknowledge the pair.
-# KEYS: done, results, pairs, noise, queue.
-# ARGV: ttl (ms), results kept, entry, group, result; for a NOISE pair also the ttl of the noise floor (ms), and then
-#   each field of the noise floor followed by its increment.
-# Returns 1 for the pair's first result. Returns 0 if the pair already has a result: it was delivered again, or the
-# reply to the first write was lost.
+# Write the result of a pair that has not been acknowledged, and acknowledge it. The result comes first, so that a pair
+# whose result Redis refuses stays claimed.
+# KEYS: results, pairs, noise, queue.
+# ARGV: results kept, entry, group, result; for a NOISE pair also the ttl of the noise floor (ms), and then each field
+#   of the noise floor followed by its increment.
+# Returns 1 for the pair's first result. Returns 0 if the pair has been acknowledged: it was delivered again, or the
+# reply to the first write was lost. See ADR 0157.
 WRITE_RESULT = """
-local first = redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1])
-if first then
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'r', ARGV[5])
-  for i = 7, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[4], ARGV[i], ARGV[i + 1]) end
-  if ARGV[6] then redis.call('PEXPIRE', KEYS[4], ARGV[6]) end
-end
-redis.call('HINCRBY', KEYS[5], 'acked', redis.call('XACK', KEYS[3], ARGV[4], ARGV[3]))
-if first then return 1 end
-return 0
+if #redis.call('XPENDING', KEYS[2], ARGV[3], ARGV[2], ARGV[2], 1) == 0 then return 0 end
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'r', ARGV[4])
+for i = 6, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
+if ARGV[5] then redis.call('PEXPIRE', KEYS[3], ARGV[5]) end
+redis.call('HINCRBY', KEYS[4], 'acked', redis.call('XACK', KEYS[2], ARGV[3], ARGV[2]))
+return 1
 """
 
 # Read the id of the newest pair and the status. A plain XINFO STREAM would also send the first and the last entry with
@@ -83,15 +81,13 @@ redis.call('HINCRBY', KEYS[2], 'acked', lost)
 return {taken, lost}
 """
 
-# Renew the claims on entries. Trimmed entries are acknowledged explicitly: since Redis 7, XCLAIM alone would silently
-# remove a trimmed entry from the pending list, and 'acked' would miss it.
-# KEYS: pairs, queue.  ARGV: group, consumer, entries.
+# Renew the claims on entries. Trimmed entries are left out: since Redis 7, XCLAIM would silently remove them from the
+# pending list. Their results can be written until RECLAIM takes them.
+# KEYS: pairs.  ARGV: group, consumer, entries.
 RENEW_CLAIMS = """
 for i = 3, #ARGV do
   if #redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i]) > 0 then
     redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
-  else
-    redis.call('HINCRBY', KEYS[2], 'acked', redis.call('XACK', KEYS[1], ARGV[1], ARGV[i]))
   end
 end
 """
