@@ -1,7 +1,8 @@
 """Steer Envoys through their admin interface: ``GET /runtime`` and ``POST /runtime_modify``, by TCP or a Unix socket.
 
 Each Envoy gets one request at a time, so a reading is never older than the last write. An Envoy that hangs does not
-delay the others. ``dns://NAME:PORT`` means all addresses of the name, which is resolved again every few seconds.
+delay the others. ``dns://NAME:PORT`` means all addresses of the name, which is resolved again every few seconds. An
+Envoy that has left the name may still serve requests, for example while it drains, so it is steered until it is silent.
 Source: Envoy's admin interface, ``/runtime`` and ``/runtime_modify`` (an empty value removes a key).
 """
 
@@ -11,7 +12,9 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -26,11 +29,24 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries
 POLL_S = 0.5  # a restarted Envoy is detected within this time
 TIMEOUT_S = 1.5
 RESOLVE_S = 3.0
+SILENT_S = 30.0  # an Envoy that has left its DNS name and does not answer for this long has ended
 MAX_RUNTIME_BYTES = 16 * 2**20
 MAX_KEYS_PER_POST = 4000  # the keys are sent in the body, because Envoy refuses a path of that length
 ADMIN_LAYER = "admin"
 
 log = structlog.get_logger()
+
+Resolver = Callable[[str, int], Awaitable[set[str]]]
+
+
+def has_ended(silent_s: float | None, limit_s: float, *, has_our_keys: bool) -> bool:
+    """Return whether an Envoy that has left its DNS name serves no more requests of ours.
+
+    ``silent_s``: for how many seconds it has not answered; None if it answers. ``limit_s``: after how many seconds of
+    silence it has ended. ``has_our_keys``: whether its runtime
+    had keys of Glidepath when it last answered. Another Envoy that got the address may have none.
+    """
+    return not has_our_keys or (silent_s is not None and silent_s >= limit_s)
 
 
 def admin_layer(body: bytes) -> dict[str, str]:
@@ -60,6 +76,15 @@ def admin_layer(body: bytes) -> dict[str, str]:
     return values
 
 
+@dataclass(frozen=True, slots=True)
+class DnsNames:
+    """How names are resolved, how often, and when an Envoy without a name has ended. Times in seconds."""
+
+    resolver: Resolver
+    every_s: float = RESOLVE_S
+    silent_s: float = SILENT_S
+
+
 class AdminInterface:
     """One Envoy's admin interface, with the last reading from it and the writes that wait to be sent to it."""
 
@@ -74,6 +99,13 @@ class AdminInterface:
         self.idle.set()
         self.read_once = asyncio.Event()  # set after the first request, whether it succeeded or not
         self._raw: bytes = b""
+        self._silent_since: float | None = None
+        self._has_our_keys = False
+
+    def has_ended(self, now: float, limit_s: float) -> bool:
+        """Return whether this Envoy, which has left its DNS name, serves no more. ``now``: monotonic seconds."""
+        silent = None if self._silent_since is None else now - self._silent_since
+        return has_ended(silent, limit_s, has_our_keys=self._has_our_keys)
 
     def submit(self, values: RuntimeEntries) -> None:
         self._pending.update(values)
@@ -104,6 +136,7 @@ class AdminInterface:
         reason = error_text_with_type(error)
         if reason != self.problem:
             log.warning("envoy_unreachable", envoy=self.name, reason=reason)
+        self._silent_since = self._silent_since or time.monotonic()
         self.problem, self.reading, self._raw = reason, None, b""
         self._pending = {}  # the next successful reading leads to a new plan
 
@@ -112,6 +145,7 @@ class AdminInterface:
             if response.status != 200:
                 raise ValueError(f"GET /runtime answered {response.status}")
             body = await _bounded(response)
+        self._silent_since, self._has_our_keys = None, f'"{redis_keys.PREFIX}.'.encode() in body
         if body != self._raw or self.reading is None:
             self.reading, self._raw = admin_layer(body), body
 
@@ -138,10 +172,11 @@ class AdminActuator:
     ``addresses``: the addresses of the interfaces (``http(s)://…``, ``unix:/path`` or ``dns://NAME:PORT``).
     """
 
-    def __init__(self, addresses: Sequence[str], may_write: MayWrite) -> None:
+    def __init__(self, addresses: Sequence[str], may_write: MayWrite, names: DnsNames | None = None) -> None:
         self._fixed = [a for a in addresses if not a.startswith("dns://")]
         self._names = [a for a in addresses if a.startswith("dns://")]
-        self._may_write = may_write
+        self._may_write, self._dns = may_write, names or DnsNames(_addresses)
+        self._departed: set[str] = set()
         self._interfaces: dict[str, AdminInterface] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._sessions: dict[str, aiohttp.ClientSession] = {}
@@ -154,7 +189,7 @@ class AdminActuator:
                 while True:
                     if self._names:
                         await self._resolve(group)
-                    await asyncio.sleep(RESOLVE_S)
+                    await asyncio.sleep(self._dns.every_s)
         finally:
             self._interfaces.clear()
             self._tasks.clear()
@@ -177,16 +212,25 @@ class AdminActuator:
         for name in self._names:
             parts = urlsplit(name)
             try:
-                found |= await _addresses(str(parts.hostname), int(parts.port or 0))
+                found |= await self._dns.resolver(str(parts.hostname), int(parts.port or 0))
             except OSError as error:
                 log.warning("dns_failed", name=name, reason=str(error))
                 return  # continue with the replicas found so far
-        for removed in set(self._interfaces) - found - set(self._fixed):
-            self._tasks.pop(removed).cancel()
-            self._interfaces.pop(removed)
-            await self._sessions.pop(removed).close()
+        departed = set(self._interfaces) - found - set(self._fixed)
+        for envoy in sorted(departed - self._departed):
+            log.info("envoy_departed", envoy=envoy, effect="it is steered for as long as it answers")
+        self._departed = departed
+        for envoy in departed:
+            if self._interfaces[envoy].has_ended(time.monotonic(), self._dns.silent_s):
+                await self._close(envoy)
         for added in sorted(found - set(self._interfaces)):
             self._open(group, added)
+
+    async def _close(self, envoy: str) -> None:
+        self._departed.discard(envoy)
+        self._tasks.pop(envoy).cancel()
+        self._interfaces.pop(envoy)
+        await self._sessions.pop(envoy).close()
 
     def readings(self) -> Mapping[str, RuntimeEntries | None]:
         return {name: interface.reading for name, interface in self._interfaces.items()}

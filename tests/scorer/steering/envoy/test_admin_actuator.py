@@ -1,15 +1,21 @@
-"""Reading Glidepath's keys from the admin layer of an Envoy's runtime."""
+"""Reading Glidepath's keys from the admin layer of an Envoy's runtime, and Envoys that leave their DNS name."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.steering.envoy.admin_actuator import admin_layer
+from glidepath_ops.local.child_process import free_ports
+from scorer.steering.envoy.admin_actuator import SILENT_S, AdminActuator, DnsNames, admin_layer, has_ended
 from tests.support.json_values import JSON
+from tests.support.waiting import eventually
 
 
 def runtime(layers: list[str], **entries: list[str]) -> bytes:
@@ -43,3 +49,66 @@ def test_any_other_body_yields_our_keys_or_a_value_error(body: bytes) -> None:
     except ValueError:
         return
     assert all(isinstance(k, str) and isinstance(v, str) for k, v in values.items())
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "has_our_keys", "ended"),
+    [(None, True, False), (SILENT_S - 1, True, False), (SILENT_S, True, True), (None, False, True), (0.0, False, True)],
+)
+def test_an_envoy_without_a_name_is_steered_until_it_is_silent_or_another_one(
+    silent_s: float | None, has_our_keys: bool, ended: bool
+) -> None:
+    assert has_ended(silent_s, SILENT_S, has_our_keys=has_our_keys) is ended
+
+
+class AdminTwin:
+    """An Envoy's admin interface, with the values that were written to it."""
+
+    def __init__(self) -> None:
+        self.values = {"glidepath.chat.weight.b": "50"}
+
+    async def runtime(self, _: web.Request) -> web.Response:
+        entries = {key: {"layer_values": [value]} for key, value in self.values.items()}
+        return web.json_response({"layers": ["admin"], "entries": entries})
+
+    async def modify(self, request: web.Request) -> web.Response:
+        self.values.update({key: str(value) for key, value in (await request.post()).items()})
+        return web.Response(text="OK")
+
+
+@asynccontextmanager
+async def served(twin: AdminTwin) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_get("/runtime", twin.runtime)
+    app.router.add_post("/runtime_modify", twin.modify)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    port = free_ports(1)[0]
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_rollback_reaches_an_envoy_that_has_left_its_name_but_still_serves() -> None:
+    twin, lookups = AdminTwin(), 0
+    async with served(twin) as address:
+        known = {address}
+
+        async def resolver(_: str, __: int) -> set[str]:
+            nonlocal lookups
+            lookups += 1
+            return set(known)
+
+        actuator = AdminActuator(["dns://envoys:9901"], lambda: True, DnsNames(resolver, 0.05, 0.2))
+        running = asyncio.create_task(actuator.run())
+        await eventually(lambda: actuator.readings().get(address) == {"glidepath.chat.weight.b": "50"})
+        known.clear()
+        before = lookups
+        await eventually(lambda: lookups > before + 2)
+        actuator.submit({address: {"glidepath.chat.weight.b": "0"}})
+        await eventually(lambda: twin.values["glidepath.chat.weight.b"] == "0")
+    await eventually(lambda: not actuator.readings())  # the Envoy has ended
+    running.cancel()
+    await asyncio.wait({running})
