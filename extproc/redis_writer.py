@@ -40,11 +40,16 @@ return {stored, why}
 """
 
 # A flush whose acknowledgement was lost is sent again. The script ignores it if Redis already has its sequence number.
-# See ADR 0022.
+# A full Redis gets the flush in the place of the two oldest ones: a rollback may depend on it. See ADR 0022.
 _ADD_ONCE = """
 local last = tonumber(redis.call('GET', KEYS[2]) or '0')
 if last >= tonumber(ARGV[1]) then return 0 end
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'o', ARGV[3])
+local added = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'o', ARGV[3])
+if type(added) == 'table' and added.err then
+  if not string.find(added.err, 'OOM', 1, true) then return redis.error_reply(added.err) end
+  redis.call('XTRIM', KEYS[1], 'MAXLEN', math.max(redis.call('XLEN', KEYS[1]) - 2, 0))
+  redis.call('XADD', KEYS[1], '*', 'o', ARGV[3])
+end
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[4])
 return 1
 """

@@ -16,6 +16,7 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import InputError
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.redis_memory import add_to_stream
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Decision, Phase, to_json
 from glidepath_ops.cli.output_files import PRIVATE, check_output, is_standard_output, write_output
@@ -119,7 +120,7 @@ async def _one(
         data = archive_of(name, _files(settings, facts, items, log), now_ms)
         write_output(archive, data, mode=PRIVATE, keep_existing=True)
         key = WorkloadKeys(name).log
-        await redis.xadd(key, {"d": to_json(decision)}, maxlen=settings.retention.log, approximate=True)
+        await add_to_stream(redis, key, "d", to_json(decision), settings.retention.log)
         found["archive"] = str(archive)
     return found
 

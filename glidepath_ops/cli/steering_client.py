@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.redis_memory import add_to_stream
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Command, Decision, WorkloadStatus, from_json, to_json
 
@@ -33,7 +34,7 @@ def _decision(entry: tuple[bytes, dict[bytes, bytes]]) -> Decision:
 async def send_command(client: RedisClient, workload: str, command: Command) -> str:
     """Add the command to the workload's command stream and return its stream id."""
     keys = WorkloadKeys(workload)
-    entry = await client.xadd(keys.commands, {"c": to_json(command)}, maxlen=10_000, approximate=True)
+    entry = await add_to_stream(client, keys.commands, "c", to_json(command), 10_000)
     return str(entry.decode())
 
 

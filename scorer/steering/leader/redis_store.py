@@ -32,6 +32,8 @@ RECALL_MS = 86_400_000  # when a new state begins, unanswered commands that are 
 SLACK_MS = 1_000  # a command may arrive during the write of a tick that has not read it
 LOOK_BACK = 500  # the number of latest decisions that are searched for the last answered command
 
+# A full Redis refuses the commands that need memory, unless the script has written before. PERSIST changes nothing and
+# counts as a write, so that a rollback can be stored (glidepath/redis_memory.py).
 _WRITE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -39,6 +41,7 @@ local last = redis.call('HMGET', KEYS[1], 'fence', 'group', 'at_ms')
 if (last[2] or '') ~= ARGV[5] and last[3] and now - tonumber(last[3]) < tonumber(ARGV[6]) then return last[2] or '' end
 local fence = tonumber(last[1] or '0')
 if tonumber(ARGV[1]) < fence then return fence end
+redis.call('PERSIST', KEYS[1])
 redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'group', ARGV[5], 'at_ms', string.format('%.0f', now))
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'blob', ARGV[2]) end
 if ARGV[3] ~= '' then redis.call('SET', KEYS[2], ARGV[3]) end

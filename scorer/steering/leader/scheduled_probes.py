@@ -23,6 +23,7 @@ from glidepath.errors import GlidepathError, InputError, error_text_with_type
 from glidepath.probe.prompts import ProbeRequest, probe_requests
 from glidepath.probe.send import Prober, ProbeResult, answer_failure, store_pair
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.redis_memory import add_to_stream
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json, to_json
 
@@ -78,7 +79,7 @@ class RedisProbeStore:
 
     async def log_decision(self, decision: Decision) -> None:
         key = WorkloadKeys(decision.workload).log
-        await self._redis.xadd(key, {"d": to_json(decision)}, maxlen=self._config.retention.log, approximate=True)
+        await add_to_stream(self._redis, key, "d", to_json(decision), self._config.retention.log)
 
     async def status(self, workload: str) -> WorkloadStatus | None:
         raw = await self._redis.get(WorkloadKeys(workload).status)

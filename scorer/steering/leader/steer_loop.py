@@ -231,11 +231,12 @@ class SteerLoop:
         stored = [name for name in ticks if name not in failed]
         for name in stored:
             self._workloads.keep(ticks[name].state)
+            self._workloads.note_stored(name)
         for name, error in failed.items():
             if isinstance(error, OwnedError):
                 self._ownership.taken(name, error.group)
                 continue
-            self._workloads.count_failure(name, error)
+            self._workloads.note_refused(name, error)
             await self._workloads.take_over(name, here)  # Redis may or may not have stored the decision
         return stored
 

@@ -59,6 +59,7 @@ class SteeredWorkloads:
         self._metrics, self._forecast, self._leader = metrics, forecast, leader
         self._inherited: dict[str, frozenset[RuntimeValues]] = {}  # values that a former leader may have written late
         self._took_over_ms = 0
+        self._refused: dict[str, str] = {}  # by workload: why Redis refused to store its state at the last try
 
     @property
     def states(self) -> Mapping[str, WorkloadState]:
@@ -96,7 +97,24 @@ class SteeredWorkloads:
         return taken.is_new
 
     def cursors(self) -> dict[str, Mapping[str, str]]:
-        return {name: state.streams.cursors for name, state in self._states.items()}
+        """Return workload → the ids of the last entries that were read of its streams.
+
+        A workload whose state Redis refused is left out until the refusal ends: its news would wake the loop again and
+        again.
+        """
+        return {name: state.streams.cursors for name, state in self._states.items() if name not in self._refused}
+
+    def note_refused(self, name: str, error: Exception) -> None:
+        """Note that Redis refused to store the workload's state, and log the reason unless it was noted before."""
+        reason = error_text_with_type(error)
+        if self._refused.get(name) != reason:
+            log.error("state_refused", workload=name, reason=reason, effect="the weights stay as they are")
+        self._refused[name] = reason
+        self._metrics.errors.labels(name).inc()
+
+    def note_stored(self, name: str) -> None:
+        if self._refused.pop(name, None) is not None:
+            log.info("state_stored", workload=name)
 
     def tick(self, name: str, news: News, fleet: FleetSnapshot, here: HostTime) -> Tick:
         """Return the result of a tick of the workload. If the tick raises an exception, run one in safe mode instead.
