@@ -137,7 +137,8 @@ class Capturer:
         if reason is not None:
             for task in captured.copy_tasks:
                 task.cancel()
-        if reason is Coverage.ABORTED or captured.exchange.request_body.cut or (reason is not None and copied):
+        lost = reason in (Coverage.ABORTED, Coverage.SHED_MEMORY) or captured.exchange.request_body.cut
+        if lost or (reason is not None and copied):
             self.counters.count(captured.workload.name, reason or Coverage.CUT)
         elif not copied:
             self.counters.count(captured.workload.name, captured.reason or Coverage.NOT_TEED)
@@ -267,6 +268,8 @@ def reason_not_comparable(workload: WorkloadInfo, exchange: Exchange) -> Coverag
     A failed request has no answer whose quality can be compared, and the access log already counts the failure. After
     a failover, the client's answer comes from the baseline, so it does not show the candidate's quality.
     """
+    if exchange.shed:
+        return Coverage.SHED_MEMORY
     if exchange.cut:
         return Coverage.CUT
     if exchange.ending is Ending.ABORTED or exchange.ending is None:

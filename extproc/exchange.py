@@ -183,6 +183,7 @@ class Exchange:
         "request_ended_at",
         "response",
         "response_body",
+        "shed",
     )
 
     def __init__(self, max_body: int, memory: BodyMemory) -> None:
@@ -191,6 +192,7 @@ class Exchange:
         self.request_body = Body(max_body, memory)
         self.response_body = Body(max_body, memory)
         self.ending: Ending | None = None
+        self.shed = False  # whether Envoy has left out the rest of the copy
         self.request_ended_at: float | None = None
         self.first_byte_at: float | None = None
         self.ended_at: float | None = None
@@ -251,6 +253,13 @@ class Exchange:
     def stop(self, now: float) -> None:
         """End the exchange although its answer has not ended, because its rest is not needed."""
         self.ending, self.ended_at = Ending.ABORTED, now
+
+    def shed_rest(self, now: float) -> Milestone:
+        """Apply Envoy's message that it leaves out the rest of the copy (``copied_bytes.lua``): the exchange ends."""
+        if self.ending is not None:
+            return _NO_MILESTONE
+        self.shed, self.ending, self.ended_at = True, Ending.ABORTED, now
+        return Milestone.FINISHED
 
     def release(self) -> None:
         """Drop the bytes of both bodies and make their memory available to other exchanges."""

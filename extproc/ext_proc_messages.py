@@ -56,7 +56,7 @@ def read(message: ProcessingRequest, wanted: frozenset[str] = REQUEST_HEADERS) -
 def feed(exchange: Exchange, message: ProcessingRequest, wanted: frozenset[str], now: float) -> Milestone:
     """Do the same as ``exchange.feed(read(message, wanted), now)``, but create no event object for a chunk.
 
-    Creating fewer objects makes this function faster.
+    Creating fewer objects makes this function faster. An empty message says that Envoy leaves out the rest.
     """
     part = message.WhichOneof("request")
     if part == "response_body":
@@ -65,6 +65,8 @@ def feed(exchange: Exchange, message: ProcessingRequest, wanted: frozenset[str],
     if part == "request_body":
         body = message.request_body
         return exchange.chunk(_REQUEST, body.body, body.end_of_stream, now)
+    if not message.ByteSize():
+        return exchange.shed_rest(now)
     return exchange.feed(read(message, wanted), now)
 
 

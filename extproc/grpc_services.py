@@ -84,7 +84,7 @@ class ProcessService:
         except IllegalEventError:
             self.illegal_events += 1
             return captured
-        if captured is None and exchange.request is not None and workload is not None:
+        if captured is None and workload is not None and (exchange.request is not None or exchange.shed):
             captured = self._capturer.begin(workload, exchange, own_id)
         if captured is not None and milestone is not _NO_MILESTONE:
             self._capturer.advance(captured, milestone)

@@ -40,6 +40,7 @@ ROUTE_WORKLOAD, ENDPOINT_BACKEND = "workload", "backend"
 
 
 EXTPROC_CLUSTER = "glidepath-extproc"
+ACCESS_LOG_CLUSTER = "glidepath-access-log"  # extproc too; with limits of its own (ADR 0150)
 RTDS_CLUSTER = "glidepath-rtds"
 RTDS_LAYER = "glidepath"
 LIVE_LOG = "glidepath-live"

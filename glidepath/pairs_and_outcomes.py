@@ -75,6 +75,7 @@ class Coverage(StrEnum):
     SHED_IN_FLIGHT = "shed_in_flight"  # no copy: shadow.max_in_flight copies were in flight
     SHED_BUDGET = "shed_budget"  # no copy: the daily budget of the paid side was spent
     SHED_STREAMS = "shed_streams"  # not captured: extproc had max_streams open exchanges
+    SHED_MEMORY = "shed_memory"  # Envoy left out the rest of the copy: extproc.envoy_memory, or a very long body
     TEE_FAILED = "tee_failed"  # the copy failed or timed out
     CUT = "cut"  # an answer was longer than extproc.max_body, or the memory was used up; its rest was not read
     INTERNAL_ERROR = "internal_error"  # an unexpected error in Glidepath's own code while the pair was built

@@ -10,6 +10,7 @@ from typing import Any
 from glidepath import envoy_names
 from glidepath.config import Config
 from glidepath.scorer_groups import group_label, group_problem
+from glidepath_ops.doctor.capture_checks import examine_capture
 from glidepath_ops.doctor.facts import RENDER, EnvoyFacts, Finding, RedisFacts, fail, ok, warn
 from glidepath_ops.doctor.refused_parts import refused_parts
 from glidepath_ops.doctor.split_checks import examine_split
@@ -53,6 +54,7 @@ def examine_envoy(config: Config, envoy: EnvoyFacts) -> list[Finding]:
         *refused_parts(subject, config, envoy),
         _filters(subject, config, envoy),
         *_extproc_cluster(subject, envoy),
+        *examine_capture(subject, config, envoy),
         _access_log(subject, envoy),
     ]
     for name in config.workloads:

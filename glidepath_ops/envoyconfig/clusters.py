@@ -1,4 +1,4 @@
-"""Render Envoy's clusters: one per backend, an aggregate per pair with fallback, one for extproc, one for RTDS.
+"""Render Envoy's clusters: one per backend, an aggregate per pair with fallback, two for extproc, one for RTDS.
 
 The aggregate cluster of a pair tries the candidate, then the baseline.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from glidepath import envoy_names, grpc_keepalive
+from glidepath import envoy_names
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Workload
 from glidepath.errors import ConfigError
@@ -21,27 +21,19 @@ from glidepath_ops.envoyconfig.backend_adaptation import (
 )
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import (
+    HTTP_OPTIONS,
     TYPE,
-    address,
     assignment,
     is_ip,
     seconds,
     socket_address,
+    upstream_codec,
 )
 from glidepath_ops.envoyconfig.fallback_retries import policy_of_cluster
+from glidepath_ops.envoyconfig.grpc_server_clusters import cluster_of_access_log, cluster_of_extproc, cluster_of_scorers
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
-HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-# A TCP health check that finds the leading scorer among all scorers (ADR 0073).
-_CONNECT_CHECK = {
-    "timeout": "1s",
-    "interval": "1s",
-    "no_traffic_interval": "1s",
-    "unhealthy_threshold": 1,
-    "healthy_threshold": 1,
-    "tcp_health_check": {},
-}
 
 
 def clusters(config: Config, routed: Mapping[str, Mapping[str, RoutedHeader]] | None = None) -> list[Json]:
@@ -60,9 +52,9 @@ def clusters(config: Config, routed: Mapping[str, Mapping[str, RoutedHeader]] | 
         if workload.fallback and name not in done:
             done.add(name)
             found.append(_fallback(config, workload, (routed or {}).get(name, {})))
-    found.append(_extproc(config))
+    found += [cluster_of_extproc(config), cluster_of_access_log(config)]
     if config.envoy.actuator == "rtds":
-        found.append(_rtds(config))
+        found.append(cluster_of_scorers(config))
     _refuse_duplicates([cluster["name"] for cluster in found], config)
     return found
 
@@ -237,67 +229,7 @@ def _http(backend: Backend | None, filters: Sequence[Json], retry: Json | None =
     else:
         options["explicit_http_config"] = {"http_protocol_options": {}}
     if filters:
-        codec = {
-            "name": "envoy.filters.http.upstream_codec",
-            "typed_config": {"@type": TYPE + "extensions.filters.http.upstream_codec.v3.UpstreamCodec"},
-        }
-        options["http_filters"] = [*filters, codec]
+        options["http_filters"] = [*filters, upstream_codec()]
     if retry:
         options["retry_policy"] = retry
     return {"typed_extension_protocol_options": {HTTP_OPTIONS: options}}
-
-
-def _grpc_server(name: str, addresses: Sequence[str], max_requests: int, why: str) -> Json:
-    """Return the cluster of a gRPC server of Glidepath (extproc, RTDS), with HTTP/2, on Unix sockets or TCP.
-
-    ``why`` is the comment on the limit ``max_requests``.
-    """
-    endpoints = [_reachable(address(one)) for one in addresses]
-    hosts = [one["socket_address"]["address"] for one in endpoints if "socket_address" in one]
-    options = {
-        "@type": TYPE + HTTP_OPTIONS.removeprefix("envoy."),
-        "explicit_http_config": {
-            "http2_protocol_options": {
-                "connection_keepalive": {
-                    "interval": f"{grpc_keepalive.PING_INTERVAL_S}s",
-                    "timeout": f"{grpc_keepalive.PING_TIMEOUT_S}s",
-                }
-            }
-        },
-    }
-    return {
-        "name": name,
-        "type": "STATIC" if all(is_ip(host) for host in hosts) else "STRICT_DNS",
-        "connect_timeout": "0.25s",
-        "lb_policy": "LEAST_REQUEST",
-        "load_assignment": assignment(name, endpoints),
-        "circuit_breakers": with_comment(why, {"thresholds": [{"max_requests": max_requests, "max_retries": 3}]}),
-        "typed_extension_protocol_options": {HTTP_OPTIONS: options},
-    }
-
-
-def _reachable(where: Json) -> Json:
-    """Return the address to connect to for a listen address: loopback if the server listens on all interfaces."""
-    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-    if "socket_address" in where:
-        socket = where["socket_address"]
-        return socket_address(local.get(socket["address"], socket["address"]), socket["port_value"])
-    return where
-
-
-def _extproc(config: Config) -> Json:
-    why = "Limits the cost of a frozen extproc. Streams above the limit are not captured; Envoy counts them."
-    section = _grpc_server(envoy_names.EXTPROC_CLUSTER, config.extproc.addresses, config.extproc.max_streams, why)
-    return with_comment("extproc receives copies of bodies and the access log.", section)
-
-
-def _rtds(config: Config) -> Json:
-    where = config.envoy.rtds_address or config.envoy.rtds_listen
-    section = _grpc_server(envoy_names.RTDS_CLUSTER, [where], 16, "RTDS needs only one stream.")
-    if config.envoy.rtds_address is not None:
-        section |= {
-            "health_checks": [with_comment("Only the leading scorer listens.", dict(_CONNECT_CHECK))],
-            "close_connections_on_host_health_failure": True,  # a failed machine cannot close its connections
-            "common_lb_config": {"healthy_panic_threshold": {"value": 0}},  # normally one host of many is healthy
-        }
-    return with_comment("The scorer pushes weights by RTDS.", section)

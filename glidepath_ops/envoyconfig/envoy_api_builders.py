@@ -9,6 +9,7 @@ from typing import Any
 from glidepath_ops.envoyconfig.commented_yaml import Json
 
 TYPE = "type.googleapis.com/envoy."
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"  # a cluster's typed_extension_protocol_options
 
 
 def typed(name: str, kind: str, **config: Any) -> Json:
@@ -64,6 +65,11 @@ def grpc_service(cluster: str, metadata: Mapping[str, str] | None = None) -> Jso
     if metadata:
         service["initial_metadata"] = [{"key": key, "value": value} for key, value in metadata.items()]
     return service
+
+
+def upstream_codec() -> Json:
+    """Return the last upstream filter of a cluster, which sends the request."""
+    return typed("envoy.filters.http.upstream_codec", "extensions.filters.http.upstream_codec.v3.UpstreamCodec")
 
 
 def header_set(name: str, value: str) -> Json:

@@ -257,7 +257,7 @@ def access_log(config: Config, log_name: str) -> Json:
     common: Json = {
         "log_name": log_name,
         "transport_api_version": "V3",
-        "grpc_service": grpc_service(envoy_names.EXTPROC_CLUSTER),
+        "grpc_service": grpc_service(envoy_names.ACCESS_LOG_CLUSTER),
         "buffer_flush_interval": seconds(min(LOG_FLUSH_S, config.extproc.flush)),
     }
     common["custom_tags"] = custom_tags(config, log_name)

@@ -17,10 +17,10 @@ from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.bootstrap import admin_address, runtime_layers, shadow_listener
-from glidepath_ops.envoyconfig.clusters import HTTP_OPTIONS, clusters
+from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.envoyconfig.continued_routes import AddedRoute, UsersRoute, UsersRoutes, added_routes
-from glidepath_ops.envoyconfig.envoy_api_builders import address
+from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS, address
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove, verbatim
 

@@ -296,3 +296,13 @@ def test_any_sequence_of_events_ends_at_most_once_and_releases_all_memory(events
     assert memory.held == e.request_body.size + e.response_body.size <= 50
     e.release()
     assert memory.held == 0
+
+
+def test_when_envoy_leaves_out_the_rest_the_exchange_ends_once_and_keeps_an_end_that_it_had() -> None:
+    exchange = new()
+    exchange.feed(POST, 1.0)
+    assert (exchange.shed_rest(2.0), exchange.shed, exchange.ending) == (Milestone.FINISHED, True, Ending.ABORTED)
+    assert exchange.shed_rest(3.0) is Milestone.NONE
+    ended = new()
+    ended.feed(ResponseHeaders(200, end=True), 1.0)
+    assert (ended.shed_rest(2.0), ended.shed, ended.ending) == (Milestone.NONE, False, Ending.COMPLETE)

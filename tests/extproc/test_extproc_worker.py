@@ -13,6 +13,7 @@ import grpc
 import pytest
 import redis.asyncio
 from aiohttp import web
+from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 
 from extproc.extproc_worker import ExtprocWorker, WorkerAddresses, source_name
 from glidepath.config import Config
@@ -129,6 +130,17 @@ async def test_the_streams_of_a_killed_envoy_are_released(tmp_path: Path, redis_
             await call
         await eventually(lambda: worker.memory.held == 0)
         await wait_for_coverage(redis_url, captured=1, aborted=1)
+
+
+async def test_an_exchange_of_which_envoy_leaves_out_the_rest_is_counted_and_releases_its_bodies(
+    tmp_path: Path, redis_url: str
+) -> None:
+    rest_is_missing = ProcessingRequest()
+    async with running_worker(worker_config(tmp_path, redis_url)) as (worker, channel):
+        for messages in ([*exchange("id-1", end=False), rest_is_missing], [rest_is_missing]):
+            assert await stream(channel, messages, half_close=False) is grpc.StatusCode.OK
+        await wait_for_coverage(redis_url, captured=2, shed_memory=2)
+        assert worker.memory.held == 0
 
 
 async def test_streams_above_max_streams_are_ended_and_counted(tmp_path: Path, redis_url: str) -> None:

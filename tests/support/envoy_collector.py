@@ -18,9 +18,12 @@ class Collector:
     """The server: ``async with Collector(socket)``.
 
     ``entries``: by log name; ``streams``: of ext_proc messages; ``metadata``: of each of these streams.
+    ``ends_streams``: end a stream when the answer is complete, as extproc does; ``ended`` counts these.
     """
 
     socket: Path
+    ends_streams: bool = False
+    ended: int = 0
     entries: dict[str, list[Any]] = field(default_factory=dict)
     streams: list[list[Any]] = field(default_factory=list)
     metadata: list[dict[str, str]] = field(default_factory=list)
@@ -61,5 +64,8 @@ class _Processor(external_processor_pb2_grpc.ExternalProcessorServicer):
         self._collector.metadata.append(dict(context.invocation_metadata()))
         async for message in messages:
             stream.append(message)
+            if self._collector.ends_streams and message.response_body.end_of_stream:
+                self._collector.ended += 1
+                return
         return
         yield external_processor_pb2.ProcessingResponse()

@@ -16,6 +16,7 @@ from glidepath_ops.doctor.checks import examine, examine_envoy, examine_redis
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.continued_routes import path_header
+from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS
 from glidepath_ops.envoyconfig.extensions import used_extensions
 from glidepath_ops.envoyconfig.filters import CAPTURE
 from tests.support.chat_config import CHAT_CONFIG
@@ -99,6 +100,10 @@ ACTION = (*WHOLE_ROUTE, "typed_per_filter_config", CAPTURE, "xds_matcher", "on_n
 EXT_PROC = (*ACTION, "typed_config", "typed_config")
 CLUSTERS = [one["cluster"]["name"] for one in facts().section("ClustersConfigDump")["static_clusters"]]
 AGGREGATE = CLUSTERS.index("onprem-or-cloud")
+EXTPROC = (3, "static_clusters", CLUSTERS.index("glidepath-extproc"), "cluster")
+EXTPROC_OPTIONS = (*EXTPROC, "typed_extension_protocol_options", HTTP_OPTIONS)
+HTTP2 = (*EXTPROC_OPTIONS, "explicit_http_config", "http2_protocol_options")
+STARTED, LOST = (f"http.x.ext_proc.{name}" for name in ("streams_started", "failure_mode_allowed"))
 POST = {"name": ":method", "string_match": {"exact": "POST"}}
 ONLY_CHAT = path_header(Match(path="/v1/chat/completions"))
 
@@ -162,6 +167,12 @@ SICK = [
     (facts(clusters=extproc(fails=3), earlier_clusters=extproc(fails=2)), "extproc health", Severity.FAIL, "start"),
     (facts(clusters=extproc(fails=3), earlier_clusters=extproc(fails=3)), "extproc health", Severity.WARN, "send"),
     (facts(clusters=extproc(fails=0), earlier_clusters=extproc(fails=0)), "extproc health", Severity.WARN, "send"),
+    (edited(*EXTPROC, "per_connection_buffer_limit_bytes", value=2**20), "slow extproc", Severity.FAIL, "render"),
+    (edited(*HTTP2, "initial_stream_window_size", value=2**16), "slow extproc", Severity.FAIL, "render"),
+    (edited(*EXTPROC_OPTIONS, "http_filters", value=[]), "slow extproc", Severity.FAIL, "render"),
+    (facts(stats={STARTED: 200, LOST: 2}), "captured", Severity.OK, ""),
+    (facts(stats={STARTED: 200, LOST: 3}), "captured", Severity.WARN, "extproc runs"),
+    (facts(stats={}), "captured", Severity.OK, ""),
     (edited(*MANAGER, "access_log", value=[]), "access log", Severity.FAIL, "render"),
     (facts(stats={}), "access log", Severity.WARN, "send a request"),
     (

@@ -154,7 +154,7 @@ def test_only_the_aggregate_cluster_retries_and_its_retry_limit_is_the_request_l
 def test_without_fallback_there_is_no_aggregate_cluster(valid_yaml: str) -> None:
     bootstrap = render_bootstrap(changed_config(valid_yaml, workloads__chat__fallback=False))
     names = [c["name"] for c in bootstrap["static_resources"]["clusters"]]
-    assert names == ["cloud", "onprem", envoy_names.EXTPROC_CLUSTER]
+    assert names == ["cloud", "onprem", envoy_names.EXTPROC_CLUSTER, envoy_names.ACCESS_LOG_CLUSTER]
     assert "hedge" not in to_yaml(routes(bootstrap, 0))
 
 
