@@ -11,6 +11,7 @@ import typer
 from glidepath.config import load_config
 from glidepath.errors import InputError
 from glidepath_ops.cli.output_files import STANDARD_OUTPUT, check_in_place, is_special, is_standard_output, write_output
+from glidepath_ops.envoyconfig.check_by_envoy import check_change_with_envoy
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
 from glidepath_ops.envoyconfig.mesh.resource_yaml_files import RESOURCES
 from glidepath_ops.envoyconfig.yaml_insertion import remove
@@ -57,13 +58,17 @@ def insert_into_file(source: Path, output: Path, *, config: Path | None, place: 
     if in_place:
         check_in_place(source)
     before = read_text(source)
-    after = remove(before) if config is None else insert_glidepath(before, load_config(config), str(source), place)
+    if config is None:
+        after, checked = remove(before), "as it was"
+    else:
+        after = insert_glidepath(before, load_config(config), str(source), place)
+        checked = check_change_with_envoy(remove(before), after, str(source))
     typer.echo(_diff(before, after, source, output), nl=False, err=is_standard_output(output))
     if dry_run:
         return
     write_output(output, after)
     done = "nothing to change in" if in_place and after == before else "wrote"
-    typer.echo(f"{done} {output}; check it with: envoy --mode validate -c {output}", err=True)
+    typer.echo(f"{done} {output}: {checked}", err=True)
 
 
 def change_file(path: Path, after: str, *, dry_run: bool) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from glidepath_ops.envoyconfig.plain_scalars import is_plain
+
 Json = dict[str, Any]
 
 NOTE = "#"  # first key of a mapping; its text becomes a comment above the mapping and is not part of Envoy's input
@@ -40,11 +42,22 @@ def without_own_comment(section: Json) -> Json:
 class DumperWithoutAnchors(yaml.SafeDumper):
     """A YAML dumper that writes a repeated part in full each time, instead of an anchor and an alias.
 
-    The name of an anchor could collide with an anchor in a user's file.
+    The name of an anchor could collide with an anchor in a user's file. A string that any reader could take for
+    another type is quoted.
     """
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+def _quoted_if_ambiguous(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if is_plain(text) else "'"
+    if not text.replace("\n", "").isprintable():
+        style = '"'  # PyYAML folds U+0085 and U+2028 in single quotes
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+DumperWithoutAnchors.add_representer(str, _quoted_if_ambiguous)
 
 
 class _IndentingDumper(DumperWithoutAnchors):
@@ -55,8 +68,9 @@ class _IndentingDumper(DumperWithoutAnchors):
 
 
 def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    if "\n" in text:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
+    return _quoted_if_ambiguous(dumper, text)
 
 
 _IndentingDumper.add_representer(str, _string)

@@ -22,6 +22,8 @@ from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.envoyconfig.continued_routes import AddedRoute, UsersRoute, UsersRoutes, added_routes
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS, address
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
+from glidepath_ops.envoyconfig.spliced_parts import SplicedParts, SplicedRoute, check_spliced
+from glidepath_ops.envoyconfig.taken_addresses import refuse_taken_addresses
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove, verbatim
 
 _MANAGER = "HttpConnectionManager"
@@ -46,16 +48,53 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
     if static is None:
         raise InputError(f"{name}: has no static_resources; add the routes at the source of this Envoy's listeners")
     managers = _chosen_managers(static, name, point)
+    refuse_taken_addresses(root, config, name)
     added = [_added(manager, config, name, point) for manager in managers]
     _refuse_shared_routes(static, managers, added, name)
+    _refuse_missing_clusters(static, config, name)
     _refuse_filters_of_baseline(static, config, [one for _, routes in added for one in routes], name)
+    check_spliced(_spliced(config, added, name), name)
     insertions = [
         *_routes(added),
         *(one for manager in managers for one in _in_manager(manager, config, name)),
         *_in_static(static, config, name, added),
         *_in_root(root, config, name),
     ]
-    return insert(base, _once(insertions))
+    return insert(base, _once(insertions), name)
+
+
+def _spliced(config: Config, added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]], name: str) -> SplicedParts:
+    routes = [
+        SplicedRoute(one.route, verbatim(items(child(host, "routes"))[one.before]) if one.continues else None)
+        for host, all_added in added
+        for one in all_added
+    ]
+    return SplicedParts(
+        listeners=[_our_listener(config, added)],
+        clusters=_our_clusters(config, added, name),
+        manager=without_comments(_our_manager(config)),
+        root={"layered_runtime": {"layers": without_comments(runtime_layers(config))}},
+        routes=routes,
+    )
+
+
+def _our_clusters(config: Config, added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]], name: str) -> list[Json]:
+    return [without_comments(cluster) for cluster in clusters(config, _routed_headers(config, added, name))]
+
+
+def _our_listener(config: Config, added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]]) -> Json:
+    users = {one.workload: [one.for_copies] for _, routes in added for one in routes if one.continues}
+    listener: Json = without_comments(shadow_listener(config, users))
+    return listener
+
+
+def _our_manager(config: Config) -> dict[str, list[Json]]:
+    """Return what is inserted into a manager, by field."""
+    return {
+        "http_filters": without_comments(filters.route_filters(config)),
+        "early_header_mutation_extensions": [without_comments(filters.strip_tee_headers())],
+        "access_log": [without_comments(filters.access_log(config, envoy_names.LIVE_LOG))],
+    }
 
 
 def _once(insertions: Iterable[Insertion]) -> list[Insertion]:
@@ -134,6 +173,17 @@ def _refuse_shared_routes(
                 )
 
 
+def _refuse_missing_clusters(static: yaml.Node, config: Config, name: str) -> None:
+    """Refuse a cluster that ``backends`` names and the file lacks: Envoy would refuse the listener for copies."""
+    known = [_text(child(cluster, "name")) for cluster in items(child(static, "clusters"))]
+    for backend, settings in config.backends.items():
+        if settings.cluster is not None and settings.cluster not in known:
+            raise InputError(
+                f"backends.{backend}.cluster: {name}: has no cluster {settings.cluster} in static_resources (allowed: "
+                f"{', '.join(known) or 'none'}); a cluster from CDS comes too late for a listener in this file"
+            )
+
+
 def _refuse_filters_of_baseline(static: yaml.Node, config: Config, added: Iterable[AddedRoute], name: str) -> None:
     """Refuse a fallback to a cluster with upstream filters, which Envoy does not run for the member of an aggregate."""
     known = {_text(child(cluster, "name")): cluster for cluster in items(child(static, "clusters"))}
@@ -175,9 +225,10 @@ def _in_manager(manager: yaml.Node, config: Config, name: str) -> Iterator[Inser
     chain = child(manager, "http_filters")
     if chain is None or not items(chain):
         raise InputError(f"{name}:{manager.start_mark.line + 1}: has no http_filters; the last one must be a router")
-    yield Insertion(chain, without_comments(filters.route_filters(config)), at=len(items(chain)) - 1)
-    yield _insert_at(manager, "early_header_mutation_extensions", [without_comments(filters.strip_tee_headers())])
-    yield _insert_at(manager, "access_log", [without_comments(filters.access_log(config, envoy_names.LIVE_LOG))])
+    ours = _our_manager(config)
+    yield Insertion(chain, ours.pop("http_filters"), at=len(items(chain)) - 1)
+    for field, what in ours.items():
+        yield _insert_at(manager, field, what)
 
 
 def _virtual_host(manager: yaml.Node, where: str, point: InsertionPoint) -> yaml.Node:
@@ -207,11 +258,10 @@ def _choose(known: Collection[str], wanted: str | None, several: str, missing: s
 def _in_static(
     static: yaml.Node, config: Config, name: str, added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]]
 ) -> Iterator[Insertion]:
-    ours = [without_comments(cluster) for cluster in clusters(config, _routed_headers(config, added, name))]
+    ours = _our_clusters(config, added, name)
     _refuse_duplicates(items(child(static, "clusters")), ours, name, "cluster", "rename the backend")
     yield _insert_at(static, "clusters", ours)
-    users = {one.workload: [one.for_copies] for _, routes in added for one in routes if one.continues}
-    listener = without_comments(shadow_listener(config, users))
+    listener = _our_listener(config, added)
     _refuse_duplicates(items(child(static, "listeners")), [listener], name, "listener", "rename it")
     yield _insert_at(static, "listeners", [listener])
 

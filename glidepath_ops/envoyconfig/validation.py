@@ -1,9 +1,8 @@
-"""Check an Envoy bootstrap: its fields, its weighted splits, and whether Envoy itself accepts it."""
+"""Check an Envoy bootstrap: its fields, and its weighted splits."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -13,11 +12,10 @@ import yaml
 
 from glidepath import runtime_keys
 from glidepath.config.yaml_source import not_yaml
-from glidepath.errors import DependencyError, InputError, error_text
+from glidepath.errors import InputError, error_text
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.routes import workload_of_route
 from glidepath_ops.envoyconfig.strict_parsing import StrictParser
-from glidepath_ops.local.child_process import envoy_binary
 
 _UNTYPED = "Can't unpack unregistered type: None"  # envoy-data-plane's message about an Any without a type
 MAX_BYTES = 16 * 2**20
@@ -160,27 +158,3 @@ def _routes(value: Any) -> Iterator[Json]:
     elif isinstance(value, list):
         for child in value:
             yield from _routes(child)
-
-
-def check_with_envoy(path: Path, name: str = "") -> str | None:
-    """Let Envoy check the configuration file (``envoy --mode validate``). Raises InputError if Envoy rejects it.
-
-    The error calls the file ``name``, or by its path if ``name`` is empty. Returns the path of the Envoy binary, or
-    None if none is installed.
-    """
-    try:
-        binary = envoy_binary()
-    except DependencyError:
-        return None
-    command = [binary, "--mode", "validate", "--log-level", "critical", "-c", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode != 0:
-        reason = _reason(done.stdout + done.stderr)
-        raise InputError(f"{name or path}: Envoy rejects it: {reason.replace(str(path), name or str(path))}")
-    return binary
-
-
-def _reason(output: str) -> str:
-    lines = [line for line in output.splitlines() if "error initializing" in line or "[critical]" in line]
-    line = (lines or output.splitlines() or ["no reason given"])[0]
-    return re.sub(r"^.*?error initializing configuration '[^']*': ", "", line).strip()[:500]

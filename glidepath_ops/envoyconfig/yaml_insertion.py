@@ -9,7 +9,7 @@ the file byte for byte: ``remove(insert(x)) == x``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import yaml
 
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import DumperWithoutAnchors
+from glidepath_ops.envoyconfig.yaml_positions import column, dash, end, span
 
 BEGIN, END = "# glidepath:begin", "# glidepath:end"
 # lines: whole lines in block style; flow: inside [] or {}; tail: after a last line that has no newline.
@@ -26,9 +27,6 @@ _REMOVE = re.compile(
     r"|\n[ ]*# glidepath:begin tail\n(?:.*\n)*?[ ]*# glidepath:end(?=\n|\Z)",
     re.MULTILINE,
 )
-
-_DASH = re.compile(r"-[ \t]*(?:#.*)?(?:\n[ \t]*(?:#.*)?)*\Z")
-_MAX_GAP = 10_000  # most characters of comments between a dash and its item
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +44,11 @@ class Insertion:
 
 @dataclass(frozen=True, slots=True)
 class _Edit:
+    """A text to insert at ``index``. Of several at one index, the one with the greatest ``depth`` comes first."""
+
     index: int
     text: str
-    depth: int = 0
+    depth: tuple[int, bool] = (0, False)
 
 
 def compose(text: str, name: str) -> yaml.MappingNode:
@@ -101,7 +101,7 @@ def verbatim(node: yaml.Node | None) -> Any:
         return [verbatim(one) for one in node.value]
     if node is None:
         return None
-    if not isinstance(node, yaml.ScalarNode) or node.style is not None or node.tag == "tag:yaml.org,2002:str":
+    if not isinstance(node, yaml.ScalarNode) or node.style is not None:
         return str(node.value)
     scalar = PlainScalar(node.value)
     scalar.tag = node.tag
@@ -115,16 +115,60 @@ def _plain_scalar(dumper: yaml.SafeDumper, scalar: PlainScalar) -> yaml.ScalarNo
 DumperWithoutAnchors.add_representer(PlainScalar, _plain_scalar)
 
 
-def insert(text: str, insertions: Iterable[Insertion]) -> str:
-    """Return ``text`` with the insertions.
+def insert(text: str, insertions: Sequence[Insertion], name: str) -> str:
+    """Return ``text``, the YAML of the file ``name``, with the insertions.
 
-    If several insertions have the same place in ``text``, the one with the most indentation comes first. Insertions
-    with the same indentation keep the order of ``insertions``.
+    If several insertions have the same place in ``text``, the one into the innermost list or mapping comes first.
+    Insertions into the same one keep the order of ``insertions``. Raises InputError if a place cannot be edited, or if
+    the result would not read as the old data with the insertions.
     """
-    edits = sorted((_edit(text, one) for one in insertions), key=lambda e: (e.index, -e.depth))
+    edits = sorted((_edit(text, one, name) for one in insertions), key=lambda e: (e.index, -e.depth[0], not e.depth[1]))
+    result = text
     for edit in reversed(edits):
-        text = text[: edit.index] + edit.text + text[edit.index :]
-    return text
+        result = result[: edit.index] + edit.text + result[edit.index :]
+    if remove(result) != text or not reads_as_intended(text, insertions, result):
+        raise InputError(f"{name}: its layout cannot be edited; write its lists and mappings in block style")
+    return result
+
+
+def reads_as_intended(text: str, insertions: Iterable[Insertion], result: str) -> bool:
+    """Return whether ``result`` reads as the data of ``text`` with the insertions."""
+    by_place: dict[_Place, list[Insertion]] = {}
+    for one in insertions:
+        by_place.setdefault(_place(one.node), []).append(one)
+    try:
+        got = [verbatim(one) for one in yaml.compose_all(result, Loader=yaml.SafeLoader)]
+    except yaml.YAMLError:
+        return False
+    return got == [_completed(one, by_place) for one in yaml.compose_all(text, Loader=yaml.SafeLoader)]
+
+
+_Place = tuple[type[yaml.Node], int, int]
+
+
+def _place(node: yaml.Node) -> _Place:
+    return type(node), node.start_mark.index, node.end_mark.index
+
+
+def _completed(node: yaml.Node, by_place: Mapping[_Place, Sequence[Insertion]]) -> Any:
+    """Return the data of ``node`` with the insertions into it and into what it contains, as ``verbatim`` returns it."""
+    added = by_place.get(_place(node), [])
+    if isinstance(node, yaml.MappingNode):
+        data = {str(key.value): _completed(value, by_place) for key, value in node.value}
+        return data | {key: value for one in added for key, value in _as_read(one.items).items()}
+    if not isinstance(node, yaml.SequenceNode):
+        return verbatim(node)
+    found: list[Any] = []
+    for index in range(len(node.value) + 1):
+        for one in added:
+            if index == (len(node.value) if one.at is None else one.at):
+                found += _as_read(one.items)
+        found += [_completed(one, by_place) for one in node.value[index : index + 1]]
+    return found
+
+
+def _as_read(items: Sequence[Any] | dict[str, Any]) -> Any:
+    return verbatim(yaml.compose(_block(items), Loader=yaml.SafeLoader))
 
 
 def remove(text: str) -> str:
@@ -132,20 +176,23 @@ def remove(text: str) -> str:
     return _REMOVE.sub("", text)
 
 
-def _edit(text: str, insertion: Insertion) -> _Edit:
+def _edit(text: str, insertion: Insertion, name: str) -> _Edit:
     node = insertion.node
+    place = f"{name}:{node.start_mark.line + 1}"
     if not isinstance(node, yaml.CollectionNode):
-        raise InputError(f"line {node.start_mark.line + 1}: must be a list or a mapping")
+        line = text.splitlines()[node.start_mark.line : node.start_mark.line + 1]
+        raise InputError(f"{place}: must be a list or a mapping, or be left out: {''.join(line).strip()}")
     if node.flow_style:
         return _flow_edit(text, node, insertion)
-    indent = " " * _column(text, node)
+    indent = " " * column(text, node, place)
     lines = _block(insertion.items).removesuffix("\n").split("\n")  # splitlines would also split at U+0085 and U+2028
     body = "".join(f"{indent}{line}\n" for line in lines)
-    index = _block_index(text, node, insertion.at)
+    index = _block_index(text, node, insertion.at, place)
     block = f"{indent}{BEGIN} lines\n{body}{indent}{END}\n"
     if index == len(text) and text and not text.endswith("\n"):
         block = "\n" + block.replace(f"{BEGIN} lines", f"{BEGIN} tail").removesuffix("\n")
-    return _Edit(index, block, depth=len(indent))
+    # a list can have the indentation of the mapping that contains it
+    return _Edit(index, block, depth=(len(indent), isinstance(node, yaml.SequenceNode)))
 
 
 def _block(items: Sequence[Any] | dict[str, Any]) -> str:
@@ -153,74 +200,39 @@ def _block(items: Sequence[Any] | dict[str, Any]) -> str:
     return _dump(data, width=110, flow=False)
 
 
-def _column(text: str, node: yaml.CollectionNode) -> int:
-    """Return the column of the dashes or keys of a list or mapping in block style.
-
-    The start mark of the list or mapping itself cannot be used, because it can point to an anchor.
-    """
-    if isinstance(node, yaml.SequenceNode):
-        dash = _dash(text, node.value[0])
-        return dash - (text.rfind("\n", 0, dash) + 1)
-    return int(node.value[0][0].start_mark.column)
-
-
-def _dash(text: str, item: yaml.Node) -> int:
-    """Return the index in ``text`` of the dash before an item of a block-style list.
-
-    Comments and line breaks between dash and item are skipped.
-    """
-    start = item.start_mark.index
-    window = max(0, start - _MAX_GAP)
-    match = _DASH.search(text, window, start)
-    if match is None:
-        raise InputError(f"line {item.start_mark.line + 1}: the dash of this list item was not found")
-    return match.start()
-
-
-def _block_index(text: str, node: yaml.CollectionNode, at: int | None) -> int:
+def _block_index(text: str, node: yaml.CollectionNode, at: int | None, place: str) -> int:
     """Return the index in ``text`` at which to insert lines into a list or mapping in block style.
 
     This is the start of the line with the dash of item ``at``. If ``at`` is None, it is the index after the last
     line of ``node``.
     """
     if isinstance(node, yaml.SequenceNode) and at is not None and at < len(node.value):
-        dash = _dash(text, node.value[at])
-        line = text.rfind("\n", 0, dash) + 1
-        if text[line:dash].strip():
-            raise InputError(
-                f"line {node.start_mark.line + 1}: nested '- -' lists cannot be edited; use separate lines"
-            )
+        found = dash(text, node, at, place)
+        line = text.rfind("\n", 0, found) + 1
+        if text[line:found].strip():
+            raise InputError(f"{place}: nested '- -' lists cannot be edited; use separate lines")
         return line
-    end = _end(node)
-    if end and text[end - 1] == "\n":
-        return end
-    newline = text.find("\n", end)
+    last = end(text, node)
+    if last and text[last - 1] == "\n":
+        return last
+    newline = text.find("\n", last)
     return len(text) if newline < 0 else newline + 1
-
-
-def _end(node: yaml.Node) -> int:
-    """Return the index after the last character of ``node`` that is not in a comment or a blank line."""
-    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-        last = node.value[-1]
-        return _end(last[1] if isinstance(last, tuple) else last)
-    return int(node.end_mark.index)
 
 
 def _flow_edit(text: str, node: yaml.CollectionNode, insertion: Insertion) -> _Edit:
     if insertion.at not in (None, len(node.value)) and node.value:
-        return _flow_edit_before(node, insertion)
+        return _flow_edit_before(text, node, insertion.at or 0, insertion)
     index = node.end_mark.index - 1
     comma = ", " if node.value and not text[:index].rstrip().endswith(",") else ""
     return _Edit(index, _flow_text(node, comma + _flow(insertion.items)))
 
 
-def _flow_edit_before(node: yaml.CollectionNode, insertion: Insertion) -> _Edit:
+def _flow_edit_before(text: str, node: yaml.CollectionNode, at: int, insertion: Insertion) -> _Edit:
     """Return the edit that inserts items before item ``at`` of a list in flow style.
 
     The inserted text ends with a comma, so the user's commas stay as they are.
     """
-    before = node.value[insertion.at]
-    return _Edit(before.start_mark.index, _flow_text(node, _flow(insertion.items) + ","))
+    return _Edit(span(text, node, at)[0], _flow_text(node, _flow(insertion.items) + ","))
 
 
 def _flow_text(node: yaml.CollectionNode, content: str) -> str:

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from glidepath.config import load_config
-from glidepath_ops.envoyconfig.validation import check_strict, check_with_envoy
+from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
+from glidepath_ops.envoyconfig.validation import check_strict
 
 ROOT = Path(__file__).parents[2]
 Json = dict[str, Any]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
+from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
+from glidepath_ops.envoyconfig.validation import check_splits, check_strict
 from tests.support.tls_certificate import make_certificate
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"

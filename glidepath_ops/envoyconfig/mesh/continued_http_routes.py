@@ -115,7 +115,7 @@ def complete_http_routes(
             _for_copies(served_by),
         )
     insertions += [_appended(route, added[id(route)]) for route in routes if id(route) in added]
-    return CompletedRoutes(insert(base, insertions), continued)
+    return CompletedRoutes(insert(base, insertions, file), continued)
 
 
 def _rule_nodes(route: ObjectNode) -> list[yaml.Node]:

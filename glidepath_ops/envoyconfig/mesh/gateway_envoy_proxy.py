@@ -78,7 +78,7 @@ def complete_envoy_proxy(text: str, config: Config, file: str, image: str) -> st
     ours = without_comments(proxy_spec(config, image, workload))
     if not isinstance(spec, yaml.MappingNode) or not spec.value:
         raise InputError(f"{proxy.place()}: has an empty spec; remove it, and use the EnvoyProxy that is rendered")
-    return insert(text, _completing(proxy, spec, ours, "spec"))
+    return insert(text, list(_completing(proxy, spec, ours, "spec")), proxy.file)
 
 
 def _refuse(proxy: ObjectNode, spec: yaml.Node | None) -> None:

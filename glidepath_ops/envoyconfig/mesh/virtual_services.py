@@ -116,7 +116,7 @@ def complete_virtual_services(
             _refuse_other_rules(routed.setdefault(config.candidate_cluster(workload), headers), headers, workload, file)
     _refuse_other_hash(documents, config, file)
     _refuse_patches_by_name(documents, continued_names, file)
-    return ContinuedRoutes(routes, insert(base, insertions), routed=routed, for_copies=for_copies)
+    return ContinuedRoutes(routes, insert(base, insertions, file), routed=routed, for_copies=for_copies)
 
 
 class CopyNames:

@@ -16,8 +16,9 @@ from glidepath.config import parse_config
 from glidepath.errors import InputError
 from glidepath_ops.cli.command_line import build_app
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
-from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy, load_envoy_file
+from glidepath_ops.envoyconfig.validation import check_splits, check_strict, load_envoy_file
 
 Json = dict[str, Any]
 FILTER_CONFIG = "type.googleapis.com/envoy.config.route.v3.FilterConfig"

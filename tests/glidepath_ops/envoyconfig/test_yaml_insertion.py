@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.errors import InputError
-from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove, verbatim
+from glidepath_ops.envoyconfig.yaml_insertion import (
+    Insertion,
+    child,
+    compose,
+    insert,
+    items,
+    reads_as_intended,
+    remove,
+    verbatim,
+)
 
 BLOCK = """\
 # the team's own file
@@ -33,7 +42,7 @@ def edit(text: str, *path: str | int, what: Any, at: int | None = None) -> str:
     for part in path:
         node = child(node, part) if isinstance(part, str) else items(node)[part]
     assert node is not None
-    return insert(text, [Insertion(node, what, at)])
+    return insert(text, [Insertion(node, what, at)], "x.yaml")
 
 
 CASES: list[tuple[str, tuple[str | int, ...], Any, int | None]] = [
@@ -57,6 +66,14 @@ CASES: list[tuple[str, tuple[str | int, ...], Any, int | None]] = [
     ("a:\n- |\n  text\n  more\n- 2\n", ("a",), ["x"], 1),
     ("a:\n- 1\n- |\n  text\n\nb: 2\n", ("a",), ["x"], None),
     ("a:\n  -\n    k: 1\n  -\n    k: 2\n", ("a",), [{"k": 0}], 1),
+    ("x: &x {k: 1}\na:\n- 1\n- *x\nb: 2\n", ("a",), [3], None),
+    ("x: &x {k: 1}\na:\n- 1\n- *x\nb: 2\n", ("a",), [3], 1),
+    ("x: &x {k: 1}\na:\n- *x  # the team's\n- *x\nb: 2\n", ("a",), [3], 0),
+    ("x: &x {k: 1}\na: [1, *x, 2]\n", ("a",), [3], 1),
+    ("x: &x {k: 1}\na:\n- {n: 1}\n- n: 2\n  y: *x\n# end\nb: 2\n", ("a",), [3], None),
+    ("x: &x {k: 1}\na:\n  b: 1\n  c: *x\n", ("a",), {"d": 2}, None),
+    ("a:\n  b:\n  - 1\n", ("a",), {"c": [2]}, None),
+    ("a:\n- &x {k: 1}\n- *x\n", ("a",), [2], None),
 ]
 
 
@@ -82,6 +99,42 @@ def test_an_insertion_is_in_the_data_and_can_be_removed(
     assert [line for line in text.splitlines() if line not in edited] in ([], [text.splitlines()[-1]]) or "[" in text
 
 
+def test_a_list_and_the_mapping_around_it_can_grow_at_one_place() -> None:
+    """The dashes can have the same indentation as the keys: the new items come before the new keys."""
+    text = "static:\n  listeners:\n  - name: a\n"
+    root = compose(text, "x")
+    static = child(root, "static")
+    listeners = child(static, "listeners")
+    assert static is not None
+    assert listeners is not None
+    both = [Insertion(static, {"clusters": [{"name": "c"}]}), Insertion(listeners, [{"name": "b"}])]
+    for insertions in (both, both[::-1]):
+        edited = insert(text, [*insertions, Insertion(root, {"node": {}})], "x.yaml")
+        static_data = {"listeners": [{"name": "a"}, {"name": "b"}], "clusters": [{"name": "c"}]}
+        assert yaml.safe_load(edited) == {"static": static_data, "node": {}}
+        assert remove(edited) == text
+
+
+@pytest.mark.parametrize("text", ["a:\nb: 1\n", "a: ~\nb: 1\n", "a: text\nb: 1\n"])
+def test_a_key_without_a_list_is_refused_with_file_line_and_key(text: str) -> None:
+    with pytest.raises(InputError, match=r"^x.yaml:1: must be a list or a mapping, or be left out: a:"):
+        edit(text, "a", what=[1])
+
+
+def test_a_result_that_would_read_otherwise_is_recognised() -> None:
+    text = "a:\n- 1\nb: 2\n"
+    one = Insertion(child(compose(text, "x"), "a"), [{"y": "n"}], at=1)
+    assert reads_as_intended(text, [one], "a:\n- 1\n- {'y': 'n'}\nb: 2\n")
+    for other in (
+        "a:\n- {'y': 'n'}\n- 1\nb: 2\n",
+        "a:\n- 1\nb: 2\n",
+        "a:\n- 1\n- {'y': 'n'}\nb: 3\n",
+        "a: [",
+        "b: 2\n",
+    ):
+        assert not reads_as_intended(text, [one], other)
+
+
 def test_several_insertions_are_removed_together() -> None:
     root = compose(BLOCK, "x")
     static = child(root, "static_resources")
@@ -95,7 +148,7 @@ def test_several_insertions_are_removed_together() -> None:
         Insertion(clusters, [3]),
         Insertion(root, {"k": 4}),
     ]
-    edited = insert(BLOCK, edits)
+    edited = insert(BLOCK, edits, "x.yaml")
     loaded = yaml.safe_load(edited)
     assert loaded["static_resources"]["listeners"][0] == 2
     assert loaded["static_resources"]["listeners"][-1] == 1
@@ -144,10 +197,24 @@ def test_verbatim_resolves_aliases_and_converts_no_scalar() -> None:
 
 
 def test_a_copied_scalar_is_written_as_it_was_read() -> None:
-    text = "list:\n- {a: 1, b: yes, c: 12:30, d: 010, e: '5', f: 'true', g: 0.250s, h: 2024-01-01, i: ''}\n"
+    text = "list:\n- {a: 1, b: yes, c: 12:30, d: 010, e: '5', f: 'true', g: 0.250s, h: 2024-01-01, i: '',"
+    text += " j: y, k: 'n', l: 1e5}\n"
     root = compose(text, "x")
-    copied = insert(text, [Insertion(child(root, "list"), [verbatim(items(child(root, "list"))[0])], at=0)])
+    copied = insert(text, [Insertion(child(root, "list"), [verbatim(items(child(root, "list"))[0])], at=0)], "x")
     lines = [line.strip(" -") for line in copied.splitlines()]
-    for line in ("a: 1", "b: yes", "c: 12:30", "d: 010", "e: '5'", "f: 'true'", "g: 0.250s", "h: 2024-01-01", "i: ''"):
+    for line in (
+        "a: 1",
+        "b: yes",
+        "c: 12:30",
+        "d: 010",
+        "e: '5'",
+        "f: 'true'",
+        "g: 0.250s",
+        "h: 2024-01-01",
+        "i: ''",
+        "j: y",
+        "k: 'n'",
+        "l: 1e5",
+    ):
         assert line in lines
     assert remove(copied) == text

@@ -14,10 +14,11 @@ from cloudcoil.models.istio.networking.v1alpha3 import EnvoyFilter
 
 from glidepath.config import Config
 from glidepath.errors import ConfigError, InputError
+from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
 from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget, istio_pod, istio_resources
 from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute
-from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
+from glidepath_ops.envoyconfig.validation import check_splits, check_strict
 from tests.support.meshes import istio_emulation
 from tests.support.meshes.istio_with_backends import CLUSTER, LLM, SIDECAR, istio_config, istio_xds, routes_to_split
 from tests.support.meshes.static_bootstrap import static_bootstrap

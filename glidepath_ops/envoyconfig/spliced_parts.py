@@ -1,0 +1,67 @@
+"""Check the parts that are inserted into a user's bootstrap, and nothing of the user's own, against Envoy's API.
+
+The user's own part can have extensions that envoy-data-plane does not know. A copy of such a route is not checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig import filters
+from glidepath_ops.envoyconfig.commented_yaml import DumperWithoutAnchors, Json
+from glidepath_ops.envoyconfig.validation import check_strict
+
+
+@dataclass(frozen=True, slots=True)
+class SplicedRoute:
+    """A route that is inserted, and the user's route that it continues, if there is one."""
+
+    route: Json
+    continues: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SplicedParts:
+    """What is inserted. ``manager``: fields of an HTTP connection manager. ``root``: fields of the bootstrap."""
+
+    listeners: Sequence[Json]
+    clusters: Sequence[Json]
+    manager: Json
+    root: Json
+    routes: Sequence[SplicedRoute] = field(default=())
+
+
+def check_spliced(parts: SplicedParts, name: str) -> None:
+    """Raise InputError if Envoy's API does not have what is inserted into the file ``name``."""
+    routes = [_typed(one.route) for one in parts.routes if one.continues is None or _is_known(one.continues)]
+    manager = {**parts.manager, **_manager(routes)}
+    listener = {"name": "spliced", "filter_chains": [{"filters": [{"name": "hcm", "typed_config": manager}]}]}
+    resources = {"listeners": [*parts.listeners, listener], "clusters": list(parts.clusters)}
+    try:
+        check_strict(_typed({**parts.root, "static_resources": resources}))
+    except InputError as error:
+        raise InputError(f"{name}: was not changed, because what would be inserted is wrong: {error}") from error
+
+
+def _is_known(users_route: Json) -> bool:
+    listener = {"filter_chains": [{"filters": [{"name": "hcm", "typed_config": _manager([_typed(users_route)])}]}]}
+    try:
+        check_strict({"static_resources": {"listeners": [listener]}})
+    except InputError:
+        return False
+    return True
+
+
+def _manager(routes: list[Json]) -> Json:
+    host = {"name": "spliced", "domains": ["*"], "routes": routes}
+    return {"@type": filters.MANAGER_TYPE, "stat_prefix": "spliced", "route_config": {"virtual_hosts": [host]}}
+
+
+def _typed(value: Any) -> Any:
+    """Return data with verbatim scalars as YAML reads it after it was written."""
+    return yaml.safe_load(yaml.dump(value, Dumper=DumperWithoutAnchors, allow_unicode=True))
