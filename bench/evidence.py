@@ -68,8 +68,11 @@ HEAVY_USER = Crowd(heavy_share=0.3, heavy=0.70, others=0.85)
 def guarantees(runs: int) -> list[Case]:
     """Return the cases that measure how often a test decides wrongly at the boundary of its null hypothesis."""
     both: list[tuple[str, Callable[[], cases.Runs]]] = [
-        ("quality: mean at the margin", lambda: cases.quality(runs, 2, -0.03)),
-        ("quality_margin: at the margin, one user with 30 %", lambda: cases.margin(runs, 11, HEAVY_USER, 0.05, n=2000)),
+        ("sameness: mean at the margin", lambda: cases.quality(runs, 2, -0.03)),
+        (
+            "sameness_margin: at it, one user with 30 %",
+            lambda: cases.margin(runs, 11, HEAVY_USER, 0.05, n=2000),
+        ),
         ("errors: rate at the limit 2 %", lambda: cases.rate(runs, 3, 0.02, n=1500)),
         ("errors: increase at the limit", lambda: cases.increase(runs, 4, steady(0.25, 0.015, 0.01), limit=0.005)),
         ("errors: increase, 20 % and 25 %", lambda: cases.increase(runs, 5, steady(0.5, 0.25, 0.2), limit=0.05)),
@@ -126,9 +129,9 @@ def _row(name: str, runs: int, share: float, alpha: float | None) -> Row:
 def power(runs: int) -> list[Case]:
     """Return the cases that measure how many samples a decision needs. A row has the expected number if it is known."""
     rows: list[tuple[str, Callable[[], np.ndarray], float | None]] = [
-        ("quality: true 0, promote", lambda: cases.quality(runs, 40, 0.0, n=1500).passed, 245),
-        ("quality: true -0.06, roll back", lambda: cases.quality(runs, 41, -0.06, n=1500).fail, 254),
-        ("quality: true -0.10, roll back", lambda: cases.quality(runs, 42, -0.10, n=800).fail, 96),
+        ("sameness: true 0, promote", lambda: cases.quality(runs, 40, 0.0, n=1500).passed, 245),
+        ("sameness: true -0.06, roll back", lambda: cases.quality(runs, 41, -0.06, n=1500).fail, 254),
+        ("sameness: true -0.10, roll back", lambda: cases.quality(runs, 42, -0.10, n=800).fail, 96),
         ("latency p99: 1.5 ×, roll back", lambda: cases.latency(runs, 43, 1.5, 0.99, n=4000).fail, 850),
         ("latency p99: 2 ×, roll back", lambda: cases.latency(runs, 44, 2.0, 0.99, n=1000).fail, 110),
         ("latency p99: equal, promote", lambda: cases.latency(runs, 45, 1.0, 0.99, n=8000).passed, 3000),
@@ -140,8 +143,12 @@ def power(runs: int) -> list[Case]:
         ("latency p99: 1.5 ×, roll back, split 5 % in flushes", lambda: _even(runs, 57, 1.5, 0.99).fail, 850),
         ("latency p95: 1.5 ×, split 50 → 10 %, both 3 × slower at once", lambda: _slow(runs, DOWN_AND_SLOWER), None),
         ("latency p95: 1.5 ×, split 10 → 50 %, both 3 × faster at once", lambda: _slow(runs, UP_AND_FASTER), None),
-        ("quality_margin: 0.10 worse, one user with 30 %", lambda: cases.margin(runs, 52, HEAVY_USER, 0.10).fail, None),
-        ("quality_margin: equal, one user with 30 %", lambda: cases.margin(runs, 53, HEAVY_USER, 0.0).passed, None),
+        (
+            "sameness_margin: 0.10 worse, a user with 30 %",
+            lambda: cases.margin(runs, 52, HEAVY_USER, 0.10).fail,
+            None,
+        ),
+        ("sameness_margin: equal, one user with 30 %", lambda: cases.margin(runs, 53, HEAVY_USER, 0.0).passed, None),
         ("errors: 3 % against 0.5 %, roll back", lambda: _increase(runs, 49, 0.03, 0.005).fail, None),
         ("errors: both 0.1 %, promote", lambda: _increase(runs, 50, 0.001, 0.001).passed, None),
         ("split guard: 15 % instead of 10 %", lambda: cases.split(runs, 51, 0.15, 0.1).fail, None),

@@ -101,7 +101,7 @@ workloads:
     candidate: onprem
     sticky: {header: x-user}
     shadow: {same_side: 30}
-    gates: {quality: {margin: 0.05, min_samples: 20}, errors: null, latency: []}
+    gates: {sameness: {margin: 0.05, min_samples: 20}, errors: null, latency: []}
 """
 
 
@@ -123,7 +123,7 @@ def margin(runs: int, seed: int, crowd: Crowd, worse: float, *, n: int = 4000) -
             scores += [(PairKind.NOISE, base + noises[1, i])] * bool(again[i])
             for kind, score in scores:
                 evidence.fold_scored(_pair(i, kind, float(np.clip(score, 0, 1)), user))
-            if i % 25 == 24 and (found := _decided(evidence, "quality_margin")) is not None:
+            if i % 25 == 24 and (found := _decided(evidence, "sameness_margin")) is not None:
                 at[found.outcome] = found.n
                 break
         fails.append(at[Outcome.FAIL.value])

@@ -85,7 +85,7 @@ def bench_config(ports: Ports, folder: Path) -> tuple[DemoPlan, Config]:
     plan = DemoPlan(
         profile=Profile(rate=100, prompts=tuple(text.prompt for text in texts())),
         ramp={"steps": [SHARE, 100], "hold": "48h", "min_samples": 200},
-        gates={"quality": {"min_agreement": 0.5}, "errors": {"max_increase": "0.5%"}},
+        gates={"sameness": {"min_agreement": 0.5}, "errors": {"max_increase": "0.5%"}},
         shadow={"sample": 5, "reverse": 5},
         limit_s=math.inf,
     )

@@ -42,6 +42,14 @@ class CommandKind(StrEnum):
     ANNOTATE = "annotate"
 
 
+class GateAction(StrEnum):
+    """What a gate does when it fails."""
+
+    ROLLBACK = "rollback"  # it lowers the candidate's share
+    HOLD = "hold"  # it permits no further step; a person decides
+    INFORM = "inform"  # it is only shown and logged
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command with which a person steers a workload. The CLI sends it to the scorer."""
@@ -63,8 +71,9 @@ class Verdict:
     ``value`` and ``limit`` are in ``unit``. ``n`` is the number of the candidate's samples. A gate has one e-value for
     passing and one for failing; ``evidence`` is ln(e) / ln(1/α) for the larger one, and the gate decides at 1.0.
     ``missing`` is the estimated number of further samples that a decision needs. ``eta_s`` is the number of seconds in
-    which they arrive at the current rate. Both are None if they are unknown or the gate has decided. ``blocks_step``:
-    no step is taken although the gate does not fail, because both sides fail at present.
+    which they arrive at the current rate. Both are None if they are unknown or the gate has decided. ``action``: what
+    the gate does when it fails, a value of GateAction. ``guard``: the gate need not pass before the next step, but must
+    not fail. ``blocks_step``: no step is taken although the gate does not fail, because both sides fail at present.
     """
 
     gate: str
@@ -74,12 +83,23 @@ class Verdict:
     unit: str
     n: int
     evidence: float = 0.0
-    gating: bool = True
+    action: str = GateAction.ROLLBACK.value
+    guard: bool = False
     fast: bool = False  # a catastrophe guard, which rolls back to 0 % at once
     missing: int | None = None
     eta_s: float | None = None
     message: str = ""
     blocks_step: bool = False
+
+    @property
+    def gating(self) -> bool:
+        """Whether the gate takes part in decisions."""
+        return self.action != GateAction.INFORM.value
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether a failure of the gate lowers the candidate's share."""
+        return self.action == GateAction.ROLLBACK.value
 
 
 @dataclass(frozen=True, slots=True)

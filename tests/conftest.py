@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+from hypothesis import settings
 
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
@@ -16,6 +17,10 @@ from tests.support.fast_run import FOLDERS, forbid_processes_and_torch, is_fast
 
 # Tests start real servers by fork and exec beside gRPC servers of their own; gRPC's fork handlers crash the child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+# Hypothesis fails an example that takes longer than 200 ms. On a busy machine, that says nothing about the code.
+settings.register_profile("without_deadline", deadline=None)
+settings.load_profile("without_deadline")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

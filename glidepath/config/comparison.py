@@ -14,6 +14,8 @@ from glidepath.suggestions import allowed_names
 
 Task = Literal["chat", "generation", "classification", "extraction", "tools", "embeddings", "rerank", "auto"]
 
+FREE_TEXT: tuple[Task, ...] = ("chat", "generation", "auto")  # tasks whose right answers may differ in wording
+
 # Signal → the share by which its full effect lowers the agreement (docs/reference/scoring.md).
 DEFAULT_WEIGHTS: dict[str, float] = {
     "numbers": 0.6,

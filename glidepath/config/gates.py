@@ -1,46 +1,80 @@
-"""The ``gates`` section: the gates of a workload, and their limits.
-
-A gating gate takes part in decisions. An informational gate is only shown and logged.
-"""
+"""The ``gates`` section: the gates of a workload, their limits, and what each gate does when it fails."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
+import structlog
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from glidepath.config.comparison import FREE_TEXT, Task
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Fraction, Share
+from glidepath.status_and_decisions import GateAction
 
 # The only list of the quantiles of a latency gate. Validation, gates, planning and error texts derive from it.
 Quantile = Literal["p50", "p95", "p99"]
 QUANTILES: dict[Quantile, float] = {name: int(name[1:]) / 100 for name in get_args(Quantile)}
 
+DEFAULT_MIN_AGREEMENT, DEFAULT_MARGIN = 0.85, 0.05
 DEFAULT_FAST_RATIO = 2.0  # for the fast guard against errors, which also runs without an errors gate
 
 
-class GateConfig(Section):
-    """The settings that every gate has."""
+class AnyGateConfig(Section):
+    """The settings that every gate has.
 
-    gating: bool = True  # false: the gate is shown and logged, but decides nothing
-    min_samples: int | None = Field(default=None, ge=1, le=MOST)  # absent: min_samples of the ramp
-
-
-class QualityGateConfig(GateConfig):
-    """Limits on the mean agreement between baseline and candidate.
-
-    ``min_agreement`` is an absolute minimum. ``margin`` is how far the mean agreement may be below the noise floor,
-    which is the baseline's agreement with itself.
+    Every gate also has a key ``action``: what the gate does when it fails. ``rollback`` lowers the candidate's share.
+    ``hold`` permits no further step until a person decides. ``inform`` only shows and logs the failure.
     """
 
-    min_agreement: Fraction | None = None
-    margin: Fraction | None = Field(default=None, gt=0, lt=1)
+    min_samples: int | None = Field(default=None, ge=1, le=MOST)  # absent: min_samples of the ramp
 
-    @model_validator(mode="after")
-    def _has_limit(self) -> QualityGateConfig:
+    @model_validator(mode="before")
+    @classmethod
+    def _no_gating(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "gating" in value:
+            instead = "action: inform" if value["gating"] is False else "action: rollback, which is the default"
+            raise ValueError(f"gating does not exist any more; write {instead}")
+        return value
+
+
+class GateConfig(AnyGateConfig):
+    """The settings of a gate that can do any action. By default, it rolls back."""
+
+    action: GateAction = GateAction.ROLLBACK  # what the gate does when it fails
+
+
+class SamenessGateConfig(AnyGateConfig):
+    """Limits on the mean agreement between baseline and candidate.
+
+    A low agreement shows that the answers differ. It does not show which answer is better. So the default of ``action``
+    and of the limits depends on the workload's ``task``:
+
+    - ``chat``, ``generation``, ``auto``: the action is ``hold``. The limit is a ``margin`` of 5 % below the noise
+      floor, which is the baseline's agreement with itself. Without noise pairs (``shadow.same_side``), there is no
+      limit, and the agreement is only shown.
+    - all other tasks, whose answers are determined: the action is ``rollback``, and ``min_agreement`` is 85 %.
+    """
+
+    action: GateAction | None = None  # absent: by task, see above
+    min_agreement: Fraction | None = None  # the absolute minimum
+    margin: Fraction | None = Field(default=None, gt=0, lt=1)  # how far the agreement may be below the noise floor
+
+    def resolved(self, task: Task, *, noise_pairs: bool) -> SamenessGateConfig:
+        """Return the settings with the defaults of ``task`` filled in. ``action`` is never None in the result.
+
+        ``noise_pairs``: whether the workload has noise pairs. If neither limit is set in the result, there is no gate.
+        """
+        free_text = task in FREE_TEXT
+        filled: dict[str, Any] = {}
+        if self.action is None:
+            filled["action"] = GateAction.HOLD if free_text else GateAction.ROLLBACK
         if self.min_agreement is None and self.margin is None:
-            raise ValueError("needs min_agreement, margin, or both")
-        return self
+            if not free_text:
+                filled["min_agreement"] = DEFAULT_MIN_AGREEMENT
+            elif noise_pairs:
+                filled["margin"] = DEFAULT_MARGIN
+        return self.model_copy(update=filled)
 
 
 class ErrorGateConfig(GateConfig):
@@ -48,7 +82,7 @@ class ErrorGateConfig(GateConfig):
 
     ``max_increase`` is the allowed increase over the baseline's error rate, in percentage points. ``max_rate`` is
     an absolute limit. The fast guard tolerates a candidate's error rate of up to ``max_ratio`` times the
-    baseline's. The fast guard also acts when ``gating`` is false; only ``fast: inform`` switches it off.
+    baseline's. The fast guard acts whatever ``action`` is; only ``fast: inform`` switches it off.
     """
 
     max_increase: Share | None = None
@@ -83,7 +117,7 @@ class FactGateConfig(GateConfig):
     The gate needs ``shadow.same_side``, and applies to free text only.
     """
 
-    gating: bool = False
+    action: GateAction = GateAction.INFORM  # what the gate does when it fails
     max_increase: Share = Field(default=0.1, gt=0, lt=1)  # percentage points above the noise floor
     of: tuple[FactSignal, ...] = ("numbers", "names", "negation")
 
@@ -99,13 +133,18 @@ class LatencyGateConfig(GateConfig):
     signal: Literal["total", "ttft", "per_token"] = "total"
 
 
-class CapacityGateConfig(GateConfig):
+class CapacityGateConfig(AnyGateConfig):
     """A limit on the candidate's predicted load at the next step.
 
-    The limit is ``capacity.limit`` of the candidate's backend, multiplied by 1 - ``headroom``.
+    The limit is ``capacity.limit`` of the candidate's backend, multiplied by 1 - ``headroom``. A high load predicted
+    for the next step is no reason to lower the present share, so the gate never rolls back.
     """
 
+    action: Literal[GateAction.HOLD, GateAction.INFORM] = GateAction.HOLD  # what the gate does when it fails
     headroom: Share = 0.0
+
+
+log = structlog.get_logger()
 
 
 def _one_or_many(value: object) -> object:
@@ -120,13 +159,23 @@ class GatesSection(Section):
     """
 
     alpha: Fraction = Field(default=0.05, ge=1e-6, le=0.5)
-    quality: QualityGateConfig | None = QualityGateConfig(min_agreement=0.85)
+    sameness: SamenessGateConfig | None = SamenessGateConfig()
     classes: ClassGateConfig | None = ClassGateConfig()
     signals: FactGateConfig | None = FactGateConfig()
     errors: ErrorGateConfig | None = ErrorGateConfig.model_validate({"max_increase": "0.5%"})
     latency: Annotated[tuple[LatencyGateConfig, ...], BeforeValidator(_one_or_many)] = (LatencyGateConfig(),)
     capacity: CapacityGateConfig | None = None
     split: bool = True  # the guard against a split that differs from the weights (sample-ratio mismatch)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_name_of_sameness(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "quality" not in value:
+            return value
+        if "sameness" in value:
+            raise ValueError("quality is the old name of sameness; keep sameness only")
+        log.warning("configuration_key_renamed", old="gates.quality", new="gates.sameness")
+        return {("sameness" if key == "quality" else key): section for key, section in value.items()}
 
     @field_validator("latency")
     @classmethod

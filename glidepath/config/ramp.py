@@ -103,6 +103,7 @@ class RampSection(Section):
     at: dict[float, StepRules] = Field(default_factory=dict)  # other rules at some steps: {50: {hold: 7d}}
     shadow_hold: Duration | None = None  # the hold at 0 %, before the first step; absent: hold
     approval: bool | tuple[Percent, ...] = False  # true: a person approves every step; a list: only these steps
+    unjudged_limit: Percent = 10  # without a gate on answers, a person approves each step above this
     freeze: tuple[Freeze, ...] = ()
     cool_down: Duration = Field(default=3600, ge=0)
     retry: Literal["manual", "auto"] = "manual"

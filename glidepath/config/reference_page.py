@@ -12,6 +12,7 @@ import sys
 import textwrap
 import typing
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel
@@ -118,6 +119,8 @@ def _type_name(annotation: Any, field: FieldInfo | None = None) -> str:
         return quantity(field)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "section"
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return " or ".join(f"`{member.value}`" for member in annotation)
     if annotation in _PLAIN:
         return _PLAIN[annotation]
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)

@@ -11,7 +11,7 @@ from glidepath import envoy_names
 from glidepath.config.backends import HEADER_NAME, Backend
 from glidepath.config.comparison import ScoringSection, Task
 from glidepath.config.connections import EnvoySection, RedisSection
-from glidepath.config.gates import GatesSection
+from glidepath.config.gates import GatesSection, SamenessGateConfig
 from glidepath.config.notifications import Notification, RegistrySection
 from glidepath.config.processes import ExtprocSection, ScorerSection
 from glidepath.config.ramp import RampSection
@@ -104,6 +104,12 @@ class Workload(Section):
         if self.probes is not None and self.probes.path is None and self.match.path is None:
             raise ValueError("probes needs a path, since match has only a path_prefix")
         return self
+
+    @property
+    def sameness(self) -> SamenessGateConfig | None:
+        """The settings of the sameness gates, with the defaults of the workload's task; None without such gates."""
+        section = self.gates.sameness
+        return section.resolved(self.task, noise_pairs=self.shadow.same_side > 0) if section else None
 
 
 class Config(Section):

@@ -39,9 +39,8 @@ def command(
     classes that the baseline and the candidate returned).
 
     The result is one JSON object on stdout. If the file's events cannot decide a gate, a warning goes to stderr. If no
-    gate has gating: true, judge reports "hold", whereas a live ramp would advance once the configured hold time and
-    minimum sample count are reached. The exit status is 2 if the file cannot be read or
-    has an invalid line.
+    gate takes part in decisions, judge reports "hold", whereas a live ramp would advance once the configured hold time
+    and minimum sample count are reached. The exit status is 2 if the file cannot be read or has an invalid line.
     """
     section, seen, share = load_config(config).workload(workload), KeysSeen(), _configured_share(percent)
     if str(outcomes) == "-":

@@ -106,6 +106,8 @@ def _show(plan: WorkloadPlan) -> None:
         typer.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if plan.total_seconds is not None:
         typer.echo(f"  to the last step: {duration_text(plan.total_seconds)}")
+    if plan.note:
+        typer.echo(f"  note: {plan.note}")
     for warning in plan.warnings:
         typer.echo(f"  warning: {warning}")
 

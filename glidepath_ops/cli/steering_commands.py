@@ -63,8 +63,7 @@ def _send(config: Path, workload: str, command: Command, wait: float, as_json: b
 def hold() -> Command:
     """Pause the automation of a workload at its current share.
 
-    A guard that fails during the hold still rolls traffic back. Guards are all gates with gating: true, except split
-    and capacity.
+    A gate that fails during the hold still rolls traffic back if its action is rollback.
     """
     return Command(CommandKind.HOLD, actor())
 

@@ -21,7 +21,7 @@ from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, load_envoy_file
 from glidepath_ops.local.missing_secrets import check_secrets
-from scorer.steering.planning.unprovable_limits import undecidable_in_config
+from scorer.steering.planning.unprovable_limits import undecidable_in_config, unjudged_answers
 
 
 def command(
@@ -58,9 +58,11 @@ def command(
         rendered = Path(folder) / "envoy.json"  # with many workloads, YAML would take longer than all checks
         rendered.write_text(json.dumps(bootstrap))
         _check(bootstrap, rendered, f"the Envoy configuration rendered from {config}")
-    for name in settings.workloads:
+    for name, workload in settings.workloads.items():
         for warning in undecidable_in_config(settings, name):
             _warn(places.locate("workloads", name, "gates"), warning)
+        if note := unjudged_answers(workload):
+            typer.echo(f"glidepath: note: {places.locate('workloads', name)}: {note}", err=True)
     for conflict in conflicts(listen_addresses(settings), on_one_machine=True):
         _warn(places.locate(*conflict.second.key), f"{conflict.message}, so not both can run on one machine")
 

@@ -68,7 +68,7 @@ def written_plan() -> DemoPlan:
         profile=Profile(rate=70, prompts=tuple(text.prompt for text in texts())),
         ramp={"steps": [1, 5, 10, 25, 50, 75, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
         gates={
-            "quality": {"min_agreement": 0.75},
+            "sameness": {"min_agreement": 0.75},
             "errors": {"max_increase": "25%"},
             "latency": {"quantile": "p50", "max_ratio": 1.5},
         },
@@ -83,7 +83,7 @@ def llm_plan() -> DemoPlan:
         profile=Profile(rate=2, prompts=LLM_PROMPTS, max_tokens=10, max_in_flight=16, timeout=60),
         ramp={"steps": [50, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
         gates={
-            "quality": {"min_agreement": 0.6},
+            "sameness": {"min_agreement": 0.6},
             "errors": {"max_increase": "30%"},
             "latency": {"quantile": "p50", "max_ratio": 3},
         },

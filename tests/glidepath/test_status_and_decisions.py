@@ -18,7 +18,7 @@ from glidepath.status_and_decisions import (
     to_json,
 )
 
-VERDICT = Verdict("quality", "pass", 0.91, 0.85, "agreement", 240, 1.2, message="enough")
+VERDICT = Verdict("sameness", "pass", 0.91, 0.85, "agreement", 240, 1.2, message="enough")
 STATUS = WorkloadStatus(
     "chat",
     "baking",

@@ -84,7 +84,7 @@ def pair(
 GATES = """\
     ramp: {min_samples: 20}
     gates:
-      quality: {min_agreement: 0.85, margin: 0.05}
+      sameness: {min_agreement: 0.85, margin: 0.05}
       errors: {max_increase: 1%, max_rate: 5%}
       latency: [{quantile: p95}, {quantile: p50, signal: ttft}, {quantile: p50, signal: per_token}]
 """

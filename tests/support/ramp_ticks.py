@@ -15,10 +15,10 @@ from tests.support.scripted_evidence import verdict
 
 RAMP = RampSection(steps=(1, 10, 50, 100), hold="1s", min_samples=10, cool_down="5s", validation="9s")
 POLICY = policy_of(RAMP)
-PASSING = (verdict("quality", Outcome.PASS), verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True))
-UNDECIDED = (verdict("quality", Outcome.INCONCLUSIVE),)
-REGRESSION = (verdict("quality", Outcome.FAIL),)
-CATASTROPHE = (verdict("quality", Outcome.PASS), verdict("errors_fast", Outcome.FAIL, fast=True))
+PASSING = (verdict("sameness", Outcome.PASS), verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True))
+UNDECIDED = (verdict("sameness", Outcome.INCONCLUSIVE),)
+REGRESSION = (verdict("sameness", Outcome.FAIL),)
+CATASTROPHE = (verdict("sameness", Outcome.PASS), verdict("errors_fast", Outcome.FAIL, fast=True))
 GOOD = TickInputs(workload="chat", verdicts=PASSING, samples=100, confirmed=2, envoys=2, config_digest="d")
 LATE = 1_000_000
 

@@ -11,13 +11,14 @@ from glidepath.status_and_decisions import SideStatus, Verdict
 from scorer.steering.steering_interfaces import StepEvidence
 
 
-def verdict(gate: str, outcome: Outcome, *, fast: bool = False, gating: bool = True) -> Verdict:
-    return Verdict(gate, outcome.value, 0.5, 0.9, "", 100, 1.0, gating=gating, fast=fast)
+def verdict(gate: str, outcome: Outcome, *, fast: bool = False, action: str = "") -> Verdict:
+    action = action or ("hold" if gate in ("split", "capacity") else "rollback")
+    return Verdict(gate, outcome.value, 0.5, 0.9, "", 100, 1.0, action=action, guard=fast or gate == "split", fast=fast)
 
 
 @dataclass(slots=True)
 class ScriptedEvidence:
-    """Three errors of the candidate fail the fast guard; a mean agreement ≥ 0.9 passes "quality", < 0.5 fails it.
+    """Three errors of the candidate fail the fast guard; a mean agreement ≥ 0.9 passes "sameness", < 0.5 fails it.
 
     A flush of the source ``poison`` raises.
     """
@@ -43,11 +44,11 @@ class ScriptedEvidence:
 
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]:
         mean = self.agreement()
-        quality = Outcome.INCONCLUSIVE
+        sameness = Outcome.INCONCLUSIVE
         if mean is not None:
-            quality = Outcome.PASS if mean >= 0.9 else Outcome.FAIL if mean < 0.5 else Outcome.INCONCLUSIVE
+            sameness = Outcome.PASS if mean >= 0.9 else Outcome.FAIL if mean < 0.5 else Outcome.INCONCLUSIVE
         errors = Outcome.FAIL if self.errors >= 3 else Outcome.INCONCLUSIVE
-        return (verdict("quality", quality), verdict("errors_fast", errors, fast=True))
+        return (verdict("sameness", sameness), verdict("errors_fast", errors, fast=True))
 
     def requests(self) -> int:
         return self.seen

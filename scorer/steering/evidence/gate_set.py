@@ -29,9 +29,14 @@ from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
 from scorer.steering.evidence.latency_gates import LatencyGate, LatencyGateState
 from scorer.steering.evidence.latency_samples import LatencySignal, LatencySignalState
 from scorer.steering.evidence.pair_gates import ClassGate, FactGate, PairGate, PairGateState
-from scorer.steering.evidence.quality_gates import MarginGate, MarginGateState, QualityGate, QualityGateState
 from scorer.steering.evidence.rate_change_test import NO_FAILURE_COUNTS, FailureCounts
 from scorer.steering.evidence.recent_rates import CandidateShare
+from scorer.steering.evidence.sameness_gates import (
+    SamenessGate,
+    SamenessGateState,
+    SamenessMarginGate,
+    SamenessMarginGateState,
+)
 from scorer.steering.evidence.split_gate import SplitGate, SplitGateState
 from scorer.steering.evidence.verdicts import verdict_of
 
@@ -43,8 +48,8 @@ _WORTH = 200.0
 _WORTH_STICKY = 20.0  # the configured share is a share of users, and the number of requests per user varies
 
 GateState = (
-    QualityGateState
-    | MarginGateState
+    SamenessGateState
+    | SamenessMarginGateState
     | PairGateState
     | IncreaseGateState
     | RateGateState
@@ -202,8 +207,8 @@ def _latency_gate(spec: GateSpec, gates: GateSet) -> Gate:
 
 # How a gate of each kind is built. The fast guard must come before the unreachable guard, which uses its state.
 _FACTORIES: dict[GateKind, Callable[[GateSpec, GateSet], Gate]] = {
-    GateKind.QUALITY: lambda spec, gates: QualityGate(spec),
-    GateKind.QUALITY_MARGIN: lambda spec, gates: MarginGate(spec),
+    GateKind.SAMENESS: lambda spec, gates: SamenessGate(spec),
+    GateKind.SAMENESS_MARGIN: lambda spec, gates: SamenessMarginGate(spec),
     GateKind.CLASS_RECALL: lambda spec, gates: ClassGate(spec),
     GateKind.CLASS_PRECISION: lambda spec, gates: ClassGate(spec),
     GateKind.FACT: lambda spec, gates: FactGate(spec),

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from glidepath.config import Workload
-from glidepath.config.gates import DEFAULT_FAST_RATIO, GateConfig, LatencyGateConfig, Quantile
+from glidepath.config.comparison import FREE_TEXT
+from glidepath.config.gates import DEFAULT_FAST_RATIO, AnyGateConfig, LatencyGateConfig, Quantile
+from glidepath.status_and_decisions import GateAction
 
 # The relative shares of alpha, by kind of gate. They are scaled so that they add up to alpha.
 _PROOF, _GUARD = 1.0, 0.5
@@ -27,8 +29,8 @@ _ENVOY_RATIO = 2.0  # Envoy may fail the candidate's requests this many times as
 class GateKind(StrEnum):
     """The kind of a gate. There may be several gates of one kind: one for each class, fact or latency quantile."""
 
-    QUALITY = "quality"
-    QUALITY_MARGIN = "quality_margin"
+    SAMENESS = "sameness"
+    SAMENESS_MARGIN = "sameness_margin"
     CLASS_RECALL = "class_recall"
     CLASS_PRECISION = "class_precision"
     ERROR_INCREASE = "error_increase"
@@ -41,13 +43,24 @@ class GateKind(StrEnum):
     SPLIT = "split"
 
 
+_ANSWER_KINDS = frozenset(
+    {
+        GateKind.SAMENESS,
+        GateKind.SAMENESS_MARGIN,
+        GateKind.CLASS_RECALL,
+        GateKind.CLASS_PRECISION,
+        GateKind.FACT,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class GateSpec:
     """The definition of one gate.
 
     - ``limit``, ``unit``: the limit of the gate's value, and the unit of both
     - ``fail_at``, ``pass_at``: the evidence that the gate needs to fail or to pass: ln(1/α)
-    - ``gating``: whether the gate decides; otherwise it is informational
+    - ``action``: what the gate does when it fails
     - ``fast``: whether a failure causes a rollback to 0 % at once
     - ``guard``: whether the gate need not pass before the next step, but must not fail
     - ``increase``: whether the limit applies to the increase over the baseline's rate or over the noise floor
@@ -62,7 +75,7 @@ class GateSpec:
     unit: str
     fail_at: float
     pass_at: float
-    gating: bool = True
+    action: GateAction = GateAction.ROLLBACK
     fast: bool = False
     guard: bool = False
     increase: bool = False
@@ -70,6 +83,11 @@ class GateSpec:
     of: str = ""
     signal: str = ""
     quantile: Quantile | None = None
+
+    @property
+    def gating(self) -> bool:
+        """Whether the gate takes part in decisions."""
+        return self.action is not GateAction.INFORM
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +98,8 @@ class _Draft:
     kind: GateKind
     limit: float
     unit: str
-    section: GateConfig | None = None
-    gating: bool = True
+    section: AnyGateConfig | None = None
+    action: GateAction = GateAction.ROLLBACK
     fast: bool = False
     guard: bool = False
     increase: bool = False
@@ -103,7 +121,7 @@ def specs_of(workload: Workload, percent: float | None, *, error_kinds: bool = T
     """
     drafts = [d for d in _drafts(workload, percent) if error_kinds or d.kind is not GateKind.CANDIDATE_DOWN]
     weights = {d.name: _GUARD if d.guard else _PROOF for d in drafts}
-    total = sum(weights[d.name] for d in drafts if d.gating) or 1.0
+    total = sum(weights[d.name] for d in drafts if d.action is not GateAction.INFORM) or 1.0
     alpha = workload.gates.alpha
     return tuple(
         GateSpec(
@@ -113,7 +131,7 @@ def specs_of(workload: Workload, percent: float | None, *, error_kinds: bool = T
             unit=d.unit,
             fail_at=math.log(total / (weights[d.name] * alpha)),
             pass_at=math.log(1 / alpha),
-            gating=d.gating,
+            action=d.action,
             fast=d.fast,
             guard=d.guard,
             increase=d.increase,
@@ -126,9 +144,14 @@ def specs_of(workload: Workload, percent: float | None, *, error_kinds: bool = T
     )
 
 
+def judges_answers(workload: Workload) -> bool:
+    """Return whether a gate that takes part in decisions judges the workload's answers, not only errors and latency."""
+    return any(spec.gating and spec.kind in _ANSWER_KINDS for spec in specs_of(workload, None))
+
+
 def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     return [
-        *_quality_drafts(workload),
+        *_sameness_drafts(workload),
         *_class_drafts(workload),
         *_error_drafts(workload),
         *_envoy_drafts(percent),
@@ -138,15 +161,19 @@ def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     ]
 
 
-def _quality_drafts(workload: Workload) -> list[_Draft]:
-    drafts, section = [], workload.gates.quality
-    if section is not None and section.min_agreement is not None:
-        limit = section.min_agreement
-        drafts.append(_Draft("quality", GateKind.QUALITY, limit, "agreement", section, section.gating))
-    if section is not None and section.margin is not None:
-        limit = section.margin
-        drafts.append(_Draft("quality_margin", GateKind.QUALITY_MARGIN, limit, "agreement", section, section.gating))
-    return drafts
+def _sameness_drafts(workload: Workload) -> list[_Draft]:
+    section = workload.sameness
+    if section is None or section.action is None:
+        return []
+    limits = (
+        ("sameness", GateKind.SAMENESS, section.min_agreement),
+        ("sameness_margin", GateKind.SAMENESS_MARGIN, section.margin),
+    )
+    return [
+        _Draft(name, kind, limit, "agreement", section, section.action)
+        for name, kind, limit in limits
+        if limit is not None
+    ]
 
 
 def _class_drafts(workload: Workload) -> list[_Draft]:
@@ -157,9 +184,9 @@ def _class_drafts(workload: Workload) -> list[_Draft]:
     section, classes = workload.gates.classes, dict.fromkeys(workload.scoring.classification.matter)
     if section is None or workload.task not in ("classification", "auto"):
         return []
-    increase, limit, gating = workload.shadow.same_side > 0, section.max_loss, section.gating
+    increase, limit, action = workload.shadow.same_side > 0, section.max_loss, section.action
     return [
-        _Draft(f"{measure}_{name}", kind, limit, "share", section, gating, increase=increase, of=name)
+        _Draft(f"{measure}_{name}", kind, limit, "share", section, action, increase=increase, of=name)
         for name in classes
         for measure, kind in (("recall", GateKind.CLASS_RECALL), ("precision", GateKind.CLASS_PRECISION))
     ]
@@ -169,14 +196,16 @@ def _error_drafts(workload: Workload) -> list[_Draft]:
     drafts, section = [], workload.gates.errors
     if section is not None and section.max_increase is not None:
         limit = section.max_increase
-        draft = _Draft("errors", GateKind.ERROR_INCREASE, limit, "share", section, section.gating, increase=True)
+        draft = _Draft("errors", GateKind.ERROR_INCREASE, limit, "share", section, section.action, increase=True)
         drafts.append(draft)
     if section is not None and section.max_rate is not None:
         name = "errors" if section.max_increase is None else "errors_rate"
-        drafts.append(_Draft(name, GateKind.ERROR_RATE, section.max_rate, "share", section, section.gating))
+        drafts.append(_Draft(name, GateKind.ERROR_RATE, section.max_rate, "share", section, section.action))
     # The fast guards are a safety net: they stay on if there is no errors gate, or if it is only informational.
-    ratio, gating = (section.max_ratio, section.fast == "guard") if section else (DEFAULT_FAST_RATIO, True)
-    fast = _Draft("errors_fast", GateKind.ERRORS_FAST, ratio, "ratio", section, gating, fast=True, guard=True)
+    ratio = section.max_ratio if section else DEFAULT_FAST_RATIO
+    informs = section is not None and section.fast == "inform"
+    action = GateAction.INFORM if informs else GateAction.ROLLBACK
+    fast = _Draft("errors_fast", GateKind.ERRORS_FAST, ratio, "ratio", section, action, fast=True, guard=True)
     down = _Draft("candidate_down", GateKind.CANDIDATE_DOWN, 0.02, "share", None, fast=True, guard=True)
     return [*drafts, fast, down]
 
@@ -196,7 +225,7 @@ def _latency_drafts(workload: Workload) -> list[_Draft]:
             section.max_ratio,
             "ratio",
             section,
-            section.gating,
+            section.action,
             signal=section.signal,
             quantile=section.quantile,
         )
@@ -211,13 +240,13 @@ def _fact_drafts(workload: Workload) -> list[_Draft]:
     gates remain and are always inconclusive.
     """
     section = workload.gates.signals
-    if section is None or workload.task not in ("chat", "generation", "auto"):
+    if section is None or workload.task not in FREE_TEXT:
         return []
-    if not workload.shadow.same_side and not section.gating:
+    if not workload.shadow.same_side and section.action is GateAction.INFORM:
         return []
-    limit, gating = section.max_increase, section.gating
+    limit, action = section.max_increase, section.action
     return [
-        _Draft(f"signal_{name}", GateKind.FACT, limit, "share", section, gating, increase=True, of=name)
+        _Draft(f"signal_{name}", GateKind.FACT, limit, "share", section, action, increase=True, of=name)
         for name in dict.fromkeys(section.of)
     ]
 
@@ -226,12 +255,13 @@ def _split_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     if not workload.gates.split or percent is None or not 0 < percent < 100:
         return []
     # With sticky users, all requests of one user go to the same side. So the share of requests is weak evidence about
-    # the router, and the guard is only informational.
-    gating = workload.sticky is None
-    return [_Draft("split", GateKind.SPLIT, percent / 100, "share", None, gating=gating, guard=True)]
+    # the router, and the guard is only informational. A wrong split is caused by the router or by a few busy users. A
+    # rollback would correct neither, so the guard only holds (ADR 0053).
+    action = GateAction.HOLD if workload.sticky is None else GateAction.INFORM
+    return [_Draft("split", GateKind.SPLIT, percent / 100, "share", None, action, guard=True)]
 
 
-def _min_samples(workload: Workload, section: GateConfig | None, percent: float | None) -> int:
+def _min_samples(workload: Workload, section: AnyGateConfig | None, percent: float | None) -> int:
     """Return the least number of samples with which a gate may pass.
 
     The setting in the gate's ``section`` applies first. Without it, the setting of the step at ``percent`` applies, or

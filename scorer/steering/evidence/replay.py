@@ -78,7 +78,7 @@ def _gate_json(verdict: Verdict, decided_at: int | None) -> dict[str, Any]:
         "n": verdict.n,
         "first_decided_at": decided_at,
         "evidence": round(verdict.evidence, 4),
-        "gating": verdict.gating,
+        "action": verdict.action,
         "fast": verdict.fast,
         "missing": verdict.missing,
         "message": verdict.message,
@@ -151,21 +151,20 @@ def decide(verdicts: Iterable[Verdict]) -> str:
     """Return the decision on these verdicts. Only gating gates count.
 
     - ``rollback_to_zero``: a fast gate fails
-    - ``rollback``: another gate except the split guard fails
-    - ``promote``: no gate fails, and all gates pass; fast gates and the split guard need not pass
-    - ``hold``: otherwise, also if there are only fast gates and the split guard, or if only the split guard fails: a
-      wrong split stops a step, as in the live ramp, and a rollback would not correct it (ADR 0053). Also while
-      most of the latest requests of both sides fail
+    - ``rollback``: another gate fails whose action is to roll back
+    - ``promote``: no gate fails, and all gates pass; guards need not pass
+    - ``hold``: otherwise, also if there are only guards, or if only gates fail whose action is to hold: they stop a
+      step, as in the live ramp (ADR 0053). Also while most of the latest requests of both sides fail
     """
     gating = [v for v in verdicts if v.gating]
     failed = [v for v in gating if v.outcome == Outcome.FAIL.value]
     if any(v.fast for v in failed):
         return "rollback_to_zero"
-    if any(v.gate != "split" for v in failed):
+    if any(v.rolls_back for v in failed):
         return "rollback"
     if failed or any(v.blocks_step for v in gating):
         return "hold"
-    proofs = [v for v in gating if not v.fast and v.gate != "split"]
+    proofs = [v for v in gating if not v.guard]
     return "promote" if proofs and all(v.outcome == Outcome.PASS.value for v in proofs) else "hold"
 
 

@@ -20,7 +20,7 @@ from glidepath.config import Config, Workload
 from glidepath.config.backends import Capacity
 from glidepath.errors import error_text_with_type
 from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Verdict
+from glidepath.status_and_decisions import GateAction, Verdict
 from scorer.steering.ramp.ramp_policy import policy_of
 
 EVERY_S = 5.0
@@ -94,19 +94,19 @@ def predict(
     sample = workload.shadow.sample if shadow is None else shadow
     gate = workload.gates.capacity
     limit = source.limit * (1 - (gate.headroom if gate else 0))
-    gating = gate is None or gate.gating
+    action = gate.action if gate else GateAction.HOLD.value
     unit = source.metric or "load"
     if load is None:
         message = "the candidate's load is not known: its metrics cannot be read"
-        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, gating=gating, message=message)
+        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, action=action, message=message)
     now, then = (seen_share(p, sample) for p in (percent, target))
     if now <= 0:
         message = f"{unit} is {load:.3g} without any request, so the load at {target:g} % cannot be predicted"
-        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, gating=gating, message=message)
+        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, action=action, message=message)
     expected = load * then / now
     outcome = Outcome.PASS if expected <= limit else Outcome.FAIL
     message = f"{unit} {load:.3g} now, {expected:.3g} expected at {target:g} %, limit {limit:.3g}"
-    return Verdict("capacity", outcome.value, expected, limit, unit, 1, gating=gating, message=message)
+    return Verdict("capacity", outcome.value, expected, limit, unit, 1, action=action, message=message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,8 @@ class CandidateLoads:
         source, last = self._sources[workload], self._measured.get(workload)
         if source is None:
             message = "gates.capacity is set, but the candidate's backend has no capacity section"
-            return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, None, "", 0, message=message)
+            action = GateAction.HOLD.value
+            return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, None, "", 0, action=action, message=message)
         fresh = last is not None and time.monotonic() - last.at < STALE_S
         return predict(last.load if last and fresh else None, settings, percent, target, source, shadow)
 

@@ -1,4 +1,4 @@
-"""Propose limits for the quality gates and the latency gate from a workload's measured scores and latencies.
+"""Propose limits for the sameness gates and the latency gate from a workload's measured scores and latencies.
 
 The limits follow from the noise floor, the spread of the scores, and the variation of the baseline's latency.
 """
@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from glidepath.config import Workload
+from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.gates import QUANTILES, Quantile
 from glidepath.durations import duration_text
 from glidepath.pairs_and_outcomes import PairKind, ScoredPair
@@ -67,16 +68,16 @@ class Proposal:
 
 
 def propose(workload: Workload, history: History) -> tuple[Proposal, ...]:
-    """Return proposals for ``gates.quality`` and ``gates.latency``, except where ``history`` has no data."""
-    found = [*_quality(history)]
+    """Return proposals for ``gates.sameness`` and ``gates.latency``, except where ``history`` has no data."""
+    found = [*_sameness(workload, history)]
     if history.latencies:
         found.append(_latency(workload, history))
     return tuple(found)
 
 
-def _quality(history: History) -> list[Proposal]:
+def _sameness(workload: Workload, history: History) -> list[Proposal]:
     if history.noises:
-        return [_quality_from_noise(history)]
+        return [_sameness_from_noise(workload, history)]
     scores = history.agreements
     if not scores:
         return []
@@ -87,10 +88,10 @@ def _quality(history: History) -> list[Proposal]:
         "no noise pairs (shadow.same_side): the limit follows the candidate's own agreement, not the noise floor",
         *_caveat(len(scores)),
     )
-    return [Proposal("quality", f"{{min_agreement: {limit:g}}}", reasons)]
+    return [Proposal("sameness", f"{{min_agreement: {limit:g}}}", reasons)]
 
 
-def _quality_from_noise(history: History) -> Proposal:
+def _sameness_from_noise(workload: Workload, history: History) -> Proposal:
     scores, noises = history.agreements, history.noises
     floor, spread = float(np.mean(noises)), float(np.std(noises))
     margin = max(_LEAST_MARGIN, math.ceil(20 * spread) / 100)
@@ -104,7 +105,9 @@ def _quality_from_noise(history: History) -> Proposal:
         reasons.append(
             f"NOTE: the candidate's agreement, {_with_interval(scores)}, is below this: the gate will not pass"
         )
-    return Proposal("quality", f"{{min_agreement: {limit:g}, margin: {margin:g}}}", tuple(reasons))
+    if workload.task in FREE_TEXT:  # no absolute limit suits free text (ADR 0170)
+        return Proposal("sameness", f"{{margin: {margin:g}}}", tuple(reasons))
+    return Proposal("sameness", f"{{min_agreement: {limit:g}, margin: {margin:g}}}", tuple(reasons))
 
 
 def _latency(workload: Workload, history: History) -> Proposal:

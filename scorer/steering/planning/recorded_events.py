@@ -20,8 +20,8 @@ _SIMILAR = 0.72  # with this cutoff, latncy_ms and ttft count as misspelt, and t
 _SHOWN_CHARS = 40
 # The beginning of a gate's name → the keys that an event needs for the gate; () if events have no key for the gate.
 _KEYS_OF_GATES: dict[str, tuple[str, ...]] = {
-    "quality_margin": ("agreement", "noise"),
-    "quality": ("agreement",),
+    "sameness_margin": ("agreement", "noise"),
+    "sameness": ("agreement",),
     "recall_": ("expected", "got"),
     "precision_": ("expected", "got"),
     "latency_": ("latency_ms",),
@@ -117,7 +117,7 @@ def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str
 
 def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
     """Return warnings about a file: which gates cannot decide because of missing data, and which keys are ignored."""
-    gating = [v for v in verdicts if v.gating and not v.fast and v.gate != "split"]
+    gating = [v for v in verdicts if v.gating and not v.guard]
     found = [text for v in gating if (text := _lack(v.gate, seen))]
     found += [f"no event has the side {side}" for side in ("baseline", "candidate") if side not in seen.sides]
     if not gating:

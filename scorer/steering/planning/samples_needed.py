@@ -129,10 +129,10 @@ def _need(workload: Workload, spec: GateSpec, ratio: float, assumed: Assumptions
         sides = 1.0 if section.signal == "per_token" else ratio
         found = None if never else _latency(section, spec.pass_at, sides, assumed.sigma)
         return Need(spec.name, of, found, spec.gating)
-    if spec.kind is GateKind.QUALITY:
+    if spec.kind is GateKind.SAMENESS:
         mean = spec.limit + assumed.above * (1 - spec.limit)
         return Need(spec.name, "pairs", None if never else _scores(spec.limit, mean, assumed.sd, spec), spec.gating)
-    if spec.kind is GateKind.QUALITY_MARGIN:
+    if spec.kind is GateKind.SAMENESS_MARGIN:
         limit = (1 - spec.limit) / 2
         return Need(spec.name, "noise pairs", _scores(limit, 0.5, assumed.sd / 2, spec), spec.gating)
     return Need(spec.name, "requests", None if never else _errors(spec, ratio, assumed.error_rate), spec.gating)

@@ -19,7 +19,13 @@ from scorer.steering.planning.samples_needed import (
     needs_of,
     passes_with,
 )
-from scorer.steering.planning.unprovable_limits import no_limit, section_of, undecidable_gates, unprovable
+from scorer.steering.planning.unprovable_limits import (
+    no_limit,
+    section_of,
+    undecidable_gates,
+    unjudged_answers,
+    unprovable,
+)
 
 _FEW = 4  # a quantile needs about this many samples beyond it: p99 needs 400 samples in all, p95 needs 80
 _PATIENCE_S = 14 * 86400  # a step that takes longer than this counts as undecidable
@@ -55,6 +61,7 @@ class WorkloadPlan:
     steps: tuple[StepPlan, ...]
     total_seconds: float | None
     warnings: tuple[str, ...]
+    note: str = ""  # which steps need an approval because no gate judges the answers
 
 
 def plan_workload(name: str, workload: Workload, rate: float | None, assumed: Assumptions) -> WorkloadPlan:
@@ -66,7 +73,8 @@ def plan_workload(name: str, workload: Workload, rate: float | None, assumed: As
     steps = tuple(_step(workload, percent, rate, assumed) for percent in (0.0, *workload.ramp.steps))
     times = [step.seconds for step in steps[: _steps_that_promote(workload)]]
     total = math.fsum(t for t in times if t is not None) if all(t is not None for t in times) else None
-    return WorkloadPlan(name, rate, steps, total, tuple(_warnings(workload, steps, rate, assumed)))
+    note = unjudged_answers(workload)
+    return WorkloadPlan(name, rate, steps, total, tuple(_warnings(workload, steps, rate, assumed)), note)
 
 
 def _steps_that_promote(workload: Workload) -> int:
@@ -136,7 +144,7 @@ def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | Non
 def _covered_by_limits(workload: Workload) -> frozenset[str]:
     """Return the names of the gates about which ``undecidable_gates`` warns. They need no warning for each step."""
     found = {spec.name for spec in specs_of(workload, None) if unprovable(workload, spec) or no_limit(spec)}
-    return frozenset(found | ({"quality_margin"} if not workload.shadow.same_side else set()))
+    return frozenset(found | ({"sameness_margin"} if not workload.shadow.same_side else set()))
 
 
 def _about_setup(workload: Workload) -> list[str]:
@@ -226,7 +234,7 @@ def _way_to_decide_sooner(workload: Workload, step: StepPlan, need: Need) -> str
         lower = _lower_quantiles(section.quantile)
         more = "begin with a larger step" if need.of == "requests" else "raise shadow.sample"
         if len(lower) > 1:
-            return f"gate on {lower[0]} instead ({section.quantile} with gating: false), or begin with a larger step"
+            return f"gate on {lower[0]} instead ({section.quantile} with action: inform), or begin with a larger step"
         gate_lower = f", gate on {lower[0]}," if lower else ","
         return f"allow a larger max_ratio{gate_lower} or {more}"
     if need.of == "noise pairs":

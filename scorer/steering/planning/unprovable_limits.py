@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from glidepath.config import Config, Workload
 from glidepath.config.gates import LatencyGateConfig
-from scorer.steering.evidence.gate_specs import GateKind, GateSpec, latency_name, specs_of
+from glidepath.status_and_decisions import GateAction
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec, judges_answers, latency_name, specs_of
 
 # The range of the gates' own tests (scorer/steering/evidence/error_gates.py).
 LEAST_RATE, MOST_RATE, MOST_INCREASE = 1e-6, 1 - 1e-6, 0.98
@@ -32,11 +33,11 @@ def undecidable_gates(workload: Workload) -> tuple[str, ...]:
 def undecidable_in_config(config: Config, name: str) -> tuple[str, ...]:
     """Return the result of ``undecidable_gates`` for the workload ``name``, with one more check.
 
-    A text is added if the workload's capacity gate is gating, but the candidate's backend has no capacity section.
+    A text is added if the workload has a capacity gate that holds, but the candidate's backend has no capacity section.
     """
     workload = config.workload(name)
     capacity, candidate = workload.gates.capacity, workload.candidate
-    if capacity is None or not capacity.gating or config.backends[candidate].capacity is not None:
+    if capacity is None or capacity.action is GateAction.INFORM or config.backends[candidate].capacity is not None:
         return undecidable_gates(workload)
     lack = f"capacity: backends.{candidate} has no capacity section to read, so no step is ever taken; add one"
     return (*undecidable_gates(workload), lack)
@@ -47,9 +48,9 @@ def unprovable(workload: Workload, spec: GateSpec) -> str:
     section = section_of(workload, spec.name)
     if section is not None:
         return _ratio(spec.name, section)
-    if spec.kind is GateKind.QUALITY and spec.limit > MOST_RATE:
+    if spec.kind is GateKind.SAMENESS and spec.limit > MOST_RATE:
         return (
-            "quality: no number of pairs proves a mean agreement of 1; set min_agreement below what the baseline"
+            "sameness: no number of pairs proves a mean agreement of 1; set min_agreement below what the baseline"
             " reaches with itself (glidepath calibrate proposes a value)"
         )
     if spec.kind in _ERROR_KINDS and spec.limit < LEAST_RATE:
@@ -75,18 +76,29 @@ def _ratio(name: str, section: LatencyGateConfig) -> str:
     )
 
 
+def unjudged_answers(workload: Workload) -> str:
+    """Return a text that says which steps need an approval because no gate judges the answers; "" if there is none."""
+    limit = workload.ramp.unjudged_limit
+    if judges_answers(workload) or workload.ramp.steps[-1] <= limit:
+        return ""
+    return (
+        f"no gate judges the answers, so a person must approve each step above {limit:g} %; set shadow.same_side,"
+        " e.g. 5, to compare the answers with the noise floor"
+    )
+
+
 def _about_setup(workload: Workload) -> list[str]:
     found, shadow, gates = [], workload.shadow, workload.gates
-    quality = gates.quality
-    if quality and quality.gating and quality.margin is not None and not shadow.same_side:
-        found.append("quality_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10")
+    sameness = workload.sameness
+    if sameness and sameness.action is not GateAction.INFORM and sameness.margin is not None and not shadow.same_side:
+        found.append("sameness_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10")
     if not shadow.sample or shadow.budget.requests == 0:
         key = "shadow.budget.requests" if shadow.sample else "shadow.sample"
         found.append(
             f"nothing is copied ({key} is 0): at 0 % no gate can pass, so use glidepath promote there; the gates of"
-            " quality can pass at no step"
+            " sameness can pass at no step"
         )
-    if gates.signals and gates.signals.gating and not shadow.same_side:
+    if gates.signals and gates.signals.action is not GateAction.INFORM and not shadow.same_side:
         found.append("the gates of gates.signals cannot decide without noise pairs: set shadow.same_side, e.g. 10")
     matter = workload.scoring.classification.matter
     if matter and workload.task not in ("classification", "auto"):

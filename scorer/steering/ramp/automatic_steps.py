@@ -91,7 +91,10 @@ def _step_up(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
         return state, ()
     if target in policy.approvals:
         after = transition(state, RampEvent.AWAIT_APPROVAL, now_ms, last=policy.last)
-        reason = f"the evidence for {target:g} % is complete; a person must run `glidepath approve {inputs.workload}`"
+        why = "no gate judges the answers, so " if target in policy.unjudged else ""
+        reason = (
+            f"the evidence for {target:g} % is complete; {why}a person must run `glidepath approve {inputs.workload}`"
+        )
         return after, (new_decision("await_approval", state, after, inputs, now_ms, reason, "approval"),)
     after = transition(state, RampEvent.PROMOTE, now_ms, last=policy.last, percent=target)
     reason = f"all gates pass at {state.percent:g} %"

@@ -20,10 +20,15 @@ DRILL_RAISE_MS = 3_000  # how long a drill from 0 % keeps its small weight
 
 @dataclass(frozen=True, slots=True)
 class RampPolicy:
-    """The rules for one workload's ramp. ``approvals``: the shares of the steps that a person must approve."""
+    """The rules for one workload's ramp.
+
+    - ``approvals``: the shares of the steps that a person must approve
+    - ``unjudged``: those of them that need an approval because no gate judges the answers (ADR 0170)
+    """
 
     ramp: RampSection
     approvals: frozenset[float] = frozenset()
+    unjudged: frozenset[float] = frozenset()
     cool_down_ms: int = 0
     auto_retry: bool = False
     max_retries: int = 0
@@ -57,11 +62,14 @@ class RampPolicy:
         return self.ramp.rules_at(percent).min_samples
 
 
-def policy_of(ramp: RampSection) -> RampPolicy:
+def policy_of(ramp: RampSection, *, judged: bool = True) -> RampPolicy:
+    """Return the rules of a ``ramp`` section. ``judged``: whether a gate judges the answers of the workload."""
     approvals = (ramp.steps if ramp.approval else ()) if isinstance(ramp.approval, bool) else ramp.approval
+    unjudged = frozenset() if judged else frozenset(step for step in ramp.steps if step > ramp.unjudged_limit)
     return RampPolicy(
         ramp=ramp,
-        approvals=frozenset(approvals),
+        approvals=unjudged.union(approvals),
+        unjudged=unjudged.difference(approvals),
         cool_down_ms=round(ramp.cool_down * 1000),
         auto_retry=ramp.retry == "auto",
         max_retries=ramp.max_retries,

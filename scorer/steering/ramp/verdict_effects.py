@@ -6,19 +6,14 @@ from glidepath.pairs_and_outcomes import Outcome
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.ramp.tick_inputs import TickInputs
 
-# A failure of these gates stops the next step but causes no rollback (ADR 0053). A high load predicted for the next
-# step is no reason to lower the present share. A split that differs from the weights is caused by the router or by a
-# few busy users, and a rollback would correct neither.
-ADVISORY = frozenset({"capacity", "split"})
-
 
 def failed_guards(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
-    """Return the failing verdicts that cause a rollback: those of every gating gate that is not in ADVISORY."""
-    return tuple(v for v in verdicts if v.gating and v.outcome == Outcome.FAIL.value and v.gate not in ADVISORY)
+    """Return the failing verdicts that cause a rollback."""
+    return tuple(v for v in verdicts if v.rolls_back and v.outcome == Outcome.FAIL.value)
 
 
 def failed_gates(inputs: TickInputs) -> tuple[Verdict, ...]:
-    """Return the failing verdicts of all gating gates. Those of ADVISORY gates prevent only the next step."""
+    """Return the failing verdicts of all gating gates, whether they cause a rollback or prevent only the next step."""
     return tuple(v for v in inputs.all_verdicts if v.gating and v.outcome == Outcome.FAIL.value)
 
 
@@ -40,10 +35,9 @@ def _outcome(verdict: Verdict) -> str:
 def _permits_step(verdict: Verdict) -> bool:
     """Return whether a gate with this verdict permits the next step.
 
-    A fast guard or an advisory gate permits the step unless it fails, or unless both sides fail at present. Every other
-    gate must pass.
+    A guard permits the step unless it fails, or unless both sides fail at present. Every other gate must pass.
     """
-    if verdict.fast or verdict.gate in ADVISORY:
+    if verdict.guard:
         return verdict.outcome != Outcome.FAIL.value and not verdict.blocks_step
     return verdict.outcome == Outcome.PASS.value
 

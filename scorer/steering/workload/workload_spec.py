@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
 from scorer.steering.envoy.runtime_values import RuntimeKeys
+from scorer.steering.evidence.gate_specs import judges_answers
 from scorer.steering.ramp.ramp_policy import RampPolicy, policy_of
 from scorer.steering.ramp.states import RampState
 from scorer.steering.steering_interfaces import EvidenceKind, StepEvidence
@@ -43,7 +44,7 @@ class WorkloadSpec:
         return cls(
             name=name,
             workload=workload,
-            policy=policy_of(workload.ramp),
+            policy=policy_of(workload.ramp, judged=judges_answers(workload)),
             digest=config.digest(name),
             names=RuntimeKeys.of(config, name),
             baseline=backend_identity(workload.baseline, config.backends[workload.baseline]),

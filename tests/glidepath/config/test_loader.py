@@ -34,7 +34,7 @@ workloads:
     sticky: {header: x-user-id}
     shadow: {sample: 100, max_in_flight: 32}
     ramp: {steps: [1, 5, 10, 25, 50, 75, 100], hold: 48h, min_samples: 200}
-    gates: {quality: {min_agreement: 0.85}, errors: {max_increase: 0.5%}, latency: {quantile: p99, max_ratio: 1.2}}
+    gates: {sameness: {min_agreement: 0.85}, errors: {max_increase: 0.5%}, latency: {quantile: p99, max_ratio: 1.2}}
 """
 
 # (text to replace, its replacement, a part of the expected error)
@@ -90,7 +90,7 @@ WRONG = [
         "max_increase: must be a share such as 0.5% or 20%: a number needs a percent sign, such as 5% (got 5)",
     ),
     ("p99", "p98", ":15: workloads.chat.gates.latency.quantile: must be 'p50', 'p95' or 'p99'; did you mean"),
-    ("min_agreement:", "min_agreemnt:", ":15: workloads.chat.gates.quality.min_agreemnt: unknown key"),
+    ("min_agreement:", "min_agreemnt:", ":15: workloads.chat.gates.sameness.min_agreemnt: unknown key"),
     (
         "sample: 100",
         "sample: 101",
@@ -319,6 +319,16 @@ def test_an_error_never_repeats_a_secret(what: str, by: str) -> None:
 
 
 def test_the_digest_of_an_unchanged_configuration_is_stable() -> None:
-    assert parse_config(GOOD).digest("chat") == "6a0e6ae567cd", "a new key with a default counts: see _not_in_digest"
+    assert parse_config(GOOD).digest("chat") == "000e40c5cfa8", "a new key with a default counts: see _not_in_digest"
     informing = GOOD.replace("max_increase: 0.5%", "max_increase: 0.5%, fast: inform")
-    assert parse_config(informing).digest("chat") != "6a0e6ae567cd"
+    assert parse_config(informing).digest("chat") != "000e40c5cfa8"
+
+
+def test_gates_by_their_old_names_are_read_or_refused_with_the_new_name() -> None:
+    old = GOOD.replace("sameness:", "quality:")
+    assert old != GOOD
+    assert parse_config(old) == parse_config(GOOD)
+    with pytest.raises(ConfigError, match="quality is the old name of sameness"):
+        parse_config(GOOD.replace("sameness:", "quality: {margin: 1%}, sameness:"))
+    with pytest.raises(ConfigError, match="gating does not exist any more; write action: inform"):
+        parse_config(GOOD.replace("max_increase: 0.5%", "max_increase: 0.5%, gating: false"))

@@ -20,7 +20,7 @@ from tests.support.evidence_builders import pair
 def test_calibrate_from_a_file(config: Path, tmp_path: Path) -> None:
     lines = [{"t": i, "side": "baseline", "agreement": 0.9, "noise": 0.95, "latency_ms": 100} for i in range(60)]
     text = run_cli("calibrate", "-c", str(config), "-w", "chat", "--from", str(write_events(tmp_path / "f", *lines)))
-    assert "quality: {min_agreement: 0.9" in text
+    assert "sameness: {margin: 0.02}" in text
     assert "# noise floor 0.950" in text
 
 

@@ -19,8 +19,8 @@ def test_judge_prints_one_json_object(config: Path, tmp_path: Path) -> None:
     file = write_events(tmp_path / "o.jsonl", line, {**line, "side": "baseline", "noise": 0.95})
     found = json.loads(run_cli("judge", "--config", str(config), "--workload", "chat", str(file)))
     assert (found["workload"], found["events"], found["decision"]) == ("chat", 2, "hold")
-    assert {"verdict", "value", "limit", "n", "first_decided_at"} <= set(found["gates"]["quality"])
-    assert found["gates"]["quality"]["first_decided_at"] is None
+    assert {"verdict", "value", "limit", "n", "action", "first_decided_at"} <= set(found["gates"]["errors"])
+    assert found["gates"]["errors"]["first_decided_at"] is None
 
 
 def test_judge_names_an_invalid_line(config: Path, tmp_path: Path) -> None:
@@ -69,10 +69,10 @@ def test_judge_accepts_unknown_keys_and_warns_that_it_ignores_them(config: Path,
 
 
 def test_judge_names_gates_that_the_file_has_no_data_for(config: Path, tmp_path: Path) -> None:
-    gates = "{quality: {margin: 0.1}, latency: [{signal: per_token, quantile: p95}, {signal: ttft}]}"
+    gates = "{sameness: {margin: 0.1}, latency: [{signal: per_token, quantile: p95}, {signal: ttft}]}"
     config.write_text(CHAT_CONFIG + f"    gates: {gates}\n")
     text = stderr_of_judge(config, write_events(tmp_path / "f", LINE | {"agreement": 0.9, "noise": None}))
-    assert "quality_margin can never pass here: no event has noise" in text
+    assert "sameness_margin can never pass here: no event has noise" in text
     assert "per_token_p95 can never pass here: an event has no field for it" in text
     assert "ttft_p99 can never pass here: no event has ttft_ms" in text
     assert "no event has the side baseline" in text
@@ -84,7 +84,7 @@ def test_judge_has_no_warning_if_every_gate_has_data(config: Path, tmp_path: Pat
 
 
 def test_judge_warns_if_no_gate_is_gating(config: Path, tmp_path: Path) -> None:
-    config.write_text(CHAT_CONFIG + "    gates: {quality: null, errors: null, latency: []}\n")
+    config.write_text(CHAT_CONFIG + "    gates: {sameness: null, errors: null, latency: []}\n")
     assert "no gate is gating: the decision here is always hold" in stderr_of_judge(
         config, write_events(tmp_path / "f", LINE)
     )

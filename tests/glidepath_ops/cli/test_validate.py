@@ -14,6 +14,9 @@ from tests.support.chat_config import CHAT_CONFIG
 pytestmark = pytest.mark.process
 
 
+JUDGED = "    shadow: {same_side: 5}\n"  # so that a gate judges the answers
+
+
 def validate(path: Path, text: str) -> tuple[int, str]:
     """Return the exit status and standard error; a GlidepathError is raised."""
     path.write_text(CHAT_CONFIG + text)
@@ -22,7 +25,7 @@ def validate(path: Path, text: str) -> tuple[int, str]:
 
 
 def test_a_gate_that_can_never_pass_is_a_warning_with_its_place(tmp_path: Path) -> None:
-    status, said = validate(tmp_path / "g.yaml", "    gates: {latency: {max_ratio: 0.5}}\n")
+    status, said = validate(tmp_path / "g.yaml", "    gates: {latency: {max_ratio: 0.5}}\n" + JUDGED)
     assert status == 0
     assert said.startswith(f"glidepath: warning: {tmp_path}/g.yaml:9: workloads.chat.gates: latency_p99: max_ratio 0.5")
     assert said.count("\n") == 1
@@ -45,13 +48,21 @@ def test_a_gate_without_data_is_a_warning(tmp_path: Path, text: str, words: str)
 
 
 def test_a_good_configuration_is_valid_without_a_warning(tmp_path: Path) -> None:
-    assert validate(tmp_path / "g.yaml", "") == (0, "")
+    assert validate(tmp_path / "g.yaml", JUDGED) == (0, "")
+
+
+def test_a_workload_whose_answers_no_gate_judges_gets_a_note(tmp_path: Path) -> None:
+    status, said = validate(tmp_path / "g.yaml", "")
+    assert (status, said.count("\n")) == (0, 1)
+    assert said.startswith(
+        f"glidepath: note: {tmp_path}/g.yaml:6: workloads.chat: no gate judges the answers, so a person"
+    )
 
 
 def test_a_baseline_that_is_a_cluster_of_the_users_envoy_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "g.yaml"
     path.write_text(
-        CHAT_CONFIG.replace('cloud: {url: "http://127.0.0.1:9001"}', "cloud: {cluster: theirs, host: a.test}")
+        CHAT_CONFIG.replace('cloud: {url: "http://127.0.0.1:9001"}', "cloud: {cluster: theirs, host: a.test}") + JUDGED
     )
     done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(path)], catch_exceptions=False)
     assert (done.exit_code, done.stderr) == (0, "")

@@ -98,7 +98,7 @@ def test_a_permanent_hybrid_keeps_its_baseline() -> None:
 
 
 def test_a_failing_gate_blocks() -> None:
-    failing = Verdict("quality", "fail", 0.5, 0.85, "", 300)
+    failing = Verdict("sameness", "fail", 0.5, 0.85, "", 300)
     facts = WorkloadFacts(status("batch", verdicts=(failing,)))
     assert [item.what for item in blocked(checklist(configured(), "batch", {"batch": facts}, NOW_MS))] == ["gates"]
 

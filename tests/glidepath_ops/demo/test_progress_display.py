@@ -13,7 +13,7 @@ from glidepath_ops.demo.progress_display import Display, LiveDisplay, PlainDispl
 from glidepath_ops.demo.system_readings import DemoState
 
 VERDICTS = (
-    Verdict("quality", "pass", 0.93, 0.75, "", 120, 1.4),
+    Verdict("sameness", "pass", 0.93, 0.75, "", 120, 1.4),
     Verdict("latency_p50", "inconclusive", None, 1.5, "ratio", 3, 0.1),
 )
 STATUS = WorkloadStatus(
@@ -64,7 +64,7 @@ def test_plain_lines_show_each_decision_once_and_the_state_periodically() -> Non
 
 def test_the_page_shows_weights_sides_gates_and_log() -> None:
     text = shown(LiveDisplay, [frame(1, DemoState(STATUS, LOG, 25.0))])
-    for expected in ("25.0 %", "onprem", "quality", "inconclusive", "0.931", "rollback", "1 failed", "120 pairs"):
+    for expected in ("25.0 %", "onprem", "sameness", "inconclusive", "0.931", "rollback", "1 failed", "120 pairs"):
         assert expected in text
 
 

@@ -12,7 +12,7 @@ from tests.support.waiting import eventually
 from tests.support.xds_files import XdsFiles, envoy_on_files, with_routes_apart
 
 RAMP = {"steps": [50, 100], "shadow_hold": "1h", "hold": "1h", "min_samples": 2}
-GATES = {"quality": None, "latency": []}  # the answers of the two recorders differ
+GATES = {"sameness": None, "latency": []}  # the answers of the two recorders differ
 
 
 async def post(system: System) -> int:

@@ -21,7 +21,7 @@ from tests.support.running_system import System, running_system, system_config
 from tests.support.score_loop_on_redis import has_results, pending
 from tests.support.waiting import eventually
 
-EASY = {"quality": {"min_agreement": 0.01}, "errors": {"max_increase": "90%"}, "latency": []}
+EASY = {"sameness": {"min_agreement": 0.01}, "errors": {"max_increase": "90%"}, "latency": []}
 
 
 def written(model: str) -> BackendServer:

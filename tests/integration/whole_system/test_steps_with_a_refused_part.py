@@ -13,7 +13,7 @@ from tests.support.xds_files import API, XdsFiles, envoy_on_files, made_unknown,
 
 AGGREGATE = API + "extensions.clusters.aggregate.v3.ClusterConfig"
 RAMP = {"steps": [50, 100], "shadow_hold": "100ms", "hold": "1h", "min_samples": 2}
-GATES = {"quality": {"min_agreement": 0.01}, "errors": {"max_increase": "90%"}, "latency": []}
+GATES = {"sameness": {"min_agreement": 0.01}, "errors": {"max_increase": "90%"}, "latency": []}
 
 
 async def outcomes(system: System, side: Side, origin: Origin) -> int:

@@ -139,7 +139,7 @@ def _compare(
     excerpts = context.config.redaction.excerpts
     baseline = _facts(pair.baseline, extracted.baseline, excerpts)
     candidate = _facts(pair.candidate, extracted.candidate, excerpts)
-    # Both kinds of pair are scored against the same noise floor, because quality_margin compares their scores. The
+    # Both kinds of pair are scored against the same noise floor, because sameness_margin compares their scores. The
     # floor itself counts raw divergences, so it does not depend on these scores.
     result = compare(
         extracted.workload.task,

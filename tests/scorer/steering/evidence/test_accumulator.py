@@ -18,8 +18,8 @@ def test_without_data_every_gate_is_inconclusive_with_the_message_no_data_yet() 
     assert {v.outcome for v in verdicts} == {"inconclusive"}
     assert {v.message for v in verdicts} == {"no data yet"}
     assert [v.gate for v in verdicts] == [
-        "quality",
-        "quality_margin",
+        "sameness",
+        "sameness_margin",
         "errors",
         "errors_rate",
         "errors_fast",
@@ -47,7 +47,7 @@ def test_a_healthy_candidate_passes_every_gate() -> None:
         evidence = evidence.fold_scored(pair(0.95, 2000 + i, kind=PairKind.NOISE))
     verdicts = by_gate(evidence)
     assert {name: v.outcome for name, v in verdicts.items()} == dict.fromkeys(verdicts, "pass")
-    assert verdicts["quality"].value == pytest.approx(0.94)
+    assert verdicts["sameness"].value == pytest.approx(0.94)
     assert evidence.agreement() == pytest.approx(0.94)
     assert evidence.noise() == pytest.approx(0.95)
 
@@ -66,7 +66,7 @@ def test_an_undecided_gate_shows_the_missing_samples_and_the_time_until_then() -
     evidence = fresh_evidence()
     for i in range(15):
         evidence = evidence.fold_scored(pair(0.95, 2000 + i))
-    verdict = by_gate(evidence, now_ms=31_000)["quality"]
+    verdict = by_gate(evidence, now_ms=31_000)["sameness"]
     assert verdict.outcome == "inconclusive"
     assert verdict.n == 15
     assert verdict.missing is not None
@@ -76,21 +76,21 @@ def test_an_undecided_gate_shows_the_missing_samples_and_the_time_until_then() -
 
 
 def test_a_gate_with_its_proof_does_not_pass_before_the_least_number_of_samples() -> None:
-    evidence = fresh_evidence(gates="    gates: {quality: {min_agreement: 0.5, min_samples: 60}}\n")
+    evidence = fresh_evidence(gates="    gates: {sameness: {min_agreement: 0.5, min_samples: 60}}\n")
     for i in range(59):
         evidence = evidence.fold_scored(pair(1.0, 2000 + i))
-    assert by_gate(evidence)["quality"].outcome == "inconclusive"
-    assert by_gate(evidence.fold_scored(pair(1.0, 3000)))["quality"].outcome == "pass"
+    assert by_gate(evidence)["sameness"].outcome == "inconclusive"
+    assert by_gate(evidence.fold_scored(pair(1.0, 3000)))["sameness"].outcome == "pass"
 
 
 def test_a_proven_gate_does_not_pass_while_its_value_is_beyond_the_limit() -> None:
-    evidence = fresh_evidence(gates="    ramp: {min_samples: 20}\n    gates: {quality: {min_agreement: 0.8}}\n")
+    evidence = fresh_evidence(gates="    ramp: {min_samples: 20}\n    gates: {sameness: {min_agreement: 0.8}}\n")
     for i in range(60):
         evidence = evidence.fold_scored(pair(0.95, 2000 + i))
-    assert by_gate(evidence)["quality"].outcome == "pass"
+    assert by_gate(evidence)["sameness"].outcome == "pass"
     for i in range(40):
         evidence = evidence.fold_scored(pair(0.55, 3000 + i))
-    assert by_gate(evidence)["quality"].outcome in ("inconclusive", "fail")
+    assert by_gate(evidence)["sameness"].outcome in ("inconclusive", "fail")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_flushes_and_pairs_from_before_the_step_do_not_count() -> None:
 
 def test_an_unscored_pair_is_not_counted() -> None:
     evidence = fresh_evidence().fold_scored(pair(0.0, scored=False))
-    assert by_gate(evidence)["quality"].n == 0
+    assert by_gate(evidence)["sameness"].n == 0
 
 
 def test_when_every_request_fails_the_fast_guard_fails_within_one_flush() -> None:
@@ -155,7 +155,7 @@ def test_requests_that_the_client_aborted_are_not_errors() -> None:
 
 
 def test_an_informational_gate_fails_without_gating() -> None:
-    text = "    gates: {errors: {max_rate: 1%, gating: false}, quality: null}\n"
+    text = "    gates: {errors: {max_rate: 1%, action: inform}, sameness: null}\n"
     evidence = fresh_evidence(gates=text)
     for k in range(50):
         evidence = evidence.fold_outcomes(flush(k, side(B, 30, 5), side(C, 10, 3)))
@@ -177,24 +177,24 @@ def test_a_burst_of_one_user_among_many_is_capped() -> None:
     evidence = fresh_evidence()
     for i in range(200):
         evidence = evidence.fold_scored(pair(0.95, 2000 + i, sticky=f"user-{i % 100}"))
-    before = by_gate(evidence)["quality"].n
+    before = by_gate(evidence)["sameness"].n
     for i in range(60):
         evidence = evidence.fold_scored(pair(0.0, 3000 + i, sticky="loud"))
-    quality = by_gate(evidence)["quality"]
+    sameness = by_gate(evidence)["sameness"]
     assert before > 150
-    assert quality.n <= before + 3
-    assert quality.outcome != "fail"
+    assert sameness.n <= before + 3
+    assert sameness.outcome != "fail"
 
 
 def test_the_pairs_of_the_only_user_all_count() -> None:
     evidence = fresh_evidence()
     for i in range(100):
         evidence = evidence.fold_scored(pair(0.95, 2000 + i, sticky="only"))
-    assert by_gate(evidence)["quality"].n == 100
+    assert by_gate(evidence)["sameness"].n == 100
 
 
 def test_latency_per_token_passes_a_model_with_longer_answers() -> None:
-    text = "    gates: {latency: [{quantile: p50, signal: per_token}], quality: null, errors: null}\n"
+    text = "    gates: {latency: [{quantile: p50, signal: per_token}], sameness: null, errors: null}\n"
     evidence = fresh_evidence(gates=text)
     rng = np.random.default_rng(1)
     for i in range(300):

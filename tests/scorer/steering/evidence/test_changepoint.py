@@ -24,7 +24,7 @@ B, C = Side.BASELINE, Side.CANDIDATE
 GATES = """\
     ramp: {min_samples: 20}
     gates:
-      quality: {min_agreement: 0.75, margin: 0.1}
+      sameness: {min_agreement: 0.75, margin: 0.1}
       errors: {max_increase: 2%, max_rate: 5%}
       latency: [{quantile: p50, max_ratio: 1.5}]
 """
@@ -60,14 +60,14 @@ def served_until_it_fails(gate: str, errors: int, slower: float = 1.0, kind: str
 
 
 def test_a_late_fall_of_agreement_is_reported_over_the_last_pairs() -> None:
-    verdict = scored_until_it_fails("quality")
+    verdict = scored_until_it_fails("sameness")
     assert verdict.value == pytest.approx(0.5, abs=0.1)
     assert 3 < verdict.n < 100
     assert f"over the last {verdict.n} pairs, limit at least 0.750 (0." in verdict.message
 
 
 def test_a_margin_that_was_broken_late_is_reported_over_the_last_noise_pairs() -> None:
-    verdict = scored_until_it_fails("quality_margin", good=2000)
+    verdict = scored_until_it_fails("sameness_margin", good=2000)
     assert verdict.value is not None
     assert verdict.value > 0.1
     assert "noise floor over the last" in verdict.message
@@ -125,7 +125,7 @@ def test_a_failure_that_the_whole_step_explains_is_reported_over_the_step() -> N
     evidence = Evidence.fresh(workload_of(GATES), 25, 1000)
     for i in range(100):
         evidence = evidence.fold_scored(pair(0.4, 2000 + i))
-    verdict = verdict_of(evidence, "quality")
+    verdict = verdict_of(evidence, "sameness")
     assert (verdict.outcome, verdict.n) == ("fail", 100)
     assert verdict.message == "agreement 0.400 over 100 pairs, limit at least 0.750"
 

@@ -11,7 +11,7 @@ from scorer.steering.evidence.accumulator import Evidence
 from tests.support.evidence_builders import by_gate, workload_of
 
 STEP_MS = 100_000
-PLAIN = "    gates: {errors: null, quality: null, latency: []}\n"
+PLAIN = "    gates: {errors: null, sameness: null, latency: []}\n"
 
 
 def counted(

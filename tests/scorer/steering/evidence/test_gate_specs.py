@@ -6,18 +6,18 @@ import math
 
 import pytest
 
-from scorer.steering.evidence.gate_specs import specs_of
+from scorer.steering.evidence.gate_specs import judges_answers, specs_of
 from tests.support.evidence_builders import workload_of
 
 
 def test_the_gating_gates_share_alpha_and_each_may_promote_with_all_of_it() -> None:
-    specs = specs_of(workload_of("    gates: {alpha: 0.04, quality: {min_agreement: 0.8, margin: 0.1}}\n"), 10)
+    specs = specs_of(workload_of("    gates: {alpha: 0.04, sameness: {min_agreement: 0.8, margin: 0.1}}\n"), 10)
     assert math.fsum(math.exp(-s.fail_at) for s in specs if s.gating) == pytest.approx(0.04)
     assert {s.pass_at for s in specs} == {math.log(1 / 0.04)}
 
 
 def test_informational_gates_take_no_part_of_alpha() -> None:
-    text = "    gates: {latency: [{quantile: p99, gating: false}, {quantile: p95}]}\n"
+    text = "    gates: {latency: [{quantile: p99, action: inform}, {quantile: p95}]}\n"
     specs = specs_of(workload_of(text), 10)
     assert math.fsum(math.exp(-s.fail_at) for s in specs if s.gating) == pytest.approx(0.05)
     assert [s.gating for s in specs if s.name == "latency_p99"] == [False]
@@ -34,18 +34,18 @@ def test_the_split_is_guarded_only_between_0_and_100_percent() -> None:
 
 
 def test_the_fast_guards_are_there_even_without_an_errors_gate() -> None:
-    names = {s.name for s in specs_of(workload_of("    gates: {errors: null, quality: null, latency: []}\n"), 100)}
+    names = {s.name for s in specs_of(workload_of("    gates: {errors: null, sameness: null, latency: []}\n"), 100)}
     assert names == {"errors_fast", "candidate_down", "envoy_failures"}
 
 
 @pytest.mark.parametrize(
     ("errors", "gating"),
     [
-        ("{max_rate: 1%, gating: false}", True),
+        ("{max_rate: 1%, action: inform}", True),
         ("{max_rate: 1%}", True),
         ("null", True),
         ("{max_rate: 1%, fast: inform}", False),
-        ("{max_rate: 1%, gating: false, fast: guard}", True),
+        ("{max_rate: 1%, action: inform, fast: guard}", True),
     ],
 )
 def test_the_fast_guard_is_switched_off_by_its_own_setting_only(errors: str, gating: bool) -> None:
@@ -55,10 +55,44 @@ def test_the_fast_guard_is_switched_off_by_its_own_setting_only(errors: str, gat
 
 def test_min_samples_is_the_gates_own_or_else_the_steps_or_else_the_ramps() -> None:
     ramp = "    ramp: {steps: [1, 50, 100], min_samples: 200, at: {0: {min_samples: 5}, 50: {min_samples: 900}}}\n"
-    workload = workload_of(ramp + "    gates: {latency: {min_samples: 30}}\n")
+    workload = workload_of(ramp + "    gates: {sameness: {margin: 0.1}, latency: {min_samples: 30}}\n")
 
     def least(percent: float | None) -> tuple[int, int]:
         specs = {s.name: s.min_samples for s in specs_of(workload, percent)}
-        return specs["quality"], specs["latency_p99"]
+        return specs["sameness_margin"], specs["latency_p99"]
 
     assert [least(p) for p in (0, 1, 50, 70, 100, None)] == [(n, 30) for n in (5, 200, 900, 900, 200, 200)]
+
+
+def sameness_of(text: str) -> list[tuple[str, float, str]]:
+    specs = specs_of(workload_of(text), 10)
+    return [(s.name, s.limit, s.action.value) for s in specs if s.name.startswith("sameness")]
+
+
+@pytest.mark.parametrize("task", ["chat", "generation", "auto"])
+def test_free_text_is_compared_with_the_noise_floor_and_held(task: str) -> None:
+    noise = f"    task: {task}\n    shadow: {{same_side: 5}}\n"
+    assert sameness_of(noise) == [("sameness_margin", 0.05, "hold")]
+    assert sameness_of(f"    task: {task}\n") == []
+    own = f"    task: {task}\n    gates: {{sameness: {{min_agreement: 75%, action: rollback}}}}\n"
+    assert sameness_of(own) == [("sameness", 0.75, "rollback")]
+
+
+@pytest.mark.parametrize("task", ["classification", "extraction", "tools", "embeddings", "rerank"])
+def test_a_determined_answer_that_differs_rolls_back(task: str) -> None:
+    assert sameness_of(f"    task: {task}\n    shadow: {{same_side: 5}}\n") == [("sameness", 0.85, "rollback")]
+    assert sameness_of(f"    task: {task}\n    gates: {{sameness: null}}\n") == []
+
+
+def test_the_answers_are_judged_only_by_gates_that_decide_about_answers() -> None:
+    assert not judges_answers(workload_of("    gates: {errors: {max_rate: 1%}}\n"))
+    assert not judges_answers(workload_of("    gates: {sameness: {margin: 5%, action: inform}}\n"))
+    assert judges_answers(workload_of("    shadow: {same_side: 5}\n"))
+    assert judges_answers(workload_of("    gates: {signals: {action: hold}}\n"))
+    assert judges_answers(workload_of("    task: rerank\n"))
+
+
+def test_gates_that_only_hold_share_alpha_too() -> None:
+    specs = specs_of(workload_of("    shadow: {same_side: 5}\n"), 10)
+    assert {s.action.value for s in specs} == {"rollback", "hold", "inform"}
+    assert math.fsum(math.exp(-s.fail_at) for s in specs if s.gating) == pytest.approx(0.05)

@@ -19,19 +19,19 @@ from tests.support.evidence_builders import pair, through_json, workload_of
 MARGIN = """\
     sticky: {header: x-user}
     shadow: {same_side: 30}
-    gates: {quality: {margin: 0.05, min_samples: 20}, errors: null, latency: []}
+    gates: {sameness: {margin: 0.05, min_samples: 20}, errors: null, latency: []}
 """
 FACTS = """\
     sticky: {header: x-user}
     ramp: {min_samples: 20}
     shadow: {same_side: 30}
-    gates: {quality: null, errors: null, latency: [], signals: {max_increase: 10%, gating: true, of: [numbers]}}
+    gates: {sameness: null, errors: null, latency: [], signals: {max_increase: 10%, action: rollback, of: [numbers]}}
 """
 QUIET = NoisePair(0.9, {})
 
 
 def margin_of(evidence: Evidence) -> Verdict:
-    return next(v for v in evidence.verdicts(100_000) if v.gate == "quality_margin")
+    return next(v for v in evidence.verdicts(100_000) if v.gate == "sameness_margin")
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_pairs_of_requests_that_the_baseline_did_not_serve_are_not_compared_with
 
 
 def test_without_stickiness_reverse_shadow_pairs_are_compared_but_probes_are_not() -> None:
-    evidence = Evidence.fresh(workload_of("    gates: {quality: {margin: 0.05}}\n"), 50, 1000)
+    evidence = Evidence.fresh(workload_of("    gates: {sameness: {margin: 0.05}}\n"), 50, 1000)
     for i in range(50):
         served = replace(pair(0.5, 2000 + i), baseline=AnswerFacts(origin=Origin.SHADOW))
         probe = replace(pair(0.0, 2000 + i), baseline=AnswerFacts(origin=Origin.PROBE))

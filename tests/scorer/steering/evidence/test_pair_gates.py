@@ -22,13 +22,13 @@ CLASSES = """\
     task: classification
     scoring: {classification: {matter: [fraud, spam]}}
     ramp: {min_samples: 20}
-    gates: {quality: {min_agreement: 0.85}, latency: [], classes: {max_loss: 2%}}
+    gates: {sameness: {min_agreement: 0.85}, latency: [], classes: {max_loss: 2%}}
 """
 WAVERING = CLASSES + "    shadow: {same_side: 20}\n"
 FACTS = """\
     ramp: {min_samples: 20}
     shadow: {same_side: 20}
-    gates: {quality: null, latency: [], signals: {max_increase: 10%, gating: true}}
+    gates: {sameness: null, latency: [], signals: {max_increase: 10%, action: rollback}}
 """
 
 
@@ -91,7 +91,7 @@ def test_a_loss_in_a_minority_class_fails_though_the_mean_agreement_passes() -> 
         expected = "fraud" if rng.random() < 0.05 else "ham"
         evidence = labelled(evidence, expected, "ham" if expected == "fraud" and rng.random() < 0.05 else expected)
     verdicts = by_gate(evidence)
-    assert verdicts["quality"].outcome == "pass"
+    assert verdicts["sameness"].outcome == "pass"
     assert verdicts["recall_fraud"].outcome == "fail"
     assert verdicts["precision_fraud"].outcome == "pass"
     assert verdicts["recall_fraud"].value == pytest.approx(0.05, abs=0.015)

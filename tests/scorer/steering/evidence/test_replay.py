@@ -17,7 +17,8 @@ from glidepath.pairs_and_outcomes import Side
 from scorer.steering.evidence.replay import ReplayEvent, ReplayResult, parse_events, replay
 from tests.support.evidence_builders import workload_of
 
-GATES = "    ramp: {min_samples: 100}\n    gates: {latency: {quantile: p95}}\n"
+SAMENESS = "sameness: {min_agreement: 0.85, action: rollback}"
+GATES = f"    ramp: {{min_samples: 100}}\n    gates: {{{SAMENESS}, latency: {{quantile: p95}}}}\n"
 
 
 def events(
@@ -93,7 +94,7 @@ def test_no_events_are_decided_hold_with_every_gate_inconclusive() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("stream", "gate"), [({"slower": 1.8}, "latency_p95"), ({"score": 0.78}, "quality")], ids=["latency", "quality"]
+    ("stream", "gate"), [({"slower": 1.8}, "latency_p95"), ({"score": 0.78}, "sameness")], ids=["latency", "sameness"]
 )
 def test_a_regression_rolls_back_and_names_the_event(stream: dict[str, float], gate: str) -> None:
     result = run(events(4000, **stream))  # type: ignore[arg-type]
@@ -120,10 +121,10 @@ def test_without_error_kinds_there_is_no_gate_candidate_down() -> None:
 @pytest.mark.slow
 def test_the_deciding_event_is_the_first_with_which_the_verdict_is_reached() -> None:
     stream = list(events(4000, score=0.78))
-    at = run(iter(stream)).decided_at["quality"]
+    at = run(iter(stream)).decided_at["sameness"]
     outcome = {v.gate: v.outcome for v in run(iter(stream[: at + 1])).verdicts}
     before = {v.gate: v.outcome for v in run(iter(stream[:at])).verdicts}
-    assert (before["quality"], outcome["quality"]) == ("inconclusive", "fail")
+    assert (before["sameness"], outcome["sameness"]) == ("inconclusive", "fail")
 
 
 @pytest.mark.slow

@@ -15,4 +15,4 @@ def test_metrics_show_share_gates_and_envoys(valid_yaml: str) -> None:
     SteerMetrics(registry).show(chat.state)
     page = generate_latest(registry).decode()
     assert 'glidepath_workload_percent{workload="chat"} 0.0' in page
-    assert 'glidepath_gate_verdict{gate="quality",workload="chat"} 0.0' in page
+    assert 'glidepath_gate_verdict{gate="sameness",workload="chat"} 0.0' in page

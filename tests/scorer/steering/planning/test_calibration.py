@@ -22,10 +22,15 @@ def history(noise: float = 0.95, n: int = 400, *, drift: float = 1.0, hours: flo
     )
 
 
-def test_the_quality_limit_lies_a_margin_below_the_noise_floor() -> None:
+def test_the_limit_of_free_text_is_only_relative_to_the_noise_floor() -> None:
     proposal = propose(workload_of(), history())[0]
+    assert (proposal.key, yaml.safe_load(proposal.value)) == ("sameness", {"margin": 0.02})
+
+
+def test_the_limit_of_a_determined_task_lies_a_margin_below_the_noise_floor() -> None:
+    proposal = propose(workload_of("    task: extraction\n"), history())[0]
     values = yaml.safe_load(proposal.value)
-    assert proposal.key == "quality"
+    assert proposal.key == "sameness"
     assert 0.90 <= values["min_agreement"] <= 0.93
     assert values["margin"] == 0.02
     assert any(r.startswith("noise floor 0.9") for r in proposal.reasons)
@@ -63,7 +68,7 @@ def test_the_fragment_is_valid_configuration() -> None:
     found = yaml.safe_load(fragment("chat", propose(workload_of(), history())))
     base = yaml.safe_load(CHAT_CONFIG)
     base["workloads"]["chat"]["gates"] = found["workloads"]["chat"]["gates"]
-    assert parse_config(yaml.safe_dump(base)).workload("chat").gates.quality is not None
+    assert parse_config(yaml.safe_dump(base)).workload("chat").gates.sameness is not None
 
 
 def test_scored_pairs_become_a_history_in_the_order_of_their_capture() -> None:

@@ -44,9 +44,9 @@ def test_a_p99_with_too_few_samples_is_reported_with_a_remedy() -> None:
 
 
 def test_a_margin_without_noise_pairs_is_reported_once() -> None:
-    found = plan("    gates: {quality: {margin: 0.05}}\n", 10)
+    found = plan("    gates: {sameness: {margin: 0.05}}\n", 10)
     assert [w for w in found.warnings if "noise" in w] == [
-        "quality_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10"
+        "sameness_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10"
     ]
 
 
@@ -82,13 +82,13 @@ def test_the_pairs_that_a_class_needs_at_every_step_are_reported() -> None:
     about = [w for w in found.warnings if "fraud" in w]
     assert [w.split(" needs about ")[0] for w in about] == ["recall_fraud", "precision_fraud"]
     assert 150 < int(about[0].split("about ")[1].split()[0]) < 300
-    assert all(n.of != "pairs" or n.gate == "quality" for n in found.steps[0].needs)
+    assert all(n.of != "pairs" or n.gate == "sameness" for n in found.steps[0].needs)
     wavering = plan(text + "    gates: {latency: [], classes: {max_loss: 2%}}\n    shadow: {same_side: 10}\n", 10)
     assert any(w.startswith("recall_fraud needs about ") for w in wavering.warnings)
 
 
 def test_gating_fact_gates_without_noise_pairs_are_reported() -> None:
-    found = plan("    gates: {signals: {gating: true}}\n", 10)
+    found = plan("    gates: {signals: {action: rollback}}\n", 10)
     assert any("signals cannot decide without noise pairs" in w for w in found.warnings)
 
 
@@ -97,7 +97,7 @@ def test_gating_fact_gates_without_noise_pairs_are_reported() -> None:
     [
         ("latency: {max_ratio: 0.5}", "max_ratio 0.5 requires a candidate that is faster than the baseline"),
         ("latency: {max_ratio: 1.01}", "max_ratio 1.01 is finer than the resolution of measured latencies"),
-        ("quality: {min_agreement: 1}", "no number of pairs proves a mean agreement of 1; set min_agreement below"),
+        ("sameness: {min_agreement: 1}", "no number of pairs proves a mean agreement of 1; set min_agreement below"),
         ("errors: {max_rate: 0}", "no number of requests proves a rate of 0; set errors.max_rate"),
         ("errors: {max_increase: 0}", "no number of requests proves an increase of 0; set errors.max_increase"),
         ("errors: {max_rate: 100%}", "errors: 100% is no limit"),
@@ -115,13 +115,13 @@ def test_an_unprovable_limit_is_reported_with_a_remedy(gates: str, words: str) -
 
 def test_a_provable_limit_is_not_reported() -> None:
     assert (
-        undecidable_gates(workload_of("    gates: {latency: {max_ratio: 1.03}, quality: {min_agreement: 0.99}}\n"))
+        undecidable_gates(workload_of("    gates: {latency: {max_ratio: 1.03}, sameness: {min_agreement: 0.99}}\n"))
         == ()
     )
 
 
 def test_an_informational_gate_may_have_any_limit() -> None:
-    assert undecidable_gates(workload_of("    gates: {quality: {min_agreement: 1, gating: false}}\n")) == ()
+    assert undecidable_gates(workload_of("    gates: {sameness: {min_agreement: 1, action: inform}}\n")) == ()
 
 
 def test_another_quantile_is_suggested_only_where_it_decides() -> None:
@@ -133,8 +133,8 @@ def test_another_quantile_is_suggested_only_where_it_decides() -> None:
 
 @pytest.mark.parametrize("limit", [0.5, 0.85, 0.95, 0.99])
 def test_a_candidate_above_a_high_limit_passes_it(limit: float) -> None:
-    workload = workload_of(f"    gates: {{quality: {{min_agreement: {limit}}}, latency: []}}\n")
-    need = next(n for n in needs_of(workload, 10, ASSUMED) if n.gate == "quality")
+    workload = workload_of(f"    gates: {{sameness: {{min_agreement: {limit}}}, latency: []}}\n")
+    need = next(n for n in needs_of(workload, 10, ASSUMED) if n.gate == "sameness")
     assert need.samples is not None
     assert need.samples < 3000
 
@@ -156,9 +156,12 @@ def test_the_remedy_addresses_what_delays_the_gate() -> None:
         return " ".join(plan(f"    {text}\n", 0.001).warnings)
 
     assert "lower min_samples" in remedies("ramp: {steps: [50, 60], min_samples: 100000, hold: 0}")
-    assert "raise shadow.sample and" in remedies("shadow: {sample: 5}\n    ramp: {min_samples: 1, hold: 0}")
+    own = "gates: {sameness: {min_agreement: 0.85}}"
+    assert "raise shadow.sample and" in remedies(
+        f"shadow: {{sample: 5}}\n    {own}\n    ramp: {{min_samples: 1, hold: 0}}"
+    )
     assert "every request is already compared" in remedies(
-        "gates: {quality: {min_agreement: 0.99}}\n    ramp: {steps: [50, 60], min_samples: 1, hold: 0}"
+        "gates: {sameness: {min_agreement: 0.99}}\n    ramp: {steps: [50, 60], min_samples: 1, hold: 0}"
     )
 
 

@@ -83,7 +83,7 @@ def test_a_ramp_whose_last_step_is_below_100_completes_there() -> None:
 @pytest.mark.parametrize(
     ("inputs", "text"),
     [
-        (replace(GOOD, verdicts=UNDECIDED), "quality inconclusive"),
+        (replace(GOOD, verdicts=UNDECIDED), "sameness inconclusive"),
         (replace(GOOD, samples=9), "9 of 10 samples"),
         (replace(GOOD, frozen="freeze window until 8:00"), "freeze window until 8:00"),
         (replace(GOOD, confirmed=1), "1 of 2 Envoys"),
@@ -109,8 +109,8 @@ def test_a_step_waits_for_its_hold_to_the_millisecond() -> None:
 def test_gates_that_are_not_gating_do_not_stop_a_step() -> None:
     inputs = replace(
         GOOD,
-        verdicts=(*PASSING, verdict("latency_p99", Outcome.FAIL, gating=False)),
-        capacity=verdict("capacity", Outcome.FAIL, gating=False),
+        verdicts=(*PASSING, verdict("latency_p99", Outcome.FAIL, action="inform")),
+        capacity=verdict("capacity", Outcome.FAIL, action="inform"),
     )
     assert tick(at(Phase.BAKING, 10), inputs)[0].percent == 50
 
@@ -166,3 +166,14 @@ def test_no_step_is_taken_and_no_validation_ends_while_both_sides_fail() -> None
     assert advance(at(Phase.VALIDATING, 100), during, POLICY, LATE)[0].phase is Phase.VALIDATING
     after = replace(GOOD, verdicts=(*PASSING, verdict("errors_fast", Outcome.PASS, fast=True)))
     assert advance(at(Phase.BAKING, 10), after, POLICY, LATE)[0].percent == 50
+
+
+def test_the_reason_for_an_approval_says_that_no_gate_judges_the_answers() -> None:
+    for judged, text in (
+        (True, "complete; a person must"),
+        (False, "complete; no gate judges the answers, so a person"),
+    ):
+        ramp = RAMP.model_copy(update={"steps": (1, 50, 100), "approval": (50,) if judged else False})
+        decided = advance(at(Phase.BAKING, 1), GOOD, policy_of(ramp, judged=judged), LATE)[1]
+        assert [d.event for d in decided] == ["await_approval"]
+        assert text in decided[0].reason

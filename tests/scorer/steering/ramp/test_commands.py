@@ -23,7 +23,7 @@ def test_promote_with_a_failing_gate_is_refused_unless_forced() -> None:
     state = at(Phase.SHADOW, 0)
     refused, decision = advance_with(state, command(CommandKind.PROMOTE), failing)
     assert (decision.event, refused.percent) == ("refused", 0)
-    assert "quality" in decision.reason
+    assert "sameness" in decision.reason
     assert advance_with(state, command(CommandKind.PROMOTE, force=True), failing)[0].percent == 1
 
 

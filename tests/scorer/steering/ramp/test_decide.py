@@ -19,4 +19,4 @@ def test_a_decision_has_its_trigger_actor_verdicts_and_configuration_digest() ->
     decision = decisions[0]
     assert (decision.trigger, decision.actor, decision.config_digest) == ("errors_fast", "glidepath", "d")
     assert (decision.from_percent, decision.to_percent, decision.at_ms) == (50, 0, LATE)
-    assert [v.gate for v in decision.verdicts] == ["quality", "errors_fast"]
+    assert [v.gate for v in decision.verdicts] == ["sameness", "errors_fast"]

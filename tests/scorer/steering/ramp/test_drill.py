@@ -98,7 +98,7 @@ def test_a_drill_with_much_traffic_or_failing_evidence_is_refused_unless_forced(
     forced = replace(COMMAND, commands=(replace(COMMAND.commands[0], force=True),))
     assert advance(at(Phase.VALIDATING, 100), COMMAND, POLICY, 0)[1][0].event == "refused"
     assert advance(at(Phase.VALIDATING, 100), forced, POLICY, 0)[0].serving == 0
-    failing = replace(COMMAND, verdicts=(verdict("quality", Outcome.FAIL),))
+    failing = replace(COMMAND, verdicts=(verdict("sameness", Outcome.FAIL),))
     state, decisions = advance(at(Phase.SHADOW, 0), failing, POLICY, 0)
     assert (state.serving, decisions[0].event) == (0, "refused")
 
@@ -111,6 +111,6 @@ def test_a_failing_guard_ends_a_drill_with_a_real_rollback() -> None:
 
 def test_no_step_is_taken_during_a_drill() -> None:
     policy = policy_of(RAMP.model_copy(update={"hold": 0, "min_samples": 1}))
-    passing = replace(ALL, verdicts=(verdict("quality", Outcome.PASS),), samples=10)
+    passing = replace(ALL, verdicts=(verdict("sameness", Outcome.PASS),), samples=10)
     state, _ = advance(at(Phase.BAKING, 10), replace(passing, commands=COMMAND.commands), policy, 0)
     assert state.percent == 10

@@ -159,3 +159,12 @@ def test_without_rules_per_step_every_share_has_the_same_rules(percent: float, s
     ramp = RampSection(hold="7s", min_samples=9, shadow_hold=text)
     assert ramp.rules_at(percent).min_samples == 9
     assert ramp.rules_at(percent).hold == (7 if percent or shadow is None else shadow)
+
+
+def test_unjudged_answers_need_an_approval_above_the_limit() -> None:
+    ramp = RampSection(steps=(5, 10, 50, 100), approval=(100,))
+    assert policy_of(ramp, judged=True).approvals == {100}
+    unjudged = policy_of(ramp, judged=False)
+    assert (unjudged.approvals, unjudged.unjudged) == ({50, 100}, {50})
+    allowed = policy_of(RampSection(steps=(5, 10, 50, 100), unjudged_limit=100), judged=False)
+    assert (allowed.approvals, allowed.unjudged) == (set(), set())

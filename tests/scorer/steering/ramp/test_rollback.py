@@ -46,10 +46,13 @@ def test_a_rollback_ignores_freeze_windows_and_missing_samples() -> None:
     assert tick(at(Phase.BAKING, 50), inputs)[0].percent == 0
 
 
-@pytest.mark.parametrize("gate", ["split", "capacity"])
-def test_an_advisory_gate_causes_no_rollback(gate: str) -> None:
-    inputs = replace(GOOD, verdicts=(verdict(gate, Outcome.FAIL),))
-    assert tick(at(Phase.HELD, 50), inputs)[1] == []
+@pytest.mark.parametrize("action", ["hold", "inform"])
+@pytest.mark.parametrize("phase", [Phase.HELD, Phase.BAKING, Phase.VALIDATING])
+def test_a_gate_rolls_back_only_if_that_is_its_action(action: str, phase: Phase) -> None:
+    inputs = replace(GOOD, verdicts=(verdict("sameness", Outcome.FAIL, action=action),), samples=0)
+    assert tick(at(phase, 50), inputs)[1] == []
+    inputs = replace(GOOD, verdicts=(verdict("sameness", Outcome.FAIL, action="rollback"),), samples=0)
+    assert tick(at(phase, 50), inputs)[1] == ["rollback"]
 
 
 def test_verdicts_about_the_old_share_cause_no_second_rollback() -> None:

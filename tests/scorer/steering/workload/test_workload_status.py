@@ -17,4 +17,4 @@ def test_a_status_says_what_the_workload_waits_for(valid_yaml: str) -> None:
     assert status.message == "to 1 %: waits for batch"
     assert (status.phase, status.confirmed, status.envoys, status.leader) == ("shadow", 0, 0, "me")
     assert status.weights == {"onprem-or-cloud": 0, "cloud": 10_000}
-    assert json.loads(to_json(status))["verdicts"][0]["gate"] == "quality"
+    assert json.loads(to_json(status))["verdicts"][0]["gate"] == "sameness"

@@ -101,17 +101,17 @@ def test_evidence_for_another_limit_starts_afresh_and_the_rest_goes_on() -> None
     before = by_gate(evidence)
     changed = workload_of(GATES.replace("min_agreement: 0.85", "min_agreement: 0.9"))
     after = by_gate(Evidence.from_json(changed, evidence.to_json()))
-    assert after["quality"].n == 0
+    assert after["sameness"].n == 0
     assert after["latency_p95"] == before["latency_p95"]
 
 
 def test_a_gate_that_the_configuration_adds_in_mid_step_starts_empty_and_the_rest_goes_on() -> None:
-    without = "    gates: {quality: null, errors: {max_rate: 5%}, latency: []}\n"
+    without = "    gates: {sameness: null, errors: {max_rate: 5%}, latency: []}\n"
     evidence = with_healthy_flushes(fresh_evidence(gates=without), 100)
     before = by_gate(evidence)
     after = by_gate(Evidence.from_json(workload_of(GATES), evidence.to_json()))
     assert after["errors_fast"] == before["errors_fast"]
-    assert after["quality"].n == 0
+    assert after["sameness"].n == 0
     assert after["errors"].evidence == 0  # errors was a fixed rate before: another kind of gate
     assert {"errors_rate", "latency_p95", "split"} <= after.keys()
 

@@ -19,9 +19,9 @@ from tests.support.ramp_ticks import LATE, at
 from tests.support.scripted_evidence import verdict
 
 POLICY = policy_of(RampSection(steps=(10, 25, 60), hold="1s", min_samples=10, cool_down="5s", validation="9s"))
-PASSING = (verdict("quality", Outcome.PASS), verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True))
+PASSING = (verdict("sameness", Outcome.PASS), verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True))
 CATASTROPHE = (verdict("errors_fast", Outcome.FAIL, fast=True),)
-REGRESSION = (verdict("quality", Outcome.FAIL),)
+REGRESSION = (verdict("sameness", Outcome.FAIL),)
 GOOD = TickInputs(workload="chat", verdicts=PASSING, samples=100, confirmed=2, envoys=2, config_digest="d")
 UNDECIDED = replace(GOOD, verdicts=())
 TYPO = replace(UNDECIDED, adopted=25.0, adopted_at="envoy-1", ambiguous_weights="envoy-1: a=2500, b=7500.0", samples=0)
@@ -240,7 +240,7 @@ def test_promote_and_approve_with_any_failing_gate_are_refused_unless_forced(
     assert (decision.event, refused.percent) == ("refused", 10)
     assert text in decision.reason
     assert command(before, kind, inputs, force=True)[0].percent == 25
-    informational = replace(inputs, verdicts=(), capacity=verdict("capacity", Outcome.FAIL, gating=False))
+    informational = replace(inputs, verdicts=(), capacity=verdict("capacity", Outcome.FAIL, action="inform"))
     assert command(before, kind, informational)[0].percent == 25
 
 

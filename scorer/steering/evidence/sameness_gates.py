@@ -1,4 +1,4 @@
-"""The quality gates: they compare the mean agreement of cross pairs with a fixed limit, or with the noise floor."""
+"""The sameness gates: they compare the mean agreement of cross pairs with a fixed limit, or with the noise floor."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def _clamped(score: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class QualityGateState:
+class SamenessGateState:
     standing: Standing
     test: MeanTestState
 
 
-class QualityGate(Gate):
+class SamenessGate(Gate):
     """The gate that requires that the mean agreement of the cross pairs is at least the limit."""
 
-    STATE = QualityGateState
+    STATE = SamenessGateState
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
@@ -61,16 +61,16 @@ class QualityGate(Gate):
         return f"agreement {self.value:.3f} over {self.n} pairs, limit at least {self.spec.limit:.3f}"
 
     @property
-    def state(self) -> QualityGateState:
-        return QualityGateState(self.standing, self._test.state)
+    def state(self) -> SamenessGateState:
+        return SamenessGateState(self.standing, self._test.state)
 
-    def restore(self, state: QualityGateState) -> None:
+    def restore(self, state: SamenessGateState) -> None:
         self.standing = state.standing
         self._test.restore(state.test)
 
 
 @dataclass(frozen=True, slots=True)
-class MarginBlock:
+class SamenessMarginBlock:
     """The numbers of cross pairs and noise pairs in an open block, and the sums of their agreements."""
 
     crosses: int = 0
@@ -80,13 +80,13 @@ class MarginBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class MarginGateState:
+class SamenessMarginGateState:
     standing: Standing
     test: MeanTestState
-    block: MarginBlock
+    block: SamenessMarginBlock
 
 
-class MarginGate(Gate):
+class SamenessMarginGate(Gate):
     """The gate that limits how far the mean agreement of cross pairs may be below the noise floor.
 
     A sample is an agreement of cross pairs minus an agreement of noise pairs. For matched pairs, the sample is the
@@ -95,12 +95,12 @@ class MarginGate(Gate):
     agreements. So changes over time that affect both kinds of pair cancel.
     """
 
-    STATE = MarginGateState
+    STATE = SamenessMarginGateState
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
         self._test = MeanTest((1 - spec.limit) / 2, spec.fail_at, spec.pass_at)
-        self._block = MarginBlock()
+        self._block = SamenessMarginBlock()
 
     def handlers(self) -> Mapping[type, Handler]:
         return {
@@ -112,17 +112,17 @@ class MarginGate(Gate):
     def fold_agreement(self, scored: AgreementScored) -> None:
         if scored.comparable:
             b, score = self._block, _clamped(scored.agreement)
-            self._fold_block(MarginBlock(b.crosses + 1, b.cross_sum + score, b.noises, b.noise_sum))
+            self._fold_block(SamenessMarginBlock(b.crosses + 1, b.cross_sum + score, b.noises, b.noise_sum))
 
     def fold_noise(self, scored: NoiseScored) -> None:
         b, score = self._block, _clamped(scored.agreement)
-        self._fold_block(MarginBlock(b.crosses, b.cross_sum, b.noises + 1, b.noise_sum + score))
+        self._fold_block(SamenessMarginBlock(b.crosses, b.cross_sum, b.noises + 1, b.noise_sum + score))
 
-    def _fold_block(self, block: MarginBlock) -> None:
+    def _fold_block(self, block: SamenessMarginBlock) -> None:
         self._block = block
         if block.crosses and block.noises:
             self._update(block.cross_sum / block.crosses - block.noise_sum / block.noises)
-            self._block = MarginBlock()
+            self._block = SamenessMarginBlock()
 
     def fold_match(self, matched: PairsMatched) -> None:
         self._update(_clamped(matched.agreement) - _clamped(matched.noise))
@@ -155,9 +155,9 @@ class MarginGate(Gate):
         )
 
     @property
-    def state(self) -> MarginGateState:
-        return MarginGateState(self.standing, self._test.state, self._block)
+    def state(self) -> SamenessMarginGateState:
+        return SamenessMarginGateState(self.standing, self._test.state, self._block)
 
-    def restore(self, state: MarginGateState) -> None:
+    def restore(self, state: SamenessMarginGateState) -> None:
         self.standing, self._block = state.standing, state.block
         self._test.restore(state.test)
