@@ -77,7 +77,7 @@ def test_all_repeated_keys_and_all_files_are_shown(tmp_path: Path) -> None:
         (
             "ramp: {",
             "gates: {min_agreement: 1}\n    ramp: {",
-            "unknown key here (it belongs in quality)",
+            "unknown key here (it belongs in sameness)",
         ),
         ("ramp: {", "task: clasification\n    ramp: {", "did you mean 'classification'?"),
         ("ramp: {", "scoring: {weights: {nmbers: 1}}\n    ramp: {", "did you mean 'numbers'?"),

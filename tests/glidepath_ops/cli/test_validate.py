@@ -55,7 +55,7 @@ def test_a_workload_whose_answers_no_gate_judges_gets_a_note(tmp_path: Path) -> 
     status, said = validate(tmp_path / "g.yaml", "")
     assert (status, said.count("\n")) == (0, 1)
     assert said.startswith(
-        f"glidepath: note: {tmp_path}/g.yaml:6: workloads.chat: no gate judges the answers, so a person"
+        f"glidepath: note: {tmp_path}/g.yaml:5: workloads.chat: no gate judges the answers, so a person"
     )
 
 
