@@ -40,6 +40,12 @@ def answer_ended(entry: HTTPAccessLogEntry) -> bool:
     return _ms(entry, "time_to_last_upstream_rx_byte") is not None
 
 
+def answered_early(entry: HTTPAccessLogEntry) -> bool:
+    """Return whether the backend began to answer before it had the whole request."""
+    first_byte, request_end = _ms(entry, "time_to_first_upstream_rx_byte"), _ms(entry, "time_to_last_rx_byte")
+    return first_byte is not None and (request_end is None or first_byte < request_end)
+
+
 def _ms(entry: HTTPAccessLogEntry, field: Any) -> float | None:
     common = entry.common_properties
     if not common.HasField(field):

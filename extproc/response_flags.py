@@ -12,6 +12,8 @@ from enum import StrEnum
 
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry, ResponseFlags
 
+from extproc.logged_latency import answer_ended, answered_early
+
 
 class Owner(StrEnum):
     """Whose fault a flag shows."""
@@ -50,7 +52,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("UF", Owner.SIDE, "connect", "upstream_connection_failure"),
     Flag("UT", Owner.SIDE, "timeout", "upstream_request_timeout"),
     Flag("UMSDR", Owner.SIDE, "timeout", "upstream_max_stream_duration_reached"),
-    Flag("SI", Owner.SIDE, "timeout", "stream_idle_timeout"),  # with a 408 the client's: see ``slow_upload``
+    Flag("SI", Owner.SIDE, "timeout", "stream_idle_timeout"),  # with a 408, and after the whole answer, the client's
     Flag("UPE", Owner.SIDE, "upstream_died", "upstream_protocol_error"),
     Flag("UC", Owner.SIDE, "upstream_died", "upstream_connection_termination"),
     Flag("UR", Owner.SIDE, "reset", "upstream_remote_reset"),
@@ -74,6 +76,7 @@ FLAGS: tuple[Flag, ...] = (
 )
 _BY_NAME = {flag.short: flag for flag in FLAGS}
 _ABORTS = (_BY_NAME["DC"], _BY_NAME["DR"])
+_SILENCE = _BY_NAME["SI"]
 _OF_SIDE = tuple(flag for flag in FLAGS if flag.owner is Owner.SIDE)
 # Envoy itself answered. (DI and URX say nothing about who answered.)
 _WITHOUT_SIDE = (
@@ -85,9 +88,9 @@ _MESSAGES = frozenset(name for name, field in ResponseFlags.DESCRIPTOR.fields_by
 
 def side_failure(entry: HTTPAccessLogEntry) -> str:
     """Return the kind of the side's failure that the flags or the details of an entry record, or ""."""
-    found = next((flag.kind for flag in _OF_SIDE if _is_set(entry, flag)), "")
-    if found:
-        return found
+    found = next((flag for flag in _OF_SIDE if _is_set(entry, flag)), None)
+    if found is not None and not (found is _SILENCE and answer_ended(entry)):  # then the client did not read
+        return found.kind
     return "upstream_died" if entry.response.response_code_details.startswith("upstream_reset_after_response") else ""
 
 
@@ -101,11 +104,15 @@ def client_left(entry: HTTPAccessLogEntry) -> bool:
 
 
 def slow_upload(entry: HTTPAccessLogEntry) -> bool:
-    """Return whether Envoy waited in vain for the rest of the client's request (flag SI or none, with a 408)."""
+    """Return whether Envoy or the backend waited in vain for the rest of the client's request, and answered 408.
+
+    Envoy's own 408 has the flag SI or none. A backend's 408 is about the upload if it came before the request's end.
+    """
     if entry.response.response_code.value != 408:
         return False
     details = entry.response.response_code_details
-    return bool(entry.common_properties.response_flags.stream_idle_timeout) or details == "request_overall_timeout"
+    of_envoy = entry.common_properties.response_flags.stream_idle_timeout or details == "request_overall_timeout"
+    return bool(of_envoy) or answered_early(entry)
 
 
 def _is_set(entry: HTTPAccessLogEntry, flag: Flag) -> bool:

@@ -7,7 +7,7 @@ from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.logged_latency import LoggedLatency, answer_ended, logged_latency
+from extproc.logged_latency import LoggedLatency, answer_ended, answered_early, logged_latency
 
 NANOS = st.integers(0, 3600 * 10**9)
 
@@ -56,6 +56,13 @@ def test_a_time_of_zero_is_a_time() -> None:
 
 def test_a_switched_protocol_has_no_latency() -> None:
     assert logged_latency(entry(1, 2, 10**12, status=101)) == LoggedLatency(None, None)
+
+
+@given(st.none() | NANOS, st.none() | NANOS)
+def test_an_answer_is_early_if_its_first_byte_comes_before_the_end_of_the_request(
+    end: int | None, first: int | None
+) -> None:
+    assert answered_early(entry(end, first, None)) == (first is not None and (end is None or first < end))
 
 
 def test_an_answer_has_ended_when_envoy_has_its_last_byte() -> None:

@@ -45,6 +45,8 @@ def set_flag(made: HTTPAccessLogEntry, flag: Flag) -> HTTPAccessLogEntry:
         flags.unauthorized_details.reason = 1
     else:
         setattr(flags, flag.field, True)
+    if flag.short == "SI":  # Envoy waited for the rest of the answer
+        made.common_properties.ClearField("time_to_last_upstream_rx_byte")
     return made
 
 
@@ -296,6 +298,17 @@ def test_an_answer_of_a_filter_is_counted_under_its_details(
 def test_an_upload_that_took_too_long_is_the_clients_fault(flags: tuple[str, ...], details: str) -> None:
     reply = local(entry("onprem", 408, *flags, details=details))
     assert (reply.at_fault, reply.kind) == (AtFault.CLIENT, "slow_upload")
+
+
+def test_a_backends_408_is_the_clients_fault_if_it_came_before_the_end_of_the_request() -> None:
+    reply = local(entry("onprem", 408, first_byte_ms=1))
+    assert (reply.at_fault, reply.kind) == (AtFault.CLIENT, "slow_upload")
+
+
+def test_silence_after_the_whole_answer_is_no_error_of_the_side_as_the_client_did_not_read() -> None:
+    assert live("onprem", 200, "stream_idle_timeout", ended=False).error == "timeout"
+    outcome = live("onprem", 200, "stream_idle_timeout")
+    assert (outcome.error, outcome.latency_ms) == ("", 108.0)
 
 
 def test_a_reset_during_the_answer_is_recognised_by_its_details_without_a_flag() -> None:
