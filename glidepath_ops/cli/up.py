@@ -41,8 +41,10 @@ def command(
     settings, folder = load_config(config), data.resolve()
     with Interrupt(), locked_data_folder(folder, config), Stack() as stack:
         effective = _start(settings, config, folder, stack)
-        typer.echo("\n".join(example_lines(effective, config_file(folder))))
-        typer.echo(f"\nlogs: {folder}/logs   Envoy's configuration: {folder}/envoy.yaml   Ctrl-C stops everything")
+        own_envoy = not settings.envoy.admin
+        typer.echo("\n".join(example_lines(effective, config_file(folder), own_envoy=own_envoy)))
+        rendered = f"   Envoy's configuration: {folder}/envoy.yaml" if own_envoy else ""
+        typer.echo(f"\nlogs: {folder}/logs{rendered}   Ctrl-C stops everything")
         try:
             _watch(stack)
         except KeyboardInterrupt:

@@ -21,12 +21,13 @@ def glidepath_command() -> str:
     return str(beside) if shutil.which("glidepath") is None and beside.exists() else "glidepath"
 
 
-def example_lines(config: Config, path: Path) -> Iterator[str]:
+def example_lines(config: Config, path: Path, *, own_envoy: bool = True) -> Iterator[str]:
     """Yield the lines to print: the URLs, then example commands for each workload.
 
-    ``path`` is the configuration file that the commands name.
+    ``path`` is the configuration file that the commands name. ``own_envoy``: Glidepath has started the Envoy, so
+    clients reach it at ``envoy.listen``.
     """
-    yield f"clients        http://{config.envoy.listen}"
+    yield f"clients        {f'http://{config.envoy.listen}' if own_envoy else 'the listener of your own Envoy'}"
     for admin in config.envoy.admin:
         yield f"Envoy's admin  {admin}"
     password = config.redis.password

@@ -20,6 +20,13 @@ def test_curl_is_shown_if_the_admin_api_is_known(valid_yaml: str) -> None:
         assert "/runtime_modify?glidepath.chat.weight.onprem-or-cloud=0" in lines(valid_yaml + more)
 
 
+def test_the_address_for_clients_is_shown_only_if_it_is_that_of_our_envoy(valid_yaml: str) -> None:
+    assert "http://127.0.0.1:10000" in lines(valid_yaml)
+    theirs = "\n".join(example_lines(parse_config(valid_yaml + KNOWN), Path("glidepath.yaml"), own_envoy=False))
+    assert "http://127.0.0.1:10000" not in theirs
+    assert "clients        the listener of your own Envoy" in theirs
+
+
 def test_with_rtds_and_no_admin_api_glidepath_commands_are_shown_and_no_curl(valid_yaml: str) -> None:
     shown = lines(valid_yaml + RTDS)
     assert "runtime_modify" not in shown
