@@ -232,7 +232,8 @@ class Outcomes:
 class AnswerFacts:
     """The measurements of one answer that are kept with its score.
 
-    The only text of the answer is ``excerpt``, which is empty by default.
+    The only text of the answer is ``excerpt``, which is empty by default. ``faults`` are values of
+    ``glidepath.answer_faults.AnswerFault``: what is wrong with the answer by itself.
     """
 
     origin: Origin = Origin.LIVE
@@ -246,6 +247,7 @@ class AnswerFacts:
     finish_reason: str = ""
     failed_over: bool = False
     excerpt: str = ""
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

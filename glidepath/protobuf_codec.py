@@ -175,7 +175,7 @@ _OUTCOMES = _Codec(
     {"sides": _SIDE_OUTCOMES.repeated, "coverage": _MAPPING, "local_replies": _LOCAL_REPLIES.repeated},
     not_stored="arrived_ms",
 )
-_ANSWER_FACTS = _Codec(AnswerFacts, pb.AnswerFacts, {"origin": _ORIGIN})
+_ANSWER_FACTS = _Codec(AnswerFacts, pb.AnswerFacts, {"origin": _ORIGIN, "faults": _TEXTS})
 _SCORED_PAIR = _Codec(
     ScoredPair,
     pb.ScoredPair,

@@ -22,7 +22,7 @@ from scorer.scoring.embed import load_embedder
 from scorer.scoring.files.file_scoring import FileScorer
 from scorer.scoring.files.file_summary import FileSummary
 from scorer.scoring.files.line_reader import Lines, PipeLines
-from scorer.scoring.files.pair_lines import BadLine
+from scorer.scoring.files.pair_lines import SIDES, BadLine
 
 _TASKS = get_args(Task)
 _PROGRESS_EVERY = 100
@@ -70,8 +70,9 @@ def command(
 ) -> None:
     """Score how well the two answers of each pair in a file agree.
 
-    Results go to stdout, one JSON object {"id", "agreement", "flags", "signals"} per pair; progress and a summary go to
-    stderr. If a pair cannot be scored, its agreement is null and it has a flag unusable:REASON.
+    Results go to stdout, one JSON object {"id", "agreement", "flags", "signals", "faults"} per pair; progress and a
+    summary go to stderr. If a pair cannot be scored, its agreement is null and it has a flag unusable:REASON. "faults"
+    says what is wrong with one side's answer by itself.
 
     An input line can also have "path", "baseline_status", "baseline_content_type", "candidate_status" and
     "candidate_content_type". A line that is not a valid pair is reported on stderr and skipped; the exit status is then
@@ -103,6 +104,7 @@ def _run(scorer: FileScorer, source: Lines, found: FileSummary, *, explain: bool
             continue
         _print(result.to_json(explain=explain, encoding=sys.stdout.encoding or "ascii"))
         found.add(result.agreement, result.flags, result.labels, evaluated=result.evaluated)
+        found.add_faults(*(frozenset(f.kind.value for f in result.faults.get(side, ())) for side in SIDES))
         if found.pairs % _PROGRESS_EVERY == 0:
             typer.echo(f"glidepath: {found.pairs} pairs", err=True)
 

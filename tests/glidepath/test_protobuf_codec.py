@@ -82,7 +82,12 @@ outcomes = st.builds(
     Outcomes, text, text, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.tuples(sides), counts
 )
 facts = st.builds(
-    AnswerFacts, origin=st.sampled_from(Origin), backend=text, total_ms=milliseconds, output_tokens=st.integers(0, 9)
+    AnswerFacts,
+    origin=st.sampled_from(Origin),
+    backend=text,
+    total_ms=milliseconds,
+    output_tokens=st.integers(0, 9),
+    faults=st.lists(text, max_size=2).map(tuple),
 )
 scored = st.builds(
     ScoredPair,

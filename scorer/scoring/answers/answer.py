@@ -5,6 +5,7 @@ A body with an answer becomes an :class:`Extracted`. Any other body becomes an :
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -190,6 +191,9 @@ class Expectation:
 
     ``task``: the task as guessed from the request; used for workloads with ``task: auto``.
     ``prompt``: the text of the user's last message.
+    ``instructions``: the texts of the system and of the developer.
+    ``functions``: the JSON schema of the arguments of each function that the request offers, by name; None if the
+        request gives none. ``tools`` also has the names of the provider's own tools.
     """
 
     surface: Surface = Surface.UNKNOWN
@@ -203,3 +207,5 @@ class Expectation:
     temperature: float | None = None
     model: str = ""
     prompt: str = ""
+    instructions: str = ""
+    functions: Mapping[str, object] = field(default_factory=dict)

@@ -53,6 +53,7 @@ _INNER = (
     "inferenceConfig",
 )  # TGI, Ollama, Gemini, Bedrock
 _STREAMED = ("generate_stream", ":streamGenerateContent", "/converse-stream")
+_SCHEMA_KEYS = ("parameters", "input_schema", "inputSchema", "parametersJsonSchema")
 _CHOICE_KEYS = ("guided_choice", "choice")
 
 
@@ -82,6 +83,8 @@ def expectation(path: str, request_body: bytes) -> Expectation:
         temperature=_temperature(flat.get("temperature")),
         model=_string(flat.get("model")),
         prompt=_prompt(flat),
+        instructions=_instructions(flat),
+        functions=_functions(flat) if tools else {},
     )
 
 
@@ -143,6 +146,20 @@ def _names(tool: object) -> tuple[str, ...]:
     return (_string(inner or _get(tool, "name") or _get(tool, "type")),)
 
 
+def _functions(request: dict[str, object]) -> dict[str, object]:
+    """Return the JSON schema of the arguments of each offered function by name; None for a function without one."""
+    offered = request.get("tools") or request.get("functions") or _get(request.get("toolConfig"), "tools")
+    found: dict[str, object] = {}
+    for tool in offered if isinstance(offered, list) else ():
+        declared = _get(tool, "functionDeclarations") or _get(tool, "function_declarations")
+        for one in declared if isinstance(declared, list) else [tool]:
+            function = _get(one, "function") or _get(one, "toolSpec") or one
+            if name := _string(_get(function, "name")):
+                found[name] = next((schema for key in _SCHEMA_KEYS if (schema := _get(function, key))), None)
+                found[name] = _get(found[name], "json") or found[name]  # Bedrock
+    return found
+
+
 def _task(surface: Surface, request: dict[str, object], *, json_mode: bool, tools: bool) -> str:
     if surface in _TASKS and _TASKS[surface] != "generation":
         return _TASKS[surface]
@@ -169,6 +186,17 @@ def _prompt(request: dict[str, object]) -> str:
         if text := _content(request.get(name)):
             return text
     return ""
+
+
+def _instructions(request: dict[str, object]) -> str:
+    """Return the texts of the system and of the developer, wherever the format has them."""
+    messages = request.get("messages", request.get("input"))
+    texts = [_content(request.get(name)) for name in ("system", "instructions", "preamble")]
+    texts += [_content(_get(request.get(name), "parts")) for name in ("systemInstruction", "system_instruction")]
+    for message in messages if isinstance(messages, list) else ():
+        if _get(message, "role") in ("system", "developer"):
+            texts.append(_content(_get(message, "content")))
+    return "\n".join(text for text in texts if text)
 
 
 def _content(value: object) -> str:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from glidepath.answer_faults import FoundFault
 from glidepath.config.comparison import ScoringSection, Task
 from scorer.scoring.answers import CustomSurface, Expectation, Extracted, Unusable, expectation, extract
 from scorer.scoring.compare import Comparison, Unscorable, compare, texts_to_embed
@@ -17,13 +18,18 @@ from scorer.scoring.compare.evaluator.questions import DoubtfulPair, in_doubt, w
 from scorer.scoring.embed import Embedder, VectorCache, embed_texts
 from scorer.scoring.files.line_reader import Lines, PipeLines
 from scorer.scoring.files.pair_lines import SIDES, BadLine, FilePair, parse_lines
+from scorer.scoring.judge.judge_answer import judge_answer
 
+Faults = dict[str, tuple[FoundFault, ...]]  # by side
 MAX_BATCH_BYTES = 8 * 2**20  # a batch ends once its lines have this size
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredLine:
-    """The result of one line of the file. If its pair is unscored, ``agreement`` is None and the flag is the reason."""
+    """The result of one line of the file. If its pair is unscored, ``agreement`` is None and the flag is the reason.
+
+    ``faults``: what is wrong with the answer of each side by itself, whether or not the pair is scored.
+    """
 
     id: str | int
     agreement: float | None
@@ -32,6 +38,7 @@ class ScoredLine:
     details: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     evaluated: bool = False  # the evaluator's opinion is part of the agreement
+    faults: Faults = field(default_factory=dict)
 
     def to_json(self, *, explain: bool = False, encoding: str = "utf-8") -> str:
         """Return the result as one line of JSON.
@@ -44,9 +51,13 @@ class ScoredLine:
             "agreement": None if self.agreement is None else round(self.agreement, 4),
             "flags": list(self.flags),
             "signals": {name: round(value, 4) for name, value in self.signals.items()},
+            "faults": {side: [fault.kind.value for fault in found] for side, found in self.faults.items() if found},
         }
         if explain:
-            record["details"] = self.details
+            where = {
+                f"{side}_{fault.kind.value}": fault.where for side, found in self.faults.items() for fault in found
+            }
+            record["details"] = self.details | where
         line = json.dumps(record, ensure_ascii=False)
         try:
             line.encode(encoding)
@@ -98,7 +109,7 @@ class FileScorer:
         }
         results = self._with_opinions(comparable, results)
         for i, one in enumerate(extracted):
-            yield _scored(one.id, results[i]) if isinstance(one, _ExtractedLine) else one
+            yield _scored(one, results[i]) if isinstance(one, _ExtractedLine) else one
 
     def _with_opinions(
         self, lines: Mapping[int, _ExtractedLine], results: dict[int, Comparison | Unscorable]
@@ -122,26 +133,38 @@ class FileScorer:
 
     def _extract(self, pair: FilePair) -> _ExtractedLine | ScoredLine:
         path = pair.path or self.path
-        custom = self.settings.answer
-        sides: list[Extracted] = []
+        expected = expectation(path, pair.request)
+        usable: list[Extracted] = []
+        unusable: list[tuple[str, Unusable]] = []
+        faults: Faults = {}
         bodies = (pair.baseline, pair.candidate)
         for name, body, status, kind in zip(SIDES, bodies, pair.statuses, pair.content_types, strict=True):
-            answer = extract(
-                path=path,
-                content_type=kind,
-                status=status,
-                request_body=pair.request,
-                response_body=body,
-                custom=CustomSurface(custom.jsonpath, custom.done) if custom else None,
+            answer = self._answer(path, pair.request, body, status, kind)
+            faults[name] = judge_answer(
+                status=status, content_type=kind, body=body, cut=False, expected=expected, found=answer
             )
             if isinstance(answer, Unusable):
-                why = f"{answer.reason}: {answer.detail}".rstrip(": ")
-                return ScoredLine(pair.id, None, (f"unusable:{name}_{answer.reason}",), {}, {name: why})
-            sides.append(answer)
-        expected = expectation(path, pair.request)
-        left, right = sides
+                unusable.append((name, answer))
+            else:
+                usable.append(answer)
+        if unusable:
+            name, found = unusable[0]
+            why = f"{found.reason}: {found.detail}".rstrip(": ")
+            return ScoredLine(pair.id, None, (f"unusable:{name}_{found.reason}",), {}, {name: why}, faults=faults)
+        left, right = usable
         texts = texts_to_embed(self.task, expected, left, right)
-        return _ExtractedLine(pair.id, expected, left, right, texts)
+        return _ExtractedLine(pair.id, expected, left, right, texts, faults)
+
+    def _answer(self, path: str, request: bytes, body: bytes, status: int, kind: str) -> Extracted | Unusable:
+        custom = self.settings.answer
+        return extract(
+            path=path,
+            content_type=kind,
+            status=status,
+            request_body=request,
+            response_body=body,
+            custom=CustomSurface(custom.jsonpath, custom.done) if custom else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +176,16 @@ class _ExtractedLine:
     baseline: Extracted
     candidate: Extracted
     texts: tuple[str, ...]
+    faults: Faults
 
 
-def _scored(pair_id: str | int, result: Comparison | Unscorable) -> ScoredLine:
+def _scored(line: _ExtractedLine, result: Comparison | Unscorable) -> ScoredLine:
     if isinstance(result, Unscorable):
-        return ScoredLine(pair_id, None, (f"unusable:{result.reason}",), {}, {result.reason: result.detail})
+        details = {result.reason: result.detail}
+        return ScoredLine(line.id, None, (f"unusable:{result.reason}",), {}, details, faults=line.faults)
     signals = dict(result.signals)
-    evaluated = "evaluator" in signals
-    return ScoredLine(
-        pair_id, result.agreement, result.flags, signals, dict(result.details), dict(result.labels), evaluated
-    )
+    details, labels, evaluated = dict(result.details), dict(result.labels), "evaluator" in signals
+    return ScoredLine(line.id, result.agreement, result.flags, signals, details, labels, evaluated, line.faults)
 
 
 def _always() -> bool:

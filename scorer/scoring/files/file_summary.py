@@ -25,6 +25,8 @@ class FileSummary:
     ``flags``: the number of scored pairs with each flag.
     ``opinions``: the number of pairs with an opinion of the evaluator.
     ``no_opinion``: the number of pairs in doubt without an opinion of the evaluator, for each reason.
+    ``faults``: for each kind of fault of one answer by itself, in how many pairs ``baseline_only``,
+        ``candidate_only`` and ``both`` sides have it.
     """
 
     pairs: int = 0
@@ -34,6 +36,7 @@ class FileSummary:
     confusion: Confusion = field(default_factory=Confusion)
     opinions: int = 0
     no_opinion: Mapping[str, int] = field(default_factory=dict)
+    faults: dict[str, Counter[str]] = field(default_factory=dict)
     _sum: float = 0.0
     _histogram: list[int] = field(default_factory=lambda: [0] * (_STEPS + 1))
     _labels: list[Mapping[str, str]] = field(default_factory=list)
@@ -54,6 +57,12 @@ class FileSummary:
             self._labels.append(labels)
             if len(self._labels) >= _LABELS_PER_FOLD:
                 self._fold()
+
+    def add_faults(self, baseline: frozenset[str], candidate: frozenset[str]) -> None:
+        """Add the kinds of faults that the two answers of one pair have by themselves."""
+        for kind in baseline | candidate:
+            who = "both" if kind in baseline & candidate else "candidate_only" if kind in candidate else "baseline_only"
+            self.faults.setdefault(kind, Counter())[who] += 1
 
     def _fold(self) -> None:
         self.confusion = self.confusion.fold_all(self._labels)
@@ -97,6 +106,7 @@ class FileSummary:
                 name: {"pairs": f.support, "precision": _rounded(f.precision), "recall": _rounded(f.recall)}
                 for name, f in classes.items()
             },
+            "faults": {kind: dict(counts) for kind, counts in sorted(self.faults.items())},
             "evaluator": {"opinions": self.opinions, "none": dict(self.no_opinion)},
         }
 
@@ -111,6 +121,8 @@ class FileSummary:
         if self.flags:
             shares = (f"{flag} {n} ({n / self.scored:.1%})" for flag, n in self.flags.most_common())
             yield f"flags: {', '.join(shares)}"
+        for kind, counts in sorted(self.faults.items()):
+            yield f"{kind}: {', '.join(f'{who} {n}' for who, n in sorted(counts.items()))}"
         shown = sorted(summary["classes"].items(), key=lambda c: -c[1]["pairs"])
         for name, figures in shown[:_SHOWN_CLASSES]:
             precision, recall = (_percent(figures[key]) for key in ("precision", "recall"))

@@ -56,9 +56,10 @@ def test_the_command_prints_one_object_a_line_and_names_bad_lines(tmp_path: Path
     file.write_bytes(line("a", chat("It is 5."), chat("Sure! It is 5.")) + b"oops\n" + line(2, "plain", "plain"))
     result = CliRunner().invoke(build_app("score"), ["score", str(file), "--task", "chat"])
     assert result.exit_code == 2
-    assert [json.loads(out) for out in result.stdout.splitlines()] == [
-        {"id": "a", "agreement": 1.0, "flags": [], "signals": json.loads(result.stdout.splitlines()[0])["signals"]},
-        {"id": 2, "agreement": 1.0, "flags": [], "signals": json.loads(result.stdout.splitlines()[1])["signals"]},
+    rows = [json.loads(out) for out in result.stdout.splitlines()]
+    assert rows == [
+        {"id": "a", "agreement": 1.0, "flags": [], "signals": rows[0]["signals"], "faults": {}},
+        {"id": 2, "agreement": 1.0, "flags": [], "signals": rows[1]["signals"], "faults": {}},
     ]
     assert "line 2 is not JSON" in result.stderr
 
@@ -74,5 +75,20 @@ def test_the_command_uses_the_settings_of_the_workload(tmp_path: Path, valid_yam
         "agreement": 1.0,
         "flags": [],
         "signals": {"label": 0.0},
+        "faults": {},
         "details": {},
     }
+
+
+def test_the_faults_of_each_answer_by_itself_are_printed_and_counted() -> None:
+    refusal = "I'm sorry, but I can't help with that."
+    pairs = line(1, chat("It is 5."), chat(refusal)) + line(2, chat(refusal), chat(refusal))
+    pairs += line(3, {"error": "x"}, chat("It is 5."))
+    result = CliRunner().invoke(build_app("score"), ["score", "-", "--task", "chat", "--explain"], input=pairs.decode())
+    rows = [json.loads(out) for out in result.stdout.splitlines()]
+    both = {"baseline": ["refusal"], "candidate": ["refusal"]}
+    assert [row["faults"] for row in rows] == [{"candidate": ["refusal"]}, both, {"baseline": ["error_body"]}]
+    assert "sorry" in rows[0]["details"]["candidate_refusal"]
+    assert {"glidepath: error_body: baseline_only 1", "glidepath: refusal: both 1, candidate_only 1"} <= set(
+        result.stderr.splitlines()
+    )

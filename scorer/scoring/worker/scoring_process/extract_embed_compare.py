@@ -22,6 +22,7 @@ from scorer.scoring.answers import (
 from scorer.scoring.compare import UNKNOWN, Comparison, NoiseFloor, Unscorable, compare, texts_to_embed
 from scorer.scoring.compare.evaluator.questions import DoubtfulPair, in_doubt
 from scorer.scoring.embed import Embedder, VectorCache, Vectors, embed_texts
+from scorer.scoring.judge.judge_answer import judge_answer
 from scorer.scoring.worker.unscored_result import facts_without_body, unscored
 
 _NOTHING = Extracted(Surface.UNKNOWN)
@@ -29,7 +30,11 @@ _NOTHING = Extracted(Surface.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class _ExtractedPair:
-    """A pair with its extracted answers. ``texts`` contains the texts that must be embedded, if there are any."""
+    """A pair with its extracted answers.
+
+    ``texts`` contains the texts that must be embedded, if there are any. ``faults``: what is wrong with the baseline's
+    answer by itself, and with the candidate's.
+    """
 
     pair: Pair
     workload: Workload
@@ -37,6 +42,7 @@ class _ExtractedPair:
     baseline: Extracted
     candidate: Extracted
     texts: tuple[str, ...]
+    faults: tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +88,19 @@ def _extract_pair(pair: Pair, config: Config, now_ms: int) -> _ExtractedPair | S
         return unscored(pair, now_ms, "unknown_workload")
     custom = _custom_surface(workload)
     sides = [_extract(pair, answer, custom) for answer in (pair.baseline, pair.candidate)]
+    expected = expectation(pair.path, pair.request_body)
+    faults = [_faults(a, f, expected) for a, f in zip((pair.baseline, pair.candidate), sides, strict=True)]
     for name, answer, found in zip(("baseline", "candidate"), (pair.baseline, pair.candidate), sides, strict=True):
         reason = _unscored_reason(answer, found)
         if reason:
-            facts = [_facts(a, f, 0) for a, f in zip((pair.baseline, pair.candidate), sides, strict=True)]
+            answers = zip((pair.baseline, pair.candidate), sides, faults, strict=True)
+            facts = [_facts(a, f, 0, found) for a, f, found in answers]
             return unscored(pair, now_ms, f"{name}_{reason}", *facts)
     baseline, candidate = sides
     if pair.request_cut or not isinstance(baseline, Extracted) or not isinstance(candidate, Extracted):
         return unscored(pair, now_ms, "request_cut")
-    expected = expectation(pair.path, pair.request_body)
     texts = texts_to_embed(workload.task, expected, baseline, candidate)
-    return _ExtractedPair(pair, workload, expected, baseline, candidate, texts)
+    return _ExtractedPair(pair, workload, expected, baseline, candidate, texts, (faults[0], faults[1]))
 
 
 def _custom_surface(workload: Workload) -> CustomSurface | None:
@@ -137,8 +145,8 @@ def _compare(
 ) -> ScoringOutcome:
     pair, settings = extracted.pair, extracted.workload.scoring
     excerpts = context.config.redaction.excerpts
-    baseline = _facts(pair.baseline, extracted.baseline, excerpts)
-    candidate = _facts(pair.candidate, extracted.candidate, excerpts)
+    baseline = _facts(pair.baseline, extracted.baseline, excerpts, extracted.faults[0])
+    candidate = _facts(pair.candidate, extracted.candidate, excerpts, extracted.faults[1])
     # Both kinds of pair are scored against the same noise floor, because sameness_margin compares their scores. The
     # floor itself counts raw divergences, so it does not depend on these scores.
     result = compare(
@@ -185,7 +193,22 @@ def _doubt(extracted: _ExtractedPair, result: Comparison) -> DoubtfulPair | None
     return DoubtfulPair(extracted.pair.id, *cut)
 
 
-def _facts(answer: Answer, found: Extracted | Unusable | None, excerpts: int) -> AnswerFacts:
+def _faults(answer: Answer, found: Extracted | Unusable, expected: Expectation) -> tuple[str, ...]:
+    """Return the kinds of faults of one answer. Only a complete answer is judged."""
+    if answer.ending is not Ending.COMPLETE or answer.failed_over:
+        return ()
+    faults = judge_answer(
+        status=answer.status,
+        content_type=answer.content_type,
+        body=answer.body,
+        cut=answer.body_cut,
+        expected=expected,
+        found=found,
+    )
+    return tuple(fault.kind.value for fault in faults)
+
+
+def _facts(answer: Answer, found: Extracted | Unusable | None, excerpts: int, faults: tuple[str, ...]) -> AnswerFacts:
     """Return the facts about an answer. They include an excerpt: the first ``excerpts`` characters of its text."""
     extracted = found if isinstance(found, Extracted) else _NOTHING
     return replace(
@@ -195,4 +218,5 @@ def _facts(answer: Answer, found: Extracted | Unusable | None, excerpts: int) ->
         text_chars=len(extracted.text),
         finish_reason=extracted.finish_reason.value if isinstance(found, Extracted) else "",
         excerpt=extracted.text[:excerpts].encode("utf-8", "replace").decode(),
+        faults=faults,
     )

@@ -160,3 +160,26 @@ def test_options_of_gemini_and_bedrock_are_read():
 def test_an_unreadable_request_has_no_options(body):
     found = expectation("/v1/chat/completions", body)
     assert (found.surface, found.task, found.choices) == (Surface.OPENAI_CHAT, "chat", 1)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]},
+        {"messages": [{"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}]},
+        {"system": [{"type": "text", "text": "Be brief."}], "messages": []},
+        {"instructions": "Be brief.", "input": "Hi"},
+        {"systemInstruction": {"parts": [{"text": "Be brief."}]}, "contents": []},
+    ],
+)
+def test_the_instructions_are_those_of_the_system_and_the_developer(request_):
+    assert expectation("/v1/chat/completions", json.dumps(request_).encode()).instructions == "Be brief."
+
+
+def test_the_functions_have_their_schemas_and_a_forbidden_tool_is_none():
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    request = {"tools": [tool, {"type": "web_search"}]}
+    found = expectation("/v1/chat/completions", json.dumps(request).encode())
+    assert (found.tools, found.functions) == (("f", "web_search"), {"f": {"type": "object"}})
+    forbidden = expectation("/v1/chat/completions", json.dumps(request | {"tool_choice": "none"}).encode())
+    assert forbidden.functions == {}

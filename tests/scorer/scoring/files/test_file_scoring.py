@@ -46,6 +46,7 @@ def test_every_line_gets_a_result_in_order_and_equal_answers_are_not_embedded() 
         "agreement": None,
         "flags": ["unusable:candidate_error_body"],
         "signals": {},
+        "faults": {"candidate": ["error_body"]},
     }
     assert isinstance(cut, ScoredLine)
     assert cut.flags == ("unusable:baseline_truncated",)

@@ -139,3 +139,21 @@ def test_an_answer_in_a_custom_format_is_read_by_the_configured_jsonpath(valid_y
     own = {"body": body, "content_type": "application/json"}
     both = {"first": answer(Side.BASELINE, **own), "second": answer(Side.CANDIDATE, **own)}
     assert one(ScoringContext(parse_config(text), engine), pair("a", **both)).agreement == 1.0
+
+
+def test_each_answer_is_judged_by_itself_whether_or_not_the_pair_has_a_score(context):
+    refusal = "I'm sorry, but I can't help with that."
+    (outcome,) = score_pairs([pair("scored", "It is Paris.", refusal)], context, 1)
+    assert outcome.scored.scored
+    assert (outcome.scored.baseline.faults, outcome.scored.candidate.faults) == ((), ("refusal",))
+    broken = answer(Side.CANDIDATE, origin=Origin.SHADOW, content_type="text/html", body=b"<html>Sign in.</html>")
+    (outcome,) = score_pairs([pair("unscored", refusal, second=broken)], context, 1)
+    assert not outcome.scored.scored
+    assert (outcome.scored.baseline.faults, outcome.scored.candidate.faults) == (("refusal",), ("web_page",))
+
+
+@pytest.mark.parametrize("ending", BAD_ENDINGS)
+def test_an_answer_that_did_not_end_by_itself_is_not_judged(context, ending):
+    broken = answer(Side.CANDIDATE, origin=Origin.SHADOW, body=b"", ending=ending)
+    (outcome,) = score_pairs([pair("one", second=broken)], context, 1)
+    assert outcome.scored.candidate.faults == ()

@@ -1,0 +1,138 @@
+"""Find what is wrong with the text of one answer: refusal, cut, loop, leaked tokens, garbling, language, code.
+
+A fault that the request asks for is none: a letter that declines, a text that is to be repeated, a translation. Where
+that is uncertain, the answer has no fault, because a false alarm costs more than a miss. Cost: 0.1 ms for 330 words.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable
+
+from glidepath.answer_faults import AnswerFault, FoundFault
+from scorer.scoring.answers import Choice, Expectation, FinishReason
+from scorer.scoring.compare.code.broken_code import broken_code
+from scorer.scoring.compare.defects.implausible_words import implausible_share, words_of
+from scorer.scoring.compare.defects.leaked_tokens import leaked_tokens
+from scorer.scoring.compare.defects.mojibake import badness
+from scorer.scoring.compare.defects.refusals import refusal
+from scorer.scoring.compare.defects.repeated_passages import repeated_passages
+from scorer.scoring.compare.defects.unfinished_text import unfinished_text
+from scorer.scoring.compare.text.language_detection import languages_of
+from scorer.scoring.compare.text.parsed_document import Document
+from scorer.scoring.judge.wishes import Wishes
+
+READ = 16_000  # characters that are examined
+TINY_LIMIT = 16  # tokens; an answer to a request with such a limit is a label, and ends at the limit
+_REFUSED = 0.7  # the severity from which a refusal is one without doubt
+_LOOP_WORDS, _LOOP_SHARE, _LOOP_RUN = 30, 0.5, 24
+_PACKED = 0.3  # the compressed share of a text above which it cannot be a loop
+_BROKEN_MARKS, _BROKEN_SHARE = 3, 0.02
+_NONSENSE_WORDS, _NONSENSE_SHARE = 20, 0.5
+_SENTENCE_WORDS = 12  # of a text whose last word can show that it is cut
+_FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_RELATED = tuple(  # languages that the detector takes for each other
+    frozenset(group.split())
+    for group in ("hr sr bs sh sl", "no nn da sv", "id ms", "es gl ca pt an", "cs sk", "ru uk be bg", "zh yue wuu",
+                  "de als nds lb", "hi mr ne")
+)  # fmt: skip
+
+
+def text_faults(choice: Choice, expected: Expectation) -> tuple[FoundFault, ...]:
+    """Return the faults of a choice's text, at most one of each kind."""
+    wishes = Wishes(expected.prompt[:READ], expected.instructions[:READ])
+    text = choice.text[:READ]
+    checks: tuple[Callable[[Choice, str, Expectation, Wishes], FoundFault | None], ...] = (
+        _refusal,
+        _cut,
+        _loop,
+        _leak,
+        _garbled,
+        _wrong_language,
+        _broken_code,
+    )
+    return tuple(fault for check in checks if (fault := check(choice, text, expected, wishes)) is not None)
+
+
+def _refusal(choice: Choice, text: str, _: Expectation, wishes: Wishes) -> FoundFault | None:
+    if choice.refusal:
+        return FoundFault(AnswerFault.REFUSAL, choice.refusal[:100])
+    if choice.finish_reason is FinishReason.CONTENT_FILTER:
+        return FoundFault(AnswerFault.REFUSAL, "a filter ended the answer")
+    if choice.tool_calls or not text or wishes.refusal:
+        return None
+    found = refusal(Document(text))
+    return FoundFault(AnswerFault.REFUSAL, found.where) if found.severity >= _REFUSED else None
+
+
+def _cut(choice: Choice, text: str, expected: Expectation, _: Wishes) -> FoundFault | None:
+    if choice.finish_reason is FinishReason.LENGTH:
+        label = 0 < expected.max_tokens <= TINY_LIMIT
+        return None if label else FoundFault(AnswerFault.CUT, "finish reason length")
+    if choice.finish_reason is not FinishReason.STOP or expected.json_mode or len(choice.text) > READ:
+        return None
+    found = unfinished_text(Document(text))
+    open_word = text.rstrip()[-1:].isalpha() or text.rstrip()[-1:] in ",(["
+    certain = found.where.startswith("a code block") or (open_word and len(text.split()) >= _SENTENCE_WORDS)
+    return FoundFault(AnswerFault.CUT, found.where) if found.severity >= 1 and certain else None
+
+
+def _loop(choice: Choice, text: str, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+    prose = _FENCED.sub(" ", text).strip()
+    if expected.json_mode or wishes.repetition or len(prose) < 120 or prose.startswith(("{", "[", "<")):
+        return None
+    raw = prose.encode("utf-8", "replace")
+    if len(zlib.compress(raw, 1)) > _PACKED * len(raw):
+        return None
+    found = repeated_passages(Document(prose))
+    many = found.count >= _LOOP_WORDS and found.share >= _LOOP_SHARE
+    if not (many or found.run >= _LOOP_RUN) or not any(c.isalpha() for c in found.where):
+        return None
+    return FoundFault(AnswerFault.LOOP, f"{found.count} repeated words: {found.where}")
+
+
+def _leak(_: Choice, text: str, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+    found = leaked_tokens(Document(text))
+    if not found.severity or leaked_tokens(Document(wishes.prompt)).severity:
+        return None
+    return FoundFault(AnswerFault.LEAKED_TOKENS, found.where)
+
+
+def _garbled(_: Choice, text: str, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+    if not text:
+        return None
+    words = max(len(text.split()), len(text) // 8)
+    marks = _marks(text)
+    if marks >= _BROKEN_MARKS and marks >= _BROKEN_SHARE * words and not _marks(wishes.prompt):
+        return FoundFault(AnswerFault.GARBLED, f"{marks} broken characters")
+    prose = _FENCED.sub(" ", text)
+    if expected.json_mode or len(prose.split()) < _NONSENSE_WORDS:
+        return None
+    share, example = implausible_share(prose, words_of(wishes.prompt), european=True)
+    return FoundFault(AnswerFault.GARBLED, f"no words: {example}"[:100]) if share >= _NONSENSE_SHARE else None
+
+
+def _marks(text: str) -> int:
+    return text.count("\ufffd") + sum(c < " " and c not in "\n\r\t\x1b" for c in text) + badness()(text)
+
+
+def _wrong_language(_: Choice, text: str, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+    if wishes.language or expected.json_mode or "```" in text:
+        return None
+    asked, answered = languages_of(wishes.prompt), languages_of(text)
+    if len(asked) != 1 or len(answered) != 1 or asked == answered:
+        return None
+    pair = {asked[0], answered[0]}
+    if any(pair <= group for group in _RELATED) or answered[0] in languages_of(wishes.instructions):
+        return None
+    return FoundFault(AnswerFault.WRONG_LANGUAGE, f"{asked[0]} → {answered[0]}")
+
+
+def _broken_code(choice: Choice, text: str, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+    if "```" not in text or choice.finish_reason is FinishReason.LENGTH or len(choice.text) > READ or wishes.broken:
+        return None
+    found = broken_code(text)
+    if found.severity < 0.5 or broken_code(wishes.prompt).severity:
+        return None
+    return FoundFault(AnswerFault.BROKEN_CODE, found.where)

@@ -1,0 +1,76 @@
+"""What a request asks for that would be a fault otherwise: a refusal, a repetition, a language, broken code.
+
+The words are searched in the user's last message and in the instructions, in twelve languages. A word too many here
+costs a fault that is not seen; a word too few costs a false alarm.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+_REFUSAL = re.compile(
+    r"\brefus|declin|reject|turn\w{0,3} down|apolog|say no\b|ablehn|absag|entschuldig|verweiger|excus|disculp"
+    r"|rechaz|desculp|rifiut|weiger|afwijz|odmow|odmów|przepr|отказ|извин|отклон|拒绝|拒絕|道歉|婉拒|断り|断る|謝罪|お詫び"
+    r"|拒否|거절|사과|거부"
+    r"|(?:say|reply|respond|answer|write|translat\w{0,3}|repeat|phrase|sentence|message|letter|e-?mail)[^.?!]{0,80}"
+    r"(?:sorry|cannot|can't|unable|don't know|do not know)"
+    r"|[\"“'«„][^\"”'»]{0,80}(?:sorry|cannot|can't|unable|leider|désolé|lo siento|spiacent|извини|抱歉"
+    r"|对不起|申し訳|죄송)",
+    re.IGNORECASE,
+)
+_ABSTENTION = re.compile(  # in instructions
+    r"don't know|do not know|not know|(?:no|not enough|insufficient) information|out of scope|off[- ]topic"
+    r"|only (?:answer|use|talk|help)|must not|never|do not (?:answer|discuss|give|provide)|nur |seulement|sólo|solo "
+    r"|apenas|alleen|tylko|только|只能|仅|のみ|만 ",
+    re.IGNORECASE,
+)
+_REPETITION = re.compile(
+    r"repeat|repetit|\d+ times|many times|over and over|refrain|chorus|lyric|song|poem|mantra|copy|echo|verbatim"
+    r"|wiederhol|\d+ ?mal\b|refrain|gedicht|répèt|répét|fois|repit|repet|veces|vezes|ripet|volte|herhaal|powtórz"
+    r"|повтор|раз\b|重复|重複|遍|次|繰り返|回|반복|번",
+    re.IGNORECASE,
+)
+_LANGUAGE = re.compile(
+    r"translat|language|english|german|french|spanish|italian|portuguese|dutch|polish|russian|chinese|japanese|korean"
+    r"|arabic|hindi|turkish|vietnamese|swedish|danish|norwegian|finnish|greek|hebrew|czech|ukrainian|latin"
+    r"|übersetz|sprache|deutsch|englisch|französisch|spanisch|tradu|langue|anglais|français|allemand|espagnol|idioma"
+    r"|inglés|español|francés|alemán|inglês|português|língua|lingua|inglese|italiano|vertaal|engels|nederlands|język"
+    r"|przetłumacz|angielsk|polsk|перев[еоё]|язык|английск|русск|翻译|翻譯|译成|英文|中文|语|語|翻訳|번역|영어|한국어"
+    r"|ترجم|الإنجليزية|اللغة|çevir|ingilizce|dịch|tiếng|अनुवाद|अंग्रेज",
+    re.IGNORECASE,
+)
+_BROKEN = re.compile(
+    r"syntax|broken|bug|error|invalid|malformed|incorrect|wrong|mistake|incomplete|fehler|kaputt|erreur|errore?s?\b"
+    r"|ошибк|错误|エラー|오류",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """``prompt``: the user's last message. ``instructions``: the texts of the system and of the developer."""
+
+    prompt: str = ""
+    instructions: str = ""
+
+    @cached_property
+    def refusal(self) -> bool:
+        """Whether a refusal is asked for, or may be: the instructions say what the model is not to answer."""
+        return self._asks(_REFUSAL) or _ABSTENTION.search(self.instructions) is not None
+
+    @cached_property
+    def repetition(self) -> bool:
+        return self._asks(_REPETITION)
+
+    @cached_property
+    def language(self) -> bool:
+        return self._asks(_LANGUAGE)
+
+    @cached_property
+    def broken(self) -> bool:
+        return self._asks(_BROKEN)
+
+    def _asks(self, words: re.Pattern[str]) -> bool:
+        return words.search(self.prompt) is not None or words.search(self.instructions) is not None

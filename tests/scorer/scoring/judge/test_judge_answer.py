@@ -1,0 +1,124 @@
+"""One answer judged by itself: its body, its calls and its JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from glidepath.answer_faults import AnswerFault, FoundFault
+from scorer.scoring.answers import expectation, extract
+from scorer.scoring.judge.judge_answer import has_failed, judge_answer, only_one_side
+from tests.support.answer_bodies import call, chat, stream
+
+PATH = "/v1/chat/completions"
+CITY = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "What is the weather in Lima?"}]}
+OPENAI = {"type": "function", "function": {"name": "weather", "parameters": CITY}}
+TOOLS = ASK | {"tools": [OPENAI]}
+JSON_MODE = ASK | {"response_format": {"type": "json_schema", "json_schema": {"name": "c", "schema": CITY}}}
+
+
+def judged(
+    body: object, request: dict[str, Any] = ASK, kind: str = "application/json", status: int = 200, cut: bool = False
+) -> tuple[FoundFault, ...]:
+    raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    asked = json.dumps(request).encode()
+    found = extract(path=PATH, content_type=kind, status=status, request_body=asked, response_body=raw, body_cut=cut)
+    expected = expectation(PATH, asked)
+    return judge_answer(status=status, content_type=kind, body=raw, cut=cut, expected=expected, found=found)
+
+
+def kinds(*args: Any, **more: Any) -> list[AnswerFault]:
+    return [fault.kind for fault in judged(*args, **more)]
+
+
+def calling(name: str = "weather", arguments: str = '{"city": "Lima"}') -> dict[str, Any]:
+    return chat({"content": None, "tool_calls": [call(name, arguments, 0, "c")]}, "tool_calls")
+
+
+@pytest.mark.parametrize(
+    ("body", "request_", "kind"),
+    [
+        (calling(), TOOLS, None),
+        (calling("forecast"), TOOLS, AnswerFault.UNKNOWN_TOOL),
+        (calling(arguments='{"city": 5}'), TOOLS, AnswerFault.INVALID_ARGUMENTS),
+        (calling(arguments='{"town": "Lima"}'), TOOLS, AnswerFault.INVALID_ARGUMENTS),
+        (calling(arguments='{"city": "Li'), TOOLS, AnswerFault.INVALID_ARGUMENTS),
+        (calling(arguments=""), TOOLS, AnswerFault.INVALID_ARGUMENTS),
+        (calling("forecast"), ASK, None),
+        (calling(arguments="{"), ASK, AnswerFault.INVALID_ARGUMENTS),
+        (calling("web_search"), ASK | {"tools": [OPENAI, {"type": "web_search"}]}, None),
+        (calling(), ASK | {"tools": [{"name": "weather", "input_schema": CITY}]}, None),
+        (chat({"content": '{"city": "Lima"}'}), JSON_MODE, None),
+        (chat({"content": '{"city": 5}'}), JSON_MODE, AnswerFault.SCHEMA_VIOLATION),
+        (chat({"content": 'Sure: {"city": "Lima"}'}), JSON_MODE, AnswerFault.INVALID_JSON),
+        (chat({"content": "Sunny."}), JSON_MODE | {"response_format": {"type": "text"}}, None),
+    ],
+)
+def test_calls_and_json_are_checked_against_the_request(
+    body: object, request_: dict[str, Any], kind: AnswerFault | None
+) -> None:
+    assert kinds(body, request_) == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        {"tools": [{"type": "function", "name": "weather", "parameters": CITY}]},
+        {"tools": [{"name": "weather", "input_schema": CITY}]},
+        {"tools": [{"functionDeclarations": [{"name": "weather", "parameters": CITY}]}]},
+        {"toolConfig": {"tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": CITY}}}]}},
+        {"functions": [{"name": "weather", "parameters": CITY}]},
+    ],
+)
+def test_the_schema_of_a_tool_is_found_in_every_format(offer: dict[str, Any]) -> None:
+    assert kinds(calling(), ASK | offer) == []
+    assert kinds(calling(arguments="{}"), ASK | offer) == [AnswerFault.INVALID_ARGUMENTS]
+
+
+@pytest.mark.parametrize("schema", [None, {}, {"type": 5}, {"type": "OBJECT"}, 7])
+def test_a_tool_without_a_usable_schema_accepts_all_arguments(schema: object) -> None:
+    function = {"name": "weather"} | ({} if schema is None else {"parameters": schema})
+    assert kinds(calling(arguments="{}"), ASK | {"tools": [{"type": "function", "function": function}]}) == []
+
+
+@pytest.mark.parametrize("body", [calling(arguments='{"city": "Li'), chat({"content": '{"city": "Li'})])
+def test_what_a_limit_cut_is_one_defect_and_not_two(body: dict[str, Any]) -> None:
+    body["choices"][0]["finish_reason"] = "length"
+    assert kinds(body, JSON_MODE | {"tools": [OPENAI]}) == [AnswerFault.CUT]
+
+
+def test_a_failed_answer_has_its_failure_only() -> None:
+    error = 'data: {"error": {"message": "gone"}}\n\n'
+    begun = stream({"content": "I'm sorry, but I can't help."}, done=False).rpartition("data: ")[0]
+    faults = judged(begun + error, kind="text/event-stream")
+    assert [fault.kind for fault in faults] == [AnswerFault.ERROR_EVENT]
+    assert has_failed(faults)
+
+
+def test_what_only_the_reader_finds_is_a_failure_too() -> None:
+    two = ASK | {"n": 2}
+    assert kinds(stream({"content": "a"}, done=False), two, "text/event-stream") == [AnswerFault.UNFINISHED_STREAM]
+
+
+@pytest.mark.parametrize("status", [400, 429, 500, 503])
+def test_a_status_of_failure_speaks_for_itself(status: int) -> None:
+    assert kinds({"error": "x"}, status=status) == []
+
+
+def test_content_that_nobody_reads_and_a_cut_capture_are_no_faults() -> None:
+    assert kinds(chat({"content": None, "images": [{"image_url": {"url": "x"}}]})) == []
+    assert kinds('{"choices": [', cut=True) == []
+
+
+def test_only_what_one_side_has_tells_the_sides_apart() -> None:
+    cut, refusal = FoundFault(AnswerFault.CUT, "a"), FoundFault(AnswerFault.REFUSAL, "b")
+    assert only_one_side((cut,), (cut, refusal)) == (frozenset(), {AnswerFault.REFUSAL})
+    assert only_one_side((FoundFault(AnswerFault.CUT, "x"),), (cut,)) == (frozenset(), frozenset())
