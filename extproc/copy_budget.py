@@ -9,7 +9,8 @@ because the spending of the other processes is then unknown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -75,13 +76,17 @@ class _Spending:
     shared_cost: float = 0.0
     own_requests: int = 0
     own_cost: float = 0.0
-    synced_at: float = float("-inf")
+    synced_at: float = float("-inf")  # the time of Redis' last answer, by the monotonic clock
 
 
 class Budgets:
-    """The daily budgets of all workloads. ``now`` is Unix seconds in every method."""
+    """The daily budgets of all workloads. ``now`` is Unix seconds in every method, and only selects the day.
 
-    def __init__(self, config: Config) -> None:
+    ``clock``: a monotonic clock in seconds, which shows how old Redis' totals are.
+    """
+
+    def __init__(self, config: Config, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._limits: dict[str, DayBudget] = {}
         self._paid: dict[str, frozenset[str]] = {}
         self._prices: Mapping[str, Price | None] = {name: b.price for name, b in config.backends.items()}
@@ -101,7 +106,7 @@ class Budgets:
         if limit is None or backend not in self._paid[workload]:
             return True
         spent = self._today(workload, now)
-        if now - spent.synced_at > STALE_AFTER_S:
+        if self._clock() - spent.synced_at > STALE_AFTER_S:
             return False
         if limit.requests is not None and spent.shared_requests + spent.own_requests >= limit.requests:
             return False
@@ -131,7 +136,7 @@ class Budgets:
                 spent.own_requests -= requests
                 spent.own_cost -= cost
                 spent.shared_requests, spent.shared_cost = total
-                spent.synced_at = now
+                spent.synced_at = self._clock()
 
     def _today(self, workload: str, now: float) -> _Spending:
         day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")

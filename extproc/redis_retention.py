@@ -14,6 +14,7 @@ from glidepath.config.retention import RetentionSection
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 
+_TIME = "return redis.call('TIME')"
 TRIM_TARGET = 0.9  # share of the allowed bytes that remain after a trim, so that the next checks need no trim
 
 
@@ -26,12 +27,17 @@ class StreamTrimmer:
     async def trim(self, workloads: Sequence[str], now_ms: int) -> Mapping[str, int]:
         """Remove pairs and outcomes that are too old, then the oldest pairs of a workload that exceeds the byte limit.
 
+        An entry is too old if both ``now_ms``, this host's Unix time, and Redis' clock say so: then no entry is lost if
+        one of the two clocks is set forward.
+
         Return how many bytes the pairs of each workload used after the first step and before the second, by workload.
         """
-        oldest = max(0, now_ms - int(self._retention.age * 1000))
         sizes: dict[str, int] = {}
         for workload in workloads:
             names = WorkloadKeys(workload)
+            seconds, micros = await self._client.eval(_TIME, 1, names.pairs)
+            redis_ms = int(seconds) * 1000 + int(micros) // 1000
+            oldest = max(0, min(now_ms, redis_ms) - int(self._retention.age * 1000))
             await self._client.xtrim(names.pairs, minid=str(oldest), approximate=True)
             await self._client.xtrim(names.outcomes, minid=str(oldest), approximate=True)
             sizes[workload] = await self._trim_bytes(names)

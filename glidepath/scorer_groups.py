@@ -15,11 +15,17 @@ from glidepath.redisio import RedisClient
 
 LIVE_S = 10.0  # a leader writes every second; after this long without a write, a workload counts as not steered
 
+# A time in the future shows that Redis' clock was set back. It is lowered to the present: a group that has ended would
+# else count as steering until that time.
 _LAST = """
 local t = redis.call('TIME')
 local last = redis.call('HMGET', KEYS[1], 'group', 'at_ms')
-local at = tonumber(last[2] or nil)
-return {last[1] or '', at and string.format('%.0f', t[1] * 1000 + t[2] / 1000 - at) or ''}
+local at, now = tonumber(last[2] or nil), math.floor(t[1] * 1000 + t[2] / 1000)
+if at and at > now then
+  redis.call('HSET', KEYS[1], 'at_ms', string.format('%.0f', now))
+  at = now
+end
+return {last[1] or '', at and string.format('%.0f', now - at) or ''}
 """
 
 

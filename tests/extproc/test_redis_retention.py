@@ -14,16 +14,21 @@ from tests.support.extproc_twins import encoded_pair
 KEYS = WorkloadKeys("chat")
 
 
-async def test_old_pairs_are_removed(redis_client: Any) -> None:
+async def test_pairs_are_removed_that_are_old_by_redis_clock_and_by_this_hosts(redis_client: Any) -> None:
     now_ms = unix_ms()
     writer = RedisWriter(redis_client, RetentionSection(age="1h"), "one")
-    trimmer = StreamTrimmer(redis_client, RetentionSection(age="1h"))
+    trimmer, hour_ms = StreamTrimmer(redis_client, RetentionSection(age="1h")), 3600 * 1000
+    for number in range(1000):
+        await redis_client.xadd(KEYS.pairs, {"p": b"old"}, id=f"{now_ms - 2 * hour_ms}-{number}")
+    await trimmer.trim(["chat"], now_ms - 2 * hour_ms)  # old by Redis' clock only
+    assert await redis_client.xlen(KEYS.pairs) == 1000
+    await trimmer.trim(["chat"], now_ms)
+    assert await redis_client.xlen(KEYS.pairs) < 100
+    await redis_client.delete(KEYS.pairs)
     for turn in range(20):
         await writer.write([encoded_pair(seq=50 * turn + n + 1) for n in range(50)], [])
-    await trimmer.trim(["chat"], now_ms)
+    await trimmer.trim(["chat"], now_ms + 2 * hour_ms)  # old by this host's clock only
     assert await redis_client.xlen(KEYS.pairs) == 1000
-    await trimmer.trim(["chat"], now_ms + 2 * 3600 * 1000)
-    assert await redis_client.xlen(KEYS.pairs) < 100
 
 
 async def test_the_bytes_of_pairs_are_limited(redis_client: Any) -> None:

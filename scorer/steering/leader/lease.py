@@ -19,12 +19,18 @@ from collections.abc import Callable
 from glidepath import redis_keys, scorer_groups
 from glidepath.redisio import RedisClient
 
+LONGEST_S = 60  # no ``scorer.lease`` is longer
 MARGIN = 0.2  # the holder stops trusting the lease this fraction of its duration before Redis ends it
 
 # A full Redis refuses the commands that need memory, unless the script has written before: DEL and PERSIST change
 # nothing here and count as writes (glidepath/redis_memory.py).
+# A key that lives for longer than any lease shows that Redis' clock was set back, because Redis keeps the time at which
+# a key expires. If its holder has died, nobody could steer until that time.
 _ACQUIRE = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+  return 0
+end
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
@@ -78,7 +84,8 @@ class Lease:
         The token is drawn after the lease's key is set. If the process pauses too long in between, the result is False.
         """
         before = self._clock()
-        if not await self._redis.eval(_ACQUIRE, 1, self._lease_key, self.owner, self._milliseconds()):
+        longest_ms = LONGEST_S * 1000
+        if not await self._redis.eval(_ACQUIRE, 1, self._lease_key, self.owner, self._milliseconds(), longest_ms):
             return False
         self.fence = int(await self._redis.eval(_NEXT_FENCE, 1, self._fence_key))
         self._until = before + self.duration * (1 - MARGIN)

@@ -15,7 +15,7 @@ from glidepath.config import Config, load_config
 from glidepath.redis_keys import FENCE, LEASE
 from glidepath.status_and_decisions import CommandKind
 from glidepath_ops.local.child_process import Child
-from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.lease import LONGEST_S, Lease
 from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.store_protocol import FencedError, Record
 from tests.support.chat_config import CHAT_CONFIG
@@ -128,6 +128,17 @@ async def test_a_lease_that_another_scorer_holds_is_neither_renewed_nor_released
         assert not one.held()
         await one.release()
         assert await client.redis.get(LEASE) == b"two"
+
+
+async def test_a_lease_that_outlives_every_lease_as_redis_clock_was_set_back_ends_within_a_minute(file: Path) -> None:
+    async with steering_client(settings(file)) as client:
+        await client.redis.set(LEASE, "dead", px=3_600_000)
+        assert not await Lease(client.redis, "two", 3).acquire()
+        assert 0 < await client.redis.pttl(LEASE) <= LONGEST_S * 1000
+        await client.redis.set(LEASE, "alive", px=LONGEST_S * 1000 - 1)
+        before = await client.redis.pexpiretime(LEASE)
+        assert not await Lease(client.redis, "two", 3).acquire()
+        assert await client.redis.pexpiretime(LEASE) == before
 
 
 async def test_a_holder_stops_trusting_its_lease_before_redis_ends_it(file: Path) -> None:

@@ -256,3 +256,10 @@ async def test_each_group_has_its_own_lease_and_the_unnamed_group_has_the_plain_
     await other.release()
     assert await one.renew()
     assert await other.holder() == ""
+
+
+async def test_a_write_in_the_future_as_redis_clock_was_set_back_counts_from_now_on(redis: RedisClient) -> None:
+    key, hour_ms = WorkloadKeys("chat").state, 3_600_000
+    await redis.hset(key, mapping={"group": "gone", "at_ms": str(round(time.time() * 1000) + hour_ms)})
+    assert (await scorer_groups.last_steering(redis, ["chat"]))["chat"] == LastSteering("gone", 0.0)
+    assert abs(int(await redis.hget(key, "at_ms")) - time.time() * 1000) < hour_ms / 2
