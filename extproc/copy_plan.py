@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
+from extproc.body_credentials import gives_a_credential
 from extproc.exchange import Exchange
 from extproc.workloads import WorkloadInfo
 from glidepath.pairs_and_outcomes import Coverage, PairKind, Side
@@ -103,6 +104,9 @@ def plan_copies(
         return (), Coverage.NOT_TEED
     path, method = request.headers.get(":path", ""), request.headers.get(":method", "")
     if not is_idempotent_inference(method, path, workload.settings.match.path):
+        return (), Coverage.NOT_TEED
+    body = exchange.request_body
+    if gives_a_credential(body.value(), request.headers.get("content-encoding", ""), body.limit):
         return (), Coverage.NOT_TEED
     shadow = workload.settings.shadow
     planned_copies: list[PlannedCopy] = []

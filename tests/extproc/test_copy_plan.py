@@ -123,6 +123,13 @@ def test_cut_unfinished_unmatched_and_stateful_requests_are_not_copied() -> None
         assert plan_copies(workload(), one, "id") == ((), Coverage.NOT_TEED)
 
 
+def test_a_request_that_gives_a_credential_is_not_copied() -> None:
+    one = Exchange(100, BodyMemory(1000))
+    one.feed(RequestHeaders({":method": "POST", ":path": CHAT}, "cloud"), 1)
+    one.feed(Chunk(Half.REQUEST, b'{"tools": [{"type": "mcp", "authorization": "T"}]}', end=True), 2)
+    assert plan_copies(workload(), one, "id") == ((), Coverage.NOT_TEED)
+
+
 @pytest.mark.slow
 @given(st.uuids().map(str))
 def test_the_choice_depends_on_the_request_only_and_a_higher_rate_keeps_all_copies(request_id: str) -> None:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from extproc.amazon_event_frames import TYPE, frame
+from extproc.body_credentials import gives_a_credential
 from extproc.body_limits import BodyMemory
 from extproc.content_coding import DECODERS, decode
 from extproc.exchange import Exchange
@@ -160,6 +161,10 @@ def _redaction(data: bytes, content_type: str) -> None:
         assert REDACTOR.redact(once, content_type.partition(";")[0]) == once
 
 
+def _body_credentials(data: bytes, coding: str) -> None:
+    gives_a_credential(data, coding, LIMIT)
+
+
 def _path(data: bytes) -> None:
     found = with_harmless_parameters(data.decode("utf-8", "replace"))
     names = [parameter.partition("=")[0].lower() for parameter in found.partition("?")[2].split("&")]
@@ -227,6 +232,7 @@ TARGETS = {
     "content-coding": Target(
         _content_coding, (mutated(_codings()), st.sampled_from((*DECODERS, "gzip, br", "br,br,br,br")))
     ),
+    "body-credentials": Target(_body_credentials, (_BODY, st.sampled_from(("", "gzip", "br", "x")))),
     "redaction": Target(_redaction, (_BODY | _ENCODED_BODY, _TYPE)),
     "token-usage": Target(tokens, (_BODY, _BODY)),
     "request-path": Target(_path, (mutated(tuple(path.encode() for path in PATHS)),)),
