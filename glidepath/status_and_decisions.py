@@ -60,6 +60,7 @@ class Command:
     percent: float | None = None
     force: bool = False
     target: str = ""  # for annotate: the decision's id
+    end_validation: bool = False  # for promote at the last step
     at_ms: int = 0
     id: str = ""  # the stream's entry id, set when the entry is read
 

@@ -21,6 +21,7 @@ from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
 from glidepath_ops.cli.steering_client import read_status
+from glidepath_ops.evidence_text import evidence_text
 
 STALE_S = 10.0
 PIPED_WIDTH = 200
@@ -72,7 +73,7 @@ def overview(
     ``troubles`` maps a workload to the reason why its scorer group does not steer it.
     """
     table = Table(box=None, pad_edge=False)
-    for heading in ("workload", "share", "phase", "step", "Envoys", "sameness", "p99 base → cand", "next"):
+    for heading in ("workload", "share", "phase", "step", "Envoys", "sameness", "latency base → cand", "next"):
         table.add_column(heading, overflow="fold")
     for name, status in found.items():
         trouble = (troubles or {}).get(name)
@@ -90,17 +91,20 @@ def overview(
             f"{status.step + 1}/{len(status.steps)}",
             f"{status.confirmed} of {status.envoys}",
             "–" if status.agreement is None else f"{status.agreement:.3f}",
-            f"{_milliseconds(status.baseline)} → {_milliseconds(status.candidate)}",
+            _latency(status.baseline, status.candidate),
             late + status.message,
         )
     return table
 
 
 def gates(status: WorkloadStatus) -> Table:
-    """Return a table with one row for each gate. Its title gives the workload's requests and errors in this step."""
-    requests, errors, least = status.candidate.requests, status.candidate.errors, status.min_samples
-    wanted = f" of at least {least}" if requests < least else ""
-    title = f"{status.workload}: {requests} requests{wanted}, {errors} errors in this step{_rescues(status.candidate)}"
+    """Return a table with one row for each gate. Its title gives both sides' requests and errors in this step."""
+    baseline, candidate, least = status.baseline, status.candidate, status.min_samples
+    wanted = f" of at least {least}" if candidate.requests < least else ""
+    title = (
+        f"{status.workload}, this step: candidate {candidate.requests} requests{wanted}, {candidate.errors} errors"
+        f"{_rescues(candidate)}; baseline {baseline.requests} requests, {baseline.errors} errors"
+    )
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     for heading in ("gate", "verdict", "value", "limit", "n", "evidence", ""):
         table.add_column(heading, overflow="fold")
@@ -109,7 +113,7 @@ def gates(status: WorkloadStatus) -> Table:
         name = verdict.gate if verdict.gating else f"{verdict.gate} (informational)"
         outcome = f"[{style}]{verdict.outcome}[/]" if style else verdict.outcome
         numbers = (_number(verdict.value, verdict.unit), _number(verdict.limit, verdict.unit), str(verdict.n))
-        table.add_row(name, outcome, *numbers, f"{verdict.evidence:.2f}", verdict.message or missing(verdict))
+        table.add_row(name, outcome, *numbers, evidence_text(verdict), verdict.message or missing(verdict))
     return table
 
 
@@ -139,8 +143,18 @@ def missing(verdict: Verdict) -> str:
     return f"{verdict.missing} more samples{eta}"
 
 
-def _milliseconds(side: SideStatus) -> str:
-    return "–" if side.p99_ms is None else f"{side.p99_ms:.0f} ms"
+def _latency(baseline: SideStatus, candidate: SideStatus) -> str:
+    """Return the highest quantile of the latency that both sides have enough requests for, else one that a side has."""
+    quantiles = {
+        name: (getattr(baseline, f"{name}_ms"), getattr(candidate, f"{name}_ms")) for name in ("p99", "p95", "p50")
+    }
+    known = [one for one in quantiles.items() if None not in one[1]] or [
+        one for one in quantiles.items() if one[1] != (None, None)
+    ]
+    if not known:
+        return "–"
+    name, values = known[0]
+    return f"{name} " + " → ".join("–" if value is None else f"{value:.0f} ms" for value in values)
 
 
 def _number(value: float | None, unit: str) -> str:

@@ -24,7 +24,9 @@ from glidepath_ops.cli.shared_options import percent_of
 from glidepath_ops.cli.steering_client import actor, send_command, wait_for_answer, wait_for_event
 from glidepath_ops.cli.steering_options import steering_command
 
-Force = Annotated[bool, typer.Option("--force", help="Take the step despite failing gates and freeze windows.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Act despite failing gates, freeze windows and a missing approval.")
+]
 
 
 def _send(config: Path, workload: str, command: Command, wait: float, as_json: bool) -> None:
@@ -85,18 +87,31 @@ def promote(
         typer.Option(
             "--percent",
             metavar="PERCENT",
-            help="Safeguard: refuse the command unless the next step has this share. If the candidate's current share "
-            "is unknown, the workload moves to the step with this share.",
+            help="The share that you expect: the command is refused if the next step has another. No step is skipped. "
+            "If the candidate's current share is unknown, the workload moves to the step with this share.",
         ),
     ] = None,
+    end_validation: Annotated[
+        bool,
+        typer.Option(
+            "--end-validation", help="At the last step: end the validation now, so that the workload is completed."
+        ),
+    ] = False,
     force: Force = False,
 ) -> Command:
     """Move a workload to its next step now.
 
-    Inconclusive gates do not prevent the step. A failing gate or a freeze window prevents it, unless --force is given.
-    During a validation at the last step, promote ends the validation. A workload on hold stays on hold.
+    Inconclusive gates do not prevent the step. A failing gate, a freeze window or a missing approval
+    (ramp.approval) prevents it, unless --force is given. A workload on hold stays on hold. At the last step, the
+    command is refused unless --end-validation is given.
     """
-    return Command(CommandKind.PROMOTE, actor(), percent=percent_of("--percent", percent), force=force)
+    return Command(
+        CommandKind.PROMOTE,
+        actor(),
+        percent=percent_of("--percent", percent),
+        force=force,
+        end_validation=end_validation,
+    )
 
 
 @steering_command(_send)
@@ -150,7 +165,7 @@ def drill(
             "--percent",
             metavar="PERCENT",
             help="If the candidate is at 0 %, first raise it to this share; default and maximum: the first step's "
-            "share.",
+            "share, without --force at most 10 %.",
         ),
     ] = None,
     force: Annotated[
@@ -196,6 +211,8 @@ def headline(decision: Decision) -> str:
     if decision.from_percent != decision.to_percent:
         share = f"{decision.from_percent:g} % → {share}"
     event = decision.event.replace("_", " ")
+    if decision.event == "annotate" and decision.details.get("target"):
+        event = f"annotate {decision.details['target']}"
     if decision.event in ("shadow", "adopt_shadow"):
         share = f"candidate at {share}"  # these events change the share of copies, not the candidate's share
     return f"{decision.workload}: {event}, {share}, now {decision.phase.replace('_', ' ')}"

@@ -152,9 +152,31 @@ def _synchronisation(name: str, settings: Workload, facts: WorkloadFacts) -> lis
     if facts.probes_failing:
         detail = f"synthetic probes fail: {facts.probes_failing}"
         return [ChecklistItem(ItemState.WARN, name, "both sides in sync", detail, f"glidepath probe {name}")]
-    status = facts.status
-    seen = "not known" if status is None or status.agreement is None else f"agreement {status.agreement:.3f}"
-    return [ChecklistItem(ItemState.OK, name, "both sides in sync", seen)]
+    level, seen, remedy = _agreement(name, settings, facts.status)
+    return [ChecklistItem(level, name, "both sides in sync", seen, remedy)]
+
+
+def _agreement(name: str, settings: Workload, status: WorkloadStatus | None) -> tuple[ItemState, str, str]:
+    """Return the level, the detail and the remedy of the item about the agreement in the present step."""
+    if status is None or status.agreement is None:
+        remedy = f"glidepath probe {name}" if settings.probes is not None else f"glidepath status -w {name}"
+        return ItemState.WARN, "no pair has been scored in this step, so nothing shows it", remedy
+    seen, least = f"agreement {status.agreement:.3f}", _least_agreement(settings, status)
+    if least is None:
+        return ItemState.WARN, f"{seen}, and no limit in gates.sameness to compare it with", "set gates.sameness"
+    if status.agreement < least:
+        return ItemState.WARN, f"{seen}, below the limit {least:.3f} of gates.sameness", f"glidepath status -w {name}"
+    return ItemState.OK, f"{seen}, at least {least:.3f}", ""
+
+
+def _least_agreement(settings: Workload, status: WorkloadStatus) -> float | None:
+    """Return the lowest agreement that the sameness gates allow; None without a limit that can be compared."""
+    limit = settings.sameness
+    if limit is None:
+        return None
+    relative = None if limit.margin is None or status.noise is None else status.noise - limit.margin
+    limits = [least for least in (limit.min_agreement, relative) if least is not None]
+    return max(limits, default=None)
 
 
 def _earlier_workloads(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:

@@ -18,6 +18,7 @@ from rich.text import Text
 from glidepath.status_and_decisions import Decision, SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.demo.client_load import ClientStats
 from glidepath_ops.demo.system_readings import DemoState
+from glidepath_ops.evidence_text import evidence_text
 
 LOG_LINES = 12
 LINE_EVERY = 5.0  # seconds between two lines that show the state, on a display that is no terminal
@@ -64,13 +65,10 @@ def decision_line(decision: Decision) -> str:
 
 
 def verdict_row(verdict: Verdict) -> tuple[str, str, str, str, str]:
-    """Return a verdict as table cells: gate, outcome, value and limit, samples, and evidence.
-
-    The last cell shows the evidence so far as a percentage of the evidence that a decision needs.
-    """
+    """Return a verdict as table cells: gate, outcome, value and limit, samples, and evidence."""
     unit = "" if verdict.unit in ("", "ratio") else f" {verdict.unit}"
     against = f"{number(verdict.value, '{:.3g}')} / {number(verdict.limit, '{:.3g}')}{unit}"
-    return verdict.gate, verdict.outcome, against, str(verdict.n), f"{100 * min(verdict.evidence, 1):.0f} %"
+    return verdict.gate, verdict.outcome, against, str(verdict.n), evidence_text(verdict)
 
 
 class PlainDisplay:

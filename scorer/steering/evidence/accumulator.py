@@ -373,8 +373,13 @@ def _status(n: int, errors: int, total: DenseHistogram, ttft: DenseHistogram) ->
     return SideStatus(
         requests=n,
         errors=errors,
-        p50_ms=total.quantile(0.50),
-        p95_ms=total.quantile(0.95),
-        p99_ms=total.quantile(0.99),
-        ttft_p50_ms=ttft.quantile(0.50),
+        p50_ms=_quantile(total, 0.50),
+        p95_ms=_quantile(total, 0.95),
+        p99_ms=_quantile(total, 0.99),
+        ttft_p50_ms=_quantile(ttft, 0.50),
     )
+
+
+def _quantile(values: DenseHistogram, q: float) -> float | None:
+    """Return a quantile for people; None if there are too few values for one of them to be above it."""
+    return values.quantile(q) if values.total >= round(1 / (1 - q)) else None

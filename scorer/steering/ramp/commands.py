@@ -9,6 +9,7 @@ from typing import Any
 from glidepath.durations import duration_text
 from glidepath.errors import CommandRefusedError
 from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
+from scorer.steering.ramp.automatic_steps import validation_obstacle
 from scorer.steering.ramp.drill import start_drill
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RETREATING, IllegalTransitionError, RampEvent, RampState, transition
@@ -71,7 +72,7 @@ def _event(command: Command, before: RampState, after: RampState) -> str:
 
 
 def _reason(command: Command) -> str:
-    reason = command.reason or "by command"
+    reason = command.reason or "no reason given"
     if command.kind is not CommandKind.SHADOW:
         return reason
     share = "the configured share" if command.percent is None else f"{command.percent:g} %"
@@ -96,9 +97,9 @@ def _hold(state: RampState, command: Command, inputs: TickInputs, policy: RampPo
     if state.state_lost:
         return replace(state, held_by=command.actor)  # still held, and still nothing is written
     if state.phase in RETREATING:  # the hold begins when the rollback is confirmed; an aborted workload stays aborted
-        return replace(state, held_by=command.actor, held_reason=command.reason or "by command")
+        return replace(state, held_by=command.actor, held_reason=command.reason)
     after = transition(state, RampEvent.HOLD, now_ms, last=policy.last)
-    return replace(after, held_by=command.actor, held_reason=command.reason or "by command")
+    return replace(after, held_by=command.actor, held_reason=command.reason)
 
 
 def _resume(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
@@ -121,9 +122,8 @@ def resume_ramp(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms
 
 
 def _promote(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
-    if state.phase is Phase.VALIDATING:
-        _check_gates(inputs, command)
-        return replace(transition(state, RampEvent.COMPLETE, now_ms, last=policy.last), retries=0)
+    if command.end_validation or state.phase is Phase.VALIDATING:
+        return _end_validation(state, command, inputs, policy, now_ms)
     target = policy.next_step(state.percent)
     if state.state_lost and command.percent in policy.steps:
         target = command.percent  # the command names the step that the Envoys already run
@@ -131,9 +131,29 @@ def _promote(state: RampState, command: Command, inputs: TickInputs, policy: Ram
         raise IllegalTransitionError(f"{state.percent:g} % is the last step")
     if command.percent is not None and command.percent != target:
         raise CommandRefusedError(f"promote goes one step, to {target:g} %, not to {command.percent:g} %")
+    _check_approved(state, target, command, inputs, policy)
     _check_not_frozen(inputs, command)
     _check_gates(inputs, command)
     return transition(state, RampEvent.PROMOTE, now_ms, last=policy.last, percent=target)
+
+
+def _end_validation(
+    state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int
+) -> RampState:
+    """Complete the workload. Only a command that says so does this, because the validation guards the last step."""
+    name = inputs.workload
+    if state.phase is not Phase.VALIDATING:
+        raise IllegalTransitionError(f"there is no validation to end; the workload is {_phase_text(state.phase)}")
+    if not command.end_validation:
+        left = validation_obstacle(state, inputs, policy, now_ms)
+        raise CommandRefusedError(
+            f"{state.percent:g} % is the last step{f', {left}' if left else ''}; "
+            f"`glidepath promote {name} --end-validation` ends the validation now"
+        )
+    if command.percent is not None:
+        raise CommandRefusedError("the end of a validation takes no step: leave out --percent")
+    _check_gates(inputs, command)
+    return replace(transition(state, RampEvent.COMPLETE, now_ms, last=policy.last), retries=0)
 
 
 def _approve(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
@@ -196,6 +216,18 @@ _CHANGES: Mapping[CommandKind, Change] = {
     CommandKind.SHADOW: _shadow,
     CommandKind.ANNOTATE: _annotate,
 }
+
+
+def _check_approved(state: RampState, target: float, command: Command, inputs: TickInputs, policy: RampPolicy) -> None:
+    """Raise CommandRefusedError if a person must approve the step to ``target``; a lost state has taken it already."""
+    if target not in policy.approvals or command.force or state.state_lost:
+        return
+    if state.phase is Phase.AWAITING_APPROVAL:
+        raise CommandRefusedError(f"the step to {target:g} % needs approval: `glidepath approve {inputs.workload}`")
+    raise CommandRefusedError(
+        f"the step to {target:g} % needs approval, for which the ramp asks when the evidence is complete; "
+        "--force takes the step now"
+    )
 
 
 def _check_gates(inputs: TickInputs, command: Command) -> None:

@@ -35,14 +35,17 @@ def start_drill(state: RampState, command: Command, inputs: TickInputs, policy: 
     if state.percent > MAX_PERCENT and not command.force:
         raise CommandRefusedError(f"a drill at {state.percent:g} % moves a lot of traffic; --force starts it anyway")
     if state.percent > 0:
+        if command.percent is not None:
+            raise CommandRefusedError(f"a drill takes no share when the candidate has {state.percent:g} % already")
         return replace(
             state, drill=Drill(DrillStage.WITHDRAWING, state.percent, command.actor, now_ms, withdrawn_ms=now_ms)
         )
     if failed_guards(inputs.verdicts) and not command.force:
         raise CommandRefusedError("gates fail on the shadow evidence; --force starts the drill anyway")
-    share = min(command.percent or policy.steps[0], policy.steps[0])
-    if not command.force:
-        share = min(share, MAX_PERCENT)  # the first step of a ramp may be 100 %
+    most = policy.steps[0] if command.force else min(policy.steps[0], MAX_PERCENT)  # the first step may be 100 %
+    share = most if command.percent is None else command.percent
+    if not 0 < share <= most:
+        raise CommandRefusedError(f"a drill from 0 % needs a share above 0 %, at most {most:g} %, not {share:g} %")
     return replace(state, drill=Drill(DrillStage.RAISING, share, command.actor, now_ms))
 
 

@@ -102,7 +102,8 @@ def _resting(state: WorkloadState, now_ms: int) -> str:
     if ramp.phase is Phase.AWAITING_APPROVAL:
         return f"waits for `glidepath approve {name}` to go to {policy.next_step(ramp.percent):g} %"
     if ramp.phase is Phase.HELD:
-        return f"held by {ramp.held_by}: {ramp.held_reason}; `glidepath resume {name}` to go on"
+        why = f": {ramp.held_reason}" if ramp.held_reason else ""
+        return f"held by {ramp.held_by}{why}; `glidepath resume {name}` to go on"
     if ramp.phase is Phase.ROLLING_BACK:
         confirmed = len(state.fleet.observation.confirmed)
         return f"to {ramp.percent:g} %: {confirmed} of {state.fleet.envoys} Envoys confirm"

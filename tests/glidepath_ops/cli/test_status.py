@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from rich.console import Console
 
 from glidepath.scorer_groups import GroupProblem
-from glidepath.status_and_decisions import SideStatus, WorkloadStatus, from_json, to_json
+from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus, from_json, to_json
 from glidepath_ops.cli.status import gates, overview
+from glidepath_ops.demo.progress_display import verdict_row
 
 
 def shown(status: WorkloadStatus) -> str:
@@ -29,15 +31,16 @@ def test_the_required_requests_are_shown_until_they_are_reached() -> None:
         side = SideStatus(requests=requests)
         return str(gates(WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, candidate=side, min_samples=50)).title)
 
-    assert title(12) == "chat: 12 requests of at least 50, 0 errors in this step"
-    assert title(50) == "chat: 50 requests, 0 errors in this step"
+    assert title(12).startswith("chat, this step: candidate 12 requests of at least 50, 0 errors; ")
+    assert title(50).startswith("chat, this step: candidate 50 requests, 0 errors; ")
 
 
 def test_rescued_errors_are_shown_apart_from_errors_that_clients_saw() -> None:
     side = SideStatus(requests=50, errors=9, rescued=6, rescues_failed=2)
-    status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, candidate=side)
-    told = "9 errors in this step (6 answered by the baseline, 2 failed there too)"
-    assert str(gates(status).title) == f"chat: 50 requests, {told}"
+    cloud = SideStatus(requests=950, errors=3)
+    status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, baseline=cloud, candidate=side)
+    told = "candidate 50 requests, 9 errors (6 answered by the baseline, 2 failed there too); baseline 950 requests, 3"
+    assert str(gates(status).title) == f"chat, this step: {told} errors"
     assert from_json(WorkloadStatus, to_json(status)).candidate == side
 
 
@@ -55,3 +58,29 @@ def test_the_status_says_why_a_group_does_not_steer_a_workload() -> None:
     assert shown.count("x[1] holds the lease; give each file a group") == 2
     assert "no update for 101 s" in shown
     assert "is a scorer running?" not in shown
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "expected"),
+    [
+        (SideStatus(p50_ms=10, p95_ms=20, p99_ms=30), SideStatus(p50_ms=11, p95_ms=21, p99_ms=31), "p99 30 ms → 31 ms"),
+        (SideStatus(p50_ms=10, p95_ms=20, p99_ms=30), SideStatus(p50_ms=11), "p50 10 ms → 11 ms"),
+        (SideStatus(p50_ms=10, p95_ms=20), SideStatus(), "p95 20 ms → –"),
+        (SideStatus(), SideStatus(), " – "),
+    ],
+)
+def test_the_latency_is_a_quantile_that_both_sides_have(
+    baseline: SideStatus, candidate: SideStatus, expected: str
+) -> None:
+    status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 99_000, baseline=baseline, candidate=candidate)
+    assert expected in shown(status)
+
+
+def test_evidence_beyond_a_decision_is_shown_as_100_percent_everywhere() -> None:
+    def verdict(evidence: float) -> Verdict:
+        return Verdict("quality", "pass", 0.97, 0.85, "", 900, evidence)
+
+    for evidence, expected in [(151.84, "100 %"), (1.0, "100 %"), (0.504, "50 %"), (0.0, "0 %")]:
+        status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, verdicts=(verdict(evidence),))
+        assert list(gates(status).columns[5].cells) == [expected]
+        assert verdict_row(verdict(evidence))[-1] == expected

@@ -80,7 +80,7 @@ async def test_the_steering_commands_act_in_sequence(cli: CommandLine) -> None:
     status, _, err = await cli("approve", "chat")
     assert status == 2
     assert "approve chat: no step waits for approval" in err
-    assert (await cli("resume", "chat"))[1] == "chat: resume, 0 %, now shadow: by command\n"
+    assert (await cli("resume", "chat"))[1] == "chat: resume, 0 %, now shadow: no reason given\n"
     status, out, _ = await cli("promote", "chat", "--json")
     assert (json.loads(out)["to_percent"], json.loads(out)["phase"]) == (1, "baking")
     _, out, _ = await cli("status")
@@ -131,11 +131,25 @@ async def test_the_shadow_share_is_set_shown_and_reset(cli: CommandLine) -> None
 async def test_a_decision_id_can_be_abbreviated_to_its_time_and_is_stored_in_full(cli: CommandLine) -> None:
     _, out, _ = await cli("hold", "chat", "--json")
     named = json.loads(out)["id"]
-    assert (await cli("log", "annotate", f"00{named.partition('-')[0]}", "--cause", "not\nhungry"))[0] == 0
+    status, out, _ = await cli("log", "annotate", f"00{named.partition('-')[0]}", "--cause", "not\nhungry")
+    assert (status, out.startswith(f"chat: annotate {named}, 0 %, now held: not")) == (0, True)
     _, out, _ = await cli("log")
     assert "    cause: not hungry\n" in out
+    assert f"chat: annotate {named}, 0 %, now held, by " in out
     _, out, _ = await cli("log", "--json")
     assert json.loads(out.splitlines()[-1])["details"]["target"] == named
+
+
+async def test_a_hold_without_a_reason_is_shown_without_one(cli: CommandLine) -> None:
+    assert (await cli("hold", "chat"))[1] == "chat: hold, 0 %, now held: no reason given\n"
+    _, out, _ = await cli("status", "--json")
+    assert json.loads(out)["chat"]["message"] == f"held by {actor()}; `glidepath resume chat` to go on"
+
+
+async def test_a_validation_is_ended_only_by_the_option_for_it(cli: CommandLine) -> None:
+    status, _, err = await cli("promote", "chat", "--end-validation")
+    assert status == 2
+    assert "there is no validation to end; the workload is shadow" in err
 
 
 async def test_mistakes_are_one_line_and_exit_2(cli: CommandLine) -> None:

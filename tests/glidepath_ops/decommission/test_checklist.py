@@ -67,7 +67,31 @@ def test_a_finished_workload_has_no_blocking_item() -> None:
     assert blocked(items) == []
     assert found(items, "migrated and validated").level is ItemState.OK
     assert found(items, "rollback rehearsed").level is ItemState.OK
-    assert found(items, "both sides in sync").detail == "agreement 0.970"
+    assert found(items, "both sides in sync").detail.startswith("agreement 0.970, and no limit in gates.sameness")
+
+
+@pytest.mark.parametrize(
+    ("agreement", "noise", "sameness", "level", "detail"),
+    [
+        (None, None, {"min_agreement": 0.85}, ItemState.WARN, "no pair has been scored in this step"),
+        (0.549, None, {"min_agreement": 0.85}, ItemState.WARN, "agreement 0.549, below the limit 0.850"),
+        (0.849, None, {"min_agreement": 0.85}, ItemState.WARN, "below the limit 0.850"),
+        (0.85, None, {"min_agreement": 0.85}, ItemState.OK, "agreement 0.850, at least 0.850"),
+        (0.90, 0.97, {"margin": 0.05}, ItemState.WARN, "below the limit 0.920"),
+        (0.93, 0.97, {"margin": 0.05}, ItemState.OK, "at least 0.920"),
+        (0.93, None, {"margin": 0.05}, ItemState.WARN, "no limit in gates.sameness to compare it with"),
+        (0.93, None, None, ItemState.WARN, "no limit in gates.sameness to compare it with"),
+    ],
+)
+def test_the_sides_are_in_sync_only_if_pairs_prove_it(
+    agreement: float | None, noise: float | None, sameness: dict[str, float] | None, level: ItemState, detail: str
+) -> None:
+    facts = replace(DONE, status=status("batch", agreement=agreement, noise=noise))
+    config = configured(workloads={"batch": {"gates": {"sameness": sameness}}})
+    item = found(checklist(config, "batch", {"batch": facts}, NOW_MS), "both sides in sync")
+    assert item.level is level
+    assert detail in item.detail
+    assert bool(item.remedy) is (level is ItemState.WARN)
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,14 @@ def test_the_origin_that_counts_depends_on_the_share(percent: float, candidate: 
     assert own.requests == expected[(C, candidate)]
 
 
+@pytest.mark.parametrize(("n", "shown"), [(1, 0), (2, 1), (19, 1), (20, 2), (99, 2), (100, 3)])
+def test_a_quantile_is_shown_only_if_a_request_can_be_above_it(n: int, shown: int) -> None:
+    _, own = fresh_evidence(25).fold_outcomes(flush(0, side(C, n, ms=(10.0,) * n))).sides()
+    quantiles = (own.p50_ms, own.p95_ms, own.p99_ms)
+    assert [value is not None for value in quantiles] == [True] * shown + [False] * (3 - shown)
+    assert (own.ttft_p50_ms is not None) is (n >= 2)
+
+
 def test_flushes_and_pairs_from_before_the_step_do_not_count() -> None:
     evidence = fresh_evidence().fold_outcomes(flush(0, side(C, 5), start_ms=999)).fold_scored(pair(0.1, 999))
     assert evidence.sides()[1].requests == 0

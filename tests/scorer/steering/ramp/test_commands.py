@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from glidepath.status_and_decisions import Command, CommandKind, Phase
+from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
 from scorer.steering.ramp.decide import advance
-from tests.support.ramp_ticks import GOOD, POLICY, REGRESSION, UNDECIDED, advance_with, at, command, tick
+from scorer.steering.ramp.ramp_policy import policy_of
+from scorer.steering.ramp.states import RampState
+from tests.support.ramp_ticks import GOOD, POLICY, RAMP, REGRESSION, UNDECIDED, advance_with, at, command, tick
 
 
 def test_promote_takes_one_step_with_inconclusive_gates() -> None:
@@ -38,8 +40,69 @@ def test_promote_in_a_freeze_window_needs_force() -> None:
     assert advance_with(at(Phase.BAKING, 10), command(CommandKind.PROMOTE, force=True), frozen)[0].percent == 50
 
 
-def test_promote_ends_a_validation_early() -> None:
-    assert advance_with(at(Phase.VALIDATING, 100), command(CommandKind.PROMOTE))[0].phase is Phase.COMPLETED
+END = replace(command(CommandKind.PROMOTE), end_validation=True)
+
+
+@pytest.mark.parametrize("given", [None, 100.0, 50.0])
+@pytest.mark.parametrize("force", [False, True])
+def test_promote_at_the_last_step_is_refused_and_says_how_to_end_the_validation(
+    given: float | None, force: bool
+) -> None:
+    state = at(Phase.VALIDATING, 100)
+    after, decision = advance_with(state, command(CommandKind.PROMOTE, given, force))
+    assert (after, decision.event) == (state, "refused")
+    assert "`glidepath promote chat --end-validation`" in decision.reason
+    assert "validating for another" in decision.reason
+
+
+def test_a_validation_ends_early_if_the_command_says_so() -> None:
+    after, decision = advance_with(at(Phase.VALIDATING, 100), END)
+    assert (after.phase, decision.event) == (Phase.COMPLETED, "complete")
+    failing = replace(GOOD, verdicts=REGRESSION)
+    assert advance_with(at(Phase.VALIDATING, 100), END, failing)[1].event == "refused"
+    assert advance_with(at(Phase.VALIDATING, 100), replace(END, force=True), failing)[1].event == "complete"
+
+
+@pytest.mark.parametrize("phase", [Phase.SHADOW, Phase.BAKING, Phase.HELD, Phase.COMPLETED])
+def test_there_is_a_validation_to_end_only_while_validating(phase: Phase) -> None:
+    state = at(phase, 10)
+    after, decision = advance_with(state, END)
+    assert (after, decision.event) == (state, "refused")
+    assert "no validation to end" in decision.reason
+
+
+def test_the_end_of_a_validation_takes_no_percent() -> None:
+    assert advance_with(at(Phase.VALIDATING, 100), replace(END, percent=100.0))[1].event == "refused"
+
+
+APPROVED = policy_of(RAMP.model_copy(update={"approval": (100.0,)}))
+
+
+@pytest.mark.parametrize(
+    ("phase", "words"),
+    [
+        (Phase.BAKING, "needs approval, for which the ramp asks when the evidence is complete"),
+        (Phase.HELD, "needs approval"),
+        (Phase.AWAITING_APPROVAL, "`glidepath approve chat`"),
+    ],
+)
+def test_promote_does_not_pass_a_step_that_needs_approval_unless_forced(phase: Phase, words: str) -> None:
+    def promoted(percent: float, force: bool = False) -> tuple[RampState, Decision]:
+        inputs = replace(GOOD, commands=(command(CommandKind.PROMOTE, force=force),))
+        after, decisions = advance(at(phase, percent), inputs, APPROVED, 500)
+        return after, decisions[0]
+
+    after, decision = promoted(50)
+    assert (after.percent, decision.event) == (50, "refused")
+    assert words in decision.reason
+    assert promoted(50, force=True)[0].percent == 100
+    assert promoted(10)[0].percent == 50
+
+
+def test_a_command_without_a_reason_says_so() -> None:
+    silent = replace(command(CommandKind.HOLD), reason="")
+    held, decision = advance_with(at(Phase.BAKING, 10), silent)
+    assert (held.held_by, held.held_reason, decision.reason) == ("ann", "", "no reason given")
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, 0), (10.0, 10), (7.5, 7.5)])

@@ -62,6 +62,23 @@ def test_the_weight_of_a_drill_is_at_most_10_percent_unless_forced() -> None:
     assert state.serving == 100
 
 
+@pytest.mark.parametrize(
+    ("share", "given", "force", "words"),
+    [
+        (0, 0.0, False, "above 0 %, at most 1 %"),
+        (0, 5.0, False, "at most 1 %, not 5 %"),
+        (0, 5.0, True, "at most 1 %, not 5 %"),
+        (10, 5.0, False, "takes no share when the candidate has 10 % already"),
+    ],
+)
+def test_a_share_that_a_drill_would_not_use_is_refused(share: float, given: float, force: bool, words: str) -> None:
+    state = at(Phase.BAKING if share else Phase.SHADOW, share)
+    drill = replace(COMMAND.commands[0], percent=given, force=force)
+    after, decisions = advance(state, replace(COMMAND, commands=(drill,)), POLICY, 1000)
+    assert (after, [d.event for d in decisions]) == (state, ["refused"])
+    assert words in decisions[0].reason
+
+
 def test_a_drill_that_starts_at_0_percent_fails_on_errors_of_the_candidate() -> None:
     state, _ = advance(at(Phase.SHADOW, 0), COMMAND, POLICY, 1000)
     state, _ = advance(state, replace(ALL, live_errors=MAX_ERRORS), POLICY, 1250)

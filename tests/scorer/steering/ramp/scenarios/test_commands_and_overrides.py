@@ -245,7 +245,7 @@ def test_promote_and_approve_with_any_failing_gate_are_refused_unless_forced(
 
 
 def test_a_promote_that_ends_a_validation_is_logged_as_complete() -> None:
-    after, decision = command(at(Phase.VALIDATING, 60), CommandKind.PROMOTE)
+    after, decision = command(at(Phase.VALIDATING, 60), CommandKind.PROMOTE, end_validation=True)
     assert (after.phase, decision.event, decision.actor) == (Phase.COMPLETED, "complete", "ann")
 
 
