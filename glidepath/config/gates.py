@@ -77,6 +77,16 @@ class SamenessGateConfig(AnyGateConfig):
         return self.model_copy(update=filled)
 
 
+class DefectGateConfig(GateConfig):
+    """A limit on how much more often the candidate's answer has a defect than the baseline's, on the same requests.
+
+    A defect is a fault that an answer has by itself, such as a refusal, a loop or JSON against the request's schema
+    (docs/reference/answer-faults.md). Failed answers are counted by ``errors``.
+    """
+
+    max_increase: Share = Field(default=0.02, gt=0, lt=1)  # percentage points above the baseline's rate
+
+
 class ErrorGateConfig(GateConfig):
     """Limits on the candidate's error rate.
 
@@ -160,6 +170,7 @@ class GatesSection(Section):
 
     alpha: Fraction = Field(default=0.05, ge=1e-6, le=0.5)
     sameness: SamenessGateConfig | None = SamenessGateConfig()
+    defects: DefectGateConfig | None = DefectGateConfig()
     classes: ClassGateConfig | None = ClassGateConfig()
     signals: FactGateConfig | None = FactGateConfig()
     errors: ErrorGateConfig | None = ErrorGateConfig.model_validate({"max_increase": "0.5%"})

@@ -16,6 +16,7 @@ from glidepath.errors import InputError
 from glidepath.histogram import Histogram, bucket_of
 from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.status_and_decisions import SideStatus, Verdict
+from scorer.steering.evidence.defects_gate import answers_judged
 from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.fast_guards import UNREACHABLE_KINDS
 from scorer.steering.evidence.gate_observations import (
@@ -183,15 +184,25 @@ class Evidence:
         return period_index(self._name, at_ms, every_ms) > period_index(self._name, last_ms, every_ms)
 
     def fold_scored(self, scored: ScoredPair) -> Evidence:
-        """Add the scores of one pair, and return the evidence.
+        """Add what is known about one pair, and return the evidence.
 
-        A pair is ignored if it could not be scored, or if it was captured before the step began.
+        A pair is ignored if it was captured before the step began. Of a pair that could not be scored, only the defects
+        of its answers count.
         """
-        if not scored.scored or scored.captured_at_ms < self.started_ms:
+        if scored.captured_at_ms < self.started_ms:
             return self
-        self._shown = None
-        self._last_ms = max(self._last_ms, scored.scored_at_ms)
-        (self._fold_noise if scored.kind is PairKind.NOISE else self._fold_cross)(scored)
+        cross = scored.kind is PairKind.CROSS
+        counts = cross and self._discount.admits(scored.sticky)
+        judged = answers_judged(scored) if counts else None
+        if judged is not None:
+            self._gates.observe(judged)
+        if scored.scored and cross:
+            self._fold_cross(scored, counts)
+        elif scored.scored:
+            self._fold_noise(scored)
+        if scored.scored or judged is not None:
+            self._shown = None
+            self._last_ms = max(self._last_ms, scored.scored_at_ms)
         return self
 
     def _fold_noise(self, scored: ScoredPair) -> None:
@@ -203,9 +214,8 @@ class Evidence:
             self._gates.observe(NoiseScored(scored.agreement))
             self._gates.observe(PairCompared(scored.labels, scored.signals, noise=True))
 
-    def _fold_cross(self, scored: ScoredPair) -> None:
+    def _fold_cross(self, scored: ScoredPair, counts: bool) -> None:
         self._scores = self._scores.with_cross(scored.agreement)
-        counts = self._discount.admits(scored.sticky)
         comparable = _is_comparable(scored)
         if counts:
             self._gates.observe(AgreementScored(scored.agreement, comparable=comparable and not scored.sticky))

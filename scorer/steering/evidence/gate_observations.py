@@ -165,6 +165,14 @@ class PairCompared:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswersJudged:
+    """The kinds of defect that each answer of one cross pair has by itself. Both answers are usable."""
+
+    candidate: tuple[str, ...]
+    baseline: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NoiseEventsMatched:
     """The events of a noise pair that was matched with a cross pair.
 
@@ -185,5 +193,6 @@ GateObservation = (
     | NoiseScored
     | PairsMatched
     | PairCompared
+    | AnswersJudged
     | NoiseEventsMatched
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from glidepath.config import Workload
 from glidepath.config.gates import QUANTILES
 from glidepath.status_and_decisions import Verdict
+from scorer.steering.evidence.defects_gate import DefectsGate, DefectsGateState
 from scorer.steering.evidence.envoy_failures_gate import EnvoyFailuresGate, EnvoyFailuresGateState
 from scorer.steering.evidence.error_gates import IncreaseGate, IncreaseGateState, RateGate, RateGateState
 from scorer.steering.evidence.fast_guards import FastGate, FastGateState, UnreachableGate, UnreachableGateState
@@ -50,6 +51,7 @@ _WORTH_STICKY = 20.0  # the configured share is a share of users, and the number
 GateState = (
     SamenessGateState
     | SamenessMarginGateState
+    | DefectsGateState
     | PairGateState
     | IncreaseGateState
     | RateGateState
@@ -209,6 +211,7 @@ def _latency_gate(spec: GateSpec, gates: GateSet) -> Gate:
 _FACTORIES: dict[GateKind, Callable[[GateSpec, GateSet], Gate]] = {
     GateKind.SAMENESS: lambda spec, gates: SamenessGate(spec),
     GateKind.SAMENESS_MARGIN: lambda spec, gates: SamenessMarginGate(spec),
+    GateKind.DEFECTS: lambda spec, gates: DefectsGate(spec),
     GateKind.CLASS_RECALL: lambda spec, gates: ClassGate(spec),
     GateKind.CLASS_PRECISION: lambda spec, gates: ClassGate(spec),
     GateKind.FACT: lambda spec, gates: FactGate(spec),

@@ -31,6 +31,7 @@ class GateKind(StrEnum):
 
     SAMENESS = "sameness"
     SAMENESS_MARGIN = "sameness_margin"
+    DEFECTS = "defects"
     CLASS_RECALL = "class_recall"
     CLASS_PRECISION = "class_precision"
     ERROR_INCREASE = "error_increase"
@@ -152,6 +153,7 @@ def judges_answers(workload: Workload) -> bool:
 def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     return [
         *_sameness_drafts(workload),
+        *_defect_drafts(workload),
         *_class_drafts(workload),
         *_error_drafts(workload),
         *_envoy_drafts(percent),
@@ -174,6 +176,19 @@ def _sameness_drafts(workload: Workload) -> list[_Draft]:
         for name, kind, limit in limits
         if limit is not None
     ]
+
+
+def _defect_drafts(workload: Workload) -> list[_Draft]:
+    """Return the defects gate, which exists for every task whose answers have a text or calls.
+
+    It is a guard: where defects are rare, a proof that there are no more of them would take longer than all other
+    gates.
+    """
+    section = workload.gates.defects
+    if section is None or workload.task in ("embeddings", "rerank"):
+        return []
+    limit = section.max_increase
+    return [_Draft("defects", GateKind.DEFECTS, limit, "share", section, section.action, guard=True, increase=True)]
 
 
 def _class_drafts(workload: Workload) -> list[_Draft]:

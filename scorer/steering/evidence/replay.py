@@ -16,6 +16,7 @@ from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.gate_base import Gate
 from scorer.steering.evidence.gate_observations import (
     AgreementScored,
+    AnswersJudged,
     LatencyMeasured,
     NoiseScored,
     PairCompared,
@@ -26,6 +27,8 @@ from scorer.steering.evidence.gate_set import GateSet
 from scorer.steering.evidence.verdicts import outcome_of
 
 MAX_LINE_BYTES = 1_000_000
+# A value of the key ``defect`` → whether the candidate's answer has a defect, and whether the baseline's answer has one
+DEFECTIVE = {"candidate": (True, False), "baseline": (False, True), "both": (True, True), "neither": (False, False)}
 _LARGEST = sys.float_info.max
 
 
@@ -38,6 +41,7 @@ class ReplayEvent:
     - ``latency_ms``, ``ttft_ms``: the total time and the time to first token; None if unknown
     - ``agreement``, ``noise``: the agreement of a cross pair and that of a noise pair, from 0 to 1; None if unknown
     - ``expected``, ``got``: the class in the baseline's answer and the class in the candidate's answer; "" if unknown
+    - ``defect``: the side whose answer of the pair has a defect: a key of DEFECTIVE; "" if unknown
     """
 
     t: float
@@ -49,6 +53,7 @@ class ReplayEvent:
     noise: float | None = None
     expected: str = ""
     got: str = ""
+    defect: str = ""
 
 
 @dataclass(slots=True)
@@ -124,6 +129,9 @@ def _observe(gates: GateSet, event: ReplayEvent) -> None:
         gates.observe(AgreementScored(event.agreement))
     if event.expected and event.got:
         gates.observe(PairCompared({"expected": event.expected, "got": event.got}, {}))
+    if event.defect:
+        candidate, baseline = DEFECTIVE[event.defect]
+        gates.observe(AnswersJudged(("defect",) if candidate else (), ("defect",) if baseline else ()))
     if event.noise is not None:
         gates.observe(NoiseScored(event.noise))
     gates.look()
@@ -213,7 +221,17 @@ def _parse(line: bytes) -> ReplayEvent:
         noise=_number(raw, "noise", 0, 1),
         expected=_label(raw, "expected"),
         got=_label(raw, "got"),
+        defect=_defective_side(raw),
     )
+
+
+def _defective_side(raw: dict[str, Any]) -> str:
+    value = raw.get("defect")
+    if value is None:
+        return ""
+    if value not in DEFECTIVE:
+        raise ValueError(f"defect: must be {', '.join(DEFECTIVE)} (got {str(value)[:40]!r})")
+    return str(value)
 
 
 def _label(raw: dict[str, Any], key: str) -> str:

@@ -20,6 +20,7 @@ def test_without_data_every_gate_is_inconclusive_with_the_message_no_data_yet() 
     assert [v.gate for v in verdicts] == [
         "sameness",
         "sameness_margin",
+        "defects",
         "errors",
         "errors_rate",
         "errors_fast",
@@ -34,7 +35,7 @@ def test_without_data_every_gate_is_inconclusive_with_the_message_no_data_yet() 
 
 def test_a_healthy_candidate_passes_every_gate() -> None:
     evidence = with_healthy_flushes(fresh_evidence(), 200)
-    facts = AnswerFacts(total_ms=900.0, output_tokens=100)
+    facts = AnswerFacts(status=200, total_ms=900.0, output_tokens=100)
     for i in range(400):
         cross = pair(0.95 if i % 2 else 0.93, 2000 + i)
         evidence = evidence.fold_scored(

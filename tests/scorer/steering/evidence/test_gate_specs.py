@@ -35,7 +35,7 @@ def test_the_split_is_guarded_only_between_0_and_100_percent() -> None:
 
 def test_the_fast_guards_are_there_even_without_an_errors_gate() -> None:
     names = {s.name for s in specs_of(workload_of("    gates: {errors: null, sameness: null, latency: []}\n"), 100)}
-    assert names == {"errors_fast", "candidate_down", "envoy_failures"}
+    assert names == {"defects", "errors_fast", "candidate_down", "envoy_failures"}
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_a_healthy_candidate_is_decided_promote() -> None:
     result = run(events(6000))
     assert result.decision == "promote"
     assert result.events == 6000
-    assert all(0 < result.decided_at[v.gate] < 6000 for v in result.verdicts)
+    assert all(0 < result.decided_at[v.gate] < 6000 for v in result.verdicts if v.gate != "defects")
 
 
 @pytest.mark.slow
@@ -225,3 +225,17 @@ def test_any_line_gives_an_event_or_an_input_error(line: bytes) -> None:
     except InputError:
         return
     assert len(found) <= 1
+
+
+def test_defects_of_the_candidate_alone_roll_back() -> None:
+    stream = list(events(600))
+    worse = [changed(e, defect="candidate" if i % 3 else "neither") for i, e in enumerate(stream)]
+    assert run(iter(worse)).decision == "rollback"
+    alike = [changed(e, defect="both" if i % 3 else "neither") for i, e in enumerate(stream)]
+    assert {v.gate: v.outcome for v in run(iter(alike)).verdicts}["defects"] == "pass"
+
+
+def test_an_unknown_defective_side_is_refused() -> None:
+    line = b'{"t": 1, "side": "baseline", "ok": false, "defect": "left"}'
+    with pytest.raises(InputError, match="defect: must be candidate, baseline, both, neither"):
+        list(parse_events([line], "f"))

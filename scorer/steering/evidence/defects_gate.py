@@ -1,0 +1,132 @@
+"""The defects gate: it limits how much more often the candidate's answer has a defect than the baseline's.
+
+Both answers of a pair belong to one request, so a request that makes any model refuse counts for neither side: only
+discordant pairs, in which one answer has a defect and the other has none, move the evidence. The sample of a pair is
+D = 1 if only the candidate's answer has a defect, -1 if only the baseline's has one, and 0 otherwise. The gate tests
+the mean of D against the limit by betting on (1 - D) / 2 (see betting.py). See ADR 0171.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from glidepath.answer_faults import AnswerFault, Grade
+from glidepath.pairs_and_outcomes import AnswerFacts, ScoredPair
+from scorer.steering.evidence.betting import MeanTest, MeanTestState
+from scorer.steering.evidence.formatting import share_text
+from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_observations import AnswersJudged
+from scorer.steering.evidence.gate_specs import GateSpec
+
+_DEFECTS = frozenset(fault.value for fault in AnswerFault if fault.grade is Grade.DEFECT)
+_SHOWN_KINDS = 3  # the message names the most frequent kinds
+
+
+def answers_judged(pair: ScoredPair) -> AnswersJudged | None:
+    """Return the kinds of defect of both answers; None if the gate does not count this pair.
+
+    It counts the pairs in which both answers have a status of success, are their own side's, and have not failed. A
+    failed answer is an error of its side (docs/reference/answer-faults.md), and the gates of errors count it.
+    """
+    if not (_is_usable(pair.candidate) and _is_usable(pair.baseline)):
+        return None
+    return AnswersJudged(pair.candidate.faults, pair.baseline.faults)
+
+
+def _is_usable(answer: AnswerFacts) -> bool:
+    return 200 <= answer.status < 300 and not answer.failed_over and _DEFECTS.issuperset(answer.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class DefectCounts:
+    """The numbers of pairs by the side whose answer has a defect.
+
+    ``kinds``: kind of defect → in how many pairs only the candidate's answer has a defect of this kind
+    """
+
+    candidate_only: int = 0
+    baseline_only: int = 0
+    both: int = 0
+    neither: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        return self.candidate_only + self.baseline_only + self.both + self.neither
+
+    def after(self, pair: AnswersJudged) -> DefectCounts:
+        """Return the counts with one more pair."""
+        candidate, baseline = bool(pair.candidate), bool(pair.baseline)
+        kinds = dict(self.kinds)
+        if candidate and not baseline:
+            for kind in pair.candidate:
+                kinds[kind] = kinds.get(kind, 0) + 1
+        return DefectCounts(
+            self.candidate_only + (candidate and not baseline),
+            self.baseline_only + (baseline and not candidate),
+            self.both + (candidate and baseline),
+            self.neither + (not candidate and not baseline),
+            kinds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DefectsGateState:
+    standing: Standing
+    test: MeanTestState
+    counts: DefectCounts
+
+
+class DefectsGate(Gate):
+    """The gate that limits by how much the candidate's rate of defects exceeds the baseline's, on the same requests."""
+
+    STATE = DefectsGateState
+
+    def __init__(self, spec: GateSpec) -> None:
+        super().__init__(spec)
+        self._test = MeanTest((1 - spec.limit) / 2, spec.fail_at, spec.pass_at)
+        self._counts = DefectCounts()
+
+    def handlers(self) -> Mapping[type, Handler]:
+        return {AnswersJudged: self.fold_pair}
+
+    def fold_pair(self, pair: AnswersJudged) -> None:
+        self._counts = self._counts.after(pair)
+        difference = bool(pair.candidate) - bool(pair.baseline)
+        self._test.update((1 - difference) / 2)
+        self.note(self._test.log_fail, self._test.log_pass)
+
+    @property
+    def n(self) -> int:
+        return self._counts.n
+
+    @property
+    def value(self) -> float | None:
+        counts = self._counts
+        return (counts.candidate_only - counts.baseline_only) / counts.n if counts.n else None
+
+    def recent_cause(self) -> FailureCause | None:
+        recent = self._test.recent
+        if not recent.n:
+            return None
+        more = 1 - 2 * recent.total / recent.n
+        text = f"{share_text(more)} more defects over the last {recent.n} pairs; over the step: {self.message()}"
+        return FailureCause(more, recent.n, text)
+
+    def message(self) -> str:
+        counts = self._counts
+        often = sorted(counts.kinds, key=lambda kind: (-counts.kinds[kind], kind))[:_SHOWN_KINDS]
+        kinds = f" ({', '.join(f'{kind} {counts.kinds[kind]}' for kind in often)})" if often else ""
+        return (
+            f"only the candidate's answer has a defect in {counts.candidate_only} of {counts.n} pairs{kinds}, only the "
+            f"baseline's in {counts.baseline_only}; {share_text(self.spec.limit)} more are allowed"
+        )
+
+    @property
+    def state(self) -> DefectsGateState:
+        return DefectsGateState(self.standing, self._test.state, self._counts)
+
+    def restore(self, state: DefectsGateState) -> None:
+        self.standing, self._counts = state.standing, state.counts
+        self._test.restore(state.test)
