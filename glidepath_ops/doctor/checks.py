@@ -252,6 +252,9 @@ def _eviction(subject: str, redis: RedisFacts) -> Finding:
 
 def _persistence(subject: str, redis: RedisFacts) -> Finding:
     check = "persistence"
+    if redis.append_failed:
+        detail = "the last write to the append-only file failed, so Redis refuses all writes"
+        return fail(subject, check, detail, "free space on the disk of Redis: until then, nothing steers")
     if redis.append_only is None:
         return warn(subject, check, "CONFIG is not allowed on this server", "make sure that appendonly is yes")
     if redis.append_only:

@@ -158,6 +158,7 @@ class RedisFacts:
     max_memory: int | None = None
     used_memory: int | None = None
     append_only: bool | None = None
+    append_failed: bool = False  # the last write to the append-only file failed; Redis then refuses all writes
     snapshots: bool | None = None
     clock_skew_s: float | None = None
     leader: str = ""

@@ -101,6 +101,7 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
         max_memory=info.get("maxmemory"),
         used_memory=info.get("used_memory"),
         append_only=settings["appendonly"] == "yes" if "appendonly" in settings else None,
+        append_failed=info.get("aof_last_write_status", "ok") != "ok",
         snapshots=bool(settings["save"]) if "save" in settings else None,
         clock_skew_s=seconds + micros / 1e6 - time.time(),
         leader=await scorer_groups.leader(client, group),

@@ -47,6 +47,13 @@ def test_a_gate_without_data_is_a_warning(tmp_path: Path, text: str, words: str)
     assert words in said
 
 
+def test_two_processes_with_one_address_are_a_warning_because_they_may_run_on_two_machines(tmp_path: Path) -> None:
+    text = JUDGED + "extproc: {metrics: 0.0.0.0:9000}\nscorer: {metrics: 0.0.0.0:9000}\n"
+    status, said = validate(tmp_path / "g.yaml", text)
+    assert (status, said.count("\n")) == (0, 1)
+    assert said.startswith(f"glidepath: warning: {tmp_path}/g.yaml:11: scorer.metrics: 0.0.0.0:9000 is also used by")
+
+
 def test_a_good_configuration_is_valid_without_a_warning(tmp_path: Path) -> None:
     assert validate(tmp_path / "g.yaml", JUDGED) == (0, "")
 

@@ -261,6 +261,7 @@ SICK_REDIS = [
     ({"append_only": False, "snapshots": True}, "persistence", Severity.WARN),
     ({"append_only": False, "snapshots": False}, "persistence", Severity.FAIL),
     ({"append_only": None}, "persistence", Severity.WARN),
+    ({"append_only": True, "append_failed": True}, "persistence", Severity.FAIL),
     ({"clock_skew_s": 9.0}, "clock", Severity.WARN),
     ({"leader": ""}, "leader", Severity.FAIL),
     ({"status_age_s": {"chat": None}}, "chat: status", Severity.WARN),
