@@ -11,6 +11,10 @@
 -- (whether a side's path or query differs). A side with `restore` gets what the route made of the request, without any change.
 
 local ORIGINAL_PATH = "x-envoy-original-path" -- Envoy writes it if the route rewrites the path
+local JSON_CALLS = {
+  "/completions", "/responses", "/embeddings", "/messages", "/moderations", "/rerank",
+  "/api/chat", "/api/generate", "/api/embed",
+}
 local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
 
 local function trim(text)
@@ -28,23 +32,32 @@ local function after_string(text, start)
   end
 end
 
--- Returns the positions of the first and the last byte of the string value of the top-level key "model". If the key
--- occurs twice, the last one counts, as in JSON parsers. nil: not a JSON object, no such key, or not a string.
-function model_span(text)
-  local at = text:find("%S")
+-- Returns whether the JSON string from `first` to `last`, its quotes included, is "model", also with escaped letters.
+local function is_model(text, first, last)
+  if last - first < 6 or last - first > 31 then return false end -- five letters, or five escapes of six bytes
+  local name = text:sub(first + 1, last - 1)
+  name = name:gsub("\\u00(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end)
+  return name == "model"
+end
+
+-- Returns the positions of the first and the last byte of each string value of the top-level key "model". A key can
+-- occur twice, and parsers differ in which one counts. nil: not a JSON object, or an incomplete one. A byte order mark
+-- may precede the object.
+function model_spans(text)
+  local at = text:find("[^%s\239\187\191]")
   if not at or text:byte(at) ~= 123 then return nil end
-  local depth, first, last = 0, nil, nil
+  local depth, spans = 0, {}
   while at do
     local byte = text:byte(at)
     if byte == 34 then
       local past = after_string(text, at)
       if not past then return nil end
-      if depth == 1 and past - at == 7 and text:sub(at, past - 1) == '"model"' then
+      if depth == 1 and is_model(text, at, past - 1) then
         local _, value = text:find("^%s*:%s*\"", past)
         if value then
           past = after_string(text, value)
           if not past then return nil end
-          first, last = value, past - 1
+          spans[#spans + 1] = { value, past - 1 }
         end
       end
       at = past
@@ -60,10 +73,28 @@ function model_span(text)
     at = text:find('["{}%[%]]', at)
   end
   if depth ~= 0 then return nil end
-  return first, last
+  return spans
 end
 
-local function is_upload(kind)
+-- Returns the text with `model` in place of each span.
+local function with_model(text, spans, model)
+  local parts, at = {}, 1
+  for _, span in ipairs(spans) do
+    parts[#parts + 1] = text:sub(at, span[1] - 1)
+    parts[#parts + 1] = model
+    at = span[2] + 1
+  end
+  parts[#parts + 1] = text:sub(at)
+  return table.concat(parts)
+end
+
+-- Returns whether the body is an upload, which is not buffered. The calls of JSON_CALLS take JSON only, and some servers
+-- read it whatever the content type says.
+local function is_upload(kind, path)
+  local bare = path:match("^[^?]*"):gsub("/+$", "")
+  for _, ending in ipairs(JSON_CALLS) do
+    if bare:sub(-#ending) == ending then return false end
+  end
   for _, pattern in ipairs(UPLOADS) do
     if kind:lower():find(pattern) then return true end
   end
@@ -173,10 +204,8 @@ local function adapt_body(headers, body, model)
   local length = body:length()
   if model ~= nil then
     local text = body:getBytes(0, length)
-    local first, last = model_span(text)
-    if first then
-      length = body:setBytes(text:sub(1, first - 1) .. model .. text:sub(last + 1))
-    end
+    local spans = model_spans(text)
+    if spans and #spans > 0 then length = body:setBytes(with_model(text, spans, model)) end
   end
   put(headers, "content-length", tostring(length))
   headers:remove("transfer-encoding")
@@ -212,7 +241,7 @@ function envoy_on_request(handle)
     return restore_headers(headers, handle:streamInfo():filterState(), side, known, first)
   end
   local body = nil
-  if RENAMES and not is_upload(headers:get("content-type") or "") then
+  if RENAMES and not is_upload(headers:get("content-type") or "", headers:get(":path") or "") then
     body = handle:body() -- yields: objects fetched from the handle before are invalid afterwards
     headers = handle:headers()
   end

@@ -233,11 +233,43 @@ async def test_a_body_that_is_not_a_json_object_passes_unchanged(shared: EnvoySe
     assert shared.cloud.last.body == body
 
 
+ESCAPED = "".join(f"\\u{ord(letter):04x}" for letter in "model")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"mod\\u0065l": "big", "messages": []}',
+        f'{{"messages": [], "{ESCAPED}": "big"}}',
+        f'{{"{ESCAPED.upper().replace("U", "u")}" : "big"}}',
+        '{"model": "a", "mod\\u0065l": "big"}',
+        '{"model": "big", "model": "a"}',
+        '\ufeff{"model": "big"}',
+        ' \n\ufeff {"model": "big", "a": {"model": "nested"}}',
+    ],
+)
+async def test_a_client_does_not_choose_the_backends_model(shared: EnvoySetup, body: str) -> None:
+    await shared.post(body.encode())
+    pairs = json.loads(shared.cloud.last.body.decode("utf-8-sig").strip("\ufeff \n"), object_pairs_hook=list)
+    assert {value for name, value in pairs if name == "model"} == {"cloud-model"}
+    assert b"big" not in shared.cloud.last.body
+
+
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "audio/wav", "application/octet-stream"])
-async def test_uploads_are_streamed_without_buffering(shared: EnvoySetup, kind: str) -> None:
-    body = b'{"model": "x"}' * 300_000
-    await shared.post(body, {"content-type": kind})
-    assert shared.cloud.last.body == body
+async def test_uploads_are_streamed_without_buffering(tmp_path: Path, kind: str) -> None:
+    body, path = b'{"model": "x"}' * 300_000, "/v1/audio/transcriptions"
+    async with envoy_with_backends(tmp_path, chat={"match": {"path": path}}) as setup:
+        await setup.post(body, {"content-type": kind}, path=path)
+        assert setup.cloud.last.body == body
+
+
+@pytest.mark.parametrize("kind", ["image/png", "application/octet-stream", "multipart/form-data; boundary=x", "x"])
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/?api-version=1"])
+async def test_no_content_type_lets_a_client_choose_the_model_of_a_call_that_takes_json(
+    shared: EnvoySetup, kind: str, path: str
+) -> None:
+    await shared.post(b'{"model": "big"}', {"content-type": kind}, path=path)
+    assert json.loads(shared.cloud.last.body) == {"model": "cloud-model"}
 
 
 async def test_requests_without_a_body_pass(shared: EnvoySetup) -> None:
