@@ -23,7 +23,8 @@ def command(
         InjectedFault,
         typer.Option(
             help="Fault to inject into the candidate once it serves all traffic: errors (status 503, reset "
-            "connections), latency (three times slower), quality (wrong or garbled texts) or none."
+            "connections), latency (three times slower), quality (wrong or garbled texts), body (status 200 and a "
+            "body that no client can use) or none."
         ),
     ] = InjectedFault.ERRORS,
     json_path: Annotated[
@@ -47,7 +48,8 @@ def command(
 
     The demo starts a real Envoy, a real Redis, extproc, the scorer with a real embedding model, and two
     OpenAI-compatible backends. All of them listen on loopback only and stop when this command ends. The exit status is
-    0 only if the candidate reached 100 %, the fault (if any) caused a rollback, and no client request failed.
+    0 only if the candidate reached 100 %, the fault (if any) caused a rollback, and no client request failed (with the
+    fault body: none before the fault).
     """
     if json_path is not None:
         check_output(json_path, "--json")

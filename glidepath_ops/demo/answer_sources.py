@@ -25,7 +25,7 @@ OnFirstByte = Callable[[], None]
 class AnswerSource(Protocol):
     """A source of answers to chat completions.
 
-    A source applies the faults LATENCY and QUALITY. The server applies the fault ERRORS and then asks no source.
+    A source applies the faults LATENCY and QUALITY. The server applies ERRORS and BODY, and then asks no source.
     """
 
     async def reply(

@@ -23,9 +23,10 @@ from glidepath.clock import unix_ms
 from glidepath.health import serve_app
 from glidepath.pairs_and_outcomes import Side
 from glidepath_ops.demo.answer_sources import AnswerSource, LlamaCpp, Pace, WrittenTexts
+from glidepath_ops.demo.broken_bodies import broken_body
 from glidepath_ops.demo.injected_faults import RESET_SHARE, InjectedFault
 from glidepath_ops.demo.llama_server import llama_server
-from glidepath_ops.demo.openai_api import error, parse_request
+from glidepath_ops.demo.openai_api import ChatRequest, error, parse_request
 
 MAX_BODY = 4 * 2**20
 
@@ -42,7 +43,10 @@ class State:
 
 
 class BackendServer:
-    """The HTTP server of a demo backend. It answers with errors during the fault ERRORS, otherwise from ``source``."""
+    """The HTTP server of a demo backend.
+
+    It answers from ``source``, but with errors during the fault ERRORS, and with broken bodies during the fault BODY.
+    """
 
     def __init__(self, model: str, source: AnswerSource, rng: random.Random) -> None:
         self.state, self.source, self.rng = State(model), source, rng
@@ -69,6 +73,8 @@ class BackendServer:
             return _json(400, error(str(problem), "invalid_request_error"))
         if fault is InjectedFault.ERRORS:
             return self._fail(http)
+        if fault is InjectedFault.BODY:
+            return self._break_body(request)
         return await self.source.reply(http, request, fault, lambda: self._on_first_byte(fault))
 
     def _fail(self, http: web.Request) -> web.Response:
@@ -76,6 +82,11 @@ class BackendServer:
         if self.rng.random() < RESET_SHARE and http.transport is not None:
             http.transport.abort()
         return _json(503, error("the model is overloaded", "server_error"))
+
+    def _break_body(self, request: ChatRequest) -> web.Response:
+        self._on_first_byte(InjectedFault.BODY)
+        kind, body = broken_body(request, self.state.model, self.rng)
+        return web.Response(status=200, body=body, content_type=kind)
 
     def _on_first_byte(self, fault: InjectedFault) -> None:
         if fault is InjectedFault.NONE:

@@ -39,12 +39,17 @@ class Profile:
 
 @dataclass(slots=True)
 class ClientStats:
-    """The clients' observations. ``skipped`` counts requests that were not sent because too many were in flight."""
+    """The clients' observations.
+
+    ``skipped`` counts requests that were not sent because too many were in flight. ``errors_before_fault``: the errors
+    before the demo put its fault into the candidate; None before that.
+    """
 
     requests: int = 0
     answered: int = 0
     errors: int = 0
     skipped: int = 0
+    errors_before_fault: int | None = None
     error_kinds: Counter[str] = field(default_factory=Counter)
     models: Counter[str] = field(default_factory=Counter)  # answers by model
     recent_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))

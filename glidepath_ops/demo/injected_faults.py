@@ -14,6 +14,7 @@ class InjectedFault(StrEnum):
     ERRORS = "errors"  # status 503, and reset connections
     LATENCY = "latency"  # three times slower
     QUALITY = "quality"  # another topic, a refusal, or garbled text
+    BODY = "body"  # status 200 with a body that no client can use
 
 
 SLOW_FACTOR = 3.0

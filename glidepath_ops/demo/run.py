@@ -227,6 +227,7 @@ async def _inject_fault(running: Running) -> None:
     if running.fault is InjectedFault.NONE:
         return
     running.stage = f"fault in the candidate: {running.fault}"
+    running.clients.stats.errors_before_fault = running.clients.stats.errors
     await running.reader.put_fault(running.fault)
     async with asyncio.TaskGroup() as group:
         fallen = group.create_task(running.reader.until_weights_fall(below=last))
@@ -280,7 +281,7 @@ async def _keep_running(running: Running) -> None:
 def _fault_lines(running: Running) -> tuple[str, ...]:
     url = f"{running.setup.candidate_url}/control/fault"
     return (
-        "  remove the fault (or set errors, latency or quality), and try again before the cool-down is over",
+        "  remove the fault (or set errors, latency, quality or body), and try again before the cool-down is over",
         f'    curl -X PUT {url} -d \'{{"fault": "none"}}\'',
         f"    {glidepath_command()} retry {WORKLOAD} --force -c {config_file(running.setup.folder)}",
     )

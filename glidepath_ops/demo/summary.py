@@ -92,7 +92,8 @@ def failures(
     """Return one line for each way in which the demo failed.
 
     It fails if the ramp does not reach its last step, if the fault causes no rollback, if client requests fail, or if
-    none is answered.
+    none is answered. With the fault BODY, requests may fail once the fault is there: nothing can take back an answer
+    whose beginning the client has.
     """
     problems = []
     if not any(step.percent >= last_step for step in steps):
@@ -100,9 +101,12 @@ def failures(
         problems.append(f"the ramp did not reach {last_step:g} %, only {reached:g} %")
     if fault is not InjectedFault.NONE and rollback is None:
         problems.append(f"the fault ({fault}) did not cause a rollback")
-    if clients.errors:
+    errors = clients.errors
+    if fault is InjectedFault.BODY and clients.errors_before_fault is not None:
+        errors = clients.errors_before_fault
+    if errors:
         kinds = ", ".join(f"{kind} × {count}" for kind, count in clients.error_kinds.most_common(3))
-        problems.append(f"{clients.errors} of {clients.requests} client requests failed: {kinds}")
+        problems.append(f"{errors} of {clients.requests} client requests failed: {kinds}")
     if not clients.answered:
         problems.append("no client request was answered")
     return problems

@@ -60,6 +60,15 @@ def test_the_demo_promotes_on_evidence_and_rolls_back_errors_that_no_client_sees
 
 
 @pytest.mark.slow
+def test_answers_that_break_in_the_body_are_rolled_back_like_errors(tmp_path: Path) -> None:
+    status, summary, output = run_demo(tmp_path, "--fault", "body", timeout=150)
+    assert status == 0, output
+    rollback = summary["rollback"]
+    assert (rollback["trigger"], rollback["from_percent"], rollback["to_percent"]) == ("errors_fast", 100, 0)
+    assert summary["client_errors"] > 0
+
+
+@pytest.mark.slow
 def test_with_two_real_llms_the_ramp_reaches_100_percent(tmp_path: Path) -> None:
     status, summary, output = run_demo(tmp_path, "--llm", "--fault", "none", timeout=240)
     assert status == 0, output

@@ -11,6 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from glidepath.clock import unix_ms
+from glidepath.failed_answers import failed_answer
 from glidepath.pairs_and_outcomes import Side
 from glidepath_ops.demo.answer_sources import LlamaCpp, Pace, WrittenTexts
 from glidepath_ops.demo.backend_server import BackendServer
@@ -147,3 +148,20 @@ async def test_clients_skip_requests_above_the_limit_in_flight() -> None:
         stats = (await run_clients(server, Profile(rate=500, prompts=["Why?"], max_in_flight=1), until=60)).stats
     assert stats.skipped > 0
     assert stats.errors == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_broken_bodies_have_status_200_and_no_client_can_use_them(client: TestClient, stream: bool) -> None:
+    await client.put("/control/fault", json={"fault": "body"})
+    kinds = set()
+    for _ in range(30):
+        response = await client.post(PATH, json=body(stream=stream))
+        data = await response.read()
+        assert response.status == 200
+        assert (read_stream if stream else read_json)(data).problem
+        fault = failed_answer(200, response.headers["content-type"], data)
+        assert fault is not None
+        kinds.add(fault.kind.value)
+    streamed, whole = {"error_event", "unfinished_stream", "no_answer"}, {"web_page", "error_body", "empty_body"}
+    assert kinds == (streamed if stream else whole)
+    assert (await (await client.get("/control/state")).json())["bad"] == 30

@@ -77,6 +77,15 @@ def test_every_failure_is_named() -> None:
     assert failures(InjectedFault.NONE, 100, ClientStats(), STEPS, None) == ["no client request was answered"]
 
 
+def test_with_a_fault_in_bodies_only_errors_before_the_fault_are_failures() -> None:
+    seen = replace(clients(5), errors_before_fault=0)
+    assert failures(InjectedFault.BODY, 100, seen, STEPS, BACK) == []
+    assert failures(InjectedFault.ERRORS, 100, seen, STEPS, BACK) != []
+    before = replace(seen, errors_before_fault=2)
+    assert failures(InjectedFault.BODY, 100, before, STEPS, BACK) == ["2 of 10 client requests failed: status 503 × 5"]
+    assert failures(InjectedFault.BODY, 100, seen, STEPS, None) == ["the fault (body) did not cause a rollback"]
+
+
 def summary(problems: tuple[str, ...] = ()) -> DemoSummary:
     return DemoSummary("chat", "errors", 812, 1000, 0, 0, 0, STEPS, BACK, 0.0, 0.93, 41.2, {}, problems)
 
