@@ -145,6 +145,8 @@ class WorkloadStatus:
     coverage: Mapping[str, int] = field(default_factory=dict)  # by pairs_and_outcomes.Coverage, since the beginning
     # "AT_FAULT KIND" (pairs_and_outcomes.AtFault) → the requests that Envoy itself answered, since the beginning
     local_replies: Mapping[str, int] = field(default_factory=dict)
+    # "SIDE ORIGIN KIND" → the requests that failed at the side in this way, since the beginning (reference/extproc.md)
+    error_kinds: Mapping[str, int] = field(default_factory=dict)
     leader: str = ""
     config_digest: str = ""
     min_samples: int = 0  # requests that the candidate must serve in this step; 0: the state needs no evidence

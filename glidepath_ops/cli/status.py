@@ -60,8 +60,8 @@ def command(
     for status in found.values():
         if status is not None and (workload or len(found) <= 3):
             console.print(gates(status))
-            if status.local_replies:
-                console.print(f"answered by Envoy itself, since the beginning: {_counts(status.local_replies)}")
+            for line in totals(status):
+                console.print(line)
 
 
 def overview(
@@ -115,6 +115,15 @@ def gates(status: WorkloadStatus) -> Table:
         numbers = (_number(verdict.value, verdict.unit), _number(verdict.limit, verdict.unit), str(verdict.n))
         table.add_row(name, outcome, *numbers, evidence_text(verdict), verdict.message or missing(verdict))
     return table
+
+
+def totals(status: WorkloadStatus) -> list[str]:
+    """Return lines about failures since the beginning: at which side they were, and those of Envoy itself."""
+    shown = (
+        ("errors since the beginning", status.error_kinds),
+        ("answered by Envoy itself, since the beginning", status.local_replies),
+    )
+    return [f"{what}: {_counts(counts)}" for what, counts in shown if counts]
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -18,6 +18,7 @@ class Totals:
     - ``pairs_unscored``: reason → the number of pairs that were not scored for this reason
     - ``coverage``: result of the capture → the number of exchanges with this result
     - ``local_replies``: "AT_FAULT KIND" → the number of clients' requests that Envoy itself answered in this way
+    - ``error_kinds``: "SIDE ORIGIN KIND" → the number of requests that failed at the side in this way
     - ``bad_records``: the number of stream entries that could not be decoded
     - ``left_out``: the number of requests and pairs from before a step that were read after the step had begun
     - ``scorer``: the version of the scorer that scored the latest pair
@@ -28,6 +29,7 @@ class Totals:
     pairs_unscored: Mapping[str, int] = field(default_factory=dict)
     coverage: Mapping[str, int] = field(default_factory=dict)
     local_replies: Mapping[str, int] = field(default_factory=dict)
+    error_kinds: Mapping[str, int] = field(default_factory=dict)
     bad_records: int = 0
     left_out: int = 0
     scorer: str = ""
@@ -39,13 +41,15 @@ class Totals:
         ``left_out``: how many requests of the flush are not evidence about the present step. ``live_ms``: the end of
         the flush if a client's request reached the candidate in it, else 0.
         """
-        if not flush.coverage and not flush.local_replies and not left_out and live_ms <= self.live_ms:
+        failed = any(side.error_kinds for side in flush.sides)
+        if not (flush.coverage or flush.local_replies or failed or left_out or live_ms > self.live_ms):
             return self
         return Totals(
             self.pairs_scored,
             self.pairs_unscored,
             add_counts(self.coverage, flush.coverage) if flush.coverage else self.coverage,
             _with_local_replies(self.local_replies, flush) if flush.local_replies else self.local_replies,
+            _with_error_kinds(self.error_kinds, flush) if failed else self.error_kinds,
             self.bad_records,
             self.left_out + left_out,
             self.scorer,
@@ -79,4 +83,12 @@ def _with_local_replies(before: Mapping[str, int], flush: Outcomes) -> Mapping[s
     for reply in flush.local_replies:
         if reply.origin is Origin.LIVE:
             counts = add_counts(counts, {f"{reply.at_fault.value} {kind}": n for kind, n in reply.kinds.items()})
+    return counts
+
+
+def _with_error_kinds(before: Mapping[str, int], flush: Outcomes) -> Mapping[str, int]:
+    counts = before
+    for side in flush.sides:
+        place = f"{side.side.value} {side.origin.value}"
+        counts = add_counts(counts, {f"{place} {kind}": n for kind, n in side.error_kinds.items()})
     return counts

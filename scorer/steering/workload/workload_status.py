@@ -34,6 +34,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
         pairs_unscored=state.totals.pairs_unscored,
         coverage=state.totals.coverage,
         local_replies=state.totals.local_replies,
+        error_kinds=state.totals.error_kinds,
         min_samples=policy.samples_for(ramp.percent) if timed or ramp.phase is Phase.VALIDATING else 0,
     )
 

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus, from_json, to_json
-from glidepath_ops.cli.status import gates, overview
+from glidepath_ops.cli.status import gates, overview, totals
 from glidepath_ops.demo.progress_display import verdict_row
 
 
@@ -84,3 +84,11 @@ def test_evidence_beyond_a_decision_is_shown_as_100_percent_everywhere() -> None
         status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, verdicts=(verdict(evidence),))
         assert list(gates(status).columns[5].cells) == [expected]
         assert verdict_row(verdict(evidence))[-1] == expected
+
+
+def test_the_kinds_of_errors_since_the_beginning_are_shown_with_their_side() -> None:
+    kinds = {"candidate live error_event": 3, "candidate shadow web_page": 20}
+    status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, error_kinds=kinds)
+    assert totals(status) == ["errors since the beginning: 20 candidate shadow web_page, 3 candidate live error_event"]
+    assert totals(WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0)) == []
+    assert from_json(WorkloadStatus, to_json(status)).error_kinds == kinds
