@@ -43,6 +43,7 @@ class _SideCounts:
     latency_zeros: int = 0
     ttft: Counter[int] = field(default_factory=Counter)
     ttft_zeros: int = 0
+    duration: Counter[int] = field(default_factory=Counter)
     first_error_ms: int = 0
     rescued: int = 0
     rescues_failed: int = 0
@@ -67,6 +68,8 @@ class _SideCounts:
                 self.latency[bucket_of(outcome.latency_ms)] += 1
             else:
                 self.latency_zeros += 1
+        if outcome.duration_ms is not None:
+            self.duration[bucket_of(max(outcome.duration_ms, 1))] += 1
         if outcome.ttft_ms is not None:
             if outcome.ttft_ms > 0:
                 self.ttft[bucket_of(outcome.ttft_ms)] += 1
@@ -97,6 +100,7 @@ class _SideCounts:
             failovers=self.failovers,
             latency_ms=Histogram(dict(self.latency), self.latency_zeros),
             ttft_ms=Histogram(dict(self.ttft), self.ttft_zeros),
+            duration_ms=Histogram(dict(self.duration) if (side, origin) == (Side.CANDIDATE, Origin.LIVE) else {}),
             first_error_ms=self.first_error_ms,
             rescued=self.rescued,
             rescues_failed=self.rescues_failed,
@@ -152,7 +156,7 @@ class TrafficCounters:
         """
         rejection = self._proven(outcome, request_id) if request_id else None
         if rejection is not None:
-            outcome = replace(outcome, latency_ms=None, ttft_ms=None, untimed=False)
+            outcome = replace(outcome, latency_ms=None, ttft_ms=None, duration_ms=None, untimed=False)
         key = (outcome.workload, outcome.side, outcome.origin)
         side_counts = self._side_counts.get(key)
         if side_counts is None:

@@ -152,6 +152,9 @@ class SideOutcomes:
     A failover, also called a rescue, is a failed candidate request that Envoy then sent to the baseline. ``errors``
     includes ``failovers``. ``rescued`` counts failovers that the baseline answered, and ``rescues_failed`` failovers
     that failed there too. In all other failovers the client disconnected first.
+
+    ``duration_ms``: the durations of the clients' requests that the candidate answered, uploads included. It shows when
+    they began; for other requests it is empty.
     """
 
     side: Side
@@ -166,6 +169,7 @@ class SideOutcomes:
     first_error_ms: int = 0
     rescued: int = 0
     rescues_failed: int = 0
+    duration_ms: Histogram = field(default_factory=Histogram)
 
     def __add__(self, other: SideOutcomes) -> SideOutcomes:
         firsts = [t for t in (self.first_error_ms, other.first_error_ms) if t]
@@ -182,6 +186,7 @@ class SideOutcomes:
             first_error_ms=min(firsts, default=0),
             rescued=self.rescued + other.rescued,
             rescues_failed=self.rescues_failed + other.rescues_failed,
+            duration_ms=self.duration_ms + other.duration_ms,
         )
 
 

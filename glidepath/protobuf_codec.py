@@ -162,7 +162,14 @@ _PAIR = _Codec(Pair, pb.Pair, {"kind": _KIND, "first": _ANSWER.nested, "second":
 _SIDE_OUTCOMES = _Codec(
     SideOutcomes,
     pb.SideOutcomes,
-    {"side": _SIDE, "origin": _ORIGIN, "error_kinds": _MAPPING, "latency_ms": _HISTOGRAM, "ttft_ms": _HISTOGRAM},
+    {
+        "side": _SIDE,
+        "origin": _ORIGIN,
+        "error_kinds": _MAPPING,
+        "latency_ms": _HISTOGRAM,
+        "ttft_ms": _HISTOGRAM,
+        "duration_ms": _HISTOGRAM,
+    },
 )
 _LOCAL_REPLIES = _Codec(
     LocalReplies,

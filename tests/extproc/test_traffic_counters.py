@@ -42,6 +42,19 @@ def test_requests_errors_aborts_and_times_add_up() -> None:
     assert side.ttft_ms == Histogram.of([10.0])
 
 
+@pytest.mark.parametrize(
+    ("side", "origin", "kept"),
+    [(Side.CANDIDATE, Origin.LIVE, 2), (Side.CANDIDATE, Origin.SHADOW, 0), (Side.BASELINE, Origin.LIVE, 0)],
+)
+def test_durations_with_uploads_are_kept_of_clients_requests_at_the_candidate(
+    side: Side, origin: Origin, kept: int
+) -> None:
+    counters = TrafficCounters()
+    for outcome in (replace(GOOD, duration_ms=60_000), replace(GOOD, duration_ms=0), BAD):
+        counters.record(replace(outcome, side=side, origin=origin))
+    assert only(counters.flush(8_000)).duration_ms == Histogram.of([60_000.0, 1.0][:kept])
+
+
 def test_an_answered_request_without_a_latency_is_counted_and_shown() -> None:
     counters = TrafficCounters()
     counters.record(GOOD)

@@ -17,12 +17,12 @@ def begun_after(live: Iterable[SideOutcomes], from_ms: int, since_ms: int) -> in
     """Return how many clients' requests to the candidate in a flush certainly began after ``since_ms``.
 
     ``live``: the flush's counts of these requests. ``from_ms``: the beginning of the flush. A request that ends in the
-    flush may have begun much earlier. So it counts only if its latency is shorter than the time between ``since_ms``
-    (with SETTLE_MS added) and ``from_ms``; see ADR 0120.
+    flush may have begun much earlier. So it counts only if its duration, with its upload, is shorter than the time
+    between ``since_ms`` (with SETTLE_MS added) and ``from_ms``; see ADR 0120.
     """
     left_ms = from_ms - since_ms - SETTLE_MS
     if left_ms <= 0:
         return 0
     longest = bucket_of(left_ms) - 1
     late = left_ms > LONGEST_MS
-    return sum(s.latency_ms.total - s.latency_ms.above(longest) + (s.errors if late else 0) for s in live)
+    return sum(s.duration_ms.total - s.duration_ms.above(longest) + (s.errors if late else 0) for s in live)

@@ -85,7 +85,7 @@ class Baking:
             began = unix_ms()
             await asyncio.sleep(0.05)
             quick = Histogram.of([20.0] * self.requests)
-            sides = (SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=self.requests, latency_ms=quick),)
+            sides = (SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=self.requests, duration_ms=quick),)
             flush = Outcomes("chat", "proxy", number, began, unix_ms(), sides)
             pair = ScoredPair(f"p{number}", "chat", PairKind.CROSS, began, began, scored=True, agreement=0.97)
             await self.clock.add(self.redis, KEYS.outcomes, {"o": encode_outcomes(flush)})

@@ -32,8 +32,8 @@ def test_probes_are_no_evidence_for_a_step_but_count_at_the_last_step(chat: Stee
 def test_live_requests_that_began_at_0_percent_are_unexpected_and_answers_that_began_before_are_not(
     chat: SteeredWorkload,
 ) -> None:
-    def flush(seq: int, from_ms: int, *latencies: float) -> News:
-        side = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=len(latencies), latency_ms=Histogram.of(latencies))
+    def flush(seq: int, from_ms: int, *durations: float) -> News:
+        side = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=len(durations), duration_ms=Histogram.of(durations))
         return News(outcomes=(Outcomes("chat", "x", seq, from_ms, from_ms + 250, (side,)),))
 
     envoys = MemoryActuator(1)
