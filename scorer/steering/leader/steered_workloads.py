@@ -13,7 +13,7 @@ from glidepath.errors import error_text_with_type
 from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.runtime_values import RuntimeValues
 from scorer.steering.leader.host_clocks import HostTime
-from scorer.steering.leader.redis_clocks import RedisClocks
+from scorer.steering.leader.redis_clocks import JUMP_MS, RedisClocks
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.takeover import take_over
 from scorer.steering.steering_interfaces import CapacityForecast, EvidenceKind
@@ -59,6 +59,7 @@ class SteeredWorkloads:
         self._metrics, self._forecast, self._leader = metrics, forecast, leader
         self._inherited: dict[str, frozenset[RuntimeValues]] = {}  # values that a former leader may have written late
         self._took_over_ms = 0
+        self._disagreed = False  # in this term's takeover, the clocks showed different times since the last store
         self._refused: dict[str, str] = {}  # by workload: why Redis refused to store its state at the last try
 
     @property
@@ -80,7 +81,7 @@ class SteeredWorkloads:
         ``former``: the states of this process's last term, which are used if Redis has lost the stored states. Raises
         RedisError.
         """
-        self._states, self._inherited, self._took_over_ms = {}, {}, here.monotonic_ms
+        self._states, self._inherited, self._took_over_ms, self._disagreed = {}, {}, here.monotonic_ms, False
         new = {name for name in names if await self.take_over(name, here, former.get(name))}
         # If every workload is new, Redis may have lost its states. One new workload among others was simply added.
         if new == set(self._config.workloads):
@@ -92,9 +93,20 @@ class SteeredWorkloads:
         """Read the workload's state from Redis. Return whether the workload is new. Raises RedisError."""
         spec = WorkloadSpec.of(name, self._config, self._kind)
         taken = await take_over(spec, self._store, self._clocks.at(name, here), former)
+        self._log_disagreement(name, taken.passed_ms)
         self._states[name] = taken.state
         self._inherited[name] = frozenset({taken.state.desired})
         return taken.is_new
+
+    def _log_disagreement(self, name: str, passed_ms: Mapping[str, int]) -> None:
+        """Log once in a term that a clock was set between two leaders, or that the clocks of two hosts differ."""
+        times = passed_ms.values()
+        if self._disagreed or not times or max(times) - min(times) <= JUMP_MS:
+            return
+        self._disagreed = True
+        shown = {f"{clock}_s": round(ms / 1000, 3) for clock, ms in passed_ms.items()}
+        counted_s = round(max(min(times), 0) / 1000, 3)
+        log.warning("clocks_differed", workload=name, counted_s=counted_s, **shown)
 
     def cursors(self) -> dict[str, Mapping[str, str]]:
         """Return workload → the ids of the last entries that were read of its streams.

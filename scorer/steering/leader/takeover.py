@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -27,10 +27,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """The result of a takeover. ``is_new``: no earlier state of the workload was found, in Redis or in memory."""
+    """The result of a takeover.
+
+    - ``is_new``: no earlier state of the workload was found, in Redis or in memory
+    - ``passed_ms``: clock → the time that it shows since the state was stored; empty without a stored state
+    """
 
     state: WorkloadState
     is_new: bool = False
+    passed_ms: Mapping[str, int] = field(default_factory=dict)
 
 
 async def take_over(
@@ -47,7 +52,8 @@ async def take_over(
     try:
         stored = await _stored(spec, store, former)
         if stored is not None:
-            return Takeover(decode(spec, stored, clocks))
+            state = decode(spec, stored, clocks)
+            return Takeover(state, passed_ms=clocks.since(SteadyTime.from_json(stored["now"]).clocks))
     except OtherSchemaError as error:
         reason = f"{error}; the workload starts at the baseline"
         log.error("state_discarded", workload=spec.name, reason=str(error), effect="starts at the baseline")  # noqa: TRY400

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from glidepath.config import parse_config
 from scorer.steering.envoy.actuator import MemoryActuator
+from scorer.steering.leader.host_clocks import HostClocks
+from scorer.steering.leader.redis_clocks import RedisClocks
+from scorer.steering.leader.steer_metrics import SteerMetrics
+from scorer.steering.leader.steered_workloads import SteeredWorkloads
 from scorer.steering.leader.takeover import take_over
 from scorer.steering.store_protocol import OldCommands
 from scorer.steering.workload.workload_state_codec import encode
+from tests.support.scripted_evidence import ScriptedEvidenceKind
 from tests.support.steered_workload import SteeredWorkload, clocks_at
 
 
@@ -83,3 +91,42 @@ async def test_after_every_envoy_has_confirmed_the_baseline_weights_of_a_person_
     envoys.set_runtime("envoy-1", old_weights(restarted))
     assert tick(restarted, envoys, 30_250) == ["adopt_weights"]
     assert restarted.state.restart is None
+
+
+class StoredState:
+    """A store with the state of one workload."""
+
+    def __init__(self, state: str) -> None:
+        self._state: Mapping[str, Any] = json.loads(state)
+
+    async def load(self, workload: str) -> Mapping[str, Any]:
+        return self._state
+
+
+async def test_a_takeover_says_how_much_time_each_clock_shows_since_the_last_store(valid_yaml: str) -> None:
+    chat = SteeredWorkload(parse_config(valid_yaml), now_ms=1_000)
+    later = replace(clocks_at(6_000), redis_ms=7_206_000)
+    taken = await take_over(chat.spec, StoredState(encode(chat.state)), later)  # type: ignore[arg-type]
+    assert taken.passed_ms == {"redis": 7_205_000, "wall": 5_000, "monotonic": 5_000}
+    assert taken.state.now.ms == 6_000
+
+
+async def test_clocks_that_disagree_at_a_takeover_are_logged_once(valid_yaml: str) -> None:
+    chat = SteeredWorkload(parse_config(valid_yaml), now_ms=1_000)
+    host = HostClocks(lambda: 6_000, lambda: 6_000, "test")
+    clocks = RedisClocks(["chat"], host)
+
+    async def two_hours_ahead(workloads: Sequence[str]) -> Mapping[str, int]:
+        return {"chat": 7_206_000}
+
+    await clocks.ask(two_hours_ahead)
+    store: Any = StoredState(encode(chat.state))
+    metrics = SteerMetrics(CollectorRegistry())
+    workloads = SteeredWorkloads(
+        parse_config(valid_yaml), ScriptedEvidenceKind(), store, clocks, metrics, forecast=None, leader="me"
+    )
+    with capture_logs() as lines:
+        await workloads.take_over("chat", host.now())
+        await workloads.take_over("chat", host.now())
+    (line,) = (line for line in lines if line["event"] == "clocks_differed")
+    assert (line["redis_s"], line["wall_s"], line["counted_s"]) == (7205.0, 5.0, 5.0)
