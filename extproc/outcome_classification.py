@@ -41,6 +41,7 @@ from glidepath.pairs_and_outcomes import AtFault, Origin, Side
 
 MAX_UNIX_MS = 253_402_300_799_999  # the end of the year 9999, protobuf's last Timestamp
 DENIED = (401, 403)
+NOT_FOUND = 404
 ERROR_STATUS = {408: "http_408", 429: "rate_limited"}
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
 _NO_VALUE = ("", "-")  # texts of a custom tag that Envoy has no value for
@@ -60,6 +61,7 @@ class RequestOutcome:
     ``untimed``: whether the request was answered without an error, and its latency could not be measured.
     ``rescued``: whether the baseline answered after a failover; None without a failover, or if the client
         disconnected first.
+    ``not_found``: whether the side answered with 404, which is no error by itself.
     """
 
     workload: str
@@ -74,6 +76,7 @@ class RequestOutcome:
     duration_ms: float | None = None
     untimed: bool = False
     rescued: bool | None = None
+    not_found: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,9 @@ def classify(
     kind = kind or _status_kind(entry, workload, side) or logged_fault(entry)
     if kind:
         return RequestOutcome(workload.name, side, origin, at_ms, error=kind)
-    if entry.response.response_code.value >= 400:
-        return RequestOutcome(workload.name, side, origin, at_ms)
+    status = entry.response.response_code.value
+    if status >= 400:
+        return RequestOutcome(workload.name, side, origin, at_ms, not_found=status == NOT_FOUND)
     latency = logged_latency(entry)
     return RequestOutcome(
         workload.name,

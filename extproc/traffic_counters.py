@@ -47,6 +47,7 @@ class _SideCounts:
     first_error_ms: int = 0
     rescued: int = 0
     rescues_failed: int = 0
+    not_found: int = 0
     rejections: list[tuple[str, int]] = field(
         default_factory=list
     )  # (kind, time) of errors that the access log reports as requests without an error
@@ -56,6 +57,7 @@ class _SideCounts:
             self.client_aborts += 1
             return
         self.requests += 1
+        self.not_found += outcome.not_found
         if outcome.error:
             self.errors += 1
             self.kinds[outcome.error] += 1
@@ -104,6 +106,7 @@ class _SideCounts:
             first_error_ms=self.first_error_ms,
             rescued=self.rescued,
             rescues_failed=self.rescues_failed,
+            not_found=self.not_found,
         )
 
 

@@ -25,6 +25,7 @@ EventName = Literal[
     "invalid_override",
     "unexpected_traffic",
     "credential_refused",  # a side answers 401 or 403 to most requests
+    "path_not_found",  # a side answers 404 to most requests
     "envoy_failing",  # Envoy itself, and neither side, fails more than 5 % of the requests
     "tick_failed",  # a tick of the workload raised an exception
     "state_discarded",  # the stored state has another schema, so the workload starts at the baseline

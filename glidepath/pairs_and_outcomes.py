@@ -155,6 +155,8 @@ class SideOutcomes:
 
     ``duration_ms``: the durations of the clients' requests that the candidate answered, uploads included. It shows when
     they began; for other requests it is empty.
+
+    ``not_found`` counts the requests that the side answered with 404, which is no error by itself.
     """
 
     side: Side
@@ -170,6 +172,7 @@ class SideOutcomes:
     rescued: int = 0
     rescues_failed: int = 0
     duration_ms: Histogram = field(default_factory=Histogram)
+    not_found: int = 0
 
     def __add__(self, other: SideOutcomes) -> SideOutcomes:
         firsts = [t for t in (self.first_error_ms, other.first_error_ms) if t]
@@ -187,6 +190,7 @@ class SideOutcomes:
             rescued=self.rescued + other.rescued,
             rescues_failed=self.rescues_failed + other.rescues_failed,
             duration_ms=self.duration_ms + other.duration_ms,
+            not_found=self.not_found + other.not_found,
         )
 
 

@@ -333,6 +333,11 @@ def test_other_4xx_are_requests_without_error_and_without_latency(status: int) -
     assert (outcome.error, outcome.latency_ms, outcome.ttft_ms, outcome.client_abort) == ("", None, None, False)
 
 
+@pytest.mark.parametrize(("status", "expected"), [(200, False), (400, False), (403, False), (404, True), (500, False)])
+def test_a_404_of_a_side_is_marked(status: int, expected: bool) -> None:
+    assert live("onprem", status).not_found is expected
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_401_or_403_is_an_error_if_the_backend_never_gets_the_clients_credential(status: int) -> None:
     assert live("onprem", status).error == f"http_{status}"  # the candidate never gets the client's own credential

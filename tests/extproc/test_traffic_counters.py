@@ -55,6 +55,15 @@ def test_durations_with_uploads_are_kept_of_clients_requests_at_the_candidate(
     assert only(counters.flush(8_000)).duration_ms == Histogram.of([60_000.0, 1.0][:kept])
 
 
+def test_answers_with_404_are_counted_and_add_up() -> None:
+    counters = TrafficCounters()
+    for not_found in (True, True, False):
+        counters.record(replace(GOOD, latency_ms=None, ttft_ms=None, not_found=not_found))
+    side = only(counters.flush(8_000))
+    assert (side.requests, side.errors, side.not_found) == (3, 0, 2)
+    assert (side + side).not_found == 4
+
+
 def test_an_answered_request_without_a_latency_is_counted_and_shown() -> None:
     counters = TrafficCounters()
     counters.record(GOOD)

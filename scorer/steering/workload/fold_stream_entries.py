@@ -113,8 +113,8 @@ class _Counting:
         if live and ramp.percent <= 0 and not ramp.share_unknown and not drilling:
             unexpected = begun_after(live, flush.from_ms, ramp.since_ms)
         drill_errors = sum(side.errors for side in live) if drilling else 0
-        watches = (recent.credentials.with_flush(flush), recent.envoy.with_flush(flush))
-        seen_before = watches[0] is recent.credentials and watches[1] is recent.envoy
+        watches = (recent.refusals.with_flush(flush), recent.envoy.with_flush(flush))
+        seen_before = watches[0] is recent.refusals and watches[1] is recent.envoy
         if drill_errors or unexpected or failed != recent.candidate_failed or not seen_before:
             drill_errors, unexpected = recent.drill_errors + drill_errors, recent.unexpected_traffic + unexpected
             self._recent = RecentCounts(failed, drill_errors, unexpected, *watches)

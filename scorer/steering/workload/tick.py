@@ -68,7 +68,7 @@ def tick(before: WorkloadState, news: News, readings: Readings, context: TickCon
         *_discarded(before, inputs, now_ms),
         *decisions,
         *_restarted_envoys(state, now_ms),
-        *_refused_credentials(before, state, now_ms),
+        *_refusing_sides(before, state, now_ms),
         *_failing_envoy(before, state, now_ms),
     )
     return _with_record(before, state, writes, decisions, context.leader)
@@ -175,20 +175,20 @@ def _restarted_envoys(state: WorkloadState, now_ms: int) -> tuple[Decision, ...]
     return (new_decision("restore_weights", ramp, ramp, state.inputs, now_ms, reason, "restart", details=details),)
 
 
-def _refused_credentials(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:
-    """Return one decision for each side that has begun to refuse most requests for their credential."""
-    watch, ramp, spec = state.recent.credentials, state.ramp, state.spec
+def _refusing_sides(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:
+    """Return one decision for each side that has begun to refuse most requests for one cause."""
+    watch, ramp, spec = state.recent.refusals, state.ramp, state.spec
     return tuple(
         new_decision(
-            "credential_refused",
+            refusal.value,
             ramp,
             ramp,
             state.inputs,
             now_ms,
-            watch.describe(side, spec.workload),
-            "credential_refused",
+            watch.describe(refusal, side, spec.workload),
+            refusal.value,
         )
-        for side in sorted(watch.named - before.recent.credentials.named)
+        for refusal, side in sorted(watch.named - before.recent.refusals.named)
     )
 
 

@@ -16,7 +16,7 @@ from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.failing_envoy import EnvoyWatch
 from scorer.steering.workload.flush_deduplication import SeenFlushes
 from scorer.steering.workload.lifetime_counts import Totals
-from scorer.steering.workload.refused_credentials import CredentialWatch
+from scorer.steering.workload.refusing_sides import RefusalWatch
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.workload_spec import WorkloadSpec
 
@@ -50,14 +50,14 @@ class RecentCounts:
     - ``drill_errors``: the number of clients' requests that failed at the candidate since the drill began
     - ``unexpected_traffic``: the number of clients' requests that certainly began while the candidate's share was 0 and
       reached the candidate nevertheless
-    - ``credentials``: the requests of both sides that were refused for their credential
+    - ``refusals``: the requests that the sides refused for their credential or for their path
     - ``envoy``: the requests that Envoy itself failed
     """
 
     candidate_failed: bool = False
     drill_errors: int = 0
     unexpected_traffic: int = 0
-    credentials: CredentialWatch = field(default_factory=CredentialWatch)
+    refusals: RefusalWatch = field(default_factory=RefusalWatch)
     envoy: EnvoyWatch = field(default_factory=EnvoyWatch)
 
 

@@ -74,8 +74,8 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
     hidden = f"weights in the admin layer of {', '.join(layers[:3])} hide the pushed weights" if layers else ""
     unknown = "the share is not known" if ramp.share_unknown else ""
     discarded = state.restart.reason if state.restart is not None else ""
-    watch = state.recent.credentials
-    refused = "; ".join(watch.describe(side, spec.workload) for side in sorted(watch.named))
+    watch = state.recent.refusals
+    refused = "; ".join(watch.describe(*key, spec.workload) for key in sorted(watch.named))
     envoy = state.recent.envoy
     failing = envoy.describe() if envoy.named else ""
     return (discarded, refused, failing, unknown, hidden, next_step(state, now_ms), shadow, ramp.invalid_override)

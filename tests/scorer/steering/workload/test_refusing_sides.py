@@ -1,4 +1,4 @@
-"""A side that answers 401 or 403 to most requests is named once in the log, and in the status while it lasts."""
+"""A side that answers 401, 403 or 404 to most requests is named once in the log, and in the status while it lasts."""
 
 from __future__ import annotations
 
@@ -48,6 +48,30 @@ def test_a_credential_that_was_corrected_is_no_longer_named_and_a_later_one_is_n
         assert named(chat, flush(seq, 90, 0), 3_000 + seq) == []
     assert "credential" not in chat.status(4_000).message
     assert len(named(chat, flush(8, 900, 900), 5_000)) == 1
+
+
+NO_PATH = (
+    "the candidate onprem answers 404 to 100% of its requests: "
+    "check the path in backends.onprem.url and backends.onprem.strip"
+)
+
+
+def not_found(seq: int, requests: int, count: int, side: Side = Side.CANDIDATE) -> News:
+    counts = SideOutcomes(side, Origin.LIVE, requests, not_found=count)
+    return News(outcomes=(Outcomes("chat", "x", seq, 2_000 + seq, 2_001 + seq, (counts,)),))
+
+
+def test_a_side_that_answers_404_to_most_requests_is_named_although_no_error_is_counted(chat: SteeredWorkload) -> None:
+    found = [d for d in chat.decisions(3_000, news=not_found(1, 4, 4)) if d.event == "path_not_found"]
+    assert [d.reason for d in found] == [NO_PATH]
+    assert NO_PATH in chat.status(3_000).message
+    assert "credential" not in chat.status(3_000).message
+    assert not [d for d in chat.decisions(4_000, news=not_found(2, 4, 4)) if d.event == "path_not_found"]
+
+
+@pytest.mark.parametrize(("requests", "count"), [(2, 2), (10, 5), (100, 3)])
+def test_some_404s_name_no_side(chat: SteeredWorkload, requests: int, count: int) -> None:
+    assert not [d for d in chat.decisions(3_000, news=not_found(1, requests, count)) if d.event == "path_not_found"]
 
 
 def test_a_new_step_does_not_forget_the_refusals(chat: SteeredWorkload) -> None:

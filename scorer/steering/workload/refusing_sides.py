@@ -1,0 +1,76 @@
+"""Notice a side that refuses most of its requests for one cause.
+
+With 401 or 403, its credential is missing or wrong. With 404, its path is wrong, as with a URL that repeats the start
+of the clients' path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from glidepath.config import Workload
+from glidepath.pairs_and_outcomes import Outcomes, Side, SideOutcomes
+
+# Only errors: a 401 or 403 that may be the client's fault is not among them (docs/reference/extproc.md).
+KINDS = ("http_401", "http_403", "rejected_401", "rejected_403")
+FEWEST = 3  # refused requests before a side is named
+WINDOW = 100  # requests; above it, both counts are halved
+MOST, FEW = 0.5, 0.25  # a side is named above the first share of refused requests, and until the second one
+
+
+class Refusal(StrEnum):
+    """Why a side refuses requests. The value is the event of the decision that names the side."""
+
+    CREDENTIAL = "credential_refused"
+    PATH = "path_not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class RecentRefusals:
+    """The latest requests of one side, and how many of them it refused."""
+
+    requests: float = 0
+    refused: float = 0
+    named: bool = False
+
+    def with_counts(self, requests: int, refused: int) -> RecentRefusals:
+        keep = 0.5 if self.requests > WINDOW else 1.0
+        total, count = self.requests * keep + requests, self.refused * keep + refused
+        named = count > FEW * total if self.named else count >= FEWEST and count > MOST * total
+        return RecentRefusals(total, count, named)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalWatch:
+    """The recent refusals of both sides, over live requests, copies and probes."""
+
+    sides: Mapping[tuple[Refusal, Side], RecentRefusals] = field(default_factory=dict)
+
+    def with_flush(self, flush: Outcomes) -> RefusalWatch:
+        watch = self
+        for counts in flush.sides:
+            for refusal, refused in _refused(counts).items():
+                before = watch.sides.get((refusal, counts.side))
+                if counts.requests and (refused or before is not None):
+                    after = (before or RecentRefusals()).with_counts(counts.requests, refused)
+                    watch = replace(watch, sides={**watch.sides, (refusal, counts.side): after})
+        return watch
+
+    @property
+    def named(self) -> frozenset[tuple[Refusal, Side]]:
+        return frozenset(key for key, recent in self.sides.items() if recent.named)
+
+    def describe(self, refusal: Refusal, side: Side, workload: Workload) -> str:
+        backend = workload.baseline if side is Side.BASELINE else workload.candidate
+        recent = self.sides[(refusal, side)]
+        answers = f"the {side.value} {backend} answers {{}} to {recent.refused / recent.requests:.0%} of its requests"
+        if refusal is Refusal.CREDENTIAL:
+            return f"{answers.format('401 or 403')}: check backends.{backend}.credential"
+        return f"{answers.format('404')}: check the path in backends.{backend}.url and backends.{backend}.strip"
+
+
+def _refused(counts: SideOutcomes) -> dict[Refusal, int]:
+    credential = sum(counts.error_kinds.get(kind, 0) for kind in KINDS)
+    return {Refusal.CREDENTIAL: credential, Refusal.PATH: counts.not_found}
