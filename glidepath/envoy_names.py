@@ -17,6 +17,11 @@ ROUTE_PREFIX = "glidepath/"
 UNMATCHED_ROUTE = "unmatched"  # answers requests that no other route takes
 
 
+def hop(backend: str) -> str:
+    """Return the name of the listener inside Envoy that leads to a backend, and of the cluster whose endpoint it is."""
+    return f"glidepath-to-{backend}"
+
+
 def route_name(workload: str) -> str:
     """Return the name that Glidepath gives to a workload's route. A route of the user's own keeps its own name."""
     return f"{ROUTE_PREFIX}{workload}"

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from glidepath import envoy_names
 from glidepath.config import Config
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, fail, ok, warn
 from glidepath_ops.envoyconfig.bootstrap import SHADOW_LISTENER
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.extensions import used_extensions
+from glidepath_ops.envoyconfig.internal_hops import candidates_with_hop
 
 REFUSED = (
     "Envoy's log says why it refused or does not have it; correct that and apply the configuration again. "
@@ -26,7 +28,7 @@ def refused_parts(subject: str, config: Config, envoy: EnvoyFacts) -> Iterator[F
     yield _extensions(subject, config, envoy)
     yield _clusters(subject, config, envoy)
     yield from _aggregates(subject, config, envoy)
-    yield _listeners(subject, envoy)
+    yield _listeners(subject, config, envoy)
 
 
 def _extensions(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
@@ -73,11 +75,15 @@ def _members(cluster: Mapping[str, Any]) -> list[str]:
     return list(cluster.get("cluster_type", {}).get("typed_config", {}).get("clusters", []))
 
 
-def _listeners(subject: str, envoy: EnvoyFacts) -> Finding:
+def _listeners(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
     check, refused = "listeners", envoy.refused_listeners()
     if refused:
         listed = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
         return fail(subject, check, f"Envoy refused {listed}", REFUSED)
     if SHADOW_LISTENER not in envoy.active_listeners():
         return fail(subject, check, f"no listener {SHADOW_LISTENER}, to which extproc sends copies", REFUSED)
+    for name in candidates_with_hop(config):
+        if envoy_names.hop(name) not in envoy.active_listeners():
+            missing = f"no listener {envoy_names.hop(name)}, which leads to the candidate {name}"
+            return fail(subject, check, missing, REFUSED)
     return ok(subject, check, f"none refused, and {SHADOW_LISTENER} is there")

@@ -14,6 +14,7 @@ from glidepath_ops.envoyconfig.access_log_tags import record_filters_of_copies
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_comments
 from glidepath_ops.envoyconfig.envoy_api_builders import address
+from glidepath_ops.envoyconfig.internal_hops import hop_extensions, hop_listeners
 from glidepath_ops.envoyconfig.routes import live_routes, shadow_routes, start_weights
 
 DEFAULT_ADMIN = "127.0.0.1:9901"
@@ -33,6 +34,7 @@ def render_bootstrap(config: Config, *, admin: str | None = None, node: str = "e
 
 def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str = "envoy") -> Json:
     """Return Envoy's bootstrap as data with comments, for ``to_yaml``. See ``render_bootstrap`` for the arguments."""
+    extensions = hop_extensions(config)
     return {
         "node": {"id": node, "cluster": "glidepath"},
         "admin": with_comment(
@@ -40,7 +42,11 @@ def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str =
             {"address": address(admin or admin_address(config))},
         ),
         "layered_runtime": {"layers": runtime_layers(config)},
-        "static_resources": {"listeners": [_live(config), shadow_listener(config)], "clusters": clusters(config)},
+        "static_resources": {
+            "listeners": [_live(config), shadow_listener(config), *hop_listeners(config)],
+            "clusters": clusters(config),
+        },
+        **({"bootstrap_extensions": extensions} if extensions else {}),
     }
 
 

@@ -32,6 +32,7 @@ from glidepath_ops.envoyconfig.envoy_api_builders import (
 from glidepath_ops.envoyconfig.fallback_retries import policy_of_cluster
 from glidepath_ops.envoyconfig.grpc_server_clusters import cluster_of_access_log, cluster_of_extproc, cluster_of_scorers
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
+from glidepath_ops.envoyconfig.internal_hops import hop_clusters, needs_hop
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -52,7 +53,7 @@ def clusters(config: Config, routed: Mapping[str, Mapping[str, RoutedHeader]] | 
         if workload.fallback and name not in done:
             done.add(name)
             found.append(_fallback(config, workload, (routed or {}).get(name, {})))
-    found += [cluster_of_extproc(config), cluster_of_access_log(config)]
+    found += [*hop_clusters(config), cluster_of_extproc(config), cluster_of_access_log(config)]
     if config.envoy.actuator == "rtds":
         found.append(cluster_of_scorers(config))
     _refuse_duplicates([cluster["name"] for cluster in found], config)
@@ -113,8 +114,7 @@ def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHea
     candidate has no usable endpoint, the first attempt goes to the baseline.
     """
     candidate, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
-    if candidate.cluster is not None:
-        _refuse_two_unmarked(workload, baseline)
+    hop = envoy_names.hop(workload.candidate) if needs_hop(config, workload) else None
     sides = [
         AdaptedBackend(
             workload.candidate,
@@ -130,10 +130,10 @@ def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHea
             set_by_route=routed,
         ),
     ]
-    if candidate.cluster is not None:
+    if candidate.cluster is not None and hop is None:
         sides.reverse()  # the endpoints of the cluster that is there name no backend
     retry = policy_of_cluster(config, candidate)
-    members = [candidate.cluster or workload.candidate, baseline.cluster or workload.baseline]
+    members = [hop or candidate.cluster or workload.candidate, baseline.cluster or workload.baseline]
     breakers = _breakers(
         baseline, "Limits concurrent retries. Envoy's default of 3 would turn an outage of the candidate into errors."
     )
@@ -146,14 +146,6 @@ def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHea
             **_http(None, upstream_filters(sides, SecretNames.of(config)), retry),
         },
     )
-
-
-def _refuse_two_unmarked(workload: Workload, baseline: Backend) -> None:
-    if baseline.cluster is not None:
-        raise ConfigError(
-            f"backends.{workload.candidate}.cluster: Envoy cannot tell the candidate's endpoints from those of the "
-            f"baseline's cluster {baseline.cluster}; give the candidate a url, or set fallback: false"
-        )
 
 
 def _aggregate(name: str, backend: Backend, members: Sequence[str]) -> Json:

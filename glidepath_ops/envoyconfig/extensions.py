@@ -16,6 +16,7 @@ from typing import Literal
 from glidepath.config.root import Config
 from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig.envoy_versions import TAG_VALUE, lacks
+from glidepath_ops.envoyconfig.internal_hops import candidates_with_hop
 
 Build = Literal["stock", "istio"]
 BUILDS: tuple[Build, ...] = ("stock", "istio")
@@ -43,6 +44,11 @@ _NO_FALLBACK = "set fallback: false in the workload"
 _FALLBACK = (
     Extension("envoy.clusters.aggregate", "asks the baseline after a failure of the candidate", _NO_FALLBACK),
     Extension("envoy.retry_priorities.previous_priorities", "sends a retry to the baseline", _NO_FALLBACK),
+)
+_TWO_CLUSTERS = "give the candidate a url, or set fallback: false in the workload"
+_HOP = (
+    Extension("envoy.bootstrap.internal_listener", "leads to a candidate that is an existing cluster", _TWO_CLUSTERS),
+    Extension("envoy.io_socket.user_space", "leads to a candidate that is an existing cluster", _TWO_CLUSTERS),
 )
 # An aggregate of one cluster adapts requests to a backend with ``cluster``.
 _EXISTING_CLUSTER = Extension("envoy.clusters.aggregate", "adapts requests to an existing cluster", "use url")
@@ -72,6 +78,9 @@ def used_extensions(config: Config) -> dict[str, tuple[Extension, str]]:
         if workload.fallback:
             for one in _FALLBACK:
                 found.setdefault(one.name, (one, f"workloads.{name}.fallback"))
+    for name in candidates_with_hop(config):
+        for one in _HOP:
+            found.setdefault(one.name, (one, f"backends.{name}.cluster"))
     if lacks(config.envoy.version, TAG_VALUE):
         found[_RECORD.name] = (_RECORD, "envoy.version")
     for name, backend in config.backends.items():

@@ -22,6 +22,7 @@ from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.envoyconfig.continued_routes import AddedRoute, UsersRoute, UsersRoutes, added_routes
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS, address
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
+from glidepath_ops.envoyconfig.internal_hops import hop_extensions, hop_listeners
 from glidepath_ops.envoyconfig.spliced_parts import SplicedParts, SplicedRoute, check_spliced
 from glidepath_ops.envoyconfig.taken_addresses import refuse_taken_addresses
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove, verbatim
@@ -70,10 +71,13 @@ def _spliced(config: Config, added: Sequence[tuple[yaml.Node, Sequence[AddedRout
         for one in all_added
     ]
     return SplicedParts(
-        listeners=[_our_listener(config, added)],
+        listeners=_our_listeners(config, added),
         clusters=_our_clusters(config, added, name),
         manager=without_comments(_our_manager(config)),
-        root={"layered_runtime": {"layers": without_comments(runtime_layers(config))}},
+        root={
+            "layered_runtime": {"layers": without_comments(runtime_layers(config))},
+            "bootstrap_extensions": hop_extensions(config),
+        },
         routes=routes,
     )
 
@@ -82,10 +86,9 @@ def _our_clusters(config: Config, added: Sequence[tuple[yaml.Node, Sequence[Adde
     return [without_comments(cluster) for cluster in clusters(config, _routed_headers(config, added, name))]
 
 
-def _our_listener(config: Config, added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]]) -> Json:
+def _our_listeners(config: Config, added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]]) -> list[Json]:
     users = {one.workload: [one.for_copies] for _, routes in added for one in routes if one.continues}
-    listener: Json = without_comments(shadow_listener(config, users))
-    return listener
+    return [without_comments(one) for one in (shadow_listener(config, users), *hop_listeners(config))]
 
 
 def _our_manager(config: Config) -> dict[str, list[Json]]:
@@ -261,9 +264,9 @@ def _in_static(
     ours = _our_clusters(config, added, name)
     _refuse_duplicates(items(child(static, "clusters")), ours, name, "cluster", "rename the backend")
     yield _insert_at(static, "clusters", ours)
-    listener = _our_listener(config, added)
-    _refuse_duplicates(items(child(static, "listeners")), [listener], name, "listener", "rename it")
-    yield _insert_at(static, "listeners", [listener])
+    listeners = _our_listeners(config, added)
+    _refuse_duplicates(items(child(static, "listeners")), listeners, name, "listener", "rename it")
+    yield _insert_at(static, "listeners", listeners)
 
 
 def _refuse_duplicates(theirs: Sequence[yaml.Node], ours: Sequence[Json], name: str, kind: str, remedy: str) -> None:
@@ -275,6 +278,10 @@ def _refuse_duplicates(theirs: Sequence[yaml.Node], ours: Sequence[Json], name: 
 
 def _in_root(root: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
     yield _runtime(root, config)
+    theirs = [_text(child(one, "name")) for one in items(child(root, "bootstrap_extensions"))]
+    extensions = [one for one in hop_extensions(config) if one["name"] not in theirs]
+    if extensions:
+        yield _insert_at(root, "bootstrap_extensions", extensions)
     if config.envoy.actuator == "admin" and child(root, "admin") is None:
         yield Insertion(root, {"admin": {"address": address(admin_address(config))}})
     if config.envoy.actuator == "rtds" and child(root, "node") is None:

@@ -99,3 +99,14 @@ REFUSED: dict[str, tuple[str, str]] = {
     "two-documents": (USUAL + "---\n" + USUAL, "must be one YAML document"),
     "tabs": (USUAL.replace("    type: STATIC", "\ttype: STATIC"), "is not YAML"),
 }
+# Both sides are clusters of the file.
+_SECOND = _CLUSTERS.replace("  clusters:\n", "").replace("gpt", "vllm")
+_EXTENSION = (
+    "{name: envoy.bootstrap.internal_listener, typed_config: "
+    '{"@type": type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener}}'
+)
+TWO_CLUSTERS: dict[str, str] = {
+    "no-extensions": USUAL + _SECOND,
+    "no-extensions-yet": USUAL + _SECOND + "bootstrap_extensions: []\n",
+    "internal-listeners-already": USUAL + _SECOND + f"bootstrap_extensions: [{_EXTENSION}]\n",
+}

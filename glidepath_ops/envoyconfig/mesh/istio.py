@@ -29,6 +29,7 @@ from glidepath_ops.envoyconfig.commented_yaml import (
     without_own_comment,
 )
 from glidepath_ops.envoyconfig.extensions import refuse_missing_extensions
+from glidepath_ops.envoyconfig.internal_hops import refuse_hops
 from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
 from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     GROUP,
@@ -79,6 +80,7 @@ def istio_resources(config: Config, target: IstioTarget, routes: ContinuedRoutes
     _check(target)
     refuse_form_for_old_envoy(config, "Istio")
     refuse_missing_extensions(config, "istio")
+    refuse_hops(config, "Istio")
     for workload in config.workloads.values():
         _refuse_url(config, workload.baseline)
     patches = [

@@ -15,6 +15,7 @@ from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig.backend_adaptation import REQUEST_CREDENTIALS
 from glidepath_ops.envoyconfig.bootstrap import admin_address, annotated_bootstrap, render_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
+from glidepath_ops.envoyconfig.extensions import used_extensions
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
 
 
@@ -194,13 +195,30 @@ def render_bootstrap_weights(bootstrap: dict[str, Any]) -> set[str]:
     return {key for key in layer if ".weight." in key}
 
 
-def test_two_backends_with_cluster_need_fallback_off_as_their_endpoints_name_no_backend(valid_yaml: str) -> None:
+def test_two_backends_with_cluster_and_fallback_take_a_hop_whose_endpoint_names_the_candidate(valid_yaml: str) -> None:
     both = {"backends__cloud": CLUSTER, "backends__onprem": {"cluster": "vllm", "host": "vllm"}}
-    with pytest.raises(ConfigError, match=r"backends\.onprem\.cluster: .*give the candidate a url, or"):
-        render_bootstrap(changed_config(valid_yaml, **both))
+    bootstrap = render_bootstrap(changed_config(valid_yaml, **both))
+    check_strict(bootstrap)
+    members = cluster(bootstrap, "onprem-or-cloud")["cluster_type"]["typed_config"]["clusters"]
+    assert members == ["glidepath-to-onprem", CLUSTER["cluster"]]
+    (group,) = cluster(bootstrap, "glidepath-to-onprem")["load_assignment"]["endpoints"]
+    (endpoint,) = group["lb_endpoints"]
+    assert endpoint["metadata"]["filter_metadata"] == {"glidepath": {"backend": "onprem"}}
+    hop = bootstrap["static_resources"]["listeners"][-1]
+    address = endpoint["endpoint"]["address"]["envoy_internal_address"]
+    assert address == {"server_listener_name": hop["name"]}
+    assert "address" not in hop
+    (extension,) = bootstrap["bootstrap_extensions"]
+    assert extension["name"] in used_extensions(changed_config(valid_yaml, **both))
+
+
+def test_two_backends_with_cluster_and_no_fallback_take_no_hop(valid_yaml: str) -> None:
+    both = {"backends__cloud": CLUSTER, "backends__onprem": {"cluster": "vllm", "host": "vllm"}}
     bootstrap = render_bootstrap(changed_config(valid_yaml, **both, workloads__chat__fallback=False))
     weighted = routes(bootstrap, 0)[0]["route"]["weighted_clusters"]["clusters"]
     assert [one["name"] for one in weighted] == ["onprem", CLUSTER["cluster"]]
+    assert "glidepath-to-" not in str(bootstrap)
+    assert "bootstrap_extensions" not in bootstrap
 
 
 @pytest.mark.parametrize("path", ["key", "/a b", "/a)%REQ(x)%", "/a:b"])
@@ -293,7 +311,7 @@ def test_every_valid_configuration_renders_to_fields_of_envoys_api(
                     "candidate": "onprem",
                     "start": start,
                     "fallback": fallback,
-                    "shadow": {"sample": sample},
+                    "shadow": {"sample": f"{sample}%"},
                 }
             },
         }

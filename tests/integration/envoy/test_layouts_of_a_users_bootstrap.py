@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bootstrap_shapes import CONTINUED, OWN_ROUTE, REFUSED
+from tests.support.bootstrap_shapes import CONTINUED, OWN_ROUTE, REFUSED, TWO_CLUSTERS
 from tests.support.insert_into_each_bootstrap import Outcome, Result, outcomes
 
 pytestmark = pytest.mark.process
@@ -40,6 +40,14 @@ def test_envoy_accepts_what_is_inserted_and_removing_restores_the_file(tmp_path:
 def test_a_file_without_clusters_gets_them_with_glidepaths_own_route(tmp_path: Path, name: str) -> None:
     found = outcome(
         tmp_path, OWN_ROUTE[name], CONFIG.replace("{cluster: gpt, host: gpt.test}", '{url: "http://x.test"}')
+    )
+    assert found.result is Result.INSERTED, found
+
+
+@pytest.mark.parametrize("name", TWO_CLUSTERS)
+def test_a_candidate_that_is_a_cluster_of_the_file_gets_a_listener_inside_envoy(tmp_path: Path, name: str) -> None:
+    found = outcome(
+        tmp_path, TWO_CLUSTERS[name], CONFIG.replace('url: "http://127.0.0.1:8010"', "cluster: vllm, host: v")
     )
     assert found.result is Result.INSERTED, found
 

@@ -158,6 +158,24 @@ async def test_the_baseline_rescues_requests(
 
 
 @each_version
+@pytest.mark.parametrize("failure", ["status", "hang", "reset"])
+async def test_a_users_cluster_rescues_requests_of_another_one(
+    binary: Path, failure: Any, envoy: dict[str, Any], tmp_path: Path
+) -> None:
+    onprem = {"first_byte_timeout": "300ms"}
+    theirs: Mapping[str, Mapping[str, Any]] = {"cloud": {}, "onprem": {}}
+    async with envoy_with_backends(
+        tmp_path, binary=binary, envoy=envoy, onprem=onprem, chat=AT_ONCE, theirs=theirs
+    ) as setup:
+        await setup.post(BODY, {"authorization": "Bearer mine"})
+        assert (setup.onprem.last.model, setup.onprem.last.headers.get("authorization")) == ("onprem-model", None)
+        setup.onprem.behaviour = failure
+        reply = await setup.post(BODY, {"authorization": "Bearer mine"})
+        assert (reply.status, json.loads(setup.cloud.last.body)) == (200, BODY)
+        assert setup.cloud.last.headers["authorization"] == "Bearer mine"
+
+
+@each_version
 async def test_a_share_that_a_runtime_key_sets_is_captured(binary: Path, envoy: dict[str, Any], tmp_path: Path) -> None:
     async with envoy_with_backends(tmp_path, binary=binary, envoy=envoy, chat={"shadow": {"sample": 0}}) as setup:
         log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])

@@ -1,0 +1,116 @@
+"""Render the internal hop to a candidate that is a cluster of the user's, if the baseline is one too.
+
+The aggregate cluster of a fallback knows the backend of an attempt by the metadata of its endpoint. The endpoints of a
+user's clusters have none of Glidepath's. So the candidate's member of the aggregate is a cluster whose one endpoint has
+the metadata, and is a listener inside Envoy that sends every request on to the user's cluster, unchanged (ADR 0180).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from glidepath import envoy_names
+from glidepath.config.root import Config, Workload
+from glidepath.errors import ConfigError
+from glidepath_ops.envoyconfig import filters
+from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
+from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS, TYPE, assignment, seconds, typed
+from glidepath_ops.envoyconfig.routes import hash_policy
+
+INTERNAL_LISTENERS = "envoy.bootstrap.internal_listener"
+_MOST = 2**32 - 1
+_MOST_HEADERS = {"max_headers_count": 10_000}
+_MOST_HEADERS_KB = 8192  # Envoy's greatest value: the limits of the live listener and of the user's cluster hold
+
+
+def needs_hop(config: Config, workload: Workload) -> bool:
+    """Return whether both sides of a workload with fallback are clusters that Envoy has already."""
+    sides = (config.backends[workload.candidate], config.backends[workload.baseline])
+    return workload.fallback and all(side.cluster is not None for side in sides)
+
+
+def candidates_with_hop(config: Config) -> list[str]:
+    """Return the backends to which an internal hop leads, each once."""
+    return list(dict.fromkeys(w.candidate for w in config.workloads.values() if needs_hop(config, w)))
+
+
+def refuse_hops(config: Config, where: str) -> None:
+    """Raise ConfigError if a workload needs an internal hop, which cannot be rendered for ``where``."""
+    for name in candidates_with_hop(config):
+        raise ConfigError(
+            f"backends.{name}.cluster: for {where}, Envoy cannot tell the candidate's endpoints from those of the "
+            "baseline, which is a cluster too; give the candidate a url, or set fallback: false"
+        )
+
+
+def hop_clusters(config: Config) -> Iterator[Json]:
+    """Yield the cluster of each hop: its endpoint names the backend, and is the listener inside Envoy."""
+    for name in candidates_with_hop(config):
+        hop = envoy_names.hop(name)
+        inside = {"envoy_internal_address": {"server_listener_name": hop}}
+        metadata = {envoy_names.METADATA: {envoy_names.ENDPOINT_BACKEND: name}}
+        limits = {f"max_{what}": _MOST for what in ("connections", "pending_requests", "requests", "retries")}
+        options: Json = {
+            "@type": TYPE + HTTP_OPTIONS.removeprefix("envoy."),
+            "common_http_protocol_options": {**_MOST_HEADERS, "max_response_headers_kb": _MOST_HEADERS_KB},
+            "explicit_http_config": {"http_protocol_options": {}},
+        }
+        cluster: Json = {
+            "name": hop,
+            "type": "STATIC",
+            "connect_timeout": seconds(config.backends[name].connect_timeout),
+            "load_assignment": assignment(hop, [inside], metadata=metadata),
+            "circuit_breakers": {"thresholds": [limits]},
+            "typed_extension_protocol_options": {HTTP_OPTIONS: options},
+        }
+        text = f"{name}: a listener inside Envoy, which leads to the cluster {config.backends[name].cluster}."
+        yield with_comment(text, cluster)
+
+
+def hop_listeners(config: Config) -> Iterator[Json]:
+    """Yield the listener of each hop, which no client can reach. It changes nothing in a request or an answer."""
+    for name in candidates_with_hop(config):
+        hop = envoy_names.hop(name)
+        action: Json = {"cluster": config.backends[name].cluster, "timeout": "0s", "idle_timeout": "0s"}
+        policies = _hash_policies(config, name)
+        if policies:
+            action["hash_policy"] = policies
+        host = {"name": hop, "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": action}]}
+        manager: Json = {
+            "@type": filters.MANAGER_TYPE,
+            "stat_prefix": hop.replace("-", "_"),
+            "route_config": {"name": hop, "virtual_hosts": [host]},
+            "generate_request_id": False,
+            "preserve_external_request_id": True,
+            "use_remote_address": False,
+            "skip_xff_append": True,
+            "server_header_transformation": "PASS_THROUGH",
+            "normalize_path": False,
+            "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+            "stream_idle_timeout": "0s",  # the live route's limit holds
+            "max_request_headers_kb": _MOST_HEADERS_KB,
+            "common_http_protocol_options": _MOST_HEADERS,
+            "http_filters": [filters.router_filter()],
+        }
+        chain = {"filters": [{"name": filters.MANAGER, "typed_config": manager}]}
+        listener = {"name": hop, "internal_listener": {}, "filter_chains": [chain]}
+        yield with_comment(
+            f"{name}: the listener inside Envoy. It has no address, so nothing else can use it.", listener
+        )
+
+
+def _hash_policies(config: Config, name: str) -> list[Json]:
+    """Return the hash policies by which the user's cluster keeps a user on one endpoint, if it chooses by a hash.
+
+    A cookie, and the client's address, do not reach the hop.
+    """
+    sticky = (w.sticky for w in config.workloads.values() if w.candidate == name and needs_hop(config, w))
+    found = [hash_policy(one) for one in sticky if one is not None and one.header is not None]
+    return [one for index, one in enumerate(found) if one not in found[:index]]
+
+
+def hop_extensions(config: Config) -> list[Json]:
+    """Return the entries of ``bootstrap_extensions`` without which Envoy has no listeners inside it."""
+    if not candidates_with_hop(config):
+        return []
+    return [typed(INTERNAL_LISTENERS, "extensions.bootstrap.internal_listener.v3.InternalListener")]
