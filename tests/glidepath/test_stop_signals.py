@@ -38,6 +38,7 @@ def test_a_second_signal_ends_the_process_unless_it_is_a_second_end_of_the_termi
     assert handlers.called == (["first"] if later is signal.SIGHUP else ["first", "again"])
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("command", "expected"), [([], True), (["nohup"], False)])
 def test_a_process_that_shall_outlive_its_terminal_does(command: list[str], expected: bool) -> None:
     shown = subprocess.run([*command, sys.executable, "-c", SHOW], capture_output=True, text=True, check=True).stdout

@@ -112,6 +112,7 @@ SHARED_TABLE = """x: &hosts
 filters: &filters
 - {name: router}
 static_resources:
+  clusters: [{name: theirs}]
   listeners:
   - name: main
     filter_chains:

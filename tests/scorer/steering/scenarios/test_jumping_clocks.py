@@ -24,7 +24,7 @@ workloads:
     start: 10
     ramp:
       {{steps: [10, 100], hold: {HOLD_S}s, min_samples: 1, cool_down: {COOL_S}s, retry: auto, max_retries: 9,
-        validation: {VALIDATION_S}s}}
+        validation: {VALIDATION_S}s, unjudged_limit: 100}}
 """)
 JUMPS = st.sampled_from([-HOUR, -90_000, -5_000, 5_000, 90_000, 2 * HOUR, 48 * HOUR])
 CLOCKS = st.sampled_from(["wall", "redis", "proxy", "wall and redis"])
