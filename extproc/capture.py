@@ -48,6 +48,7 @@ class CapturedExchange:
     exchange: Exchange
     id: str
     captured_at_ms: int
+    served: str = ""  # the digest of what Envoy serves; "" if unknown
     copy_tasks: list[asyncio.Task[None]] = field(default_factory=list)
     planned_copies: tuple[PlannedCopy, ...] = ()
     reason: Coverage | None = Coverage.NOT_TEED  # why no CROSS copy was sent; None if a CROSS copy was sent
@@ -77,15 +78,16 @@ class Capturer:
         self._errors = UnexpectedErrors()
         self.running: set[asyncio.Task[None]] = set()
 
-    def begin(self, workload: WorkloadInfo, exchange: Exchange, own_id: str = "") -> CapturedExchange:
+    def begin(self, workload: WorkloadInfo, exchange: Exchange, own_id: str = "", served: str = "") -> CapturedExchange:
         """Start to capture an exchange whose route belongs to ``workload``.
 
         ``own_id``: the id that Envoy gave to the exchange, or "" if the id is that of the request.
+        ``served``: the digest of what Envoy serves, or "" if it is unknown.
         """
         sent = own_id or (exchange.request.headers.get("x-request-id", "") if exchange.request else "")
         self.counters.count(workload.name, Coverage.CAPTURED)
         request_id = sent if 0 < len(sent) <= MAX_ID and sent.isprintable() else str(uuid.uuid4())
-        return CapturedExchange(workload, exchange, request_id, int(self._wall() * 1000))
+        return CapturedExchange(workload, exchange, request_id, int(self._wall() * 1000), served)
 
     def advance(self, captured: CapturedExchange, milestone: Milestone) -> None:
         """If the request has become complete, send its copies. If the exchange has ended, handle its end."""
@@ -327,7 +329,7 @@ def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowA
         request_cut=exchange.request_body.cut,
         request_content_type=request.headers.get("content-type", "")[:256],
         sticky=workload.sticky(request.headers.get(workload.sticky_header, "")) if workload.sticky_header else "",
-        config_digest=workload.digest,
+        served=captured.served,
     )
     return RawPair(
         pair,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -19,11 +20,11 @@ from extproc.capture import CapturedExchange, Capturer
 from extproc.exchange import Closed, Exchange, Milestone
 from extproc.ext_proc_messages import feed, wanted_headers
 from extproc.extproc_errors import IllegalEventError
-from extproc.outcome_classification import LocalReply, classify
+from extproc.outcome_classification import LocalReply, classify, served_by
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import Coverage
+from glidepath.pairs_and_outcomes import NO_DIGEST, Coverage
 
 _NO_MILESTONE = Milestone.NONE
 PROCESS = "envoy.service.ext_proc.v3.ExternalProcessor"
@@ -59,14 +60,14 @@ class ProcessService:
             return
         self.open += 1
         exchange = Exchange(self._max_body, self._memory)
-        workload, own_id = self._workload(context), _metadata(context, envoy_names.HEADER_REQUEST_ID)
+        workload, route = self._workload(context), _of_stream(context)
         captured: CapturedExchange | None = None
         try:
             while exchange.ending is None:
                 message = await context.read()
                 if message is grpc.aio.EOF:
                     break
-                captured = self._step(workload, own_id, exchange, captured, message)
+                captured = self._step(workload, route, exchange, captured, message)
         finally:
             self.open -= 1
             self._close(exchange, captured)
@@ -74,7 +75,7 @@ class ProcessService:
     def _step(
         self,
         workload: WorkloadInfo | None,
-        own_id: str,
+        route: _Route,
         exchange: Exchange,
         captured: CapturedExchange | None,
         message: ProcessingRequest,
@@ -85,7 +86,7 @@ class ProcessService:
             self.illegal_events += 1
             return captured
         if captured is None and workload is not None and (exchange.request is not None or exchange.shed):
-            captured = self._capturer.begin(workload, exchange, own_id)
+            captured = self._capturer.begin(workload, exchange, route.own_id, route.served)
         if captured is not None and milestone is not _NO_MILESTONE:
             self._capturer.advance(captured, milestone)
         if exchange.ending is None and exchange.cut:
@@ -116,6 +117,19 @@ class ProcessService:
     def _workload(self, context: grpc.aio.ServicerContext) -> WorkloadInfo | None:
         """Return the workload that Envoy names in the stream's metadata, or None if it is not configured."""
         return self._workloads.get(_metadata(context, envoy_names.HEADER_WORKLOAD))
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """What the metadata of a stream say: Envoy's own id of the request, and the digest of what the route serves."""
+
+    own_id: str
+    served: str
+
+
+def _of_stream(context: grpc.aio.ServicerContext) -> _Route:
+    own_id = _metadata(context, envoy_names.HEADER_REQUEST_ID)
+    return _Route(own_id, _metadata(context, envoy_names.HEADER_SERVED) or NO_DIGEST)
 
 
 def _metadata(context: grpc.aio.ServicerContext, name: str) -> str:
@@ -152,7 +166,7 @@ class AccessLogService:
                 self._counters.record_local_reply(outcome)
             else:
                 provable = 200 <= entry.response.response_code.value < 500
-                self._counters.record(outcome, entry.request.request_id if provable else "")
+                self._counters.record(outcome, entry.request.request_id if provable else "", served_by(entry))
 
 
 def handlers(process: ProcessService, access_log: AccessLogService) -> tuple[grpc.GenericRpcHandler, ...]:

@@ -37,7 +37,7 @@ from extproc.requests_without_route import workload_by_path
 from extproc.response_flags import Owner, answer_without_side, client_left, side_failure, slow_upload
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import AtFault, Origin, Side
+from glidepath.pairs_and_outcomes import NO_DIGEST, AtFault, Origin, Side
 
 MAX_UNIX_MS = 253_402_300_799_999  # the end of the year 9999, protobuf's last Timestamp
 DENIED = (401, 403)
@@ -141,6 +141,12 @@ def classify(
         duration_ms=max(_whole_ms(common.duration), 0),
         untimed=latency.total_ms is None,
     )
+
+
+def served_by(entry: HTTPAccessLogEntry) -> str:
+    """Return the digest of what Envoy serves that an access log entry reports, or NO_DIGEST."""
+    digest = str(entry.common_properties.custom_tags.get(envoy_names.SERVED_TAG, ""))
+    return NO_DIGEST if digest in _NO_VALUE else digest
 
 
 def _local_reply(entry: HTTPAccessLogEntry, side: Side | None) -> tuple[AtFault, str] | None:

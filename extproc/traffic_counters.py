@@ -22,6 +22,7 @@ from glidepath.pairs_and_outcomes import (
     Side,
     SideOutcomes,
     add_counts,
+    joined_digests,
 )
 
 MAX_WAITING_REJECTIONS = 10_000
@@ -48,6 +49,7 @@ class _SideCounts:
     rescued: int = 0
     rescues_failed: int = 0
     not_found: int = 0
+    served: str = ""
     rejections: list[tuple[str, int]] = field(
         default_factory=list
     )  # (kind, time) of errors that the access log reports as requests without an error
@@ -107,6 +109,7 @@ class _SideCounts:
             rescued=self.rescued,
             rescues_failed=self.rescues_failed,
             not_found=self.not_found,
+            served=self.served,
         )
 
 
@@ -152,8 +155,9 @@ class TrafficCounters:
         self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, result of the rescue
         self.untimed_totals: Counter[tuple[str, str, str]] = Counter()  # workload, side, origin
 
-    def record(self, outcome: RequestOutcome, request_id: str = "") -> None:
+    def record(self, outcome: RequestOutcome, request_id: str = "", served: str = "") -> None:
         """Count the outcome of a request. ``request_id`` is the request's id if its status is below 500, otherwise "".
+        ``served``: the digest of what Envoy serves.
 
         If it is proven already that the answer failed, its latency says nothing about good answers and is left out.
         """
@@ -165,6 +169,7 @@ class TrafficCounters:
         if side_counts is None:
             side_counts = self._side_counts[key] = _SideCounts()
         side_counts.add(outcome)
+        side_counts.served = joined_digests(side_counts.served, served)
         if outcome.error and outcome.side is Side.CANDIDATE and outcome.origin is Origin.LIVE:
             self._on_failure()
         result = "client_abort" if outcome.client_abort else outcome.error or "ok"

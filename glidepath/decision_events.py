@@ -27,6 +27,7 @@ EventName = Literal[
     "credential_refused",  # a side answers 401 or 403 to most requests
     "path_not_found",  # a side answers 404 to most requests
     "envoy_failing",  # Envoy itself, and neither side, fails more than 5 % of the requests
+    "other_configuration",  # an Envoy serves another configuration of the workload than the scorer's file
     "tick_failed",  # a tick of the workload raised an exception
     "state_discarded",  # the stored state has another schema, so the workload starts at the baseline
     "log_gap",  # only in the file scorer.log_file

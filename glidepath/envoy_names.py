@@ -42,6 +42,7 @@ def workload_of_shadow_route(name: str) -> str | None:
 # Namespace of Glidepath's metadata in Envoy: a route names its workload there, and an endpoint names its backend.
 METADATA = "glidepath"
 ROUTE_WORKLOAD, ENDPOINT_BACKEND = "workload", "backend"
+ROUTE_SERVED = "served"  # in the metadata of a route: the digest of what it serves (glidepath/served_digest.py)
 
 
 EXTPROC_CLUSTER = "glidepath-extproc"
@@ -55,11 +56,13 @@ CHOSEN_CLUSTER_TAG = "chosen_cluster"
 # Custom tag of the live access log: set if the split chose the candidate's entry, even if Envoy has no such cluster.
 CHOSEN_ENTRY_TAG = "chosen_entry"
 BACKEND_TAG = "backend"  # custom tag of both access logs: the backend that the endpoint names, if it names one
+SERVED_TAG = "served"  # custom tag of both access logs: the digest that the route carries
 WORKLOAD_TAG = "workload"  # custom tag of the live access log: the workload of the route
 
 # Headers that the tee sends to the shadow listener. They are removed before a backend sees the request. Envoy sends the
 # first one to extproc too, in the metadata of each ext_proc stream.
 HEADER_WORKLOAD = "x-glidepath-workload"
+HEADER_SERVED = "x-glidepath-served"  # only in the metadata of a stream: the digest of what the route serves
 HEADER_REQUEST_ID = "x-glidepath-request-id"  # only in the metadata of a stream: Envoy's own id of the request
 HEADER_TARGET = "x-glidepath-target"
 HEADER_ORIGIN = "x-glidepath-origin"

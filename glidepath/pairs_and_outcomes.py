@@ -12,6 +12,8 @@ from enum import Enum, StrEnum
 
 from glidepath.histogram import Histogram
 
+NO_DIGEST = "none"  # reported for an Envoy whose routes carry no digest (glidepath/served_digest.py)
+SEVERAL_DIGESTS = "several"  # reported for counts of requests of more than one digest
 TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least this value
 
 
@@ -124,7 +126,7 @@ class Pair:
     request_cut: bool = False
     request_content_type: str = ""
     sticky: str = ""
-    config_digest: str = ""
+    served: str = ""  # the digest of what Envoy serves (glidepath/served_digest.py); "" if unknown
 
     @property
     def baseline(self) -> Answer:
@@ -173,6 +175,7 @@ class SideOutcomes:
     rescues_failed: int = 0
     duration_ms: Histogram = field(default_factory=Histogram)
     not_found: int = 0
+    served: str = ""  # the digest of what Envoy serves (glidepath/served_digest.py); "" if unknown
 
     def __add__(self, other: SideOutcomes) -> SideOutcomes:
         firsts = [t for t in (self.first_error_ms, other.first_error_ms) if t]
@@ -191,6 +194,7 @@ class SideOutcomes:
             rescues_failed=self.rescues_failed + other.rescues_failed,
             duration_ms=self.duration_ms + other.duration_ms,
             not_found=self.not_found + other.not_found,
+            served=joined_digests(self.served, other.served),
         )
 
 
@@ -281,6 +285,7 @@ class ScoredPair:
     sticky: str = ""
     scorer: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    served: str = ""  # of the pair
 
 
 class Outcome(Enum):
@@ -289,6 +294,11 @@ class Outcome(Enum):
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
+
+
+def joined_digests(a: str, b: str) -> str:
+    """Return the digest of two counts together: theirs if it is the same, else SEVERAL_DIGESTS. "": no requests."""
+    return a if a == b or not b else b if not a else SEVERAL_DIGESTS
 
 
 def add_counts(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:

@@ -147,6 +147,7 @@ class WorkloadStatus:
     local_replies: Mapping[str, int] = field(default_factory=dict)
     # "SIDE ORIGIN KIND" → the requests that failed at the side in this way, since the beginning (reference/extproc.md)
     error_kinds: Mapping[str, int] = field(default_factory=dict)
+    other_configuration: int = 0  # requests and pairs that an Envoy served by another configuration
     leader: str = ""
     config_digest: str = ""
     min_samples: int = 0  # requests that the candidate must serve in this step; 0: the state needs no evidence

@@ -91,7 +91,7 @@ class Answer(_message.Message):
     def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., backend: _Optional[str] = ..., status: _Optional[int] = ..., content_type: _Optional[str] = ..., body: _Optional[bytes] = ..., body_cut: _Optional[bool] = ..., ending: _Optional[_Union[Ending, str]] = ..., first_byte_ms: _Optional[float] = ..., total_ms: _Optional[float] = ..., error: _Optional[str] = ..., failed_over: _Optional[bool] = ...) -> None: ...
 
 class Pair(_message.Message):
-    __slots__ = ("id", "workload", "kind", "captured_at_ms", "method", "path", "request_body", "request_cut", "first", "second", "sticky", "config_digest", "request_content_type")
+    __slots__ = ("id", "workload", "kind", "captured_at_ms", "method", "path", "request_body", "request_cut", "first", "second", "sticky", "request_content_type", "served")
     ID_FIELD_NUMBER: _ClassVar[int]
     WORKLOAD_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -103,8 +103,8 @@ class Pair(_message.Message):
     FIRST_FIELD_NUMBER: _ClassVar[int]
     SECOND_FIELD_NUMBER: _ClassVar[int]
     STICKY_FIELD_NUMBER: _ClassVar[int]
-    CONFIG_DIGEST_FIELD_NUMBER: _ClassVar[int]
     REQUEST_CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SERVED_FIELD_NUMBER: _ClassVar[int]
     id: str
     workload: str
     kind: PairKind
@@ -116,9 +116,9 @@ class Pair(_message.Message):
     first: Answer
     second: Answer
     sticky: str
-    config_digest: str
     request_content_type: str
-    def __init__(self, id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., method: _Optional[str] = ..., path: _Optional[str] = ..., request_body: _Optional[bytes] = ..., request_cut: _Optional[bool] = ..., first: _Optional[_Union[Answer, _Mapping]] = ..., second: _Optional[_Union[Answer, _Mapping]] = ..., sticky: _Optional[str] = ..., config_digest: _Optional[str] = ..., request_content_type: _Optional[str] = ...) -> None: ...
+    served: str
+    def __init__(self, id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., method: _Optional[str] = ..., path: _Optional[str] = ..., request_body: _Optional[bytes] = ..., request_cut: _Optional[bool] = ..., first: _Optional[_Union[Answer, _Mapping]] = ..., second: _Optional[_Union[Answer, _Mapping]] = ..., sticky: _Optional[str] = ..., request_content_type: _Optional[str] = ..., served: _Optional[str] = ...) -> None: ...
 
 class Histogram(_message.Message):
     __slots__ = ("scale", "index", "count", "zeros")
@@ -133,7 +133,7 @@ class Histogram(_message.Message):
     def __init__(self, scale: _Optional[int] = ..., index: _Optional[_Iterable[int]] = ..., count: _Optional[_Iterable[int]] = ..., zeros: _Optional[int] = ...) -> None: ...
 
 class SideOutcomes(_message.Message):
-    __slots__ = ("side", "origin", "requests", "errors", "error_kinds", "client_aborts", "failovers", "latency_ms", "ttft_ms", "first_error_ms", "rescued", "rescues_failed", "duration_ms", "not_found")
+    __slots__ = ("side", "origin", "requests", "errors", "error_kinds", "client_aborts", "failovers", "latency_ms", "ttft_ms", "first_error_ms", "rescued", "rescues_failed", "duration_ms", "not_found", "served")
     class ErrorKindsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -155,6 +155,7 @@ class SideOutcomes(_message.Message):
     RESCUES_FAILED_FIELD_NUMBER: _ClassVar[int]
     DURATION_MS_FIELD_NUMBER: _ClassVar[int]
     NOT_FOUND_FIELD_NUMBER: _ClassVar[int]
+    SERVED_FIELD_NUMBER: _ClassVar[int]
     side: Side
     origin: Origin
     requests: int
@@ -169,7 +170,8 @@ class SideOutcomes(_message.Message):
     rescues_failed: int
     duration_ms: Histogram
     not_found: int
-    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ..., rescued: _Optional[int] = ..., rescues_failed: _Optional[int] = ..., duration_ms: _Optional[_Union[Histogram, _Mapping]] = ..., not_found: _Optional[int] = ...) -> None: ...
+    served: str
+    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ..., rescued: _Optional[int] = ..., rescues_failed: _Optional[int] = ..., duration_ms: _Optional[_Union[Histogram, _Mapping]] = ..., not_found: _Optional[int] = ..., served: _Optional[str] = ...) -> None: ...
 
 class LocalReplies(_message.Message):
     __slots__ = ("side", "origin", "at_fault", "kinds")
@@ -218,7 +220,7 @@ class Outcomes(_message.Message):
     def __init__(self, workload: _Optional[str] = ..., source: _Optional[str] = ..., seq: _Optional[int] = ..., from_ms: _Optional[int] = ..., to_ms: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[SideOutcomes, _Mapping]]] = ..., coverage: _Optional[_Mapping[str, int]] = ..., local_replies: _Optional[_Iterable[_Union[LocalReplies, _Mapping]]] = ...) -> None: ...
 
 class ScoredPair(_message.Message):
-    __slots__ = ("pair_id", "workload", "kind", "captured_at_ms", "scored_at_ms", "scored", "unscored_reason", "agreement", "flags", "signals", "baseline", "candidate", "sticky", "scorer", "labels")
+    __slots__ = ("pair_id", "workload", "kind", "captured_at_ms", "scored_at_ms", "scored", "unscored_reason", "agreement", "flags", "signals", "baseline", "candidate", "sticky", "scorer", "labels", "served")
     class SignalsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -248,6 +250,7 @@ class ScoredPair(_message.Message):
     STICKY_FIELD_NUMBER: _ClassVar[int]
     SCORER_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    SERVED_FIELD_NUMBER: _ClassVar[int]
     pair_id: str
     workload: str
     kind: PairKind
@@ -263,7 +266,8 @@ class ScoredPair(_message.Message):
     sticky: str
     scorer: str
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, pair_id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., scored_at_ms: _Optional[int] = ..., scored: _Optional[bool] = ..., unscored_reason: _Optional[str] = ..., agreement: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., signals: _Optional[_Mapping[str, float]] = ..., baseline: _Optional[_Union[AnswerFacts, _Mapping]] = ..., candidate: _Optional[_Union[AnswerFacts, _Mapping]] = ..., sticky: _Optional[str] = ..., scorer: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    served: str
+    def __init__(self, pair_id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., scored_at_ms: _Optional[int] = ..., scored: _Optional[bool] = ..., unscored_reason: _Optional[str] = ..., agreement: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., signals: _Optional[_Mapping[str, float]] = ..., baseline: _Optional[_Union[AnswerFacts, _Mapping]] = ..., candidate: _Optional[_Union[AnswerFacts, _Mapping]] = ..., sticky: _Optional[str] = ..., scorer: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., served: _Optional[str] = ...) -> None: ...
 
 class AnswerFacts(_message.Message):
     __slots__ = ("origin", "backend", "status", "first_byte_ms", "total_ms", "input_tokens", "output_tokens", "text_chars", "finish_reason", "failed_over", "excerpt", "faults")

@@ -104,7 +104,6 @@ class Prober:
             second=candidate,
             request_content_type="application/json",
             sticky=envoy_names.PROBE_STICKY,
-            config_digest=self._config.digest(workload),
         )
         return ProbeResult(request, pair)
 

@@ -8,10 +8,11 @@ from typing import Any
 from glidepath import envoy_names, runtime_keys
 from glidepath.config import Config
 from glidepath.config.root import Match
+from glidepath.served_digest import served_digest
 from glidepath_ops.doctor.facts import RENDER, EnvoyFacts, Finding, fail, ok, warn
 from glidepath_ops.envoyconfig.continued_routes import path_header
 from glidepath_ops.envoyconfig.filters import CAPTURE
-from glidepath_ops.envoyconfig.routes import workload_of_route
+from glidepath_ops.envoyconfig.routes import served_by_route, workload_of_route
 
 Json = Mapping[str, Any]
 
@@ -22,11 +23,26 @@ def examine_split(subject: str, config: Config, name: str, envoy: EnvoyFacts) ->
     if not routes:
         yield fail(subject, f"{name}: routes", "no route of this Envoy carries the split", RENDER)
         return
+    yield _served(subject, config, name, routes)
     yield _scope(subject, config, name, routes)
     yield _order(subject, config, name, routes)
     yield _capture(subject, name, routes)
     yield _sum(subject, name, routes[0], envoy)
     yield _sticky(subject, config, name, routes)
+
+
+def _served(subject: str, config: Config, name: str, routes: list[Json]) -> Finding:
+    """Return whether the running Envoy serves the workload by this configuration."""
+    check, wanted = f"{name}: configuration", served_digest(config, name)
+    for route in routes:
+        found = served_by_route(route)
+        if found != wanted:
+            detail = (
+                f"{_shown(route)} serves another configuration of the two backends (digest {found or 'none'}) than "
+                f"this file ({wanted}), so the scorer refuses its requests and pairs as evidence"
+            )
+            return fail(subject, check, detail, RENDER)
+    return ok(subject, check, f"serves the backends of this file (digest {wanted})")
 
 
 def _scope(subject: str, config: Config, name: str, routes: list[Json]) -> Finding:

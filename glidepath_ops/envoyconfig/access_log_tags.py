@@ -31,6 +31,8 @@ def custom_tags(config: Config, log_name: str) -> list[Json]:
         {"tag": envoy_names.CHOSEN_CLUSTER_TAG, "value": "%UPSTREAM_CLUSTER_RAW%"},
         {"tag": envoy_names.BACKEND_TAG, "value": endpoint},
     ]
+    served = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_SERVED})%"
+    tags.append({"tag": envoy_names.SERVED_TAG, "value": served})
     if log_name == envoy_names.LIVE_LOG:
         place = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_WORKLOAD})%"
         tags.append({"tag": envoy_names.WORKLOAD_TAG, "value": place})
@@ -46,6 +48,7 @@ def _tags_from_metadata(log_name: str) -> list[Json]:
     tags = [
         _tag(envoy_names.CHOSEN_CLUSTER_TAG, "request", envoy_names.CHOSEN_CLUSTER_TAG),
         _tag(envoy_names.BACKEND_TAG, "host", envoy_names.ENDPOINT_BACKEND),
+        _tag(envoy_names.SERVED_TAG, "route", envoy_names.ROUTE_SERVED),
     ]
     if log_name == envoy_names.LIVE_LOG:
         tags.append(_tag(envoy_names.WORKLOAD_TAG, "route", envoy_names.ROUTE_WORKLOAD))

@@ -140,7 +140,7 @@ def _continued(config: Config, workload: str, users: UsersRoutes, index: int) ->
         **route.data,
         "match": _narrowed(route.data.get("match") or {}, config.workload(workload).match),
         "route": action,
-        "metadata": _with_metadata(route.data.get("metadata") or {}, workload),
+        "metadata": _with_metadata(route.data.get("metadata") or {}, config, workload),
         "typed_per_filter_config": {
             **(route.data.get("typed_per_filter_config") or {}),
             **filters_of_route(config, workload),
@@ -320,6 +320,6 @@ def _equals(header: str, value: str) -> Json:
     return {"name": header, "string_match": {"exact": value}}
 
 
-def _with_metadata(theirs: Json, workload: str) -> Json:
-    by_filter = {**(theirs.get("filter_metadata") or {}), **route_metadata(workload)["filter_metadata"]}
+def _with_metadata(theirs: Json, config: Config, workload: str) -> Json:
+    by_filter = {**(theirs.get("filter_metadata") or {}), **route_metadata(config, workload)["filter_metadata"]}
     return {**theirs, "filter_metadata": by_filter}

@@ -10,6 +10,7 @@ from glidepath import envoy_names, runtime_keys
 from glidepath.config.backends import Credential
 from glidepath.config.root import Config
 from glidepath.errors import ConfigError
+from glidepath.served_digest import served_digest
 from glidepath_ops.envoyconfig.access_log_tags import TEE_HEADERS, custom_tags, record_filters
 from glidepath_ops.envoyconfig.backend_adaptation import client_state, credential_headers, secret_state
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
@@ -174,10 +175,13 @@ def _secret(backend: str, credential: Credential) -> Json:
 def ext_proc(config: Config, workload: str, *, own_ids: bool = False) -> Json:
     """Return the filter that copies every message to extproc. Envoy does not wait for it (``observability_mode``).
 
-    The metadata of each stream names the workload, because the route may have any name. With ``own_ids`` it also has a
-    new id, because several requests may have the same x-request-id (ADR 0143).
+    The metadata of each stream names the workload, because the route may have any name, and what the route serves. With
+    ``own_ids`` it also has a new id, because several requests may have the same x-request-id (ADR 0143).
     """
-    metadata = {envoy_names.HEADER_WORKLOAD: workload}
+    metadata = {
+        envoy_names.HEADER_WORKLOAD: workload,
+        envoy_names.HEADER_SERVED: served_digest(config, workload),
+    }
     if own_ids:
         metadata[envoy_names.HEADER_REQUEST_ID] = "%UNIQUE_ID%"
     return with_comment(

@@ -10,6 +10,7 @@ from typing import Any
 from glidepath import envoy_names, runtime_keys
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Match, Sticky
+from glidepath.served_digest import served_digest
 from glidepath_ops.envoyconfig.access_log_tags import TEE_HEADERS, mark_of_candidate, record_of_entry
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
@@ -80,16 +81,24 @@ def workload_route(config: Config, name: str) -> Json:
             "name": envoy_names.route_name(name),
             "match": match(workload.match),
             "route": _split_action(config, name),
-            "metadata": route_metadata(name),
+            "metadata": route_metadata(config, name),
             "typed_per_filter_config": filters_of_route(config, name),
             **_common(config),
         },
     )
 
 
-def route_metadata(workload: str) -> Json:
-    """Return the metadata that names the workload of a route."""
-    return {"filter_metadata": {envoy_names.METADATA: {envoy_names.ROUTE_WORKLOAD: workload}}}
+def route_metadata(config: Config, workload: str) -> Json:
+    """Return the metadata that names the workload of a route, and the digest of what the route serves."""
+    served = served_digest(config, workload)
+    named = {envoy_names.ROUTE_WORKLOAD: workload, envoy_names.ROUTE_SERVED: served}
+    return {"filter_metadata": {envoy_names.METADATA: named}}
+
+
+def served_by_route(route: Mapping[str, Any]) -> str:
+    """Return the digest of what a route serves, or "" if its metadata have none."""
+    named = (route.get("metadata") or {}).get("filter_metadata") or {}
+    return str((named.get(envoy_names.METADATA) or {}).get(envoy_names.ROUTE_SERVED, ""))
 
 
 def workload_of_route(route: Mapping[str, Any]) -> str | None:
@@ -266,10 +275,12 @@ def _shadow_route(config: Config, name: str, backend: str) -> Json:
         {"name": envoy_names.HEADER_WORKLOAD, "string_match": {"exact": name}},
         {"name": envoy_names.HEADER_TARGET, "string_match": {"exact": backend}},
     ]
+    served = served_digest(config, name)
     return {
         "name": envoy_names.shadow_route_name(name, backend),
         "match": {"prefix": "/", "headers": headers},
         "route": _direct(backend, config.backends[backend]),
+        "metadata": {"filter_metadata": {envoy_names.METADATA: {envoy_names.ROUTE_SERVED: served}}},
         "request_headers_to_remove": list(TEE_HEADERS),
         "request_body_buffer_limit": config.envoy.max_body,
     }

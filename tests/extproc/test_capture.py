@@ -114,7 +114,7 @@ async def test_both_answers_make_a_pair() -> None:
         assert (pair.request_body, pair.first.body, pair.second.body) == (b"question", b"ours", b"theirs")
         assert (pair.first.side, pair.first.origin, pair.first.backend) == (Side.BASELINE, Origin.LIVE, "cloud")
         assert (pair.second.side, pair.second.origin, pair.second.backend) == (Side.CANDIDATE, Origin.SHADOW, "onprem")
-        assert (pair.first.total_ms, pair.captured_at_ms, pair.config_digest) == (2000.0, 1_000_000, r.workload.digest)
+        assert (pair.first.total_ms, pair.captured_at_ms, pair.served) == (2000.0, 1_000_000, "")
         assert pair.sticky == r.workload.sticky("ann") != ""
         assert "ann" not in repr(pair)
         assert r.coverage == {"captured": 1}  # `paired` is counted when Redis has it

@@ -16,7 +16,9 @@ from glidepath.histogram import Histogram
 from glidepath.pairs_and_outcomes import (
     Answer,
     AnswerFacts,
+    AtFault,
     Ending,
+    LocalReplies,
     Origin,
     Outcomes,
     Pair,
@@ -61,7 +63,7 @@ pairs = st.builds(
     request_cut=st.booleans(),
     request_content_type=text,
     sticky=text,
-    config_digest=text,
+    served=text,
 )
 sides = st.builds(
     SideOutcomes,
@@ -77,9 +79,21 @@ sides = st.builds(
     first_error_ms=st.integers(0, 2**50),
     rescued=st.integers(0, 2**40),
     rescues_failed=st.integers(0, 2**40),
+    served=text,
+)
+replies = st.builds(
+    LocalReplies, st.none() | st.sampled_from(Side), st.sampled_from(Origin), st.sampled_from(AtFault), counts
 )
 outcomes = st.builds(
-    Outcomes, text, text, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.tuples(sides), counts
+    Outcomes,
+    text,
+    text,
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.tuples(sides),
+    counts,
+    st.tuples(replies),
 )
 facts = st.builds(
     AnswerFacts,
@@ -103,6 +117,7 @@ scored = st.builds(
     baseline=facts,
     candidate=facts,
     labels=st.dictionaries(text, text, max_size=2),
+    served=text,
 )
 
 

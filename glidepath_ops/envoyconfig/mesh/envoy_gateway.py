@@ -213,7 +213,7 @@ def _in_every_route(config: Config, workload: str, routes: GeneratedRoutes, tabl
     def add(path: str, value: Any, condition: str = "") -> Json:
         return _patch(ROUTES, table, "add", routes.json_path(condition), path, without_comments(value))
 
-    section = route_metadata(workload)["filter_metadata"][envoy_names.METADATA]
+    section = route_metadata(config, workload)["filter_metadata"][envoy_names.METADATA]
     found = [
         with_comment(
             f"Workload {workload}: the routes of rule {routes.place}.",

@@ -170,7 +170,7 @@ def _split(config: Config, target: IstioTarget, route: SplitRoute) -> Json:
         "the cluster that the route had.",
         {
             "route": action,
-            "metadata": route_metadata(route.workload),
+            "metadata": route_metadata(config, route.workload),
             "typed_per_filter_config": filters.filters_of_route(
                 config, route.workload, own_ids=target.context == "sidecar"
             ),

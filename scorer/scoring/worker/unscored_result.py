@@ -42,4 +42,5 @@ def unscored(
         baseline=baseline or facts_without_body(pair.baseline),
         candidate=candidate or facts_without_body(pair.candidate),
         sticky=pair.sticky,
+        served=pair.served,
     )

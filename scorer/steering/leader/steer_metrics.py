@@ -58,6 +58,11 @@ class SteerMetrics:
             "at_fault",
             "kind",
         )
+        self.other_configuration = gauge(
+            "glidepath_other_configuration",
+            "Requests and pairs that an Envoy served by another configuration than the scorer's, since the beginning",
+            "workload",
+        )
         self.skew = gauge(
             "glidepath_clock_skew_seconds",
             "Offset of the clock that differs most from Redis' clock; positive if that clock is ahead",
@@ -79,6 +84,7 @@ class SteerMetrics:
         self.envoys.labels(name).set(state.fleet.envoys)
         self.bad.labels(name).set(state.totals.bad_records)
         self.left_out.labels(name).set(state.totals.left_out)
+        self.other_configuration.labels(name).set(state.totals.other_configuration)
         self.skew.labels(name).set(state.skew[1] / 1000)
         for reply, count in state.totals.local_replies.items():
             self.local_replies.labels(name, *reply.split(" ", 1)).set(count)

@@ -13,6 +13,7 @@ from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, ScoredPair, 
 from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import SourceClocks
+from scorer.steering.workload.other_configuration import is_other, other_requests, refuse_others
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.unexpected_traffic import begun_after
 from scorer.steering.workload.workload_state import RecentCounts, StreamPosition, WorkloadState
@@ -101,8 +102,16 @@ class _Counting:
         if flush.from_ms > flush.to_ms:  # the source's clock was set back meanwhile, so the beginning is unknown
             flush = replace(flush, from_ms=0)
         self._count(flush)
+        other, requests = other_requests(flush, self._spec.served)
+        if other:
+            self._note_other(other, requests, flush.to_ms)
+            flush = refuse_others(flush, self._spec.served, self._ramp.percent)
         # A drill changes the share for a moment, so its traffic is not evidence about the step.
         return flush if self._ramp.drill is None and flush.from_ms >= self._ramp.since_ms else None
+
+    def _note_other(self, other: str, count: int, at_ms: int) -> None:
+        self._totals = self._totals.with_other_configuration(count)
+        self._recent = replace(self._recent, served=self._recent.served.after(other, at_ms))
 
     def _count(self, flush: Outcomes) -> None:
         ramp, recent, drilling = self._ramp, self._recent, self._ramp.drill is not None
@@ -117,7 +126,7 @@ class _Counting:
         seen_before = watches[0] is recent.refusals and watches[1] is recent.envoy
         if drill_errors or unexpected or failed != recent.candidate_failed or not seen_before:
             drill_errors, unexpected = recent.drill_errors + drill_errors, recent.unexpected_traffic + unexpected
-            self._recent = RecentCounts(failed, drill_errors, unexpected, *watches)
+            self._recent = RecentCounts(failed, drill_errors, unexpected, *watches, recent.served)
         early = flush.from_ms < ramp.since_ms and not drilling
         left_out = sum(side.requests for side in flush.sides) if early else 0
         self._totals = self._totals.with_flush(flush, left_out, flush.to_ms if live else 0)
@@ -136,6 +145,9 @@ class _Counting:
         at_ms = min(pair.captured_at_ms + self._clocks.least_ms(), self._now.ms)
         if at_ms < self._ramp.since_ms:
             self._totals = self._totals.with_left_out(1)
+            return None
+        if is_other(pair, self._spec.served):
+            self._note_other(pair.served, 1, at_ms)
             return None
         # scored_at_ms is by the clock of yet another process, so it is replaced by the time of the capture.
         return replace(pair, captured_at_ms=at_ms, scored_at_ms=at_ms)

@@ -21,6 +21,7 @@ class Totals:
     - ``error_kinds``: "SIDE ORIGIN KIND" → the number of requests that failed at the side in this way
     - ``bad_records``: the number of stream entries that could not be decoded
     - ``left_out``: the number of requests and pairs from before a step that were read after the step had begun
+    - ``other_configuration``: the number of requests and pairs that an Envoy served by another configuration
     - ``scorer``: the version of the scorer that scored the latest pair
     - ``live_ms``: the end of the latest flush in which a client's request reached the candidate
     """
@@ -32,6 +33,7 @@ class Totals:
     error_kinds: Mapping[str, int] = field(default_factory=dict)
     bad_records: int = 0
     left_out: int = 0
+    other_configuration: int = 0
     scorer: str = ""
     live_ms: int = 0
 
@@ -52,6 +54,7 @@ class Totals:
             _with_error_kinds(self.error_kinds, flush) if failed else self.error_kinds,
             self.bad_records,
             self.left_out + left_out,
+            self.other_configuration,
             self.scorer,
             max(self.live_ms, live_ms),
         )
@@ -65,6 +68,9 @@ class Totals:
 
     def with_bad_records(self, count: int) -> Totals:
         return replace(self, bad_records=self.bad_records + count) if count else self
+
+    def with_other_configuration(self, count: int) -> Totals:
+        return replace(self, other_configuration=self.other_configuration + count) if count else self
 
     def with_left_out(self, count: int) -> Totals:
         return replace(self, left_out=self.left_out + count)

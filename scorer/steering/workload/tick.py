@@ -28,6 +28,7 @@ from scorer.steering.workload.workload_state import (
     BaselineRestart,
     WorkloadState,
     WritePeriods,
+    restart_evidence,
     with_fresh_evidence,
 )
 from scorer.steering.workload.workload_state_codec import encode
@@ -57,7 +58,7 @@ class Tick:
 def tick(before: WorkloadState, news: News, readings: Readings, context: TickContext, now: SteadyTime) -> Tick:
     """Add the news to the evidence, compute verdicts, compare the Envoys' values, decide, and plan the writes."""
     now_ms = now.ms
-    state = judge(replace(fold(before, news, now), now=now), now_ms)
+    state = judge(_same_configuration_again(before, replace(fold(before, news, now), now=now)), now_ms)
     unknown = unknown_envoys(state, context.unknown_weights) if state.ramp.first_start else ()
     state = settle(look(state, readings, context), now_ms)
     inputs = tick_inputs(state, context, unknown)
@@ -70,6 +71,7 @@ def tick(before: WorkloadState, news: News, readings: Readings, context: TickCon
         *_restarted_envoys(state, now_ms),
         *_refusing_sides(before, state, now_ms),
         *_failing_envoy(before, state, now_ms),
+        *_other_configuration(before, state, now_ms),
     )
     return _with_record(before, state, writes, decisions, context.leader)
 
@@ -91,7 +93,7 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
         ambiguous_weights=seen.ambiguous_weights,
         invalid_override=seen.invalid_override,
         autopilot=seen.autopilot,
-        frozen=_frozen(state),
+        frozen=_frozen(state) or _served_otherwise(state),
         waiting_for=context.waiting_for,
         capacity=context.capacity,
         config_digest=spec.digest,
@@ -103,6 +105,21 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
         # Until every Envoy has confirmed a share of 0, requests at the candidate are expected.
         unexpected_traffic=recent.unexpected_traffic if view.all_confirmed else 0,
     )
+
+
+def _served_otherwise(state: WorkloadState) -> str:
+    lasts = state.recent.served.lasts(state.now.ms)
+    return "an Envoy serves another configuration of this workload" if lasts else ""
+
+
+def _ended(before: WorkloadState, state: WorkloadState) -> bool:
+    """Return whether the time has ended in which an Envoy served another configuration."""
+    return before.recent.served.lasts(before.now.ms) and not state.recent.served.lasts(state.now.ms)
+
+
+def _same_configuration_again(before: WorkloadState, state: WorkloadState) -> WorkloadState:
+    """Begin the evidence again after that time: the guards counted requests of the other configuration."""
+    return restart_evidence(state, state.now.ms) if _ended(before, state) else state
 
 
 def _frozen(state: WorkloadState) -> str:
@@ -190,6 +207,17 @@ def _refusing_sides(before: WorkloadState, state: WorkloadState, now_ms: int) ->
         )
         for refusal, side in sorted(watch.named - before.recent.refusals.named)
     )
+
+
+def _other_configuration(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:
+    """Return the decision that an Envoy began, or ceased, to serve another configuration; else nothing."""
+    watch, ramp, name = state.recent.served, state.ramp, "other_configuration"
+    began = watch.lasts(now_ms) and not before.recent.served.lasts(before.now.ms)
+    if not began and not _ended(before, state):
+        return ()
+    again = "every Envoy serves the configuration of this scorer's file again; the evidence starts again"
+    reason = watch.describe(state.name, state.spec.served) if began else again
+    return (new_decision(name, ramp, ramp, state.inputs, now_ms, reason, name),)
 
 
 def _failing_envoy(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
+from glidepath.served_digest import served_digest
 from scorer.steering.envoy.runtime_values import RuntimeKeys
 from scorer.steering.evidence.gate_specs import judges_answers
 from scorer.steering.ramp.ramp_policy import RampPolicy, policy_of
@@ -22,7 +23,7 @@ class WorkloadSpec:
 
     ``digest`` identifies the workload's configuration; ``models`` are the names of the models of both sides and of the
     embedder, for the decision log. ``baseline`` and ``candidate`` identify the two sides of the evidence, see
-    ``backend_identity``.
+    ``backend_identity``. ``served``: the digest of what every Envoy should serve.
     """
 
     name: str
@@ -33,6 +34,7 @@ class WorkloadSpec:
     baseline: str
     candidate: str
     models: Mapping[str, str]
+    served: str
     kind: EvidenceKind
 
     @classmethod
@@ -50,6 +52,7 @@ class WorkloadSpec:
             baseline=backend_identity(workload.baseline, config.backends[workload.baseline]),
             candidate=backend_identity(workload.candidate, config.backends[workload.candidate]),
             models=models,
+            served=served_digest(config, name),
             kind=kind,
         )
 

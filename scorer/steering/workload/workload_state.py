@@ -16,6 +16,7 @@ from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.failing_envoy import EnvoyWatch
 from scorer.steering.workload.flush_deduplication import SeenFlushes
 from scorer.steering.workload.lifetime_counts import Totals
+from scorer.steering.workload.other_configuration import NOTHING_OTHER, ServedWatch
 from scorer.steering.workload.refusing_sides import RefusalWatch
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.workload_spec import WorkloadSpec
@@ -52,6 +53,7 @@ class RecentCounts:
       reached the candidate nevertheless
     - ``refusals``: the requests that the sides refused for their credential or for their path
     - ``envoy``: the requests that Envoy itself failed
+    - ``served``: what Envoys serve instead of the configured backends
     """
 
     candidate_failed: bool = False
@@ -59,6 +61,7 @@ class RecentCounts:
     unexpected_traffic: int = 0
     refusals: RefusalWatch = field(default_factory=RefusalWatch)
     envoy: EnvoyWatch = field(default_factory=EnvoyWatch)
+    served: ServedWatch = NOTHING_OTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
         coverage=state.totals.coverage,
         local_replies=state.totals.local_replies,
         error_kinds=state.totals.error_kinds,
+        other_configuration=state.totals.other_configuration,
         min_samples=policy.samples_for(ramp.percent) if timed or ramp.phase is Phase.VALIDATING else 0,
     )
 
@@ -78,7 +79,19 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
     refused = "; ".join(watch.describe(*key, spec.workload) for key in sorted(watch.named))
     envoy = state.recent.envoy
     failing = envoy.describe() if envoy.named else ""
-    return (discarded, refused, failing, unknown, hidden, next_step(state, now_ms), shadow, ramp.invalid_override)
+    served = state.recent.served
+    other = served.describe(spec.name, spec.served) if served.lasts(now_ms) else ""
+    return (
+        discarded,
+        refused,
+        failing,
+        other,
+        unknown,
+        hidden,
+        next_step(state, now_ms),
+        shadow,
+        ramp.invalid_override,
+    )
 
 
 def next_step(state: WorkloadState, now_ms: int) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from glidepath import envoy_names, runtime_keys
 from glidepath.config import Config, parse_config
 from glidepath.errors import ConfigError
+from glidepath.served_digest import served_digest
 from glidepath_ops.envoyconfig.backend_adaptation import REQUEST_CREDENTIALS
 from glidepath_ops.envoyconfig.bootstrap import admin_address, annotated_bootstrap, render_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
@@ -69,7 +70,9 @@ def test_each_workload_has_one_route_that_captures_a_sample_by_a_runtime_key(val
     bootstrap = render_bootstrap(changed_config(valid_yaml, workloads__chat__shadow={"sample": "0.5%"}))
     route, last = routes(bootstrap, 0)
     assert route["name"] == envoy_names.route_name("chat")
-    assert route["metadata"]["filter_metadata"] == {"glidepath": {"workload": "chat"}}
+    assert route["metadata"]["filter_metadata"] == {
+        "glidepath": {"workload": "chat", "served": served_digest(parse_config(valid_yaml), "chat")}
+    }
     assert capture(bootstrap)["sample_percent"] == {
         "default_value": {"numerator": 5000, "denominator": "MILLION"},
         "runtime_key": runtime_keys.shadow_key("chat"),
@@ -120,7 +123,10 @@ def test_ext_proc_runs_in_observability_mode_with_all_addresses_and_a_stream_lim
     ext_proc = capture(bootstrap)["typed_config"]["typed_config"]
     assert ext_proc["observability_mode"] is True
     assert ext_proc["failure_mode_allow"] is True
-    assert ext_proc["grpc_service"]["initial_metadata"] == [{"key": "x-glidepath-workload", "value": "chat"}]
+    assert ext_proc["grpc_service"]["initial_metadata"] == [
+        {"key": "x-glidepath-workload", "value": "chat"},
+        {"key": "x-glidepath-served", "value": served_digest(parse_config(valid_yaml), "chat")},
+    ]
     sent = [p["exact"] for p in ext_proc["forward_rules"]["allowed_headers"]["patterns"]]
     assert {*envoy_names.READ_REQUEST_HEADERS, *envoy_names.READ_RESPONSE_HEADERS, "x-user-id"} == set(sent)
     assert set(sent).isdisjoint(envoy_names.CREDENTIAL_HEADERS)

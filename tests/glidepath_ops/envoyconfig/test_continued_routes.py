@@ -10,6 +10,7 @@ import yaml
 from glidepath.config import parse_config
 from glidepath.config.root import Config
 from glidepath.errors import InputError
+from glidepath.served_digest import served_digest
 from glidepath_ops.envoyconfig.continued_routes import AddedRoute, UsersRoute, UsersRoutes, added_routes
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 
@@ -67,7 +68,10 @@ def test_the_copy_has_all_that_the_users_route_has_and_splits_instead_of_its_clu
     assert "use_hash_policy" not in split
     assert copy["route"] == {key: value for key, value in theirs["route"].items() if key != "cluster"}  # type: ignore[attr-defined]
     assert copy["metadata"] == {
-        "filter_metadata": {"team": {"id": 7}, "glidepath": {"workload": "chat"}},
+        "filter_metadata": {
+            "team": {"id": 7},
+            "glidepath": {"workload": "chat", "served": served_digest(config(), "chat")},
+        },
         "typed_filter_metadata": {"x": {}},
     }
     assert list(copy["typed_per_filter_config"]) == ["rbac", "glidepath.remember", "glidepath.capture"]

@@ -175,6 +175,7 @@ def _compare(
         sticky=pair.sticky,
         scorer=context.embedder.name,
         labels=dict(result.labels),
+        served=pair.served,
     )
     return ScoringOutcome(scored, _doubt(extracted, result))
 

@@ -14,6 +14,7 @@ from cloudcoil.models.istio.networking.v1alpha3 import EnvoyFilter
 
 from glidepath.config import Config
 from glidepath.errors import ConfigError, InputError
+from glidepath.served_digest import served_digest
 from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
 from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget, istio_pod, istio_resources
@@ -119,7 +120,7 @@ def test_a_split_changes_only_the_destination_of_its_route(config: Config) -> No
     assert old["typed_per_filter_config"].items() <= new["typed_per_filter_config"].items()
     assert new["metadata"]["filter_metadata"] == {
         **old["metadata"]["filter_metadata"],
-        "glidepath": {"workload": "chat"},
+        "glidepath": {"workload": "chat", "served": served_digest(config, "chat")},
     }
     assert new["decorator"] == {"operation": f"{LLM}:8000/v1/*"}
 

@@ -1,0 +1,69 @@
+"""Notice requests and pairs that an Envoy served by another configuration than this scorer's.
+
+They are no evidence about the configured backends: their pairs and latencies are refused. While the candidate has a
+share, the guards against errors still count these requests, because the clients' requests are at stake whatever serves
+them; but no step is taken until a minute has passed without such a request, and then the evidence starts again. See
+ADR 0166.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from glidepath.histogram import Histogram
+from glidepath.pairs_and_outcomes import Outcomes, ScoredPair, SideOutcomes
+
+LASTS_MS = 60_000  # after this time without another configuration, it is taken to be gone
+_NOTHING = Histogram()
+
+
+@dataclass(frozen=True, slots=True)
+class ServedWatch:
+    """What Envoys serve instead of the configured backends.
+
+    ``other``: the digest of the latest such request or pair; "" if there was none. ``seen_ms``: its time.
+    """
+
+    other: str = ""
+    seen_ms: int = 0
+
+    def after(self, other: str, at_ms: int) -> ServedWatch:
+        return ServedWatch(other, max(at_ms, self.seen_ms)) if other else self
+
+    def lasts(self, now_ms: int) -> bool:
+        return bool(self.other) and now_ms - self.seen_ms < LASTS_MS
+
+    def describe(self, name: str, wanted: str) -> str:
+        return (
+            f"an Envoy serves another configuration of {name} (digest {self.other}) than this scorer's file "
+            f"({wanted}), so its requests and pairs are no evidence: render again, reload Envoy, and restart extproc "
+            "and the scorer with the same file"
+        )
+
+
+NOTHING_OTHER = ServedWatch()
+
+
+def is_other(record: SideOutcomes | ScoredPair, wanted: str) -> bool:
+    """Return whether a record is about another configuration. A record without a digest is not."""
+    return bool(record.served) and record.served != wanted
+
+
+def other_requests(flush: Outcomes, wanted: str) -> tuple[str, int]:
+    """Return the other digest in a flush, or "", and how many requests it is about."""
+    others = [side for side in flush.sides if is_other(side, wanted)]
+    return (others[-1].served, sum(side.requests for side in others)) if others else ("", 0)
+
+
+def refuse_others(flush: Outcomes, wanted: str, percent: float) -> Outcomes:
+    """Return the part of a flush that is evidence. ``percent``: the candidate's share."""
+    return replace(flush, sides=tuple(_usable(flush.sides, wanted, percent)))
+
+
+def _usable(sides: Iterable[SideOutcomes], wanted: str, percent: float) -> Iterable[SideOutcomes]:
+    for side in sides:
+        if not is_other(side, wanted):
+            yield side
+        elif percent > 0:
+            yield replace(side, latency_ms=_NOTHING, ttft_ms=_NOTHING)
