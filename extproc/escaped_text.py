@@ -24,6 +24,8 @@ _ESCAPE = re.compile(r"(\\(?:u[0-9a-fA-F]{4}|.))", re.DOTALL)
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _TOKEN = re.compile(r"(\S+)")
 _FORM = re.compile(r"[^\s&=]+=[^\s&]*(?:&[^\s&=]+=[^\s&]*)*")
+_MAY_BE_MORE = re.compile(r"[\\%&+]|\A\s*[\[{]")  # without a match, a text stands only for itself
+_PERCENT = re.compile("%[0-9a-fA-F]{2}")
 _WHOLE = re.compile(r"-?(\d{7,})(?:\.0*)?")
 
 
@@ -53,6 +55,8 @@ def rewrite_number(number: Number, apply: Apply) -> Number:
 
 
 def _rewrite_once(text: str, apply: Apply, nested: int) -> str:
+    if not _MAY_BE_MORE.search(text):
+        return apply(text)
     if nested < MAX_NESTED:
         tree = parse_structure(text)
         if tree is not None:
@@ -111,11 +115,16 @@ def _percent(text: str) -> str:
     return unquote(text) if "%" in text else text
 
 
+def _query(text: str) -> str:
+    """Read a text with percent escapes as the query of a URL, in which a plus is a space."""
+    return unquote_plus(text) if "+" in text and _PERCENT.search(text) else text
+
+
 def _entities(text: str) -> str:
     return html.unescape(text) if "&" in text else text
 
 
-_DECODERS: tuple[Apply, ...] = (_unescape, _percent, _entities)
+_DECODERS: tuple[Apply, ...] = (_unescape, _percent, _query, _entities)
 
 
 def _shows(text: str, decode: Apply, apply: Apply) -> bool:
