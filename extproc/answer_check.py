@@ -52,13 +52,13 @@ class AnswerChecker:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="check")
         self._logged: dict[tuple[str, ...], float] = {}  # by workload, side and kind
         self.waiting = 0
-        self.totals: Counter[tuple[str, str]] = Counter()  # workload, result: good, failed, unchecked
+        self.totals: Counter[tuple[str, ...]] = Counter()  # workload, side, origin, result: good, failed, unchecked
 
     def check(self, request: RefusedRequest, answer: CheckedAnswer) -> None:
         if not answer.encoding and len(answer.body) <= AT_ONCE:
             self._run_at_once(request, answer)
         elif self.waiting >= MAX_WAITING:
-            self.totals[(request.workload, "unchecked")] += 1
+            self._count(request, "unchecked")
         else:
             self.waiting += 1
             running = asyncio.get_running_loop().run_in_executor(self._thread, find_fault, answer, self._limit)
@@ -87,13 +87,13 @@ class AnswerChecker:
 
     def _give_up(self, request: RefusedRequest, error: BaseException) -> None:
         """Count an answer that an unexpected error left unchecked."""
-        self.totals[(request.workload, "unchecked")] += 1
+        self._count(request, "unchecked")
         if self._may_log(request.workload, "", type(error).__name__):
             # Only the type of the error: its message may quote the body.
             _log.error("answer_not_checked", workload=request.workload, error=type(error).__name__)
 
     def _report(self, request: RefusedRequest, fault: FoundFault | None) -> None:
-        self.totals[(request.workload, "failed" if fault else "good")] += 1
+        self._count(request, "failed" if fault else "good")
         if fault is None:
             return
         kind, side = fault.kind.value, request.side.value
@@ -103,6 +103,9 @@ class AnswerChecker:
             _log.warning(
                 "answer_failed", workload=request.workload, side=side, origin=origin, kind=kind, request=request.id
             )
+
+    def _count(self, request: RefusedRequest, result: str) -> None:
+        self.totals[(request.workload, request.side.value, request.origin.value, result)] += 1
 
     def _may_log(self, *key: str) -> bool:
         now = self._wall()

@@ -80,7 +80,7 @@ class ExtprocCollector(Collector):
         yield _counters(
             "answer_checks",
             "Answers to clients and copies by the result of their check: good, failed, or unchecked (too many waited)",
-            ("workload", "result"),
+            ("workload", "side", "origin", "result"),
             self._sources.capturer.checker.totals,
         )
         yield _counters(

@@ -56,7 +56,7 @@ async def test_a_failed_answer_is_reported_whatever_its_size_and_encoding(answer
         made.check(REQUEST, answer)
         await eventually(lambda: made.totals.total() == 1)
         assert kinds(counters) == {"error_event": 1}
-        assert made.totals == {("chat", "failed"): 1}
+        assert made.totals == {("chat", "candidate", "live", "failed"): 1}
         assert made.waiting == 0
 
 
@@ -64,7 +64,7 @@ async def test_a_good_answer_is_no_error() -> None:
     async with checker() as (made, counters):
         made.check(REQUEST, FINE)
         assert kinds(counters) == {}
-        assert made.totals == {("chat", "good"): 1}
+        assert made.totals == {("chat", "candidate", "live", "good"): 1}
 
 
 @pytest.mark.parametrize("answer", [replace(FINE, body=b"\x00", encoding="gzip"), replace(FINE, encoding="unheard-of")])
@@ -94,9 +94,9 @@ async def test_above_its_bound_the_check_counts_what_it_leaves_out(monkeypatch: 
     async with checker() as (made, _):
         for _ in range(MAX_WAITING + 3):
             made.check(REQUEST, LARGE)
-        assert made.totals == {("chat", "unchecked"): 3}
+        assert made.totals == {("chat", "candidate", "live", "unchecked"): 3}
         gate.set()
-        await eventually(lambda: made.totals[("chat", "good")] == MAX_WAITING)
+        await eventually(lambda: made.totals[("chat", "candidate", "live", "good")] == MAX_WAITING)
 
 
 async def test_the_log_names_the_kind_once_in_a_while() -> None:
@@ -120,6 +120,6 @@ async def test_an_unexpected_error_of_the_check_is_counted_and_stops_nothing(
     async with checker() as (made, counters):
         with capture_logs() as logs:
             made.check(REQUEST, answer)
-            await eventually(lambda: made.totals == {("chat", "unchecked"): 1})
+            await eventually(lambda: made.totals == {("chat", "candidate", "live", "unchecked"): 1})
         assert [entry["event"] for entry in logs] == ["answer_not_checked"]
         assert kinds(counters) == {}

@@ -31,6 +31,10 @@ _PACKED = 0.3  # the compressed share of a text above which it cannot be a loop
 _BROKEN_MARKS, _BROKEN_SHARE = 3, 0.02
 _NONSENSE_WORDS, _NONSENSE_SHARE = 20, 0.5
 _SENTENCE_WORDS = 12  # of a text whose last word can show that it is cut
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f]")  # without white space and the escape character
+_CLOSED = tuple(".!?…。！？)]}\"'`*_>|~%")
+_PASSAGE = 300  # characters from which a language is detected
+_SAMPLE = 1_000  # characters in which most words must be words
 _FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _RELATED = tuple(  # languages that the detector takes for each other
     frozenset(group.split())
@@ -72,6 +76,8 @@ def _cut(choice: Choice, text: str, expected: Expectation, _: Wishes) -> FoundFa
         return None if label else FoundFault(AnswerFault.CUT, "finish reason length")
     if choice.finish_reason is not FinishReason.STOP or expected.json_mode or len(choice.text) > READ:
         return None
+    if "```" not in text and text.rstrip().endswith(_CLOSED):
+        return None
     found = unfinished_text(Document(text))
     open_word = text.rstrip()[-1:].isalpha() or text.rstrip()[-1:] in ",(["
     certain = found.where.startswith("a code block") or (open_word and len(text.split()) >= _SENTENCE_WORDS)
@@ -106,7 +112,7 @@ def _garbled(_: Choice, text: str, expected: Expectation, wishes: Wishes) -> Fou
     marks = _marks(text)
     if marks >= _BROKEN_MARKS and marks >= _BROKEN_SHARE * words and not _marks(wishes.prompt):
         return FoundFault(AnswerFault.GARBLED, f"{marks} broken characters")
-    prose = _FENCED.sub(" ", text)
+    prose = _FENCED.sub(" ", text)[:_SAMPLE]
     if expected.json_mode or len(prose.split()) < _NONSENSE_WORDS:
         return None
     share, example = implausible_share(prose, words_of(wishes.prompt), european=True)
@@ -114,13 +120,15 @@ def _garbled(_: Choice, text: str, expected: Expectation, wishes: Wishes) -> Fou
 
 
 def _marks(text: str) -> int:
-    return text.count("\ufffd") + sum(c < " " and c not in "\n\r\t\x1b" for c in text) + badness()(text)
+    """Count characters that are wrongly decoded, replaced, or control characters."""
+    controls = len(_CONTROL.findall(text))
+    return controls if text.isascii() else controls + text.count("\ufffd") + badness()(text)
 
 
 def _wrong_language(_: Choice, text: str, expected: Expectation, wishes: Wishes) -> FoundFault | None:
     if wishes.language or expected.json_mode or "```" in text:
         return None
-    asked, answered = languages_of(wishes.prompt), languages_of(text)
+    asked, answered = languages_of(wishes.prompt[:_PASSAGE]), languages_of(text[:_PASSAGE])
     if len(asked) != 1 or len(answered) != 1 or asked == answered:
         return None
     pair = {asked[0], answered[0]}
