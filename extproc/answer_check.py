@@ -109,7 +109,7 @@ class AnswerChecker:
 
     def _may_log(self, *key: str) -> bool:
         now = self._wall()
-        if now - self._logged.get(key, -LOG_EVERY_S) < LOG_EVERY_S:
+        if 0 <= now - self._logged.get(key, -LOG_EVERY_S) < LOG_EVERY_S:
             return False
         self._logged[key] = now
         return True

@@ -66,8 +66,11 @@ class RefusalMatcher:
         return rejection if counted_as_success else None
 
     def received_elsewhere(self, now_ms: int) -> list[Rejection]:
-        """Return and forget the rejections whose entry has not come to this process for ``ELSEWHERE_MS``."""
-        late = [rejection for rejection in self._waiting.values() if now_ms - rejection.at_ms >= ELSEWHERE_MS]
+        """Return and forget the rejections whose entry has not come to this process for ``ELSEWHERE_MS``.
+
+        A rejection in the future waits no longer: the clock was set back, and an error must not be counted late.
+        """
+        late = [waiting for waiting in self._waiting.values() if abs(now_ms - waiting.at_ms) >= ELSEWHERE_MS]
         for rejection in late:
             del self._waiting[rejection.request]
         return late

@@ -181,10 +181,14 @@ def test_a_rejection_waits_for_its_own_request_and_not_for_any() -> None:
     assert (side.requests, side.errors) == (1, 1)
 
 
-def test_a_rejection_whose_request_another_process_reports_is_counted_and_errors_never_exceed_requests() -> None:
+@pytest.mark.parametrize("by_ms", [ELSEWHERE_MS, -3_600_000])
+def test_a_rejection_whose_request_another_process_reports_is_counted_and_errors_never_exceed_requests(
+    by_ms: int,
+) -> None:
+    """A negative time: the clock was set back."""
     counters = TrafficCounters()
     counters.count_rejection(PROOF)
-    late = PROOF.at_ms + ELSEWHERE_MS
+    late = PROOF.at_ms + by_ms
     assert counters.flush(late) == []
     counters.record(GOOD)
     side = only(counters.flush(late + 1_000))

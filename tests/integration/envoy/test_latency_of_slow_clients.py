@@ -6,9 +6,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from extproc.outcome_classification import RequestOutcome
+from glidepath.pairs_and_outcomes import Side
 from tests.support.envoy_with_backends import PATH, EnvoySetup, envoy_with_backends
 from tests.support.outcome_log import OutcomeLog
 from tests.support.recording_backend import Recorder
@@ -55,3 +57,14 @@ async def test_an_answer_that_ends_before_the_request_is_counted_without_a_laten
         async with envoy_with_backends(tmp_path, cloud=streamed, onprem=onprem, chat=chat) as setup:
             outcome = await slow_upload(setup)
             assert (outcome.error, outcome.latency_ms, outcome.ttft_ms, outcome.untimed) == ("", None, None, True)
+
+
+@pytest.mark.parametrize("timeout", ["first_byte_timeout", "idle_timeout"])
+@pytest.mark.parametrize("fallback", [False, True])
+async def test_a_timeout_of_the_candidate_that_is_shorter_than_an_upload_is_not_reached(
+    tmp_path: Path, timeout: str, fallback: bool
+) -> None:
+    onprem, chat = {"model": None, timeout: "300ms"}, {"start": 100, "shadow": {"sample": 0}, "fallback": fallback}
+    async with envoy_with_backends(tmp_path, cloud={"model": None}, onprem=onprem, chat=chat) as setup:
+        outcome = await slow_upload(setup)
+        assert (outcome.side, outcome.error, outcome.untimed) == (Side.CANDIDATE, "", False)
