@@ -34,7 +34,9 @@ def command(
     llm: Annotated[
         bool,
         typer.Option(
-            "--llm", help="Use a real LLM as both backends (SmolLM2-135M on llama.cpp), with fewer ramp steps."
+            "--llm",
+            help="Use a real LLM as both backends (SmolLM2-135M on llama.cpp; the candidate at another temperature), "
+            "with fewer ramp steps.",
         ),
     ] = False,
     keep: Annotated[

@@ -1,4 +1,4 @@
-"""``glidepath probe``: send synthetic prompts to both backends now, and show the answers and their scores."""
+"""``glidepath probe``: send synthetic prompts to both backends now, and show how the answers went and their scores."""
 
 from __future__ import annotations
 
@@ -62,9 +62,10 @@ def command(
     ] = None,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Send synthetic prompts to both backends and compare the answers.
+    """Send synthetic prompts to both backends, and show status, time and agreement of the answers.
 
-    The prompts are sent one at a time. The exit status is 1 if a backend did not answer a prompt successfully.
+    The texts of the answers are not shown. The prompts are sent one at a time. The exit status is 1 if a backend did
+    not answer a prompt successfully.
     """
 
     seconds = seconds_of("--wait", wait, _MAX_WAIT_S)
@@ -140,7 +141,7 @@ async def _scores(redis: RedisClient, name: str, cursor: str, wanted: set[str], 
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """Return a table with one row per probe: both answers, their agreement and a remark."""
+    """Return a table with one row per probe: status and time of both answers, their agreement and a remark."""
     grid = Table(box=None, pad_edge=False)
     for heading in ("workload", "probe", "baseline", "candidate", "agreement", ""):
         grid.add_column(heading, overflow="fold")

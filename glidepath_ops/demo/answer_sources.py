@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import Callable
@@ -102,11 +103,14 @@ async def _until(at: float) -> None:
 class LlamaCpp:
     """A source that forwards requests to a llama.cpp server on this machine and returns its answers unchanged.
 
-    With the fault LATENCY it waits first; with the fault QUALITY the source ``bad`` answers instead.
+    With the fault LATENCY it waits first; with the fault QUALITY the source ``bad`` answers instead. ``temperature``
+    replaces the temperature of the requests, if it is not None.
     """
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, bad: WrittenTexts) -> None:
-        self.url, self.session, self.bad = url, session, bad
+    def __init__(
+        self, url: str, session: aiohttp.ClientSession, bad: WrittenTexts, temperature: float | None = None
+    ) -> None:
+        self.url, self.session, self.bad, self.temperature = url, session, bad, temperature
         self._mean = 0.5  # mean seconds per answer, which a latency fault multiplies
 
     async def reply(
@@ -123,8 +127,10 @@ class LlamaCpp:
         return response
 
     async def _forward(self, http: web.Request, on_first_byte: OnFirstByte) -> web.StreamResponse:
-        headers = {"Content-Type": "application/json"}
-        async with self.session.post(self.url + http.path_qs, data=await http.read(), headers=headers) as upstream:
+        headers, data = {"Content-Type": "application/json"}, await http.read()
+        if self.temperature is not None:
+            data = json.dumps({**json.loads(data), "temperature": self.temperature}).encode()
+        async with self.session.post(self.url + http.path_qs, data=data, headers=headers) as upstream:
             response = web.StreamResponse(status=upstream.status)
             response.headers["Content-Type"] = upstream.headers.get("Content-Type", "application/json")
             first = True

@@ -25,7 +25,7 @@ from glidepath.pairs_and_outcomes import Side
 from glidepath_ops.demo.answer_sources import AnswerSource, LlamaCpp, Pace, WrittenTexts
 from glidepath_ops.demo.broken_bodies import broken_body
 from glidepath_ops.demo.injected_faults import RESET_SHARE, InjectedFault
-from glidepath_ops.demo.llama_server import llama_server
+from glidepath_ops.demo.llama_server import CANDIDATE_TEMPERATURE, llama_server
 from glidepath_ops.demo.openai_api import ChatRequest, error, parse_request
 
 MAX_BODY = 4 * 2**20
@@ -127,7 +127,7 @@ async def _answer_source(options: argparse.Namespace, rng: random.Random) -> Asy
     timeout = aiohttp.ClientTimeout(total=120)
     with llama_server(options.model) as url:
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            yield LlamaCpp(url, session, written)
+            yield LlamaCpp(url, session, written, CANDIDATE_TEMPERATURE if written.side is Side.CANDIDATE else None)
 
 
 async def serve(options: argparse.Namespace) -> None:

@@ -83,7 +83,7 @@ def llm_plan() -> DemoPlan:
         profile=Profile(rate=2, prompts=LLM_PROMPTS, max_tokens=10, max_in_flight=16, timeout=60),
         ramp={"steps": [50, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
         gates={
-            "sameness": {"min_agreement": 0.6},
+            "sameness": {"min_agreement": 0.5},
             "errors": {"max_increase": "30%"},
             "latency": {"quantile": "p50", "max_ratio": 3},
         },

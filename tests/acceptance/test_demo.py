@@ -77,7 +77,7 @@ def test_with_two_real_llms_the_ramp_reaches_100_percent(tmp_path: Path) -> None
     assert [step["percent"] for step in summary["steps"]] == [50, 100]
     assert summary["rollback"] is None
     assert summary["final_percent"] == 100
-    assert summary["agreement"] > 0.9
+    assert 0.5 < summary["agreement"] < 0.99  # the candidate has another temperature, so some answers differ
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

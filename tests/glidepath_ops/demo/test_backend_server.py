@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from glidepath.clock import unix_ms
@@ -110,6 +111,28 @@ async def test_a_forwarded_answer_keeps_its_bytes() -> None:
             await client.put("/control/fault", json={"fault": "latency"})
             assert (await client.post(PATH, json=body())).status == 200
             assert (await (await client.get("/control/state")).json())["bad"] == 1
+
+
+@pytest.mark.parametrize(("own", "sent"), [(None, 0), (0.15, 0.15)])
+async def test_a_source_with_a_temperature_of_its_own_replaces_only_that_of_the_request(
+    own: float | None, sent: float
+) -> None:
+    seen: list[dict[str, object]] = []
+
+    async def record(request: web.Request) -> web.Response:
+        seen.append(await request.json())
+        return web.json_response({})
+
+    llama = web.Application()
+    llama.router.add_post(PATH, record)
+    async with TestServer(llama) as upstream, aiohttp.ClientSession() as session:
+        rng = random.Random(1)
+        url = str(upstream.make_url("")).rstrip("/")
+        source = LlamaCpp(url, session, WrittenTexts(Side.CANDIDATE, "small", PACE, rng), own)
+        given = {**body(), "temperature": 0}
+        async with TestClient(TestServer(BackendServer("small", source, rng).app())) as client:
+            await client.post(PATH, json=given)
+    assert seen == [{**given, "temperature": sent}]
 
 
 async def run_clients(server: TestServer, profile: Profile, until: int) -> Clients:
