@@ -11,7 +11,7 @@ import typer
 from glidepath.config import load_config
 from glidepath.errors import InputError
 from glidepath_ops.cli.output_files import STANDARD_OUTPUT, check_in_place, is_special, is_standard_output, write_output
-from glidepath_ops.envoyconfig.check_by_envoy import check_change_with_envoy
+from glidepath_ops.envoyconfig.check_by_envoy import check_change_with_envoy, installed_envoy
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
 from glidepath_ops.envoyconfig.mesh.resource_yaml_files import RESOURCES
 from glidepath_ops.envoyconfig.yaml_insertion import remove
@@ -62,7 +62,7 @@ def insert_into_file(source: Path, output: Path, *, config: Path | None, place: 
         after, checked = remove(before), "as it was"
     else:
         after = insert_glidepath(before, load_config(config), str(source), place)
-        checked = check_change_with_envoy(remove(before), after, str(source))
+        checked = check_change_with_envoy(remove(before), after, str(source), installed_envoy())
     typer.echo(_diff(before, after, source, output), nl=False, err=is_standard_output(output))
     if dry_run:
         return

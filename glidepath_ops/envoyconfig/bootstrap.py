@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from glidepath import envoy_names, runtime_keys
+from glidepath.config.listen_addresses import ListenAddress, listen_addresses
 from glidepath.config.root import Config
 from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig import filters
@@ -34,12 +35,14 @@ def render_bootstrap(config: Config, *, admin: str | None = None, node: str = "e
 
 def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str = "envoy") -> Json:
     """Return Envoy's bootstrap as data with comments, for ``to_yaml``. See ``render_bootstrap`` for the arguments."""
+    where = admin or admin_address(config)
+    _refuse_admin_address(config, where)
     extensions = hop_extensions(config)
     return {
         "node": {"id": node, "cluster": "glidepath"},
         "admin": with_comment(
             "The admin API can change weights and read the configuration: keep it on loopback or a Unix socket.",
-            {"address": address(admin or admin_address(config))},
+            {"address": address(where)},
         ),
         "layered_runtime": {"layers": runtime_layers(config)},
         "static_resources": {
@@ -48,6 +51,15 @@ def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str =
         },
         **({"bootstrap_extensions": extensions} if extensions else {}),
     }
+
+
+def _refuse_admin_address(config: Config, where: str) -> None:
+    admin = ListenAddress("envoy", ("envoy", "admin"), where)
+    for one in listen_addresses(config):
+        if one.process == "envoy" and one.excludes(admin):
+            raise ConfigError(
+                f"{one.dotted}: {one.address} is also the address of Envoy's admin API ({where}): change one of them"
+            )
 
 
 def refuse_named_clusters(config: Config) -> None:

@@ -23,25 +23,28 @@ def check_with_envoy(path: Path, name: str = "") -> str | None:
     The error calls the file ``name``, or by its path if ``name`` is empty. Returns the path of the Envoy binary, or
     None if none is installed.
     """
-    try:
-        binary = envoy_binary()
-    except DependencyError:
-        return None
-    reason = _refusal(binary, path)
+    binary = installed_envoy()
+    reason = None if binary is None else _refusal(binary, path)
     if reason is not None:
         raise InputError(f"{name or path}: Envoy rejects it: {reason.replace(str(path), name or str(path))}")
     return binary
 
 
-def check_change_with_envoy(before: str, after: str, name: str) -> str:
+def installed_envoy() -> str | None:
+    """Return the path of the installed Envoy, or None if there is none."""
+    try:
+        return envoy_binary()
+    except DependencyError:
+        return None
+
+
+def check_change_with_envoy(before: str, after: str, name: str, binary: str | None) -> str:
     """Let Envoy check the bootstrap ``after``, which was made from ``before``; both are YAML of the file ``name``.
 
-    Returns a sentence that says whether Envoy has accepted it, or why it could not be checked here. Raises InputError
-    if Envoy accepts ``before`` and rejects ``after``.
+    ``binary``: see ``installed_envoy``. Returns a sentence that says whether Envoy has accepted it, or why it could not
+    be checked here. Raises InputError if Envoy accepts ``before`` and rejects ``after``.
     """
-    try:
-        binary = envoy_binary()
-    except DependencyError:
+    if binary is None:
         return "not checked, because no Envoy is installed here"
     missing = sorted(file for file in _files(after, name) - _files(before, name) if not Path(file).exists())
     if missing:

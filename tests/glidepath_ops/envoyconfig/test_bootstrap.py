@@ -218,6 +218,23 @@ def test_two_backends_with_cluster_and_fallback_take_a_hop_whose_endpoint_names_
     assert extension["name"] in used_extensions(changed_config(valid_yaml, **both))
 
 
+@pytest.mark.parametrize(
+    ("listen", "shadow", "admin", "key"),
+    [
+        ("0.0.0.0:9000", "127.0.0.1:9001", "127.0.0.1:9000", "listen"),
+        ("127.0.0.1:9000", "127.0.0.1:9901", None, "shadow_listen"),
+        ("127.0.0.1:9000", "unix:/run/a.sock", "unix:/run/a.sock", "shadow_listen"),
+    ],
+)
+def test_the_admin_api_needs_an_address_of_its_own(
+    valid_yaml: str, listen: str, shadow: str, admin: str | None, key: str
+) -> None:
+    changed = changed_config(valid_yaml, envoy={"listen": listen, "shadow_listen": shadow})
+    with pytest.raises(ConfigError, match=rf"^envoy\.{key}: .* is also the address of Envoy's admin API"):
+        render_bootstrap(changed, admin=admin)
+    assert render_bootstrap(changed, admin="127.0.0.1:9002")
+
+
 def test_two_backends_with_cluster_and_no_fallback_take_no_hop(valid_yaml: str) -> None:
     both = {"backends__cloud": CLUSTER, "backends__onprem": {"cluster": "vllm", "host": "vllm"}}
     bootstrap = render_bootstrap(changed_config(valid_yaml, **both, workloads__chat__fallback=False))

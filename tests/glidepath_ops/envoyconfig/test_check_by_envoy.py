@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from glidepath.errors import InputError
-from glidepath_ops.envoyconfig.check_by_envoy import check_change_with_envoy
+from glidepath_ops.envoyconfig.check_by_envoy import check_change_with_envoy, installed_envoy
 from tests.support.commands import run_cli
 from tests.support.user_bootstraps import HTTP1, filled
 
@@ -26,24 +24,27 @@ workloads:
 
 @pytest.mark.process
 def test_a_change_that_envoy_rejects_is_refused_only_if_the_file_was_good_before() -> None:
-    assert check_change_with_envoy(BEFORE, BEFORE + "node: {id: x}\n", "boot.yaml") == "Envoy accepts it"
+    assert (
+        check_change_with_envoy(BEFORE, BEFORE + "node: {id: x}\n", "boot.yaml", installed_envoy())
+        == "Envoy accepts it"
+    )
     with pytest.raises(InputError, match=r"^boot.yaml: was not changed, because Envoy rejects the result: .*nobody"):
-        check_change_with_envoy(BEFORE, BROKEN, "boot.yaml")
-    found = check_change_with_envoy(BROKEN, BROKEN, "boot.yaml")
+        check_change_with_envoy(BEFORE, BROKEN, "boot.yaml", installed_envoy())
+    found = check_change_with_envoy(BROKEN, BROKEN, "boot.yaml", installed_envoy())
     assert found.startswith("not checked, because the Envoy here rejects your own bootstrap too: ")
     assert "nobody" in found
 
 
 def test_a_change_that_names_a_file_of_another_machine_is_not_checked() -> None:
     after = BEFORE + "x: {filename: /nowhere/key.pem}\n"
-    found = check_change_with_envoy(BEFORE, after, "boot.yaml")
+    found = check_change_with_envoy(BEFORE, after, "boot.yaml", installed_envoy())
     assert found == "not checked, because Envoy needs /nowhere/key.pem, which is not on this machine"
 
 
-def test_without_an_envoy_the_change_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", os.devnull)
-    monkeypatch.setattr(sys, "path", [])
-    assert "no Envoy is installed here" in check_change_with_envoy(BEFORE, BROKEN, "boot.yaml")
+def test_without_an_envoy_the_change_is_not_checked() -> None:
+    assert (
+        check_change_with_envoy(BEFORE, BROKEN, "boot.yaml", None) == "not checked, because no Envoy is installed here"
+    )
 
 
 @pytest.mark.process
