@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import structlog
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from glidepath.config.comparison import FREE_TEXT, Task
+from glidepath.config.latency_quantiles import Quantile
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Fraction, Share
 from glidepath.status_and_decisions import GateAction
-
-# The only list of the quantiles of a latency gate. Validation, gates, planning and error texts derive from it.
-Quantile = Literal["p50", "p95", "p99"]
-QUANTILES: dict[Quantile, float] = {name: int(name[1:]) / 100 for name in get_args(Quantile)}
 
 DEFAULT_MIN_AGREEMENT, DEFAULT_MARGIN = 0.85, 0.05
 DEFAULT_FAST_RATIO = 2.0  # for the fast guard against errors, which also runs without an errors gate

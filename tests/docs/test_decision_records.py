@@ -50,3 +50,8 @@ def test_the_index_lists_each_record_once_with_its_title() -> None:
         )
         assert index.count(f"| [{number}] | {title} |") == 1, record.name
         assert index.count(f"[{number}]: {record.name}\n") == 1, record.name
+
+
+def test_no_number_is_given_twice() -> None:
+    given = [page.name[:4] for page in RECORDS]
+    assert sorted(set(given)) == sorted(given)

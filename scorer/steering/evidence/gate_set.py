@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from glidepath.config import Workload
-from glidepath.config.gates import QUANTILES
+from glidepath.config.latency_quantiles import QUANTILES
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.defects_gate import DefectsGate, DefectsGateState
 from scorer.steering.evidence.envoy_failures_gate import EnvoyFailuresGate, EnvoyFailuresGateState

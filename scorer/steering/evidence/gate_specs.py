@@ -18,7 +18,8 @@ from enum import StrEnum
 
 from glidepath.config import Workload
 from glidepath.config.comparison import FREE_TEXT
-from glidepath.config.gates import DEFAULT_FAST_RATIO, AnyGateConfig, LatencyGateConfig, Quantile
+from glidepath.config.gates import DEFAULT_FAST_RATIO, AnyGateConfig, LatencyGateConfig
+from glidepath.config.latency_quantiles import Quantile
 from glidepath.status_and_decisions import GateAction
 
 # The relative shares of alpha, by kind of gate. They are scaled so that they add up to alpha.

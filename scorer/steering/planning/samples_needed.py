@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from glidepath.config import Workload
-from glidepath.config.gates import QUANTILES, LatencyGateConfig, Quantile
+from glidepath.config.gates import LatencyGateConfig
+from glidepath.config.latency_quantiles import QUANTILES, Quantile
 from scorer.steering.evidence.betting import MeanTest
 from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, slot_of
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest

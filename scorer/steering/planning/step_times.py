@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from glidepath.config import Workload
-from glidepath.config.gates import QUANTILES, Quantile
+from glidepath.config.latency_quantiles import QUANTILES, Quantile
 from glidepath.config.ramp import EffectiveRules
 from glidepath.durations import duration_text
 from scorer.steering.evidence.gate_specs import specs_of
