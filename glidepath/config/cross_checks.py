@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from glidepath.config.doubled_paths import doubled_path
 from glidepath.config.listen_addresses import conflicts, listen_addresses
@@ -57,6 +58,18 @@ def _unknown_names(config: Config, names: Names) -> Iterator[Problem]:
         for other in workload.after:
             if other not in names.workloads:
                 yield _unknown(("workloads", name, "after"), "workload", other, names.workloads)
+
+
+def unknown_backends(workloads: Mapping[str, Any], names: Names) -> Iterator[Problem]:
+    """Yield each backend that is unknown in workloads that are not valid, and so are in no ``Config``.
+
+    ``workloads``: the workloads as the file has them.
+    """
+    for name, workload in workloads.items():
+        for role in ("baseline", "candidate"):
+            backend = workload.get(role) if isinstance(workload, dict) else None
+            if isinstance(backend, str) and backend not in names.backends:
+                yield _unknown(("workloads", name, role), "backend", backend, names.backends)
 
 
 def _unknown(path: tuple[str, ...], what: str, name: str, names: tuple[str, ...]) -> Problem:

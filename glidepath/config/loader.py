@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from glidepath.config.cross_checks import Names, Problem, cross_check
+from glidepath.config.cross_checks import Names, Problem, cross_check, unknown_backends
 from glidepath.config.error_messages import messages
 from glidepath.config.root import Config
 from glidepath.config.yaml_source import KeyPath, YamlSource, dotted
@@ -80,12 +80,22 @@ def _validate(source: YamlSource) -> Config:
     except ValidationError as error:
         details = error.errors()
         sound = _sound_part(source.data, [detail["loc"] for detail in details])
-        problems = [] if sound is None else cross_check(sound, _names(source.data))
+        problems = _problems_beside_faults(source.data, sound)
         raise _config_error([*messages(details, source).items(), *_described(problems)], source) from error
     problems = cross_check(config, _names(source.data))
     if problems:
         raise _config_error(_described(problems), source)
     return config
+
+
+def _problems_beside_faults(data: dict[str, Any], sound: Config | None) -> list[Problem]:
+    """Return the violations of rules in ``sound``, and the unknown backends in the workloads that it lacks."""
+    names, workloads = _names(data), data.get("workloads")
+    found = [] if sound is None else cross_check(sound, names)
+    if isinstance(workloads, dict) and names.backends:
+        lacking = {str(name): one for name, one in workloads.items() if sound is None or name not in sound.workloads}
+        found += unknown_backends(lacking, names)
+    return found
 
 
 def _described(problems: Sequence[Problem]) -> list[tuple[KeyPath, str]]:

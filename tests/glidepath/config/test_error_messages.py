@@ -47,6 +47,15 @@ def test_all_faults_are_shown_in_the_order_of_the_lines() -> None:
     ]
 
 
+def test_an_unknown_backend_is_also_found_in_a_workload_with_other_faults() -> None:
+    found = errors(GOOD.replace("candidate: onprem", "candidate: onpre").replace("48h", "48"))
+    assert [line.partition(": must")[0] for line in found] == [
+        "glidepath.yaml:8: workloads.chat.candidate: unknown backend 'onpre' (did you mean 'onprem'? "
+        "allowed: cloud, onprem)",
+        "glidepath.yaml:9: workloads.chat.ramp.hold",
+    ]
+
+
 def test_a_name_with_faults_of_its_own_is_not_an_unknown_name() -> None:
     found = errors(GOOD.replace("http://10", "ftp://10") + "    after: batch\n  batch: {match: {}}\n")
     assert not [line for line in found if "unknown" in line]
