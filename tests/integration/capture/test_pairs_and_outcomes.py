@@ -37,15 +37,30 @@ QUESTION = {"model": "any", "messages": [{"role": "user", "content": "Who are yo
 
 
 class CaptureBackend(Recorder):
-    """A recorder that also answers with gzip, or with a stream that does not end."""
+    """A recorder that also answers with gzip, with a stream that does not end, or with a body that is broken."""
 
     flooded = 0
     floods_ended = 0
+    broken_by = ""
 
     async def _gzip(self, _: web.Request) -> web.StreamResponse:
         body = gzip.compress(json.dumps(self.answer()).encode())
         headers = {"content-encoding": "gzip", "content-type": "application/json"}
         return web.Response(body=body, headers=headers)
+
+    async def _broken(self, request: web.Request) -> web.StreamResponse:
+        """Answer with status 200, or with a redirection, and a body that no client can use: ``broken_by`` says how."""
+        error = b'{"error": {"message": "gone"}}'
+        status, kind, body, coding = {
+            "error_event": (200, "text/event-stream", self.events()[0] + b"data: " + error + b"\n\n", ""),
+            "unfinished_stream": (200, "text/event-stream", self.events()[0], ""),
+            "error_body": (200, "application/json", gzip.compress(error), "gzip"),
+            "web_page": (200, "text/html", b"<html>Please sign in.</html>", ""),
+            "empty_body": (200, "application/json", b"", ""),
+            "redirect": (307, "text/plain", b"", ""),
+        }[self.broken_by]
+        headers = {"content-type": kind, "location": "/other"} | ({"content-encoding": coding} if coding else {})
+        return web.Response(status=status, body=body, headers=headers)
 
     async def _endless(self, request: web.Request) -> web.StreamResponse:
         response = await self._open_stream(request)
@@ -140,10 +155,10 @@ class RunningCapture:
     client: aiohttp.ClientSession
     redis: Any
 
-    def post(self, **question: Any) -> Any:
+    def post(self, *, allow_redirects: bool = True, **question: Any) -> Any:
         url = f"http://{self.processes.config.envoy.listen}{CHAT}?{query_of_secrets()}&api-version=1"
         headers = {**headers_of_secrets(), "x-user-id": "ann"}
-        return self.client.post(url, json=QUESTION | question, headers=headers)
+        return self.client.post(url, json=QUESTION | question, headers=headers, allow_redirects=allow_redirects)
 
     async def ask(self) -> bytes:
         async with self.post() as response:
@@ -326,6 +341,29 @@ async def test_a_request_that_only_the_candidate_refuses_is_its_error(setup: Run
 
     await eventually(rejection_counted)
     await setup.covered(paired=1)
+
+
+@pytest.mark.parametrize(
+    "kind", ["error_event", "unfinished_stream", "error_body", "web_page", "empty_body", "redirect"]
+)
+@pytest.mark.parametrize(("percent", "origin"), [(0, Origin.SHADOW), (100, Origin.LIVE)])
+async def test_an_answer_that_breaks_in_the_body_is_one_error_of_its_side(
+    setup: RunningCapture, kind: str, percent: int, origin: Origin
+) -> None:
+    setup.processes.candidate_percent(percent)
+    setup.onprem.behaviour, setup.onprem.broken_by = "broken", kind  # type: ignore[assignment]
+    for _ in range(3):
+        async with setup.post(allow_redirects=False) as response:
+            await response.read()
+
+    async def all_counted() -> bool:
+        return (await setup.side(Side.CANDIDATE, origin)).error_kinds == {kind: 3}
+
+    await eventually(all_counted)
+    counts = await setup.side(Side.CANDIDATE, origin)
+    assert (counts.requests, counts.errors) == (3, 3)
+    other = Origin.LIVE if origin is Origin.SHADOW else Origin.SHADOW
+    assert (await setup.side(Side.BASELINE, other)).errors == 0
 
 
 async def test_a_client_that_disconnects_is_no_error_of_a_side(setup: RunningCapture) -> None:
