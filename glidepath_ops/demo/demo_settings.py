@@ -62,13 +62,14 @@ class DemoPlan:
 def written_plan() -> DemoPlan:
     """Return the plan with prepared answers and seven steps, as in production.
 
-    At 1 % the candidate gets a request only every 1.4 seconds, so ``min_samples`` is small.
+    At 1 % the candidate gets a request only every 1.4 seconds, so ``min_samples`` is small. Both sides write the same
+    prepared answers in other words, so here another answer is a wrong one, and ``sameness`` may roll back.
     """
     return DemoPlan(
         profile=Profile(rate=70, prompts=tuple(text.prompt for text in texts())),
         ramp={"steps": [1, 5, 10, 25, 50, 75, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
         gates={
-            "sameness": {"min_agreement": 0.75},
+            "sameness": {"min_agreement": 0.75, "action": "rollback"},
             "errors": {"max_increase": "25%"},
             "latency": {"quantile": "p50", "max_ratio": 1.5},
         },
@@ -83,7 +84,7 @@ def llm_plan() -> DemoPlan:
         profile=Profile(rate=2, prompts=LLM_PROMPTS, max_tokens=10, max_in_flight=16, timeout=60),
         ramp={"steps": [50, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
         gates={
-            "sameness": {"min_agreement": 0.5},
+            "sameness": {"min_agreement": 0.5, "action": "rollback"},
             "errors": {"max_increase": "30%"},
             "latency": {"quantile": "p50", "max_ratio": 3},
         },

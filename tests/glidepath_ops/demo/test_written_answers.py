@@ -50,4 +50,4 @@ def test_a_spoiled_answer_differs_from_the_good_one() -> None:
 
 
 def test_the_faults_are_the_command_lines_values() -> None:
-    assert [fault.value for fault in InjectedFault] == ["none", "errors", "latency", "quality"]
+    assert [fault.value for fault in InjectedFault] == ["none", "errors", "latency", "quality", "body"]
