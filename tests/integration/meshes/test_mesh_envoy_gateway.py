@@ -113,7 +113,7 @@ async def test_a_new_route_without_patches_serves_the_baseline(tmp_path: Path) -
 
 @pytest.mark.parametrize("new_route", [False, True])
 async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_path: Path, new_route: bool) -> None:
-    chat, onprem = {"shadow": {"sample": 0}}, {"first_byte_timeout": 0.3}
+    chat, onprem = {"shadow": {"sample": 0}}, {"first_byte_timeout": "300ms"}
     async with gateway_with_backends(tmp_path, new_route=new_route, chat=chat, onprem=onprem) as mesh:
         setup = mesh.setup
         setup.set_share(100)
