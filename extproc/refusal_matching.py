@@ -3,7 +3,7 @@
 Capture gives the proof: the other side answered a copy of a request that this side refused with a 4xx, or the body of
 the answer shows that it failed (extproc/answer_check.py). The entry may come before or after the proof. If the entry
 already counts as an error or as a client abort, the proof adds nothing. So each request is one error at most. See ADR
-0021 and 0161.
+0021 and 0186.
 """
 
 from __future__ import annotations
