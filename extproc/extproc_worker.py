@@ -34,7 +34,7 @@ from extproc.redis_writer import RedisWriter
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import build_workloads
 from extproc.write_buffer import BufferLimits, WriteBuffer
-from glidepath import redisio
+from glidepath import redis_keys, redisio
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, error_text_with_type, ungrouped
@@ -43,6 +43,7 @@ from glidepath.stop_signals import on_stop_signals
 from glidepath.timed_wait import wait_until_set
 
 _log = structlog.get_logger(__name__)
+ARRIVED_TTL_S = 86_400
 SYNC_S = 1.0  # between two synchronisations of the budgets
 TRIM_S = 10.0
 ERROR_FLUSH_DELAY_S = 0.05  # from a failure to its flush; guards see errors only after a flush
@@ -86,6 +87,7 @@ class ExtprocWorker:
         self.counters = TrafficCounters(on_failure=self._error_seen.set)
         self.budgets = Budgets(config)
         self.workloads = build_workloads(config)
+        self._access_log = AccessLogService(self.workloads, self.counters)
         self.redactor = Redactor(config.redaction)
 
     def stop(self) -> None:
@@ -121,6 +123,7 @@ class ExtprocWorker:
                     tasks.create_task(self._flush_outcomes(buffer)),
                     tasks.create_task(self._trim_streams(StreamTrimmer(client, self._config.retention))),
                     tasks.create_task(self._sync_budgets(RedisSpendingCounters(client))),
+                    tasks.create_task(self._report_entries(client, source)),
                 ]
                 await self._serve(capturer, buffer)
                 await self._drain(capturer, buffer, loops)
@@ -128,7 +131,7 @@ class ExtprocWorker:
     async def _serve(self, capturer: Capturer, buffer: WriteBuffer) -> None:
         extproc = self._config.extproc
         process = ProcessService(self.workloads, capturer, self.memory, extproc.max_body, extproc.max_streams)
-        access_log = AccessLogService(self.workloads, self.counters)
+        access_log = self._access_log
         registry = CollectorRegistry()
         registry.register(
             ExtprocCollector(
@@ -201,6 +204,20 @@ class ExtprocWorker:
                 await self.budgets.sync(counters, time.time())
             except (RedisError, OSError) as error:
                 _log.debug("budgets_not_synchronised", reason=error_text_with_type(error))
+            await asyncio.sleep(SYNC_S)
+
+    async def _report_entries(self, client: redisio.RedisClient, source: str) -> None:
+        """Report the number of received access log entries, which the leading scorer compares with Envoy's own."""
+        reported = 0
+        while not redisio.being_cancelled():
+            entries = self._access_log.entries
+            if entries != reported:
+                try:
+                    await client.hset(redis_keys.ARRIVED_ENTRIES, source, str(entries))
+                    await client.expire(redis_keys.ARRIVED_ENTRIES, ARRIVED_TTL_S)
+                    reported = entries
+                except (RedisError, OSError) as error:
+                    _log.debug("log_entries_not_reported", reason=error_text_with_type(error))
             await asyncio.sleep(SYNC_S)
 
     async def _drain(self, capturer: Capturer, buffer: WriteBuffer, loops: list[asyncio.Task[None]]) -> None:

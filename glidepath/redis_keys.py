@@ -118,6 +118,10 @@ class WorkloadKeys:
 
 LEASE = f"{PREFIX}:lease"
 FENCE = f"{PREFIX}:fence"
+# Hash: extproc process → the access log entries that it has received. It expires a day after the last one.
+ARRIVED_ENTRIES = f"{PREFIX}:access_log:arrived"
+# String: an UnseenRecord as JSON.
+UNSEEN_ENTRIES = f"{PREFIX}:access_log:unseen"
 
 
 def lease_key(group: str) -> str:

@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from glidepath import scorer_groups
+from glidepath import redis_keys, scorer_groups
 from glidepath.config import Config
 from glidepath.durations import duration_text
 from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
+from glidepath.unseen_entries import UnseenRecord
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
 from glidepath_ops.cli.steering_client import read_status
@@ -39,6 +40,7 @@ def command(
     """
 
     troubles: dict[str, GroupProblem] = {}
+    unseen: list[UnseenRecord] = []
 
     async def work(settings: Config, redis: RedisClient) -> dict[str, WorkloadStatus | None]:
         names = [workload] if workload else list(settings.workloads)
@@ -47,6 +49,8 @@ def command(
         group = settings.scorer.group
         leader, holders = await scorer_groups.leader(redis, group), await scorer_groups.last_steering(redis, names)
         troubles.update({n: t for n, h in holders.items() if (t := scorer_groups.group_problem(n, group, leader, h))})
+        if (raw := await redis.get(redis_keys.UNSEEN_ENTRIES)) is not None:
+            unseen.append(UnseenRecord.from_json(raw))
         return {name: await read_status(redis, name) for name in names}
 
     found = with_redis(config, work)
@@ -57,6 +61,9 @@ def command(
     if not console.is_terminal:
         console = Console(width=PIPED_WIDTH)  # in a log or a pager: do not wrap at 80 columns
     console.print(overview(found, time.time(), troubles))
+    for record in unseen:
+        if record.unseen:
+            console.print(f"unseen: {record.unseen} of {record.produced} access log entries reached no extproc")
     for status in found.values():
         if status is not None and (workload or len(found) <= 3):
             console.print(gates(status))

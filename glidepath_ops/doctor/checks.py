@@ -224,9 +224,23 @@ def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
     else:
         detail = f"no scorer holds the lease of {group_label(redis.group)}"
         yield fail(subject, "leader", detail, "start `glidepath scorer`")
+    yield _unseen(subject, redis)
     for workload, age in redis.status_age_s.items():
         yield _freshness(subject, workload, age)
         yield from _group(subject, workload, redis)
+
+
+def _unseen(subject: str, redis: RedisFacts) -> Finding:
+    """Return whether every access log entry that the Envoys produced reached an extproc."""
+    check, record = "unseen log entries", redis.unseen
+    if record is None or record.silent == "all":
+        detail = "not counted: the leading scorer reads Envoy's own counters, and reaches none in envoy.admin"
+        return warn(subject, check, detail, "give the addresses in envoy.admin, or watch extproc by its metrics")
+    if record.unseen:
+        detail = f"{record.unseen} of {record.produced} entries reached no extproc, so no gate knows these outcomes"
+        return warn(subject, check, detail, "check whether extproc was down, frozen or too slow")
+    silent = f"; {record.silent} not read" if record.silent else ""
+    return ok(subject, check, f"none of {record.produced}{silent}")
 
 
 def _at_least(version: str, wanted: tuple[int, int]) -> bool:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from glidepath.scorer_groups import LastSteering
+from glidepath.unseen_entries import UnseenRecord
 
 RENDER = "render the configuration again (`glidepath render`) and restart or reload this Envoy"
 
@@ -164,4 +165,5 @@ class RedisFacts:
     leader: str = ""
     group: str = ""  # scorer.group of the configuration; ``leader`` holds the group's lease
     last_steering: Mapping[str, LastSteering] = field(default_factory=dict)  # workload → the group that steered it last
+    unseen: UnseenRecord | None = None  # None: no scorer has counted yet
     status_age_s: Mapping[str, float | None] = field(default_factory=dict)  # workload → age of its status

@@ -20,6 +20,7 @@ from glidepath.config import Config
 from glidepath.errors import InputError, error_text
 from glidepath.redisio import RedisClient, connect, without_password
 from glidepath.status_and_decisions import WorkloadStatus, from_json
+from glidepath.unseen_entries import UnseenRecord
 from glidepath_ops.doctor.facts import EnvoyFacts, RedisFacts
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -107,6 +108,7 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
         leader=await scorer_groups.leader(client, group),
         group=group,
         last_steering=await scorer_groups.last_steering(client, workloads),
+        unseen=await read_unseen(client),
         status_age_s=ages,
     )
 
@@ -127,6 +129,15 @@ async def _settings(client: RedisClient) -> dict[str, str]:
 
 def _text(value: bytes | str) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+async def read_unseen(client: RedisClient) -> UnseenRecord | None:
+    """Return the count of access log entries that reached no extproc, or None if there is none."""
+    raw = await client.get(redis_keys.UNSEEN_ENTRIES)
+    try:
+        return None if raw is None else UnseenRecord.from_json(raw)
+    except InputError:
+        return None
 
 
 async def _status_age(client: RedisClient, workload: str) -> float | None:

@@ -49,6 +49,7 @@ CONTEXTS: Mapping[str, str] = {"gateway": "GATEWAY", "sidecar": "SIDECAR_OUTBOUN
 VERSION = "networking.istio.io/v1alpha3"
 _COUNTERS = [
     r".*ext_proc.*",
+    r".*grpc_access_log.*",
     r"cluster\.glidepath.*",
     r"cluster\..*-or-.*",
 ]  # Istio publishes only counters that match

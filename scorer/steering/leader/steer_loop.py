@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 from redis.exceptions import RedisError
@@ -60,14 +60,14 @@ class SteerLoop:
         *,
         sinks: Iterable[DecisionSink] = (),
         forecast: CapacityForecast | None = None,
-        leader_task: LeaderTask | None = None,
+        leader_tasks: Sequence[LeaderTask] = (),
         ownership: Ownership | None = None,
         host: HostClocks | None = None,
     ) -> None:
         self._config, self._store, self._lease = config, store, lease
         self._make_actuator, self._metrics = actuator, metrics
         self._sinks, self._ownership = tuple(sinks), ownership or SoleOwner()
-        self._side_tasks = [task for task in (forecast, leader_task) if task is not None]
+        self._side_tasks = [*((forecast,) if forecast is not None else ()), *leader_tasks]
         self._clocks = RedisClocks(config.workloads, host or HostClocks())
         self._workloads = SteeredWorkloads(
             config, kind, store, self._clocks, metrics, forecast=forecast, leader=lease.owner

@@ -20,6 +20,7 @@ from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.scheduled_probes import RedisProbeStore, ScheduledProbes
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
+from scorer.steering.leader.unseen_entries import UnseenEntries
 from scorer.steering.notify.channels import notification_queue
 from scorer.steering.notify.decision_log_file import decision_log_file
 from scorer.steering.notify.mlflow import mlflow_queue
@@ -77,5 +78,8 @@ def steer_loop(
         sinks=sinks,
         forecast=CandidateLoads(config),
         ownership=GroupOwnership(redis, lease, config.workloads, metrics),
-        leader_task=ScheduledProbes(config, RedisProbeStore(redis, config), registry, announce),
+        leader_tasks=(
+            ScheduledProbes(config, RedisProbeStore(redis, config), registry, announce),
+            UnseenEntries(config, redis, registry),
+        ),
     )

@@ -12,6 +12,7 @@ import pytest
 from glidepath.config import Config, parse_config
 from glidepath.config.root import Match
 from glidepath.scorer_groups import LastSteering
+from glidepath.unseen_entries import UnseenRecord
 from glidepath_ops.doctor.checks import examine, examine_envoy, examine_redis
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
@@ -247,6 +248,7 @@ REDIS = RedisFacts(
     "redis://r:6379",
     version="7.2.4",
     eviction="noeviction",
+    unseen=UnseenRecord(produced=10),
     append_only=True,
     clock_skew_s=0.0,
     leader="scorer-1",
@@ -281,6 +283,22 @@ def test_a_fault_of_redis_is_found(changes: dict[str, Any], check: str, level: S
 
 def test_a_healthy_redis_has_only_findings_that_are_ok() -> None:
     assert {f.level for f in examine_redis(REDIS)} == {Severity.OK}
+
+
+@pytest.mark.parametrize(
+    ("record", "level", "text"),
+    [
+        (None, Severity.WARN, "not counted"),
+        (UnseenRecord(silent="all"), Severity.WARN, "not counted"),
+        (UnseenRecord(produced=394, unseen=268), Severity.WARN, "268 of 394 entries reached no extproc"),
+        (UnseenRecord(produced=9), Severity.OK, "none of 9"),
+        (UnseenRecord(produced=9, silent="1 of envoy.admin"), Severity.OK, "none of 9; 1 of envoy.admin not read"),
+    ],
+)
+def test_log_entries_that_reached_no_extproc_are_shown(record: UnseenRecord | None, level: Severity, text: str) -> None:
+    found = finding(list(examine_redis(replace(REDIS, unseen=record))), "unseen log entries")
+    assert found.level is level
+    assert text in found.detail
 
 
 def test_findings_of_all_envoys_and_redis_are_in_one_list() -> None:
