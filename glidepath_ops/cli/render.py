@@ -180,8 +180,11 @@ def render_istio(
         image=image,
     )
     loaded = load_config(config)
-    routes = chosen_routes(loaded, place, IstioRoutes(into, route or [], service, dry_run))
-    print_or_write_files(istio_files(loaded, place, routes), output)
+    routes = chosen_routes(loaded, place, IstioRoutes(into, route or [], service))
+    files = istio_files(loaded, place, routes)  # refuses what Istio lacks, before a file is changed
+    if into is not None:
+        change_file(into, routes.text or text_without_glidepath(into), dry_run=dry_run)
+    print_or_write_files(files, output)
 
 
 @command.command("envoy-gateway")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glidepath.config.root import Config
 from glidepath.errors import InputError
-from glidepath_ops.cli.render_output import change_file, text_without_glidepath
+from glidepath_ops.cli.render_output import text_without_glidepath
 from glidepath_ops.envoyconfig.mesh.istio import IstioTarget
 from glidepath_ops.envoyconfig.mesh.new_virtual_service import routes_of_service
 from glidepath_ops.envoyconfig.mesh.virtual_services import (
@@ -32,11 +32,10 @@ class IstioRoutes:
     into: Path | None
     routes: Sequence[str]
     service: str | None
-    dry_run: bool
 
 
 def chosen_routes(config: Config, target: IstioTarget, options: IstioRoutes) -> ContinuedRoutes:
-    """Return the routes to split. With ``--into``, show the diff of the file, and write it unless ``--dry-run``.
+    """Return the routes to split and, with ``--into``, the completed text of the file. It writes nothing.
 
     Raises InputError and ConfigError.
     """
@@ -52,9 +51,7 @@ def chosen_routes(config: Config, target: IstioTarget, options: IstioRoutes) -> 
     if len(choices) > 1:
         raise InputError("render istio: with --into, --route can be given only once")
     text = text_without_glidepath(options.into)
-    found = complete_virtual_services(text, config, str(options.into), choices[0] if choices else None)
-    change_file(options.into, found.text or text, dry_run=options.dry_run)
-    return found
+    return complete_virtual_services(text, config, str(options.into), choices[0] if choices else None)
 
 
 def _choice(text: str) -> RouteChoice:

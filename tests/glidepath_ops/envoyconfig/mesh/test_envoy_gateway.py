@@ -11,6 +11,7 @@ import kubernetes_validate
 import pytest
 
 from glidepath.config import Config
+from glidepath.config.backends import Backend
 from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
@@ -140,6 +141,13 @@ def test_a_baseline_that_is_not_the_serving_cluster_is_refused_with_what_to_writ
     )
     with pytest.raises(InputError, match=wanted):
         resources(config.model_copy(update={"backends": backends}))
+
+
+def test_two_clusters_with_fallback_are_refused_with_a_remedy(config: Config) -> None:
+    vllm = Backend(cluster="httproute/models/vllm/rule/0", host="vllm")
+    both = config.model_copy(update={"backends": {**config.backends, config.workload("chat").candidate: vllm}})
+    with pytest.raises(ConfigError, match=r"^backends\..*\.cluster: for Envoy Gateway, .* url, or set fallback: false"):
+        resources(both)
 
 
 def test_the_form_for_envoy_1_36_is_refused(config: Config) -> None:

@@ -20,8 +20,17 @@ from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
 from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget, istio_pod, istio_resources
 from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
+from tests.support.commands import run_cli
 from tests.support.meshes import istio_emulation
-from tests.support.meshes.istio_with_backends import CLUSTER, LLM, SIDECAR, istio_config, istio_xds, routes_to_split
+from tests.support.meshes.istio_with_backends import (
+    CLUSTER,
+    LLM,
+    SIDECAR,
+    VIRTUAL_SERVICE,
+    istio_config,
+    istio_xds,
+    routes_to_split,
+)
 from tests.support.meshes.static_bootstrap import static_bootstrap
 
 TEXT = {
@@ -212,6 +221,25 @@ def test_a_credential_from_a_file_is_refused_because_istios_envoy_cannot_read_it
     text["backends"]["onprem"]["credential"] = {"file": "/run/key"}  # type: ignore[assignment]
     with pytest.raises(ConfigError, match=r"backends.onprem.credential.file: Istio's build .* \{env: NAME\}"):
         istio_resources(istio_config(text, 10901, tmp_path / "s"), IstioTarget(), ROUTES)
+
+
+def test_two_clusters_with_fallback_are_refused_with_a_remedy(tmp_path: Path) -> None:
+    two = {**TEXT, "backends": {"onprem": {"cluster": "outbound|80||vllm.models", "host": "vllm.models"}}}
+    with pytest.raises(ConfigError, match=r"^backends.onprem.cluster: for Istio, .* url, or set fallback: false"):
+        envoy_filter(istio_config(two, 10901, tmp_path / "extproc.sock"))
+
+
+@pytest.mark.process
+def test_a_refused_render_leaves_the_virtual_service_as_it_is(tmp_path: Path) -> None:
+    file, config = tmp_path / "vs.yaml", tmp_path / "glidepath.yaml"
+    file.write_text(VIRTUAL_SERVICE)
+    vllm = {"cluster": "outbound|80||vllm.models", "host": "vllm.models"}
+    backends = {"cloud": {"cluster": CLUSTER, "host": LLM}, "onprem": vllm}
+    chat = {"match": {"path": "/v1/chat/completions"}, "baseline": "cloud", "candidate": "onprem"}
+    config.write_text(yaml.safe_dump({"backends": backends, "workloads": {"chat": chat}}))
+    with pytest.raises(ConfigError, match="for Istio"):
+        run_cli("render", "istio", "--into", str(file), "-c", str(config))
+    assert file.read_text() == VIRTUAL_SERVICE
 
 
 def test_the_form_for_envoy_1_36_is_refused(config: Config) -> None:
