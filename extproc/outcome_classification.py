@@ -11,7 +11,8 @@
    not an error of the side. If the tee ended a copy because of its timeout and the side had not sent its whole
    answer, the outcome is the side's error ``tee_timeout``.
 4. If Envoy switched from the candidate to the baseline, the outcome is the candidate's error ``failover``. ``rescued``
-   is True if the baseline answered, False if the baseline failed by rule 5, and None if the client disconnected.
+   is True if the baseline answered, False if the baseline failed by rule 5, and None if the client disconnected. If
+   the candidate was not asked, because the model in the body could not be replaced, the entry is a ``LocalReply``.
 5. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
    or 403 is an error of the side if the backend never receives the client's own credential. So is an answer to a POST
    that no client can use although its status says success: a redirection, a web page, an empty body.
@@ -118,6 +119,8 @@ def classify(
     kind = side_failure(entry)
     if side is Side.CANDIDATE and origin is Origin.LIVE and _is_failover(workload, common):
         rescued = _rescued(entry, workload, kind)
+        if common.custom_tags.get(envoy_names.NOT_RENAMED_TAG, "") not in _NO_VALUE and rescued is not False:
+            return LocalReply(workload.name, side, origin, at_ms, AtFault.NONE, "not_renamed")
         return RequestOutcome(workload.name, side, origin, at_ms, error="failover", failover=True, rescued=rescued)
     if not kind and client_left(entry):
         timeout_ms = workload.settings.shadow.timeout * 1000 * TEE_TIMEOUT_SHARE

@@ -21,73 +21,6 @@ local function trim(text)
   return (text:gsub("^%s+", ""):gsub("%s+$", ""))
 end
 
--- Returns the position after the string whose opening quote is at `start`, or nil. Skips escaped quotes.
-local function after_string(text, start)
-  local at = start + 1
-  while true do
-    local found = text:find('["\\]', at)
-    if not found then return nil end
-    if text:byte(found) == 34 then return found + 1 end
-    at = found + 2
-  end
-end
-
--- Returns whether the JSON string from `first` to `last`, its quotes included, is "model", also with escaped letters.
-local function is_model(text, first, last)
-  if last - first < 6 or last - first > 31 then return false end -- five letters, or five escapes of six bytes
-  local name = text:sub(first + 1, last - 1)
-  name = name:gsub("\\u00(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end)
-  return name == "model"
-end
-
--- Returns the positions of the first and the last byte of each string value of the top-level key "model". A key can
--- occur twice, and parsers differ in which one counts. nil: not a JSON object, or an incomplete one. A byte order mark
--- may precede the object.
-function model_spans(text)
-  local at = text:find("[^%s\239\187\191]")
-  if not at or text:byte(at) ~= 123 then return nil end
-  local depth, spans = 0, {}
-  while at do
-    local byte = text:byte(at)
-    if byte == 34 then
-      local past = after_string(text, at)
-      if not past then return nil end
-      if depth == 1 and is_model(text, at, past - 1) then
-        local _, value = text:find("^%s*:%s*\"", past)
-        if value then
-          past = after_string(text, value)
-          if not past then return nil end
-          spans[#spans + 1] = { value, past - 1 }
-        end
-      end
-      at = past
-    else
-      if byte == 123 or byte == 91 then
-        depth = depth + 1
-      else
-        depth = depth - 1
-        if depth == 0 then break end
-      end
-      at = at + 1
-    end
-    at = text:find('["{}%[%]]', at)
-  end
-  if depth ~= 0 then return nil end
-  return spans
-end
-
--- Returns the text with `model` in place of each span.
-local function with_model(text, spans, model)
-  local parts, at = {}, 1
-  for _, span in ipairs(spans) do
-    parts[#parts + 1] = text:sub(at, span[1] - 1)
-    parts[#parts + 1] = model
-    at = span[2] + 1
-  end
-  parts[#parts + 1] = text:sub(at)
-  return table.concat(parts)
-end
-
 -- Returns whether the body is an upload, which is not buffered. The calls of JSON_CALLS take JSON only, and some servers
 -- read it whatever the content type says.
 local function is_upload(kind, path)
@@ -200,13 +133,24 @@ local function restore_headers(headers, state, side, known, first)
   put(headers, "content-length", known.length)
 end
 
-local function adapt_body(headers, body, model)
-  local length = body:length()
-  if model ~= nil then
-    local text = body:getBytes(0, length)
-    local spans = model_spans(text)
-    if spans and #spans > 0 then length = body:setBytes(with_model(text, spans, model)) end
-  end
+-- Lets Envoy ask the baseline instead of the candidate, which would get the model's name of another backend: the candidate
+-- gets no content, and its answer is replaced (see envoy_on_response). Envoy does not retry an answer of Lua's own.
+local function leave_to_baseline(metadata, body)
+  metadata:set("glidepath", "left", true)
+  return body:setBytes("")
+end
+
+-- Returns the length of the body after its model has been replaced by that of the side.
+local function adapt_body(handle, body, side, first)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local length, reason = renamed(body, side.model)
+  if reason == nil then return length end
+  metadata:set("glidepath", "not_renamed", reason)
+  if FALLBACK and first and side.candidate then return leave_to_baseline(metadata, body) end
+  return length
+end
+
+local function adapt_length(headers, length)
   put(headers, "content-length", tostring(length))
   headers:remove("transfer-encoding")
 end
@@ -218,7 +162,10 @@ local function as_routed(handle, headers)
   if not FALLBACK then return { path = path, original = original }, true end
   local metadata = handle:streamInfo():dynamicMetadata()
   local known = metadata:get("glidepath")
-  if known ~= nil and known.path ~= nil then return known, false end
+  if known ~= nil and known.path ~= nil then
+    if known.left then metadata:set("glidepath", "left", false) end
+    return known, false
+  end
   local authority, length = headers:get(":authority"), headers:get("content-length")
   known = { path = path, original = original, authority = authority, length = length }
   for key, value in pairs(known) do metadata:set("glidepath", key, value) end
@@ -240,14 +187,22 @@ function envoy_on_request(handle)
   if side.restore then
     return restore_headers(headers, handle:streamInfo():filterState(), side, known, first)
   end
-  local body = nil
+  local length = nil
   if RENAMES and not is_upload(headers:get("content-type") or "", headers:get(":path") or "") then
-    body = handle:body() -- yields: objects fetched from the handle before are invalid afterwards
+    local body = handle:body() -- yields: objects fetched from the handle before are invalid afterwards
     headers = handle:headers()
+    length = adapt_body(handle, body, side, first)
   end
   local state = handle:streamInfo():filterState()
   local path = nil
   if PATHS then path = state:get("glidepath.client.:path") or known.path end
   adapt_headers(headers, state, side, known, path)
-  if body ~= nil then adapt_body(headers, body, side.model) end
+  if length ~= nil then adapt_length(headers, length) end
+end
+
+if FALLBACK and RENAMES then
+  function envoy_on_response(handle)
+    local known = handle:streamInfo():dynamicMetadata():get("glidepath")
+    if known ~= nil and known.left then handle:headers():replace(":status", "503") end
+  end
 end

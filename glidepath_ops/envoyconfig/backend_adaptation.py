@@ -185,6 +185,7 @@ def _side(one: AdaptedBackend) -> dict[str, Lua]:
         "prefix": _path_prefix(backend),
         "strip": backend.strip.rstrip("/"),
         "keep": one.keep,
+        "candidate": one.serves_the_candidate,
         "harmless_only": one.serves_the_candidate and not one.keep,
         "set": {name.lower(): value for name, value in backend.headers.items()},
     }
@@ -197,7 +198,8 @@ def _side(one: AdaptedBackend) -> dict[str, Lua]:
 
 @cache
 def _program() -> str:
-    return (files("glidepath_ops.envoyconfig") / "backend_adaptation.lua").read_text()
+    folder = files("glidepath_ops.envoyconfig")
+    return "\n".join((folder / name).read_text() for name in ("model_rename.lua", "backend_adaptation.lua"))
 
 
 def _routed(header: RoutedHeader) -> dict[str, Lua]:

@@ -27,6 +27,7 @@ MANAGER = "envoy.filters.network.http_connection_manager"
 MANAGER_TYPE = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 STORE = "extensions.filters.http.set_filter_state.v3.Config"
 DEFERRED_CLOSE = 2.0
+LOG_BUFFER = 2**20  # bytes of entries that wait while Envoy connects to extproc, for each worker thread
 LOG_FLUSH_S = 0.1  # most seconds until an outcome is sent to extproc
 REQUEST_ATTRIBUTES = ["xds.cluster_name"]
 RESPONSE_ATTRIBUTES = ["response.code_details", "upstream.request_attempt_count", "xds.upstream_host_metadata"]
@@ -263,6 +264,7 @@ def access_log(config: Config, log_name: str) -> Json:
         "transport_api_version": "V3",
         "grpc_service": grpc_service(envoy_names.ACCESS_LOG_CLUSTER),
         "buffer_flush_interval": seconds(min(LOG_FLUSH_S, config.extproc.flush)),
+        "buffer_size_bytes": LOG_BUFFER,
     }
     common["custom_tags"] = custom_tags(config, log_name)
     return with_comment(

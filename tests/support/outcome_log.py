@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from extproc.outcome_classification import RequestOutcome, classify
+from extproc.outcome_classification import LocalReply, RequestOutcome, classify
 from extproc.workloads import build_workloads
 from glidepath import envoy_names
 from glidepath.pairs_and_outcomes import Side
@@ -29,12 +29,22 @@ class OutcomeLog:
             await request
         return await self.next()
 
+    async def counted_by(self, request: Awaitable[object]) -> RequestOutcome | LocalReply | None:
+        """Send the request, and return what it is counted as."""
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            await request
+        return await self._next()
+
     async def next(self) -> RequestOutcome:
+        outcome = await self._next()
+        assert isinstance(outcome, RequestOutcome)
+        assert outcome.side is Side.CANDIDATE
+        return outcome
+
+    async def _next(self) -> RequestOutcome | LocalReply | None:
         log = self.setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         read = len(self.attempts)
         await eventually(lambda: len(log) > read)
         outcome = classify(log[read], build_workloads(self.setup.envoy.config), shadow=False)
         self.attempts.append(log[read].common_properties.upstream_request_attempt_count)
-        assert isinstance(outcome, RequestOutcome)
-        assert outcome.side is Side.CANDIDATE
         return outcome

@@ -16,7 +16,7 @@ from tests.support.recording_backend import Behaviour
 from tests.support.waiting import eventually
 
 AT_ONCE: dict[str, Any] = {"start": 100}
-BIG = {**BODY, "padding": 'a"model": "no" [{' * 100_000}
+BIG = {**BODY, "padding": 'a"model": "no" [{' * 20_000 + "x" * 1_000_000}
 FAILURES: list[tuple[str, Behaviour, int]] = [
     ("answers 503", "status", 503),
     ("answers 500", "status", 500),

@@ -280,7 +280,7 @@ async def test_requests_without_a_body_pass(shared: EnvoySetup) -> None:
 
 
 async def test_a_chunked_3_mb_body_is_renamed_quickly(shared: EnvoySetup) -> None:
-    body = json.dumps({**BODY, "text": 'say "model": "x" \\ {[' * 150_000, "model": "last"}).encode()
+    body = json.dumps({**BODY, "text": 'say "model": "x" \\ {[' * 20_000 + "x" * 2_700_000, "model": "last"}).encode()
 
     async def chunks() -> Any:
         for start in range(0, len(body), 50_000):
