@@ -89,7 +89,7 @@ def _step_up(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
     target = policy.next_step(state.percent)
     if target is None:
         return state, ()
-    if target in policy.approvals:
+    if target in policy.approvals or target in policy.unjudged:
         after = transition(state, RampEvent.AWAIT_APPROVAL, now_ms, last=policy.last)
         why = "no gate judges the answers, so " if target in policy.unjudged else ""
         reason = (

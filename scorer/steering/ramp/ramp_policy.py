@@ -23,7 +23,8 @@ class RampPolicy:
     """The rules for one workload's ramp.
 
     - ``approvals``: the shares of the steps that a person must approve
-    - ``unjudged``: those of them that need an approval because no gate judges the answers (ADR 0170)
+    - ``unjudged``: the shares of the other steps that the ramp does not take by itself, because no gate judges the
+      answers (ADR 0170). A person may approve or promote them
     """
 
     ramp: RampSection
@@ -68,7 +69,7 @@ def policy_of(ramp: RampSection, *, judged: bool = True) -> RampPolicy:
     unjudged = frozenset() if judged else frozenset(step for step in ramp.steps if step > ramp.unjudged_limit)
     return RampPolicy(
         ramp=ramp,
-        approvals=unjudged.union(approvals),
+        approvals=frozenset(approvals),
         unjudged=unjudged.difference(approvals),
         cool_down_ms=round(ramp.cool_down * 1000),
         auto_retry=ramp.retry == "auto",

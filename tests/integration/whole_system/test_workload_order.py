@@ -19,7 +19,7 @@ from tests.support.recording_backend import Recorder
 from tests.support.steering_client import SteeringClient, steering
 from tests.support.waiting import eventually
 
-RAMP = {"steps": [5, 60], "hold": "100ms", "min_samples": 2, "validation": "1h"}
+RAMP = {"steps": [5, 60], "hold": "100ms", "min_samples": 2, "validation": "1h", "unjudged_limit": 100}
 
 
 def teams(folder: Path, redis_url: str, cloud: str, onprem: str) -> Config:

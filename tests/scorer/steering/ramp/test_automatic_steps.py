@@ -177,3 +177,9 @@ def test_the_reason_for_an_approval_says_that_no_gate_judges_the_answers() -> No
         decided = advance(at(Phase.BAKING, 1), GOOD, policy_of(ramp, judged=judged), LATE)[1]
         assert [d.event for d in decided] == ["await_approval"]
         assert text in decided[0].reason
+
+
+def test_a_person_may_promote_a_step_that_no_gate_judges() -> None:
+    policy = policy_of(RAMP.model_copy(update={"steps": (1, 50, 100)}), judged=False)
+    asked = replace(GOOD, commands=(command(CommandKind.PROMOTE),))
+    assert advance(at(Phase.BAKING, 1), asked, policy, LATE)[0].percent == 50

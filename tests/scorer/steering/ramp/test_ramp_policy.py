@@ -165,6 +165,6 @@ def test_unjudged_answers_need_an_approval_above_the_limit() -> None:
     ramp = RampSection(steps=(5, 10, 50, 100), approval=(100,))
     assert policy_of(ramp, judged=True).approvals == {100}
     unjudged = policy_of(ramp, judged=False)
-    assert (unjudged.approvals, unjudged.unjudged) == ({50, 100}, {50})
+    assert (unjudged.approvals, unjudged.unjudged) == ({100}, {50})
     allowed = policy_of(RampSection(steps=(5, 10, 50, 100), unjudged_limit=100), judged=False)
     assert (allowed.approvals, allowed.unjudged) == (set(), set())
