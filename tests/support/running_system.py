@@ -85,8 +85,8 @@ class System:
                 total[kind] = total.get(kind, 0) + count
         return total
 
-    async def order(self, kind: CommandKind) -> None:
-        await self.redis.xadd(self.keys.commands, {"c": to_json(Command(kind, "test"))})
+    async def order(self, kind: CommandKind, *, force: bool = False) -> None:
+        await self.redis.xadd(self.keys.commands, {"c": to_json(Command(kind, "test", force=force))})
 
     async def weights(self) -> dict[str, int]:
         """Return the weights in Envoy's runtime: basis points by cluster."""

@@ -46,7 +46,7 @@ async def test_the_share_is_taken_back_when_the_candidates_cluster_is_gone(tmp_p
                     return (await system.weights())["onprem-or-cloud"] == 5000
 
                 await eventually(steered, within=START_S)
-                await system.order(CommandKind.PROMOTE)
+                await system.order(CommandKind.PROMOTE, force=True)
                 await eventually(at_50)
                 statuses = [await post(system) for _ in range(20)]
                 assert set(statuses) == {200}
