@@ -64,6 +64,27 @@ class Ending(StrEnum):
     LOCAL = "local"  # Envoy answered by itself
 
 
+class Preference(StrEnum):
+    """Whether the evaluator prefers the candidate's answer of a pair. ``score`` is 1, 1/2 or 0.
+
+    The evaluator is asked twice, with the answers in both orders.
+    """
+
+    WIN = "win"  # it prefers the candidate's answer
+    TIE = "tie"
+    LOSS = "loss"  # it prefers the baseline's answer
+    INCONSISTENT = "inconsistent"  # it decided differently in the two orders, which counts as a tie
+    FORFEIT = "forfeit"  # it prefers the candidate's answer, which addresses its judge: this counts as a loss
+    WITHHELD = "withheld"  # it prefers the baseline's answer, which addresses its judge: this counts as a tie
+
+    @property
+    def score(self) -> float:
+        return _PREFERENCE_SCORES.get(self, 0.5)
+
+
+_PREFERENCE_SCORES = {Preference.WIN: 1.0, Preference.LOSS: 0.0, Preference.FORFEIT: 0.0}
+
+
 class Coverage(StrEnum):
     """What happened to an exchange, which is a request with its answer.
 
@@ -268,6 +289,7 @@ class ScoredPair:
     """The result of scoring one pair.
 
     If ``scored`` is true, ``agreement`` is between 0 and 1. Otherwise ``unscored_reason`` gives the reason.
+    ``preference`` is None if the evaluator has not judged the pair.
     """
 
     pair_id: str
@@ -286,6 +308,7 @@ class ScoredPair:
     scorer: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     served: str = ""  # of the pair
+    preference: Preference | None = None
 
 
 class Outcome(Enum):

@@ -27,6 +27,7 @@ from glidepath.pairs_and_outcomes import (
     Outcomes,
     Pair,
     PairKind,
+    Preference,
     ScoredPair,
     Side,
     SideOutcomes,
@@ -153,6 +154,11 @@ _SIDE_OR_NONE: Conversion = (
     lambda side: pb.SIDE_UNSPECIFIED if side is None else _SIDE[0](side),
     lambda number: None if number == pb.SIDE_UNSPECIFIED else _SIDE[1](number),
 )
+_PREFERENCE = _enum(Preference, "PREFERENCE")
+_PREFERENCE_OR_NONE: Conversion = (
+    lambda given: pb.PREFERENCE_UNSPECIFIED if given is None else _PREFERENCE[0](given),
+    lambda number: None if number == pb.PREFERENCE_UNSPECIFIED else _PREFERENCE[1](number),
+)
 _MAPPING: Conversion = (dict, dict)
 _TEXTS: Conversion = (list, tuple)
 _HISTOGRAM: Conversion = (_histogram_to_message, _histogram_from_message)
@@ -193,6 +199,7 @@ _SCORED_PAIR = _Codec(
         "labels": _MAPPING,
         "baseline": _ANSWER_FACTS.nested,
         "candidate": _ANSWER_FACTS.nested,
+        "preference": _PREFERENCE_OR_NONE,
     },
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Fraction, Share
@@ -35,8 +35,13 @@ DEFAULT_WEIGHTS: dict[str, float] = {
     "leaked_tokens": 0.6,
     "code": 0.6,
     "confidence": 0.1,
-    "evaluator": 0.5,
 }
+
+
+DEFAULT_RUBRIC = (
+    "The better answer serves the user better: it does what the request asks, its facts are right, and nothing that"
+    " the user needs is missing. Length, style and formatting count only where they help or hinder the user."
+)
 
 
 class ClassificationSection(Section):
@@ -126,25 +131,31 @@ class RerankSection(Section):
 
 
 class EvaluatorSection(Section):
-    """A model that compares the two answers of each doubtful pair. Any OpenAI-compatible server can run it.
+    """A model that says which answer of a pair is better. Any OpenAI-compatible server can run it.
 
-    A pair is doubtful if its agreement, as computed without this model, lies in the range ``between``.
+    It judges a share of the pairs, drawn evenly, and is asked about each pair twice: with the answers in both orders.
+    Its preference is the evidence of the gate ``preference``. It does not change the agreement. Only answers of free
+    text are judged (docs/reference/evaluator.md).
     """
 
     url: BaseUrl
     model: str
     credential: Secret | None = None
-    between: tuple[Fraction, Fraction] = (0.4, 0.85)  # the range of agreement in which a pair is doubtful
-    budget: int = Field(default=1000, ge=0, le=MOST)  # maximum questions of all scorers, per UTC day and workload
+    rubric: str = Field(default=DEFAULT_RUBRIC, min_length=1, max_length=8000)  # what makes an answer better
+    sample: Share = Field(default=0.1, gt=0, le=1)  # the share of the cross pairs that it judges
+    budget: int = Field(default=1000, ge=0, le=MOST)  # maximum pairs of all scorers, per UTC day and workload
     in_flight: int = Field(default=4, ge=1, le=64)  # maximum simultaneous questions of one scorer
-    timeout: Duration = Field(default=30, gt=0)
+    timeout: Duration = Field(default=30, gt=0)  # of one question
     max_chars: int = Field(default=6000, ge=200, le=100_000)  # maximum characters of each answer that a question quotes
 
-    @field_validator("between")
+    @model_validator(mode="before")
     @classmethod
-    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if value[0] >= value[1]:
-            raise ValueError("the first number must be below the second, as in [0.4, 0.85]")
+    def _no_doubt(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "between" in value:
+            raise ValueError(
+                "between does not exist any more, because pairs are drawn evenly; write sample, the share of the pairs"
+                " that the evaluator judges, such as sample: 10%"
+            )
         return value
 
 
@@ -185,6 +196,11 @@ class ScoringSection(Section):
     @field_validator("weights")
     @classmethod
     def _known(cls, value: dict[str, float]) -> dict[str, float]:
+        if "evaluator" in value:
+            raise ValueError(
+                "evaluator is no signal any more, because the evaluator does not change the agreement; remove it, and"
+                " write gates.preference, such as preference: {margin: 5%}"
+            )
         for name in value:
             if name not in DEFAULT_WEIGHTS:
                 raise ValueError(f"unknown signal {name!r} {allowed_names(sorted(DEFAULT_WEIGHTS), name)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.doubled_paths import doubled_path
 from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.root import Config, Workload
@@ -85,6 +86,9 @@ def _workload_rules(config: Config) -> Iterator[Problem]:
             allowed = ", ".join(f"{s:g}" for s in (0, *workload.ramp.steps))
             yield Problem((*here, "start"), f"{workload.start:g} is not a step of the ramp (allowed: {allowed})")
         yield from _cost_without_price(config, name, workload)
+        if workload.scoring.evaluator is not None and workload.task not in FREE_TEXT:
+            message = f"has no effect on answers of task {workload.task}; it judges {', '.join(FREE_TEXT)}"
+            yield Problem((*here, "scoring", "evaluator"), message)
     for backend, message in doubled_path(config):
         yield Problem(("backends", backend, "url"), message)
 

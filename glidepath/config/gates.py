@@ -84,6 +84,16 @@ class DefectGateConfig(GateConfig):
     max_increase: Share = Field(default=0.02, gt=0, lt=1)  # percentage points above the baseline's rate
 
 
+class PreferenceGateConfig(GateConfig):
+    """A limit on how far the evaluator's mean preference may be below 1/2.
+
+    The preference for a pair is 1 if the evaluator prefers the candidate's answer, 1/2 if neither, and 0 if it prefers
+    the baseline's. The gate exists if the workload has ``scoring.evaluator`` and its answers are free text.
+    """
+
+    margin: Share = Field(default=0.05, gt=0, lt=0.5)  # the mean must be at least 1/2 minus this
+
+
 class ErrorGateConfig(GateConfig):
     """Limits on the candidate's error rate.
 
@@ -168,6 +178,7 @@ class GatesSection(Section):
     alpha: Fraction = Field(default=0.05, ge=1e-6, le=0.5)
     sameness: SamenessGateConfig | None = SamenessGateConfig()
     defects: DefectGateConfig | None = DefectGateConfig()
+    preference: PreferenceGateConfig | None = PreferenceGateConfig()
     classes: ClassGateConfig | None = ClassGateConfig()
     signals: FactGateConfig | None = FactGateConfig()
     errors: ErrorGateConfig | None = ErrorGateConfig.model_validate({"max_increase": "0.5%"})

@@ -11,7 +11,7 @@ from glidepath import envoy_names
 from glidepath.config.backends import HEADER_NAME, Backend
 from glidepath.config.comparison import ScoringSection, Task
 from glidepath.config.connections import EnvoySection, RedisSection
-from glidepath.config.gates import GatesSection, SamenessGateConfig
+from glidepath.config.gates import GatesSection, PreferenceGateConfig, SamenessGateConfig
 from glidepath.config.notifications import Notification, RegistrySection
 from glidepath.config.processes import ExtprocSection, ScorerSection
 from glidepath.config.ramp import RampSection
@@ -161,8 +161,13 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
     left_out: dict[str, Any] = {"probes": True}
     if not workload.ramp.at:
         left_out["ramp"] = {"at"}
+    gates: dict[str, Any] = {}
     if workload.gates.errors is not None and workload.gates.errors.fast == "guard":
-        left_out["gates"] = {"errors": {"fast"}}
+        gates["errors"] = {"fast"}
+    if workload.gates.preference == PreferenceGateConfig():
+        gates["preference"] = True
+    if gates:
+        left_out["gates"] = gates
     return left_out
 
 

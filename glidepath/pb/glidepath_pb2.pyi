@@ -41,6 +41,16 @@ class AtFault(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AT_FAULT_CLIENT: _ClassVar[AtFault]
     AT_FAULT_ENVOY: _ClassVar[AtFault]
     AT_FAULT_NONE: _ClassVar[AtFault]
+
+class Preference(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PREFERENCE_UNSPECIFIED: _ClassVar[Preference]
+    PREFERENCE_WIN: _ClassVar[Preference]
+    PREFERENCE_TIE: _ClassVar[Preference]
+    PREFERENCE_LOSS: _ClassVar[Preference]
+    PREFERENCE_INCONSISTENT: _ClassVar[Preference]
+    PREFERENCE_FORFEIT: _ClassVar[Preference]
+    PREFERENCE_WITHHELD: _ClassVar[Preference]
 SIDE_UNSPECIFIED: Side
 SIDE_BASELINE: Side
 SIDE_CANDIDATE: Side
@@ -61,6 +71,13 @@ AT_FAULT_UNSPECIFIED: AtFault
 AT_FAULT_CLIENT: AtFault
 AT_FAULT_ENVOY: AtFault
 AT_FAULT_NONE: AtFault
+PREFERENCE_UNSPECIFIED: Preference
+PREFERENCE_WIN: Preference
+PREFERENCE_TIE: Preference
+PREFERENCE_LOSS: Preference
+PREFERENCE_INCONSISTENT: Preference
+PREFERENCE_FORFEIT: Preference
+PREFERENCE_WITHHELD: Preference
 
 class Answer(_message.Message):
     __slots__ = ("side", "origin", "backend", "status", "content_type", "body", "body_cut", "ending", "first_byte_ms", "total_ms", "error", "failed_over")
@@ -220,7 +237,7 @@ class Outcomes(_message.Message):
     def __init__(self, workload: _Optional[str] = ..., source: _Optional[str] = ..., seq: _Optional[int] = ..., from_ms: _Optional[int] = ..., to_ms: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[SideOutcomes, _Mapping]]] = ..., coverage: _Optional[_Mapping[str, int]] = ..., local_replies: _Optional[_Iterable[_Union[LocalReplies, _Mapping]]] = ...) -> None: ...
 
 class ScoredPair(_message.Message):
-    __slots__ = ("pair_id", "workload", "kind", "captured_at_ms", "scored_at_ms", "scored", "unscored_reason", "agreement", "flags", "signals", "baseline", "candidate", "sticky", "scorer", "labels", "served")
+    __slots__ = ("pair_id", "workload", "kind", "captured_at_ms", "scored_at_ms", "scored", "unscored_reason", "agreement", "flags", "signals", "baseline", "candidate", "sticky", "scorer", "labels", "served", "preference")
     class SignalsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -251,6 +268,7 @@ class ScoredPair(_message.Message):
     SCORER_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     SERVED_FIELD_NUMBER: _ClassVar[int]
+    PREFERENCE_FIELD_NUMBER: _ClassVar[int]
     pair_id: str
     workload: str
     kind: PairKind
@@ -267,7 +285,8 @@ class ScoredPair(_message.Message):
     scorer: str
     labels: _containers.ScalarMap[str, str]
     served: str
-    def __init__(self, pair_id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., scored_at_ms: _Optional[int] = ..., scored: _Optional[bool] = ..., unscored_reason: _Optional[str] = ..., agreement: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., signals: _Optional[_Mapping[str, float]] = ..., baseline: _Optional[_Union[AnswerFacts, _Mapping]] = ..., candidate: _Optional[_Union[AnswerFacts, _Mapping]] = ..., sticky: _Optional[str] = ..., scorer: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., served: _Optional[str] = ...) -> None: ...
+    preference: Preference
+    def __init__(self, pair_id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., scored_at_ms: _Optional[int] = ..., scored: _Optional[bool] = ..., unscored_reason: _Optional[str] = ..., agreement: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., signals: _Optional[_Mapping[str, float]] = ..., baseline: _Optional[_Union[AnswerFacts, _Mapping]] = ..., candidate: _Optional[_Union[AnswerFacts, _Mapping]] = ..., sticky: _Optional[str] = ..., scorer: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., served: _Optional[str] = ..., preference: _Optional[_Union[Preference, str]] = ...) -> None: ...
 
 class AnswerFacts(_message.Message):
     __slots__ = ("origin", "backend", "status", "first_byte_ms", "total_ms", "input_tokens", "output_tokens", "text_chars", "finish_reason", "failed_over", "excerpt", "faults")

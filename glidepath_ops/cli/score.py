@@ -72,7 +72,9 @@ def command(
 
     Results go to stdout, one JSON object {"id", "agreement", "flags", "signals", "faults"} per pair; progress and a
     summary go to stderr. If a pair cannot be scored, its agreement is null and it has a flag unusable:REASON. "faults"
-    says what is wrong with one side's answer by itself.
+    says what is wrong with one side's answer by itself. If the workload has an evaluator, each pair that it judged also
+    has a "preference": its "verdict", and a "score" of 1 if the evaluator prefers the candidate's answer, else 0.5 or
+    0.
 
     An input line can also have "path", "baseline_status", "baseline_content_type", "candidate_status" and
     "candidate_content_type". A line that is not a valid pair is reported on stderr and skipped; the exit status is then
@@ -87,7 +89,7 @@ def command(
         scorer.evaluator = Evaluator(settings.evaluator) if settings.evaluator else None
         found = FileSummary(confusion=Confusion(matter=frozenset(settings.classification.matter)))
         _run(scorer, source, found, explain=explain)
-    found.no_opinion = dict(scorer.evaluator.failures) if scorer.evaluator else {}
+    found.no_preference = dict(scorer.evaluator.failures) if scorer.evaluator else {}
     for line in found.lines():
         typer.echo(f"glidepath: {line}", err=True)
     if summary is not None:
@@ -103,7 +105,7 @@ def _run(scorer: FileScorer, source: Lines, found: FileSummary, *, explain: bool
             typer.echo(f"glidepath: line {result.number} {result.problem}", err=True)
             continue
         _print(result.to_json(explain=explain, encoding=sys.stdout.encoding or "ascii"))
-        found.add(result.agreement, result.flags, result.labels, evaluated=result.evaluated)
+        found.add(result.agreement, result.flags, result.labels, result.preference)
         found.add_faults(*(frozenset(f.kind.value for f in result.faults.get(side, ())) for side in SIDES))
         if found.pairs % _PROGRESS_EVERY == 0:
             typer.echo(f"glidepath: {found.pairs} pairs", err=True)

@@ -36,12 +36,12 @@ from glidepath import zstd
 from glidepath.config.retention import RedactionSection
 from glidepath.errors import InputError
 from glidepath.failed_answers import failed_answer
-from glidepath.pairs_and_outcomes import Outcomes
+from glidepath.pairs_and_outcomes import Outcomes, Side
 from glidepath.protobuf_codec import decode_outcomes, decode_pair, decode_scored, encode_outcomes, encode_pair
 from glidepath.query_parameters import HARMLESS_PARAMETERS, with_harmless_parameters
 from scorer.scoring.answers import extract
 from scorer.scoring.compare.evaluator.evaluator_client import chat_text
-from scorer.scoring.compare.evaluator.questions import Question, parse_opinion
+from scorer.scoring.compare.evaluator.questions import Question, preferred_side
 from scorer.scoring.embed.remote_engine import ReplyError, read_reply
 from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext, score_pairs
 from scorer.steering.envoy.admin_actuator import admin_layer
@@ -201,8 +201,9 @@ def _embedding_reply(data: bytes) -> None:
 
 
 def _evaluator_reply(data: bytes) -> None:
-    parse_opinion(chat_text(data), Question((), swapped=False))
-    parse_opinion(data.decode("utf-8", "replace"), Question((), swapped=True))
+    for reply in (chat_text(data), data.decode("utf-8", "replace")):
+        with contextlib.suppress(ValueError):
+            preferred_side(reply, Question((), Side.CANDIDATE))
 
 
 def _admin_answer(data: bytes) -> None:
@@ -224,7 +225,7 @@ _LOG = mutated((log_entry().SerializeToString(), log_entry("onprem", 404).Serial
 _ADMIN = mutated(
     (b'{"layers": ["rtds", "admin"], "entries": {"glidepath.chat.weight.b": {"layer_values": ["1", "50"]}}}',)
 )
-_OPINION = json.dumps(chat({"content": 'so {"agreement": 0.5, "better": "A", "reason": "x"}'})).encode()
+_CHOICE = json.dumps(chat({"content": 'so {"reason": "x", "better": "A"}'})).encode()
 
 TARGETS = {
     "access-log": Target(_access_log_entry, (_LOG, st.booleans())),
@@ -245,6 +246,6 @@ TARGETS = {
     ),
     "stored-score": Target(_decoder(decode_scored), (st.binary(max_size=300),)),
     "embedding-reply": Target(_embedding_reply, (_BODY,)),
-    "evaluator-reply": Target(_evaluator_reply, (mutated((_OPINION,)),)),
+    "evaluator-reply": Target(_evaluator_reply, (mutated((_CHOICE,)),)),
     "envoy-admin": Target(_admin_answer, (_ADMIN,)),
 }

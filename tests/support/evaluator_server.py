@@ -1,26 +1,39 @@
-"""An HTTP server in place of the evaluator model: it returns the same opinion about every pair."""
+"""An HTTP server in place of the evaluator model."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
-OPINION = '{"agreement": 0.25, "better": "equal", "reason": "Different."}'
+
+def longer(asked: dict[str, str]) -> str:
+    """Prefer the longer answer. ``asked``: the request and the answers A and B. The result is A, B or tie."""
+    a, b = len(asked["A"]), len(asked["B"])
+    return "A" if a > b else "B" if b > a else "tie"
+
+
+def first(asked: dict[str, str]) -> str:
+    """Prefer the answer at the first position, as a biased judge does."""
+    return "A"
 
 
 @dataclass
 class EvaluatorServer:
-    """Answers once ``may_answer`` is set. Answers 503 while ``failing`` is set, and always to the request "fail"."""
+    """Replies with the choice of ``judge``, by default for the longer answer.
+
+    Answers once ``may_answer`` is set. Answers 503 while ``failing`` is set, and always to the request "fail"."""
 
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     failing: bool = False
+    judge: Callable[[dict[str, str]], str] = longer
     at_once: int = 0
     most_at_once: int = 0
 
@@ -35,7 +48,8 @@ class EvaluatorServer:
             self.at_once -= 1
         if self.failing or '"request": "fail"' in body["messages"][1]["content"]:
             return web.Response(status=503)
-        return await _in_two_pieces(request, web.json_response({"choices": [{"message": {"content": OPINION}}]}).body)
+        reply = json.dumps({"reason": "So.", "better": self.judge(json.loads(body["messages"][1]["content"]))})
+        return await _in_two_pieces(request, web.json_response({"choices": [{"message": {"content": reply}}]}).body)
 
 
 async def _in_two_pieces(request: web.Request, body: Any) -> web.StreamResponse:

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 
 from glidepath.answer_faults import FoundFault
 from glidepath.config.comparison import ScoringSection, Task
+from glidepath.pairs_and_outcomes import Preference, Side
 from scorer.scoring.answers import CustomSurface, Expectation, Extracted, Unusable, expectation, extract
 from scorer.scoring.compare import Comparison, Unscorable, compare, texts_to_embed
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
-from scorer.scoring.compare.evaluator.questions import DoubtfulPair, in_doubt, with_opinion
+from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
+from scorer.scoring.compare.evaluator.questions import AnswersToJudge
 from scorer.scoring.embed import Embedder, VectorCache, embed_texts
 from scorer.scoring.files.line_reader import Lines, PipeLines
 from scorer.scoring.files.pair_lines import SIDES, BadLine, FilePair, parse_lines
@@ -29,6 +31,7 @@ class ScoredLine:
     """The result of one line of the file. If its pair is unscored, ``agreement`` is None and the flag is the reason.
 
     ``faults``: what is wrong with the answer of each side by itself, whether or not the pair is scored.
+    ``preference``: the evaluator's preference, or None if it has not judged the pair.
     """
 
     id: str | int
@@ -37,8 +40,8 @@ class ScoredLine:
     signals: dict[str, float] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
-    evaluated: bool = False  # the evaluator's opinion is part of the agreement
     faults: Faults = field(default_factory=dict)
+    preference: Preference | None = None
 
     def to_json(self, *, explain: bool = False, encoding: str = "utf-8") -> str:
         """Return the result as one line of JSON.
@@ -53,6 +56,8 @@ class ScoredLine:
             "signals": {name: round(value, 4) for name, value in self.signals.items()},
             "faults": {side: [fault.kind.value for fault in found] for side, found in self.faults.items() if found},
         }
+        if self.preference is not None:
+            record["preference"] = {"score": self.preference.score, "verdict": self.preference.value}
         if explain:
             where = {
                 f"{side}_{fault.kind.value}": fault.where for side, found in self.faults.items() for fault in found
@@ -107,29 +112,27 @@ class FileScorer:
             i: compare(self.task, self.settings, one.expected, one.baseline, one.candidate, vectors)
             for i, one in comparable.items()
         }
-        results = self._with_opinions(comparable, results)
+        scored = {i: one for i, one in comparable.items() if isinstance(results[i], Comparison)}
+        preferences = self._preferences(scored)
         for i, one in enumerate(extracted):
-            yield _scored(one, results[i]) if isinstance(one, _ExtractedLine) else one
+            yield _scored(one, results[i], preferences.get(i)) if isinstance(one, _ExtractedLine) else one
 
-    def _with_opinions(
-        self, lines: Mapping[int, _ExtractedLine], results: dict[int, Comparison | Unscorable]
-    ) -> dict[int, Comparison | Unscorable]:
-        """Ask the evaluator about the pairs in doubt, and return all results with its opinions included."""
+    def _preferences(self, lines: Mapping[int, _ExtractedLine]) -> dict[int, Preference]:
+        """Return the preferences on the lines that are judged, by the keys of ``lines``."""
         section = self.settings.evaluator
         if self.evaluator is None or section is None:
-            return results
-        known = {i: r for i, r in results.items() if isinstance(r, Comparison) and in_doubt(r, section)}
-        doubts = [
-            DoubtfulPair(
-                f"{lines[i].id}#{i}", lines[i].expected.prompt, lines[i].baseline.text, lines[i].candidate.text
-            )
-            for i in known
-        ]
-        opinions = self.evaluator.consult(doubts, self.now_ms())
-        for i, doubt in zip(known, doubts, strict=True):
-            if (opinion := opinions.get(doubt.pair_id)) is not None:
-                results[i] = with_opinion(known[i], opinion, self.settings)
-        return results
+            return {}
+        found: dict[int, Preference] = {}
+        asked: dict[int, AnswersToJudge] = {}
+        for i, line in lines.items():
+            answers = {Side.BASELINE: line.baseline, Side.CANDIDATE: line.candidate}
+            judged = to_judge(str(line.id), self.task, line.expected, answers, section)
+            if isinstance(judged, Preference):
+                found[i] = judged
+            elif judged is not None:
+                asked[i] = judged
+        given = self.evaluator.consult(list(asked.values()), self.now_ms()) if asked else []
+        return found | {i: one for i, one in zip(asked, given, strict=True) if one is not None}
 
     def _extract(self, pair: FilePair) -> _ExtractedLine | ScoredLine:
         path = pair.path or self.path
@@ -179,13 +182,12 @@ class _ExtractedLine:
     faults: Faults
 
 
-def _scored(line: _ExtractedLine, result: Comparison | Unscorable) -> ScoredLine:
+def _scored(line: _ExtractedLine, result: Comparison | Unscorable, preference: Preference | None) -> ScoredLine:
     if isinstance(result, Unscorable):
         details = {result.reason: result.detail}
         return ScoredLine(line.id, None, (f"unusable:{result.reason}",), {}, details, faults=line.faults)
-    signals = dict(result.signals)
-    details, labels, evaluated = dict(result.details), dict(result.labels), "evaluator" in signals
-    return ScoredLine(line.id, result.agreement, result.flags, signals, details, labels, evaluated, line.faults)
+    signals, details, labels = dict(result.signals), dict(result.details), dict(result.labels)
+    return ScoredLine(line.id, result.agreement, result.flags, signals, details, labels, line.faults, preference)
 
 
 def _always() -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from glidepath.pairs_and_outcomes import Preference
 from scorer.scoring.compare.confusion_matrix import Confusion
 
 _STEPS = 1000  # of the histogram of agreements
@@ -23,8 +24,8 @@ class FileSummary:
 
     ``unscored``: the number of unscored pairs for each reason.
     ``flags``: the number of scored pairs with each flag.
-    ``opinions``: the number of pairs with an opinion of the evaluator.
-    ``no_opinion``: the number of pairs in doubt without an opinion of the evaluator, for each reason.
+    ``preferences``: the number of pairs with each preference of the evaluator.
+    ``no_preference``: the number of pairs that lack the evaluator's preference, for each reason.
     ``faults``: for each kind of fault of one answer by itself, in how many pairs ``baseline_only``,
         ``candidate_only`` and ``both`` sides have it.
     """
@@ -34,17 +35,21 @@ class FileSummary:
     unscored: Counter[str] = field(default_factory=Counter)
     flags: Counter[str] = field(default_factory=Counter)
     confusion: Confusion = field(default_factory=Confusion)
-    opinions: int = 0
-    no_opinion: Mapping[str, int] = field(default_factory=dict)
+    preferences: Counter[Preference] = field(default_factory=Counter)
+    no_preference: Mapping[str, int] = field(default_factory=dict)
     faults: dict[str, Counter[str]] = field(default_factory=dict)
     _sum: float = 0.0
     _histogram: list[int] = field(default_factory=lambda: [0] * (_STEPS + 1))
     _labels: list[Mapping[str, str]] = field(default_factory=list)
 
     def add(
-        self, agreement: float | None, flags: tuple[str, ...], labels: Mapping[str, str], *, evaluated: bool
+        self,
+        agreement: float | None,
+        flags: tuple[str, ...],
+        labels: Mapping[str, str],
+        preference: Preference | None = None,
     ) -> None:
-        """Add one pair. ``evaluated`` is True if the evaluator's opinion is part of the agreement."""
+        """Add one pair."""
         self.pairs += 1
         if agreement is None:
             self.unscored.update(flag.partition(":")[2] for flag in flags)
@@ -52,7 +57,8 @@ class FileSummary:
         self._sum += agreement
         self._histogram[round(agreement * _STEPS)] += 1
         self.flags.update(flags)
-        self.opinions += evaluated
+        if preference is not None:
+            self.preferences[preference] += 1
         if labels:
             self._labels.append(labels)
             if len(self._labels) >= _LABELS_PER_FOLD:
@@ -75,6 +81,11 @@ class FileSummary:
     @property
     def mean(self) -> float | None:
         return self._sum / self.scored if self.scored else None
+
+    @property
+    def preference_mean(self) -> float | None:
+        judged = self.preferences.total()
+        return sum(one.score * n for one, n in self.preferences.items()) / judged if judged else None
 
     def quantile(self, share: float) -> float | None:
         """Return the quantile ``share`` of the agreements, rounded to 0.001, or None if no pair was scored.
@@ -107,7 +118,11 @@ class FileSummary:
                 for name, f in classes.items()
             },
             "faults": {kind: dict(counts) for kind, counts in sorted(self.faults.items())},
-            "evaluator": {"opinions": self.opinions, "none": dict(self.no_opinion)},
+            "preference": {
+                "mean": _rounded(self.preference_mean),
+                **{preference.value: self.preferences[preference] for preference in Preference},
+                "none": dict(self.no_preference),
+            },
         }
 
     def lines(self) -> Iterator[str]:
@@ -127,9 +142,24 @@ class FileSummary:
         for name, figures in shown[:_SHOWN_CLASSES]:
             precision, recall = (_percent(figures[key]) for key in ("precision", "recall"))
             yield f"class {name!r}: {figures['pairs']} pairs, precision {precision}, recall {recall}"
-        if self.opinions or self.no_opinion:
-            failed = f", none for {sum(self.no_opinion.values())} ({_counts(self.no_opinion)})"
-            yield f"evaluator: {self.opinions} opinions{failed if self.no_opinion else ''}"
+        if self.preferences or self.no_preference:
+            yield self._preference_line()
+
+    def _preference_line(self) -> str:
+        none = f", none for {sum(self.no_preference.values())} ({_counts(self.no_preference)})"
+        missing = none if self.no_preference else ""
+        judged = self.preferences.total()
+        if not judged:
+            return f"preference: 0 pairs judged{missing}"
+        numbers = self.preferences
+        wins, ties = (sum(n for one, n in numbers.items() if one.score == score) for score in (1.0, 0.5))
+        forfeit, kept = numbers[Preference.FORFEIT], numbers[Preference.WITHHELD]
+        withheld = f"; {forfeit + kept} preferences for an answer that addresses its judge" if forfeit + kept else ""
+        return (
+            f"preference {self.preference_mean:.3f} mean over {judged} pairs: the candidate won {wins}, tied "
+            f"{ties}, lost {judged - wins - ties}; the two orders disagreed in "
+            f"{numbers[Preference.INCONSISTENT] / judged:.1%}{withheld}{missing}"
+        )
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -1,6 +1,6 @@
-"""A queue of the pairs in doubt, which wait for the evaluator's opinion. It does not delay the other pairs.
+"""A queue of the pairs that wait for the evaluator's preference. It does not delay the other pairs.
 
-A pair in doubt already has a score from the signals. This score is written if too many pairs wait, if the day's budget
+A waiting pair already has its score. It is written without a preference if too many pairs wait, if the day's budget
 is spent, or if the evaluator is unreachable, is slow or sends an invalid reply. After several failures in a row, no
 question is sent for a while. This module is imported only if a workload has an evaluator, because the import also loads
 the libraries of the signals (ADR 0100).
@@ -21,13 +21,13 @@ from redis.exceptions import RedisError
 from glidepath.clock import unix_ms
 from glidepath.config.comparison import ScoringSection
 from glidepath.errors import ConfigError
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pairs_and_outcomes import Preference
 from glidepath.protobuf_codec import decode_scored, encode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled
-from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
-from scorer.scoring.compare.evaluator.questions import DAY_MS, DoubtfulPair, Opinion, with_opinion
-from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.evaluator.daily_budget import DAY_MS
+from scorer.scoring.compare.evaluator.evaluator_client import BOTH_ADDRESS, Evaluator
+from scorer.scoring.compare.evaluator.questions import BOTH, AnswersToJudge
 from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.redis_scripts import SPEND_EVALUATION
 from scorer.scoring.worker.scoring_process.batch_result import PairResult
@@ -37,7 +37,7 @@ MAX_FAILURES, OPEN_S = 5, 30.0
 
 
 class EvaluationBudget(Protocol):
-    """Counts the evaluations of each workload against its daily limit. All scorers share the counts."""
+    """Counts the evaluated pairs of each workload against its daily limit. All scorers share the counts."""
 
     async def spend(self, workload: str, limit: int, now_ms: int) -> bool:
         """Count one evaluation and return True. If the limit is reached, count nothing and return False.
@@ -78,10 +78,10 @@ class CircuitBreaker:
 
 
 class EvaluatorQueue:
-    """The queue of one workload's pairs that wait for the evaluator's opinion.
+    """The queue of one workload's pairs that wait for the evaluator's preference.
 
     ``write``: writes the result of a pair. It is called once for each pair that ``offer`` accepts.
-    ``count``: counts what became of each offered pair: "opinion", or the reason why there is no opinion.
+    ``count``: counts what became of each offered pair: a preference such as "win", or the reason why there is none.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class EvaluatorQueue:
     def offer(self, entry: QueueEntry, result: PairResult) -> bool:
         """Queue the pair and return True, or refuse it and return False. This method never waits.
 
-        If the pair is refused, the caller must write ``result``, which has no opinion.
+        If the pair is refused, the caller must write ``result``, which has no preference.
         """
         if self._breaker.is_open(time.monotonic()):
             self._count("paused")
@@ -132,7 +132,7 @@ class EvaluatorQueue:
                 group.create_task(self._evaluate_pairs(session))
 
     async def close(self, seconds: float) -> None:
-        """End all questions and write the waiting pairs without an opinion. Wait for this for at most ``seconds``."""
+        """End all questions and write the waiting pairs without a preference. Wait for this for at most ``seconds``."""
         self._closed = True
         for question in self._open_questions:
             question.reschedule(asyncio.get_running_loop().time())
@@ -143,23 +143,25 @@ class EvaluatorQueue:
     async def _evaluate_pairs(self, session: aiohttp.ClientSession) -> None:
         while not being_cancelled():
             entry, result = await self._waiting.get()
-            opinion = await self._opinion(session, DoubtfulPair(**result.for_evaluator))
-            await self._write(entry, self._with_opinion(result, opinion) if opinion else result)
+            preference = await self._preference(session, AnswersToJudge(**result.for_evaluator))
+            await self._write(entry, _with_preference(result, preference) if preference else result)
             self._claimed.pop(entry.id, None)
             self._waiting.task_done()
 
-    async def _opinion(self, session: aiohttp.ClientSession, doubt: DoubtfulPair) -> Opinion | None:
-        answer = await self._reason_not_to_ask() or await self._ask(session, doubt)
-        self._count("opinion" if isinstance(answer, Opinion) else answer)
-        return answer if isinstance(answer, Opinion) else None
+    async def _preference(self, session: aiohttp.ClientSession, asked: AnswersToJudge) -> Preference | None:
+        answer = await self._reason_not_to_ask(asked) or await self._ask(session, asked)
+        self._count(answer.value if isinstance(answer, Preference) else answer)
+        return answer if isinstance(answer, Preference) else None
 
-    async def _reason_not_to_ask(self) -> str:
-        """Return why the next question must not be sent to the evaluator, or "" if it may be sent.
+    async def _reason_not_to_ask(self, asked: AnswersToJudge) -> str:
+        """Return why the evaluator must not be asked about the next pair, or "" if it may be asked.
 
-        In the second case, the question is counted in the day's budget.
+        In the second case, the pair is counted in the day's budget.
         """
         if self._closed:
             return "stopping"
+        if asked.addressing == BOTH:
+            return BOTH_ADDRESS
         if self._breaker.is_open(time.monotonic()):
             return "paused"
         try:
@@ -168,8 +170,8 @@ class EvaluatorQueue:
             return "redis"
         return "" if allowed else "budget"
 
-    async def _ask(self, session: aiohttp.ClientSession, doubt: DoubtfulPair) -> Opinion | str:
-        """Ask the evaluator about ``doubt``. Return its opinion, or the reason why there is none."""
+    async def _ask(self, session: aiohttp.ClientSession, asked: AnswersToJudge) -> Preference | str:
+        """Ask the evaluator about a pair. Return its preference, or the reason why there is none."""
         try:
             headers = self._client.headers()
         except ConfigError:  # the credential file is being replaced
@@ -177,22 +179,14 @@ class EvaluatorQueue:
         try:
             async with asyncio.timeout(None) as question:
                 self._open_questions.add(question)
-                answer = await self._client.ask(session, doubt, headers)
+                answer = await self._client.ask(session, asked, headers)
         except TimeoutError:
             return "stopping"
         finally:
             self._open_questions.discard(question)
-        self._breaker.record(isinstance(answer, Opinion), time.monotonic())
+        self._breaker.record(isinstance(answer, Preference), time.monotonic())
         return answer
 
-    def _with_opinion(self, result: PairResult, opinion: Opinion) -> PairResult:
-        scored = self._rescored(decode_scored(result.scored), opinion)
-        noise = dict(result.noise)
-        if "agreement_sum" in noise:
-            noise["agreement_sum"] = scored.agreement
-        return PairResult(encode_scored(scored), noise=noise)
 
-    def _rescored(self, scored: ScoredPair, opinion: Opinion) -> ScoredPair:
-        comparison = Comparison(scored.agreement, scored.flags, scored.signals)
-        changed = with_opinion(comparison, opinion, self._settings)
-        return replace(scored, agreement=changed.agreement, flags=changed.flags, signals=dict(changed.signals))
+def _with_preference(result: PairResult, preference: Preference) -> PairResult:
+    return PairResult(encode_scored(replace(decode_scored(result.scored), preference=preference)), noise=result.noise)

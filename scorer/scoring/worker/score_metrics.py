@@ -41,7 +41,7 @@ class ScoreMetrics:
         )
         self.evaluations = counter(
             "evaluations_total",
-            "Pairs in doubt, by outcome: opinion, or the reason why there is no opinion",
+            "Pairs for the evaluator, by outcome: its preference, or the reason why there is none",
             "workload",
             "outcome",
         )

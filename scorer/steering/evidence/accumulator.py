@@ -28,6 +28,7 @@ from scorer.steering.evidence.gate_observations import (
     NoiseScored,
     PairCompared,
     PairsMatched,
+    PreferenceGiven,
     RequestCounts,
     RequestsEnded,
 )
@@ -221,6 +222,8 @@ class Evidence:
             self._gates.observe(AgreementScored(scored.agreement, comparable=comparable and not scored.sticky))
             self._gates.observe(PairCompared(scored.labels, scored.signals, comparable=comparable))
             self._observe_time_per_token(scored)
+            if scored.preference is not None:
+                self._gates.observe(PreferenceGiven(scored.preference.score, scored.preference))
         if comparable and scored.sticky and self._workload.shadow.same_side:
             at_ms = scored.captured_at_ms
             self._fold_match(self._matcher.add_cross(scored.sticky, at_ms, scored.agreement, counts=counts))

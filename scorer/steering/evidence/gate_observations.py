@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glidepath.histogram import Histogram
+from glidepath.pairs_and_outcomes import Preference
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,18 @@ class AnswersJudged:
 
 
 @dataclass(frozen=True, slots=True)
+class PreferenceGiven:
+    """The evaluator's preference on one cross pair.
+
+    ``score``: 1 if it prefers the candidate's answer, 0 if it prefers the baseline's, 1/2 if neither. ``verdict``: how
+    the score came about; None if unknown.
+    """
+
+    score: float
+    verdict: Preference | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NoiseEventsMatched:
     """The events of a noise pair that was matched with a cross pair.
 
@@ -194,5 +207,6 @@ GateObservation = (
     | PairsMatched
     | PairCompared
     | AnswersJudged
+    | PreferenceGiven
     | NoiseEventsMatched
 )

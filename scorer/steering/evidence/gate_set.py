@@ -30,6 +30,7 @@ from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
 from scorer.steering.evidence.latency_gates import LatencyGate, LatencyGateState
 from scorer.steering.evidence.latency_samples import LatencySignal, LatencySignalState
 from scorer.steering.evidence.pair_gates import ClassGate, FactGate, PairGate, PairGateState
+from scorer.steering.evidence.preference_gate import PreferenceGate, PreferenceGateState
 from scorer.steering.evidence.rate_change_test import NO_FAILURE_COUNTS, FailureCounts
 from scorer.steering.evidence.recent_rates import CandidateShare
 from scorer.steering.evidence.sameness_gates import (
@@ -52,6 +53,7 @@ GateState = (
     SamenessGateState
     | SamenessMarginGateState
     | DefectsGateState
+    | PreferenceGateState
     | PairGateState
     | IncreaseGateState
     | RateGateState
@@ -212,6 +214,7 @@ _FACTORIES: dict[GateKind, Callable[[GateSpec, GateSet], Gate]] = {
     GateKind.SAMENESS: lambda spec, gates: SamenessGate(spec),
     GateKind.SAMENESS_MARGIN: lambda spec, gates: SamenessMarginGate(spec),
     GateKind.DEFECTS: lambda spec, gates: DefectsGate(spec),
+    GateKind.PREFERENCE: lambda spec, gates: PreferenceGate(spec),
     GateKind.CLASS_RECALL: lambda spec, gates: ClassGate(spec),
     GateKind.CLASS_PRECISION: lambda spec, gates: ClassGate(spec),
     GateKind.FACT: lambda spec, gates: FactGate(spec),

@@ -33,6 +33,7 @@ class GateKind(StrEnum):
     SAMENESS = "sameness"
     SAMENESS_MARGIN = "sameness_margin"
     DEFECTS = "defects"
+    PREFERENCE = "preference"
     CLASS_RECALL = "class_recall"
     CLASS_PRECISION = "class_precision"
     ERROR_INCREASE = "error_increase"
@@ -49,6 +50,7 @@ _ANSWER_KINDS = frozenset(
     {
         GateKind.SAMENESS,
         GateKind.SAMENESS_MARGIN,
+        GateKind.PREFERENCE,
         GateKind.CLASS_RECALL,
         GateKind.CLASS_PRECISION,
         GateKind.FACT,
@@ -155,6 +157,7 @@ def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     return [
         *_sameness_drafts(workload),
         *_defect_drafts(workload),
+        *_preference_drafts(workload),
         *_class_drafts(workload),
         *_error_drafts(workload),
         *_envoy_drafts(percent),
@@ -190,6 +193,15 @@ def _defect_drafts(workload: Workload) -> list[_Draft]:
         return []
     limit = section.max_increase
     return [_Draft("defects", GateKind.DEFECTS, limit, "share", section, section.action, guard=True, increase=True)]
+
+
+def _preference_drafts(workload: Workload) -> list[_Draft]:
+    """Return the preference gate, which exists if an evaluator judges the workload's answers."""
+    section = workload.gates.preference
+    if section is None or workload.scoring.evaluator is None or workload.task not in FREE_TEXT:
+        return []
+    limit = 0.5 - section.margin
+    return [_Draft("preference", GateKind.PREFERENCE, limit, "preference", section, section.action)]
 
 
 def _class_drafts(workload: Workload) -> list[_Draft]:

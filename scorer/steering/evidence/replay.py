@@ -20,6 +20,7 @@ from scorer.steering.evidence.gate_observations import (
     LatencyMeasured,
     NoiseScored,
     PairCompared,
+    PreferenceGiven,
     RequestCounts,
     RequestsEnded,
 )
@@ -41,6 +42,8 @@ class ReplayEvent:
     - ``latency_ms``, ``ttft_ms``: the total time and the time to first token; None if unknown
     - ``agreement``, ``noise``: the agreement of a cross pair and that of a noise pair, from 0 to 1; None if unknown
     - ``expected``, ``got``: the class in the baseline's answer and the class in the candidate's answer; "" if unknown
+    - ``preference``: 1 if the candidate's answer of the pair is preferred, 0 if the baseline's, 1/2 if neither; None if
+      unknown
     - ``defect``: the side whose answer of the pair has a defect: a key of DEFECTIVE; "" if unknown
     """
 
@@ -54,6 +57,7 @@ class ReplayEvent:
     expected: str = ""
     got: str = ""
     defect: str = ""
+    preference: float | None = None
 
 
 @dataclass(slots=True)
@@ -132,6 +136,8 @@ def _observe(gates: GateSet, event: ReplayEvent) -> None:
     if event.defect:
         candidate, baseline = DEFECTIVE[event.defect]
         gates.observe(AnswersJudged(("defect",) if candidate else (), ("defect",) if baseline else ()))
+    if event.preference is not None:
+        gates.observe(PreferenceGiven(event.preference))
     if event.noise is not None:
         gates.observe(NoiseScored(event.noise))
     gates.look()
@@ -222,6 +228,7 @@ def _parse(line: bytes) -> ReplayEvent:
         expected=_label(raw, "expected"),
         got=_label(raw, "got"),
         defect=_defective_side(raw),
+        preference=_number(raw, "preference", 0, 1),
     )
 
 

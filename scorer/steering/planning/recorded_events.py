@@ -15,13 +15,14 @@ from glidepath.errors import InputError
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.replay import MAX_LINE_BYTES
 
-KEYS = ("t", "side", "ok", "latency_ms", "ttft_ms", "agreement", "noise", "expected", "got", "defect")
+KEYS = ("t", "side", "ok", "latency_ms", "ttft_ms", "agreement", "noise", "expected", "got", "defect", "preference")
 _SIMILAR = 0.72  # with this cutoff, latncy_ms and ttft count as misspelt, and tpot_ms counts as another tool's key
 _SHOWN_CHARS = 40
 # The beginning of a gate's name → the keys that an event needs for the gate; () if events have no key for the gate.
 _KEYS_OF_GATES: dict[str, tuple[str, ...]] = {
     "sameness_margin": ("agreement", "noise"),
     "sameness": ("agreement",),
+    "preference": ("preference",),
     "recall_": ("expected", "got"),
     "precision_": ("expected", "got"),
     "latency_": ("latency_ms",),

@@ -21,7 +21,7 @@ from scorer.steering.planning.unprovable_limits import LEAST_RATE, MOST_INCREASE
 
 _SEEDS = (1, 2, 3, 4, 5, 6, 7)
 _MOST_SCORES, _MOST_REQUESTS = 20_000, 200_000
-TRIED = {"pairs": _MOST_SCORES, "noise pairs": _MOST_SCORES, "requests": _MOST_REQUESTS}
+TRIED = {"pairs": _MOST_SCORES, "judged pairs": _MOST_SCORES, "noise pairs": _MOST_SCORES, "requests": _MOST_REQUESTS}
 TRIED_LATENCIES = _MOST_REQUESTS // 4
 _BLOCK = 100  # the number of candidate requests that are added between two evaluations
 _CLASS_KINDS = (GateKind.CLASS_RECALL, GateKind.CLASS_PRECISION)
@@ -34,6 +34,7 @@ class Assumptions:
     - ``error_rate``: the error rate of both sides
     - ``sd``: the standard deviation of a pair's agreement
     - ``above``: the distance of the mean agreement from the limit, as a fraction of the distance from the limit to 1
+    - ``tied``: the share of the judged pairs that the evaluator calls a tie; the others are won and lost equally often
     - ``sigma``: the standard deviation of the natural logarithm of latency
     """
 
@@ -41,6 +42,7 @@ class Assumptions:
     sd: float = 0.15
     above: float = 0.4
     sigma: float = 0.5
+    tied: float = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Need:
     """
 
     gate: str
-    of: str  # "pairs", "noise pairs", "requests"
+    of: str  # "pairs", "judged pairs", "noise pairs", "requests"
     samples: int | None
     gating: bool
 
@@ -136,6 +138,8 @@ def _need(workload: Workload, spec: GateSpec, ratio: float, assumed: Assumptions
     if spec.kind is GateKind.SAMENESS_MARGIN:
         limit = (1 - spec.limit) / 2
         return Need(spec.name, "noise pairs", _scores(limit, 0.5, assumed.sd / 2, spec), spec.gating)
+    if spec.kind is GateKind.PREFERENCE:
+        return Need(spec.name, "judged pairs", _preferences(spec, assumed.tied), spec.gating)
     return Need(spec.name, "requests", None if never else _errors(spec, ratio, assumed.error_rate), spec.gating)
 
 
@@ -155,6 +159,20 @@ def _one_scores(limit: float, mean: float, sd: float, spec: GateSpec, seed: int)
     variance = min(sd * sd, 0.5 * mean * (1 - mean))
     size = mean * (1 - mean) / variance - 1
     for score in np.random.default_rng(seed).beta(mean * size, (1 - mean) * size, _MOST_SCORES).tolist():
+        test.update(score)
+        if test.log_pass >= spec.pass_at:
+            return test.n
+    return None
+
+
+def _preferences(spec: GateSpec, tied: float) -> int | None:
+    return _median([_one_preferences(spec, tied, seed) for seed in _SEEDS])
+
+
+def _one_preferences(spec: GateSpec, tied: float, seed: int) -> int | None:
+    test, rng = MeanTest(spec.limit, spec.fail_at, spec.pass_at), np.random.default_rng(seed)
+    lost = (1 - tied) / 2
+    for score in rng.choice((0.0, 0.5, 1.0), _MOST_SCORES, p=(lost, tied, lost)).tolist():
         test.update(score)
         if test.log_pass >= spec.pass_at:
             return test.n

@@ -99,7 +99,8 @@ def _step(workload: Workload, percent: float, rate: float | None, assumed: Assum
 def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
     """Return how many samples of each kind there are per second at the step ``percent``.
 
-    The kinds are ``requests`` (of the candidate, as far as they count), ``pairs`` (cross pairs) and ``noise pairs``.
+    The kinds are ``requests`` (of the candidate, as far as they count), ``pairs`` (cross pairs), ``judged pairs``
+    (those that the evaluator judges) and ``noise pairs``.
     """
     shadow, share = workload.shadow, percent / 100
     sampled = rate * shadow.sample / 100
@@ -107,7 +108,14 @@ def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
     noise = sampled * shadow.same_side / 100
     if shadow.budget.requests is not None:
         pairs = min(pairs, shadow.budget.requests / 86400)
-    return {"requests": rate * share if percent else sampled, "pairs": pairs, "noise pairs": min(noise, pairs or noise)}
+    evaluator = workload.scoring.evaluator
+    judged = min(pairs * evaluator.sample, evaluator.budget / 86400) if evaluator else 0.0
+    return {
+        "requests": rate * share if percent else sampled,
+        "pairs": pairs,
+        "judged pairs": judged,
+        "noise pairs": min(noise, pairs or noise),
+    }
 
 
 def _time(need: Need, rates: dict[str, float]) -> float | None:
@@ -214,6 +222,8 @@ def _way_to_decide(workload: Workload, need: Need, assumed: Assumptions) -> str:
         return f"gate on {better} instead, or allow a larger max_ratio" if better else "allow a larger max_ratio"
     if need.of == "noise pairs":
         return "allow a larger margin"
+    if need.of == "judged pairs":
+        return "allow a larger margin"
     if need.of == "pairs":
         return "lower min_agreement"
     return f"allow a larger limit (assumed: {assumed.error_rate:.2%} errors on both sides, --error-rate)"
@@ -239,6 +249,8 @@ def _way_to_decide_sooner(workload: Workload, step: StepPlan, need: Need) -> str
         return f"allow a larger max_ratio{gate_lower} or {more}"
     if need.of == "noise pairs":
         return "raise shadow.same_side, or allow a larger margin"
+    if need.of == "judged pairs":
+        return "raise scoring.evaluator.sample and scoring.evaluator.budget, or allow a larger margin"
     if need.of == "pairs" and shadow.budget.requests is not None:
         return "raise shadow.budget.requests or shadow.sample, or lower min_agreement"
     if need.of == "pairs" and min(shadow.sample, shadow.reverse) < 100:

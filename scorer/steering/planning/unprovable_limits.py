@@ -83,7 +83,7 @@ def unjudged_answers(workload: Workload) -> str:
         return ""
     return (
         f"no gate judges the answers, so a person must approve each step above {limit:g} %; set shadow.same_side,"
-        " e.g. 5, to compare the answers with the noise floor"
+        " e.g. 5, to compare the answers with the noise floor, or scoring.evaluator, to ask which answer is better"
     )
 
 
@@ -97,6 +97,15 @@ def _about_setup(workload: Workload) -> list[str]:
         found.append(
             f"nothing is copied ({key} is 0): at 0 % no gate can pass, so use glidepath promote there; the gates of"
             " sameness can pass at no step"
+        )
+    evaluator = workload.scoring.evaluator
+    if (
+        evaluator is not None
+        and not evaluator.budget
+        and any(spec.name == "preference" and spec.gating for spec in specs_of(workload, None))
+    ):
+        found.append(
+            "preference cannot decide: scoring.evaluator.budget is 0, so no pair is judged; set it, e.g. to 1000"
         )
     if gates.signals and gates.signals.action is not GateAction.INFORM and not shadow.same_side:
         found.append("the gates of gates.signals cannot decide without noise pairs: set shadow.same_side, e.g. 10")

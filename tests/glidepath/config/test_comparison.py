@@ -18,7 +18,7 @@ FULL = """\
         unordered: [items, "items[].tags"]
         tolerance: {total: 0.01, "items[].weight": "1%"}
       rerank: {k: 5}
-      evaluator: {url: "http://127.0.0.1:8000", model: judge, between: [0.4, 0.85], budget: 10}
+      evaluator: {url: "http://127.0.0.1:8000", model: judge, sample: 20%, rubric: Be kind., budget: 10}
 """
 
 
@@ -42,12 +42,21 @@ def test_everything_in_the_documentation_is_accepted(valid_yaml: str) -> None:
         ("embeddings: {same_space: maybe}", "same_space"),
         ("rerank: {k: 0}", "must be at least 1"),
         ("evaluator: {url: 'ftp://x', model: m}", "http"),
+        ("evaluator: {url: 'http://x', model: m, sample: 0}", "sample: must be above 0%"),
+        ("evaluator: {url: 'http://x', model: m, between: [0.4, 0.85]}", "write sample"),
+        ("weights: {evaluator: 0.5}", "write gates.preference, such as preference: {margin: 5%}"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_allowed(valid_yaml: str, setting: str, said: str) -> None:
     with pytest.raises(ConfigError, match=r"workloads\.chat\.scoring") as caught:
         parse_config(valid_yaml + f"    scoring:\n      {setting}\n")
     assert said in str(caught.value)
+
+
+def test_an_evaluator_without_free_text_to_judge_is_refused(valid_yaml: str) -> None:
+    text = valid_yaml.replace("task: chat", "task: rerank") + FULL
+    with pytest.raises(ConfigError, match="evaluator: has no effect on answers of task rerank; it judges chat, gen"):
+        parse_config(text)
 
 
 def test_weights_are_shares() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 from typer.testing import CliRunner
 
 from glidepath_ops.cli.command_line import build_app
+from tests.support.evaluator_server import evaluator_server
 from tests.support.pair_files import SSE, chat, line
 
 
@@ -38,17 +40,37 @@ def test_the_command_ends_with_a_summary(tmp_path: Path) -> None:
     assert json.loads(printed[-1])["summary"] == summary
 
 
-def test_the_summary_counts_opinions_missing_because_the_evaluator_is_unreachable(tmp_path: Path) -> None:
+def test_the_summary_counts_preferences_missing_because_the_evaluator_is_unreachable(tmp_path: Path) -> None:
     config = tmp_path / "glidepath.yaml"
     config.write_text(
         "backends: {a: {url: 'http://a.test'}, b: {url: 'http://b.test'}}\n"
         "workloads: {w: {match: {path: /v1/x}, task: chat, baseline: a, candidate: b, scoring: {evaluator: "
-        "{url: 'http://127.0.0.1:1', model: m, between: [0, 1]}}}}\n"
+        "{url: 'http://127.0.0.1:1', model: m, sample: 100%}}}}\n"
     )
     pairs = line(1, "It is 5 degrees in Oslo.", "Rain is expected in Bergen.").decode()
     result = CliRunner().invoke(build_app("score"), ["score", "-", "-c", str(config)], input=pairs)
     assert result.exit_code == 0
-    assert "glidepath: evaluator: 0 opinions, none for 1 (unreachable 1)" in result.stderr.splitlines()
+    assert "glidepath: preference: 0 pairs judged, none for 1 (unreachable 1)" in result.stderr.splitlines()
+
+
+async def test_the_preference_of_each_judged_pair_is_printed_and_summed_up(tmp_path: Path) -> None:
+    config = tmp_path / "glidepath.yaml"
+    same, long, short = chat("It is 5."), chat("It is 5 degrees, and calm."), chat("It is 6.")
+    pairs = [(short, long), (long, short), (same, same), (long, {"error": "x"})]
+    text = b"".join(line(i, left, right) for i, (left, right) in enumerate(pairs)).decode()
+    async with evaluator_server() as server:
+        config.write_text(
+            "backends: {a: {url: 'http://a.test'}, b: {url: 'http://b.test'}}\n"
+            "workloads: {w: {match: {path: /v1/x}, task: chat, baseline: a, candidate: b, scoring: {evaluator: "
+            f"{{url: '{server.url}', model: m, sample: 100%}}}}}}}}\n"
+        )
+        run = CliRunner().invoke
+        result = await asyncio.to_thread(run, build_app("score"), ["score", "-", "-c", str(config)], input=text)
+    rows = [json.loads(out) for out in result.stdout.splitlines()]
+    won, lost, tied = ({"score": s, "verdict": v} for s, v in ((1.0, "win"), (0.0, "loss"), (0.5, "tie")))
+    assert [row.get("preference") for row in rows] == [won, lost, tied, None]
+    said = "preference 0.500 mean over 3 pairs: the candidate won 1, tied 1, lost 1; the two orders disagreed in 0.0%"
+    assert f"glidepath: {said}" in result.stderr.splitlines()
 
 
 def test_the_command_prints_one_object_a_line_and_names_bad_lines(tmp_path: Path) -> None:

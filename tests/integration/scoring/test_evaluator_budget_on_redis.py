@@ -7,7 +7,8 @@ from typing import Any
 
 from glidepath.clock import unix_ms
 from glidepath.config import parse_config
-from scorer.scoring.compare.evaluator.questions import DAY_MS
+from glidepath.pairs_and_outcomes import Preference
+from scorer.scoring.compare.evaluator.daily_budget import DAY_MS
 from scorer.scoring.worker.evaluator_queue import RedisEvaluationBudget
 from tests.support.answer_pairs import pair
 from tests.support.embedders import WordEmbedder
@@ -21,10 +22,10 @@ async def test_two_scorers_share_the_days_budget_and_every_pair_has_one_result(
     valid_yaml: str, redis_client: Any
 ) -> None:
     for i in range(60):
-        text = f"You pay {i} for it, and wait." if i % 2 else "It costs 40."
+        text = f"You pay {i} for it, and wait."
         await add(redis_client, pair(f"p{i}", "It costs 40.", text))
     async with evaluator_server() as evaluator, asyncio.timeout(40):
-        section = f"{{url: '{evaluator.url}', model: judge, between: [0, 0.99], budget: 12}}"
+        section = f"{{url: '{evaluator.url}', model: judge, sample: 100%, budget: 12}}"
         config = parse_config(valid_yaml + f"    scoring: {{evaluator: {section}}}\n")
         first, second = (ThreadScorer(config, WordEmbedder()) for _ in range(2))
         async with (
@@ -32,10 +33,10 @@ async def test_two_scorers_share_the_days_budget_and_every_pair_has_one_result(
             running_loop(config, redis_client, "b", second),
         ):
             await eventually(lambda: has_results(redis_client, 60))
-        assert len(evaluator.requests) == 12
+        assert len(evaluator.requests) == 2 * 12
     found = await results(redis_client)
     assert sorted(one.pair_id for one in found) == sorted(f"p{i}" for i in range(60))
-    assert sum("evaluator" in one.signals for one in found) == 12
+    assert sum(one.preference is Preference.WIN for one in found) == 12
     assert await pending(redis_client) == 0
 
 

@@ -1,1 +1,1 @@
-"""An optional evaluator model that judges the pairs that the other signals leave in doubt."""
+"""An optional evaluator model that says which answer of a pair is better (ADR 0172)."""

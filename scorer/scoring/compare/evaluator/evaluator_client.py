@@ -1,6 +1,6 @@
 """The client of the evaluator model, which any server with ``/v1/chat/completions`` can serve.
 
-If the evaluator is unreachable or slow, or if its reply is invalid, the pair keeps the score of the other signals.
+If the evaluator is unreachable or slow, or if a reply is invalid, there is no preference for the pair.
 """
 
 from __future__ import annotations
@@ -14,55 +14,73 @@ from typing import Any
 import aiohttp
 
 from glidepath.config.comparison import EvaluatorSection
+from glidepath.pairs_and_outcomes import Preference, Side
 from glidepath.redisio import read_secret
-from scorer.scoring.compare.evaluator.questions import Budget, DoubtfulPair, Opinion, Question, parse_opinion, question
+from scorer.scoring.compare.evaluator.daily_budget import Budget
+from scorer.scoring.compare.evaluator.questions import (
+    BOTH,
+    AnswersToJudge,
+    Question,
+    preference_of,
+    preferred_side,
+    questions,
+)
 
 _MAX_REPLY_BYTES = 2**20
+BOTH_ADDRESS = "both_address_judge"  # why no preference exists if both answers address their judge
+
+
+class NoReplyError(Exception):
+    """The evaluator gave no valid reply to a question. The text is the reason, such as "timeout"."""
 
 
 @dataclass(slots=True)
 class Evaluator:
-    """Client that asks the evaluator model for its opinion on pairs, within a daily budget.
+    """Client that asks the evaluator model for its preference on pairs, within a daily budget.
 
-    ``failures`` maps each reason for a missing opinion to the number of pairs that lack an opinion for this reason.
+    ``failures`` maps each reason for a missing preference to the number of pairs that lack one for this reason.
     """
 
     settings: EvaluatorSection
     budget: Budget = field(default_factory=Budget)
     failures: dict[str, int] = field(default_factory=dict)
 
-    def consult(self, pairs: Sequence[DoubtfulPair], now_ms: int) -> dict[str, Opinion]:
-        """Return the result of ``opinions``. This method is for callers that do not run in an event loop."""
-        return asyncio.run(self.opinions(pairs, now_ms))
+    def consult(self, pairs: Sequence[AnswersToJudge], now_ms: int) -> list[Preference | None]:
+        """Return the result of ``preferences``. This method is for callers that do not run in an event loop."""
+        return asyncio.run(self.preferences(pairs, now_ms))
 
-    async def opinions(self, pairs: Sequence[DoubtfulPair], now_ms: int) -> dict[str, Opinion]:
-        """Return the evaluator's opinions on the pairs, by pair id. The daily budget limits the number of questions.
+    async def preferences(self, pairs: Sequence[AnswersToJudge], now_ms: int) -> list[Preference | None]:
+        """Return the evaluator's preference on each pair, in order. The daily budget limits the number of pairs.
 
-        Raises ConfigError if the credential is missing. If the server fails, no error is raised, and the result lacks
-        the opinions that the server did not give.
+        Raises ConfigError if the credential is missing. If the server fails, no error is raised, and the result is
+        None for the pairs concerned.
         """
-        allowed = [pair for pair in pairs if self._may_ask(now_ms)]
-        if not allowed:
-            return {}
+        allowed = [self._may_ask(pair, now_ms) for pair in pairs]
+        found: list[Preference | None] = [None] * len(pairs)
+        if not any(allowed):
+            return found
         limit = asyncio.Semaphore(self.settings.in_flight)
         headers = self.headers()
-        found: dict[str, Opinion] = {}
         async with aiohttp.ClientSession() as session:
 
-            async def ask(pair: DoubtfulPair) -> None:
+            async def ask(index: int) -> None:
                 async with limit:
-                    reply = await self.ask(session, pair, headers)
-                if isinstance(reply, Opinion):
-                    found[pair.pair_id] = reply
+                    answer = await self.ask(session, pairs[index], headers)
+                if isinstance(answer, Preference):
+                    found[index] = answer
                 else:
-                    self._failed(reply)
+                    self._failed(answer)
 
             async with asyncio.TaskGroup() as group:
-                for pair in allowed:
-                    group.create_task(ask(pair))
+                for index in range(len(pairs)):
+                    if allowed[index]:
+                        group.create_task(ask(index))
         return found
 
-    def _may_ask(self, now_ms: int) -> bool:
+    def _may_ask(self, asked: AnswersToJudge, now_ms: int) -> bool:
+        if asked.addressing == BOTH:
+            self._failed(BOTH_ADDRESS)
+            return False
         self.budget, allowed = self.budget.take(now_ms, self.settings.budget)
         if not allowed:
             self._failed("budget")
@@ -78,22 +96,36 @@ class Evaluator:
         return {"authorization": f"Bearer {read_secret(self.settings.credential)}"}
 
     async def ask(
-        self, session: aiohttp.ClientSession, pair: DoubtfulPair, headers: Mapping[str, str]
-    ) -> Opinion | str:
-        """Ask the evaluator about one pair. Return its opinion, or the name of the failure, such as "timeout"."""
+        self, session: aiohttp.ClientSession, asked: AnswersToJudge, headers: Mapping[str, str]
+    ) -> Preference | str:
+        """Ask the evaluator about one pair in both orders. Return its preference, or why there is none: "timeout".
+
+        The second question is not sent if there is no valid reply to the first.
+        """
+        try:
+            choices = [await self._choice(session, question, headers) for question in questions(asked, self.settings)]
+        except NoReplyError as error:
+            return str(error)
+        return preference_of(choices[0], choices[1], asked.addressing)
+
+    async def _choice(
+        self, session: aiohttp.ClientSession, question: Question, headers: Mapping[str, str]
+    ) -> Side | None:
+        """Send one question. Return the side that the evaluator prefers, or None. Raises NoReplyError."""
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
-        asked = question(pair.pair_id, pair.prompt, pair.baseline, pair.candidate, self.settings)
         try:
             async with session.post(
-                self._url(), json=self._body(asked), headers=headers, timeout=timeout, allow_redirects=False
+                self._url(), json=self._body(question), headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
                 if response.status != 200:
-                    return f"status_{response.status}"
-                return parse_opinion(chat_text(await _bounded(response.content)), asked) or "reply"
-        except TimeoutError:
-            return "timeout"
-        except aiohttp.ClientError:
-            return "unreachable"
+                    raise NoReplyError(f"status_{response.status}")
+                return preferred_side(chat_text(await _bounded(response.content)), question)
+        except TimeoutError as error:
+            raise NoReplyError("timeout") from error
+        except aiohttp.ClientError as error:
+            raise NoReplyError("unreachable") from error
+        except ValueError as error:
+            raise NoReplyError("reply") from error
 
     def _failed(self, reason: str) -> None:
         self.failures[reason] = self.failures.get(reason, 0) + 1
@@ -102,8 +134,8 @@ class Evaluator:
         base = self.settings.url
         return f"{base if base.endswith('/v1') else f'{base}/v1'}/chat/completions"
 
-    def _body(self, asked: Question) -> dict[str, Any]:
-        return {"model": self.settings.model, "messages": list(asked.messages), "temperature": 0, "max_tokens": 300}
+    def _body(self, question: Question) -> dict[str, Any]:
+        return {"model": self.settings.model, "messages": list(question.messages), "temperature": 0, "max_tokens": 300}
 
 
 async def _bounded(stream: aiohttp.StreamReader) -> bytes:

@@ -20,7 +20,7 @@ class PairResult:
     ``scored``: the encoded ScoredPair, or empty if the stored pair cannot be decoded.
     ``unreadable``: the reason why the stored pair cannot be decoded, or "".
     ``noise``: what the pair adds to the noise floor of its workload; empty if it is not a scored noise pair.
-    ``for_evaluator``: the fields of a DoubtfulPair (compare/evaluator/questions.py) if the evaluator is to be asked
+    ``for_evaluator``: the fields of an AnswersToJudge (compare/evaluator/questions.py) if the evaluator is to be asked
         about the pair, otherwise empty.
     """
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from glidepath.config import Config, Workload
-from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Ending, Pair, ScoredPair
+from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Ending, Pair, PairKind, Preference, ScoredPair, Side
 from scorer.scoring.answers import (
     CustomSurface,
     Expectation,
@@ -19,8 +19,9 @@ from scorer.scoring.answers import (
     expectation,
     extract,
 )
-from scorer.scoring.compare import UNKNOWN, Comparison, NoiseFloor, Unscorable, compare, texts_to_embed
-from scorer.scoring.compare.evaluator.questions import DoubtfulPair, in_doubt
+from scorer.scoring.compare import UNKNOWN, NoiseFloor, Unscorable, compare, texts_to_embed
+from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
+from scorer.scoring.compare.evaluator.questions import AnswersToJudge
 from scorer.scoring.embed import Embedder, VectorCache, Vectors, embed_texts
 from scorer.scoring.judge.judge_answer import judge_answer
 from scorer.scoring.worker.unscored_result import facts_without_body, unscored
@@ -47,10 +48,10 @@ class _ExtractedPair:
 
 @dataclass(frozen=True, slots=True)
 class ScoringOutcome:
-    """The result of a pair. ``doubt`` has the texts for the evaluator, or is None if the evaluator is not asked."""
+    """The result of a pair. ``to_judge`` has the texts for the evaluator, or is None if the evaluator is not asked."""
 
     scored: ScoredPair
-    doubt: DoubtfulPair | None = None
+    to_judge: AnswersToJudge | None = None
 
 
 @dataclass(slots=True)
@@ -177,21 +178,22 @@ def _compare(
         labels=dict(result.labels),
         served=pair.served,
     )
-    return ScoringOutcome(scored, _doubt(extracted, result))
+    judged = _to_judge(extracted)
+    if isinstance(judged, Preference):
+        return ScoringOutcome(replace(scored, preference=judged))
+    return ScoringOutcome(scored, judged)
 
 
-def _doubt(extracted: _ExtractedPair, result: Comparison) -> DoubtfulPair | None:
-    """Return the texts for the evaluator, or None if there is no evaluator or if the pair is not in doubt.
+def _to_judge(extracted: _ExtractedPair) -> AnswersToJudge | Preference | None:
+    """Return what the evaluator is to judge, or a preference that needs no question. None: the pair is not judged.
 
-    Cross pairs and noise pairs are both evaluated, so that the scores and the noise floor are measured in the same way.
+    Only cross pairs are judged, because both answers of a noise pair are the baseline's.
     """
-    section = extracted.workload.scoring.evaluator
-    if section is None or not in_doubt(result, section):
+    section, pair = extracted.workload.scoring.evaluator, extracted.pair
+    if section is None or pair.kind is not PairKind.CROSS:
         return None
-    texts = (extracted.expected.prompt, extracted.baseline.text, extracted.candidate.text)
-    # The texts are cut as the evaluator's client cuts them. UTF-8 has no lone surrogates, so these are replaced.
-    cut = [text[: section.max_chars].encode("utf-8", "replace").decode() for text in texts]
-    return DoubtfulPair(extracted.pair.id, *cut)
+    answers = {Side.BASELINE: extracted.baseline, Side.CANDIDATE: extracted.candidate}
+    return to_judge(pair.id, extracted.workload.task, extracted.expected, answers, section)
 
 
 def _faults(answer: Answer, found: Extracted | Unusable, expected: Expectation) -> tuple[str, ...]:

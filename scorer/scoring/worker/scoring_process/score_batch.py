@@ -41,5 +41,5 @@ def _result(outcome: ScoringOutcome) -> PairResult:
     scored = outcome.scored
     is_noise = scored.kind is PairKind.NOISE and scored.scored
     noise = NoiseFloor().fold(scored.signals, scored.agreement).to_json() if is_noise else {}
-    doubt = asdict(outcome.doubt) if outcome.doubt else {}
-    return PairResult(encode_scored(scored), noise=noise, for_evaluator=doubt)
+    asked = asdict(outcome.to_judge) if outcome.to_judge else {}
+    return PairResult(encode_scored(scored), noise=noise, for_evaluator=asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from glidepath.config import Config, parse_config
 from glidepath.errors import ConfigError
-from glidepath.pairs_and_outcomes import PairKind
+from glidepath.pairs_and_outcomes import Preference
 from glidepath.protobuf_codec import decode_scored, encode_pair
 from scorer.scoring.worker.evaluator_queue import MAX_FAILURES, MAX_WAITING, OPEN_S, CircuitBreaker
 from scorer.scoring.worker.pair_queue import QueueEntry
@@ -20,12 +21,12 @@ from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringC
 from scorer.scoring.worker.scoring_process.score_batch import score_batch
 from tests.support.answer_pairs import noise_pair
 from tests.support.embedders import WordEmbedder
-from tests.support.evaluator_server import EvaluatorServer, evaluator_server
+from tests.support.evaluator_server import EvaluatorServer, evaluator_server, first
 from tests.support.loop_harness import LoopHarness, queue_entry
 from tests.support.thread_scorer import ThreadScorer
 from tests.support.waiting import eventually
 
-ALWAYS = "between: [0, 0.99]"  # any two answers that are not the same
+ALWAYS = "sample: 100%"
 
 
 class MemoryBudget:
@@ -67,16 +68,18 @@ async def evaluator() -> AsyncIterator[EvaluatorServer]:
         yield evaluator
 
 
-def test_only_a_pair_in_doubt_has_texts_for_the_evaluator(valid_yaml: str) -> None:
+def test_only_a_pair_that_needs_a_question_has_texts_for_the_evaluator(valid_yaml: str) -> None:
     scoring = ScoringContext(
-        configured(valid_yaml, "http://127.0.0.1:1", "between: [0.0, 0.9], max_chars: 200"), WordEmbedder()
+        configured(valid_yaml, "http://127.0.0.1:1", "sample: 100%, max_chars: 200"), WordEmbedder()
     )
     stored = [entry("a", right="B " * 900).data, entry("b", "Paris.", "Paris.").data, b"junk"]
-    doubtful, same, junk = score_batch(stored, scoring, 5000, {}).results
-    assert doubtful.for_evaluator["prompt"] == "The capital of France?"
-    assert (doubtful.for_evaluator["pair_id"], doubtful.for_evaluator["baseline"]) == ("a", "It costs 40.")
-    assert len(doubtful.for_evaluator["candidate"]) == 200
+    different, same, junk = score_batch(stored, scoring, 5000, {}).results
+    assert different.for_evaluator["prompt"] == "The capital of France?"
+    assert (different.for_evaluator["pair_id"], different.for_evaluator["baseline"]) == ("a", "It costs 40.")
+    assert len(different.for_evaluator["candidate"]) == 200
     assert (same.for_evaluator, junk.for_evaluator) == ({}, {})
+    assert decode_scored(same.scored).preference is Preference.TIE
+    assert decode_scored(different.scored).preference is None
 
 
 def test_without_an_evaluator_no_pair_has_texts_for_one(valid_yaml: str) -> None:
@@ -88,43 +91,44 @@ def test_without_an_evaluator_no_pair_has_texts_for_one(valid_yaml: str) -> None
     )
 
 
-async def test_the_opinion_changes_the_score_of_a_pair_in_doubt(valid_yaml: str, evaluator: EvaluatorServer) -> None:
+async def test_the_preference_is_written_with_the_pair_and_leaves_its_agreement_as_it_is(
+    valid_yaml: str, evaluator: EvaluatorServer
+) -> None:
     config = configured(valid_yaml, evaluator.url)
     harness, alone = new_harness(config), score_batch([entry("a").data], ScoringContext(config, WordEmbedder()), 5, {})
     harness.queue.waiting = [entry("a")]
     async with harness.running():
         await eventually(lambda: "a" in harness.queue.done)
-    cheap = decode_scored(alone.results[0].scored).agreement
-    assert harness.agreement("a") == pytest.approx(0.5 * cheap + 0.5 * 0.25)
-    assert harness.queue.done["a"].flags[-1] == "evaluator"
-    assert harness.queue.done["a"].signals["evaluator"] == 0.75
-    assert (outcome(harness, "opinion"), harness.budget.spent["chat"]) == (1, 1)
+    without = decode_scored(alone.results[0].scored)
+    assert replace(harness.queue.done["a"], preference=None, scored_at_ms=5) == without
+    assert harness.queue.done["a"].preference is Preference.WIN
+    assert (outcome(harness, "win"), harness.budget.spent["chat"], len(evaluator.requests)) == (1, 1, 2)
 
 
-async def test_other_pairs_do_not_wait_for_opinions_and_claims_on_waiting_pairs_are_renewed(
+async def test_other_pairs_do_not_wait_for_the_evaluator_and_claims_on_waiting_pairs_are_renewed(
     valid_yaml: str, evaluator: EvaluatorServer
 ) -> None:
     evaluator.may_answer.clear()
     harness = new_harness(configured(valid_yaml, evaluator.url, ALWAYS + ", in_flight: 2"))
-    harness.queue.waiting = [entry(f"doubt{i}") for i in range(10)]
+    harness.queue.waiting = [entry(f"asked{i}") for i in range(10)]
     async with harness.running():
         await eventually(lambda: len(evaluator.requests) == 2)
         harness.queue.waiting += [entry(f"clear{i}", "Paris.", "Paris.") for i in range(10)]
         await eventually(lambda: sum(name.startswith("clear") for name in harness.queue.done) == 10)
-        assert not [name for name in harness.queue.done if name.startswith("doubt")]
-        await eventually(lambda: {f"doubt{i}-0" for i in range(10)} <= set(harness.queue.renewed))
+        assert not [name for name in harness.queue.done if name.startswith("asked")]
+        await eventually(lambda: {f"asked{i}-0" for i in range(10)} <= set(harness.queue.renewed))
         evaluator.may_answer.set()
         await eventually(lambda: len(harness.queue.done) == 20)
     assert evaluator.most_at_once == 2
-    assert outcome(harness, "opinion") == 10
+    assert outcome(harness, "win") == 10
 
 
-async def test_pairs_beyond_the_queue_limit_are_written_without_an_opinion(
+async def test_pairs_beyond_the_queue_limit_are_written_without_a_preference(
     valid_yaml: str, evaluator: EvaluatorServer
 ) -> None:
     evaluator.may_answer.clear()
     harness = new_harness(configured(valid_yaml, evaluator.url, ALWAYS + ", in_flight: 1"))
-    harness.queue.waiting = [entry(f"p{i}", right=f"You pay {i} for it.") for i in range(MAX_WAITING + 10)]
+    harness.queue.waiting = [entry(f"p{i}", right=f"You pay {i} for it all.") for i in range(MAX_WAITING + 10)]
     async with harness.running():
         await eventually(lambda: outcome(harness, "queue_full") >= 9)
         await eventually(lambda: len(harness.queue.done) == outcome(harness, "queue_full"))
@@ -133,7 +137,7 @@ async def test_pairs_beyond_the_queue_limit_are_written_without_an_opinion(
     assert outcome(harness, "queue_full") <= 10
 
 
-async def test_a_failing_evaluator_costs_only_its_opinions_and_is_soon_not_asked(
+async def test_a_failing_evaluator_costs_only_its_preferences_and_is_soon_not_asked(
     valid_yaml: str, evaluator: EvaluatorServer
 ) -> None:
     evaluator.failing = True
@@ -145,7 +149,7 @@ async def test_a_failing_evaluator_costs_only_its_opinions_and_is_soon_not_asked
     assert outcome(harness, "status_503") == len(evaluator.requests) == MAX_FAILURES
     assert outcome(harness, "paused") == 40 - MAX_FAILURES
     assert harness.budget.spent["chat"] == MAX_FAILURES
-    assert "evaluator" not in harness.queue.done["p0"].signals
+    assert {pair.preference for pair in harness.queue.done.values()} == {None}
 
 
 async def test_no_question_is_sent_once_the_days_budget_is_spent(valid_yaml: str, evaluator: EvaluatorServer) -> None:
@@ -154,7 +158,7 @@ async def test_no_question_is_sent_once_the_days_budget_is_spent(valid_yaml: str
     harness.budget.spent["chat"] = 1  # by another scorer
     async with harness.running():
         await eventually(lambda: len(harness.queue.done) == 8)
-    assert len(evaluator.requests) == outcome(harness, "opinion") == 2
+    assert len(evaluator.requests) / 2 == outcome(harness, "win") == 2
     assert outcome(harness, "budget") == 6
 
 
@@ -169,7 +173,7 @@ async def test_no_question_is_sent_while_the_budget_cannot_be_counted(
     assert (outcome(harness, "redis"), evaluator.requests) == (1, [])
 
 
-async def test_at_a_stop_request_waiting_pairs_are_written_without_an_opinion(
+async def test_at_a_stop_request_waiting_pairs_are_written_without_a_preference(
     valid_yaml: str, evaluator: EvaluatorServer
 ) -> None:
     evaluator.may_answer.clear()
@@ -182,17 +186,24 @@ async def test_at_a_stop_request_waiting_pairs_are_written_without_an_opinion(
     assert harness.queue.consumer_removed
 
 
-async def test_noise_pairs_are_evaluated_too_and_the_noise_floor_counts_the_opinion(
+def test_noise_pairs_are_not_judged(valid_yaml: str) -> None:
+    context = ScoringContext(configured(valid_yaml, "http://127.0.0.1:1"), WordEmbedder())
+    stored = encode_pair(noise_pair("n", "It costs 40.", "You pay seventy."))
+    found = score_batch([stored], context, 5, {}).results[0]
+    assert (found.for_evaluator, decode_scored(found.scored).preference) == ({}, None)
+    assert found.noise
+
+
+async def test_a_pair_that_only_one_order_prefers_is_an_inconsistent_tie(
     valid_yaml: str, evaluator: EvaluatorServer
 ) -> None:
+    evaluator.judge = first
     harness = new_harness(configured(valid_yaml, evaluator.url))
-    harness.queue.waiting = [
-        QueueEntry("chat", "n-0", encode_pair(noise_pair("n", "It costs 40.", "You pay seventy.")))
-    ]
+    harness.queue.waiting = [entry("a")]
     async with harness.running():
-        await eventually(lambda: "n" in harness.queue.done)
-    assert harness.queue.done["n"].kind is PairKind.NOISE
-    assert harness.queue.noise_added["n"]["agreement_sum"] == pytest.approx(harness.agreement("n"))
+        await eventually(lambda: "a" in harness.queue.done)
+    assert harness.queue.done["a"].preference is Preference.INCONSISTENT
+    assert outcome(harness, "inconsistent") == 1
 
 
 async def test_the_credential_is_sent_and_a_missing_credential_ends_the_scorer_with_its_name(
@@ -206,7 +217,7 @@ async def test_the_credential_is_sent_and_a_missing_credential_ends_the_scorer_w
     harness = new_harness(config)
     harness.queue.waiting = [entry("a")]
     async with harness.running():
-        await eventually(lambda: outcome(harness, "opinion") == 1)
+        await eventually(lambda: outcome(harness, "win") == 1)
     assert evaluator.requests[0]["auth"] == "Bearer s3cret"
 
 

@@ -185,6 +185,7 @@ def test_a_line_is_read_into_an_event() -> None:
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":-1}', "f:2: latency_ms: must be at least 0"),
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":NaN}', "f:2: latency_ms: must be a number"),
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":1,"agreement":1.1}', "f:2: agreement: must be 0 to 1"),
+        (b'{"t":1,"side":"baseline","ok":false,"preference":2}', "f:2: preference: must be 0 to 1"),
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":1' + b"0" * 400 + b"}", "f:2: latency_ms: must be a number"),
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":"1"}', "f:2: latency_ms: must be a number"),
         (b'{"t":1,"side":"baseline","ok":false,"expected":1}', "f:2: expected: must be a string"),
@@ -233,6 +234,15 @@ def test_defects_of_the_candidate_alone_roll_back() -> None:
     assert run(iter(worse)).decision == "rollback"
     alike = [changed(e, defect="both" if i % 3 else "neither") for i, e in enumerate(stream)]
     assert {v.gate: v.outcome for v in run(iter(alike)).verdicts}["defects"] == "pass"
+
+
+def test_recorded_preferences_decide_the_preference_gate() -> None:
+    evaluator = "    scoring: {evaluator: {url: 'http://127.0.0.1:1', model: judge}}\n"
+    line = b'{"t": 1, "side": "candidate", "ok": true, "latency_ms": 12, "preference": %s}'
+    for score, outcome in ((b"0", "fail"), (b"0.9", "pass")):
+        result = replay(workload_of(GATES + evaluator), parse_events([line % score] * 200, "f"))
+        assert {v.gate: (v.outcome, v.n) for v in result.verdicts}["preference"] == (outcome, 200)
+    assert "preference" not in {v.gate for v in replay(workload_of(GATES), parse_events([line % b"0"], "f")).verdicts}
 
 
 def test_an_unknown_defective_side_is_refused() -> None:

@@ -50,6 +50,24 @@ def test_a_margin_without_noise_pairs_is_reported_once() -> None:
     ]
 
 
+def test_the_preference_gate_waits_for_the_pairs_that_the_evaluator_judges() -> None:
+    evaluator = "    scoring: {{evaluator: {{url: 'http://127.0.0.1:1', model: judge, {}}}}}\n"
+    step = plan(evaluator.format("sample: 10%, budget: 1000000"), 100).steps[1]
+    need = next(n for n in step.needs if n.gate == "preference")
+    assert (need.of, need.gating) == ("judged pairs", True)
+    assert need.samples is not None
+    assert 200 <= need.samples <= 2000
+    assert step.pair_rate is not None
+    assert step.times["preference"] == pytest.approx(need.samples / (step.pair_rate * 0.1))
+    scarce = plan(evaluator.format("budget: 100"), 100)
+    assert scarce.steps[1].times["preference"] == pytest.approx(need.samples * 864)
+    assert scarce.note == ""
+    none = plan(evaluator.format("budget: 0"), 100)
+    assert [w for w in none.warnings if w.startswith("preference")] == [
+        "preference cannot decide: scoring.evaluator.budget is 0, so no pair is judged; set it, e.g. to 1000"
+    ]
+
+
 def test_without_a_rate_there_are_counts_and_no_times() -> None:
     found = plan("", None)
     assert found.total_seconds is None

@@ -1,39 +1,68 @@
-"""The evaluator over HTTP: its budget, and an evaluator that cannot be reached."""
+"""The evaluator over HTTP: both orders, its budget, and an evaluator that fails or cannot be reached."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
 
 from glidepath.config.comparison import EvaluatorSection
+from glidepath.pairs_and_outcomes import Preference
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
-from scorer.scoring.compare.evaluator.questions import DoubtfulPair
-from tests.support.evaluator_server import evaluator_server
+from scorer.scoring.compare.evaluator.questions import AnswersToJudge
+from tests.support.evaluator_server import EvaluatorServer, evaluator_server, first
 
 
 @pytest.fixture
-async def judge() -> AsyncIterator[tuple[str, list[dict[str, object]]]]:
+async def judge() -> AsyncIterator[EvaluatorServer]:
     async with evaluator_server() as judge:
-        yield judge.url, judge.requests
+        yield judge
 
 
-async def test_opinions_are_asked_for_within_the_budget(judge: tuple[str, list[dict[str, object]]]) -> None:
-    url, seen = judge
-    evaluator = Evaluator(EvaluatorSection(url=url, model="judge", budget=3))
-    doubts = [
-        DoubtfulPair("a", "x", "1", "2"),
-        DoubtfulPair("b", "fail", "1", "2"),
-        DoubtfulPair("c", "x", "1", "2"),
-        DoubtfulPair("d", "x", "1", "2"),
+def evaluator_of(judge: EvaluatorServer, **settings: object) -> Evaluator:
+    return Evaluator(EvaluatorSection.model_validate({"url": judge.url, "model": "judge", **settings}))
+
+
+async def test_each_pair_is_asked_about_in_both_orders_within_the_budget(judge: EvaluatorServer) -> None:
+    evaluator = evaluator_of(judge, budget=4)
+    pairs = [
+        AnswersToJudge("a", "x", "one", "three"),
+        AnswersToJudge("b", "fail", "1", "2"),
+        AnswersToJudge("c", "x", "three", "one"),
+        AnswersToJudge("d", "x", "1", "2"),
+        AnswersToJudge("e", "x", "1", "2"),
     ]
-    found = await evaluator.opinions(doubts, now_ms=0)
-    assert {name: o.agreement for name, o in found.items()} == {"a": 0.25, "c": 0.25}
+    found = await evaluator.preferences(pairs, now_ms=0)
+    assert found == [Preference.WIN, None, Preference.LOSS, Preference.TIE, None]
     assert evaluator.failures == {"budget": 1, "status_503": 1}
-    assert len(seen) == 3
+    asked = [json.loads(one["body"]["messages"][1]["content"]) for one in judge.requests]
+    orders = sorted((one["A"], one["B"]) for one in asked if "three" in one.values())
+    assert orders == [("one", "three")] * 2 + [("three", "one")] * 2
+    assert sum(one["request"] == "fail" for one in asked) == 1  # the second order is not asked after a failure
 
 
-async def test_an_unreachable_evaluator_gives_no_opinion() -> None:
+async def test_a_judge_that_prefers_a_position_gives_only_ties(judge: EvaluatorServer) -> None:
+    judge.judge = first
+    found = await evaluator_of(judge).preferences([AnswersToJudge("a", "x", "1", "2")], now_ms=0)
+    assert found == [Preference.INCONSISTENT]
+
+
+async def test_a_reply_without_a_choice_is_no_preference(judge: EvaluatorServer) -> None:
+    judge.judge = lambda asked: "both"
+    evaluator = evaluator_of(judge)
+    assert await evaluator.preferences([AnswersToJudge("a", "x", "1", "2")], now_ms=0) == [None]
+    assert evaluator.failures == {"reply": 1}
+
+
+async def test_an_unreachable_evaluator_gives_no_preference() -> None:
     evaluator = Evaluator(EvaluatorSection(url="http://127.0.0.1:9", model="judge", timeout="2s"))
-    assert await evaluator.opinions([DoubtfulPair("a", "x", "1", "2")], now_ms=0) == {}
+    assert await evaluator.preferences([AnswersToJudge("a", "x", "1", "2")], now_ms=0) == [None]
     assert evaluator.failures == {"unreachable": 1}
+
+
+async def test_the_rubric_is_part_of_each_question(judge: EvaluatorServer) -> None:
+    await evaluator_of(judge, rubric="Prefer {polite} answers.").preferences(
+        [AnswersToJudge("a", "x", "1", "2")], now_ms=0
+    )
+    assert all("Prefer {polite} answers." in one["body"]["messages"][0]["content"] for one in judge.requests)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from glidepath.config.comparison import EvaluatorSection
 from glidepath.config.processes import EmbedderSection
 from scorer.scoring.compare import Comparison
-from scorer.scoring.compare.evaluator.questions import in_doubt
 from scorer.scoring.compare.similarity.character_similarity import character_similarity
 from scorer.scoring.embed import Embedder, load_embedder
 from tests.support.comparison_cases import cases, compare_answers, text_answer
@@ -58,13 +56,6 @@ def test_words_that_the_model_cannot_split_are_compared_by_their_characters(engi
     one, other = ("".join(f"{(i * i * step + 7) % 9973:04x}" for i in range(60)) for step in (31, 57))
     assert compared(engine, one, other).agreement < 0.3
     assert "unknown_script" in compared(engine, one, other).flags
-
-
-def test_texts_in_an_unknown_script_are_in_doubt(engine: Embedder) -> None:
-    evaluator = EvaluatorSection(url="http://127.0.0.1:1", model="judge")
-    text, paraphrase, _ = TEXTS["Arabic"]
-    assert in_doubt(compared(engine, text, paraphrase), evaluator)
-    assert not in_doubt(compared(engine, text, text), evaluator)
 
 
 def test_shared_characters_are_counted_without_blanks_and_punctuation() -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable
 
 import pytest
 
-from glidepath.config.comparison import ClassificationSection, EvaluatorSection, ScoringSection
+from glidepath.config.comparison import ClassificationSection, ScoringSection
+from glidepath.pairs_and_outcomes import Side
 from scorer.scoring.answers import CustomSurface, extract
 from scorer.scoring.compare.code.broken_code import broken_code
 from scorer.scoring.compare.defects.leaked_tokens import leaked_tokens
 from scorer.scoring.compare.defects.unfinished_text import unfinished_text
-from scorer.scoring.compare.evaluator.questions import parse_opinion, question
+from scorer.scoring.compare.evaluator.judge_addressing import addresses_judge
+from scorer.scoring.compare.evaluator.questions import Question, preferred_side
 from scorer.scoring.compare.similarity.embedding_similarity import Similarity
 from scorer.scoring.compare.structured.json_schema import schema_error
 from scorer.scoring.compare.tasks.classification import compare_labels
@@ -46,7 +49,12 @@ WRAPPED = [
     ("The answer is ", "a ", ". 5"), ("x", " x", " would you like "), ("{", '"a":{', ""), ("", "```js\n(\n```\n", ""),
 ]  # fmt: skip
 SETTINGS = ScoringSection()
-ASKED = question("1", "", "", "", EvaluatorSection(url="http://127.0.0.1:1", model="m"))
+ASKED = Question((), Side.BASELINE)
+# Units of the patterns of text that addresses its judge.
+FOR_JUDGES = [
+    "if it ", "as a judge ", "dear ", "judge, ", "this answer ", "the other ", "ignore ", "the the ", "a b c ", "_ _",
+    "ai ", "system: ", "[[", "<<", "output with ", "select this ", "rubric must ", "experts preferred ", "%20", "my ",
+]  # fmt: skip
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -79,7 +87,8 @@ def _parse(text: str) -> None:
         extract(path="/v1/chat/completions", content_type=kind, status=200, request_body=raw, response_body=raw)
     extract(path="", content_type="", status=200, request_body=b"{}", response_body=raw, custom=custom)
     parse_json(text)
-    parse_opinion(text, ASKED)
+    with contextlib.suppress(ValueError):
+        preferred_side(text, ASKED)
     compare_labels(text, text + "y", ClassificationSection(first_line=True, pattern=r"label: (\w+)"))
     schema_error(text, {"type": "string", "pattern": "^[a-z]+( [a-z]+)*$"})
 
@@ -188,3 +197,8 @@ def test_the_cost_of_many_different_words_is_linear(separator: str, capitals: bo
     right = {"shuffled": shuffled, "different": different, "half different": left[:half] + different[half:]}[other]
     texts = [separator.join(word.capitalize() if capitals else word for word in side) for side in (left, right)]
     assert seconds(lambda: compare_texts(*texts, Similarity(0.9, 0.9))) < LONG_BUDGET_S
+
+
+@pytest.mark.parametrize("unit", [*FOR_JUDGES, *UNITS], ids=repr)
+def test_the_cost_of_recognising_text_that_addresses_its_judge_is_linear(unit: str) -> None:
+    assert seconds(lambda: addresses_judge("x" + text_of(("", unit, "x"), SIZE // 4))) < BUDGET_S / 2

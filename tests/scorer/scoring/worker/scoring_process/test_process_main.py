@@ -72,9 +72,15 @@ def test_the_process_ends_when_its_input_ends_even_inside_a_message(config, cut)
 
 
 def test_the_texts_for_the_evaluator_come_with_the_batch(config):
-    evaluator = {"url": "http://127.0.0.1:1", "model": "judge", "between": [0.0, 0.99]}
+    evaluator = {"url": "http://127.0.0.1:1", "model": "judge", "sample": "100%"}
     config["workloads"]["chat"]["scoring"] = {"evaluator": evaluator}
     stored = [encode_pair(pair("a", "It costs 40.", "Seventy 🌊.")), encode_pair(pair("b", "Paris.", "Paris."))]
     _, (header, _) = replies_to(pack({"config": config}), pack({"floors": {}}, stored))
-    asked = {"pair_id": "a", "prompt": "The capital of France?", "baseline": "It costs 40.", "candidate": "Seventy 🌊."}
+    asked = {
+        "pair_id": "a",
+        "prompt": "The capital of France?",
+        "baseline": "It costs 40.",
+        "candidate": "Seventy 🌊.",
+        "addressing": "",
+    }
     assert header["for_evaluator"] == [asked, {}]

@@ -1,0 +1,51 @@
+"""Choose the pairs that the evaluator judges, and recognise the pairs that need no question. Pure. See ADR 0172."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from glidepath.config.comparison import FREE_TEXT, EvaluatorSection, Task
+from glidepath.pairs_and_outcomes import Preference, Side
+from scorer.scoring.answers import Expectation, Extracted
+from scorer.scoring.compare.evaluator.judge_addressing import addresses_judge
+from scorer.scoring.compare.evaluator.questions import BOTH, AnswersToJudge
+from scorer.scoring.compare.text.canonical_text import canonical
+
+
+def to_judge(
+    pair_id: str, task: Task, expected: Expectation, answers: Mapping[Side, Extracted], settings: EvaluatorSection
+) -> AnswersToJudge | Preference | None:
+    """Return what the evaluator is to judge; a preference if the pair needs no question; None if it is not judged.
+
+    Judged are the pairs of free text that ``is_sampled`` draws. Answers with tool calls or with several choices are not
+    judged, because the evaluator reads one text of each side.
+    """
+    if task not in FREE_TEXT or not is_sampled(pair_id, settings.sample):
+        return None
+    if any(len(answer.choices) > 1 or answer.tool_calls for answer in answers.values()):
+        return None
+    limit = settings.max_chars
+    texts = {side: _cut(answer.text or answer.refusal, limit) for side, answer in answers.items()}
+    baseline, candidate = texts[Side.BASELINE], texts[Side.CANDIDATE]
+    if not baseline.strip() or not candidate.strip():
+        return None
+    if canonical(baseline) == canonical(candidate):
+        return Preference.TIE
+    addressing = [side.value for side in Side if addresses_judge(texts[side])]
+    who = BOTH if len(addressing) > 1 else "".join(addressing)
+    return AnswersToJudge(pair_id, _cut(expected.prompt, limit), baseline, candidate, who)
+
+
+def is_sampled(pair_id: str, share: float) -> bool:
+    """Return whether the evaluator judges a pair. A hash of the pair's id decides, so the draw is even and repeatable.
+
+    ``share``: the share of the pairs that are drawn, from 0 to 1.
+    """
+    digest = hashlib.blake2b(pair_id.encode("utf-8", "replace"), digest_size=8, person=b"evaluator").digest()
+    return int.from_bytes(digest) < share * 2**64
+
+
+def _cut(text: str, limit: int) -> str:
+    """Return at most ``limit`` characters of the text, without lone surrogates, because UTF-8 has none."""
+    return text[:limit].encode("utf-8", "replace").decode()

@@ -1,0 +1,109 @@
+"""The preference gate: it limits how far the evaluator's mean preference may be below 1/2.
+
+The preference for a pair is 1 if the evaluator prefers the candidate's answer, 0 if it prefers the baseline's, and 1/2
+otherwise. The gate tests by betting (see betting.py) whether the mean is at least 1/2 minus the margin. See ADR 0172.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from glidepath.pairs_and_outcomes import Preference
+from scorer.steering.evidence.betting import MeanTest, MeanTestState
+from scorer.steering.evidence.formatting import share_text
+from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_observations import PreferenceGiven
+from scorer.steering.evidence.gate_specs import GateSpec
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceCounts:
+    """The numbers of judged pairs by their preference. ``ties`` includes ``inconsistent``.
+
+    ``forfeits``: the losses of answers that the evaluator prefers although they address their judge.
+    """
+
+    wins: int = 0
+    ties: int = 0
+    losses: int = 0
+    inconsistent: int = 0
+    forfeits: int = 0
+
+    @property
+    def n(self) -> int:
+        return self.wins + self.ties + self.losses
+
+    def after(self, given: PreferenceGiven) -> PreferenceCounts:
+        """Return the counts with one more pair. A score above 1/2 is a win, and a score below 1/2 a loss."""
+        won, lost = given.score > 0.5, given.score < 0.5
+        return PreferenceCounts(
+            self.wins + won,
+            self.ties + (not won and not lost),
+            self.losses + lost,
+            self.inconsistent + (given.verdict is Preference.INCONSISTENT),
+            self.forfeits + (given.verdict is Preference.FORFEIT),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceGateState:
+    standing: Standing
+    test: MeanTestState
+    counts: PreferenceCounts
+
+
+class PreferenceGate(Gate):
+    """The gate that requires that the mean preference is at least the limit, which is 1/2 minus the margin."""
+
+    STATE = PreferenceGateState
+
+    def __init__(self, spec: GateSpec) -> None:
+        super().__init__(spec)
+        self._test = MeanTest(spec.limit, spec.fail_at, spec.pass_at)
+        self._counts = PreferenceCounts()
+
+    def handlers(self) -> Mapping[type, Handler]:
+        return {PreferenceGiven: self.fold_preference}
+
+    def fold_preference(self, given: PreferenceGiven) -> None:
+        self._counts = self._counts.after(given)
+        self._test.update(given.score)
+        self.note(self._test.log_fail, self._test.log_pass)
+
+    @property
+    def n(self) -> int:
+        return self._test.n
+
+    @property
+    def value(self) -> float | None:
+        return self._test.mean
+
+    @property
+    def within(self) -> bool:
+        return self.value is not None and self.value >= self.spec.limit
+
+    def recent_cause(self) -> FailureCause | None:
+        recent = self._test.recent
+        if not recent.n:
+            return None
+        mean = recent.total / recent.n
+        text = f"preference {mean:.3f} over the last {recent.n} judged pairs; over the step: {self.message()}"
+        return FailureCause(mean, recent.n, text)
+
+    def message(self) -> str:
+        counts = self._counts
+        forfeits = f"; {counts.forfeits} lost because the answer addresses its judge" if counts.forfeits else ""
+        return (
+            f"preference {self.value:.3f} over {counts.n} judged pairs, limit at least {self.spec.limit:.3f} "
+            f"({counts.wins} won, {counts.ties} tied, {counts.losses} lost; the two orders disagreed in "
+            f"{share_text(counts.inconsistent / counts.n)}{forfeits})"
+        )
+
+    @property
+    def state(self) -> PreferenceGateState:
+        return PreferenceGateState(self.standing, self._test.state, self._counts)
+
+    def restore(self, state: PreferenceGateState) -> None:
+        self.standing, self._counts = state.standing, state.counts
+        self._test.restore(state.test)

@@ -1,0 +1,58 @@
+"""Which pairs the evaluator judges: an even draw of the pairs of free text."""
+
+from __future__ import annotations
+
+import pytest
+
+from glidepath.config.comparison import EvaluatorSection, Task
+from glidepath.pairs_and_outcomes import Preference, Side
+from scorer.scoring.answers import Choice, Expectation, Extracted, Surface, ToolCall
+from scorer.scoring.compare.evaluator.pairs_to_judge import is_sampled, to_judge
+from scorer.scoring.compare.evaluator.questions import AnswersToJudge
+
+SETTINGS = EvaluatorSection(url="http://127.0.0.1:1", model="judge", sample="100%", max_chars=200)
+ASKED = Expectation(Surface.OPENAI_CHAT, prompt="How much?")
+
+
+def answer(*texts: str, **fields: object) -> Extracted:
+    return Extracted(Surface.OPENAI_CHAT, tuple(Choice(text=text, **fields) for text in texts))  # type: ignore[arg-type]
+
+
+def judged(baseline: Extracted, candidate: Extracted, task: Task = "chat") -> AnswersToJudge | Preference | None:
+    return to_judge("p", task, ASKED, {Side.BASELINE: baseline, Side.CANDIDATE: candidate}, SETTINGS)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.1, 0.5, 1.0])
+def test_the_draw_is_even_and_a_larger_share_keeps_the_pairs_of_a_smaller_one(share: float) -> None:
+    drawn = {i for i in range(20_000) if is_sampled(f"pair-{i}", share)}
+    assert len(drawn) / 20_000 == pytest.approx(share, abs=0.01)
+    assert drawn <= {i for i in range(20_000) if is_sampled(f"pair-{i}", min(share * 1.5, 1.0))}
+
+
+def test_different_answers_are_judged_and_long_ones_are_cut() -> None:
+    found = judged(answer("It costs 40."), answer("B " * 900))
+    assert isinstance(found, AnswersToJudge)
+    assert (found.prompt, found.baseline, len(found.candidate)) == ("How much?", "It costs 40.", 200)
+
+
+def test_answers_that_mean_the_same_by_their_canonical_text_are_a_tie_without_a_question() -> None:
+    assert judged(answer("It costs 40."), answer("**It costs 40.**")) is Preference.TIE
+
+
+def test_a_refusal_is_an_answer() -> None:
+    assert isinstance(judged(answer("40."), answer("", refusal="I cannot say.")), AnswersToJudge)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "task"),
+    [
+        (answer("40."), "classification"),
+        (answer("40."), "tools"),
+        (answer("  "), "chat"),
+        (answer(), "chat"),
+        (answer("one", "two"), "chat"),
+        (answer("so", tool_calls=(ToolCall("f", {}),)), "chat"),
+    ],
+)
+def test_what_is_no_single_free_text_is_not_judged(candidate: Extracted, task: Task) -> None:
+    assert judged(answer("It costs 40."), candidate, task) is None
