@@ -86,11 +86,19 @@ def _workload_rules(config: Config) -> Iterator[Problem]:
             allowed = ", ".join(f"{s:g}" for s in (0, *workload.ramp.steps))
             yield Problem((*here, "start"), f"{workload.start:g} is not a step of the ramp (allowed: {allowed})")
         yield from _cost_without_price(config, name, workload)
-        if workload.scoring.evaluator is not None and workload.task not in FREE_TEXT:
-            message = f"has no effect on answers of task {workload.task}; it judges {', '.join(FREE_TEXT)}"
-            yield Problem((*here, "scoring", "evaluator"), message)
+        yield from _preference_without_judge(here, workload)
     for backend, message in doubled_path(config):
         yield Problem(("backends", backend, "url"), message)
+
+
+def _preference_without_judge(here: tuple[str, str], workload: Workload) -> Iterator[Problem]:
+    """Yield an evaluator of a workload whose answers it cannot judge, and a preference gate without an evaluator."""
+    gates, evaluator = workload.gates, workload.scoring.evaluator
+    if evaluator is not None and workload.task not in FREE_TEXT:
+        message = f"has no effect on answers of task {workload.task}; it judges {', '.join(FREE_TEXT)}"
+        yield Problem((*here, "scoring", "evaluator"), message)
+    if evaluator is None and gates.preference is not None and "preference" in gates.model_fields_set:
+        yield Problem((*here, "gates", "preference"), "has no effect without an evaluator; add scoring.evaluator")
 
 
 def _cost_without_price(config: Config, name: str, workload: Workload) -> Iterator[Problem]:

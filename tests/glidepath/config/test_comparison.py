@@ -59,6 +59,14 @@ def test_an_evaluator_without_free_text_to_judge_is_refused(valid_yaml: str) -> 
         parse_config(text)
 
 
+def test_a_preference_gate_without_an_evaluator_is_refused(valid_yaml: str) -> None:
+    for gate in ("{margin: 5%}", "{action: inform}"):
+        with pytest.raises(ConfigError, match=r"gates\.preference: has no effect without an evaluator; add scoring"):
+            parse_config(valid_yaml + f"    gates: {{preference: {gate}}}\n")
+        parse_config(valid_yaml + FULL + f"    gates: {{preference: {gate}}}\n")
+    parse_config(valid_yaml + "    gates: {preference: null}\n")
+
+
 def test_weights_are_shares() -> None:
     assert all(0 <= weight <= 1 for weight in DEFAULT_WEIGHTS.values())
     assert ScoringSection().weight("empty") == 1.0
