@@ -15,6 +15,7 @@ ROUTE_PREFIX = "glidepath/"
 
 
 UNMATCHED_ROUTE = "unmatched"  # answers requests that no other route takes
+REFUSED_METHOD_ROUTE = "refused-method"  # answers requests whose method no backend gets
 
 
 def hop(backend: str) -> str:

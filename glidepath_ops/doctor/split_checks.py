@@ -10,8 +10,8 @@ from glidepath.config import Config
 from glidepath.config.root import Match
 from glidepath.served_digest import served_digest
 from glidepath_ops.doctor.facts import RENDER, EnvoyFacts, Finding, fail, ok, warn
-from glidepath_ops.envoyconfig.continued_routes import path_header
 from glidepath_ops.envoyconfig.filters import CAPTURE
+from glidepath_ops.envoyconfig.path_conditions import path_header
 from glidepath_ops.envoyconfig.routes import served_by_route, workload_of_route
 
 Json = Mapping[str, Any]

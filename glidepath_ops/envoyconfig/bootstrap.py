@@ -22,6 +22,14 @@ DEFAULT_ADMIN = "127.0.0.1:9901"
 SHADOW_LISTENER = "glidepath-shadow"
 LIVE_STATS, SHADOW_STATS = "glidepath_live", "glidepath_shadow"  # the prefixes in Envoy's stats: http.<prefix>.…
 
+# The path that Envoy compares is the path that the backend serves, so no request leaves the paths of a workload (ADR
+# 0190). A backend may read an escaped slash as a slash.
+_SAFE_PATHS = {
+    "normalize_path": True,
+    "merge_slashes": True,
+    "path_with_escaped_slashes_action": "REJECT_REQUEST",
+}
+
 
 def render_bootstrap(config: Config, *, admin: str | None = None, node: str = "envoy") -> Json:
     """Return Envoy's bootstrap as data without comments.
@@ -197,6 +205,7 @@ def _manager(config: Config, stats: str, log: str, routes: list[Json]) -> Json:
         "generate_request_id": True,
         "server_header_transformation": "PASS_THROUGH",
         "stream_idle_timeout": "3600s",  # each route sets its own
+        **_SAFE_PATHS,
         "access_log": [filters.access_log(config, log)],
         "route_config": {"name": stats, "virtual_hosts": [host]},
     }

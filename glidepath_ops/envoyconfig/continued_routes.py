@@ -7,7 +7,6 @@ It comes directly before the user's route, which stays as it is. See ADR 0136.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +20,7 @@ from glidepath_ops.envoyconfig.envoy_versions import OLDEST
 from glidepath_ops.envoyconfig.fallback_retries import is_on_route, policy_of_route
 from glidepath_ops.envoyconfig.filters import filters_of_route
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader, joined_rules, routed_headers
+from glidepath_ops.envoyconfig.path_conditions import path_header
 from glidepath_ops.envoyconfig.route_overlap import METHOD, PATHS, Overlap, is_false, overlap
 from glidepath_ops.envoyconfig.routes import (
     buffer_limit,
@@ -307,13 +307,6 @@ def _path_condition(theirs: Json, ours: Json, rule: Match) -> list[Json]:
     if rule.path_prefix == "/" or (same and not is_false(theirs.get("case_sensitive"))):
         return []
     return [path_header(rule)]
-
-
-def path_header(rule: Match) -> Json:
-    """Return the HeaderMatcher of a continued route that only the paths of the workload meet."""
-    path = re.sub(r"[.+*?()|\[\]{}^$\\]", r"\\\g<0>", rule.path or (rule.path_prefix or "").rstrip("/"))
-    rest = r"(\?.*)?" if rule.path is not None else r"([/?].*)?"
-    return {"name": ":path", "string_match": {"safe_regex": {"regex": path + rest}}}
 
 
 def _equals(header: str, value: str) -> Json:

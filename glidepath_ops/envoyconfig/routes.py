@@ -22,14 +22,17 @@ from glidepath_ops.envoyconfig.filters import (
     filters_of_route,
     headers_of_candidate,
 )
+from glidepath_ops.envoyconfig.path_conditions import REFUSED_METHODS, method_header, path_headers_of_copies
+from glidepath_ops.envoyconfig.route_overlap import METHOD
 
 
 def live_routes(config: Config) -> list[Json]:
     """Return the routes of the live listener: those of all workloads, then a route for all other requests.
 
-    The last route leads to the default backend, or answers with a 404 if there is none.
+    The first route refuses the methods with which no backend may get its credential. The last route leads to the
+    default backend, or answers with a 404 if there is none.
     """
-    return [*workload_routes(config), _default(config)]
+    return [_refused_methods(), *workload_routes(config), _default(config)]
 
 
 def workload_routes(config: Config) -> list[Json]:
@@ -240,12 +243,13 @@ def shadow_routes(config: Config, users: Mapping[str, Sequence[Json]] | None = N
         candidate = workload.candidate
         routes.append(with_comment(f"Copies of {name} for {candidate}.", _shadow_route(config, name, candidate)))
     text = (
-        f"needs {envoy_names.HEADER_WORKLOAD} and {envoy_names.HEADER_TARGET} with a workload and one of its backends"
+        f"needs {envoy_names.HEADER_WORKLOAD} and {envoy_names.HEADER_TARGET} with a workload and one of its "
+        "backends, and a path of this workload"
     )
     unmatched = with_comment(
         "Any other request is not a copy from extproc.", _not_found(envoy_names.UNMATCHED_ROUTE, text)
     )
-    return [*required, *routes, unmatched]
+    return [*required, _only_posts(), *routes, unmatched]
 
 
 def _why_required(workload: str) -> str:
@@ -274,6 +278,7 @@ def _shadow_route(config: Config, name: str, backend: str) -> Json:
     headers = [
         {"name": envoy_names.HEADER_WORKLOAD, "string_match": {"exact": name}},
         {"name": envoy_names.HEADER_TARGET, "string_match": {"exact": backend}},
+        *path_headers_of_copies(config.workload(name)),
     ]
     served = served_digest(config, name)
     return {
@@ -301,9 +306,28 @@ def _as_users(route: Json, users: Json) -> Json:
     }
 
 
+def _refused_methods() -> Json:
+    text = "TRACE and CONNECT are not served, because a backend would return the credential that Envoy adds"
+    route = _answer(envoy_names.REFUSED_METHOD_ROUTE, 405, "method_not_allowed", text)
+    match = {"prefix": "/", "headers": [method_header(REFUSED_METHODS)]}
+    return with_comment("TRACE reaches no backend, which would return its credential.", {**route, "match": match})
+
+
+def _only_posts() -> Json:
+    text = f"serves only copies of requests, which have the method {METHOD}"
+    route = _answer(envoy_names.REFUSED_METHOD_ROUTE, 405, "method_not_allowed", text)
+    match = {"prefix": "/", "headers": [method_header(METHOD, inverted=True)]}
+    return with_comment(f"Every copy has the method {METHOD}.", {**route, "match": match})
+
+
 def _not_found(name: str, message: str) -> Json:
-    """Return a route that answers every request with a 404 and a JSON body (ADR 0012)."""
-    body = {"error": {"message": f"glidepath: {message}", "type": "invalid_request_error", "code": "no_route"}}
+    """Return a route that answers every request with a 404."""
+    return _answer(name, 404, "no_route", message)
+
+
+def _answer(name: str, status: int, code: str, message: str) -> Json:
+    """Return a route that answers every request with an error and a JSON body (ADR 0012)."""
+    body = {"error": {"message": f"glidepath: {message}", "type": "invalid_request_error", "code": code}}
     kind = {
         "header": {"key": "content-type", "value": "application/json"},
         "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
@@ -311,6 +335,6 @@ def _not_found(name: str, message: str) -> Json:
     return {
         "name": name,
         "match": {"prefix": "/"},
-        "direct_response": {"status": 404, "body": {"inline_string": json.dumps(body)}},
+        "direct_response": {"status": status, "body": {"inline_string": json.dumps(body)}},
         "response_headers_to_add": [kind],
     }

@@ -16,10 +16,10 @@ from glidepath.unseen_entries import UnseenRecord
 from glidepath_ops.doctor.checks import examine, examine_envoy, examine_redis
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
-from glidepath_ops.envoyconfig.continued_routes import path_header
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS
 from glidepath_ops.envoyconfig.extensions import used_extensions
 from glidepath_ops.envoyconfig.filters import CAPTURE
+from glidepath_ops.envoyconfig.path_conditions import path_header
 from tests.support.chat_config import CHAT_CONFIG
 
 Json = dict[str, Any]
@@ -91,7 +91,7 @@ def extproc(fails: int) -> Json:
 
 
 MANAGER = (1, "static_listeners", 0, "listener", "filter_chains", 0, "filters", 0, "typed_config")
-WHOLE_ROUTE = (2, "static_route_configs", 0, "route_config", "virtual_hosts", 0, "routes", 0)
+WHOLE_ROUTE = (2, "static_route_configs", 0, "route_config", "virtual_hosts", 0, "routes", 1)
 ROUTE = (*WHOLE_ROUTE, "route")
 FILTERS = facts().section("ListenersConfigDump")["static_listeners"][0]["listener"]["filter_chains"][0]["filters"][0][
     "typed_config"
@@ -120,7 +120,7 @@ def with_match(**match: Any) -> EnvoyFacts:
     """Return the facts of an Envoy where a route of the user's carries the split."""
     dump = copy.deepcopy(dict(facts().dump))
     routes = dump["configs"][2]["static_route_configs"][0]["route_config"]["virtual_hosts"][0]["routes"]
-    routes[0] = {**routes[0], "name": "theirs", "match": match}
+    routes[1] = {**routes[1], "name": "theirs", "match": match}
     return facts(dump=dump)
 
 

@@ -35,12 +35,12 @@ def hcm(bootstrap: Json) -> Json:
 
 
 def per_filter(bootstrap: Json) -> Json:
-    found: Json = hcm(bootstrap)["route_config"]["virtual_hosts"][0]["routes"][0]["typed_per_filter_config"]
+    found: Json = hcm(bootstrap)["route_config"]["virtual_hosts"][0]["routes"][1]["typed_per_filter_config"]
     return found
 
 
 def split(bootstrap: Json) -> Json:
-    route = hcm(bootstrap)["route_config"]["virtual_hosts"][0]["routes"][0]
+    route = hcm(bootstrap)["route_config"]["virtual_hosts"][0]["routes"][1]
     found: Json = route["route"]["weighted_clusters"]
     return found
 
@@ -100,7 +100,7 @@ def test_a_split_that_cannot_ramp_is_refused(bootstrap: Json, change: Callable[[
 
 def test_splits_of_other_routes_are_not_checked(bootstrap: Json) -> None:
     routes = hcm(bootstrap)["route_config"]["virtual_hosts"][0]["routes"]
-    theirs = copy.deepcopy(routes[0])
+    theirs = copy.deepcopy(routes[1])
     del theirs["metadata"]
     theirs["route"]["weighted_clusters"]["clusters"][0]["weight"] = 3
     routes.insert(0, theirs)
@@ -108,7 +108,7 @@ def test_splits_of_other_routes_are_not_checked(bootstrap: Json) -> None:
 
 
 def test_a_split_is_recognised_by_its_metadata_whatever_the_routes_name(bootstrap: Json) -> None:
-    hcm(bootstrap)["route_config"]["virtual_hosts"][0]["routes"][0]["name"] = "theirs"
+    hcm(bootstrap)["route_config"]["virtual_hosts"][0]["routes"][1]["name"] = "theirs"
     assert check_splits(bootstrap) == ["chat"]
     split(bootstrap)["clusters"][0]["weight"] = 3
     with pytest.raises(InputError, match="route theirs: the weights"):

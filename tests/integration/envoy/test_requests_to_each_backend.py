@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from glidepath import envoy_names
+from glidepath.served_digest import served_digest
 from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup, envoy_with_backends
 from tests.support.planted_secrets import SECRET, headers_of_secrets, query_of_secrets
 from tests.support.tls_certificate import make_certificate
@@ -324,6 +325,7 @@ async def test_copies_reach_each_backend_like_live_traffic(tmp_path: Path) -> No
             envoy_names.HEADER_TARGET: "onprem",
             envoy_names.HEADER_ORIGIN: "probe",
         }
+        assert tags.pop(envoy_names.SERVED_TAG) == served_digest(setup.envoy.config, "chat")
         assert tags == {**expected, envoy_names.CHOSEN_CLUSTER_TAG: "onprem", envoy_names.BACKEND_TAG: "onprem"}
         assert log[0].request.request_id == "the-id"
         assert (await setup.tee("stranger")).status == 404

@@ -84,7 +84,11 @@ def test_copies_have_the_rewrite_and_the_header_rules_of_a_virtual_services_rout
     match = [{"uri": {"prefix": "/v1/"}, "headers": {"x-kind": {"exact": "y"}}}]
     first, rest = istio({"match": match, "rewrite": rewrite, "headers": headers, "destination": destination})
     assert first["match"]["path"] == "/v1/chat"
-    assert {one["name"] for one in first["match"]["headers"]} == {"x-glidepath-workload", "x-glidepath-target"}
+    assert {one["name"] for one in first["match"]["headers"]} == {
+        ":path",
+        "x-glidepath-workload",
+        "x-glidepath-target",
+    }
     assert path_after(first, "/v1/chat") == "/api/chat"
     assert (first["route"]["cluster"], first["route"]["host_rewrite_literal"]) == ("cloud", "models.example.com")
     assert "cookie" in first["request_headers_to_remove"]

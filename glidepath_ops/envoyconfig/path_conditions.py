@@ -1,0 +1,54 @@
+"""Build Envoy's conditions on the method and the path of a request (HeaderMatcher, regular expressions of RE2)."""
+
+from __future__ import annotations
+
+import re
+
+from glidepath.config.root import Match, Workload
+from glidepath_ops.envoyconfig.commented_yaml import Json
+
+# The backend answers TRACE with the request that it got, its credential included, and CONNECT asks for a tunnel
+# (RFC 9110, 9.3.6 and 9.3.8). TRACK is Microsoft's TRACE. HTTP/2 lets a client write a method in lower case.
+REFUSED_METHODS = "(?i)(trace|track|connect)"
+
+
+def path_header(rule: Match) -> Json:
+    """Return the HeaderMatcher that only the paths of a workload meet, with or without a query."""
+    return _path_matches(_paths_of(rule))
+
+
+def path_headers_of_copies(workload: Workload) -> list[Json]:
+    """Return the HeaderMatchers that only the paths of a workload's copies and probes meet: one, or none for all paths.
+
+    A probe may have a path that is not one of ``match``.
+    """
+    if workload.match.path_prefix == "/":
+        return []
+    probes = workload.probes.path if workload.probes is not None else None
+    if probes is None:
+        return [path_header(workload.match)]
+    return [_path_matches(f"{_paths_of(workload.match)}|{_exact(probes.partition('?')[0])}")]
+
+
+def method_header(pattern: str, *, inverted: bool = False) -> Json:
+    """Return the HeaderMatcher that only the methods that match the whole ``pattern`` meet, or only the others."""
+    header: Json = {"name": ":method", "string_match": {"safe_regex": {"regex": pattern}}}
+    return {**header, "invert_match": True} if inverted else header
+
+
+def _path_matches(pattern: str) -> Json:
+    return {"name": ":path", "string_match": {"safe_regex": {"regex": pattern}}}
+
+
+def _paths_of(rule: Match) -> str:
+    if rule.path is not None:
+        return _exact(rule.path)
+    return _literal((rule.path_prefix or "").rstrip("/")) + r"([/?].*)?"
+
+
+def _exact(path: str) -> str:
+    return _literal(path) + r"(\?.*)?"
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"[.+*?()|\[\]{}^$\\]", r"\\\g<0>", text)
