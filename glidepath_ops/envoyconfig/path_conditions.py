@@ -11,6 +11,10 @@ from glidepath_ops.envoyconfig.commented_yaml import Json
 # (RFC 9110, 9.3.6 and 9.3.8). TRACK is Microsoft's TRACE. HTTP/2 lets a client write a method in lower case.
 REFUSED_METHODS = "(?i)(trace|track|connect)"
 
+# A path with a double slash, a backslash, an escaped dot, slash or backslash, or a dot segment (RFC 3986, 5.2.4): what
+# a backend may read as another path than Envoy does. The query is not part of it.
+_READ_IN_SEVERAL_WAYS = r"(?i)[^?]*((//|\\|%2[ef]|%5c).*|/\.\.?([/?].*)?)"
+
 
 def path_header(rule: Match) -> Json:
     """Return the HeaderMatcher that only the paths of a workload meet, with or without a query."""
@@ -28,6 +32,17 @@ def path_headers_of_copies(workload: Workload) -> list[Json]:
     if probes is None:
         return [path_header(workload.match)]
     return [_path_matches(f"{_paths_of(workload.match)}|{_exact(probes.partition('?')[0])}")]
+
+
+def clear_path_headers(rule: Match) -> list[Json]:
+    """Return the HeaderMatchers that leave to the user's own route the paths that a backend may read otherwise.
+
+    They are needed where the connection manager is the user's, which may normalise no path. An exact path of a workload
+    needs none.
+    """
+    if rule.path is not None:
+        return []
+    return [{**_path_matches(_READ_IN_SEVERAL_WAYS), "invert_match": True}]
 
 
 def method_header(pattern: str, *, inverted: bool = False) -> Json:

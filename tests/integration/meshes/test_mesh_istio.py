@@ -124,6 +124,17 @@ async def test_other_paths_of_the_continued_route_go_where_they_went(tmp_path: P
         assert mesh.setup.onprem.received == []
 
 
+async def test_a_path_that_a_backend_may_read_otherwise_goes_where_it_went(tmp_path: Path) -> None:
+    async with istio_with_backends(tmp_path, "gateway", chat={"match": {"path_prefix": "/v1/"}}) as mesh:
+        set_share(mesh.setup, 100)
+        for path in ("/v1//chat", "/v1/..%2Fadmin", "/v1/x%5C..%5Cadmin"):
+            reply = await mesh.setup.post(headers=HOST, path=path)
+            assert (reply.status, mesh.setup.cloud.last.path) == (200, path)
+        assert mesh.setup.onprem.received == []
+        assert (await mesh.setup.post(headers=HOST)).status == 200
+        assert mesh.setup.onprem.last.path == PATH
+
+
 async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_path: Path) -> None:
     async with istio_with_backends(tmp_path, "gateway", chat={"shadow": {"sample": 0}}) as mesh:
         setup = mesh.setup
