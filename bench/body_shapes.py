@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.large_bodies import Load, backend_command, run_load
+from bench.body_backend_and_clients import Load, backend_command, run_load
 from glidepath.config import parse_config
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml

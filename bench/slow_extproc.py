@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.large_bodies import Load, Measured, backend_command, chat_body, quantile, run_loads
+from bench.body_backend_and_clients import Load, Measured, backend_command, chat_body, quantile, run_loads
 from glidepath import runtime_keys
 from glidepath.config import Config
 from glidepath.errors import UnreachableError

@@ -9,8 +9,8 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
-from extproc.body_credentials import gives_a_credential
 from extproc.exchange import Exchange
+from extproc.requests_with_credentials import gives_a_credential
 from extproc.workloads import WorkloadInfo
 from glidepath.pairs_and_outcomes import Coverage, PairKind, Side
 

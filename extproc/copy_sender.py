@@ -21,7 +21,7 @@ from extproc.body_limits import Body, BodyMemory
 from glidepath import envoy_names
 from glidepath.latency import waited_ms
 from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Side
-from glidepath.timed_body import TimedBody
+from glidepath.request_body_end_time import TimedBody
 
 _SKIP = ("User-Agent", "Accept-Encoding", "Accept", "Content-Type")
 

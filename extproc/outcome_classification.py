@@ -32,10 +32,10 @@ from typing import Any
 
 from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEntry
 
-from extproc.logged_fault import logged_fault
-from extproc.logged_latency import answer_ended, logged_latency
-from extproc.requests_without_route import workload_by_path
+from extproc.access_log_fault import logged_fault
+from extproc.access_log_latency import answer_ended, logged_latency
 from extproc.response_flags import Owner, answer_without_side, client_left, side_failure, slow_upload
+from extproc.workload_by_path import workload_by_path
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
 from glidepath.pairs_and_outcomes import NO_DIGEST, AtFault, Origin, Side
@@ -57,7 +57,7 @@ class RequestOutcome:
     ``at_ms``: when the request ended, in Unix ms.
     ``error``: the kind of error, or "" if there is none.
     ``latency_ms``, ``ttft_ms``: from the end of the request to the last and to the first byte of the answer
-        (extproc/logged_latency.py); None for an error, a 4xx and a client abort, and if it could not be measured.
+        (extproc/access_log_latency.py); None for an error, a 4xx and a client abort, and if it could not be measured.
     ``duration_ms``: from the begin of the request to its end, for a request that was answered without an error.
     ``untimed``: whether the request was answered without an error, and its latency could not be measured.
     ``rescued``: whether the baseline answered after a failover; None without a failover, or if the client

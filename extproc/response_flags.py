@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry, ResponseFlags
 
-from extproc.logged_latency import answer_ended, answered_early
+from extproc.access_log_latency import answer_ended, answered_early
 
 
 class Owner(StrEnum):

@@ -5,7 +5,7 @@ answer, new outcomes of a workload are added to the waiting outcomes of this wor
 
 Pairs and flushes of outcomes count exactly once: if an acknowledgement was lost, they are sent again unchanged, and
 Redis ignores those of which it already has the sequence number (docs/adr/0022, docs/adr/0157). What Redis refuses for
-one workload does not delay the others (``extproc.pair_lanes``).
+one workload does not delay the others (``extproc.waiting_pairs``).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import structlog
 from redis.exceptions import RedisError
 
 from extproc.pair_encoding import EncodedPair, RawPair
-from extproc.pair_lanes import FIRST_WAIT_S, LONGEST_WAIT_S, Backoff, BufferLimits, PairLanes
 from extproc.traffic_counters import TrafficCounters, merge
+from extproc.waiting_pairs import FIRST_WAIT_S, LONGEST_WAIT_S, Backoff, BufferLimits, PairLanes
 from glidepath.errors import error_text
 from glidepath.pairs_and_outcomes import Coverage, Outcomes, Pair
 from glidepath.redisio import being_cancelled

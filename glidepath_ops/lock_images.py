@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from glidepath.errors import GlidepathError, InputError
-from glidepath_ops.image_digests import ImageReference, fetch_digest, parse_reference
+from glidepath_ops.registry_digests import ImageReference, fetch_digest, parse_reference
 
 LOCK = Path(".env")
 KUSTOMIZATION = Path("deploy", "kubernetes", "images", "kustomization.yaml")

@@ -19,7 +19,7 @@ from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Pair, PairKind,
 from glidepath.probe.prompts import ProbeRequest
 from glidepath.protobuf_codec import encode_pair
 from glidepath.redisio import RedisClient
-from glidepath.timed_body import TimedBody
+from glidepath.request_body_end_time import TimedBody
 
 LISTENER_UNREACHABLE = "the shadow listener cannot be reached"
 

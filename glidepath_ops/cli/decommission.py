@@ -15,8 +15,8 @@ from rich.table import Table
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import InputError
+from glidepath.full_redis_writes import add_to_stream
 from glidepath.redis_keys import WorkloadKeys
-from glidepath.redis_memory import add_to_stream
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Decision, Phase, to_json
 from glidepath_ops.cli.output_files import PRIVATE, check_output, is_standard_output, write_output

@@ -16,8 +16,8 @@ from glidepath_ops.cli.status import PIPED_WIDTH
 from glidepath_ops.doctor.checks import examine
 from glidepath_ops.doctor.facts import Finding, Severity
 from glidepath_ops.doctor.gather_facts import gather
+from glidepath_ops.local.addresses_of_running_up import with_running_up
 from glidepath_ops.local.missing_secrets import MissingSecret, missing_secrets
-from glidepath_ops.local.running_up import with_running_up
 
 _STYLE = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "bold red"}
 

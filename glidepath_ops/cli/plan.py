@@ -11,7 +11,7 @@ import typer
 
 from glidepath.config import Config, load_config
 from glidepath.config.units import parse_share
-from glidepath.durations import duration_text
+from glidepath.duration_text import duration_text
 from glidepath.errors import InputError
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, quantity_of
 from scorer.steering.planning.samples_needed import Assumptions

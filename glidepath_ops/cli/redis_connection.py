@@ -13,8 +13,8 @@ from glidepath.config import Config, load_config
 from glidepath.config.loader import locate
 from glidepath.errors import ConfigError, UnreachableError, error_text
 from glidepath.redisio import RedisClient, check, connect, without_password
+from glidepath_ops.local.addresses_of_running_up import with_running_up
 from glidepath_ops.local.data_folder import DEFAULT_FOLDER
-from glidepath_ops.local.running_up import with_running_up
 
 T = TypeVar("T")
 Work = Callable[[Config, RedisClient], Awaitable[T]]

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from glidepath import redis_keys, scorer_groups
 from glidepath.config import Config
-from glidepath.durations import duration_text
+from glidepath.duration_text import duration_text
 from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from glidepath.full_redis_writes import add_to_stream
 from glidepath.redis_keys import WorkloadKeys
-from glidepath.redis_memory import add_to_stream
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Command, Decision, WorkloadStatus, from_json, to_json
 

@@ -17,13 +17,13 @@ from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.bootstrap import admin_address, runtime_layers, shadow_listener
+from glidepath_ops.envoyconfig.check_spliced_parts import SplicedParts, SplicedRoute, check_spliced
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.envoyconfig.continued_routes import AddedRoute, UsersRoute, UsersRoutes, added_routes
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS, address
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.internal_hops import hop_extensions, hop_listeners
-from glidepath_ops.envoyconfig.spliced_parts import SplicedParts, SplicedRoute, check_spliced
 from glidepath_ops.envoyconfig.taken_addresses import refuse_taken_addresses
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove, verbatim
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from glidepath.errors import UnreachableError
+from glidepath_ops.local.choose_redis_server import ServerVersion, WrittenBy, choose, installed_servers
 from glidepath_ops.local.data_folder import REDIS
 from glidepath_ops.local.private_files import make_private_folder, read_text, write_private
 from glidepath_ops.local.redis_and_envoy import redis_answers, spawn_redis
-from glidepath_ops.local.redis_server import ServerVersion, WrittenBy, choose, installed_servers
 from glidepath_ops.local.services import Service
 from glidepath_ops.local.stack import Stack
 

@@ -10,8 +10,8 @@ import redis
 from redis.exceptions import RedisError
 
 from glidepath_ops.local.child_process import Child, envoy_binary
+from glidepath_ops.local.choose_redis_server import redis_binary
 from glidepath_ops.local.private_files import UMASK, naming
-from glidepath_ops.local.redis_server import redis_binary
 
 
 def spawn_redis(

@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from extproc.amazon_event_frames import TYPE, frame
-from extproc.body_credentials import gives_a_credential
 from extproc.body_limits import BodyMemory
 from extproc.content_coding import DECODERS, decode
 from extproc.exchange import Exchange
@@ -29,6 +28,7 @@ from extproc.ext_proc_messages import REQUEST_HEADERS, feed
 from extproc.extproc_errors import DecodeError, IllegalEventError, NotRedactedError
 from extproc.outcome_classification import classify
 from extproc.redaction import Redactor
+from extproc.requests_with_credentials import gives_a_credential
 from extproc.token_usage import tokens
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import build_workloads

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from glidepath.errors import InputError, UnreachableError
-from glidepath_ops.image_digests import ImageReference
 from glidepath_ops.lock_images import IN_KUBERNETES, KUSTOMIZATION, LOCK, kustomization, lock_images, locked_images
+from glidepath_ops.registry_digests import ImageReference
 from tests.support.registry import running_registry
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ from typing import Any
 from glidepath.redis_keys import lease_key
 from glidepath.redisio import RedisClient
 from glidepath_ops.local.child_process import free_ports
+from glidepath_ops.local.choose_redis_server import redis_binary
 from glidepath_ops.local.redis_and_envoy import redis_answers, spawn_redis
-from glidepath_ops.local.redis_server import redis_binary
 from scorer.steering.leader.redis_store import RedisSteeringStore
 
 LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scorer.scoring.answers.answer import ToolCall
-from scorer.scoring.answers.partial_arguments import PartialArguments
+from scorer.scoring.answers.gemini_partial_arguments import PartialArguments
 from scorer.scoring.answers.strict_json import (
     MAX_NAME,
     MAX_TOOL_CALLS,

@@ -21,7 +21,7 @@ from scorer.scoring.compare.defects.repeated_passages import repeated_passages
 from scorer.scoring.compare.defects.unfinished_text import unfinished_text
 from scorer.scoring.compare.text.language_detection import languages_of
 from scorer.scoring.compare.text.parsed_document import Document
-from scorer.scoring.judge.wishes import Wishes
+from scorer.scoring.judge.requested_faults import Wishes
 
 READ = 16_000  # characters that are examined
 TINY_LIMIT = 16  # tokens; an answer to a request with such a limit is a label, and ends at the limit

@@ -34,7 +34,7 @@ from scorer.steering.evidence.gate_observations import (
 )
 from scorer.steering.evidence.gate_set import GateSet, GateSetState
 from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
-from scorer.steering.evidence.rate_change_test import NO_FAILURE_HISTORY, FailureHistory
+from scorer.steering.evidence.rate_change import NO_FAILURE_HISTORY, FailureHistory
 from scorer.steering.evidence.state_codec import decode, encode
 from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
 from scorer.steering.staggering import period_index

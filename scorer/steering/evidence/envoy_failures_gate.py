@@ -21,7 +21,7 @@ from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Stan
 from scorer.steering.evidence.gate_observations import EnvoyFailures
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mixture import LN2, MixtureState, RestartingState, log_add
-from scorer.steering.evidence.rate_change_test import NO_FAILURE_COUNTS, FailureCounts, log_e_of_rise
+from scorer.steering.evidence.rate_change import NO_FAILURE_COUNTS, FailureCounts, log_e_of_rise
 from scorer.steering.evidence.recent_rates import NO_FAILURES, CandidateShare, FadingRate
 
 ONSET_MS = 60_000  # a failure that begins within this time after the step came with the step

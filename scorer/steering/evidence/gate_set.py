@@ -31,7 +31,7 @@ from scorer.steering.evidence.latency_gates import LatencyGate, LatencyGateState
 from scorer.steering.evidence.latency_samples import LatencySignal, LatencySignalState
 from scorer.steering.evidence.pair_gates import ClassGate, FactGate, PairGate, PairGateState
 from scorer.steering.evidence.preference_gate import PreferenceGate, PreferenceGateState
-from scorer.steering.evidence.rate_change_test import NO_FAILURE_COUNTS, FailureCounts
+from scorer.steering.evidence.rate_change import NO_FAILURE_COUNTS, FailureCounts
 from scorer.steering.evidence.recent_rates import CandidateShare
 from scorer.steering.evidence.sameness_gates import (
     SamenessGate,

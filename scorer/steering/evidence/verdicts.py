@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from glidepath.durations import duration_text
+from glidepath.duration_text import duration_text
 from glidepath.pairs_and_outcomes import Outcome
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.gate_base import Gate

@@ -23,7 +23,7 @@ LONGEST_S = 60  # no ``scorer.lease`` is longer
 MARGIN = 0.2  # the holder stops trusting the lease this fraction of its duration before Redis ends it
 
 # A full Redis refuses the commands that need memory, unless the script has written before: DEL and PERSIST change
-# nothing here and count as writes (glidepath/redis_memory.py).
+# nothing here and count as writes (glidepath/full_redis_writes.py).
 # A key that lives for longer than any lease shows that Redis' clock was set back, because Redis keeps the time at which
 # a key expires. If its holder has died, nobody could steer until that time.
 _ACQUIRE = """

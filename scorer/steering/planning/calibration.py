@@ -15,7 +15,7 @@ import numpy as np
 from glidepath.config import Workload
 from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.latency_quantiles import QUANTILES, Quantile
-from glidepath.durations import duration_text
+from glidepath.duration_text import duration_text
 from glidepath.pairs_and_outcomes import PairKind, ScoredPair
 from scorer.steering.evidence.betting import ConfidenceInterval
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from glidepath.config import Workload
 from glidepath.config.latency_quantiles import QUANTILES, Quantile
 from glidepath.config.ramp import EffectiveRules
-from glidepath.durations import duration_text
+from glidepath.duration_text import duration_text
 from scorer.steering.evidence.gate_specs import specs_of
 from scorer.steering.planning.samples_needed import (
     TRIED,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.durations import duration_text
+from glidepath.duration_text import duration_text
 from glidepath.pairs_and_outcomes import Outcome
 from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from glidepath.durations import duration_text
+from glidepath.duration_text import duration_text
 from glidepath.errors import CommandRefusedError
 from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
 from scorer.steering.ramp.automatic_steps import validation_obstacle

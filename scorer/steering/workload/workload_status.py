@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.durations import duration_text
+from glidepath.duration_text import duration_text
 from glidepath.status_and_decisions import Phase, WorkloadStatus
 from scorer.steering.ramp import shadow_share
 from scorer.steering.ramp.automatic_steps import obstacle, validation_obstacle

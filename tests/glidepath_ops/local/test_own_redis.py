@@ -10,8 +10,8 @@ from redis.exceptions import AuthenticationError
 
 from glidepath.errors import UnreachableError
 from glidepath_ops.local.child_process import free_ports
+from glidepath_ops.local.choose_redis_server import ServerVersion, WrittenBy, installed_servers
 from glidepath_ops.local.own_redis import redis_password_file, start_own_redis
-from glidepath_ops.local.redis_server import ServerVersion, WrittenBy, installed_servers
 from glidepath_ops.local.stack import Stack
 
 pytestmark = pytest.mark.process

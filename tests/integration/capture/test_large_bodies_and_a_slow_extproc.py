@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bench.large_bodies import BackendConnection, ClientConnection, Load, chat_body
+from bench.body_backend_and_clients import BackendConnection, ClientConnection, Load, chat_body
 from glidepath import envoy_names
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS
 from tests.support.envoy_collector import Collector

@@ -22,7 +22,9 @@ from tests.support.running_envoy import RunningEnvoy, running_envoy
 from tests.support.steering_client import SteeringClient, steering
 from tests.support.waiting import eventually
 
-YAML = CHAT_CONFIG + "    ramp: {steps: [5, 25, 100], hold: 300ms, min_samples: 2, cool_down: 1h, unjudged_limit: 100}\n"
+YAML = (
+    CHAT_CONFIG + "    ramp: {steps: [5, 25, 100], hold: 300ms, min_samples: 2, cool_down: 1h, unjudged_limit: 100}\n"
+)
 
 
 @pytest.fixture

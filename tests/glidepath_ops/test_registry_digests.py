@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from glidepath.errors import InputError, UnreachableError
-from glidepath_ops.image_digests import fetch_digest, parse_reference
 from glidepath_ops.local.child_process import free_ports
+from glidepath_ops.registry_digests import fetch_digest, parse_reference
 from tests.support.registry import running_registry
 
 DIGEST = "sha256:" + "a" * 64

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from glidepath.config import load_config, parse_config
+from glidepath_ops.local.addresses_of_running_up import with_running_up
 from glidepath_ops.local.data_folder import DEFAULT_FOLDER, Holder, locked_data_folder, parse_holder, running_holder
-from glidepath_ops.local.running_up import with_running_up
 from glidepath_ops.local.services import config_file, with_addresses, write_config
 
 ADMIN, REDIS = "http://127.0.0.1:19901", "redis://127.0.0.1:16379/0"

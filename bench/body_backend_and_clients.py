@@ -200,7 +200,7 @@ def chat_body(size: int) -> bytes:
 
 
 def backend_command(port: int, delay: float) -> list[str]:
-    return [sys.executable, "-m", "bench.large_bodies", "--serve", str(port), "--delay", str(delay)]
+    return [sys.executable, "-m", "bench.body_backend_and_clients", "--serve", str(port), "--delay", str(delay)]
 
 
 if __name__ == "__main__":

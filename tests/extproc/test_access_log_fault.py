@@ -6,7 +6,7 @@ import pytest
 from envoy.config.core.v3.base_pb2 import RequestMethod
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
-from extproc.logged_fault import logged_fault
+from extproc.access_log_fault import logged_fault
 
 
 def entry(

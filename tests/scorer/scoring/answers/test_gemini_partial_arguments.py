@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scorer.scoring.answers import UnusableReason
-from scorer.scoring.answers.partial_arguments import PartialArguments
+from scorer.scoring.answers.gemini_partial_arguments import PartialArguments
 from scorer.scoring.answers.strict_json import UnusableBodyError
 from tests.support.answer_bodies import answer
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from glidepath.errors import InputError
-from glidepath_ops.envoyconfig.spliced_parts import SplicedParts, SplicedRoute, check_spliced
+from glidepath_ops.envoyconfig.check_spliced_parts import SplicedParts, SplicedRoute, check_spliced
 from glidepath_ops.envoyconfig.yaml_insertion import compose, verbatim
 
 GOOD: dict[str, Any] = {"match": {"prefix": "/"}, "route": {"cluster": "a"}}

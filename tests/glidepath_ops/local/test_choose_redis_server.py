@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from glidepath.errors import InputError
-from glidepath_ops.local.redis_server import InstalledServer, ServerVersion, WrittenBy, choose, parse_version
+from glidepath_ops.local.choose_redis_server import InstalledServer, ServerVersion, WrittenBy, choose, parse_version
 
 REDIS_7, REDIS_8 = ServerVersion("Redis", "7.0.15"), ServerVersion("Redis", "8.2.1")
 VALKEY_8, VALKEY_9, VALKEY_10 = (ServerVersion("Valkey", number) for number in ("8.1.3", "9.1.2", "10.0.0"))

@@ -6,7 +6,7 @@ import pytest
 from envoy.config.core.v3.base_pb2 import RequestMethod
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
-from extproc.requests_without_route import OVERLOAD, workload_by_path
+from extproc.workload_by_path import OVERLOAD, workload_by_path
 from extproc.workloads import build_workloads
 from glidepath import envoy_names
 from glidepath.config import parse_config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from glidepath.durations import duration_text
+from glidepath.duration_text import duration_text
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.pair_encoding import EncodedPair, RawPair
-from extproc.pair_lanes import BATCH, LONGEST_WAIT_S, BufferLimits, PairLanes
+from extproc.waiting_pairs import BATCH, LONGEST_WAIT_S, BufferLimits, PairLanes
 from glidepath.pairs_and_outcomes import Answer, Origin, Pair, PairKind, Side
 
 ROOM = BufferLimits(1000, 10**8)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.steering.evidence.rate_change_test import (
+from scorer.steering.evidence.rate_change import (
     EXTRA,
     NO_FAILURE_HISTORY,
     RATIO,

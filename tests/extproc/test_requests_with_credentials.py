@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.body_credentials import gives_a_credential
+from extproc.requests_with_credentials import gives_a_credential
 
 LIMIT = 10**6
 MCP = {"type": "mcp", "server_url": "https://crm.example/mcp", "require_approval": "never"}

@@ -7,7 +7,7 @@ from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.logged_latency import LoggedLatency, answer_ended, answered_early, logged_latency
+from extproc.access_log_latency import LoggedLatency, answer_ended, answered_early, logged_latency
 
 NANOS = st.integers(0, 3600 * 10**9)
 
