@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
+import structlog
 import typer
 
 from glidepath.errors import ConfigError, GlidepathError, InputError
@@ -87,6 +88,8 @@ def build_app(wanted: str | None) -> typer.Typer:
 def run() -> None:
     """Run the CLI. A GlidepathError becomes text on stderr and an exit status; no traceback is printed."""
     wanted = next((a for a in sys.argv[1:] if not a.startswith("-")), None)
+    # Services configure their logs themselves. A warning of any other command must not become part of its result.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         with _checked_output(wanted):

@@ -10,7 +10,7 @@ local MAX_RENAMED = 4 * 1048576 -- bytes; takes 5 ms, and Envoy as much to send 
 local PER_ESCAPE, PER_READ = 0.125, 10 -- the work for a byte of a run of backslashes, and for a read of a key, in tokens
 local LONGEST_KEY = 2 + 5 * 6 -- bytes of "model" with every letter escaped
 local LONGEST_COLON = 1024 -- bytes between a key and its value
-local TOO_LONG, TOO_COMPLEX = "too_long", "too_complex"
+local TOO_LONG, TOO_COMPLEX, UNREADABLE = "too_long", "too_complex", "unreadable"
 
 -- Returns the position of the quote that ends a string, or nil if it is not in this window. `at`: where to search.
 -- A quote after an odd number of backslashes is escaped. scan.odd: whether the window before ended with an odd number.
@@ -108,12 +108,21 @@ local function scan_window(scan, body, from, text, at)
   end
 end
 
+-- Returns whether a body is JSON for some servers although its bytes are none: UTF-16 or UTF-32, which has a zero byte or a
+-- byte order mark at its beginning (RFC 4627, section 3), or compressed by gzip (RFC 1952) or zstd (RFC 8878).
+local function is_encoded(text)
+  local first = text:sub(1, 4)
+  return first:find("\0", 1, true) ~= nil or first:sub(1, 2) == "\254\255" or first:sub(1, 2) == "\255\254"
+    or first:sub(1, 2) == "\31\139" or first == "\40\181\47\253"
+end
+
 -- Returns the positions of the first and the last byte of each string value of the top-level key "model". A key can
 -- occur twice, and parsers differ in which one counts. nil: not a JSON object, or an incomplete one; then also a reason
--- if the body was not searched to its end. A byte order mark may precede the object.
+-- if the body was not searched to its end, or cannot be read here. A byte order mark may precede the object.
 function model_spans(body)
   local length = body:length()
   local text = body:getBytes(0, math.min(WINDOW, length))
+  if is_encoded(text) then return nil, UNREADABLE end
   local at = text:find("[^%s\239\187\191]")
   if at == nil then return nil, length > WINDOW and TOO_COMPLEX or nil end
   if text:byte(at) ~= 123 then return nil end

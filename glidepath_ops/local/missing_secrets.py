@@ -18,6 +18,7 @@ from glidepath.config.loader import Places
 from glidepath.config.urls_and_secrets import Secret
 from glidepath.errors import ConfigError
 
+_MAX_SECRET_BYTES = 64 * 1024
 Key = tuple[str | int, ...]
 
 
@@ -35,7 +36,7 @@ class MissingSecret:
 
 
 def missing_secrets(config: Config) -> tuple[MissingSecret, ...]:
-    """Return the secrets whose variable is unset or empty, or whose file cannot be read."""
+    """Return the secrets whose variable or file cannot be read, is empty or has several lines."""
     return tuple(
         MissingSecret((*key, kind), problem, isinstance(secret, Credential))
         for key, secret in _secrets(config, ())
@@ -55,14 +56,29 @@ def check_secrets(config: Config, path: Path, *, of_envoy: bool = True) -> None:
 
 
 def _problems(secret: Secret | Credential) -> Iterator[tuple[str, str]]:
-    if secret.env is not None and not os.environ.get(secret.env):
-        state = "is empty" if secret.env in os.environ else "is not set"
-        yield "env", f"the environment variable {secret.env} {state}"
+    if secret.env is not None:
+        value = os.environ.get(secret.env)
+        fault = "is not set" if value is None else _fault(value.encode(errors="surrogateescape"))
+        if fault:
+            yield "env", f"the environment variable {secret.env} {fault}"
     if secret.file is not None:
         try:
-            Path(secret.file).open("rb").close()
+            with Path(secret.file).open("rb") as file:
+                fault = _fault(file.read(_MAX_SECRET_BYTES + 1))
         except OSError as error:
-            yield "file", f"{secret.file} cannot be read: {error.strerror}"
+            fault = f"cannot be read: {error.strerror}"
+        if fault:
+            yield "file", f"{secret.file} {fault}"
+
+
+def _fault(value: bytes) -> str:
+    """Return why a header cannot carry this secret, as text; "" if it can. White space at the end is cut off."""
+    if len(value) > _MAX_SECRET_BYTES:
+        return f"is longer than {_MAX_SECRET_BYTES} bytes, so it is no secret"
+    text = value.strip()
+    if not text:
+        return "is empty"
+    return "has several lines" if b"\n" in text or b"\r" in text else ""
 
 
 def _secrets(value: object, key: Key) -> Iterator[tuple[Key, Secret | Credential]]:

@@ -61,3 +61,22 @@ def test_secrets_that_are_there_are_no_error(path: Path, config: Config, monkeyp
     monkeypatch.setenv("GLIDEPATH_TEST_KEY", "")
     with pytest.raises(ConfigError, match="GLIDEPATH_TEST_KEY is empty"):
         check_secrets(config, path)
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [(b"", "is empty"), (b" \n\n", "is empty"), (b"a\nb\n", "has several lines"), (b"a" * 70_000, "is longer than")],
+)
+def test_a_secret_that_no_header_can_carry_is_named(
+    path: Path, config: Config, monkeypatch: pytest.MonkeyPatch, content: bytes, fault: str
+) -> None:
+    monkeypatch.setenv("GLIDEPATH_TEST_REDIS", "a")
+    monkeypatch.setenv("GLIDEPATH_TEST_KEY", "b")
+    (path.parent / "hook").write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"notify\[0\].url_from.file: .*/hook {fault}"):
+        check_secrets(config, path)
+    (path.parent / "hook").write_bytes(b"https://example.com\n")
+    if len(content) < 70_000:
+        monkeypatch.setenv("GLIDEPATH_TEST_KEY", content.decode())
+        with pytest.raises(ConfigError, match=f"GLIDEPATH_TEST_KEY {fault}"):
+            check_secrets(config, path)

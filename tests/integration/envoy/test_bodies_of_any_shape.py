@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,11 @@ TOO_MUCH = [
     (b'{"x":"' + b"\\" * (4 * MIB) + b'","model":"a"}', "too_complex"),
     (b" " * (4 * MIB) + b'{"model":"a"}', "too_complex"),
     (b'{"model"' + b" " * (4 * MIB) + b':"a"}', "too_complex"),
+    ('{"model":"a"}'.encode("utf-16"), "unreadable"),
+    ('{"model":"a"}'.encode("utf-16-be"), "unreadable"),
+    ('{"model":"a"}'.encode("utf-32-le"), "unreadable"),
+    (gzip.compress(b'{"model":"a"}'), "unreadable"),
+    (b"\x28\xb5\x2f\xfd" + b"a zstd frame", "unreadable"),
 ]
 
 
