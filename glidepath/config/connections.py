@@ -22,7 +22,7 @@ class EnvoySection(Section):
 
     admin: Annotated[tuple[AdminUrl, ...], BeforeValidator(one_or_many)] = ()
     listen: Address = "127.0.0.1:10000"  # for clients
-    shadow_listen: Address = "127.0.0.1:10901"  # for copies and probes
+    shadow_listen: Address = "127.0.0.1:10901"  # for copies and probes; `up` without it: a socket in its data folder
     actuator: Literal["admin", "rtds"] = "admin"  # how weights are sent to Envoy
     rtds_listen: Address = "127.0.0.1:18010"  # address at which the leading scorer serves RTDS
     rtds_address: Address | None = None  # where Envoy connects for RTDS (one name for all scorers); absent: rtds_listen

@@ -19,7 +19,7 @@ from glidepath_ops.local.missing_secrets import check_secrets
 from glidepath_ops.local.own_redis import redis_password_file, start_own_redis
 from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
 from glidepath_ops.local.restarts import Restarter
-from glidepath_ops.local.services import config_file, local_services, with_addresses, with_socket_in
+from glidepath_ops.local.services import config_file, local_services, with_addresses, with_sockets_in
 from glidepath_ops.local.shutdown_signals import Interrupt
 from glidepath_ops.local.stack import Stack
 
@@ -59,7 +59,7 @@ def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Con
         asyncio.run(check_envoys(config, config_path))
     if not own_redis:
         asyncio.run(check_redis(config, config_path))
-    config = with_socket_in(folder, config) if own_envoy else config
+    config = with_sockets_in(folder, config) if own_envoy else config
     check_free(config, config_path, envoy=own_envoy)
     admin, redis = pick_port(ADMIN_PORT), pick_port(REDIS_PORT)
     effective = with_addresses(

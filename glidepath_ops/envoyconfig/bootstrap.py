@@ -22,6 +22,9 @@ DEFAULT_ADMIN = "127.0.0.1:9901"
 SHADOW_LISTENER = "glidepath-shadow"
 LIVE_STATS, SHADOW_STATS = "glidepath_live", "glidepath_shadow"  # the prefixes in Envoy's stats: http.<prefix>.…
 
+# Modes of the shadow listener's socket. Who can connect gets the backends' credentials for its copies. In containers,
+# extproc can have another user than Envoy, and shares its group (ADR 0072).
+OWNER_ONLY, OWNER_AND_GROUP = 0o600, 0o660
 # The path that Envoy compares is the path that the backend serves, so no request leaves the paths of a workload (ADR
 # 0190). A backend may read an escaped slash as a slash.
 _SAFE_PATHS = {
@@ -41,8 +44,13 @@ def render_bootstrap(config: Config, *, admin: str | None = None, node: str = "e
     return bootstrap
 
 
-def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str = "envoy") -> Json:
-    """Return Envoy's bootstrap as data with comments, for ``to_yaml``. See ``render_bootstrap`` for the arguments."""
+def annotated_bootstrap(
+    config: Config, *, admin: str | None = None, node: str = "envoy", socket_mode: int = OWNER_AND_GROUP
+) -> Json:
+    """Return Envoy's bootstrap as data with comments, for ``to_yaml``. See ``render_bootstrap`` for the arguments.
+
+    ``socket_mode``: the mode of the shadow listener's Unix socket, if it has one.
+    """
     where = admin or admin_address(config)
     _refuse_admin_address(config, where)
     extensions = hop_extensions(config)
@@ -54,7 +62,7 @@ def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str =
         ),
         "layered_runtime": {"layers": runtime_layers(config)},
         "static_resources": {
-            "listeners": [_live(config), shadow_listener(config), *hop_listeners(config)],
+            "listeners": [_live(config), shadow_listener(config, socket_mode=socket_mode), *hop_listeners(config)],
             "clusters": clusters(config),
         },
         **({"bootstrap_extensions": extensions} if extensions else {}),
@@ -165,10 +173,12 @@ def _live(config: Config) -> Json:
     return with_comment("The listener for clients.", _listener("glidepath-live", config.envoy.listen, manager))
 
 
-def shadow_listener(config: Config, users: Mapping[str, Sequence[Json]] | None = None) -> Json:
-    """Return the listener for copies of requests: on loopback, or on a Unix socket in containers (ADR 0072).
+def shadow_listener(
+    config: Config, users: Mapping[str, Sequence[Json]] | None = None, *, socket_mode: int = OWNER_AND_GROUP
+) -> Json:
+    """Return the listener for copies of requests: on loopback, or on a Unix socket (ADR 0072, ADR 0190).
 
-    ``users``: see ``shadow_routes``.
+    ``users``: see ``shadow_routes``. ``socket_mode``: the mode of the Unix socket.
     """
     manager = _manager(config, SHADOW_STATS, envoy_names.SHADOW_LOG, shadow_routes(config, users))
     manager["route_config"]["validate_clusters"] = True
@@ -183,9 +193,12 @@ def shadow_listener(config: Config, users: Mapping[str, Sequence[Json]] | None =
     }
     text = (
         "The listener for extproc's copies. They use the same clusters, credentials and clock as live traffic. "
-        "Keep this listener on loopback."
+        "Keep this listener on loopback or on a Unix socket."
     )
-    return with_comment(text, _listener(SHADOW_LISTENER, config.envoy.shadow_listen, manager))
+    listener = _listener(SHADOW_LISTENER, config.envoy.shadow_listen, manager)
+    if "pipe" in listener["address"]:
+        listener["address"]["pipe"]["mode"] = socket_mode
+    return with_comment(text, listener)
 
 
 def _listener(name: str, where: str, manager: Json) -> Json:

@@ -26,9 +26,11 @@ def with_running_up(config: Config, path: Path) -> Config:
     except ConfigError:  # the `up` has just begun
         return config
     password = running.redis.password.file if running.redis.password is not None else None
+    own_envoy = not config.envoy.admin and bool(running.envoy.admin)
     return with_addresses(
         config,
-        admin=running.envoy.admin[0] if not config.envoy.admin and running.envoy.admin else None,
+        admin=running.envoy.admin[0] if own_envoy else None,
+        shadow=running.envoy.shadow_listen if own_envoy else None,
         redis=running.redis.url if config.redis.url is None else None,
         redis_password=Path(password) if config.redis.url is None and password else None,
     )

@@ -13,12 +13,13 @@ import yaml
 
 from glidepath.config import Config
 from glidepath.config.units import MAX_SOCKET_PATH
-from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap, refuse_named_clusters
+from glidepath_ops.envoyconfig.bootstrap import OWNER_ONLY, annotated_bootstrap, refuse_named_clusters
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import Child
 from glidepath_ops.local.private_files import naming, write_private
 from glidepath_ops.local.redis_and_envoy import answers_ok, redis_answers, spawn_envoy, spawn_redis
 
+SHADOW_SOCKET = "shadow.sock"
 NICE = 10  # extproc and the scorer yield to Envoy if they share its processors
 
 
@@ -78,7 +79,7 @@ def local_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple
     if envoy:
         bootstrap = folder / "envoy.yaml"
         refuse_named_clusters(config)
-        write_private(bootstrap, to_yaml(annotated_bootstrap(config)))
+        write_private(bootstrap, to_yaml(annotated_bootstrap(config, socket_mode=OWNER_ONLY)))
         services.append(envoy_service(bootstrap, config.envoy.admin[0], logs / "envoy.log", config.envoy.concurrency))
     services.append(glidepath_service("scorer", path, config.scorer.metrics, logs, nice=NICE))
     return tuple(services)
@@ -92,14 +93,21 @@ def write_config(config: Config, path: Path) -> None:
 
 
 def with_addresses(
-    config: Config, *, admin: str | None = None, redis: str | None = None, redis_password: Path | None = None
+    config: Config,
+    *,
+    admin: str | None = None,
+    shadow: str | None = None,
+    redis: str | None = None,
+    redis_password: Path | None = None,
 ) -> Config:
     """Return the configuration with ``admin`` as the URL of Envoy's admin API, and ``redis`` as the URL of Redis.
 
-    ``redis_password`` is the file with the password of that Redis. If ``admin`` or ``redis`` is None, that part of the
-    configuration stays as it is.
+    ``shadow`` is the address of Envoy's shadow listener, and ``redis_password`` the file with the password of that
+    Redis. If ``admin``, ``shadow`` or ``redis`` is None, that part of the configuration stays as it is.
     """
     data = _dump(config)
+    if shadow is not None:
+        data["envoy"] = {**data.get("envoy", {}), "shadow_listen": shadow}
     if admin is not None:
         data["envoy"] = {**data.get("envoy", {}), "admin": [admin]}
     if redis is not None:
@@ -107,18 +115,19 @@ def with_addresses(
     return Config.model_validate(data)
 
 
-def with_socket_in(folder: Path, config: Config) -> Config:
-    """Return the configuration with extproc's Unix socket in ``folder``, if the configuration sets no address for it.
+def with_sockets_in(folder: Path, config: Config) -> Config:
+    """Return the configuration with the Unix sockets of extproc and of the shadow listener in ``folder``.
 
-    The default is a fixed path in /tmp, where a second ``up`` and other users could use it, too. It stays if the path
-    of the folder is too long for a socket.
+    An address that the configuration sets stays. The default of extproc is a fixed path in /tmp, where a second ``up``
+    and other users could use it, too. That of the shadow listener is a port, which all local users can reach. Both stay
+    if the path of the folder is too long for a socket.
     """
     data = _dump(config)
-    path = folder / "extproc.sock"
-    too_long = len(os.fsencode(path)) + len(".00") > MAX_SOCKET_PATH
-    if too_long or "listen" in data.get("extproc", {}):
-        return config
-    data["extproc"] = {**data.get("extproc", {}), "listen": f"unix:{path}"}
+    for section, key, name in (("extproc", "listen", "extproc.sock"), ("envoy", "shadow_listen", SHADOW_SOCKET)):
+        path = folder / name
+        too_long = len(os.fsencode(path)) + len(".00") > MAX_SOCKET_PATH
+        if not too_long and key not in data.get(section, {}):
+            data[section] = {**data.get(section, {}), key: f"unix:{path}"}
     return Config.model_validate(data)
 
 

@@ -14,7 +14,7 @@ from glidepath.config import Config, parse_config
 from glidepath.errors import ConfigError
 from glidepath.served_digest import served_digest
 from glidepath_ops.envoyconfig.backend_adaptation import REQUEST_CREDENTIALS
-from glidepath_ops.envoyconfig.bootstrap import admin_address, annotated_bootstrap, render_bootstrap
+from glidepath_ops.envoyconfig.bootstrap import OWNER_ONLY, admin_address, annotated_bootstrap, render_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.extensions import used_extensions
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
@@ -354,3 +354,11 @@ def test_a_header_declared_as_credential_is_never_sent_to_extproc(valid_yaml: st
         ext_proc = capture(render_bootstrap(changed_config(valid_yaml, **changed)))["typed_config"]["typed_config"]
         patterns = ext_proc["forward_rules"]["allowed_headers"]["patterns"]
         assert ({"exact": header.lower()} in patterns) is sent
+
+
+def test_a_socket_of_the_shadow_listener_is_closed_to_other_users(valid_yaml: str) -> None:
+    config = changed_config(valid_yaml, envoy__shadow_listen="unix:/run/glidepath/shadow.sock")
+    shared = render_bootstrap(config)["static_resources"]["listeners"][1]["address"]
+    assert shared == {"pipe": {"path": "/run/glidepath/shadow.sock", "mode": 0o660}}
+    own = annotated_bootstrap(config, socket_mode=OWNER_ONLY)["static_resources"]["listeners"][1]["address"]
+    assert own["pipe"]["mode"] == 0o600

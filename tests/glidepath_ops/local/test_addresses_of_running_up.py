@@ -12,7 +12,7 @@ from glidepath_ops.local.addresses_of_running_up import with_running_up
 from glidepath_ops.local.data_folder import DEFAULT_FOLDER, Holder, locked_data_folder, parse_holder, running_holder
 from glidepath_ops.local.services import config_file, with_addresses, write_config
 
-ADMIN, REDIS = "http://127.0.0.1:19901", "redis://127.0.0.1:16379/0"
+ADMIN, SHADOW, REDIS = "http://127.0.0.1:19901", "unix:/run/shadow.sock", "redis://127.0.0.1:16379/0"
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def user_file(tmp_path: Path, valid_yaml: str) -> Path:
 def data(tmp_path: Path, valid_yaml: str) -> Path:
     """A data folder beside the user's file, as `up` leaves it."""
     folder = tmp_path / DEFAULT_FOLDER
-    running = with_addresses(parse_config(valid_yaml), admin=ADMIN, redis=REDIS, redis_password=folder / "password")
+    running = with_addresses(
+        parse_config(valid_yaml), admin=ADMIN, shadow=SHADOW, redis=REDIS, redis_password=folder / "password"
+    )
     write_config(running, config_file(folder))
     return folder
 
@@ -35,7 +37,7 @@ def test_the_servers_of_the_up_that_runs_with_the_file_are_found(user_file: Path
     config = load_config(user_file)
     with locked_data_folder(data, user_file):
         found = with_running_up(config, user_file)
-    assert (found.envoy.admin, found.redis.url) == ((ADMIN,), REDIS)
+    assert (found.envoy.admin, found.envoy.shadow_listen, found.redis.url) == ((ADMIN,), SHADOW, REDIS)
     assert found.redis.password is not None
     assert found.redis.password.file == str(data / "password")
     assert with_running_up(config, user_file) == config

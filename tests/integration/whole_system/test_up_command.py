@@ -29,11 +29,11 @@ COMMAND = [sys.executable, "-m", "glidepath_ops", "up"]
 
 
 def write_yaml(folder: Path, cloud: str, onprem: str, more: str = "") -> Path:
-    listen, shadow, extproc, scorer = free_ports(4)
+    listen, extproc, scorer = free_ports(3)
     path = folder / "glidepath.yaml"
     path.write_text(
         f"""\
-envoy: {{listen: "127.0.0.1:{listen}", shadow_listen: "127.0.0.1:{shadow}", concurrency: 1}}
+envoy: {{listen: "127.0.0.1:{listen}", concurrency: 1}}
 extproc: {{listen: "unix:{folder}/x.sock", metrics: "127.0.0.1:{extproc}"}}
 scorer: {{metrics: "127.0.0.1:{scorer}"}}
 backends:
@@ -127,6 +127,7 @@ async def test_only_the_user_can_read_the_data_of_up_and_only_one_up_uses_it(tmp
             await ask(f"http://{load_config(path).envoy.listen}/v1/chat/completions")
             effective = load_config(data / "glidepath.yaml")
             await eventually(lambda: (data / "redis" / "appendonlydir").is_dir())
+            assert stat.S_ISSOCK((data / "shadow.sock").stat().st_mode)
             modes = {one: stat.S_IMODE(one.stat().st_mode) for one in [data, *data.rglob("*")]}
             assert {one: oct(mode) for one, mode in modes.items() if mode != (0o700 if one.is_dir() else 0o600)} == {}
             stranger = redis.asyncio.from_url(str(effective.redis.url))
