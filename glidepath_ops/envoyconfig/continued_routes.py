@@ -124,7 +124,7 @@ def _own(config: Config, workload: str, users: UsersRoutes) -> AddedRoute:
             f"complete: give backends.{baseline} a url instead of cluster, or correct the workload's match"
         )
     route: Json = without_comments(workload_route(config, workload))
-    own = [_equals(":method", METHOD), *clear_path_headers(config.workload(workload).match)]
+    own = [_equals(":method", METHOD)]
     narrow = {**route["match"], "headers": [*own, *route["match"].get("headers", [])]}
     return AddedRoute(len(users.routes), workload, {**route, "match": narrow}, continues=False)
 

@@ -11,9 +11,10 @@ from glidepath_ops.envoyconfig.commented_yaml import Json
 # (RFC 9110, 9.3.6 and 9.3.8). TRACK is Microsoft's TRACE. HTTP/2 lets a client write a method in lower case.
 REFUSED_METHODS = "(?i)(trace|track|connect)"
 
-# A path with a double slash, a backslash, an escaped dot, slash or backslash, or a dot segment (RFC 3986, 5.2.4): what
-# a backend may read as another path than Envoy does. The query is not part of it.
-_READ_IN_SEVERAL_WAYS = r"(?i)[^?]*((//|\\|%2[ef]|%5c).*|/\.\.?([/?].*)?)"
+# A path with a double slash, a backslash, an escaped dot, slash, backslash or semicolon, or a dot segment (RFC 3986,
+# 5.2.4), with or without parameters (3.3; some servers read "/..;x" as "/.."): what a backend may read as another path
+# than Envoy does. The query is not part of it.
+_READ_IN_SEVERAL_WAYS = r"(?i)[^?]*((//|\\|%2[ef]|%3b|%5c).*|/\.\.?([/;?].*)?)"
 
 
 def path_header(rule: Match) -> Json:
@@ -37,8 +38,8 @@ def path_headers_of_copies(workload: Workload) -> list[Json]:
 def clear_path_headers(rule: Match) -> list[Json]:
     """Return the HeaderMatchers that leave to the user's own route the paths that a backend may read otherwise.
 
-    They are needed where the connection manager is the user's, which may normalise no path. An exact path of a workload
-    needs none.
+    Where the connection manager is the user's, it may normalise no path. Where it is ours, it does not know parameters
+    of a dot segment. An exact path of a workload needs none.
     """
     if rule.path is not None:
         return []

@@ -22,7 +22,12 @@ from glidepath_ops.envoyconfig.filters import (
     filters_of_route,
     headers_of_candidate,
 )
-from glidepath_ops.envoyconfig.path_conditions import REFUSED_METHODS, method_header, path_headers_of_copies
+from glidepath_ops.envoyconfig.path_conditions import (
+    REFUSED_METHODS,
+    clear_path_headers,
+    method_header,
+    path_headers_of_copies,
+)
 from glidepath_ops.envoyconfig.route_overlap import METHOD
 
 
@@ -82,13 +87,17 @@ def workload_route(config: Config, name: str) -> Json:
         f"is the runtime key {runtime_keys.shadow_key(name)}.",
         {
             "name": envoy_names.route_name(name),
-            "match": match(workload.match),
+            "match": _with_headers(match(workload.match), clear_path_headers(workload.match)),
             "route": _split_action(config, name),
             "metadata": route_metadata(config, name),
             "typed_per_filter_config": filters_of_route(config, name),
             **_common(config),
         },
     )
+
+
+def _with_headers(condition: Json, headers: list[Json]) -> Json:
+    return {**condition, "headers": [*headers, *condition.get("headers", [])]} if headers else condition
 
 
 def route_metadata(config: Config, workload: str) -> Json:
@@ -279,6 +288,7 @@ def _shadow_route(config: Config, name: str, backend: str) -> Json:
         {"name": envoy_names.HEADER_WORKLOAD, "string_match": {"exact": name}},
         {"name": envoy_names.HEADER_TARGET, "string_match": {"exact": backend}},
         *path_headers_of_copies(config.workload(name)),
+        *clear_path_headers(config.workload(name).match),
     ]
     served = served_digest(config, name)
     return {

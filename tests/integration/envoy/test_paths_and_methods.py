@@ -78,6 +78,11 @@ async def test_a_backend_gets_the_path_that_envoy_has_compared(setup: EnvoySetup
         "/pre/x%2f..%2f..%2fadmin/keys",
         "/pre//../../admin/keys",
         "/pre/..//admin/keys",
+        "/pre/..;/admin/keys",
+        "/pre/..;a=b/admin/keys",
+        "/pre/%2e%2e;/admin/keys",
+        "/pre/.%2e;/admin/keys",
+        "/pre/..%3b/admin/keys",
     ],
 )
 async def test_no_path_leaves_the_paths_of_a_workload(setup: EnvoySetup, listener: str, path: str) -> None:
