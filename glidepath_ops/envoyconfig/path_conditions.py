@@ -11,10 +11,11 @@ from glidepath_ops.envoyconfig.commented_yaml import Json
 # (RFC 9110, 9.3.6 and 9.3.8). TRACK is Microsoft's TRACE. HTTP/2 lets a client write a method in lower case.
 REFUSED_METHODS = "(?i)(trace|track|connect)"
 
-# A path with a double slash, a backslash, an escaped dot, slash, backslash or semicolon, or a dot segment (RFC 3986,
-# 5.2.4), with or without parameters (3.3; some servers read "/..;x" as "/.."): what a backend may read as another path
-# than Envoy does. The query is not part of it.
-_READ_IN_SEVERAL_WAYS = r"(?i)[^?]*((//|\\|%2[ef]|%3b|%5c).*|/\.\.?([/;?].*)?)"
+# What a backend may read as another path than Envoy does: a double slash, a backslash, an escaped dot or backslash, or
+# a dot segment (RFC 3986, 5.2.4), also where an escaped slash ends it, or a parameter (3.3; some servers read "/..;x"
+# as "/.."). Clients escape other slashes on purpose, such as those in the ARN of a model. The query is not part of the
+# path.
+_READ_IN_SEVERAL_WAYS = r"(?i)[^?]*((/|%2f){2}.*|(\\|%2e|%5c).*|(/|%2f)\.\.?((/|%2f|;|%3b|\?).*)?)"
 
 
 def path_header(rule: Match) -> Json:

@@ -11,13 +11,33 @@ from hypothesis import strategies as st
 from glidepath.config.root import Match
 from glidepath_ops.envoyconfig.path_conditions import REFUSED_METHODS, clear_path_headers
 
-PIECES = ("/", ".", "..", "//", "\\", "%2e", "%2E", "%2f", "%2F", "%5c", "%5C", "%20", "%", "2e", "?", "x", "v1", "a=b")
+PIECES = (
+    "/",
+    ".",
+    "..",
+    "//",
+    "\\",
+    "%2e",
+    "%2E",
+    "%2f",
+    "%2F",
+    "%5c",
+    "%20",
+    "%",
+    "2e",
+    "?",
+    "x",
+    "v1",
+    ";",
+    "%3b",
+    "%3B",
+)
 
 
 def is_clear(path: str) -> bool:
-    before_query = path.partition("?")[0].lower()
-    special = any(one in before_query for one in ("//", "\\", "%2e", "%2f", "%5c"))
-    return not special and not {".", ".."} & set(before_query.split("/"))
+    decoded = path.partition("?")[0].lower().replace("%2f", "/").replace("%3b", ";")
+    special = any(one in decoded for one in ("//", "\\", "%2e", "%5c"))
+    return not special and not {".", ".."} & {segment.partition(";")[0] for segment in decoded.split("/")}
 
 
 @given(st.lists(st.sampled_from(PIECES)).map(lambda pieces: "/" + "".join(pieces)))

@@ -57,6 +57,7 @@ def copy_of(workload: str, target: str = "cloud") -> dict[str, str]:
         ("/pre/x/%2e%2E/chat", "/tenant-a/chat"),
         ("/pre//chat", "/tenant-a/chat"),
         ("//pre///chat", "/tenant-a/chat"),
+        ("/pre/arn%3Aaws%3Aprofile%2Fname/chat", "/tenant-a/arn%3Aaws%3Aprofile%2Fname/chat"),
     ],
 )
 async def test_a_backend_gets_the_path_that_envoy_has_compared(setup: EnvoySetup, sent: str, received: str) -> None:
@@ -76,6 +77,8 @@ async def test_a_backend_gets_the_path_that_envoy_has_compared(setup: EnvoySetup
         "/pre/%2e%2e%2Fadmin/keys",
         "/pre/..%5cadmin/keys",
         "/pre/x%2f..%2f..%2fadmin/keys",
+        "/pre/x/..%2f..%2fadmin/keys",
+        "/pre/%2f..%2fadmin/keys",
         "/pre//../../admin/keys",
         "/pre/..//admin/keys",
         "/pre/..;/admin/keys",
