@@ -22,6 +22,9 @@ _NAMES = (
     b"auth_token",
     b"bearer_token",
     b"access_token",
+    b"accesstoken",
+    b"session_token",
+    b"sessiontoken",
     b"refresh_token",
     b"id_token",
     b"api_key",
@@ -37,14 +40,18 @@ _NAMES = (
     b"aws_secret_access_key",
     b"aws_session_token",
     b"private_key",
+    b"azure_ad_token",
+    b"vertex_credentials",
+    b"secret",
     b"password",
+    b"passwd",
     b"cookie",
 )
 # What a body must contain to be worth the search for a member; much faster than the search itself.
-_HINTS = (b"auth", b"token", b"key", b"secret", b"password", b"cookie", b"mcp")
+_HINTS = (b"auth", b"token", b"key", b"secret", b"passw", b"cookie", b"credentials", b"mcp")
 _CREDENTIAL = re.compile(
-    rb'"(?:(?:' + b"|".join(map(re.escape, _NAMES)) + rb')"\s*:\s*"[^"]|authentication"\s*:\s*\{|mcp_servers"\s*:\s*\['
-    rb'|type"\s*:\s*"mcp")'
+    rb'"(?:(?:' + b"|".join(map(re.escape, _NAMES)) + rb')"\s*:\s*(?:\[\s*)?"[^"]'
+    rb'|(?:authentication|vertex_credentials)"\s*:\s*\{|mcp_servers"\s*:\s*[\[{]|type"\s*:\s*"mcp")'
 )
 _ASCII_ESCAPE = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
 _QUOTES = (0x22, 0x5C)

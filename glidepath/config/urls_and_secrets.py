@@ -13,8 +13,10 @@ from glidepath.config.section import Section
 def split_url(value: str) -> SplitResult:
     """Return the parts of a URL. Raises ValueError for an invalid URL.
 
-    An invalid port is an error too, although ``urlsplit`` does not report it.
+    An invalid port and white space are errors too, although ``urlsplit`` does not report them.
     """
+    if any(char.isspace() for char in value):
+        raise ValueError("must be a URL without white space")
     try:
         parts = urlsplit(value)
         _ = parts.port

@@ -20,13 +20,18 @@ GIVING: dict[str, Any] = {
     "Anthropic": {"mcp_servers": [{"type": "url", "url": "https://x", "authorization_token": "T"}]},
     "Azure": {"data_sources": [{"parameters": {"authentication": {"type": "api_key", "key": "T"}}}]},
     "a member": {"messages": [], "Api_Key": "T"},
+    "a list": {"authorization": ["Bearer T"]},
+    "camel case": {"sessionToken": "T"},
+    "an object": {"vertex_credentials": {"private_key_id": "T"}},
+    "servers by name": {"mcp_servers": {"crm": {"url": "https://x"}}},
     "a nested member": {"extra": [{"deep": {"password": "T"}}]},
 }
 HARMLESS: dict[str, Any] = {
     "a chat": {"messages": [{"role": "user", "content": "What is an authorization token, a key, a secret?"}]},
     "JSON in a text": {"messages": [{"role": "user", "content": '{"api_key": "T", "type": "mcp"}'}]},
     "a schema": {"tools": [{"function": {"parameters": {"properties": {"password": {"type": "string"}}}}}]},
-    "an empty value": {"api_key": "", "password": None},
+    "an empty value": {"api_key": "", "password": None, "secret": []},
+    "names in lists": {"required": ["password", "secret"], "authorization": 1},
     "tokens": {"max_tokens": 5, "stop_token": "x", "keys": ["a"]},
 }
 

@@ -23,6 +23,7 @@ workloads: {chat: {match: {path: /v1/chat/completions}, baseline: cloud, candida
             '"http://b/v2?api-version=1"',
             "onprem.url: must end with the path: '\\?api-version=1'",
         ),
+        ('"http://b"', '"http://b c/"', "backends.onprem.url: must be a URL without white space"),
         ('"http://b"', '"http://b/#x"', "backends.onprem.url: must end with the path: '#x' would not be sent"),
         ("backends:", "registry: {mlflow: 'http://m?x=1'}\nbackends:", "registry.mlflow: must end with the path"),
         ("backends:", "envoy: {admin: 'http://m:1?x=1'}\nbackends:", "envoy.admin.*must end with the path"),
