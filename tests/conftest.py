@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 # Hypothesis fails an example that takes longer than 200 ms. On a busy machine, that says nothing about the code.
 settings.register_profile("without_deadline", deadline=None)
 settings.load_profile("without_deadline")
+
+
+# Under nohup, SIGHUP is ignored, and each child inherits that. A handler that does nothing keeps this process alive,
+# and gives the children the default action, which the tests of signals expect.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
