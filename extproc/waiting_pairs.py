@@ -26,7 +26,7 @@ class BufferLimits:
 
 
 @dataclass(slots=True)
-class Backoff:
+class WriteBackoff:
     """When to try again what Redis has refused. ``wait`` is the next pause in seconds."""
 
     until: float = 0.0
@@ -47,7 +47,7 @@ class _Lane:
     waiting: deque[RawPair] = field(default_factory=deque)
     ready: list[EncodedPair] = field(default_factory=list)
     bytes: int = 0
-    backoff: Backoff = field(default_factory=Backoff)
+    backoff: WriteBackoff = field(default_factory=WriteBackoff)
 
     @property
     def pairs(self) -> int:

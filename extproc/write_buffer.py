@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from extproc.pair_encoding import EncodedPair, RawPair
 from extproc.traffic_counters import TrafficCounters, merge
-from extproc.waiting_pairs import FIRST_WAIT_S, LONGEST_WAIT_S, Backoff, BufferLimits, PairLanes
+from extproc.waiting_pairs import FIRST_WAIT_S, LONGEST_WAIT_S, BufferLimits, PairLanes, WriteBackoff
 from glidepath.errors import error_text
 from glidepath.pairs_and_outcomes import Coverage, Outcomes, Pair
 from glidepath.redisio import being_cancelled
@@ -95,7 +95,7 @@ class WriteBuffer:
         self._lanes = PairLanes(limits)
         self._pending: dict[str, Outcomes] = {}  # outcomes by workload that have no sequence number yet
         self._sent: dict[str, Outcomes] = {}  # outcomes with a sequence number that Redis has not acknowledged
-        self._backoff: dict[str, Backoff] = {}  # of the workloads whose outcomes Redis has refused
+        self._backoff: dict[str, WriteBackoff] = {}  # of the workloads whose outcomes Redis has refused
         self._seq = 0
         self._work = asyncio.Event()
         self._write_now = asyncio.Event()  # set to end the wait for more work
@@ -209,7 +209,7 @@ class WriteBuffer:
             del self._sent[one.workload]
             self._backoff.pop(one.workload, None)
         else:
-            self._backoff.setdefault(one.workload, Backoff()).refused(_now())
+            self._backoff.setdefault(one.workload, WriteBackoff()).refused(_now())
 
     def _number(self) -> None:
         """Give each workload's pending outcomes a sequence number, with which they are ready to be sent.

@@ -11,7 +11,7 @@ from glidepath_ops.local.stack import Stack
 
 
 @dataclass(slots=True)
-class Backoff:
+class RestartDelay:
     """The delays before the restarts of one process: 1, 2, 4, … seconds, at most ``limit`` seconds.
 
     After ``quiet`` seconds without a death, the next delay is 1 second again.
@@ -38,7 +38,7 @@ class Restarter:
 
     def __init__(self, stack: Stack, say: Callable[[str], None]) -> None:
         self.stack, self.say = stack, say
-        self.backoff: dict[str, Backoff] = {}
+        self.backoff: dict[str, RestartDelay] = {}
         self.due: dict[str, float] = {}
 
     def tick(self, now: float | None = None) -> None:
@@ -56,6 +56,6 @@ class Restarter:
                 self.stack.restart(child.name)
 
     def _schedule(self, child: Child, now: float) -> None:
-        at = self.backoff.setdefault(child.name, Backoff()).after_death(now)
+        at = self.backoff.setdefault(child.name, RestartDelay()).after_death(now)
         self.due[child.name] = at
         self.say(f"{child.name} ended with status {child.process.returncode}; restarting it in {at - now:g} s")

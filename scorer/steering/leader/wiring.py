@@ -14,13 +14,13 @@ from scorer.steering.envoy.actuator import Actuator, MayWrite
 from scorer.steering.envoy.admin_actuator import AdminActuator
 from scorer.steering.envoy.rtds_actuator import RtdsActuator
 from scorer.steering.leader.capacity import CandidateLoads
+from scorer.steering.leader.count_unseen_entries import UnseenEntries
 from scorer.steering.leader.group_ownership import GroupOwnership
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.scheduled_probes import RedisProbeStore, ScheduledProbes
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.unseen_entries import UnseenEntries
 from scorer.steering.notify.channels import notification_queue
 from scorer.steering.notify.decision_log_file import decision_log_file
 from scorer.steering.notify.mlflow import mlflow_queue

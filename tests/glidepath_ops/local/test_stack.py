@@ -14,7 +14,7 @@ import pytest
 from glidepath.config import load_config, parse_config
 from glidepath.errors import UnreachableError
 from glidepath_ops.local.child_process import Child
-from glidepath_ops.local.restarts import Backoff, Restarter
+from glidepath_ops.local.restarts import RestartDelay, Restarter
 from glidepath_ops.local.services import Service, with_addresses, write_config
 from glidepath_ops.local.stack import Stack
 
@@ -102,7 +102,7 @@ def test_a_dead_child_is_restarted_after_a_growing_delay(tmp_path: Path, stack: 
 
 
 def test_the_delay_doubles_up_to_its_limit_and_is_reset_after_a_quiet_minute() -> None:
-    backoff, now, waits = Backoff(limit=8), 0.0, []
+    backoff, now, waits = RestartDelay(limit=8), 0.0, []
     for _ in range(5):
         at = backoff.after_death(now)
         waits.append(at - now)
