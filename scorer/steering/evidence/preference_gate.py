@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glidepath.pairs_and_outcomes import Preference
-from scorer.steering.evidence.betting import MeanTest, MeanTestState
+from scorer.steering.evidence.betting import MeanTestState
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing
 from scorer.steering.evidence.gate_observations import PreferenceGiven
 from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.mean_gate import MeanGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,13 @@ class PreferenceGateState:
     counts: PreferenceCounts
 
 
-class PreferenceGate(Gate):
+class PreferenceGate(MeanGate):
     """The gate that requires that the mean preference is at least the limit, which is 1/2 minus the margin."""
 
     STATE = PreferenceGateState
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
-        self._test = MeanTest(spec.limit, spec.fail_at, spec.pass_at)
         self._counts = PreferenceCounts()
 
     def handlers(self) -> Mapping[type, Handler]:
@@ -68,20 +68,7 @@ class PreferenceGate(Gate):
 
     def fold_preference(self, given: PreferenceGiven) -> None:
         self._counts = self._counts.after(given)
-        self._test.update(given.score)
-        self.note(self._test.log_fail, self._test.log_pass)
-
-    @property
-    def n(self) -> int:
-        return self._test.n
-
-    @property
-    def value(self) -> float | None:
-        return self._test.mean
-
-    @property
-    def within(self) -> bool:
-        return self.value is not None and self.value >= self.spec.limit
+        self.add(given.score)
 
     def recent_cause(self) -> FailureCause | None:
         recent = self._test.recent

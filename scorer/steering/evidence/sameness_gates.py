@@ -9,6 +9,7 @@ from scorer.steering.evidence.betting import MeanTest, MeanTestState
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
 from scorer.steering.evidence.gate_observations import AgreementScored, NoiseScored, PairsMatched
 from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.mean_gate import MeanGate
 
 
 def _clamped(score: float) -> float:
@@ -21,33 +22,13 @@ class SamenessGateState:
     test: MeanTestState
 
 
-class SamenessGate(Gate):
+class SamenessGate(MeanGate):
     """The gate that requires that the mean agreement of the cross pairs is at least the limit."""
 
     STATE = SamenessGateState
 
-    def __init__(self, spec: GateSpec) -> None:
-        super().__init__(spec)
-        self._test = MeanTest(min(max(spec.limit, 1e-6), 1 - 1e-6), spec.fail_at, spec.pass_at)
-
     def handlers(self) -> Mapping[type, Handler]:
-        return {AgreementScored: self.fold_agreement}
-
-    def fold_agreement(self, scored: AgreementScored) -> None:
-        self._test.update(_clamped(scored.agreement))
-        self.note(self._test.log_fail, self._test.log_pass)
-
-    @property
-    def n(self) -> int:
-        return self._test.n
-
-    @property
-    def value(self) -> float | None:
-        return self._test.mean
-
-    @property
-    def within(self) -> bool:
-        return self.value is not None and self.value >= self.spec.limit
+        return {AgreementScored: lambda scored: self.add(scored.agreement)}
 
     def recent_cause(self) -> FailureCause | None:
         recent = self._test.recent
