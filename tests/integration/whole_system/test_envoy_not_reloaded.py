@@ -78,9 +78,9 @@ async def test_a_scorer_refuses_evidence_of_an_envoy_that_serves_another_model(t
         with envoy_of(config, folder):
             async with running_system(config, folder, envoy=False) as system:
                 await eventually(steered, within=START_S)
-                await asked(system)
 
                 async def accepted() -> bool:
+                    await asked(system)  # again, because the step's evidence may begin after the first requests
                     seen = await status(system)
                     return seen.candidate.requests >= REQUESTS and seen.agreement is not None
 

@@ -118,7 +118,11 @@ async def test_two_of_every_process_run_one_migration_and_either_process_may_be_
     await eventually(lambda: both.scored(40), within=40, what="40 scores")
     await eventually(lambda: both.sums_up(40))
     assert len({flush.source for flush in await both.one.outcomes()}) == 2
-    assert (await both.one.coverage())["paired"] == 40
+
+    async def counted() -> bool:
+        return (await both.one.coverage()).get("paired") == 40
+
+    await eventually(counted)
     await eventually(lambda: both.weigh(0))
     await both.cli("promote", "chat", "--percent", "50", "--force")
     await eventually(lambda: both.weigh(5000), within=5)
