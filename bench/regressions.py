@@ -108,14 +108,20 @@ def run(kinds: Mapping[str, Planted], texts: Sequence[str], rounds: int, seed: i
 
 
 def _case(kind: str, text: str, changed: str, embedder: Embedder, cache: VectorCache) -> Case:
-    left, right = (Extracted(Surface.OPENAI_CHAT, (Choice(answer),)) for answer in (text, changed))
-    expected, settings = Expectation(), ScoringSection()
-    wanted = texts_to_embed("chat", expected, left, right)
-    vectors = dict(zip(wanted, embed_texts(embedder, wanted, cache), strict=True)) if wanted else {}
-    result = compare("chat", settings, expected, left, right, vectors)
-    if not isinstance(result, Comparison):
-        raise TypeError(f"{kind}: {result}")
+    result = compared(text, changed, embedder, cache)
     return Case(kind, result.agreement, plain_cosine(text, changed, embedder, cache), result.flags)
+
+
+def compared(left: str, right: str, embedder: Embedder, cache: VectorCache) -> Comparison:
+    """Compare two texts as answers of a chat, with the default settings."""
+    answers = [Extracted(Surface.OPENAI_CHAT, (Choice(text),)) for text in (left, right)]
+    expected, settings = Expectation(), ScoringSection()
+    wanted = texts_to_embed("chat", expected, *answers)
+    vectors = dict(zip(wanted, embed_texts(embedder, wanted, cache), strict=True)) if wanted else {}
+    result = compare("chat", settings, expected, *answers, vectors)
+    if not isinstance(result, Comparison):
+        raise TypeError(f"{left[:60]!r}, {right[:60]!r}: {result}")
+    return result
 
 
 def plain_cosine(left: str, right: str, embedder: Embedder, cache: VectorCache) -> float:

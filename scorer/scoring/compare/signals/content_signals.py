@@ -16,6 +16,7 @@ from itertools import product
 
 from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, joined
 from scorer.scoring.compare.result import Signal, excerpt, ramp
+from scorer.scoring.compare.text.multiset_distance import multiset_distance
 from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.text.tokenizer import Token, is_name
 from scorer.scoring.compare.vocabulary.opposites_and_synonyms import (
@@ -47,13 +48,13 @@ _ADDED = 0.25  # weight of an addition, relative to an omission
 
 def numbers(left: Document, right: Document, alignment: Alignment) -> Signal:
     """Return a signal that measures whether the numbers, dates, units and orders of magnitude of two texts differ."""
-    return _signal("numbers", alignment, _number_changed, _distance(left.numbers, right.numbers))
+    return _signal("numbers", alignment, _number_changed, multiset_distance(left.numbers, right.numbers))
 
 
 def negation(left: Document, right: Document, alignment: Alignment) -> Signal:
     """Return a signal that measures whether one text affirms a statement that the other text denies."""
     counts = [Counter(t.key for t in side.tokens if t.key in NEGATIONS) for side in (left, right)]
-    return _signal("negation", alignment, _negated, _distance(*counts))
+    return _signal("negation", alignment, _negated, multiset_distance(*counts))
 
 
 def swapped_words(left: Document, right: Document, alignment: Alignment) -> Signal:
@@ -73,7 +74,7 @@ def names(left: Document, right: Document, alignment: Alignment) -> Signal:
 
     Capitalised words count as names.
     """
-    found = _signal("names", alignment, _name_changed, _distance(Counter(left.names), Counter(right.names)))
+    found = _signal("names", alignment, _name_changed, multiset_distance(Counter(left.names), Counter(right.names)))
     removed, added = left.addresses - right.addresses, right.addresses - left.addresses
     if removed and added and found.divergence < 1:
         return Signal("names", 1.0, alignment.closeness, f"{excerpt(min(removed))} → {excerpt(min(added))}")
@@ -142,12 +143,6 @@ def _signal(name: str, alignment: Alignment, changed: Callable[[Edit, Alignment]
     if not reason and divergence > 0:
         reason = f"{divergence:.0%} of them differ"
     return Signal(name, divergence, alignment.closeness, reason)
-
-
-def _distance(a: Counter[str], b: Counter[str]) -> float:
-    """Return 1 − the Dice coefficient of two multisets, or 0 if both are empty."""
-    total = a.total() + b.total()
-    return 1 - 2 * (a & b).total() / total if total else 0.0
 
 
 def _at_edge(edit: Edit, alignment: Alignment) -> bool:

@@ -1,0 +1,1 @@
+"""Learn from labelled pairs how much the differences of two texts say about their meaning."""
