@@ -64,6 +64,10 @@ class Ending(StrEnum):
     LOCAL = "local"  # Envoy answered by itself
 
 
+# A measure among the signals of a pair: 1 if both answers make the same tool calls with equal arguments, else 0.
+EXACT_CALL = "exact_call"
+
+
 class Preference(StrEnum):
     """Whether the evaluator prefers the candidate's answer of a pair. ``score`` is 1, 1/2 or 0.
 

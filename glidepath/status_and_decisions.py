@@ -140,6 +140,8 @@ class WorkloadStatus:
     candidate: SideStatus = field(default_factory=SideStatus)
     agreement: float | None = None  # mean agreement in the current step
     noise: float | None = None  # the baseline's agreement with itself
+    pairs_with_calls: int = 0  # cross pairs of the current step whose answers call tools
+    exact_calls: int = 0  # of those, the pairs whose calls are equal
     pairs_scored: int = 0  # since the beginning
     pairs_unscored: Mapping[str, int] = field(default_factory=dict)
     coverage: Mapping[str, int] = field(default_factory=dict)  # by pairs_and_outcomes.Coverage, since the beginning

@@ -23,6 +23,7 @@ DEFAULT_WEIGHTS: dict[str, float] = {
     "swapped_words": 0.6,
     "names": 0.6,
     "omission": 0.4,
+    "final_answer": 0.9,
     "wording": 0.25,
     "refusal": 0.8,
     "empty": 1.0,

@@ -15,6 +15,7 @@ from glidepath.config import Config, Workload, load_config
 from glidepath.config.comparison import ScoringSection, Task
 from glidepath.config.processes import EmbedderSection
 from glidepath.errors import InputError, UnknownWorkloadError
+from glidepath.pairs_and_outcomes import EXACT_CALL
 from glidepath_ops.cli.output_files import check_output, write_output
 from scorer.scoring.compare import Confusion
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
@@ -106,6 +107,8 @@ def _run(scorer: FileScorer, source: Lines, found: FileSummary, *, explain: bool
             continue
         _print(result.to_json(explain=explain, encoding=sys.stdout.encoding or "ascii"))
         found.add(result.agreement, result.flags, result.labels, result.preference)
+        if EXACT_CALL in result.signals:
+            found.add_calls(result.signals[EXACT_CALL])
         found.add_faults(*(frozenset(f.kind.value for f in result.faults.get(side, ())) for side in SIDES))
         if found.pairs % _PROGRESS_EVERY == 0:
             typer.echo(f"glidepath: {found.pairs} pairs", err=True)

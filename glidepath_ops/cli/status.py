@@ -67,6 +67,8 @@ def command(
     for status in found.values():
         if status is not None and (workload or len(found) <= 3):
             console.print(gates(status))
+            if calls := tool_calls(status):
+                console.print(calls)
             for line in totals(status):
                 console.print(line)
 
@@ -122,6 +124,12 @@ def gates(status: WorkloadStatus) -> Table:
         numbers = (_number(verdict.value, verdict.unit), _number(verdict.limit, verdict.unit), str(verdict.n))
         table.add_row(name, outcome, *numbers, evidence_text(verdict), verdict.message or missing(verdict))
     return table
+
+
+def tool_calls(status: WorkloadStatus) -> str:
+    """Return the rate of exact tool calls in this step as text, or "" if no pair has calls."""
+    n, exact = status.pairs_with_calls, status.exact_calls
+    return f"exact tool calls: {exact / n:.1%} of {n} pairs in this step" if n else ""
 
 
 def totals(status: WorkloadStatus) -> list[str]:

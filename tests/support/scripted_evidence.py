@@ -62,6 +62,9 @@ class ScriptedEvidence:
     def noise(self) -> float | None:
         return None
 
+    def tool_calls(self) -> tuple[int, int]:
+        return 0, 0
+
     def to_json(self) -> dict[str, Any]:
         return {"seen": self.seen, "errors": self.errors, "scores": self.scores, "percent": self.percent}
 

@@ -108,6 +108,20 @@ def try_json(text: str, what: str) -> tuple[object, str]:
     return (clean_value(value) if _ESCAPED_SURROGATE.search(text) else value), ""
 
 
+def json_at(text: str, start: int) -> tuple[object, int] | None:
+    """Parse the JSON value that begins at ``text[start]``, whatever follows it.
+
+    Return the value and the position after it, or None if no valid JSON value begins there.
+    """
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    if text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+        return None
+    return (clean_value(value) if _ESCAPED_SURROGATE.search(text, start, end) else value), end
+
+
 def dump(value: object) -> str:
     """Return the canonical JSON of a value: sorted keys and no spaces."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -13,7 +13,7 @@ from scorer.scoring.compare.similarity.character_similarity import character_sim
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, chunk_similarity
 from scorer.scoring.compare.tasks.classification import compare_labels
 from scorer.scoring.compare.tasks.embedding_vectors import NotComparableError, compare_vectors
-from scorer.scoring.compare.tasks.extraction import MISSING, compare_json, parse_json
+from scorer.scoring.compare.tasks.extraction import MISSING, JsonAnswer, compare_json_answers, find_json, parse_json
 from scorer.scoring.compare.tasks.free_text import compare_text, needs_embedding
 from scorer.scoring.compare.tasks.multiple_choices import MISSING_CHOICE, combine_choices, pair_choices
 from scorer.scoring.compare.tasks.ranking import compare_rankings
@@ -117,7 +117,7 @@ def _compare_choice(
     if kind == "classification":
         return compare_labels(left.label or left.text, right.label or right.text, settings.classification)
     if kind == "extraction" and not compares_texts:
-        return compare_json(_json(left), _json(right), expectation.schema, settings)
+        return compare_json_answers(_extracted(left), _extracted(right), expectation.schema, settings)
     text = None
     if compares_texts:
         text = _compare_texts(_document(left), _document(right), settings, vectors, floor)
@@ -135,7 +135,7 @@ def _compares_texts(kind: Task, left: Extracted, right: Extracted) -> bool:
     if kind in ("embeddings", "rerank", "classification"):
         return False
     if kind == "extraction":
-        return _json(left) is MISSING and _json(right) is MISSING
+        return _extracted(left).value is MISSING and _extracted(right).value is MISSING
     return not (left.tool_calls and right.tool_calls) and not (
         kind == "tools" and (left.tool_calls or right.tool_calls)
     )
@@ -165,6 +165,13 @@ def _json(answer: Extracted) -> object:
     if answer.structured_error:
         return MISSING
     return answer.structured if answer.structured is not None else parse_json(answer.text)
+
+
+def _extracted(answer: Extracted) -> JsonAnswer:
+    """Return the JSON of an answer. If the request asks for JSON only, JSON in prose does not count."""
+    if answer.structured_error or answer.structured is not None:
+        return JsonAnswer(_json(answer))
+    return find_json(answer.text)
 
 
 def _document(answer: Extracted) -> Document:

@@ -26,6 +26,7 @@ class FileSummary:
     ``flags``: the number of scored pairs with each flag.
     ``preferences``: the number of pairs with each preference of the evaluator.
     ``no_preference``: the number of pairs that lack the evaluator's preference, for each reason.
+    ``with_calls``: the number of scored pairs with tool calls. ``exact_calls``: of those, how many have equal calls.
     ``faults``: for each kind of fault of one answer by itself, in how many pairs ``baseline_only``,
         ``candidate_only`` and ``both`` sides have it.
     """
@@ -38,6 +39,8 @@ class FileSummary:
     preferences: Counter[Preference] = field(default_factory=Counter)
     no_preference: Mapping[str, int] = field(default_factory=dict)
     faults: dict[str, Counter[str]] = field(default_factory=dict)
+    with_calls: int = 0
+    exact_calls: int = 0
     _sum: float = 0.0
     _histogram: list[int] = field(default_factory=lambda: [0] * (_STEPS + 1))
     _labels: list[Mapping[str, str]] = field(default_factory=list)
@@ -70,6 +73,11 @@ class FileSummary:
             who = "both" if kind in baseline & candidate else "candidate_only" if kind in candidate else "baseline_only"
             self.faults.setdefault(kind, Counter())[who] += 1
 
+    def add_calls(self, exact: float) -> None:
+        """Add a scored pair with tool calls. ``exact``: 1 if its calls are equal, else 0."""
+        self.with_calls += 1
+        self.exact_calls += exact == 1
+
     def _fold(self) -> None:
         self.confusion = self.confusion.fold_all(self._labels)
         self._labels.clear()
@@ -81,6 +89,10 @@ class FileSummary:
     @property
     def mean(self) -> float | None:
         return self._sum / self.scored if self.scored else None
+
+    @property
+    def exact_call_rate(self) -> float | None:
+        return self.exact_calls / self.with_calls if self.with_calls else None
 
     @property
     def preference_mean(self) -> float | None:
@@ -109,6 +121,7 @@ class FileSummary:
             "scored": self.scored,
             "unscored": dict(self.unscored.most_common()),
             "bad_lines": self.bad_lines,
+            "exact_calls": {"pairs": self.with_calls, "share": _rounded(self.exact_call_rate)},
             "agreement": {"mean": _rounded(self.mean), "p10": self.quantile(0.1), "p50": self.quantile(0.5)},
             "flags": {
                 flag: {"pairs": n, "share": round(n / max(self.scored, 1), 4)} for flag, n in self.flags.most_common()
@@ -130,6 +143,8 @@ class FileSummary:
         summary = self.to_json()
         reasons = f" ({_counts(self.unscored)})" if self.unscored else ""
         yield f"{self.pairs} pairs, {self.unscored.total()} without a score{reasons}, {self.bad_lines} bad lines"
+        if self.with_calls:
+            yield f"exact tool calls: {self.exact_call_rate:.1%} of {self.with_calls} pairs with calls"
         if self.scored:
             agreement = summary["agreement"]
             yield f"agreement {agreement['mean']:.3f} mean, {agreement['p10']:.3f} at the 10th percentile"

@@ -14,7 +14,16 @@ from typing import Any
 from glidepath.config import Workload
 from glidepath.errors import InputError
 from glidepath.histogram import Histogram, bucket_of
-from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.pairs_and_outcomes import (
+    EXACT_CALL,
+    AtFault,
+    Origin,
+    Outcomes,
+    PairKind,
+    ScoredPair,
+    Side,
+    SideOutcomes,
+)
 from glidepath.status_and_decisions import SideStatus, Verdict
 from scorer.steering.evidence.defects_gate import answers_judged
 from scorer.steering.evidence.dense_histogram import DenseHistogram
@@ -50,6 +59,7 @@ BLOCK_MS = 1000  # a block of the increase test lasts about this long, because c
 class ScoreSums:
     """The numbers of scored cross pairs and noise pairs, and the sums of their agreements.
 
+    ``with_calls``: the number of cross pairs with tool calls. ``exact_calls``: of those, the pairs with equal calls.
     The sums also include the pairs that the user discount (user_discount.py) leaves out of the gates.
     """
 
@@ -57,12 +67,21 @@ class ScoreSums:
     cross_sum: float = 0.0
     noises: int = 0
     noise_sum: float = 0.0
+    with_calls: int = 0
+    exact_calls: int = 0
 
-    def with_cross(self, agreement: float) -> ScoreSums:
-        return ScoreSums(self.crosses + 1, self.cross_sum + agreement, self.noises, self.noise_sum)
+    def with_cross(self, agreement: float, exact_call: float | None = None) -> ScoreSums:
+        """Add a cross pair. ``exact_call``: 1 if its tool calls are equal, 0 if not, None if it has none."""
+        return replace(
+            self,
+            crosses=self.crosses + 1,
+            cross_sum=self.cross_sum + agreement,
+            with_calls=self.with_calls + (exact_call is not None),
+            exact_calls=self.exact_calls + (exact_call == 1),
+        )
 
     def with_noise(self, agreement: float) -> ScoreSums:
-        return ScoreSums(self.crosses, self.cross_sum, self.noises + 1, self.noise_sum + agreement)
+        return replace(self, noises=self.noises + 1, noise_sum=self.noise_sum + agreement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +235,7 @@ class Evidence:
             self._gates.observe(PairCompared(scored.labels, scored.signals, noise=True))
 
     def _fold_cross(self, scored: ScoredPair, counts: bool) -> None:
-        self._scores = self._scores.with_cross(scored.agreement)
+        self._scores = self._scores.with_cross(scored.agreement, scored.signals.get(EXACT_CALL))
         comparable = _is_comparable(scored)
         if counts:
             self._gates.observe(AgreementScored(scored.agreement, comparable=comparable and not scored.sticky))
@@ -282,6 +301,10 @@ class Evidence:
     def noise(self) -> float | None:
         """Return the mean agreement of all scored noise pairs of this step; None if there are none."""
         return self._scores.noise_sum / self._scores.noises if self._scores.noises else None
+
+    def tool_calls(self) -> tuple[int, int]:
+        """Return the number of scored cross pairs of this step with tool calls, and of those with equal calls."""
+        return self._scores.with_calls, self._scores.exact_calls
 
     @property
     def state(self) -> EvidenceState:

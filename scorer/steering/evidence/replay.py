@@ -11,7 +11,7 @@ from typing import Any
 
 from glidepath.config import Workload
 from glidepath.errors import InputError
-from glidepath.pairs_and_outcomes import Outcome, Side
+from glidepath.pairs_and_outcomes import EXACT_CALL, Outcome, Side
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.gate_base import Gate
 from scorer.steering.evidence.gate_observations import (
@@ -44,6 +44,7 @@ class ReplayEvent:
     - ``expected``, ``got``: the class in the baseline's answer and the class in the candidate's answer; "" if unknown
     - ``preference``: 1 if the candidate's answer of the pair is preferred, 0 if the baseline's, 1/2 if neither; None if
       unknown
+    - ``exact_call``: whether both answers of the pair make the same tool calls; None if there are none, or if unknown
     - ``defect``: the side whose answer of the pair has a defect: a key of DEFECTIVE; "" if unknown
     """
 
@@ -58,12 +59,15 @@ class ReplayEvent:
     got: str = ""
     defect: str = ""
     preference: float | None = None
+    exact_call: bool | None = None
 
 
 @dataclass(slots=True)
 class ReplayResult:
     """The result of a replay. ``events``: the number of events.
 
+    ``with_calls``: the number of events whose pair has tool calls. ``exact_calls``: of those, how many have equal
+    calls.
     ``decided_at``: gate → the index of the event at which the gate reached its final verdict. Inconclusive gates are
     left out.
     """
@@ -72,10 +76,16 @@ class ReplayResult:
     verdicts: tuple[Verdict, ...] = ()
     decided_at: dict[str, int] = field(default_factory=dict)
     decision: str = "hold"
+    with_calls: int = 0
+    exact_calls: int = 0
 
     def to_json(self, workload: str) -> dict[str, Any]:
         gates = {v.gate: _gate_json(v, self.decided_at.get(v.gate)) for v in self.verdicts}
-        return {"workload": workload, "events": self.events, "gates": gates, "decision": self.decision}
+        found: dict[str, Any] = {"workload": workload, "events": self.events}
+        if self.with_calls:
+            share = round(self.exact_calls / self.with_calls, 4)
+            found["exact_calls"] = {"pairs": self.with_calls, "share": share}
+        return {**found, "gates": gates, "decision": self.decision}
 
 
 def _gate_json(verdict: Verdict, decided_at: int | None) -> dict[str, Any]:
@@ -107,16 +117,19 @@ def replay(workload: Workload, events: Iterable[ReplayEvent], percent: float | N
     times = _DecisionTimes(gates.gates)
     first = last = 0.0
     index = -1
+    calls: list[bool] = []
     for index, event in enumerate(events):
         first, last = (min(first, event.t), max(last, event.t)) if index else (event.t, event.t)
         _observe(gates, event)
         times.note(index)
+        if event.exact_call is not None:
+            calls.append(event.exact_call)
     gates.look(everything=True)
     times.note(index)
     seconds = last - first
     rates = {name: gate.n / seconds for name, gate in gates.gates.items()} if seconds > 0 else {}
     verdicts = gates.verdicts(rates)
-    return ReplayResult(index + 1, verdicts, times.decided_at, decide(verdicts))
+    return ReplayResult(index + 1, verdicts, times.decided_at, decide(verdicts), len(calls), sum(calls))
 
 
 def _observe(gates: GateSet, event: ReplayEvent) -> None:
@@ -229,7 +242,15 @@ def _parse(line: bytes) -> ReplayEvent:
         got=_label(raw, "got"),
         defect=_defective_side(raw),
         preference=_number(raw, "preference", 0, 1),
+        exact_call=_exact_call(raw),
     )
+
+
+def _exact_call(raw: dict[str, Any]) -> bool | None:
+    value = raw.get(EXACT_CALL)
+    if value is None or isinstance(value, bool):
+        return value
+    raise ValueError(f"{EXACT_CALL}: must be true or false (got {str(value)[:40]!r})")
 
 
 def _defective_side(raw: dict[str, Any]) -> str:

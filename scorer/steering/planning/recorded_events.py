@@ -12,10 +12,14 @@ from functools import lru_cache
 from typing import Any
 
 from glidepath.errors import InputError
+from glidepath.pairs_and_outcomes import EXACT_CALL
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.replay import MAX_LINE_BYTES
 
-KEYS = ("t", "side", "ok", "latency_ms", "ttft_ms", "agreement", "noise", "expected", "got", "defect", "preference")
+KEYS = (
+    *("t", "side", "ok", "latency_ms", "ttft_ms", "agreement", "noise", "expected", "got", "defect", "preference"),
+    EXACT_CALL,
+)
 _SIMILAR = 0.72  # with this cutoff, latncy_ms and ttft count as misspelt, and tpot_ms counts as another tool's key
 _SHOWN_CHARS = 40
 # The beginning of a gate's name → the keys that an event needs for the gate; () if events have no key for the gate.

@@ -18,6 +18,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
     """Return the full status of a workload, including the results of its evidence. Its times are Unix times."""
     ramp, policy, evidence, capacity = state.ramp, state.spec.policy, state.evidence, state.inputs.capacity
     baseline, candidate = evidence.sides()
+    with_calls, exact_calls = evidence.tool_calls()
     timed = ramp.phase in (Phase.SHADOW, Phase.BAKING)
     return replace(
         standing(state, leader),
@@ -30,6 +31,8 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
         candidate=candidate,
         agreement=evidence.agreement(),
         noise=evidence.noise(),
+        pairs_with_calls=with_calls,
+        exact_calls=exact_calls,
         pairs_scored=state.totals.pairs_scored,
         pairs_unscored=state.totals.pairs_unscored,
         coverage=state.totals.coverage,

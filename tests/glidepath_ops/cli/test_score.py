@@ -114,3 +114,18 @@ def test_the_faults_of_each_answer_by_itself_are_printed_and_counted() -> None:
     assert {"glidepath: error_body: baseline_only 1", "glidepath: refusal: both 1, candidate_only 1"} <= set(
         result.stderr.splitlines()
     )
+
+
+def test_the_summary_begins_with_the_rate_of_exact_tool_calls(tmp_path: Path) -> None:
+    def calling(euros: int) -> dict[str, object]:
+        call = {"id": "c", "type": "function", "function": {"name": "pay", "arguments": json.dumps({"euros": euros})}}
+        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+        return {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+
+    pairs = b"".join(line(i, calling(5), calling(5 if i < 3 else 6)) for i in range(4))
+    written = tmp_path / "summary.json"
+    command = ["score", "-", "--task", "tools", "--summary", str(written)]
+    result = CliRunner().invoke(build_app("score"), command, input=pairs.decode())
+    assert result.exit_code == 0, result.output
+    assert "glidepath: exact tool calls: 75.0% of 4 pairs with calls" in result.stderr.splitlines()
+    assert json.loads(written.read_text())["summary"]["exact_calls"] == {"pairs": 4, "share": 0.75}

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus, from_json, to_json
-from glidepath_ops.cli.status import gates, overview, totals
+from glidepath_ops.cli.status import gates, overview, tool_calls, totals
 from glidepath_ops.demo.progress_display import verdict_row
 
 
@@ -92,3 +92,10 @@ def test_the_kinds_of_errors_since_the_beginning_are_shown_with_their_side() -> 
     assert totals(status) == ["errors since the beginning: 20 candidate shadow web_page, 3 candidate live error_event"]
     assert totals(WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0)) == []
     assert from_json(WorkloadStatus, to_json(status)).error_kinds == kinds
+
+
+def test_the_rate_of_exact_tool_calls_is_shown_where_pairs_have_calls() -> None:
+    status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, pairs_with_calls=40, exact_calls=37)
+    assert tool_calls(status) == "exact tool calls: 92.5% of 40 pairs in this step"
+    assert from_json(WorkloadStatus, to_json(status)).exact_calls == 37
+    assert tool_calls(WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0)) == ""

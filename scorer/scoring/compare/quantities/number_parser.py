@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
 
 from scorer.scoring.compare.quantities.measurement_units import unit_at
@@ -68,6 +68,7 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 _BEFORE_A_MINUS = " \t([{=<>,:;|\"'~/^"
 _DIGITS = 40
 _NO_FACTOR = Decimal(1)
+_EXACT = Context(prec=3 * _DIGITS)  # the default context rounds to 28 digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Quantity:
 
 def spell(value: Decimal) -> str:
     """Return a number as text. Numbers between 10⁻⁴⁰ and 10⁴⁰ are written without an exponent."""
-    value = value.normalize()
+    value = value.normalize(_EXACT)
     return format(value, "f") if abs(value.adjusted()) <= _DIGITS else str(value)
 
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, replace
+
 from glidepath.config.comparison import ScoringSection
-from scorer.scoring.answers.strict_json import try_json
+from scorer.scoring.answers.strict_json import json_at, try_json
 from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.structured.json_diff import match_trees
 from scorer.scoring.compare.structured.json_schema import schema_error
 
 _INVALID_SCHEMA = 0.5  # the factor of the agreement if only one side follows the schema
 _SHOWN = 5
+_MOST_STARTS = 64  # places of a text at which no JSON begins after all; each may cost reading the rest of the text
+_SEARCHED = 200_000  # characters of a text in which JSON is searched
+_START = re.compile(r"[{\[]")
 MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class JsonAnswer:
+    """The JSON of an answer, or MISSING. ``in_prose``: the answer has other text around it."""
+
+    value: object
+    in_prose: bool = False
 
 
 def compare_json(left: object, right: object, schema: object, settings: ScoringSection) -> Comparison:
@@ -40,6 +54,22 @@ def compare_json(left: object, right: object, schema: object, settings: ScoringS
 _FLAGS = {"missing": "fields_missing", "added": "fields_added", "type": "field_types", "value": "field_values"}
 
 
+def compare_json_answers(left: JsonAnswer, right: JsonAnswer, schema: object, settings: ScoringSection) -> Comparison:
+    """Compare the JSON of two answers like ``compare_json``.
+
+    If only one answer has text around its JSON, the result has the flag ``json_in_prose`` (for the baseline,
+    ``baseline_json_in_prose``). The agreement does not change, because a client that asks for no JSON mode searches the
+    JSON itself.
+    """
+    result = compare_json(left.value, right.value, schema, settings)
+    if left.in_prose == right.in_prose or MISSING in (left.value, right.value):
+        return result
+    flag = "json_in_prose" if right.in_prose else "baseline_json_in_prose"
+    return replace(
+        result, flags=(*result.flags, flag), details={**result.details, flag: "there is text around the JSON"}
+    )
+
+
 def _one_sided_json(right: object) -> Comparison:
     flag = "json" if right is MISSING else "baseline_json"
     return Comparison(0.0, (flag,), {"json": 1.0}, {"json": "only one side is JSON"})
@@ -52,3 +82,31 @@ def parse_json(text: str) -> object:
         body = body[3:-3].partition("\n")[2].strip()
     value, error = try_json(body, "the text")
     return MISSING if error else value
+
+
+def find_json(text: str) -> JsonAnswer:
+    """Return the JSON of a text: the whole text, or else the largest object or array inside the prose.
+
+    An array in the prose counts only if it has more than numbers, because [1] may be a footnote. Nothing is repaired.
+    """
+    whole = parse_json(text)
+    if whole is not MISSING:
+        return JsonAnswer(whole)
+    best, size, at = MISSING, 0, 0
+    text = text[:_SEARCHED]
+    failed = 0
+    while failed < _MOST_STARTS and (start := _START.search(text, at)):
+        found = json_at(text, start.start())
+        if found is None:
+            failed, at = failed + 1, start.end()
+            continue
+        value, at = found
+        if at - start.start() > size and _has_content(value):
+            best, size = value, at - start.start()
+    return JsonAnswer(best, in_prose=best is not MISSING)
+
+
+def _has_content(value: object) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(item, dict | list | str) for item in value)
+    )

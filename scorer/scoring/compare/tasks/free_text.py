@@ -20,6 +20,7 @@ from scorer.scoring.compare.defects.repeated_passages import repeated_passages
 from scorer.scoring.compare.noise_floor import UNKNOWN, NoiseFloor
 from scorer.scoring.compare.result import Comparison, Signal, ramp
 from scorer.scoring.compare.signals import content_signals, form_signals
+from scorer.scoring.compare.signals.final_answers import final_answers
 from scorer.scoring.compare.signals.truncation import missing_last_sentence, truncation
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.text.parsed_document import Document
@@ -137,8 +138,8 @@ def _form_signals(
         form_signals.one_sided("leaked_tokens", leaked_tokens(left), leaked_tokens(right)),
         _code_signal(left, right, code),
     ]
-    confidence = form_signals.confidence(left, right)
-    return [*found, confidence] if confidence else found
+    optional = (final_answers(left, right), form_signals.confidence(left, right))
+    return [*found, *(signal for signal in optional if signal is not None)]
 
 
 def _code_signal(left: Document, right: Document, difference: CodeDifference) -> Signal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from glidepath.pairs_and_outcomes import EXACT_CALL
 from scorer.scoring.answers.answer import Extracted
 from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.structured.assignment import pair_equal
@@ -32,15 +33,18 @@ def combine_choices(results: Sequence[Comparison]) -> Comparison:
     """Combine the comparisons of all choices into one comparison.
 
     The agreement is the mean over the choices. Signals and details come from the choice with the lowest agreement,
-    flags from all choices, and labels from the first choice.
+    flags from all choices, and labels from the first choice. Tool calls are exact if those of all choices are.
     """
     place = min(range(len(results)), key=lambda i: results[i].agreement)
     worst = results[place]
+    calls = [one.signals.get(EXACT_CALL) for one in results]
+    exact = {EXACT_CALL: float(all(call == 1 for call in calls))} if any(call is not None for call in calls) else {}
+    missing = sum(one is MISSING_CHOICE for one in results) / len(results)
     return replace(
         worst,
         agreement=sum(one.agreement for one in results) / len(results),
         flags=tuple(dict.fromkeys(flag for one in results for flag in one.flags)),
-        signals={**worst.signals, "choices": sum(one is MISSING_CHOICE for one in results) / len(results)},
+        signals={**worst.signals, **exact, "choices": missing},
         details={name: f"choice {place + 1} of {len(results)}: {reason}" for name, reason in worst.details.items()},
         labels=results[0].labels,
     )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from glidepath.config.comparison import ExtractionSection
+from glidepath.pairs_and_outcomes import EXACT_CALL
 from scorer.scoring.answers.answer import ToolCall
 from scorer.scoring.compare.result import Comparison, excerpt
 from scorer.scoring.compare.structured.assignment import Pairing, pair_by_similarity, pair_equal
@@ -17,9 +18,13 @@ _SAME_TOOL = 0.5  # the agreement of two calls of one tool whose arguments diffe
 
 
 def compare_tools(left: Sequence[ToolCall], right: Sequence[ToolCall], settings: ExtractionSection) -> Comparison:
-    """Pair the tool calls of two answers and compare the calls of each pair. The order of the calls does not matter."""
+    """Pair the tool calls of two answers and compare the calls of each pair. The order of the calls does not matter.
+
+    The measure ``exact_call`` is 1 if every call has a partner with the same name and the same arguments as JSON
+    values, else 0. Its mean is the rate of exact calls.
+    """
     if not left and not right:
-        return Comparison(1.0, (), {"tool": 0.0, "arguments": 0.0})
+        return Comparison(1.0, (), {"tool": 0.0, "arguments": 0.0, EXACT_CALL: 1.0})
     pairs, rest = _pair_calls(left, right, settings)
     scores = [_arguments_agreement(a, b, settings) for a, b in pairs]
     total = max(len(left), len(right))
@@ -28,9 +33,12 @@ def compare_tools(left: Sequence[ToolCall], right: Sequence[ToolCall], settings:
     flags = (["tool"] if rest else []) + (["arguments"] if arguments > 0 else [])
     details = {"tool": rest} if rest else {}
     details |= {"arguments": why} if (why := _differences(pairs, settings)) else {}
-    return Comparison(
-        agreement, tuple(flags), {"tool": 1 - len(pairs) / total, "arguments": round(arguments, 4)}, details
-    )
+    signals = {
+        "tool": 1 - len(pairs) / total,
+        "arguments": round(arguments, 4),
+        EXACT_CALL: float(not rest and not arguments),
+    }
+    return Comparison(agreement, tuple(flags), signals, details)
 
 
 def _pair_calls(

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from glidepath.pairs_and_outcomes import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side
-from tests.support.evidence_builders import by_gate, flush, fresh_evidence, pair, side, with_healthy_flushes
+from scorer.steering.evidence.accumulator import Evidence
+from tests.support.evidence_builders import (
+    GATES,
+    by_gate,
+    flush,
+    fresh_evidence,
+    pair,
+    side,
+    with_healthy_flushes,
+    workload_of,
+)
 
 B, C = Side.BASELINE, Side.CANDIDATE
 
@@ -262,3 +273,13 @@ def test_verdicts_cost_little_and_nearly_nothing_without_new_data() -> None:
     idle = (time.process_time() - began) / 1000
     assert busy < 0.004  # 0.3 ms on an idle machine
     assert idle < 0.00005
+
+
+def test_pairs_with_tool_calls_are_counted_and_kept() -> None:
+    evidence = fresh_evidence()
+    assert evidence.tool_calls() == (0, 0)
+    for i, exact in enumerate((1.0, 1.0, 0.0)):
+        evidence = evidence.fold_scored(replace(pair(0.9, 2000 + i), signals={"exact_call": exact}))
+    evidence = evidence.fold_scored(pair(0.9, 2010))
+    assert evidence.tool_calls() == (3, 2)
+    assert Evidence.from_json(workload_of(GATES), evidence.to_json()).tool_calls() == (3, 2)

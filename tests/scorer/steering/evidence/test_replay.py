@@ -249,3 +249,13 @@ def test_an_unknown_defective_side_is_refused() -> None:
     line = b'{"t": 1, "side": "baseline", "ok": false, "defect": "left"}'
     with pytest.raises(InputError, match="defect: must be candidate, baseline, both, neither"):
         list(parse_events([line], "f"))
+
+
+def test_the_rate_of_exact_calls_is_part_of_the_result_if_events_have_calls() -> None:
+    line = b'{"t": 1, "side": "candidate", "ok": true, "latency_ms": 12, "exact_call": %s}'
+    lines = [line % value for value in (b"true", b"true", b"false", b"null")]
+    result = replay(workload_of(GATES), parse_events(lines, "f")).to_json("chat")
+    assert result["exact_calls"] == {"pairs": 3, "share": 0.6667}
+    assert "exact_calls" not in run(events(3)).to_json("chat")
+    with pytest.raises(InputError, match="f:1: exact_call: must be true or false"):
+        list(parse_events([line % b"0.5"], "f"))

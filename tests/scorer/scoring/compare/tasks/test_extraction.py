@@ -10,8 +10,9 @@ import pytest
 from glidepath.config.comparison import ExtractionSection, ScoringSection
 from scorer.scoring.answers import ToolCall
 from scorer.scoring.compare.structured.json_diff import MAX_LEAVES, match_trees
-from scorer.scoring.compare.tasks.extraction import MISSING, compare_json, parse_json
+from scorer.scoring.compare.tasks.extraction import MISSING, compare_json, find_json, parse_json
 from scorer.scoring.compare.tasks.tool_calls import compare_tools
+from tests.support.comparison_cases import compare_answers, text_answer
 
 PLAIN = ExtractionSection()
 SCHEMA = {"type": "object", "properties": {"total": {"type": "number"}}, "required": ["total"]}
@@ -82,3 +83,52 @@ def test_a_difference_beyond_the_last_compared_field_is_flagged() -> None:
 def test_json_in_a_text_is_parsed_by_the_rules_of_a_body() -> None:
     assert parse_json("NaN") is MISSING
     assert parse_json(json.dumps([10**400])) == [10**400]
+
+
+ORDER = '{"total": 12, "items": ["pen", "ink"]}'
+WRAPPED = [
+    f"Here is the JSON:\n\n```json\n{ORDER}\n```\nTell me if you need more.",
+    f"The order is {ORDER}.",
+    f"As noted [1], the list {{as far as known}} is:\n{ORDER}\nSee [2].",
+    f'Small: {{"a": 1}}. Whole: {ORDER}',
+]
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED)
+def test_json_inside_prose_is_compared_as_json(wrapped: str) -> None:
+    plain, other = text_answer(ORDER), text_answer(ORDER.replace("12", "13"))
+    for left, right, flag in (
+        (plain, text_answer(wrapped), "json_in_prose"),
+        (text_answer(wrapped), plain, "baseline_json_in_prose"),
+    ):
+        result = compare_answers(left, right, "extraction")
+        assert (result.agreement, result.flags) == (1.0, (flag,))
+    both = compare_answers(text_answer(WRAPPED[1]), text_answer(wrapped), "extraction")
+    assert (both.agreement, both.flags) == (1.0, ())
+    changed = compare_answers(other, text_answer(wrapped), "extraction")
+    assert changed.agreement == pytest.approx(2 / 3)
+    assert "field_values" in changed.flags
+
+
+def test_json_inside_prose_is_no_json_if_the_request_asks_for_json_only() -> None:
+    wrapped = text_answer(WRAPPED[0], structured_error="not JSON")
+    result = compare_answers(text_answer(ORDER, structured=json.loads(ORDER)), wrapped, "extraction")
+    assert (result.agreement, result.flags) == (0.0, ("json",))
+
+
+def test_prose_with_an_example_in_json_is_prose_unless_the_task_is_an_extraction() -> None:
+    assert "word_overlap" in compare_answers(text_answer(WRAPPED[0]), text_answer(WRAPPED[1]), "auto").signals
+
+
+@pytest.mark.parametrize("text", ["No JSON.", "See [1] and [2, 3].", 'The object {"total": 12 is cut.', "{a} {b}"])
+def test_a_footnote_or_broken_json_inside_prose_is_no_json(text: str) -> None:
+    assert find_json(text).value is MISSING
+
+
+@pytest.mark.parametrize("part", ["[", "{", '{"a":', '{"a": "', "[1] "])
+def test_searching_json_in_a_hostile_text_ends(part: str) -> None:
+    assert find_json("x " + part * 60_000).value is MISSING
+
+
+def test_json_after_many_footnotes_is_found() -> None:
+    assert find_json("As said [1]. " * 500 + ORDER).value == json.loads(ORDER)

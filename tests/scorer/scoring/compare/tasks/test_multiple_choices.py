@@ -44,3 +44,11 @@ def test_tool_calls_of_every_choice_count() -> None:
     result = compare_answers(answer(call, call), answer(call, other))
     assert result.agreement == 0.75
     assert result.flags == ("arguments",)
+
+
+def test_calls_are_exact_only_if_those_of_every_choice_are() -> None:
+    call, other = (Choice("", (ToolCall("pay", {"euros": n}),)) for n in (5, 50))
+    assert compare_answers(answer(call, call), answer(call, call)).signals["exact_call"] == 1.0
+    assert compare_answers(answer(call, call), answer(call, other)).signals["exact_call"] == 0.0
+    assert compare_answers(answer(call, call), answer(call)).signals["exact_call"] == 0.0
+    assert "exact_call" not in compare_answers(answer(RED, BLUE), answer(RED)).signals

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from glidepath.config.comparison import ExtractionSection
 from scorer.scoring.answers import ToolCall
 from scorer.scoring.compare.tasks.tool_calls import compare_tools
@@ -41,3 +43,21 @@ def test_hundreds_of_calls_are_compared_at_a_low_cost() -> None:
     other = tuple(ToolCall("search", {"q": f"{i}", "page": list(range(50))}) for i in range(256))
     assert "arguments" in compare_tools(many, other, PLAIN).flags
     assert time.process_time() - begun < 4
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "exact"),
+    [
+        ((WEATHER,), (ToolCall("weather", {"unit": "C", "city": "Oslo"}),), 1.0),
+        ((ToolCall("pay", {"euros": 5}),), (ToolCall("pay", {"euros": 5.0}),), 1.0),
+        ((ToolCall("pay", {"euros": 5}),), (ToolCall("pay", {"euros": "5"}),), 0.0),
+        ((WEATHER,), (ToolCall("Weather", {"city": "Oslo", "unit": "C"}),), 0.0),
+        ((WEATHER, WEATHER), (WEATHER,), 0.0),
+        ((WEATHER,), (), 0.0),
+    ],
+)
+def test_a_call_is_exact_if_its_name_and_its_arguments_are_equal_as_json(
+    left: tuple[ToolCall, ...], right: tuple[ToolCall, ...], exact: float
+) -> None:
+    assert compare_tools(left, right, PLAIN).signals["exact_call"] == exact
+    assert compare_tools(right, left, PLAIN).signals["exact_call"] == exact
