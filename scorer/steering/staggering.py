@@ -13,3 +13,8 @@ def period_index(name: str, now_ms: int, every_ms: int) -> int:
     another process, and two kinds of work of one workload do not always coincide.
     """
     return (now_ms + zlib.crc32(name.encode(), every_ms) % every_ms) // every_ms
+
+
+def period_began(name: str, last_ms: int, at_ms: int, every_ms: int) -> bool:
+    """Return whether a new period of ``name`` began between ``last_ms`` and ``at_ms``; see ``period_index``."""
+    return period_index(name, at_ms, every_ms) > period_index(name, last_ms, every_ms)

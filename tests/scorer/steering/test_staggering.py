@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.steering.staggering import period_index
+from scorer.steering.staggering import period_began, period_index
 
 NAMES = [f"w{i:03}" for i in range(200)]
 
@@ -36,3 +36,11 @@ def test_two_kinds_of_work_of_one_name_rarely_coincide() -> None:
         for n in NAMES
     )
     assert meet < 40
+
+
+@given(st.text(max_size=20), st.integers(0, 2**45), st.integers(1, 50))
+def test_in_every_period_exactly_one_millisecond_begins_a_period(name: str, now_ms: int, every_ms: int) -> None:
+    times = range(now_ms, now_ms + every_ms)
+    assert sum(period_began(name, at_ms, at_ms + 1, every_ms) for at_ms in times) == 1
+    assert period_began(name, now_ms, now_ms + every_ms, every_ms)
+    assert not period_began(name, now_ms + every_ms, now_ms, every_ms)

@@ -1,0 +1,119 @@
+"""Decide which requests count as evidence, and collect those that end within a short time into one observation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from glidepath.config import Workload
+from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from scorer.steering.evidence.fast_guards import UNREACHABLE_KINDS
+from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCounts, RequestsEnded
+from scorer.steering.evidence.gate_set import GateSet
+from scorer.steering.staggering import period_began
+
+BIN_MS = 50  # flushes of the fleet that end within this time form one observation
+BLOCK_MS = 1000  # a block of the increase test lasts about this long, because common drift of both sides is slower
+
+
+@dataclass(frozen=True, slots=True)
+class CountedRequestsState:
+    """The state of ``CountedRequests``.
+
+    - ``bin_number``: the index of the latest bin, which is a period of BIN_MS milliseconds
+    - ``block_from_ms``: the time at which the present block of the increase test began
+    - ``pending``: the counts of the requests that ended in the latest bin; the gates have not observed them yet
+    """
+
+    bin_number: int
+    block_from_ms: int
+    pending: RequestCounts
+
+
+class CountedRequests:
+    """Passes the requests that count as evidence to the gates: one observation for each bin, and a block of bins.
+
+    The class is mutable, because every flush adds to it. Its stored form is ``state``.
+    """
+
+    def __init__(self, percent: float, gates: GateSet) -> None:
+        """Start without requests. ``percent``: the candidate's share in the step."""
+        self._origins, self._gates = _counted_origins(percent), gates
+        self._name = ""  # the workload's name, set by the first flush
+        self._bin_number = self._block_from_ms = 0
+        self._pending = NO_REQUESTS
+
+    def add(self, outcomes: Outcomes) -> list[SideOutcomes]:
+        """Add a flush. Return those of its sides that count as evidence."""
+        self._name = outcomes.workload
+        number = outcomes.to_ms // BIN_MS
+        if number != self._bin_number:
+            self.settle()
+            self._bin_number = number
+        counted = [side for side in outcomes.sides if side.origin is self._origins[side.side]]
+        self._pending = _added(self._pending, counted)
+        return counted
+
+    def settle(self) -> None:
+        """Pass the pending requests to the gates as one observation. Then close the block if it is due."""
+        if self._pending is NO_REQUESTS:
+            return
+        self._gates.observe(RequestsEnded(self._pending))
+        self._pending = NO_REQUESTS
+        at_ms = self._bin_number * BIN_MS
+        if period_began(self._name, self._block_from_ms, at_ms, BLOCK_MS) and self._gates.close_block():
+            self._block_from_ms = at_ms
+
+    @property
+    def state(self) -> CountedRequestsState:
+        return CountedRequestsState(self._bin_number, self._block_from_ms, self._pending)
+
+    def restore(self, state: CountedRequestsState) -> None:
+        self._bin_number, self._block_from_ms = state.bin_number, state.block_from_ms
+        self._pending = NO_REQUESTS if state.pending == NO_REQUESTS else state.pending
+
+
+def _added(pending: RequestCounts, sides: Sequence[SideOutcomes]) -> RequestCounts:
+    """Return ``pending`` plus the request counts of one flush. ``sides``: the outcomes of each side in the flush."""
+    c_n = c_errors = unreachable = b_n = b_errors = rescued = rescues_failed = 0
+    for side in sides:
+        if side.side is Side.BASELINE:
+            b_n += side.requests
+            b_errors += side.errors
+            continue
+        c_n += side.requests
+        if side.errors:
+            c_errors += side.errors
+            unreachable += sum(n for kind, n in side.error_kinds.items() if kind in UNREACHABLE_KINDS)
+            rescued += side.rescued
+            rescues_failed += side.rescues_failed
+    if not (c_n or b_n or c_errors or b_errors):
+        return pending
+    added = RequestCounts(c_n, c_errors, unreachable, b_n, b_errors, rescued, rescues_failed)
+    return added if pending is NO_REQUESTS else pending + added
+
+
+def _counted_origins(percent: float) -> dict[Side, Origin]:
+    """Return a mapping from each side to the origin of its requests that count as evidence.
+
+    A side that gets no requests of clients (the candidate at 0 %, the baseline at 100 %) is judged by the copies of
+    requests that it gets.
+    """
+    return {
+        Side.CANDIDATE: Origin.SHADOW if percent <= 0 else Origin.LIVE,
+        Side.BASELINE: Origin.SHADOW if percent >= 100 else Origin.LIVE,
+    }
+
+
+def expected_share(workload: Workload, percent: float) -> float:
+    """Return the candidate's expected share (0 to 1) of the requests that count as evidence.
+
+    The result follows from the candidate's share ``percent`` and, at 0 % and at 100 %, from the configured share of the
+    requests that are copied.
+    """
+    shadow = workload.shadow
+    if percent <= 0:
+        return max(shadow.sample, 0.1) / (100 + shadow.sample)
+    if percent >= 100:
+        return 100 / (100 + max(shadow.sample * shadow.reverse / 100, 0.1))
+    return percent / 100

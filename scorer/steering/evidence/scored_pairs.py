@@ -1,0 +1,148 @@
+"""Turn scored pairs into observations for the gates: the agreement, the comparison, the defects, the time per token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from glidepath.histogram import Histogram, bucket_of
+from glidepath.pairs_and_outcomes import EXACT_CALL, Origin, PairKind, ScoredPair
+from scorer.steering.evidence.defects_gate import answers_judged
+from scorer.steering.evidence.gate_observations import (
+    AgreementScored,
+    LatencyHistograms,
+    NoiseEventsMatched,
+    NoiseScored,
+    PairCompared,
+    PairsMatched,
+    PreferenceGiven,
+)
+from scorer.steering.evidence.gate_set import GateSet
+from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
+from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSums:
+    """The numbers of scored cross pairs and noise pairs, and the sums of their agreements.
+
+    ``with_calls``: the number of cross pairs with tool calls. ``exact_calls``: of those, the pairs with equal calls.
+    The sums also include the pairs that the user discount (user_discount.py) leaves out of the gates.
+    """
+
+    crosses: int = 0
+    cross_sum: float = 0.0
+    noises: int = 0
+    noise_sum: float = 0.0
+    with_calls: int = 0
+    exact_calls: int = 0
+
+    def with_cross(self, agreement: float, exact_call: float | None = None) -> ScoreSums:
+        """Add a cross pair. ``exact_call``: 1 if its tool calls are equal, 0 if not, None if it has none."""
+        return replace(
+            self,
+            crosses=self.crosses + 1,
+            cross_sum=self.cross_sum + agreement,
+            with_calls=self.with_calls + (exact_call is not None),
+            exact_calls=self.exact_calls + (exact_call == 1),
+        )
+
+    def with_noise(self, agreement: float) -> ScoreSums:
+        return replace(self, noises=self.noises + 1, noise_sum=self.noise_sum + agreement)
+
+    @property
+    def agreement(self) -> float | None:
+        """The mean agreement of all cross pairs; None if there are none."""
+        return self.cross_sum / self.crosses if self.crosses else None
+
+    @property
+    def noise(self) -> float | None:
+        """The mean agreement of all noise pairs; None if there are none."""
+        return self.noise_sum / self.noises if self.noises else None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPairsState:
+    scores: ScoreSums
+    discount: UserDiscountState
+    matcher: PairMatcherState
+
+
+class ScoredPairs:
+    """Passes scored pairs to the gates. The user discount and the matching of noise pairs decide which of them count.
+
+    The class is mutable, because every scored pair adds to it. Its stored form is ``state``.
+    """
+
+    def __init__(self, gates: GateSet, *, match: bool) -> None:
+        """Start without pairs. ``match``: whether there are noise pairs to match with cross pairs of the same user."""
+        self._gates, self._match = gates, match
+        self._discount, self._matcher = UserDiscount(), PairMatcher()
+        self.scores = ScoreSums()
+
+    def add(self, scored: ScoredPair) -> bool:
+        """Add a pair, and return whether anything of it was used.
+
+        Of a pair that could not be scored, only the defects of its answers count.
+        """
+        cross = scored.kind is PairKind.CROSS
+        counts = cross and self._discount.admits(scored.sticky)
+        judged = answers_judged(scored) if counts else None
+        if judged is not None:
+            self._gates.observe(judged)
+        if scored.scored and cross:
+            self._add_cross(scored, counts)
+        elif scored.scored:
+            self._add_noise(scored)
+        return scored.scored or judged is not None
+
+    def _add_noise(self, scored: ScoredPair) -> None:
+        self.scores = self.scores.with_noise(scored.agreement)
+        if scored.sticky:
+            noise = NoisePair(scored.agreement, self._gates.events(scored.labels, scored.signals))
+            self._observe_match(self._matcher.add_noise(scored.sticky, scored.captured_at_ms, noise))
+        else:
+            self._gates.observe(NoiseScored(scored.agreement))
+            self._gates.observe(PairCompared(scored.labels, scored.signals, noise=True))
+
+    def _add_cross(self, scored: ScoredPair, counts: bool) -> None:
+        self.scores = self.scores.with_cross(scored.agreement, scored.signals.get(EXACT_CALL))
+        comparable = _is_comparable(scored)
+        if counts:
+            self._gates.observe(AgreementScored(scored.agreement, comparable=comparable and not scored.sticky))
+            self._gates.observe(PairCompared(scored.labels, scored.signals, comparable=comparable))
+            self._observe_time_per_token(scored)
+            if scored.preference is not None:
+                self._gates.observe(PreferenceGiven(scored.preference.score, scored.preference))
+        if comparable and scored.sticky and self._match:
+            at_ms = scored.captured_at_ms
+            self._observe_match(self._matcher.add_cross(scored.sticky, at_ms, scored.agreement, counts=counts))
+
+    def _observe_match(self, match: MatchedPair | None) -> None:
+        if match is not None:
+            self._gates.observe(PairsMatched(match.agreement, match.noise.agreement))
+            self._gates.observe(NoiseEventsMatched(match.noise.events))
+
+    def _observe_time_per_token(self, scored: ScoredPair) -> None:
+        both = (scored.candidate, scored.baseline)
+        if "per_token" in self._gates.signals and all(f.output_tokens > 0 and f.total_ms > 0 for f in both):
+            candidate, baseline = (Histogram({bucket_of(f.total_ms / f.output_tokens): 1}) for f in both)
+            self._gates.observe(LatencyHistograms("per_token", candidate, baseline))
+
+    @property
+    def state(self) -> ScoredPairsState:
+        return ScoredPairsState(self.scores, self._discount.state, self._matcher.state)
+
+    def restore(self, state: ScoredPairsState) -> None:
+        self.scores = state.scores
+        self._discount.restore(state.discount)
+        self._matcher.restore(state.matcher)
+
+
+def _is_comparable(scored: ScoredPair) -> bool:
+    """Return whether this cross pair may be compared with noise pairs.
+
+    Noise pairs are made from client requests that the baseline served. So a cross pair is not comparable if a sticky
+    split assigned its user to the candidate, or if the pair comes from a probe.
+    """
+    origin = scored.baseline.origin
+    return origin is Origin.LIVE or (origin is Origin.SHADOW and not scored.sticky)

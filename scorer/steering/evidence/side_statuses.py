@@ -1,0 +1,43 @@
+"""The numbers of both sides over a step, for the status that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from glidepath.status_and_decisions import SideStatus
+from scorer.steering.evidence.dense_histogram import DenseHistogram
+from scorer.steering.evidence.gate_observations import RequestCounts
+from scorer.steering.evidence.latency_samples import LatencySignal
+
+
+def side_statuses(counts: RequestCounts, signals: Mapping[str, LatencySignal]) -> tuple[SideStatus, SideStatus]:
+    """Return two statuses: first the baseline's, then the candidate's.
+
+    ``counts``: the requests of the step. ``signals``: the name of each latency signal → its values in the step.
+    """
+    total, ttft = signals["total"], signals["ttft"]
+    return (
+        _status(counts.b_n, counts.b_errors, total.baseline, ttft.baseline),
+        replace(
+            _status(counts.c_n, counts.c_errors, total.candidate, ttft.candidate),
+            rescued=counts.rescued,
+            rescues_failed=counts.rescues_failed,
+        ),
+    )
+
+
+def _status(n: int, errors: int, total: DenseHistogram, ttft: DenseHistogram) -> SideStatus:
+    return SideStatus(
+        requests=n,
+        errors=errors,
+        p50_ms=_quantile(total, 0.50),
+        p95_ms=_quantile(total, 0.95),
+        p99_ms=_quantile(total, 0.99),
+        ttft_p50_ms=_quantile(ttft, 0.50),
+    )
+
+
+def _quantile(values: DenseHistogram, q: float) -> float | None:
+    """Return a quantile for people; None if there are too few values for one of them to be above it."""
+    return values.quantile(q) if values.total >= round(1 / (1 - q)) else None
