@@ -30,6 +30,7 @@ def combine(
         flags=_flags(similarity, found, settings),
         signals={**(extra or {}), **{s.name: round(s.divergence, 4) for s in found}},
         details={s.name: s.reason for s in found if s.reason and s.divergence > 0},
+        spans={s.name: s.spans for s in found if s.spans and s.divergence > 0},
     )
 
 

@@ -7,6 +7,15 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A passage of the baseline's text (``left``) or of the candidate's, from ``start`` to ``end`` in characters."""
+
+    left: bool
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """The divergence of two answers in one respect, such as their numbers or their length.
 
@@ -15,6 +24,7 @@ class Signal:
       texts are otherwise equal, and little if their wording differs freely.
     - ``reason``: a description of the difference for human readers.
     - ``baseline_at_fault``: True if the baseline's answer has the defect (a refusal, a loop).
+    - ``spans``: where the difference is; empty if it is in no single passage.
     """
 
     name: str
@@ -22,6 +32,7 @@ class Signal:
     relevance: float = 1.0
     reason: str = ""
     baseline_at_fault: bool = False
+    spans: tuple[Span, ...] = ()
 
     @property
     def effect(self) -> float:
@@ -36,6 +47,7 @@ class Comparison:
     - ``flags``: the names of the respects in which the answers clearly diverge.
     - ``signals``: by name, the divergence of each signal, and further measures such as the cosine.
     - ``details``: a description of the difference for human readers, by the name of the signal.
+    - ``spans``: where the answers differ, by the name of the signal.
     - ``labels``: for a classification, the baseline's class (``expected``) and the candidate's class (``got``).
     """
 
@@ -44,6 +56,7 @@ class Comparison:
     signals: Mapping[str, float] = field(default_factory=dict)
     details: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
 
 
 def clamp(value: float) -> float:

@@ -6,7 +6,7 @@ The pairs are extracted, embedded and compared by the same functions as in the s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from glidepath.answer_faults import FoundFault
@@ -17,6 +17,7 @@ from scorer.scoring.compare import Comparison, Unscorable, compare, texts_to_emb
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge
+from scorer.scoring.compare.result import Span
 from scorer.scoring.embed import Embedder, VectorCache, embed_texts
 from scorer.scoring.files.line_reader import Lines, PipeLines
 from scorer.scoring.files.pair_lines import SIDES, BadLine, FilePair, parse_lines
@@ -42,6 +43,7 @@ class ScoredLine:
     labels: dict[str, str] = field(default_factory=dict)
     faults: Faults = field(default_factory=dict)
     preference: Preference | None = None
+    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
 
     def to_json(self, *, explain: bool = False, encoding: str = "utf-8") -> str:
         """Return the result as one line of JSON.
@@ -63,12 +65,18 @@ class ScoredLine:
                 f"{side}_{fault.kind.value}": fault.where for side, found in self.faults.items() for fault in found
             }
             record["details"] = self.details | where
+            if self.spans:
+                record["spans"] = {name: _places(spans) for name, spans in self.spans.items()}
         line = json.dumps(record, ensure_ascii=False)
         try:
             line.encode(encoding)
         except UnicodeEncodeError:
             return json.dumps(record)
         return line
+
+
+def _places(spans: Iterable[Span]) -> dict[str, list[int]]:
+    return {"baseline" if span.left else "candidate": [span.start, span.end] for span in spans}
 
 
 @dataclass(slots=True)
@@ -187,7 +195,8 @@ def _scored(line: _ExtractedLine, result: Comparison | Unscorable, preference: P
         details = {result.reason: result.detail}
         return ScoredLine(line.id, None, (f"unusable:{result.reason}",), {}, details, faults=line.faults)
     signals, details, labels = dict(result.signals), dict(result.details), dict(result.labels)
-    return ScoredLine(line.id, result.agreement, result.flags, signals, details, labels, line.faults, preference)
+    found = (line.id, result.agreement, result.flags, signals, details, labels, line.faults, preference)
+    return ScoredLine(*found, spans=result.spans)
 
 
 def _always() -> bool:

@@ -35,7 +35,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f]")  # without white
 _CLOSED = tuple(".!?…。！？)]}\"'`*_>|~%")
 _PASSAGE = 300  # characters from which a language is detected
 _SAMPLE = 1_000  # characters in which most words must be words
-_FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _RELATED = tuple(  # languages that the detector takes for each other
     frozenset(group.split())
     for group in ("hr sr bs sh sl", "no nn da sv", "id ms", "es gl ca pt an", "cs sk", "ru uk be bg", "zh yue wuu",
@@ -46,8 +45,8 @@ _RELATED = tuple(  # languages that the detector takes for each other
 def text_faults(choice: Choice, expected: Expectation) -> tuple[FoundFault, ...]:
     """Return the faults of a choice's text, at most one of each kind."""
     wishes = Wishes(expected.prompt[:READ], expected.instructions[:READ])
-    text = choice.text[:READ]
-    checks: tuple[Callable[[Choice, str, Expectation, Wishes], FoundFault | None], ...] = (
+    document = Document(choice.text[:READ])
+    checks: tuple[Callable[[Choice, Document, Expectation, Wishes], FoundFault | None], ...] = (
         _refusal,
         _cut,
         _loop,
@@ -56,36 +55,37 @@ def text_faults(choice: Choice, expected: Expectation) -> tuple[FoundFault, ...]
         _wrong_language,
         _broken_code,
     )
-    return tuple(fault for check in checks if (fault := check(choice, text, expected, wishes)) is not None)
+    return tuple(fault for check in checks if (fault := check(choice, document, expected, wishes)) is not None)
 
 
-def _refusal(choice: Choice, text: str, _: Expectation, wishes: Wishes) -> FoundFault | None:
+def _refusal(choice: Choice, document: Document, _: Expectation, wishes: Wishes) -> FoundFault | None:
     if choice.refusal:
         return FoundFault(AnswerFault.REFUSAL, choice.refusal[:100])
     if choice.finish_reason is FinishReason.CONTENT_FILTER:
         return FoundFault(AnswerFault.REFUSAL, "a filter ended the answer")
-    if choice.tool_calls or not text or wishes.refusal:
+    if choice.tool_calls or not document.text or wishes.refusal:
         return None
-    found = refusal(Document(text))
+    found = refusal(document)
     return FoundFault(AnswerFault.REFUSAL, found.where) if found.severity >= _REFUSED else None
 
 
-def _cut(choice: Choice, text: str, expected: Expectation, _: Wishes) -> FoundFault | None:
+def _cut(choice: Choice, document: Document, expected: Expectation, _: Wishes) -> FoundFault | None:
     if choice.finish_reason is FinishReason.LENGTH:
         label = 0 < expected.max_tokens <= TINY_LIMIT
         return None if label else FoundFault(AnswerFault.CUT, "finish reason length")
     if choice.finish_reason is not FinishReason.STOP or expected.json_mode or len(choice.text) > READ:
         return None
-    if "```" not in text and text.rstrip().endswith(_CLOSED):
+    text = document.text
+    if not document.code_blocks and text.rstrip().endswith(_CLOSED):
         return None
-    found = unfinished_text(Document(text))
+    found = unfinished_text(document)
     open_word = text.rstrip()[-1:].isalpha() or text.rstrip()[-1:] in ",(["
     certain = found.where.startswith("a code block") or (open_word and len(text.split()) >= _SENTENCE_WORDS)
     return FoundFault(AnswerFault.CUT, found.where) if found.severity >= 1 and certain else None
 
 
-def _loop(choice: Choice, text: str, expected: Expectation, wishes: Wishes) -> FoundFault | None:
-    prose = _FENCED.sub(" ", text).strip()
+def _loop(choice: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+    prose = document.prose.strip()
     if expected.json_mode or wishes.repetition or len(prose) < 120 or prose.startswith(("{", "[", "<")):
         return None
     raw = prose.encode("utf-8", "replace")
@@ -98,21 +98,22 @@ def _loop(choice: Choice, text: str, expected: Expectation, wishes: Wishes) -> F
     return FoundFault(AnswerFault.LOOP, f"{found.count} repeated words: {found.where}")
 
 
-def _leak(_: Choice, text: str, expected: Expectation, wishes: Wishes) -> FoundFault | None:
-    found = leaked_tokens(Document(text))
+def _leak(_: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+    found = leaked_tokens(document)
     if not found.severity or leaked_tokens(Document(wishes.prompt)).severity:
         return None
     return FoundFault(AnswerFault.LEAKED_TOKENS, found.where)
 
 
-def _garbled(_: Choice, text: str, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+def _garbled(_: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+    text = document.text
     if not text:
         return None
     words = max(len(text.split()), len(text) // 8)
     marks = _marks(text)
     if marks >= _BROKEN_MARKS and marks >= _BROKEN_SHARE * words and not _marks(wishes.prompt):
         return FoundFault(AnswerFault.GARBLED, f"{marks} broken characters")
-    prose = _FENCED.sub(" ", text)[:_SAMPLE]
+    prose = document.prose[:_SAMPLE]
     if expected.json_mode or len(prose.split()) < _NONSENSE_WORDS:
         return None
     share, example = implausible_share(prose, words_of(wishes.prompt), european=True)
@@ -125,22 +126,23 @@ def _marks(text: str) -> int:
     return controls if text.isascii() else controls + text.count("\ufffd") + badness()(text)
 
 
-def _wrong_language(_: Choice, text: str, expected: Expectation, wishes: Wishes) -> FoundFault | None:
-    if wishes.language or expected.json_mode or "```" in text:
+def _wrong_language(_: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+    if wishes.language or expected.json_mode or document.code_blocks:
         return None
-    asked, answered = languages_of(wishes.prompt[:_PASSAGE]), languages_of(text[:_PASSAGE])
+    asked, answered = Document(wishes.prompt[:_PASSAGE]).languages, languages_of(document.text[:_PASSAGE])
     if len(asked) != 1 or len(answered) != 1 or asked == answered:
         return None
     pair = {asked[0], answered[0]}
-    if any(pair <= group for group in _RELATED) or answered[0] in languages_of(wishes.instructions):
+    if any(pair <= group for group in _RELATED) or answered[0] in Document(wishes.instructions).languages:
         return None
     return FoundFault(AnswerFault.WRONG_LANGUAGE, f"{asked[0]} → {answered[0]}")
 
 
-def _broken_code(choice: Choice, text: str, expected: Expectation, wishes: Wishes) -> FoundFault | None:
-    if "```" not in text or choice.finish_reason is FinishReason.LENGTH or len(choice.text) > READ or wishes.broken:
+def _broken_code(choice: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+    cut = choice.finish_reason is FinishReason.LENGTH or len(choice.text) > READ
+    if not document.code_blocks or cut or wishes.broken:
         return None
-    found = broken_code(text)
-    if found.severity < 0.5 or broken_code(wishes.prompt).severity:
+    found = broken_code(document)
+    if found.severity < 0.5 or broken_code(Document(wishes.prompt)).severity:
         return None
     return FoundFault(AnswerFault.BROKEN_CODE, found.where)

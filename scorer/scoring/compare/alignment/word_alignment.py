@@ -98,6 +98,15 @@ class Alignment:
         """
         return ramp(self.word_overlap, 0.6, 0.85)
 
+    @cached_property
+    def contained_share(self) -> float:
+        """How completely the longer text contains the words of the shorter text, in [0, 1].
+
+        The result is 0 if at most 75 % of these words are matched in the longer text, and 1 if at least 92 % are.
+        """
+        shorter = min(len(self.left), len(self.right))
+        return ramp(self.matched / shorter, 0.75, 0.92) if shorter else 0.0
+
 
 def _same_kind(a: Token, b: Token) -> bool:
     if (a.number and b.number) or (a.capital and b.capital) or (a.symbol and b.symbol):

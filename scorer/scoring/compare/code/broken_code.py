@@ -6,14 +6,13 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Iterator
 
 from scorer.scoring.compare.code.python_ast import PYTHON
 from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
-from scorer.scoring.compare.text.typography import MAX_CHARS, QUOTES
+from scorer.scoring.compare.text.parsed_document import Document
+from scorer.scoring.compare.text.typography import QUOTES
 from scorer.scoring.compare.vocabulary.word_lists import words
 
-_NAME = re.compile(r"[\w+#.-]{0,40}")
 _MAX_CODE = 20_000
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _BRACED = words(
@@ -29,34 +28,14 @@ _LITERALS = re.compile(
 )
 
 
-def broken_code(text: str) -> Defect:
+def broken_code(document: Document) -> Defect:
     """Return a defect if the text has code blocks that do not parse. Curly quotes count as straight quotes.
 
     The severity is the share of code blocks that do not parse. The defect quotes the first error.
     """
-    if "```" not in text:
-        return NO_DEFECT
-    problems = [_problem(language, code) for language, code in _blocks(text[:MAX_CHARS].translate(QUOTES))]
+    problems = [_problem(block.language, block.code.translate(QUOTES)) for block in document.code_blocks]
     broken = [p for p in problems if p]
     return Defect(len(broken) / len(problems), broken[0]) if broken else NO_DEFECT
-
-
-def _blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Yield (language, code) for each fenced code block. The last block may be unclosed. The cost is linear."""
-    language: str | None = None
-    lines: list[str] = []
-    for line in text.split("\n"):
-        stripped = line.strip(" \t")
-        if stripped.startswith("```") and language is None:
-            found = _NAME.match(stripped.lstrip("`").lstrip(" \t"))
-            language, lines = (found[0].lower() if found else ""), []
-        elif stripped.startswith("```") and not stripped.strip("`"):
-            yield language or "", "\n".join(lines)
-            language = None
-        else:
-            lines.append(line)
-    if language is not None and lines:
-        yield language, "\n".join(lines)
 
 
 def _problem(language: str, code: str) -> str:

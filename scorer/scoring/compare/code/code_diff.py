@@ -17,11 +17,11 @@ from rapidfuzz.distance import Levenshtein, Opcode
 from scorer.scoring.compare.code.code_lexer import DEDENT, INDENT, lexemes
 from scorer.scoring.compare.code.python_ast import PYTHON, same_program
 from scorer.scoring.compare.result import excerpt, ramp
+from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.text.typography import typeset
 from scorer.scoring.compare.vocabulary.word_lists import words
 from scorer.scoring.compare.vocabulary.word_relations import excludes
 
-_FENCE = re.compile(r"^[ \t]*+```++[ \t]*+([\w+#.-]*+)", re.MULTILINE)
 _SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,300})\1(?!`)")
 _LONGEST = 20_000  # maximum number of characters of a block that is compared
 _MOST = 40  # maximum number of blocks that are compared, and of passages of inline code
@@ -56,42 +56,27 @@ class CodeDifference:
 NO_DIFFERENCE = CodeDifference()
 
 
-def compare_code(left: str, right: str) -> CodeDifference:
+def compare_code(left: Document, right: Document) -> CodeDifference:
     """Return the greatest difference between the code blocks, or between the inline code, of two texts.
 
     The result is symmetric.
     """
-    if "`" not in left or "`" not in right or left == right:
+    if not (_has_code(left) and _has_code(right)) or left.text == right.text:
         return NO_DIFFERENCE
-    (ours, our_prose), (theirs, their_prose) = _split(left), _split(right)
-    found = [*_blocks(ours, theirs), *_spans(our_prose, their_prose)]
+    found = [*_blocks(_programs(left), _programs(right)), *_spans(typeset(left.prose), typeset(right.prose))]
     if not found:
         return NO_DIFFERENCE
     worst = max(found, key=lambda d: d.divergence * d.relevance)
     return worst if worst.divergence else CodeDifference(cosmetic=any(d.cosmetic for d in found))
 
 
-def _split(text: str) -> tuple[list[tuple[str, str]], str]:
-    """Return the fenced code blocks of a text, as (language, code) pairs, and the text around the blocks."""
-    text = typeset(text)
-    blocks: list[tuple[str, str]] = []
-    prose: list[str] = []
-    label: str | None = None
-    at = 0
-    for fence in _FENCE.finditer(text):
-        if label is None:
-            prose.append(text[at : fence.start()])
-            label = fence[1].lower()
-        else:
-            blocks.append((label, text[at : fence.start()]))
-            label = None
-        end = text.find("\n", fence.end())
-        at = end + 1 if end >= 0 else len(text)
-    if label is None:
-        prose.append(text[at:])
-    else:
-        blocks.append((label, text[at:]))
-    return blocks, "\n".join(prose)
+def _has_code(document: Document) -> bool:
+    return "`" in document.text or "~~~" in document.text
+
+
+def _programs(document: Document) -> list[tuple[str, str]]:
+    """Return the code blocks of a text as (language, code) pairs."""
+    return [(block.language, typeset(block.code)) for block in document.code_blocks]
 
 
 def _blocks(left: list[tuple[str, str]], right: list[tuple[str, str]]) -> Iterator[CodeDifference]:

@@ -9,7 +9,6 @@ from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
 from scorer.scoring.compare.defects.implausible_words import implausible_share, words_of
 from scorer.scoring.compare.defects.mojibake import badness
 from scorer.scoring.compare.result import ramp
-from scorer.scoring.compare.text.language_detection import is_foreign
 from scorer.scoring.compare.text.parsed_document import Document
 
 _READ = 8000  # characters that are examined
@@ -26,7 +25,7 @@ def garbled_text(left: Document, right: Document) -> tuple[Defect, Defect]:
     texts = left.text[:_READ], right.text[:_READ]
     shared = words_of(texts[0]) & words_of(texts[1])
     implausible = [implausible_share(text, shared) for text in texts]
-    if max(share for share, _ in implausible) > _IMPLAUSIBLE and is_foreign(left.text) and is_foreign(right.text):
+    if max(share for share, _ in implausible) > _IMPLAUSIBLE and left.foreign and right.foreign:
         implausible = [implausible_share(text, shared, european=True) for text in texts]
     (a, example_a), (b, example_b) = implausible
     return _garbled(left, a - b, example_a), _garbled(right, b - a, example_b)

@@ -11,8 +11,8 @@ import re
 
 from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
 from scorer.scoring.compare.result import excerpt
+from scorer.scoring.compare.text.markdown_blocks import prose_around
 from scorer.scoring.compare.text.parsed_document import Document
-from scorer.scoring.compare.text.typography import MAX_CHARS
 
 _TOKENS = re.compile(
     r"<\|[^|<>\n]{1,40}\|>"  # Llama 3, Qwen, Phi, Command R, gpt-oss, Granite, Falcon, GLM
@@ -40,9 +40,7 @@ _LINES = re.compile(
 )
 _ROLE = re.compile(r"^(?:USER|HUMAN|ASSISTANT|SYSTEM|Human|User|Assistant|System): ", re.MULTILINE)
 _SPEAKER = re.compile(r"^[*_>]{0,3}[A-Z][\w .]{0,24}:[*_]{0,3} ", re.MULTILINE)
-_CODE = re.compile(
-    r"^[ \t]{0,8}```[^\n]*+\n(?:(?![ \t]{0,8}```)[^\n]*+\n)*+[ \t]{0,8}```|`[^`\n]{1,200}`", re.MULTILINE
-)
+_INLINE_CODE = re.compile(r"`[^`\n]{1,200}`")
 _STRIKE = re.compile(r"<(/?)s>")
 _DIALOGUE = 3  # a text is a dialogue if at least this many of its lines begin with a speaker's name
 
@@ -52,11 +50,16 @@ def leaked_tokens(document: Document) -> Defect:
 
     Return NO_DEFECT for any other text.
     """
-    text = _CODE.sub(" ", document.text[:MAX_CHARS])
+    text = _INLINE_CODE.sub(" ", _without_closed_code(document))
     match = _TOKENS.search(text) or _LINES.search(text) or _sentence_token(text) or _next_turn(text)
     if match is None:
         return NO_DEFECT
     return Defect(1.0, excerpt(text[max(0, match.start() - 15) : match.end() + 15]))
+
+
+def _without_closed_code(document: Document) -> str:
+    """Return the text without its code blocks. A block that is never closed stays: a leak may have opened it."""
+    return "\n".join(prose_around(document.text, [block for block in document.code_blocks if block.closed]))
 
 
 def _sentence_token(text: str) -> re.Match[str] | None:

@@ -22,7 +22,7 @@ def unfinished_text(document: Document) -> Defect:
     text = document.text.rstrip()
     if not text:
         return NO_DEFECT
-    if sum(line.lstrip().startswith("```") for line in text.split("\n")) % 2:
+    if not all(block.closed for block in document.code_blocks):
         return Defect(1.0, "a code block is not closed")
     last = plain(text[-2000:]).rstrip().rsplit("\n", 1)[-1].strip()
     if _ENDS_OPEN.search(last):

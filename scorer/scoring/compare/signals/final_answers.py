@@ -14,8 +14,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
 from scorer.scoring.compare.quantities.number_parser import read_number
-from scorer.scoring.compare.result import Signal, excerpt
-from scorer.scoring.compare.text.parsed_document import Document
+from scorer.scoring.compare.result import Signal, Span, excerpt
+from scorer.scoring.compare.signals.document_pair import DocumentPair
 from scorer.scoring.compare.text.typography import QUOTES
 from scorer.scoring.compare.vocabulary.word_lists import words
 
@@ -98,18 +98,19 @@ def final_answer(text: str) -> FinalAnswer | None:
     return replace(last, partial=last.partial or any(not _equal(one, last) for one in declared))
 
 
-def final_answers(left: Document, right: Document) -> Signal | None:
+def final_answers(pair: DocumentPair) -> Signal | None:
     """Return a signal whose divergence is 1 if two texts declare different final answers, and 0 if equal ones.
 
     Return None if a text declares none, or if the two cannot be compared, such as an option and a number.
     """
-    ours, theirs = final_answer(left.text), final_answer(right.text)
+    ours, theirs = final_answer(pair.left.text), final_answer(pair.right.text)
     if ours is None or theirs is None or ours.kind is not theirs.kind:
         return None
     if _equal(ours, theirs):
         return None if ours.partial or theirs.partial else Signal("final_answer", 0.0)
-    shown = [excerpt(side.text[one.start : one.end]) for side, one in ((left, ours), (right, theirs))]
-    return Signal("final_answer", 1.0, reason=f"“{shown[0]}” → “{shown[1]}”")
+    shown = [excerpt(side.text[one.start : one.end]) for side, one in ((pair.left, ours), (pair.right, theirs))]
+    spans = Span(True, ours.start, ours.end), Span(False, theirs.start, theirs.end)
+    return Signal("final_answer", 1.0, reason=f"“{shown[0]}” → “{shown[1]}”", spans=spans)
 
 
 def _equal(one: FinalAnswer, other: FinalAnswer) -> bool:

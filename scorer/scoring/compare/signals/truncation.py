@@ -11,7 +11,8 @@ from scorer.scoring.compare.alignment.word_alignment import Alignment
 from scorer.scoring.compare.defects.defect import Defect
 from scorer.scoring.compare.defects.unfinished_text import unfinished_text
 from scorer.scoring.compare.result import Signal, ramp
-from scorer.scoring.compare.signals.form_signals import contained_share, one_sided
+from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.one_sided_defects import one_sided
 from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.text.tokenizer import Token
 
@@ -21,21 +22,22 @@ _ROW = re.compile(r"[ \t]*(?:[-*+•|]|\d{1,3}[.)])[ \t|]*\S")  # a row of a lis
 _SHORT = 0.25  # largest share of a text's words for which two closing sentences count as a closing remark
 
 
-def truncation(left: Document, right: Document, alignment: Alignment) -> Signal:
+def truncation(pair: DocumentPair) -> Signal:
     """Return a signal that measures whether one of two texts was cut off.
 
     A text counts as cut off in three cases: the provider reports it, the form of the text shows it, or the text is only
     the beginning of the other text.
     """
+    left, right, alignment = pair.left, pair.right, pair.alignment
     cut = one_sided("truncation", _cut_off(left), _cut_off(right))
     tail = _missing_tail(left, right, alignment)
     if tail is None:
         # The texts have the same end, except perhaps for a full stop. A cut that the provider reports still counts.
-        equal = 0.0 if left.cut != right.cut else contained_share(alignment) * alignment.closeness
+        equal = 0.0 if left.cut != right.cut else alignment.contained_share * alignment.closeness
         return replace(cut, relevance=1 - equal)
     degree, words, baseline = tail
-    if degree * contained_share(alignment) > cut.effect:
-        relevance = contained_share(alignment)
+    if degree * alignment.contained_share > cut.effect:
+        relevance = alignment.contained_share
         reason = f"the last {words} words are missing" if words > 0 else "the last word is cut"
         return Signal("truncation", degree, relevance, reason, baseline_at_fault=baseline)
     return cut
@@ -53,7 +55,7 @@ def missing_last_sentence(left: Document, right: Document, alignment: Alignment)
     share = len(last.left) / len(alignment.left)
     if not _is_closing_remark(last.left, right, left, share):
         return None
-    return Signal("omission", ramp(share, 0.05, 0.35), contained_share(alignment), f"{last} (at the end)")
+    return Signal("omission", ramp(share, 0.05, 0.35), alignment.contained_share, f"{last} (at the end)")
 
 
 def _cut_off(document: Document) -> Defect:

@@ -8,31 +8,15 @@ from rapidfuzz.distance import Levenshtein
 
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.agreement import apply_noise_floor, combine
-from scorer.scoring.compare.alignment.line_order import bullets_in_order_of, moved_line
-from scorer.scoring.compare.alignment.word_alignment import Alignment, align
-from scorer.scoring.compare.code.broken_code import broken_code
-from scorer.scoring.compare.code.code_diff import CodeDifference, compare_code
-from scorer.scoring.compare.defects.defect import Defect
-from scorer.scoring.compare.defects.garbled_text import garbled_text
-from scorer.scoring.compare.defects.leaked_tokens import leaked_tokens
+from scorer.scoring.compare.alignment.line_order import bullets_in_order_of
 from scorer.scoring.compare.defects.refusals import refusal
-from scorer.scoring.compare.defects.repeated_passages import repeated_passages
 from scorer.scoring.compare.noise_floor import UNKNOWN, NoiseFloor
 from scorer.scoring.compare.result import Comparison, Signal, ramp
-from scorer.scoring.compare.signals import content_signals, form_signals
-from scorer.scoring.compare.signals.final_answers import final_answers
-from scorer.scoring.compare.signals.truncation import missing_last_sentence, truncation
+from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.registry import FACTS, OTHERS, measured
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.text.parsed_document import Document
 
-FACTS = (
-    content_signals.numbers,
-    content_signals.negation,
-    content_signals.swapped_words,
-    content_signals.names,
-    content_signals.omission,
-    content_signals.wording,
-)
 _BOTH_REFUSE = 0.95  # the lowest similarity of two refusals
 
 
@@ -59,37 +43,31 @@ def compare_text(
         return combine(1.0, (), settings, {"cosine": 1.0, "cosine_worst": 1.0, "word_overlap": 1.0})
     if similarity is None:
         similarity = SAME_TEXT if left.canonical == right.canonical else Similarity(0.0, 0.0)
-    left, right, reordered = _prepared(left, right)
-    refusals = refusal(left), refusal(right)
-    if min(r.severity for r in refusals) >= 1:
+    if refusal(left).severity >= 1 and refusal(right).severity >= 1:
         return _both_refuse(similarity, settings)
-    code = compare_code(left.text, right.text)
-    alignment = _alignment(left, right, reordered, code)
-    signals = _content_signals(left, right, alignment, settings, floor)
-    signals += _form_signals(left, right, alignment, refusals, code)
-    signals.append(form_signals.off_topic(similarity, alignment))
+    pair = _prepared(DocumentPair(left, right, similarity))
+    signals = [*_facts(pair, settings, floor), *measured(OTHERS, pair)]
     measures = {
         "cosine": round(similarity.mean, 4),
         "cosine_worst": round(similarity.worst, 4),
-        "word_overlap": round(alignment.word_overlap, 4),
+        "word_overlap": round(pair.alignment.word_overlap, 4),
     }
-    result = combine(_overall_similarity(similarity, alignment), signals, settings, measures)
-    return _with_compared_share(result, left, right)
+    return _with_compared_share(combine(_overall_similarity(pair), signals, settings, measures), left, right)
 
 
-def _prepared(left: Document, right: Document) -> tuple[Document, Document, bool]:
-    """Return the two documents as they are compared, and whether a bulleted list was reordered.
+def _prepared(pair: DocumentPair) -> DocumentPair:
+    """Return the pair as it is compared.
 
-    The bullets of ``right`` are put in the order of ``left`` if their order does not matter. If both texts end with
-    offers of help that differ only a little, these offers are compared, too.
+    The bullets of the right text are put in the order of the left text if their order does not matter. If both texts
+    end with offers of help that differ only a little, these offers are compared, too.
     """
-    ordered = bullets_in_order_of(right.text, left.text)
+    ordered = bullets_in_order_of(pair.right.text, pair.left.text)
     if ordered is not None:
-        right = replace(right, text=ordered)
-    offers = left.canonical_form.closing_offers, right.canonical_form.closing_offers
+        pair = replace(pair, right=replace(pair.right, text=ordered), reordered=True)
+    offers = pair.left.canonical_form.closing_offers, pair.right.canonical_form.closing_offers
     if all(offers) and offers[0] != offers[1] and Levenshtein.normalized_similarity(*offers) >= 0.6:
-        left, right = replace(left, with_offers=True), replace(right, with_offers=True)
-    return left, right, ordered is not None
+        pair = replace(pair, left=replace(pair.left, with_offers=True), right=replace(pair.right, with_offers=True))
+    return pair
 
 
 def _both_refuse(similarity: Similarity, settings: ScoringSection) -> Comparison:
@@ -98,61 +76,15 @@ def _both_refuse(similarity: Similarity, settings: ScoringSection) -> Comparison
     return combine(max(similarity.score, _BOTH_REFUSE), signals, settings, measures)
 
 
-def _alignment(left: Document, right: Document, reordered: bool, code: CodeDifference) -> Alignment:
-    alignment = align(left.tokens, right.tokens)
-    if reordered:
-        alignment = replace(alignment, reordered_lists=("the lines of a list", *alignment.reordered_lists))
-    if code.cosmetic:  # the programs are equivalent, so edits inside the code are ignored
-        edits = tuple(e for e in alignment.edits if not all(t.code for t in (*e.left, *e.right)))
-        alignment = replace(alignment, edits=edits)
-    return alignment
+def _facts(pair: DocumentPair, settings: ScoringSection, floor: NoiseFloor) -> list[Signal]:
+    overlap_relevance = ramp(pair.alignment.word_overlap, 0.3, 0.6)
+    return [apply_noise_floor(fact, floor, overlap_relevance, settings.floor_rate) for fact in measured(FACTS, pair)]
 
 
-def _content_signals(
-    left: Document, right: Document, alignment: Alignment, settings: ScoringSection, floor: NoiseFloor
-) -> list[Signal]:
-    overlap_relevance = ramp(alignment.word_overlap, 0.3, 0.6)
-    signals = [
-        apply_noise_floor(fact(left, right, alignment), floor, overlap_relevance, settings.floor_rate) for fact in FACTS
-    ]
-    omitted = missing_last_sentence(left, right, alignment)
-    if omitted is not None:
-        signals = [omitted if s.name == omitted.name and s.effect < omitted.effect else s for s in signals]
-    moved = moved_line(left.text, right.text)
-    if moved:
-        signals = [Signal("swapped_words", 1.0, reason=moved) if s.name == "swapped_words" else s for s in signals]
-    return signals
-
-
-def _form_signals(
-    left: Document, right: Document, alignment: Alignment, refusals: tuple[Defect, Defect], code: CodeDifference
-) -> list[Signal]:
-    found = [
-        form_signals.one_sided("refusal", *refusals),
-        form_signals.empty(left, right),
-        form_signals.length(left, right),
-        truncation(left, right, alignment),
-        form_signals.repetition(repeated_passages(left), repeated_passages(right), alignment),
-        form_signals.language(left.text, right.text),
-        form_signals.garbling(*garbled_text(left, right), alignment),
-        form_signals.one_sided("leaked_tokens", leaked_tokens(left), leaked_tokens(right)),
-        _code_signal(left, right, code),
-    ]
-    optional = (final_answers(left, right), form_signals.confidence(left, right))
-    return [*found, *(signal for signal in optional if signal is not None)]
-
-
-def _code_signal(left: Document, right: Document, difference: CodeDifference) -> Signal:
-    """Return the stronger of two signals: one for code that does not parse, and one for a difference in the code."""
-    broken = form_signals.one_sided("code", broken_code(left.text), broken_code(right.text))
-    if broken.effect >= difference.divergence * difference.relevance:
-        return broken
-    return Signal("code", difference.divergence, difference.relevance, difference.reason)
-
-
-def _overall_similarity(similarity: Similarity, alignment: Alignment) -> float:
+def _overall_similarity(pair: DocumentPair) -> float:
     """Return the similarity of the two texts, raised towards 1 if they have most words in common."""
-    return similarity.score + (1 - similarity.score) * ramp(alignment.word_overlap, 0.7, 0.95)
+    similarity = pair.similarity.score
+    return similarity + (1 - similarity) * ramp(pair.alignment.word_overlap, 0.7, 0.95)
 
 
 def _with_compared_share(result: Comparison, left: Document, right: Document) -> Comparison:

@@ -6,6 +6,7 @@ Such features are the style of quotes, Markdown and greetings. Cost: 30 to 60 µ
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from scorer.scoring.compare.text.boilerplate import (
@@ -13,9 +14,9 @@ from scorer.scoring.compare.text.boilerplate import (
     without_closing_phrases,
     without_greeting,
 )
+from scorer.scoring.compare.text.markdown_blocks import Block, code_blocks, prose_around
 from scorer.scoring.compare.text.typography import typeset
 
-_FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)[ \t]*[\w+#.-]*[ \t]*$", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\((?:[^()\s]|\([^()\s]{0,300}\)){1,500}(?:\s{1,3}\"[^\"\n]{0,300}\")?\)")
 _BULLET = re.compile(r"^[ \t]*(?:[-*+>][ \t]+)+", re.MULTILINE)
 _HTML = re.compile(r"</?(?:b|i|em|strong|u|p|br|hr|ul|ol|li|code|pre|h[1-6]|span|div)\s{0,3}/?>", re.IGNORECASE)
@@ -58,18 +59,18 @@ class CanonicalText:
 
 
 def plain(text: str) -> str:
-    """Return a text with normalised characters and without Markdown. Line breaks, greetings and offers are kept."""
-    return _without_markdown(_FENCE.sub("", typeset(text)))
+    """Return a prose text with normalised characters and without Markdown. Line breaks and greetings are kept."""
+    return _without_markdown(typeset(text))
 
 
 def canonical(text: str) -> str:
     """Return the canonical form of a text on one line. Two texts with the same canonical form are embedded once."""
-    return canonical_text(text).text
+    return canonical_text(text, code_blocks(text)).text
 
 
-def canonical_text(text: str) -> CanonicalText:
-    """Return the canonical form of a text, with the positions of its code blocks and paragraphs."""
-    pieces = [(code, _without_markdown(piece, code=code)) for code, piece in _prose_and_code(typeset(text))]
+def canonical_text(text: str, blocks: Sequence[Block] = ()) -> CanonicalText:
+    """Return the canonical form of a text, with the positions of its code blocks ``blocks`` and of its paragraphs."""
+    pieces = [(code, _without_markdown(piece, code=code)) for code, piece in _prose_and_code(text, blocks)]
     pieces = [piece for piece in pieces if piece[1].strip()]
     if not pieces:
         return CanonicalText("")
@@ -96,20 +97,13 @@ def canonical_text(text: str) -> CanonicalText:
     return CanonicalText(" ".join(flat), tuple(spans), frozenset(starts), _SPACE.sub(" ", offers))
 
 
-def _prose_and_code(text: str) -> list[tuple[bool, str]]:
-    """Return the pieces of prose and code in a text, each as a tuple: whether it is code, and its text.
-
-    An unclosed code block ends at the end of the text.
-    """
-    marks = list(_FENCE.finditer(text)) if "```" in text or "~~~" in text else []
-    if not marks:
-        return [(False, text)]
-    found: list[tuple[bool, str]] = []
-    at = 0
-    for index, mark in enumerate(marks):
-        found.append((index % 2 == 1, text[at : mark.start()]))
-        at = mark.end()
-    return [*found, (len(marks) % 2 == 1, text[at:])]
+def _prose_and_code(text: str, blocks: Sequence[Block]) -> Iterator[tuple[bool, str]]:
+    """Yield the passages of prose and the code blocks of a text in their order, each with whether it is code."""
+    first, *others = prose_around(text, blocks)
+    yield False, typeset(first)
+    for block, prose in zip(blocks, others, strict=True):
+        yield True, typeset(block.code)
+        yield False, typeset(prose)
 
 
 def _without_markdown(text: str, code: bool = False) -> str:

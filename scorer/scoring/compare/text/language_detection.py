@@ -16,7 +16,6 @@ from scorer.scoring.compare.text.canonical_text import plain
 from scorer.scoring.compare.text.import_without_package_init import package_file
 from scorer.scoring.compare.text.typography import MAX_CHARS
 
-_CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _LETTER = re.compile(r"[A-Za-z]")
 _CAPITAL = re.compile(r"[A-Z]")
 _PASSAGE = 300  # maximum number of characters that are passed to the detector
@@ -52,11 +51,11 @@ def detect_language(line: str) -> tuple[str, float]:
 
 
 def languages_of(text: str) -> tuple[str, ...]:
-    """Return the language of the beginning of a text and, if it is different, the language of the end of the text.
+    """Return the language of the beginning of a prose text and, if it is different, the language of its end.
 
-    The result is empty for code, for short texts, and if the detector is not sure.
+    The result is empty for short texts, and if the detector is not sure.
     """
-    prose = _prose(text)
+    prose = _on_one_line(text)
     if len(prose) < 40:
         return ()
     passages = [prose[:_PASSAGE]] if len(prose) <= _PASSAGE else [prose[:_PASSAGE], prose[-_PASSAGE:]]
@@ -71,7 +70,7 @@ def languages_of(text: str) -> tuple[str, ...]:
 
 def is_foreign(text: str) -> bool:
     """Return whether the text is probably not English."""
-    prose = _prose(text[: 4 * _PASSAGE])[:_PASSAGE]
+    prose = _on_one_line(text[: 4 * _PASSAGE])[:_PASSAGE]
     name, confidence = detect_language(prose) if len(prose) >= 20 else ("en", 0.0)
     return name != "en" and confidence >= 0.4
 
@@ -89,7 +88,6 @@ def script_shares(text: str) -> dict[str, float]:
     return {name: n / total for name, n in counts.items()} if total >= 8 else {}
 
 
-def _prose(text: str) -> str:
-    """Return a text on one line, without code and Markdown, as the language detector needs it."""
-    without_code = plain(_CODE.sub(" ", text[:MAX_CHARS]))
-    return " ".join(without_code.encode("utf-8", "replace").decode().split())
+def _on_one_line(text: str) -> str:
+    """Return a prose text on one line and without Markdown, as the language detector needs it."""
+    return " ".join(plain(text[:MAX_CHARS]).encode("utf-8", "replace").decode().split())

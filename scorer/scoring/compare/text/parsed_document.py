@@ -1,15 +1,20 @@
-"""The text of one answer with its canonical form and tokens, which are computed once for all signals."""
+"""The text of one answer, parsed once for all signals: blocks, canonical form, tokens, sentences and languages."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
 from scorer.scoring.compare.text.addresses import addresses
 from scorer.scoring.compare.text.canonical_text import CanonicalText, canonical_text
+from scorer.scoring.compare.text.language_detection import is_foreign, languages_of, script_shares
+from scorer.scoring.compare.text.markdown_blocks import Block, code_blocks, markdown_blocks, prose_around
 from scorer.scoring.compare.text.tokenizer import MAX_TOKENS, Token, is_name, tokenize
 from scorer.scoring.compare.text.typography import MAX_CHARS
+
+_SEARCHED = 500  # characters after a token in which the next token is searched
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,8 @@ class Document:
     ``cut`` is True if the provider reports that the length limit ended the answer. ``refused`` is True if the provider
     reports a refusal. ``logprobs`` has the log-probability of each token, in nats. ``with_offers`` is True if offers of
     help at the end are compared, too.
+
+    Each part is computed when it is first needed, and only once.
     """
 
     text: str
@@ -28,8 +35,21 @@ class Document:
     with_offers: bool = False
 
     @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        return markdown_blocks(self.text)
+
+    @cached_property
+    def code_blocks(self) -> tuple[Block, ...]:
+        return code_blocks(self.text)
+
+    @cached_property
+    def prose(self) -> str:
+        """The text without its code blocks."""
+        return "\n".join(prose_around(self.text, self.code_blocks)) if self.code_blocks else self.text[:MAX_CHARS]
+
+    @cached_property
     def canonical_form(self) -> CanonicalText:
-        return canonical_text(self.text)
+        return canonical_text(self.text, self.code_blocks)
 
     @property
     def canonical(self) -> str:
@@ -42,12 +62,49 @@ class Document:
         return tokenize(text, form.code_spans, form.paragraph_starts)
 
     @cached_property
+    def sentences(self) -> tuple[tuple[Token, ...], ...]:
+        starts = [i for i, token in enumerate(self.tokens) if token.opens]
+        return tuple(self.tokens[a:b] for a, b in zip(starts, [*starts[1:], len(self.tokens)], strict=True))
+
+    @cached_property
+    def places(self) -> tuple[int, ...]:
+        """The place of each token in ``text``. Where characters were normalised, it is approximate."""
+        found: list[int] = []
+        at = 0
+        for token in self.tokens:
+            place = self.text.find(token.surface, at, at + _SEARCHED)
+            if place >= 0:
+                at = place
+            found.append(at)
+            at += len(token.surface) if place >= 0 else 0
+        return tuple(found)
+
+    def index_of(self, token: Token) -> int:
+        """Return the index of a token of this document."""
+        return bisect_left(self.tokens, token.start, key=lambda t: t.start)
+
+    @cached_property
     def compared_share(self) -> float:
         """The share of the text that is compared. It is below 1 only for very long answers."""
         share = min(1.0, MAX_CHARS / max(len(self.text), 1))
         if len(self.tokens) >= MAX_TOKENS:
             share *= min(1.0, self.tokens[-1].start / max(len(self.canonical), 1))
         return share
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The language of the beginning and, if it is different, of the end; empty if the detector is not sure."""
+        return languages_of(self.prose)
+
+    @cached_property
+    def foreign(self) -> bool:
+        """Whether the text is probably not English."""
+        return is_foreign(self.prose)
+
+    @cached_property
+    def scripts(self) -> dict[str, float]:
+        """The share of each script among the letters; empty if there are fewer than eight letters."""
+        return script_shares(self.text)
 
     @cached_property
     def addresses(self) -> frozenset[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from scorer.scoring.compare.alignment.word_alignment import align
 from scorer.scoring.compare.defects.garbled_text import garbled_text
 from scorer.scoring.compare.result import Signal
-from scorer.scoring.compare.signals import form_signals
+from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.garbling import garbling
 from scorer.scoring.compare.text.parsed_document import Document
 from tests.support.comparison_cases import cases
 
@@ -15,9 +15,8 @@ PLAIN = Document("It opens at nine, and the tickets are sold at the door of the 
 LANGUAGES = {param.id: param.values for param in cases("garbled_text.yaml", "two_answers_in_one_language")}
 
 
-def garbling(left: str, right: str) -> Signal:
-    one, other = Document(left), Document(right)
-    return form_signals.garbling(*garbled_text(one, other), align(one.tokens, other.tokens))
+def garbled(left: str, right: str) -> Signal:
+    return garbling(DocumentPair(Document(left), Document(right)))
 
 
 def test_mojibake_and_random_letters_are_garbled_and_technical_words_are_not() -> None:
@@ -35,19 +34,19 @@ def test_a_single_unusual_word_is_not_garbled() -> None:
 
 @pytest.mark.parametrize(("left", "right"), cases("garbled_text.yaml", "two_answers_in_one_language"))
 def test_text_in_any_language_is_not_garbled(left: str, right: str) -> None:
-    assert garbling(left, right).effect < 0.3
-    assert garbling(right, left).effect < 0.3
+    assert garbled(left, right).effect < 0.3
+    assert garbled(right, left).effect < 0.3
 
 
 @pytest.mark.parametrize("language", ["German", "Dutch", "French", "Swedish"])
 def test_shuffled_letters_are_garbled_in_every_language(language: str) -> None:
     text = LANGUAGES[language][0]
     shuffled = " ".join("".join(sorted(word, key=lambda c: (ord(c) * 7919) % 101)) for word in text.split())
-    signal = garbling(text, shuffled)
+    signal = garbled(text, shuffled)
     assert signal.effect > 0.5
     assert not signal.baseline_at_fault
 
 
 @pytest.mark.parametrize(("british", "american"), cases("garbled_text.yaml", "british_and_american"))
 def test_british_and_american_spellings_are_not_garbled(british: str, american: str) -> None:
-    assert garbling(british, american).effect == 0.0
+    assert garbled(british, american).effect == 0.0

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scorer.scoring.compare.signals.document_pair import DocumentPair
 from scorer.scoring.compare.signals.final_answers import AnswerKind, final_answer, final_answers
 from scorer.scoring.compare.text.parsed_document import Document
 
@@ -49,7 +50,7 @@ def test_what_is_uncertain_is_no_final_answer(text: str) -> None:
     ],
 )
 def test_answers_that_cannot_be_compared_for_certain_have_no_signal(left: str, right: str) -> None:
-    assert final_answers(Document(left), Document(right)) is None
+    assert final_answers(DocumentPair(Document(left), Document(right))) is None
 
 
 def test_the_span_of_the_answer_is_its_place_in_the_text() -> None:
@@ -63,7 +64,7 @@ def test_the_span_of_the_answer_is_its_place_in_the_text() -> None:
 @given(st.integers(-(10**12), 10**12), st.sampled_from(["The answer is {}.", "#### {}", "\\boxed{{{}}}", "{}"]))
 def test_a_number_equals_itself_with_separators_in_every_form(number: int, form: str) -> None:
     left, right = Document(f"So.\nThe answer is {number}."), Document(form.format(f"{number:,}"))
-    signal = final_answers(left, right)
+    signal = final_answers(DocumentPair(left, right))
     assert signal is not None
     assert signal.divergence == 0
 
@@ -72,7 +73,7 @@ def test_a_number_equals_itself_with_separators_in_every_form(number: int, form:
 def test_two_numbers_have_the_signal_of_their_equality_in_both_orders(one: int, other: int) -> None:
     sides = Document(f"The answer is {one}."), Document(f"Hence \\boxed{{{other}}}.")
     for left, right in (sides, sides[::-1]):
-        signal = final_answers(left, right)
+        signal = final_answers(DocumentPair(left, right))
         assert signal is not None
         assert signal.divergence == float(one != other)
 

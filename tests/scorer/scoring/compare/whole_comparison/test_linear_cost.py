@@ -173,7 +173,7 @@ def test_the_cost_of_defects_is_linear(text: str) -> None:
         assert len(document.tokens) <= MAX_TOKENS
         unfinished_text(document)
         leaked_tokens(document)
-        broken_code(text)
+        broken_code(document)
 
     assert seconds(work) < 5
 

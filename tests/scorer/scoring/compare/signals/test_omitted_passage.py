@@ -1,4 +1,4 @@
-"""Omissions; the pairs in cases/pairs/ test the other content signals."""
+"""Omissions; the pairs in cases/pairs/ test the other signals about content."""
 
 from __future__ import annotations
 

@@ -1,0 +1,64 @@
+"""The signal ``names``: a name or an address differs. Capitalised words count as names."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+
+from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit
+from scorer.scoring.compare.result import Signal, excerpt
+from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.word_edits import at_edge, greatest_change, is_long
+from scorer.scoring.compare.text.multiset_distance import multiset_distance
+from scorer.scoring.compare.text.tokenizer import Token, is_name
+from scorer.scoring.compare.vocabulary.word_lists import CONNECTIVES, NOT_NAMES, STOPWORDS
+from scorer.scoring.compare.vocabulary.word_relations import any_same_word_or_synonym, same_word
+
+
+def names(pair: DocumentPair) -> Signal:
+    """Return a signal that measures whether the names and the web and e-mail addresses of two texts differ."""
+    left, right = pair.left, pair.right
+    found = greatest_change("names", pair, _name_changed, multiset_distance(Counter(left.names), Counter(right.names)))
+    removed, added = left.addresses - right.addresses, right.addresses - left.addresses
+    if removed and added and found.divergence < 1:
+        reason = f"{excerpt(min(removed))} → {excerpt(min(added))}"
+        return Signal("names", 1.0, pair.alignment.closeness, reason)
+    return found
+
+
+def _name_changed(edit: Edit, alignment: Alignment) -> float:
+    left = {t.key for t in edit.left if _is_named(t, alignment.left, alignment.names)}
+    right = {t.key for t in edit.right if _is_named(t, alignment.right, alignment.names)}
+    others_left, others_right = {t.key for t in edit.left}, {t.key for t in edit.right}
+    removed, added = left - others_right, right - others_left
+    if not removed and not added:
+        return 0.7 if _subject_changed(edit) else 0.0
+    if any_same_word_or_synonym(removed, added):
+        return 0.0
+    if removed and added:
+        return 1.0
+    if edit.left and edit.right and not is_long(edit):
+        return 0.8
+    return 0.1 if at_edge(edit, alignment) else 0.3
+
+
+def _subject_changed(edit: Edit) -> bool:
+    """Return whether the edit only replaces the first word of a sentence with another word, and both may be names."""
+    if len(edit.left) != 1 or len(edit.right) != 1:
+        return False
+    both = edit.left[0], edit.right[0]
+    if not all(t.capital and t.opens and t.key not in STOPWORDS | CONNECTIVES and len(t.key) > 2 for t in both):
+        return False
+    return not any(t.key.endswith(("ly", "ing", "ed")) for t in both) and not same_word(both[0].key, both[1].key)
+
+
+def _is_named(token: Token, whole: tuple[Token, ...], known: frozenset[str]) -> bool:
+    if is_name(token):
+        return True
+    # The first word of a sentence is a name if it is a name elsewhere, or if the next word is a name (Albert Einstein).
+    if not token.capital or token.noun or token.key in STOPWORDS or token.key in NOT_NAMES:
+        return False
+    if token.key in known:
+        return True
+    after = bisect_right(whole, token.start, key=lambda t: t.start)
+    return after < len(whole) and is_name(whole[after])

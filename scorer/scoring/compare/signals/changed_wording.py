@@ -1,0 +1,57 @@
+"""The signal ``wording``: a content word differs in an otherwise equal passage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, joined
+from scorer.scoring.compare.result import Signal
+from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.word_edits import REORDERED, at_edge, greatest_change, is_long
+from scorer.scoring.compare.text.tokenizer import Token
+from scorer.scoring.compare.vocabulary.opposites_and_synonyms import synonyms
+from scorer.scoring.compare.vocabulary.word_lists import CONNECTIVES, HEDGES, STOPWORDS
+from scorer.scoring.compare.vocabulary.word_relations import excludes, same_word
+
+
+def wording(pair: DocumentPair) -> Signal:
+    """Return a signal that measures whether a content word differs in an otherwise equal passage.
+
+    A synonym counts only a little. A reordered list whose order does not matter is a small difference in wording, too.
+    """
+    found = greatest_change("wording", pair, _reworded, moved=True)
+    alignment = pair.alignment
+    if alignment.reordered_lists and found.divergence < REORDERED:
+        return Signal("wording", REORDERED, alignment.closeness, f"another order: {alignment.reordered_lists[0]}")
+    return found
+
+
+def _reworded(edit: Edit, alignment: Alignment) -> float:
+    left = [t for t in edit.left if t.key not in STOPWORDS and not t.marker]
+    right = [t for t in edit.right if t.key not in STOPWORDS and not t.marker]
+    if not is_long(edit) and _hedged(edit.left) != _hedged(edit.right):
+        return 0.6
+    if _connects(edit.left) and _connects(edit.right):
+        return 0.1
+    if not left and not right:
+        return 0.3 if edit.left and edit.right else 0.1
+    if left and right:
+        pairs = zip(left, right, strict=False)
+        return 0.1 if len(left) == len(right) and all(_alike(a, b) for a, b in pairs) else 1.0
+    if joined(edit.left or edit.right) in alignment.moved_passages:
+        return REORDERED
+    if at_edge(edit, alignment):
+        return 0.2
+    return 0.45 if not is_long(edit) else 0.7
+
+
+def _alike(a: Token, b: Token) -> bool:
+    return a.key == b.key or same_word(a.key, b.key) or (synonyms(a.key, b.key) and not excludes(a.key, b.key))
+
+
+def _hedged(tokens: Sequence[Token]) -> bool:
+    return any(t.key in HEDGES for t in tokens)
+
+
+def _connects(tokens: Sequence[Token]) -> bool:
+    return bool(tokens) and tokens[0].opens and all(t.key in CONNECTIVES for t in tokens)

@@ -1,0 +1,57 @@
+"""Two texts that are compared, with what several signals need of both: the word alignment and the code comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, align
+from scorer.scoring.compare.code.code_diff import CodeDifference, compare_code
+from scorer.scoring.compare.result import Signal, Span
+from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
+from scorer.scoring.compare.text.parsed_document import Document
+from scorer.scoring.compare.text.tokenizer import Token
+
+
+@dataclass(frozen=True)
+class DocumentPair:
+    """The baseline's text (``left``), the candidate's (``right``), and the similarity of their meaning.
+
+    ``reordered``: the bullets of ``right`` were put in another order for the comparison.
+    """
+
+    left: Document
+    right: Document
+    similarity: Similarity = SAME_TEXT
+    reordered: bool = False
+
+    @cached_property
+    def code(self) -> CodeDifference:
+        return compare_code(self.left, self.right)
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        """The alignment of the words. If the programs of the texts are equivalent, edits inside code are left out."""
+        found = align(self.left.tokens, self.right.tokens)
+        if self.reordered:
+            found = replace(found, reordered_lists=("the lines of a list", *found.reordered_lists))
+        if self.code.cosmetic:
+            edits = tuple(e for e in found.edits if not all(t.code for t in (*e.left, *e.right)))
+            found = replace(found, edits=edits)
+        return found
+
+    def spans(self, edit: Edit | None) -> tuple[Span, ...]:
+        """Return the places of an edit in the two texts."""
+        if edit is None:
+            return ()
+        sides = ((self.left, edit.left, True), (self.right, edit.right, False))
+        return tuple(_span(document, tokens, left) for document, tokens, left in sides if tokens)
+
+
+Feature = Callable[[DocumentPair], Signal | None]  # None: the texts lack what is compared
+
+
+def _span(document: Document, tokens: tuple[Token, ...], left: bool) -> Span:
+    first, last = (document.index_of(token) for token in (tokens[0], tokens[-1]))
+    return Span(left, document.places[first], document.places[last] + len(tokens[-1].surface))

@@ -1,0 +1,45 @@
+"""The signal ``swapped_words``: a word became its opposite or another word of its class (ADR 0123)."""
+
+from __future__ import annotations
+
+from scorer.scoring.compare.alignment.line_order import moved_line
+from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit
+from scorer.scoring.compare.result import Signal
+from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.word_edits import exchanged, greatest_change
+from scorer.scoring.compare.vocabulary.opposites_and_synonyms import function_word_change
+from scorer.scoring.compare.vocabulary.word_relations import both_quantities, excludes
+
+
+def swapped_words(pair: DocumentPair) -> Signal:
+    """Return a signal that measures whether a word became its opposite (more/less) or a word that excludes it.
+
+    Words of one class exclude each other (first/second, red/blue). A reordered list whose order matters counts as
+    swapped words, too, and so does a line that moved although its place matters.
+    """
+    moved = moved_line(pair.left.text, pair.right.text)
+    if moved:
+        return Signal("swapped_words", 1.0, reason=moved)
+    if pair.alignment.misordered_lists:
+        reason = f"another order: {pair.alignment.misordered_lists[0]}"
+        return Signal("swapped_words", 1.0, pair.alignment.closeness, reason)
+    return greatest_change("swapped_words", pair, _swapped)
+
+
+def _swapped(edit: Edit, alignment: Alignment) -> float:
+    if any(excludes(a.key, b.key) and not both_quantities(a.key, b.key) for a, b in exchanged(edit)):
+        return 1.0
+    return _function_word_changed(edit, alignment) if alignment.closeness >= 1 else 0.0
+
+
+def _function_word_changed(edit: Edit, alignment: Alignment) -> float:
+    """Return how much an added or replaced function word changes the meaning, in [0, 1].
+
+    Such a word may change a direction (to/from), an owner (our/your), a deadline (by/since), a tense (is/was) or a
+    frequency (every day/every other day).
+    """
+    before = alignment.left[edit.left_at - 1].key if edit.left_at else ""
+    texts = [" ".join(t.key for t in side) for side in (edit.left, edit.right)]
+    if sorted(texts) == ["", "other"]:
+        return 1.0 if before == "every" else 0.0
+    return function_word_change(*texts) if before != "different" else 0.0
