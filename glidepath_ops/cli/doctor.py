@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from glidepath.config import load_config
+from glidepath.config.urls_and_secrets import AdminUrl
+from glidepath.errors import InputError
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
 from glidepath_ops.cli.status import PIPED_WIDTH
 from glidepath_ops.doctor.checks import examine
@@ -25,17 +29,28 @@ _STYLE = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "bold re
 def command(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
+    envoy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="Check the Envoy with the admin API at URL instead of those in envoy.admin, for example a pod's by "
+            "`kubectl port-forward`; repeat for several.",
+        ),
+    ] = None,
 ) -> None:
     """Check the running Envoys and Redis, and suggest a remedy for each problem.
 
     The exit status is 1 if a check fails; a warning is not a failure.
     """
     settings = with_running_up(load_config(config), config)
+    if envoy:
+        chosen = settings.envoy.model_copy(update={"admin": tuple(_admin_url(url) for url in envoy)})
+        settings = settings.model_copy(update={"envoy": chosen})
     envoys, redis = asyncio.run(gather(settings))
     findings = examine(settings, envoys, redis)
     if not envoys:
         note = "the configuration names no Envoy (envoy.admin is empty), and no `glidepath up` runs with it here"
-        findings.insert(0, Finding("envoy", "reachable", Severity.WARN, note, "set envoy.admin"))
+        findings.insert(0, Finding("envoy", "reachable", Severity.WARN, note, "set envoy.admin, or give --envoy URL"))
     findings += [_missing(one) for one in missing_secrets(settings)]
     if as_json:
         typer.echo(json.dumps({"findings": [dataclasses.asdict(f) for f in findings]}))
@@ -43,6 +58,14 @@ def command(
         _print(findings)
     if any(finding.level is Severity.FAIL for finding in findings):
         raise typer.Exit(1)
+
+
+def _admin_url(text: str) -> str:
+    try:
+        return str(TypeAdapter(AdminUrl).validate_python(text))
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"--envoy: {reason} (got {text[:100]!r})") from error
 
 
 def _missing(secret: MissingSecret) -> Finding:

@@ -254,13 +254,23 @@ def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[Checkl
             "remove the split",
             f"remove workloads.{workload} from glidepath.yaml; route its requests to {candidate}",
         ),
-        ("roll out", "glidepath render, then glidepath doctor for every Envoy"),
+        ("roll out", f"glidepath render, then glidepath doctor for every Envoy{_order(config)}"),
         ("watch", f"check {baseline}'s own metrics: no request of {workload} arrives for a week"),
         ("revoke the credential", f"{_credential(backend)}, at the provider and in the secret store{later}"),
         ("end the contract", f"quota, reserved capacity, private links and alarms of {_host(backend)}{later}"),
         ("delete stored data", "the provider's logs and stored prompts; copies in Redis expire by retention"),
     ]
     return [ChecklistItem(ItemState.TODO, workload, what, detail) for what, detail in todo]
+
+
+def _order(config: Config) -> str:
+    """Return in which order Istio gets what is rendered, or "" if no backend is a cluster of Istio's (ADR 0142)."""
+    if not any(str(backend.cluster).startswith("outbound|") for backend in config.backends.values()):
+        return ""
+    return (
+        "; apply the VirtualService first and the EnvoyFilter after it: Istio removes clusters before routes, so "
+        "otherwise a request can meet a removed cluster (503)"
+    )
 
 
 def _credential(backend: Backend) -> str:

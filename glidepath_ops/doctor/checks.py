@@ -11,7 +11,9 @@ from glidepath import envoy_names
 from glidepath.config import Config
 from glidepath.scorer_groups import group_label, group_problem
 from glidepath_ops.doctor.capture_checks import examine_capture
-from glidepath_ops.doctor.facts import RENDER, EnvoyFacts, Finding, RedisFacts, fail, ok, warn
+from glidepath_ops.doctor.control_planes import with_control_plane
+from glidepath_ops.doctor.copied_route_checks import examine_copied_routes
+from glidepath_ops.doctor.facts import RENDER, RUNTIME_LAYER, EnvoyFacts, Finding, RedisFacts, fail, ok, warn
 from glidepath_ops.doctor.refused_parts import refused_parts
 from glidepath_ops.doctor.split_checks import examine_split
 from glidepath_ops.envoyconfig.access_log_tags import record_filters
@@ -59,7 +61,8 @@ def examine_envoy(config: Config, envoy: EnvoyFacts) -> list[Finding]:
     ]
     for name in config.workloads:
         findings += examine_split(subject, config, name, envoy)
-    return findings
+        findings += examine_copied_routes(subject, name, envoy)
+    return list(with_control_plane(findings, envoy))
 
 
 def _version(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
@@ -83,10 +86,10 @@ def _steerable(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
     kinds = {kind for layer in layers for kind in ("admin_layer", "rtds_layer") if kind in layer}
     wanted = "rtds_layer" if config.envoy.actuator == "rtds" else "admin_layer"
     if wanted in kinds:
-        return ok(subject, "runtime layer", f"has an {wanted}")
+        return ok(subject, RUNTIME_LAYER, f"has an {wanted}")
     remedy = f"add an {wanted} to the bootstrap's layered_runtime, or set envoy.actuator to match an existing layer"
     found = ", ".join(sorted(kinds)) or "no changeable layer"
-    return fail(subject, "runtime layer", f"no {wanted} (found: {found})", remedy)
+    return fail(subject, RUNTIME_LAYER, f"no {wanted} (found: {found})", remedy)
 
 
 def _admin_exposed(subject: str, envoy: EnvoyFacts) -> Finding:

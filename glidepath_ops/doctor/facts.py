@@ -13,6 +13,7 @@ from typing import Any
 from glidepath.scorer_groups import LastSteering
 from glidepath.unseen_entries import UnseenRecord
 
+RUNTIME_LAYER = "runtime layer"  # the name of a check
 RENDER = "render the configuration again (`glidepath render`) and restart or reload this Envoy"
 
 
@@ -81,7 +82,8 @@ class EnvoyFacts:
         dynamic = section.get("dynamic_listeners", [])
         listeners += [entry.get("active_state", {}).get("listener", {}) for entry in dynamic]
         for listener in listeners:
-            for chain in listener.get("filter_chains", []):
+            default = listener.get("default_filter_chain")  # Envoy Gateway's HTTP listeners have only this one
+            for chain in [*listener.get("filter_chains", []), *([default] if default else [])]:
                 for network_filter in chain.get("filters", []):
                     config = network_filter.get("typed_config", {})
                     if str(config.get("@type", "")).endswith("HttpConnectionManager"):
@@ -89,12 +91,17 @@ class EnvoyFacts:
 
     def routes(self) -> Iterator[Mapping[str, Any]]:
         """Yield every route in every virtual host, from static and dynamic configuration."""
+        for routes in self.routes_by_host():
+            yield from routes
+
+    def routes_by_host(self) -> Iterator[list[Mapping[str, Any]]]:
+        """Yield the routes of each virtual host in their order, from static and dynamic configuration."""
         section = self.section("RoutesConfigDump")
         kinds = ("static_route_configs", "dynamic_route_configs")
         tables = [entry.get("route_config", {}) for kind in kinds for entry in section.get(kind, [])]
         for table in tables:
             for host in table.get("virtual_hosts", []):
-                yield from host.get("routes", [])
+                yield list(host.get("routes", []))
 
     def active_listeners(self) -> list[str]:
         """Return the names of the listeners that Envoy serves."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from redis.exceptions import RedisError
@@ -22,6 +23,7 @@ from glidepath.redisio import RedisClient, connect, without_password
 from glidepath.status_and_decisions import WorkloadStatus, from_json
 from glidepath.unseen_entries import UnseenRecord
 from glidepath_ops.doctor.facts import EnvoyFacts, RedisFacts
+from scorer.steering.envoy.admin_actuator import addresses_of
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 BETWEEN_READINGS_S = 1.0  # so that attempts to connect that fail now can be told from earlier ones
@@ -151,6 +153,18 @@ async def _status_age(client: RedisClient, workload: str) -> float | None:
 async def gather(config: Config) -> tuple[list[EnvoyFacts], RedisFacts]:
     """Return the facts about every Envoy in the configuration and about Redis. All are gathered concurrently."""
     async with asyncio.TaskGroup() as group:
-        envoys = [group.create_task(gather_envoy(url)) for url in config.envoy.admin]
+        envoys = [group.create_task(_gather_envoys(url)) for url in config.envoy.admin]
         redis = group.create_task(gather_redis(config))
-    return [task.result() for task in envoys], redis.result()
+    return [facts for task in envoys for facts in task.result()], redis.result()
+
+
+async def _gather_envoys(url: str) -> list[EnvoyFacts]:
+    """Return the facts about the Envoy at ``url``, or about each Envoy behind the name of a ``dns://NAME:PORT``."""
+    if not url.startswith("dns://"):
+        return [await gather_envoy(url)]
+    parts = urlsplit(url)
+    try:
+        addresses = await addresses_of(str(parts.hostname), int(parts.port or 0))
+    except OSError as error:
+        return [EnvoyFacts(url=url, error=f"its name cannot be resolved: {error_text(error)}")]
+    return await asyncio.gather(*(gather_envoy(one) for one in sorted(addresses)))

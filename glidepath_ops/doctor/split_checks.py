@@ -151,9 +151,16 @@ def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Find
         and route.get("route", {}).get("weighted_clusters", {}).get("use_hash_policy")
         for route in routes
     )
+    sticky = config.workloads[name].sticky
+    for route in routes:
+        policies = len(route.get("route", {}).get("hash_policy", []))
+        if hashed and sticky is not None and policies > 1:
+            detail = f"{_shown(route)} has {policies} hash policies, which Envoy combines to one value"
+            remedy = f"remove workloads.{name}.sticky, or the other hash (on Istio: a DestinationRule's consistentHash)"
+            return warn(subject, check, detail, remedy)
     if hashed:
         return ok(subject, check, "by hash")
-    if config.workloads[name].sticky is None:
+    if sticky is None:
         remedy = f"set workloads.{name}.sticky, or accept that a user is sent to both sides"
         return warn(subject, check, "not configured", remedy)
     return fail(subject, check, "configured, but the routes have no hash policy", RENDER)

@@ -11,7 +11,22 @@ from typing import Any
 
 from glidepath_ops.envoyconfig.commented_yaml import NOTE
 
+_TYPED_STRUCTS = tuple(f"type.googleapis.com/{kind}.TypedStruct" for kind in ("udpa.type.v1", "xds.type.v3"))
 _EMPTY = {"@type": "type.googleapis.com/google.protobuf.Empty"}
+
+
+def unwrapped(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the typed message that a TypedStruct contains, or any other ``value`` as it is.
+
+    Envoy reads ``value`` of a TypedStruct as a message of the type ``type_url`` (xds.type.v3.TypedStruct). Raises
+    KeyError for another field.
+    """
+    if value.get("@type") not in _TYPED_STRUCTS:
+        return value
+    if unknown := value.keys() - {"@type", "type_url", "typeUrl", "value"}:
+        raise KeyError(f"TypedStruct has no field {sorted(map(str, unknown))[0]!r}")
+    inside = value.get("value") or {}
+    return {**inside, "@type": value.get("type_url", value.get("typeUrl"))}
 
 
 class StrictParser:
@@ -36,6 +51,7 @@ class StrictParser:
             return [self._with_parsed_parts(child) for child in value]
         if not isinstance(value, dict):
             return value
+        value = unwrapped(value)
         rest = {key: self._with_parsed_parts(child) for key, child in value.items() if key != NOTE}
         if not isinstance(value.get("@type"), str):
             return rest

@@ -15,7 +15,7 @@ from glidepath.config.yaml_source import not_yaml
 from glidepath.errors import InputError, error_text
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.routes import workload_of_route
-from glidepath_ops.envoyconfig.strict_parsing import StrictParser
+from glidepath_ops.envoyconfig.strict_parsing import StrictParser, unwrapped
 
 _UNTYPED = "Can't unpack unregistered type: None"  # envoy-data-plane's message about an Any without a type
 MAX_BYTES = 16 * 2**20
@@ -82,7 +82,10 @@ def _register_types(value: Any) -> None:
     Raises InputError for a type that is not in Envoy's API.
     """
     urls: set[str] = set()
-    _add_type_urls(value, urls)
+    try:
+        _add_type_urls(value, urls)
+    except KeyError as error:
+        raise InputError(f"bootstrap: does not match Envoy's API: {error.args[0]}") from error
     for url in sorted(urls):
         match = _TYPE.fullmatch(url)
         if match is None:
@@ -98,6 +101,7 @@ def _register_types(value: Any) -> None:
 def _add_type_urls(value: Any, urls: set[str]) -> None:
     """Add all types of messages in ``value`` to ``urls``."""
     if isinstance(value, dict):
+        value = unwrapped(value)
         if isinstance(value.get("@type"), str):
             urls.add(value["@type"])
         value = value.values()

@@ -175,7 +175,7 @@ class AdminActuator:
     def __init__(self, addresses: Sequence[str], may_write: MayWrite, names: DnsNames | None = None) -> None:
         self._fixed = [a for a in addresses if not a.startswith("dns://")]
         self._names = [a for a in addresses if a.startswith("dns://")]
-        self._may_write, self._dns = may_write, names or DnsNames(_addresses)
+        self._may_write, self._dns = may_write, names or DnsNames(addresses_of)
         self._departed: set[str] = set()
         self._interfaces: dict[str, AdminInterface] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -266,6 +266,7 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)
 
 
-async def _addresses(host: str, port: int) -> set[str]:
+async def addresses_of(host: str, port: int) -> set[str]:
+    """Return the URLs of all addresses of a name, with this port. Raises OSError if it cannot be resolved."""
     infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return {f"http://[{i[4][0]}]:{port}" if i[0] == socket.AF_INET6 else f"http://{i[4][0]}:{port}" for i in infos}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.meshes.istio_with_backends import VIRTUAL_SERVICE
 from tests.support.user_bootstraps import HTTP1, filled
 
 pytestmark = pytest.mark.process
@@ -104,3 +105,10 @@ def test_a_folder_gets_all_files_and_a_file_is_no_folder(folder: Path) -> None:
     refused = render(folder, *ISTIO, "-o", "file")
     assert (refused.returncode, (folder / "file").read_text()) == (2, "mine")
     assert "file: cannot be written: is a file; give a folder, or a file that ends in .yaml" in refused.stderr
+
+
+def test_removal_from_istio_says_what_to_apply_first(folder: Path) -> None:
+    (folder / "vs.yaml").write_text(VIRTUAL_SERVICE)
+    done = render(folder, "render", "istio", "--into", "vs.yaml", "--remove", "--namespace", "edge")
+    assert (done.returncode, (folder / "vs.yaml").read_text()) == (0, VIRTUAL_SERVICE), done.stderr
+    assert "kubectl apply -f vs.yaml, and only then kubectl delete envoyfilter glidepath -n edge" in done.stderr

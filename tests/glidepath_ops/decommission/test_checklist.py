@@ -169,3 +169,11 @@ def test_a_missing_or_failed_drill_is_a_warning() -> None:
 def test_failing_probes_are_a_warning() -> None:
     items = checklist(configured(), "batch", {"batch": replace(DONE, probes_failing="baseline cloud")}, NOW_MS)
     assert found(items, "both sides in sync").detail == "synthetic probes fail: baseline cloud"
+
+
+def test_on_istio_the_checklist_says_what_is_applied_first() -> None:
+    elsewhere = checklist(configured(), "batch", {"batch": DONE}, NOW_MS)
+    assert "EnvoyFilter" not in found(elsewhere, "roll out").detail
+    service = {"cluster": "outbound|443||api.example.com", "host": "api.example.com", "url": None, "credential": None}
+    on_istio = checklist(configured(backends={"cloud": service}), "batch", {"batch": DONE}, NOW_MS)
+    assert "the VirtualService first and the EnvoyFilter after it" in found(on_istio, "roll out").detail

@@ -244,6 +244,12 @@ def test_the_users_own_hash_policy_is_stickiness_if_the_split_uses_it(used: bool
     assert finding(examine_envoy(parse_config(WITHOUT_STICKY), found), "chat: stickiness").level is level
 
 
+def test_two_hash_policies_on_a_sticky_route_are_a_warning() -> None:
+    other = [{"header": {"header_name": "x-user-id"}}, {"connection_properties": {"source_ip": True}}]
+    found = finding(examine_envoy(CONFIG, edited(*ROUTE, "hash_policy", value=other)), "chat: stickiness")
+    assert (found.level, "consistentHash" in found.remedy) == (Severity.WARN, True)
+
+
 REDIS = RedisFacts(
     "redis://r:6379",
     version="7.2.4",
@@ -354,3 +360,55 @@ def test_an_aggregate_of_an_earlier_configuration_is_found() -> None:
     found = [f for f in examine_envoy(CONFIG, edited(*place, value=["onprem", "cloud-for-onprem"])) if f.remedy]
     assert [(f.check, f.level) for f in found] == [("clusters", Severity.FAIL)]
     assert "cloud-for-onprem" in found[0].detail
+
+
+def in_mesh(**changes: Any) -> EnvoyFacts:
+    """Return the facts of an Envoy of Envoy Gateway, whose HTTP listeners have only a ``default_filter_chain``."""
+    dump = copy.deepcopy(dict(facts().dump))
+    listeners = dump["configs"][1]["static_listeners"]
+    (listeners[0]["listener"]["default_filter_chain"],) = listeners[0]["listener"].pop("filter_chains")
+    listeners.append({"listener": {"name": "envoy-gateway-proxy-ready-0.0.0.0-19003"}})
+    return facts(dump=dump, **changes)
+
+
+def test_the_filters_and_the_log_are_found_in_a_default_filter_chain() -> None:
+    findings = examine_envoy(CONFIG, in_mesh())
+    assert [one for one in findings if one.level is not Severity.OK] == []
+
+
+def istio(**changes: Any) -> EnvoyFacts:
+    info = server_info("1.40.0", used_extensions(CONFIG))
+    info["node"]["metadata"] = {"ISTIO_VERSION": "1.31.0"}
+    return facts(server_info=info, **changes)
+
+
+def test_a_missing_runtime_layer_has_the_remedy_of_the_control_plane() -> None:
+    rtds = parse_config(YAML + "envoy: {actuator: rtds}\n")
+    for envoy, named in ((istio(), "BOOTSTRAP_XDS_AGENT"), (in_mesh(), "EnvoyProxy")):
+        assert named in finding(examine_envoy(rtds, envoy), "runtime layer").remedy
+
+
+def without_split(envoy: EnvoyFacts) -> EnvoyFacts:
+    dump = copy.deepcopy(dict(envoy.dump))
+    dump["configs"][2]["static_route_configs"] = []
+    clusters = dump["configs"][3]["static_clusters"]
+    dump["configs"][3]["static_clusters"] = [one for one in clusters if one["cluster"]["name"] != "onprem-or-cloud"]
+    return replace(envoy, dump=dump)
+
+
+@pytest.mark.parametrize(
+    ("envoy", "named", "resource"),
+    [
+        (istio(), "render istio", "EnvoyFilter"),
+        (in_mesh(), "render envoy-gateway", "kubectl get envoypatchpolicy"),
+        (facts(), "restart or reload this Envoy", ""),
+    ],
+)
+def test_a_missing_part_has_the_remedy_of_the_control_plane(envoy: EnvoyFacts, named: str, resource: str) -> None:
+    findings = examine_envoy(CONFIG, without_split(envoy))
+    routes, clusters = finding(findings, "chat: routes"), finding(findings, "clusters")
+    assert (routes.level, clusters.level) == (Severity.FAIL, Severity.FAIL)
+    assert named in routes.remedy
+    assert all(resource in one.remedy for one in (routes, clusters))
+    assert ("restart" in routes.remedy) == (not resource)
+    assert "Envoy's log says why" in clusters.remedy

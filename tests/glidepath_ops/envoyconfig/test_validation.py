@@ -186,3 +186,20 @@ def test_types_in_capitals_are_found_under_the_names_of_the_package(bootstrap: J
     kind = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"
     manager["http_filters"].insert(0, {"name": "envoy.filters.http.rbac", "typed_config": {"@type": kind}})
     check_strict(bootstrap)
+
+
+LISTENERS_INSIDE = "envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
+
+
+@pytest.mark.parametrize("kind", ["udpa.type.v1", "xds.type.v3"])
+def test_a_message_in_a_typed_struct_is_checked_as_its_own_type(bootstrap: Json, kind: str) -> None:
+    """Istio's bootstrap has its extensions in this form."""
+    struct = {"@type": f"type.googleapis.com/{kind}.TypedStruct", "type_url": f"type.googleapis.com/{LISTENERS_INSIDE}"}
+
+    def check(**more: Any) -> None:
+        check_strict({**bootstrap, "bootstrap_extensions": [{"name": "x", "typed_config": {**struct, **more}}]})
+
+    check(value={"buffer_size_kb": 64})
+    for wrong in ({"value": {"bufer_size": 64}}, {"vlaue": {}}, {"type_url": "type.googleapis.com/envoy.no.Such"}):
+        with pytest.raises(InputError, match=r"bufer_size|'vlaue'|envoy\.no\.Such"):
+            check(**wrong)

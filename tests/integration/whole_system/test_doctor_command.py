@@ -12,6 +12,7 @@ import yaml
 from glidepath_ops.doctor.checks import examine
 from glidepath_ops.doctor.facts import Severity
 from glidepath_ops.doctor.gather_facts import gather, gather_envoy
+from tests.support.commands import run_process
 from tests.support.envoy_with_backends import envoy_with_backends
 from tests.support.running_envoy import running_envoy
 from tests.support.waiting import eventually
@@ -33,6 +34,27 @@ async def test_a_running_envoy_has_no_failing_check_once_traffic_flows(tmp_path:
 async def test_a_port_without_an_envoy_is_reported() -> None:
     facts = await gather_envoy("http://127.0.0.1:1")
     assert "does not answer" in facts.error
+
+
+async def test_every_address_of_a_name_is_checked(tmp_path: Path, redis_url: str) -> None:
+    async with envoy_with_backends(tmp_path, redis={"url": redis_url}) as setup:
+        port = setup.envoy.admin.rpartition(":")[2]
+        envoy = setup.envoy.config.envoy.model_copy(update={"admin": (f"dns://localhost:{port}", "dns://x.invalid:1")})
+        found, _ = await gather(setup.envoy.config.model_copy(update={"envoy": envoy}))
+        assert f"http://127.0.0.1:{port}" in [one.url for one in found if not one.error]
+        assert [one.url for one in found if "cannot be resolved" in one.error] == ["dns://x.invalid:1"]
+
+
+async def test_the_option_names_the_envoy_to_check(tmp_path: Path, redis_url: str, valid_yaml: str) -> None:
+    with running_envoy(valid_yaml, tmp_path) as envoy:
+        file = tmp_path / "glidepath.yaml"
+        settings = {"redis": {"url": redis_url}, "envoy": {"admin": "http://127.0.0.1:1"}}
+        file.write_text(yaml.safe_dump(yaml.safe_load(valid_yaml) | settings))
+        _, out, _ = await run_process("doctor", "--json", "--envoy", envoy.admin, config=file)
+        subjects = {one["subject"] for one in json.loads(out)["findings"]}
+        assert {one for one in subjects if one.startswith("envoy ")} == {f"envoy {envoy.admin}"}
+        status, _, errors = await run_process("doctor", "--envoy", "localhost:9901", config=file)
+        assert (status, "--envoy: must be an http:// or https:// URL" in errors) == (2, True), errors
 
 
 async def test_the_command_reports_and_fails_without_a_scorer(tmp_path: Path, redis_url: str, valid_yaml: str) -> None:

@@ -1,0 +1,61 @@
+"""Tell which control plane configures an Envoy, and make remedies for a service mesh.
+
+A control plane skips or refuses a part that it does not accept, and says so in a place of its own. Therefore "restart
+this Envoy" helps nobody there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from glidepath_ops.doctor.facts import RENDER, RUNTIME_LAYER, EnvoyFacts, Finding
+from glidepath_ops.doctor.refused_parts import REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class MeshRemedy:
+    """What to do if an Envoy of a mesh lacks a part that its control plane sends, or a part of its bootstrap."""
+
+    sent: str
+    bootstrap: str
+
+
+ISTIO = MeshRemedy(
+    sent="apply the VirtualService and the EnvoyFilter of `glidepath render istio` again: the EnvoyFilter's "
+    "workloadSelector and namespace must be those of this pod, and istiod's log says what it skipped",
+    bootstrap="apply the EnvoyFilter and the patch of the pods of `glidepath render istio`; it holds from the next "
+    "start of a pod on, with BOOTSTRAP_XDS_AGENT",
+)
+ENVOY_GATEWAY = MeshRemedy(
+    sent="apply the HTTPRoute and the resources of `glidepath render envoy-gateway` again: the status of the "
+    "EnvoyPatchPolicy (`kubectl get envoypatchpolicy glidepath -o yaml`) says what was refused, or that such policies "
+    "are disabled",
+    bootstrap="apply the EnvoyProxy of `glidepath render envoy-gateway`, and name it in the GatewayClass or Gateway",
+)
+_READY_LISTENER = "envoy-gateway-proxy-ready"  # of Envoy Gateway's bootstrap
+
+
+def mesh_remedy(envoy: EnvoyFacts) -> MeshRemedy | None:
+    """Return the remedies for the control plane that configures an Envoy, or None if it is none that is known.
+
+    Istio's proxies have its version in the metadata of their node; Envoy Gateway's have a listener for readiness.
+    """
+    if "ISTIO_VERSION" in envoy.server_info.get("node", {}).get("metadata", {}):
+        return ISTIO
+    if any(name.startswith(_READY_LISTENER) for name in envoy.active_listeners()):
+        return ENVOY_GATEWAY
+    return None
+
+
+def with_control_plane(findings: Iterable[Finding], envoy: EnvoyFacts) -> Iterator[Finding]:
+    """Yield the findings, with remedies for the control plane of this Envoy in place of those for an Envoy alone."""
+    mesh = mesh_remedy(envoy)
+    for one in findings:
+        yield one if mesh is None else replace(one, remedy=_in_mesh(one, mesh))
+
+
+def _in_mesh(one: Finding, mesh: MeshRemedy) -> str:
+    if one.check == RUNTIME_LAYER and one.remedy:
+        return mesh.bootstrap
+    return one.remedy.replace(RENDER, mesh.sent).replace(REFUSED, f"{mesh.sent}. {REFUSED}")

@@ -1,0 +1,51 @@
+"""Check on Istio whether the copy of a user's route has all settings of that route.
+
+``render istio --into`` copies a route of a VirtualService. Istio gives a route more than the file shows: an EnvoyFilter
+of the user's that finds the route by its name does not find the copy, which has another name (ADR 0142).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from glidepath_ops.doctor.facts import EnvoyFacts, Finding, ok, warn
+from glidepath_ops.envoyconfig.routes import workload_of_route
+
+Json = Mapping[str, Any]
+_FILTERS = "typed_per_filter_config"
+
+
+def examine_copied_routes(subject: str, name: str, envoy: EnvoyFacts) -> Iterator[Finding]:
+    """Yield a finding if routes of this Envoy are copies, for the workload ``name``, of routes of the user's."""
+    check, copies = f"{name}: copied route", 0
+    for copy, own in _copies(name, envoy):
+        copies += 1
+        lost = settings_lost(copy, own)
+        if lost:
+            theirs = own.get("name") or "behind it"
+            detail = f"route {copy['name']} lacks what your route {theirs} has: {', '.join(lost)}"
+            remedy = f"let the EnvoyFilter that sets it find the route {copy['name']} too"
+            yield warn(subject, check, detail, remedy)
+            return
+    if copies:
+        yield ok(subject, check, "has all that your own route has")
+
+
+def _copies(name: str, envoy: EnvoyFacts) -> Iterator[tuple[Json, Json]]:
+    """Yield each copy with the user's route, which is the next one behind it without a split."""
+    named = re.compile(rf"glidepath-{re.escape(name)}(-\d+)?")
+    for routes in envoy.routes_by_host():
+        for place, copy in enumerate(routes):
+            if named.fullmatch(str(copy.get("name", ""))) and workload_of_route(copy) == name:
+                own = next((one for one in routes[place + 1 :] if workload_of_route(one) is None), None)
+                if own is not None:
+                    yield copy, own
+
+
+def settings_lost(copy: Json, own: Json) -> Sequence[str]:
+    """Return the names of the settings that the route ``own`` has, and its ``copy`` has not, sorted."""
+    lost = own.keys() - copy.keys() - {"route"}
+    lost |= {f"route.{key}" for key in own.get("route", {}).keys() - copy.get("route", {}).keys() - {"cluster"}}
+    return sorted(lost | (own.get(_FILTERS, {}).keys() - copy.get(_FILTERS, {}).keys()))
