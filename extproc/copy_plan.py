@@ -107,7 +107,7 @@ def plan_copies(
         return (), Coverage.NOT_TEED
     body = exchange.request_body
     if gives_a_credential(body.value(), request.headers.get("content-encoding", ""), body.limit):
-        return (), Coverage.NOT_TEED
+        return (), Coverage.GIVES_CREDENTIAL
     shadow = workload.settings.shadow
     planned_copies: list[PlannedCopy] = []
     reason: Coverage | None = None

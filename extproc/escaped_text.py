@@ -1,14 +1,15 @@
 """Applies patterns to a text and to what the escapes in it stand for.
 
-A text can contain JSON (the arguments of a tool call), parts of JSON, an encoded form, a URL or HTML. There the address
-``ann@example.com`` can be ``ann\\u0040example.com``, ``ann%40example.com`` or ``ann&#64;example.com``.
+A text can contain JSON (the arguments of a tool call), parts of JSON, program code, an encoded form, a URL or HTML.
+There the address ``ann@example.com`` can be ``ann\\u0040example.com``, ``ann\\x40example.com``,
+``ann%40example.com`` or ``ann&#64;example.com``, and one form can be written in another (``ann%5Cu0040example.com``).
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from urllib.parse import quote_plus, unquote, unquote_plus
 
@@ -20,7 +21,13 @@ MAX_NESTED = 6  # JSON in a string of JSON, …
 MAX_ROUNDS = 24  # how often one text is escaped: each round halves the number of backslashes
 MAX_REWRITES = 4  # until a text stays as it is
 MAX_ESCAPES = 50_000
-_ESCAPE = re.compile(r"(\\(?:u[0-9a-fA-F]{4}|.))", re.DOTALL)
+# JSON's escapes, and those of strings in JavaScript, Python and C. A code point of more than U+10FFFF is no escape.
+_ESCAPE = re.compile(
+    r"(\\(?:u[0-9a-fA-F]{4}|u\{0*(?:10|[0-9a-fA-F])?[0-9a-fA-F]{1,4}\}|U00(?:10|0[0-9a-fA-F])[0-9a-fA-F]{4}"
+    r"|x[0-9a-fA-F]{2}|[0-3]?[0-7]{2}|.))",
+    re.DOTALL,
+)
+_HEX = "uUx"
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _TOKEN = re.compile(r"(\S+)")
 _FORM = re.compile(r"[^\s&=]+=[^\s&]*(?:&[^\s&=]+=[^\s&]*)*")
@@ -63,11 +70,11 @@ def _rewrite_once(text: str, apply: Apply, nested: int) -> str:
             return rewrite_structure(text, tree, apply, nested + 1)
     if ("+" in text or "%" in text) and _FORM.fullmatch(text):
         text = _rewrite_form(text, apply, nested)
-    if apply(text) == text and not any(_shows(text, decode, apply) for decode in _DECODERS):
+    if apply(text) == text and not any(_shows(text, steps, apply) for steps in _DECODERS):
         return text
     text = apply(_between_escapes(text, apply))
-    for decode in _DECODERS:
-        text = _rewrite_encoded(text, decode, apply)
+    for steps in _DECODERS:
+        text = _rewrite_encoded(text, steps, apply)
     return text
 
 
@@ -108,7 +115,9 @@ def _unescape(text: str) -> str:
 
 def _character(escape: re.Match[str]) -> str:
     code = escape[0][1:]
-    return chr(int(code[1:], 16)) if len(code) == 5 else _SIMPLE.get(code, code)
+    if len(code) == 1:
+        return _SIMPLE.get(code, code)
+    return chr(int(code[1:].strip("{}"), 16) if code[0] in _HEX else int(code, 8))
 
 
 def _percent(text: str) -> str:
@@ -124,33 +133,48 @@ def _entities(text: str) -> str:
     return html.unescape(text) if "&" in text else text
 
 
-_DECODERS: tuple[Apply, ...] = (_unescape, _percent, _query, _entities)
+# Each is repeated until the text stays as it is. Those of several steps read one kind of escape inside another.
+_DECODERS: tuple[tuple[Apply, ...], ...] = (
+    (_unescape,),
+    (_percent,),
+    (_query,),
+    (_entities,),
+    (_unescape, _percent, _entities),
+    (_unescape, _query, _entities),
+)
 
 
-def _shows(text: str, decode: Apply, apply: Apply) -> bool:
-    """Return whether ``apply`` finds something after one or several rounds of ``decode``."""
+def _readings(text: str, steps: tuple[Apply, ...]) -> Iterator[str | None]:
+    """Yield what ``text`` stands for after each step of each round, and None at the end if it is escaped more often."""
     for _ in range(MAX_ROUNDS):
-        decoded = decode(text)
-        if decoded == text:
-            return False
-        if apply(decoded) != decoded:
-            return True
-        text = decoded
-    return decode(text) != text  # escaped even more often: it cannot be read
+        before = text
+        for step in steps:
+            decoded = step(text)
+            if decoded != text:
+                yield decoded
+            text = decoded
+        if text == before:
+            return
+    yield None
 
 
-def _rewrite_encoded(text: str, decode: Apply, apply: Apply) -> str:
-    """Replace each word in which ``decode`` shows a match by its decoded and rewritten form."""
-    if not _shows(text, decode, apply):
+def _shows(text: str, steps: tuple[Apply, ...], apply: Apply) -> bool:
+    """Return whether ``apply`` finds something in a reading of ``text``, or ``text`` is escaped too often."""
+    return any(reading is None or apply(reading) != reading for reading in _readings(text, steps))
+
+
+def _rewrite_encoded(text: str, steps: tuple[Apply, ...], apply: Apply) -> str:
+    """Replace each word in a reading of which ``apply`` finds something by that reading, rewritten."""
+    if not _shows(text, steps, apply):
         return text
     words = _TOKEN.split(text)
-    text = "".join(_decoded(word, decode, apply) if _shows(word, decode, apply) else word for word in words)
-    return HIDDEN if _shows(text, decode, apply) else text
+    text = "".join(_decoded(word, steps, apply) for word in words)
+    return HIDDEN if _shows(text, steps, apply) else text
 
 
-def _decoded(word: str, decode: Apply, apply: Apply) -> str:
-    for _ in range(MAX_ROUNDS):
-        word = decode(word)
-        if (rewritten := apply(word)) != word:
+def _decoded(word: str, steps: tuple[Apply, ...], apply: Apply) -> str:
+    for reading in _readings(word, steps):
+        rewritten = HIDDEN if reading is None else apply(reading)
+        if rewritten != reading:
             return rewritten
-    return HIDDEN
+    return word

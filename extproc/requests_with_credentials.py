@@ -2,58 +2,50 @@
 
 A copy would hand the credential to the other side, store it, and run the tool a second time. Such requests are:
 OpenAI's ``tools[].authorization`` and ``headers`` of type ``mcp``, Anthropic's ``mcp_servers[].authorization_token``,
-Azure OpenAI's ``data_sources[].parameters.authentication``, and members with the name of a credential.
+Azure OpenAI's ``data_sources[].parameters.authentication``, and members of JSON, fields of a form and parameters of a
+URL that are a credential by their name (``extproc.credential_names``). Who has a signed URL may read what it names.
 
-The check reads the names of members in the bytes of the body. So a name in a text that a user wrote, where its quotes
-are escaped, is no finding, and a large body costs little.
+The check reads the bytes of the body. A name in a text that a user wrote, where its quotes are escaped, is no finding,
+and a large body costs little. What takes too long to look at counts as a finding.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 
 from extproc.content_coding import decode
+from extproc.credential_names import ENDS, is_credential, is_credential_of_url
 from extproc.extproc_errors import DecodeError
 
-_NAMES = (
-    b"authorization",
-    b"proxy-authorization",
-    b"authorization_token",
-    b"auth_token",
-    b"bearer_token",
-    b"access_token",
-    b"accesstoken",
-    b"session_token",
-    b"sessiontoken",
-    b"refresh_token",
-    b"id_token",
-    b"api_key",
-    b"api-key",
-    b"apikey",
-    b"x-api-key",
-    b"x-goog-api-key",
-    b"ocp-apim-subscription-key",
-    b"subscription_key",
-    b"client_secret",
-    b"secret_key",
-    b"secret_access_key",
-    b"aws_secret_access_key",
-    b"aws_session_token",
-    b"private_key",
-    b"azure_ad_token",
-    b"vertex_credentials",
-    b"secret",
-    b"password",
-    b"passwd",
-    b"cookie",
+LONGEST_NAME = 64
+MOST_CANDIDATES = 20_000
+MOST_ESCAPES = 200_000
+# What a body must contain to be worth the search; much faster than the search itself.
+_HINTS = (*(end.encode() for end in ENDS), b"credentials", b"auth", b"mcp")
+
+
+def _after(closing: bytes) -> bytes:
+    """Return a pattern for a place after one of the ends of names and ``closing``."""
+    return b"(?:" + b"|".join(rb"(?<=" + end.encode() + closing + b")" for end in ENDS) + b")"
+
+
+# A member with a string, or with a list of strings. It begins at the quote that ends the name, which is fast to find.
+_MEMBER = re.compile(rb'"(?=\s*:\s*(?:\[\s*)?"[^"])' + _after(b'"') + rb'\s*:\s*(?:\[\s*)?"([^"]*)')
+_A_TYPE = rb'"(?:type"\s*:\s*(?:"(?:object|array|string|number|integer|boolean|null)"|\[)|\$ref"|anyof"|description")'
+_OBJECT = re.compile(
+    rb'"(?:(?:auth|authentication|credentials?|vertex_credentials)"\s*:\s*\{\s*(?!' + _A_TYPE + rb')"'
+    rb'|mcp_servers"\s*:\s*[\[{]|type"\s*:\s*"mcp")'
 )
-# What a body must contain to be worth the search for a member; much faster than the search itself.
-_HINTS = (b"auth", b"token", b"key", b"secret", b"passw", b"cookie", b"credentials", b"mcp")
-_CREDENTIAL = re.compile(
-    rb'"(?:(?:' + b"|".join(map(re.escape, _NAMES)) + rb')"\s*:\s*(?:\[\s*)?"[^"]'
-    rb'|(?:authentication|vertex_credentials)"\s*:\s*\{|mcp_servers"\s*:\s*[\[{]|type"\s*:\s*"mcp")'
-)
-_ASCII_ESCAPE = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
+_PARAMETER = re.compile(rb"=(?=[^&\s\"'<>\\])" + _after(b"=") + rb"([^&\s\"'<>\\]+)")
+# A part of a multipart body. All repetitions are bounded, since a body may be made to be slow to search.
+_PART = re.compile(rb"content-disposition:([^\r\n]{0,256}+)\r?\n(?:[^\r\n]{1,999}+\r?\n){0,8}+\r?\n([^\r\n]+)")
+_NAME_OF_A_PART = re.compile(rb'[; ]name="?([^";]{1,64})')
+_NAME_BEFORE = re.compile(rb"([^\s&?;#=\"'<>,{}()]{1,64})\Z")
+_OF_A_MODELS_TOKEN = re.compile(rb'"(?:logprob|bytes|top_logprobs|text_offset)"')
+_NEAR = 160  # bytes before and after a language model's token in which its probability stands
+_ASCII_ESCAPE = re.compile(rb"\\u00([2-7][0-9a-f])")
+_PERCENT = re.compile(rb"%([2-7][0-9a-f])")
 _QUOTES = (0x22, 0x5C)
 
 
@@ -73,12 +65,80 @@ def gives_a_credential(body: bytes, content_encoding: str, limit: int) -> bool:
     if b"\0" in body[:4] or body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return True  # UTF-16 or UTF-32, which this check does not read
     lowered = body.lower()
-    if b"\\u00" in lowered:
-        lowered = _ASCII_ESCAPE.sub(_character, lowered).lower()
-    return any(hint in lowered for hint in _HINTS) and _CREDENTIAL.search(lowered) is not None
+    if lowered.count(b"\\u00") + lowered.count(b"%") > MOST_ESCAPES:
+        return True
+    is_json = _is_json(lowered)
+    return any(_found(text, is_json=is_json) for text in _readings(lowered, is_json=is_json))
+
+
+def _is_json(body: bytes) -> bool:
+    return body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+
+
+def _readings(lowered: bytes, *, is_json: bool) -> Iterator[bytes]:
+    """Yield a body, and what its percent escapes stand for: names in a form, and a URL in a URL."""
+    text = _ASCII_ESCAPE.sub(_character, lowered).lower() if b"\\u00" in lowered else lowered
+    yield text
+    for _ in range(2):
+        once = _PERCENT.sub(_character if is_json else _any_character, text).lower() if b"%" in text else text
+        if once == text:
+            return
+        yield once
+        text = once
 
 
 def _character(escape: re.Match[bytes]) -> bytes:
     """Return the character of an escape. An escaped quote or backslash stays escaped: it ends no string."""
     code = int(escape[1], 16)
     return escape[0] if code in _QUOTES else bytes((code,))
+
+
+def _any_character(escape: re.Match[bytes]) -> bytes:
+    return bytes((int(escape[1], 16),))
+
+
+def _found(text: bytes, *, is_json: bool) -> bool:
+    if not any(hint in text for hint in _HINTS):
+        return False
+    if _OBJECT.search(text) or _any(_MEMBER, text, _is_member):
+        return True
+    if text.startswith(b"--") and _any(_PART, text, _is_part):
+        return True
+    return b"=" in text and _any(_PARAMETER, text, _is_parameter if is_json else _is_field)
+
+
+def _any(pattern: re.Pattern[bytes], text: bytes, decide: Callable[[re.Match[bytes]], bool]) -> bool:
+    return any(number > MOST_CANDIDATES or decide(one) for number, one in enumerate(pattern.finditer(text)))
+
+
+def _is_member(found: re.Match[bytes]) -> bool:
+    text, end = found.string, found.start()
+    start = max(text.rfind(b'"', max(0, end - LONGEST_NAME), end) + 1, end - LONGEST_NAME)
+    name = text[start:end].decode("latin-1")
+    if name == "token" and _OF_A_MODELS_TOKEN.search(text, max(0, end - _NEAR), found.end() + _NEAR):
+        return False
+    return is_credential(name, found[1].decode("latin-1"))
+
+
+def _is_part(found: re.Match[bytes]) -> bool:
+    named = _NAME_OF_A_PART.search(found[1])
+    return named is not None and is_credential(named[1].decode("latin-1"), found[2].decode("latin-1"))
+
+
+def _is_field(found: re.Match[bytes]) -> bool:
+    """Judge ``name=value`` in a body that is no JSON: a field of a form, or a parameter of a URL in it."""
+    name, _ = _named(found)
+    return is_credential(name, found[1].decode("latin-1")) or _is_parameter(found)
+
+
+def _is_parameter(found: re.Match[bytes]) -> bool:
+    """Judge ``name=value`` in a text: it is a parameter of a URL if a separator stands before its name."""
+    name, before = _named(found)
+    return before in (b"?", b"&", b";", b"#") and is_credential_of_url(name, found[1].decode("latin-1"))
+
+
+def _named(found: re.Match[bytes]) -> tuple[str, bytes]:
+    """Return the name that ends at ``found``, and the byte before it."""
+    end = found.start()
+    name = _NAME_BEFORE.search(found.string, max(0, end - LONGEST_NAME), end)
+    return (name[1].decode("latin-1"), found.string[max(0, name.start() - 1) : name.start()]) if name else ("", b"")

@@ -98,6 +98,7 @@ class Coverage(StrEnum):
     CAPTURED = "captured"  # exchanges whose bodies extproc received
     PAIRED = "paired"  # pairs written to Redis
     NOT_TEED = "not_teed"  # no copy: not an idempotent inference call, or the request was cut or incomplete
+    GIVES_CREDENTIAL = "gives_credential"  # no copy: the body gives a credential or a remote tool, or is unreadable
     SAMPLED_OUT = "sampled_out"  # no copy: shadow.reverse left this request out
     SHED_IN_FLIGHT = "shed_in_flight"  # no copy: shadow.max_in_flight copies were in flight
     SHED_BUDGET = "shed_budget"  # no copy: the daily budget of the paid side was spent

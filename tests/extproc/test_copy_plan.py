@@ -127,7 +127,7 @@ def test_a_request_that_gives_a_credential_is_not_copied() -> None:
     one = Exchange(100, BodyMemory(1000))
     one.feed(RequestHeaders({":method": "POST", ":path": CHAT}, "cloud"), 1)
     one.feed(Chunk(Half.REQUEST, b'{"tools": [{"type": "mcp", "authorization": "T"}]}', end=True), 2)
-    assert plan_copies(workload(), one, "id") == ((), Coverage.NOT_TEED)
+    assert plan_copies(workload(), one, "id") == ((), Coverage.GIVES_CREDENTIAL)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from html import escape
 from urllib.parse import quote, quote_plus
 
@@ -20,6 +21,15 @@ def apply(text: str) -> str:
     return text.replace(SECRET, HIDDEN)
 
 
+def code(text: str) -> str:
+    """Escape as program code may."""
+    return "".join(f"\\x{ord(char):02x}" for char in text)
+
+
+def json_escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("@", "\\u0040")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -33,6 +43,15 @@ def apply(text: str) -> str:
         "say a&#64;b&#x20;c now",
         "first\\n" + SECRET,
         "a%40b c",
+        "say a\\x40b\\x20c now",
+        "say a\\u{40}b\\u{0020}c now",
+        "say a\\U00000040b\\40c now",
+        "say a\\100b\\x20c now",
+        "say a%5Cu0040b%20c now",
+        "say a\\u002540b%20c now",
+        "say a&#92;x40b&#32;c now",
+        "say a%26%2364%3Bb\\u0020c now",
+        "say a\\u0040b%20c now",
     ],
 )
 def test_a_match_is_replaced_in_every_form(text: str) -> None:
@@ -58,6 +77,19 @@ def test_no_encoding_hides_a_match(encode: object, before: str, after: str) -> N
     assert callable(encode)
     rewritten = rewrite_text(encode(f"{before} {SECRET} {after}"), apply)
     assert HIDDEN in rewritten
+
+
+@given(st.text(st.sampled_from("\\\\uUx{}0123456789abcdefN%&#;"), max_size=40))
+def test_no_sequence_of_escapes_is_an_error(text: str) -> None:
+    rewrite_text(text, apply)
+
+
+@given(st.lists(st.sampled_from([quote, escape, code, json_escape]), min_size=1, max_size=4))
+def test_escapes_inside_escapes_hide_no_match(layers: list[Callable[[str], str]]) -> None:
+    text = "a@b"
+    for layer in layers:
+        text = layer(text)
+    assert rewrite_text(f"say {text} now", lambda one: one.replace("a@b", HIDDEN)) == f"say {HIDDEN} now"
 
 
 @pytest.mark.parametrize(

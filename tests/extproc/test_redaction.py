@@ -13,7 +13,7 @@ from extproc.extproc_errors import NotRedactedError
 from extproc.redaction import BUILTIN, Redactor
 from glidepath.config.retention import RedactionSection
 
-ALL = ("email", "phone", "card", "iban", "ipv4")
+ALL = ("email", "phone", "card", "iban", "ipv4", "signed_url")
 EVERYTHING = Redactor(RedactionSection(builtin=ALL), time_limit=60)  # also on a busy machine
 
 
@@ -34,6 +34,9 @@ def test_every_builtin_pattern_of_the_configuration_exists() -> None:
         ("card 4111 1111 1111 1111, thanks", "card [redacted], thanks"),
         ("IBAN DE89370400440532013000, GB29 NWBK 6016 1331 9268 19", "IBAN [redacted], [redacted]"),
         ("IBAN DE89 3704 0044 0532 0130 00 please", "IBAN [redacted] please"),
+        ("see https://x/y?X-Amz-Date=1&X-Amz-Signature=0123456789abcdef&z=1, thanks", "see [redacted] thanks"),
+        ("see https://x/y?sv=1&sig=0123456789abcdef%3D now", "see [redacted] now"),
+        ("ann\\x40example.com", "[redacted]"),
         ("from 192.168.0.1 to 10.0.0.255", "from [redacted] to [redacted]"),
     ],
 )
@@ -50,6 +53,7 @@ def test_personal_data_is_redacted(text: str, expected: str) -> None:
         "version 1.2.3.4.5 of 300.1.1.1",
         "in 2024-10-21 at 3.14159",
         "a @ b",
+        "https://x/y?page=1&signature_version=0123456789abcdef",
     ],
 )
 def test_text_that_only_looks_personal_is_kept(text: str) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from extproc.requests_with_credentials import gives_a_credential
 
 LIMIT = 10**6
+HEX = "0123456789abcdef" * 4
 MCP = {"type": "mcp", "server_url": "https://crm.example/mcp", "require_approval": "never"}
 GIVING: dict[str, Any] = {
     "OpenAI, with a token": {"input": "x", "tools": [{**MCP, "authorization": "T"}]},
@@ -24,6 +25,22 @@ GIVING: dict[str, Any] = {
     "camel case": {"sessionToken": "T"},
     "an object": {"vertex_credentials": {"private_key_id": "T"}},
     "servers by name": {"mcp_servers": {"crm": {"url": "https://x"}}},
+    "a rarer name": {"model": "m", "token": "T0PSECRET"},
+    "a long token without digits": {"token": "abcdefghijklmnopqrstuvwxyz"},
+    "any token": {"hub_token": "T"},
+    "headers of a tool": {"tools": [{"type": "http", "headers": {"Authorization": "Bearer T"}}]},
+    "credentials": {"credentials": {"user": "T"}},
+    "an AWS URL": {"messages": [{"content": [{"image_url": {"url": "https://x/y?a=b&X-Amz-Signature=" + HEX}}]}]},
+    "an AWS URL, second form": {
+        "url": "https://x/y?AWSAccessKeyId=A&Expires=1&Signature=vjbyPxybdZaNmGa%2ByT272YEAiv4%3D"
+    },
+    "an AWS session": {"url": "https://x/y?X-Amz-Security-Token=IQoJb3JpZ2luX2VjEXAMPLE1234"},
+    "a Google URL in a text": {"messages": [{"content": f"Read https://x/y?X-Goog-Signature={HEX} please"}]},
+    "an Azure URL": {"input": "https://x.blob.core.windows.net/y?sv=2024&sig=9k%2FabcDEF0123456789abcdefghijk%3D"},
+    "a CloudFront URL": {"input": f"https://x/y?Policy=e30_&Signature={HEX}&Key-Pair-Id=K2JCJMDEHXQW5F"},
+    "a URL in a URL": {"input": "https://x/?to=https%3A%2F%2Fy%2F%3FX-Amz-Signature%3D" + HEX},
+    "a URL in HTML": {"input": f"<a href='https://x/y?a=b&amp;sig={HEX}'>"},
+    "a URL with a token": {"input": "https://x/y?access_token=abcdefgh12345678"},
     "a nested member": {"extra": [{"deep": {"password": "T"}}]},
 }
 HARMLESS: dict[str, Any] = {
@@ -32,7 +49,44 @@ HARMLESS: dict[str, Any] = {
     "a schema": {"tools": [{"function": {"parameters": {"properties": {"password": {"type": "string"}}}}}]},
     "an empty value": {"api_key": "", "password": None, "secret": []},
     "names in lists": {"required": ["password", "secret"], "authorization": 1},
-    "tokens": {"max_tokens": 5, "stop_token": "x", "keys": ["a"]},
+    "tokens": {"max_tokens": 5, "stop_token": "x", "keys": ["a"], "token_count": "12", "next_page_token": "abc12345"},
+    "a number": {"token": 12345678, "password": 1, "usage": {"prompt_tokens": 5}},
+    "log probabilities": {"input": [{"logprobs": [{"token": "constitutional1", "logprob": -0.1, "bytes": [1]}]}]},
+    "a token before its probability": {"x": [{"logprob": -0.1, "token": "constitutional1"}]},
+    "a token of a stream": {"token": {"id": 5, "text": "x"}, "details": {"token": "Hi"}},
+    "a type": {"password": "string", "authentication": {"type": "object", "properties": {}}},
+    "a kind": {"auth": "oauth"},
+    "a placeholder": {"messages": [{"content": "GET /x?access_token=YOUR_ACCESS_TOKEN_HERE&sig=<signature>"}]},
+    "code": {"messages": [{"content": "x.signature=compute_signature_2(a); token=abcdefgh12345678"}]},
+    "a question": {"messages": [{"content": "What does X-Amz-Signature= mean? And the password: 'hunter2'?"}]},
+    "a plain URL": {"messages": [{"content": "https://x/y?page=2&sort=name&session_length=1234567890123456"}]},
+    "a signed thought": {"messages": [{"content": [{"type": "thinking", "signature": HEX}]}]},
+    "ids": {"key": HEX, "prompt_cache_key": HEX, "tool_use_id": HEX},
+}
+FORMS = {
+    "a form": b"prompt=x&api_key=T",
+    "an escaped name": b"prompt=x&api%5Fkey=T",
+    "a form of many lines": b"prompt=x\r\npassword=T\r\n",
+    "JSON in a form": b"payload=%7B%22password%22%3A%22T%22%7D",
+    "a URL in a form": b"image=https%3A%2F%2Fx%2Fy%3Fsig%3D0123456789abcdef0123",
+    "a part": b'--b\r\nContent-Disposition: form-data; name="api_key"\r\n\r\nT\r\n--b--\r\n',
+    "a part with a type": b"--b\nContent-Disposition: form-data; name=token\nContent-Type: a/b\n\nT0PSECRET\n--b--",
+}
+HARMLESS_FORMS = {
+    "a form": b"prompt=What+is+a+password%3F&max_tokens=5&token_count=12&password=",
+    "a part": b'--b\r\nContent-Disposition: form-data; name="file"; filename="password"\r\n\r\nx\r\n--b--\r\n',
+    "a text": b"What is an api_key, and what a password?",
+}
+# A search whose cost is quadratic would take hours for these.
+LARGE = {
+    "escapes": (b'{"a":"' + b"\\u0041" * 600_000 + b'"}', True),
+    "percents": (b"a=token" + b"%41" * 1_200_000, True),
+    "parts": (b"--b\r\n" + b"content-disposition: ; name=my_token\r\n" * 100_000, False),
+    "names in one line": (b"--b\r\ncontent-disposition:" + b"; name=my_token" * 250_000, False),
+    "candidates": (b"max_token=a&" * 300_000, True),
+    "quotes": (b'"' * 4_000_000 + b"token", False),
+    "quotes and spaces": (b'" ' * 2_000_000 + b"token", False),
+    "one long name": (b'{"' + b"a" * 4_000_000 + b'token": "T"}', True),
 }
 
 
@@ -45,6 +99,22 @@ def test_a_body_that_gives_a_credential_is_found(name: str, dump: Any) -> None:
 @pytest.mark.parametrize("name", HARMLESS)
 def test_a_body_that_speaks_of_credentials_is_not_found(name: str) -> None:
     assert not gives_a_credential(json.dumps(HARMLESS[name]).encode(), "", LIMIT)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_that_gives_a_credential_is_found(name: str) -> None:
+    assert gives_a_credential(FORMS[name], "", LIMIT)
+
+
+@pytest.mark.parametrize("name", HARMLESS_FORMS)
+def test_a_form_without_a_credential_is_not_found(name: str) -> None:
+    assert not gives_a_credential(HARMLESS_FORMS[name], "", LIMIT)
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_body_is_searched_or_counts_as_a_finding(name: str) -> None:
+    body, finding = LARGE[name]
+    assert gives_a_credential(body, "", LIMIT) is finding
 
 
 @given(st.sampled_from(sorted(GIVING)), st.data())

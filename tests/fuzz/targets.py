@@ -55,7 +55,7 @@ from tests.support.extproc_twins import capture_config
 LIMIT = 64 * 1024  # bytes of a body
 CONFIG = capture_config()
 WORKLOADS = build_workloads(CONFIG)
-REDACTOR = Redactor(RedactionSection(builtin=("email", "phone", "card", "iban", "ipv4")))
+REDACTOR = Redactor(RedactionSection(builtin=("email", "phone", "card", "iban", "ipv4", "signed_url")))
 CONTEXT = ScoringContext(CONFIG, WordEmbedder())
 
 TEXT = "The invoice of 3 May 2024 is 1,250.50 EUR. Write to a.b@example.com or call +44 20 7946 0958.\n\n- one\n- two\n"
