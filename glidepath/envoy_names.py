@@ -64,7 +64,8 @@ WORKLOAD_TAG = "workload"  # custom tag of the live access log: the workload of 
 # Headers that the tee sends to the shadow listener. They are removed before a backend sees the request. Envoy sends the
 # first one to extproc too, in the metadata of each ext_proc stream.
 HEADER_WORKLOAD = "x-glidepath-workload"
-HEADER_SERVED = "x-glidepath-served"  # only in the metadata of a stream: the digest of what the route serves
+# The digest of what the route serves, in the metadata of a stream and in the answers of the shadow listener.
+HEADER_SERVED = "x-glidepath-served"
 HEADER_REQUEST_ID = "x-glidepath-request-id"  # only in the metadata of a stream: Envoy's own id of the request
 HEADER_TARGET = "x-glidepath-target"
 HEADER_ORIGIN = "x-glidepath-origin"

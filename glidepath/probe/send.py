@@ -15,12 +15,13 @@ from glidepath import envoy_names, redis_keys
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.latency import waited_ms
-from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Pair, PairKind, Side
+from glidepath.pairs_and_outcomes import NO_DIGEST, Answer, Ending, Origin, Pair, PairKind, Side, joined_digests
 from glidepath.probe.prompts import ProbeRequest
 from glidepath.protobuf_codec import encode_pair
 from glidepath.redisio import RedisClient
 from glidepath.request_body_end_time import TimedBody
 
+MAX_DIGEST = 40  # characters of a header
 LISTENER_UNREACHABLE = "the shadow listener cannot be reached"
 
 
@@ -91,7 +92,7 @@ class Prober:
         started_ms = unix_ms()
         name = f"probe-{uuid.uuid4().hex}"
         sides = (self._ask(workload, side, request, name) for side in (Side.BASELINE, Side.CANDIDATE))
-        baseline, candidate = await asyncio.gather(*sides)
+        (baseline, at_baseline), (candidate, at_candidate) = await asyncio.gather(*sides)
         pair = Pair(
             id=name,
             workload=workload,
@@ -104,10 +105,12 @@ class Prober:
             second=candidate,
             request_content_type="application/json",
             sticky=envoy_names.PROBE_STICKY,
+            served=joined_digests(at_baseline, at_candidate),
         )
         return ProbeResult(request, pair)
 
-    async def _ask(self, workload: str, side: Side, request: ProbeRequest, name: str) -> Answer:
+    async def _ask(self, workload: str, side: Side, request: ProbeRequest, name: str) -> tuple[Answer, str]:
+        """Return a side's answer, and the digest of what the listener serves (glidepath/served_digest.py)."""
         settings = self._config.workload(workload)
         backend = settings.baseline if side is Side.BASELINE else settings.candidate
         answer = _PartialAnswer(TimedBody(request.body))
@@ -129,13 +132,14 @@ class Prober:
             answer.end(Ending.REFUSED, f"{LISTENER_UNREACHABLE}: {error.strerror or error}")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             answer.end(Ending.ABORTED, type(error).__name__)
-        return answer.finished(side, backend)
+        return answer.finished(side, backend), answer.served
 
     async def _exchange(self, path: str, headers: dict[str, str], answer: _PartialAnswer) -> None:
         url = URL(self._base + path, encoded=True)
         posted = self._session.post(url, data=answer.request, headers=headers, allow_redirects=False)
         async with posted as response:
             answer.status = response.status
+            answer.served = response.headers.get(envoy_names.HEADER_SERVED, NO_DIGEST)[:MAX_DIGEST]
             answer.content_type = response.headers.get("content-type", "")[:256].encode("utf-8", "replace").decode()
             async for piece in response.content.iter_any():
                 answer.add(piece, self._config.extproc.max_body)
@@ -157,6 +161,7 @@ class _PartialAnswer:
 
     request: TimedBody
     status: int = 0
+    served: str = NO_DIGEST
     content_type: str = ""
     body: bytes = b""
     cut: bool = False

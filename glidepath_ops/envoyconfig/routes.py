@@ -297,6 +297,7 @@ def _shadow_route(config: Config, name: str, backend: str) -> Json:
         "route": _direct(backend, config.backends[backend]),
         "metadata": {"filter_metadata": {envoy_names.METADATA: {envoy_names.ROUTE_SERVED: served}}},
         "request_headers_to_remove": list(TEE_HEADERS),
+        "response_headers_to_add": [_instead(envoy_names.HEADER_SERVED, served)],
         "request_body_buffer_limit": config.envoy.max_body,
     }
 
@@ -338,13 +339,14 @@ def _not_found(name: str, message: str) -> Json:
 def _answer(name: str, status: int, code: str, message: str) -> Json:
     """Return a route that answers every request with an error and a JSON body (ADR 0012)."""
     body = {"error": {"message": f"glidepath: {message}", "type": "invalid_request_error", "code": code}}
-    kind = {
-        "header": {"key": "content-type", "value": "application/json"},
-        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-    }
     return {
         "name": name,
         "match": {"prefix": "/"},
         "direct_response": {"status": status, "body": {"inline_string": json.dumps(body)}},
-        "response_headers_to_add": [kind],
+        "response_headers_to_add": [_instead("content-type", "application/json")],
     }
+
+
+def _instead(header: str, value: str) -> Json:
+    """Return the addition of a header that replaces one of the same name."""
+    return {"header": {"key": header, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}

@@ -15,6 +15,7 @@ import pytest
 
 from glidepath.config import Config
 from glidepath.pairs_and_outcomes import Origin
+from glidepath.served_digest import served_digest
 from glidepath_ops.local.services import config_file
 from tests.support.recording_backend import Recorder
 from tests.support.running_system import System, running_system, system_config
@@ -62,7 +63,9 @@ async def test_a_probe_is_scored_like_any_pair_and_each_side_gets_its_own_creden
     assert all("authorization" not in r.headers for r in probing.onprem.received)
     assert {r.model for r in probing.cloud.received} == {"m-cloud"}
     assert not any(name.startswith("x-glidepath") for r in probing.cloud.received for name in r.headers)
-    assert {one.baseline.origin for one in await probing.system.results()} == {Origin.PROBE}
+    results = await probing.system.results()
+    assert {one.baseline.origin for one in results} == {Origin.PROBE}
+    assert {one.served for one in results} == {served_digest(probing.system.config, "chat")}
 
 
 async def test_a_scheduled_probe_reports_that_the_baseline_fails_and_later_that_it_recovered(probing: Probing) -> None:

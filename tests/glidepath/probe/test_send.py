@@ -1,0 +1,50 @@
+"""A probe's pair has the digest of what the shadow listener serves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from glidepath import envoy_names
+from glidepath.config import parse_config
+from glidepath.pairs_and_outcomes import NO_DIGEST, SEVERAL_DIGESTS
+from glidepath.probe.prompts import ProbeRequest
+from glidepath.probe.send import MAX_DIGEST, Prober
+
+REQUEST = ProbeRequest("/v1/chat/completions", b"{}", "Who?")
+
+
+@asynccontextmanager
+async def listener(digests: Mapping[str, str]) -> AsyncIterator[str]:
+    """Serve a shadow listener that answers with these digests, by backend, and yield its address."""
+
+    async def answer(request: web.Request) -> web.Response:
+        served = digests.get(request.headers[envoy_names.HEADER_TARGET])
+        return web.json_response({}, headers={envoy_names.HEADER_SERVED: served} if served else {})
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    async with TestServer(app) as server:
+        yield f"{server.host}:{server.port}"
+
+
+@pytest.mark.parametrize(
+    ("digests", "expected"),
+    [
+        ({"cloud": "abc", "onprem": "abc"}, "abc"),
+        ({"cloud": "abc", "onprem": "def"}, SEVERAL_DIGESTS),
+        ({"cloud": "abc"}, SEVERAL_DIGESTS),
+        ({}, NO_DIGEST),
+        ({"cloud": "a" * 1000, "onprem": "a" * 1000}, "a" * MAX_DIGEST),
+    ],
+)
+async def test_the_pair_has_the_digest_of_both_answers(
+    valid_yaml: str, digests: Mapping[str, str], expected: str
+) -> None:
+    config = parse_config(valid_yaml)
+    async with listener(digests) as address, Prober(config, address) as prober:
+        assert (await prober.probe("chat", REQUEST)).pair.served == expected
