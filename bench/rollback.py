@@ -222,7 +222,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=20, help="number of rollbacks to measure")
     trials = parser.parse_args().trials
     with tempfile.TemporaryDirectory(prefix="glidepath-bench-") as name, Stack() as stack:
-        folder, ports = Path(name), Ports(*free_ports(8))
+        folder, ports = Path(name), Ports(*free_ports(7))
         plan, config = bench_config(ports, folder)
         start_own_redis(stack, folder, ports.redis)
         stack.start(*backend_services(plan, ports, folder))

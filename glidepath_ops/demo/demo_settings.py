@@ -17,6 +17,7 @@ from glidepath_ops.demo.client_load import Profile
 from glidepath_ops.demo.llm_questions import LLM_PROMPTS
 from glidepath_ops.demo.written_answers import texts
 from glidepath_ops.local.own_redis import redis_password_file
+from glidepath_ops.local.services import SHADOW_SOCKET
 
 WORKLOAD = "chat"
 BASELINE, CANDIDATE = "cloud", "onprem"
@@ -28,7 +29,6 @@ class Ports:
     """The loopback ports of the demo's processes. They were free at the start of the demo."""
 
     envoy: int
-    shadow: int
     admin: int
     redis: int
     extproc_metrics: int
@@ -95,13 +95,13 @@ def llm_plan() -> DemoPlan:
 
 
 def demo_config(plan: DemoPlan, ports: Ports, folder: Path) -> Config:
-    """Return the demo's configuration. ``folder`` holds the Unix socket of extproc and Redis' password."""
+    """Return the demo's configuration. ``folder`` holds the Unix sockets and Redis' password."""
     return Config.model_validate(
         {
             "envoy": {
                 "admin": [f"http://127.0.0.1:{ports.admin}"],
                 "listen": f"127.0.0.1:{ports.envoy}",
-                "shadow_listen": f"127.0.0.1:{ports.shadow}",
+                "shadow_listen": f"unix:{folder / SHADOW_SOCKET}",
                 "concurrency": 2,
             },
             "redis": {

@@ -125,7 +125,7 @@ class Running:
 def run_demo(options: Options, display: Display) -> DemoSummary:
     """Run the whole demo and return its result. Raises UnreachableError if a process cannot be started or dies."""
     with tempfile.TemporaryDirectory(prefix="glidepath-demo-") as name, Interrupt() as interrupt, Stack() as stack:
-        folder, ports = Path(name), Ports(*free_ports(8))
+        folder, ports = Path(name), Ports(*free_ports(7))
         config = demo_config(options.plan, ports, folder)
         display.say("starting Redis, Envoy, extproc, the scorer and two backends …")
         began = time.monotonic()

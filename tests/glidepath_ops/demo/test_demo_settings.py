@@ -13,7 +13,7 @@ from glidepath_ops.demo.llama_server import check_installed, model_file
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.curl_examples import example_lines
 
-PORTS = Ports(*range(20001, 20009))
+PORTS = Ports(*range(20001, 20008))
 
 
 @pytest.mark.parametrize("plan", [written_plan(), llm_plan()])
@@ -22,9 +22,10 @@ def test_a_plan_is_a_valid_configuration_on_loopback(plan: DemoPlan, tmp_path: P
     workload = config.workload("chat")
     assert workload.fallback
     assert workload.ramp.steps[-1] == 100
-    addresses = [config.envoy.listen, config.envoy.shadow_listen, config.extproc.metrics, config.scorer.metrics]
+    addresses = [config.envoy.listen, config.extproc.metrics, config.scorer.metrics]
     assert all(address.startswith("127.0.0.1:") for address in addresses)
     assert all(url.startswith("http://127.0.0.1:") for url in config.envoy.admin)
+    assert config.envoy.shadow_listen == f"unix:{tmp_path}/shadow.sock"
 
 
 def test_the_demo_ends_within_its_ninety_seconds() -> None:
@@ -40,7 +41,7 @@ def test_the_curl_examples_name_the_runtime_keys(tmp_path: Path) -> None:
         + "=10000",
         runtime_keys.shadow_key("chat") + "=10",
         runtime_keys.autopilot_key("chat") + "=1",
-        "http://127.0.0.1:20003/runtime",
+        "http://127.0.0.1:20002/runtime",
         f"glidepath status -c {tmp_path}/glidepath.yaml",
     ):
         assert key in lines
@@ -55,7 +56,7 @@ def test_the_llm_is_found_where_it_is_installed() -> None:
 def test_both_backends_start_and_answer(tmp_path: Path) -> None:
     from glidepath_ops.local.stack import Stack
 
-    ports = Ports(*free_ports(8))
+    ports = Ports(*free_ports(7))
     with Stack() as stack:
         stack.start(*backend_services(written_plan(), ports, tmp_path))
         assert stack.dead() == []

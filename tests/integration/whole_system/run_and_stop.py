@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 import signal
+import stat
 import sys
 from pathlib import Path
 
@@ -18,31 +19,18 @@ from glidepath.config import load_config
 from glidepath.redisio import connect
 from glidepath.status_and_decisions import WorkloadStatus
 from glidepath_ops.cli.steering_client import read_status
-from glidepath_ops.local.child_process import Child, free_ports
+from glidepath_ops.local.child_process import Child
 from tests.support.recording_backend import Recorder
+from tests.support.up_config import write_up_config
 from tests.support.waiting import eventually
 
 COMMAND = [sys.executable, "-m", "glidepath_ops"]
-CONFIG = """\
-envoy: {{listen: "127.0.0.1:{0}", shadow_listen: "127.0.0.1:{1}", concurrency: 1}}
-extproc: {{metrics: "127.0.0.1:{2}"}}
-scorer: {{metrics: "127.0.0.1:{3}"}}
-backends:
-  cloud: {{url: "{cloud}"}}
-  onprem: {{url: "{onprem}"}}
-workloads:
-  chat:
-    match: {{path: /v1/chat/completions}}
-    baseline: cloud
-    candidate: onprem
-"""
 
 
 async def use_up(folder: Path) -> None:
     """Run `up` until a pair is scored, and stop it."""
     async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
-        path = folder / "glidepath.yaml"
-        path.write_text(CONFIG.format(*free_ports(4), cloud=cloud.url, onprem=onprem.url))
+        path = write_up_config(folder, cloud.url, onprem.url)
         with Child("up", [*COMMAND, "up", "-c", str(path)], folder / "up.log", cwd=folder) as up:
             await eventually(lambda: "Ctrl-C stops everything" in up.log.read_text() or not up.alive, within=90)
             config = load_config(folder / ".glidepath" / "glidepath.yaml")
@@ -55,7 +43,7 @@ async def use_up(folder: Path) -> None:
 
             await eventually(scored, within=60)
             await redis.aclose()
-    addresses = (config.envoy.listen, config.envoy.shadow_listen, config.extproc.metrics, config.scorer.metrics)
+    addresses = (config.envoy.listen, config.extproc.metrics, config.scorer.metrics)
     servers = (*config.envoy.admin, str(config.redis.url), cloud.url, onprem.url)
     ports = [int(one.rpartition(":")[2].partition("/")[0]) for one in (*addresses, *servers)]
     sys.stdout.write(f"{json.dumps(ports)}\n")
@@ -68,10 +56,18 @@ async def ask(url: str) -> None:
         await response.read()
 
 
+def bound_sockets() -> list[tuple[str, int]]:
+    """Return the name and the mode of each Unix socket in this network namespace that has a path."""
+    lines = Path("/proc/net/unix").read_text().splitlines()
+    paths = {Path(line.split()[-1]) for line in lines if line.endswith(".sock")}
+    return sorted((path.name, stat.S_IMODE(path.stat().st_mode)) for path in paths)
+
+
 async def use_demo(folder: Path) -> None:
-    """Run the demo until pairs are scored, and stop it."""
+    """Run the demo until pairs are scored, and stop it. Print its output and the modes of its sockets."""
     with Child("demo", [*COMMAND, "demo"], folder / "demo.log", cwd=folder) as demo:
         await eventually(lambda: bool(re.search(r"pairs [1-9]", demo.log.read_text())) or not demo.alive, within=120)
+        sys.stdout.writelines(f"{name} {mode:o}\n" for name, mode in bound_sockets())
         demo.signal(signal.SIGINT)
         await asyncio.to_thread(demo.process.wait, 30)
     sys.stdout.write(demo.log.read_text())

@@ -38,3 +38,4 @@ def test_the_demo_contacts_only_this_machine_and_writes_only_to_its_temporary_fo
     seen = run("demo", tmp_path)
     assert re.search(r"pairs [1-9]", seen.output), seen.output
     assert seen.written_outside(tmp_path / "work" / "demo.log", CACHE) == []
+    assert "shadow.sock 600\n" in seen.output

@@ -1,0 +1,29 @@
+"""The configuration file for `glidepath up` with two backends, on ports that are free."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glidepath_ops.local.child_process import free_ports
+
+
+def write_up_config(folder: Path, cloud: str, onprem: str, more: str = "") -> Path:
+    """Write the file with two URLs as backends, and return its path. ``more``: text after the workload ``chat``."""
+    listen, extproc, scorer = free_ports(3)
+    path = folder / "glidepath.yaml"
+    path.write_text(
+        f"""\
+envoy: {{listen: "127.0.0.1:{listen}", concurrency: 1}}
+extproc: {{metrics: "127.0.0.1:{extproc}"}}
+scorer: {{metrics: "127.0.0.1:{scorer}"}}
+backends:
+  cloud: {{url: "{cloud}"}}
+  onprem: {{url: "{onprem}"}}
+workloads:
+  chat:
+    match: {{path: /v1/chat/completions}}
+    baseline: cloud
+    candidate: onprem
+{more}"""
+    )
+    return path
