@@ -41,14 +41,19 @@ class CheckedAnswer:
     encoding: str = ""
 
 
+Judge = Callable[[CheckedAnswer, int], FoundFault | None]
+
+
 class AnswerChecker:
     """Reports failed answers to ``counters``. The methods never wait and never raise an error.
 
-    ``limit``: the most bytes of a decoded body.
+    ``limit``: the most bytes of a decoded body. ``judge``: what tells why an answer failed, given this limit.
     """
 
-    def __init__(self, counters: TrafficCounters, limit: int, wall: Callable[[], float] = time.time) -> None:
-        self._counters, self._limit, self._wall = counters, limit, wall
+    def __init__(
+        self, counters: TrafficCounters, limit: int, wall: Callable[[], float] = time.time, judge: Judge | None = None
+    ) -> None:
+        self._counters, self._limit, self._wall, self._judge = counters, limit, wall, judge or find_fault
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="check")
         self._logged: dict[tuple[str, ...], float] = {}  # by workload, side and kind
         self.waiting = 0
@@ -61,7 +66,7 @@ class AnswerChecker:
             self._count(request, "unchecked")
         else:
             self.waiting += 1
-            running = asyncio.get_running_loop().run_in_executor(self._thread, find_fault, answer, self._limit)
+            running = asyncio.get_running_loop().run_in_executor(self._thread, self._judge, answer, self._limit)
             running.add_done_callback(partial(self._checked_in_thread, request))
 
     def close(self) -> None:
@@ -69,7 +74,7 @@ class AnswerChecker:
 
     def _run_at_once(self, request: RefusedRequest, answer: CheckedAnswer) -> None:
         try:
-            fault = find_fault(answer, self._limit)
+            fault = self._judge(answer, self._limit)
         except Exception as error:
             self._give_up(request, error)
         else:

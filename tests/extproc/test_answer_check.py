@@ -11,8 +11,7 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from extproc import answer_check
-from extproc.answer_check import AT_ONCE, MAX_WAITING, AnswerChecker, CheckedAnswer
+from extproc.answer_check import AT_ONCE, MAX_WAITING, AnswerChecker, CheckedAnswer, Judge
 from extproc.outcome_classification import RequestOutcome
 from extproc.refusal_matching import RefusedRequest
 from extproc.traffic_counters import TrafficCounters
@@ -28,9 +27,11 @@ LARGE = replace(BROKEN, body=b": x\n\n" * AT_ONCE + ERROR)
 
 
 @asynccontextmanager
-async def checker(limit: int = 10**6) -> AsyncIterator[tuple[AnswerChecker, TrafficCounters]]:
+async def checker(
+    limit: int = 10**6, judge: Judge | None = None
+) -> AsyncIterator[tuple[AnswerChecker, TrafficCounters]]:
     counters = TrafficCounters()
-    made = AnswerChecker(counters, limit, wall=lambda: 1.0)
+    made = AnswerChecker(counters, limit, wall=lambda: 1.0, judge=judge)
     yield made, counters
     made.close()
 
@@ -83,15 +84,14 @@ async def test_a_body_whose_decoded_end_is_over_the_limit_is_not_judged_by_its_e
         assert kinds(counters) == {}
 
 
-async def test_above_its_bound_the_check_counts_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_above_its_bound_the_check_counts_what_it_leaves_out() -> None:
     gate = threading.Event()
 
     def slow(answer: CheckedAnswer, limit: int) -> FoundFault | None:
         gate.wait(10)
         return None
 
-    monkeypatch.setattr(answer_check, "find_fault", slow)
-    async with checker() as (made, _):
+    async with checker(judge=slow) as (made, _):
         for _ in range(MAX_WAITING + 3):
             made.check(REQUEST, LARGE)
         assert made.totals == {("chat", "candidate", "live", "unchecked"): 3}
@@ -110,14 +110,11 @@ async def test_the_log_names_the_kind_once_in_a_while() -> None:
 
 
 @pytest.mark.parametrize("answer", [BROKEN, LARGE], ids=["small", "large"])
-async def test_an_unexpected_error_of_the_check_is_counted_and_stops_nothing(
-    monkeypatch: pytest.MonkeyPatch, answer: CheckedAnswer
-) -> None:
+async def test_an_unexpected_error_of_the_check_is_counted_and_stops_nothing(answer: CheckedAnswer) -> None:
     def wrong(answer: CheckedAnswer, limit: int) -> FoundFault | None:
         raise RuntimeError("a fault of our own")
 
-    monkeypatch.setattr(answer_check, "find_fault", wrong)
-    async with checker() as (made, counters):
+    async with checker(judge=wrong) as (made, counters):
         with capture_logs() as logs:
             made.check(REQUEST, answer)
             await eventually(lambda: made.totals == {("chat", "candidate", "live", "unchecked"): 1})
