@@ -118,6 +118,16 @@ class SideStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SideRefusal:
+    """A side that refuses most of its latest requests for one cause: what it answers, and what to check."""
+
+    side: str  # a value of pairs_and_outcomes.Side
+    cause: str  # the event of the decision that named the side: credential_refused or path_not_found
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadStatus:
     """The status of a workload, which the steer loop writes to Redis about once a second."""
 
@@ -149,6 +159,7 @@ class WorkloadStatus:
     local_replies: Mapping[str, int] = field(default_factory=dict)
     # "SIDE ORIGIN KIND" → the requests that failed at the side in this way, since the beginning (reference/extproc.md)
     error_kinds: Mapping[str, int] = field(default_factory=dict)
+    refusals: tuple[SideRefusal, ...] = ()  # the sides that refuse most requests now
     other_configuration: int = 0  # requests and pairs that an Envoy served by another configuration
     leader: str = ""
     config_digest: str = ""
@@ -178,7 +189,12 @@ class Decision:
 
 R = TypeVar("R", Command, WorkloadStatus, Decision)
 
-_NESTED: dict[str, type] = {"verdicts": Verdict, "baseline": SideStatus, "candidate": SideStatus}
+_NESTED: dict[str, type] = {
+    "verdicts": Verdict,
+    "baseline": SideStatus,
+    "candidate": SideStatus,
+    "refusals": SideRefusal,
+}
 
 
 def to_json(record: Command | WorkloadStatus | Decision) -> str:

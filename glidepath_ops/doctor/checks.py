@@ -231,6 +231,8 @@ def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
     for workload, age in redis.status_age_s.items():
         yield _freshness(subject, workload, age)
         yield from _group(subject, workload, redis)
+    for workload, refusals in redis.refusals.items():
+        yield from (fail(f"workload {workload}", one.side, one.detail, one.remedy) for one in refusals)
 
 
 def _unseen(subject: str, redis: RedisFacts) -> Finding:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from glidepath.scorer_groups import LastSteering
+from glidepath.status_and_decisions import SideRefusal
 from glidepath.unseen_entries import UnseenRecord
 
 RUNTIME_LAYER = "runtime layer"  # the name of a check
@@ -174,3 +175,4 @@ class RedisFacts:
     last_steering: Mapping[str, LastSteering] = field(default_factory=dict)  # workload → the group that steered it last
     unseen: UnseenRecord | None = None  # None: no scorer has counted yet
     status_age_s: Mapping[str, float | None] = field(default_factory=dict)  # workload → age of its status
+    refusals: Mapping[str, tuple[SideRefusal, ...]] = field(default_factory=dict)  # by workload, from its status

@@ -96,7 +96,7 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
     info = info if "redis_version" in info else next(iter(info.values()))
     settings = await _settings(client)
     seconds, micros = await client.time()
-    ages = {name: await _status_age(client, name) for name in workloads}
+    statuses = {name: await _status(client, name) for name in workloads}
     return RedisFacts(
         url=url,
         version=str(info.get("valkey_version") or info["redis_version"]),
@@ -111,7 +111,10 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
         group=group,
         last_steering=await scorer_groups.last_steering(client, workloads),
         unseen=await read_unseen(client),
-        status_age_s=ages,
+        status_age_s={
+            name: None if one is None else time.time() - one.updated_at_ms / 1000 for name, one in statuses.items()
+        },
+        refusals={name: one.refusals for name, one in statuses.items() if one is not None},
     )
 
 
@@ -142,10 +145,10 @@ async def read_unseen(client: RedisClient) -> UnseenRecord | None:
         return None
 
 
-async def _status_age(client: RedisClient, workload: str) -> float | None:
+async def _status(client: RedisClient, workload: str) -> WorkloadStatus | None:
     raw = await client.get(redis_keys.WorkloadKeys(workload).status)
     try:
-        return None if raw is None else time.time() - from_json(WorkloadStatus, raw).updated_at_ms / 1000
+        return None if raw is None else from_json(WorkloadStatus, raw)
     except InputError:
         return None
 

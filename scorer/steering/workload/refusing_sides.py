@@ -1,7 +1,7 @@
 """Notice a side that refuses most of its requests for one cause.
 
 With 401 or 403, its credential is missing or wrong. With 404, its path is wrong, as with a URL that repeats the start
-of the clients' path.
+of the clients' path, or it does not know the model.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from glidepath.config import Workload
 from glidepath.pairs_and_outcomes import Outcomes, Side, SideOutcomes
+from glidepath.status_and_decisions import SideRefusal
 
 # Only errors: a 401 or 403 that may be the client's fault is not among them (docs/reference/extproc.md).
 KINDS = ("http_401", "http_403", "rejected_401", "rejected_403")
@@ -62,15 +63,24 @@ class RefusalWatch:
     def named(self) -> frozenset[tuple[Refusal, Side]]:
         return frozenset(key for key, recent in self.sides.items() if recent.named)
 
-    def describe(self, refusal: Refusal, side: Side, workload: Workload) -> str:
+    def refusals(self, workload: Workload) -> tuple[SideRefusal, ...]:
+        """Return the named sides, in a fixed order."""
+        return tuple(self.describe(*key, workload) for key in sorted(self.named))
+
+    def describe(self, refusal: Refusal, side: Side, workload: Workload) -> SideRefusal:
         backend = workload.baseline if side is Side.BASELINE else workload.candidate
-        recent = self.sides[(refusal, side)]
+        recent, key = self.sides[(refusal, side)], f"backends.{backend}"
         answers = f"the {side.value} {backend} answers {{}} to {recent.refused / recent.requests:.0%} of its requests"
         if refusal is Refusal.CREDENTIAL:
-            return f"{answers.format('401 or 403')}: check backends.{backend}.credential"
-        return f"{answers.format('404')}: check the path in backends.{backend}.url and backends.{backend}.strip"
+            return SideRefusal(side.value, refusal.value, answers.format("401 or 403"), f"check {key}.credential")
+        remedy = f"check the path in {key}.url and {key}.strip, and that the backend knows the model in {key}.model"
+        return SideRefusal(side.value, refusal.value, answers.format("404"), remedy)
 
 
 def _refused(counts: SideOutcomes) -> dict[Refusal, int]:
     credential = sum(counts.error_kinds.get(kind, 0) for kind in KINDS)
     return {Refusal.CREDENTIAL: credential, Refusal.PATH: counts.not_found}
+
+
+def refusal_text(refusal: SideRefusal) -> str:
+    return f"{refusal.detail}: {refusal.remedy}"

@@ -22,6 +22,7 @@ from scorer.steering.store_protocol import News, Record
 from scorer.steering.workload.compute_verdicts import judge, settle
 from scorer.steering.workload.envoy_fleet import Readings, look, next_writes, unknown_envoys
 from scorer.steering.workload.fold_stream_entries import fold
+from scorer.steering.workload.refusing_sides import refusal_text
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import (
@@ -202,7 +203,7 @@ def _refusing_sides(before: WorkloadState, state: WorkloadState, now_ms: int) ->
             ramp,
             state.inputs,
             now_ms,
-            watch.describe(refusal, side, spec.workload),
+            refusal_text(watch.describe(refusal, side, spec.workload)),
             refusal.value,
         )
         for refusal, side in sorted(watch.named - before.recent.refusals.named)

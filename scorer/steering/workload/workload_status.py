@@ -11,6 +11,7 @@ from scorer.steering.ramp.automatic_steps import obstacle, validation_obstacle
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampState
 from scorer.steering.workload.clock_offsets import skew_warning
+from scorer.steering.workload.refusing_sides import refusal_text
 from scorer.steering.workload.workload_state import WorkloadState
 
 
@@ -38,6 +39,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
         coverage=state.totals.coverage,
         local_replies=state.totals.local_replies,
         error_kinds=state.totals.error_kinds,
+        refusals=state.recent.refusals.refusals(state.spec.workload),
         other_configuration=state.totals.other_configuration,
         min_samples=policy.samples_for(ramp.percent) if timed or ramp.phase is Phase.VALIDATING else 0,
     )
@@ -78,8 +80,7 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
     hidden = f"weights in the admin layer of {', '.join(layers[:3])} hide the pushed weights" if layers else ""
     unknown = "the share is not known" if ramp.share_unknown else ""
     discarded = state.restart.reason if state.restart is not None else ""
-    watch = state.recent.refusals
-    refused = "; ".join(watch.describe(*key, spec.workload) for key in sorted(watch.named))
+    refused = "; ".join(map(refusal_text, state.recent.refusals.refusals(spec.workload)))
     envoy = state.recent.envoy
     failing = envoy.describe() if envoy.named else ""
     served = state.recent.served

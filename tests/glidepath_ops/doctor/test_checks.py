@@ -12,6 +12,7 @@ import pytest
 from glidepath.config import Config, parse_config
 from glidepath.config.root import Match
 from glidepath.scorer_groups import LastSteering
+from glidepath.status_and_decisions import SideRefusal
 from glidepath.unseen_entries import UnseenRecord
 from glidepath_ops.doctor.checks import examine, examine_envoy, examine_redis
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
@@ -285,6 +286,12 @@ def test_a_fault_of_redis_is_found(changes: dict[str, Any], check: str, level: S
     found = finding(list(examine_redis(replace(REDIS, **changes))), check)
     assert found.level is level
     assert found.remedy
+
+
+def test_a_side_that_refuses_its_requests_is_named_with_what_to_do() -> None:
+    refusal = SideRefusal("candidate", "credential_refused", "the candidate onprem answers 401 …", "check its key")
+    found = finding(list(examine_redis(replace(REDIS, refusals={"chat": (refusal,)}))), "candidate")
+    assert found == Finding("workload chat", "candidate", Severity.FAIL, refusal.detail, refusal.remedy)
 
 
 def test_a_healthy_redis_has_only_findings_that_are_ok() -> None:

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import yaml
 
+from glidepath.config import parse_config
+from glidepath.redis_keys import WorkloadKeys
+from glidepath.redisio import connect
+from glidepath.status_and_decisions import SideRefusal, WorkloadStatus, to_json
 from glidepath_ops.doctor.checks import examine
 from glidepath_ops.doctor.facts import Severity
-from glidepath_ops.doctor.gather_facts import gather, gather_envoy
+from glidepath_ops.doctor.gather_facts import gather, gather_envoy, gather_redis
 from tests.support.commands import run_process
 from tests.support.envoy_with_backends import envoy_with_backends
 from tests.support.running_envoy import running_envoy
@@ -70,3 +74,13 @@ async def test_the_command_reports_and_fails_without_a_scorer(tmp_path: Path, re
     failed = {f["check"] for f in findings if f["level"] == "fail"}
     assert "leader" in failed
     assert all(f["remedy"] for f in findings if f["level"] != "ok")
+
+
+async def test_a_side_that_refuses_its_requests_is_read_from_the_status(redis_url: str, valid_yaml: str) -> None:
+    config = parse_config(yaml.safe_dump(yaml.safe_load(valid_yaml) | {"redis": {"url": redis_url}}))
+    refusal = SideRefusal("candidate", "path_not_found", "the candidate onprem answers 404", "check the path")
+    status = WorkloadStatus("chat", "shadow", 0, -1, (1.0,), 1, 2, refusals=(refusal,))
+    redis = connect(config.redis)
+    await redis.set(WorkloadKeys("chat").status, to_json(status))
+    await redis.aclose()
+    assert (await gather_redis(config)).refusals == {"chat": (refusal,)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.status_and_decisions import SideRefusal
 from scorer.steering.store_protocol import News
 from tests.support.steered_workload import SteeredWorkload
 
@@ -25,6 +26,7 @@ def test_a_candidate_that_refuses_most_requests_is_named_at_once_and_once(chat: 
     assert named(chat, flush(1, 3, 3, kind), 3_000) == [NAMED]
     assert named(chat, flush(2, 50, 50, kind), 4_000) == []
     assert NAMED in chat.status(4_000).message
+    assert chat.status(4_000).refusals == (SideRefusal("candidate", "credential_refused", *NAMED.split(": ")),)
 
 
 def test_a_baseline_that_refuses_most_requests_is_named_too(chat: SteeredWorkload) -> None:
@@ -47,12 +49,14 @@ def test_a_credential_that_was_corrected_is_no_longer_named_and_a_later_one_is_n
     for seq in range(2, 8):
         assert named(chat, flush(seq, 90, 0), 3_000 + seq) == []
     assert "credential" not in chat.status(4_000).message
+    assert chat.status(4_000).refusals == ()
     assert len(named(chat, flush(8, 900, 900), 5_000)) == 1
 
 
 NO_PATH = (
     "the candidate onprem answers 404 to 100% of its requests: "
-    "check the path in backends.onprem.url and backends.onprem.strip"
+    "check the path in backends.onprem.url and backends.onprem.strip, "
+    "and that the backend knows the model in backends.onprem.model"
 )
 
 
