@@ -18,8 +18,14 @@ def allowed_names(names: Iterable[str], wrong: str = "") -> str:
 
 def did_you_mean(wrong: str, names: Iterable[str]) -> str:
     """Return ``did you mean 'NAME'? `` with the name that is most similar to ``wrong``, or "" if none is similar."""
+    near = most_similar(wrong, names)
+    return f"did you mean {near!r}? " if near else ""
+
+
+def most_similar(wrong: str, names: Iterable[str]) -> str:
+    """Return the name that is most similar to ``wrong``, or "" if none is similar."""
     near = difflib.get_close_matches(wrong, list(names), n=1) if wrong else []
-    return f"did you mean {near[0]!r}? " if near else ""
+    return near[0] if near else ""
 
 
 def first_of_many(names: Iterable[str]) -> str:

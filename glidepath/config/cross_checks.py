@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import TypeVar
 
 from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.doubled_paths import doubled_path
+from glidepath.config.faulty_values import FAULTY, FaultyValueError, has_faults
 from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.root import Config, Workload
 from glidepath.suggestions import allowed_names
+
+_ROLES = ("baseline", "candidate")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,80 +38,138 @@ class Names:
 def cross_check(config: Config, names: Names) -> list[Problem]:
     """Return all violations of rules in the configuration.
 
-    If some of the file's backends and workloads have errors of their own, ``config`` lacks them, but ``names`` has
-    their names.
+    ``config`` may have FAULTY for values with errors of their own (``faulty_values``). What needs such a value is not
+    checked. ``names`` has the names of all backends and workloads in the file.
     """
-    return [
-        *_unknown_names(config, names),
-        *_workload_rules(config),
-        *_same_address(config),
-        *_same_match(config),
-        *_order_cycle(config),
+    rules = [
+        _unknown_default(config, names),
+        _unknown_in_registry(config, names),
+        *(_unknown_side(name, workload, role, names) for name, workload in _workloads(config) for role in _ROLES),
+        *(_unknown_after(name, workload, names) for name, workload in _workloads(config)),
+        *(rule(config, name, workload) for name, workload in _workloads(config) for rule in _WORKLOAD_RULES),
+        *(_doubled_path(config, backend, served) for backend, served in _served(config).items()),
+        _same_address(config),
+        _same_match(config),
+        _order_cycle(config),
     ]
+    return [problem for rule in rules for problem in unless_faulty(rule)]
 
 
-def _unknown_names(config: Config, names: Names) -> Iterator[Problem]:
+def _workloads(config: Config) -> list[tuple[str, Workload]]:
+    return list(unless_faulty(_items(config)))
+
+
+def _items(config: Config) -> Iterator[tuple[str, Workload]]:
+    yield from config.workloads.items()
+
+
+def unless_faulty(found: Iterable[_T]) -> Iterator[_T]:
+    """Yield what a rule finds, until it needs a value that has an error of its own."""
+    with suppress(FaultyValueError):
+        yield from found
+
+
+def _unknown_default(config: Config, names: Names) -> Iterator[Problem]:
     default = config.envoy.default_backend
     if default is not None and default not in names.backends:
         yield _unknown(("envoy", "default_backend"), "backend", default, names.backends)
+
+
+def _unknown_in_registry(config: Config, names: Names) -> Iterator[Problem]:
     for backend in config.registry.models if config.registry else ():
         if backend not in names.backends:
             yield _unknown(("registry", "models", backend), "backend", backend, names.backends)
-    for name, workload in config.workloads.items():
-        for role in ("baseline", "candidate"):
-            if getattr(workload, role) not in names.backends:
-                yield _unknown(("workloads", name, role), "backend", getattr(workload, role), names.backends)
-        for other in workload.after:
-            if other not in names.workloads:
-                yield _unknown(("workloads", name, "after"), "workload", other, names.workloads)
 
 
-def unknown_backends(workloads: Mapping[str, Any], names: Names) -> Iterator[Problem]:
-    """Yield each backend that is unknown in workloads that are not valid, and so are in no ``Config``.
+def _unknown_side(name: str, workload: Workload, role: str, names: Names) -> Iterator[Problem]:
+    backend = getattr(workload, role)
+    if names.backends and backend not in names.backends:
+        yield _unknown(("workloads", name, role), "backend", backend, names.backends)
 
-    ``workloads``: the workloads as the file has them.
-    """
-    for name, workload in workloads.items():
-        for role in ("baseline", "candidate"):
-            backend = workload.get(role) if isinstance(workload, dict) else None
-            if isinstance(backend, str) and backend not in names.backends:
-                yield _unknown(("workloads", name, role), "backend", backend, names.backends)
+
+def _unknown_after(name: str, workload: Workload, names: Names) -> Iterator[Problem]:
+    for other in workload.after:
+        if other not in names.workloads:
+            yield _unknown(("workloads", name, "after"), "workload", other, names.workloads)
 
 
 def _unknown(path: tuple[str, ...], what: str, name: str, names: tuple[str, ...]) -> Problem:
     return Problem(path, f"unknown {what} {name!r} {allowed_names(names, name)}")
 
 
-def _workload_rules(config: Config) -> Iterator[Problem]:
-    for name, workload in config.workloads.items():
-        here = ("workloads", name)
-        if workload.baseline == workload.candidate:
-            yield Problem((*here, "candidate"), f"is {workload.candidate!r}, the same backend as baseline")
-        if workload.start not in (0, *workload.ramp.steps):
-            allowed = ", ".join(f"{s:g}" for s in (0, *workload.ramp.steps))
-            yield Problem((*here, "start"), f"{workload.start:g} is not a step of the ramp (allowed: {allowed})")
-        yield from _cost_without_price(config, name, workload)
-        yield from _preference_without_judge(here, workload)
-    for backend, message in doubled_path(config):
-        yield Problem(("backends", backend, "url"), message)
+def _same_side(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    if workload.baseline == workload.candidate:
+        yield Problem(("workloads", name, "candidate"), f"is {workload.candidate!r}, the same backend as baseline")
 
 
-def _preference_without_judge(here: tuple[str, str], workload: Workload) -> Iterator[Problem]:
-    """Yield an evaluator of a workload whose answers it cannot judge, and a preference gate without an evaluator."""
-    gates, evaluator = workload.gates, workload.scoring.evaluator
-    if evaluator is not None and workload.task not in FREE_TEXT:
+def _start_off_the_ramp(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    if workload.start not in (0, *workload.ramp.steps):
+        allowed = ", ".join(f"{s:g}" for s in (0, *workload.ramp.steps))
+        yield Problem(
+            ("workloads", name, "start"), f"{workload.start:g} is not a step of the ramp (allowed: {allowed})"
+        )
+
+
+def _probes_without_path(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    if workload.probes is not None and workload.probes.path is None and workload.match.path is None:
+        yield Problem(("workloads", name, "probes"), "needs a path, since match has only a path_prefix")
+
+
+def _evaluator_without_text(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    """Yield an evaluator of a workload whose answers it cannot judge."""
+    if workload.scoring.evaluator is not None and workload.task not in FREE_TEXT:
         message = f"has no effect on answers of task {workload.task}; it judges {', '.join(FREE_TEXT)}"
-        yield Problem((*here, "scoring", "evaluator"), message)
-    if evaluator is None and gates.preference is not None and "preference" in gates.model_fields_set:
-        yield Problem((*here, "gates", "preference"), "has no effect without an evaluator; add scoring.evaluator")
+        yield Problem(("workloads", name, "scoring", "evaluator"), message)
+
+
+def _preference_without_evaluator(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    gates = workload.gates
+    given = gates.preference is not None and "preference" in gates.model_fields_set
+    if given and workload.scoring.evaluator is None:
+        message = "has no effect without an evaluator; add scoring.evaluator"
+        yield Problem(("workloads", name, "gates", "preference"), message)
 
 
 def _cost_without_price(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
     """Yield the limit on the cost of copies if neither backend of the workload has a price: it has no effect."""
+    if workload.shadow.budget.cost is None:
+        return
     sides = [config.backends[side] for side in (workload.baseline, workload.candidate) if side in config.backends]
-    if workload.shadow.budget.cost is not None and len(sides) == 2 and all(side.price is None for side in sides):
+    if len(sides) == 2 and all(side.price is None for side in sides):
         message = f"has no effect, because neither {workload.baseline} nor {workload.candidate} has a price"
         yield Problem(("workloads", name, "shadow", "budget", "cost"), message)
+
+
+_WORKLOAD_RULES = (
+    _same_side,
+    _start_off_the_ramp,
+    _probes_without_path,
+    _evaluator_without_text,
+    _preference_without_evaluator,
+    _cost_without_price,
+)
+
+
+def _served(config: Config) -> Mapping[str, Sequence[Workload]]:
+    """Return the workloads that each backend serves."""
+    served: dict[str, list[Workload]] = {}
+    for _, workload in _workloads(config):
+        for role in _ROLES:
+            for backend in unless_faulty(_side(config, workload, role)):
+                served.setdefault(backend, []).append(workload)
+    return served
+
+
+def _side(config: Config, workload: Workload, role: str) -> Iterator[str]:
+    name = getattr(workload, role)
+    if name in config.backends:
+        yield name
+
+
+def _doubled_path(config: Config, name: str, served: Sequence[Workload]) -> Iterator[Problem]:
+    message = doubled_path(config.backends[name], served)
+    if message is not None:
+        yield Problem(("backends", name, "url"), message)
 
 
 def _same_address(config: Config) -> Iterator[Problem]:
@@ -117,7 +180,9 @@ def _same_address(config: Config) -> Iterator[Problem]:
 
 def _same_match(config: Config) -> Iterator[Problem]:
     seen: dict[str, str] = {}
-    for name, workload in config.workloads.items():
+    for name, workload in _workloads(config):
+        if workload is FAULTY or has_faults(workload.match):
+            continue
         match = workload.match.model_dump_json()
         if match in seen:
             yield Problem(("workloads", name, "match"), f"is the same as the match of {seen[match]!r}")

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from glidepath.config.backends import Backend
-from glidepath.config.root import Config, Workload
+from glidepath.config.root import Workload
 
 
-def doubled_path(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield each backend to which Envoy would send a path with a repeated part, and a message with the remedies.
+def doubled_path(backend: Backend, workloads: Iterable[Workload]) -> str | None:
+    """Return a message with the remedies if Envoy would send this backend a path with a repeated part, else None.
 
-    Example: ``url: https://host/v1`` for clients that request ``/v1/chat/completions`` would make
-    ``/v1/v1/chat/completions``. A backend with the key ``strip`` is left out, also if ``strip`` is empty.
+    ``workloads``: those that the backend serves. Example: ``url: https://host/v1`` for clients that request
+    ``/v1/chat/completions`` would make ``/v1/v1/chat/completions``. A backend with the key ``strip`` is left out, also
+    if ``strip`` is empty.
     """
-    for name, backend in config.backends.items():
-        if backend.url is None or "strip" in backend.model_fields_set:
-            continue
-        for workload in config.workloads.values():
-            if name not in (workload.baseline, workload.candidate):
-                continue
-            repeated = next(filter(None, (_repeated(backend, path) for path in _client_paths(workload))), None)
-            if repeated is not None:
-                yield name, _message(backend, *repeated)
-                break
+    if backend.url is None or "strip" in backend.model_fields_set:
+        return None
+    paths = (path for workload in workloads for path in _client_paths(workload))
+    repeated = next(filter(None, (_repeated(backend, path) for path in paths)), None)
+    return _message(backend, *repeated) if repeated is not None else None
 
 
 def _client_paths(workload: Workload) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def messages(details: list[ErrorDetails], source: YamlSource) -> dict[KeyPath, s
     """
     found: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in details:
-        found.setdefault(_real_path(detail, source.data), []).append(detail)
+        found.setdefault(path_in_file(detail, source.data), []).append(detail)
     inner = [path for path in found if not any(path == other[: len(path)] for other in found if other != path)]
     return {path: _message(path, found[path], source) for path in inner}
 
@@ -141,7 +141,7 @@ def _shown(value: Any, path: KeyPath) -> str:
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
 
 
-def _real_path(detail: ErrorDetails, data: Any) -> KeyPath:
+def path_in_file(detail: ErrorDetails, data: Any) -> KeyPath:
     """Return the path of the key in the file that a pydantic error is about.
 
     Its location has the names of union members too, which are left out. Numeric keys are spelt as in the file.

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from glidepath.config.cross_checks import Names, Problem, cross_check, unknown_backends
+from glidepath.config.cross_checks import Names, Problem, cross_check, unless_faulty
 from glidepath.config.error_messages import messages
+from glidepath.config.faulty_values import validate_the_rest
 from glidepath.config.root import Config
-from glidepath.config.yaml_source import KeyPath, YamlSource, dotted
+from glidepath.config.yaml_source import YamlSource, dotted
 from glidepath.errors import ConfigError
 
 MAX_SHOWN_ERRORS = 50
 _NAMED = ("backends", "workloads")  # sections whose keys are names
+Check = Callable[[Config], Iterable[Problem]]
 
 
-def load_config(path: str | Path) -> Config:
+def load_config(path: str | Path, check: Check | None = None) -> Config:
     """Load the configuration from one file, or from all ``*.yaml`` files of a directory (for example one per team).
 
-    Raises ConfigError if a file cannot be read or the configuration is not valid.
+    Raises ConfigError if a file cannot be read or the configuration is not valid. The error has a line for each fault,
+    and for each problem that ``check`` finds. In a configuration with faults, ``check`` gets FAULTY for the values at
+    fault (``faulty_values``).
     """
-    return _validate(_read(path))
+    return _validate(_read(path), check)
 
 
-def load_with_places(path: str | Path) -> tuple[Config, Places]:
+def load_with_places(path: str | Path, check: Check | None = None) -> tuple[Config, Places]:
     """Return the configuration, as ``load_config`` does, and the place of each key."""
     source = _read(path)
-    return _validate(source), Places(source)
+    return _validate(source, check), Places(source)
 
 
 def parse_config(text: str, name: str = "glidepath.yaml") -> Config:
     """Parse the configuration from a string. Raises ConfigError, whose message gives ``name`` as the file."""
-    return _validate(YamlSource.parse(text, name))
+    return _validate(YamlSource.parse(text, name), None)
 
 
 class Places:
@@ -70,44 +75,41 @@ def _read(path: str | Path) -> YamlSource:
         except ConfigError as error:
             problems.append(str(error))
     if problems:
-        raise ConfigError("\n".join(problems))
+        repeated = [f"{file}:{line}: {message}" for source in sources for file, line, message in source.repeated]
+        raise ConfigError("\n".join([*repeated, *problems]))
     return sources[0] if len(sources) == 1 else YamlSource.merge(sources)
 
 
-def _validate(source: YamlSource) -> Config:
-    try:
-        config = Config.model_validate(source.data)
-    except ValidationError as error:
-        details = error.errors()
-        sound = _sound_part(source.data, [detail["loc"] for detail in details])
-        problems = _problems_beside_faults(source.data, sound)
-        raise _config_error([*messages(details, source).items(), *_described(problems)], source) from error
-    problems = cross_check(config, _names(source.data))
-    if problems:
-        raise _config_error(_described(problems), source)
+def _validate(source: YamlSource, check: Check | None) -> Config:
+    """Return the configuration. Raises ConfigError with all faults, also those of the rules beside invalid values."""
+    config, rounds = _modelled(source.data)
+    problems = [] if config is None else cross_check(config, _names(source.data))
+    if config is not None and check is not None:
+        problems += unless_faulty(check(config))
+    invalid = {path: text for details in rounds for path, text in messages(details, source).items()}
+    broken = {one.path: f"{dotted(one.path)}: {one.message}" for one in problems if one.path not in invalid}
+    faults = [*source.repeated, *((*source.position(path), text) for path, text in [*invalid.items(), *broken.items()])]
+    if config is None or faults:
+        raise _config_error(faults, source.name)
     return config
 
 
-def _problems_beside_faults(data: dict[str, Any], sound: Config | None) -> list[Problem]:
-    """Return the violations of rules in ``sound``, and the unknown backends in the workloads that it lacks."""
-    names, workloads = _names(data), data.get("workloads")
-    found = [] if sound is None else cross_check(sound, names)
-    if isinstance(workloads, dict) and names.backends:
-        lacking = {str(name): one for name, one in workloads.items() if sound is None or name not in sound.workloads}
-        found += unknown_backends(lacking, names)
-    return found
+def _modelled(data: dict[str, Any]) -> tuple[Config | None, list[list[ErrorDetails]]]:
+    """Return the configuration, as far as it is valid, and pydantic's errors in each round."""
+    try:
+        return Config.model_validate(data), []
+    except ValidationError as error:
+        return validate_the_rest(data, error.errors())
 
 
-def _described(problems: Sequence[Problem]) -> list[tuple[KeyPath, str]]:
-    return [(problem.path, f"{dotted(problem.path)}: {problem.message}") for problem in problems]
-
-
-def _config_error(found: Sequence[tuple[KeyPath, str]], source: YamlSource) -> ConfigError:
-    """Return an error with one line for each message, in the order of the files' lines."""
-    in_order = sorted(found, key=lambda one: source.position(one[0]))
-    lines = [f"{source.place(path)}: {message}" for path, message in in_order[:MAX_SHOWN_ERRORS]]
-    more = len(found) - len(lines)
-    return ConfigError("\n".join([*lines, f"{source.name}: and {more} more errors"] if more > 0 else lines))
+def _config_error(faults: Iterable[tuple[str, int, str]], name: str) -> ConfigError:
+    """Return an error with one line for each fault (file, line, message), in the order of the files' lines."""
+    in_order = sorted(dict.fromkeys(faults), key=lambda fault: fault[:2])
+    lines = [f"{file}:{line}: {message}" if line else f"{file}: {message}" for file, line, message in in_order]
+    more = len(lines) - MAX_SHOWN_ERRORS
+    return ConfigError(
+        "\n".join([*lines[:MAX_SHOWN_ERRORS], *([f"{name}: and {more} more errors"] if more > 0 else [])])
+    )
 
 
 def _names(data: dict[str, Any]) -> Names:
@@ -117,20 +119,3 @@ def _names(data: dict[str, Any]) -> Names:
         tuple(map(str, backends)) if isinstance(backends, dict) else (),
         tuple(map(str, workloads)) if isinstance(workloads, dict) else (),
     )
-
-
-def _sound_part(data: dict[str, Any], faults: Sequence[tuple[int | str, ...]]) -> Config | None:
-    """Return the configuration without the sections, backends and workloads that have errors.
-
-    Return None if no backend or no workload is left. ``faults`` are the places of the errors.
-    """
-    rest = {key: dict(value) if key in _NAMED and isinstance(value, dict) else value for key, value in data.items()}
-    for first, *others in (fault for fault in faults if fault):
-        if first in _NAMED and others:
-            rest[str(first)].pop(others[0], None)
-        else:
-            rest.pop(str(first), None)
-    try:
-        return Config.model_validate(rest)
-    except ValidationError:
-        return None

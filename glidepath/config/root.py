@@ -99,12 +99,6 @@ class Workload(Section):
     gates: GatesSection = GatesSection()
     probes: ProbesSection | None = None
 
-    @model_validator(mode="after")
-    def _probes_have_a_path(self) -> Workload:
-        if self.probes is not None and self.probes.path is None and self.match.path is None:
-            raise ValueError("probes needs a path, since match has only a path_prefix")
-        return self
-
     @property
     def sameness(self) -> SamenessGateConfig | None:
         """The settings of the sameness gates, with the defaults of the workload's task; None without such gates."""

@@ -45,10 +45,15 @@ def not_yaml(name: str | Path, error: Exception) -> str:
 
 
 class YamlSource:
-    """The parsed YAML of one or more files, with the file and line of every key."""
+    """The parsed YAML of one or more files, with the file and line of every key.
+
+    ``repeated``: the keys that are given twice, as (file, line, message). ``data`` has the last value of each, or of
+    several files the value of the first one.
+    """
 
     def __init__(self, data: dict[str, Any], places: dict[KeyPath, tuple[str, int]], name: str) -> None:
         self.data, self._places, self.name = data, places, name
+        self.repeated: list[tuple[str, int, str]] = []
 
     @classmethod
     def read(cls, file: Path) -> YamlSource:
@@ -73,13 +78,13 @@ class YamlSource:
             data = None if node is None else loader.construct_document(node)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise ConfigError(not_yaml(name, error)) from error
-        if loader.repeated:
-            raise ConfigError("\n".join(f"{name}:{line}: key {key} is given twice" for line, key in loader.repeated))
         if not isinstance(data, dict):
             raise ConfigError(f"{name}:1: must be a mapping with the keys backends and workloads")
         places: dict[KeyPath, tuple[str, int]] = {}
         _collect(node, (), name, places, set())
-        return cls(data, places, name)
+        source = cls(data, places, name)
+        source.repeated = [(name, line, f"key {key} is given twice") for line, key in loader.repeated]
+        return source
 
     def __contains__(self, path: KeyPath) -> bool:
         return path in self._places
@@ -99,8 +104,7 @@ class YamlSource:
         here: Any = self.data
         for part in path:
             try:
-                key = part if not isinstance(here, dict) or part in here else _spelling(here, part)
-                here = here[key]
+                here = here[spelling(here, part)]
             except (LookupError, TypeError):
                 raise KeyError(part) from None
         return here
@@ -109,25 +113,24 @@ class YamlSource:
     def merge(cls, sources: Sequence[YamlSource]) -> YamlSource:
         """Merge several parsed files into one.
 
-        Each of the files can add backends and workloads. Raises ConfigError if two files define the same backend or
-        the same workload, or if two files contain the same other section; it has a line for each.
+        Each of the files can add backends and workloads. If two files define the same backend or workload, or both
+        contain another section, the first one counts, and the second one is among ``repeated``.
         """
         data: dict[str, Any] = {}
         places: dict[KeyPath, tuple[str, int]] = {}
-        merged, problems = cls(data, places, sources[0].name), []
+        merged = cls(data, places, sources[0].name)
         for source in sources:
+            merged.repeated += source.repeated
             for path in _also_given(source, merged):
-                first = merged.place(path)
-                problems.append(f"{source.place(path)}: {dotted(path)}: is also given at {first}; keep one")
+                message = f"{dotted(path)}: is also given at {merged.place(path)}; keep one"
+                merged.repeated.append((*source.position(path), message))
             for key, value in source.data.items():
                 if _is_additive(key, value) and isinstance(data.get(key, {}), dict):
-                    data.setdefault(key, {}).update(value)
+                    data[key] = {**value, **data.get(key, {})}
                 else:
-                    data[key] = value
+                    data.setdefault(key, value)
             for path, place in source._places.items():
                 places.setdefault(path, place)
-        if problems:
-            raise ConfigError("\n".join(problems))
         return merged
 
 
@@ -149,8 +152,10 @@ def _also_given(source: YamlSource, merged: YamlSource) -> list[KeyPath]:
     return found
 
 
-def _spelling(mapping: dict[Any, Any], part: str | int) -> Any:
+def spelling(mapping: Any, part: str | int) -> Any:
     """Return the key of the mapping that ``part`` spells: a path has the text of each key, also of 50 or true."""
+    if not isinstance(mapping, dict) or part in mapping:
+        return part
     return next((key for key in mapping if str(key) == str(part)), part)
 
 

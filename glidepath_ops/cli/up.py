@@ -15,7 +15,7 @@ from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.local.curl_examples import example_lines
 from glidepath_ops.local.data_folder import DEFAULT_FOLDER, locked_data_folder
 from glidepath_ops.local.log_rotation import Rotator
-from glidepath_ops.local.missing_secrets import check_secrets
+from glidepath_ops.local.missing_secrets import secret_problems_of_up
 from glidepath_ops.local.own_redis import redis_password_file, start_own_redis
 from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
 from glidepath_ops.local.restarts import Restarter
@@ -38,7 +38,7 @@ def command(
     Redis if redis.url names one. The --data directory keeps the logs, the rendered configuration and Redis' data. Only
     you may read it, and only one `up` at a time may use it.
     """
-    settings, folder = load_config(config), data.resolve()
+    settings, folder = load_config(config, secret_problems_of_up), data.resolve()
     with Interrupt(), locked_data_folder(folder, config), Stack() as stack:
         effective = _start(settings, config, folder, stack)
         own_envoy = not settings.envoy.admin
@@ -54,7 +54,6 @@ def command(
 def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Config:
     """Start all processes, and return the configuration with the addresses of the started Envoy and Redis."""
     own_envoy, own_redis = not config.envoy.admin, config.redis.url is None
-    check_secrets(config, config_path, of_envoy=own_envoy)
     if not own_envoy:
         asyncio.run(check_envoys(config, config_path))
     if not own_redis:

@@ -20,7 +20,7 @@ from glidepath_ops.envoyconfig.bootstrap import render_bootstrap, with_stand_ins
 from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, load_envoy_file
-from glidepath_ops.local.missing_secrets import check_secrets
+from glidepath_ops.local.missing_secrets import secret_problems
 from scorer.steering.planning.unprovable_limits import undecidable_in_config, unjudged_answers
 
 
@@ -49,9 +49,7 @@ def command(
     if envoy is not None:
         _check(load_envoy_file(envoy), envoy)
         return
-    settings, places = load_with_places(config)
-    if not without_secrets:
-        check_secrets(settings, config)
+    settings, places = load_with_places(config, None if without_secrets else secret_problems)
     _ok(f"{config}: {len(settings.backends)} backends, {len(settings.workloads)} workloads")
     with _without_cyclic_collection(), tempfile.TemporaryDirectory() as folder:
         bootstrap = with_stand_ins(settings, render_bootstrap(settings))

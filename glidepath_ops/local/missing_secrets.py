@@ -14,9 +14,9 @@ from pydantic import BaseModel
 
 from glidepath.config import Config
 from glidepath.config.backends import Credential
-from glidepath.config.loader import Places
+from glidepath.config.cross_checks import Problem
+from glidepath.config.faulty_values import has_faults
 from glidepath.config.urls_and_secrets import Secret
-from glidepath.errors import ConfigError
 
 _MAX_SECRET_BYTES = 64 * 1024
 Key = tuple[str | int, ...]
@@ -36,23 +36,27 @@ class MissingSecret:
 
 
 def missing_secrets(config: Config) -> tuple[MissingSecret, ...]:
-    """Return the secrets whose variable or file cannot be read, is empty or has several lines."""
+    """Return the secrets whose variable or file cannot be read, is empty or has several lines.
+
+    A secret with an error in the configuration itself is left out.
+    """
     return tuple(
         MissingSecret((*key, kind), problem, isinstance(secret, Credential))
         for key, secret in _secrets(config, ())
+        if not has_faults(secret)
         for kind, problem in _problems(secret)
     )
 
 
-def check_secrets(config: Config, path: Path, *, of_envoy: bool = True) -> None:
-    """Raise ConfigError unless all secrets can be read. The error has one line for each, with its file and line.
+def secret_problems(config: Config) -> Iterator[Problem]:
+    """Yield a problem for each secret that cannot be read. It is a check for ``load_config``."""
+    yield from (Problem(one.key, one.problem) for one in missing_secrets(config))
 
-    ``of_envoy``: also check the credentials that Envoy reads. This needs Envoy's environment.
-    """
-    missing = [one for one in missing_secrets(config) if of_envoy or not one.for_envoy]
-    if missing:
-        places = Places.read(path)
-        raise ConfigError("\n".join(f"{places.locate(*one.key)}: {one.problem}" for one in missing))
+
+def secret_problems_of_up(config: Config) -> Iterator[Problem]:
+    """Do the same for ``up``, without the credentials of an Envoy that it does not start: they are set elsewhere."""
+    own_envoy = not config.envoy.admin
+    yield from (Problem(one.key, one.problem) for one in missing_secrets(config) if own_envoy or not one.for_envoy)
 
 
 def _problems(secret: Secret | Credential) -> Iterator[tuple[str, str]]:

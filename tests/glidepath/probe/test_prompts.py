@@ -92,7 +92,7 @@ def test_a_workload_without_probes_has_nothing_to_send(valid_yaml: str) -> None:
 def test_probes_of_a_prefix_need_a_path(valid_yaml: str) -> None:
     data = yaml.safe_load(valid_yaml)
     data["workloads"]["chat"] |= {"match": {"path_prefix": "/v1"}, "probes": {"prompts": ["Who?"]}}
-    with pytest.raises(ConfigError, match="probes needs a path"):
+    with pytest.raises(ConfigError, match="probes: needs a path"):
         parse_config(yaml.safe_dump(data))
     with pytest.raises(ConfigError, match="needs prompts or file"):
         configured(valid_yaml, every="1h")
