@@ -16,15 +16,11 @@ from scorer.scoring.compare.text.tokenizer import Token
 
 @dataclass(frozen=True)
 class DocumentPair:
-    """The baseline's text (``left``), the candidate's (``right``), and the similarity of their meaning.
-
-    ``reordered``: the bullets of ``right`` were put in another order for the comparison.
-    """
+    """The baseline's text (``left``), the candidate's (``right``), and the similarity of their meaning."""
 
     left: Document
     right: Document
     similarity: Similarity = SAME_TEXT
-    reordered: bool = False
 
     @cached_property
     def code(self) -> CodeDifference:
@@ -34,8 +30,6 @@ class DocumentPair:
     def alignment(self) -> Alignment:
         """The alignment of the words. If the programs of the texts are equivalent, edits inside code are left out."""
         found = align(self.left.tokens, self.right.tokens)
-        if self.reordered:
-            found = replace(found, reordered_lists=("the lines of a list", *found.reordered_lists))
         if self.code.cosmetic:
             edits = tuple(e for e in found.edits if not all(t.code for t in (*e.left, *e.right)))
             found = replace(found, edits=edits)

@@ -8,7 +8,6 @@ from rapidfuzz.distance import Levenshtein
 
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.agreement import apply_noise_floor, combine
-from scorer.scoring.compare.alignment.line_order import bullets_in_order_of
 from scorer.scoring.compare.defects.refusals import refusal
 from scorer.scoring.compare.noise_floor import UNKNOWN, NoiseFloor
 from scorer.scoring.compare.result import Comparison, Signal, ramp
@@ -56,14 +55,7 @@ def compare_text(
 
 
 def _prepared(pair: DocumentPair) -> DocumentPair:
-    """Return the pair as it is compared.
-
-    The bullets of the right text are put in the order of the left text if their order does not matter. If both texts
-    end with offers of help that differ only a little, these offers are compared, too.
-    """
-    ordered = bullets_in_order_of(pair.right.text, pair.left.text)
-    if ordered is not None:
-        pair = replace(pair, right=replace(pair.right, text=ordered), reordered=True)
+    """Return the pair as it is compared. Final offers of help that differ only a little are compared, too."""
     offers = pair.left.canonical_form.closing_offers, pair.right.canonical_form.closing_offers
     if all(offers) and offers[0] != offers[1] and Levenshtein.normalized_similarity(*offers) >= 0.6:
         pair = replace(pair, left=replace(pair.left, with_offers=True), right=replace(pair.right, with_offers=True))
