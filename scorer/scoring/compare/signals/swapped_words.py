@@ -7,7 +7,6 @@ from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit
 from scorer.scoring.compare.result import Signal
 from scorer.scoring.compare.signals.document_pair import DocumentPair
 from scorer.scoring.compare.signals.word_edits import exchanged, greatest_change
-from scorer.scoring.compare.vocabulary.opposites_and_synonyms import function_word_change
 from scorer.scoring.compare.vocabulary.word_relations import both_quantities, excludes
 
 
@@ -28,17 +27,4 @@ def swapped_words(pair: DocumentPair) -> Signal:
 def _swapped(edit: Edit, alignment: Alignment) -> float:
     if any(excludes(a.key, b.key) and not both_quantities(a.key, b.key) for a, b in exchanged(edit)):
         return 1.0
-    return _function_word_changed(edit, alignment) if alignment.closeness >= 1 else 0.0
-
-
-def _function_word_changed(edit: Edit, alignment: Alignment) -> float:
-    """Return how much an added or replaced function word changes the meaning, in [0, 1].
-
-    Such a word may change a direction (to/from), an owner (our/your), a deadline (by/since), a tense (is/was) or a
-    frequency (every day/every other day).
-    """
-    before = alignment.left[edit.left_at - 1].key if edit.left_at else ""
-    texts = [" ".join(t.key for t in side) for side in (edit.left, edit.right)]
-    if sorted(texts) == ["", "other"]:
-        return 1.0 if before == "every" else 0.0
-    return function_word_change(*texts) if before != "different" else 0.0
+    return 0.0

@@ -32,32 +32,6 @@ _NOT_NEGATED = frozenset(
 )
 
 
-# Function words that reverse a statement when one replaces the other in otherwise equal texts.
-_OPPOSED_FUNCTION_WORDS = frozenset(
-    pair
-    for one, other in (
-        entry.replace("+", " ").split("/")
-        for entry in _words(
-            "to/from our/your my/your mine/yours ours/yours until/from till/from for/against into/out+of into/out "
-            "onto/off by/from toward/from towards/from towards/away+from toward/away+from by/since since/by by/until"
-        )
-    )
-    for pair in ((one, other), (other, one))
-)
-_TENSE_PAIRS = frozenset(pair for a, b in (("is", "was"), ("are", "were"), ("am", "was")) for pair in ((a, b), (b, a)))
-
-
-def function_word_change(left: str, right: str) -> float:
-    """Return how much a statement changes if the function word ``left`` is replaced by ``right``.
-
-    The result is 1 for opposed words such as to/from and our/your, 0.4 for a changed tense (is/was), and 0 for other
-    words.
-    """
-    if (left, right) in _OPPOSED_FUNCTION_WORDS:
-        return 1.0
-    return 0.4 if (left, right) in _TENSE_PAIRS else 0.0
-
-
 def _read_entries(name: str) -> list[list[str]]:
     lines = files("scorer.scoring.compare.vocabulary").joinpath(name).read_text(encoding="utf-8").splitlines()
     return [entry.replace("+", " ").split("/") for line in lines if not line.startswith("#") for entry in line.split()]
