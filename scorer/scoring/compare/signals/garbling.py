@@ -7,7 +7,7 @@ from scorer.scoring.compare.defects.garbled_text import garbled_text
 from scorer.scoring.compare.result import Signal, ramp
 from scorer.scoring.compare.signals.document_pair import DocumentPair
 from scorer.scoring.compare.signals.one_sided_defects import one_sided
-from scorer.scoring.compare.vocabulary.word_relations import misspelled, spelling_variants
+from scorer.scoring.compare.vocabulary.word_relations import misspelled
 
 _MANY_TYPOS = 3
 
@@ -24,8 +24,6 @@ def garbling(pair: DocumentPair) -> Signal:
 
 
 def _misspelled_words(alignment: Alignment) -> list[str]:
-    """Return the words of the right text that misspell a word of the left text. Spelling variants do not count."""
+    """Return the words of the right text that misspell a word of the left text."""
     pairs = [p for e in alignment.edits if len(e.left) == len(e.right) for p in zip(e.left, e.right, strict=True)]
-    return [
-        b.surface for a, b in pairs if not a.number and misspelled(a.key, b.key) and not spelling_variants(a.key, b.key)
-    ]
+    return [b.surface for a, b in pairs if not a.number and misspelled(a.key, b.key)]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
-
-from rapidfuzz.distance import Levenshtein
 
 from scorer.scoring.compare.vocabulary.opposites_and_synonyms import (
     differs_by_negating_prefix,
@@ -71,16 +68,10 @@ def both_quantities(left: str, right: str) -> bool:
 
 @lru_cache(maxsize=50_000)
 def misspelled(left: str, right: str) -> bool:
-    """Return whether one word may be a misspelling of the other, with wrong or transposed letters.
-
-    A different ending does not count as a misspelling.
-    """
-    if min(len(left), len(right)) < 4 or same_word(left, right) or excludes(left, right):
+    """Return whether one word has the letters of the other in another order. The order re/er at the end is British."""
+    if min(len(left), len(right)) < 4 or left == right or sorted(left) != sorted(right) or excludes(left, right):
         return False
-    start = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
-    if start >= min(len(left), len(right)) - 3 and len(left) != len(right):
-        return False
-    return sorted(left) == sorted(right) or Levenshtein.normalized_similarity(left, right) >= 0.6
+    return left[:-2] != right[:-2]
 
 
 @lru_cache(maxsize=50_000)
@@ -120,40 +111,6 @@ def _spelling(word: str) -> str:
 
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _BRITISH = (
-    ("isation", "ization"),
-    ("ise", "ize"),
-    ("ising", "izing"),
-    ("ised", "ized"),
-    ("yse", "yze"),
-    ("our", "or"),
-    ("tre", "ter"),
-    ("ogue", "og"),
-    ("lled", "led"),
-    ("lling", "ling"),
-)
-
-
-_VARIANTS = tuple(
-    (re.compile(pattern), plain)
-    for pattern, plain in (
-        ("ae|oe", "e"), ("our", "or"), ("ys(?=e|i)", "yz"), ("is(?=e|i|a)", "iz"), ("re(?=s?$)", "er"), ("ll", "l"),
-        ("gue(?=s?$)", "g"), ("c(?=es?$|ed$|ing$)", "s"), ("sc(?=e)", "sk"), ("dgem", "dgm"), ("mme(?=s?$)", "m"),
-        ("y", "i"), ("ough", "ow"), ("que(?=s?$)", "ck"), ("ph", "f"), ("lery", "lry"), ("leri", "lri"), ("ey", "ay"),
-        ("ium", "um"),
-    )
+    ("isation", "ization"), ("ise", "ize"), ("ising", "izing"), ("ised", "ized"), ("yse", "yze"), ("our", "or"),
+    ("tre", "ter"), ("ogue", "og"), ("lled", "led"), ("lling", "ling"),
 )  # fmt: skip
-
-
-def spelling_variants(one: str, other: str) -> bool:
-    """Return whether two words are spellings of one word (licence/license, tyre/tire), or differ in the ending."""
-    shorter = min(len(one), len(other))
-    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), shorter)
-    if start >= 0.6 * shorter and sorted(one) != sorted(other):
-        return True
-    return _simplified(one) == _simplified(other)
-
-
-def _simplified(word: str) -> str:
-    for pattern, plain in _VARIANTS:
-        word = pattern.sub(plain, word)
-    return word
