@@ -9,7 +9,6 @@ import re
 
 from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
 from scorer.scoring.compare.result import excerpt
-from scorer.scoring.compare.text.boilerplate import strip_boilerplate
 from scorer.scoring.compare.text.canonical_text import plain
 from scorer.scoring.compare.text.parsed_document import Document
 
@@ -99,7 +98,7 @@ def refusal(document: Document) -> Defect:
     """
     if document.refused:
         return Defect(1.0, "the provider marks it as a refusal")
-    head = strip_boilerplate(plain(document.text[:900])).replace("\n", " ")
+    head = plain(document.text[:900].strip()).replace("\n", " ")
     match = _ENGLISH.search(head[:400]) or _OTHER_LANGUAGES.search(head[:160])
     if match is None:
         return NO_DEFECT

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rapidfuzz.distance import Levenshtein
-
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.agreement import apply_noise_floor, combine
 from scorer.scoring.compare.defects.refusals import refusal
@@ -44,7 +42,7 @@ def compare_text(
         similarity = SAME_TEXT if left.canonical == right.canonical else Similarity(0.0, 0.0)
     if refusal(left).severity >= 1 and refusal(right).severity >= 1:
         return _both_refuse(similarity, settings)
-    pair = _prepared(DocumentPair(left, right, similarity))
+    pair = DocumentPair(left, right, similarity)
     signals = [*_facts(pair, settings, floor), *measured(OTHERS, pair)]
     measures = {
         "cosine": round(similarity.mean, 4),
@@ -52,14 +50,6 @@ def compare_text(
         "word_overlap": round(pair.alignment.word_overlap, 4),
     }
     return _with_compared_share(combine(_overall_similarity(pair), signals, settings, measures), left, right)
-
-
-def _prepared(pair: DocumentPair) -> DocumentPair:
-    """Return the pair as it is compared. Final offers of help that differ only a little are compared, too."""
-    offers = pair.left.canonical_form.closing_offers, pair.right.canonical_form.closing_offers
-    if all(offers) and offers[0] != offers[1] and Levenshtein.normalized_similarity(*offers) >= 0.6:
-        pair = replace(pair, left=replace(pair.left, with_offers=True), right=replace(pair.right, with_offers=True))
-    return pair
 
 
 def _both_refuse(similarity: Similarity, settings: ScoringSection) -> Comparison:

@@ -1,6 +1,6 @@
 """Convert texts to their canonical form, which lacks the features that a harmless rewrite may change.
 
-Such features are the style of quotes, Markdown and greetings. Cost: 30 to 60 µs for 100 words.
+Such features are the style of quotes and Markdown. Cost: 30 to 60 µs for 100 words.
 """
 
 from __future__ import annotations
@@ -9,11 +9,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scorer.scoring.compare.text.boilerplate import (
-    normalise_letter,
-    without_closing_phrases,
-    without_greeting,
-)
 from scorer.scoring.compare.text.markdown_blocks import Block, code_blocks, prose_around
 from scorer.scoring.compare.text.typography import typeset
 
@@ -49,17 +44,16 @@ class CanonicalText:
     """A text in canonical form, and the positions of its parts in characters.
 
     ``code_spans`` has the (start, end) positions of the former code blocks. ``paragraph_starts`` has the start
-    positions of the paragraphs. ``closing_offers`` has the offers of help that were removed from the end.
+    positions of the paragraphs.
     """
 
     text: str
     code_spans: tuple[tuple[int, int], ...] = ()
     paragraph_starts: frozenset[int] = frozenset()
-    closing_offers: str = ""
 
 
 def plain(text: str) -> str:
-    """Return a prose text with normalised characters and without Markdown. Line breaks and greetings are kept."""
+    """Return a prose text with normalised characters and without Markdown. Line breaks are kept."""
     return _without_markdown(typeset(text))
 
 
@@ -74,14 +68,6 @@ def canonical_text(text: str, blocks: Sequence[Block] = ()) -> CanonicalText:
     pieces = [piece for piece in pieces if piece[1].strip()]
     if not pieces:
         return CanonicalText("")
-    offers = ""
-    if len(pieces) == 1 and not pieces[0][0]:
-        pieces[0] = (False, normalise_letter(pieces[0][1].strip()))
-    if not pieces[0][0]:
-        pieces[0] = (False, without_greeting(pieces[0][1].strip()))
-    if not pieces[-1][0]:
-        body, offers = without_closing_phrases(pieces[-1][1].strip())
-        pieces[-1] = (False, body)
     spans: list[tuple[int, int]] = []
     starts: list[int] = []
     flat: list[str] = []
@@ -94,7 +80,7 @@ def canonical_text(text: str, blocks: Sequence[Block] = ()) -> CanonicalText:
             length += len(flat[-1]) + 1
         if code:
             spans.append((begin, length - 1))
-    return CanonicalText(" ".join(flat), tuple(spans), frozenset(starts), _SPACE.sub(" ", offers))
+    return CanonicalText(" ".join(flat), tuple(spans), frozenset(starts))
 
 
 def _prose_and_code(text: str, blocks: Sequence[Block]) -> Iterator[tuple[bool, str]]:

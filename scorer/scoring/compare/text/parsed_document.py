@@ -22,8 +22,7 @@ class Document:
     """The text of one answer.
 
     ``cut`` is True if the provider reports that the length limit ended the answer. ``refused`` is True if the provider
-    reports a refusal. ``logprobs`` has the log-probability of each token, in nats. ``with_offers`` is True if offers of
-    help at the end are compared, too.
+    reports a refusal. ``logprobs`` has the log-probability of each token, in nats.
 
     Each part is computed when it is first needed, and only once.
     """
@@ -32,7 +31,6 @@ class Document:
     cut: bool = False
     refused: bool = False
     logprobs: tuple[float, ...] = ()
-    with_offers: bool = False
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -58,8 +56,7 @@ class Document:
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
         form = self.canonical_form
-        text = f"{form.text} {form.closing_offers}" if self.with_offers and form.closing_offers else form.text
-        return tokenize(text, form.code_spans, form.paragraph_starts)
+        return tokenize(form.text, form.code_spans, form.paragraph_starts)
 
     @cached_property
     def sentences(self) -> tuple[tuple[Token, ...], ...]:

@@ -12,7 +12,7 @@ from tests.support.comparison_cases import cases
 
 
 @pytest.mark.parametrize(("text", "form"), cases("canonical_text.yaml", "canonical_form"))
-def test_the_canonical_form_has_no_markdown_typography_or_boilerplate(text: str, form: str) -> None:
+def test_the_canonical_form_has_no_markdown_and_uniform_typography(text: str, form: str) -> None:
     assert canonical(text) == form
 
 

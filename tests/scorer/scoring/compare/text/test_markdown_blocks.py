@@ -96,7 +96,7 @@ def test_the_sentences_of_a_document_are_its_tokens() -> None:
 
 
 def test_a_token_is_found_at_its_place_in_the_text() -> None:
-    document = Document("Sure!\n\n**Paris** is the *capital* of France — it has 2.1 million people.")
+    document = Document("**Paris** is the *capital* of France — it has 2.1 million people.")
     shown = [
         document.text[place : place + len(t.surface)] for t, place in zip(document.tokens, document.places, strict=True)
     ]
