@@ -18,6 +18,7 @@ EventName = Literal[
     "extend",
     # events without a transition: guards while the autopilot is off, manual overrides, restarts, drills, probes
     "guard_overridden",
+    "gate_holds",  # a gate whose action is to hold fails: no further step until a person decides
     "autopilot_off",
     "autopilot_on",
     "adopt_shadow",

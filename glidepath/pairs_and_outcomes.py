@@ -294,7 +294,8 @@ class ScoredPair:
     """The result of scoring one pair.
 
     If ``scored`` is true, ``agreement`` is between 0 and 1. Otherwise ``unscored_reason`` gives the reason.
-    ``preference`` is None if the evaluator has not judged the pair.
+    ``preference`` is None if the evaluator has not judged the pair. ``entry`` is the id of the pair's entry in the
+    stream of pairs; the reader of the stream of results takes it from the result's entry.
     """
 
     pair_id: str
@@ -314,6 +315,7 @@ class ScoredPair:
     labels: Mapping[str, str] = field(default_factory=dict)
     served: str = ""  # of the pair
     preference: Preference | None = None
+    entry: str = ""
 
 
 class Outcome(Enum):

@@ -201,6 +201,7 @@ _SCORED_PAIR = _Codec(
         "candidate": _ANSWER_FACTS.nested,
         "preference": _PREFERENCE_OR_NONE,
     },
+    not_stored="entry",
 )
 
 
@@ -238,5 +239,6 @@ def encode_scored(scored: ScoredPair) -> bytes:
     return _SCORED_PAIR.to_message(scored).SerializeToString()
 
 
-def decode_scored(data: bytes) -> ScoredPair:
-    return _SCORED_PAIR.decode(data)
+def decode_scored(data: bytes, entry: str = "") -> ScoredPair:
+    """Return the result in ``data``. ``entry``: the id of the pair's entry in the stream of pairs."""
+    return _SCORED_PAIR.decode(data, entry=entry)

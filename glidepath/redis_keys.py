@@ -28,7 +28,10 @@ class WorkloadKeys:
 
     @property
     def results(self) -> str:
-        """Stream of scores. Field ``r`` is a ScoredPair. There is at most one entry per entry of ``pairs``."""
+        """Stream of scores. Field ``r`` is a ScoredPair, and ``e`` the id of the pair's entry in ``pairs``.
+
+        There is at most one entry per entry of ``pairs``.
+        """
         return self._key("results")
 
     @property
@@ -86,6 +89,29 @@ class WorkloadKeys:
     def dead(self) -> str:
         """Stream of pairs that could not be scored, limited in length. Field ``p`` is the pair, ``why`` the reason."""
         return self._key("dead")
+
+    @property
+    def kept(self) -> str:
+        """Hash: the id of a pair that a decision names, or that a person labelled → the Pair, as in ``pairs``.
+
+        It holds these pairs longer than ``pairs`` does. ``retention.kept`` limits it.
+        """
+        return self._key("kept")
+
+    @property
+    def kept_times(self) -> str:
+        """Sorted set: the id of a pair in ``kept`` → the time at which it was kept (Unix milliseconds)."""
+        return self._key("kept:times")
+
+    @property
+    def labels(self) -> str:
+        """Hash: the id of a pair → a PairLabel as JSON, a person's judgement of its two answers."""
+        return self._key("labels")
+
+    @property
+    def label_times(self) -> str:
+        """Sorted set: the id of a pair in ``labels`` → the time of the label (Unix milliseconds)."""
+        return self._key("labels:times")
 
     def written(self, source: str) -> str:
         """String with a TTL: the sequence number of the last flush of the extproc ``source``.

@@ -66,6 +66,20 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class WeighedPair:
+    """A pair of answers that weighs in a gate's evidence against the candidate.
+
+    ``entry``: the id of the pair's entry in the stream of pairs; "" if unknown. ``weight``: how much the pair
+    contributes, from 0 to 1; only the weights of one gate can be compared. ``at_ms``: when the pair was captured.
+    """
+
+    id: str
+    entry: str
+    weight: float
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The verdict of one gate, with the numbers behind it.
 
@@ -75,6 +89,7 @@ class Verdict:
     which they arrive at the current rate. Both are None if they are unknown or the gate has decided. ``action``: what
     the gate does when it fails, a value of GateAction. ``guard``: the gate need not pass before the next step, but must
     not fail. ``blocks_step``: no step is taken although the gate does not fail, because both sides fail at present.
+    ``pairs``: of a gate on pairs that fails, the pairs that weigh most against the candidate, the heaviest first.
     """
 
     gate: str
@@ -91,6 +106,7 @@ class Verdict:
     eta_s: float | None = None
     message: str = ""
     blocks_step: bool = False
+    pairs: tuple[WeighedPair, ...] = ()
 
     @property
     def gating(self) -> bool:
@@ -186,6 +202,11 @@ class Decision:
     details: Mapping[str, Any] = field(default_factory=dict)
     id: str = ""  # the stream's entry id, set when the entry is read
 
+    @property
+    def weighed_pairs(self) -> tuple[WeighedPair, ...]:
+        """The pairs that weighed most for this decision: those of the gate that caused it."""
+        return next((v.pairs for v in self.verdicts if v.gate == self.trigger), ())
+
 
 R = TypeVar("R", Command, WorkloadStatus, Decision)
 
@@ -194,6 +215,7 @@ _NESTED: dict[str, type] = {
     "baseline": SideStatus,
     "candidate": SideStatus,
     "refusals": SideRefusal,
+    "pairs": WeighedPair,
 }
 
 

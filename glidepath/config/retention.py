@@ -22,6 +22,11 @@ class RetentionSection(Section):
     results: int = Field(default=100_000, ge=1, le=MOST)  # maximum number of scored pairs
     outcomes: int = Field(default=100_000, ge=1, le=MOST)  # maximum number of outcome summaries
     log: int = Field(default=100_000, ge=1000, le=MOST)  # maximum number of decisions
+    # Pairs that are kept longer: those that weighed most for a rollback or a hold, and those that a person labelled.
+    kept: int = Field(default=2000, ge=0, le=5000)  # maximum number of kept pairs
+    kept_bytes: Size = Field(default=64 * 2**20, ge=2**16)  # maximum bytes of kept pairs
+    kept_age: Duration = Field(default=90 * 86400, gt=0)  # maximum age of kept pairs
+    labels: int = Field(default=10_000, ge=1, le=MOST)  # maximum number of labels
 
 
 class RedactionSection(Section):

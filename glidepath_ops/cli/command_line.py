@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drill": ("steering_commands:drill", "Rehearse a rollback and measure how long it takes."),
     "shadow": ("steering_commands:shadow", "Set the share of requests that are copied to the other backend."),
     "log": ("log", "Show the decision log, or annotate a decision."),
+    "pairs": ("pairs", "List, show, export and judge stored pairs of answers."),
     "judge": ("judge", "Apply a workload's gates to a file of recorded requests."),
     "plan": ("plan", "Estimate how long each step of the ramp takes and which gate is slowest."),
     "calibrate": ("calibrate", "Propose gate thresholds from the scores of stored pairs."),

@@ -16,6 +16,7 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import InputError
 from glidepath.full_redis_writes import add_to_stream
+from glidepath.kept_pairs import forget_pairs
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Decision, Phase, to_json
@@ -121,6 +122,7 @@ async def _one(
         write_output(archive, data, mode=PRIVATE, keep_existing=True)
         key = WorkloadKeys(name).log
         await add_to_stream(redis, key, "d", to_json(decision), settings.retention.log)
+        found["forgotten"] = await forget_pairs(redis, name)
         found["archive"] = str(archive)
     return found
 
@@ -206,5 +208,6 @@ def _show(found: dict[str, Any], *, stderr: bool) -> None:
     console.print(table)
     if found["archive"]:
         console.print(f"archived in {escape(found['archive'])} and recorded in the decision log")
+        console.print(f"{found['forgotten']} kept pairs and all labels of the workload were removed")
     elif found["blocked"]:
         console.print("[bold red]blocked[/]: nothing was archived or logged")

@@ -12,6 +12,7 @@ import typer
 
 from glidepath.config import Config
 from glidepath.errors import CommandRefusedError, InputError, UnreachableError
+from glidepath.printable_text import one_line, shown_id
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Command, CommandKind, Decision
@@ -136,20 +137,19 @@ def id_range(text: str) -> tuple[str, str]:
 def lines(decisions: list[Decision]) -> list[str]:
     """Return the decisions as lines of text.
 
-    A decision has a line with its event, a line with its reason and, if it was annotated, a line with its root cause.
+    A decision has a line with its event and a line with its reason. Lines with the pairs that weighed most for it and
+    with its root cause follow, if there are any.
     """
     causes = {(d.workload, d.details.get("target")): d.reason for d in decisions if d.event == "annotate"}
     found: list[str] = []
     for decision in decisions:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(decision.at_ms / 1000))
         found.append(f"{decision.id}  {when}  {headline(decision)}, by {decision.actor}")
-        found.append(f"    {_one_line(decision.reason)}")
+        found.append(f"    {one_line(decision.reason)}")
+        if decision.weighed_pairs:
+            found.append(f"    pairs that weighed most (glidepath pairs show ID -w {decision.workload}):")
+            found += [f"      {shown_id(pair.id)}" for pair in decision.weighed_pairs]
         cause = causes.get((decision.workload, decision.id))
         if cause is not None:
-            found.append(f"    cause: {_one_line(cause)}")
+            found.append(f"    cause: {one_line(cause)}")
     return found
-
-
-def _one_line(text: str) -> str:
-    """Return ``text`` as one line: line breaks and control characters, which could move the cursor, become spaces."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

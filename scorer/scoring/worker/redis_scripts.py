@@ -20,7 +20,7 @@ from __future__ import annotations
 # reply to the first write was lost. See ADR 0157.
 WRITE_RESULT = """
 if #redis.call('XPENDING', KEYS[2], ARGV[3], ARGV[2], ARGV[2], 1) == 0 then return 0 end
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'r', ARGV[4])
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'r', ARGV[4], 'e', ARGV[2])
 for i = 6, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
 if ARGV[5] then redis.call('PEXPIRE', KEYS[3], ARGV[5]) end
 redis.call('HINCRBY', KEYS[4], 'acked', redis.call('XACK', KEYS[2], ARGV[3], ARGV[2]))

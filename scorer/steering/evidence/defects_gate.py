@@ -18,6 +18,7 @@ from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
 from scorer.steering.evidence.gate_observations import AnswersJudged
 from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.weighed_pairs import pair_ref
 
 _DEFECTS = frozenset(fault.value for fault in AnswerFault if fault.grade is Grade.DEFECT)
 _SHOWN_KINDS = 3  # the message names the most frequent kinds
@@ -31,7 +32,7 @@ def answers_judged(pair: ScoredPair) -> AnswersJudged | None:
     """
     if not (_is_usable(pair.candidate) and _is_usable(pair.baseline)):
         return None
-    return AnswersJudged(pair.candidate.faults, pair.baseline.faults)
+    return AnswersJudged(pair.candidate.faults, pair.baseline.faults, pair_ref(pair))
 
 
 def _is_usable(answer: AnswerFacts) -> bool:
@@ -95,6 +96,7 @@ class DefectsGate(Gate):
         self._counts = self._counts.after(pair)
         difference = bool(pair.candidate) - bool(pair.baseline)
         self._test.update((1 - difference) / 2)
+        self.weigh(pair.pair, difference)
         self.note(self._test.log_fail, self._test.log_pass)
 
     @property

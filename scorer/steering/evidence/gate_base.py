@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCounts
+from glidepath.status_and_decisions import WeighedPair
+from scorer.steering.evidence.gate_observations import NO_REQUESTS, PairRef, RequestCounts
 from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.weighed_pairs import with_pair
 
 Handler = Callable[[Any], None]
 
@@ -40,12 +42,14 @@ class Standing:
     - ``fail_peak``: ln of the largest e-value against the candidate so far
     - ``pass_peak``: ln of the largest e-value in favour of the candidate so far
     - ``cause``: why the gate failed; None if it has not failed
+    - ``pairs``: of a gate on pairs, those that weigh most against the candidate, the heaviest first
     """
 
     limit: float
     fail_peak: float = 0.0
     pass_peak: float = 0.0
     cause: FailureCause | None = None
+    pairs: tuple[WeighedPair, ...] = ()
 
 
 class Gate(ABC):
@@ -76,11 +80,18 @@ class Gate(ABC):
             return
         failed_before = self.failed
         fail_peak, pass_peak = max(standing.fail_peak, log_fail), max(standing.pass_peak, log_pass)
-        self.standing = Standing(standing.limit, fail_peak, pass_peak, standing.cause)
+        self.standing = Standing(standing.limit, fail_peak, pass_peak, standing.cause, standing.pairs)
         if self.failed and not failed_before:
             recent = None if self.step_explains_failure else self.recent_cause()
             cause = recent or FailureCause(self.value, self.n, self.message())
             self.standing = replace(self.standing, cause=cause)
+
+    def weigh(self, pair: PairRef | None, weight: float) -> None:
+        """Remember the pair if few pairs weigh more against the candidate. ``weight``: from 0 (nothing) to 1."""
+        pairs = self.standing.pairs
+        kept = with_pair(pairs, pair, weight)
+        if kept is not pairs:
+            self.standing = replace(self.standing, pairs=kept)
 
     @property
     def fail_peak(self) -> float:

@@ -123,8 +123,20 @@ class LookDue:
 
 
 @dataclass(frozen=True, slots=True)
+class PairRef:
+    """What identifies a pair: its id, the id of its entry in the stream of pairs, and when it was captured."""
+
+    id: str
+    entry: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class AgreementScored:
     """The agreement of a cross pair, which has one answer of each side to the same request.
+
+    ``pair``: which pair it is; None if unknown, as in a file given to ``judge``. The same holds for the other
+    observations on pairs.
 
     ``comparable``: whether a gate may compare this pair with noise pairs that were not matched with a cross pair. It
     may if the cross pair and the noise pairs come from the same kind of requests.
@@ -132,6 +144,7 @@ class AgreementScored:
 
     agreement: float
     comparable: bool = True
+    pair: PairRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +176,7 @@ class PairCompared:
     signals: Mapping[str, float]
     noise: bool = False
     comparable: bool = True
+    pair: PairRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +185,7 @@ class AnswersJudged:
 
     candidate: tuple[str, ...]
     baseline: tuple[str, ...]
+    pair: PairRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +198,7 @@ class PreferenceGiven:
 
     score: float
     verdict: Preference | None = None
+    pair: PairRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class PairGate(Gate):
     def fold_pair(self, pair: PairCompared) -> None:
         event = self.event(pair.labels, pair.signals) if pair.comparable or not self.spec.increase else None
         if event is not None:
+            self.weigh(None if pair.noise else pair.pair, self.weight(pair.signals) if event else 0.0)
             self.add(event, pair.noise)
 
     def fold_noise_events(self, matched: NoiseEventsMatched) -> None:
@@ -79,6 +80,10 @@ class PairGate(Gate):
     @abstractmethod
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
         """Return whether the gate's event occurred in a pair; None if the pair does not count for this gate."""
+
+    def weight(self, signals: Mapping[str, float]) -> float:
+        """Return how much a pair in which the event occurred weighs, from 0 to 1."""
+        return 1.0
 
     def add(self, hit: bool, noise: bool) -> None:
         self._step, self._block = self._step.after(hit, noise), self._block.after(hit, noise)
@@ -170,6 +175,9 @@ class FactGate(PairGate):
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
         # A comparison of equal texts has the signal ``word_overlap`` but no signals of facts: no fact differs.
         return signals.get(self.spec.of, 0.0) >= TRIP_DIVERGENCE if _TEXT_SIGNAL in signals else None
+
+    def weight(self, signals: Mapping[str, float]) -> float:
+        return signals[self.spec.of]
 
     def message(self) -> str:
         floor = f"in {share_text(self.floor)} of {self._noise_n} noise pairs" if self._noise_n else "no noise pairs yet"

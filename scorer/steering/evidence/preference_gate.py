@@ -68,6 +68,7 @@ class PreferenceGate(MeanGate):
 
     def fold_preference(self, given: PreferenceGiven) -> None:
         self._counts = self._counts.after(given)
+        self.weigh(given.pair, 1 - 2 * given.score)
         self.add(given.score)
 
     def recent_cause(self) -> FailureCause | None:

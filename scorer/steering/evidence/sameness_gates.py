@@ -28,7 +28,11 @@ class SamenessGate(MeanGate):
     STATE = SamenessGateState
 
     def handlers(self) -> Mapping[type, Handler]:
-        return {AgreementScored: lambda scored: self.add(scored.agreement)}
+        return {AgreementScored: self.fold_scored}
+
+    def fold_scored(self, scored: AgreementScored) -> None:
+        self.weigh(scored.pair, 1 - scored.agreement)
+        self.add(scored.agreement)
 
     def recent_cause(self) -> FailureCause | None:
         recent = self._test.recent
@@ -91,6 +95,7 @@ class SamenessMarginGate(Gate):
         }
 
     def fold_agreement(self, scored: AgreementScored) -> None:
+        self.weigh(scored.pair, 1 - scored.agreement)
         if scored.comparable:
             b, score = self._block, _clamped(scored.agreement)
             self._fold_block(SamenessMarginBlock(b.crosses + 1, b.cross_sum + score, b.noises, b.noise_sum))

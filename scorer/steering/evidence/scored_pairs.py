@@ -19,6 +19,7 @@ from scorer.steering.evidence.gate_observations import (
 from scorer.steering.evidence.gate_set import GateSet
 from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
 from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
+from scorer.steering.evidence.weighed_pairs import pair_ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +107,14 @@ class ScoredPairs:
 
     def _add_cross(self, scored: ScoredPair, counts: bool) -> None:
         self.scores = self.scores.with_cross(scored.agreement, scored.signals.get(EXACT_CALL))
-        comparable = _is_comparable(scored)
+        comparable, pair = _is_comparable(scored), pair_ref(scored)
         if counts:
-            self._gates.observe(AgreementScored(scored.agreement, comparable=comparable and not scored.sticky))
-            self._gates.observe(PairCompared(scored.labels, scored.signals, comparable=comparable))
+            unmatched = comparable and not scored.sticky
+            self._gates.observe(AgreementScored(scored.agreement, comparable=unmatched, pair=pair))
+            self._gates.observe(PairCompared(scored.labels, scored.signals, comparable=comparable, pair=pair))
             self._observe_time_per_token(scored)
             if scored.preference is not None:
-                self._gates.observe(PreferenceGiven(scored.preference.score, scored.preference))
+                self._gates.observe(PreferenceGiven(scored.preference.score, scored.preference, pair))
         if comparable and scored.sticky and self._match:
             at_ms = scored.captured_at_ms
             self._observe_match(self._matcher.add_cross(scored.sticky, at_ms, scored.agreement, counts=counts))

@@ -39,6 +39,7 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
         eta_s=eta,
         message=message,
         blocks_step=gate.blocks_step,
+        pairs=gate.standing.pairs if outcome is Outcome.FAIL else (),
     )
 
 

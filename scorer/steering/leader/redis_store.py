@@ -220,7 +220,7 @@ def decode_news(streams: Mapping[str, Sequence[Any]]) -> News:
                 if stream == "outcomes":
                     outcomes.append(decode_outcomes(fields[b"o"], arrived_ms=_id_ms(entry_id)))
                 elif stream == "results":
-                    scored.append(decode_scored(fields[b"r"]))
+                    scored.append(decode_scored(fields[b"r"], _text(fields.get(b"e", ""))))
                 else:
                     commands.append(replace(from_json(Command, fields[b"c"]), id=_text(entry_id)))
             except (InputError, KeyError):

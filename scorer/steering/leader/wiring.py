@@ -16,6 +16,7 @@ from scorer.steering.envoy.rtds_actuator import RtdsActuator
 from scorer.steering.leader.capacity import CandidateLoads
 from scorer.steering.leader.count_unseen_entries import UnseenEntries
 from scorer.steering.leader.group_ownership import GroupOwnership
+from scorer.steering.leader.keep_weighed_pairs import WeighedPairsKeeper
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.scheduled_probes import RedisProbeStore, ScheduledProbes
@@ -81,5 +82,6 @@ def steer_loop(
         leader_tasks=(
             ScheduledProbes(config, RedisProbeStore(redis, config), registry, announce),
             UnseenEntries(config, redis, registry),
+            WeighedPairsKeeper(config, redis, registry),
         ),
     )

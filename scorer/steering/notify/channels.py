@@ -11,6 +11,7 @@ import aiohttp
 from prometheus_client import Counter
 
 from glidepath.config.notifications import Notification
+from glidepath.printable_text import shown_id
 from glidepath.redisio import read_secret
 from glidepath.status_and_decisions import Decision
 from scorer.steering.notify.delivery import DeliveryQueue, RefusedError, Send
@@ -25,6 +26,7 @@ _MARKS = {
     "rollback": "🔴",
     "shadow_failed": "🔴",
     "guard_overridden": "🔴",
+    "gate_holds": "🟠",
     "abort": "⛔",
     "promote": "🟢",
     "complete": "✅",
@@ -94,7 +96,13 @@ def slack(decision: Decision) -> dict[str, Any]:
     )
     mark = _DEFAULT_MARK if _is_commanded_rollback(decision) else _MARKS.get(decision.event, _DEFAULT_MARK)
     text = f"{mark} *{headline(decision)}*\n{decision.reason}\nby {decision.actor}"
-    return {"text": f"{text}\n{numbers}" if numbers else text}
+    return {"text": "\n".join(filter(None, (text, numbers, _pairs(decision))))}
+
+
+def _pairs(decision: Decision) -> str:
+    """Return text that names the pairs that weighed most for the decision; "" if it names none."""
+    ids = ", ".join(shown_id(pair.id) for pair in decision.weighed_pairs)
+    return f"pairs that weighed most (glidepath pairs show ID -w {decision.workload}): {ids}" if ids else ""
 
 
 def pagerduty(decision: Decision, routing_key: str) -> dict[str, Any]:
@@ -115,7 +123,11 @@ def pagerduty(decision: Decision, routing_key: str) -> dict[str, Any]:
             "severity": severity if alarm or _opens_incident(decision) else "info",
             "timestamp": _time(decision),
             "component": decision.workload,
-            "custom_details": {"trigger": decision.trigger, "actor": decision.actor},
+            "custom_details": {
+                "trigger": decision.trigger,
+                "actor": decision.actor,
+                "pairs": [shown_id(pair.id) for pair in decision.weighed_pairs],
+            },
         },
     }
 

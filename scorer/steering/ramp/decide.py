@@ -13,6 +13,7 @@ from dataclasses import replace
 from glidepath.status_and_decisions import Decision
 from scorer.steering.ramp import adopt_overrides, commands, configuration_change, drill, rollback, unknown_share
 from scorer.steering.ramp.automatic_steps import move_automatically
+from scorer.steering.ramp.log_holding_gates import log_holding_gates
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampState
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs
@@ -29,6 +30,7 @@ STAGES: tuple[Stage, ...] = (
     unknown_share.hold_on_unexpected_traffic,
     rollback.confirm_rollback,
     rollback.roll_back_on_failed_guard,
+    log_holding_gates,
     drill.continue_drill,
     move_automatically,
 )

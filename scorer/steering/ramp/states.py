@@ -213,6 +213,7 @@ class RampState:
     cool_until_ms: int = 0
     autopilot: bool = True
     guard_overridden: bool = False  # a guard failed while the autopilot was off; logged once
+    holding_gates: tuple[str, ...] = ()  # failing gates whose action is to hold; each is logged once
     drilled: bool = False
     drill: Drill | None = None
     shadow_override: float | None = None  # percent, set by a person; None: the configured sample applies
@@ -252,7 +253,8 @@ def state_from_json(raw: object) -> RampState:
     try:
         values = dataclass_fields(RampState, raw, "ramp")
         phases = {name: Phase(values[name]) for name in ("phase", "held_from")}
-        return RampState(**{**values, **phases, "drill": _drill(values["drill"])})
+        gates = tuple(map(str, values["holding_gates"]))
+        return RampState(**{**values, **phases, "drill": _drill(values["drill"]), "holding_gates": gates})
     except (TypeError, ValueError) as error:
         raise InputError(f"not a stored ramp state: {error}") from error
 
@@ -298,6 +300,7 @@ def transition(
         since_ms=now_ms if fresh else state.since_ms,
         drill=state.drill if event is RampEvent.ROLLBACK_CONFIRMED else None,
         guard_overridden=False,
+        holding_gates=() if fresh else state.holding_gates,
         first_start=False,
         state_lost=state.state_lost and event is RampEvent.HOLD,
         unexpected_traffic=state.unexpected_traffic and event is RampEvent.HOLD,

@@ -12,6 +12,11 @@ def failed_guards(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     return tuple(v for v in verdicts if v.rolls_back and v.outcome == Outcome.FAIL.value)
 
 
+def holding_gates(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    """Return the failing verdicts that permit no further step and cause no rollback."""
+    return tuple(v for v in verdicts if v.gating and not v.rolls_back and v.outcome == Outcome.FAIL.value)
+
+
 def failed_gates(inputs: TickInputs) -> tuple[Verdict, ...]:
     """Return the failing verdicts of all gating gates, whether they cause a rollback or prevent only the next step."""
     return tuple(v for v in inputs.all_verdicts if v.gating and v.outcome == Outcome.FAIL.value)

@@ -11,6 +11,7 @@ from prometheus_client import Counter
 
 from glidepath.config.notifications import Notification
 from glidepath.config.urls_and_secrets import Secret
+from glidepath.status_and_decisions import WeighedPair
 from scorer.steering.notify.channels import PAGERDUTY, cloud_event, notification_queue, pagerduty, slack
 from tests.support.notification_inbox import ROLLBACK, delivering, inbox
 from tests.support.waiting import eventually
@@ -35,6 +36,16 @@ def test_pagerduty_opens_an_incident_for_a_rollback_and_resolves_it_on_the_next_
     assert pagerduty(replace(ROLLBACK, event="promote"), "key")["dedup_key"] == alert["dedup_key"] == "glidepath/chat"
     assert pagerduty(replace(ROLLBACK, trigger="command:rollback"), "key")["payload"]["severity"] == "info"
     assert len(pagerduty(replace(ROLLBACK, reason="x" * 5000), "key")["payload"]["summary"]) == 1024
+
+
+def test_every_channel_names_the_pairs_that_weighed_most_and_no_id_can_mention_anybody() -> None:
+    pairs = (WeighedPair("9b2f", "1-0", 1.0), WeighedPair("<!channel>`x", "2-0", 0.5))
+    failing = replace(ROLLBACK.verdicts[0], gate="defects", pairs=pairs)
+    decision = replace(ROLLBACK, trigger="defects", verdicts=(failing,))
+    assert "glidepath pairs show ID -w chat): 9b2f, ??channel???x" in slack(decision)["text"]
+    assert pagerduty(decision, "key")["payload"]["custom_details"]["pairs"] == ["9b2f", "??channel???x"]
+    assert cloud_event(decision)["data"]["verdicts"][0]["pairs"][0]["id"] == "9b2f"
+    assert "pairs show" not in slack(ROLLBACK)["text"]
 
 
 def test_a_cloud_event_has_the_attributes_that_the_specification_requires() -> None:

@@ -50,7 +50,7 @@ def test_a_rollback_ignores_freeze_windows_and_missing_samples() -> None:
 @pytest.mark.parametrize("phase", [Phase.HELD, Phase.BAKING, Phase.VALIDATING])
 def test_a_gate_rolls_back_only_if_that_is_its_action(action: str, phase: Phase) -> None:
     inputs = replace(GOOD, verdicts=(verdict("sameness", Outcome.FAIL, action=action),), samples=0)
-    assert tick(at(phase, 50), inputs)[1] == []
+    assert tick(at(phase, 50), inputs)[1] == (["gate_holds"] if action == "hold" else [])
     inputs = replace(GOOD, verdicts=(verdict("sameness", Outcome.FAIL, action="rollback"),), samples=0)
     assert tick(at(phase, 50), inputs)[1] == ["rollback"]
 

@@ -1,0 +1,40 @@
+"""Make text of others harmless for a terminal, a log or a chat message: ids, bodies and reasons may hold anything."""
+
+from __future__ import annotations
+
+import re
+
+# The control sequences of ECMA-48 that set colours or move the cursor, in their 7-bit and 8-bit forms.
+_CONTROL_SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]")
+_JOINERS = frozenset("\u200c\u200d\u200e\u200f")  # Persian, Hindi and emoji need them; they only shape their neighbours
+_REPLACEMENT = "\ufffd"
+_MOST_ID = 100
+
+
+def printable(text: str) -> str:
+    """Return the text without what a terminal acts on. Line breaks stay, and a tab becomes spaces.
+
+    Sequences that set colours or move the cursor are removed. Any other control character is shown as its symbol, such
+    as "␛", so that nothing is hidden. Characters that change the direction of text, or that show nothing, and lone
+    surrogates become "\ufffd".
+    """
+    plain = _CONTROL_SEQUENCE.sub("", text.replace("\r\n", "\n")).expandtabs(4)
+    return "".join(char if char == "\n" or char.isprintable() else _shown(char) for char in plain)
+
+
+def _shown(char: str) -> str:
+    if char in _JOINERS:
+        return char
+    if char < " ":
+        return chr(0x2400 + ord(char))  # Unicode has a symbol for each of the first 32 characters
+    return " " if char.isspace() and char not in "\x85\u2028\u2029" else _REPLACEMENT
+
+
+def one_line(text: str) -> str:
+    """Return the text as one line without anything that could move the cursor."""
+    return " ".join(printable(text).split())
+
+
+def shown_id(text: str) -> str:
+    """Return an id as one word of ASCII: clients may choose the ids of their requests. At most 100 characters."""
+    return re.sub(r"[^A-Za-z0-9_.:~@/+=-]", "?", text)[:_MOST_ID]

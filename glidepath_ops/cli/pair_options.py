@@ -1,0 +1,163 @@
+"""The decorator that gives ``glidepath pairs list`` and ``pairs export`` the options that select pairs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from extproc.workloads import build_workloads
+from glidepath.clock import unix_ms
+from glidepath.config import Config
+from glidepath.config.units import parse_duration
+from glidepath.errors import InputError
+from glidepath.pair_labels import Judgement
+from glidepath.pairs_and_outcomes import PairKind, Side
+from glidepath_ops.cli.shared_options import quantity_of
+from glidepath_ops.pairs.select_pairs import PairFilter
+
+_STATUS = re.compile(r"[1-5](?:\d\d|xx)", re.ASCII)
+_KINDS: dict[str, PairKind | None] = {**{kind.value: kind for kind in PairKind}, "all": None}
+
+Flags = Annotated[list[str] | None, typer.Option("--flag", help="Only pairs with this flag; may be given again.")]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option("--fault", help="Only pairs of which an answer has this fault, such as refusal; may be given again."),
+]
+Unscored = Annotated[
+    list[str] | None,
+    typer.Option("--unscored", metavar="REASON", help="Only pairs without a score for this reason; again for more."),
+]
+SideOption = Annotated[
+    Side | None,
+    typer.Option(
+        "--side", help="Only pairs of which this side's answer has a fault or no status of success; see --status."
+    ),
+]
+StatusOption = Annotated[
+    str | None,
+    typer.Option(
+        "--status", help="Only pairs of which an answer has this status, such as 503 or 5xx; with --side, that side's."
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="TIME", help="Only pairs captured since then: an age such as 2h, or 2026-03-01T14:00."
+    ),
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only pairs captured before then.")]
+RequestId = Annotated[str | None, typer.Option("--request", metavar="ID", help="Only the pairs of this request.")]
+Sticky = Annotated[
+    str | None,
+    typer.Option(
+        "--sticky", metavar="KEY", help="Only pairs of this sticky key: its value, or the digest that pairs have."
+    ),
+]
+LabelFilter = Annotated[Judgement | None, typer.Option("--label", help="Only pairs that a person judged to be this.")]
+Labelled = Annotated[
+    bool | None, typer.Option("--labelled/--unlabelled", help="Only pairs with, or without, a person's judgement.")
+]
+KindOption = Annotated[
+    str, typer.Option("--kind", help="cross: one answer of each side; noise: two of the baseline; or all.")
+]
+Worst = Annotated[
+    bool,
+    typer.Option(
+        "--worst",
+        help="The worst first: only the candidate's answer has a fault, then lost comparisons, then low agreement.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PairChoice:
+    """The selection that the options describe. ``sticky``: the value of a sticky key, or its digest; "": any."""
+
+    filter: PairFilter
+    worst: bool
+    sticky: str
+
+    def filter_of(self, settings: Config, workload: str) -> PairFilter:
+        """Return the filter for a workload. Pairs have a keyed digest of the sticky key, so its value is digested too.
+
+        Raises ConfigError if the digest's key cannot be read.
+        """
+        if not self.sticky:
+            return self.filter
+        digest = build_workloads(settings)[workload].sticky(self.sticky)
+        return replace(self.filter, sticky=frozenset({self.sticky, digest}))
+
+
+def choosing_pairs(run: Callable[..., None]) -> Callable[..., None]:
+    """Return ``run`` as a command that also has the options that select pairs. It gets them as ``choice``.
+
+    The command raises InputError for an invalid option.
+    """
+
+    def command(
+        worst: Worst = False,
+        flag: Flags = None,
+        fault: Faults = None,
+        unscored: Unscored = None,
+        side: SideOption = None,
+        status: StatusOption = None,
+        since: Since = None,
+        until: Until = None,
+        request: RequestId = None,
+        sticky: Sticky = None,
+        label: LabelFilter = None,
+        labelled: Labelled = None,
+        kind: KindOption = "cross",
+        **own: Any,
+    ) -> None:
+        now_ms = unix_ms()
+        chosen = PairFilter(
+            flags=frozenset(flag or ()),
+            faults=frozenset(fault or ()),
+            reasons=frozenset(unscored or ()),
+            side=side,
+            status=_status(status),
+            since_ms=_moment("--since", since, now_ms),
+            until_ms=_moment("--until", until, now_ms),
+            request_id=request or "",
+            label=label,
+            labelled=labelled,
+            kind=_kind(kind),
+        )
+        run(choice=PairChoice(chosen, worst, sticky or ""), **own)
+
+    *shared, _ = inspect.signature(command, eval_str=True).parameters.values()
+    own = [one for one in inspect.signature(run, eval_str=True).parameters.values() if one.name != "choice"]
+    command.__name__, command.__doc__ = run.__name__, run.__doc__
+    command.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]  # Typer reads it
+    return command
+
+
+def _status(text: str | None) -> str:
+    if text is not None and not _STATUS.fullmatch(text):
+        raise InputError(f"--status: must be a status such as 503, or 5xx (got {text[:40]!r})")
+    return text or ""
+
+
+def _kind(text: str) -> PairKind | None:
+    if text not in _KINDS:
+        raise InputError(f"--kind: must be {', '.join(_KINDS)} (got {text[:40]!r})")
+    return _KINDS[text]
+
+
+def _moment(option: str, text: str | None, now_ms: int) -> int | None:
+    """Return the Unix milliseconds of an age such as ``2h``, or of a local time in ISO 8601. Raises InputError."""
+    if text is None:
+        return None
+    if re.match(r"\d{4}-", text):
+        try:
+            return round(datetime.fromisoformat(text).timestamp() * 1000)
+        except (ValueError, OverflowError) as error:
+            raise InputError(f"{option}: must be an age such as 2h, or 2026-03-01T14:00 (got {text[:40]!r})") from error
+    return now_ms - round(quantity_of(option, text, parse_duration) * 1000)

@@ -1,0 +1,240 @@
+"""``glidepath pairs`` lists stored pairs, shows one, exports them as a data set, and records people's judgements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from glidepath.clock import unix_ms
+from glidepath.config import Config
+from glidepath.errors import InputError
+from glidepath.kept_pairs import forget_pairs, keep_pairs
+from glidepath.pair_labels import Judgement, PairLabel, read_labels, store_label
+from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.printable_text import shown_id
+from glidepath.redisio import RedisClient
+from glidepath_ops.cli.output_files import PRIVATE, STANDARD_OUTPUT, check_output, write_output
+from glidepath_ops.cli.pair_options import PairChoice, choosing_pairs
+from glidepath_ops.cli.redis_connection import with_redis
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, AsJsonLines, ConfigPath
+from glidepath_ops.cli.steering_client import actor
+from glidepath_ops.pairs.pair_dataset import line_of, record_of
+from glidepath_ops.pairs.read_pairs import (
+    StoredPair,
+    count_results,
+    find_pair,
+    labelled_without_result,
+    newest_results,
+    with_body,
+)
+from glidepath_ops.pairs.select_pairs import newest_first, worst_first
+from glidepath_ops.pairs.show_pairs import page, rows
+
+MOST_RESULTS = 100_000
+DEFAULT_RESULTS = 10_000
+SHOWN_CHARS = 4000
+MOST_BYTES = 512 * 2**20  # of an exported data set, which is built in memory
+_WIDTH = 80  # of the output if it is no terminal
+
+command = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Look at stored pairs, and judge them.")
+
+WorkloadOfPairs = Annotated[
+    str | None, typer.Option("--workload", "-w", help="Name of the workload; default: the only configured one.")
+]
+LookBack = Annotated[
+    int,
+    typer.Option("--look-back", min=1, max=MOST_RESULTS, help="Number of most recent results that are searched."),
+]
+PairId = Annotated[str, typer.Argument(metavar="ID", help="Id of the pair or of its request.")]
+
+
+@command.command("list")
+@choosing_pairs
+def list_pairs(
+    choice: PairChoice,
+    config: ConfigPath = DEFAULT_CONFIG,
+    workload: WorkloadOfPairs = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=MOST_RESULTS, help="Number of pairs to show.")] = 20,
+    look_back: LookBack = DEFAULT_RESULTS,
+    as_json: AsJsonLines = False,
+) -> None:
+    """List stored pairs, the newest first.
+
+    All conditions must hold. The statuses are the baseline's and the candidate's. Bodies are not read.
+    """
+
+    async def work(settings: Config, redis: RedisClient) -> tuple[str, list[ScoredPair], Mapping[str, PairLabel], int]:
+        name = _only(settings, workload)
+        chosen = choice.filter_of(settings, name)
+        labels = await read_labels(redis, name, settings.retention.labels)
+        found = [r async for r in newest_results(redis, name, look_back) if chosen.selects(r, labels)]
+        ordered = worst_first(found) if choice.worst else newest_first(found)
+        return name, ordered[:count], labels, await count_results(redis, name)
+
+    name, found, labels, known = with_redis(config, work)
+    if as_json:
+        for pair in found:
+            one = labels.get(pair.pair_id)
+            typer.echo(json.dumps({**asdict(pair), "label": one.label.value if one else None}))
+        return
+    console = _console()
+    for row in rows(found, labels):
+        console.print(row)
+    console.print(Text(f"{len(found)} pairs of {name}; {min(known, look_back)} of {known} results searched"))
+
+
+@command.command("show")
+def show(
+    pair_id: PairId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    workload: WorkloadOfPairs = None,
+    full: Annotated[bool, typer.Option("--full", help="Show texts of any length.")] = False,
+    look_back: LookBack = MOST_RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """Show one pair: the request, both answers side by side, the signals, and why there is no score.
+
+    The texts are redacted as the configuration says. With --json, the result has the fields of `pairs export`.
+    """
+
+    async def work(settings: Config, redis: RedisClient) -> tuple[Config, str, StoredPair, PairLabel | None]:
+        name = _only(settings, workload)
+        stored = await _found(redis, name, pair_id, look_back)
+        labels = await read_labels(redis, name, settings.retention.labels)
+        return settings, name, stored, labels.get(_id_of(stored))
+
+    settings, name, stored, label = with_redis(config, work)
+    section = settings.workload(name)
+    if as_json:
+        typer.echo(line_of(record_of(section, stored.pair, stored.result, label)), nl=False)
+        return
+    _console().print(page(section, stored, label, 2**31 if full else SHOWN_CHARS))
+
+
+@command.command("export")
+@choosing_pairs
+def export(
+    choice: PairChoice,
+    config: ConfigPath = DEFAULT_CONFIG,
+    workload: WorkloadOfPairs = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PATH", help="Write to this file; - is stdout.")
+    ] = STANDARD_OUTPUT,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=MOST_RESULTS, help="Most pairs to write.")] = 1000,
+    look_back: LookBack = MOST_RESULTS,
+) -> None:
+    """Write pairs with their texts as a data set: one JSON object per line.
+
+    `glidepath calibrate --labels` reads such a file. Pairs whose bodies are not stored any more are left out, and
+    counted on stderr.
+    """
+    check_output(output, "--output")
+
+    async def work(settings: Config, redis: RedisClient) -> tuple[bytes, int, int]:
+        name = _only(settings, workload)
+        chosen, section = choice.filter_of(settings, name), settings.workload(name)
+        labels = await read_labels(redis, name, settings.retention.labels)
+        results = [r async for r in newest_results(redis, name, look_back)]
+        results += await labelled_without_result(redis, name, results, labels)
+        found = [r for r in results if chosen.selects(r, labels)]
+        ordered = (worst_first(found) if choice.worst else newest_first(found))[:count]
+        data, written = bytearray(), 0
+        for result in ordered:
+            stored = await with_body(redis, name, result)
+            if stored.pair is not None:
+                data += line_of(record_of(section, stored.pair, result, labels.get(result.pair_id)))
+                written += 1
+            if len(data) > MOST_BYTES:
+                raise InputError(f"the data set is larger than {MOST_BYTES >> 20} MiB; write fewer pairs (--count)")
+        return bytes(data), written, len(ordered) - written
+
+    data, written, missing = with_redis(config, work)
+    write_output(output, data, mode=PRIVATE)
+    left_out = f"; {missing} left out, whose bodies are not stored any more" if missing else ""
+    typer.echo(f"{written} pairs written{left_out}", err=True)
+
+
+@command.command("label")
+def label_pair(
+    pair_id: PairId,
+    judgement: Annotated[
+        Judgement,
+        typer.Argument(help="Whether the candidate's answer may replace the baseline's."),
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    workload: WorkloadOfPairs = None,
+    note: Annotated[str, typer.Option("--note", help="Reason for the judgement, at most 500 characters.")] = "",
+    look_back: LookBack = MOST_RESULTS,
+) -> None:
+    """Record whether the candidate's answer of a pair is acceptable in place of the baseline's.
+
+    A later judgement replaces an earlier one. The pair's bodies are kept as long as those that a decision names.
+    """
+    if len(note) > 500:
+        raise InputError(f"--note: must have at most 500 characters (got {len(note)})")
+
+    async def work(settings: Config, redis: RedisClient) -> tuple[PairLabel, bool, int]:
+        name = _only(settings, workload)
+        stored = await _found(redis, name, pair_id, look_back)
+        label = PairLabel(_id_of(stored), judgement, actor(), unix_ms(), note)
+        removed = await store_label(redis, name, settings.retention, label)
+        entry = stored.result.entry if stored.result else ""
+        count = await keep_pairs(redis, name, settings.retention, [(label.pair_id, entry)])
+        return label, count.gone == 0, removed
+
+    label, kept, removed = with_redis(config, work)
+    text = "" if kept else "; its bodies are not stored any more, so it cannot be exported with its texts"
+    oldest = f"; {removed} of the oldest labels were removed (retention.labels)" if removed else ""
+    typer.echo(f"{shown_id(label.pair_id)}: {label.label.value}, by {label.who}{text}{oldest}")
+
+
+@command.command("forget")
+def forget(
+    workload: Annotated[str, typer.Option("--workload", "-w", help="Name of the workload.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Remove a workload's kept pairs and its labels. The ordinary pairs expire by themselves (retention)."""
+
+    async def work(settings: Config, redis: RedisClient) -> int:
+        settings.workload(workload)
+        return await forget_pairs(redis, workload)
+
+    typer.echo(f"{with_redis(config, work)} kept pairs of {workload} and all its labels were removed")
+
+
+def _only(settings: Config, workload: str | None) -> str:
+    """Return the named workload, or the only one. Raises InputError or UnknownWorkloadError."""
+    if workload is not None:
+        settings.workload(workload)
+        return workload
+    names = list(settings.workloads)
+    if len(names) != 1:
+        raise InputError(f"--workload: is needed, because several are configured ({', '.join(names)})")
+    return names[0]
+
+
+async def _found(redis: RedisClient, name: str, pair_id: str, look_back: int) -> StoredPair:
+    stored = await find_pair(redis, name, pair_id, look_back)
+    if stored is None:
+        raise InputError(
+            f"no pair {shown_id(pair_id)} of {name} is stored (`glidepath pairs list -w {name}` shows the newest)"
+        )
+    return stored
+
+
+def _id_of(stored: StoredPair) -> str:
+    if stored.result is not None:
+        return stored.result.pair_id
+    return stored.pair.id if stored.pair else ""
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(width=_WIDTH, highlight=False)

@@ -1,0 +1,1 @@
+"""Look at stored pairs: select them, read their bodies, show them, export them."""

@@ -1,0 +1,127 @@
+"""Read results and bodies of pairs from Redis, in reads of bounded size that block no other client.
+
+The stream of results is the index: it is small, newest last, and each result names the pair's entry in the stream of
+pairs. See ADR 0231.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+
+from glidepath.errors import InputError
+from glidepath.kept_pairs import read_kept
+from glidepath.pairs_and_outcomes import Pair, ScoredPair
+from glidepath.protobuf_codec import decode_pair, decode_scored
+from glidepath.redis_keys import WorkloadKeys
+from glidepath.redisio import RedisClient
+from glidepath_ops.pairs.select_pairs import request_id
+from scorer.scoring.worker.unscored_result import unscored
+
+PAGE = 500  # results in one read: about 200 KB
+RESULT_EXPIRED = "result_expired"
+MOST_DEAD = 100  # the stream of dead pairs holds about as many
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPair:
+    """A pair as far as it is still known.
+
+    - ``result``: the result of scoring; None if the pair was set aside, see ``set_aside``
+    - ``pair``: the request and both answers; None if they are not stored any more
+    - ``kept``: whether the pair is kept longer than others
+    - ``set_aside``: why the pair never got a result, or ""
+    """
+
+    result: ScoredPair | None
+    pair: Pair | None
+    kept: bool = False
+    set_aside: str = ""
+
+
+async def newest_results(client: RedisClient, workload: str, most: int) -> AsyncIterator[ScoredPair]:
+    """Yield the ``most`` newest results, the newest first. A result that cannot be read is left out.
+
+    Raises RedisError or OSError.
+    """
+    key, before = WorkloadKeys(workload).results, "+"
+    while most > 0:
+        entries = await client.xrevrange(key, max=before, count=min(PAGE, most))
+        for entry_id, fields in entries:
+            try:
+                yield decode_scored(fields[b"r"], fields.get(b"e", b"").decode(errors="replace"))
+            except (InputError, KeyError):
+                continue
+            finally:
+                before = f"({entry_id.decode()}"
+        if len(entries) < PAGE:
+            return
+        most -= len(entries)
+
+
+async def count_results(client: RedisClient, workload: str) -> int:
+    return int(await client.xlen(WorkloadKeys(workload).results))
+
+
+async def find_pair(client: RedisClient, workload: str, wanted: str, most: int) -> StoredPair | None:
+    """Return the pair with this id or request id, from the ``most`` newest results; None if there is none.
+
+    Of several pairs of one request, the pair of both sides is preferred to a noise pair. Raises RedisError or OSError.
+    """
+    found: ScoredPair | None = None
+    async for result in newest_results(client, workload, most):
+        if result.pair_id == wanted:
+            found = result
+            break
+        if found is None and request_id(result.pair_id) == wanted:
+            found = result
+    if found is not None:
+        return await with_body(client, workload, found)
+    kept = _decoded(await read_kept(client, workload, wanted))
+    if kept is not None:
+        return StoredPair(None, kept, kept=True)
+    return await _dead_pair(client, workload, wanted)
+
+
+async def with_body(client: RedisClient, workload: str, result: ScoredPair) -> StoredPair:
+    """Return the pair of a result, with its bodies if they are stored. Raises RedisError or OSError."""
+    kept = await read_kept(client, workload, result.pair_id)
+    if kept is not None:
+        return StoredPair(result, _decoded(kept), kept=True)
+    if not result.entry:
+        return StoredPair(result, None)
+    entries = await client.xrange(WorkloadKeys(workload).pairs, result.entry, result.entry)
+    return StoredPair(result, _decoded(entries[0][1].get(b"p")) if entries else None)
+
+
+async def labelled_without_result(
+    client: RedisClient, workload: str, results: Sequence[ScoredPair], labels: Iterable[str]
+) -> list[ScoredPair]:
+    """Return a result without a score for each kept pair that a person labelled and that has no result in ``results``.
+
+    Raises RedisError or OSError.
+    """
+    known = {result.pair_id for result in results}
+    found = []
+    for pair_id in labels:
+        pair = None if pair_id in known else _decoded(await read_kept(client, workload, pair_id))
+        if pair is not None:
+            found.append(unscored(pair, pair.captured_at_ms, RESULT_EXPIRED))
+    return found
+
+
+async def _dead_pair(client: RedisClient, workload: str, wanted: str) -> StoredPair | None:
+    """Return the pair if it was set aside because it could not be scored."""
+    entries = await client.xrevrange(WorkloadKeys(workload).dead, count=MOST_DEAD)
+    for _, fields in entries:
+        pair = _decoded(fields.get(b"p"))
+        if pair is not None and wanted in (pair.id, request_id(pair.id)):
+            return StoredPair(None, pair, set_aside=fields.get(b"why", b"").decode(errors="replace") or "unknown")
+    return None
+
+
+def _decoded(data: bytes | None) -> Pair | None:
+    try:
+        return None if data is None else decode_pair(data)
+    except InputError:
+        return None

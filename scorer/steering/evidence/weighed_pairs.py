@@ -1,0 +1,36 @@
+"""Select the pairs that weigh most against the candidate in a gate's evidence. Pure, with bounded memory. See ADR 0230.
+
+The selection is shown and kept when the gate fails, so that people see the answers that caused a rollback or a hold.
+"""
+
+from __future__ import annotations
+
+from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.status_and_decisions import WeighedPair
+from scorer.steering.evidence.gate_observations import PairRef
+
+MOST_PAIRS = 10
+_DIGITS = 2  # weights that differ by less are equal: then the newer pair counts, whose bodies are stored for longer
+
+
+def pair_ref(pair: ScoredPair) -> PairRef:
+    return PairRef(pair.pair_id, pair.entry, pair.captured_at_ms)
+
+
+def with_pair(pairs: tuple[WeighedPair, ...], pair: PairRef | None, weight: float) -> tuple[WeighedPair, ...]:
+    """Return the at most MOST_PAIRS heaviest of ``pairs`` and ``pair``, the heaviest first; of equal ones the newest.
+
+    ``pairs`` must be in this order. The same object is returned if ``pair`` is None, weighs nothing, or is not among
+    the heaviest.
+    """
+    weight = round(weight, _DIGITS)
+    if pair is None or weight <= 0:
+        return pairs
+    new = WeighedPair(pair.id, pair.entry, weight, pair.at_ms)
+    if len(pairs) >= MOST_PAIRS and _order(new) >= _order(pairs[-1]):
+        return pairs
+    return tuple(sorted((new, *pairs), key=_order)[:MOST_PAIRS])
+
+
+def _order(pair: WeighedPair) -> tuple[float, int]:
+    return -pair.weight, -pair.at_ms

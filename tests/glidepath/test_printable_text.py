@@ -1,0 +1,59 @@
+"""Text of others cannot act on a terminal, hides nothing, and stays readable in any language."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath.printable_text import one_line, printable, shown_id
+
+ACTING = {
+    "colour": ("\x1b[31mred\x1b[0m", "red"),
+    "cursor": ("a\x1b[2K\x1b[1Ab", "ab"),
+    "8-bit colour": ("\x9b31mred", "red"),
+    "title": ("\x1b]0;owned\x07x", "␛]0;owned␇x"),
+    "unfinished": ("x\x1b[", "x␛["),
+    "bell and backspace": ("a\x07\x08b", "a␇␈b"),
+    "carriage return": ("safe\revil", "safe␍evil"),
+    "direction": ("a\u202eb\u2066c", "a�b�c"),
+    "invisible": ("a\u200bb\ufeffc", "a�b�c"),
+    "lone surrogate": ("a\ud800b", "a�b"),
+    "line separator": ("a\u2028b\x85c", "a�b�c"),
+}
+
+
+@pytest.mark.parametrize("kind", ACTING)
+def test_nothing_acts_on_the_terminal(kind: str) -> None:
+    text, expected = ACTING[kind]
+    assert printable(text) == expected
+
+
+@pytest.mark.parametrize("text", ["Grüße, 世界\nعربى 👩‍🚀 می‌خواهم", "a b", "x\n\ny"])
+def test_ordinary_text_stays(text: str) -> None:
+    assert printable(text) == text
+
+
+def test_tabs_and_other_spaces_become_spaces() -> None:
+    assert printable("a\tb\u00a0c") == "a   b c"
+    assert one_line("a\n\n b\tc\r\nd") == "a b c d"
+
+
+@given(st.text(max_size=200))
+def test_any_text_has_only_printable_characters_and_line_breaks(text: str) -> None:
+    shown = printable(text)
+    shown.encode()
+    allowed = {"\n", "\u200c", "\u200d", "\u200e", "\u200f"}
+    assert all(char in allowed or char.isprintable() for char in shown)
+    assert not any(unicodedata.category(char) == "Cc" for char in one_line(text))
+
+
+@given(st.text(max_size=300))
+def test_an_id_is_one_word_of_ascii(text: str) -> None:
+    shown = shown_id(text)
+    assert shown.isascii()
+    assert len(shown) <= 100
+    assert len(shown.split()) <= 1
+    assert not set(shown) & set("<>`*!|&;$\"'\\")

@@ -1,0 +1,72 @@
+"""A gate whose action is to hold is logged once when it fails, and again if it fails again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import GateAction, Phase, WeighedPair
+from scorer.steering.ramp.decide import advance
+from scorer.steering.ramp.states import state_from_json
+from tests.support.ramp_ticks import CATASTROPHE, GOOD, LATE, POLICY, at, tick
+from tests.support.scripted_evidence import verdict
+
+HOLDS = verdict("sameness", Outcome.FAIL, action=GateAction.HOLD.value)
+SPLIT = verdict("split", Outcome.FAIL, action=GateAction.HOLD.value, guard=True)
+PASSES = verdict("sameness", Outcome.PASS, action=GateAction.HOLD.value)
+PAIRS = (WeighedPair("p1", "1-0", 1.0),)
+
+
+@pytest.mark.parametrize("phase", [Phase.SHADOW, Phase.BAKING, Phase.VALIDATING, Phase.HELD, Phase.AWAITING_APPROVAL])
+def test_it_is_logged_once_with_its_cause_and_its_pairs(phase: Phase) -> None:
+    inputs = replace(GOOD, verdicts=(replace(HOLDS, pairs=PAIRS),))
+    after, decisions = advance(at(phase, 0 if phase is Phase.SHADOW else 50), inputs, POLICY, LATE)
+    held = [one for one in decisions if one.event == "gate_holds"]
+    assert [(one.trigger, one.weighed_pairs, one.to_percent) for one in held] == [
+        ("sameness", PAIRS, one.from_percent) for one in held
+    ]
+    assert len(held) == 1
+    assert "sameness" in held[0].reason
+    assert "gate_holds" not in tick(after, inputs)[1]
+
+
+def test_each_gate_is_logged_by_itself() -> None:
+    after, _ = tick(at(Phase.BAKING, 50), replace(GOOD, verdicts=(HOLDS,)))
+    again, events = tick(after, replace(GOOD, verdicts=(HOLDS, SPLIT)))
+    assert events == ["gate_holds"]
+    assert again.holding_gates == ("sameness", "split")
+
+
+def test_a_gate_that_recovers_is_logged_again_when_it_fails_again() -> None:
+    held, _ = tick(at(Phase.BAKING, 50), replace(GOOD, verdicts=(SPLIT,), samples=0))
+    fine, events = tick(held, replace(GOOD, verdicts=(PASSES,), samples=0))
+    assert (fine.holding_gates, events) == ((), [])
+    assert tick(fine, replace(GOOD, verdicts=(SPLIT,), samples=0))[1] == ["gate_holds"]
+
+
+def test_a_tick_without_verdicts_forgets_nothing() -> None:
+    held, _ = tick(at(Phase.BAKING, 50), replace(GOOD, verdicts=(HOLDS,)))
+    assert tick(held, replace(GOOD, verdicts=(), samples=0))[0].holding_gates == ("sameness",)
+
+
+def test_fresh_evidence_forgets_it() -> None:
+    held, _ = tick(at(Phase.BAKING, 50), replace(GOOD, verdicts=(HOLDS,)))
+    assert tick(held, replace(GOOD, verdicts=CATASTROPHE))[0].holding_gates == ()
+
+
+def test_a_rollback_in_the_same_tick_is_all_that_is_logged() -> None:
+    _, events = tick(at(Phase.BAKING, 50), replace(GOOD, verdicts=(HOLDS, *CATASTROPHE)))
+    assert events == ["rollback"]
+
+
+@pytest.mark.parametrize("phase", [Phase.ROLLING_BACK, Phase.ABORTED])
+def test_nothing_is_logged_on_the_way_back(phase: Phase) -> None:
+    assert "gate_holds" not in tick(at(phase, 0), replace(GOOD, verdicts=(HOLDS,), confirmed=0))[1]
+
+
+def test_it_survives_the_storing_of_the_state() -> None:
+    state = at(Phase.BAKING, 50, holding_gates=("sameness", "split"))
+    stored = {**state.to_json(), "holding_gates": list(state.holding_gates)}
+    assert state_from_json(stored) == state
