@@ -41,6 +41,7 @@ class AnswerFault(StrEnum):
     UNKNOWN_TOOL = "unknown_tool"
     INVALID_ARGUMENTS = "invalid_arguments"
     BROKEN_CODE = "broken_code"
+    REPEATED_ANSWER = "repeated_answer"
 
     @property
     def grade(self) -> Grade:
@@ -93,6 +94,9 @@ FAULTS: Mapping[AnswerFault, FaultKind] = {
         "arguments that are no JSON, or against a schema", "the JSON parser, the tool's schema"
     ),
     AnswerFault.BROKEN_CODE: _defect("code that does not parse", "Python, JSON and brackets in code blocks"),
+    AnswerFault.REPEATED_ANSWER: _defect(
+        "the same long text for prompts that differ", "at least five such prompts of recent pairs"
+    ),
 }
 
 

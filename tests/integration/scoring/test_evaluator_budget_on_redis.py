@@ -33,7 +33,7 @@ async def test_two_scorers_share_the_days_budget_and_every_pair_has_one_result(
             running_loop(config, redis_client, "b", second),
         ):
             await eventually(lambda: has_results(redis_client, 60))
-        assert len(evaluator.requests) == 2 * 12
+        assert len(evaluator.requests) == 3 * 12
     found = await results(redis_client)
     assert sorted(one.pair_id for one in found) == sorted(f"p{i}" for i in range(60))
     assert sum(one.preference is Preference.WIN for one in found) == 12

@@ -16,6 +16,7 @@ import aiohttp
 from glidepath.config.comparison import EvaluatorSection
 from glidepath.pairs_and_outcomes import Preference, Side
 from glidepath.redisio import read_secret
+from scorer.scoring.compare.evaluator.control_question import control_questions
 from scorer.scoring.compare.evaluator.daily_budget import Budget
 from scorer.scoring.compare.evaluator.questions import (
     BOTH,
@@ -100,13 +101,33 @@ class Evaluator:
     ) -> Preference | str:
         """Ask the evaluator about one pair in both orders. Return its preference, or why there is none: "timeout".
 
-        The second question is not sent if there is no valid reply to the first.
+        If it prefers an answer, a control question tests whether the answer sways it. No further question is sent if
+        there is no valid reply to one.
         """
         try:
-            choices = [await self._choice(session, question, headers) for question in questions(asked, self.settings)]
+            first, second = [await self._choice(session, one, headers) for one in questions(asked, self.settings)]
+            preferred = first if first is second else None
+            if (
+                preferred is not None
+                and preferred.value != asked.addressing
+                and await self._is_swayed(session, asked, preferred, headers)
+            ):
+                return preference_of(first, second, preferred.value)
         except NoReplyError as error:
             return str(error)
-        return preference_of(choices[0], choices[1], asked.addressing)
+        return preference_of(first, second, asked.addressing)
+
+    async def _is_swayed(
+        self, session: aiohttp.ClientSession, asked: AnswersToJudge, preferred: Side, headers: Mapping[str, str]
+    ) -> bool:
+        """Return whether the evaluator prefers this answer to the right answer of another request, in both orders."""
+        control = control_questions(asked, preferred, self.settings)
+        if control is None:
+            return False
+        for question in control:
+            if await self._choice(session, question, headers) is not preferred:
+                return False
+        return True
 
     async def _choice(
         self, session: aiohttp.ClientSession, question: Question, headers: Mapping[str, str]

@@ -4,10 +4,15 @@ One constant answer of this kind wins most comparisons of a strong judge (Zheng 
 Benchmarks: Null Models Achieve High Win Rates", 2024). The evaluator's preference for such an answer does not count,
 see ``preference_of``.
 
+This recognition needs no question, but knows only the forms that its patterns describe. What it misses meets the
+control question (control_question.py), which needs no pattern.
+
 The patterns ask for the addressee or the subject of a verdict ("this answer", "answer A", "you, the judge") together
 with the verdict ("is better", "select", "full marks"). So a text *about* judges, exams or ratings is no match. The text
 is also read in the forms in which an instruction may be hidden: with letters spaced out or replaced by digits, in
-rot13, reversed, percent-encoded or in base64.
+rot13, reversed, percent-encoded, in base64, or with letters of other scripts that look like Latin ones. If the prompt
+itself asks for a judgement, a comparison or an explanation of such texts, the answer speaks to the prompt, and is not
+suspected.
 """
 
 from __future__ import annotations
@@ -208,11 +213,27 @@ _SPACED = re.compile(r"\b(?:[^\W_][ .\-_*]{1,3}){8,}[^\W_]\b")  # letters with a
 _MARKUP = re.compile(r"[*_`~]{1,3}(?=[^\W_])|(?<=[^\W_])[*_`~]{1,3}")
 _WORDS = re.compile(r"answer|response|output|assistant|instruction|verdict|winner|judge|evaluat|grader", re.IGNORECASE)
 _LEET = str.maketrans("013457@$", "oieastas")
+# Cyrillic and Greek letters that look like Latin ones (Unicode TR 39, confusables).
+_LOOKALIKES = str.maketrans(
+    "аеорсухіјѕԁһԛԝАВЕКМНОРСТХαεικνορτυχΑΒΕΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijsdhqwABEKMHOPCTXaeiknoptuxABEHIKMNOPTYX"
+)
+_MIXED_WORD = re.compile(r"[a-zA-Z][\u0370-\u052f]|[\u0370-\u052f][a-zA-Z]")
+# What a prompt speaks of if its answer may speak of verdicts, marks and instructions.
+_JUDGING_PROMPT = re.compile(
+    r"\b(?:judg\w+|grad(?:e|es|ed|er|ers|ing)|rat(?:e|es|ed|er|ing|ings)|evaluat\w+|assess\w*|rubrics?|verdicts?|winners?"
+    r"|scor(?:e|es|ed|ing)|compar\w+|prefer\w*|reviews?|injection|instructions?|jailbreak\w*|front matter|json|xml"
+    r"|which (?:of|one|answer|sentence|option)|bewert\w+|vergleich\w*|respuesta|compare[zr]?)\b|比较|评价|选择"
+)
 _MOST_DECODED = 20  # the largest number of base64 passages of one text that are decoded
 
 
-def addresses_judge(text: str) -> bool:
-    """Return whether the text, or a text that is hidden in it, addresses the judge of a comparison."""
+def addresses_judge(text: str, prompt: str = "") -> bool:
+    """Return whether the text, or a text that is hidden in it, addresses the judge of a comparison.
+
+    ``prompt``: what the text answers. If it asks for a judgement itself, the result is false.
+    """
+    if _JUDGING_PROMPT.search(prompt.casefold()):
+        return False
     return any(_ADDRESSING.search(_normalised(form)) for form in _forms(text))
 
 
@@ -226,6 +247,8 @@ def _forms(text: str) -> Iterator[str]:
     for form in (codecs.encode(plain, "rot13"), plain[::-1], plain.translate(_LEET)):
         if form != plain and _WORDS.search(form):
             yield form
+    if _MIXED_WORD.search(plain):
+        yield plain.translate(_LOOKALIKES)
     if "%20" in plain:
         yield unquote(plain)
     if _SPACED.search(plain):

@@ -32,7 +32,7 @@ def to_judge(
         return None
     if canonical(baseline) == canonical(candidate):
         return Preference.TIE
-    addressing = [side.value for side in Side if addresses_judge(texts[side])]
+    addressing = [side.value for side in Side if addresses_judge(texts[side], expected.prompt)]
     who = BOTH if len(addressing) > 1 else "".join(addressing)
     return AnswersToJudge(pair_id, _cut(expected.prompt, limit), baseline, candidate, who)
 

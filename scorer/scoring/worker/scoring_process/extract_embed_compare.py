@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from glidepath.answer_faults import AnswerFault
 from glidepath.config import Config, Workload
+from glidepath.config.comparison import FREE_TEXT
 from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Ending, Pair, PairKind, Preference, ScoredPair, Side
 from scorer.scoring.answers import (
     CustomSurface,
@@ -24,6 +26,7 @@ from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge
 from scorer.scoring.embed import Embedder, VectorCache, Vectors, embed_texts
 from scorer.scoring.judge.judge_answer import judge_answer
+from scorer.scoring.judge.repeated_answers import RepeatedAnswers
 from scorer.scoring.worker.unscored_result import facts_without_body, unscored
 
 _NOTHING = Extracted(Surface.UNKNOWN)
@@ -56,11 +59,12 @@ class ScoringOutcome:
 
 @dataclass(slots=True)
 class ScoringContext:
-    """The state that all batches share: the configuration, the engine, and the cache of recently embedded texts."""
+    """The state that all batches share: the configuration, the engine, recently embedded texts, and recent answers."""
 
     config: Config
     embedder: Embedder
     cache: VectorCache = field(default_factory=VectorCache)
+    repeated: RepeatedAnswers = field(default_factory=RepeatedAnswers)
 
 
 def score_pairs(
@@ -70,7 +74,7 @@ def score_pairs(
 
     Raises UnreachableError if a remote engine does not answer.
     """
-    extracted = [_extract_pair(pair, context.config, now_ms) for pair in pairs]
+    extracted = [_with_repetition(_extract_pair(pair, context.config, now_ms), context.repeated) for pair in pairs]
     texts = list(dict.fromkeys(text for one in extracted if isinstance(one, _ExtractedPair) for text in one.texts))
     vectors = dict(zip(texts, embed_texts(context.embedder, texts, context.cache), strict=True))
     known = floors or {}
@@ -102,6 +106,22 @@ def _extract_pair(pair: Pair, config: Config, now_ms: int) -> _ExtractedPair | S
         return unscored(pair, now_ms, "request_cut")
     texts = texts_to_embed(workload.task, expected, baseline, candidate)
     return _ExtractedPair(pair, workload, expected, baseline, candidate, texts, (faults[0], faults[1]))
+
+
+def _with_repetition(one: _ExtractedPair | ScoredPair, repeated: RepeatedAnswers) -> _ExtractedPair | ScoredPair:
+    """Return the pair with the fault of each side that gives the same text as its answer to different prompts.
+
+    Only pairs of both sides with free text are compared with earlier ones.
+    """
+    if isinstance(one, ScoredPair) or one.pair.kind is not PairKind.CROSS or one.workload.task not in FREE_TEXT:
+        return one
+    found = [
+        (*faults, AnswerFault.REPEATED_ANSWER.value)
+        if repeated.note((one.pair.workload, side), one.expected.prompt, answer.text)
+        else faults
+        for side, answer, faults in zip(Side, (one.baseline, one.candidate), one.faults, strict=True)
+    ]
+    return replace(one, faults=(found[0], found[1]))
 
 
 def _custom_surface(workload: Workload) -> CustomSurface | None:

@@ -102,7 +102,7 @@ async def test_the_preference_is_written_with_the_pair_and_leaves_its_agreement_
     without = decode_scored(alone.results[0].scored)
     assert replace(harness.queue.done["a"], preference=None, scored_at_ms=5) == without
     assert harness.queue.done["a"].preference is Preference.WIN
-    assert (outcome(harness, "win"), harness.budget.spent["chat"], len(evaluator.requests)) == (1, 1, 2)
+    assert (outcome(harness, "win"), harness.budget.spent["chat"], len(evaluator.requests)) == (1, 1, 3)
 
 
 async def test_other_pairs_do_not_wait_for_the_evaluator_and_claims_on_waiting_pairs_are_renewed(
@@ -158,7 +158,7 @@ async def test_no_question_is_sent_once_the_days_budget_is_spent(valid_yaml: str
     harness.budget.spent["chat"] = 1  # by another scorer
     async with harness.running():
         await eventually(lambda: len(harness.queue.done) == 8)
-    assert len(evaluator.requests) / 2 == outcome(harness, "win") == 2
+    assert len(evaluator.requests) / 3 == outcome(harness, "win") == 2
     assert outcome(harness, "budget") == 6
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -47,6 +48,25 @@ def test_a_batch_goes_to_the_engine_in_one_call_with_each_text_once(context, eng
     score_pairs([pair(str(i), LONG, f"Something else {i % 2}.") for i in range(6)], context, 5000)
     assert len(engine.calls) == 1
     assert len(set(engine.calls[0])) == len(engine.calls[0])
+
+
+def test_a_side_that_gives_one_text_to_all_prompts_has_a_defect(context):
+    prompts = (
+        "Who wrote Faust?",
+        "Add 2 and 2.",
+        "Translate: dog",
+        "Name a river.",
+        "Why is the sky blue?",
+        "Hi there",
+    )
+    bodies = [json.dumps({"messages": [{"role": "user", "content": text}]}).encode() for text in prompts]
+    pairs = [
+        pair(text, f"{text}: so it is.", LONG, request_body=body) for text, body in zip(prompts, bodies, strict=True)
+    ]
+    faults = [outcome.scored.candidate.faults for outcome in score_pairs(pairs, context, 5000)]
+    assert ["repeated_answer" in found for found in faults] == [False] * 4 + [True] * 2
+    again = score_pairs([replace(pairs[0], kind=PairKind.NOISE)], context, 5000)[0].scored
+    assert "repeated_answer" not in again.candidate.faults
 
 
 def test_results_are_in_the_order_of_the_pairs(context):
