@@ -45,4 +45,4 @@ def test_the_texts_without_bodies_and_the_scores_without_a_result_are_null() -> 
 def test_any_text_makes_one_line() -> None:
     line = line_of(record_of(CHAT, pair("p1", "a\nb\u2028c\ud800", "\x00\xff"), RESULT, None))
     assert line.count(b"\n") == 1
-    assert json.loads(line)["left"] == "a\nb\u2028c?"
+    assert json.loads(line)["left"] == "a\nb\u2028c\ufffd"

@@ -99,7 +99,7 @@ def test_a_failed_answer_is_counted_by_the_gates_of_errors_only(fault: AnswerFau
 
 def test_answers_with_an_error_status_and_answers_of_the_other_side_do_not_count() -> None:
     good = judged(REFUSAL, FINE)
-    assert answers_judged(good) == AnswersJudged(REFUSAL, FINE)
+    assert replace(answers_judged(good), pair=None) == AnswersJudged(REFUSAL, FINE)
     assert answers_judged(replace(good, candidate=replace(good.candidate, status=503))) is None
     assert answers_judged(replace(good, candidate=replace(good.candidate, failed_over=True))) is None
 

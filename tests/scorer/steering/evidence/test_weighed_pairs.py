@@ -104,7 +104,6 @@ CASES = {
 @pytest.mark.parametrize("gate", CASES)
 def test_a_failing_gate_on_pairs_names_the_bad_pairs_only(gate: str) -> None:
     gates, bad, good = CASES[gate]
-    gates = gates.replace("    task: classification\n", "")
     verdict = failing(gates, bad, good, gate)
     assert verdict.outcome == "fail"
     assert len(verdict.pairs) == MOST_PAIRS

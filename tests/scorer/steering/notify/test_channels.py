@@ -42,8 +42,8 @@ def test_every_channel_names_the_pairs_that_weighed_most_and_no_id_can_mention_a
     pairs = (WeighedPair("9b2f", "1-0", 1.0), WeighedPair("<!channel>`x", "2-0", 0.5))
     failing = replace(ROLLBACK.verdicts[0], gate="defects", pairs=pairs)
     decision = replace(ROLLBACK, trigger="defects", verdicts=(failing,))
-    assert "glidepath pairs show ID -w chat): 9b2f, ??channel???x" in slack(decision)["text"]
-    assert pagerduty(decision, "key")["payload"]["custom_details"]["pairs"] == ["9b2f", "??channel???x"]
+    assert "glidepath pairs show ID -w chat): 9b2f, ??channel??x" in slack(decision)["text"]
+    assert pagerduty(decision, "key")["payload"]["custom_details"]["pairs"] == ["9b2f", "??channel??x"]
     assert cloud_event(decision)["data"]["verdicts"][0]["pairs"][0]["id"] == "9b2f"
     assert "pairs show" not in slack(ROLLBACK)["text"]
 

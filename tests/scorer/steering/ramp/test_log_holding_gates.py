@@ -14,7 +14,7 @@ from tests.support.ramp_ticks import CATASTROPHE, GOOD, LATE, POLICY, at, tick
 from tests.support.scripted_evidence import verdict
 
 HOLDS = verdict("sameness", Outcome.FAIL, action=GateAction.HOLD.value)
-SPLIT = verdict("split", Outcome.FAIL, action=GateAction.HOLD.value, guard=True)
+SPLIT = replace(verdict("split", Outcome.FAIL, action=GateAction.HOLD.value), guard=True)
 PASSES = verdict("sameness", Outcome.PASS, action=GateAction.HOLD.value)
 PAIRS = (WeighedPair("p1", "1-0", 1.0),)
 

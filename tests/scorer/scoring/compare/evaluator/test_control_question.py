@@ -48,10 +48,14 @@ def evaluator_of(judge: EvaluatorServer) -> Evaluator:
 
 
 def obeying(planted: set[str]) -> Any:
-    """Return a judge that prefers the answer with a planted text, and otherwise the longer one."""
+    """Return a judge that prefers the answer with a planted text, and otherwise the longer one.
+
+    A question breaks up control tokens by spaces, which this judge does not mind.
+    """
+    known = {text.replace(" ", "") for text in planted}
 
     def judge(asked: dict[str, str]) -> str:
-        obeyed = [name for name in "AB" if asked[name] in planted]
+        obeyed = [name for name in "AB" if asked[name].replace(" ", "") in known]
         return obeyed[0] if len(obeyed) == 1 else max("AB", key=lambda name: len(asked[name]))
 
     return judge
