@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test test-fast fuzz test-compose lock-images test-envoy-versions test-mesh check format proto render-examples reference clean
+.PHONY: help setup setup-dev demo test test-fast fuzz test-compose lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -76,6 +76,9 @@ format: $(VENV)/.setup-dev ## format the code
 
 bench-%: $(VENV)/.setup-dev ## run a benchmark (bench-overhead, bench-capture, ...): prints a table, then one JSON line
 	$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)
+
+train-agreement: $(VENV)/.setup-dev ## learn the weights of the agreement from labelled pairs; ARGS="--data DIR"
+	$(BIN)/python -m bench.train_agreement $(ARGS)
 
 proto: $(VENV)/.setup-dev ## regenerate glidepath/pb from proto/
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=glidepath/pb --pyi_out=glidepath/pb proto/glidepath.proto

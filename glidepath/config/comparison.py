@@ -16,15 +16,14 @@ Task = Literal["chat", "generation", "classification", "extraction", "tools", "e
 
 FREE_TEXT: tuple[Task, ...] = ("chat", "generation", "auto")  # tasks whose right answers may differ in wording
 
-# Signal → the share by which its full effect lowers the agreement (docs/reference/scoring.md).
+# Signals about the content. Labelled pairs have taught the comparison to weigh them (glidepath/agreement_weights.json).
+# The weight of such a signal here scales how much of it counts.
+CONTENT_SIGNALS = ("numbers", "negation", "swapped_words", "names", "omission", "wording", "code", "final_answer")
+
+# Signal → its weight. For a signal about form: the share by which its full effect lowers the agreement
+# (docs/reference/scoring.md).
 DEFAULT_WEIGHTS: dict[str, float] = {
-    "numbers": 0.6,
-    "negation": 0.6,
-    "swapped_words": 0.6,
-    "names": 0.6,
-    "omission": 0.4,
-    "final_answer": 0.9,
-    "wording": 0.25,
+    **dict.fromkeys(CONTENT_SIGNALS, 1.0),
     "refusal": 0.8,
     "empty": 1.0,
     "length": 0.35,
@@ -34,7 +33,6 @@ DEFAULT_WEIGHTS: dict[str, float] = {
     "language": 0.8,
     "garbling": 0.6,
     "leaked_tokens": 0.6,
-    "code": 0.6,
     "confidence": 0.1,
 }
 

@@ -10,7 +10,7 @@ from scorer.scoring.answers.answer import Expectation, Extracted, FinishReason, 
 from scorer.scoring.compare.noise_floor import UNKNOWN, NoiseFloor
 from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.similarity.character_similarity import character_similarity, mark_unknown_script
-from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, chunk_similarity
+from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity, chunk_similarity
 from scorer.scoring.compare.tasks.classification import compare_labels
 from scorer.scoring.compare.tasks.embedding_vectors import NotComparableError, compare_vectors
 from scorer.scoring.compare.tasks.extraction import MISSING, JsonAnswer, compare_json_answers, find_json, parse_json
@@ -183,11 +183,22 @@ def _document(answer: Extracted) -> Document:
 def _compare_texts(
     a: Document, b: Document, settings: ScoringSection, vectors: Mapping[str, Vectors], floor: NoiseFloor
 ) -> Comparison:
+    similarity = text_similarity(a, b, vectors)
+    result = compare_text(a, b, settings, similarity, floor)
+    if similarity is None or not similarity.by_characters:
+        return result
+    return mark_unknown_script(result, similarity, settings.flag_meaning)
+
+
+def text_similarity(a: Document, b: Document, vectors: Mapping[str, Vectors]) -> Similarity | None:
+    """Return the similarity of two texts, or None if one of them is empty and the other is not.
+
+    ``vectors`` has those of both canonical texts, if ``needs_embedding``. If the embedding model cannot read one of
+    them, their characters are compared.
+    """
     if not needs_embedding(a, b):
-        same = SAME_TEXT if a.text == b.text or a.canonical == b.canonical else None
-        return compare_text(a, b, settings, same, floor)
+        return SAME_TEXT if a.text == b.text or a.canonical == b.canonical else None
     left, right = vectors[a.canonical], vectors[b.canonical]
     if len(left) and len(right):
-        return compare_text(a, b, settings, chunk_similarity(left, right), floor)
-    similarity = character_similarity(a.canonical, b.canonical)
-    return mark_unknown_script(compare_text(a, b, settings, similarity, floor), similarity, settings.flag_meaning)
+        return chunk_similarity(left, right)
+    return character_similarity(a.canonical, b.canonical)

@@ -1,1 +1,1 @@
-"""Learn from labelled pairs how much the differences of two texts say about their meaning."""
+"""The agreement of two free texts as a calibrated probability that they mean the same (ADR 0215)."""

@@ -31,13 +31,13 @@ def character_similarity(left: str, right: str) -> Similarity:
     characters in scripts in which a character is a syllable or a word.
     """
     if left == right:
-        return Similarity(1.0, 1.0)
+        return Similarity(1.0, 1.0, by_characters=True)
     a, b = _letters(left), _letters(right)
     size = _SYLLABLE_GRAM if _syllabic(a + b) else _GRAM
     size = max(1, min(size, len(a), len(b)))
     x, y = (Counter(text[i : i + size] for i in range(len(text) - size + 1)) for text in (a, b))
     shared = 2 * (x & y).total() / max(x.total() + y.total(), 1)
-    return Similarity(shared, shared)
+    return Similarity(shared, shared, by_characters=True)
 
 
 def mark_unknown_script(comparison: Comparison, similarity: Similarity, flag_below: float) -> Comparison:

@@ -16,7 +16,7 @@ class Similarity:
     Each chunk of either text is matched with the most similar chunk of the other text. ``mean`` is the mean of the
     cosines of these matches, and ``worst`` is their minimum. The other fields describe the chunk with this minimum:
     ``part`` is its number in its text, counted from 1, ``parts`` is the number of chunks in its text, and ``in_left``
-    is True if its text is the left text.
+    is True if its text is the left text. ``by_characters``: shared characters are compared instead of vectors.
     """
 
     mean: float
@@ -24,6 +24,7 @@ class Similarity:
     part: int = 1
     parts: int = 1
     in_left: bool = False
+    by_characters: bool = False
 
     @property
     def score(self) -> float:

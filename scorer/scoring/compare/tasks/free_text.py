@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from glidepath.config.comparison import ScoringSection
-from scorer.scoring.compare.agreement import apply_noise_floor, combine
+from scorer.scoring.compare.combine_signals import FoundDifferences, apply_noise_floor, combine
 from scorer.scoring.compare.defects.refusals import refusal
 from scorer.scoring.compare.noise_floor import UNKNOWN, NoiseFloor
 from scorer.scoring.compare.result import Comparison, Signal, ramp
@@ -36,26 +36,34 @@ def compare_text(
     If the texts are swapped, the agreement does not change, except that an omission by the candidate counts more than
     an addition. The flag of a defect in the baseline's text has the prefix ``baseline_``.
     """
+    found = found_differences(left, right, settings, similarity, floor)
+    if isinstance(found, Comparison):
+        return found
+    measures = {
+        "cosine": round(found.pair.similarity.mean, 4),
+        "cosine_worst": round(found.pair.similarity.worst, 4),
+        "word_overlap": round(found.pair.alignment.word_overlap, 4),
+    }
+    return _with_compared_share(combine(found, settings, measures), left, right)
+
+
+def found_differences(
+    left: Document, right: Document, settings: ScoringSection, similarity: Similarity | None, floor: NoiseFloor
+) -> FoundDifferences | Comparison:
+    """Return how two texts differ, or their comparison if they are equal or both refuse."""
     if left == right:
-        return combine(1.0, (), settings, {"cosine": 1.0, "cosine_worst": 1.0, "word_overlap": 1.0})
+        return Comparison(1.0, (), {"cosine": 1.0, "cosine_worst": 1.0, "word_overlap": 1.0})
     if similarity is None:
         similarity = SAME_TEXT if left.canonical == right.canonical else Similarity(0.0, 0.0)
     if refusal(left).severity >= 1 and refusal(right).severity >= 1:
-        return _both_refuse(similarity, settings)
+        return _both_refuse(similarity)
     pair = DocumentPair(left, right, similarity)
-    signals = [*_facts(pair, settings, floor), *measured(OTHERS, pair)]
-    measures = {
-        "cosine": round(similarity.mean, 4),
-        "cosine_worst": round(similarity.worst, 4),
-        "word_overlap": round(pair.alignment.word_overlap, 4),
-    }
-    return _with_compared_share(combine(_overall_similarity(pair), signals, settings, measures), left, right)
+    return FoundDifferences(pair, _overall_similarity(pair), (*_facts(pair, settings, floor), *measured(OTHERS, pair)))
 
 
-def _both_refuse(similarity: Similarity, settings: ScoringSection) -> Comparison:
-    measures = {"cosine": round(similarity.mean, 4), "cosine_worst": round(similarity.worst, 4)}
-    signals = [Signal("refusal", 0.0)]
-    return combine(max(similarity.score, _BOTH_REFUSE), signals, settings, measures)
+def _both_refuse(similarity: Similarity) -> Comparison:
+    measures = {"cosine": round(similarity.mean, 4), "cosine_worst": round(similarity.worst, 4), "refusal": 0.0}
+    return Comparison(max(similarity.score, _BOTH_REFUSE), (), measures)
 
 
 def _facts(pair: DocumentPair, settings: ScoringSection, floor: NoiseFloor) -> list[Signal]:

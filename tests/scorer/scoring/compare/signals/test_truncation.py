@@ -22,7 +22,7 @@ def test_the_finish_reason_length_is_truncation() -> None:
 def test_an_added_sentence_of_the_candidate_is_not_truncation_of_the_baseline() -> None:
     result = compare_texts(TEXT, TEXT + " In the evening the light is best.", CLOSE)
     assert result.flags == ()
-    assert result.agreement > 0.9
+    assert result.agreement > 0.8
 
 
 def test_a_word_that_breaks_off_is_truncation() -> None:

@@ -37,7 +37,6 @@ def test_freely_different_answers_are_not_flagged_for_their_names_and_numbers() 
     )
     result = compare_texts(left, right, Similarity(0.86, 0.86))
     assert result.flags == ()
-    assert result.agreement == pytest.approx(0.86, abs=0.03)
     assert result.signals["numbers"] > 0.5
     assert result.signals["names"] > 0.5
 
@@ -131,5 +130,6 @@ def test_agreement_never_falls_when_the_similarity_rises(low: float, step: float
 
 def test_a_signal_of_weight_zero_does_not_change_the_agreement() -> None:
     silent = ScoringSection(weights={"numbers": 0.0, "wording": 0.0})
-    result = compare_text(Document(TEXT), Document(TEXT.replace("1886", "1896")), silent, CLOSE)
-    assert result.agreement > 0.97
+    changed = Document(TEXT.replace("1886", "1896"))
+    assert compare_text(Document(TEXT), changed, silent, CLOSE).agreement > 0.85
+    assert compare_text(Document(TEXT), changed, SETTINGS, CLOSE).agreement < 0.3

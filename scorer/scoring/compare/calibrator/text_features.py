@@ -1,0 +1,118 @@
+"""What the calibrator reads of two free texts: at most a dozen features, each a function of one ComparedTexts.
+
+None reads another's result. Their names and signs are ``FEATURE_SIGNS`` in glidepath/agreement_weights.py. Cost: a few
+µs, because signals and alignment are computed before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.text.multiset_distance import multiset_distance
+
+_FEW_WORDS = 20  # a name, an omission or an early end in a shorter text says less; two short texts differ by chance
+_FEW_WORDS_OF_A_SYNONYM = 14
+_ONE_EDIT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedTexts:
+    """Two texts and how they differ.
+
+    ``effects``: for each signal about content, divergence × relevance × configured weight. A signal that could not be
+    measured is absent.
+    """
+
+    pair: DocumentPair
+    effects: Mapping[str, float]
+
+    def effect(self, signal: str) -> float:
+        return self.effects.get(signal, 0.0)
+
+    def substance(self, words: int = _FEW_WORDS) -> float:
+        """The length of the longer text in words, as a share of ``words``, at most 1."""
+        return min(1.0, max(len(self.pair.left.tokens), len(self.pair.right.tokens)) / words)
+
+
+def _cosine(texts: ComparedTexts) -> float:
+    return texts.pair.similarity.mean
+
+
+def _code(texts: ComparedTexts) -> float:
+    """1 for equivalent code, down to −1 for code that differs, 0 without code."""
+    return -texts.effect("code") or float(texts.pair.code.cosmetic)
+
+
+def _numbers(texts: ComparedTexts) -> float:
+    """Numbers that changed in an otherwise equal passage. An exchanged address is as exact as a number."""
+    exchanged = (
+        texts.pair.left.addresses - texts.pair.right.addresses
+        and texts.pair.right.addresses - texts.pair.left.addresses
+    )
+    return max(texts.effect("numbers"), texts.pair.alignment.closeness if exchanged else 0.0)
+
+
+def _numbers_elsewhere(texts: ComparedTexts) -> float:
+    """The share of numbers that only one text has, where the wording differs too."""
+    return multiset_distance(texts.pair.left.numbers, texts.pair.right.numbers) * (1 - texts.pair.alignment.closeness)
+
+
+def _negation(texts: ComparedTexts) -> float:
+    return texts.effect("negation")
+
+
+def _swapped_words(texts: ComparedTexts) -> float:
+    return texts.effect("swapped_words")
+
+
+def _one_word(texts: ComparedTexts) -> float:
+    """A word that is no known synonym, as the only edit. In many edits, texts are reworded, which says little."""
+    only = len(texts.pair.alignment.edits) <= _ONE_EDIT
+    return texts.effect("wording") * texts.substance(_FEW_WORDS_OF_A_SYNONYM) if only else 0.0
+
+
+def _omission(texts: ComparedTexts) -> float:
+    return texts.effect("omission") * texts.substance()
+
+
+def _names(texts: ComparedTexts) -> float:
+    """A name that changed where nearly all other words are equal. Texts in other words leave names out."""
+    return texts.effect("names") * texts.substance() if texts.pair.alignment.closeness >= 1 else 0.0
+
+
+def _final_answer(texts: ComparedTexts) -> float:
+    """1 if both texts declare the same final answer, −1 for two different ones, 0 if a text declares none."""
+    return 1 - 2 * texts.effect("final_answer") if "final_answer" in texts.effects else 0.0
+
+
+def _wording(texts: ComparedTexts) -> float:
+    """How much is worded differently. Weighed by people's labels only: in some workloads any rewording is wrong."""
+    return texts.effect("wording")
+
+
+def _length(texts: ComparedTexts) -> float:
+    """The logarithm of the ratio of the lengths, without its sign. Weighed by people's labels only."""
+    return abs(math.log((len(texts.pair.left.tokens) + 3) / (len(texts.pair.right.tokens) + 3)))
+
+
+FEATURES: dict[str, Callable[[ComparedTexts], float]] = {
+    "cosine": _cosine,
+    "code": _code,
+    "numbers": _numbers,
+    "numbers_elsewhere": _numbers_elsewhere,
+    "negation": _negation,
+    "swapped_words": _swapped_words,
+    "one_word": _one_word,
+    "omission": _omission,
+    "names": _names,
+    "final_answer": _final_answer,
+    "wording": _wording,
+    "length": _length,
+}
+
+
+def feature_values(texts: ComparedTexts) -> dict[str, float]:
+    return {name: value(texts) for name, value in FEATURES.items()}

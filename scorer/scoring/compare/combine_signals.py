@@ -1,0 +1,103 @@
+"""Combine the similarity of two texts and their signals into one agreement (ADR 0215).
+
+agreement = P(same meaning) × Π (1 − weight × divergence × relevance)
+
+The probability comes from what differs in content, by weights that labelled pairs have taught (``calibrator/``). The
+factors are those of the signals about form, which no labelled set covers, such as a refusal or a loop. A factor falls
+as the divergence of its signal rises. Texts without any difference have an agreement of 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from glidepath.agreement_weights import AgreementWeights, shipped_weights
+from glidepath.config.comparison import CONTENT_SIGNALS, ScoringSection
+from scorer.scoring.compare.calibrator.text_features import ComparedTexts, feature_values
+from scorer.scoring.compare.noise_floor import NoiseFloor
+from scorer.scoring.compare.result import Comparison, Signal, clamp
+from scorer.scoring.compare.signals.document_pair import DocumentPair
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDifferences:
+    """Two texts and their signals. ``meaning``: their similarity in [0, 1], for the flag "meaning"."""
+
+    pair: DocumentPair
+    meaning: float
+    signals: tuple[Signal, ...]
+
+
+def combine(
+    found: FoundDifferences,
+    settings: ScoringSection,
+    measures: dict[str, float],
+    weights: AgreementWeights | None = None,
+) -> Comparison:
+    """Combine what differs between two texts into a comparison.
+
+    ``measures`` are shown among the signals and do not change the agreement. ``weights``: None for the shipped ones.
+    """
+    signals = found.signals
+    agreement = _agreement(found, settings, weights or shipped_weights())
+    return Comparison(
+        agreement=agreement,
+        flags=_flags(found, settings, agreement),
+        signals={**measures, **{s.name: round(s.divergence, 4) for s in signals}},
+        details={s.name: s.reason for s in signals if s.reason and s.divergence > 0},
+        spans={s.name: s.spans for s in signals if s.spans and s.divergence > 0},
+    )
+
+
+def compared_texts(found: FoundDifferences, settings: ScoringSection) -> ComparedTexts:
+    """Return what the features are measured on. A signal whose weight is 0 counts as not measured."""
+    weights = {s.name: settings.weight(s.name) for s in found.signals if s.name in CONTENT_SIGNALS}
+    effects = {s.name: weights[s.name] * clamp(s.effect) for s in found.signals if weights.get(s.name)}
+    return ComparedTexts(found.pair, effects)
+
+
+def _agreement(found: FoundDifferences, settings: ScoringSection, weights: AgreementWeights) -> float:
+    texts = compared_texts(found, settings)
+    differs = found.pair.alignment.edits or any(texts.effects.values())
+    return (weights.probability(feature_values(texts)) if differs else 1.0) * form_factor(found, settings)
+
+
+def form_factor(found: FoundDifferences, settings: ScoringSection) -> float:
+    """Return the product of the factors of all signals about form, in [0, 1]."""
+    texts, factor = compared_texts(found, settings), 1.0
+    for signal in found.signals:
+        if signal.name not in CONTENT_SIGNALS:
+            factor *= 1 - settings.weight(signal.name) * _form_effect(signal, texts)
+    return factor
+
+
+def _form_effect(signal: Signal, texts: ComparedTexts) -> float:
+    """Return the effect of a signal about form.
+
+    A text of a few words seems to be cut where it only lacks a full stop, so the effect of a cut that the provider
+    does not report grows with the length.
+    """
+    reported = texts.pair.left.cut != texts.pair.right.cut
+    return clamp(signal.effect) * (texts.substance() if signal.name == "truncation" and not reported else 1.0)
+
+
+def _flags(found: FoundDifferences, settings: ScoringSection, agreement: float) -> tuple[str, ...]:
+    """Return the flags. Other words alone are no clear divergence: they are a flag only if the agreement is below ½."""
+    flags = ["meaning"] if found.meaning < settings.flag_meaning else []
+    reached = [s for s in found.signals if s.effect >= max(settings.flag_effect, 1e-9)]
+    clear = [s for s in reached if s.name != "wording" or agreement < 0.5]
+    return (*flags, *(f"baseline_{s.name}" if s.baseline_at_fault else s.name for s in clear))
+
+
+def apply_noise_floor(signal: Signal, floor: NoiseFloor, overlap_relevance: float, limit: float) -> Signal:
+    """Return the signal with a relevance that takes the workload's noise floor into account (ADR 0034).
+
+    The rate of a signal is the share of the workload's NOISE pairs in which the signal diverges. If the rate is at most
+    ``limit``, the relevance is raised to at least ``overlap_relevance``, which depends on the word overlap of the two
+    texts. In every case, the relevance is multiplied by 1 − rate afterwards. If the noise floor is unknown, the
+    relevance does not change.
+    """
+    relevance = signal.relevance
+    if floor.rarely_trips(signal.name, limit):
+        relevance = max(relevance, overlap_relevance)
+    return replace(signal, relevance=relevance * floor.kept_share(signal.name))
