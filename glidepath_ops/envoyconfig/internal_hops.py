@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 from glidepath import envoy_names
 from glidepath.config.root import Config, Workload
-from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS, TYPE, assignment, seconds, typed
@@ -32,15 +31,6 @@ def needs_hop(config: Config, workload: Workload) -> bool:
 def candidates_with_hop(config: Config) -> list[str]:
     """Return the backends to which an internal hop leads, each once."""
     return list(dict.fromkeys(w.candidate for w in config.workloads.values() if needs_hop(config, w)))
-
-
-def refuse_hops(config: Config, where: str) -> None:
-    """Raise ConfigError if a workload needs an internal hop, which cannot be rendered for ``where``."""
-    for name in candidates_with_hop(config):
-        raise ConfigError(
-            f"backends.{name}.cluster: for {where}, Envoy cannot tell the candidate's endpoints from those of the "
-            "baseline, which is a cluster too; give the candidate a url, or set fallback: false"
-        )
 
 
 def hop_clusters(config: Config) -> Iterator[Json]:
@@ -79,7 +69,8 @@ def hop_listeners(config: Config) -> Iterator[Json]:
         manager: Json = {
             "@type": filters.MANAGER_TYPE,
             "stat_prefix": hop.replace("-", "_"),
-            "route_config": {"name": hop, "virtual_hosts": [host]},
+            # A control plane may send the user's cluster later, or not at all. Until then, requests are rescued.
+            "route_config": {"name": hop, "virtual_hosts": [host], "validate_clusters": False},
             "generate_request_id": False,
             "preserve_external_request_id": True,
             "use_remote_address": False,

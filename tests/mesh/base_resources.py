@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 Document = dict[str, Any]
@@ -17,9 +17,11 @@ def _address(url: str) -> tuple[str, int]:
     return str(parts.hostname), int(parts.port or 80)
 
 
-def gateway_documents(backend: str, *, https: bool = False) -> list[Document]:
-    """Return the user's resources for Envoy Gateway. ``backend``: the URL of the user's own backend."""
-    host, port = _address(backend)
+def gateway_documents(backend: str, *, https: bool = False, vllm: str | None = None) -> list[Document]:
+    """Return the user's resources for Envoy Gateway.
+
+    ``backend``, ``vllm``: the URLs of the user's own backend, and of a second one that an HTTPRoute of its own serves.
+    """
     listeners: list[Document] = [{"name": "http", "protocol": "HTTP", "port": HTTP_PORT}]
     if https:
         reference = {"kind": "Secret", "name": "certificate"}
@@ -47,13 +49,30 @@ def gateway_documents(backend: str, *, https: bool = False) -> list[Document]:
             "metadata": {"name": "eg", "namespace": "default"},
             "spec": {"gatewayClassName": "eg", "listeners": listeners},
         },
-        {
-            "apiVersion": "gateway.envoyproxy.io/v1alpha1",
-            "kind": "Backend",
-            "metadata": {"name": "own", "namespace": "default"},
-            "spec": {"endpoints": [{"ip": {"address": host, "port": port}}]},
-        },
+        _backend("own", backend),
+        *([_backend("vllm", vllm), _route("vllm", {}, hostnames=["vllm.example"])] if vllm else []),
     ]
+
+
+def _backend(name: str, url: str) -> Document:
+    host, port = _address(url)
+    return {
+        "apiVersion": "gateway.envoyproxy.io/v1alpha1",
+        "kind": "Backend",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"endpoints": [{"ip": {"address": host, "port": port}}]},
+    }
+
+
+def _route(name: str, rule: Document, **spec: Any) -> Document:
+    """Return an HTTPRoute with one rule, whose backend has the name of the HTTPRoute."""
+    backend = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": name}
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"parentRefs": [{"name": "eg"}], **spec, "rules": [{**rule, "backendRefs": [backend]}]},
+    }
 
 
 def tls_secret(name: str, key: Path, certificate: Path) -> Document:
@@ -80,27 +99,13 @@ def envoy_proxy() -> Document:
 
 def http_route() -> Document:
     """Return the user's own HTTPRoute, which serves all paths below ``PREFIX`` and ends no long answer."""
-    backend = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": "own"}
-    return {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "HTTPRoute",
-        "metadata": {"name": "own", "namespace": "default"},
-        "spec": {
-            "parentRefs": [{"name": "eg"}],
-            "rules": [
-                {
-                    "matches": [{"path": {"type": "PathPrefix", "value": PREFIX}}],
-                    "backendRefs": [backend],
-                    "timeouts": {"request": "0s"},
-                }
-            ],
-        },
-    }
+    return _route(
+        "own", {"matches": [{"path": {"type": "PathPrefix", "value": PREFIX}}], "timeouts": {"request": "0s"}}
+    )
 
 
-def istio_documents(backend: str) -> list[Document]:
-    """Return the user's resources for Istio, without the VirtualService."""
-    host, port = _address(backend)
+def istio_documents(backend: str, vllm: str | None = None) -> list[Document]:
+    """Return the user's resources for Istio, without the VirtualService. ``backend``, ``vllm``: URLs of services."""
     return [
         {
             "apiVersion": "networking.istio.io/v1",
@@ -111,19 +116,25 @@ def istio_documents(backend: str) -> list[Document]:
                 "servers": [{"port": {"number": ISTIO_PORT, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}],
             },
         },
-        {
-            "apiVersion": "networking.istio.io/v1",
-            "kind": "ServiceEntry",
-            "metadata": {"name": "own", "namespace": "istio-system"},
-            "spec": {
-                "hosts": ["own.example"],
-                "location": "MESH_EXTERNAL",
-                "resolution": "STATIC",
-                "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
-                "endpoints": [{"address": host, "ports": {"http": port}}],
-            },
-        },
+        _service_entry("own", backend),
+        *([_service_entry("vllm", vllm)] if vllm else []),
     ]
+
+
+def _service_entry(name: str, url: str) -> Document:
+    host, port = _address(url)
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "ServiceEntry",
+        "metadata": {"name": name, "namespace": "istio-system"},
+        "spec": {
+            "hosts": [f"{name}.example"],
+            "location": "MESH_EXTERNAL",
+            "resolution": "STATIC",
+            "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+            "endpoints": [{"address": host, "ports": {"http": port}}],
+        },
+    }
 
 
 def virtual_service(**entry: Any) -> Document:
@@ -138,16 +149,30 @@ def virtual_service(**entry: Any) -> Document:
     }
 
 
-def kubernetes_objects(backend: str) -> list[Document]:
-    """Return the Pods, Services and EndpointSlices that Istio's control plane reads; ``llm`` is the user's service."""
-    _, port = _address(backend)
-    return [
-        *_service(
-            "istio-ingressgateway", "istio-system", "127.0.1.1", {"istio": "ingressgateway"}, ISTIO_PORT, "pod-1"
-        ),
+def kubernetes_objects(backend: str, vllm: str | None = None) -> list[Document]:
+    """Return the Pods, Services and EndpointSlices that Istio's control plane reads.
+
+    ``backend``, ``vllm``: the URLs of the user's services ``llm`` and ``vllm``.
+    """
+    gateway = _Place("istio-system", "127.0.1.1", "127.0.2.1", "pod-1")
+    found = [
+        *_service("istio-ingressgateway", gateway, {"istio": "ingressgateway"}, ISTIO_PORT, ISTIO_PORT),
         _pod("pod-1", "apps", "127.0.1.2", {"app": "assistant"}),
-        *_service("llm", "models", "127.0.0.1", {"app": "llm"}, SIDECAR_PORT, "llm-1", target=port),
     ]
+    for name, url, address in (("llm", backend, "127.0.2.9"), ("vllm", vllm, "127.0.2.10")):
+        if url is not None:
+            place = _Place("models", "127.0.0.1", address, f"{name}-1")
+            found += _service(name, place, {"app": name}, SIDECAR_PORT, _address(url)[1])
+    return found
+
+
+class _Place(NamedTuple):
+    """Where a service is: the addresses of its only pod and of the service itself."""
+
+    namespace: str
+    pod_address: str
+    cluster_address: str
+    pod: str
 
 
 def _pod(name: str, namespace: str, address: str, labels: dict[str, str]) -> Document:
@@ -159,10 +184,8 @@ def _pod(name: str, namespace: str, address: str, labels: dict[str, str]) -> Doc
     }
 
 
-def _service(
-    name: str, namespace: str, address: str, labels: dict[str, str], port: int, pod: str, target: int | None = None
-) -> list[Document]:
-    target = port if target is None else target
+def _service(name: str, place: _Place, labels: dict[str, str], port: int, target: int) -> list[Document]:
+    namespace, address, cluster_address, pod = place
     slice_labels = {"kubernetes.io/service-name": name}
     reference = {"kind": "Pod", "name": pod, "namespace": namespace}
     return [
@@ -172,7 +195,7 @@ def _service(
             "kind": "Service",
             "metadata": {"name": name, "namespace": namespace},
             "spec": {
-                "clusterIP": "127.0.2.1" if name == "istio-ingressgateway" else "127.0.2.9",
+                "clusterIP": cluster_address,
                 "selector": labels,
                 "ports": [{"name": "http", "port": port, "targetPort": target}],
             },

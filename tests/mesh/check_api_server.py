@@ -24,7 +24,7 @@ from tests.mesh.rendered import Rendered, mesh_config, render
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy" / "kubernetes"
-OWN, CANDIDATE = "http://192.0.2.1:80", "http://192.0.2.2:80"
+OWN, CANDIDATE = "http://192.0.2.1:80", {"url": "http://192.0.2.2:80"}
 SIDECAR = ("--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=assistant")
 
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from glidepath import runtime_keys
+from glidepath_ops.doctor.gather_facts import gather_envoy
 from tests.mesh.base_resources import HTTP_PORT, HTTPS_PORT, envoy_proxy, gateway_documents, http_route, tls_secret
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.envoy_gateway_lab import EnvoyGateway, Options, envoy_gateway
-from tests.mesh.mesh_under_test import Parts, parts
+from tests.mesh.mesh_under_test import Parts, failed_checks, parts
 from tests.mesh.rendered import render
 from tests.mesh.traffic import PATH, Caller, backends, credentials_at, prompt_size, statuses, without_volatile
 from tests.support.tls_certificate import make_certificate
@@ -23,11 +23,16 @@ from tests.support.waiting import eventually
 
 CLUSTER = "httproute/default/own/rule/1/backend/0"  # of the rule that Glidepath appends to the user's only one
 URL = f"http://127.0.0.1:{HTTP_PORT}"
-KINDS = {
+HTTPS_URL = f"https://127.0.0.1:{HTTPS_PORT}"
+LISTENERS = ("--listener", f"http:HTTP:{HTTP_PORT}", "--listener", f"https:HTTPS:{HTTPS_PORT}")
+KINDS: dict[str, tuple[Options, tuple[str, ...]]] = {
     "plain": (Options(), ()),
     "merged": (Options(merged=True), ("--gateway-class", "eg")),
     "names v2": (Options(names_v2=True), ("--xds-names", "v2", "--listener", f"http:HTTP:{HTTP_PORT}")),
+    "https": (Options(), LISTENERS),
 }
+VLLM = "httproute/default/vllm/rule/0"  # the cluster of another HTTPRoute of the user's
+QUICK = {"first_byte_timeout": "3s"}
 
 
 def user_documents(own: str) -> list[Any]:
@@ -35,18 +40,23 @@ def user_documents(own: str) -> list[Any]:
 
 
 def with_glidepath(
-    folder: Path, own: str, *arguments: str, https: bool = False, filters: Sequence[Any] = ()
+    folder: Path,
+    own: str,
+    *arguments: str,
+    https: bool = False,
+    filters: Sequence[Any] = (),
+    vllm: str | None = None,
 ) -> list[Any]:
     """Return the user's resources with Glidepath's, as ``render`` writes them into the user's files.
 
-    ``filters``: those of the user's rule.
+    ``filters``: those of the user's rule. ``vllm``: the URL of a backend that another HTTPRoute serves.
     """
     route = http_route()
     if filters:
         route["spec"]["rules"][0]["filters"] = list(filters)
     files = {"into": [route], "into_proxy": [envoy_proxy()]}
     done = render(folder, "envoy-gateway", *arguments, **files)
-    theirs = [one for one in gateway_documents(own, https=https) if one["kind"] != "EnvoyProxy"]
+    theirs = [one for one in gateway_documents(own, https=https, vllm=vllm) if one["kind"] != "EnvoyProxy"]
     return [*theirs, *done.completed["into_proxy"], *done.completed["into"], *done.resources]
 
 
@@ -59,17 +69,21 @@ async def ready(gateway: EnvoyGateway, among: Parts) -> None:
     await eventually(served, within=60, what=f"a route that serves: {gateway.child.tail()}")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "candidate"), [*((kind, None) for kind in KINDS), ("plain", VLLM), ("https", VLLM)])
 async def test_the_split_the_fallback_and_the_capture_work(
-    control_planes: ControlPlanes, tmp_path: Path, kind: str
+    control_planes: ControlPlanes, tmp_path: Path, kind: str, candidate: str | None
 ) -> None:
     options, arguments = KINDS[kind]
-    async with parts(tmp_path, CLUSTER, sticky={"header": "x-user-id"}, shadow={"sample": 0}) as among:
-        documents = with_glidepath(tmp_path, among.own.url, *arguments)
+    https = kind == "https"
+    settings = {"sticky": {"header": "x-user-id"}, "shadow": {"sample": 0}}
+    async with parts(tmp_path, CLUSTER, candidate, QUICK, **settings) as among:
+        documents = with_glidepath(tmp_path, among.own.url, *arguments, https=https, vllm=among.in_mesh)
+        if https:
+            documents.append(tls_secret("certificate", *make_certificate(tmp_path, "gateway.example")))
         with envoy_gateway(control_planes, tmp_path, documents, options) as gateway:
             await ready(gateway, among)
             assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
-            caller = among.caller(URL)
+            caller = among.caller(HTTPS_URL if https else URL)
             await among.shares.set(50)
             first = await caller.ask(200)
             assert statuses(first) == {200}
@@ -77,23 +91,27 @@ async def test_the_split_the_fallback_and_the_capture_work(
             assert credentials_at(among.onprem) == {""}
             assert credentials_at(among.own) == {"Bearer of-the-client"}
             assert backends(await caller.ask(200)) == backends(first), "each user stays on one side"
-            await check_the_fallback(among)
-            await check_the_capture(among)
-            await check_large_bodies(among)
+            await check_the_fallback(among, caller)
+            await check_the_capture(among, caller)
+            await check_large_bodies(among, caller)
+            await check_the_copies(among)
+            assert failed_checks(among.config, await gather_envoy(gateway.admin)) == []
+            await check_a_dead_candidate(among, caller)
 
 
-async def check_the_fallback(among: Parts) -> None:
+async def check_the_fallback(among: Parts, caller: Caller) -> None:
     """The candidate fails in each way; the user's own backend answers, and gets what its route makes of a request."""
     await among.shares.set(0)
     among.clear()
-    await among.caller(URL).ask()
+    await caller.ask()
     usual = without_volatile(among.own.last.headers)
     await among.shares.set(100)
-    for behaviour, status in (("status", 503), ("status", 429), ("status", 401), ("reset", 0)):
+    for behaviour, status in (("status", 503), ("status", 429), ("status", 401), ("reset", 0), ("hang", 0)):
         among.onprem.behaviour, among.onprem.status = behaviour, status  # type: ignore[assignment]
         among.clear()
-        assert await among.caller(URL).ask(20) == Counter({(200, "own"): 20}), (behaviour, status)
-        assert len(among.onprem.received) == 20
+        count = 3 if behaviour == "hang" else 20  # each waits for first_byte_timeout
+        assert await caller.ask(count) == Counter({(200, "own"): count}), (behaviour, status)
+        assert len(among.onprem.received) == count
         assert without_volatile(among.own.last.headers) | {"x-envoy-attempt-count": ""} == usual | {
             "x-envoy-attempt-count": ""
         }
@@ -101,28 +119,39 @@ async def check_the_fallback(among: Parts) -> None:
     among.onprem.behaviour = "json"
 
 
-async def check_the_capture(among: Parts) -> None:
+async def check_the_capture(among: Parts, caller: Caller) -> None:
     for percent, least, most in ((0, 0, 0), (50, 60, 140), (100, 200, 200)):
         await among.shares.capture(percent)
         among.clear()
-        await among.caller(URL).ask(200)
+        await caller.ask(200)
         await eventually(lambda least=least: len(among.collector.streams) >= least)  # type: ignore[misc]
         assert len(among.collector.streams) <= most
     await among.shares.capture(0)
 
 
-async def check_large_bodies(among: Parts) -> None:
+async def check_the_copies(among: Parts) -> None:
+    for target, who in (("onprem", "onprem"), ("cloud", "own")):
+        assert await among.sender_of_copies(target).ask(5) == Counter({(200, who): 5})
+
+
+async def check_a_dead_candidate(among: Parts, caller: Caller) -> None:
+    """The last check: the candidate does not come back."""
+    await among.onprem.__aexit__()
+    assert await caller.ask(20) == Counter({(200, "own"): 20})
+
+
+async def check_large_bodies(among: Parts, caller: Caller) -> None:
     await among.shares.set(100)
     for size in (1_000, 40_000, 3_000_000):
         among.onprem.behaviour = "json"
-        assert backends(await among.caller(URL).ask(2, size=size)) == {"onprem": 2}, size
+        assert backends(await caller.ask(2, size=size)) == {"onprem": 2}, size
         assert prompt_size(among.onprem) == size
         among.onprem.behaviour, among.onprem.status = "status", 503
-        assert await among.caller(URL).ask(2, size=size) == Counter({(200, "own"): 2}), size
+        assert await caller.ask(2, size=size) == Counter({(200, "own"): 2}), size
         assert prompt_size(among.own) == size
     among.onprem.behaviour = "json"
     too_long = 30_000_000  # its model cannot be replaced in bounded time
-    assert await among.caller(URL).ask(2, size=too_long) == Counter({(200, "own"): 2})
+    assert await caller.ask(2, size=too_long) == Counter({(200, "own"): 2})
     assert prompt_size(among.own) == too_long
 
 
@@ -162,6 +191,18 @@ async def test_other_methods_and_paths_go_where_they_went(control_planes: Contro
             for method in ("OPTIONS", "GET", "PUT", "DELETE"):
                 assert backends(await caller.ask(3, method=method)) == {"own": 3}, method
             assert backends(await caller.ask(3, path="/v1/embeddings")) == {"own": 3}
+
+
+async def test_doctor_says_what_an_envoy_lacks_without_the_policy(
+    control_planes: ControlPlanes, tmp_path: Path
+) -> None:
+    async with parts(tmp_path, CLUSTER) as among:
+        documents = with_glidepath(tmp_path, among.own.url)
+        with envoy_gateway(control_planes, tmp_path, documents, Options(patches=False)) as gateway:
+            await ready(gateway, among)
+            failed = failed_checks(among.config, await gather_envoy(gateway.admin))
+            assert {one.check for one in failed} >= {"clusters", "listeners", "filters", "chat: routes"}
+            assert all("envoypatchpolicy" in one.remedy for one in failed)
 
 
 @pytest.mark.parametrize("off", ["patches disabled", "policy missing", "policy not for this Gateway"])
@@ -255,21 +296,16 @@ async def test_130_s_of_silence_break_no_answer(control_planes: ControlPlanes, t
             assert sum(seen, Counter()) == Counter({(200, "onprem" if share else "own"): 5})
 
 
-async def test_an_https_listener_is_split_too(control_planes: ControlPlanes, tmp_path: Path) -> None:
+async def test_one_policy_splits_an_http_and_an_https_listener(control_planes: ControlPlanes, tmp_path: Path) -> None:
     async with parts(tmp_path, CLUSTER) as among:
-        key, certificate = make_certificate(tmp_path, "gateway.example")
-        secret = tls_secret("certificate", key, certificate)
-        listeners = ("--listener", f"http:HTTP:{HTTP_PORT}", "--listener", f"https:HTTPS:{HTTPS_PORT}")
-        documents = [*with_glidepath(tmp_path, among.own.url, *listeners, https=True), secret]
+        secret = tls_secret("certificate", *make_certificate(tmp_path, "gateway.example"))
+        documents = [*with_glidepath(tmp_path, among.own.url, *LISTENERS, https=True), secret]
         with envoy_gateway(control_planes, tmp_path, documents) as gateway:
             await ready(gateway, among)
-            connector = aiohttp.TCPConnector(ssl=False)
-            async with aiohttp.ClientSession(connector=connector) as session:
-                caller = Caller(session, f"https://127.0.0.1:{HTTPS_PORT}", {})
-                for share, backend in ((0, "own"), (100, "onprem")):
-                    await among.shares.set(share)
-                    assert await caller.ask(5) == Counter({(200, backend): 5})
-                    assert await among.caller(URL).ask(5) == Counter({(200, backend): 5})
+            for share, backend in ((0, "own"), (100, "onprem")):
+                await among.shares.set(share)
+                for url in (HTTPS_URL, URL):
+                    assert await among.caller(url).ask(5) == Counter({(200, backend): 5})
 
 
 def test_the_path_of_the_tests_is_below_the_users_route() -> None:

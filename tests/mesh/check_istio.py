@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
+from glidepath_ops.doctor.gather_facts import gather_envoy
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.istio_lab import Istio, Role, refusals
-from tests.mesh.istio_under_test import CLUSTERS, Mesh, as_usual, mesh, what_the_backend_gets, without
-from tests.mesh.mesh_under_test import parts
+from tests.mesh.istio_under_test import CANDIDATES, CLUSTERS, Mesh, as_usual, mesh, what_the_backend_gets, without
+from tests.mesh.mesh_under_test import Parts, failed_checks, parts
 from tests.mesh.traffic import PATH, backends, credentials_at, prompt_size, statuses
 from tests.support.waiting import eventually
 
 ROLES: tuple[Role, ...] = ("gateway", "sidecar")
+QUICK = {"first_byte_timeout": "3s"}
 roles = pytest.mark.parametrize("role", ROLES)
 
 
@@ -33,11 +35,13 @@ async def test_istios_validation_takes_everything(control_planes: ControlPlanes,
         assert refusals(control_planes, tmp_path / "wrong", documents) != []
 
 
+@pytest.mark.parametrize("in_mesh", [False, True], ids=["url", "service of the mesh"])
 @roles
 async def test_the_split_the_fallback_and_the_capture_work(
-    control_planes: ControlPlanes, tmp_path: Path, role: Role
+    control_planes: ControlPlanes, tmp_path: Path, role: Role, in_mesh: bool
 ) -> None:
-    async with parts(tmp_path, CLUSTERS[role], sticky={"header": "x-user-id"}, shadow={"sample": 0}) as among:
+    settings = {"sticky": {"header": "x-user-id"}, "shadow": {"sample": 0}}
+    async with parts(tmp_path, CLUSTERS[role], CANDIDATES[role] if in_mesh else None, QUICK, **settings) as among:
         under_test = mesh(role, control_planes, tmp_path, among)
         with under_test.running("istio", under_test.with_glidepath()) as running:
             await under_test.ready(running)
@@ -46,6 +50,32 @@ async def test_the_split_the_fallback_and_the_capture_work(
             await check_the_capture(under_test)
             await check_large_bodies(under_test)
             assert running.refused() == []
+            await check_the_copies(among)
+            await check_doctor(under_test, running)
+            await check_a_dead_candidate(under_test)
+
+
+async def check_doctor(under_test: Mesh, running: Istio) -> None:
+    assert failed_checks(under_test.among.config, await gather_envoy(running.admin)) == []
+
+
+@roles
+async def test_doctor_says_what_an_envoy_lacks_without_the_filter(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role
+) -> None:
+    async with parts(tmp_path, CLUSTERS[role]) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        with under_test.running("istio", without(under_test.with_glidepath(), "EnvoyFilter")) as running:
+            await under_test.ready(running)
+            failed = failed_checks(among.config, await gather_envoy(running.admin))
+            assert {one.check for one in failed} >= {
+                "runtime layer",
+                "clusters",
+                "listeners",
+                "filters",
+                "chat: routes",
+            }
+            assert all("EnvoyFilter" in one.remedy for one in failed)
 
 
 async def check_the_split(under_test: Mesh) -> None:
@@ -70,12 +100,13 @@ async def check_the_fallback(under_test: Mesh) -> None:
     await caller.ask()
     usual = as_usual(among.own.last.headers)
     await among.shares.set(100)
-    for behaviour, status in (("status", 503), ("status", 429), ("status", 401), ("reset", 0)):
+    for behaviour, status in (("status", 503), ("status", 429), ("status", 401), ("reset", 0), ("hang", 0)):
         among.onprem.behaviour, among.onprem.status = behaviour, status  # type: ignore[assignment]
         among.clear()
-        assert await caller.ask(20) == Counter({(200, "own"): 20}), (behaviour, status)
-        assert len(among.onprem.received) == 20
-        assert [as_usual(one.headers)["authorization"] for one in among.own.received] == ["Bearer of-the-client"] * 20
+        count = 3 if behaviour == "hang" else 20  # each waits for first_byte_timeout
+        assert await caller.ask(count) == Counter({(200, "own"): count}), (behaviour, status)
+        assert len(among.onprem.received) == count
+        assert {one.headers["authorization"] for one in among.own.received} == {"Bearer of-the-client"}
         assert as_usual(among.own.received[0].headers) == usual
         assert among.own.last.model == "client-model"
     among.onprem.behaviour = "json"
@@ -90,6 +121,17 @@ async def check_the_capture(under_test: Mesh) -> None:
         await eventually(lambda least=least: len(among.collector.streams) >= least)  # type: ignore[misc]
         assert len(among.collector.streams) <= most
     await among.shares.capture(0)
+
+
+async def check_the_copies(among: Parts) -> None:
+    for target, who in (("onprem", "onprem"), ("cloud", "own")):
+        assert await among.sender_of_copies(target).ask(5) == Counter({(200, who): 5})
+
+
+async def check_a_dead_candidate(under_test: Mesh) -> None:
+    """The last check: the candidate does not come back."""
+    await under_test.among.onprem.__aexit__()
+    assert await under_test.caller().ask(20) == Counter({(200, "own"): 20})
 
 
 async def check_large_bodies(under_test: Mesh) -> None:

@@ -32,6 +32,14 @@ _STOCK = {
     "POD_NAMESPACE": "istio-system",
 }
 _PROBLEM = re.compile(r"^(?:\s+\* |Error: )(.*)$", re.M)  # a line of a validation error, or files that it cannot read
+_INTERNAL_LISTENERS = {  # as in Istio's envoy_bootstrap.json, for every kind of proxy
+    "name": "envoy.bootstrap.internal_listener",
+    "typed_config": {
+        "@type": "type.googleapis.com/udpa.type.v1.TypedStruct",
+        "type_url": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
+        "value": {"buffer_size_kb": 64},
+    },
+}
 _HTTP2 = {
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -114,6 +122,7 @@ def _bootstrap(role: Role, xds: int, admin: int, documents: Sequence[Any]) -> di
         "layered_runtime": {
             "layers": [{"name": "global config", "static_layer": {}}, {"name": "admin", "admin_layer": {}}]
         },
+        "bootstrap_extensions": [_INTERNAL_LISTENERS],
         "admin": {"address": _address(admin)},
         "dynamic_resources": {
             "lds_config": ads,

@@ -17,6 +17,10 @@ from tests.mesh.traffic import Caller, statuses, without_volatile
 from tests.support.waiting import eventually
 
 SERVICE = "llm.models.svc.cluster.local"
+CANDIDATES = {
+    "gateway": "outbound|80||vllm.example",
+    "sidecar": f"outbound|{SIDECAR_PORT}||vllm.models.svc.cluster.local",
+}
 CLUSTERS = {"gateway": "outbound|80||own.example", "sidecar": f"outbound|{SIDECAR_PORT}||{SERVICE}"}
 _SIDECAR = ("--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=assistant")
 _COUNTED = ("x-envoy-attempt-count", "x-envoy-expected-rq-timeout-ms")  # of a second attempt: another count, less time
@@ -48,11 +52,11 @@ class Mesh:
 
     @property
     def _base(self) -> list[Any]:
-        return istio_documents(self.among.own.url) if self.service else []
+        return istio_documents(self.among.own.url, self.among.in_mesh) if self.service else []
 
     def running(self, name: str, documents: Sequence[Any]) -> AbstractContextManager[Istio]:
         """Run Istio with ``documents``; ``name``: of the folder for its files."""
-        objects = kubernetes_objects(self.among.own.url)
+        objects = kubernetes_objects(self.among.own.url, self.among.in_mesh)
         return istio(self.programs, self.folder / name, self.role, objects, documents)
 
     def caller(self, **headers: str) -> Caller:

@@ -12,6 +12,8 @@ import aiohttp
 
 from glidepath import envoy_names
 from glidepath.config import Config
+from glidepath_ops.doctor.checks import examine_envoy
+from glidepath_ops.doctor.facts import EnvoyFacts, Finding, Severity
 from tests.mesh.rendered import mesh_config
 from tests.mesh.shares import Shares, serving
 from tests.mesh.traffic import Caller
@@ -39,23 +41,46 @@ class Parts:
         origin = {envoy_names.HEADER_ORIGIN: "shadow"}
         return self.caller(f"http://{self.config.envoy.shadow_listen}", {**named, **origin, **(headers or {})})
 
+    @property
+    def in_mesh(self) -> str | None:
+        """The URL of the candidate, if it is a service of the mesh."""
+        return None if self.config.backends["onprem"].cluster is None else self.onprem.url
+
     def clear(self) -> None:
         self.own.received.clear()
         self.onprem.received.clear()
         self.collector.streams.clear()
 
 
+def failed_checks(config: Config, envoy: EnvoyFacts) -> list[Finding]:
+    """Return what ``glidepath doctor`` says against an Envoy."""
+    return [one for one in examine_envoy(config, envoy) if one.level is Severity.FAIL]
+
+
 @asynccontextmanager
-async def parts(folder: Path, cluster: str, **workload: Any) -> AsyncIterator[Parts]:
-    """Run the parts. ``cluster``: the name of the cluster of the user's route. ``workload``: settings of ``chat``."""
+async def parts(
+    folder: Path,
+    cluster: str,
+    candidate: str | None = None,
+    onprem: Mapping[str, Any] | None = None,
+    **workload: Any,
+) -> AsyncIterator[Parts]:
+    """Run the parts. ``cluster``: the name of the cluster of the user's route. ``workload``: settings of ``chat``.
+
+    ``candidate``: the name of the cluster of the mesh that is the candidate; None: it has a url. ``onprem``: more
+    settings of the candidate.
+    """
     timeout = aiohttp.ClientTimeout(total=200)
     async with (
         Recorder("own") as own,
-        Recorder("onprem") as onprem,
+        Recorder("onprem") as backend,
         Collector(folder / "extproc.sock") as collector,
-        aiohttp.ClientSession(timeout=timeout) as session,
+        aiohttp.ClientSession(aiohttp.TCPConnector(ssl=False), timeout=timeout) as session,
     ):
-        config = mesh_config(folder, {"cluster": cluster, "host": "own.example"}, onprem.url, **workload)
+        there = {"url": backend.url} if candidate is None else {"cluster": candidate, "host": "vllm.example"}
+        config = mesh_config(
+            folder, {"cluster": cluster, "host": "own.example"}, {**there, **(onprem or {})}, **workload
+        )
         shares = Shares(config)
         async with serving(shares, config.envoy.rtds_listen):
-            yield Parts(own, onprem, collector, shares, config, session)
+            yield Parts(own, backend, collector, shares, config, session)

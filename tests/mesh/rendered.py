@@ -16,10 +16,10 @@ from glidepath_ops.local.child_process import free_ports
 from tests.mesh.traffic import PATH
 
 
-def mesh_config(folder: Path, baseline: Mapping[str, Any], candidate: str, **workload: Any) -> Config:
+def mesh_config(folder: Path, baseline: Mapping[str, Any], candidate: Mapping[str, Any], **workload: Any) -> Config:
     """Return the configuration of one workload ``chat``, whose weights are pushed by RTDS.
 
-    ``baseline``: the section of the backend ``cloud``. ``candidate``: the URL of the backend ``onprem``.
+    ``baseline``: the section of the backend ``cloud``. ``candidate``: that of ``onprem``, without its model.
     """
     shadow, rtds = free_ports(2)
     data = {
@@ -30,7 +30,7 @@ def mesh_config(folder: Path, baseline: Mapping[str, Any], candidate: str, **wor
             "rtds_address": f"127.0.0.1:{rtds}",
         },
         "extproc": {"listen": f"unix:{folder}/extproc.sock"},
-        "backends": {"cloud": dict(baseline), "onprem": {"url": candidate, "model": "onprem-model"}},
+        "backends": {"cloud": dict(baseline), "onprem": {**candidate, "model": "onprem-model"}},
         "workloads": {"chat": {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem", **workload}},
     }
     text = yaml.safe_dump(data)

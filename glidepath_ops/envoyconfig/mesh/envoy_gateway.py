@@ -33,7 +33,7 @@ from glidepath_ops.envoyconfig.commented_yaml import (
 from glidepath_ops.envoyconfig.continued_routes import headers_at_route
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
-from glidepath_ops.envoyconfig.internal_hops import refuse_hops
+from glidepath_ops.envoyconfig.internal_hops import hop_listeners
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued
 from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
 from glidepath_ops.envoyconfig.mesh.gateway_api import (
@@ -96,7 +96,6 @@ def gateway_resources(config: Config, target: GatewayTarget, routes: GatewayRout
     Raises InputError, and ConfigError for settings that Envoy or Kubernetes does not support.
     """
     refuse_form_for_old_envoy(config, "Envoy Gateway")
-    refuse_hops(config, "Envoy Gateway")
     for workload, one in routes.continued.items():
         _check_baseline(config, workload, one)
     found = []
@@ -140,6 +139,7 @@ def _patch_policy(config: Config, target: GatewayTarget, routes: GatewayRoutes) 
     patches = [
         *(_whole(CLUSTER, cluster) for cluster in pushed_clusters(config, _routed(config, routes))),
         _whole(LISTENER, shadow_listener(config, {name: one.for_copies for name, one in routes.continued.items()})),
+        *(_whole(LISTENER, hop) for hop in hop_listeners(config)),
         *(one for name in names.listeners for one in _in_listener(config, name)),
     ]
     for table in names.route_tables:

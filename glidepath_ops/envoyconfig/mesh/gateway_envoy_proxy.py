@@ -10,6 +10,7 @@ from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.bootstrap import runtime_layers
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
+from glidepath_ops.envoyconfig.internal_hops import INTERNAL_LISTENERS, hop_extensions
 from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     GROUP,
     POD_LABELS,
@@ -24,6 +25,7 @@ from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import ObjectNode, kubernete
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import rtds_cluster, uses_rtds
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items
 
+EXTENSIONS = "/bootstrap_extensions/-"  # Envoy Gateway creates the list if its bootstrap has none
 MOUNTED = (
     "The pod mounts the ConfigMap glidepath-config and the Secrets glidepath-redis and glidepath-credentials. They "
     "must be in the namespace of Envoy Gateway's proxies (by default envoy-gateway-system), or the pod does not start."
@@ -46,6 +48,7 @@ def proxy_spec(config: Config, image: str, workload: str = "envoyDeployment") ->
     if uses_rtds(config):
         cluster = rtds_cluster(config)
         patches.insert(0, {"op": "add", "path": "/static_resources/clusters/-", "value": cluster})
+    patches += [{"op": "add", "path": EXTENSIONS, "value": one} for one in hop_extensions(config)]
     container: Json = {"volumeMounts": [socket_mount()]}
     if secrets := secret_variables(config):
         container["env"] = secrets
@@ -76,6 +79,9 @@ def complete_envoy_proxy(text: str, config: Config, file: str, image: str) -> st
     kubernetes = child(child(spec, "provider"), "kubernetes")
     workload = "envoyDeployment" if child(kubernetes, "envoyDaemonSet") is None else "envoyDaemonSet"
     ours = without_comments(proxy_spec(config, image, workload))
+    if _has_internal_listeners(spec):
+        patches = [one for one in ours["bootstrap"]["jsonPatches"] if one["path"] != EXTENSIONS]
+        ours["bootstrap"]["jsonPatches"] = patches
     if not isinstance(spec, yaml.MappingNode) or not spec.value:
         raise InputError(f"{proxy.place()}: has an empty spec; remove it, and use the EnvoyProxy that is rendered")
     return insert(text, list(_completing(proxy, spec, ours, "spec")), proxy.file)
@@ -95,6 +101,13 @@ def _refuse(proxy: ObjectNode, spec: yaml.Node | None) -> None:
                 f"{proxy.place(patch)}: adds a runtime layer admin_layer, of which Envoy allows one; remove it: "
                 "Glidepath adds one after its own layers"
             )
+
+
+def _has_internal_listeners(spec: yaml.Node | None) -> bool:
+    """Return whether a patch of the user's gives the bootstrap the extension for listeners inside Envoy."""
+    values = [child(patch, "value") for patch in items(child(child(spec, "bootstrap"), "jsonPatches"))]
+    entries = [one for value in values for one in (items(value) or [value])]
+    return any(text_of(child(one, "name")) == INTERNAL_LISTENERS for one in entries)
 
 
 def _completing(proxy: ObjectNode, node: yaml.MappingNode, ours: Json, path: str) -> list[Insertion]:

@@ -5,7 +5,8 @@ that its VirtualService gives it, and merges protobuf messages: ``weighted_clust
 one oneof), a repeated field gets further items, an entry of a map replaces the entry of the same key, and all else
 stays. HTTP_FILTER INSERT_BEFORE keeps the order of the patches. NETWORK_FILTER MERGE appends to the repeated fields of
 the HTTP connection manager. The agent applies BOOTSTRAP MERGE before Envoy starts, and only with
-BOOTSTRAP_XDS_AGENT=true. See ADR 0082 and ADR 0142.
+BOOTSTRAP_XDS_AGENT=true. Istio's own bootstrap has the extension for listeners inside Envoy. See ADR 0082, ADR 0142
+and ADR 0205.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from glidepath_ops.envoyconfig.commented_yaml import (
     without_own_comment,
 )
 from glidepath_ops.envoyconfig.extensions import refuse_missing_extensions
-from glidepath_ops.envoyconfig.internal_hops import refuse_hops
+from glidepath_ops.envoyconfig.internal_hops import hop_listeners
 from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
 from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     GROUP,
@@ -82,13 +83,13 @@ def istio_resources(config: Config, target: IstioTarget, routes: ContinuedRoutes
     _check(target)
     refuse_form_for_old_envoy(config, "Istio")
     refuse_missing_extensions(config, "istio")
-    refuse_hops(config, "Istio")
     for workload in config.workloads.values():
         _refuse_url(config, workload.baseline)
     patches = [
         *([_bootstrap(config)] if uses_rtds(config) else []),
         *(_patch("CLUSTER", target, "ADD", cluster) for cluster in pushed_clusters(config, routes.routed)),
         _patch("LISTENER", target, "ADD", shadow_listener(config, routes.for_copies)),
+        *(_patch("LISTENER", target, "ADD", hop) for hop in hop_listeners(config)),
         *_filters(config, target),
         _access_log(config, target),
         *(_split(config, target, route) for route in routes.routes),

@@ -149,6 +149,19 @@ async def test_a_candidate_whose_own_cluster_takes_no_request_is_a_failover(tmp_
         assert setup.cloud.last.headers["authorization"] == CLIENT["authorization"]
 
 
+async def test_a_candidate_whose_cluster_is_not_there_yet_is_a_failover(tmp_path: Path) -> None:
+    """A control plane may send the user's cluster after the listener that leads to it."""
+
+    def without_it(bootstrap: dict[str, Any]) -> None:
+        static = bootstrap["static_resources"]
+        static["clusters"] = [one for one in static["clusters"] if one["name"] != "their-onprem"]
+
+    async with envoy_with_backends(tmp_path, chat=AT_ONCE, theirs=BOTH, edit=without_it) as setup:
+        outcomes = OutcomeLog(setup)
+        outcome = await outcomes.by(send(setup))
+        assert (outcome.side, outcome.error, outcome.rescued) == (Side.CANDIDATE, "failover", True)
+
+
 @pytest.mark.parametrize("status", [401, 403, 429])
 async def test_a_refused_credential_and_a_busy_candidate_are_rescued(tmp_path: Path, status: int) -> None:
     async with envoy_with_backends(tmp_path, chat=AT_ONCE, theirs=BOTH) as setup:

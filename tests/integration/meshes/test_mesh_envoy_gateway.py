@@ -127,6 +127,22 @@ async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_p
         await eventually(lambda: len(setup.collector.streams) == 1)
 
 
+async def test_a_candidate_that_is_a_cluster_of_the_gateway_serves_and_is_rescued(tmp_path: Path) -> None:
+    async with gateway_with_backends(tmp_path, in_mesh=True) as mesh:
+        setup = mesh.setup
+        setup.set_share(100)
+        assert json.loads((await setup.post(headers=CLIENT)).body)["model"] == "onprem"
+        got = setup.onprem.last
+        assert (got.headers["host"], got.model) == ("vllm.example.com", "onprem-model")
+        assert "authorization" not in got.headers
+        setup.onprem.behaviour = "status"
+        assert json.loads((await setup.post(headers=CLIENT)).body)["model"] == "cloud"
+        await setup.onprem.__aexit__()
+        assert json.loads((await setup.post(headers=CLIENT)).body)["model"] == "cloud"
+        rescued = [(one.headers["authorization"], one.model) for one in setup.cloud.received]
+        assert rescued == [("Bearer route", "client-model")] * 2
+
+
 async def test_copies_reach_their_backend_through_the_added_listener(tmp_path: Path) -> None:
     async with gateway_with_backends(tmp_path) as mesh:
         for target in ("onprem", "cloud"):

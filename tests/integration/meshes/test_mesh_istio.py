@@ -12,7 +12,8 @@ from glidepath import envoy_names, runtime_keys
 from glidepath_ops.envoyconfig.mesh.istio import Context
 from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup
 from tests.support.meshes.constant_rtds_server import rtds_server, served_by
-from tests.support.meshes.istio_with_backends import CLUSTER, LLM, istio_with_backends
+from tests.support.meshes.istio_with_backends import CLUSTER, LLM, VLLM, istio_with_backends
+from tests.support.recording_backend import Recorder
 from tests.support.waiting import eventually
 
 HOST = {"host": LLM}
@@ -156,6 +157,33 @@ async def test_a_silent_candidate_is_rescued_at_its_time_limit(tmp_path: Path, c
         reply = await mesh.setup.post(headers=HOST)
         assert json.loads(reply.body)["model"] == "cloud"
         assert 0.25 < reply.seconds < 5
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+async def test_a_candidate_that_is_a_service_of_the_mesh_serves_and_is_rescued(
+    tmp_path: Path, context: Context
+) -> None:
+    sent = {**HOST, "authorization": "Bearer client"}
+    async with istio_with_backends(tmp_path, context, in_mesh=True) as mesh:
+        setup = mesh.setup
+        set_share(setup, 100)
+        assert json.loads((await setup.post(headers=sent)).body)["model"] == "onprem"
+        got = setup.onprem.last
+        assert (got.headers["host"], got.headers.get("authorization"), got.model) == (VLLM, None, "onprem-model")
+        for fail in (answer_503, stop):
+            await fail(setup.onprem)
+            assert json.loads((await setup.post(headers=sent)).body)["model"] == "cloud"
+            rescued = setup.cloud.last
+            assert (rescued.headers["host"], rescued.headers["authorization"]) == (LLM, "Bearer client")
+            assert rescued.model == "client-model"
+
+
+async def answer_503(backend: Recorder) -> None:
+    backend.behaviour = "status"
+
+
+async def stop(backend: Recorder) -> None:
+    await backend.__aexit__()
 
 
 async def test_copies_reach_their_backend_through_the_added_listener(tmp_path: Path) -> None:

@@ -42,6 +42,19 @@ spec:
     - backendRefs: [{name: service, port: 80}]
 """
 BASELINE = "httproute/default/app/rule/2/backend/0"  # the cluster of the rule that is added to it
+# Another HTTPRoute of the user's, whose cluster is the candidate.
+VLLM_ROUTE = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: vllm, namespace: default}
+spec:
+  parentRefs: [{name: eg}]
+  hostnames: [vllm.example.com]
+  rules:
+    - backendRefs:
+        - {name: vllm, port: 80}
+"""
+CANDIDATE = "httproute/default/vllm/rule/0"
 
 
 def mesh_config(text: Mapping[str, Any], shadow: int, socket: Path, rtds: str = "127.0.0.1:1") -> Config:
@@ -60,7 +73,10 @@ def gateway_xds(
     ``backends``: the URL of each backendRef. Workloads that the user's HTTPRoute does not serve get a new one.
     """
     routes, text = gateway_routes(config, UsersFile("users.yaml", USERS_ROUTE), {}, "default", new_route=True)
-    return _xds(config, list(yaml.safe_load_all(str(text))), routes, port, backends, patched, tls_chain)
+    users = list(yaml.safe_load_all(str(text)))
+    if "vllm" in backends:
+        users.append(yaml.safe_load(VLLM_ROUTE))
+    return _xds(config, users, routes, port, backends, patched, tls_chain)
 
 
 def new_route_xds(config: Config, port: int, backends: Mapping[str, str], *, patched: bool = True) -> Xds:
@@ -101,10 +117,12 @@ async def gateway_with_backends(
     chat: Mapping[str, Any] | None = None,
     onprem: Mapping[str, Any] | None = None,
     rtds: str = "127.0.0.1:1",
+    in_mesh: bool = False,
 ) -> AsyncIterator[MeshSetup]:
     """Run Envoy Gateway's Envoy and the backends. With ``new_route``, no HTTPRoute of the user serves the workload.
 
     ``chat``, ``onprem``: additional settings; ``rtds``: address of the scorers, by default one that does not answer.
+    ``in_mesh``: the candidate is the cluster of another HTTPRoute, not one with a url.
     """
     socket = folder / "extproc.sock"
     live, shadow, admin = free_ports(3)
@@ -118,15 +136,18 @@ async def gateway_with_backends(
         baseline = {"url": cloud.url, "credential": {"passthrough": True}, "model": "cloud-model"}
         if not new_route:
             baseline = {"cluster": BASELINE, "host": "models.example.com", "model": "cloud-model"}
+        where = {"cluster": CANDIDATE, "host": "vllm.example.com"} if in_mesh else {"url": candidate.url}
         text = {
             "backends": {
                 "cloud": baseline,
-                "onprem": {"url": candidate.url, "model": "onprem-model", **(onprem or {})},
+                "onprem": {**where, "model": "onprem-model", **(onprem or {})},
             },
             "workloads": {"chat": {**CHAT, **(chat or {})}},
         }
         config = mesh_config(text, shadow, socket, rtds)
         backends = {"models": cloud.url, "glidepath-cloud": cloud.url, "service": service.url}
+        if in_mesh:
+            backends["vllm"] = candidate.url
         make = new_route_xds if new_route else gateway_xds
         xds = make(config, live, backends, patched=patched)
         with running_mesh(xds, config, folder, f"127.0.0.1:{live}", f"127.0.0.1:{admin}") as envoy:

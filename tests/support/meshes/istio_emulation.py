@@ -69,12 +69,14 @@ def _apply_one(xds: Xds, patch: Json) -> None:
 def _network_filters(xds: Xds, match: Json) -> Iterator[Json]:
     wanted = match["listener"]
     for listener in xds.listeners:
+        if _is_from_glidepath(listener):
+            continue
         port = listener["address"]["socket_address"]["port_value"]
         if wanted.get("portNumber", port) != port:
             continue
         for chain in listener.get("filter_chains", []):
             for one in chain["filters"]:
-                if one["name"] == wanted["filterChain"]["filter"]["name"] and not _is_from_glidepath(listener):
+                if one["name"] == wanted["filterChain"]["filter"]["name"]:
                     yield one
 
 
@@ -170,6 +172,16 @@ def bootstrap() -> Json:
                 {"name": "admin", "admin_layer": {}},
             ]
         },
+        "bootstrap_extensions": [
+            {
+                "name": "envoy.bootstrap.internal_listener",
+                "typed_config": {
+                    "@type": "type.googleapis.com/udpa.type.v1.TypedStruct",
+                    "type_url": _TYPE + "bootstrap.internal_listener.v3.InternalListener",
+                    "value": {"buffer_size_kb": 64},
+                },
+            }
+        ],
         "admin": {
             "profile_path": "/var/lib/istio/data/envoy.prof",
             "address": {"socket_address": {"address": "127.0.0.1", "port_value": 15000}},

@@ -32,6 +32,8 @@ from tests.support.recording_backend import Recorder
 
 LLM, PORT = "llm.models.svc.cluster.local", 8000
 CLUSTER = f"outbound|{PORT}||{LLM}"
+VLLM = "vllm.models.svc.cluster.local"
+CANDIDATE = f"outbound|{PORT}||{VLLM}"  # a candidate that is a service of the mesh
 VIRTUAL_SERVICE = f"""\
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -71,12 +73,24 @@ def routes_to_split(config: Config, context: Context) -> ContinuedRoutes:
     return routes_of_service(config, f"{LLM}:{PORT}", context, SIDECAR.namespace, SIDECAR.selector)
 
 
-def istio_xds(config: Config, context: Context, port: int, model: str, service: str, *, split: bool = True) -> Xds:
+def istio_xds(
+    config: Config,
+    context: Context,
+    port: int,
+    model: str,
+    service: str,
+    *,
+    split: bool = True,
+    vllm: str | None = None,
+) -> Xds:
     """Return the xDS that istiod would push. Without ``split``, there is no EnvoyFilter.
 
-    ``model``, ``service``: URLs of the user's model service and of their other service.
+    ``model``, ``service``: URLs of the user's model service and of their other service. ``vllm``: that of the service
+    that is the candidate, if it is one of the mesh.
     """
     users = {CLUSTER: endpoint(model), istio_emulation.APP: endpoint(service)}
+    if vllm is not None:
+        users[CANDIDATE] = endpoint(vllm)
     shape = istio_emulation.gateway if context == "gateway" else istio_emulation.sidecar
     xds = shape(port, users)
     routes = routes_to_split(config, context)
@@ -99,10 +113,11 @@ async def istio_with_backends(
     onprem: Mapping[str, Any] | None = None,
     rtds: str = "127.0.0.1:1",
     split: bool = True,
+    in_mesh: bool = False,
 ) -> AsyncIterator[MeshSetup]:
     """Run Istio's Envoy and the backends. ``chat``, ``onprem``: additional settings; ``rtds``: address of the scorers.
 
-    By default no scorer answers.
+    By default no scorer answers. ``in_mesh``: the candidate is a service of the mesh, not one with a url.
     """
     socket = folder / "extproc.sock"
     live, shadow, admin = free_ports(3)
@@ -113,11 +128,13 @@ async def istio_with_backends(
         Collector(socket) as collector,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session,
     ):
+        where = {"cluster": CANDIDATE, "host": VLLM} if in_mesh else {"url": candidate.url}
         text = {
-            "backends": {"onprem": {"url": candidate.url, "model": "onprem-model", **(onprem or {})}},
+            "backends": {"onprem": {**where, "model": "onprem-model", **(onprem or {})}},
             "workloads": {"chat": {**CHAT, **(chat or {})}},
         }
         config = istio_config(text, shadow, socket, rtds)
-        xds = istio_xds(config, context, live, cloud.url, service.url, split=split)
+        vllm = candidate.url if in_mesh else None
+        xds = istio_xds(config, context, live, cloud.url, service.url, split=split, vllm=vllm)
         with running_mesh(xds, config, folder, f"127.0.0.1:{live}", f"127.0.0.1:{admin}") as envoy:
             yield MeshSetup(EnvoySetup(cloud, candidate, collector, envoy, session), service)

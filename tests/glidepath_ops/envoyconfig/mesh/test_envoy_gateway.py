@@ -143,11 +143,23 @@ def test_a_baseline_that_is_not_the_serving_cluster_is_refused_with_what_to_writ
         resources(config.model_copy(update={"backends": backends}))
 
 
-def test_two_clusters_with_fallback_are_refused_with_a_remedy(config: Config) -> None:
+def test_two_clusters_with_fallback_get_a_hop_and_the_bootstrap_its_extension(config: Config) -> None:
     vllm = Backend(cluster="httproute/models/vllm/rule/0", host="vllm")
-    both = config.model_copy(update={"backends": {**config.backends, config.workload("chat").candidate: vllm}})
-    with pytest.raises(ConfigError, match=r"^backends\..*\.cluster: for Envoy Gateway, .* url, or set fallback: false"):
-        resources(both)
+    candidate = config.workload("chat").candidate
+    chat = config.model_copy(
+        update={
+            "backends": {**config.backends, candidate: vllm},
+            "workloads": {"chat": config.workloads["chat"]},
+        }
+    )
+    xds = gateway_xds(chat, 10080, BACKENDS)
+    assert [one["name"] for one in xds.listeners][-1] == f"glidepath-to-{candidate}"
+    assert [one["name"] for one in xds.bootstrap["bootstrap_extensions"]] == ["envoy.bootstrap.internal_listener"]
+
+
+def test_without_a_hop_the_bootstrap_gets_no_extension(config: Config) -> None:
+    chat = config.model_copy(update={"workloads": {"chat": config.workloads["chat"]}})
+    assert "bootstrap_extensions" not in gateway_xds(chat, 10080, BACKENDS).bootstrap
 
 
 def test_the_form_for_envoy_1_36_is_refused(config: Config) -> None:

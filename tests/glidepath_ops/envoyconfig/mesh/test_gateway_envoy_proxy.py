@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from glidepath.config import Config
+from glidepath.config.backends import Backend
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import without_comments
 from glidepath_ops.envoyconfig.mesh.gateway_envoy_proxy import complete_envoy_proxy, envoy_proxy, proxy_spec
@@ -87,6 +88,25 @@ def test_an_empty_proxy_becomes_the_rendered_one(config: Config) -> None:
 def test_a_daemon_set_stays_one(config: Config) -> None:
     after = completed(DEPLOYMENT.replace("envoyDeployment", "envoyDaemonSet") + "        name: x\n", config)
     assert after["provider"]["kubernetes"].keys() == {"envoyDaemonSet"}
+
+
+EXTENSION = "{name: envoy.bootstrap.internal_listener, typed_config: {}}"
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        None,
+        f"{{op: add, path: /bootstrap_extensions, value: [{EXTENSION}]}}",
+        f"{{op: add, path: /bootstrap_extensions/-, value: {EXTENSION}}}",
+    ],
+)
+def test_a_hop_needs_the_extension_for_internal_listeners_once(config: Config, theirs: str | None) -> None:
+    backends = {name: {"cluster": f"httproute/{name}", "host": name} for name in "ab"}
+    both = config.model_copy(update={"backends": {name: Backend(**one) for name, one in backends.items()}})
+    text = FULL if theirs is None else FULL.replace("{op: add, path: /stats_flush_interval, value: 10s}", theirs)
+    patches = completed(text, both)["bootstrap"]["jsonPatches"]
+    assert str(patches).count("envoy.bootstrap.internal_listener") == 1
 
 
 @pytest.mark.parametrize(

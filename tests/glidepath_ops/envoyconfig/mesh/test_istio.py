@@ -223,21 +223,29 @@ def test_a_credential_from_a_file_is_refused_because_istios_envoy_cannot_read_it
         istio_resources(istio_config(text, 10901, tmp_path / "s"), IstioTarget(), ROUTES)
 
 
-def test_two_clusters_with_fallback_are_refused_with_a_remedy(tmp_path: Path) -> None:
+def test_two_clusters_with_fallback_get_a_hop_and_istios_bootstrap_stays_as_it_is(tmp_path: Path) -> None:
     two = {**TEXT, "backends": {"onprem": {"cluster": "outbound|80||vllm.models", "host": "vllm.models"}}}
-    with pytest.raises(ConfigError, match=r"^backends.onprem.cluster: for Istio, .* url, or set fallback: false"):
-        envoy_filter(istio_config(two, 10901, tmp_path / "extproc.sock"))
+    found = envoy_filter(istio_config(two, 10901, tmp_path / "extproc.sock"))
+    added = [one["patch"]["value"]["name"] for one in patches(found, "LISTENER")]
+    assert added == ["glidepath-shadow", "glidepath-to-onprem"]
+    (aggregate,) = [
+        one["patch"]["value"] for one in patches(found, "CLUSTER") if one["patch"]["value"]["name"] == "onprem-or-cloud"
+    ]
+    members = aggregate["cluster_type"]["typed_config"]["clusters"]
+    assert members == ["glidepath-to-onprem", CLUSTER]
+    (bootstrap,) = patches(found, "BOOTSTRAP")
+    assert "bootstrap_extensions" not in bootstrap["patch"]["value"]
 
 
 @pytest.mark.process
 def test_a_refused_render_leaves_the_virtual_service_as_it_is(tmp_path: Path) -> None:
     file, config = tmp_path / "vs.yaml", tmp_path / "glidepath.yaml"
     file.write_text(VIRTUAL_SERVICE)
-    vllm = {"cluster": "outbound|80||vllm.models", "host": "vllm.models"}
-    backends = {"cloud": {"cluster": CLUSTER, "host": LLM}, "onprem": vllm}
+    key = {"file": "/run/key"}  # Istio's Envoy cannot read it
+    backends = {"cloud": {"cluster": CLUSTER, "host": LLM}, "onprem": {"url": "http://vllm", "credential": key}}
     chat = {"match": {"path": "/v1/chat/completions"}, "baseline": "cloud", "candidate": "onprem"}
     config.write_text(yaml.safe_dump({"backends": backends, "workloads": {"chat": chat}}))
-    with pytest.raises(ConfigError, match="for Istio"):
+    with pytest.raises(ConfigError, match="Istio's build"):
         run_cli("render", "istio", "--into", str(file), "-c", str(config))
     assert file.read_text() == VIRTUAL_SERVICE
 
