@@ -14,7 +14,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "control_planes"
 ENVOY_GATEWAY = ("github.com/envoyproxy/gateway", "v1.9.1")
 ISTIO = ("istio.io/istio", "v0.0.0-20260827124520-eed52ebb66ad")  # the 1.31 line
-SECONDS = 1800  # the most that one build may take
+SECONDS = 3600  # the most that one build may take
 
 
 @dataclass(frozen=True, slots=False)
