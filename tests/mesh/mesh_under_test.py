@@ -75,7 +75,7 @@ async def parts(
         Recorder("own") as own,
         Recorder("onprem") as backend,
         Collector(folder / "extproc.sock") as collector,
-        aiohttp.ClientSession(aiohttp.TCPConnector(ssl=False), timeout=timeout) as session,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False), timeout=timeout) as session,
     ):
         there = {"url": backend.url} if candidate is None else {"cluster": candidate, "host": "vllm.example"}
         config = mesh_config(
