@@ -46,9 +46,9 @@ _FALLBACK = (
     Extension("envoy.retry_priorities.previous_priorities", "sends a retry to the baseline", _NO_FALLBACK),
 )
 _TWO_CLUSTERS = "give the candidate a url, or set fallback: false in the workload"
+# Envoy does not list the socket of such a listener (envoy.io_socket.user_space), which is a part of this extension.
 _HOP = (
     Extension("envoy.bootstrap.internal_listener", "leads to a candidate that is an existing cluster", _TWO_CLUSTERS),
-    Extension("envoy.io_socket.user_space", "leads to a candidate that is an existing cluster", _TWO_CLUSTERS),
 )
 # An aggregate of one cluster adapts requests to a backend with ``cluster``.
 _EXISTING_CLUSTER = Extension("envoy.clusters.aggregate", "adapts requests to an existing cluster", "use url")

@@ -6,7 +6,9 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 from glidepath.config import parse_config
@@ -22,8 +24,12 @@ from tests.support.running_envoy import running_envoy
 from tests.support.waiting import eventually
 
 
-async def test_a_running_envoy_has_no_failing_check_once_traffic_flows(tmp_path: Path, redis_url: str) -> None:
-    async with envoy_with_backends(tmp_path, redis={"url": redis_url}) as setup:
+@pytest.mark.parametrize("theirs", [(), ("cloud", "onprem")], ids=["urls", "clusters of the user's"])
+async def test_a_running_envoy_has_no_failing_check_once_traffic_flows(
+    tmp_path: Path, redis_url: str, theirs: tuple[str, ...]
+) -> None:
+    clusters: dict[str, dict[str, Any]] = {name: {} for name in theirs}
+    async with envoy_with_backends(tmp_path, redis={"url": redis_url}, theirs=clusters) as setup:
         assert (await setup.post()).status == 200
 
         async def logged() -> bool:
