@@ -106,7 +106,7 @@ def _refuse(proxy: ObjectNode, spec: yaml.Node | None) -> None:
 def _has_internal_listeners(spec: yaml.Node | None) -> bool:
     """Return whether a patch of the user's gives the bootstrap the extension for listeners inside Envoy."""
     values = [child(patch, "value") for patch in items(child(child(spec, "bootstrap"), "jsonPatches"))]
-    entries = [one for value in values for one in (items(value) or [value])]
+    entries: list[yaml.Node | None] = [one for value in values for one in (*items(value), value)]
     return any(text_of(child(one, "name")) == INTERNAL_LISTENERS for one in entries)
 
 
