@@ -17,7 +17,7 @@ from glidepath.histogram import MIN_INDEX, Histogram
 from glidepath.pairs_and_outcomes import Outcome, PairKind, ScoredPair
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
-from scorer.steering.evidence.betting import MeanTest
+from scorer.steering.evidence.betting import MeanTest, score_of_difference
 from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
 from scorer.steering.evidence.fast_guards import FastGate
@@ -66,7 +66,7 @@ def quality(runs: int, seed: int, mean: float, *, sd: float = 0.15, delta: float
     rng = np.random.default_rng(seed)
     fails, passes = [], []
     for _ in range(runs):
-        test = MeanTest((1 - delta) / 2, AT, AT)
+        test = MeanTest(score_of_difference(delta), AT, AT)
         fail = passed = math.inf
         for x in ((np.clip(rng.normal(mean, sd, n), -1, 1) + 1) / 2).tolist():
             test.update(x)

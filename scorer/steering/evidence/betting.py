@@ -16,6 +16,15 @@ from scorer.steering.evidence.mixture import LEAST_CASH, LN2, log_add, spend
 _RESTART_AT = -2.0  # a bet restarts when the natural logarithm of its value has fallen this far since its start
 
 
+def score_of_difference(worse: float) -> float:
+    """Return the score of a difference: 1 if the candidate's answer is better by 1, 0 if it is worse by 1.
+
+    ``worse``: by how much the candidate's answer is worse than the other answer, from -1 to 1. The mean difference is
+    at most a limit if and only if the mean score is at least the score of that limit.
+    """
+    return (1 - worse) / 2
+
+
 @dataclass(frozen=True, slots=True)
 class MomentsState:
     n: int

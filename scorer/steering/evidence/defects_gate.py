@@ -3,7 +3,7 @@
 Both answers of a pair belong to one request, so a request that makes any model refuse counts for neither side: only
 discordant pairs, in which one answer has a defect and the other has none, move the evidence. The sample of a pair is
 D = 1 if only the candidate's answer has a defect, -1 if only the baseline's has one, and 0 otherwise. The gate tests
-the mean of D against the limit by betting on (1 - D) / 2 (see betting.py). See ADR 0171.
+the mean of D against the limit by betting (see mean_gate.py). See ADR 0171.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 from glidepath.answer_faults import AnswerFault, Grade
 from glidepath.pairs_and_outcomes import AnswerFacts, ScoredPair
-from scorer.steering.evidence.betting import MeanTest, MeanTestState
+from scorer.steering.evidence.betting import MeanTestState
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing
 from scorer.steering.evidence.gate_observations import AnswersJudged
 from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.mean_gate import DifferenceGate
 from scorer.steering.evidence.weighed_pairs import pair_ref
 
 _DEFECTS = frozenset(fault.value for fault in AnswerFault if fault.grade is Grade.DEFECT)
@@ -79,14 +80,13 @@ class DefectsGateState:
     counts: DefectCounts
 
 
-class DefectsGate(Gate):
+class DefectsGate(DifferenceGate):
     """The gate that limits by how much the candidate's rate of defects exceeds the baseline's, on the same requests."""
 
     STATE = DefectsGateState
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
-        self._test = MeanTest((1 - spec.limit) / 2, spec.fail_at, spec.pass_at)
         self._counts = DefectCounts()
 
     def handlers(self) -> Mapping[type, Handler]:
@@ -94,27 +94,16 @@ class DefectsGate(Gate):
 
     def fold_pair(self, pair: AnswersJudged) -> None:
         self._counts = self._counts.after(pair)
-        difference = bool(pair.candidate) - bool(pair.baseline)
-        self._test.update((1 - difference) / 2)
-        self.weigh(pair.pair, difference)
-        self.note(self._test.log_fail, self._test.log_pass)
-
-    @property
-    def n(self) -> int:
-        return self._counts.n
-
-    @property
-    def value(self) -> float | None:
-        counts = self._counts
-        return (counts.candidate_only - counts.baseline_only) / counts.n if counts.n else None
+        worse = bool(pair.candidate) - bool(pair.baseline)
+        self.weigh(pair.pair, worse)
+        self.add_difference(worse)
 
     def recent_cause(self) -> FailureCause | None:
-        recent = self._test.recent
-        if not recent.n:
+        more, n = self.recent_value, self._test.recent.n
+        if more is None:
             return None
-        more = 1 - 2 * recent.total / recent.n
-        text = f"{share_text(more)} more defects over the last {recent.n} pairs; over the step: {self.message()}"
-        return FailureCause(more, recent.n, text)
+        text = f"{share_text(more)} more defects over the last {n} pairs; over the step: {self.message()}"
+        return FailureCause(more, n, text)
 
     def message(self) -> str:
         counts = self._counts

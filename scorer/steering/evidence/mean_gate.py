@@ -1,8 +1,8 @@
-"""The base class of the gates that require a mean of at least the limit. They test it by betting (see betting.py)."""
+"""The base classes of the gates that limit a mean: of scores, or of paired differences. They bet (see betting.py)."""
 
 from __future__ import annotations
 
-from scorer.steering.evidence.betting import MeanTest
+from scorer.steering.evidence.betting import MeanTest, Moments, score_of_difference
 from scorer.steering.evidence.gate_base import Gate
 from scorer.steering.evidence.gate_specs import GateSpec
 
@@ -29,3 +29,33 @@ class MeanGate(Gate):
     @property
     def within(self) -> bool:
         return self.value is not None and self.value >= self.spec.limit
+
+
+class DifferenceGate(Gate):
+    """A gate that limits the mean of paired differences: by how much the candidate's answer is worse, from -1 to 1."""
+
+    def __init__(self, spec: GateSpec) -> None:
+        super().__init__(spec)
+        self._test = MeanTest(score_of_difference(spec.limit), spec.fail_at, spec.pass_at)
+
+    def add_difference(self, worse: float) -> None:
+        self._test.update(score_of_difference(worse))
+        self.note(self._test.log_fail, self._test.log_pass)
+
+    @property
+    def n(self) -> int:
+        return self._test.n
+
+    @property
+    def value(self) -> float | None:
+        return mean_difference(self._test.all)
+
+    @property
+    def recent_value(self) -> float | None:
+        """The mean difference since the evidence of the failure began; None without data."""
+        return mean_difference(self._test.recent)
+
+
+def mean_difference(moments: Moments) -> float | None:
+    """Return the mean of the differences whose scores were added to ``moments``; None if there are none."""
+    return (moments.n - 2 * moments.total) / moments.n if moments.n else None

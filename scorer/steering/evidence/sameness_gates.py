@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scorer.steering.evidence.betting import MeanTest, MeanTestState
-from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.betting import MeanTestState
+from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing
 from scorer.steering.evidence.gate_observations import AgreementScored, NoiseScored, PairsMatched
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.mean_gate import MeanGate
+from scorer.steering.evidence.mean_gate import DifferenceGate, MeanGate
 
 
 def _clamped(score: float) -> float:
@@ -71,7 +71,7 @@ class SamenessMarginGateState:
     block: SamenessMarginBlock
 
 
-class SamenessMarginGate(Gate):
+class SamenessMarginGate(DifferenceGate):
     """The gate that limits how far the mean agreement of cross pairs may be below the noise floor.
 
     A sample is an agreement of cross pairs minus an agreement of noise pairs. For matched pairs, the sample is the
@@ -84,7 +84,6 @@ class SamenessMarginGate(Gate):
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
-        self._test = MeanTest((1 - spec.limit) / 2, spec.fail_at, spec.pass_at)
         self._block = SamenessMarginBlock()
 
     def handlers(self) -> Mapping[type, Handler]:
@@ -107,33 +106,19 @@ class SamenessMarginGate(Gate):
     def _fold_block(self, block: SamenessMarginBlock) -> None:
         self._block = block
         if block.crosses and block.noises:
-            self._update(block.cross_sum / block.crosses - block.noise_sum / block.noises)
+            self.add_difference(block.noise_sum / block.noises - block.cross_sum / block.crosses)
             self._block = SamenessMarginBlock()
 
     def fold_match(self, matched: PairsMatched) -> None:
-        self._update(_clamped(matched.agreement) - _clamped(matched.noise))
-
-    def _update(self, difference: float) -> None:
-        self._test.update((difference + 1) / 2)
-        self.note(self._test.log_fail, self._test.log_pass)
-
-    @property
-    def n(self) -> int:
-        return self._test.n
-
-    @property
-    def value(self) -> float | None:
-        mean = self._test.mean
-        return None if mean is None else 1 - 2 * mean
+        self.add_difference(_clamped(matched.noise) - _clamped(matched.agreement))
 
     def recent_cause(self) -> FailureCause | None:
-        recent = self._test.recent
-        if not recent.n:
+        below, n = self.recent_value, self._test.recent.n
+        if below is None:
             return None
-        below = 1 - 2 * recent.total / recent.n
         limit = f"limit {self.spec.limit:.3f} ({self.value:.3f} over all {self.n})"
-        text = f"agreement is {below:.3f} below the noise floor over the last {recent.n} noise pairs, {limit}"
-        return FailureCause(below, recent.n, text)
+        text = f"agreement is {below:.3f} below the noise floor over the last {n} noise pairs, {limit}"
+        return FailureCause(below, n, text)
 
     def message(self) -> str:
         return (
