@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import answer_gate_cases as answers
 from bench import evidence_cases as cases
 from bench.evidence_cases import ALPHA, Crowd, Drift, ErrorTraffic, steady, upper_limit
 
@@ -73,6 +74,15 @@ def guarantees(runs: int) -> list[Case]:
             "sameness_margin: at it, one user with 30 %",
             lambda: cases.margin(runs, 11, HEAVY_USER, 0.05, n=2000),
         ),
+        ("preference: mean 0.45, no ties", lambda: answers.preference(runs, 60, 0.45, 0.0)),
+        ("preference: mean 0.45, 40 % ties", lambda: answers.preference(runs, 61, 0.45, 0.4)),
+        ("defects: 3 % and 1 %", lambda: answers.defects(runs, 62, 0.03, 0.01)),
+        ("correctness: at the margin, 5 % discordant", lambda: answers.correctness(runs, 63, 0.0, 0.05)),
+        ("correctness: at the margin, 45 % discordant", lambda: answers.correctness(runs, 64, 0.2, 0.25)),
+        ("correctness, exact: 15 % and 10 % unequal", lambda: answers.exactness(runs, 65, 0.15, 0.10)),
+        ("feedback: 75 % and 80 % thumbs up", lambda: answers.feedback(runs, 66, 0.75, 0.80)),
+        ("feedback: the same, share 5 %", lambda: answers.feedback(runs, 67, 0.75, 0.80, share=0.05)),
+        ("feedback: means 0.75 and 0.80 of five stars", lambda: answers.feedback(runs, 68, 0.75, 0.80, parts=4)),
         ("errors: rate at the limit 2 %", lambda: cases.rate(runs, 3, 0.02, n=1500)),
         ("errors: increase at the limit", lambda: cases.increase(runs, 4, steady(0.25, 0.015, 0.01), limit=0.005)),
         ("errors: increase, 20 % and 25 %", lambda: cases.increase(runs, 5, steady(0.5, 0.25, 0.2), limit=0.05)),
@@ -103,6 +113,10 @@ def guarantees(runs: int) -> list[Case]:
             _row("split guard: split as set (10 %)", runs, cases.split(runs, 30, 0.1, 0.1, n=1500).fail_rate, ALPHA)
         ],
     ]
+
+
+def _equally_right(runs: int) -> Callable[[], np.ndarray]:
+    return lambda: answers.correctness(runs, 74, 0.05, 0.05).passed
 
 
 def _drifting(runs: int, seed: int, q: float, drift: Drift) -> Callable[[], cases.Runs]:
@@ -143,6 +157,13 @@ def power(runs: int) -> list[Case]:
         ("latency p99: 1.5 ×, roll back, split 5 % in flushes", lambda: _even(runs, 57, 1.5, 0.99).fail, 850),
         ("latency p95: 1.5 ×, split 50 → 10 %, both 3 × slower at once", lambda: _slow(runs, DOWN_AND_SLOWER), None),
         ("latency p95: 1.5 ×, split 10 → 50 %, both 3 × faster at once", lambda: _slow(runs, UP_AND_FASTER), None),
+        ("preference: mean 0.26, roll back", lambda: answers.preference(runs, 70, 0.26, 0.1).fail, None),
+        ("preference: equal, 40 % ties, promote", lambda: answers.preference(runs, 71, 0.5, 0.4).passed, None),
+        ("correctness: 10 % less right, roll back", lambda: answers.correctness(runs, 72, 0.05, 0.15).fail, None),
+        ("correctness: 30 % less right, roll back", lambda: answers.correctness(runs, 73, 0.05, 0.35).fail, None),
+        ("correctness: equal, 10 % discordant, promote", _equally_right(runs), None),
+        ("feedback: 60 % and 80 % thumbs up, roll back", lambda: answers.feedback(runs, 75, 0.6, 0.8).fail, None),
+        ("feedback: 30 % and 80 % thumbs up, roll back", lambda: answers.feedback(runs, 76, 0.3, 0.8).fail, None),
         (
             "sameness_margin: 0.10 worse, a user with 30 %",
             lambda: cases.margin(runs, 52, HEAVY_USER, 0.10).fail,

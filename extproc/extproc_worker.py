@@ -31,6 +31,7 @@ from extproc.prometheus import ExtprocCollector, MetricSources
 from extproc.redaction import Redactor
 from extproc.redis_retention import StreamTrimmer
 from extproc.redis_writer import RedisWriter
+from extproc.served_requests import ServedRequests
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import build_workloads
 from extproc.write_buffer import BufferLimits, WriteBuffer
@@ -105,6 +106,7 @@ class ExtprocWorker:
         async with AsyncExitStack() as stack:
             client = redisio.connect(self._config.redis)
             stack.push_async_callback(client.aclose)
+            self._access_log.served = ServedRequests.on_redis(self._config, client)
             encoder = PairEncoder(self.redactor, self._config.extproc.max_body)
             stack.callback(encoder.close)
             source = source_name(self._addresses.index)
@@ -124,6 +126,7 @@ class ExtprocWorker:
                     tasks.create_task(self._trim_streams(StreamTrimmer(client, self._config.retention))),
                     tasks.create_task(self._sync_budgets(RedisSpendingCounters(client))),
                     tasks.create_task(self._report_entries(client, source)),
+                    tasks.create_task(self._remember_served()),
                 ]
                 await self._serve(capturer, buffer)
                 await self._drain(capturer, buffer, loops)
@@ -206,6 +209,11 @@ class ExtprocWorker:
                 _log.debug("budgets_not_synchronised", reason=error_text_with_type(error))
             await asyncio.sleep(SYNC_S)
 
+    async def _remember_served(self) -> None:
+        while not redisio.being_cancelled():
+            await asyncio.sleep(self._config.extproc.flush)
+            await self._access_log.served.write(unix_ms())
+
     async def _report_entries(self, client: redisio.RedisClient, source: str) -> None:
         """Report the number of received access log entries, which the leading scorer compares with Envoy's own."""
         reported = 0
@@ -235,6 +243,8 @@ class ExtprocWorker:
             task.cancel()
         await asyncio.wait(ending)  # the pairs that these tasks lose must be counted before the last flush
         self._flush(buffer)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._access_log.served.write(unix_ms()), FINAL_FLUSH_S)
         buffer.close()
         await asyncio.wait([writing], timeout=bound)
         writing.cancel()

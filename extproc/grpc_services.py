@@ -21,6 +21,7 @@ from extproc.exchange import Closed, Exchange, Milestone
 from extproc.ext_proc_messages import feed, wanted_headers
 from extproc.extproc_errors import IllegalEventError
 from extproc.outcome_classification import LocalReply, classify, served_by
+from extproc.served_requests import ServedRequests
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
@@ -143,8 +144,11 @@ class AccessLogService:
     Each Envoy worker keeps one gRPC stream open. Each access log entry on it describes one finished request.
     """
 
-    def __init__(self, workloads: Mapping[str, WorkloadInfo], counters: TrafficCounters) -> None:
+    def __init__(
+        self, workloads: Mapping[str, WorkloadInfo], counters: TrafficCounters, served: ServedRequests | None = None
+    ) -> None:
         self._workloads, self._counters = workloads, counters
+        self.served = served if served is not None else ServedRequests({})
         self.entries = 0
         self.ignored = 0
 
@@ -166,6 +170,7 @@ class AccessLogService:
                 self._counters.record_local_reply(outcome)
             else:
                 provable = 200 <= entry.response.response_code.value < 500
+                self.served.note(outcome, entry.request.request_id)
                 self._counters.record(outcome, entry.request.request_id if provable else "", served_by(entry))
 
 

@@ -110,6 +110,13 @@ class ExtprocCollector(Collector):
             ("workload", "side", "origin", "at_fault", "kind"),
             counters.local_reply_totals,
         )
+        yield _counters(
+            "served_requests",
+            "Requests of clients that feedback can be given on, by result: remembered, full (feedback.requests), burst"
+            " (too many at once) or redis (not accepted)",
+            ("workload", "result"),
+            self._sources.access_log.served.totals,
+        )
         in_flight = GaugeMetricFamily("glidepath_extproc_tee_in_flight", "Copies in flight now", labels=["workload"])
         for workload, number in sorted(self._sources.capturer.in_flight.counts.items()):
             in_flight.add_metric([workload], number)

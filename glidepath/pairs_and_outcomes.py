@@ -89,6 +89,14 @@ class Preference(StrEnum):
 _PREFERENCE_SCORES = {Preference.WIN: 1.0, Preference.LOSS: 0.0, Preference.FORFEIT: 0.0}
 
 
+@dataclass(frozen=True, slots=True)
+class Correctness:
+    """How right each answer of a pair is, from 0 (wrong) to 1 (right), as a verifier says."""
+
+    baseline: float
+    candidate: float
+
+
 class Coverage(StrEnum):
     """What happened to an exchange, which is a request with its answer.
 
@@ -294,8 +302,10 @@ class ScoredPair:
     """The result of scoring one pair.
 
     If ``scored`` is true, ``agreement`` is between 0 and 1. Otherwise ``unscored_reason`` gives the reason.
-    ``preference`` is None if the evaluator has not judged the pair. ``entry`` is the id of the pair's entry in the
-    stream of pairs; the reader of the stream of results takes it from the result's entry.
+    ``preference`` is None if the evaluator has not judged the pair, and ``correctness`` is None if the verifier has
+    not. ``unjudged`` and ``unverified`` are the reasons, if they were to be asked: "timeout", "budget". ``entry`` is
+    the id of the pair's entry in the stream of pairs; the reader of the stream of results takes it from the result's
+    entry.
     """
 
     pair_id: str
@@ -315,6 +325,9 @@ class ScoredPair:
     labels: Mapping[str, str] = field(default_factory=dict)
     served: str = ""  # of the pair
     preference: Preference | None = None
+    correctness: Correctness | None = None
+    unjudged: str = ""
+    unverified: str = ""
     entry: str = ""
 
 

@@ -21,6 +21,7 @@ from glidepath.pairs_and_outcomes import (
     Answer,
     AnswerFacts,
     AtFault,
+    Correctness,
     Ending,
     LocalReplies,
     Origin,
@@ -159,6 +160,11 @@ _PREFERENCE_OR_NONE: Conversion = (
     lambda given: pb.PREFERENCE_UNSPECIFIED if given is None else _PREFERENCE[0](given),
     lambda number: None if number == pb.PREFERENCE_UNSPECIFIED else _PREFERENCE[1](number),
 )
+_CORRECTNESS = _Codec(Correctness, pb.Correctness, {})
+_CORRECTNESS_OR_NONE: Conversion = (
+    lambda given: None if given is None else _CORRECTNESS.to_message(given),
+    lambda message: _CORRECTNESS.from_message(message) if message.HasField("baseline") else None,
+)
 _MAPPING: Conversion = (dict, dict)
 _TEXTS: Conversion = (list, tuple)
 _HISTOGRAM: Conversion = (_histogram_to_message, _histogram_from_message)
@@ -200,6 +206,7 @@ _SCORED_PAIR = _Codec(
         "baseline": _ANSWER_FACTS.nested,
         "candidate": _ANSWER_FACTS.nested,
         "preference": _PREFERENCE_OR_NONE,
+        "correctness": _CORRECTNESS_OR_NONE,
     },
     not_stored="entry",
 )

@@ -76,6 +76,19 @@ class WorkloadKeys:
         """
         return self._key(f"evaluations:{day}")
 
+    def served(self, part: int) -> str:
+        """Hash with a TTL: requests of clients that ended in a part of ``feedback.window`` (feedback_intake.py).
+
+        A field is a digest of the request id. Its value is ``b`` or ``c`` for the side that served the request, and the
+        time in Unix ms; before it is an ``x`` once feedback was given.
+        """
+        return self._key(f"served:{part}")
+
+    @property
+    def feedback(self) -> str:
+        """Stream with a TTL, limited in length: matched feedback. Field ``f`` is a Feedback (feedback.py)."""
+        return self._key("feedback")
+
     @property
     def probes(self) -> str:
         """Hash with the state of the scheduled probes.

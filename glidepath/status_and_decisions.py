@@ -176,6 +176,10 @@ class WorkloadStatus:
     # "SIDE ORIGIN KIND" → the requests that failed at the side in this way, since the beginning (reference/extproc.md)
     error_kinds: Mapping[str, int] = field(default_factory=dict)
     refusals: tuple[SideRefusal, ...] = ()  # the sides that refuse most requests now
+    # "INSTRUMENT OUTCOME" → the pairs about which the evaluator or the verifier said this, or nothing for this reason
+    instruments: Mapping[str, int] = field(default_factory=dict)
+    # the side, "unknown" or "repeated" → how much feedback, since the beginning
+    feedback: Mapping[str, int] = field(default_factory=dict)
     other_configuration: int = 0  # requests and pairs that an Envoy served by another configuration
     leader: str = ""
     config_digest: str = ""

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from glidepath.config.section import MOST, Section
-from glidepath.config.units import Duration, Fraction, Share
-from glidepath.config.urls_and_secrets import BaseUrl, Secret
+from glidepath.config.units import Duration, Fraction, Share, Size
+from glidepath.config.urls_and_secrets import BaseUrl, HttpUrl, Secret
 from glidepath.errors import error_text
 from glidepath.suggestions import allowed_names
 
@@ -158,6 +158,41 @@ class EvaluatorSection(Section):
         return value
 
 
+class VerifierSection(Section):
+    """A program or an HTTP endpoint of yours that says how right each answer of a pair is (docs/reference/verifier.md).
+
+    Give exactly one of ``command`` and ``url``. The verifier gets one JSON object: the request and the two answers. It
+    replies with a number from 0 to 1 for each answer, which is the evidence of the gate ``correctness``. It runs beside
+    the scorer, never in the path of a request.
+    """
+
+    command: tuple[str, ...] | None = Field(default=None, min_length=1)  # program and arguments; no shell reads them
+    url: HttpUrl | None = None  # it gets a POST request
+    credential: Secret | None = None  # sent to url as a bearer token
+    blind: bool = True  # true: the answers are called a and b, in a random order; false: baseline and candidate
+    sample: Share = Field(default=1.0, gt=0, le=1)  # the share of the cross pairs that it verifies
+    per_second: float = Field(default=10, gt=0, le=1000)  # maximum pairs per second of one scorer
+    in_flight: int = Field(default=2, ge=1, le=64)  # maximum pairs at the same time of one scorer
+    timeout: Duration = Field(default=10, ge=0.1, le=300)  # of one pair
+    memory: Size = Field(default=2**30, ge=2**24)  # maximum address space of the command and of each of its processes
+    max_input: Size = Field(default=2**18, ge=2**10, le=2**22)  # a pair with a larger JSON object is not verified
+
+    @field_validator("command")
+    @classmethod
+    def _can_be_started(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and (not value[0].strip() or any("\0" in part for part in value)):
+            raise ValueError("must be a list such as [python3, /etc/glidepath/verify.py]")
+        return value
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> VerifierSection:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("needs exactly one of: command, url")
+        if self.command is not None and self.credential is not None:
+            raise ValueError("credential has no effect on a command, which gets no secret; remove it, or use url")
+        return self
+
+
 class AnswerSection(Section):
     """Where to find the answer in a response of an API that Glidepath does not know (docs/reference/answers.md)."""
 
@@ -191,6 +226,7 @@ class ScoringSection(Section):
     embeddings: EmbeddingsSection = EmbeddingsSection()
     rerank: RerankSection = RerankSection()
     evaluator: EvaluatorSection | None = None
+    verifier: VerifierSection | None = None
 
     @field_validator("weights")
     @classmethod

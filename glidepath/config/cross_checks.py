@@ -11,6 +11,7 @@ from typing import TypeVar
 from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.doubled_paths import doubled_path
 from glidepath.config.faulty_values import FAULTY, FaultyValueError, has_faults
+from glidepath.config.gates import EXACT_TASKS
 from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.root import Config, Workload
 from glidepath.suggestions import allowed_names
@@ -130,6 +131,21 @@ def _preference_without_evaluator(config: Config, name: str, workload: Workload)
         yield Problem(("workloads", name, "gates", "preference"), message)
 
 
+def _correctness_without_truth(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    """Yield a correctness gate of a workload in which nothing says which answers are right."""
+    given = workload.gates.correctness is not None and "correctness" in workload.gates.model_fields_set
+    if given and workload.scoring.verifier is None and workload.task not in (*EXACT_TASKS, *FREE_TEXT):
+        message = f"has no effect on answers of task {workload.task} without a verifier; add scoring.verifier"
+        yield Problem(("workloads", name, "gates", "correctness"), message)
+
+
+def _feedback_gate_without_feedback(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    given = workload.gates.feedback is not None and "feedback" in workload.gates.model_fields_set
+    if given and workload.feedback is None:
+        message = f"has no effect without feedback; add workloads.{name}.feedback"
+        yield Problem(("workloads", name, "gates", "feedback"), message)
+
+
 def _cost_without_price(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
     """Yield the limit on the cost of copies if neither backend of the workload has a price: it has no effect."""
     if workload.shadow.budget.cost is None:
@@ -146,6 +162,8 @@ _WORKLOAD_RULES = (
     _probes_without_path,
     _evaluator_without_text,
     _preference_without_evaluator,
+    _correctness_without_truth,
+    _feedback_gate_without_feedback,
     _cost_without_price,
 )
 

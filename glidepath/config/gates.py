@@ -14,6 +14,7 @@ from glidepath.config.units import Fraction, Share
 from glidepath.status_and_decisions import GateAction
 
 DEFAULT_MIN_AGREEMENT, DEFAULT_MARGIN = 0.85, 0.05
+EXACT_TASKS: tuple[Task, ...] = ("classification", "extraction", "tools")  # answers of these tasks can be equal
 DEFAULT_FAST_RATIO = 2.0  # for the fast guard against errors, which also runs without an errors gate
 
 
@@ -50,22 +51,24 @@ class SamenessGateConfig(AnyGateConfig):
     - ``chat``, ``generation``, ``auto``: the action is ``hold``. The limit is a ``margin`` of 5 % below the noise
       floor, which is the baseline's agreement with itself. Without noise pairs (``shadow.same_side``), there is no
       limit, and the agreement is only shown.
-    - all other tasks, whose answers are determined: the action is ``rollback``, and ``min_agreement`` is 85 %.
+    - all other tasks, whose answers are determined: the action is ``rollback``, and ``min_agreement`` is 85 %. With a
+      verifier (``scoring.verifier``) the action is ``hold``, because a candidate that differs may be right.
     """
 
     action: GateAction | None = None  # absent: by task, see above
     min_agreement: Fraction | None = None  # the absolute minimum
     margin: Fraction | None = Field(default=None, gt=0, lt=1)  # how far the agreement may be below the noise floor
 
-    def resolved(self, task: Task, *, noise_pairs: bool) -> SamenessGateConfig:
+    def resolved(self, task: Task, *, noise_pairs: bool, verifier: bool = False) -> SamenessGateConfig:
         """Return the settings with the defaults of ``task`` filled in. ``action`` is never None in the result.
 
-        ``noise_pairs``: whether the workload has noise pairs. If neither limit is set in the result, there is no gate.
+        ``noise_pairs``, ``verifier``: whether the workload has them. If neither limit is set in the result, there is no
+        gate.
         """
         free_text = task in FREE_TEXT
         filled: dict[str, Any] = {}
         if self.action is None:
-            filled["action"] = GateAction.HOLD if free_text else GateAction.ROLLBACK
+            filled["action"] = GateAction.HOLD if free_text or verifier else GateAction.ROLLBACK
         if self.min_agreement is None and self.margin is None:
             if not free_text:
                 filled["min_agreement"] = DEFAULT_MIN_AGREEMENT
@@ -94,6 +97,37 @@ class PreferenceGateConfig(GateConfig):
     margin: Share = Field(default=0.05, gt=0, lt=0.5)  # the mean must be at least 1/2 minus this
 
 
+class CorrectnessGateConfig(GateConfig):
+    """A limit on how much less often the candidate's answer is right than the baseline's, on the same requests.
+
+    With a verifier (``scoring.verifier``), an answer is as right as the verifier says. Without one, the gate exists for
+    the tasks ``classification``, ``extraction`` and ``tools``: an answer is right if it equals the baseline's exactly,
+    in its label, in all its JSON fields, or in all its calls and their arguments. For free text it exists if it is
+    written: then it compares calls and final answers, such as "The answer is 42".
+
+    The default of ``margin`` is 5 %. Without a verifier and without noise pairs (``shadow.same_side``) it is 15 %,
+    because then nobody knows how often the baseline equals itself.
+    """
+
+    margin: Share | None = Field(default=None, gt=0, lt=1)  # how much less often; absent: see above
+
+    def limit(self, *, verifier: bool, noise_pairs: bool) -> float:
+        """Return ``margin``, or its default. The arguments say whether the workload has a verifier and noise pairs."""
+        if self.margin is not None:
+            return self.margin
+        return DEFAULT_MARGIN if verifier or noise_pairs else 1 - DEFAULT_MIN_AGREEMENT
+
+
+class FeedbackGateConfig(GateConfig):
+    """A limit on how much worse the feedback on the candidate's answers is than that on the baseline's.
+
+    The gate exists if the workload has a ``feedback`` section, while both sides serve clients. It must not fail, but
+    need not pass, because feedback is rare.
+    """
+
+    margin: Share = Field(default=0.05, gt=0, lt=0.9)  # how much lower the mean score may be
+
+
 class ErrorGateConfig(GateConfig):
     """Limits on the candidate's error rate.
 
@@ -119,7 +153,8 @@ class ErrorGateConfig(GateConfig):
 class ClassGateConfig(GateConfig):
     """Limits on the loss of recall and precision of each class in ``scoring.classification.matter``.
 
-    The baseline's labels count as the true labels.
+    The baseline's labels count as the true labels. With a verifier (``scoring.verifier``), there is one gate for each
+    class instead, which limits how much less often the candidate is right on requests of this class.
     """
 
     max_loss: Share = Field(default=0.02, gt=0, lt=1)  # limit on each loss, beyond the noise floor if that is known
@@ -179,6 +214,8 @@ class GatesSection(Section):
     sameness: SamenessGateConfig | None = SamenessGateConfig()
     defects: DefectGateConfig | None = DefectGateConfig()
     preference: PreferenceGateConfig | None = PreferenceGateConfig()
+    correctness: CorrectnessGateConfig | None = CorrectnessGateConfig()
+    feedback: FeedbackGateConfig | None = FeedbackGateConfig()
     classes: ClassGateConfig | None = ClassGateConfig()
     signals: FactGateConfig | None = FactGateConfig()
     errors: ErrorGateConfig | None = ErrorGateConfig.model_validate({"max_increase": "0.5%"})

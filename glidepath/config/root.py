@@ -11,7 +11,13 @@ from glidepath import envoy_names
 from glidepath.config.backends import HEADER_NAME, Backend
 from glidepath.config.comparison import ScoringSection, Task
 from glidepath.config.connections import EnvoySection, RedisSection
-from glidepath.config.gates import GatesSection, PreferenceGateConfig, SamenessGateConfig
+from glidepath.config.gates import (
+    CorrectnessGateConfig,
+    FeedbackGateConfig,
+    GatesSection,
+    PreferenceGateConfig,
+    SamenessGateConfig,
+)
 from glidepath.config.notifications import Notification, RegistrySection
 from glidepath.config.processes import ExtprocSection, ScorerSection
 from glidepath.config.ramp import RampSection
@@ -20,6 +26,7 @@ from glidepath.config.section import Name, Section, one_or_many
 from glidepath.config.shadow_traffic import ShadowSection
 from glidepath.config.synthetic_prompts import ProbesSection
 from glidepath.config.units import Percent
+from glidepath.config.user_feedback import FeedbackSection
 from glidepath.errors import UnknownWorkloadError
 from glidepath.suggestions import allowed_names
 
@@ -98,12 +105,16 @@ class Workload(Section):
     ramp: RampSection = RampSection()
     gates: GatesSection = GatesSection()
     probes: ProbesSection | None = None
+    feedback: FeedbackSection | None = None
 
     @property
     def sameness(self) -> SamenessGateConfig | None:
         """The settings of the sameness gates, with the defaults of the workload's task; None without such gates."""
         section = self.gates.sameness
-        return section.resolved(self.task, noise_pairs=self.shadow.same_side > 0) if section else None
+        if section is None:
+            return None
+        verifier = self.scoring.verifier is not None
+        return section.resolved(self.task, noise_pairs=self.shadow.same_side > 0, verifier=verifier)
 
 
 class Config(Section):
@@ -160,6 +171,14 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
         gates["errors"] = {"fast"}
     if workload.gates.preference == PreferenceGateConfig():
         gates["preference"] = True
+    if workload.gates.correctness == CorrectnessGateConfig():
+        gates["correctness"] = True
+    if workload.gates.feedback == FeedbackGateConfig():
+        gates["feedback"] = True
+    if workload.feedback is None:
+        left_out["feedback"] = True
+    if workload.scoring.verifier is None:
+        left_out["scoring"] = {"verifier"}
     if gates:
         left_out["gates"] = gates
     return left_out

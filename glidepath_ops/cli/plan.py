@@ -20,7 +20,7 @@ from scorer.steering.planning.step_times import StepPlan, WorkloadPlan, plan_wor
 _MAX_ERROR_RATE = 0.5
 _MIN_RATE, _MAX_RATE = 1e-6, 1e9  # requests per second; the lowest is one request in twelve days
 # A gate with another unit counts requests of the candidate.
-_UNITS = {"pairs": "{} pairs", "judged pairs": "{} judged pairs", "noise pairs": "{} noise pairs"}
+_UNITS = {of: f"{{}} {of}" for of in ("pairs", "judged pairs", "verified pairs", "noise pairs")}
 
 
 def command(

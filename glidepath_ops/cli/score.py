@@ -24,6 +24,7 @@ from scorer.scoring.files.file_scoring import FileScorer
 from scorer.scoring.files.file_summary import FileSummary
 from scorer.scoring.files.line_reader import Lines, PipeLines
 from scorer.scoring.files.pair_lines import SIDES, BadLine
+from scorer.scoring.verify.verifier_client import Verifier
 
 _TASKS = get_args(Task)
 _PROGRESS_EVERY = 100
@@ -75,7 +76,7 @@ def command(
     summary go to stderr. If a pair cannot be scored, its agreement is null and it has a flag unusable:REASON. "faults"
     says what is wrong with one side's answer by itself. If the workload has an evaluator, each pair that it judged also
     has a "preference": its "verdict", and a "score" of 1 if the evaluator prefers the candidate's answer, else 0.5 or
-    0.
+    0. If it has a verifier, each pair that it verified has a "correctness": how right each answer is, from 0 to 1.
 
     An input line can also have "path", "baseline_status", "baseline_content_type", "candidate_status" and
     "candidate_content_type". A line that is not a valid pair is reported on stderr and skipped; the exit status is then
@@ -88,9 +89,11 @@ def command(
         source = _open(pairs, stack)
         scorer = FileScorer(chosen, settings, load_embedder(engine), path=path, now_ms=unix_ms)
         scorer.evaluator = Evaluator(settings.evaluator) if settings.evaluator else None
+        scorer.verifier = Verifier(settings.verifier, show_errors=True) if settings.verifier else None
         found = FileSummary(confusion=Confusion(matter=frozenset(settings.classification.matter)))
         _run(scorer, source, found, explain=explain)
     found.no_preference = dict(scorer.evaluator.failures) if scorer.evaluator else {}
+    found.correctness.none = dict(scorer.verifier.failures) if scorer.verifier else {}
     for line in found.lines():
         typer.echo(f"glidepath: {line}", err=True)
     if summary is not None:
@@ -109,6 +112,8 @@ def _run(scorer: FileScorer, source: Lines, found: FileSummary, *, explain: bool
         found.add(result.agreement, result.flags, result.labels, result.preference)
         if EXACT_CALL in result.signals:
             found.add_calls(result.signals[EXACT_CALL])
+        if result.correctness is not None:
+            found.correctness.add(result.correctness)
         found.add_faults(*(frozenset(f.kind.value for f in result.faults.get(side, ())) for side in SIDES))
         if found.pairs % _PROGRESS_EVERY == 0:
             typer.echo(f"glidepath: {found.pairs} pairs", err=True)

@@ -133,9 +133,11 @@ def tool_calls(status: WorkloadStatus) -> str:
 
 
 def totals(status: WorkloadStatus) -> list[str]:
-    """Return lines about failures since the beginning: at which side they were, and those of Envoy itself."""
+    """Return lines about failures since the beginning, and about what the instruments said."""
     shown = (
         ("errors since the beginning", status.error_kinds),
+        ("evaluator and verifier, since the beginning", status.instruments),
+        ("feedback since the beginning", status.feedback),
         ("answered by Envoy itself, since the beginning", status.local_replies),
     )
     return [f"{what}: {_counts(counts)}" for what, counts in shown if counts]

@@ -14,6 +14,7 @@ from glidepath_ops.doctor.capture_checks import examine_capture
 from glidepath_ops.doctor.control_planes import with_control_plane
 from glidepath_ops.doctor.copied_route_checks import examine_copied_routes
 from glidepath_ops.doctor.facts import RENDER, RUNTIME_LAYER, EnvoyFacts, Finding, RedisFacts, fail, ok, warn
+from glidepath_ops.doctor.instrument_checks import examine_instruments
 from glidepath_ops.doctor.refused_parts import refused_parts
 from glidepath_ops.doctor.split_checks import examine_split
 from glidepath_ops.envoyconfig.access_log_tags import record_filters
@@ -231,6 +232,7 @@ def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
     for workload, age in redis.status_age_s.items():
         yield _freshness(subject, workload, age)
         yield from _group(subject, workload, redis)
+        yield from examine_instruments(subject, workload, redis.instruments.get(workload, {}))
     for workload, refusals in redis.refusals.items():
         yield from (fail(f"workload {workload}", one.side, one.detail, one.remedy) for one in refusals)
 

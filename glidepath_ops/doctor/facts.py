@@ -176,3 +176,5 @@ class RedisFacts:
     unseen: UnseenRecord | None = None  # None: no scorer has counted yet
     status_age_s: Mapping[str, float | None] = field(default_factory=dict)  # workload → age of its status
     refusals: Mapping[str, tuple[SideRefusal, ...]] = field(default_factory=dict)  # by workload, from its status
+    # workload → the counts of what the evaluator and the verifier said (WorkloadStatus.instruments)
+    instruments: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

@@ -111,9 +111,8 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
         group=group,
         last_steering=await scorer_groups.last_steering(client, workloads),
         unseen=await read_unseen(client),
-        status_age_s={
-            name: None if one is None else time.time() - one.updated_at_ms / 1000 for name, one in statuses.items()
-        },
+        status_age_s={name: _age_s(status) for name, status in statuses.items()},
+        instruments={name: status.instruments for name, status in statuses.items() if status is not None},
         refusals={name: one.refusals for name, one in statuses.items() if one is not None},
     )
 
@@ -151,6 +150,10 @@ async def _status(client: RedisClient, workload: str) -> WorkloadStatus | None:
         return None if raw is None else from_json(WorkloadStatus, raw)
     except InputError:
         return None
+
+
+def _age_s(status: WorkloadStatus | None) -> float | None:
+    return None if status is None else time.time() - status.updated_at_ms / 1000
 
 
 async def gather(config: Config) -> tuple[list[EnvoyFacts], RedisFacts]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, Self
 
 from glidepath.config import Workload
+from glidepath.feedback import Feedback
 from glidepath.pairs_and_outcomes import Outcomes, ScoredPair
 from glidepath.status_and_decisions import Decision, SideStatus, Verdict
 
@@ -21,6 +22,8 @@ class StepEvidence(Protocol):
     def fold_outcomes(self, outcomes: Outcomes) -> Self: ...
 
     def fold_scored(self, scored: ScoredPair) -> Self: ...
+
+    def fold_feedback(self, feedback: Feedback) -> Self: ...
 
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]: ...
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from glidepath.feedback import Feedback
 from glidepath.pairs_and_outcomes import Outcomes, ScoredPair
 from glidepath.scorer_groups import group_label
 from glidepath.status_and_decisions import Command, Decision
@@ -33,7 +34,7 @@ class OwnedError(Exception):
 class News:
     """The entries of one workload's streams that come after the workload's cursors. See ADR 0002.
 
-    - ``outcomes``, ``scored``, ``commands``: the decoded entries of the three streams
+    - ``outcomes``, ``scored``, ``commands``, ``feedback``: the decoded entries of the four streams
     - ``cursors``: stream → the id of its last entry that was read now
     - ``bad``: the number of entries that could not be decoded
     - ``full``: the read returned as many entries of one stream as it may return, so there may be more entries
@@ -45,6 +46,7 @@ class News:
     cursors: Mapping[str, str] = field(default_factory=dict)
     bad: int = 0
     full: bool = False
+    feedback: tuple[Feedback, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +93,4 @@ class SteeringStore(Protocol):
 
 def no_cursors() -> dict[str, str]:
     """Return the cursors with which every stream is read from its beginning."""
-    return {"outcomes": START, "results": START, "commands": START}
+    return dict.fromkeys(("outcomes", "results", "commands", "feedback"), START)

@@ -43,6 +43,7 @@ from scorer.scoring.answers import extract
 from scorer.scoring.compare.evaluator.evaluator_client import chat_text
 from scorer.scoring.compare.evaluator.questions import Question, preferred_side
 from scorer.scoring.embed.remote_engine import ReplyError, read_reply
+from scorer.scoring.verify.verifier_messages import correctness_in
 from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext, score_pairs
 from scorer.steering.envoy.admin_actuator import admin_layer
 from tests.fuzz.mutated_bytes import mutated
@@ -206,6 +207,12 @@ def _evaluator_reply(data: bytes) -> None:
             preferred_side(reply, Question((), Side.CANDIDATE))
 
 
+def _verifier_reply(data: bytes) -> None:
+    for blind in (True, False):
+        with contextlib.suppress(ValueError):
+            correctness_in(data, "pair", blind=blind)
+
+
 def _admin_answer(data: bytes) -> None:
     with contextlib.suppress(ValueError):
         admin_layer(data)
@@ -247,5 +254,8 @@ TARGETS = {
     "stored-score": Target(_decoder(decode_scored), (st.binary(max_size=300),)),
     "embedding-reply": Target(_embedding_reply, (_BODY,)),
     "evaluator-reply": Target(_evaluator_reply, (mutated((_CHOICE,)),)),
+    "verifier-reply": Target(
+        _verifier_reply, (mutated((b'{"a": 1, "b": 0.5}', b'{"baseline": 0, "candidate": 1e0}')),)
+    ),
     "envoy-admin": Target(_admin_answer, (_ADMIN,)),
 }

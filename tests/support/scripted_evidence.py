@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glidepath.config import Workload
+from glidepath.feedback import Feedback
 from glidepath.pairs_and_outcomes import Origin, Outcome, Outcomes, ScoredPair, Side
 from glidepath.status_and_decisions import SideStatus, Verdict
 from scorer.steering.steering_interfaces import StepEvidence
@@ -40,6 +41,9 @@ class ScriptedEvidence:
 
     def fold_scored(self, scored: ScoredPair) -> ScriptedEvidence:
         self.scores.append(scored.agreement)
+        return self
+
+    def fold_feedback(self, feedback: Feedback) -> ScriptedEvidence:
         return self
 
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]:

@@ -56,7 +56,8 @@ class SteeredWorkload:
         """Fold the news at the moment at which the last of it arrived."""
         arrived = [max(flush.arrived_ms, flush.to_ms) for flush in news.outcomes]
         captured = [pair.captured_at_ms for pair in news.scored]
-        self.state = fold(self.state, news, moment(max(self.state.now.ms, *arrived, *captured)))
+        served = [given.served_at_ms for given in news.feedback]
+        self.state = fold(self.state, news, moment(max(self.state.now.ms, *arrived, *captured, *served)))
 
     def status(self, now_ms: int) -> WorkloadStatus:
         return status_of(replace(self.state, now=moment(now_ms)), "me")

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from glidepath.answer_faults import FoundFault
 from glidepath.config.comparison import ScoringSection, Task
-from glidepath.pairs_and_outcomes import Preference, Side
+from glidepath.pairs_and_outcomes import Correctness, Preference, Side
 from scorer.scoring.answers import CustomSurface, Expectation, Extracted, Unusable, expectation, extract
 from scorer.scoring.compare import Comparison, Unscorable, compare, texts_to_embed
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
@@ -22,6 +22,9 @@ from scorer.scoring.embed import Embedder, VectorCache, embed_texts
 from scorer.scoring.files.line_reader import Lines, PipeLines
 from scorer.scoring.files.pair_lines import SIDES, BadLine, FilePair, parse_lines
 from scorer.scoring.judge.judge_answer import judge_answer
+from scorer.scoring.verify.pairs_to_verify import to_verify
+from scorer.scoring.verify.verifier_client import Verifier, VerifierInput
+from scorer.scoring.verify.verifier_messages import PairToVerify
 
 Faults = dict[str, tuple[FoundFault, ...]]  # by side
 MAX_BATCH_BYTES = 8 * 2**20  # a batch ends once its lines have this size
@@ -33,6 +36,7 @@ class ScoredLine:
 
     ``faults``: what is wrong with the answer of each side by itself, whether or not the pair is scored.
     ``preference``: the evaluator's preference, or None if it has not judged the pair.
+    ``correctness``: how right both answers are; None if the verifier has not said it.
     """
 
     id: str | int
@@ -44,6 +48,7 @@ class ScoredLine:
     faults: Faults = field(default_factory=dict)
     preference: Preference | None = None
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    correctness: Correctness | None = None
 
     def to_json(self, *, explain: bool = False, encoding: str = "utf-8") -> str:
         """Return the result as one line of JSON.
@@ -60,6 +65,11 @@ class ScoredLine:
         }
         if self.preference is not None:
             record["preference"] = {"score": self.preference.score, "verdict": self.preference.value}
+        if self.correctness is not None:
+            record["correctness"] = {
+                "baseline": self.correctness.baseline,
+                "candidate": self.correctness.candidate,
+            }
         if explain:
             where = {
                 f"{side}_{fault.kind.value}": fault.where for side, found in self.faults.items() for fault in found
@@ -94,6 +104,7 @@ class FileScorer:
     batch: int = 32
     cache: VectorCache = field(default_factory=VectorCache)
     evaluator: Evaluator | None = None
+    verifier: Verifier | None = None
     now_ms: Callable[[], int] = lambda: 0
 
     def score(self, lines: Lines) -> Iterator[ScoredLine | BadLine]:
@@ -121,9 +132,12 @@ class FileScorer:
             for i, one in comparable.items()
         }
         scored = {i: one for i, one in comparable.items() if isinstance(results[i], Comparison)}
-        preferences = self._preferences(scored)
+        preferences, correctness = self._preferences(scored), self._correctness(scored)
         for i, one in enumerate(extracted):
-            yield _scored(one, results[i], preferences.get(i)) if isinstance(one, _ExtractedLine) else one
+            if isinstance(one, _ExtractedLine):
+                yield replace(_scored(one, results[i], preferences.get(i)), correctness=correctness.get(i))
+            else:
+                yield one
 
     def _preferences(self, lines: Mapping[int, _ExtractedLine]) -> dict[int, Preference]:
         """Return the preferences on the lines that are judged, by the keys of ``lines``."""
@@ -141,6 +155,19 @@ class FileScorer:
                 asked[i] = judged
         given = self.evaluator.consult(list(asked.values()), self.now_ms()) if asked else []
         return found | {i: one for i, one in zip(asked, given, strict=True) if one is not None}
+
+    def _correctness(self, lines: Mapping[int, _ExtractedLine]) -> dict[int, Correctness]:
+        """Return what the verifier says about the lines that it gets, by the keys of ``lines``."""
+        section = self.settings.verifier
+        if self.verifier is None or section is None:
+            return {}
+        asked: dict[int, VerifierInput] = {}
+        for i, line in lines.items():
+            pair = PairToVerify(str(line.id), self.task, line.request, line.baseline, line.candidate)
+            if (message := to_verify(pair, section)) is not None:
+                asked[i] = message
+        given = self.verifier.consult(list(asked.values())) if asked else []
+        return {i: one for i, one in zip(asked, given, strict=True) if one is not None}
 
     def _extract(self, pair: FilePair) -> _ExtractedLine | ScoredLine:
         path = pair.path or self.path
@@ -164,7 +191,8 @@ class FileScorer:
             return ScoredLine(pair.id, None, (f"unusable:{name}_{found.reason}",), {}, {name: why}, faults=faults)
         left, right = usable
         texts = texts_to_embed(self.task, expected, left, right)
-        return _ExtractedLine(pair.id, expected, left, right, texts, faults)
+        request = pair.request.decode("utf-8", "replace")
+        return _ExtractedLine(pair.id, expected, left, right, texts, faults, request)
 
     def _answer(self, path: str, request: bytes, body: bytes, status: int, kind: str) -> Extracted | Unusable:
         custom = self.settings.answer
@@ -188,6 +216,7 @@ class _ExtractedLine:
     candidate: Extracted
     texts: tuple[str, ...]
     faults: Faults
+    request: str
 
 
 def _scored(line: _ExtractedLine, result: Comparison | Unscorable, preference: Preference | None) -> ScoredLine:

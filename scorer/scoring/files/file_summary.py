@@ -10,12 +10,39 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from glidepath.pairs_and_outcomes import Preference
+from glidepath.pairs_and_outcomes import Correctness, Preference
 from scorer.scoring.compare.confusion_matrix import Confusion
 
 _STEPS = 1000  # of the histogram of agreements
 _LABELS_PER_FOLD = 1000
 _SHOWN_CLASSES = 20
+
+
+@dataclass(slots=True)
+class CorrectnessTotals:
+    """The sums of the correctness that the verifier gave, and the pairs that lack one, for each reason (``none``)."""
+
+    pairs: int = 0
+    baseline: float = 0.0
+    candidate: float = 0.0
+    none: Mapping[str, int] = field(default_factory=dict)
+
+    def add(self, found: Correctness) -> None:
+        self.pairs += 1
+        self.baseline += found.baseline
+        self.candidate += found.candidate
+
+    def to_json(self) -> dict[str, Any]:
+        means = {"baseline": self.baseline, "candidate": self.candidate}
+        shown = {side: round(total / self.pairs, 4) if self.pairs else None for side, total in means.items()}
+        return {"pairs": self.pairs, **shown, "none": dict(self.none)}
+
+    def line(self) -> str:
+        none = f", none for {sum(self.none.values())} ({_counts(self.none)})" if self.none else ""
+        if not self.pairs:
+            return f"correctness: 0 pairs verified{none}"
+        candidate, baseline = self.candidate / self.pairs, self.baseline / self.pairs
+        return f"correctness over {self.pairs} pairs: candidate {candidate:.1%}, baseline {baseline:.1%}{none}"
 
 
 @dataclass(slots=True)
@@ -27,6 +54,7 @@ class FileSummary:
     ``preferences``: the number of pairs with each preference of the evaluator.
     ``no_preference``: the number of pairs that lack the evaluator's preference, for each reason.
     ``with_calls``: the number of scored pairs with tool calls. ``exact_calls``: of those, how many have equal calls.
+    ``correctness``: what the verifier said.
     ``faults``: for each kind of fault of one answer by itself, in how many pairs ``baseline_only``,
         ``candidate_only`` and ``both`` sides have it.
     """
@@ -38,6 +66,7 @@ class FileSummary:
     confusion: Confusion = field(default_factory=Confusion)
     preferences: Counter[Preference] = field(default_factory=Counter)
     no_preference: Mapping[str, int] = field(default_factory=dict)
+    correctness: CorrectnessTotals = field(default_factory=CorrectnessTotals)
     faults: dict[str, Counter[str]] = field(default_factory=dict)
     with_calls: int = 0
     exact_calls: int = 0
@@ -136,6 +165,7 @@ class FileSummary:
                 **{preference.value: self.preferences[preference] for preference in Preference},
                 "none": dict(self.no_preference),
             },
+            "correctness": self.correctness.to_json(),
         }
 
     def lines(self) -> Iterator[str]:
@@ -159,6 +189,8 @@ class FileSummary:
             yield f"class {name!r}: {figures['pairs']} pairs, precision {precision}, recall {recall}"
         if self.preferences or self.no_preference:
             yield self._preference_line()
+        if self.correctness.pairs or self.correctness.none:
+            yield self.correctness.line()
 
     def _preference_line(self) -> str:
         none = f", none for {sum(self.no_preference.values())} ({_counts(self.no_preference)})"

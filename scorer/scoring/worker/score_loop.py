@@ -25,7 +25,8 @@ from scorer.scoring.worker.scoring_process.process_client import BatchFailedErro
 from scorer.scoring.worker.stale_pairs import stale_results, written_ms
 
 if TYPE_CHECKING:
-    from scorer.scoring.worker.evaluator_queue import EvaluationBudget, EvaluatorQueue
+    from scorer.scoring.worker.evaluator_instrument import EvaluationBudget
+    from scorer.scoring.worker.judging_stages import JudgingStages
 
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ class ScoreLoop:
         self._next_refresh = self._next_reclaim = 0.0
         self._claimed: Sequence[QueueEntry] = ()
         self._config, self._client, self._budget = config, client, budget
-        self._evaluator_queues: Mapping[str, EvaluatorQueue] = {}
+        self._stages: JudgingStages | None = None
 
     def readiness(self) -> str:
         """Return "" if scoring works, otherwise the reason why it does not."""
@@ -82,19 +83,24 @@ class ScoreLoop:
         """Score pairs until ``stop`` is set. Then spend at most GRACE_S seconds on the claimed pairs.
 
         Another scorer reclaims the pairs that are unfinished after this time. Raises ConfigError or DependencyError if
-        the engine cannot be loaded, and ConfigError if an evaluator's credential is missing.
+        the engine cannot be loaded, and ConfigError if a credential of an instrument is missing.
         """
-        self._evaluator_queues = self._create_evaluator_queues()
+        self._stages = self._create_stages()
         if not await self._load_engine(stop):
             return
         try:
             async with asyncio.TaskGroup() as group:
-                evaluators = [queue.run() for queue in self._evaluator_queues.values()]
-                parts = (self._loop(stop), self._heartbeat(), stop.wait(), *evaluators)
+                parts = (
+                    self._loop(stop),
+                    self._heartbeat(),
+                    stop.wait(),
+                    *(self._stages.runs() if self._stages else ()),
+                )
                 tasks = [group.create_task(part) for part in parts]
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 await asyncio.wait(tasks[:1], timeout=GRACE_S)
-                await asyncio.gather(*(queue.close(GRACE_S) for queue in self._evaluator_queues.values()))
+                if self._stages is not None:
+                    await self._stages.close(GRACE_S)
                 for task in tasks:
                     task.cancel()
         finally:
@@ -119,21 +125,12 @@ class ScoreLoop:
         await self._scorer.close()
         return False
 
-    def _create_evaluator_queues(self) -> Mapping[str, EvaluatorQueue]:
-        sections = {name: w.scoring for name, w in self._config.workloads.items() if w.scoring.evaluator}
-        if not sections:
-            return {}
-        from scorer.scoring.worker.evaluator_queue import EvaluatorQueue, RedisEvaluationBudget
+    def _create_stages(self) -> JudgingStages | None:
+        if not any(w.scoring.evaluator or w.scoring.verifier for w in self._config.workloads.values()):
+            return None
+        from scorer.scoring.worker.judging_stages import JudgingStages
 
-        budget = self._budget if self._budget is not None else RedisEvaluationBudget(self._client)
-
-        def counter(workload: str) -> Callable[[str], None]:
-            return lambda outcome: self._metrics.evaluations.labels(workload, outcome).inc()
-
-        return {
-            name: EvaluatorQueue(name, section, budget, self._write_result, counter(name))
-            for name, section in sections.items()
-        }
+        return JudgingStages(self._config, self._client, self._metrics, self._write_result, self._budget)
 
     async def _loop(self, stop: asyncio.Event) -> None:
         pause = _FIRST_PAUSE_S
@@ -232,12 +229,10 @@ class ScoreLoop:
         for entry, result in zip(entries, done.results, strict=True):
             if result.unreadable:
                 await self._set_aside(entry, "unreadable", result.unreadable)
-            elif not (result.for_evaluator and self._queued_for_evaluator(entry, result)):
+            elif self._stages is not None:
+                await self._stages.take(entry, result)
+            else:
                 await self._write_result(entry, result)
-
-    def _queued_for_evaluator(self, entry: QueueEntry, result: PairResult) -> bool:
-        queue = self._evaluator_queues.get(entry.workload)
-        return queue is not None and queue.offer(entry, result)
 
     async def _write_result(self, entry: QueueEntry, result: PairResult) -> None:
         scored = decode_scored(result.scored)
@@ -259,7 +254,7 @@ class ScoreLoop:
         while not being_cancelled():
             await asyncio.sleep(self._reclaim_after / 4)
             with contextlib.suppress(RedisError, OSError):  # a reclaimed pair still gets only one result
-                waiting = [entry for queue in self._evaluator_queues.values() for entry in queue.entries()]
+                waiting = self._stages.entries() if self._stages is not None else []
                 await self._queue.renew_claims([*self._claimed, *waiting])
             with contextlib.suppress(RedisError, OSError):  # the next heartbeat reports the pairs
                 for workload, pairs in (await self._queue.report_trimmed()).items():

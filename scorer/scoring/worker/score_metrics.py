@@ -45,6 +45,12 @@ class ScoreMetrics:
             "workload",
             "outcome",
         )
+        self.verifications = counter(
+            "verifications_total",
+            "Pairs for the verifier, by outcome: verified, or the reason why it says nothing",
+            "workload",
+            "outcome",
+        )
         self._queue = Gauge(
             "glidepath_scorer_queue_pairs", "Pairs that no scorer has claimed yet", ["workload"], registry=registry
         )

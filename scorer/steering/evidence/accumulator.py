@@ -13,16 +13,18 @@ from typing import Any
 
 from glidepath.config import Workload
 from glidepath.errors import InputError
+from glidepath.feedback import Feedback
 from glidepath.histogram import Histogram
 from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, ScoredPair, Side
 from glidepath.status_and_decisions import SideStatus, Verdict
 from scorer.steering.evidence.counted_requests import CountedRequests, CountedRequestsState, expected_share
-from scorer.steering.evidence.gate_observations import EnvoyFailures, LatencyHistograms
+from scorer.steering.evidence.gate_observations import EnvoyFailures, FeedbackGiven, LatencyHistograms
 from scorer.steering.evidence.gate_set import GateSet, GateSetState
 from scorer.steering.evidence.rate_change import NO_FAILURE_HISTORY, FailureHistory
 from scorer.steering.evidence.scored_pairs import ScoredPairs, ScoredPairsState
 from scorer.steering.evidence.side_statuses import side_statuses
 from scorer.steering.evidence.state_codec import decode, encode
+from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
 from scorer.steering.staggering import period_began
 from scorer.steering.steering_interfaces import StepEvidence
 
@@ -46,6 +48,7 @@ class EvidenceState:
     failures: FailureHistory
     requests: CountedRequestsState
     pairs: ScoredPairsState
+    feedback_discount: UserDiscountState
     gates: GateSetState
 
 
@@ -61,6 +64,7 @@ class Evidence:
         self._failures = failures
         self._requests = CountedRequests(percent, self._gates)
         self._pairs = ScoredPairs(self._gates, match=workload.shadow.same_side > 0)
+        self._feedback_discount = UserDiscount()
         self._last_ms = now_ms
         self._looked_ms = 0
         self._name = ""  # the workload's name, set by the first flush
@@ -125,6 +129,16 @@ class Evidence:
             self._last_ms = max(self._last_ms, scored.scored_at_ms)
         return self
 
+    def fold_feedback(self, feedback: Feedback) -> Evidence:
+        """Add feedback on one answer, and return the evidence. It is ignored if the request ended before the step."""
+        side = feedback.match.side
+        if side is None or feedback.served_at_ms < self.started_ms:
+            return self
+        if self._feedback_discount.admits(feedback.user):
+            self._gates.observe(FeedbackGiven(side is Side.CANDIDATE, feedback.score))
+            self._shown = None
+        return self
+
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]:
         """Return one verdict for each gate. ``now_ms``: the present time, to estimate how long each gate still needs.
 
@@ -174,6 +188,7 @@ class Evidence:
             failures=self._failures,
             requests=self._requests.state,
             pairs=self._pairs.state,
+            feedback_discount=self._feedback_discount.state,
             gates=self._gates.state,
         )
 
@@ -194,6 +209,7 @@ class Evidence:
         evidence._last_ms, evidence._looked_ms, evidence._failures = state.last_ms, state.looked_ms, state.failures
         evidence._requests.restore(state.requests)
         evidence._pairs.restore(state.pairs)
+        evidence._feedback_discount.restore(state.feedback_discount)
         try:
             evidence._gates.restore(state.gates)
         except ValueError as error:

@@ -107,8 +107,11 @@ class IncreaseTest:
     def log_pass(self) -> float:
         return self._pass.log_e
 
-    def update(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
-        """Add the errors and requests of one block. Both sides must have requests."""
+    def update(self, c_errors: float, c_n: int, b_errors: float, b_n: int) -> None:
+        """Add the errors and requests of one block. Both sides must have requests.
+
+        A request may be a fraction of an error, from 0 to 1 (see feedback_gate.py).
+        """
         base = _clamped(self._base_errors / self._base_n)
         odds = math.log((base + self.d) / max(1e-9, 1 - base - self.d))
         worse = [_clamped(1 / (1 + math.exp(-(odds + s)))) for s in _SHIFTS]
@@ -120,7 +123,7 @@ class IncreaseTest:
         keep = 2000 / (2000 + b_n)  # older requests lose weight, so the estimate follows the baseline's rate
         self._base_n, self._base_errors = self._base_n * keep + b_n, self._base_errors * keep + b_errors
 
-    def _ratio(self, theta_c: float, theta_b: float, block: tuple[int, int, int, int]) -> float:
+    def _ratio(self, theta_c: float, theta_b: float, block: tuple[float, int, float, int]) -> float:
         c_errors, c_n, b_errors, b_n = block
         null_b = project(theta_c, theta_b, c_n, b_n, self.d)
         null_c = null_b + self.d

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import Preference
+from glidepath.pairs_and_outcomes import Correctness, Preference
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +202,23 @@ class PreferenceGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrectnessGiven:
+    """The verifier's word on one cross pair. ``of``: the class of the request, or "" if it is unknown."""
+
+    correctness: Correctness
+    of: str = ""
+    pair: PairRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackGiven:
+    """Feedback on one answer that a client got. ``score``: from 0 (bad) to 1 (good)."""
+
+    candidate: bool  # false: the baseline's answer
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class NoiseEventsMatched:
     """The events of a noise pair that was matched with a cross pair.
 
@@ -224,5 +241,7 @@ GateObservation = (
     | PairCompared
     | AnswersJudged
     | PreferenceGiven
+    | CorrectnessGiven
+    | FeedbackGiven
     | NoiseEventsMatched
 )

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from glidepath.config import Workload
 from glidepath.config.latency_quantiles import QUANTILES
 from glidepath.status_and_decisions import Verdict
+from scorer.steering.evidence.correctness_gate import CorrectnessGate, CorrectnessGateState
 from scorer.steering.evidence.defects_gate import DefectsGate, DefectsGateState
 from scorer.steering.evidence.envoy_failures_gate import EnvoyFailuresGate, EnvoyFailuresGateState
 from scorer.steering.evidence.error_gates import IncreaseGate, IncreaseGateState, RateGate, RateGateState
 from scorer.steering.evidence.fast_guards import FastGate, FastGateState, UnreachableGate, UnreachableGateState
+from scorer.steering.evidence.feedback_gate import FeedbackGate, FeedbackGateState
 from scorer.steering.evidence.gate_base import Gate, Handler, StepRequests
 from scorer.steering.evidence.gate_observations import (
     NO_REQUESTS,
@@ -29,7 +31,7 @@ from scorer.steering.evidence.gate_observations import (
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
 from scorer.steering.evidence.latency_gates import LatencyGate, LatencyGateState
 from scorer.steering.evidence.latency_samples import LatencySignal, LatencySignalState
-from scorer.steering.evidence.pair_gates import ClassGate, FactGate, PairGate, PairGateState
+from scorer.steering.evidence.pair_gates import PairGate, PairGateState, pair_gate
 from scorer.steering.evidence.preference_gate import PreferenceGate, PreferenceGateState
 from scorer.steering.evidence.rate_change import NO_FAILURE_COUNTS, FailureCounts
 from scorer.steering.evidence.recent_rates import CandidateShare
@@ -54,6 +56,8 @@ GateState = (
     | SamenessMarginGateState
     | DefectsGateState
     | PreferenceGateState
+    | CorrectnessGateState
+    | FeedbackGateState
     | PairGateState
     | IncreaseGateState
     | RateGateState
@@ -215,9 +219,12 @@ _FACTORIES: dict[GateKind, Callable[[GateSpec, GateSet], Gate]] = {
     GateKind.SAMENESS_MARGIN: lambda spec, gates: SamenessMarginGate(spec),
     GateKind.DEFECTS: lambda spec, gates: DefectsGate(spec),
     GateKind.PREFERENCE: lambda spec, gates: PreferenceGate(spec),
-    GateKind.CLASS_RECALL: lambda spec, gates: ClassGate(spec),
-    GateKind.CLASS_PRECISION: lambda spec, gates: ClassGate(spec),
-    GateKind.FACT: lambda spec, gates: FactGate(spec),
+    GateKind.CORRECTNESS: lambda spec, gates: CorrectnessGate(spec),
+    GateKind.EXACTNESS: lambda spec, gates: pair_gate(spec),
+    GateKind.FEEDBACK: lambda spec, gates: FeedbackGate(spec),
+    GateKind.CLASS_RECALL: lambda spec, gates: pair_gate(spec),
+    GateKind.CLASS_PRECISION: lambda spec, gates: pair_gate(spec),
+    GateKind.FACT: lambda spec, gates: pair_gate(spec),
     GateKind.ERROR_INCREASE: lambda spec, gates: IncreaseGate(spec, gates.step),
     GateKind.ERROR_RATE: lambda spec, gates: RateGate(spec, gates.step),
     GateKind.ERRORS_FAST: lambda spec, gates: FastGate(spec, gates.step, gates.floor, gates.prior),

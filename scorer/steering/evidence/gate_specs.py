@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from glidepath.config import Workload
 from glidepath.config.comparison import FREE_TEXT
-from glidepath.config.gates import DEFAULT_FAST_RATIO, AnyGateConfig, LatencyGateConfig
+from glidepath.config.gates import DEFAULT_FAST_RATIO, EXACT_TASKS, AnyGateConfig, LatencyGateConfig
 from glidepath.config.latency_quantiles import Quantile
 from glidepath.status_and_decisions import GateAction
 
@@ -34,6 +34,9 @@ class GateKind(StrEnum):
     SAMENESS_MARGIN = "sameness_margin"
     DEFECTS = "defects"
     PREFERENCE = "preference"
+    CORRECTNESS = "correctness"
+    EXACTNESS = "exactness"
+    FEEDBACK = "feedback"
     CLASS_RECALL = "class_recall"
     CLASS_PRECISION = "class_precision"
     ERROR_INCREASE = "error_increase"
@@ -51,6 +54,8 @@ _ANSWER_KINDS = frozenset(
         GateKind.SAMENESS,
         GateKind.SAMENESS_MARGIN,
         GateKind.PREFERENCE,
+        GateKind.CORRECTNESS,
+        GateKind.EXACTNESS,
         GateKind.CLASS_RECALL,
         GateKind.CLASS_PRECISION,
         GateKind.FACT,
@@ -158,6 +163,8 @@ def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
         *_sameness_drafts(workload),
         *_defect_drafts(workload),
         *_preference_drafts(workload),
+        *_correctness_drafts(workload),
+        *_feedback_drafts(workload, percent),
         *_class_drafts(workload),
         *_error_drafts(workload),
         *_envoy_drafts(percent),
@@ -204,15 +211,46 @@ def _preference_drafts(workload: Workload) -> list[_Draft]:
     return [_Draft("preference", GateKind.PREFERENCE, limit, "preference", section, section.action)]
 
 
-def _class_drafts(workload: Workload) -> list[_Draft]:
-    """Return two gates, for recall and for precision, for each class in ``scoring.classification.matter``.
+def _correctness_drafts(workload: Workload) -> list[_Draft]:
+    """Return the correctness gate, which exists if a verifier or an exact answer says what is right. See ADR 0225."""
+    section, verifier = workload.gates.correctness, workload.scoring.verifier is not None
+    asked = "correctness" in workload.gates.model_fields_set and workload.task in FREE_TEXT  # final answers
+    if section is None or not (verifier or asked or workload.task in EXACT_TASKS):
+        return []
+    noise_pairs = workload.shadow.same_side > 0
+    limit = section.limit(verifier=verifier, noise_pairs=noise_pairs)
+    kind, increase = (GateKind.CORRECTNESS, True) if verifier else (GateKind.EXACTNESS, noise_pairs)
+    return [_Draft("correctness", kind, limit, "share", section, section.action, increase=increase)]
 
-    If the workload has noise pairs, the limit applies to the loss beyond the noise floor. See ADR 0101.
+
+def _feedback_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
+    """Return the feedback gate, which exists while both sides serve clients.
+
+    It is a guard: users give little feedback, so a proof would take longer than all other gates.
+    """
+    section = workload.gates.feedback
+    if section is None or workload.feedback is None or (percent is not None and not 0 < percent < 100):
+        return []
+    limit, action = section.margin, section.action
+    return [_Draft("feedback", GateKind.FEEDBACK, limit, "share", section, action, guard=True, increase=True)]
+
+
+def _class_drafts(workload: Workload) -> list[_Draft]:
+    """Return gates for each class in ``scoring.classification.matter``: for recall and for precision (ADR 0101).
+
+    If the workload has noise pairs, the limit applies to the loss beyond the noise floor. If it has a verifier, there
+    is instead one gate for each class, for the loss of correctness (ADR 0225).
     """
     section, classes = workload.gates.classes, dict.fromkeys(workload.scoring.classification.matter)
     if section is None or workload.task not in ("classification", "auto"):
         return []
     increase, limit, action = workload.shadow.same_side > 0, section.max_loss, section.action
+    if workload.scoring.verifier is not None:
+        kind = GateKind.CORRECTNESS
+        return [
+            _Draft(f"correctness_{name}", kind, limit, "share", section, action, increase=True, of=name)
+            for name in classes
+        ]
     return [
         _Draft(f"{measure}_{name}", kind, limit, "share", section, action, increase=increase, of=name)
         for name in classes

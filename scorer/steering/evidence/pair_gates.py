@@ -1,6 +1,6 @@
-"""The gates that count an event in pairs: the candidate lost a class, or a fact differs between the two answers.
+"""The gates that count an event in pairs: the candidate lost a class, its answer is another, or a fact differs.
 
-See ADR 0101 and ADR 0102.
+See ADR 0101, ADR 0102 and ADR 0225.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Stan
 from scorer.steering.evidence.gate_observations import NoiseEventsMatched, PairCompared
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 
+# The divergences of answers that can be equal: the label, JSON fields, calls with their arguments, the final answer.
+_EXACT_SIGNALS = ("label", "fields", "json", "tool", "arguments", "final_answer")
 _TEXT_SIGNAL = "word_overlap"  # a signal that exists only in a comparison of two texts
 
 
@@ -129,7 +131,7 @@ class PairGate(Gate):
         return FailureCause(rate - floor, since.c_n, text)
 
     @property
-    def _noise_n(self) -> int:
+    def noise_n(self) -> int:
         return self._step.noise_n
 
     @property
@@ -166,7 +168,7 @@ class ClassGate(PairGate):
         if not self.spec.increase:
             return text
         floor = "unknown" if self.floor is None else share_text(1 - self.floor)
-        return f"{text}; the baseline compared with itself: {floor} ({self._noise_n} pairs)"
+        return f"{text}; the baseline compared with itself: {floor} ({self.noise_n} pairs)"
 
 
 class FactGate(PairGate):
@@ -180,10 +182,39 @@ class FactGate(PairGate):
         return signals[self.spec.of]
 
     def message(self) -> str:
-        floor = f"in {share_text(self.floor)} of {self._noise_n} noise pairs" if self._noise_n else "no noise pairs yet"
+        floor = f"in {share_text(self.floor)} of {self.noise_n} noise pairs" if self.noise_n else "no noise pairs yet"
         rate, limit = share_text(self.rate), share_text(self.spec.limit)
         return f"{self.spec.of} differ in {rate} of {self.n} pairs, {floor}; it may be {limit} more"
 
 
+class ExactnessGate(PairGate):
+    """The gate that limits how often the candidate's answer does not equal the baseline's exactly.
+
+    With noise pairs, the limit applies beyond the share in which the baseline does not equal itself.
+    """
+
+    def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
+        if labels:
+            return labels.get("expected") != labels.get("got")
+        found = [signals[name] for name in _EXACT_SIGNALS if name in signals]
+        return any(divergence > 0 for divergence in found) if found else None
+
+    def message(self) -> str:
+        exact, n = share_text(None if self.rate is None else 1 - self.rate), self.n
+        text = f"{exact} of {n} answers equal the baseline's exactly, {share_text(self.spec.limit)} less is allowed"
+        if not self.spec.increase:
+            return text
+        floor = "unknown" if self.floor is None else share_text(1 - self.floor)
+        return f"{text} than the baseline's own {floor} ({self.noise_n} pairs)"
+
+
 def pair_gate(spec: GateSpec) -> PairGate:
-    return FactGate(spec) if spec.kind is GateKind.FACT else ClassGate(spec)
+    return _PAIR_GATES[spec.kind](spec)
+
+
+_PAIR_GATES: Mapping[GateKind, type[PairGate]] = {
+    GateKind.FACT: FactGate,
+    GateKind.EXACTNESS: ExactnessGate,
+    GateKind.CLASS_RECALL: ClassGate,
+    GateKind.CLASS_PRECISION: ClassGate,
+}

@@ -11,12 +11,15 @@ from typing import Any
 
 from glidepath.config import Workload
 from glidepath.errors import InputError
-from glidepath.pairs_and_outcomes import EXACT_CALL, Outcome, Side
+from glidepath.pairs_and_outcomes import EXACT_CALL, Correctness, Outcome, Side
 from glidepath.status_and_decisions import Verdict
+from scorer.steering.evidence.correctness_gate import true_class
 from scorer.steering.evidence.gate_base import Gate
 from scorer.steering.evidence.gate_observations import (
     AgreementScored,
     AnswersJudged,
+    CorrectnessGiven,
+    FeedbackGiven,
     LatencyMeasured,
     NoiseScored,
     PairCompared,
@@ -45,6 +48,9 @@ class ReplayEvent:
     - ``preference``: 1 if the candidate's answer of the pair is preferred, 0 if the baseline's, 1/2 if neither; None if
       unknown
     - ``exact_call``: whether both answers of the pair make the same tool calls; None if there are none, or if unknown
+    - ``exact``: whether the candidate's answer of the pair equals the baseline's exactly; None if unknown
+    - ``correct``: how right each answer of the pair is; None if unknown
+    - ``feedback``: the feedback on this answer, from 0 to 1; None if there is none
     - ``defect``: the side whose answer of the pair has a defect: a key of DEFECTIVE; "" if unknown
     """
 
@@ -60,6 +66,9 @@ class ReplayEvent:
     defect: str = ""
     preference: float | None = None
     exact_call: bool | None = None
+    exact: bool | None = None
+    correct: Correctness | None = None
+    feedback: float | None = None
 
 
 @dataclass(slots=True)
@@ -144,13 +153,21 @@ def _observe(gates: GateSet, event: ReplayEvent) -> None:
         gates.observe(LatencyMeasured("ttft", own, event.ttft_ms))
     if event.agreement is not None:
         gates.observe(AgreementScored(event.agreement))
-    if event.expected and event.got:
-        gates.observe(PairCompared({"expected": event.expected, "got": event.got}, {}))
+    labels = {"expected": event.expected, "got": event.got} if event.expected and event.got else {}
+    if labels:
+        gates.observe(PairCompared(labels, {}))
     if event.defect:
         candidate, baseline = DEFECTIVE[event.defect]
         gates.observe(AnswersJudged(("defect",) if candidate else (), ("defect",) if baseline else ()))
     if event.preference is not None:
         gates.observe(PreferenceGiven(event.preference))
+    exact = event.exact if event.exact is not None else event.exact_call
+    if exact is not None and not labels:
+        gates.observe(PairCompared({}, {"fields": 0.0 if exact else 1.0}))
+    if event.correct is not None:
+        gates.observe(CorrectnessGiven(event.correct, true_class(event.correct, labels)))
+    if event.feedback is not None:
+        gates.observe(FeedbackGiven(own, event.feedback))
     if event.noise is not None:
         gates.observe(NoiseScored(event.noise))
     gates.look()
@@ -242,15 +259,31 @@ def _parse(line: bytes) -> ReplayEvent:
         got=_label(raw, "got"),
         defect=_defective_side(raw),
         preference=_number(raw, "preference", 0, 1),
-        exact_call=_exact_call(raw),
+        exact_call=_flag(raw, EXACT_CALL),
+        exact=_flag(raw, "exact"),
+        correct=_correctness(raw),
+        feedback=_number(raw, "feedback", 0, 1),
     )
 
 
-def _exact_call(raw: dict[str, Any]) -> bool | None:
-    value = raw.get(EXACT_CALL)
-    if value is None or isinstance(value, bool):
-        return value
-    raise ValueError(f"{EXACT_CALL}: must be true or false (got {str(value)[:40]!r})")
+def _flag(raw: dict[str, Any], key: str) -> bool | None:
+    value = raw.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise ValueError(f"{key}: must be true or false (got {str(value)[:40]!r})")
+    return value
+
+
+def _correctness(raw: dict[str, Any]) -> Correctness | None:
+    value = raw.get("correct")
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise ValueError('correct: must be an object such as {"baseline": 1, "candidate": 0}')  # noqa: TRY004
+    found = {side: _number(value, side, 0, 1) for side in ("baseline", "candidate")}
+    baseline, candidate = found["baseline"], found["candidate"]
+    if baseline is None or candidate is None:
+        raise ValueError("correct: needs the keys baseline and candidate, each from 0 to 1")
+    return Correctness(baseline, candidate)
 
 
 def _defective_side(raw: dict[str, Any]) -> str:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 from glidepath.histogram import Histogram, bucket_of
 from glidepath.pairs_and_outcomes import EXACT_CALL, Origin, PairKind, ScoredPair
+from scorer.steering.evidence.correctness_gate import true_class
 from scorer.steering.evidence.defects_gate import answers_judged
 from scorer.steering.evidence.gate_observations import (
     AgreementScored,
+    CorrectnessGiven,
     LatencyHistograms,
     NoiseEventsMatched,
     NoiseScored,
@@ -115,6 +117,8 @@ class ScoredPairs:
             self._observe_time_per_token(scored)
             if scored.preference is not None:
                 self._gates.observe(PreferenceGiven(scored.preference.score, scored.preference, pair))
+            if (found := scored.correctness) is not None:
+                self._gates.observe(CorrectnessGiven(found, true_class(found, scored.labels), pair))
         if comparable and scored.sticky and self._match:
             at_ms = scored.captured_at_ms
             self._observe_match(self._matcher.add_cross(scored.sticky, at_ms, scored.agreement, counts=counts))

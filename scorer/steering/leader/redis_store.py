@@ -14,6 +14,7 @@ import structlog
 from redis.exceptions import ResponseError
 
 from glidepath.errors import InputError
+from glidepath.feedback import Feedback, decode_feedback
 from glidepath.pairs_and_outcomes import Outcomes, ScoredPair
 from glidepath.protobuf_codec import decode_outcomes, decode_scored
 from glidepath.redis_keys import WorkloadKeys
@@ -211,6 +212,7 @@ def decode_news(streams: Mapping[str, Sequence[Any]]) -> News:
     outcomes: list[Outcomes] = []
     scored: list[ScoredPair] = []
     commands: list[Command] = []
+    feedback: list[Feedback] = []
     cursors: dict[str, str] = {}
     bad = 0
     for stream, raw in streams.items():
@@ -221,6 +223,8 @@ def decode_news(streams: Mapping[str, Sequence[Any]]) -> News:
                     outcomes.append(decode_outcomes(fields[b"o"], arrived_ms=_id_ms(entry_id)))
                 elif stream == "results":
                     scored.append(decode_scored(fields[b"r"], _text(fields.get(b"e", ""))))
+                elif stream == "feedback":
+                    feedback.append(decode_feedback(fields[b"f"]))
                 else:
                     commands.append(replace(from_json(Command, fields[b"c"]), id=_text(entry_id)))
             except (InputError, KeyError):
@@ -228,7 +232,7 @@ def decode_news(streams: Mapping[str, Sequence[Any]]) -> News:
         if entries:
             cursors[stream] = _text(entries[-1][0])
     full = any(len(_flat(raw)) >= BATCH for raw in streams.values())
-    return News(tuple(outcomes), tuple(scored), tuple(commands), cursors, bad, full)
+    return News(tuple(outcomes), tuple(scored), tuple(commands), cursors, bad, full, tuple(feedback))
 
 
 def _flat(raw: Any) -> list[tuple[Any, Any]]:

@@ -18,19 +18,21 @@ from scorer.steering.evidence.replay import MAX_LINE_BYTES
 
 KEYS = (
     *("t", "side", "ok", "latency_ms", "ttft_ms", "agreement", "noise", "expected", "got", "defect", "preference"),
-    EXACT_CALL,
+    *(EXACT_CALL, "exact", "correct", "feedback"),
 )
 _SIMILAR = 0.72  # with this cutoff, latncy_ms and ttft count as misspelt, and tpot_ms counts as another tool's key
 _SHOWN_CHARS = 40
-# The beginning of a gate's name → the keys that an event needs for the gate; () if events have no key for the gate.
-_KEYS_OF_GATES: dict[str, tuple[str, ...]] = {
-    "sameness_margin": ("agreement", "noise"),
-    "sameness": ("agreement",),
-    "preference": ("preference",),
-    "recall_": ("expected", "got"),
-    "precision_": ("expected", "got"),
-    "latency_": ("latency_ms",),
-    "ttft_": ("ttft_ms",),
+# The beginning of a gate's name → the sets of keys, of which events need one; () if events have no key for it.
+_KEYS_OF_GATES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "sameness_margin": (("agreement", "noise"),),
+    "sameness": (("agreement",),),
+    "preference": (("preference",),),
+    "correctness_": (("correct", "expected", "got"),),
+    "correctness": (("correct",), ("exact",), (EXACT_CALL,), ("expected", "got")),
+    "recall_": (("expected", "got"),),
+    "precision_": (("expected", "got"),),
+    "latency_": (("latency_ms",),),
+    "ttft_": (("ttft_ms",),),
     "per_token_": (),
     "signal_": (),
 }
@@ -141,5 +143,7 @@ def _lack(gate: str, seen: KeysSeen) -> str:
         return ""
     if not needed:
         return f"{gate} can never pass here: an event has no field for it"
-    missing = [key for key in needed if key not in seen.keys]
-    return f"{gate} can never pass here: no event has {' and '.join(missing)}" if missing else ""
+    missing = [[key for key in keys if key not in seen.keys] for keys in needed]
+    if not all(missing):
+        return ""
+    return f"{gate} can never pass here: no event has {' or '.join(' and '.join(keys) for keys in missing)}"

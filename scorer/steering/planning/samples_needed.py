@@ -11,7 +11,7 @@ import numpy as np
 from glidepath.config import Workload
 from glidepath.config.gates import LatencyGateConfig
 from glidepath.config.latency_quantiles import QUANTILES, Quantile
-from scorer.steering.evidence.betting import MeanTest
+from scorer.steering.evidence.betting import MeanTest, score_of_difference
 from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, slot_of
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
@@ -21,10 +21,11 @@ from scorer.steering.planning.unprovable_limits import LEAST_RATE, MOST_INCREASE
 
 _SEEDS = (1, 2, 3, 4, 5, 6, 7)
 _MOST_SCORES, _MOST_REQUESTS = 20_000, 200_000
-TRIED = {"pairs": _MOST_SCORES, "judged pairs": _MOST_SCORES, "noise pairs": _MOST_SCORES, "requests": _MOST_REQUESTS}
+TRIED = dict.fromkeys(("pairs", "judged pairs", "verified pairs", "noise pairs"), _MOST_SCORES)
+TRIED |= {"requests": _MOST_REQUESTS}
 TRIED_LATENCIES = _MOST_REQUESTS // 4
 _BLOCK = 100  # the number of candidate requests that are added between two evaluations
-_CLASS_KINDS = (GateKind.CLASS_RECALL, GateKind.CLASS_PRECISION)
+_CLASS_KINDS = (GateKind.CLASS_RECALL, GateKind.CLASS_PRECISION, GateKind.CORRECTNESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Assumptions:
     - ``sd``: the standard deviation of a pair's agreement
     - ``above``: the distance of the mean agreement from the limit, as a fraction of the distance from the limit to 1
     - ``tied``: the share of the judged pairs that the evaluator calls a tie; the others are won and lost equally often
+    - ``discordant``: the share of the verified pairs in which only one answer is right, each side's equally often
+    - ``unequal``: the share of the pairs in which two answers of one side are not exactly equal
     - ``sigma``: the standard deviation of the natural logarithm of latency
     """
 
@@ -43,6 +46,8 @@ class Assumptions:
     above: float = 0.4
     sigma: float = 0.5
     tied: float = 0.4
+    discordant: float = 0.1
+    unequal: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Need:
     """
 
     gate: str
-    of: str  # "pairs", "judged pairs", "noise pairs", "requests"
+    of: str  # a key of TRIED
     samples: int | None
     gating: bool
 
@@ -83,12 +88,14 @@ def class_needs(workload: Workload, steps: Iterable[float]) -> dict[str, tuple[i
     for percent in steps:
         for spec in specs_of(workload, percent):
             least.setdefault(spec.name, []).append(spec.min_samples)
-    specs = [s for s in specs_of(workload, None) if s.gating and s.kind in _CLASS_KINDS]
+    specs = [s for s in specs_of(workload, None) if s.gating and s.of and s.kind in _CLASS_KINDS]
     found = {spec.name: _pairs(spec, workload.shadow.same_side) for spec in specs}
     return {gate: None if n is None else tuple(max(n, m) for m in least[gate]) for gate, n in found.items()}
 
 
 def _pairs(spec: GateSpec, same_side: float) -> int | None:
+    if spec.kind is GateKind.CORRECTNESS:
+        return _differences(spec, 0.0)
     gate = pair_gate(spec)
     every = round(min(100 / max(same_side, 1e-3), _MOST_SCORES)) if spec.increase else 0
     for n in range(1, _MOST_SCORES):
@@ -136,10 +143,14 @@ def _need(workload: Workload, spec: GateSpec, ratio: float, assumed: Assumptions
         mean = spec.limit + assumed.above * (1 - spec.limit)
         return Need(spec.name, "pairs", None if never else _scores(spec.limit, mean, assumed.sd, spec), spec.gating)
     if spec.kind is GateKind.SAMENESS_MARGIN:
-        limit = (1 - spec.limit) / 2
+        limit = score_of_difference(spec.limit)
         return Need(spec.name, "noise pairs", _scores(limit, 0.5, assumed.sd / 2, spec), spec.gating)
     if spec.kind is GateKind.PREFERENCE:
         return Need(spec.name, "judged pairs", _preferences(spec, assumed.tied), spec.gating)
+    if spec.kind is GateKind.CORRECTNESS:
+        return Need(spec.name, "verified pairs", _differences(spec, assumed.discordant), spec.gating)
+    if spec.kind is GateKind.EXACTNESS:
+        return Need(spec.name, "pairs", _unequal(spec, workload.shadow.same_side / 100, assumed), spec.gating)
     return Need(spec.name, "requests", None if never else _errors(spec, ratio, assumed.error_rate), spec.gating)
 
 
@@ -177,6 +188,26 @@ def _one_preferences(spec: GateSpec, tied: float, seed: int) -> int | None:
         if test.log_pass >= spec.pass_at:
             return test.n
     return None
+
+
+def _differences(spec: GateSpec, discordant: float) -> int | None:
+    return _median([_one_differences(spec, discordant, seed) for seed in _SEEDS])
+
+
+def _one_differences(spec: GateSpec, discordant: float, seed: int) -> int | None:
+    test = MeanTest(score_of_difference(spec.limit), spec.fail_at, spec.pass_at)
+    chances = (discordant / 2, 1 - discordant, discordant / 2)
+    for worse in np.random.default_rng(seed).choice((-1.0, 0.0, 1.0), _MOST_SCORES, p=chances).tolist():
+        test.update(score_of_difference(worse))
+        if test.log_pass >= spec.pass_at:
+            return test.n
+    return None
+
+
+def _unequal(spec: GateSpec, noise_ratio: float, assumed: Assumptions) -> int | None:
+    """Return how many pairs the gate of exact answers needs. ``noise_ratio``: the noise pairs for each cross pair."""
+    rate = assumed.unequal if spec.increase else spec.limit * (1 - assumed.above)
+    return _errors(spec, noise_ratio, rate)
 
 
 def _errors(spec: GateSpec, ratio: float, rate: float) -> int | None:

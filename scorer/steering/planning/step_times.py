@@ -100,7 +100,7 @@ def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
     """Return how many samples of each kind there are per second at the step ``percent``.
 
     The kinds are ``requests`` (of the candidate, as far as they count), ``pairs`` (cross pairs), ``judged pairs``
-    (those that the evaluator judges) and ``noise pairs``.
+    (those that the evaluator judges), ``verified pairs`` (the same, by the verifier) and ``noise pairs``.
     """
     shadow, share = workload.shadow, percent / 100
     sampled = rate * shadow.sample / 100
@@ -110,10 +110,13 @@ def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
         pairs = min(pairs, shadow.budget.requests / 86400)
     evaluator = workload.scoring.evaluator
     judged = min(pairs * evaluator.sample, evaluator.budget / 86400) if evaluator else 0.0
+    verifier = workload.scoring.verifier
+    verified = min(pairs * verifier.sample, verifier.per_second) if verifier else 0.0
     return {
         "requests": rate * share if percent else sampled,
         "pairs": pairs,
         "judged pairs": judged,
+        "verified pairs": verified,
         "noise pairs": min(noise, pairs or noise),
     }
 
@@ -222,7 +225,7 @@ def _way_to_decide(workload: Workload, need: Need, assumed: Assumptions) -> str:
         return f"gate on {better} instead, or allow a larger max_ratio" if better else "allow a larger max_ratio"
     if need.of == "noise pairs":
         return "allow a larger margin"
-    if need.of == "judged pairs":
+    if need.of in ("judged pairs", "verified pairs") or need.gate == "correctness":
         return "allow a larger margin"
     if need.of == "pairs":
         return "lower min_agreement"
@@ -251,10 +254,13 @@ def _way_to_decide_sooner(workload: Workload, step: StepPlan, need: Need) -> str
         return "raise shadow.same_side, or allow a larger margin"
     if need.of == "judged pairs":
         return "raise scoring.evaluator.sample and scoring.evaluator.budget, or allow a larger margin"
+    if need.of == "verified pairs":
+        return "raise scoring.verifier.sample and scoring.verifier.per_second, or allow a larger margin"
+    easier = "allow a larger margin" if need.gate == "correctness" else "lower min_agreement"
     if need.of == "pairs" and shadow.budget.requests is not None:
-        return "raise shadow.budget.requests or shadow.sample, or lower min_agreement"
+        return f"raise shadow.budget.requests or shadow.sample, or {easier}"
     if need.of == "pairs" and min(shadow.sample, shadow.reverse) < 100:
-        return "raise shadow.sample and shadow.reverse, or lower min_agreement"
+        return f"raise shadow.sample and shadow.reverse, or {easier}"
     if need.of == "pairs":
-        return "every request is already compared: add probes, or lower min_agreement"
+        return f"every request is already compared: add probes, or {easier}"
     return "allow a larger limit, or begin with a larger step"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from glidepath.feedback import Feedback
 from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, ScoredPair, Side
 from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import News
@@ -18,12 +19,12 @@ from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.unexpected_traffic import begun_after
 from scorer.steering.workload.workload_state import RecentCounts, StreamPosition, WorkloadState
 
-Entry = TypeVar("Entry", Outcomes, ScoredPair)
+Entry = TypeVar("Entry", Outcomes, ScoredPair, Feedback)
 
 
 def fold(state: WorkloadState, news: News, now: SteadyTime) -> WorkloadState:
     """Return the state with all of ``news``, which was read at ``now``, added to its evidence, counts and cursors."""
-    if not (news.cursors or news.commands or news.outcomes or news.scored or news.bad):
+    if not (news.cursors or news.commands or news.outcomes or news.scored or news.feedback or news.bad):
         return state
     counting, evidence = _Counting(state, news, now), state.evidence
     for flush in news.outcomes:
@@ -32,6 +33,9 @@ def fold(state: WorkloadState, news: News, now: SteadyTime) -> WorkloadState:
     for pair in news.scored:
         if (usable_pair := counting.count_pair(pair)) is not None:
             evidence = evidence.fold_scored(usable_pair)
+    for given in news.feedback:
+        if (usable_feedback := counting.count_feedback(given)) is not None:
+            evidence = evidence.fold_feedback(usable_feedback)
     return counting.result(evidence)
 
 
@@ -47,6 +51,8 @@ def fold_counts(state: WorkloadState, news: News, now: SteadyTime) -> WorkloadSt
         counting.try_to_count(counting.count_flush, flush)
     for pair in news.scored:
         counting.try_to_count(counting.count_pair, pair)
+    for given in news.feedback:
+        counting.try_to_count(counting.count_feedback, given)
     return counting.result(state.evidence)
 
 
@@ -151,3 +157,11 @@ class _Counting:
             return None
         # scored_at_ms is by the clock of yet another process, so it is replaced by the time of the capture.
         return replace(pair, captured_at_ms=at_ms, scored_at_ms=at_ms)
+
+    def count_feedback(self, feedback: Feedback) -> Feedback | None:
+        """Count feedback. Return it with a steady time if it is evidence about the present step, else None."""
+        self._totals = self._totals.with_feedback(feedback)
+        at_ms = min(feedback.served_at_ms + self._clocks.least_ms(), self._now.ms)
+        if feedback.match.side is None or self._ramp.drill is not None or at_ms < self._ramp.since_ms:
+            return None
+        return replace(feedback, served_at_ms=at_ms)

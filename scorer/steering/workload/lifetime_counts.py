@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from glidepath.feedback import Feedback
 from glidepath.pairs_and_outcomes import Origin, Outcomes, ScoredPair, add_counts
 from scorer.steering.stored_fields import dataclass_fields
 
@@ -19,6 +20,9 @@ class Totals:
     - ``coverage``: result of the capture → the number of exchanges with this result
     - ``local_replies``: "AT_FAULT KIND" → the number of clients' requests that Envoy itself answered in this way
     - ``error_kinds``: "SIDE ORIGIN KIND" → the number of requests that failed at the side in this way
+    - ``instruments``: "INSTRUMENT OUTCOME" → the number of pairs about which the evaluator or the verifier said this,
+      or said nothing for this reason
+    - ``feedback``: what became of feedback (FeedbackMatch) → how much of it
     - ``bad_records``: the number of stream entries that could not be decoded
     - ``left_out``: the number of requests and pairs from before a step that were read after the step had begun
     - ``other_configuration``: the number of requests and pairs that an Envoy served by another configuration
@@ -36,6 +40,8 @@ class Totals:
     other_configuration: int = 0
     scorer: str = ""
     live_ms: int = 0
+    instruments: Mapping[str, int] = field(default_factory=dict)
+    feedback: Mapping[str, int] = field(default_factory=dict)
 
     def with_flush(self, flush: Outcomes, left_out: int, live_ms: int) -> Totals:
         """Return the totals with a flush added.
@@ -57,14 +63,20 @@ class Totals:
             self.other_configuration,
             self.scorer,
             max(self.live_ms, live_ms),
+            self.instruments,
+            self.feedback,
         )
 
     def with_pair(self, pair: ScoredPair) -> Totals:
         scorer = pair.scorer or self.scorer
         if pair.scored:
-            return replace(self, scorer=scorer, pairs_scored=self.pairs_scored + 1)
+            instruments = _with_instruments(self.instruments, pair)
+            return replace(self, scorer=scorer, pairs_scored=self.pairs_scored + 1, instruments=instruments)
         unscored = add_counts(self.pairs_unscored, {pair.unscored_reason: 1})
         return replace(self, scorer=scorer, pairs_unscored=unscored)
+
+    def with_feedback(self, feedback: Feedback) -> Totals:
+        return replace(self, feedback=add_counts(self.feedback, {feedback.match.value: 1}))
 
     def with_bad_records(self, count: int) -> Totals:
         return replace(self, bad_records=self.bad_records + count) if count else self
@@ -82,6 +94,15 @@ class Totals:
     def from_json(cls, raw: object) -> Totals:
         """Parse the result of ``to_json``. Raises InputError for a missing or unknown field."""
         return cls(**dataclass_fields(cls, raw, "totals"))
+
+
+def _with_instruments(before: Mapping[str, int], pair: ScoredPair) -> Mapping[str, int]:
+    outcomes = (
+        ("evaluator", "judged" if pair.preference is not None else pair.unjudged),
+        ("verifier", "verified" if pair.correctness is not None else pair.unverified),
+    )
+    found = {f"{name} {outcome}": 1 for name, outcome in outcomes if outcome}
+    return add_counts(before, found) if found else before
 
 
 def _with_local_replies(before: Mapping[str, int], flush: Outcomes) -> Mapping[str, int]:

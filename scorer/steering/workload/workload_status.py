@@ -40,6 +40,8 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
         local_replies=state.totals.local_replies,
         error_kinds=state.totals.error_kinds,
         refusals=state.recent.refusals.refusals(state.spec.workload),
+        instruments=state.totals.instruments,
+        feedback=state.totals.feedback,
         other_configuration=state.totals.other_configuration,
         min_samples=policy.samples_for(ramp.percent) if timed or ramp.phase is Phase.VALIDATING else 0,
     )

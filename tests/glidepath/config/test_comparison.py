@@ -19,6 +19,7 @@ FULL = """\
         tolerance: {total: 0.01, "items[].weight": "1%"}
       rerank: {k: 5}
       evaluator: {url: "http://127.0.0.1:8000", model: judge, sample: 20%, rubric: Be kind., budget: 10}
+      verifier: {command: [python3, verify.py], sample: 50%, per_second: 5, timeout: 5s, memory: 256MiB}
 """
 
 
@@ -44,6 +45,16 @@ def test_everything_in_the_documentation_is_accepted(valid_yaml: str) -> None:
         ("evaluator: {url: 'ftp://x', model: m}", "http"),
         ("evaluator: {url: 'http://x', model: m, sample: 0}", "sample: must be above 0%"),
         ("evaluator: {url: 'http://x', model: m, between: [0.4, 0.85]}", "write sample"),
+        ("verifier: {}", "needs exactly one of: command, url"),
+        ("verifier: {command: [verify], url: 'http://x'}", "needs exactly one of: command, url"),
+        ("verifier: {command: verify.py --fast}", "verifier.command"),
+        ("verifier: {command: []}", "verifier.command"),
+        ("verifier: {command: [' ']}", "must be a list such as [python3, /etc/glidepath/verify.py]"),
+        ("verifier: {command: [verify], credential: {env: KEY}}", "credential has no effect on a command"),
+        ("verifier: {url: 'ftp://x'}", "http"),
+        ("verifier: {command: [verify], memory: 1KiB}", "verifier.memory"),
+        ("verifier: {command: [verify], timeout: 10}", "needs its unit"),
+        ("verifier: {command: [verify], per_second: 0}", "verifier.per_second"),
         ("weights: {evaluator: 0.5}", "write gates.preference, such as preference: {margin: 5%}"),
     ],
 )
@@ -65,6 +76,26 @@ def test_a_preference_gate_without_an_evaluator_is_refused(valid_yaml: str) -> N
             parse_config(valid_yaml + f"    gates: {{preference: {gate}}}\n")
         parse_config(valid_yaml + FULL + f"    gates: {{preference: {gate}}}\n")
     parse_config(valid_yaml + "    gates: {preference: null}\n")
+
+
+def test_a_correctness_gate_without_anything_that_says_what_is_right_is_refused(valid_yaml: str) -> None:
+    gate = "    gates: {correctness: {margin: 5%}}\n"
+    for task in ("embeddings", "rerank"):
+        text = valid_yaml.replace("task: chat", f"task: {task}") + gate
+        with pytest.raises(
+            ConfigError, match=f"correctness: has no effect on answers of task {task} without a verifier"
+        ):
+            parse_config(text)
+        parse_config(text + "    scoring: {verifier: {command: [verify]}}\n")
+    parse_config(valid_yaml + gate)
+
+
+def test_a_feedback_gate_without_feedback_is_refused(valid_yaml: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"gates\.feedback: has no effect without feedback; add workloads\.chat\.feed"
+    ):
+        parse_config(valid_yaml + "    gates: {feedback: {margin: 5%}}\n")
+    parse_config(valid_yaml + "    feedback: {}\n    gates: {feedback: {margin: 5%}}\n")
 
 
 def test_weights_are_shares() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -71,6 +73,33 @@ async def test_the_preference_of_each_judged_pair_is_printed_and_summed_up(tmp_p
     assert [row.get("preference") for row in rows] == [won, lost, tied, None]
     said = "preference 0.500 mean over 3 pairs: the candidate won 1, tied 1, lost 1; the two orders disagreed in 0.0%"
     assert f"glidepath: {said}" in result.stderr.splitlines()
+
+
+def test_the_verifier_is_asked_about_each_pair_and_its_errors_are_shown_and_counted(tmp_path: Path) -> None:
+    config, script = tmp_path / "glidepath.yaml", tmp_path / "verify.py"
+    script.write_text(
+        "import json, sys\n"
+        "given = json.load(sys.stdin)\n"
+        "if given['id'] == '2': sys.exit('no such table')\n"
+        "print(json.dumps({name: float('5' in one['text']) for name, one in given['answers'].items()}))\n"
+    )
+    verifier = {"command": [sys.executable, str(script)], "in_flight": 1}
+    config.write_text(
+        "backends: {a: {url: 'http://a.test'}, b: {url: 'http://b.test'}}\n"
+        "workloads: {w: {match: {path: /v1/x}, task: chat, baseline: a, candidate: b, scoring: {verifier: "
+        f"{json.dumps(verifier)}}}}}}}\n"
+    )
+    pairs = b"".join(
+        line(i, chat("It is 5."), chat(right)) for i, right in enumerate(["It is 6.", "5!", "5?"])
+    ).decode()
+    command = [sys.executable, "-m", "glidepath_ops", "score", "-", "-c", str(config)]
+    done = subprocess.run(command, input=pairs, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    found = [json.loads(out).get("correctness") for out in done.stdout.splitlines()]
+    assert found == [{"baseline": 1.0, "candidate": 0.0}, {"baseline": 1.0, "candidate": 1.0}, None]
+    said = "correctness over 2 pairs: candidate 50.0%, baseline 100.0%, none for 1 (exit 1)"
+    assert f"glidepath: {said}" in done.stderr.splitlines()
+    assert "no such table" in done.stderr.splitlines()
 
 
 def test_the_command_prints_one_object_a_line_and_names_bad_lines(tmp_path: Path) -> None:

@@ -99,3 +99,12 @@ def test_the_rate_of_exact_tool_calls_is_shown_where_pairs_have_calls() -> None:
     assert tool_calls(status) == "exact tool calls: 92.5% of 40 pairs in this step"
     assert from_json(WorkloadStatus, to_json(status)).exact_calls == 37
     assert tool_calls(WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0)) == ""
+
+
+def test_what_the_instruments_said_and_the_feedback_are_shown() -> None:
+    instruments = {"verifier timeout": 3, "verifier verified": 120}
+    status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, instruments=instruments, feedback={"unknown": 2})
+    assert totals(from_json(WorkloadStatus, to_json(status))) == [
+        "evaluator and verifier, since the beginning: 120 verifier verified, 3 verifier timeout",
+        "feedback since the beginning: 2 unknown",
+    ]

@@ -9,7 +9,7 @@ from glidepath.clock import unix_ms
 from glidepath.config import parse_config
 from glidepath.pairs_and_outcomes import Preference
 from scorer.scoring.compare.evaluator.daily_budget import DAY_MS
-from scorer.scoring.worker.evaluator_queue import RedisEvaluationBudget
+from scorer.scoring.worker.evaluator_instrument import RedisEvaluationBudget
 from tests.support.answer_pairs import pair
 from tests.support.embedders import WordEmbedder
 from tests.support.evaluator_server import evaluator_server

@@ -1,6 +1,6 @@
 """The daily budget of one process that asks the evaluator, such as ``glidepath score``. Pure.
 
-Scorers share a counter in Redis instead (scorer/scoring/worker/evaluator_queue.py).
+Scorers share a counter in Redis instead (scorer/scoring/worker/evaluator_instrument.py).
 """
 
 from __future__ import annotations

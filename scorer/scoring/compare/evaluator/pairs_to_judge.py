@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 from glidepath.config.comparison import FREE_TEXT, EvaluatorSection, Task
@@ -11,6 +10,7 @@ from scorer.scoring.answers import Expectation, Extracted
 from scorer.scoring.compare.evaluator.judge_addressing import addresses_judge
 from scorer.scoring.compare.evaluator.questions import BOTH, AnswersToJudge
 from scorer.scoring.compare.text.canonical_text import canonical
+from scorer.scoring.sampling import is_sampled
 
 
 def to_judge(
@@ -21,7 +21,7 @@ def to_judge(
     Judged are the pairs of free text that ``is_sampled`` draws. Answers with tool calls or with several choices are not
     judged, because the evaluator reads one text of each side.
     """
-    if task not in FREE_TEXT or not is_sampled(pair_id, settings.sample):
+    if task not in FREE_TEXT or not is_sampled(pair_id, settings.sample, "evaluator"):
         return None
     if any(len(answer.choices) > 1 or answer.tool_calls for answer in answers.values()):
         return None
@@ -35,15 +35,6 @@ def to_judge(
     addressing = [side.value for side in Side if addresses_judge(texts[side], expected.prompt)]
     who = BOTH if len(addressing) > 1 else "".join(addressing)
     return AnswersToJudge(pair_id, _cut(expected.prompt, limit), baseline, candidate, who)
-
-
-def is_sampled(pair_id: str, share: float) -> bool:
-    """Return whether the evaluator judges a pair. A hash of the pair's id decides, so the draw is even and repeatable.
-
-    ``share``: the share of the pairs that are drawn, from 0 to 1.
-    """
-    digest = hashlib.blake2b(pair_id.encode("utf-8", "replace"), digest_size=8, person=b"evaluator").digest()
-    return int.from_bytes(digest) < share * 2**64
 
 
 def _cut(text: str, limit: int) -> str:

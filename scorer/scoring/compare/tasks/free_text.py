@@ -10,6 +10,7 @@ from scorer.scoring.compare.defects.refusals import refusal
 from scorer.scoring.compare.noise_floor import UNKNOWN, NoiseFloor
 from scorer.scoring.compare.result import Comparison, Signal, ramp
 from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.final_answers import final_answers
 from scorer.scoring.compare.signals.registry import FACTS, OTHERS, measured
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.text.parsed_document import Document
@@ -52,7 +53,10 @@ def found_differences(
 ) -> FoundDifferences | Comparison:
     """Return how two texts differ, or their comparison if they are equal or both refuse."""
     if left == right:
-        return Comparison(1.0, (), {"cosine": 1.0, "cosine_worst": 1.0, "word_overlap": 1.0})
+        # An equal final answer shows that both texts declare one, which the gate of exact answers counts.
+        same = final_answers(DocumentPair(left, right, SAME_TEXT))
+        declared = {} if same is None else {same.name: same.divergence}
+        return Comparison(1.0, (), {"cosine": 1.0, "cosine_worst": 1.0, "word_overlap": 1.0, **declared})
     if similarity is None:
         similarity = SAME_TEXT if left.canonical == right.canonical else Similarity(0.0, 0.0)
     if refusal(left).severity >= 1 and refusal(right).severity >= 1:

@@ -22,12 +22,14 @@ class PairResult:
     ``noise``: what the pair adds to the noise floor of its workload; empty if it is not a scored noise pair.
     ``for_evaluator``: the fields of an AnswersToJudge (compare/evaluator/questions.py) if the evaluator is to be asked
         about the pair, otherwise empty.
+    ``for_verifier``: the same for the verifier: the fields of a VerifierInput (verify/verifier_client.py).
     """
 
     scored: bytes = b""
     unreadable: str = ""
     noise: NoiseFloorJson = field(default_factory=dict)
     for_evaluator: Mapping[str, str] = field(default_factory=dict)
+    for_verifier: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ from scorer.scoring.compare.evaluator.questions import AnswersToJudge
 from scorer.scoring.embed import Embedder, VectorCache, Vectors, embed_texts
 from scorer.scoring.judge.judge_answer import judge_answer
 from scorer.scoring.judge.repeated_answers import RepeatedAnswers
+from scorer.scoring.verify.pairs_to_verify import to_verify
+from scorer.scoring.verify.verifier_client import VerifierInput
+from scorer.scoring.verify.verifier_messages import PairToVerify
 from scorer.scoring.worker.unscored_result import facts_without_body, unscored
 
 _NOTHING = Extracted(Surface.UNKNOWN)
@@ -51,10 +54,14 @@ class _ExtractedPair:
 
 @dataclass(frozen=True, slots=True)
 class ScoringOutcome:
-    """The result of a pair. ``to_judge`` has the texts for the evaluator, or is None if the evaluator is not asked."""
+    """The result of a pair.
+
+    ``to_judge``, ``to_verify``: what the evaluator and the verifier get; None if they are not asked about this pair.
+    """
 
     scored: ScoredPair
     to_judge: AnswersToJudge | None = None
+    to_verify: VerifierInput | None = None
 
 
 @dataclass(slots=True)
@@ -198,10 +205,20 @@ def _compare(
         labels=dict(result.labels),
         served=pair.served,
     )
-    judged = _to_judge(extracted)
+    judged, verified = _to_judge(extracted), _to_verify(extracted)
     if isinstance(judged, Preference):
-        return ScoringOutcome(replace(scored, preference=judged))
-    return ScoringOutcome(scored, judged)
+        return ScoringOutcome(replace(scored, preference=judged), None, verified)
+    return ScoringOutcome(scored, judged, verified)
+
+
+def _to_verify(extracted: _ExtractedPair) -> VerifierInput | None:
+    """Return what the verifier gets about a cross pair; None if it is not asked."""
+    workload, pair = extracted.workload, extracted.pair
+    section = workload.scoring.verifier
+    if section is None or pair.kind is not PairKind.CROSS:
+        return None
+    request = pair.request_body.decode("utf-8", "replace")
+    return to_verify(PairToVerify(pair.id, workload.task, request, extracted.baseline, extracted.candidate), section)
 
 
 def _to_judge(extracted: _ExtractedPair) -> AnswersToJudge | Preference | None:

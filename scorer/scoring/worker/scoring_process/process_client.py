@@ -99,7 +99,7 @@ class ProcessScorer:
                 raise UnreachableError(header["why"])
             case "failed":
                 raise BatchFailedError(header["why"])
-        columns = (header["unreadable"], header["noise"], header["for_evaluator"])
+        columns = (header[name] for name in ("unreadable", "noise", "for_evaluator", "for_verifier"))
         results = tuple(map(PairResult, blobs, *columns))
         return BatchResult(results, header["hits"], header["misses"])
 

@@ -86,6 +86,7 @@ def _columns(done: BatchResult) -> dict[str, Any]:
         "unreadable": [result.unreadable for result in done.results],
         "noise": [result.noise for result in done.results],
         "for_evaluator": [dict(result.for_evaluator) for result in done.results],
+        "for_verifier": [dict(result.for_verifier) for result in done.results],
         "hits": done.cache_hits,
         "misses": done.cache_misses,
     }

@@ -42,4 +42,5 @@ def _result(outcome: ScoringOutcome) -> PairResult:
     is_noise = scored.kind is PairKind.NOISE and scored.scored
     noise = NoiseFloor().fold(scored.signals, scored.agreement).to_json() if is_noise else {}
     asked = asdict(outcome.to_judge) if outcome.to_judge else {}
-    return PairResult(encode_scored(scored), noise=noise, for_evaluator=asked)
+    verified = asdict(outcome.to_verify) if outcome.to_verify else {}
+    return PairResult(encode_scored(scored), noise=noise, for_evaluator=asked, for_verifier=verified)

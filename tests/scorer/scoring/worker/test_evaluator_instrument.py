@@ -15,7 +15,7 @@ from glidepath.config import Config, parse_config
 from glidepath.errors import ConfigError
 from glidepath.pairs_and_outcomes import Preference
 from glidepath.protobuf_codec import decode_scored, encode_pair
-from scorer.scoring.worker.evaluator_queue import MAX_FAILURES, MAX_WAITING, OPEN_S, CircuitBreaker
+from scorer.scoring.worker.judging_queue import MAX_FAILURES, MAX_WAITING, OPEN_S, CircuitBreaker
 from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext
 from scorer.scoring.worker.scoring_process.score_batch import score_batch

@@ -185,6 +185,11 @@ def test_a_line_is_read_into_an_event() -> None:
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":-1}', "f:2: latency_ms: must be at least 0"),
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":NaN}', "f:2: latency_ms: must be a number"),
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":1,"agreement":1.1}', "f:2: agreement: must be 0 to 1"),
+        (b'{"t":1,"side":"baseline","ok":false,"feedback":-1}', "f:2: feedback: must be 0 to 1"),
+        (b'{"t":1,"side":"baseline","ok":false,"exact":1}', "f:2: exact: must be true or false"),
+        (b'{"t":1,"side":"baseline","ok":false,"correct":1}', "f:2: correct: must be an object such as"),
+        (b'{"t":1,"side":"baseline","ok":false,"correct":{"baseline":1}}', "f:2: correct: needs the keys baseline and"),
+        (b'{"t":1,"side":"baseline","ok":false,"correct":{"baseline":1,"candidate":2}}', "f:2: candidate: must be 0"),
         (b'{"t":1,"side":"baseline","ok":false,"preference":2}', "f:2: preference: must be 0 to 1"),
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":1' + b"0" * 400 + b"}", "f:2: latency_ms: must be a number"),
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":"1"}', "f:2: latency_ms: must be a number"),
@@ -243,6 +248,35 @@ def test_recorded_preferences_decide_the_preference_gate() -> None:
         result = replay(workload_of(GATES + evaluator), parse_events([line % score] * 200, "f"))
         assert {v.gate: (v.outcome, v.n) for v in result.verdicts}["preference"] == (outcome, 200)
     assert "preference" not in {v.gate for v in replay(workload_of(GATES), parse_events([line % b"0"], "f")).verdicts}
+
+
+def test_recorded_correctness_decides_the_correctness_gates_of_the_total_and_of_a_class() -> None:
+    verifier = "    scoring: {verifier: {command: [verify]}, classification: {matter: [fraud]}}\n"
+    line = (
+        b'{"t": 1, "side": "candidate", "ok": true, "latency_ms": 12, "expected": "fraud", "got": "ok", "correct": %s}'
+    )
+    for found, outcome in ((b'{"baseline": 1, "candidate": 0}', "fail"), (b'{"baseline": 1, "candidate": 1}', "pass")):
+        workload = workload_of("    task: classification\n" + GATES + verifier)
+        verdicts = {
+            v.gate: (v.outcome, v.n) for v in replay(workload, parse_events([line % found] * 300, "f")).verdicts
+        }
+        assert verdicts["correctness"] == verdicts["correctness_fraud"] == (outcome, 300)
+
+
+@pytest.mark.parametrize(("key", "value"), [("exact", b"false"), ("got", b'"other"')])
+def test_recorded_answers_that_are_not_exactly_equal_fail(key: str, value: bytes) -> None:
+    line = b'{"t": 1, "side": "candidate", "ok": true, "latency_ms": 12, "expected": "a", "%s": %s}'
+    task = "    task: tools\n" if key == "exact" else "    task: classification\n"
+    events = parse_events([line % (key.encode(), value)] * 100, "f")
+    verdicts = {v.gate: (v.outcome, v.n) for v in replay(workload_of(task + GATES), events).verdicts}
+    assert verdicts["correctness"] == ("fail", 100)
+
+
+def test_recorded_feedback_decides_the_feedback_gate() -> None:
+    line = b'{"t": 1, "side": "%s", "ok": true, "latency_ms": 12, "feedback": %d}'
+    lines = [line % (b"candidate", 0), line % (b"baseline", 1)] * 150
+    verdicts = {v.gate: v for v in replay(workload_of("    feedback: {}\n" + GATES), parse_events(lines, "f")).verdicts}
+    assert (verdicts["feedback"].outcome, verdicts["feedback"].n) == ("fail", 150)
 
 
 def test_an_unknown_defective_side_is_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, Preference, ScoredPair
+from glidepath.pairs_and_outcomes import AnswerFacts, Correctness, PairKind, Preference, ScoredPair
 from glidepath.status_and_decisions import Verdict, WeighedPair
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.gate_observations import PairRef
@@ -89,11 +89,21 @@ def same_numbers(whole: ScoredPair) -> ScoredPair:
     return replace(whole, signals={"word_overlap": 0.1})
 
 
+def wrong(whole: ScoredPair) -> ScoredPair:
+    return replace(whole, correctness=Correctness(baseline=1, candidate=0))
+
+
+def right(whole: ScoredPair) -> ScoredPair:
+    return replace(whole, correctness=Correctness(baseline=1, candidate=1))
+
+
+VERIFIED = "    scoring: {verifier: {command: [verify]}}\n"
 NOISE = "    shadow: {sample: 100%, same_side: 50%}\n"
 CLASSES = "    task: classification\n    scoring: {classification: {matter: [spam]}}\n    gates: {classes: {}}\n"
 CASES = {
     "defects": ("", refused, same),
     "preference": (EVALUATED, lost, tied),
+    "correctness": (VERIFIED, wrong, right),
     "sameness": ("    gates: {sameness: {min_agreement: 0.85}}\n", differs, same),
     "sameness_margin": (NOISE + "    gates: {sameness: {margin: 0.05}}\n", differs, same),
     "recall_spam": (CLASSES, another_class, same_class),

@@ -100,7 +100,7 @@ def test_the_pairs_that_a_class_needs_at_every_step_are_reported() -> None:
     about = [w for w in found.warnings if "fraud" in w]
     assert [w.split(" needs about ")[0] for w in about] == ["recall_fraud", "precision_fraud"]
     assert 150 < int(about[0].split("about ")[1].split()[0]) < 300
-    assert all(n.of != "pairs" or n.gate == "sameness" for n in found.steps[0].needs)
+    assert all(n.of != "pairs" or n.gate in ("sameness", "correctness") for n in found.steps[0].needs)
     wavering = plan(text + "    gates: {latency: [], classes: {max_loss: 2%}}\n    shadow: {same_side: 10}\n", 10)
     assert any(w.startswith("recall_fraud needs about ") for w in wavering.warnings)
 
@@ -207,3 +207,33 @@ def test_the_least_and_the_largest_need_of_a_class_over_the_steps_are_reported()
     found = plan(text + f"    gates: {{latency: [], classes: {{max_loss: 2%}}}}\n    {RULES}\n", 10)
     (low, high), *_ = [w.split("about ")[1].split(" pairs")[0].split(" to ") for w in found.warnings if "fraud" in w]
     assert int(low) < int(high) == 50000
+
+
+VERIFIER = "    scoring: {{verifier: {{command: [verify], {}}}, classification: {{matter: [fraud]}}}}\n"
+
+
+def test_the_correctness_gate_waits_for_the_pairs_that_the_verifier_gets() -> None:
+    step = plan(VERIFIER.format("sample: 10%"), 100).steps[1]
+    [need] = [need for need in step.needs if need.gate == "correctness"]
+    assert need.of == "verified pairs"
+    assert need.samples is not None
+    assert step.times["correctness"] == pytest.approx(need.samples / 10, rel=0.01)
+    slow = plan("    ramp: {min_samples: 1}\n" + VERIFIER.format("per_second: 0.0001"), 100)
+    assert any("raise scoring.verifier.sample and scoring.verifier.per_second" in w for w in slow.warnings)
+
+
+def test_with_a_verifier_a_class_needs_pairs_of_its_own() -> None:
+    found = plan("    task: classification\n" + VERIFIER.format("sample: 100%"), 10)
+    about = [w for w in found.warnings if "fraud" in w]
+    assert [w.split(" needs about ")[0] for w in about] == ["correctness_fraud"]
+
+
+def test_exact_answers_need_pairs_and_with_noise_pairs_more_of_them() -> None:
+    text = "    task: tools\n    ramp: {min_samples: 1}\n"
+    alone, noisy = (
+        next(n for n in plan(text + more, 10).steps[1].needs if n.gate == "correctness").samples
+        for more in ("", "    shadow: {same_side: 10}\n")
+    )
+    assert alone is not None
+    assert noisy is not None
+    assert alone < noisy

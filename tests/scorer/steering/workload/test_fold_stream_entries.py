@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from glidepath.feedback import Feedback, FeedbackMatch
 from glidepath.histogram import Histogram
 from glidepath.pairs_and_outcomes import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.store_protocol import News
+from tests.support.scripted_evidence import ScriptedEvidence
 from tests.support.steered_workload import SteeredWorkload
 
 
@@ -62,3 +64,24 @@ def test_coverage_without_a_time_is_counted_and_changes_neither_clocks_nor_the_s
     assert chat.state.totals.left_out == 0
     assert chat.state.streams.clocks.least_ms() == 0
     assert "clock" not in chat.status(60_000).message
+
+
+def test_feedback_is_counted_and_is_evidence_only_about_requests_of_the_present_step(chat: SteeredWorkload) -> None:
+    seen: list[Feedback] = []
+
+    class Recording(ScriptedEvidence):
+        def fold_feedback(self, feedback: Feedback) -> ScriptedEvidence:
+            seen.append(feedback)
+            return self
+
+    chat.state = replace(chat.state, evidence=Recording(10))
+    before, now = chat.state.ramp.since_ms - 1, chat.state.ramp.since_ms + 5
+    given = (
+        Feedback(FeedbackMatch.CANDIDATE, 1.0, before),
+        Feedback(FeedbackMatch.CANDIDATE, 0.5, now),
+        Feedback(FeedbackMatch.UNKNOWN),
+        Feedback(FeedbackMatch.REPEATED),
+    )
+    chat.fold(News(feedback=given))
+    assert [(one.match, one.score) for one in seen] == [(FeedbackMatch.CANDIDATE, 0.5)]
+    assert chat.state.totals.feedback == {"candidate": 2, "unknown": 1, "repeated": 1}

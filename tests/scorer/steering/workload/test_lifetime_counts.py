@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from dataclasses import replace
+from typing import Any
+
+from glidepath.feedback import Feedback, FeedbackMatch
+from glidepath.pairs_and_outcomes import (
+    Correctness,
+    Origin,
+    Outcomes,
+    PairKind,
+    Preference,
+    ScoredPair,
+    Side,
+    SideOutcomes,
+)
 from scorer.steering.workload.lifetime_counts import Totals
 
 
@@ -26,3 +39,35 @@ def test_the_kinds_of_errors_add_up_by_side_and_origin() -> None:
 def test_a_flush_without_errors_changes_nothing() -> None:
     totals = Totals()
     assert totals.with_flush(flush(SideOutcomes(Side.BASELINE, Origin.LIVE, 9)), 0, 0) is totals
+
+
+def pair(**changes: Any) -> ScoredPair:
+    return replace(ScoredPair("p", "chat", PairKind.CROSS, 1, 1, scored=True), **changes)
+
+
+def test_what_the_evaluator_and_the_verifier_said_or_why_they_said_nothing_adds_up() -> None:
+    totals = Totals()
+    for one in (
+        pair(preference=Preference.WIN, correctness=Correctness(1, 0)),
+        pair(unjudged="budget", unverified="timeout"),
+        pair(unverified="timeout"),
+        pair(),
+        pair(scored=False, unscored_reason="cut"),
+    ):
+        totals = totals.with_pair(one)
+    assert totals.instruments == {
+        "evaluator judged": 1,
+        "evaluator budget": 1,
+        "verifier verified": 1,
+        "verifier timeout": 2,
+    }
+    flushed = totals.with_flush(flush(SideOutcomes(Side.CANDIDATE, Origin.LIVE, 9, 3, {"http_503": 3})), 0, 0)
+    assert flushed.instruments == totals.instruments
+    assert Totals.from_json(flushed.to_json()) == flushed
+
+
+def test_feedback_adds_up_by_what_became_of_it() -> None:
+    totals = Totals()
+    for match in (FeedbackMatch.CANDIDATE, FeedbackMatch.UNKNOWN, FeedbackMatch.CANDIDATE):
+        totals = totals.with_feedback(Feedback(match, 0.5))
+    assert totals.feedback == {"candidate": 2, "unknown": 1}

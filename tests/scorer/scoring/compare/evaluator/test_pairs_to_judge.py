@@ -7,7 +7,7 @@ import pytest
 from glidepath.config.comparison import EvaluatorSection, Task
 from glidepath.pairs_and_outcomes import Preference, Side
 from scorer.scoring.answers import Choice, Expectation, Extracted, Surface, ToolCall
-from scorer.scoring.compare.evaluator.pairs_to_judge import is_sampled, to_judge
+from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge
 
 SETTINGS = EvaluatorSection(url="http://127.0.0.1:1", model="judge", sample="100%", max_chars=200)
@@ -20,13 +20,6 @@ def answer(*texts: str, **fields: object) -> Extracted:
 
 def judged(baseline: Extracted, candidate: Extracted, task: Task = "chat") -> AnswersToJudge | Preference | None:
     return to_judge("p", task, ASKED, {Side.BASELINE: baseline, Side.CANDIDATE: candidate}, SETTINGS)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.03, 0.1, 0.5, 1.0])
-def test_the_draw_is_even_and_a_larger_share_keeps_the_pairs_of_a_smaller_one(share: float) -> None:
-    drawn = {i for i in range(20_000) if is_sampled(f"pair-{i}", share)}
-    assert len(drawn) / 20_000 == pytest.approx(share, abs=0.01)
-    assert drawn <= {i for i in range(20_000) if is_sampled(f"pair-{i}", min(share * 1.5, 1.0))}
 
 
 def test_different_answers_are_judged_and_long_ones_are_cut() -> None:

@@ -1,0 +1,70 @@
+"""Remember which side served each request of a client, so that feedback on it counts for this side.
+
+Only workloads with a ``feedback`` section are remembered. Nothing waits for this: what does not fit, or what Redis does
+not accept, is dropped and counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Protocol
+
+from redis.exceptions import RedisError
+
+from extproc.outcome_classification import RequestOutcome
+from glidepath.config import Config
+from glidepath.feedback_intake import FeedbackStore, ServedRequest
+from glidepath.pairs_and_outcomes import Origin
+from glidepath.redisio import RedisClient
+
+MAX_WAITING = 10_000  # requests of a workload that wait for the next write
+
+
+class ServedStore(Protocol):
+    """Stores served requests. ``remember`` returns how many it left out. FeedbackStore is one."""
+
+    async def remember(self, served: list[ServedRequest], now_ms: int) -> int: ...
+
+
+class ServedRequests:
+    """The requests since the last write. ``totals`` counts them by workload and result since the start.
+
+    The results are ``remembered``, ``full`` (``feedback.requests`` are remembered), ``burst`` (more than MAX_WAITING
+    between two writes) and ``redis`` (Redis did not accept the write).
+    """
+
+    def __init__(self, stores: Mapping[str, ServedStore]) -> None:
+        self._stores = stores
+        self._waiting: dict[str, list[ServedRequest]] = {name: [] for name in stores}
+        self.totals: Counter[tuple[str, str]] = Counter()
+
+    @classmethod
+    def on_redis(cls, config: Config, client: RedisClient) -> ServedRequests:
+        """Return the requests of all workloads that have a ``feedback`` section."""
+        sections = {name: workload.feedback for name, workload in config.workloads.items()}
+        return cls({name: FeedbackStore(client, name, section) for name, section in sections.items() if section})
+
+    def note(self, outcome: RequestOutcome, request_id: str) -> None:
+        """Remember a client's request. A rescued request is left out: the split chose another side than answered it."""
+        waiting = self._waiting.get(outcome.workload)
+        if waiting is None or outcome.origin is not Origin.LIVE or outcome.failover or not request_id:
+            return
+        if len(waiting) >= MAX_WAITING:
+            self.totals[(outcome.workload, "burst")] += 1
+        else:
+            waiting.append(ServedRequest(request_id, outcome.side, outcome.at_ms))
+
+    async def write(self, now_ms: int) -> None:
+        """Write the waiting requests. Raises no error."""
+        for workload, store in self._stores.items():
+            served, self._waiting[workload] = self._waiting[workload], []
+            if not served:
+                continue
+            try:
+                left_out = await store.remember(served, now_ms)
+            except (RedisError, OSError):
+                self.totals[(workload, "redis")] += len(served)
+            else:
+                self.totals[(workload, "full")] += left_out
+                self.totals[(workload, "remembered")] += len(served) - left_out

@@ -1,0 +1,19 @@
+"""The ``workloads.NAME.feedback`` section: which requests feedback can be given on."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from glidepath.config.section import Section
+from glidepath.config.units import Duration
+
+
+class FeedbackSection(Section):
+    """Feedback on single answers, by request id: thumbs of users, or success of the task (docs/reference/feedback.md).
+
+    extproc remembers which side served each request of a client, sampled or not, so that feedback counts for this side.
+    """
+
+    window: Duration = Field(default=86_400, ge=60, le=30 * 86_400)  # feedback counts for this long after the request
+    requests: int = Field(default=200_000, ge=100, le=50_000_000)  # maximum requests remembered; about 100 bytes each
+    kept: int = Field(default=10_000, ge=100, le=1_000_000)  # maximum feedback that waits in Redis for the scorer

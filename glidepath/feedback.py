@@ -1,0 +1,140 @@
+"""Feedback on single answers: its form, and how it is matched with the side that served the request.
+
+Pure. The intake in Redis is in feedback_intake.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from glidepath.errors import InputError
+from glidepath.pairs_and_outcomes import Side
+
+MAX_ID_CHARS, MAX_USER_CHARS = 200, 500
+MAX_LINE_BYTES = 10_000
+KEYS = ("request_id", "score", "user", "workload")
+_SCORES = {"up": 1.0, "down": 0.0}
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_TRACE_REASON = 14  # the position of the digit that Envoy replaces (UuidRequestIdConfig.pack_trace_reason)
+
+
+class FeedbackMatch(StrEnum):
+    """What became of feedback: the side for which it counts, or why it counts for none."""
+
+    BASELINE = "baseline"
+    CANDIDATE = "candidate"
+    UNKNOWN = "unknown"  # no side is remembered for this request id
+    REPEATED = "repeated"  # feedback on this request was given before
+
+    @property
+    def side(self) -> Side | None:
+        return Side(self.value) if self in (FeedbackMatch.BASELINE, FeedbackMatch.CANDIDATE) else None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenFeedback:
+    """Feedback as it was given.
+
+    ``score``: from 0 (bad) to 1 (good). ``user``: who gave it, or ""; only a digest of it is stored. ``workload``: ""
+    if it was not named.
+    """
+
+    request_id: str
+    score: float
+    user: str = ""
+    workload: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """Feedback that was matched. ``served_at_ms``: when the request ended, in Unix ms. ``user``: a digest, or ""."""
+
+    match: FeedbackMatch
+    score: float = 0.0
+    served_at_ms: int = 0
+    user: str = ""
+
+
+def parse_feedback(raw: Mapping[str, Any]) -> GivenFeedback:
+    """Return the feedback in a JSON object.
+
+    The keys are ``request_id``, ``score`` (a number from 0 to 1, "up" or "down") and, if known, ``user`` and
+    ``workload``. Raises InputError for any other object.
+    """
+    unknown = sorted(set(raw) - set(KEYS))
+    if unknown:
+        raise InputError(f"{unknown[0][:40]}: unknown key (allowed: {', '.join(KEYS)})")
+    request_id = _text(raw, "request_id", MAX_ID_CHARS)
+    if not request_id:
+        raise InputError("request_id: is missing")
+    if raw.get("score") is None:
+        raise InputError("score: is missing (a number from 0 to 1, up or down)")
+    score = score_of(raw["score"])
+    return GivenFeedback(request_id, score, _text(raw, "user", MAX_USER_CHARS), _text(raw, "workload", MAX_USER_CHARS))
+
+
+def score_of(value: object) -> float:
+    """Return a score from 0 to 1. Raises InputError unless ``value`` is such a number, "up" or "down"."""
+    if isinstance(value, str) and value in _SCORES:
+        return _SCORES[value]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InputError(f"score: must be a number from 0 to 1, up or down (got {str(value)[:40]!r})")
+    return float(value)
+
+
+def _text(raw: Mapping[str, Any], key: str, most: int) -> str:
+    value = raw.get(key, "")
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > most or not (value.isprintable()):
+        raise InputError(f"{key}: must be a printable string of at most {most} characters (got {str(value)[:40]!r})")
+    return value
+
+
+def parse_line(line: bytes) -> GivenFeedback:
+    """Return the feedback in one line of JSON. Raises InputError if it is no feedback."""
+    if len(line) > MAX_LINE_BYTES:
+        raise InputError(f"the line is longer than {MAX_LINE_BYTES} bytes")
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"not JSON: {error}") from error
+    if not isinstance(raw, dict):
+        raise InputError(f"must be a JSON object with the keys {', '.join(KEYS)}")
+    return parse_feedback(raw)
+
+
+def request_digest(request_id: str) -> bytes:
+    """Return the short form under which a request is remembered.
+
+    Envoy may replace one digit of a UUID by the reason for which it traces the request, so this digit is left out.
+    """
+    if _UUID.fullmatch(request_id):
+        request_id = request_id[:_TRACE_REASON] + request_id[_TRACE_REASON + 1 :]
+    return hashlib.blake2b(request_id.encode("utf-8", "replace"), digest_size=8).digest()
+
+
+def user_digest(workload: str, user: str) -> str:
+    """Return the digest of a user that is stored with feedback; "" for no user."""
+    if not user:
+        return ""
+    text = f"{workload}\0{user}".encode("utf-8", "replace")
+    return hashlib.blake2b(text, digest_size=8, person=b"feedback").hexdigest()
+
+
+def decode_feedback(text: str | bytes) -> Feedback:
+    """Return the stored feedback in a text, a JSON list of the fields of Feedback. Raises InputError if it is none."""
+    try:
+        match, score, served_at_ms, user = json.loads(text)
+        found = Feedback(FeedbackMatch(match), float(score), int(served_at_ms), str(user))
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise InputError(f"stored feedback cannot be read: {error}") from error
+    if not 0 <= found.score <= 1:
+        raise InputError(f"stored feedback has the score {found.score}")
+    return found

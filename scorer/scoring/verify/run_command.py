@@ -1,0 +1,110 @@
+"""Run a command with limits on its time, memory and output. It gets no shell, and none of the scorer's secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scorer.scoring.verify import limit_and_exec
+
+MAX_OUTPUT = 65_536  # bytes
+_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+_PIECE = 16_384
+
+
+class NoResultError(Exception):
+    """The command or the endpoint gave no result. The text is the reason, such as "timeout"."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLimits:
+    """The limits of one run: ``seconds`` of wall-clock time, and ``memory``, the bytes of address space."""
+
+    seconds: float
+    memory: int
+
+
+def environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a command: only variables that hold no secrets."""
+    return {name: inherited[name] for name in _KEPT_VARIABLES if name in inherited}
+
+
+async def run_command(
+    command: Sequence[str], data: bytes, limits: CommandLimits, *, show_errors: bool = False
+) -> bytes:
+    """Return what the command writes to stdout for ``data`` on stdin.
+
+    ``show_errors``: whether its stderr goes to this process' stderr. Otherwise it is discarded, because it may quote
+    answers. Raises NoResultError if the command fails or exceeds a limit; it is then killed with all its children.
+    """
+    wrapper = (sys.executable, "-I", "-S", str(Path(limit_and_exec.__file__)))
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *wrapper,
+            str(limits.memory),
+            str(limits.seconds),
+            *command,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=None if show_errors else DEVNULL,
+            env=environment(os.environ),
+            start_new_session=True,
+        )
+    except OSError as error:  # for example, too many processes
+        raise NoResultError("not_started") from error
+    try:
+        async with asyncio.timeout(limits.seconds):
+            output = await _exchange(process, data)
+            status = await process.wait()
+    except TimeoutError as error:
+        raise NoResultError("timeout") from error
+    finally:
+        await _end(process)
+    if status:
+        raise NoResultError(
+            "not_started" if status == limit_and_exec.NOT_STARTED else "exit" if status > 0 else "killed"
+        )
+    return output
+
+
+async def _exchange(process: Process, data: bytes) -> bytes:
+    """Send ``data`` and return the output. Both happen at the same time, because either pipe may be full."""
+    feeding = asyncio.ensure_future(_feed(process, data))
+    try:
+        return await _output(process)
+    finally:
+        feeding.cancel()
+        await asyncio.wait([feeding])
+
+
+async def _feed(process: Process, data: bytes) -> None:
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    with contextlib.suppress(OSError):  # the command need not read all of it
+        process.stdin.write(data)
+        await process.stdin.drain()
+        process.stdin.close()
+
+
+async def _output(process: Process) -> bytes:
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    output = bytearray()
+    while piece := await process.stdout.read(_PIECE):
+        output += piece
+        if len(output) > MAX_OUTPUT:
+            raise NoResultError("output")
+    return bytes(output)
+
+
+async def _end(process: Process) -> None:
+    """Kill the command with its children, unless it and its output have ended. Wait until it is gone."""
+    if process.returncode is None or (process.stdout is not None and not process.stdout.at_eof()):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()

@@ -1,0 +1,80 @@
+"""The evaluator as an instrument of the judging queue, with a daily budget that all scorers share.
+
+This module is imported only if a workload has an evaluator, because the import also loads the libraries of the signals.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import aiohttp
+from redis.exceptions import RedisError
+
+from glidepath.clock import unix_ms
+from glidepath.config.comparison import EvaluatorSection
+from glidepath.errors import ConfigError
+from glidepath.pairs_and_outcomes import Preference
+from glidepath.redis_keys import WorkloadKeys
+from glidepath.redisio import RedisClient
+from scorer.scoring.compare.evaluator.daily_budget import DAY_MS
+from scorer.scoring.compare.evaluator.evaluator_client import BOTH_ADDRESS, Evaluator
+from scorer.scoring.compare.evaluator.questions import BOTH, AnswersToJudge
+from scorer.scoring.worker.judging_queue import Finding
+from scorer.scoring.worker.redis_scripts import SPEND_EVALUATION
+from scorer.scoring.worker.scoring_process.batch_result import PairResult
+
+
+class EvaluationBudget(Protocol):
+    """Counts the evaluated pairs of each workload against its daily limit. All scorers share the counts."""
+
+    async def spend(self, workload: str, limit: int, now_ms: int) -> bool:
+        """Count one evaluation and return True. If the limit is reached, count nothing and return False.
+
+        Raises RedisError or OSError if the counter cannot be changed.
+        """
+
+
+class RedisEvaluationBudget:
+    """Counts evaluations in Redis, with one counter for each workload and UTC day."""
+
+    def __init__(self, client: RedisClient) -> None:
+        self._client = client
+
+    async def spend(self, workload: str, limit: int, now_ms: int) -> bool:
+        key = WorkloadKeys(workload).evaluations(now_ms // DAY_MS)
+        return bool(await self._client.eval(SPEND_EVALUATION, 1, key, limit, 2 * DAY_MS))
+
+
+class EvaluatorInstrument:
+    """The evaluator of one workload."""
+
+    reason_field = "unjudged"
+
+    def __init__(self, workload: str, settings: EvaluatorSection, budget: EvaluationBudget) -> None:
+        """Create it. Raises ConfigError if the evaluator's credential is missing."""
+        self._workload, self._settings, self._budget = workload, settings, budget
+        self.in_flight = settings.in_flight
+        self._client = Evaluator(settings)
+        self._client.headers()
+
+    def wants(self, result: PairResult) -> bool:
+        return bool(result.for_evaluator)
+
+    async def reason_not_to_ask(self, result: PairResult) -> str:
+        if result.for_evaluator["addressing"] == BOTH:
+            return BOTH_ADDRESS
+        try:
+            allowed = await self._budget.spend(self._workload, self._settings.budget, unix_ms())
+        except (RedisError, OSError):
+            return "redis"
+        return "" if allowed else "budget"
+
+    async def ask(self, session: aiohttp.ClientSession, result: PairResult) -> Finding:
+        try:
+            headers = self._client.headers()
+        except ConfigError:  # the credential file is being replaced
+            return Finding("credential", {})
+        answer = await self._client.ask(session, AnswersToJudge(**result.for_evaluator), headers)
+        if isinstance(answer, Preference):
+            return Finding(answer.value, {"preference": answer})
+        return Finding(answer, {})

@@ -1,0 +1,95 @@
+"""The correctness gates: they limit how much less often the candidate's answer is right than the baseline's.
+
+Both answers of a pair belong to one request, so a question that is hard for both sides counts for neither. With a
+verifier, the sample of a pair is the baseline's correctness minus the candidate's, each from 0 to 1, and the gate tests
+its mean by betting (see mean_gate.py). Without a verifier, ``ExactnessGate`` (pair_gates.py) takes its place. See ADR
+0225.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from glidepath.pairs_and_outcomes import Correctness
+from scorer.steering.evidence.betting import MeanTestState
+from scorer.steering.evidence.formatting import share_text
+from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing
+from scorer.steering.evidence.gate_observations import CorrectnessGiven
+from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.mean_gate import DifferenceGate
+
+_RIGHT = 0.5  # an answer with at least this correctness shows the class of its request
+
+
+def true_class(correctness: Correctness, labels: Mapping[str, str]) -> str:
+    """Return the class of the request, which is the class of the right answer; "" if no answer is right.
+
+    ``labels``: the classes of the answers, as in ``PairCompared``.
+    """
+    if correctness.baseline >= _RIGHT:
+        return labels.get("expected", "")
+    return labels.get("got", "") if correctness.candidate >= _RIGHT else ""
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectnessSums:
+    """The sums of the correctness of both sides' answers."""
+
+    candidate: float = 0.0
+    baseline: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectnessGateState:
+    standing: Standing
+    test: MeanTestState
+    sums: CorrectnessSums
+
+
+class CorrectnessGate(DifferenceGate):
+    """The gate that limits how much less right the candidate's answers are, by a verifier's word.
+
+    If ``spec.of`` is a class, the gate counts only the requests of this class.
+    """
+
+    STATE = CorrectnessGateState
+
+    def __init__(self, spec: GateSpec) -> None:
+        super().__init__(spec)
+        self._sums = CorrectnessSums()
+
+    def handlers(self) -> Mapping[type, Handler]:
+        return {CorrectnessGiven: self.fold_correctness}
+
+    def fold_correctness(self, given: CorrectnessGiven) -> None:
+        if self.spec.of and given.of != self.spec.of:
+            return
+        found = given.correctness
+        self._sums = CorrectnessSums(self._sums.candidate + found.candidate, self._sums.baseline + found.baseline)
+        worse = found.baseline - found.candidate
+        self.weigh(given.pair, worse)
+        self.add_difference(worse)
+
+    def recent_cause(self) -> FailureCause | None:
+        less, n = self.recent_value, self._test.recent.n
+        if less is None:
+            return None
+        text = f"right in {share_text(less)} less over the last {n} pairs; over the step: {self.message()}"
+        return FailureCause(less, n, text)
+
+    def message(self) -> str:
+        of = f" of “{self.spec.of}”" if self.spec.of else ""
+        candidate, baseline = (share_text(total / self.n) for total in (self._sums.candidate, self._sums.baseline))
+        return (
+            f"the candidate is right in {candidate} of {self.n} verified pairs{of}, the baseline in {baseline}; "
+            f"{share_text(self.spec.limit)} less is allowed"
+        )
+
+    @property
+    def state(self) -> CorrectnessGateState:
+        return CorrectnessGateState(self.standing, self._test.state, self._sums)
+
+    def restore(self, state: CorrectnessGateState) -> None:
+        self.standing, self._sums = state.standing, state.sums
+        self._test.restore(state.test)

@@ -1,0 +1,41 @@
+"""An HTTP server in place of a verifier of the user's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+
+@dataclass
+class VerifierServer:
+    """Sends ``reply``, a status and a body, once ``may_answer`` is set."""
+
+    url: str = ""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    reply: tuple[int, bytes] = (200, b'{"baseline": 1, "candidate": 0.5}')
+
+    async def verify(self, request: web.Request) -> web.Response:
+        self.requests.append({"body": await request.json(), "auth": request.headers.get("authorization")})
+        await self.may_answer.wait()
+        return web.Response(status=self.reply[0], body=self.reply[1], headers={"location": "/elsewhere"})
+
+
+@asynccontextmanager
+async def verifier_server() -> AsyncIterator[VerifierServer]:
+    server = VerifierServer()
+    server.may_answer.set()
+    app = web.Application()
+    app.router.add_post("/verify", server.verify)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/verify"
+    yield server
+    server.may_answer.set()
+    await runner.cleanup()
