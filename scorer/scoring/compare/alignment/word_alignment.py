@@ -14,7 +14,7 @@ from rapidfuzz.distance import Levenshtein
 
 from scorer.scoring.compare.alignment.reordered_inline_lists import order_matters, same_items_reordered
 from scorer.scoring.compare.result import ramp
-from scorer.scoring.compare.text.tokenizer import Token, is_name
+from scorer.scoring.compare.text.tokenizer import Token
 from scorer.scoring.compare.vocabulary.opposites_and_synonyms import synonyms
 from scorer.scoring.compare.vocabulary.word_lists import CODE_LABELS, NEGATIONS
 from scorer.scoring.compare.vocabulary.word_relations import excludes, misspelled, same_word
@@ -78,11 +78,6 @@ class Alignment:
             common += exchanged
             unmatched += max(0, len(edit.left) + len(edit.right) - 2 * exchanged - small)
         return 2 * common / (2 * common + unmatched) if common + unmatched else 1.0
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """All names in the two texts. A word that is capitalised inside a sentence counts as a name."""
-        return frozenset(t.key for t in (*self.left, *self.right) if is_name(t))
 
     @cached_property
     def moved_passages(self) -> frozenset[str]:

@@ -5,12 +5,15 @@ Cost: 60 µs for 100 words.
 
 from __future__ import annotations
 
+import re
+
 from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
 from scorer.scoring.compare.defects.implausible_words import implausible_share, words_of
 from scorer.scoring.compare.defects.mojibake import badness
 from scorer.scoring.compare.result import ramp
 from scorer.scoring.compare.text.parsed_document import Document
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # except white space
 _READ = 8000  # characters that are examined
 _IMPLAUSIBLE = 0.06  # the share of implausible words above which a text counts as garbled
 
@@ -22,7 +25,7 @@ def garbled_text(left: Document, right: Document) -> tuple[Defect, Defect]:
     words are a defect of the text that has the greater share of implausible words. The severity of this defect depends
     on the difference between the shares of the two texts.
     """
-    texts = left.text[:_READ], right.text[:_READ]
+    texts = left.prose[:_READ], right.prose[:_READ]
     shared = words_of(texts[0]) & words_of(texts[1])
     implausible = [implausible_share(text, shared) for text in texts]
     if max(share for share, _ in implausible) > _IMPLAUSIBLE and left.foreign and right.foreign:
@@ -35,7 +38,7 @@ def _garbled(document: Document, implausible: float, example: str) -> Defect:
     text = document.text[:_READ]
     if not text:
         return NO_DEFECT
-    broken = text.count("\ufffd") + sum(c < " " and c not in "\n\r\t" for c in text)
-    marks = broken + badness()(text)
+    broken = text.count("\ufffd") + len(_CONTROL.findall(text))
+    marks = broken if text.isascii() else broken + badness()(text)
     degree = max(ramp(marks / max(len(document.tokens), 1), 0.01, 0.1), ramp(implausible, _IMPLAUSIBLE, 0.2))
     return Defect(degree, example if implausible > _IMPLAUSIBLE else "broken characters") if degree else NO_DEFECT

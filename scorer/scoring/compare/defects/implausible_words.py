@@ -57,7 +57,6 @@ _EUROPEAN = _PAIRS | frozenset(
     for second in row[2:]
 )  # fmt: skip
 _WORD = re.compile(r"[^\s]{4,40}")
-_FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _TRIM = "\"'()[]{}<>.,;:!?*_`~-—–…“”‘’/|"
 _INSIDE = re.compile(r"[A-Za-z][0-9@#$%^&*=+~\\|]+[A-Za-z]")
 _CASE = re.compile(r"[a-z][A-Z]")
@@ -66,13 +65,13 @@ _CASE = re.compile(r"[a-z][A-Z]")
 def implausible_share(text: str, known: Container[str] = frozenset(), *, european: bool = False) -> tuple[float, str]:
     """Return the share of implausible words among the checked words, and the first implausible word ("" if none).
 
-    ASCII words of at least four characters are checked, except in code blocks. The share is 0 if only one word is
+    ASCII words of at least four characters are checked. The share is 0 if only one word is
     implausible, because it may be a name, or if fewer than four words are checked. The words in ``known`` (in lower
     case) are always plausible. If ``european`` is True, the letter pairs of other European languages are allowed, too.
     """
     total = implausible = 0
     example = ""
-    for match in _WORD.finditer(_FENCED.sub(" ", text)):
+    for match in _WORD.finditer(text):
         word = match[0].strip(_TRIM)
         if len(word) < 4 or not word.isascii() or "/" in word or word.isdigit():
             continue

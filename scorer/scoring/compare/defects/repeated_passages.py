@@ -52,6 +52,8 @@ def repeated_passages(document: Document) -> Repetition:
 
 def _words_in_repeated_sentences(tokens: Sequence[Token], repeated: np.ndarray) -> int:
     """Count the repeated words in sentences that are almost completely repeated and have at least six words."""
+    if not repeated.any():
+        return 0
     words = start = 0
     for end in range(1, len(tokens) + 1):
         if end == len(tokens) or tokens[end].opens or end - start >= _LONGEST_SENTENCE:
@@ -63,13 +65,16 @@ def _words_in_repeated_sentences(tokens: Sequence[Token], repeated: np.ndarray) 
 
 def _repeated_words(array: np.ndarray) -> np.ndarray:
     """Return an array that is True for the words of every six-word passage that occurred earlier in the text."""
-    seen: set[bytes] = set()
     marked = np.zeros(len(array), dtype=bool)
-    for i in range(len(array) - _GRAM + 1):
-        gram = array[i : i + _GRAM].tobytes()
-        if gram in seen:
-            marked[i : i + _GRAM] = True
-        seen.add(gram)
+    if len(array) <= _GRAM:
+        return marked
+    grams = np.lib.stride_tricks.sliding_window_view(array, _GRAM)
+    rows = np.ascontiguousarray(grams).view(np.dtype((np.void, _GRAM * array.itemsize))).ravel()
+    _, first = np.unique(rows, return_index=True)
+    again = np.ones(len(rows), dtype=bool)
+    again[first] = False
+    for start in np.flatnonzero(again):
+        marked[start : start + _GRAM] = True
     return marked
 
 

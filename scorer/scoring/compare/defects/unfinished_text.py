@@ -24,7 +24,7 @@ def unfinished_text(document: Document) -> Defect:
         return NO_DEFECT
     if not all(block.closed for block in document.code_blocks):
         return Defect(1.0, "a code block is not closed")
-    last = plain(text[-2000:]).rstrip().rsplit("\n", 1)[-1].strip()
+    last = plain(text[-2000:].rsplit("\n", 1)[-1]).strip()
     if _ENDS_OPEN.search(last):
         return Defect(1.0, f"ends with “{excerpt(last[-40:])}”")
     if not _ENDS_CLOSED.search(text[-60:]) and len(re.split(r"[.:!?] ", last)[-1].split()) >= 6:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from functools import partial
 
 from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit
 from scorer.scoring.compare.result import Signal, excerpt
@@ -18,7 +19,12 @@ from scorer.scoring.compare.vocabulary.word_relations import any_same_word_or_sy
 def names(pair: DocumentPair) -> Signal:
     """Return a signal that measures whether the names and the web and e-mail addresses of two texts differ."""
     left, right = pair.left, pair.right
-    found = greatest_change("names", pair, _name_changed, multiset_distance(Counter(left.names), Counter(right.names)))
+    found = greatest_change(
+        "names",
+        pair,
+        partial(_name_changed, left.names | right.names),
+        multiset_distance(Counter(left.names), Counter(right.names)),
+    )
     removed, added = left.addresses - right.addresses, right.addresses - left.addresses
     if removed and added and found.divergence < 1:
         reason = f"{excerpt(min(removed))} → {excerpt(min(added))}"
@@ -26,9 +32,9 @@ def names(pair: DocumentPair) -> Signal:
     return found
 
 
-def _name_changed(edit: Edit, alignment: Alignment) -> float:
-    left = {t.key for t in edit.left if _is_named(t, alignment.left, alignment.names)}
-    right = {t.key for t in edit.right if _is_named(t, alignment.right, alignment.names)}
+def _name_changed(known: frozenset[str], edit: Edit, alignment: Alignment) -> float:
+    left = {t.key for t in edit.left if _is_named(t, alignment.left, known)}
+    right = {t.key for t in edit.right if _is_named(t, alignment.right, known)}
     others_left, others_right = {t.key for t in edit.left}, {t.key for t in edit.right}
     removed, added = left - others_right, right - others_left
     if not removed and not added:

@@ -8,6 +8,8 @@ from functools import cached_property
 
 from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, align
 from scorer.scoring.compare.code.code_diff import CodeDifference, compare_code
+from scorer.scoring.compare.defects.defect import Defect
+from scorer.scoring.compare.defects.refusals import refusal
 from scorer.scoring.compare.result import Signal, Span
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.text.parsed_document import Document
@@ -21,6 +23,10 @@ class DocumentPair:
     left: Document
     right: Document
     similarity: Similarity = SAME_TEXT
+
+    @cached_property
+    def refusals(self) -> tuple[Defect, Defect]:
+        return refusal(self.left), refusal(self.right)
 
     @cached_property
     def code(self) -> CodeDifference:

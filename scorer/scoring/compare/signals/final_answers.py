@@ -34,6 +34,7 @@ _DECLARED = re.compile(
     r"|\bresposta(?:[ \t]+(?:correta|final))?(?:[ \t]+é|:)|答案[是为為]?[:：]?|答えは",
     re.IGNORECASE,
 )
+_DECLARING = ("answer", "choice", "option", "antwort", "réponse", "respuesta", "risposta", "resposta", "答案", "答え")
 _DECORATION = re.compile(
     r"(?:[\s*_`\"'“”‘’:：]|\$(?!\d)|\\[(\[,;! ]|\\text(?:bf)?\{|≈|~|(?:approximately|about|simply|option)\b)*"
 )
@@ -90,7 +91,7 @@ class FinalAnswer:
 def final_answer(text: str) -> FinalAnswer | None:
     """Return the final answer that a text declares, or None if the text declares none."""
     at = max(0, len(text) - _REACH)
-    places = [*_boxed_places(text, at), *_hash_places(text, at), *(m.end() for m in _DECLARED.finditer(text, at))]
+    places = [*_boxed_places(text, at), *_hash_places(text, at), *_declared_places(text, at)]
     declared = [found for place in sorted(places)[-_MOST:] if (found := _answer_at(text, place))]
     if not declared:
         return _whole(text) or _opening(text)
@@ -138,6 +139,12 @@ def _places(value: Decimal) -> int:
 
 def _boxed_places(text: str, at: int) -> Iterator[int]:
     return (m.end() for m in _BOXED.finditer(text, at))
+
+
+def _declared_places(text: str, at: int) -> Iterator[int]:
+    folded = text[at:].lower()
+    if any(word in folded for word in _DECLARING):  # far cheaper than the pattern
+        yield from (m.end() for m in _DECLARED.finditer(text, at))
 
 
 def _hash_places(text: str, at: int) -> Iterator[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from scorer.scoring.compare.defects.defect import Defect
 from scorer.scoring.compare.defects.leaked_tokens import leaked_tokens
-from scorer.scoring.compare.defects.refusals import refusal
 from scorer.scoring.compare.result import Signal, excerpt
 from scorer.scoring.compare.signals.document_pair import DocumentPair
 
@@ -20,7 +19,7 @@ def one_sided(name: str, left: Defect, right: Defect) -> Signal:
 
 
 def one_sided_refusal(pair: DocumentPair) -> Signal:
-    return one_sided("refusal", refusal(pair.left), refusal(pair.right))
+    return one_sided("refusal", *pair.refusals)
 
 
 def one_sided_leak(pair: DocumentPair) -> Signal:

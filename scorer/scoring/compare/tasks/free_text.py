@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.combine_signals import FoundDifferences, apply_noise_floor, combine
-from scorer.scoring.compare.defects.refusals import refusal
 from scorer.scoring.compare.noise_floor import UNKNOWN, NoiseFloor
 from scorer.scoring.compare.result import Comparison, Signal, ramp
 from scorer.scoring.compare.signals.document_pair import DocumentPair
@@ -59,9 +58,9 @@ def found_differences(
         return Comparison(1.0, (), {"cosine": 1.0, "cosine_worst": 1.0, "word_overlap": 1.0, **declared})
     if similarity is None:
         similarity = SAME_TEXT if left.canonical == right.canonical else Similarity(0.0, 0.0)
-    if refusal(left).severity >= 1 and refusal(right).severity >= 1:
-        return _both_refuse(similarity)
     pair = DocumentPair(left, right, similarity)
+    if min(one.severity for one in pair.refusals) >= 1:
+        return _both_refuse(similarity)
     return FoundDifferences(pair, _overall_similarity(pair), (*_facts(pair, settings, floor), *measured(OTHERS, pair)))
 
 

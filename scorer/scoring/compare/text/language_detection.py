@@ -19,6 +19,7 @@ from scorer.scoring.compare.text.typography import MAX_CHARS
 _LETTER = re.compile(r"[A-Za-z]")
 _CAPITAL = re.compile(r"[A-Z]")
 _PASSAGE = 300  # maximum number of characters that are passed to the detector
+_WHOLE = 1600  # characters; of a longer text, the halves of this length at both ends are read
 _SURE = 0.6
 _SCRIPTS = (
     ("latin", 0x41, 0x24F), ("greek", 0x370, 0x3FF), ("cyrillic", 0x400, 0x52F), ("hebrew", 0x590, 0x5FF),
@@ -55,10 +56,14 @@ def languages_of(text: str) -> tuple[str, ...]:
 
     The result is empty for short texts, and if the detector is not sure.
     """
-    prose = _on_one_line(text)
-    if len(prose) < 40:
+    if len(text) <= _WHOLE:
+        whole = _on_one_line(text)
+        begin, end = whole[:_PASSAGE], whole[-_PASSAGE:]
+    else:
+        begin, end = _on_one_line(text[: _WHOLE // 2])[:_PASSAGE], _on_one_line(text[-_WHOLE // 2 :])[-_PASSAGE:]
+    if len(begin) < 40:
         return ()
-    passages = [prose[:_PASSAGE]] if len(prose) <= _PASSAGE else [prose[:_PASSAGE], prose[-_PASSAGE:]]
+    passages = [begin] if begin == end else [begin, end]
     found: list[str] = []
     for passage in passages:
         name, confidence = detect_language(passage)

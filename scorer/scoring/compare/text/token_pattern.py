@@ -1,4 +1,4 @@
-"""The regular expression of a token: a number, a word, a sign or an address."""
+"""The regular expression of a token (its group 1): a number, a word, a sign or an address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from scorer.scoring.compare.quantities.formula_signs import SIGN
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _LETTER = rf"[^\W\d{_CJK}]"
 TOKEN = re.compile(
-    r"(?:https?://|www\.)[^\s<>()\"']+"
+    # White space first, because every other pattern would be tried at each space. Most tokens are plain words.
+    r"[ \n]*+([A-Za-z]?[a-z]+(?=[ ,]|[.;:!?)](?: |\Z))|(?:https?://|www\.)[^\s<>()\"']+"
     r"|[A-Za-z]:\\\S+"
     r"|\d{4}-\d{1,2}-\d{1,2}(?!\d)"
     r"|(?<![\d.,])\d{1,3}(?: \d{3}){2,}(?!\d)"  # 1 500 000
@@ -24,5 +25,5 @@ TOKEN = re.compile(
     r"|[★☆⭐]+|[€£¥₹%°≤≥≠≈±∞∧∨¬∈∉∪∩∀∃⊂⊃⊆⊇↑⬆▲🔺📈↓⬇▼🔻📉→⇒←⇐×√÷✓✔✅☑✗✘❌❎☒✖👍👎]"
     r"|(?<=\b[A-F])[+-](?![\w+-])"  # a grade
     r"|!=|<=|>=|==|->|=>|[=<>+&/^]+"
-    r"|(?<=[A-Za-z\d)\]] )-(?= [\d(])|(?<=\b[A-Za-z] )-(?= [A-Za-z]\b)|(?<=\d )-(?= [A-Za-z]\b)"  # x - 1  a - b
+    r"|(?<=[A-Za-z\d)\]] )-(?= [\d(])|(?<=\b[A-Za-z] )-(?= [A-Za-z]\b)|(?<=\d )-(?= [A-Za-z]\b))"  # x - 1  a - b
 )

@@ -76,6 +76,10 @@ class Token(NamedTuple):
         return self.surface[:1].isupper()
 
 
+_plain = tuple.__new__  # half as expensive as Token(…), which matters for every word
+_PLAIN = (False, False, False, False)  # symbol, comma, noun, code
+
+
 def tokenize(
     text: str, code: tuple[tuple[int, int], ...] = (), starts: frozenset[int] = frozenset()
 ) -> tuple[Token, ...]:
@@ -92,7 +96,7 @@ def tokenize(
 
 
 def _is_language(words: list[str], language: frozenset[str]) -> bool:
-    return sum(word in language for word in words) > 0.08 * len(words)
+    return sum(map(language.__contains__, words)) > 0.08 * len(words)
 
 
 class _Scanner:
@@ -120,20 +124,28 @@ class _Scanner:
         self.markers = {m.start() for m in _MARKER.finditer(text)}
 
     def scan(self) -> list[Token]:
-        for match in TOKEN.finditer(self.text):
-            start = match.start()
+        text, starts, found = self.text, self.starts, self.found
+        for match in TOKEN.finditer(text):
+            start = match.start(1)
             if start < self.end:
                 continue
-            surface = match[0]
+            surface = match[1]
             if surface[0].isalpha():
-                self._word(surface, start)
+                keys, special = keys_of(surface)
+                if special or len(keys) > 1 or self.quantity is not None or not found:
+                    self._word(surface, start)
+                elif start == self.end + 1 and text[self.end] == " " and start not in starts:  # most words
+                    found.append(_plain(Token, (keys[0], surface, start, False, False, found[-1].marker, *_PLAIN)))
+                    self.end = start + len(surface)
+                else:
+                    self._add(keys[0], surface, start)
             elif surface[0].isdecimal():
                 self._number(surface, start)
             else:
                 self._symbol(surface, start)
-            if len(self.found) >= MAX_TOKENS:
+            if len(found) >= MAX_TOKENS:
                 break
-        return self.found
+        return found
 
     def _add(
         self, key: str, surface: str, start: int, number: bool = False, marker: bool = False, symbol: bool = False
