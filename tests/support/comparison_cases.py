@@ -34,7 +34,9 @@ def compare_texts(left: str | Document, right: str | Document, similarity: Simil
 
     If ``similarity`` is None, it is SAME_TEXT for texts with equal canonical forms, else CLOSE.
     """
-    one, other = (side if isinstance(side, Document) else Document(side) for side in (left, right))
+    texts = [side.text if isinstance(side, Document) else side for side in (left, right)]
+    both = zip((left, right), texts, reversed(texts), strict=True)
+    one, other = (side if isinstance(side, Document) else Document(text, beside=far) for side, text, far in both)
     if similarity is None:
         similarity = SAME_TEXT if one.canonical == other.canonical else CLOSE
     return compare_text(one, other, SETTINGS, similarity)

@@ -120,7 +120,7 @@ def _compare_choice(
         return compare_json_answers(_extracted(left), _extracted(right), expectation.schema, settings)
     text = None
     if compares_texts:
-        text = _compare_texts(_document(left), _document(right), settings, vectors, floor)
+        text = _compare_texts(*_documents(left, right), settings, vectors, floor)
     if left.tool_calls or right.tool_calls:
         calls = compare_tools(left.tool_calls, right.tool_calls, settings.extraction)
         return _merge(calls, text) if text is not None else calls
@@ -178,6 +178,12 @@ def _document(answer: Extracted) -> Document:
     refused = bool(answer.refusal) or answer.finish_reason is FinishReason.CONTENT_FILTER
     cut = answer.finish_reason is FinishReason.LENGTH
     return Document(answer.text or answer.refusal, cut=cut, refused=refused, logprobs=answer.logprobs)
+
+
+def _documents(left: Extracted, right: Extracted) -> tuple[Document, Document]:
+    """Return the documents of two answers to one request, which help to detect each other's language."""
+    one, other = _document(left), _document(right)
+    return replace(one, beside=other.text), replace(other, beside=one.text)
 
 
 def _compare_texts(

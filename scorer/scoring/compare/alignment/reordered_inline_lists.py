@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from scorer.scoring.compare.text.tokenizer import Token
-from scorer.scoring.compare.vocabulary.word_lists import CONNECTORS
+from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 
 _LONGEST = 60  # maximum number of words of a passage that can be a list
 _RESPECTIVELY = frozenset({"respectively", "beziehungsweise", "respectivement", "respectivamente", "rispettivamente"})
@@ -20,11 +20,11 @@ _RANKED = frozenset({"ranked", "sorted", "descending", "ascending"})
 _SEQUENCE_WORDS = _RESPECTIVELY | {"then", "first", "second", "before", "after"}
 
 
-def same_items_reordered(left: Sequence[Token], right: Sequence[Token]) -> bool:
+def same_items_reordered(left: Sequence[Token], right: Sequence[Token], lexicon: Lexicon) -> bool:
     """Return whether both passages are lists of the same items in different orders."""
     if not 3 <= len(left) <= _LONGEST or len(right) > _LONGEST or any(t.code for t in left):
         return False
-    one, other = _items(left), _items(right)
+    one, other = _items(left, lexicon), _items(right, lexicon)
     return len(one) >= 2 and one != other and Counter(one) == Counter(other)
 
 
@@ -51,10 +51,10 @@ def _names_an_order(words: list[str], i: int) -> bool:
     return word in _RESPECTIVELY or word in _RANKED
 
 
-def _items(tokens: Sequence[Token]) -> list[tuple[str, ...]]:
+def _items(tokens: Sequence[Token], lexicon: Lexicon) -> list[tuple[str, ...]]:
     items: list[list[str]] = [[]]
     for i, token in enumerate(tokens):
-        if token.key in CONNECTORS:
+        if token.key in lexicon.connectors:
             items.append([])
             continue
         if i and token.comma:

@@ -15,9 +15,9 @@ from rapidfuzz.distance import Levenshtein
 from scorer.scoring.compare.alignment.reordered_inline_lists import order_matters, same_items_reordered
 from scorer.scoring.compare.result import ramp
 from scorer.scoring.compare.text.tokenizer import Token
-from scorer.scoring.compare.vocabulary.opposites_and_synonyms import synonyms
-from scorer.scoring.compare.vocabulary.word_lists import CODE_LABELS, NEGATIONS
-from scorer.scoring.compare.vocabulary.word_relations import excludes, misspelled, same_word
+from scorer.scoring.compare.vocabulary.lexicon import Lexicon
+from scorer.scoring.compare.vocabulary.word_lists import CODE_LABELS
+from scorer.scoring.compare.vocabulary.word_relations import excludes, misspelled, same_word, synonymous
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,14 @@ def _quoted(tokens: Sequence[Token]) -> str:
 class Alignment:
     """The tokens of two texts and the edits that turn the left text into the right text.
 
-    ``matched`` is the number of tokens that both texts have in common. ``reordered_lists`` describes the reordered
-    lists whose order does not matter. ``misordered_lists`` describes the reordered lists whose order matters. The items
-    of reordered lists are not part of any edit.
+    ``lexicon`` has the words of their language. ``matched`` is the number of tokens that both texts have in common.
+    ``reordered_lists`` describes the reordered lists whose order does not matter. ``misordered_lists`` describes the
+    reordered lists whose order matters. The items of reordered lists are not part of any edit.
     """
 
     left: tuple[Token, ...]
     right: tuple[Token, ...]
+    lexicon: Lexicon
     edits: tuple[Edit, ...]
     matched: int
     reordered_lists: tuple[str, ...] = ()
@@ -73,8 +74,9 @@ class Alignment:
         common = self.matched
         for edit in self.edits:
             pairs = min(len(edit.left), len(edit.right))
-            exchanged = sum(_same_kind(a, b) for a, b in zip(edit.left, edit.right, strict=False)) if pairs else 0
-            small = sum(t.key in NEGATIONS for t in (*edit.left, *edit.right))
+            both = zip(edit.left, edit.right, strict=False)
+            exchanged = sum(_same_kind(a, b, self.lexicon) for a, b in both) if pairs else 0
+            small = sum(self.lexicon.negates(t.key) for t in (*edit.left, *edit.right))
             common += exchanged
             unmatched += max(0, len(edit.left) + len(edit.right) - 2 * exchanged - small)
         return 2 * common / (2 * common + unmatched) if common + unmatched else 1.0
@@ -103,14 +105,19 @@ class Alignment:
         return ramp(self.matched / shorter, 0.75, 0.92) if shorter else 0.0
 
 
-def _same_kind(a: Token, b: Token) -> bool:
+def _same_kind(a: Token, b: Token, lexicon: Lexicon) -> bool:
     if (a.number and b.number) or (a.capital and b.capital) or (a.symbol and b.symbol):
         return True
-    return same_word(a.key, b.key) or synonyms(a.key, b.key) or excludes(a.key, b.key) or misspelled(a.key, b.key)
+    one, other = a.key, b.key
+    if same_word(one, other) or synonymous(one, other, lexicon):
+        return True
+    return excludes(one, other, lexicon) or misspelled(one, other, lexicon)
 
 
-def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Alignment:
-    """Align the tokens of two texts. Edits that only change the formatting, such as list markers, are left out.
+def align(left: tuple[Token, ...], right: tuple[Token, ...], lexicon: Lexicon) -> Alignment:
+    """Align the tokens of two texts, whose language has the words ``lexicon``.
+
+    Edits that only change the formatting, such as list markers, are left out.
 
     The result is symmetric: if ``left`` and ``right`` are swapped, only the sides of the edits are swapped. This needs
     care, because two texts may have several shortest alignments, and the algorithm's choice depends on the order of the
@@ -118,13 +125,13 @@ def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Alignment:
     sort first. If this is the right text, the sides of the edits are swapped back afterwards.
     """
     if (len(left), [t.key for t in left]) <= (len(right), [t.key for t in right]):
-        return _align(left, right)
-    swapped = _align(right, left)
+        return _align(left, right, lexicon)
+    swapped = _align(right, left, lexicon)
     edits = tuple(Edit(e.right, e.left, e.right_at, e.left_at, e.right_end, e.left_end) for e in swapped.edits)
-    return Alignment(left, right, edits, swapped.matched, swapped.reordered_lists, swapped.misordered_lists)
+    return Alignment(left, right, lexicon, edits, swapped.matched, swapped.reordered_lists, swapped.misordered_lists)
 
 
-def _align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Alignment:
+def _align(left: tuple[Token, ...], right: tuple[Token, ...], lexicon: Lexicon) -> Alignment:
     ids: dict[str, int] = {}
     a = [ids.setdefault(t.key, len(ids)) for t in left]
     b = [ids.setdefault(t.key, len(ids)) for t in right]
@@ -148,10 +155,10 @@ def _align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Alignment:
     lists: list[str] = []
     wrong: list[str] = []
     if len(edits) > 1:
-        edits, lists, wrong, words = _without_reordered(edits, left, right)
+        edits, lists, wrong, words = _without_reordered(edits, left, right, lexicon)
         matched += words
     kept = [edit for edit in (_without_formatting(e) for e in edits) if edit.left or edit.right]
-    return Alignment(left, right, tuple(kept), matched, tuple(lists), tuple(wrong))
+    return Alignment(left, right, lexicon, tuple(kept), matched, tuple(lists), tuple(wrong))
 
 
 _NEAR = 8  # maximum number of words between two edits of the same list
@@ -159,7 +166,7 @@ _SENTENCE = 30  # words before and after a list in which its order may be stated
 
 
 def _without_reordered(
-    edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]
+    edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...], lexicon: Lexicon
 ) -> tuple[list[Edit], list[str], list[str], int]:
     """Remove the edits that only reorder the items of a list.
 
@@ -181,7 +188,7 @@ def _without_reordered(
         start = end
         a = left[run[0].left_at : run[-1].left_end]
         b = right[run[0].right_at : run[-1].right_end]
-        if len(run) > 1 and same_items_reordered(a, b):
+        if len(run) > 1 and same_items_reordered(a, b, lexicon):
             before = left[max(0, run[0].left_at - _SENTENCE) : run[0].left_at]
             fixed = order_matters(before, a, left[run[-1].left_end : run[-1].left_end + _SENTENCE])
             (wrong if fixed else lists).append(f"{_quoted(a)} → {_quoted(b)}")

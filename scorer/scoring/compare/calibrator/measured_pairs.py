@@ -48,7 +48,7 @@ def measured(
     cache, section = VectorCache(), settings or ScoringSection()
     rows = []
     for left_text, right_text, same in pairs:
-        left, right = Document(left_text), Document(right_text)
+        left, right = Document(left_text, beside=right_text), Document(right_text, beside=left_text)
         wanted = [left.canonical, right.canonical] if needs_embedding(left, right) else []
         vectors = dict(zip(wanted, embed_texts(embedder, wanted, cache), strict=True)) if wanted else {}
         found = found_differences(left, right, section, text_similarity(left, right, vectors), UNKNOWN)

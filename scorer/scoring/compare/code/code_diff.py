@@ -19,6 +19,7 @@ from scorer.scoring.compare.code.python_ast import PYTHON, same_program
 from scorer.scoring.compare.result import excerpt, ramp
 from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.text.typography import typeset
+from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, lexicon_of
 from scorer.scoring.compare.vocabulary.word_lists import words
 from scorer.scoring.compare.vocabulary.word_relations import excludes
 
@@ -159,4 +160,7 @@ def _names_changed_throughout(exchanged: list[tuple[list[str], list[str]]], left
     olds, news = set(names), set(names.values())
     if len(olds) != len(news) or olds & set(right) or news & set(left) or (olds | news) & _KEYWORDS:
         return False
-    return all(left.count(old) > 1 and not excludes(old.lower(), new.lower()) for old, new in names.items())
+    return all(
+        left.count(old) > 1 and not excludes(old.lower(), new.lower(), lexicon_of(ENGLISH))
+        for old, new in names.items()
+    )

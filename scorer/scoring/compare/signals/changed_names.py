@@ -12,7 +12,7 @@ from scorer.scoring.compare.signals.document_pair import DocumentPair
 from scorer.scoring.compare.signals.word_edits import at_edge, greatest_change, is_long
 from scorer.scoring.compare.text.multiset_distance import multiset_distance
 from scorer.scoring.compare.text.tokenizer import Token, is_name
-from scorer.scoring.compare.vocabulary.word_lists import CONNECTIVES, NOT_NAMES, STOPWORDS
+from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 from scorer.scoring.compare.vocabulary.word_relations import any_same_word_or_synonym, same_word
 
 
@@ -33,13 +33,13 @@ def names(pair: DocumentPair) -> Signal:
 
 
 def _name_changed(known: frozenset[str], edit: Edit, alignment: Alignment) -> float:
-    left = {t.key for t in edit.left if _is_named(t, alignment.left, known)}
-    right = {t.key for t in edit.right if _is_named(t, alignment.right, known)}
+    left = {t.key for t in edit.left if _is_named(t, alignment.left, known, alignment.lexicon)}
+    right = {t.key for t in edit.right if _is_named(t, alignment.right, known, alignment.lexicon)}
     others_left, others_right = {t.key for t in edit.left}, {t.key for t in edit.right}
     removed, added = left - others_right, right - others_left
     if not removed and not added:
-        return 0.7 if _subject_changed(edit) else 0.0
-    if any_same_word_or_synonym(removed, added):
+        return 0.7 if _subject_changed(edit, alignment.lexicon) else 0.0
+    if any_same_word_or_synonym(removed, added, alignment.lexicon):
         return 0.0
     if removed and added:
         return 1.0
@@ -48,21 +48,22 @@ def _name_changed(known: frozenset[str], edit: Edit, alignment: Alignment) -> fl
     return 0.1 if at_edge(edit, alignment) else 0.3
 
 
-def _subject_changed(edit: Edit) -> bool:
+def _subject_changed(edit: Edit, lexicon: Lexicon) -> bool:
     """Return whether the edit only replaces the first word of a sentence with another word, and both may be names."""
     if len(edit.left) != 1 or len(edit.right) != 1:
         return False
     both = edit.left[0], edit.right[0]
-    if not all(t.capital and t.opens and t.key not in STOPWORDS | CONNECTIVES and len(t.key) > 2 for t in both):
+    if not all(t.capital and t.opens and t.key not in lexicon.sentence_openers and len(t.key) > 2 for t in both):
         return False
-    return not any(t.key.endswith(("ly", "ing", "ed")) for t in both) and not same_word(both[0].key, both[1].key)
+    adverbs = ("ly", "ing", "ed") if lexicon.is_english else ()
+    return not any(t.key.endswith(adverbs) for t in both) and not same_word(both[0].key, both[1].key)
 
 
-def _is_named(token: Token, whole: tuple[Token, ...], known: frozenset[str]) -> bool:
+def _is_named(token: Token, whole: tuple[Token, ...], known: frozenset[str], lexicon: Lexicon) -> bool:
     if is_name(token):
         return True
     # The first word of a sentence is a name if it is a name elsewhere, or if the next word is a name (Albert Einstein).
-    if not token.capital or token.noun or token.key in STOPWORDS or token.key in NOT_NAMES:
+    if not token.capital or token.noun or token.key in lexicon.stop_words:
         return False
     if token.key in known:
         return True

@@ -22,7 +22,7 @@ def _number_changed(edit: Edit, alignment: Alignment) -> float:
     right = Counter(t.key for t in edit.right if t.number)
     if left and right and left != right:
         return 1.0
-    if any(both_quantities(a.key, b.key) for a, b in exchanged(edit)):
+    if any(both_quantities(a.key, b.key, alignment.lexicon) for a, b in exchanged(edit)):
         return 1.0
     if left != right:  # numbers were only added or only removed
         return 0.25 if at_edge(edit, alignment) else 0.45

@@ -9,9 +9,8 @@ from scorer.scoring.compare.result import Signal
 from scorer.scoring.compare.signals.document_pair import DocumentPair
 from scorer.scoring.compare.signals.word_edits import REORDERED, at_edge, greatest_change, is_long
 from scorer.scoring.compare.text.tokenizer import Token
-from scorer.scoring.compare.vocabulary.opposites_and_synonyms import synonyms
-from scorer.scoring.compare.vocabulary.word_lists import CONNECTIVES, HEDGES, STOPWORDS
-from scorer.scoring.compare.vocabulary.word_relations import excludes, same_word
+from scorer.scoring.compare.vocabulary.lexicon import Lexicon
+from scorer.scoring.compare.vocabulary.word_relations import excludes, same_word, synonymous
 
 
 def wording(pair: DocumentPair) -> Signal:
@@ -27,17 +26,18 @@ def wording(pair: DocumentPair) -> Signal:
 
 
 def _reworded(edit: Edit, alignment: Alignment) -> float:
-    left = [t for t in edit.left if t.key not in STOPWORDS and not t.marker]
-    right = [t for t in edit.right if t.key not in STOPWORDS and not t.marker]
-    if not is_long(edit) and _hedged(edit.left) != _hedged(edit.right):
+    words = alignment.lexicon
+    left = [t for t in edit.left if t.key not in words.stop_words and not t.marker]
+    right = [t for t in edit.right if t.key not in words.stop_words and not t.marker]
+    if not is_long(edit) and _hedged(edit.left, words) != _hedged(edit.right, words):
         return 0.6
-    if _connects(edit.left) and _connects(edit.right):
+    if _connects(edit.left, words) and _connects(edit.right, words):
         return 0.1
     if not left and not right:
         return 0.3 if edit.left and edit.right else 0.1
     if left and right:
         pairs = zip(left, right, strict=False)
-        return 0.1 if len(left) == len(right) and all(_alike(a, b) for a, b in pairs) else 1.0
+        return 0.1 if len(left) == len(right) and all(_alike(a, b, words) for a, b in pairs) else 1.0
     if joined(edit.left or edit.right) in alignment.moved_passages:
         return REORDERED
     if at_edge(edit, alignment):
@@ -45,13 +45,15 @@ def _reworded(edit: Edit, alignment: Alignment) -> float:
     return 0.45 if not is_long(edit) else 0.7
 
 
-def _alike(a: Token, b: Token) -> bool:
-    return a.key == b.key or same_word(a.key, b.key) or (synonyms(a.key, b.key) and not excludes(a.key, b.key))
+def _alike(a: Token, b: Token, words: Lexicon) -> bool:
+    if a.key == b.key or same_word(a.key, b.key):
+        return True
+    return synonymous(a.key, b.key, words) and not excludes(a.key, b.key, words)
 
 
-def _hedged(tokens: Sequence[Token]) -> bool:
-    return any(t.key in HEDGES for t in tokens)
+def _hedged(tokens: Sequence[Token], words: Lexicon) -> bool:
+    return any(t.key in words.hedges for t in tokens)
 
 
-def _connects(tokens: Sequence[Token]) -> bool:
-    return bool(tokens) and tokens[0].opens and all(t.key in CONNECTIVES for t in tokens)
+def _connects(tokens: Sequence[Token], words: Lexicon) -> bool:
+    return bool(tokens) and tokens[0].opens and all(t.key in words.connectives for t in tokens)

@@ -35,7 +35,7 @@ class DocumentPair:
     @cached_property
     def alignment(self) -> Alignment:
         """The alignment of the words. If the programs of the texts are equivalent, edits inside code are left out."""
-        found = align(self.left.tokens, self.right.tokens)
+        found = align(self.left.tokens, self.right.tokens, self.left.lexicon)
         if self.code.cosmetic:
             edits = tuple(e for e in found.edits if not all(t.code for t in (*e.left, *e.right)))
             found = replace(found, edits=edits)

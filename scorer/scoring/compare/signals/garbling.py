@@ -26,4 +26,4 @@ def garbling(pair: DocumentPair) -> Signal:
 def _misspelled_words(alignment: Alignment) -> list[str]:
     """Return the words of the right text that misspell a word of the left text."""
     pairs = [p for e in alignment.edits if len(e.left) == len(e.right) for p in zip(e.left, e.right, strict=True)]
-    return [b.surface for a, b in pairs if not a.number and misspelled(a.key, b.key)]
+    return [b.surface for a, b in pairs if not a.number and misspelled(a.key, b.key, alignment.lexicon)]

@@ -11,7 +11,6 @@ from scorer.scoring.compare.signals.truncation import missing_last_sentence
 from scorer.scoring.compare.signals.word_edits import ALIGNED
 from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.text.tokenizer import Token, is_name
-from scorer.scoring.compare.vocabulary.word_lists import RESTRICTIONS, STOPWORDS
 
 _ADDED = 0.25  # weight of an addition, relative to an omission
 
@@ -47,8 +46,8 @@ def _left_out(tokens: Sequence[Token], side: Document, at: int, end: int, added:
     ``tokens`` are the tokens of the passage, which begins at token ``at`` of ``side`` and ends before token ``end``.
     ``added`` is True if ``side`` is the candidate's document.
     """
-    content = sum(t.key not in STOPWORDS and not t.marker for t in tokens)
-    restriction = content > 0 and any(t.key in RESTRICTIONS for t in tokens)
+    content = sum(t.key not in side.lexicon.stop_words and not t.marker for t in tokens)
+    restriction = content > 0 and any(t.key in side.lexicon.restrictions for t in tokens)
     if end == len(side.tokens):
         return 0.0
     if at == 0 and (added or side.canonical[: side.tokens[end].start].rstrip().endswith(":")):

@@ -25,6 +25,7 @@ def swapped_words(pair: DocumentPair) -> Signal:
 
 
 def _swapped(edit: Edit, alignment: Alignment) -> float:
-    if any(excludes(a.key, b.key) and not both_quantities(a.key, b.key) for a, b in exchanged(edit)):
+    words = alignment.lexicon
+    if any(excludes(a.key, b.key, words) and not both_quantities(a.key, b.key, words) for a, b in exchanged(edit)):
         return 1.0
     return 0.0

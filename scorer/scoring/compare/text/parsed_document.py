@@ -9,11 +9,13 @@ from functools import cached_property
 
 from scorer.scoring.compare.text.addresses import addresses
 from scorer.scoring.compare.text.canonical_text import CanonicalText, canonical_text
-from scorer.scoring.compare.text.language_detection import is_foreign, languages_of, script_shares
+from scorer.scoring.compare.text.language_detection import is_foreign, language_of, languages_of, script_shares
 from scorer.scoring.compare.text.markdown_blocks import Block, code_blocks, markdown_blocks, prose_around
 from scorer.scoring.compare.text.tokenizer import MAX_TOKENS, Token, is_name, tokenize
 from scorer.scoring.compare.text.typography import MAX_CHARS
+from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, Lexicon, lexicon_of
 
+_SHORT = 150  # characters; the language of two shorter answers is detected from both
 _SEARCHED = 500  # characters after a token in which the next token is searched
 
 
@@ -22,7 +24,8 @@ class Document:
     """The text of one answer.
 
     ``cut`` is True if the provider reports that the length limit ended the answer. ``refused`` is True if the provider
-    reports a refusal. ``logprobs`` has the log-probability of each token, in nats.
+    reports a refusal. ``logprobs`` has the log-probability of each token, in nats. ``beside`` is the text of the
+    other answer to the same request, which helps to detect the language of a short text.
 
     Each part is computed when it is first needed, and only once.
     """
@@ -31,6 +34,27 @@ class Document:
     cut: bool = False
     refused: bool = False
     logprobs: tuple[float, ...] = ()
+    beside: str = ""
+
+    @cached_property
+    def language(self) -> str:
+        """The language (ISO 639) of the text, or "" if it is unknown.
+
+        Two short answers to one request have one language. Code without any prose counts as English, because the words
+        of programs are English.
+        """
+        prose = self.prose
+        if self.beside and max(len(self.text), len(self.beside)) <= _SHORT:
+            prose = "\n".join(sorted((prose, Document(self.beside).prose)))
+        own = language_of(prose)
+        if own or not self.code_blocks:
+            return own
+        return language_of(Document(self.beside).prose) or ENGLISH
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The words of the text's language."""
+        return lexicon_of(self.language)
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -56,7 +80,7 @@ class Document:
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
         form = self.canonical_form
-        return tokenize(form.text, form.code_spans, form.paragraph_starts)
+        return tokenize(form.text, self.lexicon, form.code_spans, form.paragraph_starts)
 
     @cached_property
     def sentences(self) -> tuple[tuple[Token, ...], ...]:

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from functools import cache
 
 from scorer.scoring.compare.quantities.formula_signs import SIGN
 
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_LETTER = rf"[^\W\d{_CJK}]"
-TOKEN = re.compile(
+# Scripts without spaces between words: kana, ideographs, Thai, Lao, Burmese and Khmer, without their digits. Each
+# letter with its marks is a token there.
+_UNSPACED = (
+    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u1000-\u103f"
+    "\u1050-\u108f\u109a-\u109f\u1780-\u17d3"
+)
+
+
+def _marks() -> str:
+    """Return the combining marks of all scripts, such as the vowel signs of Hindi. ``\\w`` does not include them."""
+    return "".join(c for c in map(chr, range(0x300, 0x10000)) if unicodedata.category(c) in ("Mn", "Mc"))
+
+
+_MARK = f"[{_marks()}]"
+_LETTER = rf"[^\W\d{_UNSPACED}]"
+_WORD = rf"{_LETTER}+(?:{_MARK}+{_LETTER}*)*"
+_BEFORE = (
     # White space first, because every other pattern would be tried at each space. Most tokens are plain words.
     r"[ \n]*+([A-Za-z]?[a-z]+(?=[ ,]|[.;:!?)](?: |\Z))|(?:https?://|www\.)[^\s<>()\"']+"
     r"|[A-Za-z]:\\\S+"
@@ -18,8 +34,9 @@ TOKEN = re.compile(
     r"|\d+(?:[.,:/']\d+)*(?:[eE][+-]?\d{1,3}(?!\w)|\^(?:\(-?\d{1,3}\)|-?\d{1,3}))?"  # 1,234.5  12:30  3/4  1e6  10^6
     r"|[vV]\d{1,9}(?:\.\d{1,9})+"
     r"|(?:US\$|[AC]\$|[$€£¥₹]|USD|EUR|GBP|CHF|JPY|INR)(?= ?-?\d)"
-    rf"|{_LETTER}+(?:['.]{_LETTER}+)*\d*"  # don't  e.g  U.S  h2
-    rf"|ません|ない|なかっ|[{_CJK}]"  # scripts without spaces between words: each character is a token
+    rf"|{_WORD}(?:['.]{_WORD})*\d*"  # don't  e.g  U.S  h2
+)
+_AFTER = (
     r"|\^-?\w{1,12}"
     rf"|{SIGN}"
     r"|[★☆⭐]+|[€£¥₹%°≤≥≠≈±∞∧∨¬∈∉∪∩∀∃⊂⊃⊆⊇↑⬆▲🔺📈↓⬇▼🔻📉→⇒←⇐×√÷✓✔✅☑✗✘❌❎☒✖👍👎]"
@@ -27,3 +44,14 @@ TOKEN = re.compile(
     r"|!=|<=|>=|==|->|=>|[=<>+&/^]+"
     r"|(?<=[A-Za-z\d)\]] )-(?= [\d(])|(?<=\b[A-Za-z] )-(?= [A-Za-z]\b)|(?<=\d )-(?= [A-Za-z]\b))"  # x - 1  a - b
 )
+
+
+@cache
+def token_pattern(unspaced: tuple[str, ...]) -> re.Pattern[str]:
+    """Return the pattern whose group 1 is a token.
+
+    ``unspaced``: sequences of letters of the unspaced scripts that are one token. Where two of them match, the first
+    one counts.
+    """
+    known = "".join(rf"{re.escape(word)}|" for word in unspaced)
+    return re.compile(rf"{_BEFORE}|(?=[{_UNSPACED}])(?:{known}[{_UNSPACED}]{_MARK}*){_AFTER}")

@@ -25,20 +25,10 @@ from scorer.scoring.compare.quantities.number_parser import (
     read_word,
     with_unit,
 )
-from scorer.scoring.compare.text.token_pattern import TOKEN
+from scorer.scoring.compare.text.token_pattern import token_pattern
 from scorer.scoring.compare.text.word_forms import TIMES, keys_of, short_form
-from scorer.scoring.compare.vocabulary.spellings import (
-    COMMA_LANGUAGES,
-    CURRENCY_MARKS,
-    GERMAN,
-    PHRASES,
-    SPELLED_NUMBERS,
-    SYMBOLS,
-    TENS,
-    TITLES,
-    VERSION_WORDS,
-)
-from scorer.scoring.compare.vocabulary.word_lists import NOT_NAMES
+from scorer.scoring.compare.vocabulary.lexicon import Lexicon
+from scorer.scoring.compare.vocabulary.spellings import CURRENCY_MARKS, PHRASES, SYMBOLS, TENS, VERSION_WORDS
 
 MAX_TOKENS = 6000  # limited because the alignment's memory grows with the square; the embedding includes the rest
 
@@ -68,7 +58,7 @@ class Token(NamedTuple):
     opens: bool = False  # it is the first token of its sentence
     symbol: bool = False  # it is a sign with a meaning (≤, ✓, →, +)
     comma: bool = False  # a comma precedes it
-    noun: bool = False  # it is capitalised because it is a German noun, so it is not a name
+    noun: bool = False  # it may be capitalised although it is no name, such as a German noun
     code: bool = False  # it is inside a code block
 
     @property
@@ -77,33 +67,30 @@ class Token(NamedTuple):
 
 
 _plain = tuple.__new__  # half as expensive as Token(…), which matters for every word
-_PLAIN = (False, False, False, False)  # symbol, comma, noun, code
 
 
 def tokenize(
-    text: str, code: tuple[tuple[int, int], ...] = (), starts: frozenset[int] = frozenset()
+    text: str,
+    lexicon: Lexicon,
+    code: tuple[tuple[int, int], ...] = (),
+    starts: frozenset[int] = frozenset(),
 ) -> tuple[Token, ...]:
-    """Return the tokens of a text in canonical form, at most MAX_TOKENS.
+    """Return the tokens of a text in canonical form, at most MAX_TOKENS. ``lexicon`` has the words of its language.
 
     ``code`` has the (start, end) positions of the code blocks, and ``starts`` has the start positions of the
     paragraphs.
     """
-    words = text[:1500].lower().split()
-    found = _Scanner(text, _is_language(words, COMMA_LANGUAGES), starts).scan()[:MAX_TOKENS]
-    if _is_language(words, GERMAN):
-        found = _with_nouns(found)
+    found = _Scanner(text, lexicon, starts).scan()[:MAX_TOKENS]
+    if lexicon.capital_nouns:
+        found = _with_nouns(found, lexicon)
     return tuple(_with_code(found, code) if code else found)
-
-
-def _is_language(words: list[str], language: frozenset[str]) -> bool:
-    return sum(map(language.__contains__, words)) > 0.08 * len(words)
 
 
 class _Scanner:
     """The state of the tokenizer during one pass over a text.
 
     - ``starts``, ``markers``: the positions of the paragraphs and of the numbers of list items.
-    - ``comma``: True if the text's language has a decimal comma.
+    - ``lexicon``: the words of the text's language.
     - ``end``: the position after the last token.
     - ``quantity``: the last quantity if it may be the beginning of a range, else None.
     - ``currency``: the currency before the next number, or "".
@@ -111,10 +98,10 @@ class _Scanner:
     - ``begin``: the position of the currency or minus sign, or -1 if there is none.
     """
 
-    def __init__(self, text: str, comma: bool, starts: frozenset[int]) -> None:
+    def __init__(self, text: str, lexicon: Lexicon, starts: frozenset[int]) -> None:
         self.text = text
         self.starts = starts
-        self.comma = comma
+        self.lexicon = lexicon
         self.found: list[Token] = []
         self.end = 0
         self.quantity: Quantity | None = None
@@ -124,18 +111,22 @@ class _Scanner:
         self.markers = {m.start() for m in _MARKER.finditer(text)}
 
     def scan(self) -> list[Token]:
-        text, starts, found = self.text, self.starts, self.found
-        for match in TOKEN.finditer(text):
+        text, starts, found, lexicon = self.text, self.starts, self.found, self.lexicon
+        for match in token_pattern(lexicon.unspaced).finditer(text):
             start = match.start(1)
             if start < self.end:
                 continue
             surface = match[1]
             if surface[0].isalpha():
-                keys, special = keys_of(surface)
+                keys, special = keys_of(surface, lexicon)
                 if special or len(keys) > 1 or self.quantity is not None or not found:
                     self._word(surface, start)
                 elif start == self.end + 1 and text[self.end] == " " and start not in starts:  # most words
-                    found.append(_plain(Token, (keys[0], surface, start, False, False, found[-1].marker, *_PLAIN)))
+                    noun = surface[0].isupper() and keys[0] in lexicon.not_names
+                    opens = found[-1].marker
+                    found.append(
+                        _plain(Token, (keys[0], surface, start, False, False, opens, False, False, noun, False))
+                    )
                     self.end = start + len(surface)
                 else:
                     self._add(keys[0], surface, start)
@@ -152,15 +143,16 @@ class _Scanner:
     ) -> None:
         gap = self.text[self.end : start]
         found = self.found
+        noun = surface[0].isupper() and key in self.lexicon.not_names
         if gap == " " and found and start not in self.starts:
-            found.append(Token(key, surface, start, number, marker, found[-1].marker, symbol))
+            found.append(Token(key, surface, start, number, marker, found[-1].marker, symbol, noun=noun))
         else:
             opens = not found or found[-1].marker or start in self.starts or _ends_sentence(gap)
-            found.append(Token(key, surface, start, number, marker, opens, symbol, "," in gap))
+            found.append(Token(key, surface, start, number, marker, opens, symbol, "," in gap, noun))
         self.end = start + len(surface)
 
     def _word(self, surface: str, start: int) -> None:
-        keys, special = keys_of(surface)
+        keys, special = keys_of(surface, self.lexicon)
         if special and self._read_longer(surface, start):
             return
         if self.quantity is not None and keys[0] not in _BETWEEN_NUMBERS:
@@ -175,7 +167,7 @@ class _Scanner:
         Return True if there is one, else False.
         """
         word, text, end = surface.casefold(), self.text, start + len(surface)
-        if word in SPELLED_NUMBERS or word in TIMES:
+        if word in self.lexicon.numbers or (self.lexicon.is_english and word in TIMES):
             return self._read_number_word(word, start, end)
         if word in MONTHS and (surface[0].isupper() or word not in ("may", "march", "mar", "mars")):
             date = month_at(word, text, end)
@@ -197,7 +189,12 @@ class _Scanner:
         return self._read_phrase(word, start, end)
 
     def _read_phrase(self, word: str, start: int, end: int) -> bool:
-        """Read a phrase ("a few", "half a cup") or the long form of an abbreviation. Return whether there is one."""
+        """Read an English phrase ("a few", "half a cup") or the long form of an abbreviation.
+
+        Return whether there is one.
+        """
+        if not self.lexicon.is_english:
+            return False
         text = self.text
         if word == "a":
             some = _SOME.match(text, end)
@@ -225,12 +222,12 @@ class _Scanner:
         return True
 
     def _read_number_word(self, word: str, start: int, end: int) -> bool:
-        if word in TIMES:
+        if word not in self.lexicon.numbers:
             self._add_quantity(Quantity(TIMES[word], end), start)
             return True
-        value = Decimal(SPELLED_NUMBERS[word])
-        if word in TENS and (behind := _UNITS_AFTER.match(self.text, end)):
-            value, end = value + Decimal(SPELLED_NUMBERS[behind[1].lower()]), behind.end()
+        value = Decimal(self.lexicon.numbers[word])
+        if self.lexicon.is_english and word in TENS and (behind := _UNITS_AFTER.match(self.text, end)):
+            value, end = value + self.lexicon.numbers[behind[1].lower()], behind.end()
         part = _FRACTION_AFTER.match(self.text, end)
         if part and (value == 1) != part[1].endswith("s"):
             self._add_quantity(
@@ -256,7 +253,9 @@ class _Scanner:
 
     def _number(self, surface: str, start: int) -> None:
         text, end = self.text, start + len(surface)
-        comma = self.comma or (_CENTS.fullmatch(surface) is not None and bool(self.currency or _EURO.match(text, end)))
+        comma = self.lexicon.decimal_comma or (
+            _CENTS.fullmatch(surface) is not None and bool(self.currency or _EURO.match(text, end))
+        )
         if "," in surface and not is_one_number(surface, comma):
             for part in surface.split(","):  # (3,4) is (3, 4)
                 self._number(part, start)
@@ -351,7 +350,7 @@ def _with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[
     return marked
 
 
-def _with_nouns(tokens: list[Token]) -> list[Token]:
+def _with_nouns(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
     """Return the tokens of a German text, with the capitalised words marked as nouns: German capitalises all nouns.
 
     A word after a title (Herr) or after another capitalised word is a name instead.
@@ -359,10 +358,10 @@ def _with_nouns(tokens: list[Token]) -> list[Token]:
     marked: list[Token] = []
     for i, token in enumerate(tokens):
         before = tokens[i - 1] if i else None
-        named = before is not None and (before.key in TITLES or (before.capital and not before.opens))
+        named = before is not None and (before.key in lexicon.titles or (before.capital and not before.opens))
         marked.append(token._replace(noun=True) if token.capital and not named else token)
     return marked
 
 
 def is_name(token: Token) -> bool:
-    return token.capital and not token.opens and not token.noun and token.key not in NOT_NAMES and len(token.key) > 1
+    return token.capital and not token.opens and not token.noun and len(token.key) > 1

@@ -1,4 +1,4 @@
-"""Normalise words: expand contractions (don't becomes do not), and replace all spelling variants with one spelling.
+"""Normalise words. English contractions are expanded (don't becomes do not), and English spellings unified.
 
 The results are cached.
 """
@@ -9,12 +9,12 @@ import re
 from functools import lru_cache
 
 from scorer.scoring.compare.quantities.number_parser import MONTHS
+from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 from scorer.scoring.compare.vocabulary.spellings import (
     CONTRACTED,
     CURRENCY_MARKS,
     PHRASES,
     SAME,
-    SPELLED_NUMBERS,
     SUFFIXES,
 )
 
@@ -23,21 +23,25 @@ _NUMBER = re.compile(r"\. ?\d")
 
 
 @lru_cache(maxsize=20_000)
-def keys_of(surface: str) -> tuple[tuple[str, ...], bool]:
+def keys_of(surface: str, lexicon: Lexicon) -> tuple[tuple[str, ...], bool]:
     """Return the normal forms of a word, and whether the word may begin a number, date, amount, address or phrase.
 
-    A contraction has two normal forms, one for each of its words. A word with a possessive 's has two, too. All other
-    words have one normal form.
+    An English contraction has two normal forms, one for each of its words. A word with a possessive 's has two, too.
+    All other words have one normal form. ``lexicon`` has the words of the text's language.
     """
     if surface in ("US", "U.S", "USA", "U.S.A"):
         return ("usa",), False
     word = surface.casefold()
-    special = word in _SPECIAL or surface in CURRENCY_MARKS or "://" in word or word.startswith("www.")
+    special = word in _SPECIAL or word in lexicon.numbers or surface in CURRENCY_MARKS
+    special = special or "://" in word or word.startswith("www.")
     special = special or (word[0] == "v" and word[1:2].isdecimal() and "." in word)
-    return tuple(SAME.get(part, part) for part in _expand(word)), special
+    if not lexicon.is_english:
+        return (word,), special
+    return tuple(SAME.get(part, part) for part in _expand(word)), special or word in _ENGLISH_SPECIAL
 
 
-_SPECIAL = frozenset({"a", "half", "minus", "no", "w", *TIMES, *SPELLED_NUMBERS, *MONTHS, *PHRASES})
+_SPECIAL = frozenset({"minus", *MONTHS})
+_ENGLISH_SPECIAL = frozenset({"a", "half", "no", "w", *TIMES, *PHRASES})
 
 
 def _expand(word: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Opposites and synonyms: two lists of words, and rules for prefixes and endings that form opposites (ADR 0123).
+"""Opposites and synonyms: two lists of English words, and rules for prefixes and endings (ADR 0123).
 
 The lists opposites.txt and synonyms.txt are written by hand, because no maintained package contains antonyms. The
 packages for WordNet download it at run time, which a scorer must not do. The first call reads the lists in 3 ms.
@@ -10,12 +10,13 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import permutations, product
 
+from scorer.scoring.compare.vocabulary.lexicon import Lexicon
+
 
 def _words(text: str) -> list[str]:
     return text.split()
 
 
-_PREFIXES = frozenset(_words("un in im il ir dis non mis anti de a ab counter contra mal"))
 _SHORT_PREFIXES = frozenset({"a", "ab", "de", "mal"})  # only before a long word: moral/amoral is a pair, go/ago is not
 _PREFIX_PAIRS = frozenset(
     frozenset(pair.split("/"))
@@ -130,10 +131,12 @@ def _by_suffixes(left: str, right: str) -> bool:
     return False
 
 
-def differs_by_negating_prefix(left: str, right: str) -> bool:
+def differs_by_negating_prefix(left: str, right: str, lexicon: Lexicon) -> bool:
     """Return whether one word is the other word with a negating prefix, such as possible and impossible."""
+    if not lexicon.negating_prefixes:
+        return False
     short, long = sorted((left, right), key=len)
     if len(short) <= 3 or short in _NOT_NEGATED or not long.endswith(short):
         return False
     prefix = long[: -len(short)].rstrip("-")
-    return prefix in _PREFIXES and (prefix not in _SHORT_PREFIXES or len(short) >= 6)
+    return prefix in lexicon.negating_prefixes and (prefix not in _SHORT_PREFIXES or len(short) >= 6)

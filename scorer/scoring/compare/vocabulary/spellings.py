@@ -1,4 +1,4 @@
-"""Tables of different spellings with the same meaning: number words, units, abbreviations and contractions.
+"""Tables of different spellings with the same meaning: signs, and in English units, abbreviations and contractions.
 
 Most tables have entries of the form ``spelling=normal form``.
 """
@@ -12,14 +12,6 @@ def _table(text: str) -> dict[str, str]:
     return dict(entry.split("=") for entry in text.split())
 
 
-SPELLED_NUMBERS = _table(
-    """
-    zero=0 one=1 two=2 three=3 four=4 five=5 six=6 seven=7 eight=8 nine=9 ten=10 eleven=11 twelve=12 thirteen=13
-    fourteen=14 fifteen=15 sixteen=16 seventeen=17 eighteen=18 nineteen=19 twenty=20 thirty=30 forty=40 fifty=50
-    sixty=60 seventy=70 eighty=80 ninety=90
-    zwei=2 drei=3 vier=4 fünf=5 sechs=6 sieben=7 acht=8 neun=9 zehn=10 zwölf=12 zwanzig=20 dreißig=30
-    """
-)
 TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
 # Each sign with its normal form. Signs with the same meaning have the same normal form.
 SYMBOLS = _table("%=percent €=euro £=pound ¥=yen ₹=rupee &=and °=degree")
@@ -100,15 +92,6 @@ VERSION_WORDS = words("""
     fedora macos ios android windows kubernetes postgres postgresql mysql django flask numpy pandas react angular vue
     swift kotlin scala perl gcc cmake tls http ipv chapter section article figure table appendix paragraph clause step
     exercise example item rfc equation
-    """)
-TITLES = words("herr herrn frau dr prof doktor professor familie")
-GERMAN = words(
-    "der die das und ist nicht ein eine einen einem einer den dem des mit von zu für auf im sich auch wird sind"
-)
-# Frequent words of languages with a decimal comma (3,5 for 3.5), except words that also exist in English.
-COMMA_LANGUAGES = GERMAN - {"die"} | words("""
-    le la les et est une des du dans pour qui sur el los las y una del por es para con que il lo gli di che è un per
-    della não uma em os da het een van en niet zijn voor są się jest nie och att som på är og det til ja
     """)
 # Contractions of two words. A ``+`` joins the two words.
 CONTRACTED = {

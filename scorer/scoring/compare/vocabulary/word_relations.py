@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from functools import lru_cache
+from itertools import product
 
+from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 from scorer.scoring.compare.vocabulary.opposites_and_synonyms import (
     differs_by_negating_prefix,
     opposite,
     synonym_groups,
+    synonyms,
 )
 
 # Two members of the same class exclude each other, so replacing one with the other changes the statement.
-_CLASSES = {
+_SIGNS = {
+    "comparison": "< > <= >= = != ≈",
+    "operator": "+ - × / ^ ±",
+    "logic": "∧ ∨ ∈ ∉ ∪ ∩ ⊂ ⊃ ⊆ ⊇",
+    "quantifier sign": "∀ ∃",
+    "trend": "↑ ↓",
+    "mark": "✓ ✗",
+    "thumb": "👍 👎",
+}
+_ENGLISH_WORDS = {
     "scale": "hundred thousand million billion trillion hundreds thousands millions billions trillions",
     "month": "january february march april may june july august september october november december",
     "weekday": "monday tuesday wednesday thursday friday saturday sunday",
@@ -25,13 +37,6 @@ _CLASSES = {
     "season": "spring summer autumn winter",
     "direction": "north south east west northern southern eastern western",
     "quantifier": "all most many some few none several every",
-    "comparison": "< > <= >= = != ≈",
-    "operator": "+ - × / ^ ±",
-    "logic": "∧ ∨ ∈ ∉ ∪ ∩ ⊂ ⊃ ⊆ ⊇",
-    "quantifier sign": "∀ ∃",
-    "trend": "↑ ↓",
-    "mark": "✓ ✗",
-    "thumb": "👍 👎",
     "frequency": "always usually often sometimes rarely never occasionally",
     "color": "red blue green yellow orange purple black white brown pink gray violet",
     "modal": "must should may might",
@@ -42,34 +47,55 @@ _CLASSES = {
 }
 _QUANTITIES = frozenset({"scale", "month", "weekday", "unit", "currency", "half", "times", "period", "multiple"})
 
-CLASS_OF: dict[str, frozenset[str]] = {
-    word: frozenset(name for name, members in _CLASSES.items() if word in members.split())
-    for members in _CLASSES.values()
-    for word in members.split()
-}
+
+def _classes(*tables: dict[str, str]) -> dict[str, frozenset[str]]:
+    """Return the classes of each word in the tables."""
+    found: dict[str, set[str]] = {}
+    for table in tables:
+        for name, members in table.items():
+            for word in members.split():
+                found.setdefault(word, set()).add(name)
+    return {word: frozenset(names) for word, names in found.items()}
+
+
+_SIGN_CLASSES, _ENGLISH_CLASSES = _classes(_SIGNS), _classes(_SIGNS, _ENGLISH_WORDS)
+_NONE: frozenset[str] = frozenset()
+
+
+def _class_of(word: str, lexicon: Lexicon) -> frozenset[str]:
+    return (_ENGLISH_CLASSES if lexicon.is_english else _SIGN_CLASSES).get(word, _NONE)
 
 
 @lru_cache(maxsize=50_000)
-def excludes(left: str, right: str) -> bool:
+def excludes(left: str, right: str, lexicon: Lexicon) -> bool:
     """Return whether two words exclude each other, so that replacing one with the other changes the statement."""
     if left == right:
         return False
-    if CLASS_OF.get(left, frozenset()) & CLASS_OF.get(right, frozenset()) or opposite(left, right):
+    if _class_of(left, lexicon) & _class_of(right, lexicon):
+        return True
+    if opposite(left, right) if lexicon.is_english else (left, right) in lexicon.opposites:
         return True
     letters = len(left) == len(right) == 1 and (left + right).isascii() and (left + right).isalpha()  # (A), (B)
-    return letters or differs_by_negating_prefix(left, right) or both_quantities(left, right)
+    return letters or differs_by_negating_prefix(left, right, lexicon) or both_quantities(left, right, lexicon)
 
 
-def both_quantities(left: str, right: str) -> bool:
+def both_quantities(left: str, right: str, lexicon: Lexicon) -> bool:
     """Return whether two words differ, and each of them names a date, a unit, a currency or an order of magnitude."""
-    both = CLASS_OF.get(left, frozenset()) & _QUANTITIES, CLASS_OF.get(right, frozenset()) & _QUANTITIES
+    both = _class_of(left, lexicon) & _QUANTITIES, _class_of(right, lexicon) & _QUANTITIES
     return left != right and all(both)
 
 
+def synonymous(left: str, right: str, lexicon: Lexicon) -> bool:
+    """Return whether two words are listed as synonyms."""
+    return synonyms(left, right) if lexicon.is_english else (left, right) in lexicon.synonyms
+
+
 @lru_cache(maxsize=50_000)
-def misspelled(left: str, right: str) -> bool:
+def misspelled(left: str, right: str, lexicon: Lexicon) -> bool:
     """Return whether one word has the letters of the other in another order. The order re/er at the end is British."""
-    if min(len(left), len(right)) < 4 or left == right or sorted(left) != sorted(right) or excludes(left, right):
+    if min(len(left), len(right)) < 4 or left == right or sorted(left) != sorted(right):
+        return False
+    if excludes(left, right, lexicon):
         return False
     return left[:-2] != right[:-2]
 
@@ -83,8 +109,8 @@ def same_word(left: str, right: str) -> bool:
     return len(short) > 3 and long in (short + "s", short + "es")
 
 
-def any_same_word_or_synonym(left: Collection[str], right: Collection[str]) -> bool:
-    """Return whether any left word and any right word are the same word or synonyms (``same_word``, ``synonyms``).
+def any_same_word_or_synonym(left: Collection[str], right: Collection[str], lexicon: Lexicon) -> bool:
+    """Return whether any left word and any right word are the same word or synonyms (``same_word``, ``synonymous``).
 
     The cost grows with the number of words and not with the number of pairs.
     """
@@ -92,6 +118,8 @@ def any_same_word_or_synonym(left: Collection[str], right: Collection[str]) -> b
         return True
     if _has_plural_in(left, right) or _has_plural_in(right, left):
         return True
+    if not lexicon.is_english:
+        return not lexicon.synonyms.isdisjoint(product(left, right))
     groups = {group for word in left for group in synonym_groups(word)}
     return any(not groups.isdisjoint(synonym_groups(word)) for word in right)
 

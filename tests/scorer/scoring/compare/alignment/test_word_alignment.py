@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from scorer.scoring.compare.alignment.word_alignment import align
 from scorer.scoring.compare.text.tokenizer import tokenize
+from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, lexicon_of
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "D", "1", "2", "not"]), max_size=20)
 
@@ -15,8 +16,9 @@ WORDS = st.lists(st.sampled_from(["a", "b", "c", "D", "1", "2", "not"]), max_siz
 @pytest.mark.slow
 @given(WORDS, WORDS)
 def test_word_overlap_is_bounded_and_symmetric(left: list[str], right: list[str]) -> None:
-    a, b = tokenize(" ".join(left)), tokenize(" ".join(right))
-    one, other = align(a, b).word_overlap, align(b, a).word_overlap
+    english = lexicon_of(ENGLISH)
+    a, b = tokenize(" ".join(left), english), tokenize(" ".join(right), english)
+    one, other = align(a, b, english).word_overlap, align(b, a, english).word_overlap
     assert 0.0 <= one <= 1.0
     assert one == other
-    assert align(a, a).word_overlap == 1.0
+    assert align(a, a, english).word_overlap == 1.0

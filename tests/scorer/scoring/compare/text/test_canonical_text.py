@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from scorer.scoring.compare.text.canonical_text import canonical
 from scorer.scoring.compare.text.tokenizer import MAX_TOKENS, tokenize
+from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, lexicon_of
 from tests.support.comparison_cases import cases
 
 
@@ -19,4 +20,4 @@ def test_the_canonical_form_has_no_markdown_and_uniform_typography(text: str, fo
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=300))
 def test_canonical_form_and_tokens_never_raise(text: str) -> None:
-    assert len(tokenize(canonical(text))) <= MAX_TOKENS
+    assert len(tokenize(canonical(text), lexicon_of(ENGLISH))) <= MAX_TOKENS
