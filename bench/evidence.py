@@ -216,6 +216,28 @@ def _bad_answers(runs: int, share: float, healthy: int, base: float, *, fallback
     return [{"case": name, "runs": runs, "median": float(np.median(needed)), "p95": p95, "ok": p95 <= 10}]
 
 
+FAILED_ANSWERS = {0.02: 20, 0.1: 10, 0.5: 7}  # part of the answers that fail → failed answers at a new step
+
+
+def some_answers_fail(runs: int) -> list[Case]:
+    """Return the cases that measure after how many failed answers the default gates roll back a candidate."""
+    return [
+        partial(_failed_answers, runs, share, failing, healthy)
+        for share in (0.05, 0.25, 0.5)
+        for failing in FAILED_ANSWERS
+        for healthy in (0, 1000)
+    ]
+
+
+def _failed_answers(runs: int, share: float, failing: float, healthy: int) -> list[Row]:
+    needed = cases.failed_answers(runs, 61, share, failing, healthy=healthy)
+    name = f"share {share:.0%}, {failing:.0%} fail, after {healthy} good"
+    median, reference = float(np.median(needed)), None if healthy else FAILED_ANSWERS[failing]
+    p95 = float(np.quantile(needed, 0.95))
+    ok = reference is None or median <= 1.3 * reference
+    return [{"case": name, "runs": runs, "median": median, "p95": p95, "reference": reference, "ok": ok}]
+
+
 def outages(runs: int) -> list[Case]:
     """Return the cases that measure how often the candidate goes to 0 % when both sides fail alike for 300 requests.
 
@@ -241,6 +263,7 @@ TABLES: dict[str, Callable[[int], list[Case]]] = {
     "false decisions at the boundary": guarantees,
     "candidate samples until the decision (median)": power,
     "every request fails: bad answers until the guard fires": every_request_fails,
+    "some answers fail: failed answers until the rollback": some_answers_fail,
     "both sides fail: how often the candidate goes to 0": outages,
 }
 

@@ -15,7 +15,7 @@ import numpy as np
 from glidepath.config import parse_config
 from glidepath.histogram import MIN_INDEX, Histogram
 from glidepath.pairs_and_outcomes import Outcome, PairKind, ScoredPair
-from glidepath.status_and_decisions import Verdict
+from glidepath.status_and_decisions import GateAction, Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.betting import MeanTest, score_of_difference
 from scorer.steering.evidence.dense_histogram import DenseHistogram
@@ -23,6 +23,7 @@ from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
 from scorer.steering.evidence.fast_guards import FastGate
 from scorer.steering.evidence.gate_base import StepRequests
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LookDue, RequestCounts, RequestsEnded
+from scorer.steering.evidence.gate_set import GateSet
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.latency_gates import LatencyGate, LatencyTest
 from scorer.steering.evidence.latency_samples import LatencySignal
@@ -283,6 +284,35 @@ def bad_answers(
             rescue = bool(rng.random() >= baseline_rate) if fallback else None
             guard.add_one(own, own or bool(rng.random() < baseline_rate), rescue)
         needed.append(bad)
+    return np.array(needed)
+
+
+DEFAULTS = """
+backends: {cloud: {url: "http://127.0.0.1:9001"}, onprem: {url: "http://127.0.0.1:9002"}}
+workloads:
+  chat: {match: {path: /v1/chat/completions}, baseline: cloud, candidate: onprem}
+"""
+
+
+def failed_answers(runs: int, seed: int, share: float, failing: float, *, healthy: int = 0) -> np.ndarray:
+    """Return for each run how many failed answers of the candidate the default gates need until a rollback.
+
+    A failed answer is an error of its side, whatever its status: an error event, a web page, a cut stream. After
+    ``healthy`` requests of both sides without an error, the part ``failing`` of the candidate's answers fails. Each
+    request is one observation: no flush delays the gates. ``share``: the candidate's share of the requests.
+    """
+    rng = np.random.default_rng(seed)
+    workload, needed = parse_config(DEFAULTS).workload("chat"), []
+    for _ in range(runs):
+        gates, failed, number = GateSet(workload, 100 * share, share), 0, 0
+        acting = [gate for gate in gates.gates.values() if gate.spec.action is GateAction.ROLLBACK]
+        while not any(gate.failed for gate in acting) and failed < 100:
+            own = bool(rng.random() < share)
+            bad = own and number >= healthy and bool(rng.random() < failing)
+            gates.observe(RequestsEnded(RequestCounts(c_n=own, c_errors=bad, b_n=not own)))
+            gates.close_block()
+            failed, number = failed + bad, number + 1
+        needed.append(failed)
     return np.array(needed)
 
 

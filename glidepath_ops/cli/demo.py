@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from glidepath.errors import InputError
 from glidepath_ops.cli.output_files import check_output, is_standard_output, write_output
+from glidepath_ops.cli.shared_options import percent_of
 from glidepath_ops.demo.demo_settings import llm_plan, written_plan
 from glidepath_ops.demo.injected_faults import InjectedFault
 from glidepath_ops.demo.llama_server import check_installed
@@ -27,6 +29,10 @@ def command(
             "body that no client can use) or none."
         ),
     ] = InjectedFault.ERRORS,
+    fault_share: Annotated[
+        str,
+        typer.Option("--fault-share", metavar="PERCENT", help="Share of the candidate's answers that get the fault."),
+    ] = "100%",
     json_path: Annotated[
         Path | None,
         typer.Option("--json", metavar="PATH", help="Write the summary to this file as JSON; - prints it to stdout."),
@@ -55,10 +61,13 @@ def command(
     """
     if json_path is not None:
         check_output(json_path, "--json")
+    share = (percent_of("--fault-share", fault_share) or 0.0) / 100
+    if not 0 < share <= 1:
+        raise InputError(f"--fault-share: must be more than 0 and at most 100 (got {fault_share[:40]!r})")
     if llm:
         check_installed()
     console = Console(stderr=json_path is not None and is_standard_output(json_path))
-    options = Options(llm_plan() if llm else written_plan(), fault, keep)
+    options = Options(llm_plan() if llm else written_plan(), fault, keep, share)
     summary = run_demo(options, make_display(console))
     console.print(text(summary), markup=False, highlight=False, soft_wrap=True)
     if json_path is not None:

@@ -2,8 +2,8 @@
 
 ``python -m glidepath_ops.demo.backend_server --port 9001 --side baseline --model cloud-large``
 
-``PUT /control/fault`` with ``{"fault": "errors"}`` injects a fault. ``GET /control/state`` shows the fault and the
-number of bad answers.
+``PUT /control/fault`` with ``{"fault": "errors", "share": 0.5}`` injects a fault into half of the answers; without
+``share``, into all. ``GET /control/state`` shows the fault and the number of bad answers.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class State:
 
     model: str
     fault: InjectedFault = InjectedFault.NONE
+    share: float = 1.0  # the share of the answers that have the fault
     requests: int = 0
     bad: int = 0  # answers given with the current fault
     first_bad_ms: int = 0  # Unix milliseconds of the first bad answer since the fault was set; 0: none yet
@@ -65,7 +66,7 @@ class BackendServer:
         return app
 
     async def chat(self, http: web.Request) -> web.StreamResponse:
-        fault = self.state.fault
+        fault = self.state.fault if self.rng.random() < self.state.share else InjectedFault.NONE
         self.state.requests += 1
         try:
             request = parse_request(await http.read())
@@ -103,15 +104,23 @@ class BackendServer:
 
     async def set_fault(self, http: web.Request) -> web.Response:
         try:
-            fault = InjectedFault((await http.json())["fault"])
-        except (ValueError, KeyError, TypeError):
-            allowed = ", ".join(InjectedFault)
-            return _json(400, error(f'needs {{"fault": …}} with one of: {allowed}', "invalid_request_error"))
-        self.state.fault, self.state.bad, self.state.first_bad_ms = fault, 0, 0
+            raw = await http.json()
+            fault, share = InjectedFault(raw["fault"]), _share(raw.get("share", 1))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            allowed = f'{{"fault": …}} with one of: {", ".join(InjectedFault)}; "share": more than 0, at most 1'
+            return _json(400, error(f"needs {allowed}", "invalid_request_error"))
+        self.state.fault, self.state.share, self.state.bad, self.state.first_bad_ms = fault, share, 0, 0
         return await self.get_state(http)
 
     async def get_state(self, _: web.Request) -> web.Response:
         return web.json_response(asdict(self.state))
+
+
+def _share(value: object) -> float:
+    """Return the share of the answers that get a fault. Raises ValueError if it is not more than 0 and at most 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError(f"not a share: {value!r}")
+    return float(value)
 
 
 def _json(status: int, body: bytes) -> web.Response:

@@ -50,6 +50,7 @@ class Options:
     plan: DemoPlan
     fault: InjectedFault
     keep: bool = False
+    fault_share: float = 1.0  # the share of the candidate's answers that get the fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,7 @@ async def _inject_fault(running: Running) -> None:
         return
     running.stage = f"fault in the candidate: {running.fault}"
     running.clients.stats.errors_before_fault = running.clients.stats.errors
-    await running.reader.put_fault(running.fault)
+    await running.reader.put_fault(running.fault, running.setup.options.fault_share)
     async with asyncio.TaskGroup() as group:
         fallen = group.create_task(running.reader.until_weights_fall(below=last))
         group.create_task(running.until(lambda _: fallen.done()))

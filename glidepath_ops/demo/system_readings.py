@@ -73,9 +73,10 @@ class StateReader:
                 raise asyncio.CancelledError
             await asyncio.sleep(every)
 
-    async def put_fault(self, fault: InjectedFault) -> None:
-        """Inject the fault into the candidate. Raises UnreachableError if the candidate refuses it."""
-        async with self.http.put(f"{self.candidate_url}/control/fault", json={"fault": fault.value}) as response:
+    async def put_fault(self, fault: InjectedFault, share: float = 1.0) -> None:
+        """Inject the fault into a share of the candidate's answers. Raises UnreachableError if it refuses the fault."""
+        body = {"fault": fault.value, "share": share}
+        async with self.http.put(f"{self.candidate_url}/control/fault", json=body) as response:
             if response.status != 200:
                 raise UnreachableError(f"the candidate refused the fault: status {response.status}")
 

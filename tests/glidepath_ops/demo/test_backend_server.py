@@ -79,6 +79,25 @@ async def test_a_quality_fault_gives_well_formed_bad_answers(client: TestClient)
     assert any(read.text in REFUSALS for read in reads)
 
 
+async def test_a_fault_can_have_a_share_of_the_answers(client: TestClient) -> None:
+    await client.put("/control/fault", json={"fault": "errors", "share": 0.25})
+    seen = []
+    for _ in range(60):
+        try:
+            seen.append((await client.post(PATH, json=body())).status)
+        except aiohttp.ClientError:
+            seen.append(0)
+    state = await (await client.get("/control/state")).json()
+    assert 0 < state["bad"] == sum(status != 200 for status in seen) < 30
+
+
+@pytest.mark.parametrize("share", [0, -1, 1.5, "x", None, []])
+async def test_a_wrong_share_is_refused(client: TestClient, share: object) -> None:
+    response = await client.put("/control/fault", json={"fault": "errors", "share": share})
+    assert response.status == 400
+    assert "at most 1" in (await response.json())["error"]["message"]
+
+
 async def test_a_removed_fault_no_longer_acts(client: TestClient) -> None:
     await client.put("/control/fault", json={"fault": "errors"})
     await client.put("/control/fault", json={"fault": "none"})

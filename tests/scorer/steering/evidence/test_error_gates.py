@@ -151,6 +151,13 @@ def test_when_every_request_fails_the_guard_fires_within_ten_bad_answers(share: 
     assert np.quantile(cases.bad_answers(runs, 7, share, healthy=healthy, baseline_rate=0.01), 0.9) <= 10
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.05, 0.25, 0.5])
+@pytest.mark.parametrize(("failing", "most"), [(0.02, 20), (0.1, 13), (0.5, 9)])
+def test_a_candidate_that_breaks_some_of_its_answers_is_rolled_back(share: float, failing: float, most: int) -> None:
+    assert np.median(cases.failed_answers(8, 8, share, failing)) <= most
+
+
 @pytest.mark.parametrize("share", [0.99, 1.0])
 def test_one_failure_of_a_baseline_with_few_requests_does_not_excuse_a_broken_candidate(share: float) -> None:
     gates = GateSet(workload_of(), None, share)
