@@ -111,6 +111,8 @@ class AnswerChecker:
 
     def _count(self, request: RefusedRequest, result: str) -> None:
         self.totals[(request.workload, request.side.value, request.origin.value, result)] += 1
+        if result != "unchecked":
+            self._counters.count_checked(request.workload, request.side, request.origin)
 
     def _may_log(self, *key: str) -> bool:
         now = self._wall()

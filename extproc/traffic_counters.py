@@ -50,6 +50,7 @@ class _SideCounts:
     rescues_failed: int = 0
     not_found: int = 0
     served: str = ""
+    checked: int = 0
     rejections: list[tuple[str, int]] = field(
         default_factory=list
     )  # (kind, time) of errors that the access log reports as requests without an error
@@ -110,6 +111,7 @@ class _SideCounts:
             rescues_failed=self.rescues_failed,
             not_found=self.not_found,
             served=self.served,
+            checked=self.checked,
         )
 
 
@@ -214,6 +216,10 @@ class TrafficCounters:
         if side is Side.CANDIDATE and origin is Origin.LIVE:
             self._on_failure()
 
+    def count_checked(self, workload: str, side: Side, origin: Origin) -> None:
+        """Count an answer whose captured body was checked."""
+        self._side_counts.setdefault((workload, side, origin), _SideCounts()).checked += 1
+
     def count(self, workload: str, reason: Coverage, kind: PairKind = PairKind.CROSS, number: int = 1) -> None:
         name = _NAMES[kind is PairKind.NOISE][reason]
         counts = self._coverage.get(workload)
@@ -234,9 +240,12 @@ class TrafficCounters:
         waiting: dict[tuple[str, Side, Origin], _SideCounts] = {}
         for (workload, side, origin), side_counts in self._side_counts.items():
             left = side_counts.apply_rejections()
-            if left:
-                waiting[(workload, side, origin)] = _SideCounts(rejections=left[-MAX_WAITING_REJECTIONS:])
-            if side_counts.requests or side_counts.client_aborts:
+            reported = bool(side_counts.requests or side_counts.client_aborts)
+            checked = 0 if reported else side_counts.checked  # of answers that no access log entry reports yet
+            if left or checked:
+                rejections = left[-MAX_WAITING_REJECTIONS:]
+                waiting[(workload, side, origin)] = _SideCounts(rejections=rejections, checked=checked)
+            if reported:
                 sides.setdefault(workload, []).append(side_counts.frozen(side, origin))
         replies: dict[str, list[LocalReplies]] = {}
         for (workload, chosen, origin, fault), kinds in self._local_replies.items():

@@ -192,7 +192,8 @@ class SideOutcomes:
     ``duration_ms``: the durations of the clients' requests that the candidate answered, uploads included. It shows when
     they began; for other requests it is empty.
 
-    ``not_found`` counts the requests that the side answered with 404, which is no error by itself.
+    ``not_found`` counts the requests that the side answered with 404, which is no error by itself. ``checked`` counts
+    the answers whose captured body was checked by itself; of the others, only what the access log shows is known.
     """
 
     side: Side
@@ -210,6 +211,7 @@ class SideOutcomes:
     duration_ms: Histogram = field(default_factory=Histogram)
     not_found: int = 0
     served: str = ""  # the digest of what Envoy serves (glidepath/served_digest.py); "" if unknown
+    checked: int = 0
 
     def __add__(self, other: SideOutcomes) -> SideOutcomes:
         firsts = [t for t in (self.first_error_ms, other.first_error_ms) if t]
@@ -229,6 +231,7 @@ class SideOutcomes:
             duration_ms=self.duration_ms + other.duration_ms,
             not_found=self.not_found + other.not_found,
             served=joined_digests(self.served, other.served),
+            checked=self.checked + other.checked,
         )
 
 

@@ -180,6 +180,9 @@ class WorkloadStatus:
     instruments: Mapping[str, int] = field(default_factory=dict)
     # the side, "unknown" or "repeated" → how much feedback, since the beginning
     feedback: Mapping[str, int] = field(default_factory=dict)
+    # "SIDE requests" → clients' requests at the side, since the beginning; "SIDE checked" → those whose captured answer
+    # was checked by itself
+    live_answers: Mapping[str, int] = field(default_factory=dict)
     other_configuration: int = 0  # requests and pairs that an Envoy served by another configuration
     leader: str = ""
     config_digest: str = ""

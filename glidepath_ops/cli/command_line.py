@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated
 
 import structlog
 import typer
@@ -73,7 +75,9 @@ def build_app(wanted: str | None) -> typer.Typer:
         pretty_exceptions_enable=False,
         help=HELP,
         rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_options)
     for name, (place, help_line) in COMMANDS.items():
         if name != wanted:
             app.command(name, help=help_line)(lambda: None)
@@ -85,6 +89,20 @@ def build_app(wanted: str | None) -> typer.Typer:
         else:
             app.command(name)(target)
     return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"glidepath {version('glidepath')}")
+        raise typer.Exit
+
+
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    pass
 
 
 def run() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -19,14 +20,30 @@ from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
 from glidepath.unseen_entries import UnseenRecord
+from glidepath_ops.cli.narrow_status import NARROW, gate_lines, workload_lines
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
+from glidepath_ops.cli.status_details import details, examples_of
 from glidepath_ops.cli.steering_client import read_status
 from glidepath_ops.evidence_text import evidence_text
+from glidepath_ops.pairs.read_pairs import newest_results
 
 STALE_S = 10.0
 PIPED_WIDTH = 200
+MOST_SHOWN = 3  # workloads whose gates are shown without --workload
+SEARCHED_RESULTS = 2000  # in which an example of each kind of error is searched
 _STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
+
+
+@dataclass(slots=True)
+class _Read:
+    """What the command reads. Each mapping is by workload; ``examples``: "SIDE ORIGIN KIND" → the id of a pair."""
+
+    statuses: dict[str, WorkloadStatus | None] = field(default_factory=dict)
+    baselines: dict[str, str] = field(default_factory=dict)  # the names of the backends
+    troubles: dict[str, GroupProblem] = field(default_factory=dict)
+    examples: dict[str, dict[str, str]] = field(default_factory=dict)
+    unseen: list[UnseenRecord] = field(default_factory=list)
 
 
 def command(
@@ -36,41 +53,76 @@ def command(
 ) -> None:
     """Show the candidate's share, the phase and the gates of each workload.
 
-    Gates are shown only with --workload, or if at most three workloads are configured.
+    Gates, errors by kind and coverage are shown only with --workload, or if at most three workloads are configured. A
+    narrow terminal shows lines instead of tables.
     """
 
-    troubles: dict[str, GroupProblem] = {}
-    unseen: list[UnseenRecord] = []
+    async def work(settings: Config, redis: RedisClient) -> _Read:
+        return await _read(settings, redis, [workload] if workload else list(settings.workloads))
 
-    async def work(settings: Config, redis: RedisClient) -> dict[str, WorkloadStatus | None]:
-        names = [workload] if workload else list(settings.workloads)
-        for name in names:
-            settings.workload(name)
-        group = settings.scorer.group
-        leader, holders = await scorer_groups.leader(redis, group), await scorer_groups.last_steering(redis, names)
-        troubles.update({n: t for n, h in holders.items() if (t := scorer_groups.group_problem(n, group, leader, h))})
-        if (raw := await redis.get(redis_keys.UNSEEN_ENTRIES)) is not None:
-            unseen.append(UnseenRecord.from_json(raw))
-        return {name: await read_status(redis, name) for name in names}
-
-    found = with_redis(config, work)
+    read = with_redis(config, work)
     if as_json:
-        typer.echo(json.dumps({name: asdict(status) if status else None for name, status in found.items()}))
+        typer.echo(json.dumps({name: _record(one, read.examples.get(name, {})) for name, one in read.statuses.items()}))
         return
-    console = Console()
+    console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(width=PIPED_WIDTH)  # in a log or a pager: do not wrap at 80 columns
-    console.print(overview(found, time.time(), troubles))
-    for record in unseen:
+        console = Console(width=PIPED_WIDTH, highlight=False)  # in a log or a pager: do not wrap at 80 columns
+    if console.width < NARROW:
+        for line in narrow_overview(read.statuses, time.time(), read.troubles):
+            console.print(line)
+    else:
+        console.print(overview(read.statuses, time.time(), read.troubles))
+    for record in read.unseen:
         if record.unseen:
             console.print(f"unseen: {record.unseen} of {record.produced} access log entries reached no extproc")
-    for status in found.values():
-        if status is not None and (workload or len(found) <= 3):
-            console.print(gates(status))
-            if calls := tool_calls(status):
-                console.print(calls)
-            for line in totals(status):
-                console.print(line)
+    for name, status in read.statuses.items():
+        if status is not None and (workload or len(read.statuses) <= MOST_SHOWN):
+            _show_details(console, status, read.examples.get(name, {}), read.baselines[name])
+
+
+async def _read(settings: Config, redis: RedisClient, names: list[str]) -> _Read:
+    read = _Read(baselines={name: settings.workload(name).baseline for name in names})
+    group = settings.scorer.group
+    leader, holders = await scorer_groups.leader(redis, group), await scorer_groups.last_steering(redis, names)
+    troubles = {name: scorer_groups.group_problem(name, group, leader, holder) for name, holder in holders.items()}
+    read.troubles = {name: trouble for name, trouble in troubles.items() if trouble}
+    if (raw := await redis.get(redis_keys.UNSEEN_ENTRIES)) is not None:
+        read.unseen.append(UnseenRecord.from_json(raw))
+    for name in names:
+        read.statuses[name] = status = await read_status(redis, name)
+        if status is not None and status.error_kinds and len(names) <= MOST_SHOWN:
+            recent = [result async for result in newest_results(redis, name, SEARCHED_RESULTS)]
+            read.examples[name] = examples_of(status.error_kinds, recent)
+    return read
+
+
+def _show_details(console: Console, status: WorkloadStatus, examples: Mapping[str, str], baseline: str) -> None:
+    """Print the gates of a workload, and the lines below them."""
+    if console.width < NARROW:
+        console.print()
+        for line in (title_of(status), *gate_lines(status.verdicts)):
+            console.print(line)
+    else:
+        console.print(gates(status))
+    if calls := tool_calls(status):
+        console.print(calls)
+    for line in details(status, examples, baseline):
+        console.print(line, markup=False)
+
+
+def _record(status: WorkloadStatus | None, examples: Mapping[str, str]) -> dict[str, Any] | None:
+    return {**asdict(status), "error_examples": dict(examples)} if status else None
+
+
+def narrow_overview(
+    found: Mapping[str, WorkloadStatus | None], now: float, troubles: Mapping[str, GroupProblem]
+) -> Iterator[str]:
+    """Yield the lines that stand for the table of ``overview`` on a narrow terminal."""
+    for name, status in found.items():
+        why = f"[red]{escape(str(troubles[name]))}[/]" if name in troubles else ""
+        trouble = _late(status, now, why) if status else why
+        latency = _latency(status.baseline, status.candidate) if status else ""
+        yield from workload_lines(name, status, trouble, f"latency {latency}")
 
 
 def overview(
@@ -90,9 +142,7 @@ def overview(
         if status is None:
             table.add_row(name, "–", "–", "–", "–", "–", "–", why or "no scorer has steered it yet")
             continue
-        age = now - status.updated_at_ms / 1000
-        late = f"[red]no update for {age:.0f} s: {'' if why else 'is a scorer running?'}[/] " if age > STALE_S else ""
-        late += f"{why} " if why else ""
+        late = _late(status, now, why)
         table.add_row(
             name,
             f"{status.percent:g} %" if status.share_known else "[bold red]unknown[/]",
@@ -106,15 +156,26 @@ def overview(
     return table
 
 
-def gates(status: WorkloadStatus) -> Table:
-    """Return a table with one row for each gate. Its title gives both sides' requests and errors in this step."""
+def _late(status: WorkloadStatus, now: float, why: str) -> str:
+    """Return that the status is not updated any more, and ``why`` the workload is not steered; "" if it is."""
+    age = now - status.updated_at_ms / 1000
+    late = f"[red]no update for {age:.0f} s: {'' if why else 'is a scorer running?'}[/] " if age > STALE_S else ""
+    return late + (f"{why} " if why else "")
+
+
+def title_of(status: WorkloadStatus) -> str:
+    """Return the heading of the gates: both sides' requests and errors in this step."""
     baseline, candidate, least = status.baseline, status.candidate, status.min_samples
     wanted = f" of at least {least}" if candidate.requests < least else ""
-    title = (
+    return (
         f"{status.workload}, this step: candidate {candidate.requests} requests{wanted}, {candidate.errors} errors"
         f"{_rescues(candidate)}; baseline {baseline.requests} requests, {baseline.errors} errors"
     )
-    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+
+
+def gates(status: WorkloadStatus) -> Table:
+    """Return a table with one row for each gate. Its title gives both sides' requests and errors in this step."""
+    table = Table(box=None, pad_edge=False, title=title_of(status), title_justify="left")
     for heading in ("gate", "verdict", "value", "limit", "n", "evidence", ""):
         table.add_column(heading, overflow="fold")
     for verdict in status.verdicts:
@@ -130,22 +191,6 @@ def tool_calls(status: WorkloadStatus) -> str:
     """Return the rate of exact tool calls in this step as text, or "" if no pair has calls."""
     n, exact = status.pairs_with_calls, status.exact_calls
     return f"exact tool calls: {exact / n:.1%} of {n} pairs in this step" if n else ""
-
-
-def totals(status: WorkloadStatus) -> list[str]:
-    """Return lines about failures since the beginning, and about what the instruments said."""
-    shown = (
-        ("errors since the beginning", status.error_kinds),
-        ("evaluator and verifier, since the beginning", status.instruments),
-        ("feedback since the beginning", status.feedback),
-        ("answered by Envoy itself, since the beginning", status.local_replies),
-    )
-    return [f"{what}: {_counts(counts)}" for what, counts in shown if counts]
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    """Return the counts as text, the largest first."""
-    return ", ".join(f"{n} {name}" for name, n in sorted(counts.items(), key=lambda one: -one[1]))
 
 
 def _rescues(candidate: SideStatus) -> str:

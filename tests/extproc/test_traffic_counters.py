@@ -208,6 +208,17 @@ def test_reports_of_refused_requests_take_bounded_memory_and_no_rejection_is_los
     assert only(counters.flush(9_000 + ELSEWHERE_MS)).errors == MAX_ENTRIES
 
 
+def test_checked_answers_wait_for_the_report_of_a_request_of_their_side() -> None:
+    counters = TrafficCounters()
+    counters.count_checked("chat", Side.CANDIDATE, Origin.LIVE)
+    assert counters.flush(1_000) == []
+    counters.record(GOOD)
+    counters.count_checked("chat", Side.CANDIDATE, Origin.LIVE)
+    assert only(counters.flush(2_000)).checked == 2
+    counters.record(GOOD)
+    assert only(counters.flush(3_000)).checked == 0
+
+
 def test_merged_flushes_are_their_sum_under_the_earlier_number() -> None:
     counters = TrafficCounters()
     counters.record(GOOD)

@@ -23,6 +23,8 @@ class Totals:
     - ``instruments``: "INSTRUMENT OUTCOME" → the number of pairs about which the evaluator or the verifier said this,
       or said nothing for this reason
     - ``feedback``: what became of feedback (FeedbackMatch) → how much of it
+    - ``live_answers``: "SIDE requests" → clients' requests that reached the side; "SIDE checked" → those of them whose
+      captured answer was checked by itself
     - ``bad_records``: the number of stream entries that could not be decoded
     - ``left_out``: the number of requests and pairs from before a step that were read after the step had begun
     - ``other_configuration``: the number of requests and pairs that an Envoy served by another configuration
@@ -35,6 +37,7 @@ class Totals:
     coverage: Mapping[str, int] = field(default_factory=dict)
     local_replies: Mapping[str, int] = field(default_factory=dict)
     error_kinds: Mapping[str, int] = field(default_factory=dict)
+    live_answers: Mapping[str, int] = field(default_factory=dict)
     bad_records: int = 0
     left_out: int = 0
     other_configuration: int = 0
@@ -50,7 +53,8 @@ class Totals:
         the flush if a client's request reached the candidate in it, else 0.
         """
         failed = any(side.error_kinds for side in flush.sides)
-        if not (flush.coverage or flush.local_replies or failed or left_out or live_ms > self.live_ms):
+        live = any(side.origin is Origin.LIVE and side.requests for side in flush.sides)
+        if not (flush.coverage or flush.local_replies or failed or live or left_out or live_ms > self.live_ms):
             return self
         return Totals(
             self.pairs_scored,
@@ -58,6 +62,7 @@ class Totals:
             add_counts(self.coverage, flush.coverage) if flush.coverage else self.coverage,
             _with_local_replies(self.local_replies, flush) if flush.local_replies else self.local_replies,
             _with_error_kinds(self.error_kinds, flush) if failed else self.error_kinds,
+            _with_live_answers(self.live_answers, flush) if live else self.live_answers,
             self.bad_records,
             self.left_out + left_out,
             self.other_configuration,
@@ -110,6 +115,16 @@ def _with_local_replies(before: Mapping[str, int], flush: Outcomes) -> Mapping[s
     for reply in flush.local_replies:
         if reply.origin is Origin.LIVE:
             counts = add_counts(counts, {f"{reply.at_fault.value} {kind}": n for kind, n in reply.kinds.items()})
+    return counts
+
+
+def _with_live_answers(before: Mapping[str, int], flush: Outcomes) -> Mapping[str, int]:
+    counts = dict(before)
+    for side in flush.sides:
+        if side.origin is Origin.LIVE:
+            for what, number in (("requests", side.requests), ("checked", side.checked)):
+                name = f"{side.side.value} {what}"
+                counts[name] = counts.get(name, 0) + number
     return counts
 
 

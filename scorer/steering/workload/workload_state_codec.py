@@ -33,7 +33,7 @@ from scorer.steering.workload.workload_state import (
     restarted_epoch,
 )
 
-SCHEMA = 8  # raise it with every change after which old code cannot read new states, or new code cannot read old ones
+SCHEMA = 9  # raise it with every change after which old code cannot read new states, or new code cannot read old ones
 
 
 _FIELDS = (

@@ -42,6 +42,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
         refusals=state.recent.refusals.refusals(state.spec.workload),
         instruments=state.totals.instruments,
         feedback=state.totals.feedback,
+        live_answers=state.totals.live_answers,
         other_configuration=state.totals.other_configuration,
         min_samples=policy.samples_for(ramp.percent) if timed or ramp.phase is Phase.VALIDATING else 0,
     )

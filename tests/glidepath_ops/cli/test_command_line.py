@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,16 @@ def test_results_lost_to_a_closed_standard_output_are_one_line_and_exit_2(
 
 def test_a_service_runs_without_a_standard_output() -> None:
     assert closed("extproc", "--help") == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--version", "status")])
+def test_the_version_is_printed_and_ends_the_command(arguments: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(build_app(None), list(arguments))
+    assert (shown.exit_code, shown.output) == (0, f"glidepath {version('glidepath')}\n")
+
+
+@pytest.mark.parametrize("arguments", [("-h",), ("status", "-h"), ("pairs", "-h"), ("pairs", "list", "-h")])
+def test_h_shows_the_help(arguments: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(build_app(arguments[0]), list(arguments))
+    assert shown.exit_code == 0
+    assert "Usage:" in shown.output

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rich.console import Console
 
+from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind, ScoredPair
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus, from_json, to_json
-from glidepath_ops.cli.status import gates, overview, tool_calls, totals
+from glidepath_ops.cli.narrow_status import gate_lines
+from glidepath_ops.cli.status import gates, narrow_overview, overview, title_of, tool_calls
+from glidepath_ops.cli.status_details import details, examples_of
 from glidepath_ops.demo.progress_display import verdict_row
 
 
@@ -89,8 +94,12 @@ def test_evidence_beyond_a_decision_is_shown_as_100_percent_everywhere() -> None
 def test_the_kinds_of_errors_since_the_beginning_are_shown_with_their_side() -> None:
     kinds = {"candidate live error_event": 3, "candidate shadow web_page": 20}
     status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, error_kinds=kinds)
-    assert totals(status) == ["errors since the beginning: 20 candidate shadow web_page, 3 candidate live error_event"]
-    assert totals(WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0)) == []
+    assert list(details(status, {"candidate live error_event": "p1"}, "cloud")) == [
+        "errors since the beginning (side, origin, kind):",
+        "  20 candidate shadow web_page",
+        "  3 candidate live error_event, such as pair p1",
+    ]
+    assert list(details(WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0), {}, "cloud")) == []
     assert from_json(WorkloadStatus, to_json(status)).error_kinds == kinds
 
 
@@ -104,7 +113,83 @@ def test_the_rate_of_exact_tool_calls_is_shown_where_pairs_have_calls() -> None:
 def test_what_the_instruments_said_and_the_feedback_are_shown() -> None:
     instruments = {"verifier timeout": 3, "verifier verified": 120}
     status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, instruments=instruments, feedback={"unknown": 2})
-    assert totals(from_json(WorkloadStatus, to_json(status))) == [
+    assert list(details(from_json(WorkloadStatus, to_json(status)), {}, "cloud")) == [
         "evaluator and verifier, since the beginning: 120 verifier verified, 3 verifier timeout",
         "feedback since the beginning: 2 unknown",
     ]
+
+
+LONG = (
+    "agreement 0.612 over the last 40 pairs, limit at least 0.750 (0.824 over all 230); a long text for a narrow screen"
+)
+BUSY = WorkloadStatus(
+    "chat",
+    "baking",
+    25,
+    3,
+    (1, 5, 10, 25, 50, 100),
+    0,
+    99_000,
+    message="to 50 %: bakes for another 3 h; " + LONG,
+    verdicts=(
+        Verdict("sameness", "fail", 0.6, 0.75, "agreement", 230, 1.4, message=LONG),
+        Verdict("defects", "pass", 0.0, 0.01, "share", 230, 1.0, action="inform", message=LONG),
+    ),
+    baseline=SideStatus(requests=100, errors=31, p99_ms=300),
+    candidate=SideStatus(requests=50, p99_ms=310),
+    agreement=0.61,
+    noise=0.88,
+    pairs_scored=700,
+    pairs_unscored={"candidate_status": 30, "candidate_truncated": 40},
+    coverage={"captured": 900, "paired": 770, "shed_budget": 100, "tee_failed": 30},
+    live_answers={"candidate requests": 8230, "candidate checked": 412},
+)
+
+
+def narrow(status: WorkloadStatus | None) -> list[str]:
+    console = Console(width=80)
+    with console.capture() as captured:
+        for line in narrow_overview({"chat": status}, 100.0, {}):
+            console.print(line, highlight=False)
+        for line in (title_of(status), *gate_lines(status.verdicts)) if status else ():
+            console.print(line, highlight=False)
+    return captured.get().splitlines()
+
+
+def test_a_narrow_terminal_shows_everything_in_lines_of_80_columns() -> None:
+    lines = narrow(BUSY)
+    assert max(map(len, lines)) <= 80
+    assert lines[0].rstrip() == "chat  25 %, baking, step 4 of 6, 0 of 0 Envoys"
+    text = " ".join(" ".join(lines).split())
+    for part in ("to 50 %: bakes", "agreement 0.610, noise floor 0.880", "300 ms → 310 ms", "✗ sameness: fail", LONG):
+        assert part in text
+    assert "✓ defects (informational): pass" in text
+    assert "no scorer has steered it yet" in narrow(None)[0]
+
+
+def test_the_coverage_says_where_exchanges_were_lost_and_what_was_checked() -> None:
+    lines = list(details(BUSY, {}, "cloud"))
+    assert lines[1:] == [
+        "coverage since the beginning: captured 900 → paired 770 → scored 700",
+        "  not paired: 100 shed_budget, 30 tee_failed",
+        "  not scored: 40 candidate_truncated, 30 candidate_status",
+        "candidate's live answers checked in full: 412 of 8230 (5%); the others by status, content type and length",
+    ]
+
+
+def test_a_failing_baseline_is_named() -> None:
+    assert next(details(BUSY, {}, "cloud")).startswith("the baseline cloud fails 31 of 100 requests in this step (31%)")
+    for few in (SideStatus(requests=100, errors=4), SideStatus(requests=1000, errors=9), SideStatus()):
+        assert not any("fails" in line for line in details(replace(BUSY, baseline=few), {}, "cloud"))
+
+
+def test_each_kind_of_error_has_the_newest_pair_that_shows_it_as_an_example() -> None:
+    live, copied = AnswerFacts(Origin.LIVE, status=200), AnswerFacts(Origin.SHADOW, status=200)
+    bad = replace(copied, faults=("error_event",))
+    pairs = [
+        ScoredPair("new", "chat", PairKind.CROSS, 2, 2, False, baseline=live, candidate=bad),
+        ScoredPair("old", "chat", PairKind.CROSS, 1, 1, False, baseline=live, candidate=bad),
+        ScoredPair("down", "chat", PairKind.CROSS, 1, 1, False, baseline=replace(live, status=503), candidate=copied),
+    ]
+    kinds = ["candidate shadow error_event", "baseline live http_503", "candidate live connect"]
+    assert examples_of(kinds, pairs) == {"candidate shadow error_event": "new", "baseline live http_503": "down"}

@@ -36,9 +36,9 @@ def test_the_kinds_of_errors_add_up_by_side_and_origin() -> None:
     assert Totals.from_json(totals.to_json()) == totals
 
 
-def test_a_flush_without_errors_changes_nothing() -> None:
+def test_a_flush_of_copies_without_errors_changes_nothing() -> None:
     totals = Totals()
-    assert totals.with_flush(flush(SideOutcomes(Side.BASELINE, Origin.LIVE, 9)), 0, 0) is totals
+    assert totals.with_flush(flush(SideOutcomes(Side.BASELINE, Origin.SHADOW, 9, checked=9)), 0, 0) is totals
 
 
 def pair(**changes: Any) -> ScoredPair:
@@ -71,3 +71,11 @@ def test_feedback_adds_up_by_what_became_of_it() -> None:
     for match in (FeedbackMatch.CANDIDATE, FeedbackMatch.UNKNOWN, FeedbackMatch.CANDIDATE):
         totals = totals.with_feedback(Feedback(match, 0.5))
     assert totals.feedback == {"candidate": 2, "unknown": 1}
+
+
+def test_clients_requests_and_their_checked_answers_add_up_by_side() -> None:
+    candidate = SideOutcomes(Side.CANDIDATE, Origin.LIVE, 9, checked=4)
+    copies = SideOutcomes(Side.CANDIDATE, Origin.SHADOW, 50, checked=50)
+    totals = Totals().with_flush(flush(candidate, copies), 0, 0).with_flush(flush(candidate), 0, 0)
+    assert totals.live_answers == {"candidate requests": 18, "candidate checked": 8}
+    assert Totals.from_json(totals.to_json()) == totals

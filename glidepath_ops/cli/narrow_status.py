@@ -1,0 +1,40 @@
+"""``glidepath status`` on a terminal that is too narrow for tables: lines instead, within 80 columns. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.markup import escape
+
+from glidepath.status_and_decisions import Verdict, WorkloadStatus
+from glidepath_ops.evidence_text import evidence_text
+
+NARROW = 120  # columns below which lines are shown instead of tables
+_MARKS = {"pass": "[green]✓[/]", "fail": "[bold red]✗[/]", "inconclusive": "[yellow]…[/]"}
+
+
+def workload_lines(name: str, status: WorkloadStatus | None, trouble: str, latency: str) -> Iterator[str]:
+    """Yield the lines about one workload. ``trouble``: why it is not steered; ``latency``: both sides' latency."""
+    if status is None:
+        yield f"[bold]{escape(name)}[/]: {trouble or 'no scorer has steered it yet'}"
+        return
+    share = f"{status.percent:g} %" if status.share_known else "[bold red]share unknown[/]"
+    place = f"{status.phase.replace('_', ' ')}, step {status.step + 1} of {len(status.steps)}"
+    yield f"[bold]{escape(name)}[/]  {share}, {place}, {status.confirmed} of {status.envoys} Envoys"
+    if trouble:
+        yield f"  {trouble}"
+    if status.message:
+        yield f"  {escape(status.message)}"
+    agreement = "–" if status.agreement is None else f"{status.agreement:.3f}"
+    floor = "" if status.noise is None else f", noise floor {status.noise:.3f}"
+    yield f"  agreement {agreement}{floor}; {latency}"
+
+
+def gate_lines(verdicts: tuple[Verdict, ...]) -> Iterator[str]:
+    """Yield two lines for each gate: its verdict and evidence, and its message."""
+    for verdict in verdicts:
+        name = verdict.gate if verdict.gating else f"{verdict.gate} (informational)"
+        decided = f"{verdict.outcome}, evidence {evidence_text(verdict)}"
+        yield f"{_MARKS.get(verdict.outcome, '?')} [bold]{escape(name)}[/]: {decided}"
+        if verdict.message:
+            yield f"    {escape(verdict.message)}"

@@ -1,0 +1,88 @@
+"""The lines of ``glidepath status`` below the gates: failures by kind, coverage, a failing baseline. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from glidepath.pairs_and_outcomes import Coverage, ScoredPair, Side
+from glidepath.printable_text import one_line, shown_id
+from glidepath.status_and_decisions import SideStatus, WorkloadStatus
+from glidepath_ops.pairs.select_pairs import facts_of
+
+FAILING_SHARE, FAILING_ERRORS = 0.05, 5  # a side that fails at least so much of its requests, and so many, is named
+_SHOWN_KINDS = 12
+_STAGES = (Coverage.CAPTURED.value, Coverage.PAIRED.value)
+
+
+def details(status: WorkloadStatus, examples: Mapping[str, str], baseline: str) -> Iterator[str]:
+    """Yield the lines. ``examples``: "SIDE ORIGIN KIND" → the id of a pair; ``baseline``: the name of its backend."""
+    yield from failing_baseline(status.baseline, baseline)
+    yield from error_kinds(status.error_kinds, examples)
+    if status.instruments:
+        yield f"evaluator and verifier, since the beginning: {counts_text(status.instruments)}"
+    if status.feedback:
+        yield f"feedback since the beginning: {counts_text(status.feedback)}"
+    if status.local_replies:
+        yield f"answered by Envoy itself, since the beginning: {counts_text(status.local_replies)}"
+    yield from coverage(status)
+
+
+def failing_baseline(side: SideStatus, backend: str) -> Iterator[str]:
+    share = side.errors / side.requests if side.requests else 0.0
+    if side.errors >= FAILING_ERRORS and share >= FAILING_SHARE:
+        seen = f"{side.errors} of {side.requests} requests in this step ({share:.0%})"
+        yield f"the baseline {backend} fails {seen}: the candidate is compared with a baseline that is not well"
+
+
+def error_kinds(kinds: Mapping[str, int], examples: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for each kind of error since the beginning, the most frequent first, with a pair as an example."""
+    if not kinds:
+        return
+    yield "errors since the beginning (side, origin, kind):"
+    ordered = sorted(kinds.items(), key=lambda one: (-one[1], one[0]))
+    for name, number in ordered[:_SHOWN_KINDS]:
+        example = f", such as pair {shown_id(examples[name])}" if name in examples else ""
+        yield f"  {number} {one_line(name)}{example}"
+    if len(ordered) > _SHOWN_KINDS:
+        yield f"  and {len(ordered) - _SHOWN_KINDS} more kinds (--json)"
+
+
+def coverage(status: WorkloadStatus) -> Iterator[str]:
+    """Yield what became of the captured exchanges, and what part of the candidate's live answers was checked."""
+    counts = status.coverage
+    if counts:
+        stages = " → ".join(f"{name} {counts.get(name, 0)}" for name in _STAGES)
+        yield f"coverage since the beginning: {stages} → scored {status.pairs_scored}"
+        lost = {name: number for name, number in counts.items() if name not in _STAGES and number}
+        if lost:
+            yield f"  not paired: {counts_text(lost)}"
+    if status.pairs_unscored:
+        yield f"  not scored: {counts_text(status.pairs_unscored)}"
+    answers = status.live_answers
+    if live := answers.get("candidate requests", 0):
+        checked = min(answers.get("candidate checked", 0), live)
+        rest = "; the others by status, content type and length" if checked < live else ""
+        yield f"candidate's live answers checked in full: {checked} of {live} ({checked / live:.0%}){rest}"
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Return the counts as text, the largest first."""
+    return ", ".join(f"{n} {one_line(name)}" for name, n in sorted(counts.items(), key=lambda one: (-one[1], one[0])))
+
+
+def examples_of(kinds: Iterable[str], pairs: Iterable[ScoredPair]) -> dict[str, str]:
+    """Return "SIDE ORIGIN KIND" → the id of the first of ``pairs`` with an answer that failed in this way.
+
+    A kind that no pair shows, such as a connection that was refused, is left out.
+    """
+    wanted, found = set(kinds), dict[str, str]()
+    for pair in pairs:
+        for side in Side:
+            facts = facts_of(pair, side)
+            for kind in (*facts.faults, f"http_{facts.status}"):
+                name = f"{side.value} {facts.origin.value} {kind}"
+                if name in wanted and name not in found:
+                    found[name] = pair.pair_id
+        if len(found) == len(wanted):
+            break
+    return found
