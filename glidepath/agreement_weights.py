@@ -83,9 +83,17 @@ def read_weights(path: Path) -> AgreementWeights:
     return _parsed(raw, str(path))
 
 
-@lru_cache(maxsize=1)
 def shipped_weights() -> AgreementWeights:
-    return read_weights(SHIPPED_WEIGHTS)
+    return workload_weights(None)
+
+
+@lru_cache(maxsize=1000)
+def workload_weights(calibration: str | None) -> AgreementWeights:
+    """Return the weights in the file that ``scoring.calibration`` names, or the shipped ones.
+
+    A file is read once in the life of a process, so that all its pairs are scored alike. Raises InputError.
+    """
+    return read_weights(SHIPPED_WEIGHTS if calibration is None else Path(calibration))
 
 
 def _parsed(raw: object, where: str) -> AgreementWeights:

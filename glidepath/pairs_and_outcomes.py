@@ -327,6 +327,7 @@ class ScoredPair:
     scorer: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     served: str = ""  # of the pair
+    weights: str = ""  # the digest of the weights of the agreement (glidepath/agreement_weights.py); "" if unknown
     preference: Preference | None = None
     correctness: Correctness | None = None
     unjudged: str = ""

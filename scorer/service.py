@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 from prometheus_client import CollectorRegistry
 
+from glidepath.calibration_files import check_calibrations
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app
@@ -48,8 +49,10 @@ class ScorerService:
     ) -> None:
         """Create the service. ``scorer`` may be a scoring process that is already loading its engine.
 
-        ``redis_place`` is the setting or option that contains the Redis URL. Error messages name it.
+        ``redis_place`` is the setting or option that contains the Redis URL. Error messages name it. Raises ConfigError
+        if a file of ``scoring.calibration`` cannot be read.
         """
+        check_calibrations(config)
         self._config, self._redis_place, self._scorer = config, redis_place, scorer
         # Unique to each start, so that this process cannot mistake an earlier process's lease or pairs for its own.
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"

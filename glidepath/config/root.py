@@ -181,6 +181,8 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
         left_out["scoring"] = {"verifier"}
     if gates:
         left_out["gates"] = gates
+    if workload.scoring.calibration is None:
+        left_out["scoring"] = {"calibration"}
     return left_out
 
 

@@ -1,4 +1,7 @@
-"""``glidepath calibrate``: propose gate thresholds from stored scores, as a commented fragment of glidepath.yaml."""
+"""``glidepath calibrate``: propose gate thresholds from stored scores, as a commented fragment of glidepath.yaml.
+
+With ``--labels``, fit the weights of the agreement to people's judgements instead (calibrate_from_labels.py).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from glidepath.errors import InputError
 from glidepath.protobuf_codec import decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
+from glidepath_ops.cli.calibrate_from_labels import fit_labels, report_lines
+from glidepath_ops.cli.output_files import check_output, write_output
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadOption
 from scorer.steering.evidence.replay import MAX_LINE_BYTES
@@ -38,6 +43,18 @@ def command(
     last: Annotated[
         int, typer.Option(min=10, max=MAX_RESULTS, help="Number of most recent results to read from Redis.")
     ] = 10_000,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Fit the agreement to people's judgements in FILE instead: one JSON object per line, with left, "
+            "right, and same or acceptable (1 or 0) or label (as `glidepath pairs export` writes it).",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="With --labels: write the weights to this file."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Propose gate thresholds from the scores of stored pairs.
@@ -45,7 +62,15 @@ def command(
     The output is a fragment of glidepath.yaml with comments that give the reasons. The quality threshold follows from
     the noise floor (how well the baseline's answers agree with each other), or from the candidate's agreement if no
     noise floor was measured. The latency threshold follows from the variation of the baseline's latencies.
+
+    With --labels, nothing is proposed. Instead, the weights of the agreement are fitted to judgements of people. The
+    output shows how well the agreement follows the judgements, with the shipped weights and with the fitted ones.
     """
+    if labels is not None:
+        _fit(config, workload, labels, output, as_json)
+        return
+    if output is not None:
+        raise InputError("--output: needs --labels")
     section = load_config(config).workload(workload)
     history = read_file(source) if source else with_redis(config, lambda _, client: read_redis(client, workload, last))
     proposals = propose(section, history)
@@ -55,6 +80,18 @@ def command(
         typer.echo(json.dumps({"workload": workload, "proposals": [dataclasses.asdict(p) for p in proposals]}))
     else:
         typer.echo(fragment(workload, proposals))
+
+
+def _fit(config: Path, workload: str, labels: Path, output: Path | None, as_json: bool) -> None:
+    if output is not None:
+        check_output(output, "--output")
+    fitted = fit_labels(load_config(config), workload, labels)
+    written = output if fitted.better else None
+    if written is not None:
+        write_output(written, fitted.weights.to_json())
+    lines = [fitted.to_json(workload, written)] if as_json else report_lines(fitted, workload, output)
+    for line in lines:
+        typer.echo(line)
 
 
 async def read_redis(client: RedisClient, workload: str, last: int) -> History:

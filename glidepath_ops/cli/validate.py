@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from glidepath.calibration_files import check_calibrations
 from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.loader import load_with_places
 from glidepath.suggestions import first_of_many
@@ -50,6 +51,7 @@ def command(
         _check(load_envoy_file(envoy), envoy)
         return
     settings, places = load_with_places(config, None if without_secrets else secret_problems)
+    check_calibrations(settings)
     _ok(f"{config}: {len(settings.backends)} backends, {len(settings.workloads)} workloads")
     with _without_cyclic_collection(), tempfile.TemporaryDirectory() as folder:
         bootstrap = with_stand_ins(settings, render_bootstrap(settings))

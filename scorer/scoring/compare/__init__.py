@@ -16,6 +16,7 @@ from scorer.scoring.compare.confusion_matrix import ClassFigures, Confusion
 from scorer.scoring.compare.noise_floor import UNKNOWN, NoiseFloor
 from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.task_dispatch import Unscorable, compare, resolve_task, texts_to_embed
+from scorer.scoring.compare.workload_knowledge import WorkloadKnowledge
 
 __all__ = [
     "UNKNOWN",
@@ -24,6 +25,7 @@ __all__ = [
     "Confusion",
     "NoiseFloor",
     "Unscorable",
+    "WorkloadKnowledge",
     "compare",
     "resolve_task",
     "texts_to_embed",

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from glidepath.config.comparison import ScoringSection, Task
 from scorer.scoring.answers.answer import Expectation, Extracted, FinishReason, Surface
-from scorer.scoring.compare.noise_floor import UNKNOWN, NoiseFloor
 from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.similarity.character_similarity import character_similarity, mark_unknown_script
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity, chunk_similarity
@@ -19,6 +18,7 @@ from scorer.scoring.compare.tasks.multiple_choices import MISSING_CHOICE, combin
 from scorer.scoring.compare.tasks.ranking import compare_rankings
 from scorer.scoring.compare.tasks.tool_calls import compare_tools
 from scorer.scoring.compare.text.parsed_document import Document
+from scorer.scoring.compare.workload_knowledge import WorkloadKnowledge
 from scorer.scoring.embed.engine_protocol import Vectors
 
 _RANKINGS = (Surface.COHERE_RERANK, Surface.TEI_RERANK)
@@ -80,11 +80,11 @@ def compare(
     left: Extracted,
     right: Extracted,
     vectors: Mapping[str, Vectors],
-    floor: NoiseFloor = UNKNOWN,
+    known: WorkloadKnowledge | None = None,
 ) -> Comparison | Unscorable:
     """Compare the baseline's answer (``left``) with the candidate's answer (``right``), with all their choices.
 
-    ``vectors`` maps each text of ``texts_to_embed`` to its vectors. ``floor`` is the workload's noise floor. Raises
+    ``vectors`` maps each text of ``texts_to_embed`` to its vectors. ``known`` is about the workload. Raises
     KeyError if ``vectors`` lacks a text. Returns Unscorable if the answers cannot be compared.
     """
     kind = resolve_task(task, expectation, left, right)
@@ -96,11 +96,11 @@ def compare(
         return compare_rankings(left.ranking, right.ranking, settings.rerank.k)
     if _has_several_choices(kind, left, right):
         results = [
-            _compare_choice(kind, settings, expectation, *pair, vectors, floor) if pair is not None else MISSING_CHOICE
+            _compare_choice(kind, settings, expectation, *pair, vectors, known) if pair is not None else MISSING_CHOICE
             for pair in pair_choices(left, right)
         ]
         return combine_choices(results)
-    return _compare_choice(kind, settings, expectation, left, right, vectors, floor)
+    return _compare_choice(kind, settings, expectation, left, right, vectors, known)
 
 
 def _compare_choice(
@@ -110,7 +110,7 @@ def _compare_choice(
     left: Extracted,
     right: Extracted,
     vectors: Mapping[str, Vectors],
-    floor: NoiseFloor,
+    known: WorkloadKnowledge | None,
 ) -> Comparison:
     """Compare one choice of the left answer with one choice of the right answer."""
     compares_texts = _compares_texts(kind, left, right)
@@ -120,7 +120,7 @@ def _compare_choice(
         return compare_json_answers(_extracted(left), _extracted(right), expectation.schema, settings)
     text = None
     if compares_texts:
-        text = _compare_texts(*_documents(left, right), settings, vectors, floor)
+        text = _compare_texts(*_documents(left, right), settings, vectors, known)
     if left.tool_calls or right.tool_calls:
         calls = compare_tools(left.tool_calls, right.tool_calls, settings.extraction)
         return _merge(calls, text) if text is not None else calls
@@ -187,10 +187,10 @@ def _documents(left: Extracted, right: Extracted) -> tuple[Document, Document]:
 
 
 def _compare_texts(
-    a: Document, b: Document, settings: ScoringSection, vectors: Mapping[str, Vectors], floor: NoiseFloor
+    a: Document, b: Document, settings: ScoringSection, vectors: Mapping[str, Vectors], known: WorkloadKnowledge | None
 ) -> Comparison:
     similarity = text_similarity(a, b, vectors)
-    result = compare_text(a, b, settings, similarity, floor)
+    result = compare_text(a, b, settings, similarity, known)
     if similarity is None or not similarity.by_characters:
         return result
     return mark_unknown_script(result, similarity, settings.flag_meaning)

@@ -9,11 +9,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from glidepath.agreement_weights import workload_weights
 from glidepath.answer_faults import FoundFault
 from glidepath.config.comparison import ScoringSection, Task
 from glidepath.pairs_and_outcomes import Correctness, Preference, Side
 from scorer.scoring.answers import CustomSurface, Expectation, Extracted, Unusable, expectation, extract
-from scorer.scoring.compare import Comparison, Unscorable, compare, texts_to_embed
+from scorer.scoring.compare import Comparison, Unscorable, WorkloadKnowledge, compare, texts_to_embed
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge
@@ -127,8 +128,9 @@ class FileScorer:
         texts = list(dict.fromkeys(t for one in extracted if isinstance(one, _ExtractedLine) for t in one.texts))
         vectors = dict(zip(texts, embed_texts(self.embedder, texts, self.cache), strict=True)) if texts else {}
         comparable = {i: one for i, one in enumerate(extracted) if isinstance(one, _ExtractedLine)}
+        known = WorkloadKnowledge(weights=workload_weights(self.settings.calibration))
         results = {
-            i: compare(self.task, self.settings, one.expected, one.baseline, one.candidate, vectors)
+            i: compare(self.task, self.settings, one.expected, one.baseline, one.candidate, vectors, known)
             for i, one in comparable.items()
         }
         scored = {i: one for i, one in comparable.items() if isinstance(results[i], Comparison)}

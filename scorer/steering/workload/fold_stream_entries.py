@@ -20,6 +20,7 @@ from scorer.steering.workload.unexpected_traffic import begun_after
 from scorer.steering.workload.workload_state import RecentCounts, StreamPosition, WorkloadState
 
 Entry = TypeVar("Entry", Outcomes, ScoredPair, Feedback)
+OTHER_WEIGHTS = "other_weights"  # why an agreement is refused: it was computed with other weights than the configured
 
 
 def fold(state: WorkloadState, news: News, now: SteadyTime) -> WorkloadState:
@@ -142,6 +143,8 @@ class _Counting:
 
         The returned pair has steady times.
         """
+        if pair.scored and pair.weights and pair.weights != self._spec.weights:
+            pair = replace(pair, scored=False, unscored_reason=OTHER_WEIGHTS)
         self._totals = self._totals.with_pair(pair)
         probe = pair.baseline.origin is Origin.PROBE
         if probe and self._spec.policy.next_step(self._ramp.percent) is not None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from glidepath.agreement_weights import workload_weights
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
 from glidepath.served_digest import served_digest
@@ -23,7 +24,8 @@ class WorkloadSpec:
 
     ``digest`` identifies the workload's configuration; ``models`` are the names of the models of both sides and of the
     embedder, for the decision log. ``baseline`` and ``candidate`` identify the two sides of the evidence, see
-    ``backend_identity``. ``served``: the digest of what every Envoy should serve.
+    ``backend_identity``. ``served``: the digest of what every Envoy should serve. ``weights``: the digest of the
+    weights by which the agreement of its pairs is computed.
     """
 
     name: str
@@ -35,6 +37,7 @@ class WorkloadSpec:
     candidate: str
     models: Mapping[str, str]
     served: str
+    weights: str
     kind: EvidenceKind
 
     @classmethod
@@ -47,12 +50,13 @@ class WorkloadSpec:
             name=name,
             workload=workload,
             policy=policy_of(workload.ramp, judged=judges_answers(workload)),
-            digest=config.digest(name),
+            digest=_digest(config.digest(name), workload.scoring.calibration),
             names=RuntimeKeys.of(config, name),
             baseline=backend_identity(workload.baseline, config.backends[workload.baseline]),
             candidate=backend_identity(workload.candidate, config.backends[workload.candidate]),
             models=models,
             served=served_digest(config, name),
+            weights=workload_weights(workload.scoring.calibration).digest,
             kind=kind,
         )
 
@@ -63,6 +67,14 @@ class WorkloadSpec:
         """
         percent = self.policy.steps[0] if ramp.share_unknown else ramp.percent
         return self.kind.fresh(self.workload, percent, now_ms, before)
+
+
+def _digest(settings: str, calibration: str | None) -> str:
+    """Return the digest of a workload's settings, together with the content of the file that ``calibration`` names."""
+    if calibration is None:
+        return settings
+    text = f"{settings} {workload_weights(calibration).digest}"
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def backend_identity(name: str, backend: Backend) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import redis.asyncio
 import yaml
 
+from glidepath.agreement_weights import read_weights, shipped_weights
 from glidepath.config import parse_config
 from glidepath.errors import InputError, UnreachableError
 from glidepath.protobuf_codec import encode_scored
@@ -96,3 +98,52 @@ def test_calibrate_proposes_valid_settings_for_any_latencies(config: Path, tmp_p
     base = yaml.safe_load(CHAT_CONFIG)
     base["workloads"]["chat"]["gates"] = yaml.safe_load(text)["workloads"]["chat"]["gates"]
     assert parse_config(yaml.safe_dump(base)).workload("chat").gates.latency[0].max_ratio <= 1000
+
+
+def _labels(path: Path, count: int = 24) -> Path:
+    """Judged pairs of a workload that accepts no change of wording, although the meaning is the same."""
+    kinds = [("opens", "opens", "acceptable"), ("opens at nine", "begins to admit people at nine", "not")]
+    lines = []
+    for i in range(count):
+        left, right, label = kinds[i % 2]
+        more = f" on day {i} of the fair, and visitors need a ticket"
+        extra = "." if label == "not" else " of their own."
+        lines.append({"left": f"The hall {left}{more}.", "right": f"The hall {right}{more}{extra}", "label": label})
+    lines.append({"left": "a", "right": "b", "label": "unsure"})
+    path.write_text("\n".join(json.dumps(line) for line in lines))
+    return path
+
+
+@pytest.mark.process
+def test_labels_give_weights_and_figures(config: Path, tmp_path: Path) -> None:
+    output = tmp_path / "weights.json"
+    labels = _labels(tmp_path / "labels.jsonl")
+    text = run_cli("calibrate", "-c", str(config), "-w", "chat", "--labels", str(labels), "-o", str(output))
+    assert "24 judged pairs (12 acceptable, 12 not; 1 without a judgement, 0 equal)" in text
+    assert "accepted by people" in text
+    assert f"scoring: {{calibration: {output}}}" in text
+    fitted = read_weights(output)
+    assert fitted.digest != shipped_weights().digest
+    assert fitted.made["labels"] == {"pairs": 24, "same": 12}
+
+    raw = json.loads(run_cli("calibrate", "-c", str(config), "-w", "chat", "--labels", str(labels), "--json"))
+    assert raw["after"]["loss"] < raw["before"]["loss"]
+    assert raw["output"] is None
+
+
+@pytest.mark.process
+def test_too_few_labels_of_one_kind_are_an_error(config: Path, tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_text("\n".join(json.dumps({"left": f"a {i} b", "right": "c d", "same": 1}) for i in range(9)))
+    with pytest.raises(InputError, match=r"needs at least 2 pairs .* \(got 9 and 0\)"):
+        run_cli("calibrate", "-c", str(config), "-w", "chat", "--labels", str(path))
+
+
+def test_an_output_without_labels_is_an_error(config: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--output: needs --labels"):
+        run_cli("calibrate", "-c", str(config), "-w", "chat", "-o", str(tmp_path / "w.json"))
+
+
+def test_a_missing_file_of_labels_is_an_error(config: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        run_cli("calibrate", "-c", str(config), "-w", "chat", "--labels", str(tmp_path / "none"))

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.combine_signals import FoundDifferences, apply_noise_floor, combine
-from scorer.scoring.compare.noise_floor import UNKNOWN, NoiseFloor
+from scorer.scoring.compare.noise_floor import NoiseFloor
 from scorer.scoring.compare.result import Comparison, Signal, ramp
 from scorer.scoring.compare.signals.document_pair import DocumentPair
 from scorer.scoring.compare.signals.final_answers import final_answers
 from scorer.scoring.compare.signals.registry import FACTS, OTHERS, measured
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.text.parsed_document import Document
+from scorer.scoring.compare.workload_knowledge import WorkloadKnowledge
 
 _BOTH_REFUSE = 0.95  # the lowest similarity of two refusals
 
@@ -29,14 +30,15 @@ def compare_text(
     right: Document,
     settings: ScoringSection,
     similarity: Similarity | None = None,
-    floor: NoiseFloor = UNKNOWN,
+    known: WorkloadKnowledge | None = None,
 ) -> Comparison:
     """Compare two texts. ``similarity`` is required if ``needs_embedding`` returns True for the texts.
 
     If the texts are swapped, the agreement does not change, except that an omission by the candidate counts more than
     an addition. The flag of a defect in the baseline's text has the prefix ``baseline_``.
     """
-    found = found_differences(left, right, settings, similarity, floor)
+    known = known or WorkloadKnowledge()
+    found = found_differences(left, right, settings, similarity, known.floor)
     if isinstance(found, Comparison):
         return found
     measures = {
@@ -44,7 +46,7 @@ def compare_text(
         "cosine_worst": round(found.pair.similarity.worst, 4),
         "word_overlap": round(found.pair.alignment.word_overlap, 4),
     }
-    return _with_compared_share(combine(found, settings, measures), left, right)
+    return _with_compared_share(combine(found, settings, measures, known.weights), left, right)
 
 
 def found_differences(

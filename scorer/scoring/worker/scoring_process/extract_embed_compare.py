@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from glidepath.agreement_weights import workload_weights
 from glidepath.answer_faults import AnswerFault
 from glidepath.config import Config, Workload
 from glidepath.config.comparison import FREE_TEXT
@@ -21,7 +22,7 @@ from scorer.scoring.answers import (
     expectation,
     extract,
 )
-from scorer.scoring.compare import UNKNOWN, NoiseFloor, Unscorable, compare, texts_to_embed
+from scorer.scoring.compare import UNKNOWN, NoiseFloor, Unscorable, WorkloadKnowledge, compare, texts_to_embed
 from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge
 from scorer.scoring.embed import Embedder, VectorCache, Vectors, embed_texts
@@ -177,6 +178,7 @@ def _compare(
     candidate = _facts(pair.candidate, extracted.candidate, excerpts, extracted.faults[1])
     # Both kinds of pair are scored against the same noise floor, because sameness_margin compares their scores. The
     # floor itself counts raw divergences, so it does not depend on these scores.
+    weights = workload_weights(settings.calibration)
     result = compare(
         extracted.workload.task,
         settings,
@@ -184,7 +186,7 @@ def _compare(
         extracted.baseline,
         extracted.candidate,
         vectors,
-        floor or UNKNOWN,
+        WorkloadKnowledge(floor or UNKNOWN, weights),
     )
     if isinstance(result, Unscorable):
         return ScoringOutcome(unscored(pair, now_ms, result.reason, baseline, candidate))
@@ -204,6 +206,7 @@ def _compare(
         scorer=context.embedder.name,
         labels=dict(result.labels),
         served=pair.served,
+        weights=weights.digest,
     )
     judged, verified = _to_judge(extracted), _to_verify(extracted)
     if isinstance(judged, Preference):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from glidepath.agreement_weights import shipped_weights
 from glidepath.config import parse_config
 from glidepath.pairs_and_outcomes import Ending, Origin, PairKind, Side
 from scorer.scoring.compare import NoiseFloor
@@ -35,6 +36,23 @@ def test_equal_answers_agree_fully_without_the_model(context, engine):
     assert scored.scored
     assert scored.agreement == 1.0
     assert engine.calls == []
+
+
+def test_a_result_carries_the_digest_of_the_weights_of_its_workload(valid_yaml, engine, context, tmp_path):
+    shipped = shipped_weights()
+    other = replace(shipped, constant=shipped.constant - 5)
+    (tmp_path / "weights.json").write_text(other.to_json())
+    config = parse_config(valid_yaml)
+    name = pair("a").workload
+    section = config.workload(name)
+    scoring = section.scoring.model_copy(update={"calibration": str(tmp_path / "weights.json")})
+    changed = config.model_copy(
+        update={"workloads": {**config.workloads, name: section.model_copy(update={"scoring": scoring})}}
+    )
+    before = one(context, pair("a", LONG, LONG + " It is not."))
+    after = one(ScoringContext(changed, engine), pair("a", LONG, LONG + " It is not."))
+    assert (before.weights, after.weights) == (shipped.digest, other.digest)
+    assert after.agreement < before.agreement
 
 
 def test_different_answers_are_embedded_and_the_result_names_the_engine(context, engine):

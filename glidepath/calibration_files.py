@@ -1,0 +1,19 @@
+"""Check the files of weights that the configuration names, before anything starts."""
+
+from __future__ import annotations
+
+from glidepath.agreement_weights import workload_weights
+from glidepath.config import Config
+from glidepath.errors import ConfigError, InputError
+
+
+def check_calibrations(config: Config) -> None:
+    """Read the weights of every workload. Raises ConfigError with one line for each file that is not valid."""
+    problems = []
+    for name, workload in config.workloads.items():
+        try:
+            workload_weights(workload.scoring.calibration)
+        except InputError as error:
+            problems.append(f"workloads.{name}.scoring.calibration: {error}")
+    if problems:
+        raise ConfigError("\n".join(problems))

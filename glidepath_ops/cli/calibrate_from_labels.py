@@ -1,0 +1,125 @@
+"""``glidepath calibrate --labels``: fit the weights of a workload's agreement to people's judgements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from glidepath.agreement_weights import AgreementWeights, shipped_weights
+from glidepath.config import Config
+from glidepath.config.comparison import FREE_TEXT
+from glidepath.errors import InputError
+from scorer.scoring.compare.calibrator.label_file import read_judged
+from scorer.scoring.compare.calibrator.measured_pairs import Examples, measured
+from scorer.scoring.compare.calibrator.refit import Validation, refit, validated
+from scorer.scoring.embed import load_embedder
+
+LEAST_OF_EACH = 2  # labels of each kind, without which nothing can be validated
+FEW = 20  # with fewer labels, the figures are a guess
+
+
+@dataclass(frozen=True, slots=True)
+class FittedLabels:
+    """Weights that are fitted to labels, and how well the shipped ones (``before``) and they (``after``) follow labels.
+
+    ``pairs``: the labels that were used, ``same`` of them "acceptable". ``skipped``: lines without a judgement.
+    ``equal``: pairs that no weight decides, because their texts are equal or both refuse.
+    """
+
+    weights: AgreementWeights
+    before: Validation
+    after: Validation
+    pairs: int
+    same: int
+    skipped: int
+    equal: int
+
+    @property
+    def better(self) -> bool:
+        return self.after.loss < self.before.loss and self.after.auc >= self.before.auc - 0.005
+
+    def to_json(self, workload: str, output: Path | None) -> str:
+        record: dict[str, Any] = {
+            "workload": workload,
+            "better": self.better,
+            "output": str(output) if output else None,
+        }
+        counts = {key: getattr(self, key) for key in ("pairs", "same", "skipped", "equal")}
+        return json.dumps({**record, **counts, "before": asdict(self.before), "after": asdict(self.after)})
+
+
+def fit_labels(config: Config, workload: str, path: Path) -> FittedLabels:
+    """Fit the shipped weights to the labels in a file. Raises InputError."""
+    section = config.workload(workload)
+    if section.task not in FREE_TEXT:
+        raise InputError(
+            f"--labels: the agreement of the task {section.task} has no weights (only {', '.join(FREE_TEXT)})"
+        )
+    try:
+        with path.open("rb") as file:
+            judged, skipped = read_judged(file, str(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    embedder = load_embedder(config.scorer.embedder)
+    labels = measured(((one.left, one.right, one.same) for one in judged), embedder, section.scoring)
+    same = int(labels.same.sum())
+    if min(same, len(labels.same) - same) < LEAST_OF_EACH:
+        raise InputError(
+            f"{path}: needs at least {LEAST_OF_EACH} pairs that people accept and {LEAST_OF_EACH} that they do not, "
+            f"with different texts (got {same} and {len(labels.same) - same})"
+        )
+    return _fitted(labels, path, workload, skipped, len(judged) - len(labels.same))
+
+
+def _fitted(labels: Examples, path: Path, workload: str, skipped: int, equal: int) -> FittedLabels:
+    base = shipped_weights()
+    before, after = validated(base, labels)
+    made = {
+        "by": f"glidepath calibrate --labels {path.name} --workload {workload}",
+        "date": datetime.now(UTC).date().isoformat(),
+        "labels": {"pairs": len(labels.same), "same": int(labels.same.sum())},
+        "auc": {"before": round(before.auc, 3), "after_cross_validated": round(after.auc, 3)},
+        "from": base.digest,
+    }
+    weights = refit(base, labels, made)
+    return FittedLabels(weights, before, after, len(labels.same), int(labels.same.sum()), skipped, equal)
+
+
+def report_lines(fitted: FittedLabels, workload: str, output: Path | None) -> Iterator[str]:
+    """Yield the lines for people: the figures, a reliability table, and what to do."""
+    others = f"; {fitted.skipped} without a judgement, {fitted.equal} equal" if fitted.skipped or fitted.equal else ""
+    refused = fitted.pairs - fitted.same
+    yield f"{workload}: {fitted.pairs} judged pairs ({fitted.same} acceptable, {refused} not{others})"
+    if fitted.pairs < FEW:
+        yield f"only {fitted.pairs} pairs: the figures are a guess; calibrate again with {FEW} or more"
+    yield ""
+    yield f"{'':22}{'shipped':>10}{'with labels':>13}   (judged by weights that were fitted to the other labels)"
+    yield f"{'AUC':22}{fitted.before.auc:10.3f}{fitted.after.auc:13.3f}"
+    yield f"{'log loss':22}{fitted.before.loss:10.3f}{fitted.after.loss:13.3f}"
+    yield from _reliability_lines("shipped", fitted.before)
+    yield from _reliability_lines("with labels", fitted.after)
+    yield ""
+    yield from _advice(fitted, workload, output)
+
+
+def _reliability_lines(name: str, validation: Validation) -> Iterator[str]:
+    yield ""
+    yield f"{'agreement, ' + name:24}{'pairs':>7}{'mean':>8}{'accepted by people':>21}"
+    for row in validation.reliability:
+        yield f"{f'{row.low:.1f} to {row.high:.1f}':24}{row.pairs:7}{row.agreement:8.2f}{row.same:21.0%}"
+
+
+def _advice(fitted: FittedLabels, workload: str, output: Path | None) -> Iterator[str]:
+    if not fitted.better:
+        yield "These labels do not improve the agreement: keep the shipped weights, or label more pairs."
+        return
+    if output is None:
+        yield "The labels improve the agreement. --output FILE writes the weights."
+        return
+    yield f"The labels improve the agreement. {output} has the weights. To use them, write"
+    yield f"  workloads: {{{workload}: {{scoring: {{calibration: {output}}}}}}}"
+    yield "and restart the scorers. The evidence of the present step then starts again."
