@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.markup import escape
+from rich.padding import Padding
+from rich.text import Text
 
 from glidepath.status_and_decisions import Verdict, WorkloadStatus
 from glidepath_ops.evidence_text import evidence_text
 
 NARROW = 120  # columns below which lines are shown instead of tables
 _MARKS = {"pass": "[green]✓[/]", "fail": "[bold red]✗[/]", "inconclusive": "[yellow]…[/]"}
+
+
+def indented(line: str) -> Padding:
+    """Return the line so that its continuation lines are indented as it is."""
+    depth = len(line) - len(line.lstrip())
+    return Padding(Text.from_markup(line.lstrip()), (0, 0, 0, depth))
 
 
 def workload_lines(name: str, status: WorkloadStatus | None, trouble: str, latency: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
 from glidepath.unseen_entries import UnseenRecord
-from glidepath_ops.cli.narrow_status import NARROW, gate_lines, workload_lines
+from glidepath_ops.cli.narrow_status import NARROW, gate_lines, indented, workload_lines
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
 from glidepath_ops.cli.status_details import details, examples_of
@@ -69,7 +69,7 @@ def command(
         console = Console(width=PIPED_WIDTH, highlight=False)  # in a log or a pager: do not wrap at 80 columns
     if console.width < NARROW:
         for line in narrow_overview(read.statuses, time.time(), read.troubles):
-            console.print(line)
+            console.print(indented(line))
     else:
         console.print(overview(read.statuses, time.time(), read.troubles))
     for record in read.unseen:
@@ -101,13 +101,13 @@ def _show_details(console: Console, status: WorkloadStatus, examples: Mapping[st
     if console.width < NARROW:
         console.print()
         for line in (title_of(status), *gate_lines(status.verdicts)):
-            console.print(line)
+            console.print(indented(line))
     else:
         console.print(gates(status))
     if calls := tool_calls(status):
         console.print(calls)
     for line in details(status, examples, baseline):
-        console.print(line, markup=False)
+        console.print(indented(escape(line)))
 
 
 def _record(status: WorkloadStatus | None, examples: Mapping[str, str]) -> dict[str, Any] | None:

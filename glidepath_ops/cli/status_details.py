@@ -53,7 +53,9 @@ def coverage(status: WorkloadStatus) -> Iterator[str]:
     if counts:
         stages = " → ".join(f"{name} {counts.get(name, 0)}" for name in _STAGES)
         yield f"coverage since the beginning: {stages} → scored {status.pairs_scored}"
-        lost = {name: number for name, number in counts.items() if name not in _STAGES and number}
+        lost = {
+            name: number for name, number in counts.items() if name.removeprefix("noise_") not in _STAGES and number
+        }
         if lost:
             yield f"  not paired: {counts_text(lost)}"
     if status.pairs_unscored:

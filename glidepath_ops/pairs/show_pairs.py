@@ -15,7 +15,7 @@ from rich.text import Text
 from glidepath.answer_faults import FAULTS, AnswerFault
 from glidepath.config import Workload
 from glidepath.pair_labels import PairLabel
-from glidepath.pairs_and_outcomes import TRIP_DIVERGENCE, Answer, AnswerFacts, Pair, ScoredPair, Side
+from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Pair, ScoredPair, Side
 from glidepath.printable_text import one_line, printable, shown_id
 from glidepath_ops.pairs.read_pairs import StoredPair
 from glidepath_ops.pairs.select_pairs import facts_of
@@ -166,9 +166,11 @@ def _cut(text: str, most_chars: int) -> Text:
 
 def _signals(result: ScoredPair) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("signal", "divergence", ""):
+    for heading in ("signal", "value", ""):
         table.add_column(heading, overflow="fold")
     for name, value in sorted(result.signals.items(), key=lambda item: (-item[1], item[0])):
-        style = "bold" if value >= TRIP_DIVERGENCE else ""
-        table.add_row(Text(one_line(name), style=style), f"{value:.3f}", "flagged" if name in result.flags else "")
+        flagged = name in result.flags
+        table.add_row(
+            Text(one_line(name), style="bold" if flagged else ""), f"{value:.3f}", "flagged" if flagged else ""
+        )
     return table

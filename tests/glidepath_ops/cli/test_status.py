@@ -10,7 +10,7 @@ from rich.console import Console
 from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind, ScoredPair
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus, from_json, to_json
-from glidepath_ops.cli.narrow_status import gate_lines
+from glidepath_ops.cli.narrow_status import gate_lines, indented
 from glidepath_ops.cli.status import gates, narrow_overview, overview, title_of, tool_calls
 from glidepath_ops.cli.status_details import details, examples_of
 from glidepath_ops.demo.progress_display import verdict_row
@@ -141,7 +141,7 @@ BUSY = WorkloadStatus(
     noise=0.88,
     pairs_scored=700,
     pairs_unscored={"candidate_status": 30, "candidate_truncated": 40},
-    coverage={"captured": 900, "paired": 770, "shed_budget": 100, "tee_failed": 30},
+    coverage={"captured": 900, "paired": 770, "shed_budget": 100, "tee_failed": 30, "noise_paired": 9},
     live_answers={"candidate requests": 8230, "candidate checked": 412},
 )
 
@@ -150,9 +150,9 @@ def narrow(status: WorkloadStatus | None) -> list[str]:
     console = Console(width=80)
     with console.capture() as captured:
         for line in narrow_overview({"chat": status}, 100.0, {}):
-            console.print(line, highlight=False)
+            console.print(indented(line), highlight=False)
         for line in (title_of(status), *gate_lines(status.verdicts)) if status else ():
-            console.print(line, highlight=False)
+            console.print(indented(line), highlight=False)
     return captured.get().splitlines()
 
 
