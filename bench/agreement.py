@@ -28,6 +28,7 @@ import numpy as np
 from bench.labelled_pairs import LabelledPair, in_english, read_sets
 from bench.regressions import compared, plain_cosine
 from glidepath.config.processes import EmbedderSection
+from glidepath.embedding_models import MINILM
 from scorer.scoring.compare.calibrator.logistic_regression import Floats, Penalty, fit_logistic
 from scorer.scoring.compare.calibrator.ranking_figures import auc, calibration_error, caught
 from scorer.scoring.compare.text.multiset_distance import multiset_distance
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--half", choices=("all", "first", "second"), default="all", help="draw from one half only")
     parser.add_argument("--seed", type=int, default=1, help="seed of the draw")
     parser.add_argument("--engine", default="onnxruntime", help="embedding engine")
+    parser.add_argument("--model", default=MINILM, help="embedding model")
     options = parser.parse_args(arguments)
     if options.data is None:
         print("skipped: no labelled pairs; give their folder: make bench-agreement ARGS='--data DIR'")
@@ -68,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not sets:
         print(f"skipped: {options.data} has no file *.jsonl with labelled pairs (left, right, same)")
         return 0
-    embedder, started = load_embedder(EmbedderSection(engine=options.engine)), time.process_time()
+    section = EmbedderSection(engine=options.engine, model=options.model)
+    embedder, started = load_embedder(section), time.process_time()
     rows = report({name: score(pairs, embedder) for name, pairs in sets.items()})
     print_table(rows)
     seconds = round(time.process_time() - started, 1)

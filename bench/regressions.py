@@ -25,8 +25,8 @@ from bench.planted_passages import Planted
 from glidepath.config.comparison import ScoringSection
 from glidepath.config.processes import EmbedderSection
 from scorer.scoring.answers import Choice, Expectation, Extracted, Surface, extract
-from scorer.scoring.compare import Comparison, compare, texts_to_embed
-from scorer.scoring.embed import Embedder, VectorCache, embed_texts, load_embedder
+from scorer.scoring.compare import Comparison, WorkloadKnowledge, compare, texts_to_embed
+from scorer.scoring.embed import Embedder, VectorCache, embed_texts, load_embedder, traits_of
 
 ANSWERS = Path(__file__).with_name("answers.txt")
 GOALS = {
@@ -118,7 +118,9 @@ def compared(left: str, right: str, embedder: Embedder, cache: VectorCache) -> C
     expected, settings = Expectation(), ScoringSection()
     wanted = texts_to_embed("chat", expected, *answers)
     vectors = dict(zip(wanted, embed_texts(embedder, wanted, cache), strict=True)) if wanted else {}
-    result = compare("chat", settings, expected, *answers, vectors)
+    result = compare(
+        "chat", settings, expected, *answers, vectors, WorkloadKnowledge(cosine_map=traits_of(embedder).cosine_map)
+    )
     if not isinstance(result, Comparison):
         raise TypeError(f"{left[:60]!r}, {right[:60]!r}: {result}")
     return result

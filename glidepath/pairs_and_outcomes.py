@@ -309,6 +309,7 @@ class ScoredPair:
     not. ``unjudged`` and ``unverified`` are the reasons, if they were to be asked: "timeout", "budget". ``entry`` is
     the id of the pair's entry in the stream of pairs; the reader of the stream of results takes it from the result's
     entry.
+    ``language`` is the language (ISO 639) of the baseline's answer if it is free text, and "" if it is unknown.
     """
 
     pair_id: str
@@ -332,6 +333,7 @@ class ScoredPair:
     correctness: Correctness | None = None
     unjudged: str = ""
     unverified: str = ""
+    language: str = ""
     entry: str = ""
 
 

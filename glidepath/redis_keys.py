@@ -145,14 +145,16 @@ class WorkloadKeys:
         """
         return self._key("queue")
 
-    def noise(self, baseline: str) -> str:
+    def noise(self, baseline: str, model: str) -> str:
         """Hash with the noise floor of the backend ``baseline``, measured on pairs of two answers of this backend.
+
+        ``model``: the embedding model that scored them, because the scores of two models are not comparable.
 
         ``pairs`` is the number of these noise pairs and ``agreement_sum`` the sum of their agreement.
         ``trip:<signal>`` is the number of noise pairs in which the divergence of the signal was at least
         ``TRIP_DIVERGENCE``.
         """
-        return self._key(f"noise:{baseline}")
+        return self._key(f"noise:{baseline}:{model}")
 
 
 LEASE = f"{PREFIX}:lease"

@@ -183,6 +183,7 @@ class WorkloadStatus:
     # "SIDE requests" → clients' requests at the side, since the beginning; "SIDE checked" → those whose captured answer
     # was checked by itself
     live_answers: Mapping[str, int] = field(default_factory=dict)
+    languages: Mapping[str, int] = field(default_factory=dict)  # language (ISO 639) → scored pairs of free text in it
     other_configuration: int = 0  # requests and pairs that an Envoy served by another configuration
     leader: str = ""
     config_digest: str = ""

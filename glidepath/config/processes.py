@@ -58,7 +58,8 @@ class EmbedderSection(Section):
     """The embedding model.
 
     ``model`` is a directory, the name of an installed weights package, or (with the engine sentence-transformers) a
-    name on the Hugging Face hub.
+    name on the Hugging Face hub. The default reads English; multilingual-e5-small (extra multilingual) reads the
+    common languages.
     """
 
     engine: Literal["onnxruntime", "sentence-transformers", "openvino", "remote"] = "onnxruntime"

@@ -16,6 +16,7 @@ from rich.table import Table
 from glidepath import redis_keys, scorer_groups
 from glidepath.config import Config
 from glidepath.duration_text import duration_text
+from glidepath.embedding_models import unread_languages_text
 from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
@@ -37,8 +38,12 @@ _STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 
 @dataclass(slots=True)
 class _Read:
-    """What the command reads. Each mapping is by workload; ``examples``: "SIDE ORIGIN KIND" → the id of a pair."""
+    """What the command reads. Each mapping is by workload; ``examples``: "SIDE ORIGIN KIND" → the id of a pair.
 
+    ``model``: the configured embedding model.
+    """
+
+    model: str = ""
     statuses: dict[str, WorkloadStatus | None] = field(default_factory=dict)
     baselines: dict[str, str] = field(default_factory=dict)  # the names of the backends
     troubles: dict[str, GroupProblem] = field(default_factory=dict)
@@ -75,13 +80,22 @@ def command(
     for record in read.unseen:
         if record.unseen:
             console.print(f"unseen: {record.unseen} of {record.produced} access log entries reached no extproc")
+    for line in unread_answers(read.model, read.statuses):
+        console.print(line, markup=False)
     for name, status in read.statuses.items():
         if status is not None and (workload or len(read.statuses) <= MOST_SHOWN):
             _show_details(console, status, read.examples.get(name, {}), read.baselines[name])
 
 
+def unread_answers(model: str, found: Mapping[str, WorkloadStatus | None]) -> list[str]:
+    """Return a line for each workload with answers in languages that the embedding model does not read."""
+    texts = {name: unread_languages_text(model, status.languages) for name, status in found.items() if status}
+    return [f"{name}: {text}" for name, text in texts.items() if text]
+
+
 async def _read(settings: Config, redis: RedisClient, names: list[str]) -> _Read:
-    read = _Read(baselines={name: settings.workload(name).baseline for name in names})
+    baselines = {name: settings.workload(name).baseline for name in names}
+    read = _Read(model=settings.scorer.embedder.model, baselines=baselines)
     group = settings.scorer.group
     leader, holders = await scorer_groups.leader(redis, group), await scorer_groups.last_steering(redis, names)
     troubles = {name: scorer_groups.group_problem(name, group, leader, holder) for name, holder in holders.items()}

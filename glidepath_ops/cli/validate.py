@@ -13,6 +13,9 @@ from typing import Annotated
 import typer
 
 from glidepath.calibration_files import check_calibrations
+from glidepath.config import Config
+from glidepath.config.cross_checks import Problem
+from glidepath.config.faulty_values import has_faults
 from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.loader import load_with_places
 from glidepath.suggestions import first_of_many
@@ -22,6 +25,7 @@ from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, load_envoy_file
 from glidepath_ops.local.missing_secrets import secret_problems
+from scorer.scoring.embed.missing_packages import missing_package
 from scorer.steering.planning.unprovable_limits import undecidable_in_config, unjudged_answers
 
 
@@ -50,7 +54,8 @@ def command(
     if envoy is not None:
         _check(load_envoy_file(envoy), envoy)
         return
-    settings, places = load_with_places(config, None if without_secrets else secret_problems)
+    checks = (_embedder_problems,) if without_secrets else (_embedder_problems, secret_problems)
+    settings, places = load_with_places(config, lambda read: (one for check in checks for one in check(read)))
     check_calibrations(settings)
     _ok(f"{config}: {len(settings.backends)} backends, {len(settings.workloads)} workloads")
     with _without_cyclic_collection(), tempfile.TemporaryDirectory() as folder:
@@ -65,6 +70,14 @@ def command(
             typer.echo(f"glidepath: note: {places.locate('workloads', name)}: {note}", err=True)
     for conflict in conflicts(listen_addresses(settings), on_one_machine=True):
         _warn(places.locate(*conflict.second.key), f"{conflict.message}, so not both can run on one machine")
+
+
+def _embedder_problems(config: Config) -> Iterator[Problem]:
+    """Yield a problem if the configured embedding engine or model is not installed here."""
+    section = config.scorer.embedder
+    # Of the default, nothing is asked: a machine that only checks a file may lack its weights.
+    if not has_faults(section) and section.model_fields_set and (missing := missing_package(section)):
+        yield Problem(missing.key, missing.message)
 
 
 @contextmanager

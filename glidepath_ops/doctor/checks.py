@@ -9,6 +9,7 @@ from typing import Any
 
 from glidepath import envoy_names
 from glidepath.config import Config
+from glidepath.embedding_models import INSTALL_MULTILINGUAL, MULTILINGUAL, unread_languages_text
 from glidepath.scorer_groups import group_label, group_problem
 from glidepath_ops.doctor.capture_checks import examine_capture
 from glidepath_ops.doctor.control_planes import with_control_plane
@@ -41,7 +42,7 @@ def examine(config: Config, envoys: Iterable[EnvoyFacts], redis: RedisFacts) -> 
     findings: list[Finding] = []
     for envoy in envoys:
         findings += examine_envoy(config, envoy)
-    return findings + list(examine_redis(redis))
+    return [*findings, *examine_redis(redis), *examine_languages(config, redis)]
 
 
 def examine_envoy(config: Config, envoy: EnvoyFacts) -> list[Finding]:
@@ -235,6 +236,21 @@ def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
         yield from examine_instruments(subject, workload, redis.instruments.get(workload, {}))
     for workload, refusals in redis.refusals.items():
         yield from (fail(f"workload {workload}", one.side, one.detail, one.remedy) for one in refusals)
+
+
+def examine_languages(config: Config, redis: RedisFacts) -> Iterator[Finding]:
+    """Yield whether the embedding model reads the languages of each workload's answers."""
+    model = config.scorer.embedder.model
+    for workload, texts in redis.languages.items():
+        subject, check = f"workload {workload}", "languages"
+        if unread := unread_languages_text(model, texts):
+            remedy = (
+                f"set scorer.embedder.model: {MULTILINGUAL} ({INSTALL_MULTILINGUAL}): the similarity of such answers "
+                "says little about their meaning"
+            )
+            yield warn(subject, check, unread, remedy)
+        elif texts:
+            yield ok(subject, check, ", ".join(sorted(texts, key=lambda language: -texts[language])[:5]))
 
 
 def _unseen(subject: str, redis: RedisFacts) -> Finding:

@@ -178,3 +178,5 @@ class RedisFacts:
     refusals: Mapping[str, tuple[SideRefusal, ...]] = field(default_factory=dict)  # by workload, from its status
     # workload → the counts of what the evaluator and the verifier said (WorkloadStatus.instruments)
     instruments: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    # workload → language (ISO 639) → the number of its scored pairs of free text in this language
+    languages: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

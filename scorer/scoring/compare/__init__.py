@@ -8,6 +8,8 @@ All functions are pure. Embedding is a separate step, so that the texts of many 
     vectors = dict(zip(texts, embed_texts(embedder, texts)))                 # text → [chunks, dimensions]
     comparison = compare(task, settings, expectation, left, right, vectors)  # Comparison | Unscorable
 
+An engine whose cosines have another scale needs ``WorkloadKnowledge(cosine_map=traits_of(embedder).cosine_map)``.
+
 ``left`` is the baseline's answer and ``right`` is the candidate's answer. In a NOISE pair, both answers come from the
 same side: ``left`` is the answer to the request, and ``right`` is the answer to its copy.
 """

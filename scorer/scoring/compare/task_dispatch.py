@@ -20,6 +20,7 @@ from scorer.scoring.compare.tasks.tool_calls import compare_tools
 from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.workload_knowledge import WorkloadKnowledge
 from scorer.scoring.embed.engine_protocol import Vectors
+from scorer.scoring.embed.model_traits import SAME_SCALE, CosineMap
 
 _RANKINGS = (Surface.COHERE_RERANK, Surface.TEI_RERANK)
 
@@ -189,22 +190,24 @@ def _documents(left: Extracted, right: Extracted) -> tuple[Document, Document]:
 def _compare_texts(
     a: Document, b: Document, settings: ScoringSection, vectors: Mapping[str, Vectors], known: WorkloadKnowledge | None
 ) -> Comparison:
-    similarity = text_similarity(a, b, vectors)
+    similarity = text_similarity(a, b, vectors, known.cosine_map if known else SAME_SCALE)
     result = compare_text(a, b, settings, similarity, known)
     if similarity is None or not similarity.by_characters:
         return result
     return mark_unknown_script(result, similarity, settings.flag_meaning)
 
 
-def text_similarity(a: Document, b: Document, vectors: Mapping[str, Vectors]) -> Similarity | None:
+def text_similarity(
+    a: Document, b: Document, vectors: Mapping[str, Vectors], cosine_map: CosineMap
+) -> Similarity | None:
     """Return the similarity of two texts, or None if one of them is empty and the other is not.
 
-    ``vectors`` has those of both canonical texts, if ``needs_embedding``. If the embedding model cannot read one of
-    them, their characters are compared.
+    ``vectors`` has those of both canonical texts, if ``needs_embedding``; ``cosine_map`` is that of their model. If the
+    embedding model cannot read one of them, their characters are compared.
     """
     if not needs_embedding(a, b):
         return SAME_TEXT if a.text == b.text or a.canonical == b.canonical else None
     left, right = vectors[a.canonical], vectors[b.canonical]
     if len(left) and len(right):
-        return chunk_similarity(left, right)
+        return chunk_similarity(left, right, cosine_map)
     return character_similarity(a.canonical, b.canonical)

@@ -1,4 +1,4 @@
-"""Write the ONNX graph of a BERT sentence encoder, directly from its safetensors file.
+"""Write the ONNX graph of a BERT sentence encoder, directly from its weights.
 
 This needs neither torch nor an export tool. The graph is the whole model. Its inputs are ``input_ids`` and
 ``attention_mask`` (int64, [batch, tokens]). Its output is one unit vector for each text (float32, [batch, hidden]). The
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -25,56 +26,93 @@ GRAPH_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.bin"
 OUTPUT = "sentence_embedding"
 _FUSED = "com.microsoft"
+_WORDS = "embeddings.word_embeddings.weight"
 _PAGE = 4096  # bytes; weights start at a page boundary, which mapping into memory requires
 
 
+@dataclass(frozen=True, slots=True)
+class QuantizedRows:
+    """A matrix in blocks of 8-bit integers: each block of a row is ``values`` times one number of ``scales``.
+
+    ``values`` has the shape [rows, columns], and ``scales`` the shape [rows, blocks].
+    """
+
+    values: NDArray[np.int8]
+    scales: NDArray[np.float32]
+
+
 class Weights(Protocol):
-    """A function that returns the weight tensor with the given name, as float32."""
+    """The weights of a model, by the names that they have in a BERT encoder of the library transformers."""
 
-    def __call__(self, name: str) -> NDArray[np.float32]: ...
+    def __call__(self, name: str) -> NDArray[np.float32]:
+        """Return a tensor as float32."""
+
+    def words(self) -> NDArray[np.float32] | QuantizedRows:
+        """Return the vectors of the vocabulary, [words, hidden]. They are most of the weights of a multilingual model.
+
+        The graph looks rows of them up, so it can keep them as integers, without a loss of speed.
+        """
 
 
-def write_graph(model: Path, shape: BertShape, folder: Path) -> None:
+def write_graph(weights: Weights, shape: BertShape, folder: Path) -> None:
     """Write GRAPH_FILE and WEIGHTS_FILE into the existing directory ``folder``.
 
-    Raises ConfigError if the weights are unsuitable, and DependencyError if the packages onnx and safetensors (extra
-    ``graph``) are not installed.
+    Raises ConfigError if the weights are unsuitable, and DependencyError if the package onnx is not installed.
     """
-    missing = [name for name in ("onnx", "safetensors") if find_spec(name) is None]
-    if missing:
-        raise DependencyError(
-            f"scorer.embedder.model: reading {model} needs {' and '.join(missing)}: install the extra 'graph' "
-            "(pip install 'glidepath[graph]'), or use a prepared model (python -m scorer.scoring.embed.prebuilt_graph)"
-        )
-    with open_weights(model / "model.safetensors") as weights, (folder / WEIGHTS_FILE).open("wb") as out:
+    require_packages("onnx")
+    with (folder / WEIGHTS_FILE).open("wb") as out:
         builder = _Builder(out)
         hidden = _encoder(builder, weights, shape)
         _pooled(builder, hidden, shape)
         (folder / GRAPH_FILE).write_bytes(builder.model(shape.hidden).SerializeToString())
 
 
+def write_graph_of_folder(model: Path, shape: BertShape, folder: Path) -> None:
+    """Write the graph of the model in the directory ``model``, whose weights are in model.safetensors."""
+    require_packages("onnx", "safetensors")
+    with open_weights(model / "model.safetensors") as weights:
+        write_graph(weights, shape, folder)
+
+
+def require_packages(*names: str) -> None:
+    """Raise DependencyError if a package that building a graph needs is not installed."""
+    missing = [name for name in names if find_spec(name) is None]
+    if missing:
+        raise DependencyError(
+            f"scorer.embedder.model: building its graph needs {' and '.join(missing)}: install the extra 'graph' "
+            "(pip install 'glidepath[graph]'), or use a prepared model (python -m scorer.scoring.embed.prebuilt_graph)"
+        )
+
+
 @contextmanager
 def open_weights(path: Path) -> Iterator[Weights]:
-    """Yield a function that loads a tensor by its name, as float32.
+    """Yield the weights in a safetensors file.
 
-    If all names in the file begin with a prefix such as ``bert.``, the function takes the names without this prefix.
+    If all names in the file begin with a prefix such as ``bert.``, the weights are asked for without this prefix.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            known = set(file.keys())
-            first = "embeddings.word_embeddings.weight"
-            prefix = next((name.removesuffix(first) for name in known if name.endswith(first)), "")
-
-            def read(name: str) -> NDArray[np.float32]:
-                if prefix + name not in known:
-                    raise ConfigError(f"scorer.embedder.model: {path}: not a BERT encoder: it has no tensor {name!r}")
-                return np.asarray(file.get_tensor(prefix + name), dtype=np.float32)
-
-            yield read
+            yield _TensorFile(path, file)
     except SafetensorError as error:
         raise ConfigError(f"scorer.embedder.model: {path}: cannot be read: {error}") from error
+
+
+class _TensorFile:
+    """The weights in an open safetensors file."""
+
+    def __init__(self, path: Path, file: Any) -> None:
+        self._path, self._file, self._known = path, file, set(file.keys())
+        self._prefix = next((name.removesuffix(_WORDS) for name in self._known if name.endswith(_WORDS)), "")
+
+    def __call__(self, name: str) -> NDArray[np.float32]:
+        if self._prefix + name not in self._known:
+            raise ConfigError(f"scorer.embedder.model: {self._path}: not a BERT encoder: it has no tensor {name!r}")
+        return np.asarray(self._file.get_tensor(self._prefix + name), dtype=np.float32)
+
+    def words(self) -> NDArray[np.float32]:
+        return self(_WORDS)
 
 
 class _Builder:
@@ -95,12 +133,14 @@ class _Builder:
         self._nodes.append(helper.make_node(kind, list(inputs), [output], domain=domain, **attributes))
         return output
 
-    def weight(self, name: str, values: NDArray[np.float32]) -> str:
+    def weight(self, name: str, values: NDArray[np.float32] | NDArray[np.int8]) -> str:
         import onnx
 
-        raw = np.ascontiguousarray(values, dtype="<f4")
+        whole = values.dtype == np.int8
+        raw = np.ascontiguousarray(values, dtype="i1" if whole else "<f4")
         self._weights.write(b"\0" * (-self._weights.tell() % _PAGE))
-        tensor = onnx.TensorProto(name=name, data_type=onnx.TensorProto.FLOAT, dims=raw.shape)
+        kind = onnx.TensorProto.INT8 if whole else onnx.TensorProto.FLOAT
+        tensor = onnx.TensorProto(name=name, data_type=kind, dims=raw.shape)
         tensor.data_location = onnx.TensorProto.EXTERNAL
         place = {"location": WEIGHTS_FILE, "offset": self._weights.tell(), "length": raw.nbytes}
         for key, value in place.items():
@@ -155,12 +195,26 @@ def _encoder(b: _Builder, w: Weights, shape: BertShape) -> str:
 def _embeddings(b: _Builder, w: Weights, flat: str, ahead: NDArray[np.float32], epsilon: float) -> str:
     # All tokens have sentence type 0, so its vector is added to the positions.
     positions = w("embeddings.position_embeddings.weight") + w("embeddings.token_type_embeddings.weight")[:1]
-    words = b.node("Gather", [b.weight("words", w("embeddings.word_embeddings.weight")), "input_ids"], "word_vectors")
+    words = _word_vectors(b, w.words())
     length = b.node("Shape", ["input_ids"], "length", start=1, end=2)
     zero = b.integers("zero", 0)
     used = b.node("Slice", [b.weight("positions", positions), zero, length, zero], "used_positions")
     summed = b.node("Reshape", [b.node("Add", [words, used], "words_at_positions"), flat], "rows")
     return _norm(b, w, "embeddings", summed, ahead, epsilon)
+
+
+def _word_vectors(b: _Builder, words: NDArray[np.float32] | QuantizedRows) -> str:
+    """Add the lookup of the tokens' word vectors, and return the name of its output [batch, tokens, hidden]."""
+    if not isinstance(words, QuantizedRows):
+        return b.node("Gather", [b.weight("words", words), "input_ids"], "word_vectors")
+    hidden, blocks = words.values.shape[1], words.scales.shape[1]
+    whole = b.node("Gather", [b.weight("words", words.values), "input_ids"], "word_integers")
+    by_block = b.integers("by_block", 0, 0, blocks, hidden // blocks)  # 0: the size of the input
+    cast = b.node("Reshape", [b.node("Cast", [whole], "word_floats", to=1), by_block], "word_blocks")
+    scales = b.node("Gather", [b.weight("word_scales", words.scales), "input_ids"], "scales_of_words")
+    column = b.node("Unsqueeze", [scales, b.integers("behind_blocks", 3)], "scale_columns")
+    scaled = b.node("Mul", [cast, column], "scaled_words")
+    return b.node("Reshape", [scaled, b.integers("joined", 0, 0, hidden)], "word_vectors")
 
 
 def _norm(b: _Builder, w: Weights, name: str, x: str, ahead: NDArray[np.float32], epsilon: float) -> str:

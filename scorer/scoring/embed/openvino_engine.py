@@ -12,7 +12,8 @@ from glidepath.config.processes import EmbedderSection
 from glidepath.errors import DependencyError
 from scorer.scoring.embed.bert_to_onnx import GRAPH_FILE
 from scorer.scoring.embed.engine_protocol import Span, Vectors
-from scorer.scoring.embed.model_files import read_shape, require_model
+from scorer.scoring.embed.model_directory import model_directory
+from scorer.scoring.embed.model_files import read_shape
 from scorer.scoring.embed.prebuilt_graph import graph_directory
 from scorer.scoring.embed.wordpieces import Ids, WordPieces, run_batches
 
@@ -37,21 +38,21 @@ class OpenVinoEmbedder:
             raise DependencyError(
                 "scorer.embedder.engine: openvino is not installed (pip install 'glidepath[openvino]')"
             ) from error
-        folder = require_model(section.model)
-        shape = read_shape(folder)
         self.name = f"openvino:{section.model}"
-        self.dimensions = shape.hidden
-        self.max_tokens = shape.max_tokens
         self._batch = section.batch
-        self._pieces = WordPieces(folder, shape.max_tokens)
         settings = {
             "INFERENCE_NUM_THREADS": section.threads,
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # with pinning, several scorers would share one core
         }
-        with graph_directory(folder, shape, cache) as place:
-            core = openvino.Core()
-            self._model = core.compile_model(core.read_model(place / GRAPH_FILE), "CPU", settings)
+        with model_directory(section.model, cache) as folder:
+            shape = read_shape(folder)
+            self.dimensions = shape.hidden
+            self._pieces = WordPieces(folder, shape.max_tokens)
+            self.max_tokens = shape.max_tokens
+            with graph_directory(folder, shape, cache) as place:
+                core = openvino.Core()
+                self._model = core.compile_model(core.read_model(place / GRAPH_FILE), "CPU", settings)
 
     def spans(self, text: str) -> Sequence[Span]:
         return self._pieces.spans(text)

@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from glidepath.errors import GlidepathError
-from scorer.scoring.embed.bert_to_onnx import GRAPH_FILE, GRAPH_VERSION, write_graph
+from scorer.scoring.embed.bert_to_onnx import GRAPH_FILE, GRAPH_VERSION, write_graph_of_folder
 from scorer.scoring.embed.graph_cache import cached_by_stat, cached_graph
+from scorer.scoring.embed.model_directory import GRAPH_FOLDER, convertible
 from scorer.scoring.embed.model_files import BertShape, file_digest, fingerprint, read_shape, require_model
+from scorer.scoring.embed.multilingual_model import write_model_folder
 
-GRAPH_FOLDER = f"graph-{GRAPH_VERSION}"  # a graph of another version has another folder name
 _COPIED = ("config.json", "sentence_bert_config.json", "1_Pooling/config.json", "tokenizer.json")
 
 
@@ -39,16 +40,20 @@ def graph_directory(model: Path, shape: BertShape, cache: Path | None = None) ->
         yield own
         return
     key = fingerprint(model, GRAPH_VERSION, lambda weights: cached_by_stat(weights, file_digest, cache))
-    with cached_graph(key, lambda draft: write_graph(model, shape, draft), cache) as place:
+    with cached_graph(key, lambda draft: write_graph_of_folder(model, shape, draft), cache) as place:
         yield place
 
 
 def prepare(name: str, folder: Path) -> None:
     """Create ``folder`` with the ONNX graph of the model ``name`` and the files that the engines read."""
+    if (weights := convertible(name)) is not None:
+        folder.mkdir(parents=True)
+        write_model_folder(weights, folder, GRAPH_FOLDER)
+        return
     model = require_model(name)
     shape = read_shape(model)
     (folder / GRAPH_FOLDER).mkdir(parents=True)
-    write_graph(model, shape, folder / GRAPH_FOLDER)
+    write_graph_of_folder(model, shape, folder / GRAPH_FOLDER)
     for part in _COPIED:
         if (model / part).is_file():
             (folder / part).parent.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from scorer.scoring.embed.chunking import chunk_spans
 from scorer.scoring.embed.engine_protocol import Embedder, Vectors, VocabularyAwareEmbedder
+from scorer.scoring.embed.model_traits import traits_of
 from scorer.scoring.embed.vector_cache import VectorCache, text_key
 
 
@@ -38,7 +39,8 @@ def embed_texts(embedder: Embedder, texts: Sequence[str], cache: VectorCache | N
 
 def split_text(embedder: Embedder, text: str) -> list[str]:
     """Return the chunks of ``text``, in order. A text within the engine's token limit is a single chunk."""
-    return [text[start:end] for start, end in chunk_spans(text, embedder.spans(text), embedder.max_tokens)]
+    limit = embedder.max_tokens - traits_of(embedder).prefix_tokens
+    return [text[start:end] for start, end in chunk_spans(text, embedder.spans(text), limit)]
 
 
 def _embed_fresh(embedder: Embedder, texts: dict[bytes, str]) -> dict[bytes, Vectors]:
@@ -49,7 +51,8 @@ def _embed_fresh(embedder: Embedder, texts: dict[bytes, str]) -> dict[bytes, Vec
     distinct = list(
         dict.fromkeys(chunk for parts in chunks.values() for chunk in parts)
     )  # repetitive answers have equal chunks
-    rows = dict(zip(distinct, embedder.embed(distinct), strict=True)) if distinct else {}
+    prefix = traits_of(embedder).prefix
+    rows = dict(zip(distinct, embedder.embed([prefix + part for part in distinct]), strict=True)) if distinct else {}
     no_rows = np.empty((0, embedder.dimensions), np.float32)
     # np.stack copies the vectors. A cached view would keep the vectors of its whole batch in memory.
     return {key: np.stack([rows[part] for part in parts]) if parts else no_rows for key, parts in chunks.items()}

@@ -69,7 +69,7 @@ class VocabularyCoverage:
         counts: Counter[str] = Counter()
         for token in self._tokenizer.get_vocab():
             piece = token.removeprefix("##").removeprefix("▁")
-            if piece.isalpha():
+            if piece[:1].isalpha() and all(char.isalpha() or _is_mark(char) for char in piece):
                 script = script_of(piece[0])
                 if len(piece) > 1 or script == "CJK":
                     counts[script] += 1
@@ -79,6 +79,12 @@ class VocabularyCoverage:
 
 def _has_long_words(text: str) -> bool:
     return len(text) > _LONGEST_WORD and any(len(word) > _LONGEST_WORD for word in text.split())
+
+
+@lru_cache(maxsize=20_000)
+def _is_mark(char: str) -> bool:
+    """Return whether the character is a combining mark, such as a vowel sign of Bengali."""
+    return unicodedata.category(char)[0] == "M"
 
 
 @lru_cache(maxsize=20_000)

@@ -19,7 +19,7 @@ from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge
 from scorer.scoring.compare.result import Span
-from scorer.scoring.embed import Embedder, VectorCache, embed_texts
+from scorer.scoring.embed import Embedder, VectorCache, embed_texts, traits_of
 from scorer.scoring.files.line_reader import Lines, PipeLines
 from scorer.scoring.files.pair_lines import SIDES, BadLine, FilePair, parse_lines
 from scorer.scoring.judge.judge_answer import judge_answer
@@ -128,7 +128,9 @@ class FileScorer:
         texts = list(dict.fromkeys(t for one in extracted if isinstance(one, _ExtractedLine) for t in one.texts))
         vectors = dict(zip(texts, embed_texts(self.embedder, texts, self.cache), strict=True)) if texts else {}
         comparable = {i: one for i, one in enumerate(extracted) if isinstance(one, _ExtractedLine)}
-        known = WorkloadKnowledge(weights=workload_weights(self.settings.calibration))
+        known = WorkloadKnowledge(
+            weights=workload_weights(self.settings.calibration), cosine_map=traits_of(self.embedder).cosine_map
+        )
         results = {
             i: compare(self.task, self.settings, one.expected, one.baseline, one.candidate, vectors, known)
             for i, one in comparable.items()

@@ -127,7 +127,12 @@ class RedisPairQueue:
         """
         keys, retention = self._keys[entry.workload], self._config.retention
         workload = self._config.workloads[entry.workload]
-        names = [keys.results, keys.pairs, keys.noise(workload.baseline), keys.queue]
+        names = [
+            keys.results,
+            keys.pairs,
+            keys.noise(workload.baseline, self._config.scorer.embedder.model),
+            keys.queue,
+        ]
         arguments: list[Any] = [retention.results, entry.id, SCORER_GROUP, result.scored]
         # The noise floor describes the baseline, so it does not count pairs of two candidate answers.
         if result.noise and scored.baseline.backend == workload.baseline:
@@ -148,7 +153,9 @@ class RedisPairQueue:
         """Return the noise floor of each workload's baseline. A workload without scored noise pairs is left out."""
         found: dict[str, NoiseFloorJson] = {}
         for name, keys in self._keys.items():
-            raw = await self._client.hgetall(keys.noise(self._config.workloads[name].baseline))
+            raw = await self._client.hgetall(
+                keys.noise(self._config.workloads[name].baseline, self._config.scorer.embedder.model)
+            )
             if raw:
                 found[name] = _noise_floor(raw)
         return found

@@ -15,6 +15,7 @@ from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.other_configuration import is_other, other_requests, refuse_others
+from scorer.steering.workload.other_embedder import refuse_other_embedder
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.unexpected_traffic import begun_after
 from scorer.steering.workload.workload_state import RecentCounts, StreamPosition, WorkloadState
@@ -143,6 +144,7 @@ class _Counting:
 
         The returned pair has steady times.
         """
+        pair = refuse_other_embedder(pair, self._spec.models.get("embedder", ""))
         if pair.scored and pair.weights and pair.weights != self._spec.weights:
             pair = replace(pair, scored=False, unscored_reason=OTHER_WEIGHTS)
         self._totals = self._totals.with_pair(pair)

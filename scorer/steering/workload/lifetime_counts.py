@@ -11,11 +11,14 @@ from glidepath.feedback import Feedback
 from glidepath.pairs_and_outcomes import Origin, Outcomes, ScoredPair, add_counts
 from scorer.steering.stored_fields import dataclass_fields
 
+MOST_LANGUAGES = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Counts since the workload's first step.
 
+    - ``languages``: language (ISO 639) → the number of scored pairs in it; at most MOST_LANGUAGES, the rest as "other"
     - ``pairs_unscored``: reason → the number of pairs that were not scored for this reason
     - ``coverage``: result of the capture → the number of exchanges with this result
     - ``local_replies``: "AT_FAULT KIND" → the number of clients' requests that Envoy itself answered in this way
@@ -45,6 +48,7 @@ class Totals:
     live_ms: int = 0
     instruments: Mapping[str, int] = field(default_factory=dict)
     feedback: Mapping[str, int] = field(default_factory=dict)
+    languages: Mapping[str, int] = field(default_factory=dict)
 
     def with_flush(self, flush: Outcomes, left_out: int, live_ms: int) -> Totals:
         """Return the totals with a flush added.
@@ -70,13 +74,17 @@ class Totals:
             max(self.live_ms, live_ms),
             self.instruments,
             self.feedback,
+            self.languages,
         )
 
     def with_pair(self, pair: ScoredPair) -> Totals:
         scorer = pair.scorer or self.scorer
         if pair.scored:
             instruments = _with_instruments(self.instruments, pair)
-            return replace(self, scorer=scorer, pairs_scored=self.pairs_scored + 1, instruments=instruments)
+            languages = _with_language(self.languages, pair.language)
+            return replace(
+                self, scorer=scorer, pairs_scored=self.pairs_scored + 1, instruments=instruments, languages=languages
+            )
         unscored = add_counts(self.pairs_unscored, {pair.unscored_reason: 1})
         return replace(self, scorer=scorer, pairs_unscored=unscored)
 
@@ -108,6 +116,13 @@ def _with_instruments(before: Mapping[str, int], pair: ScoredPair) -> Mapping[st
     )
     found = {f"{name} {outcome}": 1 for name, outcome in outcomes if outcome}
     return add_counts(before, found) if found else before
+
+
+def _with_language(before: Mapping[str, int], language: str) -> Mapping[str, int]:
+    if not language:
+        return before
+    known = language in before or len(before) < MOST_LANGUAGES
+    return add_counts(before, {language if known else "other": 1})
 
 
 def _with_local_replies(before: Mapping[str, int], flush: Outcomes) -> Mapping[str, int]:

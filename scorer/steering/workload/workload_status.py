@@ -44,6 +44,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
         feedback=state.totals.feedback,
         live_answers=state.totals.live_answers,
         other_configuration=state.totals.other_configuration,
+        languages=state.totals.languages,
         min_samples=policy.samples_for(ramp.percent) if timed or ramp.phase is Phase.VALIDATING else 0,
     )
 

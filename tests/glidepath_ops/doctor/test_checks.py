@@ -14,7 +14,7 @@ from glidepath.config.root import Match
 from glidepath.scorer_groups import LastSteering
 from glidepath.status_and_decisions import SideRefusal
 from glidepath.unseen_entries import UnseenRecord
-from glidepath_ops.doctor.checks import examine, examine_envoy, examine_redis
+from glidepath_ops.doctor.checks import examine, examine_envoy, examine_languages, examine_redis
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS
@@ -419,3 +419,13 @@ def test_a_missing_part_has_the_remedy_of_the_control_plane(envoy: EnvoyFacts, n
     assert all(resource in one.remedy for one in (routes, clusters))
     assert ("restart" in routes.remedy) == (not resource)
     assert "Envoy's log says why" in clusters.remedy
+
+
+def test_a_workload_in_languages_that_the_embedding_model_does_not_read_is_a_warning_with_a_remedy() -> None:
+    redis = replace(REDIS, languages={"chat": {"de": 80, "en": 20}, "quiet": {}})
+    (found,) = examine_languages(CONFIG, redis)
+    assert (found.subject, found.check, found.level) == ("workload chat", "languages", Severity.WARN)
+    assert "de 80%" in found.detail
+    assert "scorer.embedder.model: multilingual-e5-small (pip install 'glidepath[multilingual]')" in found.remedy
+    (found,) = examine_languages(CONFIG, replace(REDIS, languages={"chat": {"en": 96, "de": 4}}))
+    assert (found.level, found.detail) == (Severity.OK, "en, de")

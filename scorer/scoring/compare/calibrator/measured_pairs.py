@@ -18,7 +18,7 @@ from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.task_dispatch import text_similarity
 from scorer.scoring.compare.tasks.free_text import found_differences, needs_embedding
 from scorer.scoring.compare.text.parsed_document import Document
-from scorer.scoring.embed import Embedder, VectorCache, embed_texts
+from scorer.scoring.embed import Embedder, VectorCache, embed_texts, traits_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ def measured(
     pairs: Iterable[tuple[str, str, bool]], embedder: Embedder, settings: ScoringSection | None = None
 ) -> Examples:
     """Measure pairs (left, right, same). A pair of equal texts, or of two refusals, is left out."""
-    cache, section = VectorCache(), settings or ScoringSection()
+    cache, section, cosine_map = VectorCache(), settings or ScoringSection(), traits_of(embedder).cosine_map
     rows = []
     for left_text, right_text, same in pairs:
         left, right = Document(left_text, beside=right_text), Document(right_text, beside=left_text)
         wanted = [left.canonical, right.canonical] if needs_embedding(left, right) else []
         vectors = dict(zip(wanted, embed_texts(embedder, wanted, cache), strict=True)) if wanted else {}
-        found = found_differences(left, right, section, text_similarity(left, right, vectors), UNKNOWN)
+        found = found_differences(left, right, section, text_similarity(left, right, vectors, cosine_map), UNKNOWN)
         if not isinstance(found, Comparison):
             values = feature_values(compared_texts(found, section))
             rows.append([*(values[name] for name in FEATURE_SIGNS), float(same), form_factor(found, section)])

@@ -17,7 +17,7 @@ from scorer.scoring.compare.vocabulary.opposites_and_synonyms import differs_by_
 
 def negation(pair: DocumentPair) -> Signal:
     """Return a signal that measures whether one text affirms a statement that the other text denies."""
-    negates = pair.left.lexicon.negates
+    negates = pair.lexicon.negates
     counts = [Counter(t.key for t in side.tokens if negates(t.key)) for side in (pair.left, pair.right)]
     return greatest_change("negation", pair, _negated, multiset_distance(*counts))
 

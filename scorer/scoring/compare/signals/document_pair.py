@@ -14,6 +14,7 @@ from scorer.scoring.compare.result import Signal, Span
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.text.tokenizer import Token
+from scorer.scoring.compare.vocabulary.lexicon import UNKNOWN, Lexicon, lexicon_of
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,20 @@ class DocumentPair:
         return refusal(self.left), refusal(self.right)
 
     @cached_property
+    def lexicon(self) -> Lexicon:
+        """The words of the texts' language. Of two texts in two languages, only the common words are known."""
+        known = {text.lexicon.language: text.lexicon for text in (self.left, self.right)}
+        known = {language: words for language, words in known.items() if language != UNKNOWN}
+        return next(iter(known.values())) if len(known) == 1 else lexicon_of(UNKNOWN)
+
+    @cached_property
     def code(self) -> CodeDifference:
         return compare_code(self.left, self.right)
 
     @cached_property
     def alignment(self) -> Alignment:
         """The alignment of the words. If the programs of the texts are equivalent, edits inside code are left out."""
-        found = align(self.left.tokens, self.right.tokens, self.left.lexicon)
+        found = align(self.left.tokens, self.right.tokens, self.lexicon)
         if self.code.cosmetic:
             edits = tuple(e for e in found.edits if not all(t.code for t in (*e.left, *e.right)))
             found = replace(found, edits=edits)

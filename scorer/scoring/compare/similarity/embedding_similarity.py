@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scorer.scoring.embed.engine_protocol import Vectors
+from scorer.scoring.embed.model_traits import SAME_SCALE, CosineMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,14 @@ class Similarity:
 SAME_TEXT = Similarity(1.0, 1.0)
 
 
-def chunk_similarity(left: Vectors, right: Vectors) -> Similarity:
+def chunk_similarity(left: Vectors, right: Vectors, cosine_map: CosineMap = SAME_SCALE) -> Similarity:
     """Return the similarity of two texts from the vectors of their chunks.
 
     ``left`` has the shape [left chunks, dimensions], and ``right`` has the shape [right chunks, dimensions]. Each row
-    is the vector of a chunk and has the length 1. If the texts are swapped, ``mean`` and ``worst`` do not change.
+    is the vector of a chunk and has the length 1. ``cosine_map`` gives the cosines of the embedding model the common
+    scale. If the texts are swapped, ``mean`` and ``worst`` do not change.
     """
-    cosines = np.clip(left @ right.T, -1.0, 1.0)
+    cosines = cosine_map(np.clip(left @ right.T, -1.0, 1.0))
     sides = cosines.max(axis=1), cosines.max(axis=0)
     best = np.concatenate(sides)
     in_left = bool(sides[0].min() < sides[1].min())

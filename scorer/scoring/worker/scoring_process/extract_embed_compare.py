@@ -22,10 +22,19 @@ from scorer.scoring.answers import (
     expectation,
     extract,
 )
-from scorer.scoring.compare import UNKNOWN, NoiseFloor, Unscorable, WorkloadKnowledge, compare, texts_to_embed
+from scorer.scoring.compare import (
+    UNKNOWN,
+    NoiseFloor,
+    Unscorable,
+    WorkloadKnowledge,
+    compare,
+    resolve_task,
+    texts_to_embed,
+)
 from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge
-from scorer.scoring.embed import Embedder, VectorCache, Vectors, embed_texts
+from scorer.scoring.compare.text.parsed_document import Document
+from scorer.scoring.embed import Embedder, VectorCache, Vectors, embed_texts, traits_of
 from scorer.scoring.judge.judge_answer import judge_answer
 from scorer.scoring.judge.repeated_answers import RepeatedAnswers
 from scorer.scoring.verify.pairs_to_verify import to_verify
@@ -186,7 +195,7 @@ def _compare(
         extracted.baseline,
         extracted.candidate,
         vectors,
-        WorkloadKnowledge(floor or UNKNOWN, weights),
+        WorkloadKnowledge(floor or UNKNOWN, weights, traits_of(context.embedder).cosine_map),
     )
     if isinstance(result, Unscorable):
         return ScoringOutcome(unscored(pair, now_ms, result.reason, baseline, candidate))
@@ -207,6 +216,7 @@ def _compare(
         labels=dict(result.labels),
         served=pair.served,
         weights=weights.digest,
+        language=_language(extracted),
     )
     judged, verified = _to_judge(extracted), _to_verify(extracted)
     if isinstance(judged, Preference):
@@ -222,6 +232,12 @@ def _to_verify(extracted: _ExtractedPair) -> VerifierInput | None:
         return None
     request = pair.request_body.decode("utf-8", "replace")
     return to_verify(PairToVerify(pair.id, workload.task, request, extracted.baseline, extracted.candidate), section)
+
+
+def _language(extracted: _ExtractedPair) -> str:
+    """Return the language of the baseline's answer, or "" if it is unknown or the answer is not free text."""
+    kind = resolve_task(extracted.workload.task, extracted.expected, extracted.baseline, extracted.candidate)
+    return Document(extracted.baseline.text).language if kind in FREE_TEXT else ""
 
 
 def _to_judge(extracted: _ExtractedPair) -> AnswersToJudge | Preference | None:

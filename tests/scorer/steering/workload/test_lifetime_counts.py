@@ -16,7 +16,7 @@ from glidepath.pairs_and_outcomes import (
     Side,
     SideOutcomes,
 )
-from scorer.steering.workload.lifetime_counts import Totals
+from scorer.steering.workload.lifetime_counts import MOST_LANGUAGES, Totals
 
 
 def flush(*sides: SideOutcomes) -> Outcomes:
@@ -78,4 +78,19 @@ def test_clients_requests_and_their_checked_answers_add_up_by_side() -> None:
     copies = SideOutcomes(Side.CANDIDATE, Origin.SHADOW, 50, checked=50)
     totals = Totals().with_flush(flush(candidate, copies), 0, 0).with_flush(flush(candidate), 0, 0)
     assert totals.live_answers == {"candidate requests": 18, "candidate checked": 8}
+
+
+def test_the_languages_of_scored_pairs_are_counted_and_their_number_is_bounded() -> None:
+    totals = Totals()
+    for language in ("de", "en", "de", ""):
+        totals = totals.with_pair(pair(language=language))
+    totals = totals.with_pair(pair(language="fr", scored=False, unscored_reason="cut")).with_flush(
+        flush(SideOutcomes(Side.CANDIDATE, Origin.LIVE)), 0, 9
+    )
+    assert totals.languages == {"de": 2, "en": 1}
+    for number in range(100):
+        totals = totals.with_pair(pair(language=f"x{number}"))
+    assert len(totals.languages) == MOST_LANGUAGES + 1
+    assert totals.languages["other"] == 100 - (MOST_LANGUAGES - 2)
+    assert sum(totals.languages.values()) == 103
     assert Totals.from_json(totals.to_json()) == totals

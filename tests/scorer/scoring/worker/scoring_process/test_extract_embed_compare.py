@@ -195,3 +195,9 @@ def test_an_answer_that_did_not_end_by_itself_is_not_judged(context, ending):
     broken = answer(Side.CANDIDATE, origin=Origin.SHADOW, body=b"", ending=ending)
     (outcome,) = score_pairs([pair("one", second=broken)], context, 1)
     assert outcome.scored.candidate.faults == ()
+
+
+def test_a_result_says_the_language_of_the_baselines_free_text(context):
+    german = "Der Laden öffnet um neun Uhr und schließt um fünf. Am Sonntag bleibt er geschlossen."
+    assert one(context, pair("a", german, "The shop opens at nine and closes at five.")).language == "de"
+    assert one(context, pair("a", "42", "43")).language == ""

