@@ -2,17 +2,29 @@
 
 A rendered configuration repeats its typed messages for every route: of the 340,000 values in the formatters of the
 access log of 400 workloads, 536 differ. The package would parse each of them, and encode it for each message around it.
+So it repeats the routes themselves. Messages that differ only in names and other free text count as the same: any text
+is valid there.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from glidepath_ops.envoyconfig.commented_yaml import NOTE
 
 _TYPED_STRUCTS = tuple(f"type.googleapis.com/{kind}.TypedStruct" for kind in ("udpa.type.v1", "xds.type.v3"))
 _EMPTY = {"@type": "type.googleapis.com/google.protobuf.Empty"}
+# Fields that are plain text in every message of Envoy's API that has them.
+_FREE_TEXT = frozenset(
+    {"cluster", "exact", "host_rewrite_literal", "name", "path", "prefix", "runtime_key", "runtime_key_prefix"}
+    | {"stat_prefix"}
+)
+_LONG_LIST = 20  # entries; a shorter list is parsed whole
+
+
+_PAIR = frozenset({"key", "value"})
 
 
 def unwrapped(value: dict[str, Any]) -> dict[str, Any]:
@@ -30,15 +42,20 @@ def unwrapped(value: dict[str, Any]) -> dict[str, Any]:
 
 
 class StrictParser:
-    """Parses messages, and remembers which typed messages it has parsed."""
+    """Parses messages, and remembers which typed messages it has parsed.
 
-    def __init__(self) -> None:
-        self.parsed: set[str] = set()  # the text of each
+    ``register`` is called with each ``@type`` before a message of this type is parsed.
+    """
+
+    def __init__(self, register: Callable[[str], None] = lambda _: None) -> None:
+        self.parsed: set[str] = set()  # the text of each, without free text
+        self._register, self._types = register, set[str]()
 
     def parse(self, message: Any, data: Any) -> None:
-        """Parse ``data`` as a ``message``, a class of envoy-data-plane whose typed messages have been imported.
+        """Parse ``data`` as a ``message``, a class of envoy-data-plane.
 
-        Raises the package's errors (TypeError, ValueError, KeyError, AttributeError) for what is not in Envoy's API.
+        Raises the package's errors (TypeError, ValueError, KeyError, AttributeError) for what is not in Envoy's API,
+        and the errors of ``register``.
         """
         message.from_dict(self._with_parsed_parts(data))
 
@@ -48,18 +65,61 @@ class StrictParser:
         The typed messages are parsed by themselves.
         """
         if isinstance(value, list):
-            return [self._with_parsed_parts(child) for child in value]
+            parts = [self._with_parsed_parts(one) if isinstance(one, dict | list) else one for one in value]
+            long = len(parts) >= _LONG_LIST and all(isinstance(part, dict) for part in parts)
+            return _different(parts) if long else parts
         if not isinstance(value, dict):
             return value
         value = unwrapped(value)
-        rest = {key: self._with_parsed_parts(child) for key, child in value.items() if key != NOTE}
-        if not isinstance(value.get("@type"), str):
+        rest = {
+            key: self._with_parsed_parts(child) if isinstance(child, dict | list) else child
+            for key, child in value.items()
+            if key != NOTE
+        }
+        kind = value.get("@type")
+        if not isinstance(kind, str):
             return rest
-        known = json.dumps(rest, sort_keys=True, default=str)
+        if kind not in self._types:
+            self._register(kind)
+            self._types.add(kind)
+        known = _form(rest)
         if known not in self.parsed:
             _parse_typed(rest)
             self.parsed.add(known)
         return _EMPTY
+
+
+def _different(parts: list[Any]) -> list[Any]:
+    """Return the entries of a list without those that differ from an earlier one only in free text."""
+    return list({_form(part): part for part in reversed(parts)}.values())
+
+
+def _form(value: Any) -> str:
+    """Return a text that is the same for values that differ only in free text."""
+    return json.dumps(_without_free_text(value), sort_keys=True, default=str)
+
+
+def _without_free_text(value: Any) -> Any:
+    """Return ``value`` with an empty text for each name, for the value of a header, and for what metadata contain."""
+    if isinstance(value, list):
+        return [_without_free_text(one) if isinstance(one, dict | list) else one for one in value]
+    if not isinstance(value, dict):
+        return value
+    free = _PAIR if value.keys() == _PAIR else _FREE_TEXT
+    return {key: _form_of_field(key, child, free) for key, child in value.items()}
+
+
+def _form_of_field(key: str, value: Any, free: frozenset[str]) -> Any:
+    if isinstance(value, str):
+        return "" if key in free else value
+    if key == "filter_metadata" and _has_objects(value):
+        return list(value)
+    return _without_free_text(value) if isinstance(value, dict | list) else value
+
+
+def _has_objects(value: Any) -> bool:
+    """Return whether metadata have an object for each filter, as they must; any object is valid."""
+    return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
 
 
 def _parse_typed(typed: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from glidepath.config.yaml_source import not_yaml
 from glidepath.errors import InputError, error_text
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.routes import workload_of_route
-from glidepath_ops.envoyconfig.strict_parsing import StrictParser, unwrapped
+from glidepath_ops.envoyconfig.strict_parsing import StrictParser
 
 _UNTYPED = "Can't unpack unregistered type: None"  # envoy-data-plane's message about an Any without a type
 MAX_BYTES = 16 * 2**20
@@ -50,8 +50,7 @@ def check_strict(bootstrap: Json) -> None:
     from envoy_data_plane.envoy.config.cluster.v3 import Cluster
     from envoy_data_plane.envoy.config.listener.v3 import Listener
 
-    _register_types(bootstrap)
-    resources, checked = bootstrap.get("static_resources"), StrictParser()
+    resources, checked = bootstrap.get("static_resources"), StrictParser(_import_type)
     for kind, message in (("listeners", Listener), ("clusters", Cluster)):
         entries = resources.get(kind, []) if isinstance(resources, dict) else []
         for index, entry in enumerate(entries if isinstance(entries, list) else []):
@@ -76,39 +75,20 @@ def _parse(parser: StrictParser, message: Any, data: Any, place: str) -> None:
         raise InputError(f"{place}: does not match Envoy's API: {reason}") from error
 
 
-def _register_types(value: Any) -> None:
-    """Import the modules of all message types in ``value``, because envoy-data-plane can parse only imported types.
+def _import_type(url: str) -> None:
+    """Import the module of a message type, because envoy-data-plane can parse only imported types.
 
     Raises InputError for a type that is not in Envoy's API.
     """
-    urls: set[str] = set()
+    match = _TYPE.fullmatch(url)
+    if match is None:
+        raise InputError(f"@type {url!r} is not a type of Envoy's API")
     try:
-        _add_type_urls(value, urls)
-    except KeyError as error:
-        raise InputError(f"bootstrap: does not match Envoy's API: {error.args[0]}") from error
-    for url in sorted(urls):
-        match = _TYPE.fullmatch(url)
-        if match is None:
-            raise InputError(f"@type {url!r} is not a type of Envoy's API")
-        try:
-            module = import_module(f"envoy_data_plane.{match[1]}")
-        except ModuleNotFoundError as error:
-            raise InputError(f"@type {url!r} is not a type of Envoy's API") from error
-        if match[2].lower() not in {name.lower() for name in dir(module)}:  # the package spells RBAC as Rbac
-            raise InputError(f"@type {url!r} is not a type of Envoy's API")
-
-
-def _add_type_urls(value: Any, urls: set[str]) -> None:
-    """Add all types of messages in ``value`` to ``urls``."""
-    if isinstance(value, dict):
-        value = unwrapped(value)
-        if isinstance(value.get("@type"), str):
-            urls.add(value["@type"])
-        value = value.values()
-    elif not isinstance(value, list):
-        return
-    for child in value:
-        _add_type_urls(child, urls)
+        module = import_module(f"envoy_data_plane.{match[1]}")
+    except ModuleNotFoundError as error:
+        raise InputError(f"@type {url!r} is not a type of Envoy's API") from error
+    if match[2].lower() not in {name.lower() for name in dir(module)}:  # the package spells RBAC as Rbac
+        raise InputError(f"@type {url!r} is not a type of Envoy's API")
 
 
 def check_splits(bootstrap: Json) -> list[str]:

@@ -72,3 +72,46 @@ def test_the_different_typed_messages_do_not_multiply_with_the_workloads() -> No
 
     few, many = different(2), different(12)
     assert many - few <= 3 * (12 - 2)
+
+
+def route(number: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "name": f"r{number}",
+        "match": {"prefix": f"/{number}", "headers": [{"name": "x", "string_match": {"exact": str(number)}}]},
+        "route": {"cluster": f"c{number}"},
+        "metadata": {"filter_metadata": {"a.b": {"n": number}}},
+        "response_headers_to_add": [{"header": {"key": f"x-{number}", "value": str(number)}}],
+        **changes,
+    }
+
+
+def test_of_many_entries_that_differ_in_free_text_one_is_parsed() -> None:
+    message = Recorder()
+    StrictParser().parse(message, {"routes": [route(number) for number in range(100)]})
+    assert message.given == [{"routes": [route(0)]}]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"no_such_field": 1},
+        {"name": ["r"]},
+        {"match": {"prefix": {}}},
+        {"metadata": {"filter_metadata": {"a.b": 5}}},
+        {"response_headers_to_add": [{"header": {"key": "x", "value": 5}}]},
+        {"response_headers_to_add": [{"header": {"key": "x", "raw_value": "eA=="}}]},
+    ],
+)
+def test_an_entry_that_differs_in_anything_else_is_parsed_too(changes: dict[str, Any]) -> None:
+    message, other = Recorder(), route(70, **changes)
+    StrictParser().parse(message, {"routes": [*(route(number) for number in range(70)), other, route(71)]})
+    (given,) = message.given
+    assert len(given["routes"]) == 2
+    assert other in given["routes"]
+
+
+def test_each_type_is_registered_once_and_before_it_is_parsed() -> None:
+    registered: list[str] = []
+    parser = StrictParser(registered.append)
+    parser.parse(Recorder(), {"a": [{"@type": ROUTER, "suppress_envoy_headers": bool(n)} for n in range(3)]})
+    assert registered == [ROUTER]
