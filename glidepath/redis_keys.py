@@ -76,6 +76,15 @@ class WorkloadKeys:
         """
         return self._key(f"evaluations:{day}")
 
+    def evaluation_cost_of_hour(self, hour: int) -> str:
+        """String with a TTL: what the evaluator's answers cost in ``hour`` (hours since 1970, UTC)."""
+        return self._key(f"evaluation-cost:{hour}")
+
+    @property
+    def evaluation_cost(self) -> str:
+        """String: what the evaluator's answers have cost since the first one."""
+        return self._key("evaluation-cost")
+
     def served(self, part: int) -> str:
         """Hash with a TTL: requests of clients that ended in a part of ``feedback.window`` (feedback_intake.py).
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from glidepath.config.backends import Price
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Fraction, Share, Size
 from glidepath.config.urls_and_secrets import BaseUrl, HttpUrl, Secret
@@ -129,6 +130,22 @@ class RerankSection(Section):
     k: int = Field(default=10, ge=1, le=1000)
 
 
+class EvaluatorCost(Section):
+    """Limits on what the evaluator's answers may cost, all scorers together, in the currency of the prices.
+
+    Once a limit is reached, no pair is judged: for the rest of the hour, or until ``total`` is raised.
+    """
+
+    per_hour: float | None = Field(default=None, ge=0)  # per UTC hour and workload
+    total: float | None = Field(default=None, ge=0)  # per workload, since its first judged pair
+
+    @model_validator(mode="after")
+    def _has_limit(self) -> EvaluatorCost:
+        if self.per_hour is None and self.total is None:
+            raise ValueError("needs per_hour, total, or both")
+        return self
+
+
 class EvaluatorSection(Section):
     """A model that says which answer of a pair is better. Any OpenAI-compatible server can run it.
 
@@ -143,6 +160,8 @@ class EvaluatorSection(Section):
     rubric: str = Field(default=DEFAULT_RUBRIC, min_length=1, max_length=8000)  # what makes an answer better
     sample: Share = Field(default=0.1, gt=0, le=1)  # the share of the cross pairs that it judges
     budget: int = Field(default=1000, ge=0, le=MOST)  # maximum pairs of all scorers, per UTC day and workload
+    price: Price | None = None  # of the evaluator's tokens
+    max_cost: EvaluatorCost | None = None  # needs price; absent: no limit on the cost
     in_flight: int = Field(default=4, ge=1, le=64)  # maximum simultaneous questions of one scorer
     timeout: Duration = Field(default=30, gt=0)  # of one question
     max_chars: int = Field(default=6000, ge=200, le=100_000)  # maximum characters of each answer that a question quotes
@@ -156,6 +175,12 @@ class EvaluatorSection(Section):
                 " that the evaluator judges, such as sample: 10%"
             )
         return value
+
+    @model_validator(mode="after")
+    def _cost_has_a_price(self) -> EvaluatorSection:
+        if self.max_cost is not None and self.price is None:
+            raise ValueError("max_cost has no effect without price, such as price: {input: 0.15, output: 0.6}")
+        return self
 
 
 class VerifierSection(Section):

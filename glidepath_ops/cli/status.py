@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from glidepath import redis_keys, scorer_groups
+from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.duration_text import duration_text
 from glidepath.embedding_models import unread_languages_text
@@ -21,6 +22,7 @@ from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
 from glidepath.unseen_entries import UnseenRecord
+from glidepath_ops.cli.evaluator_lines import evaluator_lines
 from glidepath_ops.cli.narrow_status import NARROW, gate_lines, indented, workload_lines
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
@@ -48,6 +50,7 @@ class _Read:
     baselines: dict[str, str] = field(default_factory=dict)  # the names of the backends
     troubles: dict[str, GroupProblem] = field(default_factory=dict)
     examples: dict[str, dict[str, str]] = field(default_factory=dict)
+    about_evaluators: dict[str, list[str]] = field(default_factory=dict)  # lines of text
     unseen: list[UnseenRecord] = field(default_factory=list)
 
 
@@ -85,6 +88,8 @@ def command(
     for name, status in read.statuses.items():
         if status is not None and (workload or len(read.statuses) <= MOST_SHOWN):
             _show_details(console, status, read.examples.get(name, {}), read.baselines[name])
+            for line in read.about_evaluators.get(name, []):
+                console.print(line, markup=False)
 
 
 def unread_answers(model: str, found: Mapping[str, WorkloadStatus | None]) -> list[str]:
@@ -103,6 +108,8 @@ async def _read(settings: Config, redis: RedisClient, names: list[str]) -> _Read
     if (raw := await redis.get(redis_keys.UNSEEN_ENTRIES)) is not None:
         read.unseen.append(UnseenRecord.from_json(raw))
     for name in names:
+        if len(names) <= MOST_SHOWN:
+            read.about_evaluators[name] = await evaluator_lines(settings, redis, name, unix_ms())
         read.statuses[name] = status = await read_status(redis, name)
         if status is not None and status.error_kinds and len(names) <= MOST_SHOWN:
             recent = [result async for result in newest_results(redis, name, SEARCHED_RESULTS)]

@@ -34,6 +34,8 @@ class EvaluatorServer:
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     failing: bool = False
     judge: Callable[[dict[str, str]], str] = longer
+    usage: dict[str, int] | None = None
+    reply: bytes | None = None  # in place of a choice
     at_once: int = 0
     most_at_once: int = 0
 
@@ -49,7 +51,11 @@ class EvaluatorServer:
         if self.failing or '"request": "fail"' in body["messages"][1]["content"]:
             return web.Response(status=503)
         reply = json.dumps({"reason": "So.", "better": self.judge(json.loads(body["messages"][1]["content"]))})
-        return await _in_two_pieces(request, web.json_response({"choices": [{"message": {"content": reply}}]}).body)
+        completion: dict[str, Any] = {"choices": [{"message": {"content": reply}}]}
+        if self.usage is not None:
+            completion["usage"] = self.usage
+        whole = json.dumps(completion).encode() if self.reply is None else self.reply
+        return await _in_two_pieces(request, whole)
 
 
 async def _in_two_pieces(request: web.Request, body: Any) -> web.StreamResponse:

@@ -5,6 +5,7 @@ This module is imported only if a workload has an evaluator, because the import 
 
 from __future__ import annotations
 
+import contextlib
 from typing import Protocol
 
 import aiohttp
@@ -13,6 +14,7 @@ from redis.exceptions import RedisError
 from glidepath.clock import unix_ms
 from glidepath.config.comparison import EvaluatorSection
 from glidepath.errors import ConfigError
+from glidepath.evaluation_cost import CostSoFar, add_cost, read_cost
 from glidepath.pairs_and_outcomes import Preference
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
@@ -33,6 +35,9 @@ class EvaluationBudget(Protocol):
         Raises RedisError or OSError if the counter cannot be changed.
         """
 
+    async def pay(self, workload: str, cost: float, now_ms: int) -> CostSoFar:
+        """Add a cost, which may be 0, and return the cost of all scorers so far. Raises RedisError or OSError."""
+
 
 class RedisEvaluationBudget:
     """Counts evaluations in Redis, with one counter for each workload and UTC day."""
@@ -43,6 +48,11 @@ class RedisEvaluationBudget:
     async def spend(self, workload: str, limit: int, now_ms: int) -> bool:
         key = WorkloadKeys(workload).evaluations(now_ms // DAY_MS)
         return bool(await self._client.eval(SPEND_EVALUATION, 1, key, limit, 2 * DAY_MS))
+
+    async def pay(self, workload: str, cost: float, now_ms: int) -> CostSoFar:
+        if not cost:
+            return await read_cost(self._client, workload, now_ms)
+        return await add_cost(self._client, workload, cost, now_ms)
 
 
 class EvaluatorInstrument:
@@ -64,10 +74,28 @@ class EvaluatorInstrument:
         if result.for_evaluator["addressing"] == BOTH:
             return BOTH_ADDRESS
         try:
+            if reason := await self._cost_reason():
+                return reason
             allowed = await self._budget.spend(self._workload, self._settings.budget, unix_ms())
         except (RedisError, OSError):
             return "redis"
         return "" if allowed else "budget"
+
+    async def _cost_reason(self) -> str:
+        """Return which limit on the cost is reached, or "" if none is. Raises RedisError or OSError."""
+        limits, now_ms = self._settings.max_cost, unix_ms()
+        if limits is None:
+            return ""
+        return (await self._pay()).reason_not_to_spend(limits, now_ms)
+
+    async def _pay(self) -> CostSoFar:
+        """Add the cost of the latest questions to that of all scorers. If Redis fails, the next call adds it too."""
+        cost = self._client.take_unpaid()
+        try:
+            return await self._budget.pay(self._workload, cost, unix_ms())
+        except BaseException:
+            self._client.unpaid += cost
+            raise
 
     async def ask(self, session: aiohttp.ClientSession, result: PairResult) -> Finding:
         try:
@@ -75,6 +103,9 @@ class EvaluatorInstrument:
         except ConfigError:  # the credential file is being replaced
             return Finding("credential", {})
         answer = await self._client.ask(session, AnswersToJudge(**result.for_evaluator), headers)
+        if self._client.unpaid:
+            with contextlib.suppress(RedisError, OSError):  # the next pair pays
+                await self._pay()
         if isinstance(answer, Preference):
             return Finding(answer.value, {"preference": answer})
         return Finding(answer, {})

@@ -6,6 +6,7 @@ Pure: no I/O.
 from __future__ import annotations
 
 from glidepath.config import Config, Workload
+from glidepath.config.comparison import EvaluatorSection
 from glidepath.config.gates import LatencyGateConfig
 from glidepath.status_and_decisions import GateAction
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec, judges_answers, latency_name, specs_of
@@ -99,14 +100,9 @@ def _about_setup(workload: Workload) -> list[str]:
             " sameness can pass at no step"
         )
     evaluator = workload.scoring.evaluator
-    if (
-        evaluator is not None
-        and not evaluator.budget
-        and any(spec.name == "preference" and spec.gating for spec in specs_of(workload, None))
-    ):
-        found.append(
-            "preference cannot decide: scoring.evaluator.budget is 0, so no pair is judged; set it, e.g. to 1000"
-        )
+    zero = _zero_budget(evaluator) if evaluator is not None else ""
+    if zero and any(spec.name == "preference" and spec.gating for spec in specs_of(workload, None)):
+        found.append(f"preference cannot decide: scoring.evaluator.{zero}")
     if gates.signals and gates.signals.action is not GateAction.INFORM and not shadow.same_side:
         found.append("the gates of gates.signals cannot decide without noise pairs: set shadow.same_side, e.g. 10")
     matter = workload.scoring.classification.matter
@@ -119,6 +115,16 @@ def _about_setup(workload: Workload) -> list[str]:
             like = "0.5%" if spec.increase else "1%"
             found.append(f"{spec.name}: {spec.limit:.0%} is no limit, every candidate meets it; set e.g. {like}")
     return found
+
+
+def _zero_budget(evaluator: EvaluatorSection) -> str:
+    """Return which budget of an evaluator is 0, and what to set; "" if none is."""
+    if not evaluator.budget:
+        return "budget is 0, so no pair is judged; set it, e.g. to 1000"
+    limits = evaluator.max_cost
+    if limits is not None and 0 in (limits.per_hour, limits.total):
+        return "max_cost is 0, so no pair is judged; set it, e.g. to {per_hour: 1, total: 100}"
+    return ""
 
 
 def no_limit(spec: GateSpec) -> bool:

@@ -45,6 +45,11 @@ def test_everything_in_the_documentation_is_accepted(valid_yaml: str) -> None:
         ("evaluator: {url: 'ftp://x', model: m}", "http"),
         ("evaluator: {url: 'http://x', model: m, sample: 0}", "sample: must be above 0%"),
         ("evaluator: {url: 'http://x', model: m, between: [0.4, 0.85]}", "write sample"),
+        ("evaluator: {url: 'http://x', model: m, max_cost: {total: 5}}", "max_cost has no effect without price"),
+        (
+            "evaluator: {url: 'http://x', model: m, price: {input: 1, output: 1}, max_cost: {}}",
+            "needs per_hour, total, or both",
+        ),
         ("verifier: {}", "needs exactly one of: command, url"),
         ("verifier: {command: [verify], url: 'http://x'}", "needs exactly one of: command, url"),
         ("verifier: {command: verify.py --fast}", "verifier.command"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from glidepath.clock import unix_ms
 from glidepath.config import parse_config
+from glidepath.evaluation_cost import HOUR_MS, CostSoFar, read_cost
 from glidepath.pairs_and_outcomes import Preference
 from scorer.scoring.compare.evaluator.daily_budget import DAY_MS
 from scorer.scoring.worker.evaluator_instrument import RedisEvaluationBudget
@@ -50,3 +51,16 @@ async def test_the_budget_is_counted_atomically_for_each_day_and_expires(redis_c
     key = CHAT.evaluations(now // DAY_MS)
     assert "{chat}" in key
     assert 0 < await redis_client.pttl(key) <= 2 * DAY_MS
+
+
+async def test_the_cost_of_all_scorers_is_one_sum_and_the_hours_expire(redis_client: Any) -> None:
+    now = unix_ms()
+    assert await read_cost(redis_client, "chat", now) == CostSoFar(now // HOUR_MS, 0.0, 0.0)
+    budget = RedisEvaluationBudget(redis_client)
+    await asyncio.gather(*(budget.pay("chat", 0.25, now) for _ in range(40)))
+    assert await budget.pay("chat", 0.0, now) == CostSoFar(now // HOUR_MS, 10.0, 10.0)
+    later = await budget.pay("chat", 0.5, now + HOUR_MS)
+    assert (later.in_hour, later.total) == (0.5, 10.5)
+    assert (await read_cost(redis_client, "other", now)).total == 0
+    assert 0 < await redis_client.pttl(CHAT.evaluation_cost_of_hour(now // HOUR_MS)) <= 2 * HOUR_MS
+    assert await redis_client.pttl(CHAT.evaluation_cost) == -1

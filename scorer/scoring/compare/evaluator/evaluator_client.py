@@ -14,10 +14,12 @@ from typing import Any
 import aiohttp
 
 from glidepath.config.comparison import EvaluatorSection
+from glidepath.evaluation_cost import CostSoFar
 from glidepath.pairs_and_outcomes import Preference, Side
 from glidepath.redisio import read_secret
 from scorer.scoring.compare.evaluator.control_question import control_questions
 from scorer.scoring.compare.evaluator.daily_budget import Budget
+from scorer.scoring.compare.evaluator.question_cost import question_cost
 from scorer.scoring.compare.evaluator.questions import (
     BOTH,
     AnswersToJudge,
@@ -40,18 +42,23 @@ class Evaluator:
     """Client that asks the evaluator model for its preference on pairs, within a daily budget.
 
     ``failures`` maps each reason for a missing preference to the number of pairs that lack one for this reason.
+    ``unpaid``: the cost of the questions that ``take_unpaid`` has not returned yet. ``cost``: the cost that
+    ``preferences`` has caused.
     """
 
     settings: EvaluatorSection
     budget: Budget = field(default_factory=Budget)
     failures: dict[str, int] = field(default_factory=dict)
+    unpaid: float = 0.0
+    cost: CostSoFar = field(default_factory=CostSoFar)
 
     def consult(self, pairs: Sequence[AnswersToJudge], now_ms: int) -> list[Preference | None]:
         """Return the result of ``preferences``. This method is for callers that do not run in an event loop."""
         return asyncio.run(self.preferences(pairs, now_ms))
 
     async def preferences(self, pairs: Sequence[AnswersToJudge], now_ms: int) -> list[Preference | None]:
-        """Return the evaluator's preference on each pair, in order. The daily budget limits the number of pairs.
+        """Return the evaluator's preference on each pair, in order. The daily budget limits the number of pairs,
+        and ``max_cost`` their cost.
 
         Raises ConfigError if the credential is missing. If the server fails, no error is raised, and the result is
         None for the pairs concerned.
@@ -66,7 +73,10 @@ class Evaluator:
 
             async def ask(index: int) -> None:
                 async with limit:
-                    answer = await self.ask(session, pairs[index], headers)
+                    answer: Preference | str = self.cost.reason_not_to_spend(self.settings.max_cost, now_ms)
+                    if not answer:
+                        answer = await self.ask(session, pairs[index], headers)
+                        self.cost = self.cost.after(self.take_unpaid(), now_ms)
                 if isinstance(answer, Preference):
                     found[index] = answer
                 else:
@@ -132,21 +142,39 @@ class Evaluator:
     async def _choice(
         self, session: aiohttp.ClientSession, question: Question, headers: Mapping[str, str]
     ) -> Side | None:
-        """Send one question. Return the side that the evaluator prefers, or None. Raises NoReplyError."""
+        """Send one question. Return the side that the evaluator prefers, or None. Raises NoReplyError.
+
+        Its cost is added to ``unpaid``, also if no reply arrives: the server may charge for it nevertheless.
+        """
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
+        reply, charged = b"", True
         try:
             async with session.post(
                 self._url(), json=self._body(question), headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
                 if response.status != 200:
+                    charged = False
                     raise NoReplyError(f"status_{response.status}")
-                return preferred_side(chat_text(await _bounded(response.content)), question)
+                reply = await _bounded(response.content)
+                return preferred_side(chat_text(reply), question)
+        except aiohttp.ClientConnectorError as error:
+            charged = False
+            raise NoReplyError("unreachable") from error
         except TimeoutError as error:
             raise NoReplyError("timeout") from error
         except aiohttp.ClientError as error:
             raise NoReplyError("unreachable") from error
         except ValueError as error:
             raise NoReplyError("reply") from error
+        finally:
+            if charged:
+                text = "".join(message["content"] for message in question.messages)
+                self.unpaid += question_cost(self.settings.price, text, reply)
+
+    def take_unpaid(self) -> float:
+        """Return what the questions have cost since the last call."""
+        cost, self.unpaid = self.unpaid, 0.0
+        return cost
 
     def _failed(self, reason: str) -> None:
         self.failures[reason] = self.failures.get(reason, 0) + 1

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config, parse_config
 from glidepath.errors import ConfigError
+from glidepath.evaluation_cost import HOUR_MS, CostSoFar
 from glidepath.pairs_and_outcomes import Preference
 from glidepath.protobuf_codec import decode_scored, encode_pair
 from scorer.scoring.worker.judging_queue import MAX_FAILURES, MAX_WAITING, OPEN_S, CircuitBreaker
@@ -35,6 +37,13 @@ class MemoryBudget:
     def __init__(self) -> None:
         self.spent: Counter[str] = Counter()
         self.down: Exception | None = None
+        self.cost = CostSoFar()
+
+    async def pay(self, workload: str, cost: float, now_ms: int) -> CostSoFar:
+        if self.down:
+            raise self.down
+        self.cost = self.cost.after(cost, now_ms)
+        return self.cost
 
     async def spend(self, workload: str, limit: int, now_ms: int) -> bool:
         if self.down:
@@ -234,3 +243,50 @@ def test_the_circuit_breaker_opens_after_failures_in_a_row_and_then_allows_one_t
     breaker.record(True, ended + 2 * OPEN_S)
     breaker.record(False, ended + 2 * OPEN_S)
     assert not breaker.is_open(ended + 2 * OPEN_S)
+
+
+def priced(limits: str) -> str:
+    return f"{ALWAYS}, in_flight: 1, price: {{input: 1000, output: 10000}}, max_cost: {{{limits}}}"
+
+
+async def test_no_question_is_sent_once_it_has_cost_enough(valid_yaml: str, evaluator: EvaluatorServer) -> None:
+    evaluator.usage = {"prompt_tokens": 100, "completion_tokens": 10}  # a pair costs 3 × 0.2
+    harness = new_harness(configured(valid_yaml, evaluator.url, priced("per_hour: 1, total: 100")))
+    harness.budget.cost = CostSoFar(unix_ms() // HOUR_MS, 0.3, 90.3)  # by another scorer
+    harness.queue.waiting = [entry(f"p{i}") for i in range(8)]
+    async with harness.running():
+        await eventually(lambda: len(harness.queue.done) == 8)
+    assert len(evaluator.requests) / 3 == outcome(harness, "win") == 2
+    assert outcome(harness, "hour_cost") == 6
+    assert {pair.unjudged for pair in harness.queue.done.values() if pair.preference is None} == {"hour_cost"}
+    assert harness.budget.cost.total == pytest.approx(91.5)
+
+
+async def test_a_total_that_is_spent_permits_no_question_in_any_hour(
+    valid_yaml: str, evaluator: EvaluatorServer
+) -> None:
+    harness = new_harness(configured(valid_yaml, evaluator.url, priced("total: 90")))
+    harness.budget.cost = CostSoFar(5, 0.0, 90.0)
+    harness.queue.waiting = [entry("a")]
+    async with harness.running():
+        await eventually(lambda: "a" in harness.queue.done)
+    assert (outcome(harness, "total_cost"), evaluator.requests) == (1, [])
+
+
+async def test_a_question_without_a_reply_costs_too_and_is_paid_once_redis_answers(
+    valid_yaml: str, evaluator: EvaluatorServer
+) -> None:
+    evaluator.reply = b"no JSON"
+    harness = new_harness(configured(valid_yaml, evaluator.url, priced("total: 1000")))
+    harness.queue.waiting = [entry("a")]
+    async with harness.running():
+        await eventually(lambda: outcome(harness, "reply") == 1)
+        first = harness.budget.cost.total
+        assert first > 0
+        harness.budget.down = RedisConnectionError("away")
+        harness.queue.waiting = [entry("b")]
+        await eventually(lambda: outcome(harness, "redis") == 1)
+        harness.budget.down = None
+        harness.queue.waiting = [entry("c")]
+        await eventually(lambda: outcome(harness, "reply") == 2)
+    assert harness.budget.cost.total == pytest.approx(2 * first, rel=0.2)
