@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from scorer.scoring.compare.signals.document_pair import DocumentPair
 from scorer.scoring.compare.text.multiset_distance import multiset_distance
 
-_FEW_WORDS = 20  # a name, an omission or an early end in a shorter text says less; two short texts differ by chance
+_FEW_WORDS = 20  # a shorter text seems to end early by chance
+_ONE_SENTENCE = 40  # one sentence in other words may leave out a passage or a name without another meaning
 _FEW_WORDS_OF_A_SYNONYM = 14
 _ONE_EDIT = 1
 
@@ -75,12 +76,12 @@ def _one_word(texts: ComparedTexts) -> float:
 
 
 def _omission(texts: ComparedTexts) -> float:
-    return texts.effect("omission") * texts.substance()
+    return texts.effect("omission") * texts.substance(_ONE_SENTENCE)
 
 
 def _names(texts: ComparedTexts) -> float:
     """A name that changed where nearly all other words are equal. Texts in other words leave names out."""
-    return texts.effect("names") * texts.substance() if texts.pair.alignment.closeness >= 1 else 0.0
+    return texts.effect("names") * texts.substance(_ONE_SENTENCE) if texts.pair.alignment.closeness >= 1 else 0.0
 
 
 def _final_answer(texts: ComparedTexts) -> float:

@@ -26,7 +26,9 @@ TEXT = (
 
 def values(left: str, right: str, cosine: float = 0.95) -> dict[str, float]:
     section = ScoringSection()
-    found = found_differences(Document(left), Document(right), section, Similarity(cosine, cosine), UNKNOWN)
+    found = found_differences(
+        Document(left, beside=right), Document(right, beside=left), section, Similarity(cosine, cosine), UNKNOWN
+    )
     assert not isinstance(found, Comparison)
     return feature_values(compared_texts(found, section))
 
@@ -101,7 +103,7 @@ TEXTS = st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join)
 def test_features_are_bounded_and_symmetric_but_for_omissions(left: str, right: str, cosine: float) -> None:
     section, similarity = ScoringSection(), Similarity(cosine, cosine)
     both = [
-        found_differences(Document(a), Document(b), section, similarity, UNKNOWN)
+        found_differences(Document(a, beside=b), Document(b, beside=a), section, similarity, UNKNOWN)
         for a, b in ((left, right), (right, left))
     ]
     if any(isinstance(found, Comparison) for found in both):
