@@ -245,6 +245,11 @@ def render_envoy_gateway(
     """
     if remove:
         restore_files([one for one in (into, into_proxy) if one is not None], dry_run=dry_run)
+        typer.echo(
+            f"next: glidepath abort for each workload, kubectl delete envoypatchpolicy glidepath -n {namespace}, and "
+            "only then kubectl apply of what was restored; otherwise Envoy Gateway removes clusters that routes name",
+            err=True,
+        )
         return
     settings = load_config(config)
     place = GatewayTarget(

@@ -17,6 +17,10 @@ from glidepath.status_and_decisions import Decision, Phase, WorkloadStatus
 DAY_MS = 86_400_000
 
 
+# How the clusters of Istio and of Envoy Gateway begin, and the resources with the routes and with the patches.
+_MESHES = (("outbound|", "VirtualService", "EnvoyFilter"), ("httproute/", "HTTPRoute", "EnvoyPatchPolicy"))
+
+
 class ItemState(StrEnum):
     OK = "ok"
     WARN = "warn"
@@ -264,13 +268,14 @@ def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[Checkl
 
 
 def _order(config: Config) -> str:
-    """Return in which order Istio gets what is rendered, or "" if no backend is a cluster of Istio's (ADR 0142)."""
-    if not any(str(backend.cluster).startswith("outbound|") for backend in config.backends.values()):
-        return ""
-    return (
-        "; apply the VirtualService first and the EnvoyFilter after it: Istio removes clusters before routes, so "
-        "otherwise a request can meet a removed cluster (503)"
-    )
+    """Return in which order a mesh gets what is rendered, or "" if no backend is a cluster of a mesh (ADR 0142)."""
+    for prefix, route, patches in _MESHES:
+        if any(str(backend.cluster).startswith(prefix) for backend in config.backends.values()):
+            return (
+                f"; apply the {route} first and the {patches} after it, because the mesh removes clusters before "
+                "routes: otherwise a request can meet a removed cluster (500 or 503)"
+            )
+    return ""
 
 
 def _credential(backend: Backend) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import urllib.request
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -249,19 +250,34 @@ async def what_the_backend_gets(
         return [(one.method, one.path, without_volatile(one.headers), one.body) for one in among.own.received]
 
 
-async def test_removal_under_load_fails_no_request(control_planes: ControlPlanes, tmp_path: Path) -> None:
+async def test_the_policy_removed_and_put_back_under_load_at_a_share_of_0_fails_no_request(
+    control_planes: ControlPlanes, tmp_path: Path
+) -> None:
+    """The documented order: the share first, then the policy. Envoy Gateway removes clusters before routes."""
     async with parts(tmp_path, CLUSTER) as among:
         documents = with_glidepath(tmp_path, among.own.url)
+        without_policy = [one for one in documents if one["kind"] != "EnvoyPatchPolicy"]
         with envoy_gateway(control_planes, tmp_path, documents) as gateway:
             await ready(gateway, among)
             await among.shares.set(50)
-            load = asyncio.create_task(among.caller(URL).ask_for(20))
-            for resources in (user_documents(among.own.url), documents, user_documents(among.own.url)):
-                await asyncio.sleep(5)  # the load goes on before, during and after each change
+            end = asyncio.Event()
+            load = asyncio.create_task(among.caller(URL).ask_until(end))
+            await eventually(lambda: len(among.onprem.received) >= 20)
+            await among.shares.set(0)
+            for resources in (without_policy, documents) * 2:
                 gateway.apply(resources)
-            seen = await load
-            assert statuses(seen) == {200}
-            assert backends(seen)["onprem"] > 0
+                patched = resources is documents
+                await eventually(lambda p=patched: has_aggregate(gateway) == p, within=60)  # type: ignore[misc]
+                enough = len(among.own.received) + 50
+                await eventually(lambda n=enough: len(among.own.received) >= n)  # type: ignore[misc]
+            end.set()
+            assert statuses(await load) == {200}
+
+
+def has_aggregate(gateway: EnvoyGateway) -> bool:
+    """Return whether Envoy has the candidate's cluster."""
+    with urllib.request.urlopen(f"{gateway.admin}/clusters?format=json", timeout=10) as response:
+        return b'"onprem-or-cloud"' in response.read()
 
 
 async def test_a_persons_curl_wins_over_the_scorers_weights(control_planes: ControlPlanes, tmp_path: Path) -> None:

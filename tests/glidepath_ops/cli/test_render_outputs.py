@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.meshes.gateway_with_backends import USERS_ROUTE
 from tests.support.meshes.istio_with_backends import VIRTUAL_SERVICE
 from tests.support.user_bootstraps import HTTP1, filled
 
@@ -112,3 +113,11 @@ def test_removal_from_istio_says_what_to_apply_first(folder: Path) -> None:
     done = render(folder, "render", "istio", "--into", "vs.yaml", "--remove", "--namespace", "edge")
     assert (done.returncode, (folder / "vs.yaml").read_text()) == (0, VIRTUAL_SERVICE), done.stderr
     assert "kubectl apply -f vs.yaml, and only then kubectl delete envoyfilter glidepath -n edge" in done.stderr
+
+
+def test_removal_from_envoy_gateway_says_what_to_delete_first(folder: Path) -> None:
+    (folder / "route.yaml").write_text(USERS_ROUTE)
+    done = render(folder, "render", "envoy-gateway", "--into", "route.yaml", "--remove", "--namespace", "edge")
+    assert (done.returncode, (folder / "route.yaml").read_text()) == (0, USERS_ROUTE), done.stderr
+    assert "next: glidepath abort" in done.stderr
+    assert "kubectl delete envoypatchpolicy glidepath -n edge, and only then kubectl apply" in done.stderr

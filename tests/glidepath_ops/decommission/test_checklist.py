@@ -171,9 +171,16 @@ def test_failing_probes_are_a_warning() -> None:
     assert found(items, "both sides in sync").detail == "synthetic probes fail: baseline cloud"
 
 
-def test_on_istio_the_checklist_says_what_is_applied_first() -> None:
+@pytest.mark.parametrize(
+    ("cluster", "order"),
+    [
+        ("outbound|443||api.example.com", "the VirtualService first and the EnvoyFilter after it"),
+        ("httproute/default/models/rule/1/backend/0", "the HTTPRoute first and the EnvoyPatchPolicy after it"),
+    ],
+)
+def test_in_a_mesh_the_checklist_says_what_is_applied_first(cluster: str, order: str) -> None:
     elsewhere = checklist(configured(), "batch", {"batch": DONE}, NOW_MS)
-    assert "EnvoyFilter" not in found(elsewhere, "roll out").detail
-    service = {"cluster": "outbound|443||api.example.com", "host": "api.example.com", "url": None, "credential": None}
-    on_istio = checklist(configured(backends={"cloud": service}), "batch", {"batch": DONE}, NOW_MS)
-    assert "the VirtualService first and the EnvoyFilter after it" in found(on_istio, "roll out").detail
+    assert "after it" not in found(elsewhere, "roll out").detail
+    service = {"cluster": cluster, "host": "api.example.com", "url": None, "credential": None}
+    in_mesh = checklist(configured(backends={"cloud": service}), "batch", {"batch": DONE}, NOW_MS)
+    assert order in found(in_mesh, "roll out").detail
