@@ -7,6 +7,7 @@ pairs. See ADR 0231.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from glidepath.errors import InputError
@@ -39,21 +40,24 @@ class StoredPair:
     set_aside: str = ""
 
 
-async def newest_results(client: RedisClient, workload: str, most: int) -> AsyncIterator[ScoredPair]:
+async def newest_results(
+    client: RedisClient, workload: str, most: int, containing: str = ""
+) -> AsyncIterator[ScoredPair]:
     """Yield the ``most`` newest results, the newest first. A result that cannot be read is left out.
 
-    Raises RedisError or OSError.
+    ``containing``: only results in whose stored bytes this text occurs; the others are not decoded, which takes most of
+    the time. Raises RedisError or OSError.
     """
+    wanted = containing.encode("utf-8", "replace")
     key, before = WorkloadKeys(workload).results, "+"
     while most > 0:
         entries = await client.xrevrange(key, max=before, count=min(PAGE, most))
-        for entry_id, fields in entries:
-            try:
-                yield decode_scored(fields[b"r"], fields.get(b"e", b"").decode(errors="replace"))
-            except (InputError, KeyError):
+        for _, fields in entries:
+            if wanted not in fields.get(b"r", b""):
                 continue
-            finally:
-                before = f"({entry_id.decode()}"
+            with suppress(InputError, KeyError):
+                yield decode_scored(fields[b"r"], fields.get(b"e", b"").decode(errors="replace"))
+        before = f"({entries[-1][0].decode()}" if entries else before
         if len(entries) < PAGE:
             return
         most -= len(entries)
@@ -69,7 +73,7 @@ async def find_pair(client: RedisClient, workload: str, wanted: str, most: int) 
     Of several pairs of one request, the pair of both sides is preferred to a noise pair. Raises RedisError or OSError.
     """
     found: ScoredPair | None = None
-    async for result in newest_results(client, workload, most):
+    async for result in newest_results(client, workload, most, containing=wanted):
         if result.pair_id == wanted:
             found = result
             break

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from glidepath.errors import InputError
 from glidepath_ops.cli.command_line import COMMANDS, build_app
+from tests.support.commands import run_cli
 
 pytestmark = pytest.mark.process
 
@@ -89,3 +91,9 @@ def test_h_shows_the_help(arguments: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(build_app(arguments[0]), list(arguments))
     assert shown.exit_code == 0
     assert "Usage:" in shown.output
+
+
+@pytest.mark.parametrize("share", ["0", "-1", "101", "x"])
+def test_a_wrong_share_of_the_demos_fault_is_refused_before_anything_starts(share: str) -> None:
+    with pytest.raises(InputError, match="--fault-share"):
+        run_cli("demo", f"--fault-share={share}")

@@ -134,6 +134,13 @@ async def test_a_pair_whose_bodies_are_gone_is_shown_without_them(pairs: StoredP
     assert "not stored any more" in await pairs.run("show", "bad")
 
 
+async def test_an_id_that_is_a_part_of_another_names_only_its_own_pair(pairs: StoredPairs) -> None:
+    await pairs.add(pair("ba"))
+    assert "pair ba," in await pairs.run("show", "ba")
+    with pytest.raises(InputError, match="no pair ad of chat"):
+        await pairs.run("show", "ad")
+
+
 async def test_an_unknown_pair_is_refused(pairs: StoredPairs) -> None:
     with pytest.raises(InputError, match="no pair none of chat is stored"):
         await pairs.run("show", "none")
