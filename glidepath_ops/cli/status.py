@@ -30,6 +30,7 @@ from glidepath_ops.cli.status_details import details, examples_of
 from glidepath_ops.cli.steering_client import read_status
 from glidepath_ops.evidence_text import evidence_text
 from glidepath_ops.pairs.read_pairs import newest_results
+from scorer.steering.planning.unprovable_limits import judging_note
 
 STALE_S = 10.0
 PIPED_WIDTH = 200
@@ -50,7 +51,7 @@ class _Read:
     baselines: dict[str, str] = field(default_factory=dict)  # the names of the backends
     troubles: dict[str, GroupProblem] = field(default_factory=dict)
     examples: dict[str, dict[str, str]] = field(default_factory=dict)
-    about_evaluators: dict[str, list[str]] = field(default_factory=dict)  # lines of text
+    about_judging: dict[str, list[str]] = field(default_factory=dict)  # lines on what judges the answers
     unseen: list[UnseenRecord] = field(default_factory=list)
 
 
@@ -88,7 +89,7 @@ def command(
     for name, status in read.statuses.items():
         if status is not None and (workload or len(read.statuses) <= MOST_SHOWN):
             _show_details(console, status, read.examples.get(name, {}), read.baselines[name])
-            for line in read.about_evaluators.get(name, []):
+            for line in read.about_judging.get(name, []):
                 console.print(line, markup=False)
 
 
@@ -109,7 +110,9 @@ async def _read(settings: Config, redis: RedisClient, names: list[str]) -> _Read
         read.unseen.append(UnseenRecord.from_json(raw))
     for name in names:
         if len(names) <= MOST_SHOWN:
-            read.about_evaluators[name] = await evaluator_lines(settings, redis, name, unix_ms())
+            note = judging_note(settings.workload(name))
+            about_evaluator = await evaluator_lines(settings, redis, name, unix_ms())
+            read.about_judging[name] = [*about_evaluator, *([f"note: {note}"] if note else [])]
         read.statuses[name] = status = await read_status(redis, name)
         if status is not None and status.error_kinds and len(names) <= MOST_SHOWN:
             recent = [result async for result in newest_results(redis, name, SEARCHED_RESULTS)]

@@ -26,7 +26,7 @@ from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, load_envoy_file
 from glidepath_ops.local.missing_secrets import secret_problems
 from scorer.scoring.embed.missing_packages import missing_package
-from scorer.steering.planning.unprovable_limits import undecidable_in_config, unjudged_answers
+from scorer.steering.planning.unprovable_limits import judging_note, undecidable_in_config
 
 
 def command(
@@ -66,7 +66,7 @@ def command(
     for name, workload in settings.workloads.items():
         for warning in undecidable_in_config(settings, name):
             _warn(places.locate("workloads", name, "gates"), warning)
-        if note := unjudged_answers(workload):
+        if note := judging_note(workload):
             typer.echo(f"glidepath: note: {places.locate('workloads', name)}: {note}", err=True)
     for conflict in conflicts(listen_addresses(settings), on_one_machine=True):
         _warn(places.locate(*conflict.second.key), f"{conflict.message}, so not both can run on one machine")

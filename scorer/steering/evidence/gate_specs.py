@@ -63,6 +63,18 @@ _ANSWER_KINDS = frozenset(
 )
 
 
+_DIRECTED_KINDS = frozenset(
+    {
+        GateKind.PREFERENCE,
+        GateKind.CORRECTNESS,
+        GateKind.EXACTNESS,
+        GateKind.FEEDBACK,
+        GateKind.CLASS_RECALL,
+        GateKind.CLASS_PRECISION,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class GateSpec:
     """The definition of one gate.
@@ -156,6 +168,18 @@ def specs_of(workload: Workload, percent: float | None, *, error_kinds: bool = T
 def judges_answers(workload: Workload) -> bool:
     """Return whether a gate that takes part in decisions judges the workload's answers, not only errors and latency."""
     return any(spec.gating and spec.kind in _ANSWER_KINDS for spec in specs_of(workload, None))
+
+
+def tells_better_from_worse(workload: Workload) -> bool:
+    """Return whether a gate that takes part in decisions says which answer is better, and not only that they differ.
+
+    Where the task determines the answer, a different answer is a worse one.
+    """
+    determined = workload.task not in FREE_TEXT
+    return any(
+        spec.gating and (spec.kind in _DIRECTED_KINDS or (determined and spec.kind is GateKind.SAMENESS))
+        for spec in specs_of(workload, None)
+    )
 
 
 def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:

@@ -20,10 +20,10 @@ from scorer.steering.planning.samples_needed import (
     passes_with,
 )
 from scorer.steering.planning.unprovable_limits import (
+    judging_note,
     no_limit,
     section_of,
     undecidable_gates,
-    unjudged_answers,
     unprovable,
 )
 
@@ -61,7 +61,7 @@ class WorkloadPlan:
     steps: tuple[StepPlan, ...]
     total_seconds: float | None
     warnings: tuple[str, ...]
-    note: str = ""  # which steps need an approval because no gate judges the answers
+    note: str = ""  # what the gates cannot say about the answers
 
 
 def plan_workload(name: str, workload: Workload, rate: float | None, assumed: Assumptions) -> WorkloadPlan:
@@ -73,7 +73,7 @@ def plan_workload(name: str, workload: Workload, rate: float | None, assumed: As
     steps = tuple(_step(workload, percent, rate, assumed) for percent in (0.0, *workload.ramp.steps))
     times = [step.seconds for step in steps[: _steps_that_promote(workload)]]
     total = math.fsum(t for t in times if t is not None) if all(t is not None for t in times) else None
-    note = unjudged_answers(workload)
+    note = judging_note(workload)
     return WorkloadPlan(name, rate, steps, total, tuple(_warnings(workload, steps, rate, assumed)), note)
 
 

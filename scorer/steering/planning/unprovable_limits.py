@@ -9,7 +9,14 @@ from glidepath.config import Config, Workload
 from glidepath.config.comparison import EvaluatorSection
 from glidepath.config.gates import LatencyGateConfig
 from glidepath.status_and_decisions import GateAction
-from scorer.steering.evidence.gate_specs import GateKind, GateSpec, judges_answers, latency_name, specs_of
+from scorer.steering.evidence.gate_specs import (
+    GateKind,
+    GateSpec,
+    judges_answers,
+    latency_name,
+    specs_of,
+    tells_better_from_worse,
+)
 
 # The range of the gates' own tests (scorer/steering/evidence/error_gates.py).
 LEAST_RATE, MOST_RATE, MOST_INCREASE = 1e-6, 1 - 1e-6, 0.98
@@ -77,14 +84,24 @@ def _ratio(name: str, section: LatencyGateConfig) -> str:
     )
 
 
-def unjudged_answers(workload: Workload) -> str:
-    """Return a text that says which steps need an approval because no gate judges the answers; "" if there is none."""
+def judging_note(workload: Workload) -> str:
+    """Return one line on what the gates cannot say about the answers, and what to add; "" if they can say it all.
+
+    Without a gate on answers, some steps need an approval. Without one that tells better from worse, a candidate that
+    differs is held or passed for no reason of quality.
+    """
     limit = workload.ramp.unjudged_limit
-    if judges_answers(workload) or workload.ramp.steps[-1] <= limit:
+    if not judges_answers(workload) and workload.ramp.steps[-1] > limit:
+        return (
+            f"no gate judges the answers, so a person must approve each step above {limit:g} %; set shadow.same_side,"
+            " e.g. 5, to compare the answers with the noise floor, or scoring.evaluator or scoring.verifier, to learn"
+            " which answer is better"
+        )
+    if tells_better_from_worse(workload):
         return ""
     return (
-        f"no gate judges the answers, so a person must approve each step above {limit:g} %; set shadow.same_side,"
-        " e.g. 5, to compare the answers with the noise floor, or scoring.evaluator, to ask which answer is better"
+        "no gate says which answer is better, only whether answers differ or have a defect; add scoring.evaluator,"
+        " scoring.verifier or feedback"
     )
 
 

@@ -15,7 +15,7 @@ from tests.support.chat_config import CHAT_CONFIG
 pytestmark = pytest.mark.process
 
 
-JUDGED = "    shadow: {same_side: 5}\n"  # so that a gate judges the answers
+JUDGED = "    scoring: {verifier: {command: [verify]}}\n"  # so that a gate tells better answers from worse
 
 
 def validate(path: Path, text: str) -> tuple[int, str]:
@@ -64,6 +64,14 @@ def test_a_workload_whose_answers_no_gate_judges_gets_a_note(tmp_path: Path) -> 
     assert (status, said.count("\n")) == (0, 1)
     assert said.startswith(
         f"glidepath: note: {tmp_path}/g.yaml:5: workloads.chat: no gate judges the answers, so a person"
+    )
+
+
+def test_a_workload_in_which_no_gate_tells_better_from_worse_gets_a_note(tmp_path: Path) -> None:
+    status, said = validate(tmp_path / "g.yaml", "    shadow: {same_side: 5}\n")
+    assert (status, said.count("\n")) == (0, 1)
+    assert said.startswith(
+        f"glidepath: note: {tmp_path}/g.yaml:5: workloads.chat: no gate says which answer is better, only whether"
     )
 
 
