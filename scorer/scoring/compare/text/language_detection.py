@@ -92,7 +92,7 @@ def language_of(text: str) -> str:
         return UNKNOWN
     name, confidence = detect_language(prose)
     if confidence >= _SURE:
-        return _SAME_WORDS.get(name, name)
+        return language_with_words(name)
     script = max(shares, key=shares.__getitem__)
     if shares.get("kana", 0.0) > 0.1:
         return "ja"
@@ -101,9 +101,14 @@ def language_of(text: str) -> str:
     if voted := _by_function_words(prose):
         return voted
     if confidence >= _PLAUSIBLE:
-        return _SAME_WORDS.get(name, name)
+        return language_with_words(name)
     words = _WORD.findall(prose)
     return ENGLISH if len(words) <= _FEW_WORDS and all(word.isascii() for word in words) else UNKNOWN
+
+
+def language_with_words(detected: str) -> str:
+    """Return the language whose lexicon has the words of a detected language, such as Norwegian for Nynorsk."""
+    return _SAME_WORDS.get(detected, detected)
 
 
 def _by_function_words(prose: str) -> str:

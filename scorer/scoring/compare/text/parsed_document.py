@@ -9,7 +9,13 @@ from functools import cached_property
 
 from scorer.scoring.compare.text.addresses import addresses
 from scorer.scoring.compare.text.canonical_text import CanonicalText, canonical_text
-from scorer.scoring.compare.text.language_detection import is_foreign, language_of, languages_of, script_shares
+from scorer.scoring.compare.text.language_detection import (
+    is_foreign,
+    language_of,
+    language_with_words,
+    languages_of,
+    script_shares,
+)
 from scorer.scoring.compare.text.markdown_blocks import Block, code_blocks, markdown_blocks, prose_around
 from scorer.scoring.compare.text.tokenizer import MAX_TOKENS, Token, is_name, tokenize
 from scorer.scoring.compare.text.typography import MAX_CHARS
@@ -43,10 +49,10 @@ class Document:
         Two short answers to one request have one language. Code without any prose counts as English, because the words
         of programs are English.
         """
-        prose = self.prose
         if self.beside and max(len(self.text), len(self.beside)) <= _SHORT:
-            prose = "\n".join(sorted((prose, Document(self.beside).prose)))
-        own = language_of(prose)
+            own = language_of("\n".join(sorted((self.prose, Document(self.beside).prose))))
+        else:
+            own = language_with_words(self.languages[0]) if self.languages else language_of(self.prose)
         if own or not self.code_blocks:
             return own
         return language_of(Document(self.beside).prose) or ENGLISH

@@ -26,7 +26,7 @@ from scorer.scoring.compare.quantities.number_parser import (
     with_unit,
 )
 from scorer.scoring.compare.text.token_pattern import token_pattern
-from scorer.scoring.compare.text.word_forms import TIMES, keys_of, short_form
+from scorer.scoring.compare.text.word_forms import TIMES, key_reader, short_form
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 from scorer.scoring.compare.vocabulary.spellings import CURRENCY_MARKS, PHRASES, SYMBOLS, TENS, VERSION_WORDS
 
@@ -102,6 +102,7 @@ class _Scanner:
         self.text = text
         self.starts = starts
         self.lexicon = lexicon
+        self.keys_of = key_reader(lexicon)
         self.found: list[Token] = []
         self.end = 0
         self.quantity: Quantity | None = None
@@ -111,14 +112,14 @@ class _Scanner:
         self.markers = {m.start() for m in _MARKER.finditer(text)}
 
     def scan(self) -> list[Token]:
-        text, starts, found, lexicon = self.text, self.starts, self.found, self.lexicon
+        text, starts, found, lexicon, keys_of = self.text, self.starts, self.found, self.lexicon, self.keys_of
         for match in token_pattern(lexicon.unspaced).finditer(text):
             start = match.start(1)
             if start < self.end:
                 continue
             surface = match[1]
             if surface[0].isalpha():
-                keys, special = keys_of(surface, lexicon)
+                keys, special = keys_of(surface)
                 if special or len(keys) > 1 or self.quantity is not None or not found:
                     self._word(surface, start)
                 elif start == self.end + 1 and text[self.end] == " " and start not in starts:  # most words
@@ -152,7 +153,7 @@ class _Scanner:
         self.end = start + len(surface)
 
     def _word(self, surface: str, start: int) -> None:
-        keys, special = keys_of(surface, self.lexicon)
+        keys, special = self.keys_of(surface)
         if special and self._read_longer(surface, start):
             return
         if self.quantity is not None and keys[0] not in _BETWEEN_NUMBERS:

@@ -6,7 +6,8 @@ The results are cached.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache, partial
 
 from scorer.scoring.compare.quantities.number_parser import MONTHS
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
@@ -22,8 +23,13 @@ TIMES = {"once": "1 times", "twice": "2 times", "thrice": "3 times", "noon": "12
 _NUMBER = re.compile(r"\. ?\d")
 
 
-@lru_cache(maxsize=20_000)
-def keys_of(surface: str, lexicon: Lexicon) -> tuple[tuple[str, ...], bool]:
+@cache
+def key_reader(lexicon: Lexicon) -> Callable[[str], tuple[tuple[str, ...], bool]]:
+    """Return ``keys_of`` for the words of one language, with a cache of its own."""
+    return lru_cache(maxsize=20_000)(partial(keys_of, lexicon))
+
+
+def keys_of(lexicon: Lexicon, surface: str) -> tuple[tuple[str, ...], bool]:
     """Return the normal forms of a word, and whether the word may begin a number, date, amount, address or phrase.
 
     An English contraction has two normal forms, one for each of its words. A word with a possessive 's has two, too.
