@@ -19,6 +19,7 @@ FOLDER_MODE = 0o750
 SOCKET_MODE = (
     0o660  # bodies pass here: only our user and group may connect, and an Envoy in another container has our group
 )
+PRIVATE_SOCKET_MODE = 0o600  # in a folder of our user, such as the data folder of `up`
 
 OPTIONS = (
     # No limit: Envoy sends chunks as large as its buffer, and extproc limits the bodies by itself.
@@ -71,12 +72,14 @@ def bind(server: grpc.aio.Server, address: str) -> None:
 
 
 def open_to_group(address: str) -> None:
-    """Allow the members of a Unix socket's group to connect to it.
+    """Allow the members of a Unix socket's group to connect to it, unless only its user can enter its folder.
 
     The server must have created the socket before this call.
     """
     if address.startswith("unix:"):
-        Path(address.removeprefix("unix:")).chmod(SOCKET_MODE)
+        path = Path(address.removeprefix("unix:"))
+        private = not path.parent.stat().st_mode & stat.S_IXGRP
+        path.chmod(PRIVATE_SOCKET_MODE if private else SOCKET_MODE)
 
 
 def remove(address: str) -> None:

@@ -15,6 +15,14 @@ from glidepath_ops.local.child_process import free_ports
 from tests.support.http2_pings import answered_pings
 
 
+def test_a_socket_in_a_folder_of_its_user_is_for_this_user_only(tmp_path: Path) -> None:
+    path = tmp_path / "private" / "x.sock"
+    path.parent.mkdir(mode=0o700)
+    path.touch()
+    listening_sockets.open_to_group(f"unix:{path}")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 async def test_only_the_user_and_the_group_may_use_the_folder_and_the_socket(tmp_path: Path) -> None:
     path = tmp_path / "run" / "extproc.sock"
     address = f"unix:{path}"
