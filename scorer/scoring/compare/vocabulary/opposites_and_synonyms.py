@@ -1,4 +1,4 @@
-"""Opposites and synonyms: two lists of English words, and rules for prefixes and endings (ADR 0123).
+"""Opposites and synonyms: two lists of English words, and negating prefixes (ADR 0123, 0223).
 
 The lists opposites.txt and synonyms.txt are written by hand, because no maintained package contains antonyms. The
 packages for WordNet download it at run time, which a scorer must not do. The first call reads the lists in 3 ms.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 from importlib.resources import files
-from itertools import permutations, product
+from itertools import product
 
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 
@@ -18,16 +18,7 @@ def _words(text: str) -> list[str]:
 
 
 _SHORT_PREFIXES = frozenset({"a", "ab", "de", "mal"})  # only before a long word: moral/amoral is a pair, go/ago is not
-_PREFIX_PAIRS = frozenset(
-    frozenset(pair.split("/"))
-    for pair in _words(
-        "over/under pre/post hyper/hypo in/ex im/ex inter/intra up/down on/off in/out en/de sub/super endo/exo "
-        "macro/micro maxi/mini mono/poly multi/single uni/multi homo/hetero pro/anti for/back fore/back ante/post "
-        "eu/dys north/south east/west left/right first/last best/worst high/low long/short inner/outer ac/de"
-    )
-)
 _ENDINGS = ("s", "d", "ed", "ing", "ly", "er", "est")
-_SUFFIX_PAIRS = (("ful", "less"), ("phile", "phobe"), ("philic", "phobic"), ("most", "least"))
 _NOT_NEGATED = frozenset(
     _words("flammable habitable valuable loosen ravel thaw bone part press form cline crease side deed")
 )
@@ -78,11 +69,9 @@ def synonym_groups(word: str) -> frozenset[tuple[str, int]]:
 
 @lru_cache(maxsize=50_000)
 def opposite(left: str, right: str) -> bool:
-    """Return whether two words are opposites, according to the list or to the rules for prefixes and endings."""
+    """Return whether two words, or their base forms, are listed as opposites."""
     listed = opposites()
-    if (left, right) in listed or any(pair in listed for pair in _bases(left, right)):
-        return True
-    return _by_prefixes(left, right) or _by_suffixes(left, right)
+    return (left, right) in listed or any(pair in listed for pair in _bases(left, right))
 
 
 def _bases(left: str, right: str) -> set[tuple[str, str]]:
@@ -108,27 +97,6 @@ def _stems(word: str, ending: str) -> tuple[str, ...]:
     if stem.endswith(("ie", "i")):
         forms.append(stem.removesuffix("e")[:-1] + "y")
     return tuple(forms)
-
-
-def _by_prefixes(left: str, right: str) -> bool:
-    """Return whether two words differ only in a pair of opposed prefixes, such as over|valued and under|valued."""
-    common = 0
-    for a, b in zip(reversed(left), reversed(right), strict=False):
-        if a != b:
-            break
-        common += 1
-    # The last letters of both prefixes may be equal (over, under), so the common ending may include these letters.
-    ends = range(common, max(2, common - 3), -1)
-    return any(frozenset({left[: len(left) - n], right[: len(right) - n]}) in _PREFIX_PAIRS for n in ends)
-
-
-def _by_suffixes(left: str, right: str) -> bool:
-    for a, b in permutations((left, right)):
-        for one, other in _SUFFIX_PAIRS:
-            stem = a.removesuffix(one)
-            if stem != a and len(stem) >= 3 and b == stem + other:
-                return True
-    return False
 
 
 def differs_by_negating_prefix(left: str, right: str, lexicon: Lexicon) -> bool:
