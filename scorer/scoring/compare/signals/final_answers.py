@@ -77,6 +77,7 @@ class FinalAnswer:
     - ``unit``: for a number with a unit, the base unit; else "". ``factor`` converts the value to the base unit.
     - ``partial``: True for one of several declared answers, for a number with others in the same sentence, and for a
       "Yes" or "No" that only begins the text. If it equals that of another text, the rest may still differ.
+    - ``words``: what the option says, in lower case: "Paris" of "B) Paris"; "" if the text has only its letter.
     """
 
     kind: AnswerKind
@@ -86,6 +87,7 @@ class FinalAnswer:
     unit: str = ""
     factor: Decimal = Decimal(1)
     partial: bool = False
+    words: str = ""
 
 
 def final_answer(text: str) -> FinalAnswer | None:
@@ -108,7 +110,8 @@ def final_answers(pair: DocumentPair) -> Signal | None:
     if ours is None or theirs is None or ours.kind is not theirs.kind:
         return None
     if _equal(ours, theirs):
-        return None if ours.partial or theirs.partial else Signal("final_answer", 0.0)
+        other_words = ours.words and theirs.words and ours.words != theirs.words
+        return None if ours.partial or theirs.partial or other_words else Signal("final_answer", 0.0)
     shown = [excerpt(side.text[one.start : one.end]) for side, one in ((pair.left, ours), (pair.right, theirs))]
     spans = Span(True, ours.start, ours.end), Span(False, theirs.start, theirs.end)
     return Signal("final_answer", 1.0, reason=f"“{shown[0]}” → “{shown[1]}”", spans=spans)
@@ -254,8 +257,10 @@ def _whole(text: str) -> FinalAnswer | None:
     decoration = _DECORATION.match(text)
     at = decoration.end() if decoration else 0
     option = _option(text, at)
-    if option is not None and (text[option.end - 1] in ").:]" or not text[option.end :].strip(" .*_`\"'”’")):
-        return option
+    if option is not None:
+        words = text[option.end :].strip(" .*_`\"'”’:\n")
+        if text[option.end - 1] in ").:]" or not words:
+            return replace(option, words=words.casefold())
     for read in (_number, _truth):
         found = read(text, at)
         if found is not None and not text[found.end :].strip(" .!*_`\"'”’。！$\n"):

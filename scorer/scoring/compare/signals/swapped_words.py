@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scorer.scoring.compare.alignment.table_cells import moved_cell
+from scorer.scoring.compare.alignment.moved_steps_and_cells import moved_cell, moved_step
 from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit
 from scorer.scoring.compare.result import Signal
 from scorer.scoring.compare.signals.document_pair import DocumentPair
@@ -14,10 +14,11 @@ def swapped_words(pair: DocumentPair) -> Signal:
     """Return a signal that measures whether a word became its opposite (more/less) or a word that excludes it.
 
     Words of one class exclude each other (first/second, red/blue). A reordered list whose order matters counts as
-    swapped words, too, and so does a cell that moved to another row or column of a table.
+    swapped words, too, and so does a step that got another number,
+    and a cell that moved to another row or column of a table.
     """
-    if cell := moved_cell(pair.left, pair.right):
-        return Signal("swapped_words", 1.0, reason=cell)
+    if moved := moved_step(pair.left, pair.right) or moved_cell(pair.left, pair.right):
+        return Signal("swapped_words", 1.0, reason=moved)
     if pair.alignment.misordered_lists:
         reason = f"another order: {pair.alignment.misordered_lists[0]}"
         return Signal("swapped_words", 1.0, pair.alignment.closeness, reason)

@@ -45,6 +45,7 @@ def test_what_is_uncertain_is_no_final_answer(text: str) -> None:
         ("The answer is B.", "The answer is 42."),
         ("The answer is 42.", "It is hard to say."),
         ("Yes, because the lid is open.", "Yes, because the light is on."),
+        ("(C) 12", "(C) 21"),
         ("Answer: 5\n\nAnswer: 7", "Answer: 6\n\nAnswer: 7"),
         ("The answer is 5 ducks and 3 geese.", "The answer is 5 ducks and 4 geese."),
     ],

@@ -1,11 +1,30 @@
-"""Find a cell that moved to another row or column of a table. The order of rows and columns does not matter."""
+"""Find a numbered step that got another number, and a cell that moved to another row or column of a table.
+
+The order of the rows and columns of a table does not matter.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from scorer.scoring.compare.text.markdown_blocks import BlockKind
 from scorer.scoring.compare.text.parsed_document import Document
+
+_STEP = re.compile(r"^[ \t]{0,12}\d{1,3}[.)][ \t]+(\S[^\n]*)$", re.MULTILINE)
+
+
+def moved_step(left: Document, right: Document) -> str:
+    """Describe a numbered step that has another number in the right text. Return "" if there is none."""
+    ours, theirs = ([_content(step) for step in _STEP.findall(side.prose)] for side in (left, right))
+    if len(ours) < 2 or ours == theirs or sorted(ours) != sorted(theirs):
+        return ""
+    at = next(i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b)
+    return f"step {at + 1}: “{ours[at]}” → “{theirs[at]}”"
+
+
+def _content(step: str) -> str:
+    return step.strip(" \t*_").rstrip(" .;,\t").casefold()
 
 
 def moved_cell(left: Document, right: Document) -> str:
