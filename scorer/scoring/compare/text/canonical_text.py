@@ -17,7 +17,7 @@ _BULLET = re.compile(r"^[ \t]*(?:[-*+>][ \t]+)+", re.MULTILINE)
 _HTML = re.compile(r"</?(?:b|i|em|strong|u|p|br|hr|ul|ol|li|code|pre|h[1-6]|span|div)\s{0,3}/?>", re.IGNORECASE)
 _HASHES = re.compile(r"(?<![A-Za-z#])#+")  # not C#
 _MARKS = str.maketrans("|", " ", "*_`~")
-_RULERS = " \t:|-*_="  # a line that has only these characters is a ruler, or the ruler under a table's head
+_RULER = re.compile(r"^[ \t:|*_=-]{3,}+$", re.MULTILINE)  # a ruler, also that under the head of a table
 _SPACE = re.compile(r"\s+")
 _PARAGRAPH = re.compile(r"\n(?: ?\n)+ ?")
 _GAP = re.compile(r"[ \t]{2,}")  # replaced first, because later patterns would backtrack over long runs of spaces
@@ -104,18 +104,12 @@ def _without_markdown(text: str, code: bool = False) -> str:
         text = _FORMULA.sub(r"\1", text)
     if "<" in text:
         text = _HTML.sub(" ", text)
-    text = _BULLET.sub("", _without_rulers(text))
+    text = _BULLET.sub("", _RULER.sub("", text))
     if "*" in text or "x" in text or "X" in text or "×" in text:
         text = _TIMES.sub(_operator, text)
     if "#" in text:
         text = _HASHES.sub("", text)
     return text.translate(_MARKS)
-
-
-def _without_rulers(text: str) -> str:
-    if "--" not in text and "**" not in text and "__" not in text and "==" not in text and "- -" not in text:
-        return text
-    return "\n".join(line for line in text.split("\n") if line.strip(_RULERS) or len(line) < 3)
 
 
 def _operator(match: re.Match[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol
 
 import fasttext
@@ -21,7 +21,7 @@ from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, UNKNOWN, known_la
 _LETTER = re.compile(r"[A-Za-z]")
 _CAPITAL = re.compile(r"[A-Z]")
 _PASSAGE = 300  # maximum number of characters that are passed to the detector
-_WHOLE = 1600  # characters; of a longer text, the halves of this length at both ends are read
+_READ = 4 * _PASSAGE  # characters at each end of a text that are read for a passage
 _SURE = 0.6
 _PLAUSIBLE = 0.4
 _FEW_WORDS = 8
@@ -47,6 +47,7 @@ def _detector() -> _Detector:
     return model
 
 
+@lru_cache(maxsize=1000)
 def detect_language(line: str) -> tuple[str, float]:
     """Return the language (ISO 639 code) of a text without line breaks, and the detector's confidence in it.
 
@@ -64,11 +65,7 @@ def languages_of(text: str) -> tuple[str, ...]:
 
     The result is empty for short texts, and if the detector is not sure.
     """
-    if len(text) <= _WHOLE:
-        whole = _on_one_line(text)
-        begin, end = whole[:_PASSAGE], whole[-_PASSAGE:]
-    else:
-        begin, end = _on_one_line(text[: _WHOLE // 2])[:_PASSAGE], _on_one_line(text[-_WHOLE // 2 :])[-_PASSAGE:]
+    begin, end = _beginning(text[:_READ]), _on_one_line(text[-_READ:])[-_PASSAGE:]
     if len(begin) < 40:
         return ()
     passages = [begin] if begin == end else [begin, end]
@@ -86,7 +83,7 @@ def language_of(text: str) -> str:
 
     A Latin text of a few words that could be of any language counts as English.
     """
-    prose = _on_one_line(text[: 4 * _PASSAGE])[:_PASSAGE]
+    prose = _beginning(text[:_READ])
     shares = script_shares(prose, least=1)
     if not shares:
         return UNKNOWN
@@ -122,7 +119,7 @@ def _by_function_words(prose: str) -> str:
 
 def is_foreign(text: str) -> bool:
     """Return whether the text is probably not English."""
-    prose = _on_one_line(text[: 4 * _PASSAGE])[:_PASSAGE]
+    prose = _beginning(text[:_READ])
     name, confidence = detect_language(prose) if len(prose) >= 20 else ("en", 0.0)
     return name != "en" and confidence >= 0.4
 
@@ -138,6 +135,12 @@ def script_shares(text: str, least: int = 8) -> dict[str, float]:
             counts[next((name for name, low, high in _SCRIPTS if low <= ord(char) <= high), "other")] += n
     total = counts.total()
     return {name: n / total for name, n in counts.items()} if total >= least else {}
+
+
+@lru_cache(maxsize=1000)
+def _beginning(text: str) -> str:
+    """Return the first passage of a text whose beginning is ``text``. Several functions need it of one text."""
+    return _on_one_line(text)[:_PASSAGE]
 
 
 def _on_one_line(text: str) -> str:
