@@ -70,7 +70,8 @@ Worst = Annotated[
     bool,
     typer.Option(
         "--worst",
-        help="The worst first: only the candidate's answer has a fault, then lost comparisons, then low agreement.",
+        help="The worst first: only the candidate's answer has a fault, then lost comparisons and less right answers, "
+        "then low agreement.",
     ),
 ]
 

@@ -53,13 +53,16 @@ def _texts(workload: Workload, pair: Pair | None) -> dict[str, Any]:
 
 def _scores(result: ScoredPair | None) -> dict[str, Any]:
     if result is None:
-        return {"agreement": None, "unscored_reason": None, "flags": [], "signals": {}, "preference": None}
+        empty = dict.fromkeys(("agreement", "unscored_reason", "preference", "correctness"))
+        return {**empty, "flags": [], "signals": {}}
+    right = result.correctness
     return {
         "agreement": result.agreement if result.scored else None,
         "unscored_reason": result.unscored_reason or None,
         "flags": list(result.flags),
         "signals": dict(result.signals),
         "preference": result.preference.value if result.preference else None,
+        "correctness": {"baseline": right.baseline, "candidate": right.candidate} if right else None,
     }
 
 

@@ -87,11 +87,13 @@ def badness(pair: ScoredPair) -> tuple[int, float]:
     """Return how bad the pair is for the candidate; of two pairs, the worse one has the greater result.
 
     First come pairs of which only the candidate's answer is to blame, then those whose answer lost the evaluator's
-    comparison, then all others. Within each of these, the agreement decides; a candidate's answer that prevents a score
-    is worse than any that has one.
+    comparison or is less right than the baseline's by the verifier's word, then all others. Within each of these, the
+    agreement decides; a candidate's answer that prevents a score is worse than any that has one.
     """
     only_candidate = is_to_blame(pair, Side.CANDIDATE) and not is_to_blame(pair, Side.BASELINE)
-    grade = 2 if only_candidate else 1 if pair.preference in _LOST else 0
+    right = pair.correctness
+    less_right = right is not None and right.candidate < right.baseline
+    grade = 2 if only_candidate else 1 if pair.preference in _LOST or less_right else 0
     return grade, 1 - pair.agreement if pair.scored else float(only_candidate)
 
 

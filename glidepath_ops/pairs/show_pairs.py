@@ -120,6 +120,8 @@ def _head(stored: StoredPair, label: PairLabel | None) -> Iterator[Text]:
         yield Text(f"no score: {why_unscored(result.unscored_reason)}", style="yellow")
     if result is not None and result.preference is not None:
         yield Text(f"preference of the evaluator: {result.preference.value}")
+    if result is not None and (right := result.correctness) is not None:
+        yield Text(f"right by the verifier's word: baseline {right.baseline:g}, candidate {right.candidate:g}")
     if label is not None:
         note = f": {one_line(label.note)}" if label.note else ""
         yield Text(f"labelled {label.label.value} by {one_line(label.who)} at {_time(label.at_ms)}{note}")

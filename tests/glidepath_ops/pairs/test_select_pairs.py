@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from glidepath.pair_labels import Judgement, PairLabel
-from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, Preference, ScoredPair, Side
+from glidepath.pairs_and_outcomes import AnswerFacts, Correctness, PairKind, Preference, ScoredPair, Side
 from glidepath_ops.pairs.select_pairs import PairFilter, badness, is_to_blame, request_id, worst_first
 
 OK = AnswerFacts(status=200)
@@ -71,10 +71,11 @@ def test_the_worst_pairs_come_first() -> None:
     both = replace(BASE, pair_id="both", candidate=REFUSES, baseline=REFUSES, agreement=0.95)
     unscored = replace(BASE, pair_id="down", scored=False, agreement=0.0, candidate=DOWN)
     lost = replace(BASE, pair_id="lost", preference=Preference.LOSS, agreement=0.99)
+    wrong = replace(BASE, pair_id="wrong", correctness=Correctness(baseline=1, candidate=0), agreement=0.995)
     low = replace(BASE, pair_id="low", agreement=0.1)
     old = replace(low, pair_id="old", captured_at_ms=1)
-    ordered = [one.pair_id for one in worst_first([BASE, old, both, low, lost, unscored, refuses])]
-    assert ordered == ["down", "refuses", "lost", "low", "old", "p1", "both"]
+    ordered = [one.pair_id for one in worst_first([BASE, old, both, low, wrong, lost, unscored, refuses])]
+    assert ordered == ["down", "refuses", "lost", "wrong", "low", "old", "p1", "both"]
     assert badness(low) > badness(BASE)
 
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from glidepath.pair_labels import Judgement, PairLabel
-from glidepath.pairs_and_outcomes import AnswerFacts, Pair, PairKind, Preference, ScoredPair, Side
+from glidepath.pairs_and_outcomes import AnswerFacts, Correctness, Pair, PairKind, Preference, ScoredPair, Side
 from glidepath_ops.pairs.read_pairs import StoredPair
 from glidepath_ops.pairs.show_pairs import page, rows, why_unscored
 from tests.support.answer_pairs import answer, pair
@@ -31,6 +31,7 @@ RESULT = ScoredPair(
     candidate=replace(OK, faults=("refusal",)),
     scorer="hash-1",
     preference=Preference.LOSS,
+    correctness=Correctness(baseline=1, candidate=0.5),
 )
 
 
@@ -51,6 +52,7 @@ def test_a_page_has_the_request_both_answers_the_signals_and_the_faults() -> Non
         "pair p1",
         "agreement 0.250, measured by hash-1",
         "preference of the evaluator: loss",
+        "right by the verifier's word: baseline 1, candidate 0.5",
         "labelled not by ann@x",
         "wrong city",
         "POST /v1/chat/completions",
