@@ -39,7 +39,7 @@ def command(
     ] = None,
     request_id: Annotated[
         str | None,
-        typer.Option("--request-id", help="The request's x-request-id. Without it, feedback is read from stdin."),
+        typer.Option("--request-id", help="The x-request-id of the response. Without it, feedback is read from stdin."),
     ] = None,
     score: Annotated[
         str | None, typer.Option("--score", metavar="SCORE", help="0 (bad) to 1 (good), up or down.")

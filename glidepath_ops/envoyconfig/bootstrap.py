@@ -170,6 +170,8 @@ def _live(config: Config) -> Json:
         "early_header_mutation_extensions": [filters.strip_tee_headers()],
         "http_filters": [*filters.route_filters(config), filters.router_filter()],
     }
+    if any(workload.feedback is not None for workload in config.workloads.values()):
+        manager["always_set_request_id_in_response"] = True  # with this id, clients give feedback (ADR 0227)
     return with_comment("The listener for clients.", _listener("glidepath-live", config.envoy.listen, manager))
 
 

@@ -362,3 +362,12 @@ def test_a_socket_of_the_shadow_listener_is_closed_to_other_users(valid_yaml: st
     assert shared == {"pipe": {"path": "/run/glidepath/shadow.sock", "mode": 0o660}}
     own = annotated_bootstrap(config, socket_mode=OWNER_ONLY)["static_resources"]["listeners"][1]["address"]
     assert own["pipe"]["mode"] == 0o600
+
+
+def test_the_id_of_a_request_is_returned_where_feedback_can_be_given(valid_yaml: str) -> None:
+    without = render_bootstrap(changed_config(valid_yaml))
+    with_feedback = render_bootstrap(changed_config(valid_yaml, workloads__chat__feedback={}))
+    key = "always_set_request_id_in_response"
+    assert [key in manager(without, 0), manager(with_feedback, 0).get(key)] == [False, True]
+    assert key not in manager(with_feedback, 1)
+    check_strict(with_feedback)

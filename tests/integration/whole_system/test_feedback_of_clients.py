@@ -1,0 +1,70 @@
+"""Feedback on requests through a real Envoy, none of them sampled: it counts for the side that served each request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from glidepath_ops.local.services import config_file
+from tests.support.recording_backend import Recorder
+from tests.support.running_system import System, running_system, system_config
+from tests.support.waiting import eventually
+
+QUESTION = {"model": "any", "messages": [{"role": "user", "content": "Who are you?"}]}
+
+
+async def send(system: System) -> str:
+    """Send a request, and return the id that Envoy returns."""
+    async with system.http.post(f"{system.url}/v1/chat/completions", json=QUESTION) as response:
+        assert response.status == 200
+        return response.headers["x-request-id"]
+
+
+def ids(backend: Recorder) -> set[str]:
+    return {request.headers["x-request-id"] for request in backend.received}
+
+
+async def give(system: System, lines: list[dict[str, object]]) -> dict[str, int]:
+    command = [sys.executable, "-m", "glidepath_ops", "feedback", "-c", str(config_file(system.folder))]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    done = await asyncio.to_thread(subprocess.run, command, input=text, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    found: dict[str, int] = json.loads(done.stdout)
+    return found
+
+
+async def test_feedback_reaches_the_gate_for_the_side_that_served_the_request(tmp_path: Path) -> None:
+    sections = {
+        "shadow": {"sample": 0},
+        "ramp": {"steps": [50, 100], "shadow_hold": "1h", "hold": "1h"},
+        "feedback": {},
+    }
+    async with Recorder("same") as cloud, Recorder("same") as onprem:
+        config = system_config(tmp_path, cloud.url, onprem.url, **sections)
+        data = config.model_dump(mode="json", exclude_unset=True)
+        data["workloads"]["chat"]["start"] = 50
+        async with running_system(type(config).model_validate(data), tmp_path) as system:
+
+            async def at_half() -> bool:
+                status = await system.status()
+                return status is not None and status.percent == 50 and status.confirmed == 1
+
+            await eventually(at_half, within=40)
+            sent = [await send(system) for _ in range(40)]
+            assert ids(cloud) | ids(onprem) == set(sent)
+            sides = {"baseline": len(ids(cloud)), "candidate": len(ids(onprem))}
+            lines: list[dict[str, object]] = [{"request_id": name, "score": "up"} for name in sent]
+            lines += [{"request_id": sent[0], "score": 0}, {"request_id": "nobody's", "score": 0}]
+            expected = {**sides, "unknown": 1, "repeated": 1}
+            assert await give(system, lines) == expected
+
+            async def counted() -> bool:
+                status = await system.status()
+                verdicts = {verdict.gate: verdict for verdict in status.verdicts} if status else {}
+                gate = verdicts.get("feedback")
+                return status is not None and status.feedback == expected and gate is not None and gate.n > 0
+
+            await eventually(counted, within=40)
