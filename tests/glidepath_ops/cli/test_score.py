@@ -104,7 +104,7 @@ def test_the_verifier_is_asked_about_each_pair_and_its_errors_are_shown_and_coun
 
 def test_the_command_prints_one_object_a_line_and_names_bad_lines(tmp_path: Path) -> None:
     file = tmp_path / "pairs.jsonl"
-    file.write_bytes(line("a", chat("It is 5."), chat("Sure! It is 5.")) + b"oops\n" + line(2, "plain", "plain"))
+    file.write_bytes(line("a", chat("It is 5."), chat("**It is 5.**")) + b"oops\n" + line(2, "plain", "plain"))
     result = CliRunner().invoke(build_app("score"), ["score", str(file), "--task", "chat"])
     assert result.exit_code == 2
     rows = [json.loads(out) for out in result.stdout.splitlines()]
