@@ -39,11 +39,13 @@ setup-dev: $(VENV)/.setup-dev ## like setup, plus the packages for tests and che
 demo: $(VENV)/.setup $(if $(findstring --llm,$(ARGS)),$(VENV)/.setup-llm) ## run a whole migration on this machine; ARGS="--fault latency --json out.json"
 	$(BIN)/glidepath demo $(ARGS)
 
+# Most of the tests with real servers wait for them, so two processes take about half of the time. A process that has
+# finished takes tests from the end of the other's list (worksteal), so the tests of a module mostly stay together.
 test: $(VENV)/.setup-dev ## run all tests, with a real Envoy and a real Redis; list the slowest ten
-	$(BIN)/python -m pytest --durations=10 $(ARGS)
+	$(BIN)/python -m pytest --durations=10 --numprocesses 2 --dist worksteal $(ARGS)
 
 test-fast: $(VENV)/.setup-test ## run the tests that start no process and need no Envoy, Redis or torch; under a minute
-	$(BIN)/python -m pytest --fast --numprocesses 2 $(ARGS)
+	$(BIN)/python -m pytest --fast --numprocesses 2 --dist worksteal $(ARGS)
 
 fuzz: $(VENV)/.setup-dev ## search for input that breaks a reader of network input, 60 s each; ARGS="--seconds 600 scoring"
 	$(BIN)/python -m tests.fuzz $(ARGS)
