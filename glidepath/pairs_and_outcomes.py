@@ -7,7 +7,7 @@ All other fields ``*_ms`` are durations in milliseconds. Bodies in Redis have no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
 from glidepath.histogram import Histogram
@@ -275,7 +275,17 @@ class Outcomes:
 
     def later(self, ms: int) -> Outcomes:
         """Return this summary with ``from_ms`` and ``to_ms`` shifted by ``ms``, to correct an extproc's slow clock."""
-        return replace(self, from_ms=self.from_ms + ms, to_ms=self.to_ms + ms)
+        return Outcomes(  # ``replace`` takes several times as long, and most flushes are shifted
+            self.workload,
+            self.source,
+            self.seq,
+            self.from_ms + ms,
+            self.to_ms + ms,
+            self.sides,
+            self.coverage,
+            self.local_replies,
+            self.arrived_ms,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 from glidepath.errors import InputError
@@ -65,6 +66,9 @@ class Command:
     id: str = ""  # the stream's entry id, set when the entry is read
 
 
+_INFORM, _ROLLBACK = GateAction.INFORM.value, GateAction.ROLLBACK.value  # an enum's value is a slow property
+
+
 @dataclass(frozen=True, slots=True)
 class WeighedPair:
     """A pair of answers that weighs in a gate's evidence against the candidate.
@@ -111,12 +115,12 @@ class Verdict:
     @property
     def gating(self) -> bool:
         """Whether the gate takes part in decisions."""
-        return self.action != GateAction.INFORM.value
+        return self.action != _INFORM
 
     @property
     def rolls_back(self) -> bool:
         """Whether a failure of the gate lowers the candidate's share."""
-        return self.action == GateAction.ROLLBACK.value
+        return self.action == _ROLLBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +240,15 @@ def _fields(record: Any) -> dict[str, Any]:
 
     ``json.dumps`` calls this function again for nested dataclasses. ``dataclasses.asdict`` takes ten times as long.
     """
-    if not dataclasses.is_dataclass(record):
-        raise TypeError(f"{type(record).__name__} cannot be written as JSON")
-    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    kind: Any = type(record)
+    return {name: getattr(record, name) for name in _field_names(kind)}
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    if not dataclasses.is_dataclass(kind):
+        raise TypeError(f"{kind.__name__} cannot be written as JSON")
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def from_json(kind: type[R], text: str | bytes) -> R:

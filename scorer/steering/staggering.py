@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 
 def period_index(name: str, now_ms: int, every_ms: int) -> int:
@@ -12,7 +13,12 @@ def period_index(name: str, now_ms: int, every_ms: int) -> int:
     name has its own offset, a hash of the name and ``every_ms``. So the offset is the same after a restart and in
     another process, and two kinds of work of one workload do not always coincide.
     """
-    return (now_ms + zlib.crc32(name.encode(), every_ms) % every_ms) // every_ms
+    return (now_ms + _offset_ms(name, every_ms)) // every_ms
+
+
+@lru_cache(maxsize=16_384)
+def _offset_ms(name: str, every_ms: int) -> int:
+    return zlib.crc32(name.encode(), every_ms) % every_ms
 
 
 def period_began(name: str, last_ms: int, at_ms: int, every_ms: int) -> bool:

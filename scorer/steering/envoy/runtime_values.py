@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -91,6 +92,7 @@ class RuntimeKeys:
         return any(entries.get(key) and entries[key] != value for key, value in self.write(desired).items())
 
 
+@lru_cache(maxsize=4096)  # every tick of every workload asks, and nearly always for the same values
 def desired_values(percent: float, shadow: float, autopilot: bool) -> RuntimeValues:
     """Return the runtime values that give the candidate ``percent`` of the requests and copy ``shadow`` percent.
 

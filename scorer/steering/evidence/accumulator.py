@@ -104,14 +104,9 @@ class Evidence:
         if not failed and not n:
             return
         c_failed, b_failed = failed.get(Side.CANDIDATE, 0), failed.get(Side.BASELINE, 0)
-        seen = EnvoyFailures(
-            c_n=n.get(Side.CANDIDATE, 0) + c_failed,
-            c_failed=c_failed,
-            b_n=n.get(Side.BASELINE, 0) + b_failed,
-            b_failed=b_failed,
-            unknown=failed.get(None, 0),
-            since_step_ms=outcomes.to_ms - self.started_ms,
-        )
+        c_n, b_n = n.get(Side.CANDIDATE, 0) + c_failed, n.get(Side.BASELINE, 0) + b_failed
+        since_step_ms = outcomes.to_ms - self.started_ms
+        seen = EnvoyFailures(c_n, c_failed, b_n, b_failed, failed.get(None, 0), since_step_ms)
         self._failures = self._failures.after(seen.failed, seen.n, outcomes.to_ms)
         self._gates.observe(seen)
 

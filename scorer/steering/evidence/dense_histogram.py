@@ -7,7 +7,9 @@ position in the array; slot 0 holds the values ≤ 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +54,24 @@ class SlotCounts:
         return counts
 
 
+class CountedHistogram(NamedTuple):
+    """A histogram with the counts of its buckets as an array, and the number of all its values."""
+
+    histogram: Histogram
+    numbers: Slots
+    total: int
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> CountedHistogram:
+        """Count the values of a histogram. Raises OverflowError for a count that is too large for 64 bits."""
+        counts = histogram.counts
+        if isinstance(counts, StoredCounts):
+            numbers = np.array(counts.numbers, dtype=np.int64)
+        else:
+            numbers = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
+        return cls(histogram, numbers, int(numbers.sum()) + histogram.zeros)
+
+
 @dataclass(frozen=True, slots=True)
 class HistogramState:
     """The state of a ``DenseHistogram``.
@@ -82,7 +102,7 @@ class DenseHistogram:
         self._counts: Slots = np.zeros(SIZE, dtype=np.int64)
         self._sums: Slots | None = None
         self._total = 0
-        self._waiting: list[Histogram] = []
+        self._waiting: list[CountedHistogram] = []
         self._left_out: Slots | None = None  # in parts of UNITS
         self._weighed: Sums | None = None
         self._may_return: NDArray[np.float64] | None = None  # the part of _left_out that may return
@@ -119,26 +139,28 @@ class DenseHistogram:
 
     @property
     def total(self) -> int:
-        self._settle()
+        """The number of all values. Unlike the other properties, it does not need the arrays."""
         return self._total
 
-    def add(self, histogram: Histogram, left_out: int = 0) -> None:
+    def add(self, added: CountedHistogram, left_out: int = 0) -> None:
         """Add a histogram, of which the fraction ``left_out`` / UNITS is left out of the evidence."""
-        if histogram.counts or histogram.zeros:
-            self._waiting.append(histogram)
-            if left_out:
-                self._leave_out(histogram, left_out)
-            if len(self._waiting) >= MOST_WAITING:
-                self._settle()
+        if not added.total:
+            return
+        self._waiting.append(added)
+        self._total += added.total
+        if left_out:
+            self._leave_out(added, left_out)
+        if len(self._waiting) >= MOST_WAITING:
+            self._settle()
 
-    def _leave_out(self, histogram: Histogram, left_out: int) -> None:
+    def _leave_out(self, added: CountedHistogram, left_out: int) -> None:
         if self._left_out is None:
             self._left_out = np.zeros(SIZE, dtype=np.int64)
-        slots, counts = _slots_and_counts(histogram)
+        slots, parts, zeros = _slots_of((added,)), added.numbers * left_out, added.histogram.zeros * left_out
         arrays = (self._left_out,) if self._may_return is None else (self._left_out, self._may_return)
         for array in arrays:
-            np.add.at(array, slots, counts * left_out)
-            array[0] += histogram.zeros * left_out
+            np.add.at(array, slots, parts)
+            array[0] += zeros
         self._weighed = None
 
     def take_back(self, kept: float, part: float) -> None:
@@ -162,16 +184,12 @@ class DenseHistogram:
         if not self._waiting:
             return
         waiting, self._waiting, self._sums, self._weighed = self._waiting, [], None, None
-        parts = [_slots_and_counts(h) for h in waiting if h.counts]
-        if parts:
-            slots, added = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+        added = waiting[0].numbers if len(waiting) == 1 else np.concatenate([one.numbers for one in waiting])
+        if len(added):
             if added.min() < 0:
                 raise OverflowError("a count that no histogram can have")
-            np.add.at(self._counts, slots, added)
-            self._total += int(added.sum())
-        zeros = sum(h.zeros for h in waiting)
-        self._counts[0] += zeros
-        self._total += zeros
+            np.add.at(self._counts, _slots_of(waiting), added)
+        self._counts[0] += sum([one.histogram.zeros for one in waiting])
 
     def add_value(self, value: float, left_out: int = 0) -> None:
         slot = slot_of(value)
@@ -240,24 +258,19 @@ def _quantile(sums: Sums, q: float) -> float | None:
     return 0.0 if slot <= 0 else midpoint(slot - 1 + MIN_INDEX)
 
 
-def total_of(histogram: Histogram) -> int:
-    """Return the number of all values. Unlike ``histogram.total``, this builds no dictionary, so it is faster."""
-    counts = histogram.counts
-    return histogram.zeros + sum(counts.numbers if isinstance(counts, StoredCounts) else counts.values())
+def _slots_of(added: Sequence[CountedHistogram]) -> Slots:
+    """Return the slots of all buckets of the histograms, one histogram after the other. The values ≤ 0 are left out."""
+    parts = [_indices(one.histogram) for one in added]
+    slots: Slots = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    slots -= MIN_INDEX - 1
+    return np.minimum(np.maximum(slots, 1, out=slots), SIZE - 1, out=slots)
 
 
-def _slots_and_counts(histogram: Histogram) -> tuple[Slots, Slots]:
-    """Return two arrays: the slots of the histogram, and the count of each slot. The values ≤ 0 are not included."""
+def _indices(histogram: Histogram) -> Slots:
     counts = histogram.counts
     if isinstance(counts, StoredCounts):
-        slots, added = np.array(counts.indices, dtype=np.int64), np.array(counts.numbers, dtype=np.int64)
-    else:
-        size = len(counts)
-        slots = np.fromiter(counts, dtype=np.int64, count=size)
-        added = np.fromiter(counts.values(), dtype=np.int64, count=size)
-    slots -= MIN_INDEX - 1
-    np.minimum(np.maximum(slots, 1, out=slots), SIZE - 1, out=slots)
-    return slots, added
+        return np.array(counts.indices, dtype=np.int64)
+    return np.fromiter(counts, dtype=np.int64, count=len(counts))
 
 
 def slot_of(value: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scorer.steering.evidence.balanced_sampling import BalanceState, SideBalance
-from scorer.steering.evidence.dense_histogram import DenseHistogram, HistogramState, total_of
+from scorer.steering.evidence.dense_histogram import CountedHistogram, DenseHistogram, HistogramState
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LatencyMeasured
 
 
@@ -31,11 +31,10 @@ class LatencySignal:
         self.judged = judged
 
     def add(self, values: LatencyHistograms) -> None:
-        left_candidate = left_baseline = 0
-        if self.judged:
-            left_candidate, left_baseline = self._leave_out(total_of(values.candidate), total_of(values.baseline))
-        self.candidate.add(values.candidate, left_candidate)
-        self.baseline.add(values.baseline, left_baseline)
+        candidate, baseline = CountedHistogram.of(values.candidate), CountedHistogram.of(values.baseline)
+        left_candidate, left_baseline = self._leave_out(candidate.total, baseline.total) if self.judged else (0, 0)
+        self.candidate.add(candidate, left_candidate)
+        self.baseline.add(baseline, left_baseline)
 
     def add_value(self, value: LatencyMeasured) -> None:
         own = value.candidate

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp, log, log1p
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,15 +40,13 @@ def spend(k: int) -> float:
 
 def log_add(a: float, b: float) -> float:
     """Return ln(e^a + e^b)."""
-    if a < b:
-        a, b = b, a
-    return a + math.log1p(math.exp(b - a))
+    return a + log1p(exp(b - a)) if a >= b else b + log1p(exp(a - b))
 
 
 def log_sum(values: Sequence[float]) -> float:
     """Return ln Σ e^v of a non-empty sequence."""
     top = max(values)
-    return top + math.log(sum([math.exp(v - top) for v in values]))
+    return top + log(sum([exp(v - top) for v in values]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +92,10 @@ class RestartingMixture:
         self._updates += 1
         weight = spend(self._updates)
         start = math.log(weight)
+        # The formula is that of ``log_add``, without a call for each alternative: every flush updates many of them.
         self._stakes = [
-            log_add(stake, base + start) + ratio
-            for stake, base, ratio in zip(self._stakes, self._base, log_ratios, strict=True)
+            (stake + log1p(exp(fresh - stake)) if stake >= fresh else fresh + log1p(exp(stake - fresh))) + ratio
+            for stake, fresh, ratio in zip(self._stakes, [base + start for base in self._base], log_ratios, strict=True)
         ]
         self._cash -= 0.5 * weight
         self._log_cash = math.log(max(self._cash, LEAST_CASH))

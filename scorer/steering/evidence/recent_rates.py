@@ -6,6 +6,7 @@ The older a request, the lower its weight: the weight halves with each half-life
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scorer.steering.evidence.gate_observations import RequestCounts
 
@@ -23,19 +24,21 @@ class FadingRate:
 
     def after(self, events: int, n: int, half_life: float) -> FadingRate:
         """Return the rate after ``n`` more requests, in ``events`` of which the event occurred."""
-        keep, weight = 0.5 ** (n / half_life), _mean_weight(n, half_life)
+        keep, weight = _weights(n, half_life)
         return FadingRate(self.events * keep + events * weight, self.n * keep + n * weight)
 
 
 NO_FAILURES = FadingRate(0.0, 3.0)  # before the first request, with the weight of three requests
 
 
-def _mean_weight(n: int, half_life: float) -> float:
-    """Return the mean weight of the newest n requests, of which the newest has the weight 1.
+@lru_cache(maxsize=4096)
+def _weights(n: int, half_life: float) -> tuple[float, float]:
+    """Return two weights, if the newest request has the weight 1: of a request n requests ago, and the newest n's mean.
 
     ``half_life``: a request has half of the weight of a request that is this many requests newer.
     """
-    return 1.0 if n <= 1 else (1 - 0.5 ** (n / half_life)) / (n * (1 - 0.5 ** (1 / half_life)))
+    keep = 0.5 ** (n / half_life)
+    return keep, 1.0 if n <= 1 else (1 - keep) / (n * (1 - 0.5 ** (1 / half_life)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,9 @@ def _evidence(gate: Gate, outcome: Outcome) -> float:
     If ``outcome`` is inconclusive, return the larger of the results for a pass and for a fail.
     """
     fail, passed = gate.fail_peak / gate.spec.fail_at, gate.pass_peak / gate.spec.pass_at
-    return {Outcome.FAIL: fail, Outcome.PASS: passed}.get(outcome, max(fail, passed))
+    if outcome is Outcome.FAIL:
+        return fail
+    return passed if outcome is Outcome.PASS else max(fail, passed)
 
 
 def _missing(gate: Gate) -> int | None:

@@ -39,20 +39,18 @@ def move_automatically(state: RampState, inputs: TickInputs, policy: RampPolicy,
 
 def obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
     """Return the first unmet condition for the next step, as text; "" if all conditions are met."""
-    target = policy.next_step(state.percent)
-    if target is None:
+    if policy.next_step(state.percent) is None:
         return "at the last step"
-    reasons = (
-        f"waits for {inputs.waiting_for}" if inputs.waiting_for and state.percent <= 0 else "",
-        inputs.frozen,
-        "ramp.require_drill: run `glidepath drill` first" if policy.require_drill and not state.drilled else "",
-        _time_left(state.since_ms + policy.bake_ms(state.percent) - now_ms),
-        "" if inputs.all_confirmed else f"{inputs.confirmed} of {inputs.envoys} Envoys run the present weights",
-        _missing_samples(state, inputs, policy),
-        _missing_passes(inputs),
-        _capacity(inputs),
+    return (
+        (f"waits for {inputs.waiting_for}" if inputs.waiting_for and state.percent <= 0 else "")
+        or inputs.frozen
+        or ("ramp.require_drill: run `glidepath drill` first" if policy.require_drill and not state.drilled else "")
+        or _time_left(state.since_ms + policy.bake_ms(state.percent) - now_ms)
+        or ("" if inputs.all_confirmed else f"{inputs.confirmed} of {inputs.envoys} Envoys run the present weights")
+        or _missing_samples(state, inputs, policy)
+        or _missing_passes(inputs)
+        or _capacity(inputs)
     )
-    return next(filter(None, reasons), "")
 
 
 def _time_left(left_ms: int) -> str:

@@ -47,7 +47,7 @@ def advance(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: in
         before = state
         state, decided = stage(state, inputs, policy, now_ms)
         decisions += decided
-        if state.epoch != before.epoch or state.serving != before.serving:
+        if state is not before and (state.epoch != before.epoch or state.serving != before.serving):
             # Measurements and confirmations of the old share must not decide about the new one.
             inputs = replace(inputs, verdicts=(), samples=0, confirmed=0)
     return state, tuple(decisions)

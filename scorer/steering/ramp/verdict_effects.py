@@ -6,10 +6,12 @@ from glidepath.pairs_and_outcomes import Outcome
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.ramp.tick_inputs import TickInputs
 
+_PASS, _FAIL = Outcome.PASS.value, Outcome.FAIL.value  # an enum's value is a slow property
+
 
 def failed_guards(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     """Return the failing verdicts that cause a rollback."""
-    return tuple(v for v in verdicts if v.rolls_back and v.outcome == Outcome.FAIL.value)
+    return tuple(v for v in verdicts if v.outcome == _FAIL and v.rolls_back)
 
 
 def holding_gates(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
@@ -19,7 +21,7 @@ def holding_gates(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
 
 def failed_gates(inputs: TickInputs) -> tuple[Verdict, ...]:
     """Return the failing verdicts of all gating gates, whether they cause a rollback or prevent only the next step."""
-    return tuple(v for v in inputs.all_verdicts if v.gating and v.outcome == Outcome.FAIL.value)
+    return tuple(v for v in inputs.all_verdicts if v.outcome == _FAIL and v.gating)
 
 
 def pending_gates(verdicts: tuple[Verdict, ...]) -> str:
@@ -29,7 +31,7 @@ def pending_gates(verdicts: tuple[Verdict, ...]) -> str:
 
 def stopping_gates(verdicts: tuple[Verdict, ...]) -> str:
     """Return text that lists each gating gate that fails, or that permits no step while both sides fail."""
-    stops = (v for v in verdicts if v.gating and (v.outcome == Outcome.FAIL.value or v.blocks_step))
+    stops = (v for v in verdicts if (v.outcome == _FAIL or v.blocks_step) and v.gating)
     return ", ".join(map(_outcome, stops))
 
 
@@ -43,8 +45,8 @@ def _permits_step(verdict: Verdict) -> bool:
     A guard permits the step unless it fails, or unless both sides fail at present. Every other gate must pass.
     """
     if verdict.guard:
-        return verdict.outcome != Outcome.FAIL.value and not verdict.blocks_step
-    return verdict.outcome == Outcome.PASS.value
+        return verdict.outcome != _FAIL and not verdict.blocks_step
+    return verdict.outcome == _PASS
 
 
 def describe(verdict: Verdict) -> str:

@@ -28,6 +28,8 @@ class EnvoyWatch:
 
     def with_flush(self, flush: Outcomes) -> EnvoyWatch:
         """Return the watch with the clients' requests of a flush added."""
+        if not flush.local_replies and not self.kinds:
+            return self  # the usual case
         found: Counter[str] = Counter()
         for reply in flush.local_replies:
             if reply.at_fault is AtFault.ENVOY and reply.origin is Origin.LIVE:

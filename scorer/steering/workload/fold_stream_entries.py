@@ -25,9 +25,9 @@ OTHER_WEIGHTS = "other_weights"  # why an agreement is refused: it was computed 
 
 
 def fold(state: WorkloadState, news: News, now: SteadyTime) -> WorkloadState:
-    """Return the state with all of ``news``, which was read at ``now``, added to its evidence, counts and cursors."""
+    """Return the state at ``now`` with all of ``news``, read at ``now``, added to its evidence, counts and cursors."""
     if not (news.cursors or news.commands or news.outcomes or news.scored or news.feedback or news.bad):
-        return state
+        return replace(state, now=now)
     counting, evidence = _Counting(state, news, now), state.evidence
     for flush in news.outcomes:
         if (usable := counting.count_flush(flush)) is not None:
@@ -42,7 +42,7 @@ def fold(state: WorkloadState, news: News, now: SteadyTime) -> WorkloadState:
 
 
 def fold_counts(state: WorkloadState, news: News, now: SteadyTime) -> WorkloadState:
-    """Return the state with ``news`` added to its counts and cursors, but not to its evidence.
+    """Return the state at ``now`` with ``news`` added to its counts and cursors, but not to its evidence.
 
     This is used for the news of a tick that raised an exception. So a record that raises an error is read only once,
     every record is counted, and a person's commands in the same news are still carried out. If counting a record raises
@@ -82,10 +82,12 @@ class _Counting:
 
     def result(self, evidence: StepEvidence) -> WorkloadState:
         """Return the state with these counts, with ``evidence``, and with the cursors moved past the news."""
-        read, news = self._state.streams, self._news
+        read, news, recent = self._state.streams, self._news, self._recent
         cursors, commands = {**read.cursors, **news.cursors}, read.commands + news.commands
-        streams = replace(read, cursors=cursors, seen=self._seen, clocks=self._clocks, commands=commands)
-        return replace(self._state, streams=streams, totals=self._totals, recent=self._recent, evidence=evidence)
+        streams = StreamPosition(cursors, self._seen, self._clocks, commands, read.old_commands_to, read.after_ms)
+        return replace(
+            self._state, streams=streams, totals=self._totals, recent=recent, evidence=evidence, now=self._now
+        )
 
     def try_to_count(self, count: Callable[[Entry], Entry | None], entry: Entry) -> None:
         """Count the entry of a failed tick. An entry that cannot be counted is counted as a bad record.

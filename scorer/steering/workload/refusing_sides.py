@@ -51,6 +51,8 @@ class RefusalWatch:
 
     def with_flush(self, flush: Outcomes) -> RefusalWatch:
         watch = self
+        if not self.sides and not any(counts.error_kinds or counts.not_found for counts in flush.sides):
+            return self  # the usual case
         for counts in flush.sides:
             for refusal, refused in _refused(counts).items():
                 before = watch.sides.get((refusal, counts.side))

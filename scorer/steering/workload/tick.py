@@ -59,7 +59,7 @@ class Tick:
 def tick(before: WorkloadState, news: News, readings: Readings, context: TickContext, now: SteadyTime) -> Tick:
     """Add the news to the evidence, compute verdicts, compare the Envoys' values, decide, and plan the writes."""
     now_ms = now.ms
-    state = judge(_same_configuration_again(before, replace(fold(before, news, now), now=now)), now_ms)
+    state = judge(_same_configuration_again(before, fold(before, news, now)), now_ms)
     unknown = unknown_envoys(state, context.unknown_weights) if state.ramp.first_start else ()
     state = settle(look(state, readings, context), now_ms)
     inputs = tick_inputs(state, context, unknown)

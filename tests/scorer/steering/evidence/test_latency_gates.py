@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from bench import evidence_cases as cases
 from glidepath.histogram import Histogram, StoredCounts, bucket_of
-from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, HistogramState, SlotCounts
+from scorer.steering.evidence.dense_histogram import (
+    SIZE,
+    CountedHistogram,
+    DenseHistogram,
+    HistogramState,
+    SlotCounts,
+)
 from scorer.steering.evidence.latency_gates import LatencyTest, QuantileRatio
 from scorer.steering.evidence.mixture import RateGrid
 from tests.support.evidence_builders import through_json
@@ -19,7 +25,7 @@ from tests.support.evidence_builders import through_json
 
 def dense(values: list[float]) -> DenseHistogram:
     histogram = DenseHistogram()
-    histogram.add(Histogram.of(values))
+    histogram.add(CountedHistogram.of(Histogram.of(values)))
     return histogram
 
 
@@ -118,8 +124,8 @@ def test_a_candidate_that_becomes_slow_late_is_detected() -> None:
     seen = None
     for k in range(400):
         slower = 2.5 if k >= 300 else 1.0
-        own.add(Histogram.of((100 * slower * rng.lognormal(0, 0.5, 20)).tolist()))
-        base.add(Histogram.of((100 * rng.lognormal(0, 0.5, 40)).tolist()))
+        own.add(CountedHistogram.of(Histogram.of((100 * slower * rng.lognormal(0, 0.5, 20)).tolist())))
+        base.add(CountedHistogram.of(Histogram.of((100 * rng.lognormal(0, 0.5, 40)).tolist())))
         test.look(own, base)
         if test.log_fail >= cases.AT:
             seen = k
@@ -155,7 +161,7 @@ def test_a_dense_histogram_holds_what_the_histogram_holds(values: list[float]) -
 
 def test_a_bucket_outside_the_range_is_put_into_the_outermost_one() -> None:
     found = DenseHistogram()
-    found.add(Histogram({10**6: 3, -(10**6): 2}))
+    found.add(CountedHistogram.of(Histogram({10**6: 3, -(10**6): 2})))
     assert found.total == 5
     assert found.counts[-1] == 3
     assert bucket_of(1e30) == bucket_of(1e9)
@@ -167,9 +173,9 @@ def test_stored_counts_are_added_like_other_counts(flushes: list[list[float]]) -
     plain, stored = DenseHistogram(), DenseHistogram()
     for values in flushes:
         histogram = Histogram.of(values)
-        plain.add(histogram)
+        plain.add(CountedHistogram.of(histogram))
         counts = StoredCounts(list(histogram.counts), list(histogram.counts.values()))
-        stored.add(Histogram(counts, histogram.zeros))
+        stored.add(CountedHistogram.of(Histogram(counts, histogram.zeros)))
     assert (stored.counts == plain.counts).all()
     assert (stored.sums[1:] == plain.counts.cumsum()).all()
     assert stored.total == sum(len(values) for values in flushes)
@@ -180,17 +186,19 @@ def test_the_sums_include_every_kind_of_addition() -> None:
     assert found.sums[-1] == 1
     found.add_value(200.0)
     found.add_slots(np.array([5, 6]))
-    found.add(Histogram.of([0.0]))
+    found.add(CountedHistogram.of(Histogram.of([0.0])))
     assert (found.sums[-1], found.sums[1], found.sums[0]) == (5, 1, 0)
     found.restore(DenseHistogram().state)
     assert found.sums[-1] == 0
 
 
 def test_a_count_that_does_not_fit_64_bits_is_refused() -> None:
-    found = DenseHistogram()
-    found.add(Histogram({5: 2**63}))
     with pytest.raises(OverflowError):
-        _ = found.total
+        CountedHistogram.of(Histogram({5: 2**63}))
+    found = DenseHistogram()
+    found.add(CountedHistogram.of(Histogram({5: -1, 6: 2})))
+    with pytest.raises(OverflowError):
+        _ = found.counts
 
 
 @pytest.mark.parametrize(
