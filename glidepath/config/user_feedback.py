@@ -15,5 +15,7 @@ class FeedbackSection(Section):
     """
 
     window: Duration = Field(default=86_400, ge=60, le=30 * 86_400)  # feedback counts for this long after the request
-    requests: int = Field(default=200_000, ge=100, le=50_000_000)  # maximum requests remembered; about 100 bytes each
+    requests: int = Field(
+        default=200_000, ge=100, le=50_000_000
+    )  # maximum requests remembered; about 60 bytes of Redis each
     kept: int = Field(default=10_000, ge=100, le=1_000_000)  # maximum feedback that waits in Redis for the scorer
