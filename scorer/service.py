@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 from prometheus_client import CollectorRegistry
 
-from glidepath.calibration_files import check_calibrations
+from glidepath.check_calibration_files import check_calibrations
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app

@@ -22,7 +22,7 @@ from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
 from glidepath.unseen_entries import UnseenRecord
-from glidepath_ops.cli.evaluator_lines import evaluator_lines
+from glidepath_ops.cli.evaluator_status import evaluator_lines
 from glidepath_ops.cli.narrow_status import NARROW, gate_lines, indented, workload_lines
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from glidepath.calibration_files import check_calibrations
+from glidepath.check_calibration_files import check_calibrations
 from glidepath.config import Config
 from glidepath.config.cross_checks import Problem
 from glidepath.config.faulty_values import has_faults

