@@ -22,7 +22,7 @@ _SEQUENCE_WORDS = _RESPECTIVELY | {"then", "first", "second", "before", "after"}
 
 def same_items_reordered(left: Sequence[Token], right: Sequence[Token], lexicon: Lexicon) -> bool:
     """Return whether both passages are lists of the same items in different orders."""
-    if not 3 <= len(left) <= _LONGEST or len(right) > _LONGEST or any(t.code for t in left):
+    if not 2 <= len(left) <= _LONGEST or len(right) > _LONGEST or any(t.code for t in left):
         return False
     one, other = _items(left, lexicon), _items(right, lexicon)
     return len(one) >= 2 and one != other and Counter(one) == Counter(other)
@@ -35,10 +35,24 @@ def order_matters(before: Sequence[Token], listed: Sequence[Token], after: Seque
     """
     if any(t.key in _SEQUENCE_WORDS for t in listed):
         return True
-    starts = [i for i, t in enumerate(before) if t.opens]
+    start = _sentence_start(before)
     end = next((i for i, t in enumerate(after) if t.opens), len(after))
-    words = ["", *(t.key for t in before[starts[-1] if starts else 0 :]), "", *(t.key for t in after[:end]), "", ""]
+    words = ["", *(t.key for t in before[start:]), "", *(t.key for t in after[:end]), "", ""]
     return any(_names_an_order(words, i) for i in range(1, len(words) - 2))
+
+
+def _sentence_start(before: Sequence[Token]) -> int:
+    """Return where the sentence begins whose list follows ``before``.
+
+    The words after a colon open a sentence of their own. If they are items of the list, the sentence before names the
+    order: "in this order: flour, …".
+    """
+    starts = [i for i, t in enumerate(before) if t.opens]
+    if len(starts) > 1:
+        items = before[starts[-1] :]
+        if len(items) <= 2 * (1 + sum(t.comma for t in items)):
+            return starts[-2]
+    return starts[-1] if starts else 0
 
 
 def _names_an_order(words: list[str], i: int) -> bool:
@@ -48,7 +62,8 @@ def _names_an_order(words: list[str], i: int) -> bool:
         return words[i - 1] in _KINDS_OF_ORDER or in_order or words[i + 1] in _AFTER_ORDER
     if word in ("from", "with"):
         return any(w.endswith("est") or w in _EXTREMES for w in words[i + 1 : i + 3])
-    return word in _RESPECTIVELY or word in _RANKED
+    top = word == "top" and words[i + 1].isdecimal()  # the top 3
+    return top or word in _RESPECTIVELY or word in _RANKED
 
 
 def _items(tokens: Sequence[Token], lexicon: Lexicon) -> list[tuple[str, ...]]:
@@ -59,5 +74,6 @@ def _items(tokens: Sequence[Token], lexicon: Lexicon) -> list[tuple[str, ...]]:
             continue
         if i and token.comma:
             items.append([])
-        items[-1].append(token.key)
+        if token.key not in _SEQUENCE_WORDS and token.key not in lexicon.stop_words:
+            items[-1].append(token.key)
     return [tuple(item) for item in items if item]

@@ -15,6 +15,7 @@ from rapidfuzz.distance import Levenshtein
 
 from scorer.scoring.compare.alignment.reordered_inline_lists import order_matters, same_items_reordered
 from scorer.scoring.compare.result import ramp
+from scorer.scoring.compare.text.token_pattern import is_pictograph
 from scorer.scoring.compare.text.tokenizer import Token
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 from scorer.scoring.compare.vocabulary.word_lists import CODE_LABELS
@@ -241,8 +242,8 @@ def _without_formatting(edit: Edit) -> Edit:
         left = tuple(t for t in left if not t.marker)
         right = tuple(t for t in right if not t.marker)
     if any(t.symbol for t in left) != any(t.symbol for t in right):
-        left = tuple(t for t in left if t.key not in _DASHES)
-        right = tuple(t for t in right if t.key not in _DASHES)
+        left = tuple(t for t in left if not _decorates(t))
+        right = tuple(t for t in right if not _decorates(t))
     if joined(left) == joined(right) or _same_day(left, right):
         left = right = ()
     if len(left) + len(right) == 1 and (left or right)[0].key in CODE_LABELS:
@@ -251,6 +252,12 @@ def _without_formatting(edit: Edit) -> Edit:
 
 
 _DASHES = frozenset({"-", "×", "+", "/", "√", "⊂"})  # bullets and strokes if only one side has them
+_MEANING_BY_ITSELF = frozenset("✓✗☐👍👎")  # an answer, unlike other pictures
+
+
+def _decorates(token: Token) -> bool:
+    """Return whether a sign that only one side has is a decoration: a bullet, a stroke or a picture."""
+    return token.key in _DASHES or (is_pictograph(token.key) and token.key not in _MEANING_BY_ITSELF)
 
 
 def joined(tokens: Sequence[Token]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.text.addresses import exchanged_addresses
 from scorer.scoring.compare.text.multiset_distance import multiset_distance
 
 _FEW_WORDS = 20  # a shorter text seems to end early by chance
@@ -49,10 +50,7 @@ def _code(texts: ComparedTexts) -> float:
 
 def _numbers(texts: ComparedTexts) -> float:
     """Numbers that changed in an otherwise equal passage. An exchanged address is as exact as a number."""
-    exchanged = (
-        texts.pair.left.addresses - texts.pair.right.addresses
-        and texts.pair.right.addresses - texts.pair.left.addresses
-    )
+    exchanged = exchanged_addresses(texts.pair.left.addresses, texts.pair.right.addresses)
     return max(texts.effect("numbers"), texts.pair.alignment.closeness if exchanged else 0.0)
 
 

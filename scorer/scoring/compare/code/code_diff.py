@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from rapidfuzz.distance import Levenshtein, Opcode
 
 from scorer.scoring.compare.code.code_lexer import DEDENT, INDENT, lexemes
+from scorer.scoring.compare.code.command_options import SHELL, changed_options
 from scorer.scoring.compare.code.python_ast import PYTHON, same_program
 from scorer.scoring.compare.result import excerpt, ramp
 from scorer.scoring.compare.text.parsed_document import Document
@@ -94,6 +95,9 @@ def _spans(left: str, right: str) -> Iterator[CodeDifference]:
     for span, other in list(zip(ours, theirs, strict=True))[:_MOST]:
         if span == other:
             continue
+        if options := changed_options(span, other):
+            yield CodeDifference(1.0, 1.0, f"options: {options}")
+            continue
         a, b = lexemes(span, ""), lexemes(other, "")
         folded_words = [[t.casefold() for t in side if t[0].isalnum() or t[0] == "_"] for side in (a, b)]
         signs = [[t.lower() if t.lower() in _CASELESS else t for t in side] for side in (a, b)]
@@ -105,6 +109,8 @@ def _spans(left: str, right: str) -> Iterator[CodeDifference]:
 def _difference(left: str, right: str, language: str) -> CodeDifference:
     if len(left) > _LONGEST or len(right) > _LONGEST:
         return NO_DIFFERENCE
+    if language in SHELL and (options := changed_options(left, right)):
+        return CodeDifference(1.0, 1.0, f"options: {options}")
     a, b = lexemes(left, language), lexemes(right, language)
     if a == b or (language in PYTHON and same_program(left, right)):
         return CodeDifference(cosmetic=True)

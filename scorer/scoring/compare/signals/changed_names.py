@@ -10,6 +10,7 @@ from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit
 from scorer.scoring.compare.result import Signal, excerpt
 from scorer.scoring.compare.signals.document_pair import DocumentPair
 from scorer.scoring.compare.signals.word_edits import at_edge, greatest_change, is_long
+from scorer.scoring.compare.text.addresses import exchanged_addresses
 from scorer.scoring.compare.text.multiset_distance import multiset_distance
 from scorer.scoring.compare.text.tokenizer import Token, is_name
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
@@ -25,9 +26,9 @@ def names(pair: DocumentPair) -> Signal:
         partial(_name_changed, left.names | right.names),
         multiset_distance(Counter(left.names), Counter(right.names)),
     )
-    removed, added = left.addresses - right.addresses, right.addresses - left.addresses
-    if removed and added and found.divergence < 1:
-        reason = f"{excerpt(min(removed))} → {excerpt(min(added))}"
+    exchanged = exchanged_addresses(left.addresses, right.addresses)
+    if exchanged and found.divergence < 1:
+        reason = " → ".join(map(excerpt, exchanged))
         return Signal("names", 1.0, pair.alignment.closeness, reason)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 from scorer.scoring.compare.quantities.formula_signs import SIGN
 
@@ -26,7 +26,7 @@ _LETTER = rf"[^\W\d{_UNSPACED}]"
 _WORD = rf"{_LETTER}+(?:{_MARK}+{_LETTER}*)*"
 _BEFORE = (
     # White space first, because every other pattern would be tried at each space. Most tokens are plain words.
-    r"[ \n]*+([A-Za-z]?[a-z]+(?=[ ,]|[.;:!?)](?: |\Z))|(?:https?://|www\.)[^\s<>()\"']+"
+    r"[ \n]*+([A-Za-z]?[a-z]+(?=[ ,]|[.;:!?)](?: |\Z))|(?:[A-Za-z][A-Za-z0-9+.-]{1,15}+://|www\.)[^\s<>()\"']+"
     r"|[A-Za-z]:\\\S+"
     r"|\d{4}-\d{1,2}-\d{1,2}(?!\d)"
     r"|(?<![\d.,])\d{1,3}(?: \d{3}){2,}(?!\d)"  # 1 500 000
@@ -45,6 +45,17 @@ _AFTER = (
     r"|(?<=[A-Za-z\d)\]] )-(?= [\d(])|(?<=\b[A-Za-z] )-(?= [A-Za-z]\b)|(?<=\d )-(?= [A-Za-z]\b))"  # x - 1  a - b
 )
 
+_PICTOGRAPHS = "\u2600-\u27bf\u2b1b\u2b1c\u2b50\u2b55\U0001f000-\U0001f1e5\U0001f200-\U0001faff"
+_FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
+_PICTURE = rf"|{_FLAG}|[{_PICTOGRAPHS}]"
+_ONE_PICTURE = re.compile(rf"{_FLAG}|[{_PICTOGRAPHS}]")
+
+
+@lru_cache(maxsize=5000)
+def is_pictograph(key: str) -> bool:
+    """Return whether a token is an emoji, a flag, or another picture, such as a playing card."""
+    return _ONE_PICTURE.fullmatch(key) is not None
+
 
 @cache
 def token_pattern(unspaced: tuple[str, ...]) -> re.Pattern[str]:
@@ -54,4 +65,4 @@ def token_pattern(unspaced: tuple[str, ...]) -> re.Pattern[str]:
     one counts.
     """
     known = "".join(rf"{re.escape(word)}|" for word in unspaced)
-    return re.compile(rf"{_BEFORE}|(?=[{_UNSPACED}])(?:{known}[{_UNSPACED}]{_MARK}*){_AFTER}")
+    return re.compile(rf"{_BEFORE}|(?=[{_UNSPACED}])(?:{known}[{_UNSPACED}]{_MARK}*){_AFTER[:-1]}{_PICTURE})")

@@ -19,6 +19,8 @@ SYMBOLS |= {"≤": "<=", "≥": ">=", "≠": "!=", "→": ">", "->": ">", "=>": 
 SYMBOLS |= {"*": "×", "÷": "/"}
 SYMBOLS |= dict.fromkeys("↑⬆▲🔺📈", "↑") | dict.fromkeys("↓⬇▼🔻📉", "↓")
 SYMBOLS |= dict.fromkeys("✓✔✅☑", "✓") | dict.fromkeys("✗✘❌❎☒✖", "✗")
+# Pictures that decorate a text, and faces that smile.
+SYMBOLS |= dict.fromkeys("✨🎉🎊🌟💫🚀💡🔥🙌👏🥳", "✨") | dict.fromkeys("😀😃😄😁😊🙂☺😉🤗😇", "🙂")
 CURRENCY_MARKS = {
     "$": "$", "US$": "$", "USD": "$", "A$": "AUD", "C$": "CAD", "€": "€", "EUR": "€", "£": "pound", "GBP": "pound",
     "¥": "¥", "JPY": "¥", "₹": "₹", "INR": "₹", "CHF": "CHF",

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import product
 
+from scorer.scoring.compare.text.token_pattern import is_pictograph
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 from scorer.scoring.compare.vocabulary.opposites_and_synonyms import (
     differs_by_negating_prefix,
@@ -75,6 +76,8 @@ def excludes(left: str, right: str, lexicon: Lexicon) -> bool:
         return True
     if opposite(left, right) if lexicon.is_english else (left, right) in lexicon.opposites:
         return True
+    if is_pictograph(left) and is_pictograph(right):
+        return True  # ☀ and ☂; those that mean the same have one key
     letters = len(left) == len(right) == 1 and (left + right).isascii() and (left + right).isalpha()  # (A), (B)
     return letters or differs_by_negating_prefix(left, right, lexicon) or both_quantities(left, right, lexicon)
 
