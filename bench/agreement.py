@@ -1,4 +1,4 @@
-"""Measure how well the agreement tells the same meaning from another: ``make bench-agreement ARGS="--data DIR"``.
+"""Measure how well the agreement separates equal from different meaning: ``make bench-agreement ARGS="--data DIR"``.
 
 ``DIR`` (or the environment variable GLIDEPATH_LABELLED) has one file SET.jsonl for each labelled set; see
 bench/labelled_pairs.py. Without it, nothing is measured. Three scores are compared on the same pairs: the agreement,
@@ -94,7 +94,7 @@ def score(pairs: Sequence[LabelledPair], embedder: Embedder) -> ScoredSet:
 
 
 def cheap_features(left: str, right: str, cosine: float) -> list[float]:
-    """Return what thirty lines can measure, as a baseline: cosine, words, numbers, negations, length, last number."""
+    """Return six simple features for comparison: cosine, words, numbers, negations, length, last number."""
     (a, a_numbers, a_denials), (b, b_numbers, b_denials) = (_counted(text) for text in (left, right))
     last = [side[-1].rstrip(".,") for side in (a_numbers, b_numbers) if side]
     return [

@@ -1,4 +1,4 @@
-"""Simulations of the gates that judge answers: each draws random verdicts on answers, and looks after every one."""
+"""Simulate the gates on answers: each simulation draws random verdicts, and evaluates the gate after every verdict."""
 
 from __future__ import annotations
 

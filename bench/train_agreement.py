@@ -1,9 +1,10 @@
 """Learn the weights of the agreement from labelled pairs: ``make train-agreement ARGS="--data DIR"``.
 
 ``DIR`` has one file SET.jsonl for each labelled set (bench/labelled_pairs.py). Sets in other languages than English are
-left out. To them come harmless and harmful changes of our own answers (bench/regressions.py), of every second answer,
-so that the other half can be measured. Every set has the same weight, and so have its two labels. Each set has a
-constant of its own while the weights are learned, because the sets draw the line of "the same" at different places.
+left out. One more set has harmless and harmful changes of our own answers (bench/regressions.py). It has changes of
+every second answer only, so that the other half can be measured. Every set has the same weight, and so have its two
+labels. Each set has a constant of its own while the weights are learned, because the sets are not equally strict about
+what counts as the same meaning.
 
 The result is written to glidepath/agreement_weights.json. The table shows for each set the AUC with weights that were
 learned without this set.
@@ -39,7 +40,8 @@ _OF_FORM = {"loops", "template_leaks", "truncation", "refusal", "empty", "garble
 _BY_HAND = {"final_answer": 4.0, "wording": 0.0, "length": 0.0}  # ADR 0215 says why these are not learned
 _COUNT = 300.0  # the number of pairs that each set counts as
 _SHRINK, _SHRINK_CONSTANT = 3.0, 0.3  # strengths of the penalties
-_LEAST_SPREAD = 0.1  # of a feature that hardly any pair has; people's labels must not move its weight at will
+# The smallest spread of a feature. Labels of people must not move the weight of a feature freely that few pairs have.
+_LEAST_SPREAD = 0.1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
-"""Tells by its name, and where the name is not enough by its value, whether a member or parameter is a credential.
+"""Decides by the name of a member or parameter, and in some cases also by its value, whether it is a credential.
 
-A text about credentials, counts of tokens, cursors of pages and the tokens of a language model are none.
+Not credentials: a text about credentials, a number of tokens, the cursor of a page and a language model's tokens.
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ _WHOLE = re.compile(r"-?(\d{7,})(?:\.0*)?")
 
 
 def rewrite_text(text: str, apply: Apply, nested: int = 0) -> str:
-    """Return ``text`` with ``apply`` done to it, and to what its escapes stand for. Nothing that matches remains.
+    """Return ``text`` after ``apply`` has rewritten it and the text that its escapes stand for.
+
+    In the result, ``apply`` finds nothing more, escaped or not.
 
     Raises BodyTooComplexError, and the errors of ``apply``.
     """

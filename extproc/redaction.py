@@ -79,7 +79,7 @@ BUILTIN: dict[str, tuple[str, Callable[[str], int]]] = {
     "iban": (r"(?<!\w)[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]){11,30}(?!\w)", _iban),
     "card": (r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.]\d|\w)", _luhn),
     "ipv4": (r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)", _octets),
-    # Who has a URL that AWS, Google Cloud Storage, Azure (SAS) or CloudFront signed may read what it names.
+    # Anyone who has a URL that AWS, Google Cloud Storage, Azure (SAS) or CloudFront signed may read what it names.
     "signed_url": (
         r"(?i)https?://[^\s\"'<>?]{1,1000}\?(?:[^\s\"'<>]{0,2000}?[&;])?"
         r"(?:X-(?:Amz|Goog)-Signature|Signature|sig)=[^\s\"'<>]{16,8000}",

@@ -3,10 +3,11 @@
 A copy would hand the credential to the other side, store it, and run the tool a second time. Such requests are:
 OpenAI's ``tools[].authorization`` and ``headers`` of type ``mcp``, Anthropic's ``mcp_servers[].authorization_token``,
 Azure OpenAI's ``data_sources[].parameters.authentication``, and members of JSON, fields of a form and parameters of a
-URL that are a credential by their name (``extproc.credential_names``). Who has a signed URL may read what it names.
+URL that are a credential by their name (``extproc.credential_names``). Anyone who has a signed URL may read what it
+names.
 
-The check reads the bytes of the body. A name in a text that a user wrote, where its quotes are escaped, is no finding,
-and a large body costs little. What takes too long to look at counts as a finding.
+The check searches the bytes of the body without parsing them, so a large body costs little. A name in a text that a
+user wrote is no finding, because its quotes are escaped. If the search would take too long, that counts as a finding.
 """
 
 from __future__ import annotations

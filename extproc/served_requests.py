@@ -1,7 +1,7 @@
 """Remember which side served each request of a client, so that feedback on it counts for this side.
 
-Only workloads with a ``feedback`` section are remembered. Nothing waits for this: what does not fit, or what Redis does
-not accept, is dropped and counted.
+Only requests of workloads with a ``feedback`` section are remembered. No request waits for this: entries that do not
+fit, or that Redis does not accept, are dropped and counted.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ServedRequests:
         return cls({name: FeedbackStore(client, name, section) for name, section in sections.items() if section})
 
     def note(self, outcome: RequestOutcome, request_id: str) -> None:
-        """Remember a client's request. A rescued request is left out: the split chose another side than answered it."""
+        """Remember a client's request, unless it was rescued: then the side that the split chose did not answer it."""
         waiting = self._waiting.get(outcome.workload)
         if waiting is None or outcome.origin is not Origin.LIVE or outcome.failover or not request_id:
             return

@@ -19,7 +19,7 @@ from glidepath.errors import InputError, error_text
 
 SHIPPED_WEIGHTS = Path(__file__).with_name("agreement_weights.json")
 
-# What the weights may weigh. +1: a higher value never lowers the probability, -1: never raises it, 0: either.
+# The features that may have a weight. +1: a higher value never lowers the probability, -1: never raises it, 0: either.
 FEATURE_SIGNS: dict[str, int] = {
     "cosine": 1,
     "code": 1,
@@ -47,7 +47,7 @@ class FeatureWeight:
 
 @dataclass(frozen=True)
 class AgreementWeights:
-    """The weights of all features. ``made``: for people, from what the weights were made, and by what."""
+    """The weights of all features. ``made``: how the weights were made, as text for people."""
 
     constant: float
     features: Mapping[str, FeatureWeight]

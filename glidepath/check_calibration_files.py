@@ -1,4 +1,4 @@
-"""Check the files of weights that the configuration names, before anything starts."""
+"""Check at start-up that each file of weights named by ``scoring.calibration`` can be read and is valid."""
 
 from __future__ import annotations
 

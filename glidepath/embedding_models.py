@@ -1,7 +1,6 @@
 """The embedding models that Glidepath knows by name: which languages they read, and which package ships them.
 
-The scorer uses this to load a model, and the command line to say what is wrong. A model of the user's own is unknown:
-nothing is said about its languages.
+The scorer uses this to load a model, and the command line to say what is wrong. Nothing is known about any other model.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def unread_languages(model: str, texts: Mapping[str, int]) -> dict[str, float]:
 
 
 def unread_languages_text(model: str, texts: Mapping[str, int]) -> str:
-    """Return a sentence about the languages that the model does not read, or "" if there are none to speak of."""
+    """Return a sentence about the languages that the model does not read, or "" if it reads nearly all texts."""
     shares = unread_languages(model, texts)
     if not shares:
         return ""

@@ -25,7 +25,7 @@ _TRACE_REASON = 14  # the position of the digit that Envoy replaces (UuidRequest
 
 
 class FeedbackMatch(StrEnum):
-    """What became of feedback: the side for which it counts, or why it counts for none."""
+    """The result of matching feedback: the side for which it counts, or why it counts for no side."""
 
     BASELINE = "baseline"
     CANDIDATE = "candidate"

@@ -1,7 +1,7 @@
 """Pairs that Redis keeps longer than others, because a decision names them or a person labelled them. See ADR 0230.
 
-A kept pair is a copy of the stored pair, redacted as that one is. ``retention`` limits the number, the bytes and the
-age of a workload's kept pairs; the oldest go first.
+A kept pair is a copy of the stored pair, with the same redaction. ``retention`` limits the number, the bytes and the
+age of a workload's kept pairs; the oldest ones are removed first.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ async def keep_pairs(
 ) -> KeptCount:
     """Keep ``pairs``, each given by its id and the id of its entry in the stream of pairs, and remove the expired ones.
 
-    A pair that is kept already is kept anew. Raises RedisError or OSError.
+    For a pair that is already kept, the time starts again. Raises RedisError or OSError.
     """
     keys = WorkloadKeys(workload)
     limits = (max(1, int(retention.kept_age * 1000)), retention.kept, retention.kept_bytes)

@@ -1,4 +1,4 @@
-"""Make text of others harmless for a terminal, a log or a chat message: ids, bodies and reasons may hold anything."""
+"""Make text from clients and backends safe for a terminal, a log or a chat message: it may have control characters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_ID = 100
 
 
 def printable(text: str) -> str:
-    """Return the text without what a terminal acts on. Line breaks stay, and a tab becomes spaces.
+    """Return the text without anything that controls a terminal. Line breaks stay, and a tab becomes spaces.
 
     Sequences that set colours or move the cursor are removed. Any other control character is shown as its symbol, such
     as "␛", so that nothing is hidden. Characters that change the direction of text, or that show nothing, and lone

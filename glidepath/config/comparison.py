@@ -17,7 +17,7 @@ Task = Literal["chat", "generation", "classification", "extraction", "tools", "e
 
 FREE_TEXT: tuple[Task, ...] = ("chat", "generation", "auto")  # tasks whose right answers may differ in wording
 
-# Signals about the content. Labelled pairs have taught the comparison to weigh them (glidepath/agreement_weights.json).
+# Signals about the content. Their weights were learned from labelled pairs (glidepath/agreement_weights.json).
 # The weight of such a signal here scales how much of it counts.
 CONTENT_SIGNALS = ("numbers", "negation", "swapped_words", "names", "omission", "wording", "code", "final_answer")
 
@@ -160,7 +160,7 @@ class EvaluatorSection(Section):
     rubric: str = Field(default=DEFAULT_RUBRIC, min_length=1, max_length=8000)  # what makes an answer better
     sample: Share = Field(default=0.1, gt=0, le=1)  # the share of the cross pairs that it judges
     budget: int = Field(default=1000, ge=0, le=MOST)  # maximum pairs of all scorers, per UTC day and workload
-    price: Price | None = None  # of the evaluator's tokens
+    price: Price | None = None  # prices of the evaluator's tokens
     max_cost: EvaluatorCost | None = None  # needs price; absent: no limit on the cost
     in_flight: int = Field(default=4, ge=1, le=64)  # maximum simultaneous questions of one scorer
     timeout: Duration = Field(default=30, gt=0)  # of one question
@@ -192,13 +192,13 @@ class VerifierSection(Section):
     """
 
     command: tuple[str, ...] | None = Field(default=None, min_length=1)  # program and arguments; no shell reads them
-    url: HttpUrl | None = None  # it gets a POST request
+    url: HttpUrl | None = None  # an endpoint that gets a POST request for each pair
     credential: Secret | None = None  # sent to url as a bearer token
     blind: bool = True  # true: the answers are called a and b, in a random order; false: baseline and candidate
-    sample: Share = Field(default=1.0, gt=0, le=1)  # the share of the cross pairs that it verifies
+    sample: Share = Field(default=1.0, gt=0, le=1)  # the share of the cross pairs that are verified
     per_second: float = Field(default=10, gt=0, le=1000)  # maximum pairs per second of one scorer
     in_flight: int = Field(default=2, ge=1, le=64)  # maximum pairs at the same time of one scorer
-    timeout: Duration = Field(default=10, ge=0.1, le=300)  # of one pair
+    timeout: Duration = Field(default=10, ge=0.1, le=300)  # maximum time for one pair
     memory: Size = Field(default=2**30, ge=2**24)  # maximum address space of the command and of each of its processes
     max_input: Size = Field(default=2**18, ge=2**10, le=2**22)  # a pair with a larger JSON object is not verified
 

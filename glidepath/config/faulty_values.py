@@ -1,8 +1,8 @@
-"""Validate what is sound in a configuration with errors, so that one error hides no other.
+"""Validate the correct parts of a configuration that has errors, so that one error hides no other.
 
 pydantic checks the rules of a section only if every value in it is valid, and the rules across sections need the whole
-configuration. So the place of each value at fault gets ``FAULTY``, which stands for a value that is given and not
-known. A rule that needs to know it stops with FaultyValueError and says nothing. Every other rule works as usual.
+configuration. So each wrong value is replaced by ``FAULTY``, which means: the key is given, and its value is unknown. A
+rule that needs the value stops with FaultyValueError and reports nothing. Every other rule works as usual.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_ROUNDS = 20
 
 
 class FaultyValueError(ValueError):
-    """A rule needs a value that is at fault. It is no error of the file: the value has an error of its own."""
+    """A rule needs a value that is wrong. This is not reported, because the value itself has been reported."""
 
 
 class _Faulty:

@@ -102,14 +102,14 @@ class CorrectnessGateConfig(GateConfig):
 
     With a verifier (``scoring.verifier``), an answer is as right as the verifier says. Without one, the gate exists for
     the tasks ``classification``, ``extraction`` and ``tools``: an answer is right if it equals the baseline's exactly,
-    in its label, in all its JSON fields, or in all its calls and their arguments. For free text it exists if it is
-    written: then it compares calls and final answers, such as "The answer is 42".
+    in its label, in all its JSON fields, or in all its calls and their arguments. For free text, the gate exists
+    only if this section is written: it compares calls and final answers, such as "The answer is 42".
 
     The default of ``margin`` is 5 %. Without a verifier and without noise pairs (``shadow.same_side``) it is 15 %,
     because then nobody knows how often the baseline equals itself.
     """
 
-    margin: Share | None = Field(default=None, gt=0, lt=1)  # how much less often; absent: see above
+    margin: Share | None = Field(default=None, gt=0, lt=1)  # how much less often it may be right; absent: see above
 
     def limit(self, *, verifier: bool, noise_pairs: bool) -> float:
         """Return ``margin``, or its default. The arguments say whether the workload has a verifier and noise pairs."""

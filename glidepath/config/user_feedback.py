@@ -9,12 +9,12 @@ from glidepath.config.units import Duration
 
 
 class FeedbackSection(Section):
-    """Feedback on single answers, by request id: thumbs of users, or success of the task (docs/reference/feedback.md).
+    """Feedback on single answers, by request id: users' thumbs, or the success of a task (docs/reference/feedback.md).
 
     extproc remembers which side served each request of a client, sampled or not, so that feedback counts for this side.
     """
 
-    window: Duration = Field(default=86_400, ge=60, le=30 * 86_400)  # feedback counts for this long after the request
+    window: Duration = Field(default=86_400, ge=60, le=30 * 86_400)  # how long after a request feedback on it counts
     requests: int = Field(
         default=200_000, ge=100, le=50_000_000
     )  # maximum requests remembered; about 60 bytes of Redis each

@@ -57,7 +57,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Estimate how long each step of the ramp takes and which gate is slowest."),
     "calibrate": ("calibrate", "Propose gate thresholds from the scores of stored pairs."),
     "score": ("score", "Score how well the two answers of each pair in a file agree."),
-    "feedback": ("feedback", "Give feedback on single answers, by request id."),
+    "feedback": ("feedback", "Record feedback on single answers, by request id."),
     "doctor": ("doctor", "Check the running Envoys and Redis, and suggest a remedy for each problem."),
     "probe": ("probe", "Send synthetic prompts to both backends, and show status, time and agreement of the answers."),
     "decommission": ("decommission", "Show the checklist for switching off a baseline."),

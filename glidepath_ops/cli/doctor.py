@@ -33,8 +33,8 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="Check the Envoy with the admin API at URL instead of those in envoy.admin, for example a pod's by "
-            "`kubectl port-forward`; repeat for several.",
+            help="Check the Envoy with the admin API at URL instead of those in envoy.admin, for example that of a "
+            "pod through `kubectl port-forward`; repeat for several.",
         ),
     ] = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Lines about a workload's evaluator for ``glidepath status``: what it cost, and how far it agrees with people."""
+"""Lines about a workload's evaluator for ``glidepath status``: what it cost, and how often it agrees with people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``glidepath feedback``: give feedback on single answers, by request id."""
+"""``glidepath feedback``: record feedback on single answers, by request id."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from glidepath.suggestions import allowed_names
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 
-_LATER_S = 1.0  # beyond extproc.flush, the time until a request that has just ended is remembered
+_LATER_S = 1.0  # added to extproc.flush: the time after which extproc has stored a request that has just ended
 _MOST_LATER = 10_000  # feedback on unknown requests that is tried again at the end
 
 
@@ -42,21 +42,26 @@ def command(
         typer.Option("--request-id", help="The x-request-id of the response. Without it, feedback is read from stdin."),
     ] = None,
     score: Annotated[
-        str | None, typer.Option("--score", metavar="SCORE", help="0 (bad) to 1 (good), up or down.")
+        str | None, typer.Option("--score", metavar="SCORE", help="A number from 0 (bad) to 1 (good), up or down.")
     ] = None,
     user: Annotated[
-        str, typer.Option("--user", help="Who gave it, so that one busy user counts less; only a digest is stored.")
+        str,
+        typer.Option(
+            "--user", help="Who gave the feedback: many answers of one user count less. Only a digest is stored."
+        ),
     ] = "",
 ) -> None:
-    """Give feedback on single answers, by request id.
+    """Record feedback on single answers, by request id.
 
-    Feedback is a thumb of a user, or the success of the task. With --request-id and --score, give one. Otherwise, read
-    lines of JSON from stdin: {"request_id": "…", "score": 1}, with "user" and "workload" as optional keys. A score is a
-    number from 0 (bad) to 1 (good), "up" or "down".
+    Feedback is a user's thumbs up or down, or whether the answer solved its task. With --request-id and --score, the
+    command records feedback on one answer. Otherwise, it reads lines of JSON from stdin, such as
+    {"request_id": "…", "score": 1}, with "user" and "workload" as optional keys. A score is a number from 0 (bad) to 1
+    (good), "up" or "down".
 
-    Feedback counts for the side that served the request: for the gate "feedback", and in status. Each request counts
-    once. The result on stdout is one JSON object with the numbers for each side, and those of unknown
-    and of repeated requests. A line that is no feedback is reported on stderr and skipped; the exit status is then 2.
+    Feedback counts for the side that served the request, in the gate "feedback" and in glidepath status. Each request
+    counts once. The result on stdout is one JSON object: how much feedback counted for each side, and how much was for
+    unknown requests and for requests with earlier feedback. An invalid line is reported on stderr and skipped; the exit
+    status is then 2.
     """
     bad: list[str] = []
     source = _one(request_id, score, user) if request_id or score or user else _lines(sys.stdin.buffer, bad)
@@ -95,7 +100,7 @@ def _lines(source: BinaryIO, bad: list[str]) -> Iterator[tuple[int, GivenFeedbac
 
 
 def _bounded(source: BinaryIO) -> Iterator[bytes]:
-    """Yield each line; of a line that is too long, only a part, which the parser refuses."""
+    """Yield each line. A line that is too long is cut to a part that is still too long, so the parser refuses it."""
     while line := source.readline(MAX_LINE_BYTES + 2):
         yield line
         while len(line) > MAX_LINE_BYTES + 1 and not line.endswith(b"\n"):
@@ -103,7 +108,7 @@ def _bounded(source: BinaryIO) -> Iterator[bytes]:
 
 
 def _stores(settings: Config, redis: RedisClient, workload: str | None) -> dict[str, FeedbackStore]:
-    """Return the stores by workload. The store at "" is for feedback that names no workload, if it is clear."""
+    """Return workload → store. "" is the key for feedback that names no workload, if only one store is possible."""
     stores = {
         name: FeedbackStore(redis, name, one.feedback)
         for name, one in settings.workloads.items()
@@ -134,7 +139,7 @@ async def _give_all(
     bad: list[str],
     later_s: float,
 ) -> Counter[FeedbackMatch]:
-    """Give all feedback. What is unknown is tried again at the end, because its request may have ended just now."""
+    """Record all feedback. Feedback on unknown requests is tried again at the end: a request may have just ended."""
     found: Counter[FeedbackMatch] = Counter()
     unknown: list[tuple[FeedbackStore, GivenFeedback]] = []
     for number, given in source:

@@ -42,9 +42,9 @@ def write_output(path: Path, text: str | bytes, *, mode: int | None = None, keep
     """Write ``text`` to ``path``. Raises InputError.
 
     ``-`` and /dev/stdout are standard output. A regular file is replaced at once when its new content is complete, so
-    no reader sees a part of it; it keeps its mode and its owner. What is no regular file (a device, a FIFO, a
-    descriptor such as /dev/fd/3) gets the text written into it. ``mode``: of a new file; None: as the umask says. With
-    ``keep_existing``, a regular file that exists is an error.
+    no reader sees a part of it; it keeps its mode and its owner. The text is written into any other kind of file (a
+    device, a FIFO, a descriptor such as /dev/fd/3). ``mode``: the mode of a new file; None for the one that the umask
+    gives. With ``keep_existing``, it is an error if the regular file exists.
     """
     data = text.encode() if isinstance(text, str) else text
     if is_standard_output(path):

@@ -27,65 +27,77 @@ _KINDS: dict[str, PairKind | None] = {**{kind.value: kind for kind in PairKind},
 Flags = Annotated[list[str] | None, typer.Option("--flag", help="Only pairs with this flag; may be given again.")]
 Faults = Annotated[
     list[str] | None,
-    typer.Option("--fault", help="Only pairs of which an answer has this fault, such as refusal; may be given again."),
+    typer.Option("--fault", help="Only pairs in which an answer has this fault, such as refusal; may be given again."),
 ]
 Unscored = Annotated[
     list[str] | None,
-    typer.Option("--unscored", metavar="REASON", help="Only pairs without a score for this reason; again for more."),
+    typer.Option(
+        "--unscored", metavar="REASON", help="Only pairs that have no score for this reason; may be given again."
+    ),
 ]
 SideOption = Annotated[
     Side | None,
     typer.Option(
-        "--side", help="Only pairs of which this side's answer has a fault or no status of success; see --status."
+        "--side",
+        help="Only pairs in which this side's answer has a fault, has an unsuccessful status or prevents a score. "
+        "With --status: the side whose answer has this status.",
     ),
 ]
 StatusOption = Annotated[
     str | None,
     typer.Option(
-        "--status", help="Only pairs of which an answer has this status, such as 503 or 5xx; with --side, that side's."
+        "--status",
+        help="Only pairs in which an answer has this status, such as 503 or 5xx; with --side, the answer of that side.",
     ),
 ]
 Since = Annotated[
     str | None,
     typer.Option(
-        "--since", metavar="TIME", help="Only pairs captured since then: an age such as 2h, or 2026-03-01T14:00."
+        "--since", metavar="TIME", help="Only pairs captured since this time: an age such as 2h, or 2026-03-01T14:00."
     ),
 ]
-Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only pairs captured before then.")]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="Only pairs captured before this time; see --since.")
+]
 RequestId = Annotated[str | None, typer.Option("--request", metavar="ID", help="Only the pairs of this request.")]
 Sticky = Annotated[
     str | None,
     typer.Option(
-        "--sticky", metavar="KEY", help="Only pairs of this sticky key: its value, or the digest that pairs have."
+        "--sticky",
+        metavar="KEY",
+        help="Only pairs with this sticky key, given as its value or as the digest that is stored in pairs.",
     ),
 ]
-LabelFilter = Annotated[Judgement | None, typer.Option("--label", help="Only pairs that a person judged to be this.")]
+LabelFilter = Annotated[Judgement | None, typer.Option("--label", help="Only pairs with this judgement by a person.")]
 Labelled = Annotated[
     bool | None, typer.Option("--labelled/--unlabelled", help="Only pairs with, or without, a person's judgement.")
 ]
 KindOption = Annotated[
-    str, typer.Option("--kind", help="cross: one answer of each side; noise: two of the baseline; or all.")
+    str,
+    typer.Option(
+        "--kind", help="cross: pairs of one answer of each side; noise: pairs of two answers of the baseline; or all."
+    ),
 ]
 Worst = Annotated[
     bool,
     typer.Option(
         "--worst",
-        help="The worst first: only the candidate's answer has a fault, then lost comparisons and less right answers, "
-        "then low agreement.",
+        help="Sort by how bad the candidate's answer is: first the pairs in which only this answer has a fault, then "
+        "those in which it lost the evaluator's comparison or is less right than the baseline's, then by agreement.",
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class PairChoice:
-    """The selection that the options describe. ``sticky``: the value of a sticky key, or its digest; "": any."""
+    """The selection that the options describe. ``sticky``: the value of a sticky key or its digest; "" for any key."""
 
     filter: PairFilter
     worst: bool
     sticky: str
 
     def filter_of(self, settings: Config, workload: str) -> PairFilter:
-        """Return the filter for a workload. Pairs have a keyed digest of the sticky key, so its value is digested too.
+        """Return the filter for a workload. It accepts the sticky key and its keyed digest, as pairs have it.
 
         Raises ConfigError if the digest's key cannot be read.
         """

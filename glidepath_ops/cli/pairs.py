@@ -65,9 +65,9 @@ def list_pairs(
     look_back: LookBack = DEFAULT_RESULTS,
     as_json: AsJsonLines = False,
 ) -> None:
-    """List stored pairs, the newest first.
+    """List stored pairs, newest first.
 
-    All conditions must hold. The statuses are the baseline's and the candidate's. Bodies are not read.
+    A pair must meet all conditions that you give. Of two statuses, the first one is the baseline's.
     """
 
     async def work(settings: Config, redis: RedisClient) -> tuple[str, list[ScoredPair], Mapping[str, PairLabel], int]:
@@ -127,13 +127,15 @@ def export(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PATH", help="Write to this file; - is stdout.")
     ] = STANDARD_OUTPUT,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=MOST_RESULTS, help="Most pairs to write.")] = 1000,
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=1, max=MOST_RESULTS, help="Maximum number of pairs.")
+    ] = 1000,
     look_back: LookBack = MOST_RESULTS,
 ) -> None:
     """Write pairs with their texts as a data set: one JSON object per line.
 
-    `glidepath calibrate --labels` reads such a file. Pairs whose bodies are not stored any more are left out, and
-    counted on stderr.
+    `glidepath calibrate --labels` reads such a file. Pairs whose bodies have expired are left out; stderr shows how
+    many.
     """
     check_output(output, "--output")
 
@@ -175,7 +177,8 @@ def label_pair(
 ) -> None:
     """Record whether the candidate's answer of a pair is acceptable in place of the baseline's.
 
-    A later judgement replaces an earlier one. The pair's bodies are kept as long as those that a decision names.
+    A later judgement replaces an earlier one. The pair is kept for retention.kept_age, like pairs that a decision
+    names.
     """
     if len(note) > 500:
         raise InputError(f"--note: must have at most 500 characters (got {len(note)})")
@@ -200,7 +203,10 @@ def forget(
     workload: Annotated[str, typer.Option("--workload", "-w", help="Name of the workload.")],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Remove a workload's kept pairs and its labels. The ordinary pairs expire by themselves (retention)."""
+    """Remove the labels of a workload, and the pairs that were kept because of a decision or a label.
+
+    The other stored pairs expire as the retention section says.
+    """
 
     async def work(settings: Config, redis: RedisClient) -> int:
         settings.workload(workload)

@@ -155,7 +155,9 @@ def render_istio(
             metavar="HOST:PORT", help="With --context sidecar: write a VirtualService for a host that has none."
         ),
     ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="With --into: remove the routes that it has added.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="With --into: remove the routes that an earlier run added.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --into: show the diff and do not change FILE.")
     ] = False,
@@ -166,8 +168,8 @@ def render_istio(
 ) -> None:
     """Write Istio's EnvoyFilter, and a patch that adds extproc to the proxies' pods.
 
-    The EnvoyFilter splits routes of your VirtualService: --into continues each route that serves a workload by a copy
-    for the workload's requests only. The rest of your file stays exactly as it is. --remove restores it.
+    The EnvoyFilter splits routes of your VirtualService: --into copies each route that serves a workload, and the
+    copy serves only the workload's requests. The rest of your file stays exactly as it is. --remove restores it.
     """
     if remove:
         restore_files([into] if into else [], dry_run=dry_run)
@@ -204,8 +206,8 @@ def render_envoy_gateway(
         list[str] | None,
         typer.Option(
             metavar="[WORKLOAD=]NAMESPACE/NAME[/RULE]",
-            help="HTTPRoute that serves a workload, if --into has several; or, without --into, a rule that matches "
-            "nothing but the workload, if this has fallback: false.",
+            help="HTTPRoute that serves a workload, if --into has several. Without --into, for a workload with "
+            "fallback: false: a rule that matches only its requests.",
         ),
     ] = None,
     new_route: Annotated[

@@ -36,7 +36,7 @@ def command(
         typer.Option(metavar="FILE", help="Check only this Envoy bootstrap, for example after you edited it."),
     ] = None,
     without_secrets: Annotated[
-        bool, typer.Option("--without-secrets", help="Do not check that the variables and files of secrets are here.")
+        bool, typer.Option("--without-secrets", help="Do not check that the secrets' variables and files exist.")
     ] = False,
 ) -> None:
     """Check glidepath.yaml and the Envoy configuration rendered from it.
@@ -49,7 +49,7 @@ def command(
     the secrets, use --without-secrets.
 
     Each error is a line on stderr, and the exit status is then 2. If a gate can never pass, a warning goes to stderr;
-    `glidepath plan` explains it. So does a warning if two processes have one address.
+    `glidepath plan` explains it. Two processes with the same address cause a warning too.
     """
     if envoy is not None:
         _check(load_envoy_file(envoy), envoy)

@@ -1,7 +1,8 @@
 """Check on Istio whether the copy of a user's route has all settings of that route.
 
-``render istio --into`` copies a route of a VirtualService. Istio gives a route more than the file shows: an EnvoyFilter
-of the user's that finds the route by its name does not find the copy, which has another name (ADR 0142).
+``render istio --into`` copies a route of a VirtualService. A route in a running Envoy can have settings that
+this file does not show: an EnvoyFilter of the user's may add them to the route with a certain name. The copy has
+another name, so it does not get them (ADR 0142).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The checks of ``glidepath doctor`` on the evaluator and the verifier: whether they say anything about the pairs."""
+"""The checks of ``glidepath doctor`` on the evaluator and the verifier: whether they judge the pairs they are given."""
 
 from __future__ import annotations
 

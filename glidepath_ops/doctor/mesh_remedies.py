@@ -1,7 +1,7 @@
-"""Tell which control plane configures an Envoy, and make remedies for a service mesh.
+"""Detect which control plane configures an Envoy, and give the remedies for this service mesh.
 
-A control plane skips or refuses a part that it does not accept, and says so in a place of its own. Therefore "restart
-this Envoy" helps nobody there.
+A control plane skips or refuses a part that it does not accept, and reports this in its own logs or resources. So the
+remedy "restart this Envoy" would not help there.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _READY_LISTENER = "envoy-gateway-proxy-ready"  # of Envoy Gateway's bootstrap
 
 
 def mesh_remedy(envoy: EnvoyFacts) -> MeshRemedy | None:
-    """Return the remedies for the control plane that configures an Envoy, or None if it is none that is known.
+    """Return the remedies for the control plane that configures an Envoy, or None if no known one does.
 
     Istio's proxies have its version in the metadata of their node; Envoy Gateway's have a listener for readiness.
     """
@@ -49,7 +49,7 @@ def mesh_remedy(envoy: EnvoyFacts) -> MeshRemedy | None:
 
 
 def with_control_plane(findings: Iterable[Finding], envoy: EnvoyFacts) -> Iterator[Finding]:
-    """Yield the findings, with remedies for the control plane of this Envoy in place of those for an Envoy alone."""
+    """Yield the findings. If a control plane configures this Envoy, they have the remedies for that control plane."""
     mesh = mesh_remedy(envoy)
     for one in findings:
         yield one if mesh is None else replace(one, remedy=_in_mesh(one, mesh))

@@ -1,9 +1,9 @@
 """Render the retry policy of the fallback: a request that fails at the candidate is retried once, at the baseline.
 
-It is the policy of the aggregate cluster, so it holds for the candidate's share only. Envoy 1.36 has no retry policy of
-a cluster. There the route has the part that no header can set, without any condition for a retry, and the candidate's
-entry of the weighted split sets the conditions by request headers. So the baseline's share is not retried there either.
-See ADR 0010 and ADR 0145.
+The policy belongs to the aggregate cluster, so it applies to the candidate's share only. In Envoy 1.36, a cluster
+cannot have a retry policy. For this version, the policy has two parts. The retry policy of the route has the settings
+that no request header can express, but no condition under which to retry. The candidate's entry of the weighted split
+adds request headers with the conditions. So the baseline's share is never retried. See ADR 0010 and ADR 0145.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Overlap(IntEnum):
 
 
 def overlap(match: Json, rule: Match) -> Overlap:
-    """Return how many requests of a workload with the conditions ``rule`` a route with the RouteMatch ``match`` has."""
+    """Return whether no, some or all requests that meet the conditions ``rule`` match the RouteMatch ``match``."""
     others = [Overlap.SOME for key in match if key not in (*PATHS, "case_sensitive", "headers")]
     known = {":method": METHOD, **{name.lower(): value for name, value in rule.headers.items()}}
     headers = [_header(one, known) for one in match.get("headers") or []]

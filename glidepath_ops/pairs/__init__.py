@@ -1,1 +1,1 @@
-"""Look at stored pairs: select them, read their bodies, show them, export them."""
+"""Stored pairs for people: select them, read their bodies, show them, export them."""

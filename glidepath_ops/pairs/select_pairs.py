@@ -1,4 +1,4 @@
-"""Select results by what a person looks for, and order them. Pure."""
+"""Select results by the conditions of a person's search, and sort them. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PairFilter:
     kind: PairKind | None = PairKind.CROSS
 
     def selects(self, pair: ScoredPair, labels: Mapping[str, PairLabel]) -> bool:
-        """Return whether the pair has all that is wanted. ``labels``: pair id → label."""
+        """Return whether the pair meets all conditions. ``labels``: pair id → label."""
         return self._in_time(pair) and self._has_label(labels.get(pair.pair_id)) and self._has_content(pair)
 
     def _in_time(self, pair: ScoredPair) -> bool:
@@ -84,11 +84,12 @@ def is_to_blame(pair: ScoredPair, side: Side) -> bool:
 
 
 def badness(pair: ScoredPair) -> tuple[int, float]:
-    """Return how bad the pair is for the candidate; of two pairs, the worse one has the greater result.
+    """Return a sort key for how bad the candidate's answer is; the worse of two pairs has the greater key.
 
-    First come pairs of which only the candidate's answer is to blame, then those whose answer lost the evaluator's
-    comparison or is less right than the baseline's by the verifier's word, then all others. Within each of these, the
-    agreement decides; a candidate's answer that prevents a score is worse than any that has one.
+    The worst are pairs in which only the candidate's answer is to blame. Then come pairs in which it lost the
+    evaluator's comparison, or is less right than the baseline's according to the verifier. Then come all others. Within
+    each group, a lower agreement is worse. A pair without a score is the worst of the first group, and the best of the
+    other two.
     """
     only_candidate = is_to_blame(pair, Side.CANDIDATE) and not is_to_blame(pair, Side.BASELINE)
     right = pair.correctness

@@ -1,6 +1,6 @@
-"""Show pairs on a terminal of any width, 80 columns included. Pure: values in, renderables of rich out.
+"""Show pairs on a terminal of any width, 80 columns included. Pure: the results are rich renderables.
 
-Bodies and ids come from others, so everything is made printable first, and nothing is read as markup.
+Bodies and ids come from clients and backends, so they are made printable first, and never interpreted as markup.
 """
 
 from __future__ import annotations

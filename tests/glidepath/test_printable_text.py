@@ -1,4 +1,4 @@
-"""Text of others cannot act on a terminal, hides nothing, and stays readable in any language."""
+"""Text from others cannot control a terminal or hide anything, and stays readable in any language."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
 agreement = P(same meaning) × Π (1 − weight × divergence × relevance)
 
-The probability comes from what differs in content, by weights that labelled pairs have taught (``calibrator/``). The
-factors are those of the signals about form, which no labelled set covers, such as a refusal or a loop. A factor falls
-as the divergence of its signal rises. Texts without any difference have an agreement of 1.
+The probability depends on the differences in content, with weights that were learned from labelled pairs
+(``calibrator/``). Each factor belongs to a signal about form, such as a refusal or a loop, which no labelled set
+covers. A factor falls as the divergence of its signal rises. Texts without any difference have an agreement of 1.
 """
 
 from __future__ import annotations
@@ -74,15 +74,15 @@ def form_factor(found: FoundDifferences, settings: ScoringSection) -> float:
 def _form_effect(signal: Signal, texts: ComparedTexts) -> float:
     """Return the effect of a signal about form.
 
-    A text of a few words seems to be cut where it only lacks a full stop, so the effect of a cut that the provider
-    does not report grows with the length.
+    A text of a few words without a full stop only seems to be truncated. So the effect of a truncation that the
+    provider does not report grows with the length of the text.
     """
     reported = texts.pair.left.cut != texts.pair.right.cut
     return clamp(signal.effect) * (texts.substance() if signal.name == "truncation" and not reported else 1.0)
 
 
 def _flags(found: FoundDifferences, settings: ScoringSection, agreement: float) -> tuple[str, ...]:
-    """Return the flags. Other words alone are no clear divergence: they are a flag only if the agreement is below ½."""
+    """Return the flags. Different wording is flagged only if the agreement is also below ½."""
     flags = ["meaning"] if found.meaning < settings.flag_meaning else []
     reached = [s for s in found.signals if s.effect >= max(settings.flag_effect, 1e-9)]
     clear = [s for s in reached if s.name != "wording" or agreement < 0.5]

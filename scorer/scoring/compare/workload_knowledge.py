@@ -1,4 +1,4 @@
-"""What a comparison knows about a workload beside its settings."""
+"""The inputs of a comparison that are not in the configuration: noise floor, learned weights and cosine map."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scorer.scoring.embed.model_traits import SAME_SCALE, CosineMap
 
 @dataclass(frozen=True, slots=True)
 class WorkloadKnowledge:
-    """What is known beside the answers.
+    """The inputs of a comparison beside the answers and the settings.
 
-    ``floor``: how often the baseline's answers differ from each other. ``weights``: those of the agreement.
-    ``cosine_map``: gives the cosines of the embedding model their common scale.
+    ``floor``: how often the baseline's answers differ from each other. ``weights``: the weights of the agreement.
+    ``cosine_map``: converts the cosines of the embedding model to the common scale.
     """
 
     floor: NoiseFloor = UNKNOWN

@@ -1,4 +1,4 @@
-"""Provide the directory of an embedding model, also of a model that has to be converted first."""
+"""Provide the directory of an embedding model. A model that needs it is converted first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the comparison must know about an embedding model: the text before each text, and the scale of its cosines.
+"""Properties of an embedding model that a comparison depends on: the prefix of its texts, and the cosine map.
 
 The cosines of multilingual-e5-small lie between 0.65 and 1, because the model was trained with a low temperature (Wang
 et al., "Multilingual E5 Text Embeddings", 2024). Its cosine map gives them the scale of MiniLM's cosines, so that

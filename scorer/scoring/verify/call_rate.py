@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class CallRate:
     """Allows at most ``per_second`` calls in a second, on average.
 
-    Calls that were not made in the last second may be made up for, so that a burst after a pause is allowed.
+    After a pause, a burst of ``per_second`` calls is allowed.
     """
 
     per_second: float

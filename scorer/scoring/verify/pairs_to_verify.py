@@ -1,4 +1,4 @@
-"""Choose the pairs that the verifier gets, and write its messages. Pure."""
+"""Choose the pairs that the verifier gets, and build the messages to it. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scorer.scoring.verify.verifier_messages import PairToVerify, message_of
 
 
 def to_verify(pair: PairToVerify, settings: VerifierSection) -> VerifierInput | None:
-    """Return the message about a pair; None if the pair is not drawn. A message that is too large is left out of it."""
+    """Return the verifier's input for a pair; None if the pair is not drawn. A message that is too large becomes ""."""
     if not is_sampled(pair.id, settings.sample, "verifier"):
         return None
     message = message_of(pair, blind=settings.blind)

@@ -1,6 +1,6 @@
 """Ask the verifier of a workload about pairs: run its command, or call its HTTP endpoint.
 
-If the verifier fails, is slow or replies anything else, there is no correctness for the pair, and a reason.
+If the verifier fails, is too slow or sends an invalid reply, the pair has no correctness, and the reason is counted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a verifier gets about a pair, and what it replies. Pure.
+"""The messages to a verifier about a pair, and its replies. Pure.
 
 A blind verifier gets the answers under the names ``a`` and ``b``. A hash of the pair's id decides which is which, so
 the order is random but repeatable.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from glidepath.pairs_and_outcomes import Correctness, Side
 
-if TYPE_CHECKING:  # the main process of the scorer reads replies only, and stays small without these
+if TYPE_CHECKING:  # the scorer's main process only reads replies, and needs less memory without these
     from glidepath.config.comparison import Task
     from scorer.scoring.answers import Extracted
 
@@ -76,7 +76,7 @@ def _sides_by_name(pair_id: str, *, blind: bool) -> dict[str, Side]:
 
 
 def _answer(answer: Extracted) -> dict[str, Any]:
-    """Return the content of an answer. Its model is left out, because it would tell the side."""
+    """Return the content of an answer. Its model is left out, because it would reveal the side."""
     found: dict[str, Any] = {"text": answer.text or answer.refusal, "finish_reason": answer.finish_reason.value}
     if answer.tool_calls:
         found["tool_calls"] = [

@@ -82,7 +82,7 @@ class EvaluatorInstrument:
         return "" if allowed else "budget"
 
     async def _cost_reason(self) -> str:
-        """Return which limit on the cost is reached, or "" if none is. Raises RedisError or OSError."""
+        """Return the name of the limit on the cost that is reached, or "". Raises RedisError or OSError."""
         limits, now_ms = self._settings.max_cost, unix_ms()
         if limits is None:
             return ""
@@ -104,7 +104,7 @@ class EvaluatorInstrument:
             return Finding("credential", {})
         answer = await self._client.ask(session, AnswersToJudge(**result.for_evaluator), headers)
         if self._client.unpaid:
-            with contextlib.suppress(RedisError, OSError):  # the next pair pays
+            with contextlib.suppress(RedisError, OSError):  # the next pair writes this cost too
                 await self._pay()
         if isinstance(answer, Preference):
             return Finding(answer.value, {"preference": answer})

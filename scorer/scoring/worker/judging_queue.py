@@ -1,8 +1,8 @@
 """A queue of the pairs that wait for an instrument: the evaluator or the verifier. It does not delay the other pairs.
 
-A waiting pair already has its score. It is passed on with the reason why the instrument says nothing if too many pairs
-wait, if a budget or a rate is used up, or if the instrument fails. After several failures in a row, it is not asked for
-a while. See ADR 0100.
+A waiting pair already has its score. If too many pairs wait, if a budget or a rate is used up, or if the instrument
+fails, the pair is passed on without a finding, but with the reason. After several failures in a row, the instrument is
+not asked for a while. See ADR 0100.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from glidepath.redisio import being_cancelled
 from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.scoring_process.batch_result import PairResult
 
-MAX_WAITING = 64  # the largest number of waiting pairs of a workload
+MAX_WAITING = 64  # maximum waiting pairs of a workload
 MAX_FAILURES, OPEN_S = 5, 30.0
 _STOPPING = "stopping"
 

@@ -2,7 +2,7 @@
 
 Both answers of a pair belong to one request, so a question that is hard for both sides counts for neither. With a
 verifier, the sample of a pair is the baseline's correctness minus the candidate's, each from 0 to 1, and the gate tests
-its mean by betting (see mean_gate.py). Without a verifier, ``ExactnessGate`` (pair_gates.py) takes its place. See ADR
+its mean by betting (see mean_gate.py). Without a verifier, the gate is an ``ExactnessGate`` (pair_gates.py). See ADR
 0225.
 """
 
@@ -48,7 +48,7 @@ class CorrectnessGateState:
 
 
 class CorrectnessGate(DifferenceGate):
-    """The gate that limits how much less right the candidate's answers are, by a verifier's word.
+    """The gate that limits how much less right the candidate's answers are than the baseline's, as a verifier says.
 
     If ``spec.of`` is a class, the gate counts only the requests of this class.
     """

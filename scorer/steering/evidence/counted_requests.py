@@ -12,7 +12,7 @@ from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCount
 from scorer.steering.evidence.gate_set import GateSet
 from scorer.steering.staggering import period_began
 
-BIN_MS = 50  # flushes of the fleet that end within this time form one observation
+BIN_MS = 50  # flushes of all Envoys that end within this time form one observation
 BLOCK_MS = 1000  # a block of the increase test lasts about this long, because common drift of both sides is slower
 
 

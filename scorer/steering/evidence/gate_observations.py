@@ -203,7 +203,7 @@ class PreferenceGiven:
 
 @dataclass(frozen=True, slots=True)
 class CorrectnessGiven:
-    """The verifier's word on one cross pair. ``of``: the class of the request, or "" if it is unknown."""
+    """The verifier's result for one cross pair. ``of``: the class of the request, or "" if it is unknown."""
 
     correctness: Correctness
     of: str = ""

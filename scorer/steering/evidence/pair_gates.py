@@ -1,4 +1,4 @@
-"""The gates that count an event in pairs: the candidate lost a class, its answer is another, or a fact differs.
+"""The gates that count an event in pairs: the candidate missed a class, its answer is not equal, or a fact differs.
 
 See ADR 0101, ADR 0102 and ADR 0225.
 """

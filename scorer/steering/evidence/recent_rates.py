@@ -33,7 +33,9 @@ NO_FAILURES = FadingRate(0.0, 3.0)  # before the first request, with the weight 
 
 @lru_cache(maxsize=4096)
 def _weights(n: int, half_life: float) -> tuple[float, float]:
-    """Return two weights, if the newest request has the weight 1: of a request n requests ago, and the newest n's mean.
+    """Return the weight of a request n requests ago, and the mean weight of the newest n requests.
+
+    The newest request has the weight 1.
 
     ``half_life``: a request has half of the weight of a request that is this many requests newer.
     """

@@ -1,4 +1,4 @@
-"""The numbers of both sides over a step, for the status that people read."""
+"""Compute the requests, errors and latencies of each side in a step, for ``glidepath status``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scorer.steering.evidence.latency_samples import LatencySignal
 
 
 def side_statuses(counts: RequestCounts, signals: Mapping[str, LatencySignal]) -> tuple[SideStatus, SideStatus]:
-    """Return two statuses: first the baseline's, then the candidate's.
+    """Return the figures of the baseline, then those of the candidate.
 
     ``counts``: the requests of the step. ``signals``: the name of each latency signal → its values in the step.
     """
@@ -39,5 +39,5 @@ def _status(n: int, errors: int, total: DenseHistogram, ttft: DenseHistogram) ->
 
 
 def _quantile(values: DenseHistogram, q: float) -> float | None:
-    """Return a quantile for people; None if there are too few values for one of them to be above it."""
+    """Return a quantile; None if the values are too few: on average, at least one must be above the quantile."""
     return values.quantile(q) if values.total >= round(1 / (1 - q)) else None

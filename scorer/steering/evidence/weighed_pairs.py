@@ -18,7 +18,7 @@ def pair_ref(pair: ScoredPair) -> PairRef:
 
 
 def with_pair(pairs: tuple[WeighedPair, ...], pair: PairRef | None, weight: float) -> tuple[WeighedPair, ...]:
-    """Return the at most MOST_PAIRS heaviest of ``pairs`` and ``pair``, the heaviest first; of equal ones the newest.
+    """Add ``pair`` to the heaviest ``pairs``. Return at most MOST_PAIRS, the heaviest first, then the newest first.
 
     ``pairs`` must be in this order. The same object is returned if ``pair`` is None, weighs nothing, or is not among
     the heaviest.

@@ -1,7 +1,8 @@
 """Keep the pairs that decisions name: those that weighed most for a rollback or a hold. See ADR 0230.
 
-The leader follows the decision log, not the tick, because copying bodies must not delay a rollback. A new leader begins
-with the latest decisions, so the pairs of a decision are kept even if its leader died at once.
+A task of the leader reads the decision log and copies the pairs. The tick does not copy them, because copying bodies
+must not delay a rollback. A new leader begins with the latest decisions, so the pairs of a decision are kept even if
+the leader died directly after it.
 """
 
 from __future__ import annotations

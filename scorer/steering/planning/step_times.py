@@ -61,7 +61,7 @@ class WorkloadPlan:
     steps: tuple[StepPlan, ...]
     total_seconds: float | None
     warnings: tuple[str, ...]
-    note: str = ""  # what the gates cannot say about the answers
+    note: str = ""  # which questions about the answers no gate decides
 
 
 def plan_workload(name: str, workload: Workload, rate: float | None, assumed: Assumptions) -> WorkloadPlan:

@@ -85,10 +85,10 @@ def _ratio(name: str, section: LatencyGateConfig) -> str:
 
 
 def judging_note(workload: Workload) -> str:
-    """Return one line on what the gates cannot say about the answers, and what to add; "" if they can say it all.
+    """Return one line that says what no gate decides about the answers, and what to add; "" if nothing is missing.
 
-    Without a gate on answers, some steps need an approval. Without one that tells better from worse, a candidate that
-    differs is held or passed for no reason of quality.
+    Without a gate on answers, some steps need an approval. Without a gate that distinguishes better from worse answers,
+    a candidate is held or passed because its answers differ or not, whatever their quality.
     """
     limit = workload.ramp.unjudged_limit
     if not judges_answers(workload) and workload.ramp.steps[-1] > limit:

@@ -1,7 +1,7 @@
 """The stage of a tick that logs that a gate permits no further step.
 
-A gate whose action is to hold lowers no share. Without an entry in the log, nobody would be told that a person must
-look at the answers, and that no evidence to come ends the wait. See ADR 0230.
+A gate whose action is ``hold`` does not lower the share when it fails, so no other decision is logged. The entry tells
+people that they must look at the answers, because later evidence cannot end this hold. See ADR 0230.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scorer.steering.ramp.verdict_effects import describe, holding_gates
 
 
 def log_holding_gates(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Log each gate that has begun to permit no further step. A gate that recovers is logged again if it fails again.
+    """Log each gate that has just begun to prevent the next step. A gate that recovers and fails again is logged again.
 
     Ticks without verdicts change nothing.
     """

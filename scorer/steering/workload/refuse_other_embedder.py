@@ -1,7 +1,8 @@
 """Refuse scores that were computed with another embedding model than the configured one.
 
 The cosines of two models have different scales, so their scores must not be averaged. Such scores arrive when a scorer
-still runs with an older file. The engines of one model agree (docs/reference/embedding.md), so only the model counts.
+still runs with an older configuration. The engines of one model agree (docs/reference/embedding.md), so only the model
+counts.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ OTHER_EMBEDDER = "other_embedder"
 
 
 def refuse_other_embedder(pair: ScoredPair, configured: str) -> ScoredPair:
-    """Return the pair, as a pair without a score if another model than that of ``configured`` scored it.
+    """Return the pair, without its score if another model than the one in ``configured`` scored it.
 
     ``configured`` and the pair's scorer have the form ENGINE:MODEL. A pair that does not say which model scored it is
-    kept.
+    returned as it is.
     """
     models = {embedder.partition(":")[2] for embedder in (pair.scorer, configured)}
     if not pair.scored or "" in models or len(models) == 1:

@@ -1,7 +1,7 @@
 """Notice a side that refuses most of its requests for one cause.
 
-With 401 or 403, its credential is missing or wrong. With 404, its path is wrong, as with a URL that repeats the start
-of the clients' path, or it does not know the model.
+After 401 or 403, its credential is missing or wrong. After 404, its path is wrong (for example, its URL repeats the
+start of the clients' path), or it does not know the model.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""FAULTY stands for a value that is given and not known: whoever needs to know it is stopped."""
+"""FAULTY means that a key is given and its value is unknown: code that needs the value is stopped."""
 
 from __future__ import annotations
 

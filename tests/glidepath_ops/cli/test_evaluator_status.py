@@ -1,4 +1,4 @@
-"""The lines of ``glidepath status`` about an evaluator: its cost, and how far it agrees with people."""
+"""The lines of ``glidepath status`` about an evaluator: its cost, and how often it agrees with people."""
 
 from __future__ import annotations
 

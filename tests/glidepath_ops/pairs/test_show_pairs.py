@@ -1,4 +1,4 @@
-"""What a terminal of 80 columns shows of a pair: all of it, and nothing that acts on the terminal."""
+"""A terminal of 80 columns shows the whole pair, and nothing of it controls the terminal."""
 
 from __future__ import annotations
 

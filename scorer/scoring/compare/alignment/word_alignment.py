@@ -2,7 +2,7 @@
 
 The alignment compares the keys of the tokens, which are the normal forms of the words. The library rapidfuzz computes
 it with a bit-parallel Levenshtein algorithm. Cost: 20 to 40 µs for 100 words, and at most 0.15 s for the 6,000 words of
-a text that are compared (MAX_TOKENS), in whatever order they are.
+a text that are compared (MAX_TOKENS), however different their order is.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from scorer.scoring.embed import Embedder, VectorCache, embed_texts, traits_of
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Labelled pairs as numbers, one row each. No row stands for a pair whose agreement no weight decides.
+    """Labelled pairs as numbers, one row each. A pair whose agreement does not depend on the weights has no row.
 
     ``values``: [pairs, features], in the order of FEATURE_SIGNS. ``same``: 1 or 0. ``form``: the factor of the signals
     about form.

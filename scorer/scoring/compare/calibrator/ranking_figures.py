@@ -1,4 +1,4 @@
-"""How well scores tell pairs with the same meaning from pairs with another meaning."""
+"""Figures for how well scores separate pairs with the same meaning from pairs with different meanings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ def auc(scores: Floats, same: Floats) -> float:
 
 
 def caught(scores: Floats, same: Floats, false_alarms: float) -> float:
-    """Return the share of pairs with another meaning below the threshold that the given share of the others is below.
+    """Return the share of pairs with another meaning that is detected with a given share of false alarms.
+
+    The threshold is set so that this share of the pairs with the same meaning scores below it.
 
     Scores equal to the threshold are not below it, so ties make no false alarm.
     """

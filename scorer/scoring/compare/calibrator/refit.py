@@ -20,7 +20,7 @@ from scorer.scoring.compare.calibrator.ranking_figures import auc
 # The strength of the prior: how many labels it takes until they weigh as much. Chosen on public labelled sets: 5 labels
 # do no harm on average, and 60 gain most of what many gain (docs/proof/agreement.md).
 _TRUST, _TRUST_OF_FEW = 1.0, 10.0
-_TRUST_IN_CONSTANT = 0.1  # relative: where people draw the line of "the same" differs most
+_TRUST_IN_CONSTANT = 0.1  # relative to the other weights: people differ most in how strictly they judge
 _FOLDS = 5
 _BINS = 5
 

@@ -1,7 +1,7 @@
-"""What the calibrator reads of two free texts: at most a dozen features, each a function of one ComparedTexts.
+"""The features of two free texts on which the calibrator works: at most twelve, each a function of a ComparedTexts.
 
-None reads another's result. Their names and signs are ``FEATURE_SIGNS`` in glidepath/agreement_weights.py. Cost: a few
-µs, because signals and alignment are computed before.
+No feature uses another feature's result. Their names and signs are ``FEATURE_SIGNS`` in glidepath/agreement_weights.py.
+Cost: a few µs, because signals and alignment are computed before.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _swapped_words(texts: ComparedTexts) -> float:
 
 
 def _one_word(texts: ComparedTexts) -> float:
-    """A word that is no known synonym, as the only edit. In many edits, texts are reworded, which says little."""
+    """One replaced word as the only edit, unless it is a synonym. Many edits are a rewording, which shows little."""
     only = len(texts.pair.alignment.edits) <= _ONE_EDIT
     return texts.effect("wording") * texts.substance(_FEW_WORDS_OF_A_SYNONYM) if only else 0.0
 
@@ -78,7 +78,7 @@ def _omission(texts: ComparedTexts) -> float:
 
 
 def _names(texts: ComparedTexts) -> float:
-    """A name that changed where nearly all other words are equal. Texts in other words leave names out."""
+    """A changed name where nearly all other words are equal. A text in other words may leave out names harmlessly."""
     return texts.effect("names") * texts.substance(_ONE_SENTENCE) if texts.pair.alignment.closeness >= 1 else 0.0
 
 
@@ -88,12 +88,12 @@ def _final_answer(texts: ComparedTexts) -> float:
 
 
 def _wording(texts: ComparedTexts) -> float:
-    """How much is worded differently. Weighed by people's labels only: in some workloads any rewording is wrong."""
+    """How much the wording differs. Only people's labels give it a weight: some workloads allow no rewording."""
     return texts.effect("wording")
 
 
 def _length(texts: ComparedTexts) -> float:
-    """The logarithm of the ratio of the lengths, without its sign. Weighed by people's labels only."""
+    """The absolute logarithm of the ratio of the lengths. Only people's labels give it a weight."""
     return abs(math.log((len(texts.pair.left.tokens) + 3) / (len(texts.pair.right.tokens) + 3)))
 
 

@@ -1,8 +1,8 @@
 """The control question: does an answer win only because it sways the evaluator? Pure. See ADR 0232.
 
-An answer that is preferred because it is good answers its own request, and loses to a right answer of another request.
-An answer that sways the evaluator, in whatever words, language or disguise, wins there too. So the preferred answer is
-compared with the right answer of a request that it has nothing to do with.
+The evaluator compares the preferred answer with the right answer to an unrelated request. An answer that was preferred
+because it is good loses this comparison, because it does not answer that request. An answer that sways the evaluator,
+in whatever words, language or disguise, wins it too.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def control_questions(
 ) -> tuple[Question, Question] | None:
     """Return two questions, in both orders, that test whether the answer of ``preferred`` sways the evaluator.
 
-    The default rubric applies, because an answer may well be more polite than the right answer of another request, if
-    that is what the configured rubric asks for. A hash of the pair's id chooses among the controls whose subject occurs
-    neither in the request nor in the answer. None: there is no such control.
+    They use the default rubric. Under a configured one, such as politeness, a good answer could win rightly although it
+    answers another request. A hash of the pair's id chooses among the controls whose subject occurs neither in the
+    request nor in the answer. Return None if there is no such control.
     """
     text = asked.baseline if preferred is Side.BASELINE else asked.candidate
     seen = f"{asked.prompt}\n{text}".lower()

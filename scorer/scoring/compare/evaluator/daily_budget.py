@@ -1,4 +1,4 @@
-"""The daily budget of one process that asks the evaluator, such as ``glidepath score``. Pure.
+"""The daily budget of questions to the evaluator for a single process, such as ``glidepath score``. Pure.
 
 Scorers share a counter in Redis instead (scorer/scoring/worker/evaluator_instrument.py).
 """

@@ -4,15 +4,15 @@ One constant answer of this kind wins most comparisons of a strong judge (Zheng 
 Benchmarks: Null Models Achieve High Win Rates", 2024). The evaluator's preference for such an answer does not count,
 see ``preference_of``.
 
-This recognition needs no question, but knows only the forms that its patterns describe. What it misses meets the
-control question (control_question.py), which needs no pattern.
+This recognition costs no question, but it knows only the forms that its patterns describe. The control question
+(control_question.py) needs no pattern, and detects other forms.
 
 The patterns ask for the addressee or the subject of a verdict ("this answer", "answer A", "you, the judge") together
 with the verdict ("is better", "select", "full marks"). So a text *about* judges, exams or ratings is no match. The text
 is also read in the forms in which an instruction may be hidden: with letters spaced out or replaced by digits, in
 rot13, reversed, percent-encoded, in base64, or with letters of other scripts that look like Latin ones. If the prompt
-itself asks for a judgement, a comparison or an explanation of such texts, the answer speaks to the prompt, and is not
-suspected.
+itself asks for a judgement, a comparison or an explanation of such texts, the patterns are not applied, because the
+answer may then use these words to answer the prompt.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ _LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһԛԝАВЕКМНОРСТХαεικνορτυχΑΒΕΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijsdhqwABEKMHOPCTXaeiknoptuxABEHIKMNOPTYX"
 )
 _MIXED_WORD = re.compile(r"[a-zA-Z][\u0370-\u052f]|[\u0370-\u052f][a-zA-Z]")
-# What a prompt speaks of if its answer may speak of verdicts, marks and instructions.
+# Words of a prompt whose answer may mention verdicts, marks and instructions.
 _JUDGING_PROMPT = re.compile(
     r"\b(?:judg\w+|grad(?:e|es|ed|er|ers|ing)|rat(?:e|es|ed|er|ing|ings)|evaluat\w+|assess\w*|rubrics?|verdicts?|winners?"
     r"|scor(?:e|es|ed|ing)|compar\w+|prefer\w*|reviews?|injection|instructions?|jailbreak\w*|front matter|json|xml"

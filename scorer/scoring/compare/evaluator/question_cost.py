@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from glidepath.config.backends import Price
 
-_CHARS_PER_TOKEN = 3  # fewer than most texts have, so that an estimate is rather too high
+_CHARS_PER_TOKEN = 3  # fewer than most texts have, so that an estimate is more likely too high than too low
 
 
 def question_cost(price: Price | None, question: str, reply: bytes) -> float:

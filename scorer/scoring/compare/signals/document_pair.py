@@ -1,4 +1,4 @@
-"""Two texts that are compared, with what several signals need of both: the word alignment and the code comparison."""
+"""The two texts of a comparison, with the results that several signals need: word alignment and code comparison."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from scorer.scoring.compare.signals.text_length import length
 from scorer.scoring.compare.signals.token_confidence import confidence
 from scorer.scoring.compare.signals.truncation import truncation
 
-# Signals about content, which two good answers may differ in: their relevance depends on the noise floor (ADR 0034).
+# Two good answers may differ in such a signal about content, so its relevance depends on the noise floor (ADR 0034).
 FACTS: tuple[Feature, ...] = (numbers, negation, swapped_words, names, omission, wording)
 OTHERS: tuple[Feature, ...] = (
     one_sided_refusal,

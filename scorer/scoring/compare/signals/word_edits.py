@@ -1,4 +1,4 @@
-"""What the signals about the words of two texts share: the greatest change in an aligned passage, and its place.
+"""Shared functions of the signals about words: they find the greatest change in an aligned passage, and its place.
 
 Differences in content hardly change the cosine of two texts. Therefore these signals use the word alignment. The
 divergence of such a signal is the greatest change in an aligned passage, and its relevance is the closeness of the

@@ -1,4 +1,4 @@
-"""How much two multisets of words differ."""
+"""The distance between two multisets of words."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 Each language has a file ``languages/CODE.toml``, named after its ISO 639 code. A value is a text of words separated by
 white space; ``+`` stands for a blank inside an entry, ``/`` separates two opposites, and ``=`` a number word from its
-value. The words of ``any.toml``
-belong to every language. For a language without a file, only these words are known (ADR 0235).
+value. The words of ``any.toml`` belong to every language. For a language without a file, only these words are known
+(ADR 0235).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lists of words without a language. The words of each language are in its lexicon (lexicon.py)."""
+"""Lists of words that belong to no single language. The words of each language are in its lexicon (lexicon.py)."""
 
 from __future__ import annotations
 

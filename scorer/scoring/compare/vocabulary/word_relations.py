@@ -95,7 +95,7 @@ def synonymous(left: str, right: str, lexicon: Lexicon) -> bool:
 
 @lru_cache(maxsize=50_000)
 def misspelled(left: str, right: str, lexicon: Lexicon) -> bool:
-    """Return whether one word has the letters of the other in another order. The order re/er at the end is British."""
+    """Return whether one word has the letters of the other in another order. British -re for -er is no misspelling."""
     if min(len(left), len(right)) < 4 or left == right or sorted(left) != sorted(right):
         return False
     if excludes(left, right, lexicon):

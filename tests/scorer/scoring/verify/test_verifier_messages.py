@@ -1,4 +1,4 @@
-"""The message to a verifier does not tell the sides, and its reply is read for the right sides, or refused."""
+"""The message to a verifier does not reveal the sides, and the reply is read for the right sides, or refused."""
 
 from __future__ import annotations
 

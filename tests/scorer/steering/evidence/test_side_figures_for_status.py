@@ -1,4 +1,4 @@
-"""The numbers of a side that people see in the status."""
+"""The requests, errors and latencies of a side that the status shows."""
 
 from __future__ import annotations
 

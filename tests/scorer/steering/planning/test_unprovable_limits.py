@@ -1,4 +1,4 @@
-"""The line on what the gates cannot say about the answers."""
+"""The line that says what no gate decides about the answers."""
 
 from __future__ import annotations
 
