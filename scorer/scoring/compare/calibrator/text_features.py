@@ -10,14 +10,23 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from rapidfuzz.distance import Levenshtein
+
+from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, joined
 from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.filler_passages import is_filler
 from scorer.scoring.compare.text.addresses import exchanged_addresses
 from scorer.scoring.compare.text.multiset_distance import multiset_distance
+from scorer.scoring.compare.vocabulary.word_lists import words
+from scorer.scoring.compare.vocabulary.word_relations import same_word
 
 _FEW_WORDS = 20  # a shorter text seems to end early by chance
 _ONE_SENTENCE = 40  # one sentence in other words may leave out a passage or a name without another meaning
 _FEW_WORDS_OF_A_SYNONYM = 14
 _ONE_EDIT = 1
+_FEW_WORDS_OF_AN_ANSWER = 3
+_LINKS = words("is are was were be as it's")
+_BARE_ANSWER = 0.88  # the mean cosine of the pairs that the weights were learned from
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +49,48 @@ class ComparedTexts:
 
 
 def _cosine(texts: ComparedTexts) -> float:
-    return texts.pair.similarity.mean
+    """The cosine of the texts. Where all words match, it says less than the characters that they have in common."""
+    alone = texts.pair.similarity.mean
+    if _only_spelling(texts):
+        return max(alone, _shared_letters(texts.pair.alignment))
+    return max(alone, _BARE_ANSWER) if _states_bare_answer(texts.pair) else alone
+
+
+def _states_bare_answer(pair: DocumentPair) -> bool:
+    """Return whether one text is a bare answer that the other text, one affirmed sentence, ends with: "It is red."."""
+    short, long = sorted((pair.left.tokens, pair.right.tokens), key=len)
+    before, stated = long[: -len(short)], long[-len(short) :]
+    if not 0 < len(short) <= _FEW_WORDS_OF_AN_ANSWER or not 2 <= len(before) <= _FEW_WORDS:
+        return False
+    affirmed = not any(token.opens for token in long[1:]) and not any(pair.lexicon.negates(t.key) for t in before)
+    same = all(a.key == b.key for a, b in zip(short, stated, strict=True))
+    return same and affirmed and before[-1].key in _LINKS and not pair.right.text.rstrip().endswith("?")
+
+
+def _only_spelling(texts: ComparedTexts) -> bool:
+    """Return whether the texts differ in spelling and in passages without content only."""
+    others = any(value for name, value in texts.effects.items() if name != "wording")
+    return not others and all(_spelled(edit) or is_filler(edit, texts.pair) for edit in texts.pair.alignment.edits)
+
+
+def _spelled(edit: Edit) -> bool:
+    """Return whether an edit leaves all words the same, apart from their spelling."""
+    return len(edit.left) == len(edit.right) and all(
+        same_word(a.key, b.key) for a, b in zip(edit.left, edit.right, strict=True)
+    )
+
+
+def _shared_letters(alignment: Alignment) -> float:
+    """The share of letters that the texts have in common, without the passages that only one of them has."""
+    edits = [e for e in alignment.edits if e.left and e.right]
+    changed = sum(Levenshtein.distance(joined(e.left), joined(e.right)) for e in edits)
+    letters = sum(len(t.key) for t in (*alignment.left, *alignment.right))
+    return 1 - changed / max(1, letters)
 
 
 def _code(texts: ComparedTexts) -> float:
-    """1 for equivalent code, down to −1 for code that differs, 0 without code."""
-    return -texts.effect("code") or float(texts.pair.code.cosmetic)
+    """1 for equivalent code, down to −1 for code that differs, 0 without code. Other names lower it a little."""
+    return float(texts.pair.code.cosmetic) - texts.effect("code")
 
 
 def _numbers(texts: ComparedTexts) -> float:

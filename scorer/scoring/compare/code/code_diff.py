@@ -166,7 +166,9 @@ def _names_changed_throughout(exchanged: list[tuple[list[str], list[str]]], left
     olds, news = set(names), set(names.values())
     if len(olds) != len(news) or olds & set(right) or news & set(left) or (olds | news) & _KEYWORDS:
         return False
-    return all(
-        left.count(old) > 1 and not excludes(old.lower(), new.lower(), lexicon_of(ENGLISH))
-        for old, new in names.items()
-    )
+    return all(left.count(old) > 1 and not _opposed(old.lower(), new.lower()) for old, new in names.items())
+
+
+def _opposed(old: str, new: str) -> bool:
+    """Return whether two names exclude each other (first, last). One-letter names are variables, which may have any."""
+    return len(old) > 1 < len(new) and excludes(old, new, lexicon_of(ENGLISH))

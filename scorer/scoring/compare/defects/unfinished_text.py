@@ -9,8 +9,8 @@ from scorer.scoring.compare.result import excerpt
 from scorer.scoring.compare.text.canonical_text import plain
 from scorer.scoring.compare.text.parsed_document import Document
 
-_ENDS_OPEN = re.compile(
-    r"(?:[,;(\[{/&+=-]|\b(?:and|or|the|a|an|of|to|in|for|with|by|is|are|was|that|which|as|from|because|but|if|your"
+_ENDS_OPEN = re.compile(  # "A" alone is an option, not an article
+    r"(?:[,;(\[{/&+=-]|\b(?:and|or|the|(?-i:a)|an|of|to|in|for|with|by|is|are|was|that|which|as|from|because|but|if|your"
     r"|their|its|can|will))$",
     re.IGNORECASE,
 )

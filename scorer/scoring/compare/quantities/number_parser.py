@@ -43,6 +43,7 @@ _GROUPED = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?|\d{1,3}(?:'\d{3})+(
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _GROUPED_BY_DOTS = re.compile(r"\d{1,3}(?:\.\d{3}){2,}|\d{1,3}(?:\.\d{3})+,\d+")
 _THREE_AFTER_A_DOT = re.compile(r"\d{1,3}\.\d{3}")
+_DECIMALS_AFTER_A_GAP = re.compile(r"\d{1,3} \d{3},\d{1,2}")
 _COMMA_DECIMAL = re.compile(r"\d+,\d+")
 _PART = re.compile(r"(\d{1,3})/(\d{1,3})")
 _AND_PART = re.compile(r" (\d{1,2})/(\d{1,2})(?![\d/])")
@@ -240,6 +241,8 @@ def _value(surface: str, version: bool, comma: bool) -> Decimal | Fraction | Non
     if part := _PART.fullmatch(surface):
         above, below = int(part[1]), int(part[2])
         return None if not 0 < above < below <= 16 else _decimal(Fraction(above, below)) or Fraction(above, below)
+    if _DECIMALS_AFTER_A_GAP.fullmatch(surface):
+        surface = surface.replace(" ", "").replace(",", ".")
     if (version and "." in surface) or len(surface) > _DIGITS:
         return None
     if _GROUPED_BY_DOTS.fullmatch(surface) or (comma and _THREE_AFTER_A_DOT.fullmatch(surface)):
@@ -321,6 +324,6 @@ def is_one_number(surface: str, comma: bool) -> bool:
 
     If ``comma`` is True, the language has a decimal comma, and 3,5 is a single number, too.
     """
-    if _THOUSANDS.fullmatch(surface):
+    if _THOUSANDS.fullmatch(surface) or _DECIMALS_AFTER_A_GAP.fullmatch(surface):
         return True
     return surface.count(",") == 1 and (comma or "." in surface) and ":" not in surface and "/" not in surface

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from scorer.scoring.compare.alignment.word_alignment import joined
 from scorer.scoring.compare.result import Signal, ramp
 from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.filler_passages import is_filler
 from scorer.scoring.compare.signals.truncation import missing_last_sentence
 from scorer.scoring.compare.signals.word_edits import ALIGNED
 from scorer.scoring.compare.text.parsed_document import Document
@@ -18,10 +19,13 @@ _ADDED = 0.25  # weight of an addition, relative to an omission
 def omission(pair: DocumentPair) -> Signal:
     """Return a signal that measures whether one of two similar texts leaves out a sentence, a clause or a table row.
 
-    A missing end of a text counts as truncation instead, unless it is a closing remark. A passage that only the
-    candidate has counts less than a passage that the candidate leaves out.
+    A missing end of a text counts as truncation instead, unless it is a closing remark. A remark without content counts
+    as nothing. A passage that only the candidate has counts less than a passage that the candidate leaves out.
     """
+    edits = pair.alignment.edits
     inside, at_end = _inside(pair), missing_last_sentence(pair.left, pair.right, pair.alignment)
+    if edits and is_filler(edits[-1], pair):
+        return inside
     return at_end if at_end is not None and inside.effect < at_end.effect else inside
 
 

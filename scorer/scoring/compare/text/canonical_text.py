@@ -26,6 +26,13 @@ _TIMES = re.compile(r"(?<=[\w)\]] )(\*\*?)(?= [\w(\[-])|(?<=\d)(\*\*?)(?=\d)|(?<
 
 _FORMULA = re.compile(r"\$(?! )([^$\n]{1,120})(?<! )\$(?!\d|[.,]\d)")
 _BOXED = re.compile(r"\\(?:boxed|text|textbf|mathrm|mathbf|mathit|operatorname|left|right)\b\s?")
+_TYPESET = re.compile(
+    r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|operatorname|mbox)\{([^{}\n]{1,60})\}"
+)
+_DEGREE = re.compile(r"\^\{?\\circ\b\}?")
+_COMMA_IN_BRACES = re.compile(r"(?<=\d)\{,\}(?=\d)")
+_RAISED_OR_LOWERED = re.compile(r"([_^])\{(\w{1,12}|-\d{1,3})\}")
+_POWER_OF_TEN = re.compile(r"(?<![\w.,/^-])(\d{1,12}(?:[.,]\d{1,12})?) {0,3}× {0,3}10\^\(?(-?\d{1,3})\)?(?![\w.^])")
 _FRACTION = re.compile(r"\\[dt]?frac\{([^{}\n]{1,60})\}\{([^{}\n]{1,60})\}")
 _COMMAND = re.compile(r"\\(times|cdot|leq?|geq?|neq?|pm|approx|to|rightarrow|pi|alpha|beta|%|\$|,|;|!|\(|\)|\[|\])")
 _SET_OR_LOGIC = re.compile(
@@ -98,6 +105,8 @@ def _without_markdown(text: str, code: bool = False) -> str:
         text = _WRONG_APOSTROPHE.sub("'", text)
     if "](" in text:
         text = _LINK.sub(r"\1", text)
+    if "{" in text and not code:
+        text = _RAISED_OR_LOWERED.sub(r"\1\2", _COMMA_IN_BRACES.sub(",", text))
     if "\\" in text and not code:
         text = _formula(text)
     if "$" in text and not code:
@@ -107,6 +116,8 @@ def _without_markdown(text: str, code: bool = False) -> str:
     text = _BULLET.sub("", _RULER.sub("", text))
     if "*" in text or "x" in text or "X" in text or "×" in text:
         text = _TIMES.sub(_operator, text)
+        if "10^" in text:
+            text = _POWER_OF_TEN.sub(r"\1e\2", text)
     if "#" in text:
         text = _HASHES.sub("", text)
     return text.translate(_MARKS)
@@ -117,5 +128,6 @@ def _operator(match: re.Match[str]) -> str:
 
 
 def _formula(text: str) -> str:
+    text = _DEGREE.sub("°", _TYPESET.sub(r"\1", text))
     text = _SET_OR_LOGIC.sub(lambda m: _COMMANDS[m[1]], _FRACTION.sub(r"\1/\2", _BOXED.sub("", text)))
     return _COMMAND.sub(lambda m: _COMMANDS.get(m[1], ""), text)

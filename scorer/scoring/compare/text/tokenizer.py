@@ -42,7 +42,7 @@ _SOME = re.compile(r" (few|dozen)\b", re.IGNORECASE)
 _IN_DIGITS = re.compile(r" \((\d{1,3})\)")
 _FIGURE_AFTER = re.compile(r" (?=[$€£¥₹]?\d)")
 _CENTS = re.compile(r"[\d.]+,\d{2}")
-_EURO = re.compile(r" ?(?:€|Euro|EUR)")
+_EURO = re.compile(r" ?(?:€|[Ee]uros?\b|EUR)")
 _BARE = str.maketrans("", "", "{( ")
 _BETWEEN_NUMBERS = frozenset({"to", "and", "bis"})
 
