@@ -24,10 +24,11 @@ def exchanged_roles(alignment: Alignment) -> str:
 
     Statements that only stand in another order are no difference.
     """
-    for one, other in _mirrored(alignment):
-        if _statements(alignment.left, alignment.lexicon) != _statements(alignment.right, alignment.lexicon):
-            return f"{one}, {other}"
-    return ""
+    found = next(_mirrored(alignment), None)
+    if found is None:
+        return ""
+    ours, theirs = (_statements(side, alignment.lexicon) for side in (alignment.left, alignment.right))
+    return f"{found[0]}, {found[1]}" if ours != theirs else ""
 
 
 def _mirrored(alignment: Alignment) -> Iterator[tuple[Edit, Edit]]:
