@@ -74,6 +74,7 @@ def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _IndentingDumper.add_representer(str, _string)
+_IndentingDumper.add_multi_representer(str, _string)  # a string that was read from the user's file
 
 
 def to_yaml(document: Any, header: str = "") -> str:

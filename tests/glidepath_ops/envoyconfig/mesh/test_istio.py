@@ -17,7 +17,7 @@ from glidepath.served_digest import served_digest
 from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
 from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget, istio_pod, istio_resources
-from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute
+from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute, complete_virtual_services
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
 from tests.support.commands import run_cli
 from tests.support.meshes import istio_emulation
@@ -299,3 +299,12 @@ def test_the_extproc_container_equals_that_of_the_manifests(config: Config) -> N
     assert ours["spec"]["volumes"] == manifest["spec"]["volumes"]
     assert ours["spec"]["securityContext"] == manifest["spec"]["securityContext"]
     assert ours["metadata"]["labels"] == manifest["metadata"]["labels"]
+
+
+def test_header_rules_of_the_users_file_are_rendered_as_text(config: Config) -> None:
+    rules = "headers:\n      request: {remove: [x-unwanted], "
+    text = VIRTUAL_SERVICE.replace("headers:\n      request: {", rules)
+    assert text != VIRTUAL_SERVICE
+    routes = complete_virtual_services(text, config, "vs.yaml")
+    (found,) = [yaml.safe_load(to_yaml(one)) for one in istio_resources(config, GATEWAY, routes)]
+    assert "x-unwanted" in str(found)
