@@ -1,4 +1,8 @@
-"""Run a command with limits on its time, memory and output. It gets no shell, and none of the scorer's secrets."""
+"""Run a command with limits on its time, memory, files and output. It gets no shell.
+
+Its environment has none of the scorer's secrets. It runs as the same user, though, so it can read what this user can:
+files with secrets, and the scorer's environment in /proc.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +46,8 @@ async def run_command(
     """Return what the command writes to stdout for ``data`` on stdin.
 
     ``show_errors``: whether its stderr goes to this process' stderr. Otherwise it is discarded, because it may quote
-    answers. Raises NoResultError if the command fails or exceeds a limit; it is then killed with all its children.
+    answers. Raises NoResultError if the command fails or exceeds a limit. In every case, what is left of its process
+    group is killed at the end. A child that has left the group (setsid) is not.
     """
     wrapper = (sys.executable, "-I", "-S", str(Path(limit_and_exec.__file__)))
     try:
@@ -103,8 +108,11 @@ async def _output(process: Process) -> bytes:
 
 
 async def _end(process: Process) -> None:
-    """Kill the command with its children, unless it and its output have ended. Wait until it is gone."""
-    if process.returncode is None or (process.stdout is not None and not process.stdout.at_eof()):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    """Kill what is left of the command's process group, and wait until the command is gone.
+
+    Children in the group may still run after the command has ended. The kernel gives the number of a group to no other
+    process while the group has members. PermissionError: the members that are left run as another user.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
     await process.wait()

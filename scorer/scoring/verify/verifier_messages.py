@@ -1,7 +1,7 @@
 """The messages to a verifier about a pair, and its replies. Pure.
 
 A blind verifier gets the answers under the names ``a`` and ``b``. A hash of the pair's id decides which is which, so
-the order is random but repeatable.
+the order is random but repeatable. The name of the model is left out of the request and of the answers.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the scorer's main process only reads replies, and needs les
     from scorer.scoring.answers import Extracted
 
 _NAMES = ("a", "b")
+_MODEL_NAMES = frozenset({"model", "models", "modelId", "model_id"})  # of a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def message_of(pair: PairToVerify, *, blind: bool) -> str:
     message = {
         "id": pair.id,
         "task": pair.task,
-        "request": _parsed(pair.request),
+        "request": _request(pair.request, blind=blind),
         "answers": {name: answers[side] for name, side in sides.items()},
     }
     return json.dumps(message)
@@ -93,9 +94,12 @@ def _answer(answer: Extracted) -> dict[str, Any]:
     return found
 
 
-def _parsed(request: str) -> object:
-    """Return the request's JSON value, or its text if it is no JSON."""
+def _request(request: str, *, blind: bool) -> object:
+    """Return the request's JSON value, or its text if it is no JSON. ``blind``: without the model that it asks for."""
     try:
-        return json.loads(request)
+        found = json.loads(request)
     except (ValueError, RecursionError):
         return request
+    if not blind or not isinstance(found, dict):
+        return found
+    return {name: value for name, value in found.items() if name not in _MODEL_NAMES}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+from scorer.scoring.verify.limit_and_exec import MAX_FILE
 from scorer.scoring.verify.run_command import MAX_OUTPUT, CommandLimits, NoResultError, environment, run_command
 from tests.support.waiting import eventually
 
@@ -77,6 +79,27 @@ async def test_a_child_that_holds_the_output_open_does_not_outlive_the_command(t
     )
     assert await reason(python(code), CommandLimits(3, 2**30)) == "timeout"
     await eventually(lambda: not alive(int(started.read_text())))
+
+
+async def test_a_background_child_without_the_output_does_not_outlive_a_command_that_ends_well(tmp_path: Path) -> None:
+    started = tmp_path / "child"
+    code = (
+        "import subprocess as s, sys\n"
+        f"child = s.Popen([sys.executable, '-S', '-c', '{LINGERS}'], stdin=s.DEVNULL, stdout=s.DEVNULL)\n"
+        f"open({str(started)!r}, 'w').write(str(child.pid))\n"
+        "print(1)"
+    )
+    assert await run_command(python(code), b"", ROOMY) == b"1\n"
+    await eventually(lambda: not alive(int(started.read_text())))
+
+
+async def test_the_size_of_a_file_is_limited_and_a_broken_pipe_ends_a_command() -> None:
+    code = "import resource as r; print(r.getrlimit(r.RLIMIT_FSIZE))"
+    assert await run_command(python(code), b"", ROOMY) == f"({MAX_FILE}, {MAX_FILE})\n".encode()
+    shell = "grep SigIgn /proc/self/status"
+    output = await run_command(("/bin/sh", "-c", shell), b"", ROOMY)
+    ignored = int(output.split()[1], 16)
+    assert not [s for s in (signal.SIGPIPE, signal.SIGXFSZ) if ignored >> (s - 1) & 1]
 
 
 async def test_more_memory_than_allowed_is_no_result() -> None:

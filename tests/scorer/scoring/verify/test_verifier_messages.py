@@ -58,6 +58,20 @@ def test_a_blind_message_has_no_side_and_no_model_and_each_side_is_a_about_equal
     assert message_of(pair("pair-7"), blind=True) == texts[7]
 
 
+@pytest.mark.parametrize("key", ["model", "models", "modelId", "model_id"])
+def test_a_request_keeps_its_model_only_if_the_verifier_is_not_blind(key: str) -> None:
+    request = {key: "gpt-5", "messages": [{"content": "Which model?", "model": "a word of the client's data"}]}
+    one = PairToVerify("p", "chat", json.dumps(request), extracted("Paris"), extracted("Rome"))
+    assert json.loads(message_of(one, blind=False))["request"] == request
+    assert json.loads(message_of(one, blind=True))["request"] == {"messages": request["messages"]}
+
+
+@pytest.mark.parametrize("request_body", ['["model"]', '"model"', "3", "model=x"])
+def test_a_request_that_is_no_object_is_passed_on_whole(request_body: str) -> None:
+    one = PairToVerify("p", "chat", request_body, extracted("Paris"), extracted("Rome"))
+    assert message_of(one, blind=True).count("model") == request_body.count("model")
+
+
 def test_a_verifier_that_is_told_the_sides_gets_and_uses_their_names() -> None:
     message = json.loads(message_of(pair(), blind=False))
     assert (message["id"], message["task"], message["request"]) == ("p", "chat", {"messages": []})
