@@ -18,7 +18,8 @@ from glidepath.redisio import RedisClient
 PARTS = 8  # of the window; each has a hash of its own
 _MARK = {Side.BASELINE: "b", Side.CANDIDATE: "c"}
 
-# Remember requests, as many as there is room for.
+# Remember requests, as many as there is room for. A request that is remembered already keeps its value: it may be the
+# mark that feedback was matched.
 # KEYS: the hash of the present part of the window.
 # ARGV: most requests of a part, ttl (ms), then for each request its digest and its value.
 # Returns how many requests were not remembered.
@@ -26,7 +27,7 @@ _REMEMBER = """
 local room = tonumber(ARGV[1]) - redis.call('HLEN', KEYS[1])
 local left_out = 0
 for i = 3, #ARGV, 2 do
-  if room > 0 then room = room - redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+  if room > 0 then room = room - redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1])
   else left_out = left_out + 1 end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])

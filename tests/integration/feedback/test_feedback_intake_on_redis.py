@@ -49,6 +49,16 @@ async def test_feedback_counts_for_the_side_that_served_the_request_and_only_onc
     ]
 
 
+@pytest.mark.parametrize("later", [0, 1, HOUR], ids=["at once", "same part", "next part"])
+async def test_a_request_that_is_remembered_again_counts_once(redis_client: Any, later: int) -> None:
+    feedback = store(redis_client)
+    await feedback.remember([served("a")], NOW)
+    assert await feedback.give(GivenFeedback("a", 1.0), NOW) is FeedbackMatch.CANDIDATE
+    assert await feedback.remember([served("a"), served("b", Side.BASELINE)], NOW + later) == 0
+    assert await feedback.give(GivenFeedback("a", 0.0), NOW + later) is FeedbackMatch.REPEATED
+    assert await feedback.give(GivenFeedback("b", 0.0), NOW + later) is FeedbackMatch.BASELINE
+
+
 async def test_an_unknown_request_is_not_stored_before_the_last_try(redis_client: Any) -> None:
     feedback = store(redis_client)
     assert await feedback.give(GivenFeedback("a", 1.0), NOW, final=False) is FeedbackMatch.UNKNOWN
