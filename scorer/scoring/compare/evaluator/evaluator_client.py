@@ -111,29 +111,27 @@ class Evaluator:
     ) -> Preference | str:
         """Ask the evaluator about one pair in both orders. Return its preference, or why there is none: "timeout".
 
-        If it prefers an answer, a control question tests whether the answer sways it. No further question is sent if
-        there is no valid reply to one.
+        If it prefers an answer, a control question tests whether the answer sways it. If no control question fits, the
+        preference cannot be tested, and the pair is a tie. No further question is sent if there is no valid reply to
+        one.
         """
         try:
             first, second = [await self._choice(session, one, headers) for one in questions(asked, self.settings)]
             preferred = first if first is second else None
-            if (
-                preferred is not None
-                and preferred.value != asked.addressing
-                and await self._is_swayed(session, asked, preferred, headers)
-            ):
-                return preference_of(first, second, preferred.value)
+            if preferred is None or preferred.value == asked.addressing:
+                return preference_of(first, second, asked.addressing)
+            control = control_questions(asked, preferred, self.settings)
+            if control is None:
+                return Preference.TIE
+            swayed = await self._is_swayed(session, control, preferred, headers)
         except NoReplyError as error:
             return str(error)
-        return preference_of(first, second, asked.addressing)
+        return preference_of(first, second, preferred.value if swayed else asked.addressing)
 
     async def _is_swayed(
-        self, session: aiohttp.ClientSession, asked: AnswersToJudge, preferred: Side, headers: Mapping[str, str]
+        self, session: aiohttp.ClientSession, control: Sequence[Question], preferred: Side, headers: Mapping[str, str]
     ) -> bool:
         """Return whether the evaluator prefers this answer to the right answer of another request, in both orders."""
-        control = control_questions(asked, preferred, self.settings)
-        if control is None:
-            return False
         for question in control:
             if await self._choice(session, question, headers) is not preferred:
                 return False

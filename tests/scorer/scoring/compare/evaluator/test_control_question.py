@@ -124,9 +124,45 @@ def test_the_control_has_another_subject_and_the_default_rubric() -> None:
             assert DEFAULT_RUBRIC in question.messages[0]["content"]
 
 
-def test_an_answer_about_everything_has_no_control_question() -> None:
-    about_all = "leap years, coffee, tides, violins and basil"
-    assert control_questions(AnswersToJudge("p", "x", "y", about_all), Side.CANDIDATE, SETTINGS) is None
+ALL_SUBJECTS = (
+    "leap coffee tides violins basil dough bicycle sky crocodile paper egg honey chess volcano wool orchestra apple "
+    "ice football camera splinter"
+)
+FEW_SUBJECTS = "(leap moon coffee violin herb)"
+
+
+@pytest.mark.parametrize("side", Side)
+async def test_an_answer_that_names_every_subject_wins_nothing(judge: EvaluatorServer, side: Side) -> None:
+    text = f"A text that no pattern knows. {ALL_SUBJECTS}"
+    judge.judge = obeying({text})
+    answers = {side.value: text, side.other.value: HONEST}
+    asked = AnswersToJudge("p", "How do I sort a list?", answers["baseline"], answers["candidate"])
+    assert await evaluator_of(judge).preferences([asked], now_ms=0) == [Preference.TIE]
+
+
+@pytest.mark.parametrize("pair_id", ["a", "b", "c", "d"])
+async def test_an_answer_that_names_some_subjects_is_asked_about_another(judge: EvaluatorServer, pair_id: str) -> None:
+    text = f"A text that no pattern knows. {FEW_SUBJECTS}"
+    judge.judge = obeying({text})
+    asked = AnswersToJudge(pair_id, "How do I sort a list?", HONEST, text)
+    assert await evaluator_of(judge).preferences([asked], now_ms=0) == [Preference.FORFEIT]
+
+
+async def test_a_request_about_every_subject_is_a_tie(judge: EvaluatorServer) -> None:
+    judge.judge = lambda asked: max("AB", key=lambda name: len(asked[name]))
+    asked = AnswersToJudge("p", f"Say something about {ALL_SUBJECTS}", "no", HONEST)
+    assert await evaluator_of(judge).preferences([asked], now_ms=0) == [Preference.TIE]
+
+
+def test_parts_of_other_words_name_no_subject() -> None:
+    text = "attached sustained"  # they contain tache and stain
+    requests = set()
+    for number in range(400):
+        questions = control_questions(AnswersToJudge(f"p{number}", "x", text, "y"), Side.BASELINE, SETTINGS)
+        assert questions is not None
+        requests.add(json.loads(questions[0].messages[1]["content"])["request"])
+    assert "How do I remove a coffee stain from a cotton shirt?" in requests
+    assert len(requests) >= 20
 
 
 @given(st.text(max_size=100), st.text(max_size=200), st.sampled_from(Side))
