@@ -13,13 +13,13 @@ from glidepath.agreement_weights import AgreementWeights, shipped_weights
 from glidepath.config import Config
 from glidepath.config.comparison import FREE_TEXT
 from glidepath.errors import InputError
-from scorer.scoring.compare.calibrator.label_file import read_judged
+from scorer.scoring.compare.calibrator.label_file import label_lines, read_judged
 from scorer.scoring.compare.calibrator.measured_pairs import Examples, measured
 from scorer.scoring.compare.calibrator.refit import Validation, refit, validated
 from scorer.scoring.embed import load_embedder
 
 LEAST_OF_EACH = 2  # labels of each kind, without which nothing can be validated
-FEW = 20  # with fewer labels, the figures are a guess
+FEW = 20  # with fewer labels, no weights are written, because the figures are a guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,9 @@ class FittedLabels:
 
     @property
     def better(self) -> bool:
-        return self.after.loss < self.before.loss and self.after.auc >= self.before.auc - 0.005
+        """Whether the labels are enough to show that their weights follow people better, beyond chance."""
+        gain = self.before.loss - self.after.loss
+        return self.pairs >= FEW and gain > self.after.gain_noise and self.after.auc >= self.before.auc - 0.005
 
     def to_json(self, workload: str, output: Path | None) -> str:
         record: dict[str, Any] = {
@@ -61,7 +63,7 @@ def fit_labels(config: Config, workload: str, path: Path) -> FittedLabels:
         )
     try:
         with path.open("rb") as file:
-            judged, skipped = read_judged(file, str(path))
+            judged, skipped = read_judged(label_lines(file), str(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     embedder = load_embedder(config.scorer.embedder)
@@ -95,11 +97,12 @@ def report_lines(fitted: FittedLabels, workload: str, output: Path | None) -> It
     refused = fitted.pairs - fitted.same
     yield f"{workload}: {fitted.pairs} judged pairs ({fitted.same} acceptable, {refused} not{others})"
     if fitted.pairs < FEW:
-        yield f"only {fitted.pairs} pairs: the figures are a guess; calibrate again with {FEW} or more"
+        yield f"only {fitted.pairs} pairs: the figures are a guess, so no weights are written; label {FEW} or more"
     yield ""
     yield f"{'':22}{'shipped':>10}{'with labels':>13}   (judged by weights that were fitted to the other labels)"
     yield f"{'AUC':22}{fitted.before.auc:10.3f}{fitted.after.auc:13.3f}"
-    yield f"{'log loss':22}{fitted.before.loss:10.3f}{fitted.after.loss:13.3f}"
+    noise = f"   (a difference up to {fitted.after.gain_noise:.3f} may be chance)"
+    yield f"{'log loss':22}{fitted.before.loss:10.3f}{fitted.after.loss:13.3f}{noise}"
     yield from _reliability_lines("shipped", fitted.before)
     yield from _reliability_lines("with labels", fitted.after)
     yield ""
@@ -115,7 +118,7 @@ def _reliability_lines(name: str, validation: Validation) -> Iterator[str]:
 
 def _advice(fitted: FittedLabels, workload: str, output: Path | None) -> Iterator[str]:
     if not fitted.better:
-        yield "These labels do not improve the agreement: keep the shipped weights, or label more pairs."
+        yield "The weights of these labels are not shown to be better: keep the shipped weights, or label more pairs."
         return
     if output is None:
         yield "The labels improve the agreement. --output FILE writes the weights."

@@ -132,6 +132,22 @@ def test_labels_give_weights_and_figures(config: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+def test_few_labels_write_no_weights(config: Path, tmp_path: Path) -> None:
+    output, labels = tmp_path / "weights.json", _labels(tmp_path / "labels.jsonl", 18)
+    text = run_cli("calibrate", "-c", str(config), "-w", "chat", "--labels", str(labels), "-o", str(output))
+    assert "only 18 pairs" in text
+    assert "not shown to be better" in text
+    assert not output.exists()
+
+
+def test_a_line_of_labels_that_is_too_long_is_an_error(config: Path, tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_text(json.dumps({"left": "a" * 20_000_000, "right": "b", "same": 1}))
+    with pytest.raises(InputError, match=r"labels\.jsonl:1: the line is longer than"):
+        run_cli("calibrate", "-c", str(config), "-w", "chat", "--labels", str(path))
+
+
+@pytest.mark.process
 def test_too_few_labels_of_one_kind_are_an_error(config: Path, tmp_path: Path) -> None:
     path = tmp_path / "labels.jsonl"
     path.write_text("\n".join(json.dumps({"left": f"a {i} b", "right": "c d", "same": 1}) for i in range(9)))

@@ -7,13 +7,14 @@ A line has the two answers, ``left`` (the baseline's) and ``right``, and the jud
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from glidepath.errors import InputError, error_text
 
 MOST_LABELS = 20_000
+LONGEST_LABEL = 16 * 2**20  # bytes of a line: two answers of 4 MiB (capture.max_body) with escapes
 _LABELS: dict[object, bool | None] = {"acceptable": True, "not": False, "unsure": None, None: None}
 
 
@@ -26,6 +27,11 @@ class JudgedTexts:
     same: bool
 
 
+def label_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file. Of a line that is too long, only a part is read; ``read_judged`` then refuses it."""
+    return iter(lambda: file.readline(LONGEST_LABEL + 2), b"")
+
+
 def read_judged(lines: Iterable[bytes], where: str) -> tuple[list[JudgedTexts], int]:
     """Return the judged pairs, and how many lines have no judgement. Raises InputError for a line that is not valid.
 
@@ -34,6 +40,8 @@ def read_judged(lines: Iterable[bytes], where: str) -> tuple[list[JudgedTexts], 
     found: list[JudgedTexts] = []
     skipped = 0
     for number, line in enumerate(lines, start=1):
+        if len(line) > LONGEST_LABEL + 1:
+            raise InputError(f"{where}:{number}: the line is longer than {LONGEST_LABEL} bytes")
         if not line.strip():
             continue
         one = _judged(line, f"{where}:{number}")

@@ -23,6 +23,7 @@ _TRUST, _TRUST_OF_FEW = 1.0, 10.0
 _TRUST_IN_CONSTANT = 0.1  # relative to the other weights: people differ most in how strictly they judge
 _FOLDS = 5
 _BINS = 5
+_NOISE = 1.645  # standard errors: a gain beyond them is chance in 5 % of files without a gain
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,15 @@ class ReliabilityRow:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """How well the agreement follows labels. ``loss``: the mean log loss, lower is better."""
+    """How well the agreement follows labels. ``loss``: the mean log loss, lower is better.
+
+    ``gain_noise``: of refitted weights, how much lower the loss may be by chance; 0 for the weights they start from.
+    """
 
     auc: float
     loss: float
     reliability: tuple[ReliabilityRow, ...]
+    gain_noise: float = 0.0
 
 
 def refit(base: AgreementWeights, labels: Examples, made: Mapping[str, Any]) -> AgreementWeights:
@@ -86,13 +91,22 @@ def validated(base: AgreementWeights, labels: Examples) -> tuple[Validation, Val
         if inside.any():
             weights = refit(base, labels.rows(np.flatnonzero(~inside)), {})
             held[inside] = labels.rows(np.flatnonzero(inside)).agreements(weights)
-    return _validation(labels.agreements(base), labels.same), _validation(held, labels.same)
+    known = labels.agreements(base)
+    gains = _losses(known, labels.same) - _losses(held, labels.same)
+    noise = _NOISE * float(np.std(gains, ddof=1)) / len(gains) ** 0.5
+    return _validation(known, labels.same), _validation(held, labels.same, noise)
 
 
-def _validation(agreements: Floats, same: Floats) -> Validation:
+def _losses(agreements: Floats, same: Floats) -> Floats:
+    """Return the log loss of each label."""
     stated = np.clip(agreements, 1e-6, 1 - 1e-6)
-    loss = -float(np.mean(same * np.log(stated) + (1 - same) * np.log(1 - stated)))
-    return Validation(auc(agreements, same), loss, tuple(_reliability(agreements, same)))
+    losses: Floats = -(same * np.log(stated) + (1 - same) * np.log(1 - stated))
+    return losses
+
+
+def _validation(agreements: Floats, same: Floats, gain_noise: float = 0.0) -> Validation:
+    loss = float(np.mean(_losses(agreements, same)))
+    return Validation(auc(agreements, same), loss, tuple(_reliability(agreements, same)), gain_noise)
 
 
 def _reliability(agreements: Floats, same: Floats) -> list[ReliabilityRow]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
 import pytest
 
 from glidepath.errors import InputError
-from scorer.scoring.compare.calibrator.label_file import JudgedTexts, read_judged
+from scorer.scoring.compare.calibrator.label_file import LONGEST_LABEL, JudgedTexts, label_lines, read_judged
 
 
 def read(*lines: Any) -> tuple[list[JudgedTexts], int]:
@@ -31,6 +32,31 @@ def test_a_judgement_has_three_forms(judgement: dict[str, Any], same: bool) -> N
         [JudgedTexts("a", "b", same)],
         0,
     )
+
+
+class Endless(io.RawIOBase):
+    """A line without an end. It notes the most bytes that were asked for at once."""
+
+    largest = 0
+
+    def readline(self, size: int | None = -1) -> bytes:
+        assert size is not None
+        assert size >= 0
+        self.largest = max(self.largest, size)
+        return b"x" * size
+
+
+def test_a_line_that_is_too_long_is_refused_before_it_is_read_whole() -> None:
+    source = Endless()
+    with pytest.raises(InputError, match=f"f:1: the line is longer than {LONGEST_LABEL} bytes"):
+        read_judged(label_lines(source), "f")  # type: ignore[arg-type]
+    assert source.largest == LONGEST_LABEL + 2
+
+
+def test_a_line_of_the_greatest_length_is_read() -> None:
+    line = json.dumps({"left": "a", "right": "b", "same": 1}).encode()
+    file = io.BytesIO(line + b" " * (LONGEST_LABEL - len(line)) + b"\n" + line)
+    assert len(read_judged(label_lines(file), "f")[0]) == 2
 
 
 def test_lines_without_a_judgement_are_counted_and_blank_lines_are_not() -> None:

@@ -70,6 +70,19 @@ def test_validation_shows_the_gain_of_labels_that_follow_a_rule() -> None:
     assert top.same > 0.75
 
 
+def test_the_noise_of_a_gain_tells_a_rule_from_chance() -> None:
+    before, after = validated(BASE, labels(6, 100))
+    assert before.loss - after.loss > after.gain_noise > 0
+    shown = 0
+    for seed in range(40):
+        one = labels(seed, 30)
+        stated = np.random.default_rng(seed).random(30) < one.agreements(BASE)
+        stated[:2], stated[2:4] = False, True
+        before, after = validated(BASE, Examples(one.values, stated.astype(float), one.form))
+        shown += before.loss - after.loss > after.gain_noise
+    assert shown <= 6
+
+
 def test_two_labels_of_each_kind_are_enough() -> None:
     before, after = validated(BASE, labels(7, 5))
     assert 0 <= after.auc <= 1
