@@ -13,18 +13,23 @@ from typing import Annotated, Any
 
 import typer
 
-from glidepath.config import load_config
+from glidepath.agreement_weights import workload_weights
+from glidepath.config import Config, load_config
 from glidepath.errors import InputError
+from glidepath.pairs_and_outcomes import ScoredPair
 from glidepath.protobuf_codec import decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
+from glidepath.served_digest import served_digest
 from glidepath_ops.cli.calibrate_from_labels import fit_labels, report_lines
 from glidepath_ops.cli.output_files import check_output, write_output
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadOption
 from scorer.steering.evidence.replay import MAX_LINE_BYTES
-from scorer.steering.planning.calibration import History, fragment, propose
+from scorer.steering.planning.calibration import History, fragment, left_out_text, propose
 from scorer.steering.planning.recorded_events import KeysSeen, number, read_object
+from scorer.steering.workload.other_configuration import is_other
+from scorer.steering.workload.refuse_other_embedder import refuse_other_embedder
 
 MAX_RESULTS = 20_000
 
@@ -72,12 +77,17 @@ def command(
     if output is not None:
         raise InputError("--output: needs --labels")
     section = load_config(config).workload(workload)
-    history = read_file(source) if source else with_redis(config, lambda _, client: read_redis(client, workload, last))
+    if source:
+        history = read_file(source)
+    else:
+        history = with_redis(config, lambda settings, client: read_redis(settings, client, workload, last))
     proposals = propose(section, history)
     if not proposals:
-        raise InputError(f"no scored pairs of {workload} yet, so there is nothing to calibrate from")
+        others = f" ({left_out_text(history.left_out)})" if history.left_out else ""
+        raise InputError(f"no scored pairs of {workload} yet, so there is nothing to calibrate from{others}")
     if as_json:
-        typer.echo(json.dumps({"workload": workload, "proposals": [dataclasses.asdict(p) for p in proposals]}))
+        found = [dataclasses.asdict(p) for p in proposals]
+        typer.echo(json.dumps({"workload": workload, "left_out": history.left_out, "proposals": found}))
     else:
         typer.echo(fragment(workload, proposals))
 
@@ -94,13 +104,32 @@ def _fit(config: Path, workload: str, labels: Path, output: Path | None, as_json
         typer.echo(line)
 
 
-async def read_redis(client: RedisClient, workload: str, last: int) -> History:
+async def read_redis(config: Config, client: RedisClient, workload: str, last: int) -> History:
     """Return the scores and latencies in the workload's latest ``last`` results.
 
+    Results of backends, weights or an embedder that ``config`` does not have now are left out and counted.
     Raises InputError for a result that cannot be decoded, and RedisError or OSError if Redis fails.
     """
     entries = await client.xrevrange(WorkloadKeys(workload).results, count=last)
-    return History.of([decode_scored(fields[b"r"]) for _, fields in entries if b"r" in fields])
+    found = [decode_scored(fields[b"r"]) for _, fields in entries if b"r" in fields]
+    usable = _usable(config, workload, found)
+    history = History.of(usable)
+    history.left_out = len(found) - len(usable)
+    return history
+
+
+def _usable(config: Config, workload: str, found: list[ScoredPair]) -> list[ScoredPair]:
+    """Return the results that the scorer would accept as evidence with the present configuration."""
+    served = served_digest(config, workload)
+    weights = workload_weights(config.workload(workload).scoring.calibration).digest
+    embedder = f"{config.scorer.embedder.engine}:{config.scorer.embedder.model}"
+    return [
+        pair
+        for pair in found
+        if not is_other(pair, served)
+        and (not pair.weights or pair.weights == weights)
+        and refuse_other_embedder(pair, embedder).scored == pair.scored
+    ]
 
 
 def read_file(path: Path) -> History:

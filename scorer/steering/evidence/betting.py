@@ -159,30 +159,3 @@ class MeanTest:
         self.recent.restore(state.recent)
         self.log_pass, self.log_fail, self._steady = state.log_pass, state.log_fail, state.steady
         self._starts, self._bet, self._opened, self._cash = state.starts, state.bet, state.opened, state.cash
-
-
-class ConfidenceInterval:
-    """A two-sided confidence sequence for the mean of scores in [0, 1], at level 1 - α, which is only displayed."""
-
-    __slots__ = ("_log", "_moments", "_slack", "_stakes", "_weighted")
-
-    def __init__(self, alpha: float) -> None:
-        self._log = math.log(2 / alpha)
-        self._moments = Moments()
-        self._stakes = self._weighted = self._slack = 0.0
-
-    def update(self, x: float) -> None:
-        stake = min(self._moments.stake(2 * self._log), 0.5)
-        before = (0.5 + self._moments.total) / (self._moments.n + 1)
-        self._stakes += stake
-        self._weighted += stake * x
-        self._slack += (x - before) ** 2 * (-math.log1p(-stake) - stake)
-        self._moments.add(x)
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The lower bound and the upper bound of the mean at present; (0, 1) without data."""
-        if not self._stakes:
-            return (0.0, 1.0)
-        middle, half = self._weighted / self._stakes, (self._log + self._slack) / self._stakes
-        return (max(0.0, middle - half), min(1.0, middle + half))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +17,6 @@ from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.latency_quantiles import QUANTILES, Quantile
 from glidepath.duration_text import duration_text
 from glidepath.pairs_and_outcomes import PairKind, ScoredPair
-from scorer.steering.evidence.betting import ConfidenceInterval
 
 FEW = 50  # a proposal from fewer pairs is a guess, and its reasons then mention this
 _BLOCKS = 8
@@ -37,12 +36,14 @@ class History:
     - ``noises``: the agreements of the noise pairs
     - ``latencies``: the baseline's total times in ms, from the cross pairs
     - ``span_s``: the seconds between the first and the last pair
+    - ``left_out``: the number of results that are not about the configured backends, weights and embedder
     """
 
     agreements: list[float] = field(default_factory=list)
     noises: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     span_s: float = 0.0
+    left_out: int = 0
 
     @classmethod
     def of(cls, scored: Sequence[ScoredPair]) -> History:
@@ -72,7 +73,13 @@ def propose(workload: Workload, history: History) -> tuple[Proposal, ...]:
     found = [*_sameness(workload, history)]
     if history.latencies:
         found.append(_latency(workload, history))
+    if found and history.left_out:
+        found[0] = replace(found[0], reasons=(*found[0].reasons, left_out_text(history.left_out)))
     return tuple(found)
+
+
+def left_out_text(results: int) -> str:
+    return f"{results} results left out: made with other backends, weights or embedder than the file has now"
 
 
 def _sameness(workload: Workload, history: History) -> list[Proposal]:
@@ -145,11 +152,22 @@ def _largest_change(latencies: Sequence[float], q: float, least: int) -> float |
 
 
 def _with_interval(scores: Sequence[float]) -> str:
-    interval = ConfidenceInterval(0.05)
-    for score in scores:
-        interval.update(score)
-    low, high = interval.bounds
+    low, high = mean_interval(scores)
     return f"{float(np.mean(scores)):.3f} ({low:.3f} to {high:.3f}, {len(scores)} pairs)"
+
+
+def mean_interval(scores: Sequence[float], alpha: float = 0.05) -> tuple[float, float]:
+    """Return an interval around the mean of scores in [0, 1], at level 1 - α; (0, 1) for fewer than two scores.
+
+    The number of scores is fixed and their order does not matter, so the interval always contains their mean. Source:
+    Maurer & Pontil, "Empirical Bernstein bounds and sample variance penalization" (2009), theorem 4.
+    """
+    n = len(scores)
+    if n < 2:
+        return (0.0, 1.0)
+    mean, log = float(np.mean(scores)), math.log(4 / alpha)
+    half = math.sqrt(2 * float(np.var(scores, ddof=1)) * log / n) + 7 * log / (3 * (n - 1))
+    return (max(0.0, mean - half), min(1.0, mean + half))
 
 
 def _caveat(n: int) -> tuple[str, ...]:

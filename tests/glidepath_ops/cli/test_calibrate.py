@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,11 @@ import redis.asyncio
 import yaml
 
 from glidepath.agreement_weights import read_weights, shipped_weights
-from glidepath.config import parse_config
+from glidepath.config import load_config, parse_config
 from glidepath.errors import InputError, UnreachableError
 from glidepath.protobuf_codec import encode_scored
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.served_digest import served_digest
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.commands import run_cli, write_events
 from tests.support.evidence_builders import pair
@@ -33,10 +36,11 @@ def test_calibrate_refuses_lines_without_valid_numbers(config: Path, tmp_path: P
             run_cli("calibrate", "-c", str(config), "-w", "chat", "--from", str(tmp_path / "f"))
 
 
-async def _store(url: str) -> None:
+async def _store(url: str, **fields: str) -> None:
     client = redis.asyncio.from_url(url)
     for i in range(80):
-        await client.xadd(WorkloadKeys("chat").results, {"r": encode_scored(pair(0.9 + 0.05 * (i % 2), 1000 + i))})
+        one = replace(pair(0.9 + 0.05 * (i % 2), 1000 + i), **fields)
+        await client.xadd(WorkloadKeys("chat").results, {"r": encode_scored(one)})
     await client.aclose()
 
 
@@ -46,10 +50,35 @@ async def test_calibrate_from_the_stored_results(redis_url: str, tmp_path: Path)
     await _store(redis_url)
     client = redis.asyncio.from_url(redis_url)
     try:
-        history = await read_redis(client, "chat", 50)
+        history = await read_redis(parse_config(CHAT_CONFIG), client, "chat", 50)
     finally:
         await client.aclose()
     assert len(history.agreements) == 50
+    assert history.left_out == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"served": "0123456789ab"}, {"weights": "0123456789ab"}, {"scorer": "onnx:another-model"}],
+)
+def test_results_of_a_replaced_candidate_weights_or_embedder_are_left_out(
+    config: Path, redis_url: str, other: dict[str, str]
+) -> None:
+    config.write_text(CHAT_CONFIG + f"redis: {{url: '{redis_url}'}}\n")
+    settings = load_config(config)
+    now = {
+        "served": served_digest(settings, "chat"),
+        "weights": shipped_weights().digest,
+        "scorer": f"{settings.scorer.embedder.engine}:{settings.scorer.embedder.model}",
+    }
+    asyncio.run(_store(redis_url, **{**now, **other}))
+    with pytest.raises(InputError, match=r"no scored pairs of chat yet.* \(80 results left out: made with other backe"):
+        run_cli("calibrate", "-c", str(config), "-w", "chat")
+    asyncio.run(_store(redis_url, **now))
+    text = run_cli("calibrate", "-c", str(config), "-w", "chat")
+    assert "80 pairs)" in text
+    assert "# 80 results left out" in text
+    assert json.loads(run_cli("calibrate", "-c", str(config), "-w", "chat", "--json"))["left_out"] == 80
 
 
 def test_calibrate_without_a_redis_names_the_url(config: Path) -> None:

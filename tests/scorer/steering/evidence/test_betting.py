@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench import evidence_cases as cases
-from scorer.steering.evidence.betting import ConfidenceInterval, MeanTest, Moments
+from scorer.steering.evidence.betting import MeanTest, Moments
 
 RUNS = 300
 
@@ -65,21 +65,3 @@ def test_scores_that_never_vary_are_decided_without_dividing_by_zero() -> None:
         test.update(0.0)
     assert test.log_fail >= cases.AT
     assert math.isfinite(test.log_pass)
-
-
-def test_the_interval_covers_the_mean_at_all_times_in_nearly_all_runs() -> None:
-    rng = np.random.default_rng(4)
-    missed = 0
-    for _ in range(200):
-        interval = ConfidenceInterval(0.05)
-        for x in rng.beta(8, 2, 200).tolist():
-            interval.update(x)
-            low, high = interval.bounds
-            if not low <= 0.8 <= high:
-                missed += 1
-                break
-    assert missed / 200 <= cases.upper_limit(200)
-
-
-def test_an_interval_without_data_is_from_0_to_1() -> None:
-    assert ConfidenceInterval(0.05).bounds == (0.0, 1.0)

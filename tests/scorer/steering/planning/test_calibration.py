@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from glidepath.config import parse_config
 from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair
-from scorer.steering.planning.calibration import History, fragment, propose
+from scorer.steering.planning.calibration import History, fragment, mean_interval, propose
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.evidence_builders import pair, workload_of
 
@@ -39,6 +42,27 @@ def test_the_limit_of_a_determined_task_lies_a_margin_below_the_noise_floor() ->
 def test_a_candidate_below_the_proposed_limit_is_named() -> None:
     reasons = " ".join(propose(workload_of(), history(noise=0.99))[0].reasons)
     assert "the gate will not pass" in reasons
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
+def test_an_interval_contains_the_mean_whatever_the_order(scores: list[float]) -> None:
+    low, high = mean_interval(scores)
+    assert 0 <= low <= float(np.mean(scores)) + 1e-12
+    assert float(np.mean(scores)) - 1e-12 <= high <= 1
+    assert mean_interval(scores[::-1]) == pytest.approx((low, high))
+
+
+def test_the_interval_of_scores_that_rose_contains_their_mean() -> None:
+    """A candidate was replaced by a better one, and its last scores weigh more in a confidence sequence."""
+    low, high = mean_interval([0.7] * 500 + [0.97] * 8000)
+    assert low < (0.7 * 500 + 0.97 * 8000) / 8500 < high
+    assert high - low < 0.01
+
+
+def test_the_interval_covers_the_true_mean_in_nearly_all_samples() -> None:
+    rng = np.random.default_rng(4)
+    intervals = [mean_interval(rng.beta(8, 2, 200).tolist()) for _ in range(200)]
+    assert sum(not low <= 0.8 <= high for low, high in intervals) <= 10
 
 
 def test_the_quantile_follows_the_volume() -> None:
