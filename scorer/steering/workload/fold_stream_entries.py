@@ -114,14 +114,15 @@ class _Counting:
         self._count(flush)
         other, requests = other_requests(flush, self._spec.served)
         if other:
-            self._note_other(other, requests, flush.to_ms)
+            self._note_other(other, requests, flush.from_ms, flush.to_ms)
             flush = refuse_others(flush, self._spec.served, self._ramp.percent)
         # A drill changes the share for a moment, so its traffic is not evidence about the step.
         return flush if self._ramp.drill is None and flush.from_ms >= self._ramp.since_ms else None
 
-    def _note_other(self, other: str, count: int, at_ms: int) -> None:
+    def _note_other(self, other: str, count: int, from_ms: int, to_ms: int) -> None:
         self._totals = self._totals.with_other_configuration(count)
-        self._recent = replace(self._recent, served=self._recent.served.after(other, at_ms))
+        if from_ms >= self._recent.since_ms:  # before, the Envoy may have been one that was replaced since
+            self._recent = replace(self._recent, served=self._recent.served.after(other, to_ms))
 
     def _count(self, flush: Outcomes) -> None:
         ramp, recent, drilling = self._ramp, self._recent, self._ramp.drill is not None
@@ -132,11 +133,13 @@ class _Counting:
         if live and ramp.percent <= 0 and not ramp.share_unknown and not drilling:
             unexpected = begun_after(live, flush.from_ms, ramp.since_ms)
         drill_errors = sum(side.errors for side in live) if drilling else 0
-        watches = (recent.refusals.with_flush(flush), recent.envoy.with_flush(flush))
+        watches = (recent.refusals, recent.envoy)
+        if flush.from_ms >= recent.since_ms:
+            watches = (recent.refusals.with_flush(flush), recent.envoy.with_flush(flush))
         seen_before = watches[0] is recent.refusals and watches[1] is recent.envoy
         if drill_errors or unexpected or failed != recent.candidate_failed or not seen_before:
             drill_errors, unexpected = recent.drill_errors + drill_errors, recent.unexpected_traffic + unexpected
-            self._recent = RecentCounts(failed, drill_errors, unexpected, *watches, recent.served)
+            self._recent = RecentCounts(failed, drill_errors, unexpected, *watches, recent.served, recent.since_ms)
         early = flush.from_ms < ramp.since_ms and not drilling
         left_out = sum(side.requests for side in flush.sides) if early else 0
         self._totals = self._totals.with_flush(flush, left_out, flush.to_ms if live else 0)
@@ -160,7 +163,7 @@ class _Counting:
             self._totals = self._totals.with_left_out(1)
             return None
         if is_other(pair, self._spec.served):
-            self._note_other(pair.served, 1, at_ms)
+            self._note_other(pair.served, 1, at_ms, at_ms)
             return None
         # scored_at_ms is by the clock of yet another process, so it is replaced by the time of the capture.
         return replace(pair, captured_at_ms=at_ms, scored_at_ms=at_ms)

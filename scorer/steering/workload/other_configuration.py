@@ -2,8 +2,9 @@
 
 They are no evidence about the configured backends: their pairs and latencies are refused. While the candidate has a
 share, the guards against errors still count these requests, because the clients' requests are at stake whatever serves
-them; but no step is taken until a minute has passed without such a request, and then the evidence starts again. See
-ADR 0166.
+them; but no step is taken until a minute has passed without such a request, and then the evidence starts again. What
+is in Redis from before this leader's term is refused too, but it stops no step: the Envoy may have been reloaded
+since. See ADR 0166.
 """
 
 from __future__ import annotations

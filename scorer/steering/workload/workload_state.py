@@ -54,6 +54,8 @@ class RecentCounts:
     - ``refusals``: the requests that the sides refused for their credential or for their path
     - ``envoy``: the requests that Envoy itself failed
     - ``served``: what Envoys serve instead of the configured backends
+    - ``since_ms``: the steady time at which this leader's term began. Flushes and pairs from before say nothing about
+      what runs now, so ``refusals``, ``envoy`` and ``served`` leave them out
     """
 
     candidate_failed: bool = False
@@ -62,6 +64,7 @@ class RecentCounts:
     refusals: RefusalWatch = field(default_factory=RefusalWatch)
     envoy: EnvoyWatch = field(default_factory=EnvoyWatch)
     served: ServedWatch = NOTHING_OTHER
+    since_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,14 @@ def new_state(spec: WorkloadSpec, now: SteadyTime, *, percent: float | None = No
     """
     share = spec.workload.start if percent is None else percent
     ramp = initial(share, spec.policy.last, now.ms, spec.digest)
-    return WorkloadState(spec, ramp, spec.fresh_evidence(ramp, now.ms), TickInputs(workload=spec.name), now=now)
+    return WorkloadState(
+        spec,
+        ramp,
+        spec.fresh_evidence(ramp, now.ms),
+        TickInputs(workload=spec.name),
+        recent=RecentCounts(since_ms=now.ms),
+        now=now,
+    )
 
 
 def with_fresh_evidence(state: WorkloadState, ramp: RampState, now_ms: int) -> WorkloadState:

@@ -28,6 +28,7 @@ from scorer.steering.workload.workload_spec import WorkloadSpec
 from scorer.steering.workload.workload_state import (
     BaselineRestart,
     FleetView,
+    RecentCounts,
     StreamPosition,
     WorkloadState,
     restarted_epoch,
@@ -110,6 +111,7 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], clocks: ClockReadings)
         inputs,
         streams,
         totals,
+        recent=RecentCounts(since_ms=now.ms),
         fleet=fleet,
         settled_epoch=settled_epoch,
         restart=restart,

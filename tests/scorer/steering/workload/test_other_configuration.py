@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,7 @@ from glidepath.status_and_decisions import Phase
 from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.other_configuration import LASTS_MS
+from scorer.steering.workload.workload_state_codec import encode
 from tests.support.steered_workload import SteeredWorkload
 
 OTHERS = ["0123456789ab", NO_DIGEST, SEVERAL_DIGESTS]
@@ -105,3 +107,38 @@ def test_it_is_announced_once_holds_the_ramp_and_begins_the_evidence_again_when_
     assert (real.state.ramp.epoch, real.state.inputs.frozen) == (epoch + 1, "")
     assert real.status(over).candidate.requests == 0
     assert real.decisions(over + 100) == ()
+
+
+def restart(real: SteeredWorkload, now_ms: int) -> None:
+    real.restore(json.loads(encode(real.state)), now_ms)
+
+
+def test_what_was_served_before_a_restart_is_refused_but_neither_announced_nor_holds_the_ramp(
+    real: SteeredWorkload,
+) -> None:
+    real.tick(1_500)
+    restart(real, 10_000)
+    left = News(outcomes=flush(1, "other", origin=Origin.SHADOW).outcomes, scored=pair("other").scored)
+    assert [d.event for d in real.decisions(10_100, news=left)] == []
+    status = real.status(10_200)
+    assert (status.candidate.requests, status.agreement, status.other_configuration) == (0, None, 11)
+    assert (real.state.inputs.frozen, "another configuration" in status.message) == ("", False)
+
+
+def test_an_envoy_that_still_serves_another_configuration_after_a_restart_is_announced_at_its_next_flush(
+    real: SteeredWorkload,
+) -> None:
+    real.tick(3_000, news=flush(1, "other"))
+    restart(real, 10_000)
+    real.tick(10_100, news=flush(2, "other"))
+    assert real.state.inputs.frozen == ""
+    events = [d.event for d in real.decisions(11_100, news=flush(9_000, "other"))]
+    assert (events, "another configuration" in real.state.inputs.frozen) == (["other_configuration"], True)
+
+
+def test_a_pair_from_before_a_restart_that_is_scored_after_it_does_not_stop_the_ramp(real: SteeredWorkload) -> None:
+    real.tick(1_500)
+    restart(real, 10_000)
+    assert real.decisions(10_500, news=News(scored=(replace(pair("other").scored[0], scored_at_ms=10_400),))) == ()
+    (announced,) = real.decisions(11_500, news=News(scored=(replace(pair("other").scored[0], captured_at_ms=11_000),)))
+    assert announced.event == "other_configuration"

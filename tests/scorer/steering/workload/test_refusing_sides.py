@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
 from glidepath.status_and_decisions import SideRefusal
 from scorer.steering.store_protocol import News
+from scorer.steering.workload.workload_state_codec import encode
 from tests.support.steered_workload import SteeredWorkload
 
 NAMED = "the candidate onprem answers 401 or 403 to 100% of its requests: check backends.onprem.credential"
@@ -83,3 +86,10 @@ def test_a_new_step_does_not_forget_the_refusals(chat: SteeredWorkload) -> None:
     chat.set_ramp(epoch=chat.state.ramp.epoch + 1)
     chat.tick(3_500)
     assert NAMED in chat.status(3_500).message
+
+
+def test_refusals_from_before_a_restart_name_no_side_and_later_ones_do(chat: SteeredWorkload) -> None:
+    chat.tick(1_500)
+    chat.restore(json.loads(encode(chat.state)), 10_000)
+    assert named(chat, flush(1, 9, 9), 10_100) == []
+    assert named(chat, flush(9_000, 3, 3), 11_100) == [NAMED]
