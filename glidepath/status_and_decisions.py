@@ -139,10 +139,10 @@ class SideStatus:
 
 @dataclass(frozen=True, slots=True)
 class SideRefusal:
-    """A side that refuses most of its latest requests for one cause: what it answers, and what to check."""
+    """A side that fails or refuses most of its latest requests for one cause: what happens, and what to check."""
 
     side: str  # a value of pairs_and_outcomes.Side
-    cause: str  # the event of the decision that named the side: credential_refused or path_not_found
+    cause: str  # the event of the decision that named the side: credential_refused, path_not_found, side_not_answering
     detail: str
     remedy: str
 

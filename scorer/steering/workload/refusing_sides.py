@@ -1,7 +1,8 @@
-"""Notice a side that refuses most of its requests for one cause.
+"""Notice a side that refuses most of its requests, or leaves them without a whole answer, for one cause.
 
 After 401 or 403, its credential is missing or wrong. After 404, its path is wrong (for example, its URL repeats the
-start of the clients' path), or it does not know the model.
+start of the clients' path), or it does not know the model. After failed connections, timeouts and resets, it is down
+or overloaded.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from glidepath.status_and_decisions import SideRefusal
 
 # Only errors: a 401 or 403 that may be the client's fault is not among them (docs/reference/extproc.md).
 KINDS = ("http_401", "http_403", "rejected_401", "rejected_403")
+# Kinds of a request that got no whole answer: of Envoy's flags (docs/reference/extproc.md), and of the tee.
+NO_ANSWER_KINDS = ("no_healthy_upstream", "dns", "connect", "timeout", "tee_timeout", "upstream_died", "reset")
 FEWEST = 3  # refused requests before a side is named
 WINDOW = 100  # requests; above it, both counts are halved
 MOST, FEW = 0.5, 0.25  # a side is named above the first share of refused requests, and until the second one
 
 
 class Refusal(StrEnum):
-    """Why a side refuses requests. The value is the event of the decision that names the side."""
+    """Why a side fails requests. The value is the event of the decision that names the side."""
 
     CREDENTIAL = "credential_refused"
     PATH = "path_not_found"
+    NO_ANSWER = "side_not_answering"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +76,22 @@ class RefusalWatch:
     def describe(self, refusal: Refusal, side: Side, workload: Workload) -> SideRefusal:
         backend = workload.baseline if side is Side.BASELINE else workload.candidate
         recent, key = self.sides[(refusal, side)], f"backends.{backend}"
-        answers = f"the {side.value} {backend} answers {{}} to {recent.refused / recent.requests:.0%} of its requests"
+        share = f"{recent.refused / recent.requests:.0%} of its requests"
+        answers = f"the {side.value} {backend} answers {{}} to {share}"
         if refusal is Refusal.CREDENTIAL:
             return SideRefusal(side.value, refusal.value, answers.format("401 or 403"), f"check {key}.credential")
+        if refusal is Refusal.NO_ANSWER:
+            detail = f"the {side.value} {backend} gives no whole answer to {share} (no connection, timeout or reset)"
+            remedy = f"check that it runs and is not overloaded, and {key}"
+            return SideRefusal(side.value, refusal.value, detail, remedy)
         remedy = f"check the path in {key}.url and {key}.strip, and that the backend knows the model in {key}.model"
         return SideRefusal(side.value, refusal.value, answers.format("404"), remedy)
 
 
 def _refused(counts: SideOutcomes) -> dict[Refusal, int]:
     credential = sum(counts.error_kinds.get(kind, 0) for kind in KINDS)
-    return {Refusal.CREDENTIAL: credential, Refusal.PATH: counts.not_found}
+    no_answer = sum(counts.error_kinds.get(kind, 0) for kind in NO_ANSWER_KINDS)
+    return {Refusal.CREDENTIAL: credential, Refusal.PATH: counts.not_found, Refusal.NO_ANSWER: no_answer}
 
 
 def refusal_text(refusal: SideRefusal) -> str:

@@ -93,3 +93,47 @@ def test_refusals_from_before_a_restart_name_no_side_and_later_ones_do(chat: Ste
     chat.restore(json.loads(encode(chat.state)), 10_000)
     assert named(chat, flush(1, 9, 9), 10_100) == []
     assert named(chat, flush(9_000, 3, 3), 11_100) == [NAMED]
+
+
+DOWN = (
+    "the candidate onprem gives no whole answer to 100% of its requests (no connection, timeout or reset): "
+    "check that it runs and is not overloaded, and backends.onprem"
+)
+
+
+@pytest.mark.parametrize(
+    "kind", ["no_healthy_upstream", "dns", "connect", "timeout", "tee_timeout", "upstream_died", "reset"]
+)
+def test_a_side_that_is_down_is_named_once_in_the_log_and_in_the_status_with_what_to_check(
+    chat: SteeredWorkload, kind: str
+) -> None:
+    found = [d.reason for d in chat.decisions(3_000, news=flush(1, 3, 3, kind)) if d.event == "side_not_answering"]
+    assert found == [DOWN]
+    assert DOWN in chat.status(3_000).message
+    assert chat.status(3_000).refusals == (SideRefusal("candidate", "side_not_answering", *DOWN.split(": ")),)
+    assert "side_not_answering" not in [d.event for d in chat.decisions(4_000, news=flush(2, 3, 3, kind))]
+
+
+def test_failures_of_several_kinds_without_an_answer_count_together_and_both_sides_are_named(
+    chat: SteeredWorkload,
+) -> None:
+    kinds = {"connect": 2, "timeout": 2, "reset": 2}
+    sides = tuple(SideOutcomes(side, Origin.LIVE, 10, 6, kinds) for side in Side)
+    chat.tick(3_000, news=News(outcomes=(Outcomes("chat", "x", 1, 2_001, 2_002, sides),)))
+    assert [one.side for one in chat.status(3_000).refusals] == ["baseline", "candidate"]
+
+
+@pytest.mark.parametrize(
+    ("requests", "failed", "kind"), [(2, 2, "connect"), (10, 5, "timeout"), (9, 9, "http_503"), (9, 9, "overflow")]
+)
+def test_few_failures_and_errors_that_the_side_answered_do_not_mean_that_it_is_down(
+    chat: SteeredWorkload, requests: int, failed: int, kind: str
+) -> None:
+    chat.tick(3_000, news=flush(1, requests, failed, kind))
+    assert chat.status(3_000).refusals == ()
+
+
+def test_a_side_that_answers_again_is_no_longer_named(chat: SteeredWorkload) -> None:
+    chat.tick(3_000, news=flush(1, 5, 5, "connect"))
+    chat.tick(3_100, news=flush(2, 20, 0))
+    assert chat.status(3_100).refusals == ()
