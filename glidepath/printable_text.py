@@ -9,6 +9,8 @@ _CONTROL_SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]")
 _JOINERS = frozenset("\u200c\u200d\u200e\u200f")  # Persian, Hindi and emoji need them; they only shape their neighbours
 _REPLACEMENT = "\ufffd"
 _MOST_ID = 100
+# DEL, the control characters C1, line separators, and all characters that change the direction of text
+_HIDDEN_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
@@ -28,6 +30,14 @@ def _shown(char: str) -> str:
     if char < " ":
         return chr(0x2400 + ord(char))  # Unicode has a symbol for each of the first 32 characters
     return " " if char.isspace() and char not in "\x85\u2028\u2029" else _REPLACEMENT
+
+
+def printable_json(line: str) -> str:
+    """Return a JSON text that a terminal can show, with the same value: control characters in it become ``\\uXXXX``.
+
+    RFC 8259 requires that only for those below U+0020, which the encoder has escaped already.
+    """
+    return _HIDDEN_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 def one_line(text: str) -> str:

@@ -6,8 +6,9 @@ one prompt have much text in common.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -247,5 +248,15 @@ def encode_scored(scored: ScoredPair) -> bytes:
 
 
 def decode_scored(data: bytes, entry: str = "") -> ScoredPair:
-    """Return the result in ``data``. ``entry``: the id of the pair's entry in the stream of pairs."""
-    return _SCORED_PAIR.decode(data, entry=entry)
+    """Return the result in ``data``. ``entry``: the id of the pair's entry in the stream of pairs.
+
+    A result whose agreement is not a number in [0, 1] counts as unscored, because one such number would make every mean
+    undefined. Signals that are not finite are left out, for the same reason.
+    """
+    found = _SCORED_PAIR.decode(data, entry=entry)
+    if not all(map(math.isfinite, found.signals.values())):
+        signals = {name: value for name, value in found.signals.items() if math.isfinite(value)}
+        found = replace(found, signals=signals)
+    if found.scored and not 0 <= found.agreement <= 1:
+        return replace(found, scored=False, unscored_reason="invalid_agreement", agreement=0.0)
+    return found

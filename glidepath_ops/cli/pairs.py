@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -82,7 +81,7 @@ def list_pairs(
     if as_json:
         for pair in found:
             one = labels.get(pair.pair_id)
-            typer.echo(json.dumps({**asdict(pair), "label": one.label.value if one else None}))
+            typer.echo(line_of({**asdict(pair), "label": one.label.value if one else None}), nl=False)
         return
     console = _console()
     for row in rows(found, labels):

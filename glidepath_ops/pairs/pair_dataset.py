@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from glidepath.config import Workload
 from glidepath.pair_labels import PairLabel
 from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Pair, ScoredPair
+from glidepath.printable_text import printable_json
 from glidepath_ops.pairs.select_pairs import request_id
 from glidepath_ops.pairs.stored_texts import answer_text, prompt_text
 
@@ -77,5 +79,16 @@ def _side(answer: Answer | None, facts: AnswerFacts | None) -> dict[str, Any]:
 
 
 def line_of(record: Mapping[str, Any]) -> bytes:
-    """Return the record as one line of JSON. A lone surrogate, which UTF-8 cannot express, becomes "?"."""
-    return json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    """Return the record as one line of JSON, which a terminal can show.
+
+    A lone surrogate, which UTF-8 cannot express, becomes "?". A number that is not finite, which JSON cannot express,
+    becomes null.
+    """
+    line = printable_json(json.dumps(_finite(record), ensure_ascii=False, allow_nan=False))
+    return line.encode("utf-8", "replace") + b"\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -78,6 +78,7 @@ def why_unscored(reason: str) -> str:
         return f"of the {side}'s answer, {_REASONS[kind]} ({reason})"
     others = {
         "request_cut": "the request was too long to be kept whole (request_cut)",
+        "invalid_agreement": "the stored agreement is not a number from 0 to 1 (invalid_agreement)",
         "result_expired": "the result is not stored any more (retention)",
     }
     return others.get(reason, one_line(reason))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.printable_text import one_line, printable, shown_id
+from glidepath.printable_text import one_line, printable, printable_json, shown_id
 
 ACTING = {
     "colour": ("\x1b[31mred\x1b[0m", "red"),
@@ -57,3 +58,16 @@ def test_an_id_is_one_word_of_ascii(text: str) -> None:
     assert len(shown) <= 100
     assert len(shown.split()) <= 1
     assert not set(shown) & set("<>`*!|&;$\"'\\")
+
+
+_DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+_ACTING = '\\"u\x1b\x7f\x85\x9b\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069'
+
+
+@given(st.text(max_size=300) | st.text(_ACTING, max_size=9))
+def test_json_that_a_terminal_can_show_has_the_same_value(text: str) -> None:
+    shown = printable_json(json.dumps({text: [text]}, ensure_ascii=False))
+    assert json.loads(shown) == {text: [text]}
+    assert not any(unicodedata.category(char) == "Cc" for char in shown)
+    assert not any(unicodedata.bidirectional(char) in _DIRECTIONS for char in shown)
+    assert not set(shown) & set("\u061c\u200e\u200f\u2028\u2029")

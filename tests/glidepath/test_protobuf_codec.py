@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +136,14 @@ def test_outcomes_can_be_decoded_from_their_bytes(record: Outcomes) -> None:
 @given(scored)
 def test_a_scored_pair_can_be_decoded_from_its_bytes(record: ScoredPair) -> None:
     assert protobuf_codec.decode_scored(protobuf_codec.encode_scored(record)) == record
+
+
+@pytest.mark.parametrize("agreement", [math.nan, math.inf, -math.inf, -0.1, 1.1])
+def test_a_result_with_an_impossible_agreement_counts_as_unscored(agreement: float) -> None:
+    stored = ScoredPair("p", "chat", PairKind.CROSS, 1, 2, True, agreement=agreement, signals={"a": math.nan, "b": 0.5})
+    found = protobuf_codec.decode_scored(protobuf_codec.encode_scored(stored))
+    assert (found.scored, found.unscored_reason, found.agreement) == (False, "invalid_agreement", 0.0)
+    assert found.signals == {"b": 0.5}
 
 
 @given(st.binary(max_size=200))

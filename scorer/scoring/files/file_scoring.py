@@ -13,6 +13,7 @@ from glidepath.agreement_weights import workload_weights
 from glidepath.answer_faults import FoundFault
 from glidepath.config.comparison import ScoringSection, Task
 from glidepath.pairs_and_outcomes import Correctness, Preference, Side
+from glidepath.printable_text import printable_json
 from scorer.scoring.answers import CustomSurface, Expectation, Extracted, Unusable, expectation, extract
 from scorer.scoring.compare import Comparison, Unscorable, WorkloadKnowledge, compare, texts_to_embed
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
@@ -78,7 +79,7 @@ class ScoredLine:
             record["details"] = self.details | where
             if self.spans:
                 record["spans"] = {name: _places(spans) for name, spans in self.spans.items()}
-        line = json.dumps(record, ensure_ascii=False)
+        line = printable_json(json.dumps(record, ensure_ascii=False))
         try:
             line.encode(encoding)
         except UnicodeEncodeError:

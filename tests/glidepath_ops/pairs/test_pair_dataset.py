@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from glidepath.pair_labels import Judgement, PairLabel
 from glidepath.pairs_and_outcomes import PairKind, ScoredPair
@@ -46,3 +50,19 @@ def test_any_text_makes_one_line() -> None:
     line = line_of(record_of(CHAT, pair("p1", "a\nb\u2028c\ud800", "\x00\xff"), RESULT, None))
     assert line.count(b"\n") == 1
     assert json.loads(line)["left"] == "a\nb\u2028c\ufffd"
+
+
+def test_a_line_has_no_character_that_controls_a_terminal() -> None:
+    texts = "a\x9b31mb", "c\u202ed\u2066e"
+    line = line_of(record_of(CHAT, pair("p1", *texts), RESULT, None))
+    assert not set(line.decode()) & set("\x9b\u202e\u2066")
+    assert (json.loads(line)["left"], json.loads(line)["right"]) == texts
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_null(number: float) -> None:
+    facts = replace(RESULT.baseline, total_ms=number)
+    result = replace(RESULT, agreement=number, signals={"numbers": number, "names": 0.5}, baseline=facts)
+    record = json.loads(line_of(record_of(CHAT, None, result, None)), parse_constant=pytest.fail)
+    assert (record["agreement"], record["signals"]) == (None, {"numbers": None, "names": 0.5})
+    assert record["baseline"]["total_ms"] is None
