@@ -34,6 +34,7 @@ DEFAULT_WEIGHTS: dict[str, float] = {
     "language": 0.8,
     "garbling": 0.6,
     "leaked_tokens": 0.6,
+    "operators": 0.8,
     "confidence": 0.1,
 }
 

@@ -11,6 +11,7 @@ from scorer.scoring.compare.signals.changed_language import language
 from scorer.scoring.compare.signals.changed_names import names
 from scorer.scoring.compare.signals.changed_negation import negation
 from scorer.scoring.compare.signals.changed_numbers import numbers
+from scorer.scoring.compare.signals.changed_operators import operators
 from scorer.scoring.compare.signals.changed_wording import wording
 from scorer.scoring.compare.signals.document_pair import DocumentPair, Feature
 from scorer.scoring.compare.signals.final_answers import final_answers
@@ -36,6 +37,7 @@ OTHERS: tuple[Feature, ...] = (
     garbling,
     one_sided_leak,
     changed_code,
+    operators,
     off_topic,
     final_answers,
     confidence,

@@ -32,6 +32,11 @@ def test_answers_that_mean_the_same_by_their_canonical_text_are_a_tie_without_a_
     assert judged(answer("It costs 40."), answer("**It costs 40.**")) is Preference.TIE
 
 
+@pytest.mark.parametrize(("baseline", "candidate"), [("Operator: +", "Operator: -"), ("> 5", "5"), ("<b>", "<i>")])
+def test_answers_with_another_operator_are_judged(baseline: str, candidate: str) -> None:
+    assert isinstance(judged(answer(baseline), answer(candidate)), AnswersToJudge)
+
+
 def test_a_refusal_is_an_answer() -> None:
     assert isinstance(judged(answer("40."), answer("", refusal="I cannot say.")), AnswersToJudge)
 
