@@ -13,7 +13,7 @@ from glidepath.agreement_weights import AgreementWeights, shipped_weights
 from glidepath.config import Config
 from glidepath.config.comparison import FREE_TEXT
 from glidepath.errors import InputError
-from scorer.scoring.compare.calibrator.label_file import label_lines, read_judged
+from scorer.scoring.compare.calibrator.label_file import Judgements, label_lines, read_judged
 from scorer.scoring.compare.calibrator.measured_pairs import Examples, measured
 from scorer.scoring.compare.calibrator.refit import Validation, refit, validated
 from scorer.scoring.embed import load_embedder
@@ -27,7 +27,8 @@ class FittedLabels:
     """Weights that are fitted to labels, and how well the shipped ones (``before``) and they (``after``) follow labels.
 
     ``pairs``: the labels that were used, ``same`` of them "acceptable". ``skipped``: lines without a judgement.
-    ``equal``: pairs that no weight decides, because their texts are equal or both refuse.
+    ``repeated``: lines beside the newest judgement of the same pair. ``equal``: pairs that no weight decides, because
+    their texts are equal or both refuse.
     """
 
     weights: AgreementWeights
@@ -36,6 +37,7 @@ class FittedLabels:
     pairs: int
     same: int
     skipped: int
+    repeated: int
     equal: int
 
     @property
@@ -50,7 +52,7 @@ class FittedLabels:
             "better": self.better,
             "output": str(output) if output else None,
         }
-        counts = {key: getattr(self, key) for key in ("pairs", "same", "skipped", "equal")}
+        counts = {key: getattr(self, key) for key in ("pairs", "same", "skipped", "repeated", "equal")}
         return json.dumps({**record, **counts, "before": asdict(self.before), "after": asdict(self.after)})
 
 
@@ -63,21 +65,21 @@ def fit_labels(config: Config, workload: str, path: Path) -> FittedLabels:
         )
     try:
         with path.open("rb") as file:
-            judged, skipped = read_judged(label_lines(file), str(path))
+            read = read_judged(label_lines(file), str(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     embedder = load_embedder(config.scorer.embedder)
-    labels = measured(((one.left, one.right, one.same) for one in judged), embedder, section.scoring)
+    labels = measured(((one.left, one.right, one.same) for one in read.pairs), embedder, section.scoring)
     same = int(labels.same.sum())
     if min(same, len(labels.same) - same) < LEAST_OF_EACH:
         raise InputError(
             f"{path}: needs at least {LEAST_OF_EACH} pairs that people accept and {LEAST_OF_EACH} that they do not, "
             f"with different texts (got {same} and {len(labels.same) - same})"
         )
-    return _fitted(labels, path, workload, skipped, len(judged) - len(labels.same))
+    return _fitted(labels, path, workload, read)
 
 
-def _fitted(labels: Examples, path: Path, workload: str, skipped: int, equal: int) -> FittedLabels:
+def _fitted(labels: Examples, path: Path, workload: str, read: Judgements) -> FittedLabels:
     base = shipped_weights()
     before, after = validated(base, labels)
     made = {
@@ -88,12 +90,15 @@ def _fitted(labels: Examples, path: Path, workload: str, skipped: int, equal: in
         "from": base.digest,
     }
     weights = refit(base, labels, made)
-    return FittedLabels(weights, before, after, len(labels.same), int(labels.same.sum()), skipped, equal)
+    same, equal = int(labels.same.sum()), len(read.pairs) - len(labels.same)
+    return FittedLabels(weights, before, after, len(labels.same), same, read.skipped, read.repeated, equal)
 
 
 def report_lines(fitted: FittedLabels, workload: str, output: Path | None) -> Iterator[str]:
     """Yield the lines for people: the figures, a reliability table, and what to do."""
-    others = f"; {fitted.skipped} without a judgement, {fitted.equal} equal" if fitted.skipped or fitted.equal else ""
+    kinds = {"repeated": fitted.repeated, "without a judgement": fitted.skipped, "equal": fitted.equal}
+    left_out = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+    others = f"; left out: {left_out}" if left_out else ""
     refused = fitted.pairs - fitted.same
     yield f"{workload}: {fitted.pairs} judged pairs ({fitted.same} acceptable, {refused} not{others})"
     if fitted.pairs < FEW:

@@ -148,7 +148,7 @@ def test_labels_give_weights_and_figures(config: Path, tmp_path: Path) -> None:
     output = tmp_path / "weights.json"
     labels = _labels(tmp_path / "labels.jsonl")
     text = run_cli("calibrate", "-c", str(config), "-w", "chat", "--labels", str(labels), "-o", str(output))
-    assert "24 judged pairs (12 acceptable, 12 not; 1 without a judgement, 0 equal)" in text
+    assert "24 judged pairs (12 acceptable, 12 not; left out: 1 without a judgement)" in text
     assert "accepted by people" in text
     assert f"scoring: {{calibration: {output}}}" in text
     fitted = read_weights(output)
@@ -166,6 +166,16 @@ def test_few_labels_write_no_weights(config: Path, tmp_path: Path) -> None:
     text = run_cli("calibrate", "-c", str(config), "-w", "chat", "--labels", str(labels), "-o", str(output))
     assert "only 18 pairs" in text
     assert "not shown to be better" in text
+    assert not output.exists()
+
+
+@pytest.mark.process
+def test_labels_that_are_written_three_times_count_once(config: Path, tmp_path: Path) -> None:
+    output, labels = tmp_path / "weights.json", _labels(tmp_path / "labels.jsonl", 8)
+    labels.write_text("\n".join([labels.read_text()] * 3))
+    text = run_cli("calibrate", "-c", str(config), "-w", "chat", "--labels", str(labels), "-o", str(output))
+    assert "8 judged pairs (4 acceptable, 4 not; left out: 18 repeated, 1 without a judgement)" in text
+    assert "only 8 pairs" in text
     assert not output.exists()
 
 

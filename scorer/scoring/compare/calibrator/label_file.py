@@ -1,12 +1,14 @@
 """Read a file of pairs that people have judged: one JSON object a line, such as ``glidepath pairs export`` writes.
 
 A line has the two answers, ``left`` (the baseline's) and ``right``, and the judgement: ``same`` or ``acceptable`` (1 or
-0), or ``label`` ("acceptable", "not", or "unsure", which is skipped, as is null).
+0), or ``label`` ("acceptable", "not", or "unsure", which is skipped, as is null). Of several judgements of the same two
+answers, the newest counts: by ``labelled_at_ms`` if both lines have it, otherwise the later line.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -27,18 +29,44 @@ class JudgedTexts:
     same: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Judgements:
+    """The judged pairs of a file, each once.
+
+    ``skipped``: the lines without a judgement. ``repeated``: the lines beside the newest judgement of the
+    same pair.
+    """
+
+    pairs: tuple[JudgedTexts, ...]
+    skipped: int = 0
+    repeated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A judgement of two answers. ``same``: None if the person is unsure. ``at_ms``: its time, if the line has one."""
+
+    texts: tuple[str, str]
+    same: bool | None
+    at_ms: float | None
+
+    def replaces(self, earlier: _Line) -> bool:
+        """Whether this line, which comes later in the file, is the newer one."""
+        return self.at_ms is None or earlier.at_ms is None or self.at_ms >= earlier.at_ms
+
+
 def label_lines(file: BinaryIO) -> Iterator[bytes]:
     """Yield the lines of a file. Of a line that is too long, only a part is read; ``read_judged`` then refuses it."""
     return iter(lambda: file.readline(LONGEST_LABEL + 2), b"")
 
 
-def read_judged(lines: Iterable[bytes], where: str) -> tuple[list[JudgedTexts], int]:
-    """Return the judged pairs, and how many lines have no judgement. Raises InputError for a line that is not valid.
+def read_judged(lines: Iterable[bytes], where: str) -> Judgements:
+    """Return the judged pairs. Raises InputError for a line that is not valid.
 
     ``where``: the name of the file, for errors.
     """
-    found: list[JudgedTexts] = []
-    skipped = 0
+    newest: dict[tuple[str, str], _Line] = {}
+    skipped = repeated = 0
     for number, line in enumerate(lines, start=1):
         if len(line) > LONGEST_LABEL + 1:
             raise InputError(f"{where}:{number}: the line is longer than {LONGEST_LABEL} bytes")
@@ -47,30 +75,41 @@ def read_judged(lines: Iterable[bytes], where: str) -> tuple[list[JudgedTexts], 
         one = _judged(line, f"{where}:{number}")
         if one is None:
             skipped += 1
-        else:
-            found.append(one)
-        if len(found) > MOST_LABELS:
+            continue
+        before = newest.get(one.texts)
+        repeated += before is not None
+        if before is None or one.replaces(before):
+            newest[one.texts] = one
+        if len(newest) > MOST_LABELS:
             raise InputError(f"{where}: has more than {MOST_LABELS} judged pairs; give fewer")
-    return found, skipped
+    judged = tuple(JudgedTexts(*one.texts, one.same) for one in newest.values() if one.same is not None)
+    return Judgements(judged, skipped + len(newest) - len(judged), repeated)
 
 
-def _judged(line: bytes, where: str) -> JudgedTexts | None:
+def _judged(line: bytes, where: str) -> _Line | None:
     try:
         raw = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: is not JSON: {error_text(error)}") from error
     if not isinstance(raw, dict):
         raise InputError(f"{where}: must be an object with left, right, and same, acceptable or label")
-    same = _judgement(raw, where)
+    same, unsure = _judgement(raw, where), raw.get("label") == "unsure"
+    left, right = raw.get("left"), raw.get("right")
+    if isinstance(left, str) and isinstance(right, str):
+        return _Line((left, right), same, _time(raw, where)) if unsure or same is not None else None
     if same is None:
         return None
-    left, right = raw.get("left"), raw.get("right")
-    if not isinstance(left, str) or not isinstance(right, str):
-        raise InputError(
-            f"{where}: left and right must be the texts of both answers; `glidepath pairs export` writes them"
-            + (f" for the pair {raw['id']!r}" if "id" in raw else "")
-        )
-    return JudgedTexts(left, right, same)
+    raise InputError(
+        f"{where}: left and right must be the texts of both answers; `glidepath pairs export` writes them"
+        + (f" for the pair {raw['id']!r}" if "id" in raw else "")
+    )
+
+
+def _time(raw: dict[str, Any], where: str) -> float | None:
+    at_ms = raw.get("labelled_at_ms")
+    if at_ms is None or (isinstance(at_ms, int | float) and not isinstance(at_ms, bool) and not math.isnan(at_ms)):
+        return at_ms
+    raise InputError(f"{where}: labelled_at_ms: must be a number of milliseconds (got {at_ms!r})")
 
 
 def _judgement(raw: dict[str, Any], where: str) -> bool | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from glidepath.agreement_weights import FEATURE_SIGNS, AgreementWeights, FeatureWeight
 from scorer.scoring.compare.calibrator.logistic_regression import Floats, Penalty, fit_logistic
@@ -81,10 +82,7 @@ def validated(base: AgreementWeights, labels: Examples) -> tuple[Validation, Val
     The second uses cross-validation: each fifth of the labels is judged by weights that are fitted to the others.
     ``labels`` needs both labels, each at least twice.
     """
-    fold = np.empty(len(labels.same), dtype=int)
-    for label in (0.0, 1.0):
-        rows = np.flatnonzero(labels.same == label)
-        fold[np.random.default_rng(0).permutation(rows)] = np.arange(len(rows)) % _FOLDS
+    fold = _folds(labels)
     held = np.empty(len(labels.same))
     for one in range(_FOLDS):
         inside = fold == one
@@ -95,6 +93,21 @@ def validated(base: AgreementWeights, labels: Examples) -> tuple[Validation, Val
     gains = _losses(known, labels.same) - _losses(held, labels.same)
     noise = _NOISE * float(np.std(gains, ddof=1)) / len(gains) ** 0.5
     return _validation(known, labels.same), _validation(held, labels.same, noise)
+
+
+def _folds(labels: Examples) -> npt.NDArray[np.intp]:
+    """Return the number of each pair's fifth, with both labels in each fifth, as far as there are enough.
+
+    Pairs with equal features are in the same fifth, so that no weights are judged by a copy of a pair they have seen.
+    """
+    _, first, place = np.unique(labels.values, axis=0, return_index=True, return_inverse=True)
+    leader = first[place.ravel()]  # of each pair, the first one with its features
+    leads = leader == np.arange(len(leader))
+    fold = np.zeros(len(leader), dtype=np.intp)
+    for label in (0.0, 1.0):
+        rows = np.flatnonzero(leads & (labels.same == label))
+        fold[np.random.default_rng(0).permutation(rows)] = np.arange(len(rows)) % _FOLDS
+    return fold[leader]
 
 
 def _losses(agreements: Floats, same: Floats) -> Floats:

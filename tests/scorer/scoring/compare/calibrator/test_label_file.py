@@ -9,10 +9,16 @@ from typing import Any
 import pytest
 
 from glidepath.errors import InputError
-from scorer.scoring.compare.calibrator.label_file import LONGEST_LABEL, JudgedTexts, label_lines, read_judged
+from scorer.scoring.compare.calibrator.label_file import (
+    LONGEST_LABEL,
+    JudgedTexts,
+    Judgements,
+    label_lines,
+    read_judged,
+)
 
 
-def read(*lines: Any) -> tuple[list[JudgedTexts], int]:
+def read(*lines: Any) -> Judgements:
     return read_judged([line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines], "f.jsonl")
 
 
@@ -28,9 +34,8 @@ def read(*lines: Any) -> tuple[list[JudgedTexts], int]:
     ],
 )
 def test_a_judgement_has_three_forms(judgement: dict[str, Any], same: bool) -> None:
-    assert read({"left": "a", "right": "b", **judgement, "id": "7", "agreement": 0.5}) == (
-        [JudgedTexts("a", "b", same)],
-        0,
+    assert read({"left": "a", "right": "b", **judgement, "id": "7", "agreement": 0.5}) == Judgements(
+        (JudgedTexts("a", "b", same),)
     )
 
 
@@ -56,11 +61,38 @@ def test_a_line_that_is_too_long_is_refused_before_it_is_read_whole() -> None:
 def test_a_line_of_the_greatest_length_is_read() -> None:
     line = json.dumps({"left": "a", "right": "b", "same": 1}).encode()
     file = io.BytesIO(line + b" " * (LONGEST_LABEL - len(line)) + b"\n" + line)
-    assert len(read_judged(label_lines(file), "f")[0]) == 2
+    assert read_judged(label_lines(file), "f") == Judgements((JudgedTexts("a", "b", True),), repeated=1)
 
 
 def test_lines_without_a_judgement_are_counted_and_blank_lines_are_not() -> None:
-    assert read({"left": "a", "right": "b", "label": "unsure"}, b"\n", {"label": None}) == ([], 2)
+    assert read({"left": "a", "right": "b", "label": "unsure"}, b"\n", {"label": None}) == Judgements((), skipped=2)
+
+
+def judged(label: Any, at_ms: int | None = None, right: str = "b") -> dict[str, Any]:
+    return {"left": "a", "right": right, "label": label, "labelled_at_ms": at_ms}
+
+
+@pytest.mark.parametrize(
+    ("lines", "same"),
+    [
+        ([judged("not"), judged("acceptable")], True),
+        ([judged("acceptable"), judged("not")], False),
+        ([judged("acceptable", 2000), judged("not", 1000)], True),  # as `pairs export` writes them: the newest first
+        ([judged("acceptable", 1000), judged("not", 2000)], False),
+        ([judged("acceptable", 2000), judged("not")], False),
+        ([judged("acceptable", 1000), judged("unsure", 2000)], None),
+        ([judged("acceptable", 2000), judged("unsure", 1000)], True),
+    ],
+)
+def test_of_two_judgements_of_a_pair_the_newest_counts(lines: list[dict[str, Any]], same: bool | None) -> None:
+    found = read(*lines)
+    assert [one.same for one in found.pairs] == ([] if same is None else [same])
+    assert (found.repeated, found.skipped) == (1, int(same is None))
+
+
+def test_a_pair_without_a_label_replaces_none_and_another_right_answer_is_another_pair() -> None:
+    found = read(judged("not"), judged(None), judged("acceptable", right="c"))
+    assert found == Judgements((JudgedTexts("a", "b", False), JudgedTexts("a", "c", True)), skipped=1)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +107,8 @@ def test_lines_without_a_judgement_are_counted_and_blank_lines_are_not() -> None
         ({"left": "a", "right": "b", "same": "1"}, "same: must be 1 or 0"),
         ({"left": "a", "right": "b", "label": "good"}, "label: must be acceptable, not, unsure or null"),
         ({"left": "a", "right": "b", "label": []}, "label: must be acceptable"),
+        (judged("not", True), "labelled_at_ms: must be a number"),
+        ({**judged("not"), "labelled_at_ms": "now"}, "labelled_at_ms: must be a number"),
         ({"id": "pair-7", "same": 1}, "pairs export` writes them for the pair 'pair-7'"),
         ({"left": "a", "right": None, "same": 1}, "left and right must be the texts"),
     ],

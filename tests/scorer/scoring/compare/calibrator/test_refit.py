@@ -83,6 +83,13 @@ def test_the_noise_of_a_gain_tells_a_rule_from_chance() -> None:
     assert shown <= 6
 
 
+def test_copies_of_a_pair_show_no_gain_that_the_pairs_do_not_show() -> None:
+    values = np.random.default_rng(4).random((10, len(NAMES)))
+    random_labels = Examples(values, np.arange(10) % 2.0, np.ones(10))
+    _, after = validated(BASE, random_labels.rows(np.tile(np.arange(10), 30)))
+    assert after.auc < 0.7
+
+
 def test_two_labels_of_each_kind_are_enough() -> None:
     before, after = validated(BASE, labels(7, 5))
     assert 0 <= after.auc <= 1
