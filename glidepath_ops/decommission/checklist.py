@@ -166,11 +166,18 @@ def _agreement(name: str, settings: Workload, status: WorkloadStatus | None) -> 
         remedy = f"glidepath probe {name}" if settings.probes is not None else f"glidepath status -w {name}"
         return ItemState.WARN, "no pair has been scored in this step, so nothing shows it", remedy
     seen, least = f"agreement {status.agreement:.3f}", _least_agreement(settings, status)
+    margin = None if settings.sameness is None else settings.sameness.margin
+    unmeasured = margin is not None and status.noise is None
+    if unmeasured and least is None:
+        detail = f"{seen}, and no noise floor measured in this step, to which the margin {margin:g} is relative"
+        remedy = f"glidepath log -w {name} (the gate in earlier steps), or set gates.sameness.min_agreement"
+        return ItemState.WARN, detail, remedy
     if least is None:
         return ItemState.WARN, f"{seen}, and no limit in gates.sameness to compare it with", "set gates.sameness"
     if status.agreement < least:
         return ItemState.WARN, f"{seen}, below the limit {least:.3f} of gates.sameness", f"glidepath status -w {name}"
-    return ItemState.OK, f"{seen}, at least {least:.3f}", ""
+    rest = "; the margin is not checked, because no noise floor is measured in this step" if unmeasured else ""
+    return ItemState.OK, f"{seen}, at least {least:.3f}{rest}", ""
 
 
 def _least_agreement(settings: Workload, status: WorkloadStatus) -> float | None:

@@ -79,7 +79,15 @@ def test_a_finished_workload_has_no_blocking_item() -> None:
         (0.85, None, {"min_agreement": 0.85}, ItemState.OK, "agreement 0.850, at least 0.850"),
         (0.90, 0.97, {"margin": 0.05}, ItemState.WARN, "below the limit 0.920"),
         (0.93, 0.97, {"margin": 0.05}, ItemState.OK, "at least 0.920"),
-        (0.93, None, {"margin": 0.05}, ItemState.WARN, "no limit in gates.sameness to compare it with"),
+        (
+            0.93,
+            None,
+            {"margin": 0.05},
+            ItemState.WARN,
+            "no noise floor measured in this step, to which the margin 0.05",
+        ),
+        (0.93, None, {"min_agreement": 0.85, "margin": 0.05}, ItemState.OK, "the margin is not checked, because no no"),
+        (0.93, 0.97, {"min_agreement": 0.85, "margin": 0.05}, ItemState.OK, "at least 0.920"),
         (0.93, None, None, ItemState.WARN, "no limit in gates.sameness to compare it with"),
     ],
 )
