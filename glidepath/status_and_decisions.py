@@ -173,6 +173,7 @@ class WorkloadStatus:
     pairs_with_calls: int = 0  # cross pairs of the current step whose answers call tools
     exact_calls: int = 0  # of those, the pairs whose calls are equal
     pairs_scored: int = 0  # since the beginning
+    pairs_apart: Mapping[str, int] = field(default_factory=dict)  # "noise" or "probe" → those of the pairs_scored
     pairs_unscored: Mapping[str, int] = field(default_factory=dict)
     coverage: Mapping[str, int] = field(default_factory=dict)  # by pairs_and_outcomes.Coverage, since the beginning
     # "AT_FAULT KIND" (pairs_and_outcomes.AtFault) → the requests that Envoy itself answered, since the beginning

@@ -52,19 +52,31 @@ def coverage(status: WorkloadStatus) -> Iterator[str]:
     counts = status.coverage
     if counts:
         stages = " → ".join(f"{name} {counts.get(name, 0)}" for name in _STAGES)
-        yield f"coverage since the beginning: {stages} → scored {status.pairs_scored}"
+        scored = status.pairs_scored - sum(status.pairs_apart.values())
+        yield f"coverage since the beginning: {stages} → scored {scored}"
+        yield from _scored_apart(status)
         lost = {
             name: number for name, number in counts.items() if name.removeprefix("noise_") not in _STAGES and number
         }
         if lost:
             yield f"  not paired: {counts_text(lost)}"
     if status.pairs_unscored:
-        yield f"  not scored: {counts_text(status.pairs_unscored)}"
+        yield f"  not scored, of all pairs: {counts_text(status.pairs_unscored)}"
     answers = status.live_answers
     if live := answers.get("candidate requests", 0):
         checked = min(answers.get("candidate checked", 0), live)
         rest = "; the others by status, content type and length" if checked < live else ""
         yield f"candidate's live answers checked in full: {checked} of {live} ({checked / live:.0%}){rest}"
+
+
+def _scored_apart(status: WorkloadStatus) -> Iterator[str]:
+    """Yield a line about the pairs that are no captured exchange with its copy, if there are any."""
+    paired, noise = status.coverage.get("noise_paired", 0), status.pairs_apart.get("noise", 0)
+    apart = [f"noise pairs: paired {paired} → scored {noise}"] if paired or noise else []
+    if probes := status.pairs_apart.get("probe", 0):
+        apart.append(f"probes: scored {probes}")
+    if apart:
+        yield f"  apart from these: {'; '.join(apart)}"
 
 
 def counts_text(counts: Mapping[str, int]) -> str:

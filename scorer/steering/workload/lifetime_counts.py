@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glidepath.feedback import Feedback
-from glidepath.pairs_and_outcomes import Origin, Outcomes, ScoredPair, add_counts
+from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, add_counts
 from scorer.steering.stored_fields import dataclass_fields
 
 MOST_LANGUAGES = 30
@@ -19,6 +19,7 @@ class Totals:
     """Counts since the workload's first step.
 
     - ``languages``: language (ISO 639) → the number of scored pairs in it; at most MOST_LANGUAGES, the rest as "other"
+    - ``pairs_apart``: "noise" or "probe" → those of the scored pairs that are no captured exchange with its copy
     - ``pairs_unscored``: reason → the number of pairs that were not scored for this reason
     - ``coverage``: result of the capture → the number of exchanges with this result
     - ``local_replies``: "AT_FAULT KIND" → the number of clients' requests that Envoy itself answered in this way
@@ -49,6 +50,7 @@ class Totals:
     instruments: Mapping[str, int] = field(default_factory=dict)
     feedback: Mapping[str, int] = field(default_factory=dict)
     languages: Mapping[str, int] = field(default_factory=dict)
+    pairs_apart: Mapping[str, int] = field(default_factory=dict)
 
     def with_flush(self, flush: Outcomes, left_out: int, live_ms: int) -> Totals:
         """Return the totals with a flush added.
@@ -75,6 +77,7 @@ class Totals:
             self.instruments,
             self.feedback,
             self.languages,
+            self.pairs_apart,
         )
 
     def with_pair(self, pair: ScoredPair) -> Totals:
@@ -83,7 +86,12 @@ class Totals:
             instruments = _with_instruments(self.instruments, pair)
             languages = _with_language(self.languages, pair.language)
             return replace(
-                self, scorer=scorer, pairs_scored=self.pairs_scored + 1, instruments=instruments, languages=languages
+                self,
+                scorer=scorer,
+                pairs_scored=self.pairs_scored + 1,
+                pairs_apart=_with_pair_apart(self.pairs_apart, pair),
+                instruments=instruments,
+                languages=languages,
             )
         unscored = add_counts(self.pairs_unscored, {pair.unscored_reason: 1})
         return replace(self, scorer=scorer, pairs_unscored=unscored)
@@ -107,6 +115,12 @@ class Totals:
     def from_json(cls, raw: object) -> Totals:
         """Parse the result of ``to_json``. Raises InputError for a missing or unknown field."""
         return cls(**dataclass_fields(cls, raw, "totals"))
+
+
+def _with_pair_apart(before: Mapping[str, int], pair: ScoredPair) -> Mapping[str, int]:
+    if pair.baseline.origin is Origin.PROBE:
+        return add_counts(before, {Origin.PROBE.value: 1})
+    return add_counts(before, {PairKind.NOISE.value: 1}) if pair.kind is PairKind.NOISE else before
 
 
 def _with_instruments(before: Mapping[str, int], pair: ScoredPair) -> Mapping[str, int]:

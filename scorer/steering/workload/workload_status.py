@@ -35,6 +35,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
         pairs_with_calls=with_calls,
         exact_calls=exact_calls,
         pairs_scored=state.totals.pairs_scored,
+        pairs_apart=state.totals.pairs_apart,
         pairs_unscored=state.totals.pairs_unscored,
         coverage=state.totals.coverage,
         local_replies=state.totals.local_replies,

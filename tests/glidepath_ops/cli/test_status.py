@@ -139,7 +139,8 @@ BUSY = WorkloadStatus(
     candidate=SideStatus(requests=50, p99_ms=310),
     agreement=0.61,
     noise=0.88,
-    pairs_scored=700,
+    pairs_scored=712,
+    pairs_apart={"noise": 8, "probe": 4},
     pairs_unscored={"candidate_status": 30, "candidate_truncated": 40},
     coverage={"captured": 900, "paired": 770, "shed_budget": 100, "tee_failed": 30, "noise_paired": 9},
     live_answers={"candidate requests": 8230, "candidate checked": 412},
@@ -171,8 +172,9 @@ def test_the_coverage_says_where_exchanges_were_lost_and_what_was_checked() -> N
     lines = list(details(BUSY, {}, "cloud"))
     assert lines[1:] == [
         "coverage since the beginning: captured 900 → paired 770 → scored 700",
+        "  apart from these: noise pairs: paired 9 → scored 8; probes: scored 4",
         "  not paired: 100 shed_budget, 30 tee_failed",
-        "  not scored: 40 candidate_truncated, 30 candidate_status",
+        "  not scored, of all pairs: 40 candidate_truncated, 30 candidate_status",
         "candidate's live answers checked in full: 412 of 8230 (5%); the others by status, content type and length",
     ]
 

@@ -94,3 +94,14 @@ def test_the_languages_of_scored_pairs_are_counted_and_their_number_is_bounded()
     assert totals.languages["other"] == 100 - (MOST_LANGUAGES - 2)
     assert sum(totals.languages.values()) == 103
     assert Totals.from_json(totals.to_json()) == totals
+
+
+def test_scored_noise_pairs_and_probes_are_counted_apart() -> None:
+    cross = ScoredPair("a", "chat", PairKind.CROSS, 1, 2, scored=True)
+    noise = replace(cross, kind=PairKind.NOISE)
+    probe = replace(cross, baseline=replace(cross.baseline, origin=Origin.PROBE))
+    totals = Totals()
+    for pair in (cross, noise, noise, probe, replace(noise, scored=False, unscored_reason="too_long")):
+        totals = totals.with_pair(pair)
+    assert (totals.pairs_scored, totals.pairs_apart) == (4, {"noise": 2, "probe": 1})
+    assert Totals.from_json(totals.to_json()) == totals
