@@ -17,6 +17,7 @@ from scorer.scoring.compare.calibrator.text_features import ComparedTexts, featu
 from scorer.scoring.compare.noise_floor import NoiseFloor
 from scorer.scoring.compare.result import Comparison, Signal, clamp
 from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.text.parsed_document import ends_alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def compared_texts(found: FoundDifferences, settings: ScoringSection) -> Compare
 
 def _agreement(found: FoundDifferences, settings: ScoringSection, weights: AgreementWeights) -> float:
     texts = compared_texts(found, settings)
-    differs = found.pair.alignment.edits or any(texts.effects.values())
+    ends_differ = not ends_alike(found.pair.left, found.pair.right)  # in a part without signals
+    differs = found.pair.alignment.edits or any(texts.effects.values()) or ends_differ
     return (weights.probability(feature_values(texts)) if differs else 1.0) * form_factor(found, settings)
 
 

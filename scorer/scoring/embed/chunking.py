@@ -11,9 +11,25 @@ from collections.abc import Sequence
 
 from scorer.scoring.embed.engine_protocol import Span
 
+MOST_CHUNKS = 64  # of a text that are embedded: about 12,000 words; this limits the cost of one pair
+SAMPLED_RUN = 8  # neighbouring chunks of a longer text that are embedded together
 _SENTENCE_ENDS = frozenset(".!?…。！？")
 _CLOSERS = frozenset("\"'”’)]»*_`")
 _SLACK = 0.35  # a chunk may be longer or shorter than the even length by this share
+
+
+def sampled_indices(count: int, most: int = MOST_CHUNKS, run: int = SAMPLED_RUN) -> list[int]:
+    """Return which of ``count`` chunks are embedded, in order: all, or ``most`` of them if there are more.
+
+    These are runs of ``run`` neighbours at even distances, from the first chunk to the last. Texts of about the same
+    length thus have their runs at the same places, and a run contains most of its counterpart even if the text moved
+    by a few chunks. ``most`` is a multiple of ``run``, and more than one run.
+    """
+    if count <= most:
+        return list(range(count))
+    runs = most // run
+    starts = [i * (count - run) // (runs - 1) for i in range(runs)]
+    return [start + i for start in starts for i in range(run)]
 
 
 def chunk_spans(text: str, tokens: Sequence[Span], limit: int) -> list[Span]:

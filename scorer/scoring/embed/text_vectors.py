@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scorer.scoring.embed.chunking import chunk_spans
+from scorer.scoring.embed.chunking import chunk_spans, sampled_indices
 from scorer.scoring.embed.engine_protocol import Embedder, Vectors, VocabularyAwareEmbedder
 from scorer.scoring.embed.model_traits import traits_of
 from scorer.scoring.embed.vector_cache import VectorCache, text_key
@@ -15,6 +15,7 @@ from scorer.scoring.embed.vector_cache import VectorCache, text_key
 def embed_texts(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = None) -> list[Vectors]:
     """Return one array [chunks, dimensions] for each text, in order. Each row is the vector of one chunk of the text.
 
+    Of a text with more than MOST_CHUNKS chunks, only that many are embedded, at even distances (``sampled_indices``).
     An array has no rows if the engine's vocabulary does not cover the text. Equal texts share one array, so the caller
     must not change the arrays. The chunks of all texts that are not in the cache are embedded in one call, so that the
     engine can sort them by length. If the engine raises an error, the cache is unchanged.
@@ -47,7 +48,7 @@ def _embed_fresh(embedder: Embedder, texts: dict[bytes, str]) -> dict[bytes, Vec
     if not texts:
         return {}
     covers = embedder.covers if isinstance(embedder, VocabularyAwareEmbedder) else _covers_all
-    chunks = {key: split_text(embedder, text) if covers(text) else [] for key, text in texts.items()}
+    chunks = {key: _sampled(split_text(embedder, text)) if covers(text) else [] for key, text in texts.items()}
     distinct = list(
         dict.fromkeys(chunk for parts in chunks.values() for chunk in parts)
     )  # repetitive answers have equal chunks
@@ -56,6 +57,10 @@ def _embed_fresh(embedder: Embedder, texts: dict[bytes, str]) -> dict[bytes, Vec
     no_rows = np.empty((0, embedder.dimensions), np.float32)
     # np.stack copies the vectors. A cached view would keep the vectors of its whole batch in memory.
     return {key: np.stack([rows[part] for part in parts]) if parts else no_rows for key, parts in chunks.items()}
+
+
+def _sampled(chunks: list[str]) -> list[str]:
+    return [chunks[i] for i in sampled_indices(len(chunks))]
 
 
 def _covers_all(_: str) -> bool:

@@ -17,6 +17,7 @@ from scorer.scoring.compare.signals.document_pair import DocumentPair
 from scorer.scoring.compare.signals.filler_passages import is_filler
 from scorer.scoring.compare.text.addresses import exchanged_addresses
 from scorer.scoring.compare.text.multiset_distance import multiset_distance
+from scorer.scoring.compare.text.parsed_document import ends_alike
 from scorer.scoring.compare.vocabulary.word_lists import words
 from scorer.scoring.compare.vocabulary.word_relations import same_word
 
@@ -70,6 +71,7 @@ def _states_bare_answer(pair: DocumentPair) -> bool:
 def _only_spelling(texts: ComparedTexts) -> bool:
     """Return whether the texts differ in spelling and in passages without content only."""
     others = any(value for name, value in texts.effects.items() if name != "wording")
+    others = others or not ends_alike(texts.pair.left, texts.pair.right)
     return not others and all(_spelled(edit) or is_filler(edit, texts.pair) for edit in texts.pair.alignment.edits)
 
 

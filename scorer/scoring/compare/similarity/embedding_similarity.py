@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scorer.scoring.embed.chunking import MOST_CHUNKS
 from scorer.scoring.embed.engine_protocol import Vectors
 from scorer.scoring.embed.model_traits import SAME_SCALE, CosineMap
 
@@ -18,6 +19,8 @@ class Similarity:
     cosines of these matches, and ``worst`` is their minimum. The other fields describe the chunk with this minimum:
     ``part`` is its number in its text, counted from 1, ``parts`` is the number of chunks in its text, and ``in_left``
     is True if its text is the left text. ``by_characters``: shared characters are compared instead of vectors.
+    ``sampled``: only some chunks of a text have vectors. The best match of a chunk may then be missing, so ``worst``
+    is the mean too.
     """
 
     mean: float
@@ -26,6 +29,7 @@ class Similarity:
     parts: int = 1
     in_left: bool = False
     by_characters: bool = False
+    sampled: bool = False
 
     @property
     def score(self) -> float:
@@ -49,6 +53,8 @@ def chunk_similarity(left: Vectors, right: Vectors, cosine_map: CosineMap = SAME
     cosines = cosine_map(np.clip(left @ right.T, -1.0, 1.0))
     sides = cosines.max(axis=1), cosines.max(axis=0)
     best = np.concatenate(sides)
+    if max(cosines.shape) >= MOST_CHUNKS:  # a text of just so many chunks is treated in the same way
+        return Similarity(float(best.mean()), float(best.mean()), sampled=True)
     in_left = bool(sides[0].min() < sides[1].min())
     own = sides[0] if in_left else sides[1]
     return Similarity(float(best.mean()), float(best.min()), int(own.argmin()) + 1, len(own), in_left)

@@ -12,9 +12,10 @@ from scorer.scoring.compare.signals.document_pair import DocumentPair
 from scorer.scoring.compare.signals.final_answers import final_answers
 from scorer.scoring.compare.signals.registry import FACTS, OTHERS, measured
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
-from scorer.scoring.compare.text.parsed_document import Document
+from scorer.scoring.compare.text.parsed_document import Document, ends_alike
 from scorer.scoring.compare.workload_knowledge import WorkloadKnowledge
 
+PARTLY_COMPARED = "partly_compared"  # the flag if two texts differ in a part that was not compared word by word
 _BOTH_REFUSE = 0.95  # the lowest similarity of two refusals
 
 
@@ -46,6 +47,8 @@ def compare_text(
         "cosine_worst": round(found.pair.similarity.worst, 4),
         "word_overlap": round(found.pair.alignment.word_overlap, 4),
     }
+    if found.pair.similarity.sampled:
+        measures["embedding_sampled"] = 1.0
     return _with_compared_share(combine(found, settings, measures, known.weights), left, right)
 
 
@@ -77,19 +80,31 @@ def _facts(pair: DocumentPair, settings: ScoringSection, floor: NoiseFloor) -> l
 
 
 def _overall_similarity(pair: DocumentPair) -> float:
-    """Return the similarity of the two texts, raised towards 1 if they have most words in common."""
+    """Return the similarity of the two texts, raised towards 1 if they have most words in common.
+
+    Words that were not compared raise nothing, unless the texts end alike.
+    """
     similarity = pair.similarity.score
-    return similarity + (1 - similarity) * ramp(pair.alignment.word_overlap, 0.7, 0.95)
+    compared = 1.0 if ends_alike(pair.left, pair.right) else _compared_share(pair.left, pair.right)
+    return similarity + (1 - similarity) * ramp(pair.alignment.word_overlap, 0.7, 0.95) * compared
+
+
+def _compared_share(left: Document, right: Document) -> float:
+    return min(left.compared_share, right.compared_share)
 
 
 def _with_compared_share(result: Comparison, left: Document, right: Document) -> Comparison:
-    """Return the result with the measure ``compared_share`` added if only the beginning of an answer was compared."""
-    share = min(left.compared_share, right.compared_share)
+    """Return the result with the measure ``compared_share`` added if only the beginning of an answer was compared.
+
+    If what follows the beginnings differs, the flag "partly_compared" is added.
+    """
+    share = _compared_share(left, right)
     if share >= 1:
         return result
     reason = f"only the first {share:.0%} of the longer answer's words were compared"
     return replace(
         result,
+        flags=result.flags if ends_alike(left, right) else (*result.flags, PARTLY_COMPARED),
         signals={**result.signals, "compared_share": round(share, 4)},
         details={**result.details, "compared_share": reason},
     )

@@ -118,6 +118,12 @@ class Document:
             share *= min(1.0, self.tokens[-1].start / max(len(self.canonical), 1))
         return share
 
+    @property
+    def not_compared(self) -> str:
+        """The text after the words that are compared; empty if all are compared."""
+        rest = self.canonical[self.tokens[-1].start :] if len(self.tokens) >= MAX_TOKENS else ""
+        return rest + self.text[MAX_CHARS:]
+
     @cached_property
     def languages(self) -> tuple[str, ...]:
         """The language of the beginning and, if it is different, of the end; empty if the detector is not sure."""
@@ -148,3 +154,9 @@ class Document:
         This heuristic is sufficient for comparing names.
         """
         return frozenset(t.key for t in self.tokens if is_name(t))
+
+
+def ends_alike(left: Document, right: Document) -> bool:
+    """Return whether the parts of two texts that are not compared are equal, as far as the shorter part goes."""
+    shorter, longer = sorted((left.not_compared, right.not_compared), key=len)
+    return bool(shorter) == bool(longer) and longer.endswith(shorter)

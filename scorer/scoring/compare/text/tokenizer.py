@@ -30,7 +30,7 @@ from scorer.scoring.compare.text.word_forms import TIMES, key_reader, short_form
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 from scorer.scoring.compare.vocabulary.spellings import CURRENCY_MARKS, PHRASES, SYMBOLS, TENS, VERSION_WORDS
 
-MAX_TOKENS = 6000  # limited because the alignment's memory grows with the square; the embedding includes the rest
+MAX_TOKENS = 6000  # limited because the alignment's memory grows with the square; the embedding reads the rest too
 
 _MARKER = re.compile(r"(?:(?<=\s)|^)\d{1,3}[.)](?=\s)")
 _STOP = re.compile(r"[.!?:\n\"]")

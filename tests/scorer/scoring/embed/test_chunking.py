@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.scoring.embed.chunking import chunk_spans
+from scorer.scoring.embed.chunking import MOST_CHUNKS, chunk_spans, sampled_indices
 
 
 def tokens(text: str) -> list[tuple[int, int]]:
@@ -16,6 +17,22 @@ def tokens(text: str) -> list[tuple[int, int]]:
 
 def chunks(text: str, limit: int) -> list[str]:
     return [text[a:b] for a, b in chunk_spans(text, tokens(text), limit)]
+
+
+@given(st.integers(0, 3000))
+def test_the_sampled_chunks_are_bounded_even_and_have_both_ends(count: int) -> None:
+    found = sampled_indices(count)
+    assert found == sorted(set(found))
+    assert len(found) == min(count, MOST_CHUNKS)
+    assert not count or (found[0], found[-1]) == (0, count - 1)
+    gaps = [b - a for a, b in pairwise(found) if b - a > 1]
+    assert max(gaps, default=1) - min(gaps, default=1) <= 1
+
+
+@given(st.integers(MOST_CHUNKS, 3000), st.integers(-2, 2))
+def test_most_sampled_chunks_of_a_text_that_is_a_little_longer_are_at_the_same_places(count: int, more: int) -> None:
+    one, other = set(sampled_indices(count)), set(sampled_indices(count + more))
+    assert len(one & other) >= len(one) * 2 / 3
 
 
 def test_a_short_text_is_one_unchanged_chunk():

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorer.scoring.compare.similarity.embedding_similarity import Similarity, chunk_similarity
+from scorer.scoring.embed.chunking import MOST_CHUNKS
 
 
 def test_the_worst_matched_chunk_lowers_the_similarity() -> None:
@@ -17,6 +18,16 @@ def test_the_worst_matched_chunk_lowers_the_similarity() -> None:
     assert same.score == pytest.approx(1.0)
     assert off.worst == 0.0
     assert off.score < off.mean
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_worst_match_of_a_sample_is_not_known(swapped: bool) -> None:
+    left = np.eye(MOST_CHUNKS + 1, dtype=np.float32)[:MOST_CHUNKS]
+    right = np.eye(MOST_CHUNKS + 1, dtype=np.float32)[1:]
+    found = chunk_similarity(*((right, left) if swapped else (left, right)))
+    assert found.sampled
+    assert found.worst == found.mean == pytest.approx(1 - 1 / MOST_CHUNKS)
+    assert not chunk_similarity(left[:-1], right[:-1]).sampled
 
 
 def test_the_chunk_that_fits_least_is_named() -> None:

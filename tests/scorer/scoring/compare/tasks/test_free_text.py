@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.noise_floor import NoiseFloor
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
-from scorer.scoring.compare.tasks.free_text import compare_text, needs_embedding
+from scorer.scoring.compare.tasks.free_text import PARTLY_COMPARED, compare_text, needs_embedding
 from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.workload_knowledge import WorkloadKnowledge
 from tests.support.comparison_cases import SETTINGS, compare_texts
@@ -95,6 +95,36 @@ def test_the_compared_share_of_a_long_answer_is_shown() -> None:
     assert 0.6 < result.signals["compared_share"] < 0.7
     assert "only the first" in result.details["compared_share"]
     assert "compared_share" not in compare_texts("One sentence.", "Another sentence.").signals
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "flagged"),
+    [
+        ("The fee is 40 euros.", "The fee is 90 euros.", True),
+        ("The fee is 40 euros.", "", True),
+        ("The fee is 40 euros.", "The fee is 40 euros.", False),
+    ],
+)
+def test_a_difference_after_the_compared_words_is_flagged(left: str, right: str, flagged: bool) -> None:
+    long = "The hall opens at nine. " * 1500
+    for one, other in ((left, right), (right, left)):
+        result = compare_text(Document("So. " + long + one), Document("Well. " + long + other), SETTINGS, SAME_TEXT)
+        assert (PARTLY_COMPARED in result.flags) is flagged
+    assert PARTLY_COMPARED not in compare_texts("One sentence.", "Another sentence.").flags
+
+
+def test_equal_beginnings_of_long_answers_with_other_ends_do_not_agree_wholly() -> None:
+    long = "The hall opens at nine. " * 1500
+    left, right = Document(long + "The fee is 40 euros."), Document(long + "Prime numbers have no divisors.")
+    alike = compare_text(left, right, SETTINGS, Similarity(0.97, 0.97, sampled=True))
+    apart = compare_text(left, right, SETTINGS, Similarity(0.3, 0.3, sampled=True))
+    assert apart.agreement < 0.5 < alike.agreement < 1
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_sampled_embedding_is_shown(sampled: bool) -> None:
+    result = compare_text(Document("One."), Document("Another."), SETTINGS, Similarity(0.9, 0.9, sampled=sampled))
+    assert ("embedding_sampled" in result.signals) is sampled
 
 
 _WORDS = ["the", "a", "not", "never", "5", "12", "million", "Paris", "Rome", "more", "less", "**bold**", "-", "1."]
