@@ -25,6 +25,7 @@ from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, Reason
 from glidepath_ops.cli.steering_client import actor, read_log, read_status
 from glidepath_ops.decommission.archive import archive_of, as_lines, as_yaml, sanitized
+from glidepath_ops.decommission.archived_pairs import archived_pairs
 from glidepath_ops.decommission.checklist import ChecklistItem, ItemState, WorkloadFacts, blocked, checklist, in_order
 from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
@@ -46,8 +47,8 @@ def command(
         typer.Option(
             "--archive",
             metavar="FILE",
-            help="Archive the configuration, decision log and status in this tar.gz file; - is stdout. Needs a "
-            "workload.",
+            help="Archive the configuration, decision log, status, labels and kept pairs in this tar.gz file; - is "
+            "stdout. Needs a workload.",
         ),
     ] = None,
     force: Annotated[
@@ -118,11 +119,13 @@ async def _one(
     if archive is not None and (force or not blocking):
         decision = _decision(settings, name, facts[name], now_ms, reason, blocking)
         log = [*await read_log(redis, name, None), decision]
-        data = archive_of(name, _files(settings, facts, items, log), now_ms)
+        pairs = await archived_pairs(settings, redis, name)
+        data = archive_of(name, {**_files(settings, facts, items, log), **pairs.files}, now_ms)
         write_output(archive, data, mode=PRIVATE, keep_existing=True)
         key = WorkloadKeys(name).log
         await add_to_stream(redis, key, "d", to_json(decision), settings.retention.log)
         found["forgotten"] = await forget_pairs(redis, name)
+        found["archived_labels"], found["archived_pairs"] = pairs.labels, pairs.pairs
         found["archive"] = str(archive)
     return found
 
@@ -208,6 +211,7 @@ def _show(found: dict[str, Any], *, stderr: bool) -> None:
     console.print(table)
     if found["archive"]:
         console.print(f"archived in {escape(found['archive'])} and recorded in the decision log")
-        console.print(f"{found['forgotten']} kept pairs and all labels of the workload were removed")
+        console.print(f"{found['forgotten']} kept pairs and all labels of the workload were removed from Redis")
+        console.print(f"the archive has {found['archived_labels']} labels and {found['archived_pairs']} pairs")
     elif found["blocked"]:
         console.print("[bold red]blocked[/]: nothing was archived or logged")

@@ -15,9 +15,15 @@ from typing import Any
 import pytest
 import yaml
 
+from glidepath.config.retention import RetentionSection
 from glidepath.errors import InputError
+from glidepath.kept_pairs import keep_pairs
+from glidepath.pair_labels import Judgement, PairLabel, store_label
+from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.protobuf_codec import encode_pair, encode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json, to_json
+from tests.support.answer_pairs import pair
 from tests.support.commands import run_cli, run_process
 
 CHAT = WorkloadKeys("chat")
@@ -75,11 +81,55 @@ async def test_a_finished_workload_is_archived_and_logged(cli: DecommissionComma
         "status.json",
         "checklist.json",
         "decisions.jsonl",
+        "labels.jsonl",
+        "pairs.jsonl",
     }
     kept = [json.loads(line)["event"] for line in files["decisions.jsonl"].decode().splitlines()]
     assert kept == ["promote", "decommission"]
     assert yaml.safe_load(files["glidepath.yaml"])["workloads"]["chat"]["baseline"] == "cloud"
     assert "static_resources" in yaml.safe_load(files["envoy.yaml"])
+
+
+async def _add_pair(client: Any, name: str, *, result: bool = True) -> tuple[str, str]:
+    """Store a pair, with its result. Return its id and that of its entry."""
+    stored = pair(name, captured_at_ms=1000)
+    entry = await client.xadd(CHAT.pairs, {"p": encode_pair(stored)})
+    if result:
+        scored = ScoredPair(name, "chat", stored.kind, 1000, 2, True, agreement=0.5)
+        await client.xadd(CHAT.results, {"r": encode_scored(scored), "e": entry})
+    return name, entry.decode()
+
+
+async def test_the_archive_has_the_labels_and_the_pairs_that_are_removed(
+    cli: DecommissionCommand, tmp_path: Path
+) -> None:
+    await cli.set_status("completed", 100)
+    retention, client = RetentionSection(), cli.client
+    kept = [await _add_pair(client, "kept"), await _add_pair(client, "labelled", result=False)]
+    await keep_pairs(client, "chat", retention, kept)
+    await _add_pair(client, "other")
+    for name, judgement in (("labelled", Judgement.NOT), ("expired", Judgement.ACCEPTABLE)):
+        await store_label(client, "chat", retention, PairLabel(name, judgement, "ann@host", 5, "why"))
+    await client.delete(CHAT.pairs)
+
+    status, out, error = await cli("chat", "--archive", str(tmp_path / "end.tar.gz"), "--json")
+    assert status == 0, error
+    found = json.loads(out)
+    assert (found["forgotten"], found["archived_labels"], found["archived_pairs"]) == (2, 2, 2)
+    assert not await client.exists(CHAT.labels, CHAT.kept)
+    with tarfile.open(tmp_path / "end.tar.gz") as tar:
+        lines = {
+            name: [json.loads(line) for line in tar.extractfile(f"glidepath-chat/{name}").read().splitlines()]  # type: ignore[union-attr]
+            for name in ("labels.jsonl", "pairs.jsonl")
+        }
+    assert {(one["pair_id"], one["label"], one["note"]) for one in lines["labels.jsonl"]} == {
+        ("labelled", "not", "why"),
+        ("expired", "acceptable", "why"),
+    }
+    pairs = {one["id"]: one for one in lines["pairs.jsonl"]}
+    assert {name: one["label"] for name, one in pairs.items()} == {"kept": None, "labelled": "not"}
+    assert pairs["kept"]["agreement"] == 0.5
+    assert all(isinstance(one["left"], str) and isinstance(one["right"], str) for one in pairs.values())
 
 
 async def test_with_force_the_log_names_the_blocking_items(cli: DecommissionCommand, tmp_path: Path) -> None:
