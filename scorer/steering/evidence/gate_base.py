@@ -26,12 +26,14 @@ class StepRequests:
 class FailureCause:
     """The value, the number of samples and the message that show why a gate failed.
 
-    The three fields usually describe only the bad period, see changepoint.py.
+    These three usually describe only the bad period, see changepoint.py. ``at``: the number of samples of the step when
+    the gate failed.
     """
 
     value: float | None
     n: int
     message: str
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Gate(ABC):
         if self.failed and not failed_before:
             recent = None if self.step_explains_failure else self.recent_cause()
             cause = recent or FailureCause(self.value, self.n, self.message())
-            self.standing = replace(self.standing, cause=cause)
+            self.standing = replace(self.standing, cause=replace(cause, at=self.n))
 
     def weigh(self, pair: PairRef | None, weight: float) -> None:
         """Remember the pair if few pairs weigh more against the candidate. ``weight``: from 0 (nothing) to 1."""

@@ -7,7 +7,7 @@ import math
 from glidepath.duration_text import duration_text
 from glidepath.pairs_and_outcomes import Outcome
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence.gate_base import Gate
+from scorer.steering.evidence.gate_base import FailureCause, Gate
 
 _TOO_EARLY = 0.05  # with less evidence than this, the number of missing samples cannot be estimated
 
@@ -17,7 +17,7 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
     outcome = outcome_of(gate)
     spec, cause = gate.spec, gate.standing.cause
     if outcome is Outcome.FAIL and cause is not None and not gate.step_explains_failure:
-        value, n, message = cause.value, cause.n, cause.message
+        value, n, message = cause.value, cause.n, _past(cause, gate.n)
         missing = eta = None
     else:
         value, n = gate.value, gate.n
@@ -41,6 +41,11 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
         blocks_step=gate.blocks_step,
         pairs=gate.standing.pairs if outcome is Outcome.FAIL else (),
     )
+
+
+def _past(cause: FailureCause, n: int) -> str:
+    """Return why the gate failed. Once it has more samples (``n``), the text says that the numbers are not current."""
+    return cause.message if n == cause.at else f"when it failed, at sample {cause.at} of this step: {cause.message}"
 
 
 def outcome_of(gate: Gate) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -105,7 +106,10 @@ def test_the_cause_of_a_failure_stays_after_a_recovery_and_a_restart() -> None:
     for k in range(700, 900):
         sides = side(B, 30, ms=(100.0,) * 30), side(C, 10, ms=(100.0,) * 10)
         again = again.fold_outcomes(flush(k, *sides))
-    assert verdict_of(again, "latency_p50") == verdict
+    later = verdict_of(again, "latency_p50")
+    failed_at = evidence.sides()[1].requests
+    assert later.message == f"when it failed, at sample {failed_at} of this step: {verdict.message}"
+    assert replace(later, message=verdict.message) == verdict
 
 
 def test_a_late_loss_of_a_class_is_reported_over_the_last_pairs() -> None:
