@@ -24,7 +24,7 @@ from glidepath.served_digest import served_digest
 from glidepath_ops.cli.calibrate_from_labels import fit_labels, report_lines
 from glidepath_ops.cli.output_files import check_output, write_output
 from glidepath_ops.cli.redis_connection import with_redis
-from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadOption
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadOrOnly, only_workload
 from scorer.steering.evidence.replay import MAX_LINE_BYTES
 from scorer.steering.planning.calibration import History, fragment, left_out_text, propose
 from scorer.steering.planning.recorded_events import KeysSeen, number, read_object
@@ -35,8 +35,8 @@ MAX_RESULTS = 20_000
 
 
 def command(
-    workload: WorkloadOption,
     config: ConfigPath = DEFAULT_CONFIG,
+    workload: WorkloadOrOnly = None,
     source: Annotated[
         Path | None,
         typer.Option(
@@ -72,24 +72,26 @@ def command(
     output shows how well the agreement follows the judgements, with the shipped weights and with the fitted ones.
     """
     if labels is not None:
-        _fit(config, workload, labels, output, as_json)
+        _fit(config, only_workload(load_config(config), workload), labels, output, as_json)
         return
     if output is not None:
         raise InputError("--output: needs --labels")
-    section = load_config(config).workload(workload)
+    settings = load_config(config)
+    name = only_workload(settings, workload)
+    section = settings.workload(name)
     if source:
         history = read_file(source)
     else:
-        history = with_redis(config, lambda settings, client: read_redis(settings, client, workload, last))
+        history = with_redis(config, lambda read, client: read_redis(read, client, name, last))
     proposals = propose(section, history)
     if not proposals:
         others = f" ({left_out_text(history.left_out)})" if history.left_out else ""
-        raise InputError(f"no scored pairs of {workload} yet, so there is nothing to calibrate from{others}")
+        raise InputError(f"no scored pairs of {name} yet, so there is nothing to calibrate from{others}")
     if as_json:
         found = [dataclasses.asdict(p) for p in proposals]
-        typer.echo(json.dumps({"workload": workload, "left_out": history.left_out, "proposals": found}))
+        typer.echo(json.dumps({"workload": name, "left_out": history.left_out, "proposals": found}))
     else:
-        typer.echo(fragment(workload, proposals))
+        typer.echo(fragment(name, proposals))
 
 
 def _fit(config: Path, workload: str, labels: Path, output: Path | None, as_json: bool) -> None:

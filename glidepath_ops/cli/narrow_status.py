@@ -8,10 +8,12 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
+from glidepath.counted_nouns import number_of
 from glidepath.status_and_decisions import Verdict, WorkloadStatus
 from glidepath_ops.evidence_text import evidence_text
 
 NARROW = 120  # columns below which lines are shown instead of tables
+NEVER_STEERED = "no scorer has steered it yet; start `glidepath up`, or `glidepath scorer`"
 _MARKS = {"pass": "[green]✓[/]", "fail": "[bold red]✗[/]", "inconclusive": "[yellow]…[/]"}
 
 
@@ -24,11 +26,11 @@ def indented(line: str) -> Padding:
 def workload_lines(name: str, status: WorkloadStatus | None, trouble: str, latency: str) -> Iterator[str]:
     """Yield the lines about one workload. ``trouble``: why it is not steered; ``latency``: both sides' latency."""
     if status is None:
-        yield f"[bold]{escape(name)}[/]: {trouble or 'no scorer has steered it yet'}"
+        yield f"[bold]{escape(name)}[/]: {trouble or NEVER_STEERED}"
         return
     share = f"{status.percent:g} %" if status.share_known else "[bold red]share unknown[/]"
     place = f"{status.phase.replace('_', ' ')}, step {status.step + 1} of {len(status.steps)}"
-    yield f"[bold]{escape(name)}[/]  {share}, {place}, {status.confirmed} of {status.envoys} Envoys"
+    yield f"[bold]{escape(name)}[/]  {share}, {place}, {status.confirmed} of {number_of(status.envoys, 'Envoy')}"
     if trouble:
         yield f"  {trouble}"
     if status.message:

@@ -12,13 +12,16 @@ from typing import Annotated, Any
 import typer
 
 from extproc.workloads import build_workloads
+from glidepath.answer_faults import AnswerFault
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.config.units import parse_duration
 from glidepath.errors import InputError
 from glidepath.pair_labels import Judgement
 from glidepath.pairs_and_outcomes import PairKind, Side
+from glidepath.suggestions import did_you_mean
 from glidepath_ops.cli.shared_options import quantity_of
+from glidepath_ops.pairs.flag_names import FLAG_NAMES, is_flag
 from glidepath_ops.pairs.select_pairs import PairFilter
 
 _STATUS = re.compile(r"[1-5](?:\d\d|xx)", re.ASCII)
@@ -131,8 +134,8 @@ def choosing_pairs(run: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         now_ms = unix_ms()
         chosen = PairFilter(
-            flags=frozenset(flag or ()),
-            faults=frozenset(fault or ()),
+            flags=_names("--flag", flag, FLAG_NAMES, is_flag),
+            faults=_names("--fault", fault, tuple(AnswerFault), lambda name: name in tuple(AnswerFault)),
             reasons=frozenset(unscored or ()),
             side=side,
             status=_status(status),
@@ -150,6 +153,17 @@ def choosing_pairs(run: Callable[..., None]) -> Callable[..., None]:
     command.__name__, command.__doc__ = run.__name__, run.__doc__
     command.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]  # Typer reads it
     return command
+
+
+def _names(
+    option: str, given: list[str] | None, allowed: tuple[str, ...], is_name: Callable[[str], bool]
+) -> frozenset[str]:
+    """Return the names given by an option. Raises InputError for one that no result can have."""
+    for name in given or ():
+        if not is_name(name):
+            hint = f"{did_you_mean(name, allowed)}allowed: {', '.join(allowed)}"
+            raise InputError(f"{option}: no pair can have {name[:40]!r} ({hint})")
+    return frozenset(given or ())
 
 
 def _status(text: str | None) -> str:

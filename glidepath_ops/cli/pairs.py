@@ -13,6 +13,7 @@ from rich.text import Text
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config
+from glidepath.counted_nouns import number_of
 from glidepath.errors import InputError
 from glidepath.kept_pairs import forget_pairs, keep_pairs
 from glidepath.pair_labels import Judgement, PairLabel, read_labels, store_label
@@ -22,7 +23,14 @@ from glidepath.redisio import RedisClient
 from glidepath_ops.cli.output_files import PRIVATE, STANDARD_OUTPUT, check_output, write_output
 from glidepath_ops.cli.pair_options import PairChoice, choosing_pairs
 from glidepath_ops.cli.redis_connection import with_redis
-from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, AsJsonLines, ConfigPath
+from glidepath_ops.cli.shared_options import (
+    DEFAULT_CONFIG,
+    AsJson,
+    AsJsonLines,
+    ConfigPath,
+    WorkloadOrOnly,
+    only_workload,
+)
 from glidepath_ops.cli.steering_client import actor
 from glidepath_ops.pairs.pair_dataset import line_of, record_of
 from glidepath_ops.pairs.read_pairs import (
@@ -44,9 +52,6 @@ _WIDTH = 80  # of the output if it is no terminal
 
 command = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Look at stored pairs, and judge them.")
 
-WorkloadOfPairs = Annotated[
-    str | None, typer.Option("--workload", "-w", help="Name of the workload; default: the only configured one.")
-]
 LookBack = Annotated[
     int,
     typer.Option("--look-back", min=1, max=MOST_RESULTS, help="Number of most recent results that are searched."),
@@ -59,7 +64,7 @@ PairId = Annotated[str, typer.Argument(metavar="ID", help="Id of the pair or of 
 def list_pairs(
     choice: PairChoice,
     config: ConfigPath = DEFAULT_CONFIG,
-    workload: WorkloadOfPairs = None,
+    workload: WorkloadOrOnly = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=MOST_RESULTS, help="Number of pairs to show.")] = 20,
     look_back: LookBack = DEFAULT_RESULTS,
     as_json: AsJsonLines = False,
@@ -70,7 +75,7 @@ def list_pairs(
     """
 
     async def work(settings: Config, redis: RedisClient) -> tuple[str, list[ScoredPair], Mapping[str, PairLabel], int]:
-        name = _only(settings, workload)
+        name = only_workload(settings, workload)
         chosen = choice.filter_of(settings, name)
         labels = await read_labels(redis, name, settings.retention.labels)
         found = [r async for r in newest_results(redis, name, look_back) if chosen.selects(r, labels)]
@@ -86,14 +91,16 @@ def list_pairs(
     console = _console()
     for row in rows(found, labels):
         console.print(row)
-    console.print(Text(f"{len(found)} pairs of {name}; {min(known, look_back)} of {known} results searched"))
+    console.print(
+        Text(f"{number_of(len(found), 'pair')} of {name}; {min(known, look_back)} of {known} results searched")
+    )
 
 
 @command.command("show")
 def show(
     pair_id: PairId,
     config: ConfigPath = DEFAULT_CONFIG,
-    workload: WorkloadOfPairs = None,
+    workload: WorkloadOrOnly = None,
     full: Annotated[bool, typer.Option("--full", help="Show texts of any length.")] = False,
     look_back: LookBack = MOST_RESULTS,
     as_json: AsJson = False,
@@ -104,7 +111,7 @@ def show(
     """
 
     async def work(settings: Config, redis: RedisClient) -> tuple[Config, str, StoredPair, PairLabel | None]:
-        name = _only(settings, workload)
+        name = only_workload(settings, workload)
         stored = await _found(redis, name, pair_id, look_back)
         labels = await read_labels(redis, name, settings.retention.labels)
         return settings, name, stored, labels.get(_id_of(stored))
@@ -122,7 +129,7 @@ def show(
 def export(
     choice: PairChoice,
     config: ConfigPath = DEFAULT_CONFIG,
-    workload: WorkloadOfPairs = None,
+    workload: WorkloadOrOnly = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PATH", help="Write to this file; - is stdout.")
     ] = STANDARD_OUTPUT,
@@ -139,7 +146,7 @@ def export(
     check_output(output, "--output")
 
     async def work(settings: Config, redis: RedisClient) -> tuple[bytes, int, int]:
-        name = _only(settings, workload)
+        name = only_workload(settings, workload)
         chosen, section = choice.filter_of(settings, name), settings.workload(name)
         labels = await read_labels(redis, name, settings.retention.labels)
         results = [r async for r in newest_results(redis, name, look_back)]
@@ -159,7 +166,7 @@ def export(
     data, written, missing = with_redis(config, work)
     write_output(output, data, mode=PRIVATE)
     left_out = f"; {missing} left out, whose bodies are not stored any more" if missing else ""
-    typer.echo(f"{written} pairs written{left_out}", err=True)
+    typer.echo(f"{number_of(written, 'pair')} written{left_out}", err=True)
 
 
 @command.command("label")
@@ -170,7 +177,7 @@ def label_pair(
         typer.Argument(help="Whether the candidate's answer may replace the baseline's."),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
-    workload: WorkloadOfPairs = None,
+    workload: WorkloadOrOnly = None,
     note: Annotated[str, typer.Option("--note", help="Reason for the judgement, at most 500 characters.")] = "",
     look_back: LookBack = MOST_RESULTS,
 ) -> None:
@@ -183,7 +190,7 @@ def label_pair(
         raise InputError(f"--note: must have at most 500 characters (got {len(note)})")
 
     async def work(settings: Config, redis: RedisClient) -> tuple[PairLabel, bool, int]:
-        name = _only(settings, workload)
+        name = only_workload(settings, workload)
         stored = await _found(redis, name, pair_id, look_back)
         label = PairLabel(_id_of(stored), judgement, actor(), unix_ms(), note)
         removed = await store_label(redis, name, settings.retention, label)
@@ -212,17 +219,6 @@ def forget(
         return await forget_pairs(redis, workload)
 
     typer.echo(f"{with_redis(config, work)} kept pairs of {workload} and all its labels were removed")
-
-
-def _only(settings: Config, workload: str | None) -> str:
-    """Return the named workload, or the only one. Raises InputError or UnknownWorkloadError."""
-    if workload is not None:
-        settings.workload(workload)
-        return workload
-    names = list(settings.workloads)
-    if len(names) != 1:
-        raise InputError(f"--workload: is needed, because several are configured ({', '.join(names)})")
-    return names[0]
 
 
 async def _found(redis: RedisClient, name: str, pair_id: str, look_back: int) -> StoredPair:

@@ -30,7 +30,8 @@ def with_redis(path: Path, work: Work[T]) -> T:
     if config.redis.url is None:
         raise ConfigError(
             f"{path}: redis.url: is not set, and no `glidepath up` runs with this file and the data folder "
-            f"{DEFAULT_FOLDER}; set redis.url, or name the file glidepath.yaml in the data folder of your `up`"
+            f"{DEFAULT_FOLDER}; start `glidepath up`, set redis.url, "
+            f"or name the file glidepath.yaml in the data folder of your `up`"
         )
     return asyncio.run(_run(config, work, locate(path, "redis", "url")))
 

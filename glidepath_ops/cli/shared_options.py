@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from glidepath.config import Config
 from glidepath.config.units import format_duration, parse_duration, parse_percent
 from glidepath.errors import InputError
 
@@ -21,6 +22,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JS
 AsJsonLines = Annotated[bool, typer.Option("--json", help="Print the result as JSON, one object per line.")]
 Workload = Annotated[str, typer.Argument(help="Name of the workload.")]
 WorkloadOption = Annotated[str, typer.Option("--workload", "-w", help="Name of the workload.")]
+WorkloadOrOnly = Annotated[
+    str | None, typer.Option("--workload", "-w", help="Name of the workload; default: the only configured one.")
+]
 WorkloadFilter = Annotated[
     str | None, typer.Option("--workload", "-w", help="Name of one workload; default: all workloads.")
 ]
@@ -34,6 +38,17 @@ Output = Annotated[
         help="Write to this .yaml file, or to this directory; - is stdout; default: stdout.",
     ),
 ]
+
+
+def only_workload(settings: Config, workload: str | None) -> str:
+    """Return the named workload, or the only one. Raises InputError or UnknownWorkloadError."""
+    if workload is not None:
+        settings.workload(workload)
+        return workload
+    names = list(settings.workloads)
+    if len(names) != 1:
+        raise InputError(f"--workload: is needed, because several are configured ({', '.join(names)})")
+    return names[0]
 
 
 def seconds_of(option: str, text: str, most: float) -> float:

@@ -23,7 +23,7 @@ from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
 from glidepath.unseen_entries import UnseenRecord
 from glidepath_ops.cli.evaluator_status import evaluator_lines
-from glidepath_ops.cli.narrow_status import NARROW, gate_lines, indented, workload_lines
+from glidepath_ops.cli.narrow_status import NARROW, NEVER_STEERED, gate_lines, indented, workload_lines
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
 from glidepath_ops.cli.status_details import details, examples_of
@@ -164,7 +164,7 @@ def overview(
         trouble = (troubles or {}).get(name)
         why = f"[red]{escape(str(trouble))}[/]" if trouble else ""
         if status is None:
-            table.add_row(name, "–", "–", "–", "–", "–", "–", why or "no scorer has steered it yet")
+            table.add_row(name, "–", "–", "–", "–", "–", "–", why or NEVER_STEERED)
             continue
         late = _late(status, now, why)
         table.add_row(
@@ -183,7 +183,8 @@ def overview(
 def _late(status: WorkloadStatus, now: float, why: str) -> str:
     """Return that the status is not updated any more, and ``why`` the workload is not steered; "" if it is."""
     age = now - status.updated_at_ms / 1000
-    late = f"[red]no update for {age:.0f} s: {'' if why else 'is a scorer running?'}[/] " if age > STALE_S else ""
+    hint = "" if why else "is a scorer running? start `glidepath up`, or `glidepath scorer`"
+    late = f"[red]no update for {age:.0f} s: {hint}[/] " if age > STALE_S else ""
     return late + (f"{why} " if why else "")
 
 

@@ -18,6 +18,7 @@ from glidepath.config.cross_checks import Problem
 from glidepath.config.faulty_values import has_faults
 from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.loader import load_with_places
+from glidepath.counted_nouns import number_of
 from glidepath.suggestions import first_of_many
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap, with_stand_ins
@@ -57,7 +58,8 @@ def command(
     checks = (_embedder_problems,) if without_secrets else (_embedder_problems, secret_problems)
     settings, places = load_with_places(config, lambda read: (one for check in checks for one in check(read)))
     check_calibrations(settings)
-    _ok(f"{config}: {len(settings.backends)} backends, {len(settings.workloads)} workloads")
+    counts = number_of(len(settings.backends), "backend"), number_of(len(settings.workloads), "workload")
+    _ok(f"{config}: {', '.join(counts)}")
     with _without_cyclic_collection(), tempfile.TemporaryDirectory() as folder:
         bootstrap = with_stand_ins(settings, render_bootstrap(settings))
         rendered = Path(folder) / "envoy.json"  # with many workloads, YAML would take longer than all checks

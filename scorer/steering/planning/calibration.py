@@ -15,6 +15,7 @@ import numpy as np
 from glidepath.config import Workload
 from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.latency_quantiles import QUANTILES, Quantile
+from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.pairs_and_outcomes import PairKind, ScoredPair
 
@@ -127,7 +128,8 @@ def _latency(workload: Workload, history: History) -> Proposal:
     drift = _largest_change(history.latencies, QUANTILES[quantile], least)
     ratio = max(_DEFAULT_RATIO, math.ceil((drift or 1.0) * 20) / 20)
     reasons = [
-        f"{quantile}: about {samples:.0f} samples at {first:g} % within the hold of {duration_text(hold)}",
+        f"{quantile}: about {number_of(round(samples), 'sample')} at {first:g} % "
+        f"within the hold of {duration_text(hold)}",
     ]
     if drift is not None:
         text = f"max_ratio {ratio:g}: the baseline's own {quantile} changes by up to {drift:.2f} × from block to block"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.pairs_and_outcomes import Outcome
 from glidepath.status_and_decisions import Phase
@@ -46,7 +47,7 @@ def obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
         or inputs.frozen
         or ("ramp.require_drill: run `glidepath drill` first" if policy.require_drill and not state.drilled else "")
         or _time_left(state.since_ms + policy.bake_ms(state.percent) - now_ms)
-        or ("" if inputs.all_confirmed else f"{inputs.confirmed} of {inputs.envoys} Envoys run the present weights")
+        or ("" if inputs.all_confirmed else f"the present weights are confirmed by {_confirmed(inputs)}")
         or _missing_samples(state, inputs, policy)
         or _missing_passes(inputs)
         or _capacity(inputs)
@@ -55,6 +56,10 @@ def obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
 
 def _time_left(left_ms: int) -> str:
     return f"bakes for another {duration_text(left_ms / 1000)}" if left_ms > 0 else ""
+
+
+def _confirmed(inputs: TickInputs) -> str:
+    return f"{inputs.confirmed} of {number_of(inputs.envoys, 'Envoy')}"
 
 
 def _missing_samples(state: RampState, inputs: TickInputs, policy: RampPolicy) -> str:

@@ -106,7 +106,7 @@ def _resume(state: RampState, command: Command, inputs: TickInputs, policy: Ramp
     if not state.autopilot and state.phase is not Phase.HELD:
         return replace(state, autopilot=True, guard_overridden=False)
     if state.phase is Phase.COOLING_DOWN:
-        raise CommandRefusedError("resume is not possible while cooling down; use `retry`")
+        raise CommandRefusedError(f"resume is not possible while cooling down; {_retry_hint(inputs.workload)}")
     return replace(resume_ramp(state, inputs, policy, now_ms), autopilot=True, guard_overridden=False)
 
 
@@ -124,6 +124,8 @@ def resume_ramp(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms
 def _promote(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
     if command.end_validation or state.phase is Phase.VALIDATING:
         return _end_validation(state, command, inputs, policy, now_ms)
+    if state.phase is Phase.COOLING_DOWN:  # before the gates, whose message names a --force that would not help
+        raise CommandRefusedError(f"promote is not possible while cooling down; {_retry_hint(inputs.workload)}")
     target = policy.next_step(state.percent)
     if state.state_lost and command.percent in policy.steps:
         target = command.percent  # the command names the step that the Envoys already run
@@ -240,6 +242,10 @@ def _check_gates(inputs: TickInputs, command: Command) -> None:
 def _check_not_frozen(inputs: TickInputs, command: Command) -> None:
     if inputs.frozen and not command.force:
         raise CommandRefusedError(f"{inputs.frozen}; --force continues anyway")
+
+
+def _retry_hint(workload: str) -> str:
+    return f"`glidepath retry {workload} --force` ends the cool-down and starts again"
 
 
 def _phase_text(phase: Phase) -> str:

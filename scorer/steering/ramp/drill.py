@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from glidepath.counted_nouns import number_of
 from glidepath.errors import CommandRefusedError
 from glidepath.status_and_decisions import Command, Phase
 from scorer.steering.ramp.ramp_policy import DRILL_QUIET_MS, DRILL_RAISE_MS, MAX_DRILL_MS, RampPolicy
@@ -60,7 +61,8 @@ def continue_drill(state: RampState, inputs: TickInputs, policy: RampPolicy, now
         return state, ()
     in_stage = abs(now_ms - drill.stage_ms)  # abs: a clock that was set back must not prolong a stage
     if in_stage > MAX_DRILL_MS and drill.stage is not DrillStage.RESTORING:
-        missing = f"{inputs.confirmed} of {inputs.envoys} Envoys confirmed, requests may still reach the candidate"
+        envoys = f"{inputs.confirmed} of {number_of(inputs.envoys, 'Envoy')}"
+        missing = f"confirmed by {envoys}, requests may still reach the candidate"
         return _restore(state, drill, f"{drill.stage.value} took over {MAX_DRILL_MS // 1000} s: {missing}", now_ms)
     if drill.stage is DrillStage.RAISING:
         return _raise_weight(state, drill, inputs, now_ms)
@@ -99,7 +101,7 @@ def _finish(state: RampState, drill: Drill, inputs: TickInputs, now_ms: int) -> 
         "passed": not drill.failure,
     }
     reason = drill.failure or (
-        f"rollback from {drill.percent:g} %: {inputs.envoys} Envoys confirmed after {confirmed_ms} ms, "
+        f"rollback from {drill.percent:g} %: {number_of(inputs.envoys, 'Envoy')} confirmed after {confirmed_ms} ms, "
         f"the last request ended {drained_ms} ms after the write; restored"
     )
     return after, (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from glidepath.counted_nouns import number_of
 from glidepath.status_and_decisions import Phase, Verdict
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampEvent, RampState, transition
@@ -28,7 +29,8 @@ def confirm_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, n
         after = transition(after, RampEvent.HOLD, now_ms, last=policy.last)
         after = replace(after, held_by=state.held_by, held_reason=state.held_reason)
     took_ms = now_ms - state.entered_ms
-    reason = f"{inputs.confirmed} of {inputs.envoys} Envoys run {state.percent:g} % after {took_ms / 1000:.1f} s"
+    envoys = number_of(inputs.envoys, "Envoy")
+    reason = f"{state.percent:g} % confirmed by {inputs.confirmed} of {envoys} after {took_ms / 1000:.1f} s"
     details = {"confirmed_after_ms": took_ms}
     return after, (new_decision(event.value, state, after, inputs, now_ms, reason, "confirmation", details=details),)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.status_and_decisions import Phase, WorkloadStatus
 from scorer.steering.ramp import shadow_share
@@ -129,7 +130,7 @@ def _resting(state: WorkloadState, now_ms: int) -> str:
         return f"held by {ramp.held_by}{why}; `glidepath resume {name}` to go on"
     if ramp.phase is Phase.ROLLING_BACK:
         confirmed = len(state.fleet.observation.confirmed)
-        return f"to {ramp.percent:g} %: {confirmed} of {state.fleet.envoys} Envoys confirm"
+        return f"to {ramp.percent:g} %: confirmed by {confirmed} of {number_of(state.fleet.envoys, 'Envoy')}"
     if ramp.phase is Phase.COOLING_DOWN:
         return _cooling(ramp, policy, name, now_ms)
     if ramp.phase is Phase.COMPLETED:

@@ -29,6 +29,11 @@ def test_calibrate_from_a_file(config: Path, tmp_path: Path) -> None:
     assert "# noise floor 0.950" in text
 
 
+def test_calibrate_needs_no_name_of_the_only_workload(config: Path, tmp_path: Path) -> None:
+    lines = [{"t": i, "side": "baseline", "agreement": 0.9, "noise": 0.95, "latency_ms": 100} for i in range(60)]
+    assert "chat:" in run_cli("calibrate", "-c", str(config), "--from", str(write_events(tmp_path / "f", *lines)))
+
+
 def test_calibrate_refuses_lines_without_valid_numbers(config: Path, tmp_path: Path) -> None:
     for raw in ("[1]", '{"agreement": "x"}', '{"agreement": 2}', "{"):
         (tmp_path / "f").write_text(raw)

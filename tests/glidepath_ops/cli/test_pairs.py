@@ -103,10 +103,10 @@ async def test_the_list_says_how_much_was_searched(pairs: StoredPairs) -> None:
 
 async def test_a_list_reads_many_results_in_small_reads(pairs: StoredPairs) -> None:
     for number in range(1200):
-        result = ScoredPair(f"x{number}", "chat", PairKind.CROSS, number, 2, True, flags=("old",))
+        result = ScoredPair(f"x{number}", "chat", PairKind.CROSS, number, 2, True, flags=("vectors",))
         await pairs.client.xadd(CHAT.results, {"r": encode_scored(result)})
     await pairs.client.xadd(CHAT.results, {"r": b"\xff"})
-    assert len(await pairs.ids("--flag", "old", "-n", "5000")) == 1200
+    assert len(await pairs.ids("--flag", "vectors", "-n", "5000")) == 1200
     assert len(await pairs.ids("--flag", "numbers")) == 1
 
 
@@ -186,6 +186,9 @@ async def test_kept_pairs_and_labels_can_be_forgotten(pairs: StoredPairs) -> Non
     [
         (("--status", "abc"), "--status: must be a status such as 503, or 5xx"),
         (("--status", "٣٠٠"), "--status: must be"),
+        (("--flag", "nonsense"), "--flag: no pair can have 'nonsense' .*numbers, .*neighbours"),
+        (("--flag", "number"), "did you mean 'numbers'"),
+        (("--fault", "nonsense"), "--fault: no pair can have 'nonsense' .*refusal, "),
         (("--kind", "x"), "--kind: must be cross, noise, all"),
         (("--since", "x"), "--since: "),
         (("--until", "2026-99-01"), "--until: must be an age such as 2h"),

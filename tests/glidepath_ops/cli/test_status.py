@@ -53,6 +53,13 @@ def test_a_known_share_is_shown_as_a_number() -> None:
     assert "25 %" in shown(WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 99_000))
 
 
+def test_a_status_that_is_not_updated_or_missing_names_the_commands_that_start_a_scorer() -> None:
+    old, console = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 1_000), Console(width=300)
+    with console.capture() as captured:
+        console.print(overview({"chat": old, "new": None}, now=100.0))
+    assert captured.get().count("start `glidepath up`, or `glidepath scorer`") == 2
+
+
 def test_the_status_says_why_a_group_does_not_steer_a_workload() -> None:
     trouble = GroupProblem("x[1] holds the lease", "give each file a group")
     console = Console(width=300)

@@ -159,3 +159,13 @@ def test_an_annotation_changes_nothing_and_names_the_annotated_decision() -> Non
     annotation = Command(CommandKind.ANNOTATE, "ann", "bad GPU", target="17-0", id="2-0")
     after, decision = advance_with(state, annotation)
     assert (after, decision.event, decision.details["target"]) == (state, "annotate", "17-0")
+
+
+@pytest.mark.parametrize("kind", [CommandKind.PROMOTE, CommandKind.RESUME])
+@pytest.mark.parametrize("force", [False, True])
+def test_in_the_cool_down_a_refused_step_names_the_command_that_ends_it(kind: CommandKind, force: bool) -> None:
+    failing = replace(GOOD, verdicts=REGRESSION)
+    cooling = at(Phase.COOLING_DOWN, 0, cool_until_ms=10_000)
+    after, decision = advance_with(cooling, command(kind, force=force), failing)
+    assert (after, decision.event) == (cooling, "refused")
+    assert "`glidepath retry chat --force`" in decision.reason

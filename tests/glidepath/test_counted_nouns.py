@@ -1,0 +1,12 @@
+"""Text about a number of things."""
+
+from __future__ import annotations
+
+import pytest
+
+from glidepath.counted_nouns import number_of
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 Envoys"), (1, "1 Envoy"), (2, "2 Envoys")])
+def test_one_thing_is_singular(count: int, text: str) -> None:
+    assert number_of(count, "Envoy") == text
