@@ -177,12 +177,10 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
         gates["feedback"] = True
     if workload.feedback is None:
         left_out["feedback"] = True
-    if workload.scoring.verifier is None:
-        left_out["scoring"] = {"verifier"}
     if gates:
         left_out["gates"] = gates
-    if workload.scoring.calibration is None:
-        left_out["scoring"] = {"calibration"}
+    if scoring := {name for name in ("verifier", "calibration") if getattr(workload.scoring, name) is None}:
+        left_out["scoring"] = scoring
     return left_out
 
 

@@ -70,6 +70,7 @@ def test_the_compose_file_names_no_image_but_ours_and_those_of_the_lock() -> Non
     named = {service["image"] for service in services.values()}
     assert named == {"glidepath", "glidepath-redis", "${ENVOY_IMAGE:?}"}
     passed = {name: value for one in services.values() for name, value in one.get("build", {}).get("args", {}).items()}
+    assert passed.pop("MULTILINGUAL") == "${MULTILINGUAL:-0}"  # no image, but whether ours has the second model
     assert passed == {name: f"${{{name}:?}}" for name in ("PYTHON_IMAGE", "REDIS_IMAGE")}
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from glidepath_ops.cli.command_line import build_app
@@ -75,6 +76,7 @@ async def test_the_preference_of_each_judged_pair_is_printed_and_summed_up(tmp_p
     assert f"glidepath: {said}" in result.stderr.splitlines()
 
 
+@pytest.mark.process
 def test_the_verifier_is_asked_about_each_pair_and_its_errors_are_shown_and_counted(tmp_path: Path) -> None:
     config, script = tmp_path / "glidepath.yaml", tmp_path / "verify.py"
     script.write_text(

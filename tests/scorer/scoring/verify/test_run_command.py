@@ -13,6 +13,7 @@ from scorer.scoring.verify.limit_and_exec import MAX_FILE
 from scorer.scoring.verify.run_command import MAX_OUTPUT, CommandLimits, NoResultError, environment, run_command
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.process
 ROOMY = CommandLimits(30, 2**30)
 LINGERS = "import time; time.sleep(60)"
 

@@ -49,6 +49,7 @@ async def results(harness: LoopHarness, pairs: int) -> None:
         await eventually(lambda: len(harness.queue.done) == pairs)
 
 
+@pytest.mark.process
 async def test_a_command_says_how_right_each_answer_is(valid_yaml: str, tmp_path: Path) -> None:
     script = tmp_path / "verify.py"
     script.write_text(RIGHT_IF_SHORT)
