@@ -11,6 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.judge_server import judge_server
+
 
 def longer(asked: dict[str, str]) -> str:
     """Prefer the longer answer. ``asked``: the request and the answers A and B. The result is A, B or tie."""
@@ -71,13 +73,6 @@ async def _in_two_pieces(request: web.Request, body: Any) -> web.StreamResponse:
 @asynccontextmanager
 async def evaluator_server() -> AsyncIterator[EvaluatorServer]:
     server = EvaluatorServer()
-    server.may_answer.set()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", server.chat)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield server
-    server.may_answer.set()
-    await runner.cleanup()
+    async with judge_server("/v1/chat/completions", server.chat, server.may_answer) as url:
+        server.url = url
+        yield server

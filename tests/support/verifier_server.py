@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.judge_server import judge_server
+
 
 @dataclass
 class VerifierServer:
@@ -29,13 +31,6 @@ class VerifierServer:
 @asynccontextmanager
 async def verifier_server() -> AsyncIterator[VerifierServer]:
     server = VerifierServer()
-    server.may_answer.set()
-    app = web.Application()
-    app.router.add_post("/verify", server.verify)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/verify"
-    yield server
-    server.may_answer.set()
-    await runner.cleanup()
+    async with judge_server("/verify", server.verify, server.may_answer) as url:
+        server.url = f"{url}/verify"
+        yield server
