@@ -23,12 +23,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")  # one Envoy serves the te
 
 CLIENT = {"authorization": "Bearer client-key", "x-api-key": "client-x", "cookie": "session=client"}
 LIVE = {"start": 100}
+PREFIX = {"match": {"path_prefix": PATH}}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EnvoySetup]:
-    async with envoy_with_backends(tmp_path_factory.mktemp("setup")) as setup:
+async def one_envoy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EnvoySetup]:
+    async with envoy_with_backends(tmp_path_factory.mktemp("setup"), chat=PREFIX) as setup:
         yield setup
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shared(one_envoy: EnvoySetup) -> EnvoySetup:
+    """Return the Envoy of this module without the requests that earlier tests sent."""
+    one_envoy.clear_received()
+    return one_envoy
 
 
 def client_values(headers: dict[str, str]) -> list[str]:
