@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from glidepath.errors import InputError
+from glidepath.json_object_line import json_object
 from glidepath.pairs_and_outcomes import Side
 
 MAX_ID_CHARS, MAX_USER_CHARS = 200, 500
@@ -99,15 +100,8 @@ def _text(raw: Mapping[str, Any], key: str, most: int) -> str:
 
 def parse_line(line: bytes) -> GivenFeedback:
     """Return the feedback in one line of JSON. Raises InputError if it is no feedback."""
-    if len(line) > MAX_LINE_BYTES:
-        raise InputError(f"the line is longer than {MAX_LINE_BYTES} bytes")
-    try:
-        raw = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"not JSON: {error}") from error
-    if not isinstance(raw, dict):
-        raise InputError(f"must be a JSON object with the keys {', '.join(KEYS)}")
-    return parse_feedback(raw)
+    wanted = f"a JSON object with the keys {', '.join(KEYS)}"
+    return parse_feedback(json_object(line, max_bytes=MAX_LINE_BYTES, wanted=wanted))
 
 
 def request_digest(request_id: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 from glidepath.config import Workload
 from glidepath.errors import InputError
+from glidepath.json_object_line import json_object
 from glidepath.pairs_and_outcomes import EXACT_CALL, Correctness, Outcome, Side
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.correctness_gate import true_class
@@ -222,19 +222,12 @@ def parse_events(lines: Iterable[bytes], name: str) -> Iterator[ReplayEvent]:
             continue
         try:
             yield _parse(line)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, InputError) as error:
             raise InputError(f"{name}:{number}: {error}") from error
 
 
 def _parse(line: bytes) -> ReplayEvent:
-    if len(line) > MAX_LINE_BYTES:
-        raise ValueError(f"the line is longer than {MAX_LINE_BYTES} bytes")
-    try:
-        raw = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"not JSON: {error}") from error
-    if not isinstance(raw, dict):
-        raise ValueError("must be a JSON object")  # noqa: TRY004 - the same type of error for every bad line
+    raw = json_object(line, max_bytes=MAX_LINE_BYTES)
     side = raw.get("side")
     if side not in ("baseline", "candidate"):
         raise ValueError(f"side: must be baseline or candidate (got {side!r})")

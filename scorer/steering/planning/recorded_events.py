@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from glidepath.errors import InputError
+from glidepath.json_object_line import json_object
 from glidepath.pairs_and_outcomes import EXACT_CALL
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.replay import MAX_LINE_BYTES
@@ -82,15 +82,7 @@ def read_object(line: bytes, where: str) -> dict[str, Any]:
 
     Raises InputError if the line is too long or is no JSON object.
     """
-    if len(line) > MAX_LINE_BYTES:
-        raise InputError(f"{where}: the line is longer than {MAX_LINE_BYTES} bytes")
-    try:
-        raw = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not JSON: {error}") from error
-    if not isinstance(raw, dict):
-        raise InputError(f"{where}: must be a JSON object")
-    return raw
+    return json_object(line, max_bytes=MAX_LINE_BYTES, where=where)
 
 
 def checked(lines: Iterable[bytes], name: str, seen: KeysSeen) -> Iterator[bytes]:

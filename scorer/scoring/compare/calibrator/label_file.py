@@ -7,13 +7,13 @@ answers, the newest counts: by ``labelled_at_ms`` if both lines have it, otherwi
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from glidepath.errors import InputError, error_text
+from glidepath.errors import InputError
+from glidepath.json_object_line import json_object
 
 MOST_LABELS = 20_000
 LONGEST_LABEL = 16 * 2**20  # bytes of a line: two answers of 4 MiB (capture.max_body) with escapes
@@ -68,8 +68,6 @@ def read_judged(lines: Iterable[bytes], where: str) -> Judgements:
     newest: dict[tuple[str, str], _Line] = {}
     skipped = repeated = 0
     for number, line in enumerate(lines, start=1):
-        if len(line) > LONGEST_LABEL + 1:
-            raise InputError(f"{where}:{number}: the line is longer than {LONGEST_LABEL} bytes")
         if not line.strip():
             continue
         one = _judged(line, f"{where}:{number}")
@@ -87,12 +85,8 @@ def read_judged(lines: Iterable[bytes], where: str) -> Judgements:
 
 
 def _judged(line: bytes, where: str) -> _Line | None:
-    try:
-        raw = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: is not JSON: {error_text(error)}") from error
-    if not isinstance(raw, dict):
-        raise InputError(f"{where}: must be an object with left, right, and same, acceptable or label")
+    wanted = "an object with left, right, and same, acceptable or label"
+    raw = json_object(line, max_bytes=LONGEST_LABEL, where=where, wanted=wanted)
     same, unsure = _judgement(raw, where), raw.get("label") == "unsure"
     left, right = raw.get("left"), raw.get("right")
     if isinstance(left, str) and isinstance(right, str):

@@ -98,8 +98,8 @@ def test_a_pair_without_a_label_replaces_none_and_another_right_answer_is_anothe
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"{", r"f\.jsonl:1: is not JSON"),
-        (b"[" * 100_000, r"f\.jsonl:1: is not JSON"),
+        (b"{", r"f\.jsonl:1: not JSON"),
+        (b"[" * 100_000, r"f\.jsonl:1: not JSON"),
         ([1], "must be an object"),
         ({"left": "a", "right": "b"}, "needs exactly one of same, acceptable and label"),
         ({"left": "a", "right": "b", "same": 1, "label": "not"}, "exactly one"),
