@@ -1,0 +1,212 @@
+"""Simulated traffic of a whole ramp: requests of users, their answers at both sides, outcomes and scored pairs.
+
+A request has a size, which both sides' answers share, and every answer has a length and a speed of its own:
+ln(tokens) = size + length, ln(total) = ln(tokens) + speed. The total time is lognormal with the given σ, of whose
+variance the size has 60 %, the length 20 % and the speed 20 %. Users differ too: one with the factor f gets answers
+f^0.7 times as long, f^0.3 times as slow for each token, and f^0.5 times as late.
+
+Pure: the generator of random numbers is an argument.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from glidepath.histogram import MAX_INDEX, MIN_INDEX, Histogram
+from glidepath.pairs_and_outcomes import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+
+Floats = np.ndarray
+WORKLOAD = "chat"
+_SIZE, _LENGTH, _SPEED = (math.sqrt(part) for part in (0.6, 0.2, 0.2))
+_TOKENS, _TOKEN_MS, _FIRST_MS = 200.0, 15.0, 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The traffic of a workload.
+
+    - ``per_hour``: requests an hour; ``sigma``: the standard deviation of ln(total time), without the users' part
+    - ``users``: the number of users, of whom the k-th sends in proportion to 1/k; 0: every request is another user's
+    - ``user_sd``: the standard deviation of the logarithm of a user's factor
+    - ``heavy``: the share of the requests that one more user sends, whose answers take ``heavy_factor`` times as long
+    - ``slower``: the candidate's time per token and to the first token, as a multiple of the baseline's
+    - ``errors``: the share of requests that fail, at the candidate and at the baseline
+    - ``worse``: how much lower the mean agreement is than the baseline's with itself
+    """
+
+    per_hour: float
+    sigma: float
+    users: int = 0
+    user_sd: float = 0.3
+    heavy: float = 0.0
+    heavy_factor: float = 3.0
+    slower: float = 1.0
+    errors: tuple[float, float] = (0.002, 0.002)
+    worse: float = 0.0
+
+    @property
+    def sticky(self) -> bool:
+        return self.users > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """The users of one run: the share of the requests, ln of the factor and mean agreement of each, and its hash."""
+
+    share: Floats
+    factor: Floats
+    agreement: Floats
+    hash: Floats
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, traffic: Traffic, rng: np.random.Generator) -> Crowd:
+        n = traffic.users + (traffic.heavy > 0)
+        share = 1 / np.arange(1.0, n + 1)
+        factor, agreement = rng.normal(0, traffic.user_sd, n), 0.8 + rng.normal(0, 0.05, n)
+        if traffic.heavy > 0:
+            share[0] = traffic.heavy / (1 - traffic.heavy) * share[1:].sum()
+            factor[0] = math.log(traffic.heavy_factor)
+        total = share.sum()
+        names = tuple(f"user-{k}" for k in range(n))
+        return cls(share / total if n else share, factor, agreement, rng.random(n), names)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers of one side to some requests: total and first milliseconds, tokens, and whether they failed."""
+
+    total: Floats
+    first: Floats
+    tokens: Floats
+    failed: Floats
+
+
+@dataclass(slots=True)
+class Period:
+    """The requests of a period, in the order of their time, and the answers of both sides to each of them.
+
+    ``live``: whether the candidate answered the client. ``again``: a second answer of the baseline, for noise pairs.
+    """
+
+    at_ms: Floats
+    who: Floats
+    live: Floats
+    candidate: Answers
+    baseline: Answers
+    again: Answers
+    agreement: Floats
+    noise: Floats
+    names: tuple[str, ...] = field(default_factory=tuple)
+
+    def sticky(self, i: int) -> str:
+        return self.names[self.who[i]] if self.names else ""
+
+
+def period(
+    traffic: Traffic, crowd: Crowd, percent: float, from_ms: int, to_ms: int, rng: np.random.Generator
+) -> Period:
+    """Return the requests from ``from_ms`` to ``to_ms``, with the candidate's share ``percent``."""
+    n = int(rng.poisson(traffic.per_hour * (to_ms - from_ms) / 3.6e6))
+    at_ms = np.sort(rng.integers(from_ms, to_ms, n))
+    if traffic.sticky:
+        who = rng.choice(len(crowd.share), n, p=crowd.share)
+        factor, mean, place = crowd.factor[who], crowd.agreement[who], crowd.hash[who]
+    else:
+        who, factor, mean, place = np.zeros(n, int), rng.normal(0, traffic.user_sd, n), np.full(n, 0.8), rng.random(n)
+    size = rng.normal(0, traffic.sigma * _SIZE, n) + 0.7 * factor
+    candidate, baseline, again = (
+        _answers(traffic, size, factor, slow, errors, rng)
+        for slow, errors in ((traffic.slower, traffic.errors[0]), (1.0, traffic.errors[1]), (1.0, traffic.errors[1]))
+    )
+    scores = np.clip(mean + rng.normal(0, 0.15, (2, n)), 0, 1)
+    agreement = np.clip(scores[0] - traffic.worse, 0, 1)
+    return Period(at_ms, who, place < percent / 100, candidate, baseline, again, agreement, scores[1], crowd.names)
+
+
+def _answers(
+    traffic: Traffic, size: Floats, factor: Floats, slow: float, errors: float, rng: np.random.Generator
+) -> Answers:
+    n, sigma = len(size), traffic.sigma
+    tokens = np.maximum(1, np.rint(_TOKENS * np.exp(size + rng.normal(0, sigma * _LENGTH, n))))
+    speed = slow * np.exp(0.3 * factor + rng.normal(0, sigma * _SPEED, n))
+    first = _FIRST_MS * slow * np.exp(0.5 * factor + rng.normal(0, sigma / 2, n))
+    total = np.maximum(tokens * _TOKEN_MS * speed, first)
+    return Answers(total, first, tokens, rng.random(n) < errors)
+
+
+def outcomes(requests: Period, seq: int, from_ms: int, to_ms: int, *, copies: bool = True) -> Outcomes:
+    """Return the summary of the requests and of their copies, as one flush. ``copies``: whether requests are copied."""
+    own, base = requests.candidate, requests.baseline
+    sides = [_side(Side.CANDIDATE, Origin.LIVE, own, requests.live)]
+    sides.append(_side(Side.BASELINE, Origin.LIVE, base, ~requests.live))
+    if copies:
+        sides.append(_side(Side.CANDIDATE, Origin.SHADOW, own, ~requests.live))
+        sides.append(_side(Side.BASELINE, Origin.SHADOW, base, requests.live))
+    return Outcomes(WORKLOAD, "simulated", seq, from_ms, to_ms, tuple(sides))
+
+
+def _side(side: Side, origin: Origin, answers: Answers, chosen: Floats) -> SideOutcomes:
+    good = chosen & ~answers.failed
+    errors = int((chosen & answers.failed).sum())
+    return SideOutcomes(
+        side,
+        origin,
+        requests=int(chosen.sum()),
+        errors=errors,
+        error_kinds={"http_500": errors} if errors else {},
+        latency_ms=histogram(answers.total[good]),
+        ttft_ms=histogram(answers.first[good]),
+    )
+
+
+def histogram(values: Floats) -> Histogram:
+    """Return the histogram of ``values``, which are positive."""
+    if not len(values):
+        return Histogram()
+    indices = np.clip(np.ceil(np.log2(values) * 64).astype(np.int64) - 1, MIN_INDEX, MAX_INDEX)
+    found, counts = np.unique(indices, return_counts=True)
+    return Histogram(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+
+
+def scored_pairs(requests: Period, chosen: Floats, noise: Floats) -> Iterator[ScoredPair]:
+    """Yield the pairs of the requests ``chosen`` (indices), and the noise pairs of those in ``noise`` (flags).
+
+    A request of which one answer failed gives no pair. Only a request that the baseline served has a noise pair.
+    """
+    for i in chosen.tolist():
+        if requests.candidate.failed[i] or requests.baseline.failed[i]:
+            continue
+        at_ms, live = int(requests.at_ms[i]), bool(requests.live[i])
+        origins = (Origin.SHADOW, Origin.LIVE) if live else (Origin.LIVE, Origin.SHADOW)
+        base, own = (_facts(a, i, o) for a, o in zip((requests.baseline, requests.candidate), origins, strict=True))
+        yield _pair(f"{at_ms}-{i}", PairKind.CROSS, at_ms, float(requests.agreement[i]), base, own, requests.sticky(i))
+        if noise[i] and not live and not requests.again.failed[i]:
+            again = _facts(requests.again, i, Origin.SHADOW)
+            score = float(requests.noise[i])
+            yield _pair(f"{at_ms}-{i}-n", PairKind.NOISE, at_ms, score, base, again, requests.sticky(i))
+
+
+def _facts(answers: Answers, i: int, origin: Origin) -> AnswerFacts:
+    tokens = int(answers.tokens[i])
+    return AnswerFacts(
+        origin,
+        status=200,
+        first_byte_ms=float(answers.first[i]),
+        total_ms=float(answers.total[i]),
+        output_tokens=tokens,
+        text_chars=4 * tokens,
+    )
+
+
+def _pair(
+    name: str, kind: PairKind, at_ms: int, agreement: float, first: AnswerFacts, second: AnswerFacts, sticky: str
+) -> ScoredPair:
+    return ScoredPair(
+        name, WORKLOAD, kind, at_ms, at_ms, scored=True, agreement=agreement, baseline=first, candidate=second,
+        sticky=sticky,
+    )  # fmt: skip
