@@ -27,13 +27,15 @@ NICE = 10  # extproc and the scorer yield to Envoy if they share its processors
 class Service:
     """A child process to start: ``spawn`` starts it, and ``ready`` returns whether it is ready.
 
-    The process has ``timeout`` seconds to become ready.
+    The process has ``timeout`` seconds to become ready. ``waits``: whether it starts only when the services before it
+    are ready.
     """
 
     name: str
     spawn: Callable[[], Child]
     ready: Callable[[], bool]
     timeout: float = 30.0
+    waits: bool = False
 
 
 def redis_service(folder: Path, port: int, *options: str) -> Service:
@@ -42,10 +44,12 @@ def redis_service(folder: Path, port: int, *options: str) -> Service:
 
 
 def envoy_service(bootstrap: Path, admin: str, log: Path, concurrency: int | None) -> Service:
+    """Return the service of Envoy. It waits for extproc, without which Envoy serves requests that nobody captures."""
     return Service(
         "envoy",
         lambda: spawn_envoy(bootstrap, log, concurrency=concurrency),
         lambda: answers_ok(f"{admin}/ready"),
+        waits=True,
     )
 
 

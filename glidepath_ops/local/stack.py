@@ -13,7 +13,7 @@ from glidepath_ops.local.services import Service
 class Stack:
     """A group of named child processes. Used as a context manager, it stops all of them when the block ends.
 
-    The process that was started last is stopped first.
+    The service that was given to ``start`` last is stopped first.
     """
 
     def __init__(self) -> None:
@@ -21,15 +21,21 @@ class Stack:
         self.children: dict[str, Child] = {}
 
     def start(self, *services: Service) -> None:
-        """Start all services at once, then wait until each of them is ready.
+        """Start the services, and wait until each of them is ready.
+
+        All are started at once, but for those with ``waits``: each of these starts when the services before it are
+        ready.
 
         Raises UnreachableError if a service does not become ready. The error contains the end of the service's log. If
         a process dies, the error names this process, and not another one that therefore does not become ready.
         """
         for service in services:
             self.services[service.name] = service
-            self.children[service.name] = service.spawn()
+            if not service.waits:
+                self.children[service.name] = service.spawn()
         for service in services:
+            if service.waits:
+                self.children[service.name] = service.spawn()
             try:
                 self.children[service.name].wait_until(partial(self._ready, service), service.timeout)
             except UnreachableError:
@@ -59,8 +65,9 @@ class Stack:
         return "\n".join(f"--- {name}\n{child.tail(10)}" for name, child in self.children.items())
 
     def stop(self, timeout: float = 5) -> None:
-        for child in reversed(self.children.values()):
-            child.stop(timeout)
+        for name in reversed(self.services):
+            if name in self.children:
+                self.children[name].stop(timeout)
 
     def __enter__(self) -> Stack:
         return self

@@ -46,6 +46,20 @@ def test_a_started_stack_is_ready_and_a_stopped_one_is_gone(tmp_path: Path) -> N
     assert [child.alive for child in children] == [False, False]
 
 
+def test_a_service_that_waits_starts_when_those_before_it_are_ready(tmp_path: Path, stack: Stack) -> None:
+    seen: list[tuple[str, bool]] = []
+    first, last = sleeper(tmp_path, "first"), sleeper(tmp_path, "last")
+
+    def spawn() -> Child:
+        seen.append(("waiting", first.ready()))
+        return sleeper(tmp_path, "waiting").spawn()
+
+    stack.start(first, Service("waiting", spawn, lambda: True, waits=True), last)
+    assert seen == [("waiting", True)]
+    assert list(stack.services) == ["first", "waiting", "last"]
+    assert stack.dead() == []
+
+
 def test_a_child_that_dies_at_once_is_an_error_with_the_end_of_its_log(tmp_path: Path, stack: Stack) -> None:
     command = [sys.executable, "-c", "import sys; sys.exit('no such model')"]
     service = Service("scorer", lambda: Child("scorer", command, tmp_path / "log"), lambda: False)
