@@ -10,7 +10,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from extproc.answer_check import AnswerChecker, CheckedAnswer
@@ -25,10 +25,9 @@ from extproc.traffic_counters import TrafficCounters
 from extproc.unexpected_errors import UnexpectedErrors
 from extproc.workloads import WorkloadInfo
 from extproc.write_buffer import RawPair, RecordSink
-from glidepath.pairs_and_outcomes import Answer, Coverage, Ending, Origin, Pair, PairKind
+from glidepath.pairs_and_outcomes import Answer, Coverage, Ending, Origin, Pair, PairKind, Side, is_failure
 
 MAX_ID = 128
-BUSY = (408, 429)  # statuses below 500 that count as failures of the backend
 
 
 @dataclass(slots=True)
@@ -52,6 +51,7 @@ class CapturedExchange:
     copy_tasks: list[asyncio.Task[None]] = field(default_factory=list)
     planned_copies: tuple[PlannedCopy, ...] = ()
     reason: Coverage | None = Coverage.NOT_TEED  # why no CROSS copy was sent; None if a CROSS copy was sent
+    both_copied: bool = False  # whether each side got a copy of the request
     finished: asyncio.Event | None = None  # set when the exchange ends; None until a copy waits for the end
     references: int = 1  # the stream and every copy count as one; at 0 the bodies are released
 
@@ -100,6 +100,7 @@ class Capturer:
         planned_copies, captured.reason = plan_copies(captured.workload, captured.exchange, captured.id)
         accepted = tuple(planned for planned in planned_copies if self._accept(captured, planned))
         captured.planned_copies = accepted
+        captured.both_copied = {planned.side for planned in accepted} == set(Side)
         for planned in accepted:
             captured.references += 1
             captured.finished = captured.finished or asyncio.Event()
@@ -136,7 +137,7 @@ class Capturer:
             captured.finished.set()
         reason = reason_not_comparable(captured.workload, captured.exchange)
         copied = any(planned.kind is PairKind.CROSS for planned in captured.planned_copies)
-        if reason is not None:
+        if reason is not None and not (captured.both_copied and reason is Coverage.NOT_COMPARABLE):
             for task in captured.copy_tasks:
                 task.cancel()
         lost = reason in (Coverage.ABORTED, Coverage.SHED_MEMORY) or captured.exchange.request_body.cut
@@ -191,8 +192,11 @@ class Capturer:
         self._stop_sending(captured, running_copy)
         self._charge(captured, planned, answered)
         await finished.wait()
-        if reason_not_comparable(captured.workload, captured.exchange) is None:
+        reason = reason_not_comparable(captured.workload, captured.exchange)
+        if reason is None:
             self._write_pair(captured, planned, answered)
+        elif reason is Coverage.NOT_COMPARABLE:
+            self._write_uncompared(captured, planned, answered)
 
     def _stop_sending(self, captured: CapturedExchange, running_copy: _RunningCopy) -> None:
         if running_copy.sending:
@@ -218,6 +222,7 @@ class Capturer:
         first, second = captured.exchange.status, answered.answer.status
         if answered.answer.ending is not Ending.COMPLETE or is_failure(second):
             self.counters.count(captured.workload.name, Coverage.TEE_FAILED, planned.kind)
+            self._write_uncompared(captured, planned, answered)
             return
         self._check_copys_answer(captured, planned, answered)
         if planned.kind is PairKind.CROSS:
@@ -228,6 +233,15 @@ class Capturer:
             self.sink.put_pair(raw_pair(captured, planned, answered))
         else:
             self.counters.count(captured.workload.name, Coverage.NOT_COMPARABLE, planned.kind)
+            self._write_uncompared(captured, planned, answered)
+
+    def _write_uncompared(self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> None:
+        """Write a pair that no one can compare, if both sides got a copy: the gates compare how the two copies ended.
+
+        Coverage has already counted why the pair cannot be compared.
+        """
+        if captured.both_copied and captured.exchange.response is not None and not answered.answer.body_cut:
+            self.sink.put_pair(replace(raw_pair(captured, planned, answered), counted=False))
 
     def _count_rejection_by_one_side(
         self, captured: CapturedExchange, planned: PlannedCopy, first: int, second: int
@@ -245,11 +259,6 @@ class Capturer:
             return  # the access log already counts it as an error
         request = RefusedRequest(captured.workload.name, side, origin, captured.id)
         self.counters.count_rejection(Rejection(request, f"rejected_{status}", int(self._wall() * 1000)))
-
-
-def is_failure(status: int) -> bool:
-    """Return whether an HTTP status means that the backend failed: 408, 429, or any status outside 200 to 499."""
-    return not 200 <= status < 500 or status in BUSY
 
 
 def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:
@@ -330,6 +339,7 @@ def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowA
         request_content_type=request.headers.get("content-type", "")[:256],
         sticky=workload.sticky(request.headers.get(workload.sticky_header, "")) if workload.sticky_header else "",
         served=captured.served,
+        both_copied=captured.both_copied,
     )
     return RawPair(
         pair,

@@ -27,13 +27,15 @@ class RawPair:
     """A pair whose bodies are not yet decoded.
 
     ``request_encoding``, ``first_encoding`` and ``second_encoding`` are the content codings of the request's body and
-    of the two answers' bodies.
+    of the two answers' bodies. ``counted``: whether coverage counts what becomes of the pair. It does not if it has
+    counted the exchange already, as one that cannot be compared.
     """
 
     pair: Pair
     request_encoding: str = ""
     first_encoding: str = ""
     second_encoding: str = ""
+    counted: bool = True
 
     @property
     def size(self) -> int:
@@ -44,12 +46,16 @@ class RawPair:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPair:
-    """A serialised pair, ready to be written to Redis. ``seq`` grows with each pair of this process, from 1."""
+    """A serialised pair, ready to be written to Redis. ``seq`` grows with each pair of this process, from 1.
+
+    ``counted``: see ``RawPair``.
+    """
 
     workload: str
     kind: PairKind
     data: bytes
     seq: int = 0
+    counted: bool = True
 
     @property
     def size(self) -> int:
@@ -98,7 +104,7 @@ class PairEncoder:
             first=self._answer(pair.first, raw.first_encoding),
             second=self._answer(pair.second, raw.second_encoding),
         )
-        return EncodedPair(pair.workload, pair.kind, encode_pair(decoded))
+        return EncodedPair(pair.workload, pair.kind, encode_pair(decoded), counted=raw.counted)
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)

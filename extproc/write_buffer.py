@@ -110,7 +110,8 @@ class WriteBuffer:
 
     def put_pair(self, raw: RawPair) -> None:
         for dropped in self._lanes.put(raw):
-            self._counters.count(dropped.pair.workload, Coverage.LOST_BUFFER, dropped.pair.kind)
+            if dropped.counted:
+                self._counters.count(dropped.pair.workload, Coverage.LOST_BUFFER, dropped.pair.kind)
         self._work.set()
         if self._lanes.is_half_full():
             self._write_now.set()
@@ -187,7 +188,7 @@ class WriteBuffer:
         outcomes = [one for one in self._sent.values() if self._until(one.workload) <= _now()]
         kept_pairs, kept_outcomes = await self._writer.write(pairs, outcomes)
         for pair, kept in zip(pairs, kept_pairs, strict=True):
-            if kept:
+            if kept and pair.counted:
                 self._counters.count(pair.workload, Coverage.PAIRED, pair.kind)
         self._lanes.settle(pairs, kept_pairs, _now())
         for one, kept in zip(outcomes, kept_outcomes, strict=True):
@@ -202,7 +203,8 @@ class WriteBuffer:
         batch = self._lanes.take(_now())
         if batch:
             for raw in self._lanes.store(await self._encoder.encode(batch)):
-                self._counters.count(raw.pair.workload, Coverage.INTERNAL_ERROR, raw.pair.kind)
+                if raw.counted:
+                    self._counters.count(raw.pair.workload, Coverage.INTERNAL_ERROR, raw.pair.kind)
 
     def _settle_outcomes(self, one: Outcomes, kept: bool) -> None:
         if kept:

@@ -14,6 +14,7 @@ from glidepath.histogram import Histogram
 
 NO_DIGEST = "none"  # reported for an Envoy whose routes carry no digest (glidepath/served_digest.py)
 SEVERAL_DIGESTS = "several"  # reported for counts of requests of more than one digest
+BUSY = (408, 429)  # statuses below 500 that count as failures of the backend
 TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least this value
 
 
@@ -146,7 +147,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A request with its two answers: ``first`` went to the client, and ``second`` answered the copy of the request."""
+    """A request with its two answers: ``first`` went to the client, and ``second`` answered the copy of the request.
+
+    ``both_copied``: whether each side got a copy of the request. There is then a CROSS pair and a NOISE pair of it,
+    whose second answers were obtained in the same way.
+    """
 
     id: str
     workload: str
@@ -161,6 +166,7 @@ class Pair:
     request_content_type: str = ""
     sticky: str = ""
     served: str = ""  # the digest of what Envoy serves (glidepath/served_digest.py); "" if unknown
+    both_copied: bool = False
 
     @property
     def baseline(self) -> Answer:
@@ -308,6 +314,7 @@ class AnswerFacts:
     failed_over: bool = False
     excerpt: str = ""
     faults: tuple[str, ...] = ()
+    ending: Ending = Ending.COMPLETE
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +351,19 @@ class ScoredPair:
     unjudged: str = ""
     unverified: str = ""
     language: str = ""
+    both_copied: bool = False  # of the pair
     entry: str = ""
+
+    @property
+    def uncompared(self) -> bool:
+        """Whether the pair exists only because both sides got a copy: the client's answer or the copy's failed.
+
+        No one can compare its answers, and coverage counts its exchange as one without a pair.
+        """
+        if not self.both_copied or self.scored:
+            return False
+        live, copy = self.baseline, self.candidate
+        return not 200 <= live.status < 400 or copy.ending is not Ending.COMPLETE or is_failure(copy.status)
 
 
 class Outcome(Enum):
@@ -353,6 +372,11 @@ class Outcome(Enum):
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
+
+
+def is_failure(status: int) -> bool:
+    """Return whether an HTTP status means that the backend failed: 408, 429, or any status outside 200 to 499."""
+    return not 200 <= status < 500 or status in BUSY
 
 
 def joined_digests(a: str, b: str) -> str:

@@ -152,6 +152,10 @@ def _histogram_from_message(message: pb.Histogram) -> Histogram:
 
 _KIND, _SIDE = _enum(PairKind, "PAIR_KIND"), _enum(Side, "SIDE")
 _ORIGIN, _ENDING = _enum(Origin, "ORIGIN"), _enum(Ending, "ENDING")
+_ENDING_OR_COMPLETE: Conversion = (  # results of an earlier version do not have it
+    _ENDING[0],
+    lambda number: Ending.COMPLETE if number == pb.ENDING_UNSPECIFIED else _ENDING[1](number),
+)
 _SIDE_OR_NONE: Conversion = (
     lambda side: pb.SIDE_UNSPECIFIED if side is None else _SIDE[0](side),
     lambda number: None if number == pb.SIDE_UNSPECIFIED else _SIDE[1](number),
@@ -195,7 +199,9 @@ _OUTCOMES = _Codec(
     {"sides": _SIDE_OUTCOMES.repeated, "coverage": _MAPPING, "local_replies": _LOCAL_REPLIES.repeated},
     not_stored="arrived_ms",
 )
-_ANSWER_FACTS = _Codec(AnswerFacts, pb.AnswerFacts, {"origin": _ORIGIN, "faults": _TEXTS})
+_ANSWER_FACTS = _Codec(
+    AnswerFacts, pb.AnswerFacts, {"origin": _ORIGIN, "faults": _TEXTS, "ending": _ENDING_OR_COMPLETE}
+)
 _SCORED_PAIR = _Codec(
     ScoredPair,
     pb.ScoredPair,

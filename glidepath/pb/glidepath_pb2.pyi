@@ -108,7 +108,7 @@ class Answer(_message.Message):
     def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., backend: _Optional[str] = ..., status: _Optional[int] = ..., content_type: _Optional[str] = ..., body: _Optional[bytes] = ..., body_cut: _Optional[bool] = ..., ending: _Optional[_Union[Ending, str]] = ..., first_byte_ms: _Optional[float] = ..., total_ms: _Optional[float] = ..., error: _Optional[str] = ..., failed_over: _Optional[bool] = ...) -> None: ...
 
 class Pair(_message.Message):
-    __slots__ = ("id", "workload", "kind", "captured_at_ms", "method", "path", "request_body", "request_cut", "first", "second", "sticky", "request_content_type", "served")
+    __slots__ = ("id", "workload", "kind", "captured_at_ms", "method", "path", "request_body", "request_cut", "first", "second", "sticky", "request_content_type", "served", "both_copied")
     ID_FIELD_NUMBER: _ClassVar[int]
     WORKLOAD_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +122,7 @@ class Pair(_message.Message):
     STICKY_FIELD_NUMBER: _ClassVar[int]
     REQUEST_CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     SERVED_FIELD_NUMBER: _ClassVar[int]
+    BOTH_COPIED_FIELD_NUMBER: _ClassVar[int]
     id: str
     workload: str
     kind: PairKind
@@ -135,7 +136,8 @@ class Pair(_message.Message):
     sticky: str
     request_content_type: str
     served: str
-    def __init__(self, id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., method: _Optional[str] = ..., path: _Optional[str] = ..., request_body: _Optional[bytes] = ..., request_cut: _Optional[bool] = ..., first: _Optional[_Union[Answer, _Mapping]] = ..., second: _Optional[_Union[Answer, _Mapping]] = ..., sticky: _Optional[str] = ..., request_content_type: _Optional[str] = ..., served: _Optional[str] = ...) -> None: ...
+    both_copied: bool
+    def __init__(self, id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., method: _Optional[str] = ..., path: _Optional[str] = ..., request_body: _Optional[bytes] = ..., request_cut: _Optional[bool] = ..., first: _Optional[_Union[Answer, _Mapping]] = ..., second: _Optional[_Union[Answer, _Mapping]] = ..., sticky: _Optional[str] = ..., request_content_type: _Optional[str] = ..., served: _Optional[str] = ..., both_copied: _Optional[bool] = ...) -> None: ...
 
 class Histogram(_message.Message):
     __slots__ = ("scale", "index", "count", "zeros")
@@ -239,7 +241,7 @@ class Outcomes(_message.Message):
     def __init__(self, workload: _Optional[str] = ..., source: _Optional[str] = ..., seq: _Optional[int] = ..., from_ms: _Optional[int] = ..., to_ms: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[SideOutcomes, _Mapping]]] = ..., coverage: _Optional[_Mapping[str, int]] = ..., local_replies: _Optional[_Iterable[_Union[LocalReplies, _Mapping]]] = ...) -> None: ...
 
 class ScoredPair(_message.Message):
-    __slots__ = ("pair_id", "workload", "kind", "captured_at_ms", "scored_at_ms", "scored", "unscored_reason", "agreement", "flags", "signals", "baseline", "candidate", "sticky", "scorer", "labels", "served", "preference", "correctness", "unjudged", "unverified", "weights", "language")
+    __slots__ = ("pair_id", "workload", "kind", "captured_at_ms", "scored_at_ms", "scored", "unscored_reason", "agreement", "flags", "signals", "baseline", "candidate", "sticky", "scorer", "labels", "served", "preference", "correctness", "unjudged", "unverified", "weights", "language", "both_copied")
     class SignalsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -276,6 +278,7 @@ class ScoredPair(_message.Message):
     UNVERIFIED_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    BOTH_COPIED_FIELD_NUMBER: _ClassVar[int]
     pair_id: str
     workload: str
     kind: PairKind
@@ -298,7 +301,8 @@ class ScoredPair(_message.Message):
     unverified: str
     weights: str
     language: str
-    def __init__(self, pair_id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., scored_at_ms: _Optional[int] = ..., scored: _Optional[bool] = ..., unscored_reason: _Optional[str] = ..., agreement: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., signals: _Optional[_Mapping[str, float]] = ..., baseline: _Optional[_Union[AnswerFacts, _Mapping]] = ..., candidate: _Optional[_Union[AnswerFacts, _Mapping]] = ..., sticky: _Optional[str] = ..., scorer: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., served: _Optional[str] = ..., preference: _Optional[_Union[Preference, str]] = ..., correctness: _Optional[_Union[Correctness, _Mapping]] = ..., unjudged: _Optional[str] = ..., unverified: _Optional[str] = ..., weights: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
+    both_copied: bool
+    def __init__(self, pair_id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., scored_at_ms: _Optional[int] = ..., scored: _Optional[bool] = ..., unscored_reason: _Optional[str] = ..., agreement: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., signals: _Optional[_Mapping[str, float]] = ..., baseline: _Optional[_Union[AnswerFacts, _Mapping]] = ..., candidate: _Optional[_Union[AnswerFacts, _Mapping]] = ..., sticky: _Optional[str] = ..., scorer: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., served: _Optional[str] = ..., preference: _Optional[_Union[Preference, str]] = ..., correctness: _Optional[_Union[Correctness, _Mapping]] = ..., unjudged: _Optional[str] = ..., unverified: _Optional[str] = ..., weights: _Optional[str] = ..., language: _Optional[str] = ..., both_copied: _Optional[bool] = ...) -> None: ...
 
 class Correctness(_message.Message):
     __slots__ = ("baseline", "candidate")
@@ -309,7 +313,7 @@ class Correctness(_message.Message):
     def __init__(self, baseline: _Optional[float] = ..., candidate: _Optional[float] = ...) -> None: ...
 
 class AnswerFacts(_message.Message):
-    __slots__ = ("origin", "backend", "status", "first_byte_ms", "total_ms", "input_tokens", "output_tokens", "text_chars", "finish_reason", "failed_over", "excerpt", "faults")
+    __slots__ = ("origin", "backend", "status", "first_byte_ms", "total_ms", "input_tokens", "output_tokens", "text_chars", "finish_reason", "failed_over", "excerpt", "faults", "ending")
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -322,6 +326,7 @@ class AnswerFacts(_message.Message):
     FAILED_OVER_FIELD_NUMBER: _ClassVar[int]
     EXCERPT_FIELD_NUMBER: _ClassVar[int]
     FAULTS_FIELD_NUMBER: _ClassVar[int]
+    ENDING_FIELD_NUMBER: _ClassVar[int]
     origin: Origin
     backend: str
     status: int
@@ -334,4 +339,5 @@ class AnswerFacts(_message.Message):
     failed_over: bool
     excerpt: str
     faults: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, origin: _Optional[_Union[Origin, str]] = ..., backend: _Optional[str] = ..., status: _Optional[int] = ..., first_byte_ms: _Optional[float] = ..., total_ms: _Optional[float] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., text_chars: _Optional[int] = ..., finish_reason: _Optional[str] = ..., failed_over: _Optional[bool] = ..., excerpt: _Optional[str] = ..., faults: _Optional[_Iterable[str]] = ...) -> None: ...
+    ending: Ending
+    def __init__(self, origin: _Optional[_Union[Origin, str]] = ..., backend: _Optional[str] = ..., status: _Optional[int] = ..., first_byte_ms: _Optional[float] = ..., total_ms: _Optional[float] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., text_chars: _Optional[int] = ..., finish_reason: _Optional[str] = ..., failed_over: _Optional[bool] = ..., excerpt: _Optional[str] = ..., faults: _Optional[_Iterable[str]] = ..., ending: _Optional[_Union[Ending, str]] = ...) -> None: ...

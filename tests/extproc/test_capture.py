@@ -151,6 +151,9 @@ async def test_the_noise_floor_is_a_second_pair_with_an_id_of_its_own() -> None:
         r.feed(r.request(), OK, END)
         await r.settled()
         cross, noise = sorted(r.sink.pairs, key=lambda pair: pair.kind)
+        assert cross.both_copied
+        assert noise.both_copied
+        assert all(raw.counted for raw in r.sink.raw)
         assert (noise.kind, noise.first.side, noise.second.side) == (PairKind.NOISE, Side.BASELINE, Side.BASELINE)
         assert cross.id != noise.id
 
@@ -217,6 +220,46 @@ async def test_a_failed_copy_is_counted_and_makes_no_pair(status: int, ending: E
         r.feed(r.request(), OK, END)
         await r.settled()
         assert (r.sink.pairs, r.coverage) == ([], {"captured": 1, "tee_failed": 1})
+
+
+@pytest.mark.parametrize(
+    ("status", "ending"), [(200, Ending.ABORTED), (0, Ending.TIMEOUT), (503, Ending.COMPLETE), (429, Ending.COMPLETE)]
+)
+async def test_a_failed_copy_makes_a_pair_without_count_if_both_sides_got_a_copy(status: int, ending: Ending) -> None:
+    async with setup("{same_side: 100}") as r:
+        r.sender.status, r.sender.ending = status, ending
+        r.sender.gate.set()
+        r.feed(r.request(), OK, END)
+        await r.settled()
+        assert {raw.pair.kind for raw in r.sink.raw} == {PairKind.CROSS, PairKind.NOISE}
+        assert {(raw.pair.both_copied, raw.counted) for raw in r.sink.raw} == {(True, False)}
+        assert {(pair.second.ending, pair.second.status) for pair in r.sink.pairs} == {(ending, status)}
+        assert r.coverage == {"captured": 1, "tee_failed": 1, "noise_tee_failed": 1}
+
+
+@pytest.mark.parametrize("status", [400, 503])
+async def test_both_copies_are_kept_though_the_clients_answer_failed(status: int) -> None:
+    async with setup("{same_side: 100}") as r:
+        captured = r.request()
+        await eventually(lambda: len(r.sender.copies) == 2)
+        r.feed(captured, replace(OK, status=status), END)
+        assert r.sender.cancelled == 0
+        r.sender.gate.set()
+        await r.settled()
+        assert {(raw.pair.kind, raw.pair.first.status, raw.counted) for raw in r.sink.raw} == {
+            (PairKind.CROSS, status, False),
+            (PairKind.NOISE, status, False),
+        }
+        assert r.coverage["not_comparable"] == 1
+        assert "paired" not in r.coverage
+
+
+async def test_only_one_accepted_copy_is_no_copy_of_both_sides() -> None:
+    async with setup("{same_side: 100, max_in_flight: 1}") as r:
+        r.sender.gate.set()
+        r.feed(r.request(), OK, END)
+        await r.settled()
+        assert [(pair.kind, pair.both_copied) for pair in r.sink.pairs] == [(PairKind.CROSS, False)]
 
 
 def record_refusal(r: CaptureSetup, side: Side, origin: Origin) -> None:

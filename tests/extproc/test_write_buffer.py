@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -78,6 +79,16 @@ async def test_a_full_buffer_drops_the_oldest_and_counts_them() -> None:
         writer.away = False
         await eventually(lambda: len(writer.pairs) == 5)
         assert ids(writer) == [f"id-{n}" for n in range(15, 20)]
+
+
+async def test_a_pair_whose_exchange_coverage_has_counted_is_written_and_not_counted_again() -> None:
+    writer = TwinWriter(away=True)
+    async with running(writer, BufferLimits(2, 10**6)) as (buffer, counters):
+        for n in range(3):
+            buffer.put_pair(replace(raw(n), counted=False))
+        writer.away = False
+        await eventually(lambda: len(writer.pairs) == 2 and buffer.fill[0] == 0)
+        assert not counters.coverage_totals
 
 
 async def test_the_buffer_is_limited_by_bytes_too() -> None:

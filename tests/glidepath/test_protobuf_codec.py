@@ -28,6 +28,7 @@ from glidepath.pairs_and_outcomes import (
     Side,
     SideOutcomes,
 )
+from glidepath.pb import glidepath_pb2 as pb
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 counts = st.dictionaries(text, st.integers(0, 2**40), max_size=3)
@@ -144,6 +145,13 @@ def test_a_result_with_an_impossible_agreement_counts_as_unscored(agreement: flo
     found = protobuf_codec.decode_scored(protobuf_codec.encode_scored(stored))
     assert (found.scored, found.unscored_reason, found.agreement) == (False, "invalid_agreement", 0.0)
     assert found.signals == {"b": 0.5}
+
+
+def test_a_result_of_an_earlier_version_has_complete_answers() -> None:
+    message = pb.ScoredPair(kind=pb.PAIR_KIND_CROSS)
+    message.baseline.origin = message.candidate.origin = pb.ORIGIN_LIVE
+    found = protobuf_codec.decode_scored(message.SerializeToString())
+    assert (found.baseline.ending, found.candidate.ending, found.both_copied) == (*[Ending.COMPLETE] * 2, False)
 
 
 @given(st.binary(max_size=200))

@@ -100,7 +100,9 @@ class TwinEncoder:
     """Encodes a pair as its id."""
 
     async def encode(self, batch: Sequence[RawPair]) -> list[EncodedPair]:
-        return [EncodedPair(raw.pair.workload, raw.pair.kind, raw.pair.id.encode()) for raw in batch]
+        return [
+            EncodedPair(raw.pair.workload, raw.pair.kind, raw.pair.id.encode(), counted=raw.counted) for raw in batch
+        ]
 
 
 def encoded_pair(number: int = 1, size: int = 10, seq: int = 1) -> EncodedPair:

@@ -8,7 +8,7 @@ from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Pair, ScoredPair
 def facts_without_body(answer: Answer) -> AnswerFacts:
     """Return the facts about an answer that do not depend on its body.
 
-    They are the origin, the backend, the status, two times, and whether the request failed over.
+    They are the origin, the backend, the status, two times, how it ended, and whether the request failed over.
     """
     return AnswerFacts(
         origin=answer.origin,
@@ -17,6 +17,7 @@ def facts_without_body(answer: Answer) -> AnswerFacts:
         first_byte_ms=answer.first_byte_ms,
         total_ms=answer.total_ms,
         failed_over=answer.failed_over,
+        ending=answer.ending,
     )
 
 
@@ -43,4 +44,5 @@ def unscored(
         candidate=candidate or facts_without_body(pair.candidate),
         sticky=pair.sticky,
         served=pair.served,
+        both_copied=pair.both_copied,
     )

@@ -217,6 +217,7 @@ def _compare(
         served=pair.served,
         weights=weights.digest,
         language=_language(extracted),
+        both_copied=pair.both_copied,
     )
     judged, verified = _to_judge(extracted), _to_verify(extracted)
     if isinstance(judged, Preference):

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from glidepath.feedback import Feedback, FeedbackMatch
 from glidepath.pairs_and_outcomes import (
+    AnswerFacts,
     Correctness,
+    Ending,
     Origin,
     Outcomes,
     PairKind,
@@ -105,3 +109,19 @@ def test_scored_noise_pairs_and_probes_are_counted_apart() -> None:
         totals = totals.with_pair(pair)
     assert (totals.pairs_scored, totals.pairs_apart) == (4, {"noise": 2, "probe": 1})
     assert Totals.from_json(totals.to_json()) == totals
+
+
+@pytest.mark.parametrize(
+    ("live", "copy", "counted"),
+    [
+        (AnswerFacts(status=200), AnswerFacts(status=200), {"cut": 1}),
+        (AnswerFacts(status=200), AnswerFacts(status=404), {"cut": 1}),
+        (AnswerFacts(status=200), AnswerFacts(status=503), {}),
+        (AnswerFacts(status=200), AnswerFacts(status=200, ending=Ending.TIMEOUT), {}),
+        (AnswerFacts(status=400), AnswerFacts(status=200), {}),
+    ],
+)
+def test_pairs_whose_exchange_coverage_has_counted_are_not_counted_again(live, copy, counted) -> None:
+    pair = ScoredPair("a", "chat", PairKind.CROSS, 1, 2, False, "cut", baseline=live, candidate=copy, both_copied=True)
+    assert Totals().with_pair(pair).pairs_unscored == counted
+    assert Totals().with_pair(replace(pair, both_copied=False)).pairs_unscored == {"cut": 1}

@@ -120,6 +120,17 @@ def test_only_complete_answers_that_succeeded_are_scored(context, engine, side, 
     assert engine.calls == []
 
 
+def test_the_result_says_how_each_copy_ended_and_whether_both_sides_got_one(context):
+    whole = pair("a", both_copied=True)
+    assert one(context, whole).both_copied
+    late = one(context, replace(whole, second=replace(whole.second, ending=Ending.TIMEOUT, status=0, body=b"")))
+    assert (late.unscored_reason, late.candidate.ending, late.both_copied) == (
+        "candidate_timeout",
+        Ending.TIMEOUT,
+        True,
+    )
+
+
 def test_a_cut_request_is_not_scored(context):
     assert one(context, pair("a", request_cut=True)).unscored_reason == "request_cut"
 
