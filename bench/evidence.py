@@ -22,6 +22,7 @@ import numpy as np
 
 from bench import answer_gate_cases as answers
 from bench import evidence_cases as cases
+from bench import evidence_fixed_tests as fixed
 from bench.evidence_cases import ALPHA, Crowd, Drift, ErrorTraffic, steady, upper_limit
 
 Row = dict[str, Any]
@@ -199,6 +200,154 @@ def _median(name: str, runs: int, run: Callable[[], np.ndarray], reference: floa
     return [{"case": name, "runs": runs, "median": median, "reference": reference, "ok": ok}]
 
 
+MEAN_LIMIT, QUANTILE_LIMIT = 1.3, 1.5  # the most samples (median), as a multiple of the fixed test's
+
+
+def foresight(runs: int) -> list[Case]:
+    """Return the cases that compare the samples until a decision with those of a fixed test with foresight."""
+    return [
+        *_means_against_fixed(runs),
+        *_errors_against_fixed(runs),
+        _latency_against_fixed(runs, 0.99, 0.25, 1.0, 20, QUANTILE_LIMIT),
+        _latency_against_fixed(runs, 0.99, 0.25, 1.5, 20, QUANTILE_LIMIT),
+        _latency_against_fixed(runs, 0.99, 0.25, 1.0, 1, QUANTILE_LIMIT),
+        _latency_against_fixed(runs, 0.99, 0.5, 1.0, 20, None),
+        _latency_against_fixed(runs, 0.99, 0.5, 1.5, 20, None),
+        _latency_against_fixed(runs, 0.99, 0.5, 1.0, 1, None),
+        _latency_against_fixed(runs, 0.95, 0.5, 1.0, 20, None),
+        _latency_against_fixed(runs, 0.95, 0.5, 1.5, 20, None),
+        _latency_against_fixed(runs, 0.95, 0.25, 1.0, 20, None),
+    ]
+
+
+def _means_against_fixed(runs: int) -> list[Case]:
+    noisy = math.sqrt(0.6 * 0.25)  # of scores 0, 1/2 and 1, of which 40 % are 1/2
+
+    def sameness(true: float) -> cases.Runs:
+        return cases.quality(runs, 80, true, n=1500)
+
+    def preference(true: float) -> cases.Runs:
+        return answers.preference(runs, 81, true, 0.4)
+
+    return [
+        _against_fixed(
+            runs, "sameness: equal, promote", MEAN_LIMIT, lambda: sameness(0.0).passed, _mean(-0.03, 0.0, 0.15)
+        ),
+        _against_fixed(
+            runs, "sameness: 0.06 worse, roll back", MEAN_LIMIT, lambda: sameness(-0.06).fail, _mean(-0.03, -0.06, 0.15)
+        ),
+        _against_fixed(
+            runs, "sameness: 0.10 worse, roll back", None, lambda: sameness(-0.10).fail, _mean(-0.03, -0.10, 0.15)
+        ),
+        _against_fixed(
+            runs, "preference: equal, promote", MEAN_LIMIT, lambda: preference(0.5).passed, _mean(0.45, 0.5, noisy)
+        ),
+        _against_fixed(
+            runs,
+            "preference: mean 0.40, roll back",
+            MEAN_LIMIT,
+            lambda: preference(0.40).fail,
+            _mean(0.45, 0.40, noisy),
+        ),
+    ]
+
+
+def _mean(boundary: float, true: float, sd: float) -> tuple[fixed.Statistic, int]:
+    return fixed.mean_statistic(boundary, true, sd), round(6.2 * (sd / (true - boundary)) ** 2)
+
+
+def _errors_against_fixed(runs: int) -> list[Case]:
+    def increase(candidate: float, baseline: float) -> cases.Runs:
+        return cases.increase(runs, 83, steady(0.1, candidate, baseline), limit=0.005, blocks=3000)
+
+    return [
+        _against_fixed(
+            runs,
+            "errors, limit 2 %: 0.5 %, promote",
+            MEAN_LIMIT,
+            lambda: cases.rate(runs, 82, 0.005).passed,
+            (fixed.rate_statistic(0.02, 0.005), 400),
+        ),
+        _against_fixed(
+            runs,
+            "errors, limit 2 %: 4 %, roll back",
+            MEAN_LIMIT,
+            lambda: cases.rate(runs, 82, 0.04).fail,
+            (fixed.rate_statistic(0.02, 0.04), 400),
+        ),
+        _against_fixed(
+            runs,
+            "errors, increase 0.5 %: both 0.1 %, promote",
+            MEAN_LIMIT,
+            lambda: increase(0.001, 0.001).passed,
+            (fixed.increase_statistic(0.005, 0.001, 0.001, 9), 700),
+        ),
+        _against_fixed(
+            runs,
+            "errors, increase 0.5 %: both 1 %, promote",
+            MEAN_LIMIT,
+            lambda: increase(0.01, 0.01).passed,
+            (fixed.increase_statistic(0.005, 0.01, 0.01, 9), 4000),
+        ),
+        _against_fixed(
+            runs,
+            "errors, increase 0.5 %: 3 % and 0.5 %, roll back",
+            MEAN_LIMIT,
+            lambda: increase(0.03, 0.005).fail,
+            (fixed.increase_statistic(0.005, 0.03, 0.005, 9), 300),
+        ),
+    ]
+
+
+def _latency_against_fixed(runs: int, q: float, sigma: float, ratio: float, sides: int, limit: float | None) -> Case:
+    per_token, decision = " per token" if sigma < 0.5 else "", "promote" if ratio < 1.2 else "roll back"
+    name = f"latency p{100 * q:.0f}{per_token}, σ {sigma}, baseline {sides} : 1: {ratio} ×, {decision}"
+
+    def needed() -> np.ndarray:
+        found = cases.latency(runs, 84, ratio, q, n=12_000, baseline=sides, sigma=sigma)
+        return found.passed if ratio < 1.2 else found.fail
+
+    counted = (fixed.exceedance_statistic(1.2, ratio, q, sigma, sides), 400)
+    knowing = (fixed.latency_statistic(1.2, ratio, q, sigma, sides), 600)
+    return _against_fixed(runs, name, limit, needed, counted, knowing)
+
+
+def _against_fixed(
+    runs: int,
+    name: str,
+    limit: float | None,
+    run: Callable[[], np.ndarray],
+    test: tuple[fixed.Statistic, int],
+    knowing: tuple[fixed.Statistic, int] | None = None,
+) -> Case:
+    """Return the case that compares with ``test``.
+
+    ``knowing``: a fixed test that also knows the shape of the distribution; it is shown, and has no limit.
+    """
+
+    def case() -> list[Row]:
+        needed = run()
+        one_look, median = fixed.fixed_test(*test), float(np.median(needed))
+        times = median / one_look.n
+        ok = None if limit is None else times <= limit
+        return [
+            {
+                "case": name,
+                "runs": runs,
+                "decided": float(np.isfinite(needed).mean()),
+                "median": median,
+                "fixed n": one_look.n,
+                "power": one_look.power,
+                "times": times,
+                "limit": limit,
+                "fixed n, shape known": fixed.fixed_test(*knowing).n if knowing else None,
+                "ok": ok,
+            }
+        ]
+
+    return case
+
+
 def every_request_fails(runs: int) -> list[Case]:
     """Return the cases that measure after how many bad answers the fast guard fires if all candidate requests fail."""
     return [
@@ -262,6 +411,7 @@ def _outage(runs: int, share: float, depth: float) -> list[Row]:
 TABLES: dict[str, Callable[[int], list[Case]]] = {
     "false decisions at the boundary": guarantees,
     "candidate samples until the decision (median)": power,
+    "candidate samples until the decision, and those of a fixed test with foresight": foresight,
     "every request fails: bad answers until the guard fires": every_request_fails,
     "some answers fail: failed answers until the rollback": some_answers_fail,
     "both sides fail: how often the candidate goes to 0": outages,
@@ -288,11 +438,14 @@ def main() -> int:
         help="simulations per case of the first table, five times those of the other tables",
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of worker processes")
+    parser.add_argument("--only", default="", help="run only the cases of tables whose title contains this text")
     options = parser.parse_args()
     began = time.monotonic()
     with ProcessPoolExecutor(options.jobs) as pool:
         waiting = {}
         for title, of in TABLES.items():
+            if options.only not in title:
+                continue
             runs = options.runs if of is guarantees else max(20, options.runs // 5)
             waiting[title] = [pool.submit(run_case, title, i, runs) for i in range(len(of(runs)))]
         tables = {title: [row for future in futures for row in future.result()] for title, futures in waiting.items()}

@@ -345,8 +345,9 @@ def latency(
     baseline: int = 20,
     limit: float = 1.2,
     growth: float = 1.01,
+    sigma: float = 0.5,
 ) -> Runs:
-    """Test quantile ``q`` of lognormal latencies (σ = 0.5). The candidate is ``ratio`` times as slow as the baseline.
+    """Test quantile ``q`` of lognormal latencies with ``sigma``. The candidate is ``ratio`` times as slow.
 
     ``baseline`` is the number of the baseline's requests for each request of the candidate. If ``ratio`` equals
     ``limit``, both failing and passing are false decisions.
@@ -355,8 +356,8 @@ def latency(
     fails, passes = [], []
     for _ in range(runs):
         own, base = DenseHistogram(), DenseHistogram()
-        c = _slots(300 * ratio * rng.lognormal(0, 0.5, n))
-        b = _slots(300 * rng.lognormal(0, 0.5, n * baseline))
+        c = _slots(300 * ratio * rng.lognormal(0, sigma, n))
+        b = _slots(300 * rng.lognormal(0, sigma, n * baseline))
         test = LatencyTest(q, limit)
         fail = passed = math.inf
         at = 0
