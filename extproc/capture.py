@@ -15,8 +15,10 @@ from functools import partial
 
 from extproc.answer_check import AnswerChecker, CheckedAnswer
 from extproc.copy_budget import Budgets
-from extproc.copy_plan import PlannedCopy, plan_copies
+from extproc.copy_cool_down import CoolDowns
+from extproc.copy_plan import PlannedCopy, plan_copies, readable_body
 from extproc.copy_sender import InFlight, ShadowAnswer, ShadowRequest, ShadowSender
+from extproc.copyable_bodies import without_storing
 from extproc.exchange import Exchange, Milestone
 from extproc.outcome_classification import error_of_status
 from extproc.refusal_matching import RefusedRequest, Rejection
@@ -28,6 +30,7 @@ from extproc.write_buffer import RawPair, RecordSink
 from glidepath.pairs_and_outcomes import Answer, Coverage, Ending, Origin, Pair, PairKind, Side, is_failure
 
 MAX_ID = 128
+RATE_LIMITED = 429
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ class CapturedExchange:
     both_copied: bool = False  # whether each side got a copy of the request
     finished: asyncio.Event | None = None  # set when the exchange ends; None until a copy waits for the end
     references: int = 1  # the stream and every copy count as one; at 0 the bodies are released
+    planned: bool = False  # whether it was decided which copies to send
 
 
 class Capturer:
@@ -71,10 +75,11 @@ class Capturer:
         tasks: asyncio.TaskGroup,
         checker: AnswerChecker,
         wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counters, self.budgets, self.sink, self.checker = counters, budgets, sink, checker
-        self.in_flight = InFlight()
-        self._sender, self._tasks, self._wall = sender, tasks, wall
+        self.in_flight, self.cool_downs = InFlight(), CoolDowns()
+        self._sender, self._tasks, self._wall, self._clock = sender, tasks, wall, clock
         self._errors = UnexpectedErrors()
         self.running: set[asyncio.Task[None]] = set()
 
@@ -90,14 +95,34 @@ class Capturer:
         return CapturedExchange(workload, exchange, request_id, int(self._wall() * 1000), served)
 
     def advance(self, captured: CapturedExchange, milestone: Milestone) -> None:
-        """If the request has become complete, send its copies. If the exchange has ended, handle its end."""
-        if milestone is Milestone.REQUEST_COMPLETE:
+        """Send the copies as soon as they may be sent. If the exchange has ended, handle its end."""
+        if not captured.planned and self._may_plan(captured, milestone):
+            captured.planned = True
             self._tee(captured)
-        elif milestone is Milestone.FINISHED:
+        if milestone is Milestone.FINISHED:
             self._finish(captured)
 
+    def _may_plan(self, captured: CapturedExchange, milestone: Milestone) -> bool:
+        """Return whether it can be decided which copies to send.
+
+        A copy to the candidate is sent with the complete request. A copy to the baseline waits until the candidate has
+        begun to answer: if the candidate fails, Envoy itself asks the baseline, which must not get the request twice.
+        """
+        exchange = captured.exchange
+        if not exchange.request_complete or milestone is Milestone.NONE:
+            return False
+        if milestone is Milestone.FINISHED and exchange.ending is Ending.ABORTED:
+            return False
+        served = captured.workload.clusters.get(exchange.request.cluster) if exchange.request else None
+        return served is not Side.CANDIDATE or exchange.response is not None
+
     def _tee(self, captured: CapturedExchange) -> None:
-        planned_copies, captured.reason = plan_copies(captured.workload, captured.exchange, captured.id)
+        self._notice_a_rate_limit(captured)
+        exchange, workload = captured.exchange, captured.workload
+        if exchange.response is not None and (is_failure(exchange.status) or failed_over(workload, exchange)):
+            captured.reason = Coverage.NOT_COMPARABLE
+            return
+        planned_copies, captured.reason = plan_copies(workload, exchange, captured.id)
         accepted = tuple(planned for planned in planned_copies if self._accept(captured, planned))
         captured.planned_copies = accepted
         captured.both_copied = {planned.side for planned in accepted} == set(Side)
@@ -113,7 +138,9 @@ class Capturer:
 
     def _accept(self, captured: CapturedExchange, planned: PlannedCopy) -> bool:
         workload = captured.workload
-        if not self.in_flight.enter(workload.name, workload.settings.shadow.max_in_flight):
+        if not self.cool_downs.allows(planned.backend, self._clock()):
+            refusal = Coverage.COOL_DOWN
+        elif not self.in_flight.enter(workload.name, workload.settings.shadow.max_in_flight):
             refusal = Coverage.SHED_IN_FLIGHT
         elif not self.budgets.allow(workload.name, planned.backend, self._wall()):
             self.in_flight.leave(workload.name)
@@ -133,6 +160,7 @@ class Capturer:
         written, count the reason.
         """
         self._check_client_answer(captured)
+        self._notice_a_rate_limit(captured)
         if captured.finished is not None:
             captured.finished.set()
         reason = reason_not_comparable(captured.workload, captured.exchange)
@@ -146,6 +174,19 @@ class Capturer:
         elif not copied:
             self.counters.count(captured.workload.name, captured.reason or Coverage.NOT_TEED)
         self._drop_reference(captured)
+
+    def _notice_a_rate_limit(self, captured: CapturedExchange) -> None:
+        """Pause the copies to the side that answers a client with 429."""
+        response, workload = captured.exchange.response, captured.workload
+        if response is None or response.status != RATE_LIMITED or captured.exchange.request is None:
+            return
+        side = workload.clusters.get(captured.exchange.request.cluster)
+        if side is None:
+            return
+        if failed_over(workload, captured.exchange):
+            side = Side.BASELINE
+        retry_after = response.headers.get("retry-after", "")
+        self.cool_downs.rate_limited(workload.backend(side), retry_after, self._clock())
 
     def _check_client_answer(self, captured: CapturedExchange) -> None:
         """Check the answer to a POST by itself. Other methods may have an empty answer."""
@@ -190,6 +231,7 @@ class Capturer:
         planned = running_copy.planned
         answered = running_copy.answered = await self._sender.send(_shadow_request(captured, planned))
         self._stop_sending(captured, running_copy)
+        self._note_health(planned, answered)
         self._charge(captured, planned, answered)
         await finished.wait()
         reason = reason_not_comparable(captured.workload, captured.exchange)
@@ -197,6 +239,15 @@ class Capturer:
             self._write_pair(captured, planned, answered)
         elif reason is Coverage.NOT_COMPARABLE:
             self._write_uncompared(captured, planned, answered)
+
+    def _note_health(self, planned: PlannedCopy, answered: ShadowAnswer) -> None:
+        answer = answered.answer
+        if answer.status == RATE_LIMITED:
+            self.cool_downs.rate_limited(planned.backend, answered.retry_after, self._clock())
+        elif answer.ending is not Ending.COMPLETE or answer.status >= 500:
+            self.cool_downs.failed(planned.backend)
+        else:
+            self.cool_downs.answered(planned.backend)
 
     def _stop_sending(self, captured: CapturedExchange, running_copy: _RunningCopy) -> None:
         if running_copy.sending:
@@ -294,13 +345,20 @@ def _shadow_request(captured: CapturedExchange, planned: PlannedCopy) -> ShadowR
     exchange = captured.exchange
     headers = dict(exchange.request.headers) if exchange.request else {}
     headers["x-request-id"] = captured.id
+    body, path = exchange.request_body.value(), headers.get(":path", "/")
+    readable = readable_body(exchange)
+    if readable is not None:
+        stored_nowhere = without_storing(path, readable)
+        if stored_nowhere is not readable:
+            body = stored_nowhere
+            headers.pop("content-encoding", None)
     return ShadowRequest(
         workload=captured.workload.name,
         side=planned.side,
         backend=planned.backend,
-        path=captured.workload.without_secrets(headers.get(":path", "/")),
+        path=captured.workload.without_secrets(path),
         headers=headers,
-        body=exchange.request_body.value(),
+        body=body,
         timeout_s=captured.workload.settings.shadow.timeout,
     )
 

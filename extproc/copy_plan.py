@@ -9,7 +9,10 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
+from extproc.content_coding import decode
+from extproc.copyable_bodies import reason_not_to_copy
 from extproc.exchange import Exchange
+from extproc.extproc_errors import DecodeError
 from extproc.requests_with_credentials import gives_a_credential
 from extproc.workloads import WorkloadInfo
 from glidepath.pairs_and_outcomes import Coverage, PairKind, Side
@@ -91,6 +94,19 @@ def share_of(request_id: str, salt: str) -> float:
     return int.from_bytes(digest, "big") * 100 / 2**64
 
 
+def readable_body(exchange: Exchange) -> bytes | None:
+    """Return the body of a request without its content encoding, or None if it cannot be decoded whole."""
+    body, request = exchange.request_body, exchange.request
+    encoding = request.headers.get("content-encoding", "") if request else ""
+    if not encoding:
+        return body.value()
+    try:
+        decoded = decode(body.value(), encoding, body.limit)
+    except DecodeError:
+        return None
+    return None if decoded.cut else decoded.data
+
+
 def plan_copies(
     workload: WorkloadInfo, exchange: Exchange, request_id: str
 ) -> tuple[tuple[PlannedCopy, ...], Coverage | None]:
@@ -105,9 +121,12 @@ def plan_copies(
     path, method = request.headers.get(":path", ""), request.headers.get(":method", "")
     if not is_idempotent_inference(method, path, workload.settings.match.path):
         return (), Coverage.NOT_TEED
-    body = exchange.request_body
-    if gives_a_credential(body.value(), request.headers.get("content-encoding", ""), body.limit):
+    body = readable_body(exchange)
+    if body is None or gives_a_credential(body):
         return (), Coverage.GIVES_CREDENTIAL
+    refusal = reason_not_to_copy(body)
+    if refusal is not None:
+        return (), refusal
     shadow = workload.settings.shadow
     planned_copies: list[PlannedCopy] = []
     reason: Coverage | None = None

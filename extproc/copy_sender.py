@@ -50,6 +50,7 @@ class ShadowAnswer:
     answer: Answer
     encoding: str
     held: Body
+    retry_after: str = ""
 
 
 class ShadowSender(Protocol):
@@ -143,6 +144,7 @@ class Tee:
             reading.status = response.status
             reading.content_type = _text(response.headers.get("content-type", ""))
             reading.encoding = _text(response.headers.get("content-encoding", ""))
+            reading.retry_after = _text(response.headers.get("retry-after", ""))
             async for piece in response.content.iter_any():
                 if reading.first_byte_at is None:
                     reading.first_byte_at = time.monotonic()
@@ -168,6 +170,7 @@ class _ShadowAnswerBuilder:
     status: int = 0
     content_type: str = ""
     encoding: str = ""
+    retry_after: str = ""
     first_byte_at: float | None = None
     ending: Ending = Ending.ABORTED
     error: str = ""
@@ -189,4 +192,4 @@ class _ShadowAnswerBuilder:
             total_ms=waited_ms(self.request.sent_at, ended),
             error=self.error,
         )
-        return ShadowAnswer(answer, self.encoding, self.body)
+        return ShadowAnswer(answer, self.encoding, self.body, self.retry_after)

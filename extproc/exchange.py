@@ -5,7 +5,8 @@ mode. Each half goes WAITING → OPEN → DONE. The halves overlap: an answer ma
 has ended. A half becomes DONE by ``end_of_stream`` on its headers or on a body chunk, or by trailers. (If trailers
 follow, the last chunk has no ``end_of_stream``.) The exchange ends when the response is DONE, even if the request is
 not. It also ends when Envoy half-closes the stream before the response is DONE. After such an early close, extproc
-cannot find out whether the client, the upstream or Envoy ended the exchange.
+cannot find out whether the client, the upstream or Envoy ended the exchange. If the answer shows by itself that it is
+whole, the exchange is complete nevertheless: many clients leave when they have read ``[DONE]``.
 
 Quirks of Envoy 1.40, observed or documented: bodies end with an empty chunk that has ``end_of_stream``; that chunk may
 come twice; if a filter answers early, the stream begins with ``response_headers``; 1xx answers precede the final
@@ -20,7 +21,9 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from extproc.body_limits import Body, BodyMemory
-from extproc.extproc_errors import IllegalEventError
+from extproc.content_coding import decode
+from extproc.extproc_errors import DecodeError, IllegalEventError
+from glidepath.failed_answers import has_ended
 from glidepath.latency import waited_ms
 from glidepath.pairs_and_outcomes import Ending
 
@@ -153,6 +156,7 @@ class Milestone(Enum):
 
     NONE = auto()
     REQUEST_COMPLETE = auto()  # copies may be sent
+    ANSWER_BEGUN = auto()  # the headers of the final answer are there
     FINISHED = auto()  # the stream may be closed; ``Exchange.ending`` is set
 
 
@@ -173,6 +177,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_last_data_at",
         "_request_state",
         "_response_state",
         "ended_at",
@@ -196,6 +201,7 @@ class Exchange:
         self.request_ended_at: float | None = None
         self.first_byte_at: float | None = None
         self.ended_at: float | None = None
+        self._last_data_at = 0.0
         self._request_state = HalfState.WAITING
         self._response_state = HalfState.WAITING
 
@@ -247,8 +253,22 @@ class Exchange:
             return self._response_headers(event, now)
         if isinstance(event, Trailers):
             return self._advance(event.half, MessageKind.TRAILERS, now)
-        self.ending, self.ended_at = Ending.ABORTED, now
+        if self._answer_is_whole():
+            self._finish(self._last_data_at)
+        else:
+            self.ending, self.ended_at = Ending.ABORTED, now
         return Milestone.FINISHED
+
+    def _answer_is_whole(self) -> bool:
+        """Return whether the answer has ended by its own format, although its connection has not."""
+        response, body = self.response, self.response_body
+        if response is None or not body.size or body.cut or self._response_state is not HalfState.OPEN:
+            return False
+        try:
+            decoded = decode(body.value(), response.headers.get("content-encoding", ""), body.limit)
+        except DecodeError:
+            return False
+        return has_ended(response.headers.get("content-type", ""), decoded.data)
 
     def stop(self, now: float) -> None:
         """End the exchange although its answer has not ended, because its rest is not needed."""
@@ -287,6 +307,7 @@ class Exchange:
         else:
             if self.first_byte_at is None:
                 self.first_byte_at = now
+            self._last_data_at = now
             self.response_body.add(data)
         return milestone
 
@@ -302,7 +323,8 @@ class Exchange:
         self.response = event
         if milestone is Milestone.FINISHED:
             self._finish(now)
-        return milestone
+            return milestone
+        return Milestone.ANSWER_BEGUN
 
     def _advance(self, half: Half, kind: MessageKind, now: float) -> Milestone:
         """Move the request or the response to its next state, and return the milestone that this reached.

@@ -15,9 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from extproc.content_coding import decode
 from extproc.credential_names import ENDS, is_credential, is_credential_of_url
-from extproc.extproc_errors import DecodeError
 
 LONGEST_NAME = 64
 MOST_CANDIDATES = 20_000
@@ -50,19 +48,11 @@ _PERCENT = re.compile(rb"%([2-7][0-9a-f])")
 _QUOTES = (0x22, 0x5C)
 
 
-def gives_a_credential(body: bytes, content_encoding: str, limit: int) -> bool:
+def gives_a_credential(body: bytes) -> bool:
     """Return whether a request's body gives a credential or a remote tool, or cannot be read.
 
-    ``limit``: the most bytes to decode if the body has a content encoding.
+    ``body`` has no content encoding.
     """
-    if content_encoding:
-        try:
-            decoded = decode(body, content_encoding, limit)
-        except DecodeError:
-            return True
-        if decoded.cut:
-            return True
-        body = decoded.data
     if b"\0" in body[:4] or body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return True  # UTF-16 or UTF-32, which this check does not read
     lowered = body.lower()

@@ -85,6 +85,7 @@ COPIED_HEADERS = (
     "anthropic-version",
     "content-encoding",
     "content-type",
+    "inference-header-content-length",  # Triton: where the binary tensors begin
     "openai-beta",
     "traceparent",
     "tracestate",
@@ -92,7 +93,7 @@ COPIED_HEADERS = (
 )
 # The headers of which extproc keeps something, besides the sticky headers. Envoy sends no others to extproc.
 READ_REQUEST_HEADERS = (":method", ":path", *COPIED_HEADERS)
-READ_RESPONSE_HEADERS = (":status", "content-encoding", "content-type")
+READ_RESPONSE_HEADERS = (":status", "content-encoding", "content-type", "retry-after")
 
 # Headers with a credential, or with a proof of who the caller is. They are never read, stored or copied, and a side
 # that has no right to the client's credential does not get them.

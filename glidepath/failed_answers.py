@@ -83,6 +83,30 @@ def failed_answer(status: int, content_type: str, body: bytes, *, cut: bool = Fa
     return _json_fault(body[start:], kind) if kind in _JSON_TYPES else None
 
 
+def has_ended(content_type: str, body: bytes) -> bool:
+    """Return whether an answer shows by itself that it is whole, whether or not its connection goes on.
+
+    A stream shows it by ``[DONE]``, a last event such as ``message_stop``, or the reason why the model stopped; a
+    document by being valid JSON. ``body`` has no content encoding.
+    """
+    kind, start = content_type.partition(";")[0].strip().lower(), body.lstrip(_BLANK)[:64]
+    if kind == _EVENT_STREAM:
+        return b"messageStop" in body
+    if kind == "text/event-stream" or start.startswith(_SSE_LINES):
+        events = _last_events(body)
+        return any(event.data == _DONE or _ends(event) or _reason(event.doc) is not None for event in events)
+    if not start.startswith((b"{", b"[")) or len(body) > DOCUMENT:
+        return False
+    last = body.rstrip(_BLANK).rpartition(b"\n")[2]
+    if last != body.rstrip(_BLANK) and _parsed(last).get("done") is True:  # a line of Ollama's stream
+        return True
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _json_fault(body: bytes, kind: str) -> FoundFault | None:
     first, _, rest = body.partition(b"\n")
     lines = first.rstrip().endswith((b"}", b"]")) and rest.lstrip(_BLANK).startswith((b"{", b"["))

@@ -108,6 +108,10 @@ class Coverage(StrEnum):
     PAIRED = "paired"  # pairs written to Redis
     NOT_TEED = "not_teed"  # no copy: not an idempotent inference call, or the request was cut or incomplete
     GIVES_CREDENTIAL = "gives_credential"  # no copy: the body gives a credential or a remote tool, or is unreadable
+    HAS_EFFECTS = "has_effects"  # no copy: the server would act: hosted tools, background work
+    NEEDS_STATE = "needs_state"  # no copy: the request needs what one server keeps: a response, a file, a container
+    OPTED_OUT = "opted_out"  # no copy, and nothing kept: a header or a rule of shadow.opt_out says so
+    COOL_DOWN = "cool_down"  # no copy: the side answered 429, or fails every request; copies pause
     SAMPLED_OUT = "sampled_out"  # no copy: shadow.reverse left this request out
     SHED_IN_FLIGHT = "shed_in_flight"  # no copy: shadow.max_in_flight copies were in flight
     SHED_BUDGET = "shed_budget"  # no copy: the daily budget of the paid side was spent

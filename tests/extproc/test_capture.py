@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -39,20 +40,27 @@ class CaptureSetup:
     memory: BodyMemory
     captured: list[CapturedExchange] = field(default_factory=list)
     now: float = 1.0  # the time of the last event; each comes a second after the one before
+    clock: float = 0.0  # the time by which copies pause
 
     def request(
-        self, cluster: str = "cloud", request_id: str = "id-1", own_id: str = "", **headers: str
+        self,
+        cluster: str = "cloud",
+        request_id: str = "id-1",
+        own_id: str = "",
+        path: str = f"{CHAT}?key=SECRET&lang=de&v=1",
+        body: bytes = b"question",
+        **headers: str,
     ) -> CapturedExchange:
         """Feed a complete request to a new exchange. ``own_id``: the id that Envoy gives to the exchange."""
         exchange = Exchange(1000, self.memory)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         event = RequestHeaders(
-            {":method": "POST", ":path": f"{CHAT}?key=SECRET&lang=de&v=1", "x-request-id": request_id, **named},
+            {":method": "POST", ":path": path, "x-request-id": request_id, **named},
             cluster,
         )
         exchange.feed(event, self.now)
         captured = self.capturer.begin(self.workload, exchange, own_id)
-        self.feed(captured, Chunk(Half.REQUEST, b"question", True))
+        self.feed(captured, Chunk(Half.REQUEST, body, True))
         return captured
 
     def feed(self, captured: CapturedExchange, *events: Event) -> None:
@@ -85,10 +93,13 @@ async def setup(
     )
     async with asyncio.TaskGroup() as tasks:
         checker = AnswerChecker(counters, 10**6, wall=lambda: 1_000.0)
-        capturer = Capturer(counters, budgets, sender, sink, tasks, checker, wall=lambda: 1_000.0)
-        yield CaptureSetup(
+        capturer = Capturer(
+            counters, budgets, sender, sink, tasks, checker, wall=lambda: 1_000.0, clock=lambda: made.clock
+        )
+        made = CaptureSetup(
             build_workloads(settings)["chat"], capturer, sender, sink, counters, budgets, BodyMemory(10**6)
         )
+        yield made
         sender.gate.set()
         checker.close()
 
@@ -123,6 +134,7 @@ async def test_both_answers_make_a_pair() -> None:
 async def test_the_copy_is_the_same_request_without_secrets() -> None:
     async with setup() as r:
         captured = r.request(r.workload.fallback, accept="text/event-stream", anthropic_version="2023-06-01")
+        r.feed(captured, OF_CANDIDATE)
         await eventually(lambda: len(r.sender.copies) == 1)
         (copy,) = r.sender.copies
         assert (copy.side, copy.backend, copy.body, copy.path) == (
@@ -131,7 +143,7 @@ async def test_the_copy_is_the_same_request_without_secrets() -> None:
             b"question",
             f"{CHAT}?lang=de",
         )
-        r.feed(captured, OK, END)
+        r.feed(captured, END)
 
 
 async def test_a_pair_is_written_when_the_later_answer_is_complete() -> None:
@@ -192,12 +204,114 @@ async def test_an_abort_before_the_copy_starts_releases_everything() -> None:
     ids=["5xx", "429", "no status", "local reply", "failover", "candidate without endpoint", "baseline has cluster"],
 )
 async def test_a_failed_or_failed_over_answer_is_not_comparable(answer: ResponseHeaders) -> None:
+    """The baseline gets no copy either: it has the request already if it rescued it."""
     async with setup() as r:
         captured = r.request(r.workload.fallback)
-        await eventually(lambda: len(r.sender.copies) == 1)
         r.feed(captured, answer, END)
         await r.settled()
+        assert (r.sender.copies, r.sink.pairs, r.coverage) == ([], [], {"captured": 1, "not_comparable": 1})
+
+
+async def test_an_answer_of_the_baseline_that_fails_cancels_the_copy() -> None:
+    async with setup() as r:
+        captured = r.request()
+        await eventually(lambda: len(r.sender.copies) == 1)
+        r.feed(captured, replace(OK, status=503), END)
+        await r.settled()
         assert (r.sender.cancelled, r.sink.pairs, r.coverage) == (1, [], {"captured": 1, "not_comparable": 1})
+
+
+async def test_a_copy_to_the_baseline_waits_until_the_candidate_has_begun_to_answer() -> None:
+    async with setup() as r:
+        r.sender.gate.set()
+        captured = r.request(r.workload.fallback)
+        assert not r.capturer.running
+        r.feed(captured, OF_CANDIDATE)
+        assert r.capturer.running
+        r.feed(captured, END)
+        await r.settled()
+        assert [pair.second.side for pair in r.sink.pairs] == [Side.BASELINE]
+
+
+async def test_copies_pause_for_as_long_as_a_side_that_answers_429_asks() -> None:
+    async with setup() as r:
+        r.sender.status, r.sender.retry_after = 429, "30"
+        r.sender.gate.set()
+        r.feed(r.request(request_id="first"), OK, END)
+        await r.settled()
+        r.sender.status = 200
+        for when, sent in ((29.0, 1), (30.0, 2)):
+            r.clock = when
+            r.feed(r.request(request_id=f"at {when}"), OK, END)
+            await r.settled()
+            assert len(r.sender.copies) == sent
+        assert r.coverage == {"captured": 3, "tee_failed": 1, "cool_down": 1}
+
+
+@pytest.mark.parametrize("cluster", ["cloud", "onprem-or-cloud"])
+async def test_a_client_that_gets_a_429_pauses_the_copies_to_that_side(cluster: str) -> None:
+    async with setup("{same_side: 100}") as r:
+        r.sender.gate.set()
+        limited = replace(OF_CANDIDATE if cluster != "cloud" else OK, status=429, headers={"retry-after": "30"})
+        r.feed(r.request(cluster, "limited"), limited, END)
+        await r.settled()
+        sent = len(r.sender.copies)
+        r.feed(r.request(request_id="next"), OK, END)
+        await r.settled()
+        limited_side = "cloud" if cluster == "cloud" else "onprem"
+        assert limited_side not in {copy.backend for copy in r.sender.copies[sent:]}
+        assert len(r.sender.copies) == sent + 1
+
+
+async def test_a_side_that_fails_every_copy_gets_one_after_each_pause() -> None:
+    async with setup() as r:
+        r.sender.ending, r.sender.status = Ending.REFUSED, 0
+        r.sender.gate.set()
+        for n in range(20):
+            r.feed(r.request(request_id=f"id-{n}"), OK, END)
+            await r.settled()
+        assert len(r.sender.copies) == 6
+        r.sender.ending, r.sender.status = Ending.COMPLETE, 200
+        r.clock = 2.0
+        for n in range(3):
+            r.feed(r.request(request_id=f"later-{n}"), OK, END)
+            await r.settled()
+        assert len(r.sink.pairs) == 3
+
+
+async def test_the_copy_of_a_response_is_not_stored() -> None:
+    async with setup() as r:
+        r.sender.gate.set()
+        captured = r.request(path="/v1/responses", body=b'{"input": "x"}')
+        r.feed(captured, OK, END)
+        await r.settled()
+        assert [copy.body for copy in r.sender.copies] == [b'{"store":false,"input": "x"}']
+        assert r.sink.pairs[0].request_body == b'{"input": "x"}'
+
+
+async def test_the_copy_of_an_encoded_response_is_sent_as_it_is_read() -> None:
+    async with setup() as r:
+        r.sender.gate.set()
+        packed = gzip.compress(b'{"input": "x"}')
+        captured = r.request(path="/v1/responses", body=packed, content_encoding="gzip")
+        r.feed(captured, OK, END)
+        await r.settled()
+        (copy,) = r.sender.copies
+        assert (copy.body, "content-encoding" in copy.headers) == (b'{"store":false,"input": "x"}', False)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"tools": [{"type": "web_search"}]}', "has_effects"),
+        (b'{"previous_response_id": "resp_1"}', "needs_state"),
+    ],
+)
+async def test_a_request_that_acts_or_needs_state_is_not_copied(body: bytes, reason: str) -> None:
+    async with setup() as r:
+        r.feed(r.request(path="/v1/responses", body=body), OK, END)
+        await r.settled()
+        assert (r.sender.copies, r.coverage) == ([], {"captured": 1, reason: 1})
 
 
 @pytest.mark.parametrize(("cluster", "fallback"), [("cloud", "true"), ("cloud", "false"), ("onprem", "false")])

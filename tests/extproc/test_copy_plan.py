@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,6 +130,22 @@ def test_a_request_that_gives_a_credential_is_not_copied() -> None:
     one.feed(RequestHeaders({":method": "POST", ":path": CHAT}, "cloud"), 1)
     one.feed(Chunk(Half.REQUEST, b'{"tools": [{"type": "mcp", "authorization": "T"}]}', end=True), 2)
     assert plan_copies(workload(), one, "id") == ((), Coverage.GIVES_CREDENTIAL)
+
+
+def test_a_request_whose_body_cannot_be_decoded_whole_is_not_copied() -> None:
+    giving, harmless = b'{"api_key": "T"}', b'{"messages": []}'
+    for encoding, body, reason in (
+        ("gzip", gzip.compress(giving), Coverage.GIVES_CREDENTIAL),
+        ("gzip", gzip.compress(harmless), None),
+        ("unheard-of", harmless, Coverage.GIVES_CREDENTIAL),
+        ("gzip", gzip.compress(harmless)[:-9], Coverage.GIVES_CREDENTIAL),
+        ("gzip", gzip.compress(b" " * 1000), Coverage.GIVES_CREDENTIAL),
+    ):
+        one = Exchange(100, BodyMemory(1000))
+        headers = {":method": "POST", ":path": CHAT, "content-encoding": encoding}
+        one.feed(RequestHeaders(headers, "cloud"), 1)
+        one.feed(Chunk(Half.REQUEST, body, end=True), 2)
+        assert plan_copies(workload(), one, "id")[1] is reason, (encoding, body)
 
 
 @pytest.mark.slow

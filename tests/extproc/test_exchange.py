@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,7 @@ POST = RequestHeaders({":method": "POST", ":path": "/v1/chat/completions"}, "clo
 GET = RequestHeaders({":method": "GET"}, "cloud", end=True)
 OK = ResponseHeaders(200, {"content-type": "application/json"}, 1, "via_upstream")
 NOTHING, REQUEST_COMPLETE, FINISHED = Milestone.NONE, Milestone.REQUEST_COMPLETE, Milestone.FINISHED
+BEGUN = Milestone.ANSWER_BEGUN
 
 
 def ask(data: bytes = b"", *, end: bool = False) -> Chunk:
@@ -50,7 +53,7 @@ def play(exchange: Exchange, *events: Event) -> list[Milestone]:
 def test_json_ends_with_an_empty_last_chunk() -> None:
     e = new()
     milestones = play(e, POST, ask(b"{}"), ask(end=True), OK, answer(b'{"a"'), answer(b":1}"), answer(end=True))
-    assert milestones == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, NOTHING, FINISHED]
+    assert milestones == [NOTHING, NOTHING, REQUEST_COMPLETE, BEGUN, NOTHING, NOTHING, FINISHED]
     assert (e.ending, e.request_complete, e.status) == (Ending.COMPLETE, True, 200)
     assert (e.request_body.value(), e.response_body.value()) == (b"{}", b'{"a":1}')
     assert (e.first_byte_ms, e.total_ms) == (2000.0, 4000.0)
@@ -59,7 +62,7 @@ def test_json_ends_with_an_empty_last_chunk() -> None:
 def test_a_whole_body_in_one_last_chunk() -> None:
     e = new()
     milestones = play(e, POST, ask(b"{}", end=True), OK, answer(b"[]", end=True))
-    assert milestones == [NOTHING, REQUEST_COMPLETE, NOTHING, FINISHED]
+    assert milestones == [NOTHING, REQUEST_COMPLETE, BEGUN, FINISHED]
     assert e.response_body.value() == b"[]"
 
 
@@ -83,7 +86,7 @@ def test_the_first_byte_of_an_sse_answer_is_that_of_its_body() -> None:
 def test_with_trailers_the_last_chunk_has_no_end() -> None:
     e = new()
     milestones = play(e, POST, ask(b"q"), Trailers(Half.REQUEST), OK, answer(b"a"), Trailers(Half.RESPONSE))
-    assert milestones == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, FINISHED]
+    assert milestones == [NOTHING, NOTHING, REQUEST_COMPLETE, BEGUN, NOTHING, FINISHED]
     assert e.ending is Ending.COMPLETE
 
 
@@ -95,7 +98,7 @@ def test_empty_chunks_in_mid_body_change_nothing() -> None:
 
 def test_a_repeated_end_of_the_request_completes_it_once() -> None:
     milestones = play(new(), POST, ask(b"q", end=True), ask(end=True), ask(), OK)
-    assert milestones == [NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, NOTHING]
+    assert milestones == [NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, BEGUN]
 
 
 def test_a_repeated_end_of_the_response_finishes_it_once() -> None:
@@ -107,7 +110,7 @@ def test_a_repeated_end_of_the_response_finishes_it_once() -> None:
 
 def test_a_request_without_body_is_complete_with_its_headers() -> None:
     e = new()
-    assert play(e, GET, OK, answer(end=True)) == [REQUEST_COMPLETE, NOTHING, FINISHED]
+    assert play(e, GET, OK, answer(end=True)) == [REQUEST_COMPLETE, BEGUN, FINISHED]
     assert (e.request_complete, e.request_body.value()) == (True, b"")
 
 
@@ -124,7 +127,7 @@ def test_an_answer_without_body_ends_with_its_headers() -> None:
 
 def test_a_stream_that_begins_at_the_response_is_followed_but_has_no_request() -> None:
     e = new()
-    assert play(e, OK, answer(b"a", end=True)) == [NOTHING, FINISHED]
+    assert play(e, OK, answer(b"a", end=True)) == [BEGUN, FINISHED]
     assert (e.ending, e.request, e.request_complete) == (Ending.COMPLETE, None, False)
 
 
@@ -139,7 +142,7 @@ def test_an_answer_may_end_before_the_request_has() -> None:
 def test_both_halves_may_overlap() -> None:
     e = new()
     milestones = play(e, POST, ask(b"1"), OK, answer(b"a"), ask(b"2", end=True), answer(b"b", end=True))
-    assert milestones == [NOTHING, NOTHING, NOTHING, NOTHING, REQUEST_COMPLETE, FINISHED]
+    assert milestones == [NOTHING, NOTHING, BEGUN, NOTHING, REQUEST_COMPLETE, FINISHED]
     assert (e.request_body.value(), e.response_body.value()) == (b"12", b"ab")
     assert (e.first_byte_ms, e.total_ms) == (0.0, 1000.0)  # the first byte came before the end of the request
 
@@ -184,7 +187,7 @@ def test_informational_answers_may_precede_the_final_one() -> None:
     milestones = play(
         e, POST, ResponseHeaders(100), ask(b"q", end=True), ResponseHeaders(103), OK, answer(b"a", end=True)
     )
-    assert milestones == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, FINISHED]
+    assert milestones == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, BEGUN, FINISHED]
     assert (e.status, e.ending) == (200, Ending.COMPLETE)
 
 
@@ -306,3 +309,40 @@ def test_when_envoy_leaves_out_the_rest_the_exchange_ends_once_and_keeps_an_end_
     ended = new()
     ended.feed(ResponseHeaders(200, end=True), 1.0)
     assert (ended.shed_rest(2.0), ended.shed, ended.ending) == (Milestone.NONE, False, Ending.COMPLETE)
+
+
+SSE = {"content-type": "text/event-stream"}
+WHOLE: dict[str, tuple[dict[str, str], bytes]] = {
+    "[DONE]": (SSE, b'data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: [DONE]\n\n'),
+    "a finish reason": (SSE, b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'),
+    "message_stop": (SSE, b'event: message_stop\ndata: {"type":"message_stop"}\n\n'),
+    "response.completed": (SSE, b'data: {"type":"response.completed","response":{}}\n\n'),
+    "Gemini's finish reason": (SSE, b'data: {"candidates":[{"finishReason":"STOP"}]}\n\n'),
+    "Ollama's last line": ({"content-type": "application/x-ndjson"}, b'{"done":false}\n{"done":true}\n'),
+    "a document": ({"content-type": "application/json"}, b'{"choices": []}'),
+    "encoded": (SSE | {"content-encoding": "gzip"}, gzip.compress(b"data: [DONE]\n\n")),
+}
+UNFINISHED: dict[str, tuple[dict[str, str], bytes]] = {
+    "a stream": (SSE, b'data: {"choices":[{"delta":{"content":"[DONE]"},"finish_reason":null}]}\n\n'),
+    "Ollama's stream": ({"content-type": "application/x-ndjson"}, b'{"done":false}\n{"done":false}\n'),
+    "a document": ({"content-type": "application/json"}, b'{"choices": ['),
+    "text": ({"content-type": "text/plain"}, b"Once upon a time"),
+    "an unknown encoding": (SSE | {"content-encoding": "x"}, b"data: [DONE]\n\n"),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_an_answer_that_has_ended_by_itself_is_complete_although_the_client_left(name: str) -> None:
+    headers, body = WHOLE[name]
+    e = new()
+    milestones = play(e, POST, ask(b"{}", end=True), ResponseHeaders(200, headers), answer(body), Closed())
+    assert (milestones[-1], e.ending) == (FINISHED, Ending.COMPLETE)
+    assert e.total_ms == 2000.0  # to the last byte, not to the close
+
+
+@pytest.mark.parametrize("name", UNFINISHED)
+def test_an_answer_without_its_end_is_aborted_if_the_client_left(name: str) -> None:
+    headers, body = UNFINISHED[name]
+    e = new()
+    play(e, POST, ask(b"{}", end=True), ResponseHeaders(200, headers), answer(body), Closed())
+    assert e.ending is Ending.ABORTED

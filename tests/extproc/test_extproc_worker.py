@@ -107,7 +107,7 @@ async def test_aborted_unmatched_and_illegal_streams_end_with_status_ok(tmp_path
     config = worker_config(tmp_path, redis_url)
     async with running_worker(config) as (_, channel):
         ok = grpc.StatusCode.OK
-        assert await stream(channel, exchange(end=False), half_close=True) is ok
+        assert await stream(channel, exchange(answer=(b"{",), end=False), half_close=True) is ok
         assert await stream(channel, [], half_close=True) is ok
         assert await stream(channel, exchange(), workload="somebody-elses") is ok
         assert await stream(channel, exchange(), workload=None) is ok
@@ -124,7 +124,7 @@ async def test_the_streams_of_a_killed_envoy_are_released(tmp_path: Path, redis_
     config = worker_config(tmp_path, redis_url)
     async with running_worker(config) as (worker, _):
         async with grpc.aio.insecure_channel(config.extproc.addresses[0]) as envoy:
-            call = asyncio.ensure_future(stream(envoy, exchange(end=False)))
+            call = asyncio.ensure_future(stream(envoy, exchange(answer=(b"{",), end=False)))
             await eventually(lambda: worker.memory.held > 0)
         with pytest.raises(asyncio.CancelledError):
             await call
@@ -184,7 +184,7 @@ async def test_stopping_waits_for_open_exchanges_within_the_drain_time_and_count
     tmp_path: Path, redis_url: str
 ) -> None:
     async with running_worker(worker_config(tmp_path, redis_url)) as (worker, channel):
-        call = asyncio.ensure_future(stream(channel, exchange(end=False)))
+        call = asyncio.ensure_future(stream(channel, exchange(answer=(b"{",), end=False)))
         await eventually(lambda: worker.memory.held > 0)
         worker.stop()
         await asyncio.wait([call])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from typing import Any
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from extproc.requests_with_credentials import gives_a_credential
 
-LIMIT = 10**6
 HEX = "0123456789abcdef" * 4
 MCP = {"type": "mcp", "server_url": "https://crm.example/mcp", "require_approval": "never"}
 GIVING: dict[str, Any] = {
@@ -93,28 +91,28 @@ LARGE = {
 @pytest.mark.parametrize("name", GIVING)
 @pytest.mark.parametrize("dump", [json.dumps, lambda body: json.dumps(body, indent=2)], ids=["one line", "indented"])
 def test_a_body_that_gives_a_credential_is_found(name: str, dump: Any) -> None:
-    assert gives_a_credential(dump(GIVING[name]).encode(), "", LIMIT)
+    assert gives_a_credential(dump(GIVING[name]).encode())
 
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_a_body_that_speaks_of_credentials_is_not_found(name: str) -> None:
-    assert not gives_a_credential(json.dumps(HARMLESS[name]).encode(), "", LIMIT)
+    assert not gives_a_credential(json.dumps(HARMLESS[name]).encode())
 
 
 @pytest.mark.parametrize("name", FORMS)
 def test_a_form_that_gives_a_credential_is_found(name: str) -> None:
-    assert gives_a_credential(FORMS[name], "", LIMIT)
+    assert gives_a_credential(FORMS[name])
 
 
 @pytest.mark.parametrize("name", HARMLESS_FORMS)
 def test_a_form_without_a_credential_is_not_found(name: str) -> None:
-    assert not gives_a_credential(HARMLESS_FORMS[name], "", LIMIT)
+    assert not gives_a_credential(HARMLESS_FORMS[name])
 
 
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_body_is_searched_or_counts_as_a_finding(name: str) -> None:
     body, finding = LARGE[name]
-    assert gives_a_credential(body, "", LIMIT) is finding
+    assert gives_a_credential(body) is finding
 
 
 @given(st.sampled_from(sorted(GIVING)), st.data())
@@ -124,19 +122,15 @@ def test_escapes_hide_nothing(name: str, data: st.DataObject) -> None:
     for at in sorted(data.draw(st.sets(st.sampled_from(places))), reverse=True):
         text = f"{text[:at]}\\u{ord(text[at]):04x}{text[at + 1 :]}"
     assert json.loads(text) == GIVING[name]
-    assert gives_a_credential(text.encode(), "", LIMIT)
+    assert gives_a_credential(text.encode())
 
 
 @given(st.text())
 def test_no_text_of_a_user_is_a_finding(content: str) -> None:
-    assert not gives_a_credential(json.dumps({"messages": [{"content": content}]}).encode(), "", LIMIT)
+    assert not gives_a_credential(json.dumps({"messages": [{"content": content}]}).encode())
 
 
-def test_an_encoded_body_is_read_and_one_that_cannot_be_read_is_a_finding() -> None:
-    giving, harmless = (json.dumps(body).encode() for body in (GIVING["a member"], HARMLESS["a chat"]))
-    assert gives_a_credential(gzip.compress(giving), "gzip", LIMIT)
-    assert not gives_a_credential(gzip.compress(harmless), "gzip", LIMIT)
-    assert gives_a_credential(harmless, "unheard-of", LIMIT)
-    assert gives_a_credential(gzip.compress(harmless), "gzip", 10)
+def test_a_body_in_utf_16_or_utf_32_is_a_finding() -> None:
+    harmless = json.dumps(HARMLESS["a chat"])
     for coding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"):
-        assert gives_a_credential(harmless.decode().encode(coding), "", LIMIT), coding
+        assert gives_a_credential(harmless.encode(coding)), coding

@@ -23,6 +23,7 @@ from hypothesis.strategies import SearchStrategy
 from extproc.amazon_event_frames import TYPE, frame
 from extproc.body_limits import BodyMemory
 from extproc.content_coding import DECODERS, decode
+from extproc.copyable_bodies import reason_not_to_copy, without_storing
 from extproc.exchange import Exchange
 from extproc.ext_proc_messages import REQUEST_HEADERS, feed
 from extproc.extproc_errors import DecodeError, IllegalEventError, NotRedactedError
@@ -162,8 +163,14 @@ def _redaction(data: bytes, content_type: str) -> None:
         assert REDACTOR.redact(once, content_type.partition(";")[0]) == once
 
 
-def _body_credentials(data: bytes, coding: str) -> None:
-    gives_a_credential(data, coding, LIMIT)
+def _body_credentials(data: bytes) -> None:
+    gives_a_credential(data)
+
+
+def _copyable_bodies(data: bytes, path: str) -> None:
+    if reason_not_to_copy(data) is None:
+        copied = without_storing(path, data)
+        assert copied == data or json.loads(copied)["store"] is False
 
 
 def _path(data: bytes) -> None:
@@ -240,7 +247,8 @@ TARGETS = {
     "content-coding": Target(
         _content_coding, (mutated(_codings()), st.sampled_from((*DECODERS, "gzip, br", "br,br,br,br")))
     ),
-    "body-credentials": Target(_body_credentials, (_BODY, st.sampled_from(("", "gzip", "br", "x")))),
+    "body-credentials": Target(_body_credentials, (_BODY,)),
+    "copyable-bodies": Target(_copyable_bodies, (_BODY, st.sampled_from(("/v1/responses", "/v1/chat/completions")))),
     "redaction": Target(_redaction, (_BODY | _ENCODED_BODY, _TYPE)),
     "token-usage": Target(tokens, (_BODY, _BODY)),
     "request-path": Target(_path, (mutated(tuple(path.encode() for path in PATHS)),)),

@@ -42,6 +42,7 @@ class TwinSender:
     body: bytes = b"theirs"
     ending: Ending = Ending.COMPLETE
     encoding: str = ""
+    retry_after: str = ""
     copies: list[ShadowRequest] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: int = 0
@@ -66,7 +67,7 @@ class TwinSender:
             first_byte_ms=5,
             total_ms=7,
         )
-        return ShadowAnswer(answer, self.encoding, held)
+        return ShadowAnswer(answer, self.encoding, held, self.retry_after)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,71 @@
+"""Pauses the copies to a backend while they only hurt it: after a 429, and while it fails every request.
+
+Copies are sent by the same account and to the same servers as clients' requests. A backend that answers 429, to a copy
+or to a client, gets no copies for the time of its ``retry-after``. A backend that fails several copies in a row gets
+one copy after each pause, so that its recovery is noticed. See ADR 0311.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PAUSE_S = 10.0  # after a 429 without a usable retry-after; doubled by each further 429
+LONGEST_S = 300.0
+DOWN_AFTER = 5  # failed copies in a row
+FIRST_RETRY_S, LAST_RETRY_S = 1.0, 15.0
+
+
+@dataclass(slots=True)
+class _State:
+    until: float = 0.0  # no copy before this time, by the monotonic clock
+    rate_limited: int = 0  # 429s since the last good answer to a copy
+    failures: int = 0  # failed copies since the last good answer to a copy
+
+
+class CoolDowns:
+    """The pauses of all backends, in one process. ``now`` is monotonic seconds in every method."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, _State] = {}
+
+    def allows(self, backend: str, now: float) -> bool:
+        """Return whether a copy may be sent to a backend now. If the backend is down, the next must wait again."""
+        state = self._states.get(backend)
+        if state is None or state.failures + state.rate_limited == 0:
+            return True
+        if now < state.until:
+            return False
+        if state.failures >= DOWN_AFTER:
+            state.until = now + min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(state.failures - DOWN_AFTER, 10))
+        return True
+
+    def rate_limited(self, backend: str, retry_after: str, now: float) -> None:
+        """Begin the pause after a 429. ``retry_after``: the value of the header of this name, or ""."""
+        state = self._states.setdefault(backend, _State())
+        if now >= state.until:  # the answers of copies in flight do not lengthen the pause
+            state.rate_limited += 1
+        wait = _seconds(retry_after)
+        if wait is None:
+            wait = PAUSE_S * 2.0 ** min(state.rate_limited - 1, 10)
+        state.until = max(state.until, now + min(wait, LONGEST_S))
+
+    def failed(self, backend: str) -> None:
+        """Count a copy that got no answer, or a 5xx."""
+        self._states.setdefault(backend, _State()).failures += 1
+
+    def answered(self, backend: str) -> None:
+        """Take note of a good answer to a copy."""
+        self._states.pop(backend, None)
+
+    def pausing(self, now: float) -> dict[str, float]:
+        """Return the seconds until the next copy, for each backend whose copies pause."""
+        left = {name: state.until - now for name, state in self._states.items()}
+        return {name: seconds for name, seconds in left.items() if seconds > 0}
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Return the seconds that a retry-after header gives (RFC 9110, 10.2.3), or None. A date is not read."""
+    text = retry_after.strip()
+    if not text or len(text) > 12 or not text.replace(".", "", 1).isdigit() or not text.isascii():
+        return None
+    return float(text)

@@ -1,0 +1,155 @@
+"""Decides from the body of a request whether a copy of it may be sent, and in which form.
+
+A copy must have no effect, and the other side must be able to answer it. These bodies are not copied:
+
+- The server itself would act: hosted tools (search, code execution, remote MCP servers), ``background``.
+- The request needs what one server keeps: an earlier response, a conversation, a container, a file, reasoning that
+  this server has signed or encrypted.
+
+Where the only effect is that the answer is stored, the copy says ``"store": false``. See ADR 0310.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from glidepath.pairs_and_outcomes import Coverage
+
+# A body without any of these needs no parsing. An escape may stand for one of them.
+_HINTS = re.compile(
+    rb'\\u00|"(?:tools|background|store|previous_response_id|conversation|container|prompt|connectors|plugins'
+    rb"|web_search_options|search_parameters|mcp_servers|cachedContent|cached_content|file_id|fileUri|file_uri"
+    rb'|item_reference|encrypted_content|signature|redacted_thinking|thoughtSignature|thought_signature)"'
+)
+_LONG_STRING = re.compile(rb'"[^"\\]{1024,}+"')  # such as a picture in base64; no name and no type is as long
+MOST_PARSED = 2**20  # bytes without long strings; the parsing of more would take too long
+_DEEPEST = 64
+
+# Members of the top level that make the server act, or that select what it keeps.
+_ACTING = ("background", "connectors", "plugins", "web_search_options", "search_parameters", "mcp_servers")
+_SELECTING = ("previous_response_id", "conversation", "container", "cachedContent", "cached_content")
+# Members of any object in the conversation that only the server which made them can read.
+_OF_ONE_SERVER = (
+    "file_id", "fileUri", "file_uri", "encrypted_content", "signature", "thoughtSignature", "thought_signature",
+)  # fmt: skip
+_TYPES_OF_ONE_SERVER = ("item_reference", "redacted_thinking")
+# Tools that the client runs. The names of Anthropic's end with a date.
+_CLIENT_TOOLS = re.compile(
+    r"(?:function|custom|namespace|local_shell|apply_patch|computer|computer_use_preview)"
+    r"|(?:bash|text_editor|computer|memory)_\d{8}"
+)
+_DECLARATIONS = frozenset({"functionDeclarations", "function_declarations"})
+_STORES = re.compile(rb'"store"\s*+:\s*+true')
+_MOST_PLACES = 16
+_BLANK = b" \t\r\n"
+
+
+def reason_not_to_copy(body: bytes) -> Coverage | None:
+    """Return why a request with this body is not copied, or None. ``body`` has no content encoding.
+
+    A body that is no JSON object gives no reason.
+    """
+    if not _HINTS.search(body):
+        return None
+    short = _LONG_STRING.sub(b'""', body)
+    if len(short) > MOST_PARSED:
+        return Coverage.HAS_EFFECTS
+    try:
+        document = json.loads(short)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict):
+        return None
+    if _acts(document):
+        return Coverage.HAS_EFFECTS
+    return Coverage.NEEDS_STATE if _needs_state(document) else None
+
+
+def without_storing(path: str, body: bytes) -> bytes:
+    """Return the body of a copy that its server does not store. It differs from ``body`` in ``store`` only.
+
+    OpenAI's Responses are stored unless the request says otherwise; other calls only if it says so.
+    """
+    default = path.partition("?")[0].rstrip("/").endswith("/responses")
+    if not default and b"store" not in body and b"\\u00" not in body:
+        return body
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return body
+    if not isinstance(document, dict) or document.get("store", default) in (False, None):
+        return body
+    wanted = {**document, "store": False}
+    for spliced in _spliced(body, absent="store" not in document):
+        if _parsed(spliced) == wanted:
+            return spliced
+    return json.dumps(wanted, ensure_ascii=False).encode(errors="surrogatepass")
+
+
+def _spliced(body: bytes, *, absent: bool) -> Iterator[bytes]:
+    """Yield bodies with one change each. All other bytes are the client's."""
+    if absent:
+        start = body.index(b"{") + 1
+        comma = b"" if body[start:].lstrip(_BLANK).startswith(b"}") else b","
+        yield body[:start] + b'"store":false' + comma + body[start:]
+        return
+    for number, found in enumerate(_STORES.finditer(body)):
+        if number == _MOST_PLACES:
+            return
+        yield body[: found.end() - 4] + b"false" + body[found.end() :]
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _acts(document: Mapping[str, object]) -> bool:
+    if any(document.get(name) not in (None, False, [], {}) for name in _ACTING if name != "web_search_options"):
+        return True
+    if document.get("web_search_options") is not None:  # {} asks for a search too
+        return True
+    tools = document.get("tools")
+    return isinstance(tools, list) and not all(_is_of_the_client(tool) for tool in tools)
+
+
+def _is_of_the_client(tool: object) -> bool:
+    """Return whether the client runs a tool. An unknown type may be one that the server runs."""
+    if not isinstance(tool, dict):
+        return True
+    kind = tool.get("type")
+    if isinstance(kind, str):
+        if kind == "namespace":
+            inner = tool.get("tools")
+            return not isinstance(inner, list) or all(_is_of_the_client(one) for one in inner)
+        return _CLIENT_TOOLS.fullmatch(kind) is not None
+    if tool.keys() & {"name", "function", "toolSpec", "input_schema", "parameter_definitions", "cachePoint"}:
+        return True
+    return tool.keys() <= _DECLARATIONS
+
+
+def _needs_state(document: Mapping[str, object]) -> bool:
+    if any(document.get(name) not in (None, "", {}) for name in _SELECTING):
+        return True
+    prompt = document.get("prompt")
+    if isinstance(prompt, dict) and "id" in prompt:
+        return True
+    turns = (document.get(name) for name in ("input", "messages", "contents", "system"))
+    return any(_is_of_one_server(turn, 0) for turn in turns)
+
+
+def _is_of_one_server(value: object, depth: int) -> bool:
+    if isinstance(value, list):
+        return depth < _DEEPEST and any(_is_of_one_server(one, depth + 1) for one in value)
+    if not isinstance(value, dict):
+        return False
+    if value.get("type") in _TYPES_OF_ONE_SERVER or any(value.get(name) for name in _OF_ONE_SERVER):
+        return True
+    # The arguments of a tool call are the application's own data.
+    inner = (one for name, one in value.items() if name not in ("arguments", "args"))
+    is_call = value.get("type") in ("tool_use", "server_tool_use", "function_call")
+    return depth < _DEEPEST and not is_call and any(_is_of_one_server(one, depth + 1) for one in inner)

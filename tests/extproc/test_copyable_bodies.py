@@ -1,0 +1,128 @@
+"""Which bodies are copied, and what a copy leaves out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.copyable_bodies import reason_not_to_copy, without_storing
+from glidepath.pairs_and_outcomes import Coverage
+
+RESPONSES, CHAT = "/v1/responses", "/v1/chat/completions"
+ACTING: dict[str, Any] = {
+    "web search": {"tools": [{"type": "web_search"}]},
+    "a hosted tool among functions": {"tools": [{"type": "function", "name": "f"}, {"type": "code_interpreter"}]},
+    "a remote MCP server": {"tools": [{"type": "mcp", "server_url": "https://x"}]},
+    "inside a namespace": {"tools": [{"type": "namespace", "tools": [{"type": "file_search"}]}]},
+    "Anthropic's web search": {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+    "Anthropic's code execution": {"tools": [{"type": "code_execution_20250825", "name": "code_execution"}]},
+    "Gemini's search": {"tools": [{"googleSearch": {}}]},
+    "Gemini's code": {"tools": [{"functionDeclarations": []}, {"codeExecution": {}}]},
+    "background": {"background": True, "input": "x"},
+    "a search model": {"web_search_options": {}, "messages": []},
+    "Cohere's connectors": {"connectors": [{"id": "web-search"}], "message": "x"},
+    "plugins": {"plugins": [{"id": "web"}]},
+}
+STATEFUL: dict[str, Any] = {
+    "an earlier response": {"previous_response_id": "resp_1", "input": "and?"},
+    "a conversation": {"conversation": {"id": "conv_1"}, "input": "x"},
+    "a container": {"container": "container_1", "messages": []},
+    "a stored prompt": {"prompt": {"id": "pmpt_1"}},
+    "a cache": {"cachedContent": "cachedContents/1", "contents": []},
+    "an item of an earlier response": {"input": [{"type": "item_reference", "id": "msg_1"}]},
+    "a file": {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]},
+    "Anthropic's file": {"messages": [{"content": [{"type": "image", "source": {"type": "file", "file_id": "f"}}]}]},
+    "encrypted reasoning": {"input": [{"type": "reasoning", "encrypted_content": "gAAA"}]},
+    "signed reasoning": {"messages": [{"content": [{"type": "thinking", "thinking": "t", "signature": "s"}]}]},
+    "hidden reasoning": {"messages": [{"content": [{"type": "redacted_thinking", "data": "x"}]}]},
+    "Gemini's signature": {"contents": [{"parts": [{"text": "x", "thoughtSignature": "s"}]}]},
+}
+PLAIN: dict[str, Any] = {
+    "functions": {"tools": [{"type": "function", "function": {"name": "f"}}]},
+    "Anthropic's own tools": {"tools": [{"name": "f", "input_schema": {}}, {"type": "bash_20250124", "name": "bash"}]},
+    "Gemini's functions": {"tools": [{"functionDeclarations": [{"name": "f"}]}]},
+    "Bedrock's tools": {"tools": [{"toolSpec": {"name": "f"}}, {"cachePoint": {"type": "default"}}]},
+    "nothing set": {"previous_response_id": None, "background": False, "conversation": None, "tools": None},
+    "arguments of a tool": {
+        "messages": [{"content": [{"type": "tool_use", "name": "f", "input": {"file_id": "1", "signature": "x"}}]}]
+    },
+    "a text prompt": {"prompt": 'say "store": true'},
+    "a picture": {"messages": [{"content": "A" * 2_000_000}], "tools": []},
+}
+
+
+@pytest.mark.parametrize("name", ACTING)
+def test_a_request_that_makes_the_server_act_is_not_copied(name: str) -> None:
+    assert reason_not_to_copy(json.dumps(ACTING[name]).encode()) is Coverage.HAS_EFFECTS
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_a_request_that_needs_the_state_of_a_server_is_not_copied(name: str) -> None:
+    assert reason_not_to_copy(json.dumps(STATEFUL[name]).encode()) is Coverage.NEEDS_STATE
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_request_that_only_computes_is_copied(name: str) -> None:
+    assert reason_not_to_copy(json.dumps(PLAIN[name]).encode()) is None
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"nonsense", b'{"tools": ' + b"[" * 5000])
+def test_what_is_no_json_object_gives_no_reason(body: bytes) -> None:
+    assert reason_not_to_copy(body) is None
+
+
+def test_a_body_that_is_too_large_to_parse_is_not_copied() -> None:
+    body = json.dumps({"input": ["word"] * 300_000, "tools": []}).encode()
+    assert reason_not_to_copy(body) is Coverage.HAS_EFFECTS
+
+
+@given(st.sampled_from(sorted({**ACTING, **STATEFUL})), st.data())
+def test_escapes_hide_nothing(name: str, data: st.DataObject) -> None:
+    text = json.dumps({**ACTING, **STATEFUL}[name])
+    places = [at for at, char in enumerate(text) if char.isalpha() and text[at - 1] != "\\"]
+    literals = [at for word in ("true", "false", "null") for at in _places(text, word)]
+    for at in sorted(data.draw(st.sets(st.sampled_from(sorted({*places} - {*literals})))), reverse=True):
+        text = f"{text[:at]}\\u{ord(text[at]):04x}{text[at + 1 :]}"
+    assert reason_not_to_copy(text.encode()) is not None
+
+
+def _places(text: str, word: str) -> list[int]:
+    at, found = text.find(word), []
+    while at >= 0:
+        found += range(at, at + len(word))
+        at = text.find(word, at + 1)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "copied"),
+    [
+        (RESPONSES, b'{"input":"x"}', b'{"store":false,"input":"x"}'),
+        (f"{RESPONSES}?api-version=1", b"{}", b'{"store":false}'),
+        (RESPONSES, b'{"store": true, "input": 1.0}', b'{"store": false, "input": 1.0}'),
+        (RESPONSES, b'{"store": false}', b'{"store": false}'),
+        (RESPONSES, b'{"input": "x", "m": {"store": true}, "store":true}', None),
+        (CHAT, b'{"messages": []}', b'{"messages": []}'),
+        (CHAT, b'{"messages": [], "store": true}', b'{"messages": [], "store": false}'),
+        (CHAT, b'{"messages": ["\\"store\\": true"], "store" :  true}', None),
+        (CHAT, b'{"st\\u006fre": true}', None),
+        (CHAT, b"store", b"store"),
+        (RESPONSES, b"[1]", b"[1]"),
+    ],
+)
+def test_a_copy_is_never_stored(path: str, body: bytes, copied: bytes | None) -> None:
+    made = without_storing(path, body)
+    if copied is None:
+        assert json.loads(made) == {**json.loads(body), "store": False}
+    else:
+        assert made == copied
+
+
+@given(st.dictionaries(st.text(), st.none() | st.floats(allow_nan=False) | st.text()), st.booleans())
+def test_only_the_member_store_differs(body: dict[str, Any], stored: bool) -> None:
+    sent = {**body, "store": stored}
+    assert json.loads(without_storing(CHAT, json.dumps(sent).encode())) == {**sent, "store": False}
