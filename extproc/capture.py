@@ -20,7 +20,7 @@ from extproc.copy_plan import PlannedCopy, plan_copies, readable_body
 from extproc.copy_sender import InFlight, ShadowAnswer, ShadowRequest, ShadowSender
 from extproc.copyable_bodies import without_storing
 from extproc.exchange import Exchange, Milestone
-from extproc.outcome_classification import error_of_status
+from extproc.outcome_classification import RATE_LIMITED, error_of_status
 from extproc.refusal_matching import RefusedRequest, Rejection
 from extproc.token_usage import tokens
 from extproc.traffic_counters import TrafficCounters
@@ -30,7 +30,6 @@ from extproc.write_buffer import RawPair, RecordSink
 from glidepath.pairs_and_outcomes import Answer, Coverage, Ending, Origin, Pair, PairKind, Side, is_failure
 
 MAX_ID = 128
-RATE_LIMITED = 429
 
 
 @dataclass(slots=True)
@@ -247,7 +246,7 @@ class Capturer:
         elif answer.ending is not Ending.COMPLETE or answer.status >= 500:
             self.cool_downs.failed(planned.backend)
         else:
-            self.cool_downs.answered(planned.backend)
+            self.cool_downs.answered(planned.backend, self._clock())
 
     def _stop_sending(self, captured: CapturedExchange, running_copy: _RunningCopy) -> None:
         if running_copy.sending:

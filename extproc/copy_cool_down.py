@@ -53,9 +53,14 @@ class CoolDowns:
         """Count a copy that got no answer, or a 5xx."""
         self._states.setdefault(backend, _State()).failures += 1
 
-    def answered(self, backend: str) -> None:
-        """Take note of a good answer to a copy."""
-        self._states.pop(backend, None)
+    def answered(self, backend: str, now: float) -> None:
+        """Take note of a good answer to a copy. It does not end the pause after a 429 to another request."""
+        state = self._states.get(backend)
+        if state is None:
+            return
+        state.failures = 0
+        if now >= state.until or not state.rate_limited:
+            del self._states[backend]
 
     def pausing(self, now: float) -> dict[str, float]:
         """Return the seconds until the next copy, for each backend whose copies pause."""

@@ -11,12 +11,14 @@
    not an error of the side. If the tee ended a copy because of its timeout and the side had not sent its whole
    answer, the outcome is the side's error ``tee_timeout``.
 4. If Envoy switched from the candidate to the baseline, the outcome is the candidate's error ``failover``. ``rescued``
-   is True if the baseline answered, False if the baseline failed by rule 5, and None if the client disconnected. If
+   is True if the baseline answered, False if the baseline failed by rule 6, and None if the client disconnected. If
    the candidate was not asked, because the model in the body could not be replaced, the entry is a ``LocalReply``.
-5. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
+5. A copy that got a 429 says nothing about the side: without copies, it would have had fewer requests. It is a
+   ``LocalReply``, and copies pause (extproc/copy_cool_down.py).
+6. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
    or 403 is an error of the side if the backend never receives the client's own credential. So is an answer to a POST
    that no client can use although its status says success: a redirection, a web page, an empty body.
-6. Every other request has no error. The remaining 4xx are the client's fault: they count as requests without a latency,
+7. Every other request has no error. The remaining 4xx are the client's fault: they count as requests without a latency,
    because a refusal is faster than any answer. (If the other side answers a copy of the same request, extproc.capture
    counts the 4xx as an error after all.)
 
@@ -42,8 +44,8 @@ from glidepath.pairs_and_outcomes import NO_DIGEST, AtFault, Origin, Side
 
 MAX_UNIX_MS = 253_402_300_799_999  # the end of the year 9999, protobuf's last Timestamp
 DENIED = (401, 403)
-NOT_FOUND = 404
-ERROR_STATUS = {408: "http_408", 429: "rate_limited"}
+NOT_FOUND, RATE_LIMITED = 404, 429
+ERROR_STATUS = {408: "http_408", RATE_LIMITED: "rate_limited"}
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
 _NO_VALUE = ("", "-")  # texts of a custom tag that Envoy has no value for
 _PLAIN = re.compile(r"[a-z0-9_]{1,40}")  # the constant part of response code details
@@ -127,6 +129,8 @@ def classify(
         if shadow and _whole_ms(common.duration) >= timeout_ms and not answer_ended(entry):
             return RequestOutcome(workload.name, side, origin, at_ms, error="tee_timeout")
         return RequestOutcome(workload.name, side, origin, at_ms, client_abort=True)
+    if origin is Origin.SHADOW and entry.response.response_code.value == RATE_LIMITED:
+        return LocalReply(workload.name, side, origin, at_ms, AtFault.NONE, "copy_rate_limited")
     kind = kind or _status_kind(entry, workload, side) or logged_fault(entry)
     if kind:
         return RequestOutcome(workload.name, side, origin, at_ms, error=kind)

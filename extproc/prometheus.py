@@ -5,6 +5,7 @@ A scrape reads counters that extproc keeps in any case, so the metrics add no wo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -121,6 +122,14 @@ class ExtprocCollector(Collector):
         for workload, number in sorted(self._sources.capturer.in_flight.counts.items()):
             in_flight.add_metric([workload], number)
         yield in_flight
+        pauses = GaugeMetricFamily(
+            "glidepath_extproc_copies_pause_seconds",
+            "Seconds until the next copy to a backend that answered 429 or fails every copy",
+            labels=["backend"],
+        )
+        for backend, seconds in sorted(self._sources.capturer.cool_downs.pausing(time.monotonic()).items()):
+            pauses.add_metric([backend], seconds)
+        yield pauses
 
     def _stores(self) -> Iterator[Metric]:
         buffer = self._sources.buffer

@@ -33,7 +33,9 @@ def test_each_further_429_doubles_the_pause_and_a_good_answer_ends_it() -> None:
         pauses.rate_limited("cloud", "", now + 0.1)  # of a copy that was in flight: no further pause
         assert pauses.pausing(now)["cloud"] == pytest.approx(seconds, abs=0.2)
         now += seconds + 1
-    pauses.answered("cloud")
+    pauses.answered("cloud", now - 1)  # it was sent before the last 429
+    assert not pauses.allows("cloud", now - 1)
+    pauses.answered("cloud", now)
     pauses.rate_limited("cloud", "", now)
     assert pauses.pausing(now) == {"cloud": 10}
 
@@ -58,5 +60,5 @@ def test_one_good_answer_ends_the_pauses_of_a_backend_that_failed() -> None:
         pauses.failed("onprem")
     assert pauses.allows("onprem", 0.0)
     assert not pauses.allows("onprem", 0.1)
-    pauses.answered("onprem")
+    pauses.answered("onprem", 0.1)
     assert pauses.allows("onprem", 0.1)

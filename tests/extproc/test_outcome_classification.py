@@ -327,6 +327,15 @@ def test_statuses_of_an_overloaded_backend_are_errors(status: int, kind: str) ->
     assert live("onprem", status).error == kind
 
 
+def test_a_429_to_a_copy_is_no_error_of_the_side() -> None:
+    route = envoy_names.shadow_route_name("chat", "onprem")
+    reply = classify(entry("onprem", 429, route=route, workload=""), WORKLOADS, shadow=True)
+    assert isinstance(reply, LocalReply)
+    assert (reply.side, reply.origin) == (Side.CANDIDATE, Origin.SHADOW)
+    assert (reply.at_fault, reply.kind) == (AtFault.NONE, "copy_rate_limited")
+    assert shadow("onprem", 429, origin="probe").error == "rate_limited"
+
+
 @pytest.mark.parametrize("status", [400, 404, 413, 422])
 def test_other_4xx_are_requests_without_error_and_without_latency(status: int) -> None:
     outcome = live("onprem", status)
