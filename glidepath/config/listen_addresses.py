@@ -13,7 +13,7 @@ _ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened 
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """``key`` is the place in the configuration. ``process`` is envoy, extproc or scorer."""
+    """``key`` is the place in the configuration. ``process`` is envoy, extproc, scorer or console."""
 
     process: str
     key: tuple[str, str]
@@ -38,7 +38,7 @@ def _host_and_port(address: str) -> tuple[str, int]:
 
 
 def listen_addresses(config: Config) -> tuple[ListenAddress, ...]:
-    """Return the addresses on which Envoy, extproc's workers and the scorer listen."""
+    """Return the addresses on which Envoy, extproc's workers, the scorer and the console listen."""
     envoy, extproc, scorer = config.envoy, config.extproc, config.scorer
     found = [
         ListenAddress("envoy", ("envoy", "listen"), envoy.listen),
@@ -47,6 +47,8 @@ def listen_addresses(config: Config) -> tuple[ListenAddress, ...]:
         *(ListenAddress("extproc", ("extproc", "metrics"), one) for one in extproc.metrics_addresses),
         ListenAddress("scorer", ("scorer", "metrics"), scorer.metrics),
     ]
+    if "listen" in config.console.model_fields_set:  # `up` takes another port if the default is taken
+        found.append(ListenAddress("console", ("console", "listen"), config.console.listen))
     if envoy.actuator == "rtds":
         found.append(ListenAddress("scorer", ("envoy", "rtds_listen"), envoy.rtds_listen))
     return tuple(found)

@@ -11,6 +11,7 @@ from glidepath import envoy_names
 from glidepath.config.backends import HEADER_NAME, Backend
 from glidepath.config.comparison import ScoringSection, Task
 from glidepath.config.connections import EnvoySection, RedisSection
+from glidepath.config.console import ConsoleSection
 from glidepath.config.gates import (
     CorrectnessGateConfig,
     FeedbackGateConfig,
@@ -124,6 +125,7 @@ class Config(Section):
     redis: RedisSection = RedisSection()
     extproc: ExtprocSection = ExtprocSection()
     scorer: ScorerSection = ScorerSection()
+    console: ConsoleSection = ConsoleSection()
     retention: RetentionSection = RetentionSection()
     redaction: RedactionSection = RedactionSection()
     notify: tuple[Notification, ...] = ()

@@ -22,7 +22,9 @@ from glidepath.errors import ConfigError, GlidepathError, InputError
 
 _READER_CLOSED = 1  # exit status of a command whose output was piped to a program that stopped reading
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-_SERVICES = frozenset({"demo", "up", "extproc", "scorer"})  # commands whose output may be lost: it is no result
+_SERVICES = frozenset(
+    {"demo", "up", "extproc", "scorer", "console"}
+)  # commands whose output may be lost: it is no result
 
 HELP = "Move AI inference traffic from one backend to another, one measured step at a time."
 
@@ -33,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "Run Envoy, Redis, extproc and the scorer on this machine for your own backends."),
     "extproc": ("extproc", "Run the ext_proc (external processing) server beside an Envoy."),
     "scorer": ("scorer", "Score answer pairs; one scorer at a time also sets the traffic weights at Envoy."),
+    "console": ("console", "Serve the web page that shows the workloads and their pairs, and steers them."),
     "render": ("render", "Write Envoy or mesh configuration from glidepath.yaml."),
     "validate": ("validate", "Check glidepath.yaml and the Envoy configuration rendered from it."),
     "status": ("status", "Show the candidate's share, the phase and the gates of each workload."),

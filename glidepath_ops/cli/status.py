@@ -5,54 +5,28 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from glidepath import redis_keys, scorer_groups
-from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.duration_text import duration_text
 from glidepath.embedding_models import unread_languages_text
 from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
-from glidepath.unseen_entries import UnseenRecord
-from glidepath_ops.cli.evaluator_status import evaluator_lines
 from glidepath_ops.cli.narrow_status import NARROW, NEVER_STEERED, gate_lines, indented, workload_lines
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
-from glidepath_ops.cli.status_details import details, examples_of
-from glidepath_ops.cli.steering_client import read_status
+from glidepath_ops.cli.status_details import details
 from glidepath_ops.evidence_text import evidence_text
-from glidepath_ops.pairs.read_pairs import newest_results
-from scorer.steering.planning.unprovable_limits import judging_note
+from glidepath_ops.fleet_reading import STALE_S, FleetReading, read_fleet
 
-STALE_S = 10.0
 PIPED_WIDTH = 200
 MOST_SHOWN = 3  # workloads whose gates are shown without --workload
-SEARCHED_RESULTS = 2000  # in which an example of each kind of error is searched
 _STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
-
-
-@dataclass(slots=True)
-class _Read:
-    """What the command reads. Each mapping is by workload; ``examples``: "SIDE ORIGIN KIND" → the id of a pair.
-
-    ``model``: the configured embedding model.
-    """
-
-    model: str = ""
-    statuses: dict[str, WorkloadStatus | None] = field(default_factory=dict)
-    baselines: dict[str, str] = field(default_factory=dict)  # the names of the backends
-    troubles: dict[str, GroupProblem] = field(default_factory=dict)
-    examples: dict[str, dict[str, str]] = field(default_factory=dict)
-    about_judging: dict[str, list[str]] = field(default_factory=dict)  # lines on what judges the answers
-    unseen: list[UnseenRecord] = field(default_factory=list)
 
 
 def command(
@@ -66,12 +40,13 @@ def command(
     narrow terminal shows lines instead of tables.
     """
 
-    async def work(settings: Config, redis: RedisClient) -> _Read:
-        return await _read(settings, redis, [workload] if workload else list(settings.workloads))
+    async def work(settings: Config, redis: RedisClient) -> FleetReading:
+        names = [workload] if workload else list(settings.workloads)
+        return await read_fleet(settings, redis, names, details=len(names) <= MOST_SHOWN)
 
     read = with_redis(config, work)
     if as_json:
-        typer.echo(json.dumps({name: _record(one, read.examples.get(name, {})) for name, one in read.statuses.items()}))
+        typer.echo(json.dumps(read.records()))
         return
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -99,27 +74,6 @@ def unread_answers(model: str, found: Mapping[str, WorkloadStatus | None]) -> li
     return [f"{name}: {text}" for name, text in texts.items() if text]
 
 
-async def _read(settings: Config, redis: RedisClient, names: list[str]) -> _Read:
-    baselines = {name: settings.workload(name).baseline for name in names}
-    read = _Read(model=settings.scorer.embedder.model, baselines=baselines)
-    group = settings.scorer.group
-    leader, holders = await scorer_groups.leader(redis, group), await scorer_groups.last_steering(redis, names)
-    troubles = {name: scorer_groups.group_problem(name, group, leader, holder) for name, holder in holders.items()}
-    read.troubles = {name: trouble for name, trouble in troubles.items() if trouble}
-    if (raw := await redis.get(redis_keys.UNSEEN_ENTRIES)) is not None:
-        read.unseen.append(UnseenRecord.from_json(raw))
-    for name in names:
-        if len(names) <= MOST_SHOWN:
-            note = judging_note(settings.workload(name))
-            about_evaluator = await evaluator_lines(settings, redis, name, unix_ms())
-            read.about_judging[name] = [*about_evaluator, *([f"note: {note}"] if note else [])]
-        read.statuses[name] = status = await read_status(redis, name)
-        if status is not None and status.error_kinds and len(names) <= MOST_SHOWN:
-            recent = [result async for result in newest_results(redis, name, SEARCHED_RESULTS)]
-            read.examples[name] = examples_of(status.error_kinds, recent)
-    return read
-
-
 def _show_details(console: Console, status: WorkloadStatus, examples: Mapping[str, str], baseline: str) -> None:
     """Print the gates of a workload, and the lines below them."""
     if console.width < NARROW:
@@ -132,10 +86,6 @@ def _show_details(console: Console, status: WorkloadStatus, examples: Mapping[st
         console.print(calls)
     for line in details(status, examples, baseline):
         console.print(indented(escape(line)))
-
-
-def _record(status: WorkloadStatus | None, examples: Mapping[str, str]) -> dict[str, Any] | None:
-    return {**asdict(status), "error_examples": dict(examples)} if status else None
 
 
 def narrow_overview(

@@ -24,13 +24,15 @@ ROW = re.compile(r"^\| `([a-z_]+)` \| (\w+) \| (\w+) \| .+ \|$", re.MULTILINE)
 @dataclass(frozen=True, slots=True)
 class LogCall:
     place: str
-    part: str  # the process: extproc, scorer, or both
+    part: str  # the process: extproc, scorer, console, or both
     level: str
     event: str | None  # None: the name is not a literal
 
 
 def _parts(path: Path) -> str:
-    package = path.relative_to(ROOT).parts[0]
+    package, *inside = path.relative_to(ROOT).parts
+    if package == "glidepath_ops" and inside[0] == "console":
+        return "console"
     return {"extproc": "extproc", "scorer": "scorer"}.get(package, "both")
 
 

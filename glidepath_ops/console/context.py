@@ -1,0 +1,151 @@
+"""What every page of the console needs, and the wrappers that decide who may see it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from redis.exceptions import RedisError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from glidepath.config import Config
+from glidepath.errors import CommandRefusedError, GlidepathError, UnknownWorkloadError, UnreachableError, error_text
+from glidepath.redisio import RedisClient
+from glidepath_ops.console import html
+from glidepath_ops.console.access import COOKIE, Access, RequestFacts, Visitor, forged
+from glidepath_ops.console.live import LiveViews
+from glidepath_ops.console.metrics import ConsoleMetrics
+
+MOST_BODY = 64 * 1024
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The parts of a running console. ``demo``: the workloads carry the traffic of `glidepath demo`."""
+
+    config: Config
+    redis: RedisClient
+    access: Access
+    live: LiveViews
+    metrics: ConsoleMetrics
+    demo: bool = False
+
+    def page(self, request: Request, template: str, visitor: Visitor, code: int = 200, **values: Any) -> Response:
+        """Return a page with what every page shows: who is logged in, and what may be done."""
+        return html.page(template, code, **self.shared(request.url.path, visitor), **values)
+
+    def shared(self, path: str, visitor: Visitor) -> dict[str, Any]:
+        return {
+            "visitor": visitor,
+            "takes_token": self.access.takes_token,
+            "path": path,
+            "workloads": list(self.config.workloads),
+            "demo": self.demo,
+        }
+
+
+Handler = Callable[[Request, Visitor], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def facts_of(request: Request) -> RequestFacts:
+    peer = request.client.host if request.client else ""
+    return RequestFacts(dict(request.headers), request.cookies.get(COOKIE, ""), peer)
+
+
+def reading(console: Console, handler: Handler) -> Endpoint:
+    """Return the endpoint that calls ``handler`` for visitors who may read, and shows its errors as a page or JSON."""
+
+    async def endpoint(request: Request) -> Response:
+        facts = facts_of(request)
+        visitor = console.access.visitor(facts, time.time())
+        started = time.perf_counter()
+        try:
+            if not console.access.is_known_host(facts):
+                return _problem(console, request, Visitor(), 421, "this host name does not belong to the console")
+            if not visitor.may_read:
+                return _login_first(console, request, facts)
+            return await handler(request, visitor)
+        except (GlidepathError, RedisError, OSError) as error:
+            status, text = _status_of(error)
+            return _problem(console, request, visitor, status, text)
+        finally:
+            route = getattr(request.scope.get("route"), "path", "other")
+            console.metrics.seconds.labels(route).observe(time.perf_counter() - started)
+
+    return endpoint
+
+
+def acting(console: Console, handler: Handler) -> Endpoint:
+    """Return the endpoint that calls ``handler`` for visitors who may act, unless another site may have sent it."""
+
+    async def checked(request: Request, visitor: Visitor) -> Response:
+        if not visitor.may_act:
+            why = "give the token: Authorization: Bearer TOKEN" if console.access.takes_token else "it is read-only"
+            return _problem(console, request, visitor, 403, f"this console changes nothing for you: {why}")
+        if visitor.by_session and (why := forged(facts_of(request))):
+            return _problem(console, request, visitor, 403, why)
+        return await handler(request, visitor)
+
+    return reading(console, checked)
+
+
+async def json_body(request: Request) -> dict[str, Any]:
+    """Return the request's JSON object. Raises BadRequestError for another body, or for one above MOST_BODY."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise BadRequestError("the body must be JSON, with content-type: application/json")
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MOST_BODY:
+            raise BadRequestError(f"the body is longer than {MOST_BODY} bytes")
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadRequestError(f"the body is not JSON: {error_text(error)[:200]}") from error
+    if not isinstance(found, dict):
+        raise BadRequestError("the body must be a JSON object")
+    return found
+
+
+class BadRequestError(GlidepathError):
+    """The request does not have the expected form."""
+
+
+def _status_of(error: Exception) -> tuple[int, str]:
+    if isinstance(error, UnknownWorkloadError):
+        return 404, str(error)
+    if isinstance(error, CommandRefusedError):
+        return 409, str(error)
+    if isinstance(error, UnreachableError):
+        return 504, str(error)
+    if isinstance(error, GlidepathError):
+        return 400, str(error)
+    return 503, f"Redis does not answer: {error_text(error)}"
+
+
+def _login_first(console: Console, request: Request, facts: RequestFacts) -> Response:
+    if "authorization" in facts.headers:
+        console.metrics.refused.inc()
+    if is_api(request) or not console.access.takes_token:
+        how = "Authorization: Bearer TOKEN" if console.access.takes_token else "the proxy in front names no person"
+        return _problem(console, request, Visitor(), 401, f"you may not read here: {how}")
+    return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+
+
+def is_api(request: Request) -> bool:
+    return str(request.url.path).startswith(("/api/", "/live/"))
+
+
+def _problem(console: Console, request: Request, visitor: Visitor, status: int, text: str) -> Response:
+    if is_api(request):
+        headers = {"www-authenticate": "Bearer"} if status == 401 and console.access.takes_token else None
+        return JSONResponse({"error": text}, status, headers=headers)
+    return console.page(request, "problem.html", visitor, status, status=status, text=text)

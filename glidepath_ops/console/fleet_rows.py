@@ -1,0 +1,139 @@
+"""The rows of the fleet table: what a person must know of each workload at a glance. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from glidepath.counted_nouns import number_of
+from glidepath.pairs_and_outcomes import Coverage
+from glidepath.status_and_decisions import CommandKind, Phase, Verdict, WorkloadStatus
+from glidepath_ops.fleet_reading import STALE_S, FleetReading
+
+NEVER_STEERED = "no scorer has steered it yet"
+# phase → the shape that stands beside its word, so that the state is never shown by colour alone; and its tone
+_SHAPES: Mapping[str, tuple[str, str]] = {
+    Phase.SHADOW.value: ("○", "quiet"),
+    Phase.BAKING.value: ("◐", "busy"),
+    Phase.AWAITING_APPROVAL.value: ("◇", "asks"),
+    Phase.HELD.value: ("❚❚", "asks"),
+    Phase.ROLLING_BACK.value: ("▼", "bad"),
+    Phase.COOLING_DOWN.value: ("▽", "bad"),
+    Phase.VALIDATING.value: ("◕", "busy"),
+    Phase.COMPLETED.value: ("●", "good"),
+    Phase.ABORTED.value: ("✕", "bad"),
+}
+_MARKS = {"pass": "✓", "fail": "✗", "inconclusive": "…"}
+_NEXT_ACTION = {
+    Phase.AWAITING_APPROVAL.value: CommandKind.APPROVE,
+    Phase.HELD.value: CommandKind.RESUME,
+    Phase.COOLING_DOWN.value: CommandKind.RETRY,
+    Phase.ABORTED.value: CommandKind.RETRY,
+    Phase.SHADOW.value: CommandKind.HOLD,
+    Phase.BAKING.value: CommandKind.HOLD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GateMark:
+    """A gate as one short text: ``✓ latency_p99 812 of 900 ms``."""
+
+    mark: str
+    outcome: str
+    name: str
+    numbers: str
+    gating: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """How many exchanges were captured, paired and scored since the beginning."""
+
+    captured: int
+    paired: int
+    scored: int
+
+    def width(self, part: int) -> float:
+        """Return the width of a part's bar, in percent of what was captured."""
+        return min(100.0, 100 * part / self.captured) if self.captured else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRow:
+    """One workload. ``action``: the command that matters now; ``trouble``: why what is shown may be wrong."""
+
+    name: str
+    state: str
+    shape: str
+    tone: str
+    asked: str
+    seen: str
+    confirmed: str
+    next: str
+    gates: tuple[GateMark, ...] = ()
+    funnel: Funnel | None = None
+    action: CommandKind | None = None
+    may_go_back: bool = False
+    trouble: str = ""
+    backends: str = ""
+
+
+def fleet_rows(reading: FleetReading, candidates: Mapping[str, str], now_s: float) -> list[FleetRow]:
+    """Return the rows, those first that need a person. ``candidates``: workload → the name of its candidate."""
+    rows = [_row(name, status, reading, candidates.get(name, ""), now_s) for name, status in reading.statuses.items()]
+    urgent = {"bad": 0, "asks": 1}
+    return sorted(rows, key=lambda row: (0 if row.trouble else 1 + urgent.get(row.tone, 2), row.name))
+
+
+def _row(name: str, status: WorkloadStatus | None, reading: FleetReading, candidate: str, now_s: float) -> FleetRow:
+    backends = f"{reading.baselines.get(name, '')} → {candidate}"
+    problem = reading.troubles.get(name)
+    why = str(problem) if problem else ""
+    if status is None:
+        return FleetRow(name, "not steered", "–", "quiet", "–", "–", "–", why or NEVER_STEERED, backends=backends)
+    shape, tone = _SHAPES.get(status.phase, ("?", "quiet"))
+    return FleetRow(
+        name=name,
+        state=status.phase.replace("_", " "),
+        shape=shape,
+        tone=tone,
+        asked=f"{status.percent:g} %" if status.share_known else "unknown",
+        seen=_seen(status),
+        confirmed=f"{status.confirmed} of {number_of(status.envoys, 'Envoy')}",
+        next=status.message,
+        gates=tuple(map(gate_mark, status.verdicts)),
+        funnel=funnel_of(status),
+        action=_NEXT_ACTION.get(status.phase) if status.autopilot else CommandKind.RESUME,
+        may_go_back=not status.share_known or status.percent > 0,
+        trouble="; ".join(filter(None, (_late(status, now_s, why), why))),
+        backends=backends,
+    )
+
+
+def _seen(status: WorkloadStatus) -> str:
+    """Return the share of this step's requests that reached the candidate."""
+    total = status.baseline.requests + status.candidate.requests
+    return f"{100 * status.candidate.requests / total:.1f} %" if total else "–"
+
+
+def _late(status: WorkloadStatus, now_s: float, why: str) -> str:
+    age = now_s - status.updated_at_ms / 1000
+    if age <= STALE_S:
+        return ""
+    # rounded, so that the page does not change every second
+    rounded = f"{age // 60:.0f} min" if age >= 60 else f"{age // 10 * 10:.0f} s"
+    return f"not updated for {rounded}" + ("" if why else ": is a scorer running?")
+
+
+def gate_mark(verdict: Verdict) -> GateMark:
+    value = "–" if verdict.value is None else f"{verdict.value:.3g}"
+    numbers = f"{value} {verdict.unit}".strip()
+    if verdict.limit is not None:
+        numbers = f"{value} of {verdict.limit:.3g} {verdict.unit}".strip()
+    return GateMark(_MARKS.get(verdict.outcome, "?"), verdict.outcome, verdict.gate, numbers, verdict.gating)
+
+
+def funnel_of(status: WorkloadStatus) -> Funnel:
+    counts = status.coverage
+    scored = status.pairs_scored - sum(status.pairs_apart.values())
+    return Funnel(counts.get(Coverage.CAPTURED.value, 0), counts.get(Coverage.PAIRED.value, 0), max(scored, 0))

@@ -1,0 +1,84 @@
+"""Serve the console with uvicorn until a stop signal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from glidepath.config import Config
+from glidepath.errors import UnreachableError
+from glidepath.redisio import check, connect
+from glidepath.stop_signals import on_stop_signals
+from glidepath_ops.console.app import close, make_app, make_console
+
+STOP_S = 3  # how long open requests may take after a stop signal
+MOST_CONNECTIONS = 1000
+
+log = structlog.get_logger()
+
+
+async def serve(config: Config, redis_place: str, *, demo: bool = False) -> None:
+    """Serve until SIGTERM, SIGINT or SIGHUP. Raises UnreachableError, ConfigError.
+
+    ``redis_place``: the setting that contains the Redis URL. Error messages name it.
+    """
+    redis = connect(config.redis)
+    console = make_console(config, redis, demo=demo)
+    listener = _listener(config.console.listen)
+    try:
+        await check(redis, config.redis, redis_place)
+        settings = uvicorn.Config(
+            make_app(console),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=STOP_S,
+        )
+        server = uvicorn.Server(settings)
+        vars(server)["capture_signals"] = contextlib.nullcontext  # the handlers below are those of all our processes
+        stop = asyncio.Event()
+        on_stop_signals(asyncio.get_running_loop(), stop.set, lambda: os._exit(130))
+        log.info("console_started", address=config.console.listen)
+        serving = asyncio.create_task(server.serve([listener]))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        await console.live.close()
+        server.should_exit = True
+        await serving
+    finally:
+        await close(console)
+        listener.close()
+
+
+def _listener(address: str) -> socket.socket:
+    """Return the listening socket. Raises UnreachableError if nothing can listen on the address."""
+    try:
+        if address.startswith("unix:"):
+            return _unix_listener(Path(address.removeprefix("unix:")))
+        host, _, port = address.rpartition(":")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=128)
+    except OSError as error:
+        raise UnreachableError(f"console.listen cannot listen on {address}: {error.strerror or error}") from error
+
+
+def _unix_listener(path: Path) -> socket.socket:
+    """Return the socket, which only this user and this group may use. A socket that a dead process left is replaced."""
+    listener = socket.socket(socket.AF_UNIX)
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(str(path)) != 0 and path.is_socket():
+            path.unlink()
+    listener.bind(str(path))
+    path.chmod(0o660)
+    listener.listen(128)
+    return listener

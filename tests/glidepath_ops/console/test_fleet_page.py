@@ -1,0 +1,141 @@
+"""The first page: its table, who sees buttons, and what every answer carries."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from glidepath_ops.console.access import COOKIE
+from tests.support.console_client import TOKEN, console_client, console_config
+from tests.support.console_data import status, store_status
+
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+
+
+async def test_the_fleet_shows_each_workload(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    await store_status(redis_client, status())
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        text = (await client.get("/")).text
+    for part in (
+        "baking",
+        "10 %",
+        "10.0 %",
+        "2 of 2 Envoys",
+        "to 25 %: waits for latency_p99",
+        "8,000 → 6,000 → 5,120",
+    ):
+        assert part in text
+    assert "<button" not in text  # nobody may act without a token
+
+
+async def test_a_workload_without_a_scorer_says_so(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        assert "no scorer has steered it yet" in (await client.get("/")).text
+
+
+async def test_an_old_status_is_marked(tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any) -> None:
+    await store_status(redis_client, status(updated_at_ms=status().updated_at_ms - 300_000))
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        assert "not updated for 5 min: is a scorer running?" in (await client.get("/")).text
+
+
+async def test_the_api_has_the_records_of_the_command(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    await store_status(redis_client, status())
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        found = (await client.get("/api/status")).json()
+    assert found["chat"]["percent"] == 10.0
+    assert found["chat"]["verdicts"][0]["gate"] == "errors"
+
+
+async def test_with_a_token_only_its_bearer_reads(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    config = console_config(tmp_path, valid_yaml, redis_url, "{{token: {{file: {token}}}}}")
+    async with console_client(config, redis_client) as (client, _):
+        assert (await client.get("/")).headers["location"].startswith("/login")
+        assert (await client.get("/api/status")).status_code == 401
+        assert (await client.get("/api/status", headers={"authorization": "Bearer wrong"})).status_code == 401
+        assert (await client.get("/api/status", headers=BEARER)).status_code == 200
+
+
+async def test_who_logs_in_sees_buttons(tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any) -> None:
+    await store_status(redis_client, status())
+    config = console_config(tmp_path, valid_yaml, redis_url, "{{token: {{file: {token}}}}}")
+    async with console_client(config, redis_client) as (client, _):
+        wrong = await client.post("/login", data={"name": "Ana", "token": "wrong", "next": "/"})
+        assert (wrong.status_code, COOKIE in client.cookies) == (403, False)
+        nameless = await client.post("/login", data={"name": "<b>", "token": TOKEN})
+        assert (nameless.status_code, COOKIE in client.cookies) == (400, False)
+        right = await client.post("/login", data={"name": "Ana", "token": TOKEN, "next": "//evil.example"})
+        assert (right.status_code, right.headers["location"]) == (303, "/")
+        cookie = right.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        text = (await client.get("/")).text
+        assert "Ana" in text
+        assert "Roll back" in text
+
+
+async def test_every_answer_forbids_other_hosts_and_inline_scripts(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        for path in ("/", "/login", "/nowhere", "/api/status", "/static/console.css"):
+            policy = (await client.get(path)).headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "unsafe" not in policy
+        assert (await client.get("/")).headers["cache-control"] == "no-store"
+
+
+async def test_a_page_of_another_name_is_refused(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        assert (await client.get("/", headers={"host": "rebound.example"})).status_code == 421
+
+
+async def test_without_redis_the_page_says_so(tmp_path: Path, valid_yaml: str) -> None:
+    from glidepath.redisio import connect
+
+    config = console_config(tmp_path, valid_yaml, "redis://127.0.0.1:1/0")
+    redis = connect(config.redis)
+    async with console_client(config, redis) as (client, _):
+        answer = await client.get("/")
+        assert (answer.status_code, "Redis does not answer" in answer.text) == (503, True)
+        assert (await client.get("/readyz")).status_code == 503
+        assert (await client.get("/healthz")).status_code == 200
+    await redis.aclose()
+
+
+async def test_open_pages_get_a_change_once(tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any) -> None:
+    await store_status(redis_client, status())
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (_, console):
+        rendered = 0
+
+        async def render() -> str:
+            nonlocal rendered
+            rendered += 1
+            return str(json.loads(await redis_client.get("glidepath:{chat}:status"))["percent"])
+
+        pages = [console.live.subscribe("one", render) for _ in range(50)]
+
+        async def first_event(page: Any) -> str:
+            async for data in page:
+                if data.startswith(b"data: "):
+                    return str(data.decode())
+            return ""
+
+        found = await asyncio.wait_for(asyncio.gather(*(first_event(page) for page in pages)), 10)
+        assert set(found) == {"data: 10.0\n\n"}
+        assert rendered < 50
+        for page in pages:
+            await page.aclose()
+        assert console.live.pages == 0
