@@ -94,6 +94,7 @@ class Verdict:
     the gate does when it fails, a value of GateAction. ``guard``: the gate need not pass before the next step, but must
     not fail. ``blocks_step``: no step is taken although the gate does not fail, because both sides fail at present.
     ``pairs``: of a gate on pairs that fails, the pairs that weigh most against the candidate, the heaviest first.
+    ``evidence_to_pass``, ``evidence_to_fail``: the same ratio as ``evidence`` for each of the two e-values.
     """
 
     gate: str
@@ -111,6 +112,8 @@ class Verdict:
     message: str = ""
     blocks_step: bool = False
     pairs: tuple[WeighedPair, ...] = ()
+    evidence_to_pass: float = 0.0
+    evidence_to_fail: float = 0.0
 
     @property
     def gating(self) -> bool:

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from glidepath.config import Config
 from glidepath.errors import error_text, error_text_with_type
 from glidepath.redisio import RedisClient
-from glidepath_ops.console import fleet_page, html, login_page
+from glidepath_ops.console import actions_page, fleet_page, html, login_page, workload_page
 from glidepath_ops.console.access import Access
 from glidepath_ops.console.context import Console
 from glidepath_ops.console.live import EVERY_S, LiveViews
@@ -44,6 +44,8 @@ def make_app(console: Console) -> Starlette:
     """Return the application. ``console`` is ``app.state.console``, too."""
     routes = [
         *fleet_page.routes(console),
+        *workload_page.routes(console),
+        *actions_page.routes(console),
         *login_page.routes(console),
         *_process_routes(console),
         Mount("/static", StaticFiles(directory=html.STATIC), name="static"),

@@ -87,12 +87,21 @@ def acting(console: Console, handler: Handler) -> Endpoint:
     """Return the endpoint that calls ``handler`` for visitors who may act, unless another site may have sent it."""
 
     async def checked(request: Request, visitor: Visitor) -> Response:
-        if not visitor.may_act:
-            why = "give the token: Authorization: Bearer TOKEN" if console.access.takes_token else "it is read-only"
-            return _problem(console, request, visitor, 403, f"this console changes nothing for you: {why}")
-        if visitor.by_session and (why := forged(facts_of(request))):
+        if visitor.may_act and visitor.by_session and (why := forged(facts_of(request))):
             return _problem(console, request, visitor, 403, why)
         return await handler(request, visitor)
+
+    return confirming(console, checked)
+
+
+def confirming(console: Console, handler: Handler) -> Endpoint:
+    """Return the endpoint that calls ``handler``, which changes nothing, for visitors who may act."""
+
+    async def checked(request: Request, visitor: Visitor) -> Response:
+        if visitor.may_act:
+            return await handler(request, visitor)
+        why = "give the token: Authorization: Bearer TOKEN" if console.access.takes_token else "it is read-only"
+        return _problem(console, request, visitor, 403, f"this console changes nothing for you: {why}")
 
     return reading(console, checked)
 

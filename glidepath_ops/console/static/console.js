@@ -28,7 +28,7 @@ function fieldsOf(form) {
   for (const field of form.elements) {
     if (!field.name) continue;
     if (field.type === "checkbox") { if (field.checked) body[field.name] = true; }
-    else if (field.value !== "") body[field.name] = field.type === "number" ? Number(field.value) : field.value;
+    else if (field.value !== "") body[field.name] = field.type === "number" || "number" in field.dataset ? Number(field.value) : field.value;
   }
   return body;
 }

@@ -1,0 +1,136 @@
+"""What a command will do, said before a person confirms it; and which commands a workload's state allows. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glidepath.status_and_decisions import CommandKind, Phase, WorkloadStatus
+
+_AT_A_STEP = (Phase.SHADOW, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A share that a command can set. ``percent`` None: the configured share. ``effect``: what then happens."""
+
+    percent: float | None
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The text of a confirmation. ``choices``: the shares to choose from, the usual one first.
+
+    ``asks_percent``: any share can be given. ``may_force``: the command has --force.
+    """
+
+    title: str
+    text: str
+    choices: tuple[Choice, ...] = ()
+    asks_percent: bool = False
+    may_force: bool = False
+    dangerous: bool = False
+
+
+def requests_per_second(status: WorkloadStatus) -> float | None:
+    """Return the mean rate of both sides' requests in this step; None if it is too short to say."""
+    seconds = (status.updated_at_ms - status.since_ms) / 1000
+    total = status.baseline.requests + status.candidate.requests
+    return total / seconds if seconds >= 5 and total else None
+
+
+def moved(status: WorkloadStatus, percent: float) -> str:
+    """Return how many requests change side if the candidate gets ``percent``."""
+    if not status.share_known:
+        return f"to {percent:g} %; the present share is unknown"
+    rate, change = requests_per_second(status), abs(percent - status.percent) / 100
+    text = f"from {status.percent:g} % to {percent:g} %"
+    if rate is None:
+        return text
+    return f"{text}: about {rate * change:.3g} of {rate:.3g} requests a second change side"
+
+
+def next_step(status: WorkloadStatus) -> float | None:
+    return next((step for step in status.steps if step > status.percent), None)
+
+
+def effect_of(kind: CommandKind, status: WorkloadStatus, shadow_sample: float) -> Effect:
+    """Return what the command does to the workload. ``shadow_sample``: the configured percent of copied requests."""
+    name = status.workload
+    match kind:
+        case CommandKind.ROLLBACK:
+            lower = sorted({0.0, *(step for step in status.steps if step < status.percent)})
+            choices = tuple(Choice(step, moved(status, step)) for step in lower)
+            text = "The candidate's share falls within seconds. It stays there until somebody retries."
+            return Effect(f"Roll back {name}", text, choices, dangerous=True)
+        case CommandKind.PROMOTE:
+            return _promotion(status)
+        case CommandKind.APPROVE:
+            target = next_step(status)
+            text = f"The step is taken: {moved(status, target)}." if target is not None else "There is no further step."
+            return Effect(f"Approve the next step of {name}", text, may_force=True)
+        case CommandKind.HOLD:
+            text = f"The automation stops at {status.percent:g} %. A gate that fails and rolls back still does so."
+            return Effect(f"Hold {name}", text)
+        case CommandKind.RESUME:
+            return Effect(
+                f"Resume {name}", "The automation goes on from where it is: the next step needs its evidence."
+            )
+        case CommandKind.RETRY:
+            text = f"The ramp starts again at {status.percent:g} %. Earlier evidence is discarded."
+            return Effect(f"Retry {name}", text, may_force=True)
+        case CommandKind.ABORT:
+            text = f"All traffic goes to the baseline ({moved(status, 0)}), and the ramp stops until somebody retries."
+            return Effect(f"Abort {name}", text, dangerous=True)
+        case CommandKind.DRILL:
+            text = (
+                "The candidate's weight becomes 0 for some seconds and is then restored; the log has the time it took."
+            )
+            return Effect(f"Rehearse a rollback of {name}", text, may_force=True)
+        case CommandKind.SHADOW:
+            return _shadow(status, shadow_sample)
+        case CommandKind.ANNOTATE:
+            return Effect(
+                "Add a root cause", "The log keeps the decision as it is. The cause is a new entry that names it."
+            )
+
+
+def _promotion(status: WorkloadStatus) -> Effect:
+    target = next_step(status)
+    if target is None or status.phase == Phase.VALIDATING.value:
+        text = "This ends the validation now: the workload is completed."
+        return Effect(f"End the validation of {status.workload}", text, may_force=True)
+    undecided = [v.gate.replace("_", " ") for v in status.verdicts if v.gating and v.outcome == "inconclusive"]
+    missing = f" Undecided gates: {', '.join(undecided)}." if undecided else ""
+    text = f"The next step is taken now, before its evidence is complete.{missing}"
+    return Effect(f"Promote {status.workload}", text, (Choice(target, moved(status, target)),), may_force=True)
+
+
+def _shadow(status: WorkloadStatus, sample: float) -> Effect:
+    rate = requests_per_second(status)
+    now = f"Configured is {sample:g} %" + (f", of about {rate:.3g} requests a second." if rate else ".")
+    text = f"The share of requests that are copied to the other side changes. {now} An empty field: as configured."
+    return Effect(f"Copy more or fewer requests of {status.workload}", text, asks_percent=True)
+
+
+def possible(status: WorkloadStatus) -> tuple[CommandKind, ...]:
+    """Return the commands to offer. The scorer decides whether a command is possible; a refusal changes nothing."""
+    try:
+        phase = Phase(status.phase)
+    except ValueError:
+        return (CommandKind.ROLLBACK,)
+    found = []
+    if phase is Phase.AWAITING_APPROVAL:
+        found.append(CommandKind.APPROVE)
+    if phase is Phase.HELD or not status.autopilot:
+        found.append(CommandKind.RESUME)
+    if phase in (Phase.COOLING_DOWN, Phase.ABORTED):
+        found.append(CommandKind.RETRY)
+    if phase is not Phase.HELD:
+        found.append(CommandKind.HOLD)
+    if (phase in _AT_A_STEP and next_step(status) is not None) or phase is Phase.VALIDATING:
+        found.append(CommandKind.PROMOTE)
+    found += [CommandKind.SHADOW, CommandKind.DRILL]
+    if status.percent > 0 or not status.share_known:
+        found += [CommandKind.ROLLBACK, CommandKind.ABORT]
+    return tuple(found)

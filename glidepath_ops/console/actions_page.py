@@ -1,0 +1,106 @@
+"""Commands: the confirmation that says the effect, and the API by which the page and programs send them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from glidepath.errors import CommandRefusedError, InputError, UnreachableError
+from glidepath.status_and_decisions import Command, CommandKind, WorkloadStatus
+from glidepath_ops.cli.steering_client import read_status, send_command, wait_for_answer
+from glidepath_ops.cli.steering_commands import sentence
+from glidepath_ops.console import html
+from glidepath_ops.console.access import Visitor, person_name
+from glidepath_ops.console.action_effects import effect_of
+from glidepath_ops.console.api_models import CommandBody, parsed
+from glidepath_ops.console.context import Console, acting, confirming, json_body
+
+WAIT_S = 8.0
+
+log = structlog.get_logger()
+
+
+def routes(console: Console) -> list[Route]:
+    async def confirm(request: Request, visitor: Visitor) -> Response:
+        kind, status = _kind(request), await steered(console, request)
+        sample = console.config.workload(status.workload).shadow.sample
+        effect = effect_of(kind, status, sample)
+        ends = kind is CommandKind.PROMOTE and not effect.choices
+        target = request.query_params.get("decision", "")[:60]
+        return html.page(
+            "_confirm.html", kind=kind.value, status=status, effect=effect, ends_validation=ends, target=target
+        )
+
+    async def command(request: Request, visitor: Visitor) -> Response:
+        name = request.path_params["workload"]
+        console.config.workload(name)
+        body = parsed(CommandBody, await json_body(request))
+        return JSONResponse(await _carry_out(console, name, _command(body, visitor)))
+
+    return [
+        Route("/workloads/{workload}/confirm/{kind}", confirming(console, confirm)),
+        Route("/api/workloads/{workload}/commands", acting(console, command), methods=["POST"]),
+    ]
+
+
+def actor_of(visitor: Visitor, who: str) -> str:
+    """Return whom the log names: the person of the session or the proxy, or whom the bearer of the token names.
+
+    Raises InputError if ``who`` is no name.
+    """
+    if visitor.by_session or not who:
+        return f"{visitor.name} (console)"
+    if not person_name(who):
+        raise InputError("who: must have letters, digits, spaces and . _ @ + -, and at most 64 characters")
+    return f"{person_name(who)} (console)"
+
+
+def _command(body: CommandBody, visitor: Visitor) -> Command:
+    if body.kind is CommandKind.ANNOTATE and not (body.target and body.reason):
+        raise InputError("annotate needs target, the id of a decision, and reason, the root cause")
+    return Command(
+        body.kind,
+        actor_of(visitor, body.who),
+        reason=body.reason,
+        percent=body.percent,
+        force=body.force,
+        target=body.target,
+        end_validation=body.end_validation,
+    )
+
+
+async def _carry_out(console: Console, workload: str, command: Command) -> dict[str, object]:
+    """Send the command, and return the decision that answers it.
+
+    Raises CommandRefusedError, and UnreachableError if no scorer answers in time.
+    """
+    console.metrics.commands.labels(command.kind.value).inc()
+    log.info("command_sent", workload=workload, command=command.kind.value, actor=command.actor)
+    command_id = await send_command(console.redis, workload, command)
+    decision = await wait_for_answer(console.redis, workload, command_id, WAIT_S)
+    if decision is None:
+        raise UnreachableError(f"no scorer acted within {WAIT_S:g} s; the next scorer to steer will act on the command")
+    if decision.event == "refused":
+        raise CommandRefusedError(f"{command.kind.value} {workload}: {decision.reason}")
+    return {"sentence": sentence(decision), "decision": asdict(decision)}
+
+
+async def steered(console: Console, request: Request) -> WorkloadStatus:
+    """Return the status of the workload in the path. Raises UnknownWorkloadError, and InputError without a status."""
+    name = request.path_params["workload"]
+    console.config.workload(name)
+    status = await read_status(console.redis, name)
+    if status is None:
+        raise InputError(f"no scorer has steered {name} yet")
+    return status
+
+
+def _kind(request: Request) -> CommandKind:
+    try:
+        return CommandKind(request.path_params["kind"])
+    except ValueError:
+        raise InputError(f"unknown command (allowed: {', '.join(CommandKind)})") from None

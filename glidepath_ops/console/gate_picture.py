@@ -1,0 +1,100 @@
+"""One picture for each gate: value and limit on a line, and how far the evidence is towards fail and pass. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glidepath.duration_text import duration_text
+from glidepath.status_and_decisions import Verdict, WeighedPair
+
+WIDTH, MARGIN = 320.0, 14.0  # units of the picture
+_HALF = 150.0  # the length of each arm of the evidence bar
+_WHAT = {
+    "rollback": "a failure rolls the traffic back",
+    "hold": "a failure holds the ramp",
+    "inform": "it informs only",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GatePicture:
+    """Places on a line of WIDTH units, and lengths of the bars. A place is None without its number.
+
+    ``to_fail``, ``to_pass``: from 0 to _HALF; at _HALF the gate decides.
+    """
+
+    name: str
+    outcome: str
+    value: float | None
+    limit: float | None
+    unit: str
+    value_at: float | None
+    limit_at: float | None
+    to_fail: float
+    to_pass: float
+    fail_percent: int
+    pass_percent: int
+    sentence: str
+    effect: str
+    message: str
+    n: int
+    pairs: tuple[WeighedPair, ...] = ()
+
+
+def gate_picture(verdict: Verdict, requests_per_s: float | None) -> GatePicture:
+    """Return the picture of a gate. ``requests_per_s``: of the workload, for the sentence."""
+    low, high = _range(verdict)
+    to_pass, to_fail = (_share(one) for one in (verdict.evidence_to_pass, verdict.evidence_to_fail))
+    return GatePicture(
+        name=verdict.gate,
+        outcome=verdict.outcome,
+        value=verdict.value,
+        limit=verdict.limit,
+        unit=verdict.unit,
+        value_at=_place(verdict.value, low, high),
+        limit_at=_place(verdict.limit, low, high),
+        to_fail=to_fail * _HALF,
+        to_pass=to_pass * _HALF,
+        fail_percent=round(100 * to_fail),
+        pass_percent=round(100 * to_pass),
+        sentence=sentence_of(verdict, requests_per_s),
+        effect=_WHAT.get(verdict.action, "") + ("; it need not pass before a step" if verdict.guard else ""),
+        message=verdict.message,
+        n=verdict.n,
+        pairs=verdict.pairs,
+    )
+
+
+def sentence_of(verdict: Verdict, requests_per_s: float | None) -> str:
+    """Return what the two pictures show, in one sentence."""
+    if verdict.outcome == "pass":
+        return f"Decided: it passes, after {verdict.n:,} samples."
+    if verdict.outcome == "fail":
+        return f"Decided: it fails, after {verdict.n:,} samples."
+    if not verdict.n:
+        return "No data yet."
+    if verdict.missing is None:
+        return f"Undecided after {verdict.n:,} samples; too early to say how many it needs."
+    rate = f" at {requests_per_s:.2g} requests a second" if requests_per_s else ""
+    when = f", {duration_text(verdict.eta_s)}{rate}" if verdict.eta_s is not None else ""
+    return f"Undecided after {verdict.n:,} samples; it needs about {verdict.missing:,} more{when}."
+
+
+def _share(evidence: float) -> float:
+    return min(max(evidence, 0.0), 1.0)
+
+
+def _range(verdict: Verdict) -> tuple[float, float]:
+    """Return the ends of the line: around value and limit, and from 0 where that is near."""
+    known = [number for number in (verdict.value, verdict.limit) if number is not None]
+    if not known:
+        return 0.0, 1.0
+    low, high = min(known), max(known)
+    spread = (high - low) or abs(high) or 1.0
+    return low - spread * 0.6, high + spread * 0.6
+
+
+def _place(number: float | None, low: float, high: float) -> float | None:
+    if number is None:
+        return None
+    return round(MARGIN + (number - low) / (high - low) * (WIDTH - 2 * MARGIN), 1)

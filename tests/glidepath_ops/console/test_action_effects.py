@@ -1,0 +1,48 @@
+"""What a confirmation says before a person confirms."""
+
+from __future__ import annotations
+
+from glidepath.status_and_decisions import CommandKind
+from glidepath_ops.console.action_effects import effect_of, moved, possible
+from tests.support.console_data import status
+
+
+def test_the_way_back_says_how_many_requests_change_side() -> None:
+    # 86,400 requests in an hour are 24 a second
+    assert moved(status(), 0) == "from 10 % to 0 %: about 2.4 of 24 requests a second change side"
+
+
+def test_a_rollback_offers_all_lower_steps_and_zero_first() -> None:
+    effect = effect_of(CommandKind.ROLLBACK, status(), 100)
+    assert [choice.percent for choice in effect.choices] == [0, 1, 5]
+    assert effect.dangerous
+
+
+def test_a_promotion_names_the_step_and_the_undecided_gates() -> None:
+    effect = effect_of(CommandKind.PROMOTE, status(), 100)
+    assert [choice.percent for choice in effect.choices] == [25]
+    assert "Undecided gates: latency p99" in effect.text
+
+
+def test_at_the_last_step_a_promotion_ends_the_validation() -> None:
+    effect = effect_of(CommandKind.PROMOTE, status(phase="validating", percent=100.0), 100)
+    assert not effect.choices
+    assert "completed" in effect.text
+
+
+def test_with_an_unknown_share_no_number_of_requests_is_claimed() -> None:
+    text = moved(status(share_known=False), 0)
+    assert "requests a second" not in text
+    assert "unknown" in text
+
+
+def test_every_command_has_an_effect() -> None:
+    for kind in CommandKind:
+        assert effect_of(kind, status(), 100).text
+
+
+def test_what_a_state_offers() -> None:
+    assert CommandKind.RESUME in possible(status(phase="held"))
+    assert CommandKind.APPROVE in possible(status(phase="awaiting_approval"))
+    assert CommandKind.ROLLBACK not in possible(status(phase="shadow", percent=0.0))
+    assert CommandKind.ROLLBACK in possible(status(phase="shadow", percent=0.0, share_known=False))
