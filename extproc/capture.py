@@ -27,7 +27,18 @@ from extproc.traffic_counters import TrafficCounters
 from extproc.unexpected_errors import UnexpectedErrors
 from extproc.workloads import WorkloadInfo
 from extproc.write_buffer import RawPair, RecordSink
-from glidepath.pairs_and_outcomes import Answer, Coverage, Ending, Origin, Pair, PairKind, Side, is_failure
+from glidepath.pairs_and_outcomes import (
+    CAPABILITY,
+    CAPABILITY_STATUSES,
+    Answer,
+    Coverage,
+    Ending,
+    Origin,
+    Pair,
+    PairKind,
+    Side,
+    is_failure,
+)
 
 MAX_ID = 128
 
@@ -308,7 +319,8 @@ class Capturer:
         if error_of_status(status, captured.workload, side):
             return  # the access log already counts it as an error
         request = RefusedRequest(captured.workload.name, side, origin, captured.id)
-        self.counters.count_rejection(Rejection(request, f"rejected_{status}", int(self._wall() * 1000)))
+        kind = CAPABILITY if status in CAPABILITY_STATUSES else f"rejected_{status}"
+        self.counters.count_rejection(Rejection(request, kind, int(self._wall() * 1000)))
 
 
 def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:

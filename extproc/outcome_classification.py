@@ -12,7 +12,9 @@
    answer, the outcome is the side's error ``tee_timeout``.
 4. If Envoy switched from the candidate to the baseline, the outcome is the candidate's error ``failover``. ``rescued``
    is True if the baseline answered, False if the baseline failed by rule 6, and None if the client disconnected. If
-   the candidate was not asked, because the model in the body could not be replaced, the entry is a ``LocalReply``.
+   the candidate was not asked, because the model in the body could not be replaced, the entry is a ``LocalReply``. If
+   the candidate refused what the request asks for (``CAPABILITY_STATUSES``), the error is ``capability``; if the
+   baseline refuses it too, it is the client's fault.
 5. A copy that got a 429 says nothing about the side: without copies, it would have had fewer requests. It is a
    ``LocalReply``, and copies pause (extproc/copy_cool_down.py).
 6. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
@@ -40,13 +42,14 @@ from extproc.response_flags import Owner, answer_without_side, client_left, side
 from extproc.workload_by_path import workload_by_path
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import NO_DIGEST, AtFault, Origin, Side
+from glidepath.pairs_and_outcomes import CAPABILITY, CAPABILITY_STATUSES, NO_DIGEST, AtFault, Origin, Side
 
 MAX_UNIX_MS = 253_402_300_799_999  # the end of the year 9999, protobuf's last Timestamp
 DENIED = (401, 403)
 NOT_FOUND, RATE_LIMITED = 404, 429
 ERROR_STATUS = {408: "http_408", RATE_LIMITED: "rate_limited"}
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
+_INCAPABLE = tuple(str(status) for status in CAPABILITY_STATUSES)
 _NO_VALUE = ("", "-")  # texts of a custom tag that Envoy has no value for
 _PLAIN = re.compile(r"[a-z0-9_]{1,40}")  # the constant part of response code details
 TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout, as Envoy starts its clock a little later than the tee
@@ -123,7 +126,7 @@ def classify(
         rescued = _rescued(entry, workload, kind)
         if common.custom_tags.get(envoy_names.NOT_RENAMED_TAG, "") not in _NO_VALUE and rescued is not False:
             return LocalReply(workload.name, side, origin, at_ms, AtFault.NONE, "not_renamed")
-        return RequestOutcome(workload.name, side, origin, at_ms, error="failover", failover=True, rescued=rescued)
+        return _after_failover(workload, entry, at_ms, rescued)
     if not kind and client_left(entry):
         timeout_ms = workload.settings.shadow.timeout * 1000 * TEE_TIMEOUT_SHARE
         if shadow and _whole_ms(common.duration) >= timeout_ms and not answer_ended(entry):
@@ -147,6 +150,24 @@ def classify(
         ttft_ms=latency.ttft_ms,
         duration_ms=max(_whole_ms(common.duration), 0),
         untimed=latency.total_ms is None,
+    )
+
+
+def _after_failover(
+    workload: WorkloadInfo, entry: HTTPAccessLogEntry, at_ms: int, rescued: bool | None
+) -> RequestOutcome:
+    """Return the outcome of a candidate's request that the baseline got too.
+
+    If the candidate refused it for what it asks, and the baseline refuses it as well, it is the client's fault.
+    """
+    side, origin = Side.CANDIDATE, Origin.LIVE
+    refused = entry.common_properties.custom_tags.get(envoy_names.REFUSED_TAG, "")
+    incapable, not_found = refused in _INCAPABLE, refused == str(NOT_FOUND)
+    if incapable and rescued and 400 <= entry.response.response_code.value < 500:
+        return RequestOutcome(workload.name, side, origin, at_ms, not_found=not_found)
+    kind = CAPABILITY if incapable else "failover"
+    return RequestOutcome(
+        workload.name, side, origin, at_ms, error=kind, failover=True, rescued=rescued, not_found=not_found
     )
 
 

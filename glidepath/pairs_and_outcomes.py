@@ -15,6 +15,10 @@ from glidepath.histogram import Histogram
 NO_DIGEST = "none"  # reported for an Envoy whose routes carry no digest (glidepath/served_digest.py)
 SEVERAL_DIGESTS = "several"  # reported for counts of requests of more than one digest
 BUSY = (408, 429)  # statuses below 500 that count as failures of the backend
+# The statuses with which a backend refuses what it cannot do. If the other side accepts the request, the refusal is an
+# error of this kind (ADR 0312).
+CAPABILITY_STATUSES = (400, 404, 413, 415, 422)
+CAPABILITY = "capability"
 TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least this value
 
 

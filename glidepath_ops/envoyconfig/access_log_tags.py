@@ -36,7 +36,7 @@ def custom_tags(config: Config, log_name: str) -> list[Json]:
     if log_name == envoy_names.LIVE_LOG:
         place = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_WORKLOAD})%"
         tags.append({"tag": envoy_names.WORKLOAD_TAG, "value": place})
-        tags.append(_tag(envoy_names.NOT_RENAMED_TAG, "request", envoy_names.NOT_RENAMED_TAG))
+        tags += [_tag(name, "request", name) for name in (envoy_names.NOT_RENAMED_TAG, envoy_names.REFUSED_TAG)]
         # An Envoy that has no cluster of the chosen name removes no header, and has no cluster to name.
         tags.append({"tag": envoy_names.CHOSEN_ENTRY_TAG, "value": f"%REQ({envoy_names.HEADER_CHOSEN_ENTRY})%"})
     if log_name == envoy_names.SHADOW_LOG:
@@ -53,7 +53,7 @@ def _tags_from_metadata(log_name: str) -> list[Json]:
     ]
     if log_name == envoy_names.LIVE_LOG:
         tags.append(_tag(envoy_names.WORKLOAD_TAG, "route", envoy_names.ROUTE_WORKLOAD))
-        tags.append(_tag(envoy_names.NOT_RENAMED_TAG, "request", envoy_names.NOT_RENAMED_TAG))
+        tags += [_tag(name, "request", name) for name in (envoy_names.NOT_RENAMED_TAG, envoy_names.REFUSED_TAG)]
     if log_name == envoy_names.SHADOW_LOG:
         tags += [_tag(name, "request", name) for name in TEE_HEADERS]
     return tags

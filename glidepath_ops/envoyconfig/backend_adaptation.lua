@@ -184,6 +184,7 @@ function envoy_on_request(handle)
   local headers = handle:headers()
   local side = chosen_side(headers)
   local known, first = as_routed(handle, headers)
+  if FALLBACK then handle:streamInfo():dynamicMetadata():set("glidepath", "asked", side.candidate == true) end
   if side.restore then
     return restore_headers(headers, handle:streamInfo():filterState(), side, known, first)
   end
@@ -200,9 +201,16 @@ function envoy_on_request(handle)
   if length ~= nil then adapt_length(headers, length) end
 end
 
-if FALLBACK and RENAMES then
+-- Notes the 4xx of the candidate, which the access log does not show once the baseline has answered. The latest attempt
+-- is the one that answers, unless Envoy waits for two at once; then the candidate's answer is not noted.
+if FALLBACK then
   function envoy_on_response(handle)
-    local known = handle:streamInfo():dynamicMetadata():get("glidepath")
-    if known ~= nil and known.left then handle:headers():replace(":status", "503") end
+    local metadata = handle:streamInfo():dynamicMetadata()
+    local known = metadata:get("glidepath")
+    if known == nil then return end
+    local headers = handle:headers()
+    if known.left then return headers:replace(":status", "503") end
+    local status = headers:get(":status")
+    if known.asked and status:sub(1, 1) == "4" then metadata:set("glidepath", "refused", status) end
   end
 end

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config
+from glidepath.pairs_and_outcomes import CAPABILITY_STATUSES
 from glidepath_ops.envoyconfig.backend_adaptation import keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.envoy_api_builders import typed
@@ -17,6 +18,9 @@ from glidepath_ops.envoyconfig.envoy_versions import CLUSTER_RETRY_POLICY, lacks
 
 RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
 BUSY = [429]
+# What a backend answers if it cannot do what the request asks for: too long a prompt, an unknown model or parameter, a
+# picture. If the baseline refuses too, its answer reaches the client (ADR 0312).
+INCAPABLE = list(CAPABILITY_STATUSES)
 # A rejected credential of the candidate is retried at the baseline (ADR 0094).
 DENIED = [401, 403]  # not the client's fault, because the client's own credential is not sent there
 
@@ -60,7 +64,8 @@ def conditions_of_candidate(config: Config, workload: str) -> dict[str, str]:
 
 
 def _statuses(candidate: Backend) -> list[int]:
-    return BUSY if keeps_client_credential(candidate, candidate=True) else DENIED + BUSY
+    denied = [] if keeps_client_credential(candidate, candidate=True) else DENIED
+    return sorted(INCAPABLE + denied + BUSY)
 
 
 def _to_the_baseline() -> Json:

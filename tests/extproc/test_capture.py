@@ -389,7 +389,7 @@ async def test_a_request_that_only_the_other_side_refuses_is_the_other_sides_err
         await r.settled()
         record_refusal(r, Side.CANDIDATE, Origin.SHADOW)
         (outcomes,) = r.counters.flush(1)
-        assert (outcomes.sides[0].errors, outcomes.sides[0].error_kinds) == (1, {"rejected_404": 1})
+        assert (outcomes.sides[0].errors, outcomes.sides[0].error_kinds) == (1, {"capability": 1})
         assert r.sink.pairs[0].second.status == 404
 
 
@@ -413,7 +413,7 @@ async def test_a_request_that_only_the_serving_side_refuses_is_its_error() -> No
         await r.settled()
         record_refusal(r, Side.CANDIDATE, Origin.LIVE)
         (outcomes,) = r.counters.flush(1)
-        assert outcomes.sides[0].error_kinds == {"rejected_400": 1}
+        assert outcomes.sides[0].error_kinds == {"capability": 1}
         assert (r.sink.pairs, outcomes.coverage) == ([], {"captured": 1, "not_comparable": 1})
 
 

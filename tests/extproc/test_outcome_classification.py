@@ -184,6 +184,39 @@ def test_a_rescue_stopped_by_a_circuit_breaker_or_missing_hosts_is_a_failed_resc
     assert outcome.rescued is False
 
 
+def refused(first: str, status: int = 200, *flags: str, details: str = "via_upstream") -> RequestOutcome:
+    """Return the outcome of a request that the candidate refused with ``first``, so that the baseline was asked."""
+    made = entry("cloud", status, *flags, chosen=FALLBACK, tries=2, details=details)
+    made.common_properties.custom_tags[envoy_names.REFUSED_TAG] = first
+    outcome = classify(made, WORKLOADS, shadow=False)
+    assert isinstance(outcome, RequestOutcome)
+    assert outcome.side is Side.CANDIDATE
+    return outcome
+
+
+@pytest.mark.parametrize("first", ["400", "404", "413", "415", "422"])
+def test_a_request_that_only_the_baseline_can_answer_is_an_error_of_the_candidates_capability(first: str) -> None:
+    outcome = refused(first)
+    assert (outcome.error, outcome.failover, outcome.rescued) == ("capability", True, True)
+    assert outcome.not_found is (first == "404")
+
+
+def test_a_request_that_both_sides_refuse_is_the_clients_fault() -> None:
+    outcome = refused("400", 422)
+    assert (outcome.error, outcome.failover, outcome.latency_ms) == ("", False, None)
+
+
+def test_a_refusal_that_the_baseline_could_not_answer_either_is_an_error_of_the_candidate() -> None:
+    assert (refused("413", 503).error, refused("413", 503).rescued) == ("capability", False)
+    left = refused("413", 0, "downstream_connection_termination", details="downstream_remote_disconnect")
+    assert (left.error, left.rescued) == ("capability", None)
+
+
+@pytest.mark.parametrize("first", ["-", "", "429", "401", "nonsense"])
+def test_any_other_failure_of_the_candidate_is_a_failover(first: str) -> None:
+    assert refused(first).error == "failover"
+
+
 def test_a_candidates_own_circuit_breaker_is_no_failover() -> None:
     outcome = live("", 503, "upstream_overflow", chosen=FALLBACK)
     assert (outcome.side, outcome.error, outcome.rescued) == (Side.CANDIDATE, "overflow", None)
@@ -442,7 +475,7 @@ def test_no_entry_is_both_an_error_and_a_client_abort(
         assert not (outcome.error and outcome.client_abort)
         assert outcome.latency_ms is None or (not outcome.error and not outcome.client_abort)
         assert outcome.rescued is None or outcome.failover
-        assert not outcome.failover or (outcome.error == "failover" and outcome.side is Side.CANDIDATE)
+        assert not outcome.failover or (outcome.error in ("failover", "capability") and outcome.side is Side.CANDIDATE)
 
 
 TIME_FIELDS = (

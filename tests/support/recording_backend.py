@@ -38,6 +38,7 @@ class Recorder:
     behaviour: Behaviour = "json"
     status: int = 503
     delay: float = 0.0  # seconds before the first byte
+    most_bytes: int | None = None  # a longer request is refused with 400
     received: list[Received] = field(default_factory=list)
     port: int = 0
     tls: ssl.SSLContext | None = None
@@ -73,6 +74,8 @@ class Recorder:
         self.received.append(Received(request.method, request.raw_path, headers, body, request.raw_headers))
         if self.delay:
             await wait_until_set(self._ending, self.delay)
+        if self.most_bytes is not None and len(body) > self.most_bytes:
+            return web.json_response({"error": {"message": "the context is too long"}}, status=400)
         return await getattr(self, f"_{self.behaviour}")(request)
 
     def answer(self) -> dict[str, Any]:

@@ -334,7 +334,7 @@ async def test_a_request_that_only_the_candidate_refuses_is_its_error(setup: Run
     await setup.ask()
 
     async def rejection_counted() -> bool:
-        return (await setup.side(Side.CANDIDATE, Origin.SHADOW)).error_kinds == {"rejected_404": 1}
+        return (await setup.side(Side.CANDIDATE, Origin.SHADOW)).error_kinds == {"capability": 1}
 
     await eventually(rejection_counted)
     await setup.covered(paired=1)

@@ -10,7 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from extproc.outcome_classification import RequestOutcome, classify
+from extproc.workloads import build_workloads
 from glidepath import envoy_names
+from glidepath.pairs_and_outcomes import Side
 from tests.support.envoy_with_backends import BODY, EnvoySetup, envoy_with_backends
 from tests.support.recording_backend import Behaviour
 from tests.support.waiting import eventually
@@ -152,12 +155,46 @@ async def test_errors_of_the_baseline_pass_unchanged_and_are_not_retried(tmp_pat
         assert setup.onprem.received == []
 
 
-async def test_a_client_error_of_the_candidate_is_not_retried(tmp_path: Path) -> None:
+async def test_the_baseline_answers_what_the_candidate_refuses_because_it_cannot_do_it(tmp_path: Path) -> None:
+    """If both refuse a request, the client gets the baseline's refusal. The log says what the candidate answered."""
+    statuses = (400, 404, 413, 415, 422)
     async with envoy_with_backends(tmp_path, chat=AT_ONCE) as setup:
-        setup.onprem.behaviour, setup.onprem.status = "status", 400
+        setup.onprem.behaviour = "status"
+        log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
+        for both_refuse in (False, True):
+            setup.cloud.behaviour, setup.cloud.status = "status" if both_refuse else "json", 422
+            for status in statuses:
+                setup.onprem.status = status
+                setup.clear_received()
+                reply = await setup.post(headers={"authorization": "Bearer me"})
+                assert reply.status == (422 if both_refuse else 200), status
+                rescue = setup.cloud.last
+                assert (rescue.model, rescue.headers["authorization"]) == ("cloud-model", "Bearer me")
+        await eventually(lambda: len(log) == 2 * len(statuses))
+        outcomes = [classify(entry, build_workloads(setup.envoy.config), shadow=False) for entry in log]
+        assert all(isinstance(one, RequestOutcome) and one.side is Side.CANDIDATE for one in outcomes)
+        answered, refused = outcomes[: len(statuses)], outcomes[len(statuses) :]
+        assert {(one.error, one.failover, one.rescued) for one in answered} == {("capability", True, True)}
+        assert {(one.error, one.failover, one.latency_ms) for one in refused} == {("", False, None)}
+
+
+async def test_a_4xx_that_says_nothing_about_the_candidate_is_not_retried(tmp_path: Path) -> None:
+    async with envoy_with_backends(tmp_path, chat=AT_ONCE) as setup:
+        setup.onprem.behaviour, setup.onprem.status = "status", 409
         reply = await setup.post()
-        assert reply.status == 400
+        assert reply.status == 409
         assert setup.cloud.received == []
+
+
+async def test_a_candidate_without_the_baselines_context_length_costs_no_client_an_answer(tmp_path: Path) -> None:
+    """Every tenth prompt is longer than the 4 K characters that the candidate reads."""
+    async with envoy_with_backends(tmp_path, chat=AT_ONCE) as setup:
+        setup.onprem.most_bytes = 4096
+        prompts = ["x" * (8192 if n % 10 == 0 else 100) for n in range(100)]
+        bodies = [{**BODY, "messages": [{"role": "user", "content": prompt}]} for prompt in prompts]
+        replies = await asyncio.gather(*(setup.post(body) for body in bodies))
+        assert {reply.status for reply in replies} == {200}
+        assert len(setup.cloud.received) == 10
 
 
 @pytest.mark.parametrize("status", [401, 403])
