@@ -168,7 +168,7 @@ workloads:
     match: {{path: {PATH}}}
     baseline: cloud
     candidate: onprem
-    shadow: {{reverse: {100 if role == "tee" else 0}, max_in_flight: 10000}}
+    shadow: {{same_side: 0, reverse: {100 if role == "tee" else 0}, max_in_flight: 10000}}
 """)
 
 

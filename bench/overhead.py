@@ -111,7 +111,7 @@ def glidepath_config(ports: list[int], backend: int, other: int, folder: Path, w
                     "match": {"path": "/v1/chat/completions"},
                     "baseline": "today",
                     "candidate": "other",
-                    "shadow": {"sample": 100, "max_in_flight": 512},
+                    "shadow": {"sample": 100, "same_side": 0, "max_in_flight": 512},
                     "ramp": {"shadow_hold": "48h"},
                 }
             },

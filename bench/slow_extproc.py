@@ -58,7 +58,7 @@ def bench_config(ports: list[int], folder: Path, workers: int) -> Config:
                     "match": {"path": "/v1/chat/completions"},
                     "baseline": "today",
                     "candidate": "other",
-                    "shadow": {"sample": 100},
+                    "shadow": {"sample": 100, "same_side": 0},
                 }
             },
         }

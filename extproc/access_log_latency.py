@@ -13,12 +13,19 @@ from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
 from glidepath.latency import waited
 
+# Content types of answers that are sent token by token: server-sent events, lines of JSON, Bedrock's event stream.
+STREAMS = frozenset(
+    {"text/event-stream", "application/x-ndjson", "application/ndjson", "application/vnd.amazon.eventstream"}
+)
 SWITCHING_PROTOCOLS = 101  # such a stream lasts for as long as the client wants
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedLatency:
-    """Milliseconds from the end of the request to the last and to the first byte from upstream; None: not measured."""
+    """Milliseconds from the end of the request to the last and to the first byte from upstream; None: not measured.
+
+    ``ttft_ms`` is the time to the first token, so an answer that is not streamed has none.
+    """
 
     total_ms: float | None
     ttft_ms: float | None
@@ -29,10 +36,17 @@ def logged_latency(entry: HTTPAccessLogEntry) -> LoggedLatency:
     if entry.response.response_code.value == SWITCHING_PROTOCOLS:
         return LoggedLatency(None, None)
     request_end = _ms(entry, "time_to_last_rx_byte")
+    first_byte = _ms(entry, "time_to_first_upstream_rx_byte") if streamed(entry) else None
     return LoggedLatency(
         total_ms=waited(request_end, _ms(entry, "time_to_last_upstream_rx_byte")),
-        ttft_ms=waited(request_end, _ms(entry, "time_to_first_upstream_rx_byte")),
+        ttft_ms=waited(request_end, first_byte),
     )
+
+
+def streamed(entry: HTTPAccessLogEntry) -> bool:
+    """Return whether the answer is sent token by token, by the content type that Envoy logs."""
+    kind = entry.response.response_headers.get("content-type", "").partition(";")[0]
+    return kind.strip().lower() in STREAMS
 
 
 def answer_ended(entry: HTTPAccessLogEntry) -> bool:

@@ -178,11 +178,26 @@ class LatencyGateConfig(GateConfig):
     """A limit on latency.
 
     A quantile of the candidate's latency must be at most ``max_ratio`` times the same quantile of the baseline's.
+    ``signal`` is what is measured: the ``total`` time of an answer, the time to the first token of a streamed answer
+    (``ttft``), or the total time divided by the number of tokens (``per_token``).
+
+    Without ``latency``, the gates depend on the workload's ``task``: ``chat`` and ``generation`` have the 95th
+    percentiles of ``per_token`` and ``ttft``, every other task that of ``total``. ``latency: []`` is no gate.
     """
 
-    quantile: Quantile = "p99"
+    quantile: Quantile = "p99"  # p95 needs a fifth of the requests, and per_token less than a tenth
     max_ratio: float = Field(default=1.2, ge=0.01, le=1000)
     signal: Literal["total", "ttft", "per_token"] = "total"
+
+
+TIMED_BY_TOKEN: tuple[Task, ...] = ("chat", "generation")  # a longer answer of these takes longer, and is not worse
+
+
+def default_latency(task: Task) -> tuple[LatencyGateConfig, ...]:
+    """Return the latency gates of a workload that configures none. See ADR 0270."""
+    if task in TIMED_BY_TOKEN:
+        return tuple(LatencyGateConfig(quantile="p95", signal=signal) for signal in ("per_token", "ttft"))
+    return (LatencyGateConfig(quantile="p95"),)
 
 
 class CapacityGateConfig(AnyGateConfig):
@@ -219,7 +234,9 @@ class GatesSection(Section):
     classes: ClassGateConfig | None = ClassGateConfig()
     signals: FactGateConfig | None = FactGateConfig()
     errors: ErrorGateConfig | None = ErrorGateConfig.model_validate({"max_increase": "0.5%"})
-    latency: Annotated[tuple[LatencyGateConfig, ...], BeforeValidator(_one_or_many)] = (LatencyGateConfig(),)
+    latency: Annotated[tuple[LatencyGateConfig, ...], BeforeValidator(_one_or_many)] = default_latency(
+        "auto"
+    )  # absent: by task, see latency[]
     capacity: CapacityGateConfig | None = None
     split: bool = True  # the guard against a split that differs from the weights (sample-ratio mismatch)
 

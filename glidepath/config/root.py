@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from glidepath import envoy_names
 from glidepath.config.backends import HEADER_NAME, Backend
-from glidepath.config.comparison import ScoringSection, Task
+from glidepath.config.comparison import FREE_TEXT, ScoringSection, Task
 from glidepath.config.connections import EnvoySection, RedisSection
 from glidepath.config.console import ConsoleSection
 from glidepath.config.gates import (
@@ -18,13 +18,14 @@ from glidepath.config.gates import (
     GatesSection,
     PreferenceGateConfig,
     SamenessGateConfig,
+    default_latency,
 )
 from glidepath.config.notifications import Notification, RegistrySection
 from glidepath.config.processes import ExtprocSection, ScorerSection
 from glidepath.config.ramp import RampSection
 from glidepath.config.retention import RedactionSection, RetentionSection
 from glidepath.config.section import Name, Section, one_or_many
-from glidepath.config.shadow_traffic import ShadowSection
+from glidepath.config.shadow_traffic import DEFAULT_SAME_SIDE, ShadowSection
 from glidepath.config.synthetic_prompts import ProbesSection
 from glidepath.config.units import Percent
 from glidepath.config.user_feedback import FeedbackSection
@@ -108,6 +109,17 @@ class Workload(Section):
     probes: ProbesSection | None = None
     feedback: FeedbackSection | None = None
 
+    @model_validator(mode="after")
+    def _fill_in_defaults_of_the_task(self) -> Workload:
+        """Fill in the settings whose default depends on the task. See ADR 0270."""
+        if _has_faults(self.task, self.shadow, self.gates):
+            return self
+        if "same_side" not in self.shadow.model_fields_set and self.task in FREE_TEXT:
+            _fill_in(self, "shadow", same_side=DEFAULT_SAME_SIDE)
+        if "latency" not in self.gates.model_fields_set:
+            _fill_in(self, "gates", latency=default_latency(self.task))
+        return self
+
     @property
     def sameness(self) -> SamenessGateConfig | None:
         """The settings of the sameness gates, with the defaults of the workload's task; None without such gates."""
@@ -116,6 +128,22 @@ class Workload(Section):
             return None
         verifier = self.scoring.verifier is not None
         return section.resolved(self.task, noise_pairs=self.shadow.same_side > 0, verifier=verifier)
+
+
+def _has_faults(task: object, *sections: object) -> bool:
+    """Return whether a value is not known, because it has an error that is reported anyway (faulty_values.py)."""
+    return not (isinstance(task, str) and all(isinstance(section, Section) for section in sections))
+
+
+def _fill_in(workload: Workload, section: str, **defaults: object) -> None:
+    """Replace a section of a workload that is being validated, and that nobody else can see yet, by one with defaults.
+
+    The filled-in settings do not count as set, so that the file can still be told from its defaults.
+    """
+    before: Section = getattr(workload, section)
+    after = before.model_copy(update=defaults)
+    after.__pydantic_fields_set__.difference_update(defaults)
+    workload.__dict__[section] = after
 
 
 class Config(Section):

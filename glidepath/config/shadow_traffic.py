@@ -7,6 +7,8 @@ from pydantic import Field
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Percent
 
+DEFAULT_SAME_SIDE = 5.0  # of free text, see ADR 0270
+
 
 class DayBudget(Section):
     """The limits on copies to paid backends in one UTC day: their number, and their cost."""
@@ -20,12 +22,13 @@ class ShadowSection(Section):
 
     Captured requests of the baseline are copied to the candidate. Of the candidate's captured requests, ``reverse``
     percent are copied to the baseline. Of the baseline's captured requests, ``same_side`` percent are also copied to
-    the baseline itself, to measure the noise floor.
+    the baseline itself, to measure the noise floor. Without ``same_side``, this is 5 % for the tasks ``chat``,
+    ``generation`` and ``auto``, whose answers are compared with the noise floor, and 0 for all others.
     """
 
     sample: Percent = 100  # percent of the workload's requests that are captured
     reverse: Percent = 100  # percent of the candidate's captured requests
-    same_side: Percent = 0  # percent of the baseline's captured requests
+    same_side: Percent = 0  # percent of the baseline's captured requests; absent: by task, see above
     max_in_flight: int = Field(default=32, ge=1, le=10_000)  # maximum copies at once, per worker
     timeout: Duration = Field(default=60, gt=0, le=3600)  # time limit of a copy
     budget: DayBudget = DayBudget()

@@ -88,7 +88,7 @@ def llm_plan() -> DemoPlan:
             "errors": {"max_increase": "30%"},
             "latency": {"quantile": "p50", "max_ratio": 3},
         },
-        shadow={"sample": 100, "reverse": 100, "max_in_flight": 8, "timeout": "30s"},
+        shadow={"sample": 100, "reverse": 100, "same_side": 0, "max_in_flight": 8, "timeout": "30s"},
         limit_s=150,
         llm=True,
     )

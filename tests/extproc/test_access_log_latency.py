@@ -13,7 +13,12 @@ NANOS = st.integers(0, 3600 * 10**9)
 
 
 def entry(
-    request_end: int | None, first: int | None, last: int | None, duration: int = 0, status: int = 200
+    request_end: int | None,
+    first: int | None,
+    last: int | None,
+    duration: int = 0,
+    status: int = 200,
+    kind: str = "text/event-stream",
 ) -> HTTPAccessLogEntry:
     """Return an entry with these times, in nanoseconds from the begin of the request. None: the time is not set."""
     made = HTTPAccessLogEntry()
@@ -27,6 +32,7 @@ def entry(
         if nanos is not None:
             field.FromNanoseconds(nanos)
     made.response.response_code.value = status
+    made.response.response_headers["content-type"] = kind
     return made
 
 
@@ -52,6 +58,22 @@ def test_it_is_never_negative_and_none_if_a_time_is_missing_or_the_answer_came_f
 
 def test_a_time_of_zero_is_a_time() -> None:
     assert logged_latency(entry(0, 0, 0)) == LoggedLatency(0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "streams"),
+    [
+        ("text/event-stream", True),
+        ("Text/Event-Stream; charset=utf-8", True),
+        ("application/x-ndjson", True),
+        ("application/vnd.amazon.eventstream", True),
+        ("application/json", False),
+        ("", False),
+    ],
+)
+def test_only_a_streamed_answer_has_a_time_to_the_first_token(kind: str, streams: bool) -> None:
+    found = logged_latency(entry(0, 5_000_000, 9_000_000, kind=kind))
+    assert found == LoggedLatency(9.0, 5.0 if streams else None)
 
 
 def test_a_switched_protocol_has_no_latency() -> None:

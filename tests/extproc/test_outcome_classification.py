@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEntry, ResponseFlags
 from hypothesis import given
@@ -101,7 +103,11 @@ def local(made: HTTPAccessLogEntry) -> LocalReply:
 
 def test_a_good_request_has_its_latency_to_the_last_byte_and_its_first_byte() -> None:
     times = {"latency_ms": 108.0, "ttft_ms": 28.0, "duration_ms": 120}
-    assert live() == RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 1_000_120, **times)
+    made = entry()
+    made.response.response_headers["content-type"] = "text/event-stream"
+    expected = RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 1_000_120, **times)
+    assert classify(made, WORKLOADS, shadow=False) == expected
+    assert live() == replace(expected, ttft_ms=None)  # an answer that is not streamed has no first token
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ FILTER = "envoy.filters.http.ext_proc"
 def worker_config(folder: Path, redis_url: str, *, extproc: str = "", shadow: str = "{}") -> Config:
     """Return a configuration of one worker on a Unix socket in ``folder``; no process is at the shadow listener."""
     metrics, shadow_port = free_ports(2)
+    if "same_side" not in shadow:
+        shadow = "{same_side: 0, " + shadow.removeprefix("{")
     return parse_config(f"""
 envoy: {{shadow_listen: "127.0.0.1:{shadow_port}"}}
 redis: {{url: "{redis_url}"}}

@@ -18,6 +18,9 @@ CHAT = "/v1/chat/completions"
 
 
 def capture_config(shadow: str = "{}", extra: str = "") -> Config:
+    """Return a configuration with these settings of ``shadow``, and without noise copies unless they are set there."""
+    if "same_side" not in shadow:
+        shadow = "{same_side: 0, " + shadow.removeprefix("{")
     return parse_config(f"""
 backends:
   cloud: {{url: "http://127.0.0.1:9001", price: {{input: 1, output: 2}}}}

@@ -121,7 +121,7 @@ def system_config(folder: Path, baseline: str, candidate: str, **workload: Mappi
                     "match": {"path": "/v1/chat/completions"},
                     "baseline": "cloud",
                     "candidate": "onprem",
-                    "shadow": {"sample": 100, "timeout": "5s"},
+                    "shadow": {"sample": 100, "same_side": 0, "timeout": "5s"},
                     "ramp": {"steps": [100], "shadow_hold": "1h", "hold": "1h"},
                     **workload,
                 }

@@ -15,10 +15,15 @@ from glidepath.config import Workload
 from glidepath.errors import InputError
 from glidepath.feedback import Feedback
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, ScoredPair, Side
+from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, ScoredPair, Side, SideOutcomes
 from glidepath.status_and_decisions import SideStatus, Verdict
 from scorer.steering.evidence.counted_requests import CountedRequests, CountedRequestsState, expected_share
-from scorer.steering.evidence.gate_observations import EnvoyFailures, FeedbackGiven, LatencyHistograms
+from scorer.steering.evidence.gate_observations import (
+    EnvoyFailures,
+    FeedbackGiven,
+    LatencyHistograms,
+    LatencyUnmeasured,
+)
 from scorer.steering.evidence.gate_set import GateSet, GateSetState
 from scorer.steering.evidence.rate_change import NO_FAILURE_HISTORY, FailureHistory
 from scorer.steering.evidence.scored_pairs import ScoredPairs, ScoredPairsState
@@ -92,6 +97,7 @@ class Evidence:
         self._observe_envoy_failures(outcomes)
         self._observe_latencies("total", {side.side: side.latency_ms for side in counted})
         self._observe_latencies("ttft", {side.side: side.ttft_ms for side in counted})
+        self._observe_unstreamed(counted)
         self._shown = None
         return self
 
@@ -113,6 +119,12 @@ class Evidence:
     def _observe_latencies(self, signal: str, values: Mapping[Side, Histogram]) -> None:
         candidate, baseline = values.get(Side.CANDIDATE, _EMPTY), values.get(Side.BASELINE, _EMPTY)
         self._gates.observe(LatencyHistograms(signal, candidate, baseline))
+
+    def _observe_unstreamed(self, counted: list[SideOutcomes]) -> None:
+        own = [side for side in counted if side.side is Side.CANDIDATE]
+        without = sum(side.latency_ms.total - side.ttft_ms.total for side in own)
+        if without > 0:
+            self._gates.observe(LatencyUnmeasured("ttft", without=without))
 
     def fold_scored(self, scored: ScoredPair) -> Evidence:
         """Add what is known about one pair, and return the evidence.

@@ -12,3 +12,19 @@ def signal_text(gate: str) -> str:
     """Return a latency gate's name as text: ``latency_p99`` → ``p99``, ``ttft_p95`` → ``time to first token p95``."""
     signal, _, quantile = gate.rpartition("_")
     return {"ttft": f"time to first token {quantile}", "per_token": f"time per token {quantile}"}.get(signal, quantile)
+
+
+def why_unmeasured(signal: str, without: int) -> str:
+    """Return why a latency gate has no data: ``without`` answers of the candidate have no value of the signal."""
+    if signal == "ttft":
+        return f"none of {without} answers was streamed, and only a streamed answer has a time to first token"
+    if signal == "per_token":
+        return f"none of {without} pairs has tokens or text in both answers; gate on the total time instead"
+    return f"none of {without} answers could be timed"
+
+
+def estimate_note(estimated: int, n: int) -> str:
+    """Return a note about values that are estimates; "" without any. ``n``: all values."""
+    if not estimated:
+        return ""
+    return f"; {estimated} of {n} answers have no token count, and four characters count as a token there"

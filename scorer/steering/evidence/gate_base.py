@@ -133,6 +133,16 @@ class Gate(ABC):
         return False
 
     @property
+    def has_nothing_to_measure(self) -> bool:
+        """Whether the traffic has none of what the gate measures, so that the gate need not pass."""
+        return False
+
+    @property
+    def why_no_data(self) -> str:
+        """Why the gate has no data although there was traffic, as text for people; "" if nothing is known."""
+        return ""
+
+    @property
     def step_explains_failure(self) -> bool:
         """Whether the value over the whole step violates the limit.
 

@@ -104,6 +104,15 @@ class LatencyHistograms:
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyUnmeasured:
+    """How many answers of the candidate have no value of a latency signal, and how many values are estimates."""
+
+    signal: str
+    without: int = 0
+    estimated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LatencyMeasured:
     """One request's value of a latency signal, in milliseconds."""
 
@@ -234,6 +243,7 @@ GateObservation = (
     | BlockClosed
     | LatencyHistograms
     | LatencyMeasured
+    | LatencyUnmeasured
     | LookDue
     | AgreementScored
     | NoiseScored

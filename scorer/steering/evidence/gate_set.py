@@ -24,6 +24,7 @@ from scorer.steering.evidence.gate_observations import (
     GateObservation,
     LatencyHistograms,
     LatencyMeasured,
+    LatencyUnmeasured,
     LookDue,
     RequestCounts,
     RequestsEnded,
@@ -134,6 +135,7 @@ class GateSet:
             RequestsEnded: [self._count],
             LatencyHistograms: [lambda seen: self.signals[seen.signal].add(seen)],
             LatencyMeasured: [lambda seen: self.signals[seen.signal].add_value(seen)],
+            LatencyUnmeasured: [lambda seen: self.signals[seen.signal].add_unmeasured(seen)],
         }
         for gate in self.gates.values():
             for kind, handler in gate.handlers().items():

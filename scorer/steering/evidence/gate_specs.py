@@ -88,6 +88,7 @@ class GateSpec:
     - ``min_samples``: the least number of samples with which the gate may pass
     - ``of``: for a gate that counts events in pairs, the class or the fact that the event is about
     - ``signal``, ``quantile``: for a latency gate, what is measured and which quantile is compared
+    - ``optional``: for a latency gate, whether it need not pass if the traffic has none of what it measures
     """
 
     name: str
@@ -104,6 +105,7 @@ class GateSpec:
     of: str = ""
     signal: str = ""
     quantile: Quantile | None = None
+    optional: bool = False
 
     @property
     def gating(self) -> bool:
@@ -127,6 +129,7 @@ class _Draft:
     of: str = ""
     signal: str = ""
     quantile: Quantile | None = None
+    optional: bool = False
 
 
 def latency_name(gate: LatencyGateConfig) -> str:
@@ -160,6 +163,7 @@ def specs_of(workload: Workload, percent: float | None, *, error_kinds: bool = T
             of=d.of,
             signal=d.signal,
             quantile=d.quantile,
+            optional=d.optional,
         )
         for d in drafts
     )
@@ -308,6 +312,11 @@ def _envoy_drafts(percent: float | None) -> list[_Draft]:
 
 
 def _latency_drafts(workload: Workload) -> list[_Draft]:
+    """Return the latency gates. Only streamed answers have a time to the first token.
+
+    So a gate on it is optional if another gating latency gate judges answers that are not streamed.
+    """
+    others = any(s.signal != "ttft" and s.action is not GateAction.INFORM for s in workload.gates.latency)
     return [
         _Draft(
             latency_name(section),
@@ -318,6 +327,7 @@ def _latency_drafts(workload: Workload) -> list[_Draft]:
             section.action,
             signal=section.signal,
             quantile=section.quantile,
+            optional=others and section.signal == "ttft",
         )
         for section in workload.gates.latency
     ]

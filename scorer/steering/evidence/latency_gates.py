@@ -27,7 +27,7 @@ import numpy as np
 
 from glidepath.histogram import SCALE
 from scorer.steering.evidence.dense_histogram import DenseHistogram, HistogramState, Slots, Sums
-from scorer.steering.evidence.formatting import signal_text
+from scorer.steering.evidence.formatting import estimate_note, signal_text, why_unmeasured
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
 from scorer.steering.evidence.gate_observations import LookDue
 from scorer.steering.evidence.gate_specs import GateSpec
@@ -37,6 +37,7 @@ from scorer.steering.evidence.mixture import LEAST_CASH, LN2, FloatArray, RateGr
 _SHIFTS = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
 _STRIDE = 16  # at first, only every 16th edge is tried as x
 _BETWEEN = np.arange(1, _STRIDE)
+_LEAST_WITHOUT = 50  # so many answers without a value show that the traffic has none
 LEAST_GROWTH = 1.01  # the growth of the candidate's count before the next evaluation; skipping evaluations is valid
 
 
@@ -291,6 +292,15 @@ class LatencyGate(Gate):
             self._cached = ((own.total, base.total), worse_quantiles(own, base, self._test.q))
         return self._cached[1]
 
+    @property
+    def has_nothing_to_measure(self) -> bool:
+        signal, least = self._signal, max(self.spec.min_samples, _LEAST_WITHOUT)
+        return self.spec.optional and not signal.candidate.total and signal.without >= least
+
+    @property
+    def why_no_data(self) -> str:
+        return why_unmeasured(self.spec.signal, self._signal.without) if self._signal.without else ""
+
     def recent_cause(self) -> FailureCause | None:
         sides = self._test.since(self._signal.candidate, self._signal.baseline)
         own, base = (side.weighed_quantile(self._test.q) for side in sides)
@@ -304,7 +314,7 @@ class LatencyGate(Gate):
         own, base = self._quantiles()
         if own is None or not base:
             return f"{self.n} samples of the candidate, {self._signal.baseline.total} of the baseline"
-        return self._compared(own, base, "")
+        return self._compared(own, base, "") + estimate_note(self._signal.estimated, self.n)
 
     def _compared(self, own: float, base: float, over: str) -> str:
         ratio = f"{own / base:.2f} × the baseline's {base:.3g} ms"

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 
 from scorer.steering.evidence.balanced_sampling import BalanceState, SideBalance
 from scorer.steering.evidence.dense_histogram import CountedHistogram, DenseHistogram, HistogramState
-from scorer.steering.evidence.gate_observations import LatencyHistograms, LatencyMeasured
+from scorer.steering.evidence.gate_observations import LatencyHistograms, LatencyMeasured, LatencyUnmeasured
 
 
 @dataclass(frozen=True, slots=True)
 class LatencySignalState:
+    """The state of a ``LatencySignal``. For ``without`` and ``estimated``, see ``LatencyUnmeasured``."""
+
     candidate: HistogramState
     baseline: HistogramState
     balance: BalanceState
+    without: int
+    estimated: int
 
 
 class LatencySignal:
@@ -29,6 +33,7 @@ class LatencySignal:
         """
         self.candidate, self.baseline, self.balance = DenseHistogram(), DenseHistogram(), SideBalance()
         self.judged = judged
+        self.without = self.estimated = 0
 
     def add(self, values: LatencyHistograms) -> None:
         candidate, baseline = CountedHistogram.of(values.candidate), CountedHistogram.of(values.baseline)
@@ -44,6 +49,10 @@ class LatencySignal:
         else:
             self.baseline.add_value(value.ms, left_baseline)
 
+    def add_unmeasured(self, seen: LatencyUnmeasured) -> None:
+        self.without += seen.without
+        self.estimated += seen.estimated
+
     def _leave_out(self, candidate: int, baseline: int) -> tuple[int, int]:
         parts = self.balance.leave_out(candidate, baseline)
         returns = self.balance.returns
@@ -58,9 +67,12 @@ class LatencySignal:
 
     @property
     def state(self) -> LatencySignalState:
-        return LatencySignalState(self.candidate.state, self.baseline.state, self.balance.state)
+        return LatencySignalState(
+            self.candidate.state, self.baseline.state, self.balance.state, self.without, self.estimated
+        )
 
     def restore(self, state: LatencySignalState) -> None:
         self.candidate.restore(state.candidate)
         self.baseline.restore(state.baseline)
         self.balance.restore(state.balance)
+        self.without, self.estimated = state.without, state.estimated

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glidepath.config import Workload
+from glidepath.config.gates import default_latency
 from glidepath.errors import InputError
 from glidepath.json_object_line import json_object
 from glidepath.pairs_and_outcomes import EXACT_CALL, Correctness, Outcome, Side
@@ -21,6 +22,7 @@ from scorer.steering.evidence.gate_observations import (
     CorrectnessGiven,
     FeedbackGiven,
     LatencyMeasured,
+    LatencyUnmeasured,
     NoiseScored,
     PairCompared,
     PreferenceGiven,
@@ -43,6 +45,7 @@ class ReplayEvent:
     - ``t``: the time in seconds
     - ``ok``: whether the request succeeded
     - ``latency_ms``, ``ttft_ms``: the total time and the time to first token; None if unknown
+    - ``tokens``: the number of tokens of the answer; None if unknown
     - ``agreement``, ``noise``: the agreement of a cross pair and that of a noise pair, from 0 to 1; None if unknown
     - ``expected``, ``got``: the class in the baseline's answer and the class in the candidate's answer; "" if unknown
     - ``preference``: 1 if the candidate's answer of the pair is preferred, 0 if the baseline's, 1/2 if neither; None if
@@ -69,6 +72,7 @@ class ReplayEvent:
     exact: bool | None = None
     correct: Correctness | None = None
     feedback: float | None = None
+    tokens: float | None = None
 
 
 @dataclass(slots=True)
@@ -118,11 +122,13 @@ def replay(workload: Workload, events: Iterable[ReplayEvent], percent: float | N
 
     ``percent``: the candidate's configured share; if it is None (unknown), there is no split guard.
 
+    Settings that nobody wrote have the defaults of a file, see ``workload_of_file``.
+
     Only the latency gates are evaluated less often: at the end, and whenever the candidate has 1 % more samples than at
     the last evaluation. Their verdicts are valid nevertheless.
     """
     prior = 0.5 if percent is None else min(max(percent / 100, 0.01), 0.99)
-    gates = GateSet(workload, percent, prior, error_kinds=False)
+    gates = GateSet(workload_of_file(workload), percent, prior, error_kinds=False)
     times = _DecisionTimes(gates.gates)
     first = last = 0.0
     index = -1
@@ -141,16 +147,28 @@ def replay(workload: Workload, events: Iterable[ReplayEvent], percent: float | N
     return ReplayResult(index + 1, verdicts, times.decided_at, decide(verdicts), len(calls), sum(calls))
 
 
+def workload_of_file(workload: Workload) -> Workload:
+    """Return the workload with other defaults, since events of a file rarely have tokens and noise pairs.
+
+    Without ``gates.latency``, the 95th percentile of the total time is compared, and without ``shadow.same_side`` there
+    is no limit on the agreement below the noise floor. What is written in the configuration stays.
+    """
+    changed: dict[str, Any] = {}
+    if "latency" not in workload.gates.model_fields_set:
+        changed["gates"] = workload.gates.model_copy(update={"latency": default_latency("auto")})
+    if "same_side" not in workload.shadow.model_fields_set:
+        changed["shadow"] = workload.shadow.model_copy(update={"same_side": 0.0})
+    return workload.model_copy(update=changed) if changed else workload
+
+
 def _observe(gates: GateSet, event: ReplayEvent) -> None:
     errors = 0 if event.ok else 1
     own = event.side is Side.CANDIDATE
     counts = RequestCounts(c_n=1, c_errors=errors) if own else RequestCounts(b_n=1, b_errors=errors)
     gates.observe(RequestsEnded(counts))
     gates.close_block()
-    if event.ok and event.latency_ms is not None:
-        gates.observe(LatencyMeasured("total", own, event.latency_ms))
-    if event.ok and event.ttft_ms is not None:
-        gates.observe(LatencyMeasured("ttft", own, event.ttft_ms))
+    if event.ok:
+        _observe_times(gates, event, own)
     if event.agreement is not None:
         gates.observe(AgreementScored(event.agreement))
     labels = {"expected": event.expected, "got": event.got} if event.expected and event.got else {}
@@ -171,6 +189,17 @@ def _observe(gates: GateSet, event: ReplayEvent) -> None:
     if event.noise is not None:
         gates.observe(NoiseScored(event.noise))
     gates.look()
+
+
+def _observe_times(gates: GateSet, event: ReplayEvent, own: bool) -> None:
+    if event.latency_ms is not None:
+        gates.observe(LatencyMeasured("total", own, event.latency_ms))
+        if event.tokens and "per_token" in gates.signals:
+            gates.observe(LatencyMeasured("per_token", own, event.latency_ms / event.tokens))
+    if event.ttft_ms is not None:
+        gates.observe(LatencyMeasured("ttft", own, event.ttft_ms))
+    elif own:
+        gates.observe(LatencyUnmeasured("ttft", without=1))
 
 
 class _DecisionTimes:
@@ -246,6 +275,7 @@ def _parse(line: bytes) -> ReplayEvent:
         ok=ok,
         latency_ms=latency,
         ttft_ms=_number(raw, "ttft_ms", 0, math.inf),
+        tokens=_number(raw, "tokens", 0, math.inf),
         agreement=_number(raw, "agreement", 0, 1),
         noise=_number(raw, "noise", 0, 1),
         expected=_label(raw, "expected"),

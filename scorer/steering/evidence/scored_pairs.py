@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from glidepath.histogram import Histogram, bucket_of
 from glidepath.pairs_and_outcomes import EXACT_CALL, Origin, PairKind, ScoredPair
 from scorer.steering.evidence.correctness_gate import true_class
 from scorer.steering.evidence.defects_gate import answers_judged
 from scorer.steering.evidence.gate_observations import (
     AgreementScored,
     CorrectnessGiven,
-    LatencyHistograms,
     NoiseEventsMatched,
     NoiseScored,
     PairCompared,
@@ -20,6 +18,7 @@ from scorer.steering.evidence.gate_observations import (
 )
 from scorer.steering.evidence.gate_set import GateSet
 from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
+from scorer.steering.evidence.time_per_token import time_per_token
 from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
 from scorer.steering.evidence.weighed_pairs import pair_ref
 
@@ -129,10 +128,9 @@ class ScoredPairs:
             self._gates.observe(NoiseEventsMatched(match.noise.events))
 
     def _observe_time_per_token(self, scored: ScoredPair) -> None:
-        both = (scored.candidate, scored.baseline)
-        if "per_token" in self._gates.signals and all(f.output_tokens > 0 and f.total_ms > 0 for f in both):
-            candidate, baseline = (Histogram({bucket_of(f.total_ms / f.output_tokens): 1}) for f in both)
-            self._gates.observe(LatencyHistograms("per_token", candidate, baseline))
+        if "per_token" in self._gates.signals:
+            for seen in time_per_token(scored.candidate, scored.baseline):
+                self._gates.observe(seen)
 
     @property
     def state(self) -> ScoredPairsState:

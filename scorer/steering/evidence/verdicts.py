@@ -33,7 +33,7 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
         n=n,
         evidence=_evidence(gate, outcome),
         action=spec.action.value,
-        guard=spec.guard,
+        guard=spec.guard or gate.has_nothing_to_measure,
         fast=spec.fast,
         missing=missing,
         eta_s=eta,
@@ -91,7 +91,7 @@ def _missing(gate: Gate) -> int | None:
 
 def _message(gate: Gate, outcome: Outcome, missing: int | None, eta: float | None) -> str:
     if gate.n == 0:
-        return "no data yet"
+        return gate.why_no_data or "no data yet"
     text = gate.message()
     if outcome is not Outcome.INCONCLUSIVE:
         return text

@@ -18,7 +18,7 @@ from scorer.steering.evidence.replay import MAX_LINE_BYTES
 
 KEYS = (
     *("t", "side", "ok", "latency_ms", "ttft_ms", "agreement", "noise", "expected", "got", "defect", "preference"),
-    *(EXACT_CALL, "exact", "correct", "feedback"),
+    *(EXACT_CALL, "exact", "correct", "feedback", "tokens"),
 )
 _SIMILAR = 0.72  # with this cutoff, latncy_ms and ttft count as misspelt, and tpot_ms counts as another tool's key
 _SHOWN_CHARS = 40
@@ -33,7 +33,7 @@ _KEYS_OF_GATES: dict[str, tuple[tuple[str, ...], ...]] = {
     "precision_": (("expected", "got"),),
     "latency_": (("latency_ms",),),
     "ttft_": (("ttft_ms",),),
-    "per_token_": (),
+    "per_token_": (("latency_ms", "tokens"),),
     "signal_": (),
 }
 
@@ -133,8 +133,6 @@ def _lack(gate: str, seen: KeysSeen) -> str:
     needed = next((keys for start, keys in _KEYS_OF_GATES.items() if gate.startswith(start)), None)
     if needed is None:
         return ""
-    if not needed:
-        return f"{gate} can never pass here: an event has no field for it"
     missing = [[key for key in keys if key not in seen.keys] for keys in needed]
     if not all(missing):
         return ""

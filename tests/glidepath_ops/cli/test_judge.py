@@ -75,7 +75,7 @@ def test_judge_names_gates_that_the_file_has_no_data_for(config: Path, tmp_path:
     config.write_text(CHAT_CONFIG + f"    gates: {gates}\n")
     text = stderr_of_judge(config, write_events(tmp_path / "f", LINE | {"agreement": 0.9, "noise": None}))
     assert "sameness_margin can never pass here: no event has noise" in text
-    assert "per_token_p95 can never pass here: an event has no field for it" in text
+    assert "per_token_p95 can never pass here: no event has tokens" in text
     assert "ttft_p99 can never pass here: no event has ttft_ms" in text
     assert "no event has the side baseline" in text
 

@@ -60,7 +60,7 @@ def test_a_good_configuration_is_valid_without_a_warning(tmp_path: Path) -> None
 
 
 def test_a_workload_whose_answers_no_gate_judges_gets_a_note(tmp_path: Path) -> None:
-    status, said = validate(tmp_path / "g.yaml", "")
+    status, said = validate(tmp_path / "g.yaml", "    shadow: {same_side: 0}\n")
     assert (status, said.count("\n")) == (0, 1)
     assert said.startswith(
         f"glidepath: note: {tmp_path}/g.yaml:5: workloads.chat: no gate judges the answers, so a person"
@@ -82,7 +82,7 @@ def test_many_workloads_with_one_hint_make_one_line_that_counts_the_others(tmp_p
     warning, note = said.splitlines()
     assert status == 0
     assert "workloads.w0.gates (and 2 other workloads): latency_p99: max_ratio 0.5" in warning
-    assert "workloads.chat (and 3 other workloads): no gate judges the answers" in note
+    assert "workloads.chat (and 3 other workloads): no gate says which answer is better" in note
 
 
 def test_a_baseline_that_is_a_cluster_of_the_users_envoy_is_valid(tmp_path: Path) -> None:

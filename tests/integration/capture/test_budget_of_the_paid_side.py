@@ -21,7 +21,7 @@ def migrated(config: Config, budget: dict[str, Any], redis_url: str | None = Non
         "output": 0,
     }  # a token costs 1; a question has 18 tokens
     chat = data["workloads"]["chat"]
-    chat |= {"start": 100, "shadow": {"sample": 100, "reverse": 100, "timeout": "5s", "budget": budget}}
+    chat |= {"start": 100, "shadow": {"reverse": 100, "same_side": 0, "timeout": "5s", "budget": budget}}
     if redis_url is not None:
         data["redis"] = {"url": redis_url}
     return Config.model_validate(data)

@@ -28,7 +28,7 @@ CONFIG = """
 backends: {{today: {{url: "http://127.0.0.1:{port}"}}, other: {{url: "http://127.0.0.1:{port}"}}}}
 extproc: {{listen: "unix:{folder}/extproc.sock"{extproc}}}
 workloads:
-  chat: {{match: {{path: /v1/chat/completions}}, baseline: today, candidate: other, shadow: {{sample: 100}}}}
+  chat: {{match: {{path: /v1/chat/completions}}, baseline: today, candidate: other, shadow: {{same_side: 0}}}}
 """
 
 

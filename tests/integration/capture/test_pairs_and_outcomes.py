@@ -132,7 +132,7 @@ workloads:
     baseline: cloud
     candidate: onprem
     sticky: {{header: x-user-id}}
-    shadow: {{timeout: 5s}}
+    shadow: {{same_side: 0, timeout: 5s}}
 """)
     config = load_config(file)
     bootstrap = folder / "envoy.json"

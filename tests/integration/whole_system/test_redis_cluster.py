@@ -77,7 +77,7 @@ def on_cluster(config: Config, url: str) -> Config:
 async def clustered(tmp_path: Path) -> AsyncIterator[Clustered]:
     cluster = running_cluster(tmp_path / "cluster")
     async with cluster as (url, nodes), Recorder("same") as cloud, Recorder("same") as onprem:
-        budget = {"shadow": {"sample": 100, "timeout": "5s", "budget": {"requests": 1000}}}
+        budget = {"shadow": {"same_side": 0, "timeout": "5s", "budget": {"requests": 1000}}}
         config = on_cluster(system_config(tmp_path, cloud.url, onprem.url, **budget), url)
         async with running_system(config, tmp_path, redis=False) as system:
             yield Clustered(system, nodes)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from glidepath.histogram import Histogram
 from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair, Side
-from tests.support.evidence_builders import by_gate, flush, fresh_evidence, pair, side, with_healthy_flushes
+from scorer.steering.evidence import Evidence
+from tests.support.evidence_builders import GATES, by_gate, flush, fresh_evidence, pair, side, with_healthy_flushes
 
 B, C = Side.BASELINE, Side.CANDIDATE
 
@@ -26,6 +30,9 @@ def test_without_data_every_gate_is_inconclusive_with_the_message_no_data_yet() 
         "latency_p95",
         "ttft_p50",
         "per_token_p50",
+        "signal_numbers",
+        "signal_names",
+        "signal_negation",
         "split",
     ]
 
@@ -44,7 +51,8 @@ def test_a_healthy_candidate_passes_every_gate() -> None:
         )
         evidence = evidence.fold_scored(pair(0.95, 2000 + i, kind=PairKind.NOISE))
     verdicts = by_gate(evidence)
-    assert {name: v.outcome for name, v in verdicts.items()} == dict.fromkeys(verdicts, "pass")
+    decided = {name: v.outcome for name, v in verdicts.items() if v.action != "inform"}
+    assert decided == dict.fromkeys(decided, "pass")
     assert verdicts["sameness"].value == pytest.approx(0.94)
     assert evidence.agreement() == pytest.approx(0.94)
     assert evidence.noise() == pytest.approx(0.95)
@@ -165,3 +173,44 @@ def test_verdicts_are_computed_again_only_after_new_data() -> None:
     assert second is not first
     evidence.fold_scored(pair(0.9, 3000))
     assert evidence.verdicts(5_000) is not second
+
+
+TOKENS = """\
+    ramp: {min_samples: 20}
+    gates: {sameness: null, latency: [{quantile: p95, signal: ttft}, {quantile: p95, signal: per_token}]}
+"""
+
+
+def unstreamed(evidence: Evidence, flushes: int) -> Evidence:
+    for k in range(flushes):
+        sides = (replace(side(which, 20, ms=(100.0,) * 20), ttft_ms=Histogram()) for which in Side)
+        evidence = evidence.fold_outcomes(flush(k, *sides))
+    return evidence
+
+
+def test_without_streamed_answers_the_first_token_need_not_pass_and_the_gate_says_why() -> None:
+    evidence = unstreamed(fresh_evidence(gates=TOKENS), 2)
+    assert not by_gate(evidence)["ttft_p95"].guard
+    evidence = unstreamed(evidence, 3)
+    verdict = by_gate(evidence)["ttft_p95"]
+    assert (verdict.outcome, verdict.guard) == ("inconclusive", True)
+    assert "none of 100 answers was streamed" in verdict.message
+    assert not by_gate(unstreamed(fresh_evidence(gates=GATES), 5))["latency_p95"].guard
+
+
+def test_one_streamed_answer_makes_the_gate_on_the_first_token_necessary_again() -> None:
+    evidence = unstreamed(fresh_evidence(gates=TOKENS), 5)
+    evidence = evidence.fold_outcomes(flush(9, side(Side.CANDIDATE, 1, ms=(100.0,))))
+    assert not by_gate(evidence)["ttft_p95"].guard
+
+
+def test_a_gate_per_token_says_that_answers_lack_a_token_count() -> None:
+    evidence = fresh_evidence(gates=TOKENS)
+    for i in range(30):
+        facts = AnswerFacts(total_ms=100 + i, text_chars=400)
+        evidence = evidence.fold_scored(replace(pair(0.9, 2000 + i), baseline=facts, candidate=facts))
+    assert "30 of 30 answers have no token count" in by_gate(evidence)["per_token_p95"].message
+    without = fresh_evidence(gates=TOKENS)
+    for i in range(30):
+        without = without.fold_scored(pair(0.9, 2000 + i))
+    assert "none of 30 pairs has tokens or text" in by_gate(without)["per_token_p95"].message

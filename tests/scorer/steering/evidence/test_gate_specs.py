@@ -34,7 +34,8 @@ def test_the_split_is_guarded_only_between_0_and_100_percent() -> None:
 
 
 def test_the_fast_guards_are_there_even_without_an_errors_gate() -> None:
-    names = {s.name for s in specs_of(workload_of("    gates: {errors: null, sameness: null, latency: []}\n"), 100)}
+    text = "    shadow: {same_side: 0}\n    gates: {errors: null, sameness: null, latency: []}\n"
+    names = {s.name for s in specs_of(workload_of(text), 100)}
     assert names == {"defects", "errors_fast", "candidate_down", "envoy_failures"}
 
 
@@ -73,7 +74,7 @@ def sameness_of(text: str) -> list[tuple[str, float, str]]:
 def test_free_text_is_compared_with_the_noise_floor_and_held(task: str) -> None:
     noise = f"    task: {task}\n    shadow: {{same_side: 5}}\n"
     assert sameness_of(noise) == [("sameness_margin", 0.05, "hold")]
-    assert sameness_of(f"    task: {task}\n") == []
+    assert sameness_of(f"    task: {task}\n    shadow: {{same_side: 0}}\n") == []
     own = f"    task: {task}\n    gates: {{sameness: {{min_agreement: 75%, action: rollback}}}}\n"
     assert sameness_of(own) == [("sameness", 0.75, "rollback")]
 
@@ -85,7 +86,7 @@ def test_a_determined_answer_that_differs_rolls_back(task: str) -> None:
 
 
 def test_the_answers_are_judged_only_by_gates_that_decide_about_answers() -> None:
-    assert not judges_answers(workload_of("    gates: {errors: {max_rate: 1%}}\n"))
+    assert not judges_answers(workload_of("    shadow: {same_side: 0}\n    gates: {errors: {max_rate: 1%}}\n"))
     assert not judges_answers(workload_of("    gates: {sameness: {margin: 5%, action: inform}}\n"))
     assert judges_answers(workload_of("    shadow: {same_side: 5}\n"))
     assert judges_answers(workload_of("    gates: {signals: {action: hold}}\n"))
@@ -96,3 +97,43 @@ def test_gates_that_only_hold_share_alpha_too() -> None:
     specs = specs_of(workload_of("    shadow: {same_side: 5}\n"), 10)
     assert {s.action.value for s in specs} == {"rollback", "hold", "inform"}
     assert math.fsum(math.exp(-s.fail_at) for s in specs if s.gating) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        ("chat", ["per_token_p95", "ttft_p95"]),
+        ("generation", ["per_token_p95", "ttft_p95"]),
+        ("tools", ["latency_p95"]),
+        ("embeddings", ["latency_p95"]),
+        ("auto", ["latency_p95"]),
+    ],
+)
+def test_the_latency_gates_without_configuration_depend_on_the_task(task: str, names: list[str]) -> None:
+    found = [s.name for s in specs_of(workload_of(f"    task: {task}\n"), 10) if s.signal]
+    assert found == names
+
+
+def test_a_latency_gate_that_is_written_means_what_it_says() -> None:
+    (spec,) = (s for s in specs_of(workload_of("    gates: {latency: {max_ratio: 1.3}}\n"), 10) if s.signal)
+    assert (spec.name, spec.limit) == ("latency_p99", 1.3)
+
+
+def test_free_text_is_compared_with_the_noise_floor_and_not_with_an_absolute_limit() -> None:
+    names = {s.name for s in specs_of(workload_of(), 10)}
+    assert "sameness_margin" in names
+    assert "sameness" not in names
+    assert "sameness_margin" not in {s.name for s in specs_of(workload_of("    shadow: {same_side: 0}\n"), 10)}
+
+
+@pytest.mark.parametrize(
+    ("gates", "optional"),
+    [
+        ("[{signal: ttft}, {signal: per_token}]", True),
+        ("[{signal: ttft}, {signal: per_token, action: inform}]", False),
+        ("[{signal: ttft}]", False),
+    ],
+)
+def test_a_gate_on_the_first_token_is_optional_only_beside_another_latency_gate(gates: str, optional: bool) -> None:
+    specs = specs_of(workload_of(f"    gates: {{latency: {gates}}}\n"), 10)
+    assert [s.optional for s in specs if s.signal == "ttft"] == [optional]

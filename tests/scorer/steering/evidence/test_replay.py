@@ -293,3 +293,29 @@ def test_the_rate_of_exact_calls_is_part_of_the_result_if_events_have_calls() ->
     assert "exact_calls" not in run(events(3)).to_json("chat")
     with pytest.raises(InputError, match="f:1: exact_call: must be true or false"):
         list(parse_events([line % b"0.5"], "f"))
+
+
+def timed(tokens: float | None, n: int = 3000) -> list[ReplayEvent]:
+    """Return events of both sides. The candidate's answers are twice as long and take twice as long."""
+    rng = np.random.default_rng(5)
+    found = []
+    for i in range(n):
+        side, longer = (Side.CANDIDATE, 2) if i % 2 else (Side.BASELINE, 1)
+        ms = 1000 * longer * float(rng.lognormal(0, 0.2))
+        found.append(ReplayEvent(i, side, True, latency_ms=ms, tokens=None if tokens is None else tokens * longer))
+    return found
+
+
+def test_events_with_tokens_are_judged_by_the_time_per_token() -> None:
+    workload = workload_of("    gates: {latency: {signal: per_token, quantile: p95}}\n")
+    (found,) = (v for v in replay(workload, timed(100), 10).verdicts if v.gate == "per_token_p95")
+    assert (found.outcome, found.n) == ("pass", 1500)
+    assert found.value == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_file_without_configured_gates_is_judged_by_what_its_events_have() -> None:
+    names = {v.gate: v.outcome for v in replay(workload_of(), timed(None), 10).verdicts}
+    assert names["latency_p95"] == "fail"
+    assert not {"per_token_p95", "ttft_p95", "sameness_margin"} & set(names)
+    written = workload_of("    shadow: {same_side: 5}\n    gates: {latency: {signal: ttft}}\n")
+    assert {"ttft_p99", "sameness_margin"} <= {v.gate for v in replay(written, [], 10).verdicts}

@@ -12,6 +12,7 @@ from tests.support.evidence_builders import workload_of
 pytestmark = pytest.mark.slow
 
 ASSUMED = Assumptions()
+NO_NOISE = "    shadow: {same_side: 0}\n"
 
 
 def plan(text: str, rate: float | None):
@@ -36,7 +37,7 @@ def test_with_little_traffic_the_slow_gate_is_named_and_its_time_is_its_need_ove
 
 
 def test_a_p99_with_too_few_samples_is_reported_with_a_remedy() -> None:
-    found = plan("    ramp: {steps: [1, 100]}\n", 0.05)
+    found = plan("    gates: {latency: {quantile: p99}}\n    ramp: {steps: [1, 100]}\n", 0.05)
     warning = next(w for w in found.warnings if w.startswith("latency_p99"))
     assert "below about 400 samples" in warning
     assert "1 %" in warning
@@ -44,7 +45,7 @@ def test_a_p99_with_too_few_samples_is_reported_with_a_remedy() -> None:
 
 
 def test_a_margin_without_noise_pairs_is_reported_once() -> None:
-    found = plan("    gates: {sameness: {margin: 0.05}}\n", 10)
+    found = plan("    gates: {sameness: {margin: 0.05}}\n" + NO_NOISE, 10)
     assert [w for w in found.warnings if "noise" in w] == [
         "sameness_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10"
     ]
@@ -106,7 +107,7 @@ def test_the_pairs_that_a_class_needs_at_every_step_are_reported() -> None:
 
 
 def test_gating_fact_gates_without_noise_pairs_are_reported() -> None:
-    found = plan("    gates: {signals: {action: rollback}}\n", 10)
+    found = plan("    gates: {signals: {action: rollback}}\n" + NO_NOISE, 10)
     assert any("signals cannot decide without noise pairs" in w for w in found.warnings)
 
 
@@ -187,7 +188,7 @@ RULES = "ramp: {steps: [10, 50, 100], min_samples: 20, at: {0: {hold: 1h}, 50: {
 
 
 def test_each_step_is_planned_by_its_own_rules() -> None:
-    found = plan(f"    gates: {{latency: {{quantile: p50}}}}\n    {RULES}\n", 1000)
+    found = plan(f"    gates: {{latency: {{quantile: p50}}}}\n    {RULES}\n" + NO_NOISE, 1000)
     assert [(s.rules.hold, s.rules.min_samples) for s in found.steps] == [
         (3600, 20),
         (48 * 3600, 20),
@@ -198,7 +199,7 @@ def test_each_step_is_planned_by_its_own_rules() -> None:
     least = [next(n.samples or 0 for n in s.needs if n.gate == "latency_p50") for s in found.steps]
     assert least[2] == 50000
     assert max(least[0], least[1], least[3]) < 50000
-    slow = plan(f"    {RULES}\n", 0.01).steps[2]
+    slow = plan(f"    gates: {{latency: []}}\n    {RULES}\n" + NO_NOISE, 0.01).steps[2]
     assert slow.seconds == 50000 / 0.005
 
 
