@@ -17,11 +17,12 @@ from starlette.staticfiles import StaticFiles
 from glidepath.config import Config
 from glidepath.errors import error_text, error_text_with_type
 from glidepath.redisio import RedisClient
-from glidepath_ops.console import actions_page, fleet_page, html, login_page, workload_page
+from glidepath_ops.console import actions_page, fleet_page, html, login_page, pairs_page, workload_page
 from glidepath_ops.console.access import Access
 from glidepath_ops.console.context import Console
 from glidepath_ops.console.live import EVERY_S, LiveViews
 from glidepath_ops.console.metrics import ConsoleMetrics
+from glidepath_ops.console.pair_store import PairStore
 from glidepath_ops.console.security_headers import SecurityHeaders
 
 log = structlog.get_logger()
@@ -45,6 +46,7 @@ def make_app(console: Console) -> Starlette:
     routes = [
         *fleet_page.routes(console),
         *workload_page.routes(console),
+        *pairs_page.routes(console, PairStore(console.config, console.redis)),
         *actions_page.routes(console),
         *login_page.routes(console),
         *_process_routes(console),

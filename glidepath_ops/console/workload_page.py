@@ -40,12 +40,12 @@ def routes(console: Console) -> list[Route]:
     details = _Details(console)
 
     async def workload(request: Request, visitor: Visitor) -> Response:
-        name = _name(console, request)
+        name = name_of(console, request)
         state = await _state(console, details, name, may_act=visitor.may_act)
         return console.page(request, "workload.html", visitor, name=name, state=state)
 
     async def live(request: Request, visitor: Visitor) -> Response:
-        name = _name(console, request)
+        name = name_of(console, request)
 
         async def state() -> str:
             return await _state(console, details, name, may_act=visitor.may_act)
@@ -53,7 +53,7 @@ def routes(console: Console) -> list[Route]:
         return events(console, f"workload {name} {visitor.may_act}", state)
 
     async def log(request: Request, visitor: Visitor) -> Response:
-        name = _name(console, request)
+        name = name_of(console, request)
         count = number_of_query(request, "count", SHOWN_DECISIONS, MOST_DECISIONS)
         return JSONResponse([asdict(one) for one in await read_log(console.redis, name, count)])
 
@@ -137,7 +137,7 @@ def error_kinds(status: WorkloadStatus, examples: Mapping[str, str]) -> list[Err
     return found
 
 
-def _name(console: Console, request: Request) -> str:
+def name_of(console: Console, request: Request) -> str:
     """Return the workload in the path. Raises UnknownWorkloadError."""
     name = str(request.path_params["workload"])
     console.config.workload(name)

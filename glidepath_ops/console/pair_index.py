@@ -1,0 +1,232 @@
+"""The newest results of a workload in memory, so that a search reads nothing from Redis but what is new.
+
+The stream of results is read in pages of PAGE entries, so no read blocks Redis. Of each result, only what a search and
+a list need is kept. See ADR 0322.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from redis.exceptions import RedisError
+
+from glidepath.errors import InputError
+from glidepath.pair_labels import PairLabel
+from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair
+from glidepath.protobuf_codec import decode_scored
+from glidepath.redis_keys import WorkloadKeys
+from glidepath.redisio import RedisClient
+from glidepath_ops.pairs.select_pairs import PairFilter, badness
+
+PAGE = 500
+MOST_NEW_PAGES = 10  # if more is new, the index begins again with the newest
+_NOTHING: Mapping[str, float] = {}
+_NO_LABELS: Mapping[str, str] = {}
+
+
+@dataclass(slots=True)
+class PairIndex:
+    """Results in the order of their stream. ``ids``: the ids of their entries there. ``bad``: how bad each is.
+
+    ``complete``: all stored results, or the newest ``most``, have been read.
+    """
+
+    workload: str
+    most: int
+    results: list[ScoredPair] = field(default_factory=list)
+    ids: list[bytes] = field(default_factory=list)
+    bad: list[float] = field(default_factory=list)
+    flags: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    complete: bool = False
+    stored: int = 0
+    used_at: float = 0.0
+    _facts: dict[AnswerFacts, AnswerFacts] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @property
+    def last_id(self) -> bytes:
+        return self.ids[-1] if self.ids else b"0-0"
+
+    def add_newer(self, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> None:
+        """Add entries of the stream, the oldest first, and drop the oldest results above the limit."""
+        for entry_id, fields in entries:
+            if (result := self._slim(fields)) is not None:
+                self._count(result, 1)
+                self.results.append(result)
+                self.ids.append(entry_id)
+                self.bad.append(_bad(result))
+        if len(self.results) > self.most + PAGE:  # in blocks, because each removal moves the rest
+            self._drop_oldest(len(self.results) - self.most)
+
+    def add_older(self, entries: list[tuple[bytes, Mapping[bytes, bytes]]]) -> None:
+        """Add entries that are older than all known ones, the newest first."""
+        slim = [(entry_id, self._slim(fields)) for entry_id, fields in reversed(entries)]
+        found = [(entry_id, result) for entry_id, result in slim if result is not None]
+        for _, result in found:
+            self._count(result, 1)
+        self.results[:0] = [result for _, result in found]
+        self.ids[:0] = [entry_id for entry_id, _ in found]
+        self.bad[:0] = [_bad(result) for _, result in found]
+
+    def select(self, wanted: PairFilter, labels: Mapping[str, PairLabel], *, worst: bool, most: int) -> list[int]:
+        """Return the places of the results that ``wanted`` selects: the worst first, or the newest first.
+
+        At most ``most`` of the worst are returned.
+        """
+        if wanted == PairFilter():
+            places = [i for i, one in enumerate(self.results) if one.kind is PairKind.CROSS]
+        else:
+            places = [i for i, one in enumerate(self.results) if wanted.selects(one, labels)]
+        if worst:
+            return heapq.nlargest(most, places, key=self.bad.__getitem__)
+        places.reverse()
+        return places
+
+    def place_of(self, pair_id: str) -> int | None:
+        """Return the place of the newest result of a pair, or of its request; None if it is not known."""
+        for place in range(len(self.results) - 1, -1, -1):
+            if self.results[place].pair_id == pair_id:
+                return place
+        return None
+
+    def _slim(self, fields: Mapping[bytes, bytes]) -> ScoredPair | None:
+        with suppress(InputError, KeyError):
+            full = decode_scored(fields[b"r"], fields.get(b"e", b"").decode(errors="replace"))
+            return ScoredPair(
+                full.pair_id,
+                self.workload,
+                full.kind,
+                full.captured_at_ms,
+                0,
+                full.scored,
+                sys.intern(full.unscored_reason),
+                full.agreement,
+                tuple(map(sys.intern, full.flags)),
+                _NOTHING,
+                self._known(full.baseline),
+                self._known(full.candidate),
+                full.sticky,
+                labels=_NO_LABELS,
+                preference=full.preference,
+                correctness=full.correctness,
+                entry=full.entry,
+            )
+        return None
+
+    def _known(self, facts: AnswerFacts) -> AnswerFacts:
+        """Return the facts without what differs from answer to answer, shared by all equal ones."""
+        slim = AnswerFacts(
+            facts.origin, facts.backend, facts.status, failed_over=facts.failed_over, faults=tuple(facts.faults)
+        )
+        if len(self._facts) > 5000:  # clients' statuses and backends are few; this only bounds the memory
+            self._facts.clear()
+        return self._facts.setdefault(slim, slim)
+
+    def _count(self, result: ScoredPair, step: int) -> None:
+        for flag in result.flags:
+            self.flags[flag] += step
+        for facts in (result.baseline, result.candidate):
+            for fault in facts.faults:
+                self.faults[fault] += step
+        if not result.scored:
+            self.reasons[result.unscored_reason] += step
+
+    def _drop_oldest(self, number: int) -> None:
+        for result in self.results[:number]:
+            self._count(result, -1)
+        del self.results[:number], self.ids[:number], self.bad[:number]
+
+
+def _bad(result: ScoredPair) -> float:
+    grade, rest = badness(result)
+    return grade * 2 + rest
+
+
+class PairIndexes:
+    """The indexes of the workloads whose pairs somebody looks at, bounded together by ``most`` results."""
+
+    def __init__(self, redis: RedisClient, most: int) -> None:
+        self._redis, self._most = redis, most
+        self._indexes: dict[str, PairIndex] = {}
+        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def of(self, workload: str, patience_s: float) -> PairIndex:
+        """Return the workload's index with the newest results. The first time, wait at most ``patience_s`` for it.
+
+        Then it may be incomplete, and a task reads on. Raises RedisError or OSError.
+        """
+        async with self._locks.setdefault(workload, asyncio.Lock()):
+            index = self._indexes.get(workload)
+            if index is None or not await self._read_newer(index):
+                index = await self._begin(workload)
+            index.used_at = time.monotonic()
+            index.stored = int(await self._redis.xlen(WorkloadKeys(workload).results))
+        task = self._loading.get(workload)
+        if task is not None and not index.complete:
+            await asyncio.wait({task}, timeout=patience_s)
+        self._evict(workload)
+        return index
+
+    async def _begin(self, workload: str) -> PairIndex:
+        """Read the newest page, and let a task read the older ones."""
+        if (running := self._loading.get(workload)) is not None:
+            running.cancel()
+        index = PairIndex(workload, self._most)
+        index.add_newer(reversed(await self._redis.xrevrange(WorkloadKeys(workload).results, count=PAGE)))
+        self._indexes[workload] = index
+        self._loading[workload] = asyncio.create_task(self._load(index))
+        return index
+
+    async def _read_newer(self, index: PairIndex) -> bool:
+        """Read what is new. Return False if that is too much."""
+        key = WorkloadKeys(index.workload).results
+        for _ in range(MOST_NEW_PAGES):
+            entries = await self._redis.xrange(key, f"({index.last_id.decode()}", count=PAGE)
+            index.add_newer(entries)
+            if len(entries) < PAGE:
+                return True
+        return False
+
+    async def _load(self, index: PairIndex) -> None:
+        """Read the older results page by page. Between two pages, other requests are answered."""
+        key = WorkloadKeys(index.workload).results
+        try:
+            while index.ids and len(index) < index.most:
+                entries = await self._redis.xrevrange(key, max=f"({index.ids[0].decode()}", count=PAGE)
+                index.add_older(entries)
+                if len(entries) < PAGE:
+                    break
+                await asyncio.sleep(0)
+            index.complete = True
+        except (RedisError, OSError):
+            if self._indexes.get(index.workload) is index:
+                del self._indexes[index.workload]  # the next request begins again
+        finally:
+            if self._loading.get(index.workload) is asyncio.current_task():
+                del self._loading[index.workload]
+
+    def _evict(self, keep: str) -> None:
+        """Forget the indexes that were used least recently, until all together hold at most ``most`` results."""
+        others = sorted((one for one in self._indexes.values() if one.workload != keep), key=lambda one: one.used_at)
+        for index in others:
+            if sum(map(len, self._indexes.values())) <= self._most:
+                return
+            if index.workload not in self._loading:
+                del self._indexes[index.workload]
+
+    async def close(self) -> None:
+        for task in list(self._loading.values()):
+            task.cancel()
+        await asyncio.gather(*self._loading.values(), return_exceptions=True)

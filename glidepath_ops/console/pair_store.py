@@ -1,0 +1,132 @@
+"""Read single pairs and searches of pairs for the pages, and store people's judgements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from glidepath.clock import unix_ms
+from glidepath.config import Config
+from glidepath.errors import InputError
+from glidepath.kept_pairs import keep_pairs
+from glidepath.pair_labels import Judgement, PairLabel, read_labels, store_label
+from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.protobuf_codec import decode_scored
+from glidepath.redis_keys import WorkloadKeys
+from glidepath.redisio import RedisClient
+from glidepath_ops.console.pair_index import PairIndex, PairIndexes
+from glidepath_ops.console.pair_query import PairQuery
+from glidepath_ops.pairs.pair_dataset import line_of, record_of
+from glidepath_ops.pairs.read_pairs import StoredPair, find_pair, with_body
+
+PATIENCE_S = 0.15  # how long a page waits for an index that is still read
+MOST_LISTED = 5000  # of the worst pairs
+LOOK_BACK = 20_000  # results in which a pair is searched that the index lacks
+_FOUND_S = 5.0  # a search is answered from memory for so long, while a person goes from page to page
+_MOST_SEARCHES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The results of a search in order, and how many were searched of how many that are stored."""
+
+    results: tuple[ScoredPair, ...]
+    labels: Mapping[str, PairLabel]
+    matching: int
+    searched: int
+    stored: int
+    complete: bool
+    flags: tuple[tuple[str, int], ...] = ()
+    faults: tuple[tuple[str, int], ...] = ()
+    reasons: tuple[tuple[str, int], ...] = ()
+
+    def neighbours(self, pair_id: str) -> tuple[str, str]:
+        """Return the ids of the pairs before and after this one; "" where there is none."""
+        ids = [one.pair_id for one in self.results]
+        if pair_id not in ids:
+            return "", ids[0] if ids else ""
+        at = ids.index(pair_id)
+        return ids[at - 1] if at else "", ids[at + 1] if at + 1 < len(ids) else ""
+
+
+class PairStore:
+    """The pairs of all workloads. Each method raises RedisError or OSError if Redis does not answer."""
+
+    def __init__(self, config: Config, redis: RedisClient) -> None:
+        self._config, self._redis = config, redis
+        self.indexes = PairIndexes(redis, min(config.console.index, config.retention.results))
+        self._searches: dict[tuple[str, str], tuple[float, Search]] = {}
+
+    async def search(self, workload: str, query: PairQuery) -> Search:
+        key = (workload, query.link())
+        at, found = self._searches.get(key, (0.0, None))
+        if found is not None and found.complete and time.monotonic() - at < _FOUND_S:
+            return found
+        labels = await read_labels(self._redis, workload, self._config.retention.labels)
+        index = await self.indexes.of(workload, PATIENCE_S)
+        found = _searched(index, query, labels)
+        if len(self._searches) >= _MOST_SEARCHES:
+            self._searches.pop(next(iter(self._searches)))
+        self._searches[key] = (time.monotonic(), found)
+        return found
+
+    async def find(self, workload: str, pair_id: str) -> StoredPair:
+        """Return the pair with its result and its bodies, as far as they are stored. Raises InputError."""
+        index = await self.indexes.of(workload, PATIENCE_S)
+        place = index.place_of(pair_id)
+        if place is not None and (full := await self._result(workload, index.ids[place])) is not None:
+            return await with_body(self._redis, workload, full)
+        found = await find_pair(self._redis, workload, pair_id, 0 if index.complete else LOOK_BACK)
+        if found is None:
+            raise InputError(f"no such pair of {workload} is stored: its time is over, or the id is wrong")
+        return found
+
+    async def _result(self, workload: str, entry_id: bytes) -> ScoredPair | None:
+        entries = await self._redis.xrange(WorkloadKeys(workload).results, entry_id, entry_id)
+        if not entries:
+            return None
+        fields = entries[0][1]
+        return decode_scored(fields[b"r"], fields.get(b"e", b"").decode(errors="replace"))
+
+    async def label_of(self, workload: str, pair_id: str) -> PairLabel | None:
+        labels = await read_labels(self._redis, workload, self._config.retention.labels)
+        return labels.get(pair_id)
+
+    async def judge(self, workload: str, pair_id: str, judgement: Judgement, who: str, note: str) -> PairLabel:
+        """Store a person's judgement, and keep the pair. Raises InputError if the pair is not stored."""
+        stored = await self.find(workload, pair_id)
+        known = stored.result.pair_id if stored.result else stored.pair.id if stored.pair else pair_id
+        label = PairLabel(known, judgement, who, unix_ms(), note)
+        await store_label(self._redis, workload, self._config.retention, label)
+        entry = stored.result.entry if stored.result else ""
+        await keep_pairs(self._redis, workload, self._config.retention, [(known, entry)])
+        self._searches.clear()
+        return label
+
+    async def export(self, workload: str, search: Search, most: int) -> AsyncIterator[bytes]:
+        """Yield the lines of a data set. A pair whose bodies are not stored any more is left out."""
+        section = self._config.workload(workload)
+        for result in search.results[:most]:
+            stored = await self.find(workload, result.pair_id)
+            if stored.pair is not None:
+                yield line_of(record_of(section, stored.pair, stored.result, search.labels.get(result.pair_id)))
+
+
+def _searched(index: PairIndex, query: PairQuery, labels: Mapping[str, PairLabel]) -> Search:
+    places = index.select(query.filter, labels, worst=query.worst, most=MOST_LISTED)
+    return Search(
+        tuple(index.results[place] for place in places[:MOST_LISTED]),
+        labels,
+        len(places),
+        len(index),
+        max(index.stored, len(index)),
+        index.complete,
+        _counts(index.flags),
+        _counts(index.faults),
+        _counts(index.reasons),
+    )
+
+
+def _counts(counter: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(((name, n) for name, n in counter.items() if n > 0), key=lambda one: (-one[1], one[0]))[:60])
