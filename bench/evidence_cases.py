@@ -67,7 +67,7 @@ def quality(runs: int, seed: int, mean: float, *, sd: float = 0.15, delta: float
     rng = np.random.default_rng(seed)
     fails, passes = [], []
     for _ in range(runs):
-        test = MeanTest(score_of_difference(delta), AT, AT)
+        test = MeanTest(score_of_difference(delta))
         fail = passed = math.inf
         for x in ((np.clip(rng.normal(mean, sd, n), -1, 1) + 1) / 2).tolist():
             test.update(x)

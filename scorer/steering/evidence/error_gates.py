@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
-from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest, RateTestState
+from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing, StepRequests
 from scorer.steering.evidence.gate_observations import BlockClosed, RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.mixture import TwoSidedState
 
 
 class RequestGate(Gate):
@@ -36,7 +37,7 @@ class RequestGate(Gate):
 @dataclass(frozen=True, slots=True)
 class RateGateState:
     standing: Standing
-    test: RateTestState
+    test: TwoSidedState
     since: BadPeriod
 
 

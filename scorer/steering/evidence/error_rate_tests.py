@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scorer.steering.evidence.mixture import Mixture, MixtureState, RateGrid, RestartingMixture, RestartingState
+from scorer.steering.evidence.mixture import Mixture, RateGrid, RestartingMixture, TwoSidedState, TwoSidedTest
 
 _SHIFTS = (0.1, 0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
 _DOWN_SHIFTS = (0.3, 0.7, 1.2, 2.0, 3.0)
@@ -18,46 +18,26 @@ _EXACT, _STEPS = 1e-14, 60  # the precision of a projection, and the largest num
 _NEVER_CERTAIN = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
-class RateTestState:
-    fail: RestartingState
-    passed: MixtureState
-
-
-class RateTest:
+class RateTest(TwoSidedTest):
     """Test whether a rate, such as the candidate's error rate, is above or below a fixed limit between 0 and 1.
 
-    ``log_fail``: ln of the e-value for a rate above the limit, averaged over different starting times in the step.
-    ``log_pass``: ln of the e-value for a rate below the limit, over the whole step.
+    ``log_fail``: ln of the e-value for a rate above the limit. ``log_pass``: ln of the e-value for a rate below it.
     """
 
     def __init__(self, limit: float) -> None:
         self._above = RateGrid.around(limit, _SHIFTS, above=True)
         self._below = RateGrid.around(limit, _DOWN_SHIFTS, above=False)
-        self._fail, self._pass = RestartingMixture(self._above.weights), Mixture(self._below.weights)
-        self.gain = 0.0  # ln of the last update's likelihood ratio for the nearest alternative rate beyond the limit
-
-    @property
-    def log_fail(self) -> float:
-        return self._fail.log_e
-
-    @property
-    def log_pass(self) -> float:
-        return self._pass.log_e
+        super().__init__(self._above.weights, self._below.weights)
 
     def update(self, errors: int, n: int) -> None:
-        ratios = self._above.ratios(errors, n)
-        self.gain = ratios[0]
-        self._fail.update(ratios)
-        self._pass.update(self._below.ratios(errors, n))
+        self.add(self._above.ratios(errors, n), self._below.ratios(errors, n))
 
     @property
-    def state(self) -> RateTestState:
-        return RateTestState(self._fail.state, self._pass.state)
+    def state(self) -> TwoSidedState:
+        return self.mixtures
 
-    def restore(self, state: RateTestState) -> None:
-        self._fail.restore(state.fail)
-        self._pass.restore(state.passed)
+    def restore(self, state: TwoSidedState) -> None:
+        self.restore_mixtures(state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +50,10 @@ class IncreaseTestState:
 
     base_n: float
     base_errors: float
-    fail: RestartingState
-    passed: MixtureState
+    mixtures: TwoSidedState
 
 
-class IncreaseTest:
+class IncreaseTest(TwoSidedTest):
     """Test whether p_c - p_b, the increase of the candidate's error rate over the baseline's, is above the limit d.
 
     The data comes in blocks. A block has n_c requests of the candidate and n_b requests of the baseline from one short
@@ -93,19 +72,9 @@ class IncreaseTest:
     """
 
     def __init__(self, limit: float) -> None:
-        self._fail = RestartingMixture((1 / len(_SHIFTS),) * len(_SHIFTS))
-        self._pass = Mixture((0.5, 0.5))
+        super().__init__((1 / len(_SHIFTS),) * len(_SHIFTS), (0.5, 0.5))
         self.d = limit
-        self.gain = 0.0  # ln of the last block's likelihood ratio for the smallest alternative increase above the limit
         self._base_n, self._base_errors = 100.0, 50.0 * limit  # a first guess, with the weight of a hundred requests
-
-    @property
-    def log_fail(self) -> float:
-        return self._fail.log_e
-
-    @property
-    def log_pass(self) -> float:
-        return self._pass.log_e
 
     def update(self, c_errors: float, c_n: int, b_errors: float, b_n: int) -> None:
         """Add the errors and requests of one block. Both sides must have requests.
@@ -117,9 +86,7 @@ class IncreaseTest:
         worse = [_clamped(1 / (1 + math.exp(-(odds + s)))) for s in _SHIFTS]
         block = (c_errors, c_n, b_errors, b_n)
         ratios = [self._ratio(theta, base, block) if theta > base + self.d else 0.0 for theta in worse]
-        self.gain = ratios[0]
-        self._fail.update(ratios)
-        self._pass.update([self._ratio(theta, base, block) for theta in (base, _clamped(base + self.d / 3))])
+        self.add(ratios, [self._ratio(theta, base, block) for theta in (base, _clamped(base + self.d / 3))])
         keep = 2000 / (2000 + b_n)  # older requests lose weight, so the estimate follows the baseline's rate
         self._base_n, self._base_errors = self._base_n * keep + b_n, self._base_errors * keep + b_errors
 
@@ -136,12 +103,11 @@ class IncreaseTest:
 
     @property
     def state(self) -> IncreaseTestState:
-        return IncreaseTestState(self._base_n, self._base_errors, self._fail.state, self._pass.state)
+        return IncreaseTestState(self._base_n, self._base_errors, self.mixtures)
 
     def restore(self, state: IncreaseTestState) -> None:
         self._base_n, self._base_errors = state.base_n, state.base_errors
-        self._fail.restore(state.fail)
-        self._pass.restore(state.passed)
+        self.restore_mixtures(state.mixtures)
 
 
 def _clamped(rate: float) -> float:

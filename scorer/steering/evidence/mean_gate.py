@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scorer.steering.evidence.betting import MeanTest, Moments, score_of_difference
+from scorer.steering.evidence.betting import MeanTest, ScoreSums, score_of_difference
 from scorer.steering.evidence.gate_base import Gate
 from scorer.steering.evidence.gate_specs import GateSpec
 
@@ -12,7 +12,7 @@ class MeanGate(Gate):
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
-        self._test = MeanTest(min(max(spec.limit, 1e-6), 1 - 1e-6), spec.fail_at, spec.pass_at)
+        self._test = MeanTest(min(max(spec.limit, 1e-6), 1 - 1e-6))
 
     def add(self, score: float) -> None:
         self._test.update(min(max(score, 0.0), 1.0))
@@ -36,7 +36,7 @@ class DifferenceGate(Gate):
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
-        self._test = MeanTest(score_of_difference(spec.limit), spec.fail_at, spec.pass_at)
+        self._test = MeanTest(score_of_difference(spec.limit))
 
     def add_difference(self, worse: float) -> None:
         self._test.update(score_of_difference(worse))
@@ -56,6 +56,6 @@ class DifferenceGate(Gate):
         return mean_difference(self._test.recent)
 
 
-def mean_difference(moments: Moments) -> float | None:
-    """Return the mean of the differences whose scores were added to ``moments``; None if there are none."""
-    return (moments.n - 2 * moments.total) / moments.n if moments.n else None
+def mean_difference(sums: ScoreSums) -> float | None:
+    """Return the mean of the differences whose scores ``sums`` holds; None if there are none."""
+    return (sums.n - 2 * sums.total) / sums.n if sums.n else None

@@ -167,6 +167,51 @@ class Mixture:
 
 
 @dataclass(frozen=True, slots=True)
+class TwoSidedState:
+    """The state of a ``TwoSidedTest``."""
+
+    fail: RestartingState
+    passed: MixtureState
+
+
+class TwoSidedTest:
+    """The two e-processes of a gate: one against the candidate, which may start late, and one in its favour.
+
+    Each is a mixture over a grid of alternatives. The tests of a mean, of a rate and of an increase differ only in the
+    likelihood ratios, or the results of bets, that they give to ``add``.
+    """
+
+    def __init__(self, against: Sequence[float], in_favour: Sequence[float]) -> None:
+        """Start without data. ``against`` and ``in_favour``: the weights of the alternatives of the two e-processes."""
+        self._fail, self._pass = RestartingMixture(against), Mixture(in_favour)
+        self.gain = 0.0  # ln of the last update's ratio for the nearest alternative beyond the limit (changepoint.py)
+
+    @property
+    def log_fail(self) -> float:
+        """ln of the e-value against the candidate, averaged over different starting times in the step."""
+        return self._fail.log_e
+
+    @property
+    def log_pass(self) -> float:
+        """ln of the e-value in favour of the candidate, over the whole step."""
+        return self._pass.log_e
+
+    def add(self, against: Sequence[float], in_favour: Sequence[float]) -> None:
+        """Add new data: for each alternative, ln of its ratio. The first of ``against`` is nearest to the limit."""
+        self.gain = against[0]
+        self._fail.update(against)
+        self._pass.update(in_favour)
+
+    @property
+    def mixtures(self) -> TwoSidedState:
+        return TwoSidedState(self._fail.state, self._pass.state)
+
+    def restore_mixtures(self, state: TwoSidedState) -> None:
+        self._fail.restore(state.fail)
+        self._pass.restore(state.passed)
+
+
+@dataclass(frozen=True, slots=True)
 class RateGrid:
     """A grid of alternatives to the null "the rate is at most p", or of alternatives to "the rate is at least p".
 

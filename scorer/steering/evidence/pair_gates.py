@@ -12,11 +12,12 @@ from typing import Any
 
 from glidepath.pairs_and_outcomes import TRIP_DIVERGENCE
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
-from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest, RateTestState
+from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
 from scorer.steering.evidence.gate_observations import NoiseEventsMatched, PairCompared
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
+from scorer.steering.evidence.mixture import TwoSidedState
 
 # The divergences of answers that can be equal: the label, JSON fields, calls with their arguments, the final answer.
 _EXACT_SIGNALS = ("label", "fields", "json", "tool", "arguments", "final_answer")
@@ -43,7 +44,7 @@ class PairGateState:
     """The state of a ``PairGate``. ``step`` counts the pairs of the step, ``block`` the pairs of the open block."""
 
     standing: Standing
-    test: IncreaseTestState | RateTestState
+    test: IncreaseTestState | TwoSidedState
     step: PairCounts
     block: PairCounts
     since: BadPeriod

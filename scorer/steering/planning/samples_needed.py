@@ -164,7 +164,7 @@ def _scores(limit: float, mean: float, sd: float, spec: GateSpec) -> int | None:
 
 
 def _one_scores(limit: float, mean: float, sd: float, spec: GateSpec, seed: int) -> int | None:
-    test = MeanTest(min(max(limit, 1e-6), 1 - 1e-6), spec.fail_at, spec.pass_at)
+    test = MeanTest(min(max(limit, 1e-6), 1 - 1e-6))
     # Scores have a beta distribution: the mean of a clipped normal distribution would be too low, and near 1 it would
     # be below the limit.
     variance = min(sd * sd, 0.5 * mean * (1 - mean))
@@ -181,7 +181,7 @@ def _preferences(spec: GateSpec, tied: float) -> int | None:
 
 
 def _one_preferences(spec: GateSpec, tied: float, seed: int) -> int | None:
-    test, rng = MeanTest(spec.limit, spec.fail_at, spec.pass_at), np.random.default_rng(seed)
+    test, rng = MeanTest(spec.limit), np.random.default_rng(seed)
     lost = (1 - tied) / 2
     for score in rng.choice((0.0, 0.5, 1.0), _MOST_SCORES, p=(lost, tied, lost)).tolist():
         test.update(score)
@@ -195,7 +195,7 @@ def _differences(spec: GateSpec, discordant: float) -> int | None:
 
 
 def _one_differences(spec: GateSpec, discordant: float, seed: int) -> int | None:
-    test = MeanTest(score_of_difference(spec.limit), spec.fail_at, spec.pass_at)
+    test = MeanTest(score_of_difference(spec.limit))
     chances = (discordant / 2, 1 - discordant, discordant / 2)
     for worse in np.random.default_rng(seed).choice((-1.0, 0.0, 1.0), _MOST_SCORES, p=chances).tolist():
         test.update(score_of_difference(worse))
