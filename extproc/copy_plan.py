@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 
 from extproc.content_coding import decode
 from extproc.copyable_bodies import reason_not_to_copy
@@ -15,52 +14,8 @@ from extproc.exchange import Exchange
 from extproc.extproc_errors import DecodeError
 from extproc.requests_with_credentials import gives_a_credential
 from extproc.workloads import WorkloadInfo
+from glidepath.call_classes import may_be_copied
 from glidepath.pairs_and_outcomes import Coverage, PairKind, Side
-
-# The ends of the paths of inference calls. These calls compute an answer and change nothing on the server.
-INFERENCE = (
-    "/chat/completions",
-    "/completions",
-    "/responses",
-    "/embeddings",
-    "/messages",
-    "/moderations",
-    "/generate",
-    "/generate_stream",
-    "/infer",
-    "/predict",
-    "/rerank",
-    "/score",
-    "/classify",
-    "/api/chat",
-    "/api/generate",
-    "/api/embed",
-    "/invoke",
-    "/converse",
-    "/invoke-with-response-stream",
-    "/converse-stream",
-    ":generateContent",
-    ":streamGenerateContent",
-    ":embedContent",
-    ":batchEmbedContents",
-    ":predict",
-)
-# A request whose path has one of these segments stores something on the server.
-STATEFUL = frozenset(
-    {
-        "assistants",
-        "batches",
-        "containers",
-        "conversations",
-        "files",
-        "fine_tuning",
-        "fine-tunes",
-        "runs",
-        "threads",
-        "uploads",
-        "vector_stores",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +25,6 @@ class PlannedCopy:
     kind: PairKind
     side: Side
     backend: str
-
-
-@lru_cache(1024)
-def is_idempotent_inference(method: str, path: str, exact: str | None) -> bool:
-    """Return whether a request may be sent twice because it only computes an answer.
-
-    It must be a POST, its path must end like a known inference path or equal ``exact``, and no segment of the path may
-    be in STATEFUL. ``exact`` is the workload's ``match.path``, or None if the workload has none.
-    """
-    bare = path.partition("?")[0].rstrip("/")
-    if method != "POST" or not path.startswith("/") or not STATEFUL.isdisjoint(bare.split("/")):
-        return False
-    return bare.endswith(INFERENCE) or (exact is not None and bare == exact.rstrip("/"))
 
 
 def share_of(request_id: str, salt: str) -> float:
@@ -119,7 +61,7 @@ def plan_copies(
     if request is None or served is None or not exchange.request_complete:
         return (), Coverage.NOT_TEED
     path, method = request.headers.get(":path", ""), request.headers.get(":method", "")
-    if not is_idempotent_inference(method, path, workload.settings.match.path):
+    if not may_be_copied(method, path, workload.settings.match.path):
         return (), Coverage.NOT_TEED
     body = readable_body(exchange)
     if body is None or gives_a_credential(body):

@@ -14,6 +14,11 @@ def fallback_cluster(candidate: str, baseline: str) -> str:
 ROUTE_PREFIX = "glidepath/"
 
 
+def companion_route_name(workload: str) -> str:
+    """Return the name of the route for what is no inference call on the paths of a workload."""
+    return f"{ROUTE_PREFIX}{workload}/companion"
+
+
 UNMATCHED_ROUTE = "unmatched"  # answers requests that no other route takes
 REFUSED_METHOD_ROUTE = "refused-method"  # answers requests whose method no backend gets
 
@@ -45,6 +50,8 @@ METADATA = "glidepath"
 ROUTE_WORKLOAD, ENDPOINT_BACKEND = "workload", "backend"
 ROUTE_SERVED = "served"  # in the metadata of a route: the digest of what it serves (glidepath/served_digest.py)
 
+
+AS_SENT_STATE = "glidepath.as_sent"  # filter state of a request whose body no filter may read or change
 
 EXTPROC_CLUSTER = "glidepath-extproc"
 ACCESS_LOG_CLUSTER = "glidepath-access-log"  # extproc too; with limits of its own (ADR 0150)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
 
+from glidepath.call_classes import CallClass, call_class
 from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.doubled_paths import doubled_path
 from glidepath.config.faulty_values import FAULTY, FaultyValueError, has_faults
@@ -156,8 +157,19 @@ def _cost_without_price(config: Config, name: str, workload: Workload) -> Iterat
         yield Problem(("workloads", name, "shadow", "budget", "cost"), message)
 
 
+def _never_split(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    """Yield a path of which no call is ever split: files, batches, threads and the like."""
+    key = "path" if workload.match.path is not None else "path_prefix"
+    path = workload.match.path or workload.match.path_prefix or ""
+    found = call_class("POST", path)
+    if found in (CallClass.MANAGEMENT, CallClass.STATEFUL):
+        message = f"has only {found.value} calls ({path}), which always go to the baseline; name a path of inference"
+        yield Problem(("workloads", name, "match", key), message)
+
+
 _WORKLOAD_RULES = (
     _same_side,
+    _never_split,
     _start_off_the_ramp,
     _probes_without_path,
     _evaluator_without_text,

@@ -189,7 +189,8 @@ function envoy_on_request(handle)
     return restore_headers(headers, handle:streamInfo():filterState(), side, known, first)
   end
   local length = nil
-  if RENAMES and not is_upload(headers:get("content-type") or "", headers:get(":path") or "") then
+  local as_sent = handle:streamInfo():filterState():get("glidepath.as_sent") == "1" -- never for inference
+  if RENAMES and not as_sent and not is_upload(headers:get("content-type") or "", headers:get(":path") or "") then
     local body = handle:body() -- yields: objects fetched from the handle before are invalid afterwards
     headers = handle:headers()
     length = adapt_body(handle, body, side, first)

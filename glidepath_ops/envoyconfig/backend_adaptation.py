@@ -21,6 +21,7 @@ from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.envoy_api_builders import header_set, typed
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 
+_PARTS = ("json_tokens.lua", "model_rename.lua", "backend_adaptation.lua")
 REQUEST_CREDENTIALS = tuple(name for name in envoy_names.CREDENTIAL_HEADERS if name != "set-cookie")
 
 Lua = str | bool | None | Sequence[str] | Mapping[str, "Lua"]
@@ -199,7 +200,7 @@ def _side(one: AdaptedBackend) -> dict[str, Lua]:
 @cache
 def _program() -> str:
     folder = files("glidepath_ops.envoyconfig")
-    return "\n".join((folder / name).read_text() for name in ("model_rename.lua", "backend_adaptation.lua"))
+    return "\n".join((folder / name).read_text() for name in _PARTS)
 
 
 def _routed(header: RoutedHeader) -> dict[str, Lua]:

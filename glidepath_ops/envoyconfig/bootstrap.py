@@ -25,6 +25,9 @@ LIVE_STATS, SHADOW_STATS = "glidepath_live", "glidepath_shadow"  # the prefixes 
 # Modes of the shadow listener's socket. Who can connect gets the backends' credentials for its copies. In containers,
 # extproc can have another user than Envoy, and shares its group (ADR 0072).
 OWNER_ONLY, OWNER_AND_GROUP = 0o600, 0o660
+# Envoy refuses a regular expression of more than 100 instructions by default: INFERENCE_PATHS has about 700. (The
+# control planes of both meshes allow more than this.)
+_REGEX_SIZE, _LARGEST_REGEX = "re2.max_program_size.error_level", 2000
 # The path that Envoy compares is the path that the backend serves, so no request leaves the paths of a workload (ADR
 # 0190). What Envoy does not normalise, such as escaped slashes, the conditions of the routes leave out.
 _SAFE_PATHS = {
@@ -112,7 +115,7 @@ def admin_address(config: Config) -> str:
 
 def runtime_layers(config: Config) -> list[Json]:
     """Return the runtime layers, lowest precedence first: static values, RTDS (if it sets the weights), and admin."""
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {_REGEX_SIZE: _LARGEST_REGEX}
     for name, workload in config.workloads.items():
         values |= {runtime_keys.weight_key(name, cluster): w for cluster, w in start_weights(config, name).items()}
         values[runtime_keys.shadow_key(name)] = _percent(workload.shadow.sample)
@@ -168,6 +171,7 @@ def _live(config: Config) -> Json:
         "use_remote_address": True,  # ignore clients' x-envoy-* headers, generate request ids
         "skip_xff_append": True,
         "early_header_mutation_extensions": [filters.strip_tee_headers()],
+        "upgrade_configs": [{"upgrade_type": "websocket"}],  # no split has one: its requests are POSTs
         "http_filters": [*filters.route_filters(config), filters.router_filter()],
     }
     if any(workload.feedback is not None for workload in config.workloads.values()):

@@ -20,7 +20,7 @@ from glidepath_ops.envoyconfig.envoy_versions import OLDEST
 from glidepath_ops.envoyconfig.fallback_retries import is_on_route, policy_of_route
 from glidepath_ops.envoyconfig.filters import filters_of_route
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader, joined_rules, routed_headers
-from glidepath_ops.envoyconfig.path_conditions import clear_path_headers, path_header
+from glidepath_ops.envoyconfig.path_conditions import clear_path_headers, inference_path_headers, path_header
 from glidepath_ops.envoyconfig.route_overlap import METHOD, PATHS, Overlap, is_false, overlap
 from glidepath_ops.envoyconfig.routes import (
     buffer_limit,
@@ -124,9 +124,7 @@ def _own(config: Config, workload: str, users: UsersRoutes) -> AddedRoute:
             f"complete: give backends.{baseline} a url instead of cluster, or correct the workload's match"
         )
     route: Json = without_comments(workload_route(config, workload))
-    own = [_equals(":method", METHOD)]
-    narrow = {**route["match"], "headers": [*own, *route["match"].get("headers", [])]}
-    return AddedRoute(len(users.routes), workload, {**route, "match": narrow}, continues=False)
+    return AddedRoute(len(users.routes), workload, route, continues=False)
 
 
 def _continued(config: Config, workload: str, users: UsersRoutes, index: int) -> AddedRoute:
@@ -298,7 +296,7 @@ def _narrowed(theirs: Json, rule: Match) -> Json:
     The user's path condition stays, because a rewrite of the path replaces the part that it matches.
     """
     ours = match(rule)
-    paths = [*_path_condition(theirs, ours, rule), *clear_path_headers(rule)]
+    paths = [*_path_condition(theirs, ours, rule), *clear_path_headers(rule), *inference_path_headers(rule)]
     added = [_equals(":method", METHOD), *paths, *ours.get("headers", [])]
     headers = list(theirs.get("headers") or [])
     return {**theirs, "headers": [*headers, *(one for one in added if one not in headers)]}

@@ -78,9 +78,13 @@ def filters_of_route(config: Config, workload: str, *, own_ids: bool = False) ->
     return {REMEMBER: _store(_stored_values(config, _kept(config))), CAPTURE: _capture(config, workload, own_ids)}
 
 
-def filters_of_default_route(config: Config) -> Json:
-    """Return the ``typed_per_filter_config`` of the route for all other requests: it stores the credentials."""
-    return {REMEMBER: _store(_stored_values(config, []))}
+def filters_of_unsplit_route(config: Config, *, as_sent: bool) -> Json:
+    """Return the ``typed_per_filter_config`` of a route to one backend: it stores the credentials.
+
+    ``as_sent``: no body of its requests is read or changed, so that the model stays the client's.
+    """
+    values = _stored_values(config, [])
+    return {REMEMBER: _store([*values, _state(envoy_names.AS_SENT_STATE, "1")] if as_sent else values)}
 
 
 def _capture(config: Config, workload: str, own_ids: bool) -> Json:

@@ -1,48 +1,17 @@
--- Replaces the model's name in a JSON body, with bounded work: a worker thread serves no other request meanwhile.
---
--- The body is read in windows. Long strings, numbers and white space are skipped by plain searches, which take 0.2 ms a
--- MiB. What remains are tokens: quotes, brackets and braces. A body with too many of them is not searched to its end. A
--- long body is not renamed at all, because Lua must copy it (1 ms a MiB). bench/body_shapes.py measures both.
+-- Replaces the model's name in a JSON body, whose tokens json_tokens.lua finds. A long body is not renamed at all, because
+-- Lua must copy it (1 ms a MiB).
 
-local WINDOW = 65536
-local MAX_TOKENS = 50000 -- take 5 ms, and more until LuaJIT has compiled the loop
 local MAX_RENAMED = 4 * 1048576 -- bytes; takes 5 ms, and Envoy as much to send them
-local PER_ESCAPE, PER_READ = 0.125, 10 -- the work for a byte of a run of backslashes, and for a read of a key, in tokens
 local LONGEST_KEY = 2 + 5 * 6 -- bytes of "model" with every letter escaped
 local LONGEST_COLON = 1024 -- bytes between a key and its value
-local TOO_LONG, TOO_COMPLEX, UNREADABLE = "too_long", "too_complex", "unreadable"
-
--- Returns the position of the quote that ends a string, or nil if it is not in this window. `at`: where to search.
--- A quote after an odd number of backslashes is escaped. scan.odd: whether the window before ended with an odd number.
-local function string_end(scan, text, at)
-  while true do
-    local quote = text:find('"', at, true)
-    local last = (quote or #text + 1) - 1
-    local first = last
-    while first >= at and text:byte(first) == 92 do first = first - 1 end
-    local count = last - first
-    scan.tokens = scan.tokens + (count + 1) * PER_ESCAPE
-    if first < at and scan.odd then count = count + 1 end
-    scan.odd = count % 2 == 1 and quote == nil
-    if quote == nil or count % 2 == 0 then return quote end
-    if scan.tokens > MAX_TOKENS then return nil end
-    at = quote + 1
-  end
-end
-
-local function unescaped_key(text)
-  return (text:gsub("\\u(%x%x%x%x)", function(digits)
-    local code = tonumber(digits, 16)
-    return code < 128 and string.char(code) or nil
-  end))
-end
+local TOO_LONG = "too_long"
 
 -- Whether the string from `first` to `last` is the key "model".
 local function is_model_key(scan, body, first, last)
   local length = last - first + 1
   if length < 7 or length > LONGEST_KEY then return false end
   scan.tokens = scan.tokens + PER_READ
-  return unescaped_key(body:getBytes(first - 1, length)) == '"model"'
+  return unescaped_ascii(body:getBytes(first - 1, length)) == '"model"'
 end
 
 -- Takes a string that has ended. Positions are those in the body. A string at depth 1 is a key or a value.
@@ -67,18 +36,6 @@ local function take_quote(scan, body, start)
     scan.is_value = body:getBytes(scan.key_end, length):find("^%s*:%s*$") ~= nil
   end
   scan.key_end = nil
-end
-
--- Returns the position of the next quote, bracket or brace at or after `at`, or nil, and its byte.
-local function next_token(text, at, seen)
-  if seen.quote < at then seen.quote = text:find('"', at, true) or math.huge end
-  if seen.open < at then seen.open = text:find("{", at, true) or math.huge end
-  if seen.close < at then seen.close = text:find("}", at, true) or math.huge end
-  if seen.list < at then seen.list = text:find("[", at, true) or math.huge end
-  if seen.list_end < at then seen.list_end = text:find("]", at, true) or math.huge end
-  local found = math.min(seen.quote, seen.open, seen.close, seen.list, seen.list_end)
-  if found == math.huge then return nil end
-  return found, text:byte(found)
 end
 
 -- Scans one window, whose first byte is at the position from + 1 of the body.
@@ -106,14 +63,6 @@ local function scan_window(scan, body, from, text, at)
       end
     end
   end
-end
-
--- Returns whether a body is JSON for some servers although its bytes are none: UTF-16 or UTF-32, which has a zero byte or a
--- byte order mark at its beginning (RFC 4627, section 3), or compressed by gzip (RFC 1952) or zstd (RFC 8878).
-local function is_encoded(text)
-  local first = text:sub(1, 4)
-  return first:find("\0", 1, true) ~= nil or first:sub(1, 2) == "\254\255" or first:sub(1, 2) == "\255\254"
-    or first:sub(1, 2) == "\31\139" or first == "\40\181\47\253"
 end
 
 -- Returns the positions of the first and the last byte of each string value of the top-level key "model". A key can

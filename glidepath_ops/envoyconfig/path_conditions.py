@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from glidepath.call_classes import INFERENCE_PATHS, NOT_INFERENCE
 from glidepath.config.root import Match, Workload
 from glidepath_ops.envoyconfig.commented_yaml import Json
 
@@ -45,6 +46,19 @@ def clear_path_headers(rule: Match) -> list[Json]:
     if rule.path is not None:
         return []
     return [{**_path_matches(_READ_IN_SEVERAL_WAYS), "invert_match": True}]
+
+
+def inference_path_headers(rule: Match) -> list[Json]:
+    """Return the HeaderMatchers that leave all other calls than inference below a prefix to the baseline.
+
+    An exact path of a workload needs none: its POSTs are inference, whatever their form.
+    """
+    return [] if rule.path is not None else any_inference_path()
+
+
+def any_inference_path() -> list[Json]:
+    """Return the HeaderMatchers that exactly the paths of inference calls meet (``glidepath/call_classes.py``)."""
+    return [_path_matches(INFERENCE_PATHS), {**_path_matches(NOT_INFERENCE), "invert_match": True}]
 
 
 def method_header(pattern: str, *, inverted: bool = False) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from glidepath import envoy_names, runtime_keys
@@ -18,13 +18,15 @@ from glidepath_ops.envoyconfig.envoy_api_builders import seconds
 from glidepath_ops.envoyconfig.fallback_retries import conditions_of_candidate, policy_of_route
 from glidepath_ops.envoyconfig.filters import (
     bounds_of_candidate,
-    filters_of_default_route,
     filters_of_route,
+    filters_of_unsplit_route,
     headers_of_candidate,
 )
 from glidepath_ops.envoyconfig.path_conditions import (
     REFUSED_METHODS,
+    any_inference_path,
     clear_path_headers,
+    inference_path_headers,
     method_header,
     path_headers_of_copies,
 )
@@ -32,12 +34,12 @@ from glidepath_ops.envoyconfig.route_overlap import METHOD
 
 
 def live_routes(config: Config) -> list[Json]:
-    """Return the routes of the live listener: those of all workloads, then a route for all other requests.
+    """Return the routes of the live listener: those of all workloads, then those of all other requests.
 
-    The first route refuses the methods with which no backend may get its credential. The last route leads to the
-    default backend, or answers with a 404 if there is none.
+    The first route refuses the methods with which no backend may get its credential. After the splits come the other
+    calls on the paths of workloads. The last route leads to the default backend, or answers with a 404 without one.
     """
-    return [_refused_methods(), *workload_routes(config), _default(config)]
+    return [_refused_methods(), *workload_routes(config), *_companions(config), *_default(config)]
 
 
 def workload_routes(config: Config) -> list[Json]:
@@ -87,13 +89,19 @@ def workload_route(config: Config, name: str) -> Json:
         f"is the runtime key {runtime_keys.shadow_key(name)}.",
         {
             "name": envoy_names.route_name(name),
-            "match": _with_headers(match(workload.match), clear_path_headers(workload.match)),
+            "match": inference_match(workload.match),
             "route": _split_action(config, name),
             "metadata": route_metadata(config, name),
             "typed_per_filter_config": filters_of_route(config, name),
             **_common(config),
         },
     )
+
+
+def inference_match(rule: Match) -> Json:
+    """Return the RouteMatch of a workload's inference calls (``glidepath/call_classes.py``)."""
+    post = {"name": ":method", "string_match": {"exact": METHOD}}
+    return _with_headers(match(rule), [post, *clear_path_headers(rule), *inference_path_headers(rule)])
 
 
 def _with_headers(condition: Json, headers: list[Json]) -> Json:
@@ -215,22 +223,57 @@ def _direct(name: str, backend: Backend) -> Json:
     return {"cluster": name, "host_rewrite_literal": host_of(backend), **_timeouts(backend)}
 
 
-def _default(config: Config) -> Json:
-    name = config.envoy.default_backend
-    if name is not None:
-        return with_comment(
-            f"Requests that match no workload go to {name}.",
+def _companions(config: Config) -> Iterator[Json]:
+    """Yield the routes of the other calls on the paths of workloads, which their baselines serve: no body is changed.
+
+    Such as WebSocket, management calls below a prefix, and ``GET /v1/responses/{id}``.
+    """
+    for name in by_specificity(config):
+        workload = config.workload(name)
+        rule = companion_paths(workload.match)
+        yield with_comment(
+            f"Calls on the paths of {name} that are no inference go to {workload.baseline} as they are.",
             {
-                "name": "default",
-                "match": {"prefix": "/"},
-                "route": _direct(name, config.backends[name]),
-                "typed_per_filter_config": filters_of_default_route(config),
+                "name": envoy_names.companion_route_name(name),
+                "match": _with_headers(match(rule), clear_path_headers(rule)),
+                "route": _direct(workload.baseline, config.backends[workload.baseline]),
+                "typed_per_filter_config": filters_of_unsplit_route(config, as_sent=True),
                 **_common(config),
             },
         )
-    text = "no workload matches this request, and envoy.default_backend is not set"
-    return with_comment(
-        "Requests that match no workload get a 404 with an explanation.", _not_found(envoy_names.UNMATCHED_ROUTE, text)
+
+
+def companion_paths(rule: Match) -> Match:
+    """Return the conditions of a workload's companion calls: its own paths, and what lies below the Responses API's."""
+    if rule.path is None or not rule.path.rstrip("/").endswith("/responses"):
+        return rule
+    return rule.model_copy(update={"path": None, "path_prefix": rule.path})
+
+
+def _default(config: Config) -> Iterator[Json]:
+    """Yield the routes of requests that match no workload: to the default backend, or a 404 without one."""
+    name = config.envoy.default_backend
+    if name is None:
+        text = "no workload matches this request, and envoy.default_backend is not set"
+        comment = "Requests that match no workload get a 404 with an explanation."
+        yield with_comment(comment, _not_found(envoy_names.UNMATCHED_ROUTE, text))
+        return
+    backend = config.backends[name]
+    route = {"name": "default", "match": {"prefix": "/"}, "route": _direct(name, backend)}
+    if backend.model is not None:
+        post = {"name": ":method", "string_match": {"exact": METHOD}}
+        yield with_comment(
+            f"Inference calls that match no workload go to {name}, with its model.",
+            {
+                **route,
+                "match": {"prefix": "/", "headers": [post, *any_inference_path()]},
+                "typed_per_filter_config": filters_of_unsplit_route(config, as_sent=False),
+                **_common(config),
+            },
+        )
+    yield with_comment(
+        f"All other requests go to {name} as they are.",
+        {**route, "typed_per_filter_config": filters_of_unsplit_route(config, as_sent=True), **_common(config)},
     )
 
 

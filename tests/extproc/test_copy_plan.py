@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.body_limits import BodyMemory
-from extproc.copy_plan import PlannedCopy, is_idempotent_inference, plan_copies, share_of
+from extproc.copy_plan import PlannedCopy, plan_copies, share_of
 from extproc.exchange import Chunk, Exchange, Half, RequestHeaders
 from extproc.workloads import WorkloadInfo, build_workloads
 from glidepath import envoy_names
@@ -38,59 +38,6 @@ def exchange(cluster: str = "cloud", path: str = CHAT, method: str = "POST", siz
 CROSS_TO_CANDIDATE = PlannedCopy(PairKind.CROSS, Side.CANDIDATE, "onprem")
 CROSS_TO_BASELINE = PlannedCopy(PairKind.CROSS, Side.BASELINE, "cloud")
 NOISE = PlannedCopy(PairKind.NOISE, Side.BASELINE, "cloud")
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        CHAT,
-        "/v1/chat/completions?api-version=2024-10-21",
-        "/openai/deployments/gpt/chat/completions",
-        "/v1/completions",
-        "/v1/responses",
-        "/v1/embeddings",
-        "/v1/messages",
-        "/generate",
-        "/generate_stream",
-        "/api/chat",
-        "/api/generate",
-        "/v1/rerank",
-        "/v2/models/bert/infer",
-        "/v1beta/models/gemini:generateContent",
-        "/model/claude/invoke",
-    ],
-)
-def test_inference_paths_may_be_sent_twice(path: str) -> None:
-    assert is_idempotent_inference("POST", path, None)
-    assert not is_idempotent_inference("GET", path, None)
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/v1/files",
-        "/v1/batches",
-        "/v1/messages/batches",
-        "/v1/threads/t1/messages",
-        "/v1/threads/t1/runs",
-        "/v1/assistants",
-        "/v1/fine_tuning/jobs",
-        "/v1/responses/r1/cancel",
-        "/v1/conversations/c1/responses",
-        "/admin/delete",
-        "/",
-        "*",
-        "",
-        "http://elsewhere/v1/chat/completions",
-    ],
-)
-def test_other_paths_are_never_sent_twice(path: str) -> None:
-    assert not is_idempotent_inference("POST", path, None)
-
-
-def test_the_workloads_exact_path_may_be_sent_twice_unless_it_is_stateful() -> None:
-    assert is_idempotent_inference("POST", "/predict-churn/?v=2", "/predict-churn")
-    assert not is_idempotent_inference("POST", "/v1/files", "/v1/files")
 
 
 def test_a_request_served_by_the_baseline_is_copied_to_the_candidate() -> None:

@@ -120,7 +120,10 @@ def _bootstrap(role: Role, xds: int, admin: int, documents: Sequence[Any]) -> di
     result: dict[str, Any] = {
         "node": _node(role),
         "layered_runtime": {
-            "layers": [{"name": "global config", "static_layer": {}}, {"name": "admin", "admin_layer": {}}]
+            "layers": [
+                {"name": "global config", "static_layer": {"re2.max_program_size.error_level": "32768"}},
+                {"name": "admin", "admin_layer": {}},
+            ]
         },
         "bootstrap_extensions": [_INTERNAL_LISTENERS],
         "admin": {"address": _address(admin)},

@@ -69,14 +69,25 @@ class Recorder:
             await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
+        if web.WebSocketResponse().can_prepare(request):
+            return await self._websocket(request, headers)
+        body = await request.read()
         self.received.append(Received(request.method, request.raw_path, headers, body, request.raw_headers))
         if self.delay:
             await wait_until_set(self._ending, self.delay)
         if self.most_bytes is not None and len(body) > self.most_bytes:
             return web.json_response({"error": {"message": "the context is too long"}}, status=400)
         return await getattr(self, f"_{self.behaviour}")(request)
+
+    async def _websocket(self, request: web.Request, headers: dict[str, str]) -> web.StreamResponse:
+        """Answer each text of a WebSocket with the backend's name and the text."""
+        self.received.append(Received(request.method, request.raw_path, headers, b"", request.raw_headers))
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(f"{self.name}: {message.data}")
+        return socket
 
     def answer(self) -> dict[str, Any]:
         message = {"role": "assistant", "content": f"I am {self.name}."}

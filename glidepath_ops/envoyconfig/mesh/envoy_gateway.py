@@ -48,6 +48,7 @@ from glidepath_ops.envoyconfig.mesh.gateway_envoy_proxy import envoy_proxy
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GatewayListener, GeneratedRoutes, XdsNames, xds_names
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters
+from glidepath_ops.envoyconfig.path_conditions import inference_path_headers
 from glidepath_ops.envoyconfig.routes import (
     buffer_limit,
     hash_policy,
@@ -241,6 +242,10 @@ def _in_route(config: Config, workload: str, routes: GeneratedRoutes, table: str
     options = [key for key in ("use_hash_policy", "runtime_key_prefix") if key in split]
     return [
         *_in_every_route(config, workload, routes, table),
+        *(
+            _patch(ROUTES, table, "add", where, "/match/headers/-", header)
+            for header in inference_path_headers(config.workload(workload).match)
+        ),
         _patch(ROUTES, table, "add", where, f"{at}/clusters/0", candidate),
         _patch(ROUTES, table, "add", where, f"{at}/clusters/1/weight", baseline["weight"]),
         *(_patch(ROUTES, table, "add", where, f"{at}/{key}", split[key]) for key in options),

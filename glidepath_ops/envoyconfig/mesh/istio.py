@@ -43,7 +43,7 @@ from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters, rtds_cluster, uses_rtds
 from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute
-from glidepath_ops.envoyconfig.path_conditions import clear_path_headers
+from glidepath_ops.envoyconfig.path_conditions import clear_path_headers, inference_path_headers
 from glidepath_ops.envoyconfig.routes import buffer_limit, hash_policy, route_metadata, weighted_clusters
 
 Context = Literal["gateway", "sidecar"]
@@ -180,7 +180,8 @@ def _split(config: Config, target: IstioTarget, route: SplitRoute) -> Json:
             **buffer_limit(config, route.workload),
         },
     )
-    headers = clear_path_headers(config.workload(route.workload).match)
+    rule = config.workload(route.workload).match
+    headers = [*clear_path_headers(rule), *inference_path_headers(rule)]
     if headers:  # MERGE adds them to those of the VirtualService
         value["match"] = {"headers": headers}
     if route.operation is not None:

@@ -2,32 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
+from glidepath.call_classes import form_of_path
 from scorer.scoring.answers.answer import Expectation, Surface
 from scorer.scoring.answers.strict_json import MAX_BYTES, MAX_CHOICES, UnusableBodyError, clean, count, read_json
-
-_PATHS: tuple[tuple[str, Surface], ...] = (
-    (r"/chat/completions$", Surface.OPENAI_CHAT),
-    (r"/completions?$", Surface.OPENAI_COMPLETIONS),
-    (r"/responses$", Surface.OPENAI_RESPONSES),
-    (r"/messages$", Surface.ANTHROPIC_MESSAGES),
-    (r"/api/chat$", Surface.OLLAMA_CHAT),
-    (r"/api/generate$", Surface.OLLAMA_GENERATE),
-    (r"/api/embed(dings)?$", Surface.OLLAMA_EMBED),
-    (r"/embeddings$", Surface.OPENAI_EMBEDDINGS),
-    (r"/v2/models/[^/]+(/versions/[^/]+)?/(infer|generate|generate_stream)$", Surface.KSERVE_INFER),
-    (r"/generate(_stream)?$", Surface.TGI_GENERATE),
-    (r"/v[12]/rerank$", Surface.COHERE_RERANK),
-    (r"/rerank$", Surface.TEI_RERANK),
-    (r"/v[12]/embed$", Surface.COHERE_EMBED),
-    (r"/embed(_all|_sparse)?$", Surface.TEI_EMBED),
-    (r"/predict$", Surface.TEI_PREDICT),
-    (r"/v[12]/chat$", Surface.COHERE_CHAT),
-    (r":(generateContent|streamGenerateContent)$", Surface.GEMINI),
-    (r"/model/[^/]+/converse(-stream)?$", Surface.BEDROCK_CONVERSE),
-)
-_SURFACES = tuple((re.compile(pattern), surface) for pattern, surface in _PATHS)
 
 _TASKS = {
     Surface.OPENAI_COMPLETIONS: "generation",
@@ -41,6 +18,7 @@ _TASKS = {
     Surface.TEI_RERANK: "rerank",
     Surface.TEI_PREDICT: "classification",
 }
+_SURFACES = {surface.value: surface for surface in Surface}
 _LIMITS = (
     "max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "num_predict", "n_predict",
     "maxOutputTokens", "maxTokens",
@@ -59,8 +37,8 @@ _CHOICE_KEYS = ("guided_choice", "choice")
 
 def surface_of_path(path: str) -> Surface:
     """Return the API format of a request path, recognised by the end of the path, or UNKNOWN."""
-    bare = path.partition("?")[0].rstrip("/")
-    return next((surface for pattern, surface in _SURFACES if pattern.search(bare)), Surface.UNKNOWN)
+    form = form_of_path(path)
+    return _SURFACES.get(form.surface, Surface.UNKNOWN) if form is not None else Surface.UNKNOWN
 
 
 def expectation(path: str, request_body: bytes) -> Expectation:

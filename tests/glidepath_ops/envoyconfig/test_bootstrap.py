@@ -69,8 +69,9 @@ def capture(bootstrap: dict[str, Any]) -> dict[str, Any]:
 
 def test_each_workload_has_one_route_that_captures_a_sample_by_a_runtime_key(valid_yaml: str) -> None:
     bootstrap = render_bootstrap(changed_config(valid_yaml, workloads__chat__shadow={"sample": "0.5%"}))
-    route, last = routes(bootstrap, 0)
+    route, companion, last = routes(bootstrap, 0)
     assert route["name"] == envoy_names.route_name("chat")
+    assert companion["route"]["cluster"] == "cloud"
     assert route["metadata"]["filter_metadata"] == {
         "glidepath": {"workload": "chat", "served": served_digest(parse_config(valid_yaml), "chat")}
     }
@@ -102,6 +103,7 @@ def test_the_candidate_comes_first_and_weights_sum_to_ten_thousand_basis_points(
 def test_the_first_runtime_layer_has_the_start_values_and_the_admin_layer_is_last(valid_yaml: str) -> None:
     layers = render_bootstrap(changed_config(valid_yaml, envoy__actuator="rtds"))["layered_runtime"]["layers"]
     assert layers[0]["static_layer"] == {
+        "re2.max_program_size.error_level": 2000,
         runtime_keys.weight_key("chat", "onprem-or-cloud"): 0,
         runtime_keys.weight_key("chat", "cloud"): 10_000,
         runtime_keys.shadow_key("chat"): 100,

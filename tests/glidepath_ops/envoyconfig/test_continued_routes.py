@@ -13,11 +13,11 @@ from glidepath.errors import InputError
 from glidepath.served_digest import served_digest
 from glidepath_ops.envoyconfig.continued_routes import AddedRoute, UsersRoute, UsersRoutes, added_routes
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
-from glidepath_ops.envoyconfig.path_conditions import clear_path_headers
+from glidepath_ops.envoyconfig.path_conditions import clear_path_headers, inference_path_headers
 
 PATH = "/v1/chat/completions"
 POST = {"name": ":method", "string_match": {"exact": "POST"}}
-(CLEAR,) = clear_path_headers(Match(path_prefix="/"))
+PREFIXED = [*clear_path_headers(Match(path_prefix="/")), *inference_path_headers(Match(path_prefix="/"))]
 ONLY_CHAT = {"name": ":path", "string_match": {"safe_regex": {"regex": PATH + r"(\?.*)?"}}}
 
 
@@ -88,12 +88,12 @@ def test_the_copy_has_all_that_the_users_route_has_and_splits_instead_of_its_clu
         ({"path": PATH}, {"path": PATH, "headers": [POST]}, [POST]),
         ({"path": PATH}, {"path": PATH, "case_sensitive": False}, [POST, ONLY_CHAT]),
         ({"path": PATH}, {"safe_regex": {"regex": "/v1/.*"}}, [POST, ONLY_CHAT]),
-        ({"path_prefix": "/v1/"}, {"path_separated_prefix": "/v1"}, [POST, CLEAR]),
-        ({"path_prefix": "/"}, {"safe_regex": {"regex": "/v1/.*"}}, [POST, CLEAR]),
+        ({"path_prefix": "/v1/"}, {"path_separated_prefix": "/v1"}, [POST, *PREFIXED]),
+        ({"path_prefix": "/"}, {"safe_regex": {"regex": "/v1/.*"}}, [POST, *PREFIXED]),
         (
             {"path_prefix": "/v1.0"},
             {"prefix": "/"},
-            [POST, {"name": ":path", "string_match": {"safe_regex": {"regex": r"/v1\.0([/?].*)?"}}}, CLEAR],
+            [POST, {"name": ":path", "string_match": {"safe_regex": {"regex": r"/v1\.0([/?].*)?"}}}, *PREFIXED],
         ),
         (
             {"path": PATH, "headers": {"X-Team": "a"}},

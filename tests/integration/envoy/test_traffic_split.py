@@ -102,9 +102,9 @@ async def test_the_most_specific_workload_gets_the_request(tmp_path: Path) -> No
             (PATH, {"x-kind": "batch"}, "batch"),
             (PATH, {"x-kind": "batches"}, "chat"),
             ("/v1/embeddings", {}, "all"),
-            ("/v1/chat", {"host": "TEAM.example.com:8443"}, "team"),
-            ("/v1/chat", {"host": "teamXexample.com"}, "all"),
-            ("/x", {"host": "a.teams.example.com"}, "anyteam"),
+            ("/v2/chat", {"host": "TEAM.example.com:8443"}, "team"),
+            ("/v1/messages", {"host": "teamXexample.com"}, "all"),
+            ("/x/embed", {"host": "a.teams.example.com"}, "anyteam"),
         ]
         log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         for number, (path, headers, _) in enumerate(cases, 1):
@@ -112,7 +112,7 @@ async def test_the_most_specific_workload_gets_the_request(tmp_path: Path) -> No
             await eventually(lambda n=number: len(log) == n)  # type: ignore[misc]
         found = [entry.common_properties.custom_tags[envoy_names.WORKLOAD_TAG] for entry in log]
         assert found == [workload for *_, workload in cases]
-        assert (await setup.post(path="/v1beta")).status == 404
+        assert (await setup.post(path="/v1beta/messages")).status == 404
 
 
 async def test_an_unmatched_request_gets_a_404_that_says_why(tmp_path: Path) -> None:

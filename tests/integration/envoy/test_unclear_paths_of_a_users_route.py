@@ -19,9 +19,10 @@ UNCLEAR = (
     "/v1/x%5c..%5cadmin",
     "/v1/..\\admin",
     "/v1//chat",
-    "/v1/chat/x//?a=b",
+    "/v1/x//chat?a=b",
+    "/v1/../v1/chat",
 )
-CLEAR = ("/v1/chat", "/v1", "/v1?a=../x//y%2f", "/v1/chat/.x/..y/z..?a=/../", "/v1/a%20b", "/v1/chat/")
+CLEAR = ("/v1/chat", "/v1/messages?a=../x//y%2f", "/v1/x/.x/..y/z../messages?a=/../", "/v1/a%20b/embed", "/v1/chat/")
 
 
 async def served_by(setup: UsersSetup, path: str) -> list[str]:

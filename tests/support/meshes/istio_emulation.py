@@ -167,7 +167,10 @@ def bootstrap() -> Json:
             "layers": [
                 {
                     "name": "global config",
-                    "static_layer": {"overload.global_downstream_max_connections": "2147483647"},
+                    "static_layer": {
+                        "overload.global_downstream_max_connections": "2147483647",
+                        "re2.max_program_size.error_level": "32768",
+                    },
                 },
                 {"name": "admin", "admin_layer": {}},
             ]

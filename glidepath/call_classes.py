@@ -1,0 +1,139 @@
+"""The classes of calls to an AI server: one table for Envoy's routes, for extproc and for the extractors of answers.
+
+| class | what it is | what happens |
+|---|---|---|
+| inference | a POST that computes an answer | it is split, and copied if the extractors can read its answer |
+| stateful | a conversation that the server keeps, such as threads | the baseline's, never copied |
+| management | files, batches, models, other changes of a server | the baseline's; never renamed, repeated or copied |
+| upgrade | WebSocket, also if it asks for an inference path | passed through to the baseline |
+| unknown | all others | the baseline's, never copied |
+
+The patterns have only what RE2 (Envoy) and Python read alike. See ADR 0300.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class CallClass(StrEnum):
+    """What a call does at the server."""
+
+    INFERENCE = "inference"
+    STATEFUL = "stateful"
+    MANAGEMENT = "management"
+    UPGRADE = "upgrade"
+    UNKNOWN = "unknown"
+
+
+class CallForm(NamedTuple):
+    """The end of the paths of one form of inference call, and the API format (``Surface``) of its answers.
+
+    ``surface``: BY_BODY if the format depends on the model that the path names; "" if no extractor reads the answers.
+    """
+
+    pattern: str
+    surface: str
+
+
+BY_BODY = "by_body"
+
+# The first form that fits a path is its form.
+CALL_FORMS: tuple[CallForm, ...] = (
+    CallForm(r"/chat/completions", "openai.chat"),
+    CallForm(r"/completions?", "openai.completions"),
+    CallForm(r"/responses", "openai.responses"),
+    CallForm(r"/messages", "anthropic.messages"),
+    CallForm(r"/api/chat", "ollama.chat"),
+    CallForm(r"/api/generate", "ollama.generate"),
+    CallForm(r"/api/embed(dings)?", "ollama.embed"),
+    CallForm(r"/embeddings", "openai.embeddings"),
+    CallForm(r"/v2/models/[^/?]+(/versions/[^/?]+)?/(infer|generate|generate_stream)", "kserve.infer"),
+    CallForm(r"/generate(_stream)?", "tgi.generate"),
+    CallForm(r"/v[12]/rerank", "cohere.rerank"),
+    CallForm(r"/rerank", "tei.rerank"),
+    CallForm(r"/v[12]/embed", "cohere.embed"),
+    CallForm(r"/embed(_all|_sparse)?", "tei.embed"),
+    CallForm(r"/predict", "tei.predict"),
+    CallForm(r"/v[12]/chat", "cohere.chat"),
+    CallForm(r":(generateContent|streamGenerateContent)", "gemini.generate_content"),
+    CallForm(r"/model/[^/?]+/converse(-stream)?", "bedrock.converse"),
+    CallForm(r"/invoke(-with-response-stream)?", BY_BODY),
+    CallForm(r"/(moderations|score|classify|infer)", ""),
+    CallForm(r":(predict|embedContent|batchEmbedContents)", ""),
+    CallForm(r"/audio/(speech|transcriptions|translations)", ""),
+    CallForm(r"/images/(generations|edits|variations)", ""),
+)
+# A path with one of these segments changes something on the server, or reads what such a call has left there.
+MANAGEMENT_SEGMENTS = (
+    "batches",
+    "batchPredictionJobs",
+    "cachedContents",
+    "evals",
+    "files",
+    "fine-tunes",
+    "fine_tunes",
+    "fine_tuning",
+    "organization",
+    "uploads",
+)
+# A path with one of these segments belongs to a conversation that the server keeps.
+STATEFUL_SEGMENTS = ("assistants", "containers", "conversations", "runs", "threads", "vector_stores")
+
+_ENDINGS = "|".join(form.pattern for form in CALL_FORMS)
+# Paths of inference calls, with or without a query; a path must also not match NOT_INFERENCE.
+INFERENCE_PATHS = rf"[^?]*({_ENDINGS})/*(\?.*)?"
+NOT_INFERENCE = rf"[^?]*/({'|'.join(MANAGEMENT_SEGMENTS + STATEFUL_SEGMENTS)})(/[^?]*)?(\?.*)?"
+
+_FORMS = tuple((re.compile(rf"{form.pattern}$"), form) for form in CALL_FORMS)
+_ANY_FORM = re.compile(INFERENCE_PATHS)
+_OLLAMA_MANAGEMENT = re.compile(r"/api/(pull|push|create|copy|delete|blobs/[^/]*)$")
+_CHANGES = ("DELETE", "PUT", "PATCH")
+
+
+def form_of_path(path: str) -> CallForm | None:
+    """Return the form of inference call that the end of ``path`` shows, or None. The query is not part of the path."""
+    bare = _bare(path)
+    return next((form for pattern, form in _FORMS if pattern.search(bare)), None)
+
+
+@lru_cache(1024)
+def call_class(method: str, path: str, exact: str | None = None, *, upgrade: bool = False) -> CallClass:
+    """Return the class of a call. ``path`` may have a query.
+
+    ``exact``: the workload's ``match.path``, whose calls are inference whatever its form. ``upgrade``: whether the
+    call asks for another protocol (WebSocket).
+    """
+    if upgrade:
+        return CallClass.UPGRADE
+    bare = _bare(path)
+    segments = set(bare.split("/"))
+    if not segments.isdisjoint(MANAGEMENT_SEGMENTS) or _OLLAMA_MANAGEMENT.search(bare):
+        return CallClass.MANAGEMENT
+    if not segments.isdisjoint(STATEFUL_SEGMENTS) or "/responses/" in bare:
+        return CallClass.STATEFUL
+    if method in _CHANGES:
+        return CallClass.MANAGEMENT
+    if method != "POST" or not path.startswith("/"):
+        return CallClass.UNKNOWN
+    declared = exact is not None and bare == exact.rstrip("/")
+    return CallClass.INFERENCE if declared or _ANY_FORM.fullmatch(path) else CallClass.UNKNOWN
+
+
+def may_be_copied(method: str, path: str, exact: str | None = None) -> bool:
+    """Return whether a call may be sent a second time to have its answer compared.
+
+    It must be inference, and of a form whose answers the extractors read, or have the path ``exact`` and no known form:
+    then the format of its answers is found in their bodies.
+    """
+    if call_class(method, path, exact) is not CallClass.INFERENCE:
+        return False
+    form = form_of_path(path)
+    return form is None or bool(form.surface)
+
+
+def _bare(path: str) -> str:
+    return path.partition("?")[0].rstrip("/")
