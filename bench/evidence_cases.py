@@ -32,7 +32,7 @@ from scorer.steering.evidence.split_gate import SplitTest
 
 ALPHA = 0.05
 AT = math.log(1 / ALPHA)
-DEFAULT_FAST_ALPHA = 0.05 / 9  # what errors_fast gets of alpha 0.05 in the default configuration
+DEFAULT_FAST_ALPHA = 0.05 / 14  # what errors_fast gets of alpha 0.05 in the default configuration
 
 
 @dataclass(frozen=True, slots=True)

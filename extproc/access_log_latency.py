@@ -49,6 +49,16 @@ def streamed(entry: HTTPAccessLogEntry) -> bool:
     return kind.strip().lower() in STREAMS
 
 
+def waited_in_vain(entry: HTTPAccessLogEntry) -> float | None:
+    """Return how long a client that left had waited for an answer, in milliseconds from the end of its request.
+
+    Return None if it got a byte of an answer, or left before its request had been received.
+    """
+    if entry.response.response_body_bytes:
+        return None
+    return waited(_ms(entry, "time_to_last_rx_byte"), _ms(entry, "duration"))
+
+
 def answer_ended(entry: HTTPAccessLogEntry) -> bool:
     """Return whether the backend has sent its whole answer."""
     return _ms(entry, "time_to_last_upstream_rx_byte") is not None

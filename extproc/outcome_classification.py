@@ -37,7 +37,7 @@ from typing import Any
 from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEntry
 
 from extproc.access_log_fault import logged_fault
-from extproc.access_log_latency import answer_ended, logged_latency
+from extproc.access_log_latency import answer_ended, logged_latency, waited_in_vain
 from extproc.response_flags import Owner, answer_without_side, client_left, side_failure, slow_upload
 from extproc.workload_by_path import workload_by_path
 from extproc.workloads import WorkloadInfo
@@ -68,6 +68,7 @@ class RequestOutcome:
     ``rescued``: whether the baseline answered after a failover; None without a failover, or if the client
         disconnected first.
     ``not_found``: whether the side answered with 404, which is no error by itself.
+    ``aborted_ms``: how long the client waited before it left without a byte of an answer; None if it did not.
     """
 
     workload: str
@@ -83,6 +84,7 @@ class RequestOutcome:
     untimed: bool = False
     rescued: bool | None = None
     not_found: bool = False
+    aborted_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def classify(
         timeout_ms = workload.settings.shadow.timeout * 1000 * TEE_TIMEOUT_SHARE
         if shadow and _whole_ms(common.duration) >= timeout_ms and not answer_ended(entry):
             return RequestOutcome(workload.name, side, origin, at_ms, error="tee_timeout")
-        return RequestOutcome(workload.name, side, origin, at_ms, client_abort=True)
+        return RequestOutcome(workload.name, side, origin, at_ms, client_abort=True, aborted_ms=waited_in_vain(entry))
     if origin is Origin.SHADOW and entry.response.response_code.value == RATE_LIMITED:
         return LocalReply(workload.name, side, origin, at_ms, AtFault.NONE, "copy_rate_limited")
     kind = kind or _status_kind(entry, workload, side) or logged_fault(entry)

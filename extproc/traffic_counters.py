@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from extproc.outcome_classification import LocalReply, RequestOutcome
 from extproc.refusal_matching import RefusalMatcher, RefusedRequest, Rejection
 from glidepath.histogram import Histogram, bucket_of
+from glidepath.latency import LEAST_WAIT_MS
 from glidepath.pairs_and_outcomes import (
     AtFault,
     Coverage,
@@ -45,6 +46,7 @@ class _SideCounts:
     ttft: Counter[int] = field(default_factory=Counter)
     ttft_zeros: int = 0
     duration: Counter[int] = field(default_factory=Counter)
+    aborted: Counter[int] = field(default_factory=Counter)
     first_error_ms: int = 0
     rescued: int = 0
     rescues_failed: int = 0
@@ -58,6 +60,8 @@ class _SideCounts:
     def add(self, outcome: RequestOutcome) -> None:
         if outcome.client_abort:
             self.client_aborts += 1
+            if outcome.aborted_ms is not None:
+                self.aborted[bucket_of(max(outcome.aborted_ms, 1))] += 1
             return
         self.requests += 1
         self.not_found += outcome.not_found
@@ -112,6 +116,7 @@ class _SideCounts:
             not_found=self.not_found,
             served=self.served,
             checked=self.checked,
+            aborted_ms=Histogram(dict(self.aborted)),
         )
 
 
@@ -136,7 +141,7 @@ class TrafficCounters:
 
     ``flush`` returns and resets the counts since the last flush. The attributes ``…_totals`` are the counts since the
     start of the process. The function ``on_failure`` is called for every live request that failed at a candidate or at
-    Envoy itself, so that the failure can be flushed soon.
+    Envoy itself, or whose client left after a wait, so that this can be flushed soon.
     """
 
     def __init__(self, on_failure: Callable[[], None] = lambda: None) -> None:
@@ -172,7 +177,8 @@ class TrafficCounters:
             side_counts = self._side_counts[key] = _SideCounts()
         side_counts.add(outcome)
         side_counts.served = joined_digests(side_counts.served, served)
-        if outcome.error and outcome.side is Side.CANDIDATE and outcome.origin is Origin.LIVE:
+        in_vain = (outcome.aborted_ms or 0) >= LEAST_WAIT_MS
+        if (outcome.error or in_vain) and outcome.side is Side.CANDIDATE and outcome.origin is Origin.LIVE:
             self._on_failure()
         result = "client_abort" if outcome.client_abort else outcome.error or "ok"
         self.outcome_totals[(outcome.workload, outcome.side.value, outcome.origin.value, result)] += 1

@@ -7,6 +7,8 @@ backend sends them. So the time that a client needs to send a request, or to rea
 
 from __future__ import annotations
 
+LEAST_WAIT_MS = 1000.0  # a client that leaves sooner, without an answer, left for a reason of its own
+
 
 def waited(request_end: float | None, answer_at: float | None) -> float | None:
     """Return the time from the end of the request to an event of its answer, in the unit of the arguments.

@@ -208,6 +208,9 @@ class SideOutcomes:
 
     ``not_found`` counts the requests that the side answered with 404, which is no error by itself. ``checked`` counts
     the answers whose captured body was checked by itself; of the others, only what the access log shows is known.
+
+    ``aborted_ms``: how long the clients of ``client_aborts`` waited that left without a byte of an answer. The latency
+    of these requests would have been longer.
     """
 
     side: Side
@@ -226,6 +229,7 @@ class SideOutcomes:
     not_found: int = 0
     served: str = ""  # the digest of what Envoy serves (glidepath/served_digest.py); "" if unknown
     checked: int = 0
+    aborted_ms: Histogram = field(default_factory=Histogram)
 
     def __add__(self, other: SideOutcomes) -> SideOutcomes:
         firsts = [t for t in (self.first_error_ms, other.first_error_ms) if t]
@@ -246,6 +250,7 @@ class SideOutcomes:
             not_found=self.not_found + other.not_found,
             served=joined_digests(self.served, other.served),
             checked=self.checked + other.checked,
+            aborted_ms=self.aborted_ms + other.aborted_ms,
         )
 
 

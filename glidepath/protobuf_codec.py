@@ -186,6 +186,7 @@ _SIDE_OUTCOMES = _Codec(
         "latency_ms": _HISTOGRAM,
         "ttft_ms": _HISTOGRAM,
         "duration_ms": _HISTOGRAM,
+        "aborted_ms": _HISTOGRAM,
     },
 )
 _LOCAL_REPLIES = _Codec(

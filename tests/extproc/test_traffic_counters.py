@@ -278,3 +278,16 @@ def test_the_latency_of_an_answer_that_is_known_to_have_failed_is_left_out() -> 
     counters.record(GOOD, "id-2")
     side = only(counters.flush(10_000))
     assert (side.requests, side.latency_ms.total, side.ttft_ms.total) == (2, 1, 1)
+
+
+def test_waits_of_clients_that_left_are_counted_and_a_long_one_at_the_candidate_is_flushed_soon() -> None:
+    soon: list[bool] = []
+    counters = TrafficCounters(lambda: soon.append(True))
+    for which, ms in ((Side.BASELINE, 9000.0), (Side.CANDIDATE, 300.0), (Side.CANDIDATE, None)):
+        counters.record(RequestOutcome("chat", which, Origin.LIVE, 7_000, client_abort=True, aborted_ms=ms))
+    assert not soon
+    counters.record(RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 7_000, client_abort=True, aborted_ms=6000.0))
+    assert soon == [True]
+    (flushed,) = counters.flush(8_000)
+    found = {side.side: (side.requests, side.client_aborts, side.aborted_ms.total) for side in flushed.sides}
+    assert found == {Side.BASELINE: (0, 1, 1), Side.CANDIDATE: (0, 3, 2)}

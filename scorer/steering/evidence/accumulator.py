@@ -19,10 +19,12 @@ from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, ScoredPair, 
 from glidepath.status_and_decisions import SideStatus, Verdict
 from scorer.steering.evidence.counted_requests import CountedRequests, CountedRequestsState, expected_share
 from scorer.steering.evidence.gate_observations import (
+    ClientsWaited,
     EnvoyFailures,
     FeedbackGiven,
     LatencyHistograms,
     LatencyUnmeasured,
+    SideWaits,
 )
 from scorer.steering.evidence.gate_set import GateSet, GateSetState
 from scorer.steering.evidence.rate_change import NO_FAILURE_HISTORY, FailureHistory
@@ -34,6 +36,7 @@ from scorer.steering.staggering import period_began
 from scorer.steering.steering_interfaces import StepEvidence
 
 _EMPTY = Histogram()
+_NOBODY = SideWaits(_EMPTY, _EMPTY, 0)
 LOOK_MS = 1000  # the latency gates are evaluated this often: they cost the most time, and none of them is a fast guard
 
 
@@ -95,8 +98,11 @@ class Evidence:
         self._last_ms = max(self._last_ms, outcomes.to_ms)
         counted = self._requests.add(outcomes)
         self._observe_envoy_failures(outcomes)
-        self._observe_latencies("total", {side.side: side.latency_ms for side in counted})
-        self._observe_latencies("ttft", {side.side: side.ttft_ms for side in counted})
+        self._observe_clients(counted)
+        self._observe_latencies("total", {side.side: _until_left(side, side.latency_ms) for side in counted})
+        streamed = any(side.ttft_ms.total for side in counted)
+        first = {side.side: _until_left(side, side.ttft_ms) if streamed else side.ttft_ms for side in counted}
+        self._observe_latencies("ttft", first)
         self._observe_unstreamed(counted)
         self._shown = None
         return self
@@ -119,6 +125,11 @@ class Evidence:
     def _observe_latencies(self, signal: str, values: Mapping[Side, Histogram]) -> None:
         candidate, baseline = values.get(Side.CANDIDATE, _EMPTY), values.get(Side.BASELINE, _EMPTY)
         self._gates.observe(LatencyHistograms(signal, candidate, baseline))
+
+    def _observe_clients(self, counted: list[SideOutcomes]) -> None:
+        sides = {side.side: side for side in counted}
+        waits = [_waits(sides[s]) if s in sides else _NOBODY for s in (Side.CANDIDATE, Side.BASELINE)]
+        self._gates.observe(ClientsWaited(*waits))
 
     def _observe_unstreamed(self, counted: list[SideOutcomes]) -> None:
         own = [side for side in counted if side.side is Side.CANDIDATE]
@@ -222,3 +233,12 @@ class Evidence:
         except ValueError as error:
             raise InputError(f"stored evidence: {error}") from error
         return evidence
+
+
+def _waits(side: SideOutcomes) -> SideWaits:
+    return SideWaits(side.ttft_ms if side.ttft_ms.total else side.latency_ms, side.aborted_ms, side.requests)
+
+
+def _until_left(side: SideOutcomes, answered: Histogram) -> Histogram:
+    """Return how long clients waited: until their answer, or until they left without one. See ADR 0271."""
+    return answered + side.aborted_ms if side.aborted_ms.counts else answered

@@ -88,6 +88,28 @@ class EnvoyFailures:
 
 
 @dataclass(frozen=True, slots=True)
+class SideWaits:
+    """How long the clients of one side waited, in milliseconds, in one flush.
+
+    - ``answered``: until the first token of streamed answers; if there are none, until the end of the answers
+    - ``in_vain``: until they left without an answer
+    - ``requests``: the number of requests that ended otherwise than by their client
+    """
+
+    answered: Histogram
+    in_vain: Histogram
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientsWaited:
+    """How long the clients of both sides waited, in one flush."""
+
+    candidate: SideWaits
+    baseline: SideWaits
+
+
+@dataclass(frozen=True, slots=True)
 class BlockClosed:
     """The counts of a complete block, which consists of both sides' requests that ended within a short time."""
 
@@ -240,6 +262,7 @@ class NoiseEventsMatched:
 GateObservation = (
     RequestsEnded
     | EnvoyFailures
+    | ClientsWaited
     | BlockClosed
     | LatencyHistograms
     | LatencyMeasured

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from glidepath.config import Workload
 from glidepath.config.latency_quantiles import QUANTILES
 from glidepath.status_and_decisions import Verdict
+from scorer.steering.evidence.clients_leave_gate import ClientsLeaveGate, ClientsLeaveGateState
 from scorer.steering.evidence.correctness_gate import CorrectnessGate, CorrectnessGateState
 from scorer.steering.evidence.defects_gate import DefectsGate, DefectsGateState
 from scorer.steering.evidence.envoy_failures_gate import EnvoyFailuresGate, EnvoyFailuresGateState
@@ -64,6 +65,7 @@ GateState = (
     | RateGateState
     | FastGateState
     | UnreachableGateState
+    | ClientsLeaveGateState
     | EnvoyFailuresGateState
     | LatencyGateState
     | SplitGateState
@@ -231,6 +233,7 @@ _FACTORIES: dict[GateKind, Callable[[GateSpec, GateSet], Gate]] = {
     GateKind.ERROR_RATE: lambda spec, gates: RateGate(spec, gates.step),
     GateKind.ERRORS_FAST: lambda spec, gates: FastGate(spec, gates.step, gates.floor, gates.prior),
     GateKind.CANDIDATE_DOWN: lambda spec, gates: UnreachableGate(spec, gates.step, gates.fast),
+    GateKind.CLIENTS_LEAVE: lambda spec, gates: ClientsLeaveGate(spec, gates.floor, gates.prior),
     GateKind.ENVOY_FAILURES: lambda spec, gates: EnvoyFailuresGate(spec, gates.prior_of_clients, gates.before),
     GateKind.LATENCY: _latency_gate,
     GateKind.SPLIT: lambda spec, gates: SplitGate(spec),

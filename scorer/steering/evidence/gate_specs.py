@@ -43,6 +43,7 @@ class GateKind(StrEnum):
     ERROR_RATE = "error_rate"
     ERRORS_FAST = "errors_fast"
     CANDIDATE_DOWN = "candidate_down"
+    CLIENTS_LEAVE = "clients_leave"
     ENVOY_FAILURES = "envoy_failures"
     LATENCY = "latency"
     FACT = "fact"
@@ -194,7 +195,7 @@ def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
         *_correctness_drafts(workload),
         *_feedback_drafts(workload, percent),
         *_class_drafts(workload),
-        *_error_drafts(workload),
+        *_error_drafts(workload, percent),
         *_envoy_drafts(percent),
         *_latency_drafts(workload),
         *_fact_drafts(workload),
@@ -286,7 +287,8 @@ def _class_drafts(workload: Workload) -> list[_Draft]:
     ]
 
 
-def _error_drafts(workload: Workload) -> list[_Draft]:
+def _error_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
+    """Return the gates on errors, and the guards: on failing requests, and on clients that leave the candidate."""
     drafts, section = [], workload.gates.errors
     if section is not None and section.max_increase is not None:
         limit = section.max_increase
@@ -300,8 +302,9 @@ def _error_drafts(workload: Workload) -> list[_Draft]:
     informs = section is not None and section.fast == "inform"
     action = GateAction.INFORM if informs else GateAction.ROLLBACK
     fast = _Draft("errors_fast", GateKind.ERRORS_FAST, ratio, "ratio", section, action, fast=True, guard=True)
+    left = _Draft("clients_leave", GateKind.CLIENTS_LEAVE, ratio, "ratio", section, action, fast=True, guard=True)
     down = _Draft("candidate_down", GateKind.CANDIDATE_DOWN, 0.02, "share", None, fast=True, guard=True)
-    return [*drafts, fast, down]
+    return [*drafts, fast, down, *([] if percent is None or percent <= 0 else [left])]
 
 
 def _envoy_drafts(percent: float | None) -> list[_Draft]:

@@ -10,7 +10,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from glidepath.feedback import Feedback
-from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, ScoredPair, Side
+from glidepath.histogram import bucket_of
+from glidepath.latency import LEAST_WAIT_MS
+from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, ScoredPair, Side, SideOutcomes
 from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import SourceClocks
@@ -129,7 +131,7 @@ class _Counting:
         candidate = [side for side in flush.sides if side.side is Side.CANDIDATE]
         live = [side for side in candidate if side.origin is Origin.LIVE and side.requests]
         by_envoy = any(reply.at_fault is AtFault.ENVOY for reply in flush.local_replies)
-        failed, unexpected = recent.candidate_failed or by_envoy or any(side.errors for side in candidate), 0
+        failed, unexpected = recent.candidate_failed or by_envoy or any(map(_harmed, candidate)), 0
         if live and ramp.percent <= 0 and not ramp.share_unknown and not drilling:
             unexpected = begun_after(live, flush.from_ms, ramp.since_ms)
         drill_errors = sum(side.errors for side in live) if drilling else 0
@@ -175,3 +177,8 @@ class _Counting:
         if feedback.match.side is None or self._ramp.drill is not None or at_ms < self._ramp.since_ms:
             return None
         return replace(feedback, served_at_ms=at_ms)
+
+
+def _harmed(side: SideOutcomes) -> bool:
+    """Return whether a request failed, or a client left after a wait without an answer."""
+    return bool(side.errors) or side.aborted_ms.above(bucket_of(LEAST_WAIT_MS) - 1) > 0

@@ -26,6 +26,7 @@ def test_without_data_every_gate_is_inconclusive_with_the_message_no_data_yet() 
         "errors_rate",
         "errors_fast",
         "candidate_down",
+        "clients_leave",
         "envoy_failures",
         "latency_p95",
         "ttft_p50",

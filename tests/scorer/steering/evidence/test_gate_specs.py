@@ -36,7 +36,7 @@ def test_the_split_is_guarded_only_between_0_and_100_percent() -> None:
 def test_the_fast_guards_are_there_even_without_an_errors_gate() -> None:
     text = "    shadow: {same_side: 0}\n    gates: {errors: null, sameness: null, latency: []}\n"
     names = {s.name for s in specs_of(workload_of(text), 100)}
-    assert names == {"defects", "errors_fast", "candidate_down", "envoy_failures"}
+    assert names == {"defects", "errors_fast", "candidate_down", "clients_leave", "envoy_failures"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,119 @@
+"""The fast guard against a candidate that hangs: its clients leave without an answer, and the baseline's do not.
+
+A client that leaves is nobody's error by itself: it may have closed its window. So only a wait counts that is longer
+than the baseline usually lets its clients wait, and the candidate's share of such waits is compared with the
+baseline's, as the fast guard compares errors. See ADR 0271.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from glidepath.duration_text import duration_text
+from glidepath.histogram import Histogram, bucket_of, midpoint
+from glidepath.latency import LEAST_WAIT_MS
+from scorer.steering.evidence.fast_guards import FastGate, FastGateState
+from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing, StepRequests
+from scorer.steering.evidence.gate_observations import ClientsWaited, RequestCounts, RequestsEnded, SideWaits
+from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.recent_rates import CandidateShare
+
+_KNOWN_BY = 5  # answers of the baseline after which its usual wait is known
+_UNKNOWN_MS = 5000.0  # the wait that counts before that
+_MEMORY = 200.0  # answers of the baseline after which the weight of an earlier one has fallen to 1/e
+
+
+@dataclass(frozen=True, slots=True)
+class UsualWait:
+    """The geometric mean of the baseline's recent waits for an answer. It is about the median, whatever their unit.
+
+    ``weight``: the number of answers, of which earlier ones count less; ``log_sum``: the sum of ln(milliseconds).
+    """
+
+    weight: float = 0.0
+    log_sum: float = 0.0
+
+    def after(self, waits: Histogram) -> UsualWait:
+        n = waits.total
+        if not n:
+            return self
+        kept = math.exp(-n / _MEMORY)
+        logs = math.fsum(count * math.log(midpoint(index)) for index, count in waits.counts.items())
+        return UsualWait(self.weight * kept + n, self.log_sum * kept + logs)
+
+    @property
+    def counts_from_ms(self) -> float:
+        """The wait from which on a client that leaves without an answer counts."""
+        if self.weight < _KNOWN_BY:
+            return _UNKNOWN_MS
+        return max(LEAST_WAIT_MS, math.exp(self.log_sum / self.weight))
+
+
+@dataclass(frozen=True, slots=True)
+class ClientsLeaveGateState:
+    """The state of a ``ClientsLeaveGate``.
+
+    ``counts``: the requests of the step that count, with the clients that left as errors. ``guard``: the state of the
+    test.
+    """
+
+    standing: Standing
+    counts: RequestCounts
+    usual: UsualWait
+    guard: FastGateState
+
+
+class ClientsLeaveGate(FastGate):
+    """The fast guard that fails if far too many of the candidate's clients leave after a wait without an answer."""
+
+    STATE: ClassVar[Any] = ClientsLeaveGateState
+
+    def __init__(self, spec: GateSpec, floor: float, prior: CandidateShare) -> None:
+        super().__init__(spec, StepRequests(), floor, prior)
+        self._usual = UsualWait()
+
+    def handlers(self) -> Mapping[type, Handler]:
+        return {ClientsWaited: self.fold_waits}
+
+    def fold_waits(self, waited: ClientsWaited) -> None:
+        least = bucket_of(self._usual.counts_from_ms)
+        own, base = (_counts(side, least) for side in (waited.candidate, waited.baseline))
+        self._usual = self._usual.after(waited.baseline.answered)
+        counts = RequestCounts(c_n=own[0], c_errors=own[1], b_n=base[0], b_errors=base[1])
+        if counts.c_n or counts.b_n:
+            self._step.total += counts
+            self.fold_requests(RequestsEnded(counts))
+
+    def recent_cause(self) -> FailureCause | None:
+        since = self._since
+        if not since.c_n:
+            return None
+        base = f", {since.b_errors} of the baseline's {since.b_n} meanwhile" if since.b_n else ""
+        text = f"{since.c_errors} of the candidate's last {since.c_n} clients left without an answer{base}{self._after}"
+        return FailureCause(None, since.c_n, text)
+
+    def message(self) -> str:
+        c = self.counts
+        text = f"{c.c_errors} of the candidate's {c.c_n} clients left without an answer"
+        return f"{text}, {c.b_errors} of the baseline's {c.b_n}{self._after}"
+
+    @property
+    def _after(self) -> str:
+        return f"; only a wait of {duration_text(self._usual.counts_from_ms / 1000)} or more counts"
+
+    @property
+    def state(self) -> Any:
+        return ClientsLeaveGateState(self.standing, self.counts, self._usual, super().state)
+
+    def restore(self, state: Any) -> None:
+        super().restore(state.guard)
+        self._step.total, self._usual = state.counts, state.usual
+
+
+def _counts(side: SideWaits, least: int) -> tuple[int, int]:
+    """Return how many requests of a side count, and how many of their clients left. ``least``: the bucket of a wait."""
+    left = side.in_vain.above(least - 1)
+    return side.requests + left, left
