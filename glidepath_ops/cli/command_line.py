@@ -32,7 +32,7 @@ HELP = "Move AI inference traffic from one backend to another, one measured step
 # Without FUNCTION, the command is the function or Typer app `command` of the module.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Run a complete migration on this machine, then inject a fault and watch the automatic rollback."),
-    "up": ("up", "Run Envoy, Redis, extproc and the scorer on this machine for your own backends."),
+    "up": ("up", "Run Envoy, Redis, extproc, the scorer and the console on this machine for your own backends."),
     "extproc": ("extproc", "Run the ext_proc (external processing) server beside an Envoy."),
     "scorer": ("scorer", "Score answer pairs; one scorer at a time also sets the traffic weights at Envoy."),
     "console": ("console", "Serve the web page that shows the workloads and their pairs, and steers them."),

@@ -1,4 +1,4 @@
-"""``glidepath up``: run Envoy, Redis, extproc and the scorer on this machine."""
+"""``glidepath up``: run Envoy, Redis, extproc, the scorer and the console on this machine."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from glidepath.config import Config, load_config
 from glidepath.errors import GlidepathError
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
+from glidepath_ops.local.console_process import console_url, start_console, with_console
 from glidepath_ops.local.curl_examples import example_lines
 from glidepath_ops.local.data_folder import DEFAULT_FOLDER, locked_data_folder
 from glidepath_ops.local.log_rotation import Rotator
@@ -32,21 +33,23 @@ def command(
         Path, typer.Option(metavar="DIR", help="Directory for Redis' data, the logs and the rendered configuration.")
     ] = DEFAULT_FOLDER,
 ) -> None:
-    """Run Envoy, Redis, extproc and the scorer on this machine for your own backends.
+    """Run Envoy, Redis, extproc, the scorer and the console on this machine for your own backends.
 
     The command runs until Ctrl-C and restarts a process that dies. It starts no Envoy if envoy.admin names one, and no
     Redis if redis.url names one. The --data directory keeps the logs, the rendered configuration and Redis' data. Only
     you may read it, and only one `up` at a time may use it.
     """
     settings, folder = load_config(config, secret_problems_of_up), data.resolve()
-    with Interrupt(), locked_data_folder(folder, config), Stack() as stack:
+    with Interrupt(), locked_data_folder(folder, config), Stack() as stack, Stack() as beside:
         effective = _start(settings, config, folder, stack)
+        if start_console(beside, effective, folder, _say):
+            typer.echo(f"console        {console_url(effective, folder)}")
         own_envoy = not settings.envoy.admin
         typer.echo("\n".join(example_lines(effective, config_file(folder), own_envoy=own_envoy)))
         rendered = f"   Envoy's configuration: {folder}/envoy.yaml" if own_envoy else ""
         typer.echo(f"\nlogs: {folder}/logs{rendered}   Ctrl-C stops everything")
         try:
-            _watch(stack)
+            _watch(stack, beside)
         except KeyboardInterrupt:
             _say("stopping")
 
@@ -58,7 +61,7 @@ def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Con
         asyncio.run(check_envoys(config, config_path))
     if not own_redis:
         asyncio.run(check_redis(config, config_path))
-    config = with_sockets_in(folder, config) if own_envoy else config
+    config = with_console(with_sockets_in(folder, config) if own_envoy else config, folder)
     check_free(config, config_path, envoy=own_envoy)
     admin, redis = pick_port(ADMIN_PORT), pick_port(REDIS_PORT)
     effective = with_addresses(
@@ -67,19 +70,22 @@ def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Con
         redis=f"redis://127.0.0.1:{redis}/0" if own_redis else None,
         redis_password=redis_password_file(folder) if own_redis else None,
     )
-    _say("starting " + ", ".join(["Redis"] * own_redis + ["Envoy"] * own_envoy + ["extproc", "scorer"]))
+    _say("starting " + ", ".join(["Redis"] * own_redis + ["Envoy"] * own_envoy + ["extproc", "scorer", "console"]))
     if own_redis:
         start_own_redis(stack, folder, redis)
     stack.start(*local_services(effective, folder, envoy=own_envoy))
     return effective
 
 
-def _watch(stack: Stack) -> None:
-    restarter, rotator = Restarter(stack, _say), Rotator(stack, _say)
+def _watch(*stacks: Stack) -> None:
+    restarters = [Restarter(stack, _say) for stack in stacks]
+    rotators = [Rotator(stack, _say) for stack in stacks]
     while True:
         try:
-            restarter.tick()
-            rotator.tick(time.monotonic())
+            for restarter in restarters:
+                restarter.tick()
+            for rotator in rotators:
+                rotator.tick(time.monotonic())
         except (GlidepathError, OSError) as error:
             _say(str(error))
         time.sleep(0.25)

@@ -90,7 +90,8 @@ def _row(name: str, status: WorkloadStatus | None, reading: FleetReading, candid
     problem = reading.troubles.get(name)
     why = str(problem) if problem else ""
     if status is None:
-        return FleetRow(name, "not steered", "–", "quiet", "–", "–", "–", why or NEVER_STEERED, backends=backends)
+        said = why or NEVER_STEERED
+        return FleetRow(name, "not steered", "–", "quiet", "–", "–", "–", said, backends=backends)
     shape, tone = _SHAPES.get(status.phase, ("?", "quiet"))
     return FleetRow(
         name=name,

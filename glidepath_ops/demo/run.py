@@ -27,6 +27,7 @@ from glidepath_ops.demo.progress_display import Display, Snapshot
 from glidepath_ops.demo.summary import DemoSummary, Rollback, failures, lost_and_waiting, promotions
 from glidepath_ops.demo.system_readings import DemoState, StateReader
 from glidepath_ops.local.child_process import free_ports
+from glidepath_ops.local.console_process import console_url, start_console, with_console
 from glidepath_ops.local.curl_examples import example_lines, glidepath_command
 from glidepath_ops.local.own_redis import start_own_redis
 from glidepath_ops.local.services import config_file, local_services
@@ -125,15 +126,22 @@ class Running:
 
 def run_demo(options: Options, display: Display) -> DemoSummary:
     """Run the whole demo and return its result. Raises UnreachableError if a process cannot be started or dies."""
-    with tempfile.TemporaryDirectory(prefix="glidepath-demo-") as name, Interrupt() as interrupt, Stack() as stack:
+    with (
+        tempfile.TemporaryDirectory(prefix="glidepath-demo-") as name,
+        Interrupt() as interrupt,
+        Stack() as stack,
+        Stack() as beside,
+    ):
         folder, ports = Path(name), Ports(*free_ports(7))
-        config = demo_config(options.plan, ports, folder)
+        config = with_console(demo_config(options.plan, ports, folder), folder)
         display.say("starting Redis, Envoy, extproc, the scorer and two backends …")
         began = time.monotonic()
         start_own_redis(stack, folder, ports.redis)
         stack.start(*backend_services(options.plan, ports, folder), *local_services(config, folder))
         setup = Setup(options, config, ports, folder, stack, display, interrupt)
         display.say(f"all processes are ready after {time.monotonic() - began:.1f} s: clients call {setup.client_url}")
+        if start_console(beside, config, folder, display.say, demo=True):
+            display.say(f"watch and steer it at {console_url(config, folder)}")
         try:
             return asyncio.run(_drive(setup))
         except asyncio.CancelledError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,17 +53,21 @@ def envoy_service(bootstrap: Path, admin: str, log: Path, concurrency: int | Non
     )
 
 
-def glidepath_service(command: str, config: Path, metrics: str, logs: Path, nice: int = 0) -> Service:
-    """Return the service that runs ``glidepath extproc`` or ``glidepath scorer``.
+def glidepath_service(
+    command: str, config: Path, metrics: str, logs: Path, nice: int = 0, options: Sequence[str] = ()
+) -> Service:
+    """Return the service that runs ``glidepath extproc``, ``glidepath scorer`` or ``glidepath console``.
 
-    It is ready when ``/readyz`` at its address ``metrics`` answers 200.
+    It is ready when ``/readyz`` at its address ``metrics`` answers 200, or when its Unix socket is there.
     """
-    line = [sys.executable, "-m", "glidepath_ops", command, "-c", str(config)]
-    return Service(
-        command,
-        lambda: Child(command, line, logs / f"{command}.log", nice=nice),
-        lambda: answers_ok(f"http://{metrics}/readyz"),
-    )
+    line = [sys.executable, "-m", "glidepath_ops", command, "-c", str(config), *options]
+
+    def ready() -> bool:
+        if metrics.startswith("unix:"):
+            return Path(metrics.removeprefix("unix:")).is_socket()
+        return answers_ok(f"http://{metrics}/readyz")
+
+    return Service(command, lambda: Child(command, line, logs / f"{command}.log", nice=nice), ready)
 
 
 def config_file(folder: Path) -> Path:
@@ -116,6 +120,14 @@ def with_addresses(
         data["envoy"] = {**data.get("envoy", {}), "admin": [admin]}
     if redis is not None:
         data["redis"] = {"url": redis} | ({"password": {"file": str(redis_password)}} if redis_password else {})
+    return Config.model_validate(data)
+
+
+def with_console_at(config: Config, listen: str | None, token: Path | None) -> Config:
+    """Return the configuration with the console's address and the file of its token. None: as it is."""
+    data = _dump(config)
+    more = ({"listen": listen} if listen else {}) | ({"token": {"file": str(token)}} if token else {})
+    data["console"] = {**data.get("console", {}), **more}
     return Config.model_validate(data)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import resource
 import signal
 import stat
@@ -27,6 +28,14 @@ from tests.support.up_config import write_up_config
 from tests.support.waiting import eventually
 
 COMMAND = [sys.executable, "-m", "glidepath_ops", "up"]
+
+
+def status_by_console(output: str) -> str:
+    """Return what the console answers to the holder of the token that `up` has printed."""
+    url, _, token = re.findall(r"console +(\S+)", output)[0].partition("/login#")
+    request = urllib.request.Request(f"{url}/api/status", headers={"authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 def refused(path: Path, *options: str, largest_file: int = resource.RLIM_INFINITY) -> str:
@@ -80,7 +89,8 @@ async def test_up_serves_requests_restarts_dead_processes_and_stops_in_order(tmp
             await eventually(lambda: "Ctrl-C stops everything" in up.log.read_text(), within=60)
             assert "runtime_modify?glidepath.chat.weight.onprem-or-cloud=0" in up.log.read_text()
             children = children_of(up.pid)
-            assert len(children) >= 4
+            assert len(children) >= 5
+            assert "chat" in await asyncio.to_thread(status_by_console, up.log.read_text())
             await ask(f"http://{config.envoy.listen}/v1/chat/completions")
             await eventually(lambda: bool(onprem.received))
             assert "chat" in await run("status", path)
