@@ -11,12 +11,8 @@ from typing import Any
 
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
-from glidepath.latency import waited
+from glidepath.latency import is_streamed, waited
 
-# Content types of answers that are sent token by token: server-sent events, lines of JSON, Bedrock's event stream.
-STREAMS = frozenset(
-    {"text/event-stream", "application/x-ndjson", "application/ndjson", "application/vnd.amazon.eventstream"}
-)
 SWITCHING_PROTOCOLS = 101  # such a stream lasts for as long as the client wants
 
 
@@ -45,8 +41,7 @@ def logged_latency(entry: HTTPAccessLogEntry) -> LoggedLatency:
 
 def streamed(entry: HTTPAccessLogEntry) -> bool:
     """Return whether the answer is sent token by token, by the content type that Envoy logs."""
-    kind = entry.response.response_headers.get("content-type", "").partition(";")[0]
-    return kind.strip().lower() in STREAMS
+    return is_streamed(entry.response.response_headers.get("content-type", ""))
 
 
 def waited_in_vain(entry: HTTPAccessLogEntry) -> float | None:

@@ -8,6 +8,15 @@ backend sends them. So the time that a client needs to send a request, or to rea
 from __future__ import annotations
 
 LEAST_WAIT_MS = 1000.0  # a client that leaves sooner, without an answer, left for a reason of its own
+# Content types of answers that are sent token by token: server-sent events, lines of JSON, Bedrock's event stream.
+STREAMED_TYPES = frozenset(
+    {"text/event-stream", "application/x-ndjson", "application/ndjson", "application/vnd.amazon.eventstream"}
+)
+
+
+def is_streamed(content_type: str) -> bool:
+    """Return whether an answer of this content type is sent token by token."""
+    return content_type.partition(";")[0].strip().lower() in STREAMED_TYPES
 
 
 def waited(request_end: float | None, answer_at: float | None) -> float | None:

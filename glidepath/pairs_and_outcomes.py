@@ -328,6 +328,7 @@ class AnswerFacts:
     excerpt: str = ""
     faults: tuple[str, ...] = ()
     ending: Ending = Ending.COMPLETE
+    streamed: bool = False  # sent piece by piece
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ class Verdict:
     pairs: tuple[WeighedPair, ...] = ()
     evidence_to_pass: float = 0.0
     evidence_to_fail: float = 0.0
+    basis: str = ""  # what the gate compared: live requests (live), two answers to each request (pairs), or both
 
     @property
     def gating(self) -> bool:

@@ -315,7 +315,7 @@ class Correctness(_message.Message):
     def __init__(self, baseline: _Optional[float] = ..., candidate: _Optional[float] = ...) -> None: ...
 
 class AnswerFacts(_message.Message):
-    __slots__ = ("origin", "backend", "status", "first_byte_ms", "total_ms", "input_tokens", "output_tokens", "text_chars", "finish_reason", "failed_over", "excerpt", "faults", "ending")
+    __slots__ = ("origin", "backend", "status", "first_byte_ms", "total_ms", "input_tokens", "output_tokens", "text_chars", "finish_reason", "failed_over", "excerpt", "faults", "ending", "streamed")
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -329,6 +329,7 @@ class AnswerFacts(_message.Message):
     EXCERPT_FIELD_NUMBER: _ClassVar[int]
     FAULTS_FIELD_NUMBER: _ClassVar[int]
     ENDING_FIELD_NUMBER: _ClassVar[int]
+    STREAMED_FIELD_NUMBER: _ClassVar[int]
     origin: Origin
     backend: str
     status: int
@@ -342,4 +343,5 @@ class AnswerFacts(_message.Message):
     excerpt: str
     faults: _containers.RepeatedScalarFieldContainer[str]
     ending: Ending
-    def __init__(self, origin: _Optional[_Union[Origin, str]] = ..., backend: _Optional[str] = ..., status: _Optional[int] = ..., first_byte_ms: _Optional[float] = ..., total_ms: _Optional[float] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., text_chars: _Optional[int] = ..., finish_reason: _Optional[str] = ..., failed_over: _Optional[bool] = ..., excerpt: _Optional[str] = ..., faults: _Optional[_Iterable[str]] = ..., ending: _Optional[_Union[Ending, str]] = ...) -> None: ...
+    streamed: bool
+    def __init__(self, origin: _Optional[_Union[Origin, str]] = ..., backend: _Optional[str] = ..., status: _Optional[int] = ..., first_byte_ms: _Optional[float] = ..., total_ms: _Optional[float] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., text_chars: _Optional[int] = ..., finish_reason: _Optional[str] = ..., failed_over: _Optional[bool] = ..., excerpt: _Optional[str] = ..., faults: _Optional[_Iterable[str]] = ..., ending: _Optional[_Union[Ending, str]] = ..., streamed: _Optional[bool] = ...) -> None: ...

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from glidepath.latency import is_streamed
 from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Pair, ScoredPair
 
 
 def facts_without_body(answer: Answer) -> AnswerFacts:
     """Return the facts about an answer that do not depend on its body.
 
-    They are the origin, the backend, the status, two times, how it ended, and whether the request failed over.
+    They are the origin, the backend, the status, two times, how it ended, whether it was
+    streamed, and whether the request failed over.
     """
     return AnswerFacts(
         origin=answer.origin,
@@ -18,6 +20,7 @@ def facts_without_body(answer: Answer) -> AnswerFacts:
         total_ms=answer.total_ms,
         failed_over=answer.failed_over,
         ending=answer.ending,
+        streamed=is_streamed(answer.content_type),
     )
 
 

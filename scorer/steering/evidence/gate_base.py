@@ -128,6 +128,11 @@ class Gate(ABC):
         return value is not None and value <= self.spec.limit
 
     @property
+    def basis(self) -> str:
+        """What the gate compares at present: ``live`` requests, ``pairs`` of answers to one request, or ``both``."""
+        return "pairs" if self.spec.on_pairs else "live"
+
+    @property
     def blocks_step(self) -> bool:
         """Whether this is no time for a step although the gate does not fail."""
         return False

@@ -220,6 +220,30 @@ class AnswersJudged:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyAnswer:
+    """How a side answered its copy of a request.
+
+    - ``failed``: whether a client that got this answer would have got an error
+    - ``gave_up``: whether the copy was given up after its time limit. Whether the answer fails is then unknown, and
+      each latency is longer than the one in ``ms``.
+    - ``ms``: latency signal → milliseconds, of an answer that did not fail
+    """
+
+    failed: bool
+    gave_up: bool
+    ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesCompared:
+    """How both sides answered their copies of one request. Both copies were sent at the same moment."""
+
+    candidate: CopyAnswer
+    baseline: CopyAnswer
+    pair: PairRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PreferenceGiven:
     """The evaluator's preference on one cross pair.
 
@@ -273,6 +297,7 @@ GateObservation = (
     | PairsMatched
     | PairCompared
     | AnswersJudged
+    | CopiesCompared
     | PreferenceGiven
     | CorrectnessGiven
     | FeedbackGiven

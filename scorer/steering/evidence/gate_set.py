@@ -34,6 +34,8 @@ from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
 from scorer.steering.evidence.latency_gates import LatencyGate, LatencyGateState
 from scorer.steering.evidence.latency_samples import LatencySignal, LatencySignalState
 from scorer.steering.evidence.pair_gates import PairGate, PairGateState, pair_gate
+from scorer.steering.evidence.paired_evidence import PairedErrors, PairedLatency
+from scorer.steering.evidence.paired_gate import GROSS_INCREASE, GROSS_RATIO, PairedGate, PairedGateState, gross_spec
 from scorer.steering.evidence.preference_gate import PreferenceGate, PreferenceGateState
 from scorer.steering.evidence.rate_change import NO_FAILURE_COUNTS, FailureCounts
 from scorer.steering.evidence.recent_rates import CandidateShare
@@ -68,6 +70,7 @@ GateState = (
     | ClientsLeaveGateState
     | EnvoyFailuresGateState
     | LatencyGateState
+    | PairedGateState
     | SplitGateState
 )
 
@@ -114,6 +117,8 @@ class GateSet:
         self._block_began = NO_REQUESTS  # the requests of the step before the present block
         worth = _WORTH_UNKNOWN if percent is None else _WORTH_STICKY if workload.sticky else _WORTH
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
+        self.sticky = workload.sticky is not None
+        self.compares_copies = compares_copies(workload, percent)
         self.floor = max(CATASTROPHE_FLOOR, limit or 0.0)
         self.prior = CandidateShare.from_prior(prior_share, worth)
         self.prior_of_clients = CandidateShare.from_prior((percent or 0.0) / 100, worth)  # without copies
@@ -214,7 +219,29 @@ class GateSet:
 def _latency_gate(spec: GateSpec, gates: GateSet) -> Gate:
     if spec.quantile is None:
         raise ValueError(f"{spec.name}: a latency gate needs a quantile")
-    return LatencyGate(spec, QUANTILES[spec.quantile], gates.signal(spec.signal))
+    q, signal = QUANTILES[spec.quantile], gates.signal(spec.signal)
+    live = LatencyGate(spec, q, signal)
+    if not gates.compares_copies:
+        return live
+    gross = LatencyGate(gross_spec(spec, spec.limit * GROSS_RATIO), q, signal) if gates.sticky else None
+    return PairedGate(spec, PairedLatency(spec, q), live, gross)
+
+
+def _increase_gate(spec: GateSpec, gates: GateSet) -> Gate:
+    live = IncreaseGate(spec, gates.step)
+    if not gates.compares_copies:
+        return live
+    gross = IncreaseGate(gross_spec(spec, spec.limit + GROSS_INCREASE), gates.step) if gates.sticky else None
+    return PairedGate(spec, PairedErrors(spec), live, gross)
+
+
+def compares_copies(workload: Workload, percent: float | None) -> bool:
+    """Return whether requests are copied to both sides at the step with the candidate's share ``percent``.
+
+    They are, for a part of the requests that the baseline serves (``shadow.same_side``).
+    """
+    shadow = workload.shadow
+    return shadow.same_side > 0 and shadow.sample > 0 and (percent is None or percent < 100)
 
 
 # How a gate of each kind is built. The fast guard must come before the unreachable guard, which uses its state.
@@ -229,7 +256,7 @@ _FACTORIES: dict[GateKind, Callable[[GateSpec, GateSet], Gate]] = {
     GateKind.CLASS_RECALL: lambda spec, gates: pair_gate(spec),
     GateKind.CLASS_PRECISION: lambda spec, gates: pair_gate(spec),
     GateKind.FACT: lambda spec, gates: pair_gate(spec),
-    GateKind.ERROR_INCREASE: lambda spec, gates: IncreaseGate(spec, gates.step),
+    GateKind.ERROR_INCREASE: _increase_gate,
     GateKind.ERROR_RATE: lambda spec, gates: RateGate(spec, gates.step),
     GateKind.ERRORS_FAST: lambda spec, gates: FastGate(spec, gates.step, gates.floor, gates.prior),
     GateKind.CANDIDATE_DOWN: lambda spec, gates: UnreachableGate(spec, gates.step, gates.fast),

@@ -113,6 +113,11 @@ class GateSpec:
         """Whether the gate takes part in decisions."""
         return self.action is not GateAction.INFORM
 
+    @property
+    def on_pairs(self) -> bool:
+        """Whether the gate judges scored pairs, and not the clients' requests."""
+        return self.kind in _ANSWER_KINDS or self.kind is GateKind.DEFECTS
+
 
 @dataclass(frozen=True, slots=True)
 class _Draft:

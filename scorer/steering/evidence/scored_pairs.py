@@ -18,6 +18,7 @@ from scorer.steering.evidence.gate_observations import (
 )
 from scorer.steering.evidence.gate_set import GateSet
 from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
+from scorer.steering.evidence.paired_copies import CopyMatcher, CopyMatcherState
 from scorer.steering.evidence.time_per_token import time_per_token
 from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
 from scorer.steering.evidence.weighed_pairs import pair_ref
@@ -67,6 +68,8 @@ class ScoredPairsState:
     scores: ScoreSums
     discount: UserDiscountState
     matcher: PairMatcherState
+    copies: CopyMatcherState
+    copies_discount: UserDiscountState
 
 
 class ScoredPairs:
@@ -79,13 +82,17 @@ class ScoredPairs:
         """Start without pairs. ``match``: whether there are noise pairs to match with cross pairs of the same user."""
         self._gates, self._match = gates, match
         self._discount, self._matcher = UserDiscount(), PairMatcher()
+        self._copies, self._copies_discount = CopyMatcher(), UserDiscount()
         self.scores = ScoreSums()
 
     def add(self, scored: ScoredPair) -> bool:
         """Add a pair, and return whether anything of it was used.
 
-        Of a pair that could not be scored, only the defects of its answers count.
+        Of a pair that could not be scored, only the defects of its answers count, and how both copies were answered.
         """
+        copies = self._copies.add(scored)
+        if copies is not None and self._copies_discount.admits(scored.sticky):
+            self._gates.observe(copies)
         cross = scored.kind is PairKind.CROSS
         counts = cross and self._discount.admits(scored.sticky)
         judged = answers_judged(scored) if counts else None
@@ -95,7 +102,7 @@ class ScoredPairs:
             self._add_cross(scored, counts)
         elif scored.scored:
             self._add_noise(scored)
-        return scored.scored or judged is not None
+        return scored.scored or judged is not None or copies is not None
 
     def _add_noise(self, scored: ScoredPair) -> None:
         self.scores = self.scores.with_noise(scored.agreement)
@@ -134,12 +141,16 @@ class ScoredPairs:
 
     @property
     def state(self) -> ScoredPairsState:
-        return ScoredPairsState(self.scores, self._discount.state, self._matcher.state)
+        return ScoredPairsState(
+            self.scores, self._discount.state, self._matcher.state, self._copies.state, self._copies_discount.state
+        )
 
     def restore(self, state: ScoredPairsState) -> None:
         self.scores = state.scores
         self._discount.restore(state.discount)
         self._matcher.restore(state.matcher)
+        self._copies.restore(state.copies)
+        self._copies_discount.restore(state.copies_discount)
 
 
 def _is_comparable(scored: ScoredPair) -> bool:

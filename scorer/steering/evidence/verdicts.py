@@ -39,6 +39,7 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
         eta_s=eta,
         message=message,
         blocks_step=gate.blocks_step,
+        basis=gate.basis,
         pairs=gate.standing.pairs if outcome is Outcome.FAIL else (),
         evidence_to_pass=gate.pass_peak / spec.pass_at,
         evidence_to_fail=gate.fail_peak / spec.fail_at,

@@ -1,0 +1,129 @@
+"""Join the two pairs of a request of which each side got a copy: its cross pair and its noise pair.
+
+The candidate's copy and the baseline's copy are sent at the same moment, by the same process, over the same way. So
+whatever makes a copy differ from a client's request is the same for both, and cancels when the two are compared. The
+client's own answer has no part in this comparison. See ADR 0260.
+
+The number of pairs that wait for the other pair of their request is bounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glidepath.answer_faults import AnswerFault, Grade
+from glidepath.pairs_and_outcomes import AnswerFacts, Ending, PairKind, ScoredPair, is_failure
+from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswer, PairRef
+from scorer.steering.evidence.time_per_token import CHARS_PER_TOKEN
+
+NOISE_SUFFIX = "~noise"  # of the id of the noise pair, which otherwise equals that of the cross pair (extproc/capture)
+MOST_WAITING = 512
+_FAILED = frozenset(fault.value for fault in AnswerFault if fault.grade is Grade.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFacts:
+    """What is known about the answer to a copy.
+
+    - ``request``: the id of the request
+    - ``candidate``: whether the candidate got the copy
+    - ``status``: its HTTP status; 0: none
+    - ``failed``: whether a client that got this answer would have got an error, whatever the other side answered
+    - ``gave_up``: whether extproc gave the copy up, after its time limit
+    - ``streamed``: whether its first token has a time of its own
+    - ``total_ms``, ``first_token_ms``, ``tokens``, ``chars``: 0: unknown
+    - ``entry``, ``at_ms``: of the pair, see ``PairRef``
+    """
+
+    request: str
+    candidate: bool
+    status: int
+    failed: bool
+    gave_up: bool
+    total_ms: float
+    streamed: bool
+    first_token_ms: float
+    tokens: int
+    chars: int
+    entry: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopyMatcherState:
+    waiting: tuple[CopyFacts, ...]
+
+
+class CopyMatcher:
+    """Joins the copies of a request. If more than MOST_WAITING wait for the other one, the oldest is dropped."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, CopyFacts] = {}
+
+    def add(self, scored: ScoredPair) -> CopiesCompared | None:
+        """Add a pair. Return how both copies of its request were answered, once both pairs are known; else None."""
+        if not scored.both_copied or scored.candidate.ending is Ending.REFUSED:  # REFUSED: the copy reached no side
+            return None
+        facts = _facts(scored)
+        other = self._waiting.pop(facts.request, None)
+        if other is None or other.candidate == facts.candidate:
+            self._waiting[facts.request] = facts
+            if len(self._waiting) > MOST_WAITING:
+                del self._waiting[next(iter(self._waiting))]
+            return None
+        candidate, baseline = (facts, other) if facts.candidate else (other, facts)
+        pair = PairRef(candidate.request, candidate.entry, candidate.at_ms)
+        return CopiesCompared(_answer(candidate, baseline), _answer(baseline, candidate), pair)
+
+    @property
+    def state(self) -> CopyMatcherState:
+        return CopyMatcherState(tuple(self._waiting.values()))
+
+    def restore(self, state: CopyMatcherState) -> None:
+        self._waiting = {facts.request: facts for facts in state.waiting}
+
+
+def _facts(scored: ScoredPair) -> CopyFacts:
+    copy = scored.candidate  # in a noise pair, the baseline's answer to the copy
+    gave_up = copy.ending is Ending.TIMEOUT
+    return CopyFacts(
+        request=scored.pair_id.removesuffix(NOISE_SUFFIX),
+        candidate=scored.kind is PairKind.CROSS,
+        status=copy.status,
+        failed=not gave_up and _failed(copy),
+        gave_up=gave_up,
+        total_ms=round(copy.total_ms, 2),
+        streamed=copy.streamed,
+        first_token_ms=round(copy.first_byte_ms, 2) if copy.streamed else 0.0,
+        tokens=copy.output_tokens,
+        chars=copy.text_chars,
+        entry=scored.entry,
+        at_ms=scored.captured_at_ms,
+    )
+
+
+def _failed(copy: AnswerFacts) -> bool:
+    broken = copy.ending is not Ending.COMPLETE or is_failure(copy.status)
+    return broken or not _FAILED.isdisjoint(copy.faults)
+
+
+def _answer(facts: CopyFacts, other: CopyFacts) -> CopyAnswer:
+    """Return what the gates compare.
+
+    A refusal (4xx) is the client's fault, unless the other side answers the same request.
+    """
+    refused = 400 <= facts.status < 500 and not other.failed and 200 <= other.status < 300
+    failed = facts.failed or (refused and not facts.gave_up)
+    answered = not facts.failed and not 400 <= facts.status < 500
+    return CopyAnswer(failed, facts.gave_up, _signals(facts, other) if answered else {})
+
+
+def _signals(facts: CopyFacts, other: CopyFacts) -> dict[str, float]:
+    """Return the value of each latency signal, in milliseconds. A copy that was given up has the least values."""
+    found = {"total": facts.total_ms, "ttft": facts.first_token_ms}
+    if facts.gave_up and not facts.first_token_ms and other.streamed:
+        found["ttft"] = facts.total_ms
+    tokens = facts.tokens if facts.tokens and other.tokens else facts.chars / CHARS_PER_TOKEN
+    if tokens and not facts.gave_up:
+        found["per_token"] = facts.total_ms / tokens
+    return {signal: ms for signal, ms in found.items() if ms > 0}

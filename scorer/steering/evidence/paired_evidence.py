@@ -1,0 +1,165 @@
+"""What a gate learns from the copies of one request at both sides: the tests of paired_*_test.py with their messages.
+
+Both classes have the same attributes, which ``paired_gate.PairedGate`` uses.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from scorer.steering.evidence.dense_histogram import slot_of
+from scorer.steering.evidence.formatting import share_text, signal_text
+from scorer.steering.evidence.gate_observations import CopiesCompared
+from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.paired_increase_test import PairedIncreaseState, PairedIncreaseTest
+from scorer.steering.evidence.paired_quantile_test import PairedQuantileState, PairedQuantileTest
+
+
+@dataclass(frozen=True, slots=True)
+class PairedLatencyState:
+    test: PairedQuantileState
+
+
+@dataclass(frozen=True, slots=True)
+class PairedErrorsState:
+    test: PairedIncreaseState
+
+
+class PairedEvidence(Protocol):
+    """The evidence of a gate on pairs.
+
+    ``log_fail``, ``log_pass``: ln of the present e-values against the candidate and in its favour. ``n``: the number of
+    pairs. ``value``: the measured value that the gate's limit applies to; None without pairs.
+    """
+
+    @property
+    def log_fail(self) -> float: ...
+    @property
+    def log_pass(self) -> float: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def value(self) -> float | None: ...
+
+    def add(self, copies: CopiesCompared) -> bool:
+        """Add a pair. Return whether the gate counts it."""
+        ...
+
+    def look(self, *, everything: bool) -> None:
+        """Compute the evidence anew, if that is not done with each pair."""
+        ...
+
+    def weight(self, copies: CopiesCompared) -> float:
+        """Return how much the pair weighs against the candidate, from 0 (nothing) to 1."""
+        ...
+
+    def message(self) -> str: ...
+
+
+class PairedLatency:
+    """The evidence of a latency gate on pairs."""
+
+    def __init__(self, spec: GateSpec, q: float) -> None:
+        self._spec = spec
+        self.test = PairedQuantileTest(q, spec.limit)
+
+    @property
+    def log_fail(self) -> float:
+        return self.test.log_fail
+
+    @property
+    def log_pass(self) -> float:
+        return self.test.log_pass
+
+    @property
+    def n(self) -> int:
+        return self.test.n
+
+    @property
+    def value(self) -> float | None:
+        return self.test.ratio
+
+    def add(self, copies: CopiesCompared) -> bool:
+        own, base = (copy.ms.get(self._spec.signal) for copy in (copies.candidate, copies.baseline))
+        if own is None or base is None:
+            return False
+        longer = (copies.candidate.gave_up, copies.baseline.gave_up)
+        self.test.add(slot_of(own), slot_of(base), candidate_longer=longer[0], baseline_longer=longer[1])
+        return True
+
+    def look(self, *, everything: bool) -> None:
+        self.test.look(everything=everything)
+
+    def weight(self, copies: CopiesCompared) -> float:
+        own, base = (copy.ms.get(self._spec.signal, 0.0) for copy in (copies.candidate, copies.baseline))
+        excess = own / base / self._spec.limit if base else 0.0
+        return 1 - 1 / excess if excess > 1 else 0.0
+
+    def message(self) -> str:
+        own, base = self.test.quantiles()
+        pairs = f"of both sides' copies of {self.n} requests"
+        if base is None:
+            return f"{signal_text(self._spec.name)} {pairs}: the baseline's is longer than the time limit of a copy"
+        ratio = self.value
+        candidate = "longer than the time limit of a copy" if own is None else f"{own:.3g} ms"
+        times = "" if ratio is None or math.isinf(ratio) else f" is {ratio:.2f} × the baseline's {base:.3g} ms"
+        return f"{signal_text(self._spec.name)} {candidate}{times}, {pairs}, limit {self._spec.limit:.2f}"
+
+    @property
+    def state(self) -> PairedLatencyState:
+        return PairedLatencyState(self.test.state)
+
+    def restore(self, state: PairedLatencyState) -> None:
+        self.test.restore(state.test)
+
+
+class PairedErrors:
+    """The evidence of the errors gate on pairs."""
+
+    def __init__(self, spec: GateSpec) -> None:
+        self._spec = spec
+        self.test = PairedIncreaseTest(min(max(spec.limit, 1e-6), 0.98))
+
+    @property
+    def log_fail(self) -> float:
+        return self.test.log_fail
+
+    @property
+    def log_pass(self) -> float:
+        return self.test.log_pass
+
+    @property
+    def n(self) -> int:
+        return self.test.n
+
+    @property
+    def value(self) -> float | None:
+        return self.test.difference
+
+    def add(self, copies: CopiesCompared) -> bool:
+        if copies.candidate.gave_up or copies.baseline.gave_up:
+            return False  # whether the answer would have failed is unknown
+        self.test.add(candidate=copies.candidate.failed, baseline=copies.baseline.failed)
+        return True
+
+    def look(self, *, everything: bool) -> None:
+        """Do nothing: the evidence is always current."""
+
+    def weight(self, copies: CopiesCompared) -> float:
+        return float(copies.candidate.failed and not copies.baseline.failed)
+
+    def message(self) -> str:
+        test = self.test
+        return (
+            f"only the candidate's copy failed in {test.candidate_only} of {test.n} requests, only the baseline's in "
+            f"{test.baseline_only}; {share_text(self._spec.limit)} more are allowed"
+        )
+
+    @property
+    def state(self) -> PairedErrorsState:
+        return PairedErrorsState(self.test.state)
+
+    def restore(self, state: PairedErrorsState) -> None:
+        self.test.restore(state.test)

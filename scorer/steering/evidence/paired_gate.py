@@ -1,0 +1,171 @@
+"""A gate that compares both sides on copies of the same requests, and on the clients' live requests beside them.
+
+With sticky users, the two sides serve different users. If one of them differs from the others, for example because its
+answers are long, the live requests of both sides differ although the sides are equal. So with sticky users the copies
+decide, and live requests fail the gate only if they are far beyond the limit (``gross``): a copy does not show
+everything that a client meets. Without sticky users, both kinds of evidence decide. If no copies are compared, live
+requests decide.
+
+A candidate that is within its limit fails the gate with a probability of at most α: each of the two tests gets α/2, so
+ln 2 is subtracted from its evidence. The same holds for passing, unless the copies alone decide. See ADR 0260.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from scorer.steering.evidence.error_gates import IncreaseGateState
+from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_observations import CopiesCompared, LookDue
+from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.latency_gates import LatencyGateState
+from scorer.steering.evidence.mixture import LN2
+from scorer.steering.evidence.paired_evidence import (
+    PairedErrors,
+    PairedErrorsState,
+    PairedLatency,
+    PairedLatencyState,
+)
+
+GROSS_RATIO = 3.0  # with sticky users, the live latency may be this many times the limit
+GROSS_INCREASE = 0.05  # with sticky users, the live error rate may exceed the limit by this
+PATIENCE = 200  # with sticky users, live requests decide if so many of the candidate have come without a pair of copies
+
+LiveState: TypeAlias = LatencyGateState | IncreaseGateState
+
+
+@dataclass(frozen=True, slots=True)
+class PairedGateState:
+    """The state of a ``PairedGate``. ``gross``: empty, or the state of the gate with the wide limit."""
+
+    standing: Standing
+    pairs: PairedLatencyState | PairedErrorsState
+    live: LiveState
+    gross: tuple[LiveState, ...]
+
+
+class PairedGate(Gate):
+    """Combines the evidence of copies with that of live requests.
+
+    ``live``: a gate on live requests with the same limit. ``gross``: with sticky users, one with a wide limit; else
+    None.
+    """
+
+    STATE = PairedGateState
+
+    def __init__(self, spec: GateSpec, pairs: PairedLatency | PairedErrors, live: Gate, gross: Gate | None) -> None:
+        super().__init__(spec)
+        self._pairs, self._live, self._gross = pairs, live, gross
+
+    def handlers(self) -> Mapping[type, Handler]:
+        found: dict[type, list[Handler]] = {CopiesCompared: [self.fold_copies], LookDue: [self.look]}
+        for gate in (self._live, self._gross):
+            for kind, handler in gate.handlers().items() if gate else ():
+                found.setdefault(kind, []).append(handler)
+        return {kind: self._then_combine(handlers) for kind, handlers in found.items()}
+
+    def _then_combine(self, handlers: Sequence[Handler]) -> Callable[[Any], None]:
+        def handle(observation: Any) -> None:
+            for handler in handlers:
+                handler(observation)
+            self._combine()
+
+        return handle
+
+    def fold_copies(self, copies: CopiesCompared) -> None:
+        first = not self._pairs.n
+        if not self._pairs.add(copies):
+            return
+        if first and self._gross:  # so far, live requests may have passed the gate, which now decide no longer
+            self.standing = replace(self.standing, pass_peak=0.0)
+        self.weigh(copies.pair, self._pairs.weight(copies))
+
+    def look(self, due: LookDue) -> None:
+        self._pairs.look(everything=due.everything)
+
+    def _combine(self) -> None:
+        pairs, live = self._pairs, self._live
+        if self._gross is None:
+            fail, passed = live.fail_peak, max(pairs.log_pass, live.pass_peak) - LN2
+        elif pairs.n:
+            fail, passed = self._gross.fail_peak, pairs.log_pass
+        elif live.n >= PATIENCE:
+            fail, passed = live.fail_peak, live.pass_peak
+        else:
+            fail, passed = self._gross.fail_peak, 0.0
+        self.note(max(pairs.log_fail, fail) - LN2, passed)
+
+    @property
+    def basis(self) -> str:
+        if not self._pairs.n:
+            return "live"
+        return "both" if self._gross is None else "pairs"
+
+    @property
+    def n(self) -> int:
+        counts = {"live": self._live.n, "pairs": self._pairs.n}
+        return counts.get(self.basis, sum(counts.values()))
+
+    @property
+    def _shown(self) -> Gate | PairedLatency | PairedErrors:
+        """The part whose numbers are shown: the one that decides, or is nearer to a pass."""
+        if self.basis == "both" and self._live.pass_peak > self._pairs.log_pass:
+            return self._live
+        return self._pairs if self._pairs.n else self._live
+
+    @property
+    def value(self) -> float | None:
+        return self._shown.value
+
+    @property
+    def within(self) -> bool:
+        shown = self._shown
+        if isinstance(shown, Gate):
+            return shown.within
+        return shown.value is not None and shown.value <= self.spec.limit
+
+    @property
+    def has_nothing_to_measure(self) -> bool:
+        return not self._pairs.n and self._live.has_nothing_to_measure
+
+    @property
+    def why_no_data(self) -> str:
+        return self._live.why_no_data
+
+    @property
+    def step_explains_failure(self) -> bool:
+        return False  # which part has failed the gate shows only at that moment
+
+    def recent_cause(self) -> FailureCause:
+        live = self._gross if self._gross and self._pairs.n else self._live
+        if live.fail_peak <= self._pairs.log_fail:
+            return FailureCause(self._pairs.value, self._pairs.n, self._pairs.message())
+        cause = live.standing.cause or FailureCause(live.value, live.n, live.message())
+        return replace(cause, message=f"live requests: {cause.message}") if self._pairs.n else cause
+
+    def message(self) -> str:
+        shown = self._shown
+        beside = f"; also {self._live.n} live requests" if self.basis == "both" and shown is not self._live else ""
+        return f"{shown.message()}{beside}"
+
+    @property
+    def state(self) -> PairedGateState:
+        gross = () if self._gross is None else (self._gross.state,)
+        return PairedGateState(self.standing, self._pairs.state, self._live.state, gross)
+
+    def fits(self, state: Any) -> bool:
+        return super().fits(state) and len(state.gross) == (self._gross is not None) and self._live.fits(state.live)
+
+    def restore(self, state: Any) -> None:
+        self.standing = state.standing
+        self._pairs.restore(state.pairs)
+        self._live.restore(state.live)
+        if self._gross is not None:
+            self._gross.restore(state.gross[0])
+
+
+def gross_spec(spec: GateSpec, limit: float) -> GateSpec:
+    """Return the definition of the gate with the wide limit."""
+    return replace(spec, limit=limit)

@@ -1,0 +1,312 @@
+"""Test the ratio of two latency quantiles on pairs: both sides' latencies of one request.
+
+Q_c and Q_b are the q-quantiles of the candidate's and the baseline's latencies of the same requests, and ρ is the limit
+of Q_c / Q_b. For a threshold x, a pair is discordant if only one answer is late: the candidate's if C > ρx and B ≤ x,
+the baseline's if C ≤ ρx and B > x. Under the null Q_c ≤ ρ Q_b, the former are at x = Q_b at most as many as the latter
+(as in the test of McNemar 1947). What both answers share, such as the user, the length of the answer or the load of
+the hour, makes pairs concordant, so it cannot count against a side.
+
+Q_b is unknown. So each x has its own e-process, which bets that x is not Q_b, because P(B > x) differs from 1 - q, or
+that the discordant pairs are unequal, or both. The least of these e-values over all x is at most the one at Q_b, so it
+is an e-value (the argument of Howard & Ramdas, "Sequential estimation of quantiles", 2022). The test in favour of the
+candidate has the null Q_c ≥ ρ Q_b.
+
+The evidence depends on counts only, so pairs can be added in any order, and it is valid at any time. x runs over the
+edges of the histogram's buckets. ρ and both latencies are rounded to whole buckets so that each direction gets *less*
+evidence: this changes the limit by at most two buckets (2.2 %).
+
+A latency may be known only as "longer than t", because the copy was given up. Each direction then uses the bound that
+gives it less evidence. See ADR 0260.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glidepath.histogram import MIN_INDEX, SCALE, midpoint
+from scorer.steering.evidence.dense_histogram import SIZE, SlotCounts
+from scorer.steering.evidence.mixture import LEAST_CASH, LN2, FloatArray, log_sum, spend
+
+UNBOUNDED = SIZE - 1  # the slot of a latency of which only a lower bound is known
+LEAST_GROWTH = 1.01  # the growth of the number of pairs before the next evaluation; skipping evaluations is valid
+Slots = NDArray[Any]
+_COUNT = np.int32  # a gate has about twenty such arrays, and a scorer may have hundreds of workloads
+_LOCATIONS = (-0.8, -0.3, 0.0, 0.3, 0.8)  # by how much the log-odds of P(B > x) differ from those of 1 - q
+_STAKES = (0.0, 0.25, 0.6)  # the part of the largest possible β
+
+
+class _Bets:
+    """A mixture of bets on one threshold x, computed from the numbers of pairs in six cells.
+
+    Let U = 1 if C > ρx, V = 1 if B > x, V' = 1 if B is in x's bucket or above, and t = 1 - q. For each pair, a bet pays
+    1 + α (V - t) + β (U - V') against the candidate, or 1 + α (V - t) + β (V - U) in its favour, with β ≥ 0. If α < 0,
+    V' takes the place of V after α. If x is Q_b and the null holds, both terms have an expectation of at most 0.
+    """
+
+    def __init__(self, tail: float, *, in_favour: bool) -> None:
+        rows = [(1.0, 1.0, 0.0, 1.0)]  # nothing is staked: a large loss at one x must not hide the others
+        rows += [(*_odds(tail, shift), part, 1.0) for shift in _LOCATIONS for part in _STAKES]
+        low, high, part, weight = np.array(rows).T[:, :, None]
+        stake = part * np.minimum(low, high)
+        tied = np.where(high < low, high, low)  # the pay if B is in x's own bucket
+        only_c, only_b = (low - stake, high + stake) if in_favour else (low + stake, high - stake)
+        tie, tie_late = (tied, tied - stake) if in_favour else (tied - stake, tied)
+        self._pays = [np.log(pay) for pay in (low, only_c, tie, tie_late, only_b, high)]
+        self._weight = np.log(weight / weight.sum())
+
+    def log_e(self, cells: Sequence[Slots]) -> FloatArray:
+        """Return ln of the e-value at each threshold.
+
+        ``cells``: for each threshold, the numbers of pairs with V' = 0 and U = 0, 1; with B in x's bucket and U = 0, 1;
+        with V = 1 and U = 0, 1. Shapes: [x] → [x].
+        """
+        exponents = self._weight + sum(pay * cell for pay, cell in zip(self._pays, cells, strict=True))
+        top = exponents.max(axis=0)
+        mixture: FloatArray = top + np.log(np.exp(exponents - top).sum(axis=0))
+        return mixture
+
+
+def _odds(tail: float, shift: float) -> tuple[float, float]:
+    """Return what a bet pays for B ≤ x and for B > x if the log-odds of the latter differ by ``shift`` from q's."""
+    rate = 1 / (1 + math.exp(-(math.log(tail / (1 - tail)) + shift)))
+    return (1 - rate) / (1 - tail), rate / tail
+
+
+@dataclass(slots=True)
+class DiscordantPairs:
+    """The numbers of discordant pairs at every threshold, for one direction of the test.
+
+    ``candidate_late`` and ``baseline_late`` hold, at slot j, by how much the number of such pairs at threshold j is
+    larger than at threshold j - 1. Shape: [SIZE + 1].
+    """
+
+    candidate_late: Slots
+    baseline_late: Slots
+    tied: Slots  # slot of B → the pairs whose candidate is late at B's own bucket
+
+    @classmethod
+    def none(cls) -> DiscordantPairs:
+        return cls(*(np.zeros(SIZE + 1, dtype=_COUNT) for _ in range(3)))
+
+    def add(self, candidate: int, baseline: int) -> None:
+        """Add a pair. ``candidate`` and ``baseline``: the thresholds from which on the side's answer is not late."""
+        candidate, baseline = min(max(candidate, 0), SIZE), min(max(baseline, 0), SIZE)
+        late = self.candidate_late if candidate > baseline else self.baseline_late
+        if candidate != baseline:
+            late[min(candidate, baseline)] += 1
+            late[max(candidate, baseline)] -= 1
+
+    def copy(self) -> DiscordantPairs:
+        return DiscordantPairs(self.candidate_late.copy(), self.baseline_late.copy(), self.tied.copy())
+
+    def less(self, earlier: DiscordantPairs) -> DiscordantPairs:
+        return DiscordantPairs(
+            self.candidate_late - earlier.candidate_late,
+            self.baseline_late - earlier.baseline_late,
+            self.tied - earlier.tied,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PairedQuantileState:
+    """The state of a ``PairedQuantileTest``. Part of its evidence against the candidate restarts from time to time.
+
+    - ``n``: the number of pairs; ``candidate``, ``baseline``: the latencies of each side
+    - ``against``, ``in_favour``: the discordant pairs of each direction, see ``DiscordantPairs``
+    - ``starts``, ``cash``: how often the restarting part has started, and the weight for later starts
+    - ``looked_at``: the number of pairs at the last evaluation; ``log_fail``, ``log_pass``: ln of the e-values then
+    - ``began_n``, ``began``: the number of pairs, and the baseline's latencies and the discordant pairs against the
+      candidate, at the last start of the restarting part
+    """
+
+    n: int
+    candidate: SlotCounts
+    baseline: SlotCounts
+    against: tuple[SlotCounts, ...]
+    in_favour: tuple[SlotCounts, ...]
+    starts: int
+    cash: float
+    looked_at: int
+    log_fail: float
+    log_pass: float
+    began_n: int
+    began: tuple[SlotCounts, ...]
+
+
+class PairedQuantileTest:
+    """Test the ratio of both sides' latency quantiles on pairs.
+
+    Half of the evidence against the candidate restarts from time to time, so that a late fault is detected. The class
+    is mutable, because every pair adds to arrays of about 1900 slots. Its stored form is ``state``.
+    """
+
+    def __init__(self, q: float, max_ratio: float) -> None:
+        """Start without pairs. ``q``: which quantile. ``max_ratio``: the limit ρ of the ratio."""
+        tail = 1 - q
+        self.q = q
+        self._bets = (_Bets(tail, in_favour=False), _Bets(tail, in_favour=True))
+        buckets = math.log2(max_ratio) * 2**SCALE
+        self._up, self._down = math.ceil(buckets - 1e-9), math.floor(buckets + 1e-9)
+        self._window_least = math.ceil(4 / tail)
+        self.n = 0
+        self._candidate: Slots = np.zeros(SIZE, dtype=_COUNT)
+        self._baseline: Slots = np.zeros(SIZE, dtype=_COUNT)
+        self._against, self._in_favour = DiscordantPairs.none(), DiscordantPairs.none()
+        self._starts, self._cash, self._looked_at = 1, 0.5 * (1 - spend(1)), 0
+        self._began_n = 0
+        self._began: tuple[Slots, DiscordantPairs] | None = None  # None: the evidence has not restarted
+        self.log_fail = self.log_pass = 0.0
+        self._stored: PairedQuantileState | None = None
+
+    def add(
+        self, candidate: int, baseline: int, *, candidate_longer: bool = False, baseline_longer: bool = False
+    ) -> None:
+        """Add a pair of latencies, given by their slots (``dense_histogram.slot_of``).
+
+        ``candidate_longer``, ``baseline_longer``: whether the latency is known only to be longer than that.
+        """
+        self.n += 1
+        self._stored = None
+        highest_c = UNBOUNDED if candidate_longer else candidate
+        highest_b = UNBOUNDED if baseline_longer else baseline
+        self._candidate[highest_c] += 1
+        self._baseline[highest_b] += 1
+        # Against: U at edge j is C > ρ · edge j (rounded up), to be compared with V' = B > edge j - 1.
+        self._against.add(candidate - self._up, highest_b + 1)
+        self._against.tied[highest_b] += candidate - self._up > highest_b
+        # In favour: U is C > ρ · edge j - 1 (rounded down), to be compared with V = B > edge j.
+        late_c = SIZE if candidate_longer else candidate - self._down + 1
+        if baseline_longer:  # above its lower bound, the pair counts as concordant
+            self._in_favour.add(min(late_c, baseline), baseline)
+            self._in_favour.add(SIZE, UNBOUNDED)
+            late_c = SIZE
+        else:
+            self._in_favour.add(late_c, baseline)
+        self._in_favour.tied[highest_b] += late_c > highest_b
+
+    def look(self, *, everything: bool = False) -> bool:
+        """Compute the evidence anew if there are enough new pairs; if ``everything``, one new pair is enough.
+
+        Return whether it was computed.
+        """
+        if self.n < max(self._looked_at + 1, self._looked_at * (1.0 if everything else LEAST_GROWTH)):
+            return False
+        self._looked_at = self.n
+        self._stored = None
+        steady = self._least(self._baseline, self.n, self._against, in_favour=False)
+        self.log_pass = self._least(self._baseline, self.n, self._in_favour, in_favour=True)
+        since, recent = self.n - self._began_n, steady
+        if self._began is not None:
+            baseline, pairs = self._began
+            recent = self._least(self._baseline - baseline, since, self._against.less(pairs), in_favour=False)
+        bet = math.log(spend(self._starts)) - LN2 + recent
+        self.log_fail = log_sum([steady - LN2, bet, math.log(max(self._cash, LEAST_CASH))])
+        if recent < 0 and since >= self._window_least:
+            self._restart()
+        return True
+
+    def _restart(self) -> None:
+        self._starts += 1
+        self._cash -= 0.5 * spend(self._starts)
+        self._began_n, self._began = self.n, (self._baseline.copy(), self._against.copy())
+
+    def _least(self, baseline: Slots, n: int, pairs: DiscordantPairs, *, in_favour: bool) -> float:
+        """Return ln of the least e-value over all thresholds."""
+        if not n:
+            return 0.0
+        used = baseline.nonzero()[0]
+        first, last = int(used[0]), int(used[-1])
+        # At a threshold below ``first``, all of the baseline's answers are late, as just below ``first``; above
+        # ``last``, none is.
+        reach = slice(max(0, first - 1), min(SIZE, last + 2))
+        b_late = (n - baseline.cumsum())[reach]
+        tied, tied_c = baseline[reach], pairs.tied[:SIZE][reach]
+        only_c = pairs.candidate_late.cumsum()[:SIZE][reach]
+        only_b = pairs.baseline_late.cumsum()[:SIZE][reach]
+        if in_favour:  # only_c counts V = 0, and only_b counts V = 1
+            only_c = only_c - tied_c
+        else:  # only_c counts V' = 0, and only_b counts V' = 1
+            only_b = only_b - (tied - tied_c)
+        cells = (n - b_late - tied - only_c, only_c, tied - tied_c, tied_c, only_b, b_late - only_b)
+        return float(self._bets[in_favour].log_e(cells).min())
+
+    def quantiles(self) -> tuple[float | None, float | None]:
+        """Return the q-quantiles of the candidate and of the baseline; None without pairs, or if it is unbounded."""
+        return _quantile(self._candidate, self.n, self.q), _quantile(self._baseline, self.n, self.q)
+
+    @property
+    def ratio(self) -> float | None:
+        """The candidate's quantile divided by the baseline's; None if it is unknown, infinite if only the former is."""
+        own, base = self.quantiles()
+        if not self.n or not base:
+            return None
+        return math.inf if own is None else own / base
+
+    @property
+    def state(self) -> PairedQuantileState:
+        if self._stored is None:
+            began = () if self._began is None else (SlotCounts.of(self._began[0]), *_stored(self._began[1]))
+            self._stored = PairedQuantileState(
+                n=self.n,
+                candidate=SlotCounts.of(self._candidate),
+                baseline=SlotCounts.of(self._baseline),
+                against=_stored(self._against),
+                in_favour=_stored(self._in_favour),
+                starts=self._starts,
+                cash=self._cash,
+                looked_at=self._looked_at,
+                log_fail=self.log_fail,
+                log_pass=self.log_pass,
+                began_n=self._began_n,
+                began=began,
+            )
+        return self._stored
+
+    def restore(self, state: PairedQuantileState) -> None:
+        """Continue from ``state``. Raises ValueError for slots or counts out of range."""
+        self.n, self._candidate, self._baseline = state.n, _counts(state.candidate), _counts(state.baseline)
+        self._against, self._in_favour = _restored(state.against), _restored(state.in_favour)
+        self._starts, self._cash, self._looked_at = state.starts, state.cash, state.looked_at
+        self.log_fail, self.log_pass = state.log_fail, state.log_pass
+        self._began_n = state.began_n
+        self._began = (_counts(state.began[0]), _restored(state.began[1:])) if state.began else None
+        self._stored = None
+
+
+def _quantile(counts: Slots, n: int, q: float) -> float | None:
+    if not n:
+        return None
+    slot = int(counts.cumsum().searchsorted(max(1, math.ceil(q * n))))
+    return None if slot >= UNBOUNDED else 0.0 if slot <= 0 else midpoint(slot - 1 + MIN_INDEX)
+
+
+def _counts(stored: SlotCounts) -> Slots:
+    return stored.dense().astype(_COUNT)
+
+
+def _stored(pairs: DiscordantPairs) -> tuple[SlotCounts, ...]:
+    return SlotCounts.of(pairs.candidate_late), SlotCounts.of(pairs.baseline_late), SlotCounts.of(pairs.tied)
+
+
+def _restored(stored: Sequence[SlotCounts]) -> DiscordantPairs:
+    if len(stored) != 3:
+        raise ValueError(f"{len(stored)} counts of discordant pairs instead of 3")
+    return DiscordantPairs(*map(_differences, stored))
+
+
+def _differences(stored: SlotCounts) -> Slots:
+    """Return an array of SIZE + 1 differences. Raises ValueError for slots or numbers out of range."""
+    if not 0 <= stored.first <= SIZE + 1 - len(stored.counts):
+        raise ValueError(f"slots {stored.first} to {stored.first + len(stored.counts)} of {SIZE + 1}")
+    found: Slots = np.zeros(SIZE + 1, dtype=_COUNT)
+    try:
+        found[stored.first : stored.first + len(stored.counts)] = stored.counts
+    except OverflowError as error:
+        raise ValueError(f"a count of {max(stored.counts, key=abs)}") from error
+    return found

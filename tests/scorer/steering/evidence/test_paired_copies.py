@@ -1,0 +1,140 @@
+"""Joining both sides' copies of one request, and what counts as a failure of a copy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath.pairs_and_outcomes import AnswerFacts, Ending, Origin, PairKind, ScoredPair
+from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswer, PairRef
+from scorer.steering.evidence.paired_copies import MOST_WAITING, CopyMatcher
+from scorer.steering.evidence.state_codec import decode, encode
+
+FINE = AnswerFacts(
+    Origin.SHADOW, status=200, first_byte_ms=50.0, total_ms=400.0, output_tokens=40, text_chars=200, streamed=True
+)
+LATE = AnswerFacts(Origin.SHADOW, status=0, total_ms=60_000.0, ending=Ending.TIMEOUT)
+
+
+def pairs(request: str, candidate: AnswerFacts = FINE, baseline: AnswerFacts = FINE) -> list[ScoredPair]:
+    """Return the cross pair and the noise pair of a request, given the answers to its two copies."""
+    live = AnswerFacts(Origin.LIVE, status=200)
+    cross = ScoredPair(
+        request, "chat", PairKind.CROSS, 5, 6, True, baseline=live, candidate=candidate, both_copied=True, entry="1-0"
+    )
+    return [cross, replace(cross, pair_id=f"{request}~noise", kind=PairKind.NOISE, candidate=baseline)]
+
+
+def joined(candidate: AnswerFacts = FINE, baseline: AnswerFacts = FINE) -> CopiesCompared | None:
+    matcher = CopyMatcher()
+    found = [matcher.add(pair) for pair in pairs("a", candidate, baseline)]
+    assert found[0] is None
+    return found[1]
+
+
+def failures(candidate: AnswerFacts, baseline: AnswerFacts = FINE) -> tuple[bool, bool]:
+    copies = joined(candidate, baseline)
+    assert copies is not None
+    return copies.candidate.failed, copies.baseline.failed
+
+
+def test_the_two_pairs_of_a_request_are_joined_in_any_order_and_among_others() -> None:
+    slow = replace(FINE, total_ms=800.0)
+    expected = CopiesCompared(
+        CopyAnswer(False, False, {"total": 800.0, "ttft": 50.0, "per_token": 20.0}),
+        CopyAnswer(False, False, {"total": 400.0, "ttft": 50.0, "per_token": 10.0}),
+        PairRef("a", "1-0", 5),
+    )
+    for order in (1, -1):
+        matcher = CopyMatcher()
+        both = pairs("a", candidate=slow)[::order]
+        assert matcher.add(both[0]) is None
+        assert matcher.add(pairs("b")[0]) is None
+        assert matcher.add(both[1]) == expected
+        assert matcher.add(both[1]) is None  # it waits for another one
+
+
+def test_a_request_with_one_copy_is_not_waited_for() -> None:
+    matcher = CopyMatcher()
+    assert matcher.add(replace(pairs("a")[0], both_copied=False)) is None
+    assert matcher.state.waiting == ()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        replace(FINE, status=500),
+        replace(FINE, status=429),
+        replace(FINE, status=0, ending=Ending.ABORTED),
+        replace(FINE, ending=Ending.ABORTED),
+        replace(FINE, faults=("error_body",)),
+        replace(FINE, status=404),
+    ],
+    ids=["500", "429", "no answer", "broken off", "an error with a status of success", "refused by one side"],
+)
+def test_what_a_client_would_have_got_as_an_error_is_a_failure_and_has_no_latency(answer: AnswerFacts) -> None:
+    assert failures(answer) == (True, False)
+    assert failures(FINE, answer) == (False, True)
+    copies = joined(answer)
+    assert copies is not None
+    assert copies.candidate.ms == {}
+
+
+def test_a_request_that_both_sides_refuse_is_no_failure() -> None:
+    refused = replace(FINE, status=400)
+    assert failures(refused, refused) == (False, False)
+    assert failures(refused, replace(FINE, status=503)) == (False, True)
+
+
+def test_a_defect_is_no_failure() -> None:
+    assert failures(replace(FINE, faults=("refusal",))) == (False, False)
+
+
+def test_a_copy_that_was_given_up_has_least_latencies_and_no_failure() -> None:
+    copies = joined(LATE)
+    assert copies is not None
+    assert copies.candidate == CopyAnswer(False, True, {"total": 60_000.0, "ttft": 60_000.0})
+    begun = joined(replace(LATE, status=200, first_byte_ms=70.0, streamed=True))
+    assert begun is not None
+    assert begun.candidate.ms == {"total": 60_000.0, "ttft": 70.0}
+
+
+def test_an_answer_that_is_not_streamed_has_no_first_token() -> None:
+    whole = replace(FINE, streamed=False)
+    for candidate in (whole, LATE):
+        copies = joined(candidate, whole)
+        assert copies is not None
+        assert "ttft" not in {*copies.candidate.ms, *copies.baseline.ms}
+
+
+def test_without_a_count_of_tokens_both_answers_are_counted_by_their_characters() -> None:
+    copies = joined(replace(FINE, output_tokens=0))
+    assert copies is not None
+    assert (copies.candidate.ms["per_token"], copies.baseline.ms["per_token"]) == (8.0, 8.0)
+
+
+def test_a_copy_that_could_not_be_sent_is_no_observation() -> None:
+    assert joined(FINE, replace(FINE, status=0, ending=Ending.REFUSED)) is None
+
+
+def test_the_number_of_waiting_copies_is_bounded() -> None:
+    matcher = CopyMatcher()
+    for n in range(2 * MOST_WAITING):
+        matcher.add(pairs(f"id-{n}")[n % 2])
+    assert len(matcher.state.waiting) == MOST_WAITING
+    assert matcher.add(pairs("id-0")[1]) is None  # the oldest was dropped
+    assert matcher.add(pairs(f"id-{2 * MOST_WAITING - 1}")[0]) is not None
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1)), max_size=30))
+def test_it_continues_from_its_stored_form(events: list[tuple[int, int]]) -> None:
+    whole, parts = CopyMatcher(), CopyMatcher()
+    for number, which in events:
+        pair = pairs(f"id-{number}")[which]
+        assert whole.add(pair) == parts.add(pair)
+        stored = decode(type(parts.state), encode(parts.state))
+        parts = CopyMatcher()
+        parts.restore(stored)
