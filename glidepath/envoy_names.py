@@ -33,6 +33,11 @@ def route_name(workload: str) -> str:
     return f"{ROUTE_PREFIX}{workload}"
 
 
+def lost_route_name(workload: str) -> str:
+    """Return the name of Glidepath's route that serves a workload from the baseline while its split has no lease."""
+    return f"{ROUTE_PREFIX}{workload}/lost"
+
+
 def shadow_route_name(workload: str, backend: str) -> str:
     return f"{ROUTE_PREFIX}{workload}/shadow/{backend}"
 
@@ -57,6 +62,8 @@ EXTPROC_CLUSTER = "glidepath-extproc"
 ACCESS_LOG_CLUSTER = "glidepath-access-log"  # extproc too; with limits of its own (ADR 0150)
 RTDS_CLUSTER = "glidepath-rtds"
 RTDS_LAYER = "glidepath"
+LEASE_LAYER = "glidepath-lease"  # a prefix; the rest says after how long Envoy drops the layer (split_leases.py)
+LEASE_DRILL_LAYER = "glidepath-lease-drill"
 LIVE_LOG = "glidepath-live"
 SHADOW_LOG = "glidepath-shadow"
 # Custom tag of both access logs: the cluster that the split chose, even if no host was reached.

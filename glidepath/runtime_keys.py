@@ -1,4 +1,4 @@
-"""The names of a workload's runtime keys in Envoy: the weights of its split, its share of copies and its autopilot."""
+"""The names of a workload's runtime keys in Envoy: its weights, its share of copies, its autopilot and its lease."""
 
 from __future__ import annotations
 
@@ -25,3 +25,12 @@ def autopilot_key(workload: str) -> str:
     A person switches the autopilot off by setting the key to 0 at an Envoy. It is on if the key is 1 or absent.
     """
     return f"glidepath.{workload}.autopilot"
+
+
+def lease_key(workload: str) -> str:
+    """Return the runtime key of the share of requests, in percent, for which the workload's split is in force.
+
+    The leading scorer leases 100 to Envoy for some seconds at a time (``split_leases``). Without a lease the key is
+    absent, which means 0.
+    """
+    return f"glidepath.{workload}.lease"

@@ -62,6 +62,7 @@ class Command:
     force: bool = False
     target: str = ""  # for annotate: the decision's id
     end_validation: bool = False  # for promote at the last step
+    lost: bool = False  # for drill: rehearse the loss of all scorers
     at_ms: int = 0
     id: str = ""  # the stream's entry id, set when the entry is read
 
@@ -197,6 +198,11 @@ class WorkloadStatus:
     leader: str = ""
     config_digest: str = ""
     min_samples: int = 0  # requests that the candidate must serve in this step; 0: the state needs no evidence
+    if_lost: str = ""  # what Envoy does without a scorer: hold or baseline; "" if an older scorer wrote the status
+    lost_after_s: float | None = None  # with baseline: after so long
+    leases_held: int = 0  # with baseline: in how many of the lease_envoys Envoys the split's lease is in force
+    lease_envoys: int = 0
+    lease_set_at: tuple[str, ...] = ()  # the admin interfaces at which a person set the lease
     share_known: bool = True  # False: the actual share differs from percent and is unknown
 
 
@@ -274,8 +280,9 @@ def _build(kind: Any, raw: Mapping[str, Any]) -> Any:
             values[name] = tuple(_build(nested, item) for item in value)
         elif isinstance(value, dict):
             values[name] = _build(nested, value)
-    if "steps" in values:
-        values["steps"] = tuple(values["steps"])
+    for name in ("steps", "lease_set_at"):
+        if name in values:
+            values[name] = tuple(values[name])
     if kind is Command:
         values["kind"] = CommandKind(values["kind"])
     return kind(**values)

@@ -15,6 +15,7 @@ from glidepath.config.faulty_values import FAULTY, FaultyValueError, has_faults
 from glidepath.config.gates import EXACT_TASKS
 from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.root import Config, Workload
+from glidepath.split_leases import shortest_lost_after
 from glidepath.suggestions import allowed_names
 
 _ROLES = ("baseline", "candidate")
@@ -167,6 +168,22 @@ def _never_split(config: Config, name: str, workload: Workload) -> Iterator[Prob
         yield Problem(("workloads", name, "match", key), message)
 
 
+def _lost_before_takeover(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    """Yield a lease that ends before another scorer can take over from one that died."""
+    least = shortest_lost_after(config.scorer.lease)
+    if workload.if_lost == "baseline" and workload.lost_after < least:
+        message = (
+            f"{workload.lost_after:g} s is less than a change of the leading scorer takes, so the split would end each "
+            f"time (at least {least:g}s with scorer.lease: {config.scorer.lease:g}s)"
+        )
+        yield Problem(("workloads", name, "lost_after"), message)
+
+
+def _time_of_no_lease(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    if workload.if_lost == "hold" and "lost_after" in workload.model_fields_set:
+        yield Problem(("workloads", name, "lost_after"), "has no effect with if_lost: hold; set if_lost: baseline")
+
+
 _WORKLOAD_RULES = (
     _same_side,
     _never_split,
@@ -177,6 +194,8 @@ _WORKLOAD_RULES = (
     _correctness_without_truth,
     _feedback_gate_without_feedback,
     _cost_without_price,
+    _lost_before_takeover,
+    _time_of_no_lease,
 )
 
 

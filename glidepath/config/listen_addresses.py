@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from glidepath.config.root import Config
+from glidepath.split_leases import serves_rtds
 
 _ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 
@@ -49,7 +50,7 @@ def listen_addresses(config: Config) -> tuple[ListenAddress, ...]:
     ]
     if "listen" in config.console.model_fields_set:  # `up` takes another port if the default is taken
         found.append(ListenAddress("console", ("console", "listen"), config.console.listen))
-    if envoy.actuator == "rtds":
+    if serves_rtds(config):
         found.append(ListenAddress("scorer", ("envoy", "rtds_listen"), envoy.rtds_listen))
     return tuple(found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -27,7 +27,7 @@ from glidepath.config.retention import RedactionSection, RetentionSection
 from glidepath.config.section import Name, Section, one_or_many
 from glidepath.config.shadow_traffic import DEFAULT_SAME_SIDE, ShadowSection
 from glidepath.config.synthetic_prompts import ProbesSection
-from glidepath.config.units import Percent
+from glidepath.config.units import Duration, Percent
 from glidepath.config.user_feedback import FeedbackSection
 from glidepath.errors import UnknownWorkloadError
 from glidepath.suggestions import allowed_names
@@ -99,6 +99,8 @@ class Workload(Section):
     candidate: Name
     sticky: Sticky | None = None
     fallback: bool = True  # true: the baseline serves a request that failed at the candidate
+    if_lost: Literal["hold", "baseline"] = "hold"  # without a scorer that steers, Envoy keeps the split, or ends it
+    lost_after: Duration = Field(default=10, ge=2, le=300)  # with if_lost: baseline, how long without a scorer
     after: Annotated[tuple[Name, ...], BeforeValidator(one_or_many)] = ()  # wait until these serve their last step
     owner: str = ""  # whom to inform about the end of the migration
     start: Percent = 0  # the candidate's share in percent while the workload has no state yet
@@ -193,7 +195,7 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
     The introduction of a new setting must not change the digest of an existing configuration, because a new digest
     discards the evidence of the step.
     """
-    left_out: dict[str, Any] = {"probes": True}
+    left_out: dict[str, Any] = {"probes": True, "if_lost": True, "lost_after": True}
     if not workload.ramp.at:
         left_out["ramp"] = {"at"}
     gates: dict[str, Any] = {}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from glidepath import runtime_keys
+from glidepath.counted_nouns import number_of
+from glidepath.duration_text import duration_text
 from glidepath.pairs_and_outcomes import Coverage, ScoredPair, Side
 from glidepath.printable_text import one_line, shown_id
 from glidepath.status_and_decisions import SideStatus, WorkloadStatus
@@ -16,6 +19,7 @@ _STAGES = (Coverage.CAPTURED.value, Coverage.PAIRED.value)
 
 def details(status: WorkloadStatus, examples: Mapping[str, str], baseline: str) -> Iterator[str]:
     """Yield the lines. ``examples``: "SIDE ORIGIN KIND" → the id of a pair; ``baseline``: the name of its backend."""
+    yield from without_a_scorer(status)
     yield from failing_baseline(status.baseline, baseline)
     yield from error_kinds(status.error_kinds, examples)
     if status.instruments:
@@ -25,6 +29,20 @@ def details(status: WorkloadStatus, examples: Mapping[str, str], baseline: str) 
     if status.local_replies:
         yield f"answered by Envoy itself, since the beginning: {counts_text(status.local_replies)}"
     yield from coverage(status)
+
+
+def without_a_scorer(status: WorkloadStatus) -> Iterator[str]:
+    """Yield what Envoy does if all scorers are lost, and where that is not so."""
+    if status.if_lost == "hold":
+        yield "if all scorers are lost: Envoy keeps the split (if_lost: hold)"
+    if status.if_lost != "baseline" or status.lost_after_s is None:
+        return
+    after = duration_text(status.lost_after_s)
+    held = f"the lease is in force in {status.leases_held} of {number_of(status.lease_envoys, 'Envoy')}"
+    yield f"if all scorers are lost: back to the baseline after {after}; {held}"
+    if status.lease_set_at:
+        where = ", ".join(map(one_line, status.lease_set_at[:3]))
+        yield f"  not at {where}: a person set {runtime_keys.lease_key(status.workload)} there; remove it by curl"
 
 
 def failing_baseline(side: SideStatus, backend: str) -> Iterator[str]:

@@ -171,13 +171,20 @@ def drill(
     force: Annotated[
         bool, typer.Option("--force", help="Run the drill even if gates fail or the candidate's share is above 10 %.")
     ] = False,
+    lost: Annotated[
+        bool,
+        typer.Option("--lost", help="Rehearse the loss of all scorers instead (needs if_lost: baseline)."),
+    ] = False,
 ) -> Command:
     """Rehearse a rollback and measure how long it takes.
 
     A drill sets the candidate's weight to 0, waits until every Envoy has confirmed this and no more requests reach the
-    candidate, and then restores the weight. A candidate at 0 % first gets a small share for some seconds.
+    candidate, and then restores the weight. A candidate at 0 % first gets a small share for some seconds. With --lost,
+    the scorer ceases to renew the lease of this workload's split, waits until every Envoy has returned to the baseline
+    by itself, and then leases the split again.
     """
-    return Command(CommandKind.DRILL, actor(), percent=percent_of("--percent", percent), force=force)
+    share = percent_of("--percent", percent)
+    return Command(CommandKind.DRILL, actor(), percent=share, force=force, lost=lost)
 
 
 @steering_command(_send)

@@ -102,6 +102,7 @@ def demo_config(plan: DemoPlan, ports: Ports, folder: Path) -> Config:
                 "admin": [f"http://127.0.0.1:{ports.admin}"],
                 "listen": f"127.0.0.1:{ports.envoy}",
                 "shadow_listen": f"unix:{folder / SHADOW_SOCKET}",
+                "rtds_listen": f"unix:{folder}/rtds.sock",
                 "concurrency": 2,
             },
             "redis": {
@@ -125,6 +126,7 @@ def demo_config(plan: DemoPlan, ports: Ports, folder: Path) -> Config:
                     "baseline": BASELINE,
                     "candidate": CANDIDATE,
                     "sticky": {"header": "x-user-id"},
+                    "if_lost": "baseline",
                     "shadow": dict(plan.shadow),
                     "ramp": {**plan.ramp, "cool_down": "1h"},
                     "gates": dict(plan.gates),

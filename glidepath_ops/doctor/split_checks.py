@@ -9,6 +9,7 @@ from glidepath import envoy_names, runtime_keys
 from glidepath.config import Config
 from glidepath.config.root import Match
 from glidepath.served_digest import served_digest
+from glidepath.split_leases import layer_name, parse_lease
 from glidepath_ops.doctor.facts import RENDER, EnvoyFacts, Finding, fail, ok, warn
 from glidepath_ops.envoyconfig.filters import CAPTURE
 from glidepath_ops.envoyconfig.path_conditions import path_header
@@ -19,7 +20,8 @@ Json = Mapping[str, Any]
 
 def examine_split(subject: str, config: Config, name: str, envoy: EnvoyFacts) -> Iterator[Finding]:
     """Yield the findings on all routes whose metadata name the workload ``name``."""
-    routes = [route for route in envoy.routes() if workload_of_route(route) == name]
+    lost = envoy_names.lost_route_name(name)
+    routes = [one for one in envoy.routes() if workload_of_route(one) == name and one.get("name") != lost]
     if not routes:
         yield fail(subject, f"{name}: routes", "no route of this Envoy carries the split", RENDER)
         return
@@ -29,6 +31,7 @@ def examine_split(subject: str, config: Config, name: str, envoy: EnvoyFacts) ->
     yield _capture(subject, name, routes)
     yield _sum(subject, name, routes[0], envoy)
     yield _sticky(subject, config, name, routes)
+    yield _lease(subject, config, name, routes, envoy)
 
 
 def _served(subject: str, config: Config, name: str, routes: list[Json]) -> Finding:
@@ -142,6 +145,32 @@ def _sum(subject: str, name: str, route: Json, envoy: EnvoyFacts) -> Finding:
         return ok(subject, check, detail)
     remedy = f"set both keys in one POST with the sum {runtime_keys.FULL_WEIGHT}: any other sum moves sticky users"
     return fail(subject, check, detail, remedy)
+
+
+def _lease(subject: str, config: Config, name: str, routes: list[Json], envoy: EnvoyFacts) -> Finding:
+    """Return whether this Envoy does by itself what ``if_lost`` says, if all scorers are lost."""
+    check, section, key = f"{name}: if lost", config.workload(name), runtime_keys.lease_key(name)
+    for route in routes:
+        leased = route.get("match", {}).get("runtime_fraction", {}).get("runtime_key") == key
+        if leased and section.if_lost == "hold":
+            detail = f"{_shown(route)} splits only with a lease, which no scorer gives with if_lost: hold"
+            return fail(subject, check, detail, RENDER)
+        if not leased and section.if_lost == "baseline":
+            detail = f"{_shown(route)} was rendered without a lease, so its split stays if all scorers are lost"
+            return fail(subject, check, detail, RENDER)
+    if section.if_lost == "hold":
+        return ok(subject, check, "the split stays (if_lost: hold)")
+    layer = layer_name(section.lost_after)
+    runtime = envoy.bootstrap.get("layered_runtime", {})
+    layers = [one.get("rtds_layer", {}).get("name") for one in runtime.get("layers", [])]
+    if layer not in layers:
+        detail = f"the bootstrap has no runtime layer {layer}, so the split never gets its lease"
+        return fail(subject, check, detail, f"{RENDER}, and restart Envoy")
+    if parse_lease(envoy.runtime_value(key) or ""):
+        return ok(subject, check, f"back to the baseline after {section.lost_after:g} s; the lease is in force")
+    where = config.envoy.rtds_address or config.envoy.rtds_listen
+    detail = "no lease is in force, so the baseline serves all requests"
+    return fail(subject, check, detail, f"check that a scorer steers, and that this Envoy reaches it at {where}")
 
 
 def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Finding:

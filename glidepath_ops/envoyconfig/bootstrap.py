@@ -10,6 +10,7 @@ from glidepath import envoy_names, runtime_keys
 from glidepath.config.listen_addresses import ListenAddress, listen_addresses
 from glidepath.config.root import Config
 from glidepath.errors import ConfigError
+from glidepath.split_leases import lease_layers
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.access_log_tags import record_filters_of_copies
 from glidepath_ops.envoyconfig.clusters import clusters
@@ -127,7 +128,9 @@ def runtime_layers(config: Config) -> list[Json]:
         )
     ]
     if config.envoy.actuator == "rtds":
-        layers.append(_rtds_layer())
+        text = "Weights pushed by the scorer. Without the scorer, Envoy starts with the values of the first layer."
+        layers.append(with_comment(text, _rtds_layer("glidepath-fleet", envoy_names.RTDS_LAYER)))
+    layers += _lease_layers(config)
     layers.append(
         with_comment(
             "The last layer has precedence, so a manual override by curl takes effect.",
@@ -147,8 +150,25 @@ def _percent(sample: float) -> Any:
     return {"numerator": round(sample * 10_000), "denominator": "MILLION"}
 
 
-def _rtds_layer() -> Json:
-    # Envoy's default backoff grows to 30 s, which would delay a new leader's first weights.
+def _lease_layers(config: Config) -> list[Json]:
+    """Return the layers in which the leading scorer leases splits to Envoy; none without ``if_lost: baseline``."""
+    layers = lease_layers(config)
+    if not layers:
+        return []
+    leases = [
+        with_comment(
+            f"Leases of {', '.join(one.workloads)}. Envoy drops this layer {one.ttl_s:g} s after the scorer's last "
+            "renewal; the splits then match nothing, and the baseline serves all.",
+            _rtds_layer(one.name, one.name),
+        )
+        for one in layers
+    ]
+    drill = _rtds_layer(envoy_names.LEASE_DRILL_LAYER, envoy_names.LEASE_DRILL_LAYER)
+    return [*leases, with_comment("Empty, except while `glidepath drill --lost` lets a lease end.", drill)]
+
+
+def _rtds_layer(name: str, resource: str) -> Json:
+    # Envoy's default backoff grows to 30 s, which would delay a new leader's first weights, and end the leases.
     back_off = {"retry_back_off": {"base_interval": "0.25s", "max_interval": "1s"}}
     source = {
         "resource_api_version": "V3",
@@ -159,10 +179,7 @@ def _rtds_layer() -> Json:
         },
         "initial_fetch_timeout": "1s",
     }
-    layer = {"name": "glidepath-fleet", "rtds_layer": {"name": envoy_names.RTDS_LAYER, "rtds_config": source}}
-    return with_comment(
-        "Weights pushed by the scorer. Without the scorer, Envoy starts with the values of the first layer.", layer
-    )
+    return {"name": name, "rtds_layer": {"name": resource, "rtds_config": source}}
 
 
 def _live(config: Config) -> Json:

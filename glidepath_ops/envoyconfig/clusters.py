@@ -12,6 +12,7 @@ from glidepath import envoy_names
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Workload
 from glidepath.errors import ConfigError
+from glidepath.split_leases import serves_rtds
 from glidepath_ops.envoyconfig.backend_adaptation import (
     AdaptedBackend,
     SecretNames,
@@ -54,7 +55,7 @@ def clusters(config: Config, routed: Mapping[str, Mapping[str, RoutedHeader]] | 
             done.add(name)
             found.append(_fallback(config, workload, (routed or {}).get(name, {})))
     found += [*hop_clusters(config), cluster_of_extproc(config), cluster_of_access_log(config)]
-    if config.envoy.actuator == "rtds":
+    if serves_rtds(config):
         found.append(cluster_of_scorers(config))
     _refuse_duplicates([cluster["name"] for cluster in found], config)
     return found

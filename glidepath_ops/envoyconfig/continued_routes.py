@@ -26,10 +26,11 @@ from glidepath_ops.envoyconfig.routes import (
     buffer_limit,
     by_specificity,
     hash_policy,
+    lease_condition,
     match,
     route_metadata,
+    routes_of_workload,
     weighted_clusters,
-    workload_route,
 )
 
 _ENVOYS_TIMEOUT = 15.0  # seconds for the whole answer if a route sets no timeout
@@ -113,18 +114,18 @@ def _routes_of(config: Config, workload: str, users: UsersRoutes) -> list[AddedR
             )
         if shared is Overlap.ALL:
             break
-    return found or [_own(config, workload, users)]
+    return found or _own(config, workload, users)
 
 
-def _own(config: Config, workload: str, users: UsersRoutes) -> AddedRoute:
+def _own(config: Config, workload: str, users: UsersRoutes) -> list[AddedRoute]:
     baseline = config.workload(workload).baseline
     if config.backends[baseline].cluster is not None:
         raise InputError(
             f"workloads.{workload}: no route of the virtual host matches its requests, so Glidepath's route must be "
             f"complete: give backends.{baseline} a url instead of cluster, or correct the workload's match"
         )
-    route: Json = without_comments(workload_route(config, workload))
-    return AddedRoute(len(users.routes), workload, route, continues=False)
+    routes: list[Json] = [without_comments(route) for route in routes_of_workload(config, workload)]
+    return [AddedRoute(len(users.routes), workload, route, continues=False) for route in routes]
 
 
 def _continued(config: Config, workload: str, users: UsersRoutes, index: int) -> AddedRoute:
@@ -137,7 +138,7 @@ def _continued(config: Config, workload: str, users: UsersRoutes, index: int) ->
     headers = headers_at_route(config, workload, users.levels(route.data), where)
     copy = {
         **route.data,
-        "match": _narrowed(route.data.get("match") or {}, config.workload(workload).match),
+        "match": _narrowed(config, workload, route, where),
         "route": action,
         "metadata": _with_metadata(route.data.get("metadata") or {}, config, workload),
         "typed_per_filter_config": {
@@ -290,16 +291,23 @@ def _keeps_credentials(config: Config, workload: str) -> bool:
     return keeps_client_credential(config.backends[name], candidate=is_candidate_alone(config, name))
 
 
-def _narrowed(theirs: Json, rule: Match) -> Json:
+def _narrowed(config: Config, workload: str, route: UsersRoute, where: str) -> Json:
     """Return the user's RouteMatch with the workload's conditions added, so that it matches no other request.
 
     The user's path condition stays, because a rewrite of the path replaces the part that it matches.
     """
+    theirs, rule = route.data.get("match") or {}, config.workload(workload).match
+    lease = lease_condition(config, workload)
+    if lease and "runtime_fraction" in theirs:
+        raise InputError(
+            f"{where}: the route's match has a runtime_fraction, which the lease of the split needs (if_lost: "
+            f"baseline): set workloads.{workload}.if_lost: hold, or give the route another condition"
+        )
     ours = match(rule)
     paths = [*_path_condition(theirs, ours, rule), *clear_path_headers(rule), *inference_path_headers(rule)]
     added = [_equals(":method", METHOD), *paths, *ours.get("headers", [])]
     headers = list(theirs.get("headers") or [])
-    return {**theirs, "headers": [*headers, *(one for one in added if one not in headers)]}
+    return {**theirs, "headers": [*headers, *(one for one in added if one not in headers)], **lease}
 
 
 def _path_condition(theirs: Json, ours: Json, rule: Match) -> list[Json]:

@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from glidepath import envoy_names, grpc_keepalive
 from glidepath.config.root import Config
+from glidepath.split_leases import lease_layers
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import (
     HTTP_OPTIONS,
@@ -79,14 +80,15 @@ def _program() -> str:
 
 def cluster_of_scorers(config: Config) -> Json:
     where = config.envoy.rtds_address or config.envoy.rtds_listen
-    section = _grpc_server(envoy_names.RTDS_CLUSTER, [where], 16, "RTDS needs only one stream.")
+    streams = 16 + len(lease_layers(config))
+    section = _grpc_server(envoy_names.RTDS_CLUSTER, [where], streams, "RTDS needs one stream for each runtime layer.")
     if config.envoy.rtds_address is not None:
         section |= {
             "health_checks": [with_comment("Only the leading scorer listens.", dict(_CONNECT_CHECK))],
             "close_connections_on_host_health_failure": True,  # a failed machine cannot close its connections
             "common_lb_config": {"healthy_panic_threshold": {"value": 0}},  # normally one host of many is healthy
         }
-    return with_comment("The scorer pushes weights by RTDS.", section)
+    return with_comment("The scorer pushes runtime values by RTDS: the weights, or leases of splits.", section)
 
 
 def _grpc_server(name: str, addresses: Sequence[str], max_requests: int, why: str) -> Json:

@@ -15,6 +15,7 @@ import yaml
 from glidepath import envoy_names
 from glidepath.config.root import Config
 from glidepath.errors import InputError
+from glidepath.split_leases import serves_rtds
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.bootstrap import admin_address, runtime_layers, shadow_listener
 from glidepath_ops.envoyconfig.check_spliced_parts import SplicedParts, SplicedRoute, check_spliced
@@ -284,9 +285,9 @@ def _in_root(root: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
         yield _insert_at(root, "bootstrap_extensions", extensions)
     if config.envoy.actuator == "admin" and child(root, "admin") is None:
         yield Insertion(root, {"admin": {"address": address(admin_address(config))}})
-    if config.envoy.actuator == "rtds" and child(root, "node") is None:
+    if serves_rtds(config) and child(root, "node") is None:
         yield Insertion(root, {"node": {"id": "envoy", "cluster": "glidepath"}})
-    elif config.envoy.actuator == "rtds" and child(child(root, "node"), "id") is None:
+    elif serves_rtds(config) and child(child(root, "node"), "id") is None:
         raise InputError(f"{name}: node has no id, which RTDS needs")
 
 

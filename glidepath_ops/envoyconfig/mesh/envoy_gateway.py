@@ -19,7 +19,8 @@ from typing import Any
 
 from glidepath import envoy_names
 from glidepath.config.root import Config
-from glidepath.errors import InputError
+from glidepath.errors import ConfigError, InputError
+from glidepath.split_leases import leased_workloads
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.backend_adaptation import host_of
 from glidepath_ops.envoyconfig.bootstrap import shadow_listener
@@ -97,6 +98,7 @@ def gateway_resources(config: Config, target: GatewayTarget, routes: GatewayRout
     Raises InputError, and ConfigError for settings that Envoy or Kubernetes does not support.
     """
     refuse_form_for_old_envoy(config, "Envoy Gateway")
+    _refuse_leases(config)
     for workload, one in routes.continued.items():
         _check_baseline(config, workload, one)
     found = []
@@ -105,6 +107,15 @@ def gateway_resources(config: Config, target: GatewayTarget, routes: GatewayRout
     sections = [one.name for one in target.listeners]
     found += new_http_routes(config, list(routes.new), target.gateway, sections, target.namespace)
     return [*found, _patch_policy(config, target, routes)]
+
+
+def _refuse_leases(config: Config) -> None:
+    """Raise ConfigError for a split with a lease: it needs a route below, which a generated route may not have."""
+    for name in leased_workloads(config):
+        raise ConfigError(
+            f"workloads.{name}.if_lost: baseline is not possible on Envoy Gateway, which generates one route for a "
+            "rule: without a lease no route would serve its requests; set if_lost: hold"
+        )
 
 
 def _check_baseline(config: Config, workload: str, one: Continued) -> None:

@@ -44,7 +44,13 @@ from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters, rtds_cluster, uses_rtds
 from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute
 from glidepath_ops.envoyconfig.path_conditions import clear_path_headers, inference_path_headers
-from glidepath_ops.envoyconfig.routes import buffer_limit, hash_policy, route_metadata, weighted_clusters
+from glidepath_ops.envoyconfig.routes import (
+    buffer_limit,
+    hash_policy,
+    lease_condition,
+    route_metadata,
+    weighted_clusters,
+)
 
 Context = Literal["gateway", "sidecar"]
 CONTEXTS: Mapping[str, str] = {"gateway": "GATEWAY", "sidecar": "SIDECAR_OUTBOUND"}
@@ -182,8 +188,9 @@ def _split(config: Config, target: IstioTarget, route: SplitRoute) -> Json:
     )
     rule = config.workload(route.workload).match
     headers = [*clear_path_headers(rule), *inference_path_headers(rule)]
-    if headers:  # MERGE adds them to those of the VirtualService
-        value["match"] = {"headers": headers}
+    condition = {**({"headers": headers} if headers else {}), **lease_condition(config, route.workload)}
+    if condition:  # MERGE adds it to that of the VirtualService; without a lease, the route that is continued matches
+        value["match"] = condition
     if route.operation is not None:
         value["decorator"] = {"operation": route.operation}
     place = {"routeConfiguration": {"vhost": {"route": {"name": route.name}}}}

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from glidepath import envoy_names
 from glidepath.config.root import Config
+from glidepath.split_leases import serves_rtds
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
@@ -36,4 +37,5 @@ def rtds_cluster(config: Config) -> Json:
 
 
 def uses_rtds(config: Config) -> bool:
-    return config.envoy.actuator == "rtds"
+    """Return whether Envoy gets runtime layers from the scorers: the weights, or leases."""
+    return serves_rtds(config)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from scorer.steering.envoy.runtime_values import RuntimeEntries
@@ -13,6 +14,18 @@ MayWrite = Callable[[], bool]
 
 class ListenError(Exception):
     """The address to which Envoys connect is in use, perhaps by a former leader that hangs. It may be free later."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseReading:
+    """In how many of the ``envoys`` Envoys the lease of a workload's split is in force (``glidepath.split_leases``).
+
+    ``set_at``: the admin interfaces at which a person set the lease, so that it neither ends nor is renewed there.
+    """
+
+    envoys: int = 0
+    held: int = 0
+    set_at: tuple[str, ...] = ()
 
 
 class Actuator(Protocol):
@@ -50,6 +63,12 @@ class Actuator(Protocol):
         address of the admin interface to ``submit`` in place of an Envoy.
         """
 
+    def leases(self) -> Mapping[str, LeaseReading]:
+        """Return workload → where its lease is in force now, for the workloads that have a lease."""
+
+    def renew_leases(self, withheld: Collection[str]) -> None:
+        """Go on to renew the leases of all workloads but ``withheld``. Without this call they end."""
+
     def problems(self) -> Mapping[str, str]:
         """Return Envoy → the reason why it cannot be read or written now. Envoys without a problem are left out."""
 
@@ -64,6 +83,8 @@ class MemoryActuator:
         self.unknown_weights: set[str] = set()
         self.layers: dict[str, dict[str, str]] = {}  # admin interface → its admin layer, above the Envoy's own runtime
         self.writes: list[tuple[str, dict[str, str]]] = []
+        self.lease_readings: dict[str, LeaseReading] = {}
+        self.withheld: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         return None
@@ -100,6 +121,12 @@ class MemoryActuator:
 
     def admin_layers(self) -> Mapping[str, RuntimeEntries | None]:
         return dict(self.layers)
+
+    def leases(self) -> Mapping[str, LeaseReading]:
+        return dict(self.lease_readings)
+
+    def renew_leases(self, withheld: Collection[str]) -> None:
+        self.withheld = frozenset(withheld)
 
     def problems(self) -> Mapping[str, str]:
         return dict.fromkeys(self.unreachable, "cut off")

@@ -13,17 +13,20 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
 
-from glidepath import redis_keys
+from glidepath import redis_keys, runtime_keys
 from glidepath.errors import error_text_with_type
+from glidepath.split_leases import parse_lease
 from glidepath.timed_wait import wait_until_set
-from scorer.steering.envoy.actuator import MayWrite
+from scorer.steering.envoy.actuator import LeaseReading, MayWrite
+from scorer.steering.envoy.rtds_leases import LeaseService
+from scorer.steering.envoy.rtds_server import RtdsServer
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 POLL_S = 0.5  # a restarted Envoy is detected within this time
@@ -76,6 +79,16 @@ def admin_layer(body: bytes) -> dict[str, str]:
     return values
 
 
+def values_in_force(body: bytes, keys: Collection[str]) -> dict[str, str]:
+    """Return the final values of these runtime keys, from the body of an answer to ``GET /runtime``.
+
+    Raises ValueError if the body is not such an answer. A key that no layer has is left out.
+    """
+    entries = json.loads(body)["entries"]
+    found = {key: entries[key].get("final_value") for key in keys if isinstance(entries.get(key), dict)}
+    return {key: str(value) for key, value in found.items() if value}
+
+
 @dataclass(frozen=True, slots=True)
 class DnsNames:
     """How names are resolved, how often, and when an Envoy without a name has ended. Times in seconds."""
@@ -88,8 +101,17 @@ class DnsNames:
 class AdminInterface:
     """One Envoy's admin interface, with the last reading from it and the writes that wait to be sent to it."""
 
-    def __init__(self, name: str, session: aiohttp.ClientSession, base: str, may_write: MayWrite) -> None:
+    def __init__(
+        self,
+        name: str,
+        session: aiohttp.ClientSession,
+        base: str,
+        may_write: MayWrite,
+        lease_keys: Collection[str] = (),
+    ) -> None:
         self.name = name
+        self.lease_keys = lease_keys
+        self.leases: dict[str, str] = {}  # those of ``lease_keys`` that are in force, by the last reading
         self.reading: dict[str, str] | None = None
         self.problem = "not read yet"
         self._session, self._base, self._may_write = session, base, may_write
@@ -147,7 +169,9 @@ class AdminInterface:
             body = await _bounded(response)
         self._silent_since, self._has_our_keys = None, f'"{redis_keys.PREFIX}.'.encode() in body
         if body != self._raw or self.reading is None:
-            self.reading, self._raw = admin_layer(body), body
+            reading = admin_layer(body)
+            self.leases = values_in_force(body, self.lease_keys) if self.lease_keys else {}
+            self.reading, self._raw = reading, body
 
     async def _write(self) -> None:
         values, self._pending = self._pending, {}
@@ -169,10 +193,22 @@ class AdminInterface:
 class AdminActuator:
     """The ``Actuator`` that uses the Envoys' admin interfaces.
 
-    ``addresses``: the addresses of the interfaces (``http(s)://…``, ``unix:/path`` or ``dns://NAME:PORT``).
+    ``addresses``: the addresses of the interfaces (``http(s)://…``, ``unix:/path`` or ``dns://NAME:PORT``). ``leased``:
+    the workloads whose leases are read. ``server`` serves ``lease_service``, the leases, to the same Envoys.
     """
 
-    def __init__(self, addresses: Sequence[str], may_write: MayWrite, names: DnsNames | None = None) -> None:
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        may_write: MayWrite,
+        names: DnsNames | None = None,
+        *,
+        leased: Collection[str] = (),
+        lease_service: LeaseService | None = None,
+        server: RtdsServer | None = None,
+    ) -> None:
+        self._lease_keys = {name: runtime_keys.lease_key(name) for name in leased}
+        self._lease_service, self._server = lease_service, server
         self._fixed = [a for a in addresses if not a.startswith("dns://")]
         self._names = [a for a in addresses if a.startswith("dns://")]
         self._may_write, self._dns = may_write, names or DnsNames(addresses_of)
@@ -184,6 +220,8 @@ class AdminActuator:
     async def run(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
+                if self._server is not None:
+                    group.create_task(self._server.run_in_spite_of_errors())
                 for address in self._fixed:
                     self._open(group, address)
                 while True:
@@ -203,7 +241,7 @@ class AdminActuator:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True)
         base = "http://envoy" if path else address
-        interface = AdminInterface(address, session, base, self._may_write)
+        interface = AdminInterface(address, session, base, self._may_write, tuple(self._lease_keys.values()))
         self._sessions[address], self._interfaces[address] = session, interface
         self._tasks[address] = group.create_task(interface.run())
 
@@ -251,6 +289,20 @@ class AdminActuator:
 
     def admin_layers(self) -> Mapping[str, RuntimeEntries | None]:
         return {}  # the weights are written into the admin layer itself
+
+    def leases(self) -> Mapping[str, LeaseReading]:
+        return {name: self._lease(key) for name, key in self._lease_keys.items()}
+
+    def _lease(self, key: str) -> LeaseReading:
+        """Return where a lease is in force. An interface that cannot be read shows none."""
+        read = {name: one for name, one in self._interfaces.items() if one.reading is not None}
+        held = sum(1 for one in read.values() if parse_lease(one.leases.get(key, "")))
+        set_at = tuple(name for name, one in read.items() if one.reading and one.reading.get(key))
+        return LeaseReading(len(self._interfaces), held, set_at)
+
+    def renew_leases(self, withheld: Collection[str]) -> None:
+        if self._lease_service is not None:
+            self._lease_service.renew(withheld)
 
     def problems(self) -> Mapping[str, str]:
         return {name: interface.problem for name, interface in self._interfaces.items() if interface.problem}

@@ -11,57 +11,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 import structlog
-from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
-from envoy.service.runtime.v3.rtds_pb2 import Runtime
-from google.protobuf.struct_pb2 import Struct
+from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
-from glidepath import envoy_names, grpc_keepalive
-from glidepath.errors import error_text
-from scorer.steering.envoy.actuator import ListenError, MayWrite
+from glidepath import envoy_names
+from scorer.steering.envoy.actuator import LeaseReading, MayWrite
 from scorer.steering.envoy.admin_actuator import AdminActuator
+from scorer.steering.envoy.rtds_leases import LeaseService
+from scorer.steering.envoy.rtds_server import BIND_PATIENCE_S, LayerService, RtdsServer, response_of
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
-TYPE_URL = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
-SERVICE = "envoy.service.runtime.v3.RuntimeDiscoveryService"
 FORGET_S = 60.0  # a disconnected Envoy stays in the fleet, as not confirmed, for this long
 NACK_PAUSE_S = 1.0  # the pause after a NACK before the layer is sent again; it is doubled after each NACK
 MAX_PAUSE_S = 30.0
-BIND_PAUSE_S, BIND_PATIENCE_S = 0.2, 10.0  # after the second time, the term ends
-
-_OPTIONS = (("grpc.so_reuseport", 0), *grpc_keepalive.SERVER_OPTIONS)
 
 log = structlog.get_logger()
-
-
-def layer_of(values: RuntimeEntries) -> dict[str, Any]:
-    """Return runtime entries as a runtime layer, in which dotted keys become nested objects."""
-    root: dict[str, Any] = {}
-    for key, value in values.items():
-        *path, leaf = key.split(".")
-        place = root
-        for part in path:
-            place = place.setdefault(part, {})
-        place[leaf] = _typed(value)
-    return root
-
-
-def _typed(value: str) -> Any:
-    """Return the value of a runtime entry as a number or an object if its text is JSON, else the text itself.
-
-    Envoy does not parse numbers from text. An object is a FractionalPercent.
-    """
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
 
 
 @dataclass(slots=True)
@@ -101,9 +71,12 @@ class RtdsActuator:
         may_write: MayWrite,
         patience_s: float = BIND_PATIENCE_S,
         admin: AdminActuator | None = None,
+        leases: LeaseService | None = None,
     ) -> None:
-        self._admin = admin
-        self._listen, self._may_write, self._patience_s = listen, may_write, patience_s
+        self._admin, self._leases = admin, leases
+        self._may_write = may_write
+        services: list[LayerService] = [self, *([leases] if leases is not None else [])]
+        self._server = RtdsServer(listen, may_write, services, patience_s)
         self._streams: dict[str, EnvoyStream] = {}
 
     async def run(self) -> None:
@@ -112,55 +85,18 @@ class RtdsActuator:
         Raises ListenError if the address stays in use. With ``admin``, the error is raised in an ExceptionGroup.
         """
         if self._admin is None:
-            await self._serve()
+            await self._server.run()
             return
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(self._admin.run())
-            await self._serve()
+            await self._server.run()
             reading.cancel()
 
-    async def _serve(self) -> None:
-        server = grpc.aio.server(options=_OPTIONS)
-        handler = grpc.stream_stream_rpc_method_handler(
-            self._serve_stream,
-            request_deserializer=DiscoveryRequest.FromString,
-            response_serializer=DiscoveryResponse.SerializeToString,
-        )
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"StreamRuntime": handler}),))
-        try:
-            await self._bind(server)
-            await server.start()
-            await server.wait_for_termination()
-        finally:
-            # None and not 0: after wait_for_termination is cancelled, grpcio's stop with a grace period ends no stream.
-            # Envoys would then keep the streams of the finished term, while this process's next term waits for them.
-            await server.stop(grace=None)
+    def serves(self, layer: str) -> bool:
+        return layer == envoy_names.RTDS_LAYER
 
-    async def _bind(self, server: grpc.aio.Server) -> None:
-        """Bind the server to its address. Raises ListenError if the address stays in use for ``patience_s`` seconds.
-
-        A former leader on this host, which hangs or is ending, may still use the address.
-        """
-        until = time.monotonic() + self._patience_s
-        while True:
-            try:
-                server.add_insecure_port(self._listen)
-            except RuntimeError as error:
-                if time.monotonic() >= until:
-                    reason = error_text(error)
-                    raise ListenError(f"envoy.rtds_listen: cannot listen on {self._listen}: {reason}") from error
-            else:
-                return
-            await asyncio.sleep(BIND_PAUSE_S)
-
-    async def _serve_stream(self, _: Any, context: Any) -> None:
-        first = await context.read()
-        if first is grpc.aio.EOF or not self._may_write():
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "this scorer is not the leader")
-        if first.type_url not in ("", TYPE_URL) or envoy_names.RTDS_LAYER not in first.resource_names:
-            await context.abort(
-                grpc.StatusCode.INVALID_ARGUMENT, f"serves only the runtime layer {envoy_names.RTDS_LAYER}"
-            )
+    async def serve(self, layer: str, first: DiscoveryRequest, context: Any) -> None:
+        """Serve one stream of an Envoy, until the Envoy ends it."""
         stream = self._join(first.node.id or context.peer())
         stream.unknown_weights = bool(first.version_info)
         try:
@@ -197,7 +133,7 @@ class RtdsActuator:
             stream.version += 1
             nonce = str(stream.version)
             stream.sent[nonce] = layer
-            await context.write(_response(layer, nonce))
+            await context.write(response_of(envoy_names.RTDS_LAYER, layer, nonce))
 
     def _handle_answer(self, stream: EnvoyStream, request: DiscoveryRequest) -> None:
         layer = stream.sent.pop(request.response_nonce, None)
@@ -255,6 +191,14 @@ class RtdsActuator:
     def admin_layers(self) -> Mapping[str, RuntimeEntries | None]:
         return self._admin.readings() if self._admin is not None else {}
 
+    def leases(self) -> Mapping[str, LeaseReading]:
+        seen = self._admin.leases() if self._admin is not None else {}
+        return seen or (self._leases.readings() if self._leases is not None else {})
+
+    def renew_leases(self, withheld: Collection[str]) -> None:
+        if self._leases is not None:
+            self._leases.renew(withheld)
+
     def problems(self) -> Mapping[str, str]:
         return {
             **(self._admin.problems() if self._admin is not None else {}),
@@ -267,11 +211,3 @@ class RtdsActuator:
             for name, stream in self._streams.items()
             if stream.problem or not stream.connected
         }
-
-
-def _response(layer: RuntimeEntries, version: str) -> DiscoveryResponse:
-    struct = Struct()
-    struct.update(layer_of(layer))
-    response = DiscoveryResponse(version_info=version, type_url=TYPE_URL, nonce=version)
-    response.resources.add().Pack(Runtime(name=envoy_names.RTDS_LAYER, layer=struct))
-    return response

@@ -187,6 +187,7 @@ class SteerLoop:
                 next_tick, names = started + self._config.scorer.tick, list(states)
             full = any(n.full for n in news.values())
             written = await self.tick([name for name in names if name in states], news, actuator)
+            actuator.renew_leases(self._workloads.withheld_leases())
             last = time.monotonic()
             self._metrics.tick.observe(last - started)
 
@@ -202,7 +203,9 @@ class SteerLoop:
 
         These workloads need another tick at once, which compares the Envoys' new values.
         """
-        fleet = FleetSnapshot(actuator.readings(), actuator.envoys_with_unknown_weights(), actuator.admin_layers())
+        fleet = FleetSnapshot(
+            actuator.readings(), actuator.envoys_with_unknown_weights(), actuator.admin_layers(), actuator.leases()
+        )
         here = self._clocks.now()
         ticks: dict[str, Tick] = {}
         for number, name in enumerate(names):

@@ -11,6 +11,7 @@ import structlog
 from glidepath.config import Config
 from glidepath.errors import error_text_with_type
 from glidepath.status_and_decisions import Phase
+from scorer.steering.envoy.actuator import LeaseReading
 from scorer.steering.envoy.runtime_values import RuntimeValues
 from scorer.steering.leader.host_clocks import HostTime
 from scorer.steering.leader.redis_clocks import JUMP_MS, RedisClocks
@@ -38,6 +39,7 @@ class FleetSnapshot:
     readings: Readings
     unknown_weights: frozenset[str] = frozenset()
     admin_layers: Readings = field(default_factory=dict)
+    leases: Mapping[str, LeaseReading] = field(default_factory=dict)
 
 
 class SteeredWorkloads:
@@ -66,6 +68,10 @@ class SteeredWorkloads:
     def states(self) -> Mapping[str, WorkloadState]:
         """Workload → its present state, read-only."""
         return MappingProxyType(self._states)
+
+    def withheld_leases(self) -> frozenset[str]:
+        """Return the workloads whose lease is not renewed now, because a drill lets it end."""
+        return frozenset(name for name, state in self._states.items() if state.ramp.withholds_lease)
 
     def keep(self, state: WorkloadState) -> None:
         """Replace a workload's state with ``state``, the state after a tick."""
@@ -173,6 +179,7 @@ class SteeredWorkloads:
             unknown_weights=fleet.unknown_weights,
             admin_layers=fleet.admin_layers,
             leader=self._leader,
+            lease=fleet.leases.get(state.name),
         )
 
     def _is_done(self, name: str) -> bool:

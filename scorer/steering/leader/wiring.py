@@ -9,10 +9,13 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.config import Config
 from glidepath.redisio import RedisClient
+from glidepath.split_leases import leased_workloads
 from glidepath.status_and_decisions import Decision
 from scorer.steering.envoy.actuator import Actuator, MayWrite
 from scorer.steering.envoy.admin_actuator import AdminActuator
 from scorer.steering.envoy.rtds_actuator import RtdsActuator
+from scorer.steering.envoy.rtds_leases import LeaseService
+from scorer.steering.envoy.rtds_server import RtdsServer
 from scorer.steering.leader.capacity import CandidateLoads
 from scorer.steering.leader.count_unseen_entries import UnseenEntries
 from scorer.steering.leader.group_ownership import GroupOwnership
@@ -35,11 +38,17 @@ def evidence_kind() -> EvidenceKind:
 
 
 def make_actuator(config: Config, may_write: MayWrite) -> Actuator:
-    """Return the configured actuator, which reaches the Envoys through their admin interfaces or by RTDS."""
-    if config.envoy.actuator == "rtds":
-        admin = AdminActuator(config.envoy.admin, may_write) if config.envoy.admin else None
-        return RtdsActuator(config.envoy.rtds_listen, may_write, admin=admin)
-    return AdminActuator(config.envoy.admin, may_write)
+    """Return the configured actuator, which reaches the Envoys through their admin interfaces or by RTDS.
+
+    Leases of splits go by RTDS with both, because only there a value has a time to live.
+    """
+    envoy, leased = config.envoy, leased_workloads(config)
+    leases = LeaseService(config, may_write) if leased else None
+    if envoy.actuator == "rtds":
+        admin = AdminActuator(envoy.admin, may_write, leased=leased) if envoy.admin else None
+        return RtdsActuator(envoy.rtds_listen, may_write, admin=admin, leases=leases)
+    server = RtdsServer(envoy.rtds_listen, may_write, [leases]) if leases is not None else None
+    return AdminActuator(envoy.admin, may_write, leased=leased, lease_service=leases, server=server)
 
 
 def decision_sinks(config: Config, metrics: SteerMetrics) -> list[DecisionSink]:

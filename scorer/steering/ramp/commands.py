@@ -89,6 +89,8 @@ def _command_decision(
         details["shadow_percent"] = command.percent
     if command.force:
         details["forced"] = "true"
+    if command.lost:
+        details["lost"] = "true"
     trigger = f"command:{command.kind.value}"
     return new_decision(event, old, new, inputs, now_ms, reason, trigger, actor=command.actor, details=details)
 

@@ -1,9 +1,12 @@
-"""The drill, a rehearsal of a rollback. See ADR 0056.
+"""The drill, a rehearsal of a rollback or of the loss of all scorers. See ADR 0056 and ADR 0291.
 
 A drill sets the candidate's weight to 0 until every Envoy has confirmed this weight and no more requests reach the
 candidate. It changes only the share that Envoy serves; the ramp's ``percent`` stays unchanged. So if a drill ends early
 (because of a guard, an abort or the loss of the leader), Envoy returns to the ramp's share. If the ramp is at 0 %, the
 drill first gives the candidate a small weight.
+
+A drill of the loss of all scorers (``lost``) leaves the weights alone. It lets the lease of the split end by Envoy's
+own clock, watches that no more requests reach the candidate, and then leases the split again.
 """
 
 from __future__ import annotations
@@ -33,47 +36,74 @@ def start_drill(state: RampState, command: Command, inputs: TickInputs, policy: 
         raise CommandRefusedError("the present share is unknown: run `glidepath rollback` or `resume` first")
     if state.drill is not None:
         raise CommandRefusedError("a drill is already running")
+    if command.lost:
+        _check_lease(inputs)
     if state.percent > MAX_PERCENT and not command.force:
         raise CommandRefusedError(f"a drill at {state.percent:g} % moves a lot of traffic; --force starts it anyway")
     if state.percent > 0:
         if command.percent is not None:
             raise CommandRefusedError(f"a drill takes no share when the candidate has {state.percent:g} % already")
-        return replace(
-            state, drill=Drill(DrillStage.WITHDRAWING, state.percent, command.actor, now_ms, withdrawn_ms=now_ms)
-        )
+        withdrawing = Drill(DrillStage.WITHDRAWING, state.percent, command.actor, now_ms, withdrawn_ms=now_ms)
+        return replace(state, drill=replace(withdrawing, lost=command.lost))
     if failed_guards(inputs.verdicts) and not command.force:
         raise CommandRefusedError("gates fail on the shadow evidence; --force starts the drill anyway")
     most = policy.steps[0] if command.force else min(policy.steps[0], MAX_PERCENT)  # the first step may be 100 %
     share = most if command.percent is None else command.percent
     if not 0 < share <= most:
         raise CommandRefusedError(f"a drill from 0 % needs a share above 0 %, at most {most:g} %, not {share:g} %")
-    return replace(state, drill=Drill(DrillStage.RAISING, share, command.actor, now_ms))
+    return replace(state, drill=Drill(DrillStage.RAISING, share, command.actor, now_ms, lost=command.lost))
+
+
+def _check_lease(inputs: TickInputs) -> None:
+    """Raise CommandRefusedError if the loss of all scorers would not end the split, or not at every Envoy."""
+    if not inputs.lost_after_ms:
+        raise CommandRefusedError(
+            "the split stays if all scorers are lost (if_lost: hold), so there is nothing to rehearse"
+        )
+    if inputs.lease_set_at:
+        where = ", ".join(inputs.lease_set_at[:3])
+        raise CommandRefusedError(f"a person set the lease at {where}, so it would not end: remove the key there first")
+    if not inputs.all_leased:
+        held = f"{inputs.leases_held} of {number_of(inputs.lease_envoys, 'Envoy')}"
+        raise CommandRefusedError(f"the lease is in force in {held}: run `glidepath doctor`")
 
 
 def continue_drill(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
     """Move a running drill to its next stage when the present stage is done.
 
-    If a stage takes longer than MAX_DRILL_MS, the drill fails. The last stage, ``RESTORING``, is an exception: it ends
-    after this time but does not fail the drill.
+    If a stage takes longer than MAX_DRILL_MS (and the time of a lease), the drill fails. The last stage, ``RESTORING``,
+    is an exception: it ends after this time but does not fail the drill.
     """
     drill = state.drill
     if drill is None:
         return state, ()
     in_stage = abs(now_ms - drill.stage_ms)  # abs: a clock that was set back must not prolong a stage
-    if in_stage > MAX_DRILL_MS and drill.stage is not DrillStage.RESTORING:
-        envoys = f"{inputs.confirmed} of {number_of(inputs.envoys, 'Envoy')}"
-        missing = f"confirmed by {envoys}, requests may still reach the candidate"
-        return _restore(state, drill, f"{drill.stage.value} took over {MAX_DRILL_MS // 1000} s: {missing}", now_ms)
+    most_ms = MAX_DRILL_MS + (inputs.lost_after_ms if drill.lost else 0)
+    if in_stage > most_ms and drill.stage is not DrillStage.RESTORING:
+        missing = f"{_standing(drill, inputs)}, requests may still reach the candidate"
+        return _restore(state, drill, f"{drill.stage.value} took over {most_ms // 1000} s: {missing}", now_ms)
     if drill.stage is DrillStage.RAISING:
         return _raise_weight(state, drill, inputs, now_ms)
-    if drill.stage is DrillStage.WITHDRAWING and inputs.all_confirmed:
+    if drill.stage is DrillStage.WITHDRAWING and _is_withdrawn(drill, inputs):
         after = replace(drill, stage=DrillStage.DRAINING, stage_ms=now_ms, confirmed_ms=now_ms)
         return replace(state, drill=after), ()
     if drill.stage is DrillStage.DRAINING and now_ms - max(inputs.live_ms, drill.confirmed_ms) >= DRILL_QUIET_MS:
         return _restore(state, replace(drill, last_request_ms=inputs.live_ms), "", now_ms)
-    if drill.stage is DrillStage.RESTORING and (inputs.all_confirmed or in_stage > MAX_DRILL_MS):
+    restored = inputs.all_confirmed and (inputs.all_leased or not drill.lost)
+    if drill.stage is DrillStage.RESTORING and (restored or in_stage > most_ms):
         return _finish(state, drill, inputs, now_ms)
     return state, ()
+
+
+def _is_withdrawn(drill: Drill, inputs: TickInputs) -> bool:
+    """Return whether no Envoy gives the candidate a share any more."""
+    return inputs.lease_envoys > 0 and inputs.leases_held == 0 if drill.lost else inputs.all_confirmed
+
+
+def _standing(drill: Drill, inputs: TickInputs) -> str:
+    if drill.lost:
+        return f"the lease is in force in {inputs.leases_held} of {number_of(inputs.lease_envoys, 'Envoy')}"
+    return f"confirmed by {inputs.confirmed} of {number_of(inputs.envoys, 'Envoy')}"
 
 
 def _raise_weight(state: RampState, drill: Drill, inputs: TickInputs, now_ms: int) -> StageResult:
@@ -89,7 +119,8 @@ def _restore(state: RampState, drill: Drill, failure: str, now_ms: int) -> Stage
 
 
 def _finish(state: RampState, drill: Drill, inputs: TickInputs, now_ms: int) -> StageResult:
-    after = replace(state, drill=None, drilled=state.drilled or not drill.failure)
+    drilled = state.drilled or not (drill.failure or drill.lost)
+    after = replace(state, drill=None, drilled=drilled)
     confirmed_ms = max(drill.confirmed_ms - drill.withdrawn_ms, 0)
     drained_ms = max(drill.last_request_ms - drill.withdrawn_ms, 0) if drill.last_request_ms else 0
     details = {
@@ -99,13 +130,26 @@ def _finish(state: RampState, drill: Drill, inputs: TickInputs, now_ms: int) -> 
         "restored_after_ms": now_ms - drill.stage_ms,
         "envoys": inputs.envoys,
         "passed": not drill.failure,
+        **({"lost_after_ms": inputs.lost_after_ms} if drill.lost else {}),
     }
-    reason = drill.failure or (
-        f"rollback from {drill.percent:g} %: {number_of(inputs.envoys, 'Envoy')} confirmed after {confirmed_ms} ms, "
-        f"the last request ended {drained_ms} ms after the write; restored"
-    )
+    reason = drill.failure or (_lost_text if drill.lost else _rollback_text)(drill, inputs, confirmed_ms, drained_ms)
     return after, (
         new_decision(
             "drill_finished", state, after, inputs, now_ms, reason, "drill", actor=drill.actor, details=details
         ),
+    )
+
+
+def _rollback_text(drill: Drill, inputs: TickInputs, confirmed_ms: int, drained_ms: int) -> str:
+    return (
+        f"rollback from {drill.percent:g} %: {number_of(inputs.envoys, 'Envoy')} confirmed after {confirmed_ms} ms, "
+        f"the last request ended {drained_ms} ms after the write; restored"
+    )
+
+
+def _lost_text(drill: Drill, inputs: TickInputs, ended_ms: int, drained_ms: int) -> str:
+    return (
+        f"no scorer renewed the lease of {drill.percent:g} %: it ended at {number_of(inputs.lease_envoys, 'Envoy')} "
+        f"after {ended_ms} ms (lost_after: {inputs.lost_after_ms / 1000:g}s), the candidate's last request after "
+        f"{drained_ms} ms; leased again"
     )

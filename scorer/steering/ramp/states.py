@@ -166,19 +166,19 @@ RETREATING = frozenset({Phase.ROLLING_BACK, Phase.ABORTED})
 
 class DrillStage(StrEnum):
     RAISING = "raising"  # a small weight, so that there is traffic to withdraw
-    WITHDRAWING = "withdrawing"  # weight 0, until every Envoy confirms it
+    WITHDRAWING = "withdrawing"  # weight 0, until every Envoy confirms it; of a lost scorer: until the lease has ended
     DRAINING = "draining"  # until no request reaches the candidate
     RESTORING = "restoring"  # the former weights, until every Envoy confirms them
 
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """A rehearsal of a rollback. Times are Unix milliseconds, 0 if the event has not happened.
+    """A rehearsal of a rollback, or of the loss of all scorers (``lost``). Times are Unix milliseconds, 0 if not yet.
 
     - ``percent``: the candidate's share that the drill lowers to 0
     - ``stage_ms``: when the present stage began
-    - ``withdrawn_ms``: when the desired weight became 0
-    - ``confirmed_ms``: when every Envoy had confirmed weight 0
+    - ``withdrawn_ms``: when the desired weight became 0; ``lost``: when the lease was no longer renewed
+    - ``confirmed_ms``: when every Envoy had confirmed weight 0; ``lost``: when the lease had ended at every Envoy
     - ``last_request_ms``: the end of the last flush in which a client's request reached the candidate
     - ``failure``: why the drill failed, or ""
     """
@@ -191,6 +191,11 @@ class Drill:
     confirmed_ms: int = 0
     last_request_ms: int = 0
     failure: str = ""
+    lost: bool = False
+
+    @property
+    def withholds_lease(self) -> bool:
+        return self.lost and self.stage in (DrillStage.WITHDRAWING, DrillStage.DRAINING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +246,14 @@ class RampState:
         return self.drill.percent if self.drill.stage is DrillStage.RAISING else self._after_raising(self.drill)
 
     def _after_raising(self, drill: Drill) -> float:
-        return self.percent if drill.stage is DrillStage.RESTORING else 0.0
+        if drill.stage is DrillStage.RESTORING:
+            return self.percent
+        return drill.percent if drill.lost else 0.0  # without a lease, Envoy ignores the weights, which stay
+
+    @property
+    def withholds_lease(self) -> bool:
+        """Return whether a drill lets the lease of the split end."""
+        return self.drill is not None and self.drill.withholds_lease
 
     def to_json(self) -> dict[str, Any]:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -262,7 +274,8 @@ def state_from_json(raw: object) -> RampState:
 def _drill(raw: object) -> Drill | None:
     if raw is None:
         return None
-    values = dataclass_fields(Drill, raw, "drill")
+    known = {"lost": False, **raw} if isinstance(raw, dict) else raw  # an older scorer's drill has no such field
+    values = dataclass_fields(Drill, known, "drill")
     return Drill(**{**values, "stage": DrillStage(values["stage"])})
 
 

@@ -28,6 +28,9 @@ class TickInputs:
     candidate; ``live_errors`` is the number of clients' requests that failed there since the drill began;
     ``unexpected_traffic`` is the number of clients' requests that began while the candidate's share was 0 and reached
     the candidate nevertheless.
+
+    The lease of the split (``glidepath.split_leases``) is in force in ``leases_held`` of ``lease_envoys`` Envoys, and
+    ends after ``lost_after_ms`` without a scorer; 0: the split needs no lease. A person set it at ``lease_set_at``.
     """
 
     workload: str = ""
@@ -52,6 +55,10 @@ class TickInputs:
     live_ms: int = 0
     live_errors: int = 0
     unexpected_traffic: int = 0
+    leases_held: int = 0
+    lease_envoys: int = 0
+    lost_after_ms: int = 0
+    lease_set_at: tuple[str, ...] = ()
 
     @property
     def autopilot_key(self) -> str:
@@ -61,6 +68,11 @@ class TickInputs:
     def all_confirmed(self) -> bool:
         """True if every Envoy runs the desired share; False if there is no Envoy."""
         return 0 < self.envoys <= self.confirmed
+
+    @property
+    def all_leased(self) -> bool:
+        """True if the lease of the split is in force in every Envoy; False if there is no Envoy."""
+        return 0 < self.lease_envoys <= self.leases_held
 
     @property
     def all_verdicts(self) -> tuple[Verdict, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from glidepath.status_and_decisions import Decision, to_json
+from scorer.steering.envoy.actuator import LeaseReading
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 from scorer.steering.ramp import shadow_share
 from scorer.steering.ramp.decide import advance
@@ -80,7 +81,8 @@ def tick(before: WorkloadState, news: News, readings: Readings, context: TickCon
 def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, ...]) -> TickInputs:
     """Return the inputs of the ramp's decision in this tick."""
     spec, view, recent = state.spec, state.fleet, state.recent
-    seen = view.observation
+    seen, lease = view.observation, context.lease or LeaseReading()
+    leased = spec.workload.if_lost == "baseline"
     return TickInputs(
         workload=spec.name,
         verdicts=state.judged.verdicts,
@@ -105,6 +107,10 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
         live_errors=recent.drill_errors,
         # Until every Envoy has confirmed a share of 0, requests at the candidate are expected.
         unexpected_traffic=recent.unexpected_traffic if view.all_confirmed else 0,
+        leases_held=lease.held,
+        lease_envoys=lease.envoys,
+        lost_after_ms=round(spec.workload.lost_after * 1000) if leased else 0,
+        lease_set_at=lease.set_at,
     )
 
 

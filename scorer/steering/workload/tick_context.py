@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from glidepath.status_and_decisions import Verdict
+from scorer.steering.envoy.actuator import LeaseReading
 from scorer.steering.envoy.runtime_values import RuntimeEntries, RuntimeValues
 
 
@@ -19,6 +20,7 @@ class TickContext:
     - ``unknown_weights``: the Envoys that run weights which cannot be read
     - ``admin_layers``: the admin layers above RTDS
     - ``leader``: this scorer's name
+    - ``lease``: where the lease of the workload's split is in force; None if it has none
     """
 
     waiting_for: str = ""
@@ -27,3 +29,4 @@ class TickContext:
     unknown_weights: frozenset[str] = frozenset()
     admin_layers: Mapping[str, RuntimeEntries | None] = field(default_factory=dict)
     leader: str = ""
+    lease: LeaseReading | None = None

@@ -74,6 +74,11 @@ def standing(state: WorkloadState, leader: str) -> WorkloadStatus:
         leader=leader,
         config_digest=state.spec.digest,
         share_known=not ramp.share_unknown,
+        if_lost=state.spec.workload.if_lost,
+        lost_after_s=state.spec.workload.lost_after if state.spec.workload.if_lost == "baseline" else None,
+        leases_held=state.inputs.leases_held,
+        lease_envoys=state.inputs.lease_envoys,
+        lease_set_at=state.inputs.lease_set_at,
     )
 
 
@@ -98,17 +103,31 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
         other,
         unknown,
         hidden,
+        _without_lease(state),
         next_step(state, now_ms),
         shadow,
         ramp.invalid_override,
     )
 
 
+def _without_lease(state: WorkloadState) -> str:
+    """Return how many Envoys serve the baseline only, because the split's lease is not in force there; or ""."""
+    ramp, inputs = state.ramp, state.inputs
+    missing = inputs.lease_envoys - inputs.leases_held
+    if not inputs.lost_after_ms or ramp.serving <= 0 or ramp.drill is not None:
+        return ""
+    if inputs.lease_envoys == 0:
+        return "no Envoy has a lease of the split, so the baseline serves all: `glidepath doctor`"
+    envoys = f"{missing} of {number_of(inputs.lease_envoys, 'Envoy')}"
+    return f"the lease of the split is missing in {envoys}, which serve the baseline only" if missing > 0 else ""
+
+
 def next_step(state: WorkloadState, now_ms: int) -> str:
     """Describe for people what happens next to the ramp."""
     ramp, policy, inputs = state.ramp, state.spec.policy, state.inputs
     if ramp.drill is not None:
-        return f"drill by {ramp.drill.actor}: {ramp.drill.stage.value}"
+        kind = "drill of the loss of all scorers" if ramp.drill.lost else "drill"
+        return f"{kind} by {ramp.drill.actor}: {ramp.drill.stage.value}"
     if not ramp.autopilot:
         return f"autopilot is 0: nothing moves by itself; `glidepath resume {state.name}`, or set it to 1 by curl"
     if ramp.phase in (Phase.SHADOW, Phase.BAKING):

@@ -131,3 +131,63 @@ def test_no_step_is_taken_during_a_drill() -> None:
     passing = replace(ALL, verdicts=(verdict("sameness", Outcome.PASS),), samples=10)
     state, _ = advance(at(Phase.BAKING, 10), replace(passing, commands=COMMAND.commands), policy, 0)
     assert state.percent == 10
+
+
+LOST = Command(CommandKind.DRILL, "ann", id="1-0", lost=True)
+LEASED = replace(ALL, lease_envoys=2, leases_held=2, lost_after_ms=10_000)
+ENDED = replace(LEASED, leases_held=0)
+
+
+def test_a_drill_of_lost_scorers_withholds_the_lease_and_leaves_the_weights() -> None:
+    state, decisions = advance(at(Phase.BAKING, 10), replace(LEASED, commands=(LOST,)), POLICY, 1000)
+    assert (state.serving, state.withholds_lease, decisions[0].event) == (10, True, "drill_started")
+    assert decisions[0].details["lost"] == "true"
+    state, _ = advance(state, replace(LEASED, leases_held=1), POLICY, 9000)
+    assert state.drill is not None
+    assert state.drill.stage is DrillStage.WITHDRAWING
+    state, _ = advance(state, replace(ENDED, live_ms=10_900), POLICY, 11_000)
+    assert state.drill is not None
+    assert state.drill.stage is DrillStage.DRAINING
+    assert state.withholds_lease
+    state, _ = advance(state, replace(ENDED, live_ms=11_500), POLICY, 11_500 + DRILL_QUIET_MS)
+    assert not state.withholds_lease
+    state, decisions = advance(state, ENDED, POLICY, 13_600)
+    assert not decisions  # until every Envoy has its lease again
+    state, decisions = advance(state, LEASED, POLICY, 14_000)
+    done = decisions[0]
+    assert (state.drill, done.event, done.details["passed"]) == (None, "drill_finished", True)
+    assert (done.details["confirmed_after_ms"], done.details["last_request_after_ms"]) == (10_000, 10_500)
+    assert not state.drilled  # it rehearsed no rollback
+
+
+def test_a_drill_of_lost_scorers_fails_if_the_lease_does_not_end() -> None:
+    state, _ = advance(at(Phase.BAKING, 10), replace(LEASED, commands=(LOST,)), POLICY, 0)
+    late = MAX_DRILL_MS + LEASED.lost_after_ms
+    state, _ = advance(state, LEASED, POLICY, late)
+    assert state.withholds_lease
+    state, _ = advance(state, LEASED, POLICY, late + 1)
+    assert not state.withholds_lease
+    _, decisions = advance(state, LEASED, POLICY, late + 2)
+    assert decisions[0].details["passed"] is False
+    assert "in force in 2 of 2 Envoys" in decisions[0].reason
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [
+        (ALL, "if_lost: hold"),
+        (replace(LEASED, leases_held=1), "in force in 1 of 2 Envoys"),
+        (replace(LEASED, lease_envoys=0, leases_held=0), "in force in 0 of 0 Envoys"),
+        (replace(LEASED, lease_set_at=("http://a",)), "a person set the lease at http://a"),
+    ],
+)
+def test_a_drill_of_lost_scorers_is_refused_where_it_would_prove_nothing(inputs: TickInputs, reason: str) -> None:
+    state, decisions = advance(at(Phase.BAKING, 10), replace(inputs, commands=(LOST,)), POLICY, 0)
+    assert (state.drill, decisions[0].event) == (None, "refused")
+    assert reason in decisions[0].reason
+
+
+def test_a_guard_that_fails_ends_the_drill_and_the_lease_is_renewed() -> None:
+    state, _ = advance(at(Phase.BAKING, 10), replace(LEASED, commands=(LOST,)), POLICY, 0)
+    state, _ = advance(state, replace(LEASED, verdicts=(verdict("errors", Outcome.FAIL),)), POLICY, 100)
+    assert (state.phase, state.withholds_lease) == (Phase.ROLLING_BACK, False)

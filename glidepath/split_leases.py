@@ -1,0 +1,66 @@
+"""The leases of splits: which runtime layers of Envoy carry them, and for how long each lease lasts.
+
+A workload with ``if_lost: baseline`` has its split only while the leading scorer leases it to Envoy. The lease is a
+runtime key in a layer that Envoy gets by RTDS with a time to live. If nobody renews it, Envoy itself drops the layer.
+Workloads with the same ``lost_after`` share a layer. The layer for drills is empty, except while a lease is drilled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glidepath import envoy_names
+from glidepath.config.root import Config
+
+RENEWALS = 5  # in the life of a lease
+LONGEST_RENEWAL_S = 1.0
+RECONNECT_S = 2.0  # how long Envoy needs at most to find a new leader: its health check, and its pause before a retry
+TAKEOVER = 1.25  # in which part of ``scorer.lease`` another scorer takes over from one that died
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLayer:
+    """A runtime layer with the leases of ``workloads``. Envoy drops it ``ttl_s`` seconds after the last renewal."""
+
+    name: str
+    ttl_s: float
+    workloads: tuple[str, ...]
+
+    @property
+    def renew_s(self) -> float:
+        """The time between two renewals, in seconds."""
+        return min(self.ttl_s / RENEWALS, LONGEST_RENEWAL_S)
+
+
+def leased_workloads(config: Config) -> tuple[str, ...]:
+    return tuple(name for name, workload in config.workloads.items() if workload.if_lost == "baseline")
+
+
+def lease_layers(config: Config) -> tuple[LeaseLayer, ...]:
+    """Return the layers of all leases, those that last longest first, without the layer for drills."""
+    by_time: dict[float, list[str]] = {}
+    for name in leased_workloads(config):
+        by_time.setdefault(config.workloads[name].lost_after, []).append(name)
+    return tuple(LeaseLayer(layer_name(ttl), ttl, tuple(names)) for ttl, names in sorted(by_time.items(), reverse=True))
+
+
+def layer_name(ttl_s: float) -> str:
+    return f"{envoy_names.LEASE_LAYER}-{ttl_s:g}s"
+
+
+def serves_rtds(config: Config) -> bool:
+    """Return whether the leading scorer serves RTDS: the weights, or leases."""
+    return config.envoy.actuator == "rtds" or bool(leased_workloads(config))
+
+
+def shortest_lost_after(scorer_lease_s: float) -> float:
+    """Return the least ``lost_after`` in seconds with which a change of the leader loses no lease."""
+    return scorer_lease_s * TAKEOVER + RECONNECT_S
+
+
+def parse_lease(text: str) -> bool:
+    """Return whether a lease with this runtime value lets any request through to the split."""
+    try:
+        return float(text) > 0
+    except ValueError:
+        return bool(text)  # a FractionalPercent that a person set
