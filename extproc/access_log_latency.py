@@ -11,31 +11,38 @@ from typing import Any
 
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
+from glidepath import envoy_names
 from glidepath.latency import is_streamed, waited
 
+_DIGITS = 13  # of a time in µs; more would be longer than a hundred days
 SWITCHING_PROTOCOLS = 101  # such a stream lasts for as long as the client wants
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedLatency:
-    """Milliseconds from the end of the request to the last and to the first byte from upstream; None: not measured.
+    """Milliseconds from the end of the request; None: not measured.
 
-    ``ttft_ms`` is the time to the first token, so an answer that is not streamed has none.
+    ``total_ms``: to the last byte of the answer. ``ttft_ms``: to the first token, that is the first byte of the body of
+    an answer that is streamed; others have none. ``headers_ms``: to the first byte of the headers. If Envoy does not
+    report when the body began, ``ttft_ms`` is the time of the headers.
     """
 
     total_ms: float | None
     ttft_ms: float | None
+    headers_ms: float | None
 
 
 def logged_latency(entry: HTTPAccessLogEntry) -> LoggedLatency:
     """Return the latency of a request that a backend answered, as glidepath/latency.py defines it."""
     if entry.response.response_code.value == SWITCHING_PROTOCOLS:
-        return LoggedLatency(None, None)
+        return LoggedLatency(None, None, None)
     request_end = _ms(entry, "time_to_last_rx_byte")
-    first_byte = _ms(entry, "time_to_first_upstream_rx_byte") if streamed(entry) else None
+    headers, body = _ms(entry, "time_to_first_upstream_rx_byte"), _body_begin_ms(entry)
+    first_token = (headers if body is None else body) if streamed(entry) else None
     return LoggedLatency(
         total_ms=waited(request_end, _ms(entry, "time_to_last_upstream_rx_byte")),
-        ttft_ms=waited(request_end, first_byte),
+        ttft_ms=waited(request_end, first_token),
+        headers_ms=waited(request_end, headers),
     )
 
 
@@ -63,6 +70,12 @@ def answered_early(entry: HTTPAccessLogEntry) -> bool:
     """Return whether the backend began to answer before it had the whole request."""
     first_byte, request_end = _ms(entry, "time_to_first_upstream_rx_byte"), _ms(entry, "time_to_last_rx_byte")
     return first_byte is not None and (request_end is None or first_byte < request_end)
+
+
+def _body_begin_ms(entry: HTTPAccessLogEntry) -> float | None:
+    """Return the time from the begin of the request to the first byte of the answer's body, or None if unknown."""
+    text = str(entry.common_properties.custom_tags.get(envoy_names.BODY_BEGIN_TAG, ""))
+    return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
 def _ms(entry: HTTPAccessLogEntry, field: Any) -> float | None:

@@ -61,8 +61,9 @@ class RequestOutcome:
 
     ``at_ms``: when the request ended, in Unix ms.
     ``error``: the kind of error, or "" if there is none.
-    ``latency_ms``, ``ttft_ms``: from the end of the request to the last and to the first byte of the answer
-        (extproc/access_log_latency.py); None for an error, a 4xx and a client abort, and if it could not be measured.
+    ``latency_ms``, ``ttft_ms``, ``headers_ms``: from the end of the request to the last and to the first byte of the
+        answer's body, and to the first byte of its headers (extproc/access_log_latency.py); None for an error, a 4xx, a
+        client abort, and if it could not be measured.
     ``duration_ms``: from the begin of the request to its end, for a request that was answered without an error.
     ``untimed``: whether the request was answered without an error, and its latency could not be measured.
     ``rescued``: whether the baseline answered after a failover; None without a failover, or if the client
@@ -80,6 +81,7 @@ class RequestOutcome:
     failover: bool = False
     latency_ms: float | None = None
     ttft_ms: float | None = None
+    headers_ms: float | None = None
     duration_ms: float | None = None
     untimed: bool = False
     rescued: bool | None = None
@@ -150,6 +152,7 @@ def classify(
         at_ms,
         latency_ms=latency.total_ms,
         ttft_ms=latency.ttft_ms,
+        headers_ms=latency.headers_ms,
         duration_ms=max(_whole_ms(common.duration), 0),
         untimed=latency.total_ms is None,
     )

@@ -45,6 +45,8 @@ class _SideCounts:
     latency_zeros: int = 0
     ttft: Counter[int] = field(default_factory=Counter)
     ttft_zeros: int = 0
+    headers: Counter[int] = field(default_factory=Counter)
+    headers_zeros: int = 0
     duration: Counter[int] = field(default_factory=Counter)
     aborted: Counter[int] = field(default_factory=Counter)
     first_error_ms: int = 0
@@ -84,6 +86,11 @@ class _SideCounts:
                 self.ttft[bucket_of(outcome.ttft_ms)] += 1
             else:
                 self.ttft_zeros += 1
+        if outcome.headers_ms is not None:
+            if outcome.headers_ms > 0:
+                self.headers[bucket_of(outcome.headers_ms)] += 1
+            else:
+                self.headers_zeros += 1
 
     def apply_rejections(self) -> list[tuple[str, int]]:
         """Count rejections as errors, but never more errors than requests. Return the rejections that are left.
@@ -109,6 +116,7 @@ class _SideCounts:
             failovers=self.failovers,
             latency_ms=Histogram(dict(self.latency), self.latency_zeros),
             ttft_ms=Histogram(dict(self.ttft), self.ttft_zeros),
+            headers_ms=Histogram(dict(self.headers), self.headers_zeros),
             duration_ms=Histogram(dict(self.duration) if (side, origin) == (Side.CANDIDATE, Origin.LIVE) else {}),
             first_error_ms=self.first_error_ms,
             rescued=self.rescued,
@@ -170,7 +178,7 @@ class TrafficCounters:
         """
         rejection = self._proven(outcome, request_id) if request_id else None
         if rejection is not None:
-            outcome = replace(outcome, latency_ms=None, ttft_ms=None, duration_ms=None, untimed=False)
+            outcome = replace(outcome, latency_ms=None, ttft_ms=None, headers_ms=None, duration_ms=None, untimed=False)
         key = (outcome.workload, outcome.side, outcome.origin)
         side_counts = self._side_counts.get(key)
         if side_counts is None:

@@ -203,6 +203,9 @@ class SideOutcomes:
     includes ``failovers``. ``rescued`` counts failovers that the baseline answered, and ``rescues_failed`` failovers
     that failed there too. In all other failovers the client disconnected first.
 
+    ``ttft_ms``, ``headers_ms``: to the first byte of the answer's body, and of its headers, which a server may send
+    long before the first content of a stream.
+
     ``duration_ms``: the durations of the clients' requests that the candidate answered, uploads included. It shows when
     they began; for other requests it is empty.
 
@@ -230,6 +233,7 @@ class SideOutcomes:
     served: str = ""  # the digest of what Envoy serves (glidepath/served_digest.py); "" if unknown
     checked: int = 0
     aborted_ms: Histogram = field(default_factory=Histogram)
+    headers_ms: Histogram = field(default_factory=Histogram)
 
     def __add__(self, other: SideOutcomes) -> SideOutcomes:
         firsts = [t for t in (self.first_error_ms, other.first_error_ms) if t]
@@ -251,6 +255,7 @@ class SideOutcomes:
             served=joined_digests(self.served, other.served),
             checked=self.checked + other.checked,
             aborted_ms=self.aborted_ms + other.aborted_ms,
+            headers_ms=self.headers_ms + other.headers_ms,
         )
 
 

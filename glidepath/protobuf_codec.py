@@ -185,6 +185,7 @@ _SIDE_OUTCOMES = _Codec(
         "error_kinds": _MAPPING,
         "latency_ms": _HISTOGRAM,
         "ttft_ms": _HISTOGRAM,
+        "headers_ms": _HISTOGRAM,
         "duration_ms": _HISTOGRAM,
         "aborted_ms": _HISTOGRAM,
     },

@@ -137,7 +137,8 @@ class SideStatus:
     p50_ms: float | None = None
     p95_ms: float | None = None
     p99_ms: float | None = None
-    ttft_p50_ms: float | None = None
+    ttft_p50_ms: float | None = None  # to the first byte of the answer's body
+    headers_p50_ms: float | None = None  # to its headers, which a server may send before it has any content
     rescued: int = 0  # the candidate's errors for which the client got the baseline's answer instead
     rescues_failed: int = 0  # the candidate's errors for which the baseline failed too
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
@@ -11,6 +11,7 @@ from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration
 from glidepath.config.urls_and_secrets import BaseUrl, HttpUrl, UrlWithoutUser
 
+Protocol = Literal["auto", "http1", "http2"]
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VISIBLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # characters that a header's value may have (RFC 9110, 5.5)
 _FRAMING = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
@@ -109,9 +110,10 @@ class Backend(Section):
     sni: str | None = None  # TLS server name; absent: the host
     ca_file: str | None = None  # file of trusted certificate authorities; absent: those of the system
     client_cert: ClientCert | None = None
+    protocol: Protocol = "auto"  # auto: http1, or what TLS negotiates; http2: needed for gRPC, also without TLS
     connect_timeout: Duration = Field(default=2, gt=0)
     first_byte_timeout: Duration = Field(default=30, gt=0)  # limit of each attempt; after it, Envoy tries the fallback
-    idle_timeout: Duration = Field(default=300, gt=0)  # longest pause between two bytes of an answer
+    idle_timeout: Duration = Field(default=3600, gt=0)  # longest pause between two bytes of an answer
     max_connections: int = Field(default=1024, ge=1, le=MOST)
     max_requests: int = Field(default=1024, ge=1, le=MOST)
     max_pending: int = Field(default=256, ge=1, le=MOST)  # maximum waiting for a connection; 0 would refuse all
@@ -130,6 +132,8 @@ class Backend(Section):
     def _client_cert_with_tls(self) -> Backend:
         if self.client_cert is not None and self.cluster is not None:
             raise ValueError("client_cert needs url: the cluster that is there has its own TLS settings")
+        if self.cluster is not None and self.protocol != "auto":
+            raise ValueError("protocol needs url: the cluster that is there has its own protocol")
         if self.client_cert is not None and not str(self.url).startswith("https:"):
             raise ValueError("client_cert needs a url that starts with https")
         return self

@@ -182,7 +182,7 @@ class Config(Section):
     def digest(self, workload: str) -> str:
         """Return a digest of all settings on which the decisions about this workload depend, as twelve hex digits."""
         w = self.workload(workload)
-        sides = (self.backends[name] for name in (w.baseline, w.candidate))
+        sides = (_as_in_digest(self.backends[name]) for name in (w.baseline, w.candidate))
         backends = (side.model_dump_json(exclude=_not_in_digest_of_backend(side)) for side in sides)
         parts = [w.model_dump_json(exclude=_not_in_digest(w)), *backends]
         parts.append(self.scorer.embedder.model_dump_json())
@@ -216,6 +216,13 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
     return left_out
 
 
+def _as_in_digest(backend: Backend) -> Backend:
+    """Return the backend with the former default of ``idle_timeout`` instead of the present one."""
+    is_default = backend.idle_timeout == Backend.model_fields["idle_timeout"].default
+    return backend.model_copy(update={"idle_timeout": 300.0}) if is_default else backend
+
+
 def _not_in_digest_of_backend(backend: Backend) -> set[str]:
     """Return the newer settings of a backend that have their default value. See ``_not_in_digest``."""
-    return {name for name in ("cluster", "client_cert") if getattr(backend, name) is None}
+    left_out = {name for name in ("cluster", "client_cert") if getattr(backend, name) is None}
+    return left_out | ({"protocol"} if backend.protocol == "auto" else set())

@@ -152,7 +152,7 @@ class Histogram(_message.Message):
     def __init__(self, scale: _Optional[int] = ..., index: _Optional[_Iterable[int]] = ..., count: _Optional[_Iterable[int]] = ..., zeros: _Optional[int] = ...) -> None: ...
 
 class SideOutcomes(_message.Message):
-    __slots__ = ("side", "origin", "requests", "errors", "error_kinds", "client_aborts", "failovers", "latency_ms", "ttft_ms", "first_error_ms", "rescued", "rescues_failed", "duration_ms", "not_found", "served", "checked", "aborted_ms")
+    __slots__ = ("side", "origin", "requests", "errors", "error_kinds", "client_aborts", "failovers", "latency_ms", "ttft_ms", "first_error_ms", "rescued", "rescues_failed", "duration_ms", "not_found", "served", "checked", "aborted_ms", "headers_ms")
     class ErrorKindsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +177,7 @@ class SideOutcomes(_message.Message):
     SERVED_FIELD_NUMBER: _ClassVar[int]
     CHECKED_FIELD_NUMBER: _ClassVar[int]
     ABORTED_MS_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_MS_FIELD_NUMBER: _ClassVar[int]
     side: Side
     origin: Origin
     requests: int
@@ -194,7 +195,8 @@ class SideOutcomes(_message.Message):
     served: str
     checked: int
     aborted_ms: Histogram
-    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ..., rescued: _Optional[int] = ..., rescues_failed: _Optional[int] = ..., duration_ms: _Optional[_Union[Histogram, _Mapping]] = ..., not_found: _Optional[int] = ..., served: _Optional[str] = ..., checked: _Optional[int] = ..., aborted_ms: _Optional[_Union[Histogram, _Mapping]] = ...) -> None: ...
+    headers_ms: Histogram
+    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ..., rescued: _Optional[int] = ..., rescues_failed: _Optional[int] = ..., duration_ms: _Optional[_Union[Histogram, _Mapping]] = ..., not_found: _Optional[int] = ..., served: _Optional[str] = ..., checked: _Optional[int] = ..., aborted_ms: _Optional[_Union[Histogram, _Mapping]] = ..., headers_ms: _Optional[_Union[Histogram, _Mapping]] = ...) -> None: ...
 
 class LocalReplies(_message.Message):
     __slots__ = ("side", "origin", "at_fault", "kinds")

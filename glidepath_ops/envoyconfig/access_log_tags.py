@@ -33,6 +33,8 @@ def custom_tags(config: Config, log_name: str) -> list[Json]:
     ]
     served = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_SERVED})%"
     tags.append({"tag": envoy_names.SERVED_TAG, "value": served})
+    # An older Envoy does not know US_RX_BODY_BEG and writes "-"; then the time of the headers is all there is.
+    tags.append({"tag": envoy_names.BODY_BEGIN_TAG, "value": "%COMMON_DURATION(DS_RX_BEG:US_RX_BODY_BEG:us)%"})
     if log_name == envoy_names.LIVE_LOG:
         place = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_WORKLOAD})%"
         tags.append({"tag": envoy_names.WORKLOAD_TAG, "value": place})

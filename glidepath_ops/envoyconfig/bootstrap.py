@@ -241,6 +241,10 @@ def _manager(config: Config, stats: str, log: str, routes: list[Json]) -> Json:
         "generate_request_id": True,
         "server_header_transformation": "PASS_THROUGH",
         "stream_idle_timeout": "3600s",  # each route sets its own
+        # A client that reached its backend with such a message reaches it through Envoy too (docs/reference/limits.md).
+        "max_request_headers_kb": -(-config.envoy.max_header_bytes // 1024),
+        "common_http_protocol_options": {"max_headers_count": config.envoy.max_headers},
+        "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": "localhost"},
         **_SAFE_PATHS,
         "access_log": [filters.access_log(config, log)],
         "route_config": {"name": stats, "virtual_hosts": [host]},

@@ -88,7 +88,7 @@ def backend_cluster(config: Config, name: str, secrets: SecretNames) -> Json:
         return with_comment(text, {**_aggregate(name, backend, [backend.cluster]), **_http(None, adapt)})
     url = urlsplit(str(backend.url))
     text = f"{name}: {url.scheme}://{url.hostname}{url.path}" + (f", model {backend.model}" if backend.model else "")
-    return with_comment(text, {**_endpoints(name, backend), **_http(backend, adapt)})
+    return with_comment(text, {**_endpoints(name, backend), **_http(backend, adapt, limits=_header_limits(config))})
 
 
 def is_candidate_alone(config: Config, name: str) -> bool:
@@ -211,13 +211,26 @@ def _tls(backend: Backend, host: str) -> Json:
     return {"name": "envoy.transport_sockets.tls", "typed_config": context}
 
 
-def _http(backend: Backend | None, filters: Sequence[Json], retry: Json | None = None) -> Json:
+def _header_limits(config: Config) -> Json:
+    """Return the limits on the headers of a backend's answers."""
+    kib = -(-config.envoy.max_header_bytes // 1024)
+    return {"max_headers_count": config.envoy.max_headers, "max_response_headers_kb": kib}
+
+
+def _http(
+    backend: Backend | None, filters: Sequence[Json], retry: Json | None = None, limits: Json | None = None
+) -> Json:
     """Return the HTTP options of a cluster.
 
     ``backend`` is None for an aggregate cluster, whose members have their own protocols.
     """
     options: Json = {"@type": TYPE + HTTP_OPTIONS.removeprefix("envoy.")}
-    if backend is not None and str(backend.url).startswith("https:"):
+    if limits:
+        options["common_http_protocol_options"] = limits
+    protocol = backend.protocol if backend is not None else "http1"
+    if protocol == "http2":
+        options["explicit_http_config"] = {"http2_protocol_options": {}}
+    elif protocol == "auto" and backend is not None and str(backend.url).startswith("https:"):
         options["auto_config"] = {"http_protocol_options": {}, "http2_protocol_options": {}}  # chosen by ALPN
     else:
         options["explicit_http_config"] = {"http_protocol_options": {}}

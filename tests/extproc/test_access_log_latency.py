@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.access_log_latency import LoggedLatency, answer_ended, answered_early, logged_latency, waited_in_vain
+from glidepath import envoy_names
 
 NANOS = st.integers(0, 3600 * 10**9)
 
@@ -56,8 +57,25 @@ def test_it_is_never_negative_and_none_if_a_time_is_missing_or_the_answer_came_f
         assert ms is None or ms >= 0
 
 
+@given(upload=NANOS, wait=NANOS, silence=NANOS)
+def test_the_first_byte_is_that_of_the_body_not_of_the_headers(upload: int, wait: int, silence: int) -> None:
+    made = entry(upload, upload + wait, upload + wait + silence)
+    made.common_properties.custom_tags[envoy_names.BODY_BEGIN_TAG] = str((upload + wait + silence) // 1000)
+    found = logged_latency(made)
+    assert found.headers_ms == pytest.approx(wait / 1e6, abs=1e-5)
+    if found.ttft_ms is not None:  # the tag has whole microseconds, so it may be just before the end of the request
+        assert found.ttft_ms == pytest.approx((wait + silence) / 1e6, abs=2e-3)
+
+
+@pytest.mark.parametrize("tag", ["", "-", "x", "-5", "9" * 40, "١"])
+def test_without_a_usable_time_of_the_body_the_time_of_the_headers_counts(tag: str) -> None:
+    made = entry(0, 5_000_000, 9_000_000)
+    made.common_properties.custom_tags[envoy_names.BODY_BEGIN_TAG] = tag
+    assert logged_latency(made) == LoggedLatency(9.0, 5.0, 5.0)
+
+
 def test_a_time_of_zero_is_a_time() -> None:
-    assert logged_latency(entry(0, 0, 0)) == LoggedLatency(0.0, 0.0)
+    assert logged_latency(entry(0, 0, 0)) == LoggedLatency(0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +91,11 @@ def test_a_time_of_zero_is_a_time() -> None:
 )
 def test_only_a_streamed_answer_has_a_time_to_the_first_token(kind: str, streams: bool) -> None:
     found = logged_latency(entry(0, 5_000_000, 9_000_000, kind=kind))
-    assert found == LoggedLatency(9.0, 5.0 if streams else None)
+    assert found == LoggedLatency(9.0, 5.0 if streams else None, 5.0)
 
 
 def test_a_switched_protocol_has_no_latency() -> None:
-    assert logged_latency(entry(1, 2, 10**12, status=101)) == LoggedLatency(None, None)
+    assert logged_latency(entry(1, 2, 10**12, status=101)) == LoggedLatency(None, None, None)
 
 
 @given(st.none() | NANOS, st.none() | NANOS)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from glidepath.timed_wait import wait_until_set
 
-Behaviour = Literal["json", "sse", "status", "hang", "reset", "die_in_stream", "slow_stream"]
+Behaviour = Literal["json", "sse", "status", "hang", "reset", "die_in_stream", "slow_stream", "late_stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Recorder:
     behaviour: Behaviour = "json"
     status: int = 503
     delay: float = 0.0  # seconds before the first byte
+    silence: float = 0.0  # seconds between the headers of a "late_stream" and its first event
+    more_headers: dict[str, str] = field(default_factory=dict)  # of the answers of the behaviour "json"
     most_bytes: int | None = None  # a longer request is refused with 400
     received: list[Received] = field(default_factory=list)
     port: int = 0
@@ -102,7 +104,7 @@ class Recorder:
         return [*(b"data: " + json.dumps(c).encode() + b"\n\n" for c in chunks), b"data: [DONE]\n\n"]
 
     async def _json(self, _: web.Request) -> web.StreamResponse:
-        return web.json_response(self.answer())
+        return web.json_response(self.answer(), headers=self.more_headers)
 
     async def _sse(self, request: web.Request) -> web.StreamResponse:
         response = await self._open_stream(request)
@@ -118,6 +120,15 @@ class Recorder:
         await response.write(first)
         await wait_until_set(self._ending, 1.2)
         for event in rest:
+            await response.write(event)
+        await response.write_eof()
+        return response
+
+    async def _late_stream(self, request: web.Request) -> web.StreamResponse:
+        """Send the headers at once, and all events after ``silence``."""
+        response = await self._open_stream(request)
+        await wait_until_set(self._ending, self.silence)
+        for event in self.events():
             await response.write(event)
         await response.write_eof()
         return response

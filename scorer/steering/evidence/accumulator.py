@@ -104,6 +104,7 @@ class Evidence:
         first = {side.side: _until_left(side, side.ttft_ms) if streamed else side.ttft_ms for side in counted}
         self._observe_latencies("ttft", first)
         self._observe_unstreamed(counted)
+        self._observe_latencies("headers", {side.side: side.headers_ms for side in counted})
         self._shown = None
         return self
 

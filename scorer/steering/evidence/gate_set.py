@@ -112,7 +112,7 @@ class GateSet:
         """
         self.before = before
         self.step = StepRequests()
-        self.signals: dict[str, LatencySignal] = {"total": LatencySignal(), "ttft": LatencySignal()}
+        self.signals: dict[str, LatencySignal] = {name: LatencySignal() for name in ("total", "ttft", "headers")}
         self.gates: dict[str, Gate] = {}
         self._block_began = NO_REQUESTS  # the requests of the step before the present block
         worth = _WORTH_UNKNOWN if percent is None else _WORTH_STICKY if workload.sticky else _WORTH

@@ -16,18 +16,18 @@ def side_statuses(counts: RequestCounts, signals: Mapping[str, LatencySignal]) -
 
     ``counts``: the requests of the step. ``signals``: the name of each latency signal → its values in the step.
     """
-    total, ttft = signals["total"], signals["ttft"]
+    total, ttft, headers = signals["total"], signals["ttft"], signals["headers"]
     return (
-        _status(counts.b_n, counts.b_errors, total.baseline, ttft.baseline),
+        _status(counts.b_n, counts.b_errors, total.baseline, ttft.baseline, headers.baseline),
         replace(
-            _status(counts.c_n, counts.c_errors, total.candidate, ttft.candidate),
+            _status(counts.c_n, counts.c_errors, total.candidate, ttft.candidate, headers.candidate),
             rescued=counts.rescued,
             rescues_failed=counts.rescues_failed,
         ),
     )
 
 
-def _status(n: int, errors: int, total: DenseHistogram, ttft: DenseHistogram) -> SideStatus:
+def _status(n: int, errors: int, total: DenseHistogram, ttft: DenseHistogram, headers: DenseHistogram) -> SideStatus:
     return SideStatus(
         requests=n,
         errors=errors,
@@ -35,6 +35,7 @@ def _status(n: int, errors: int, total: DenseHistogram, ttft: DenseHistogram) ->
         p95_ms=_quantile(total, 0.95),
         p99_ms=_quantile(total, 0.99),
         ttft_p50_ms=_quantile(ttft, 0.50),
+        headers_p50_ms=_quantile(headers, 0.50),
     )
 
 

@@ -67,4 +67,4 @@ def _usable(sides: Iterable[SideOutcomes], wanted: str, percent: float) -> Itera
         if not is_other(side, wanted):
             yield side
         elif percent > 0:
-            yield replace(side, latency_ms=_NOTHING, ttft_ms=_NOTHING)
+            yield replace(side, latency_ms=_NOTHING, ttft_ms=_NOTHING, headers_ms=_NOTHING)

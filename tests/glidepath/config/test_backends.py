@@ -42,6 +42,16 @@ def test_a_client_certificate_needs_https_and_a_cluster_of_our_own() -> None:
         )
 
 
+def test_a_protocol_needs_a_cluster_of_our_own_and_is_one_of_three() -> None:
+    parse("protocol: http2")
+    with pytest.raises(ConfigError, match="protocol needs url"):
+        parse_config(
+            f'backends: {{cloud: {{url: "http://a"}}, onprem: {{cluster: x, host: y, protocol: http2}}}}\n{WORKLOAD}'
+        )
+    with pytest.raises(ConfigError, match="auto"):
+        parse("protocol: grpc")
+
+
 def test_usual_headers_are_accepted() -> None:
     parse('headers: {OpenAI-Organization: "org-1", x-note: "tab\\tand ü"}, credential: {env: A, prefix: "Token "}')
 

@@ -1,0 +1,87 @@
+"""What a client could send to its backend directly, it can send through Envoy too: old protocols and large headers."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import grpc
+import pytest
+
+from glidepath_ops.local.child_process import free_ports
+from tests.support.envoy_with_backends import PATH, EnvoySetup, envoy_with_backends
+
+METHOD = "/inference.GRPCInferenceService/ModelInfer"
+
+
+async def raw(setup: EnvoySetup, request: bytes) -> bytes:
+    """Send bytes to the live listener, and return what comes back until the connection ends or an answer is whole."""
+    host, _, port = setup.envoy.live.removeprefix("http://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(request)
+        async with asyncio.timeout(15):
+            return await reader.readuntil(b"\r\n\r\n")
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("host", ["", "host: here\r\n"], ids=["without host", "with host"])
+async def test_a_client_of_http_1_0_is_served(tmp_path: Path, host: str) -> None:
+    async with envoy_with_backends(tmp_path) as setup:
+        body = b'{"model": "m", "messages": []}'
+        head = f"POST {PATH} HTTP/1.0\r\n{host}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        assert b" 200 " in (await raw(setup, head.encode() + body)).partition(b"\r\n")[0]
+        assert setup.cloud.last.headers["host"] == setup.cloud.url.removeprefix("http://")
+
+
+async def test_requests_and_answers_may_have_many_and_large_headers(tmp_path: Path) -> None:
+    async with envoy_with_backends(tmp_path) as setup:
+        setup.cloud.more_headers = {f"x-answer-{n}": "b" * 700 for n in range(110)}
+        reply = await setup.post(headers={f"x-own-{n}": "a" * 700 for n in range(110)})
+        assert reply.status == 200
+        assert setup.cloud.last.headers["x-own-109"] == "a" * 700
+        assert reply.headers["x-answer-109"] == "b" * 700
+
+
+async def test_the_limits_on_headers_are_the_configured_ones(tmp_path: Path) -> None:
+    async with envoy_with_backends(tmp_path, envoy={"max_headers": 100, "max_header_bytes": "8KiB"}) as setup:
+        assert (await setup.post(headers={f"x-own-{n}": "a" for n in range(120)})).status == 431
+        assert (await setup.post(headers={"x-own": "a" * 9000})).status == 431
+
+
+class _Infer(grpc.GenericRpcHandler):
+    """Answers each call with what it got and the name of the backend."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        async def infer(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+            return self._name.encode() + b":" + request
+
+        return grpc.unary_unary_rpc_method_handler(infer) if details.method == METHOD else None
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0, b"cloud:tensor"), (100, b"onprem:tensor")])
+async def test_a_grpc_call_reaches_backends_that_speak_http_2(tmp_path: Path, share: int, expected: bytes) -> None:
+    ports = dict(zip(("cloud", "onprem"), free_ports(2), strict=True))
+    servers = []
+    for name, port in ports.items():
+        server = grpc.aio.server()
+        server.add_generic_rpc_handlers((_Infer(name),))
+        server.add_insecure_port(f"127.0.0.1:{port}")
+        await server.start()
+        servers.append(server)
+    sides = {
+        name: {"url": f"http://127.0.0.1:{port}", "protocol": "http2", "model": None} for name, port in ports.items()
+    }
+    chat = {"match": {"path": METHOD}, "start": share, "shadow": {"sample": 0}}
+    try:
+        async with (
+            envoy_with_backends(tmp_path, cloud=sides["cloud"], onprem=sides["onprem"], chat=chat) as setup,
+            grpc.aio.insecure_channel(setup.envoy.live.removeprefix("http://")) as channel,
+        ):
+            assert await channel.unary_unary(METHOD)(b"tensor", timeout=15) == expected
+    finally:
+        await asyncio.gather(*(server.stop(0) for server in servers))
