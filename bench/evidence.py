@@ -110,6 +110,7 @@ def guarantees(runs: int) -> list[Case]:
         lambda: [_row("naive fixed-sample test at 5 %, 200 looks: false rollback", runs, cases.naive(runs, 1), None)],
         *(partial(_both, name, runs, run) for name, run in both),
         *(partial(_alarm, name, runs, seed, traffic) for seed, (name, traffic) in enumerate(alarms, start=20)),
+        lambda: _cold(max(20, runs // 10)),
         lambda: [
             _row("split guard: split as set (10 %)", runs, cases.split(runs, 30, 0.1, 0.1, n=1500).fail_rate, ALPHA)
         ],
@@ -118,6 +119,12 @@ def guarantees(runs: int) -> list[Case]:
 
 def _equally_right(runs: int) -> Callable[[], np.ndarray]:
     return lambda: answers.correctness(runs, 74, 0.05, 0.05).passed
+
+
+def _cold(runs: int) -> list[Row]:
+    name = "cold start, 50 answers 5 × slower{}: false rollback"
+    without, default = cases.cold_start(runs, 31, warm_up=0), cases.cold_start(runs, 31)
+    return [_row(name.format(", no warm-up"), runs, without, None), _row(name.format(""), runs, default, ALPHA)]
 
 
 def _drifting(runs: int, seed: int, q: float, drift: Drift) -> Callable[[], cases.Runs]:

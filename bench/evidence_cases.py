@@ -14,7 +14,7 @@ import numpy as np
 
 from glidepath.config import parse_config
 from glidepath.histogram import MIN_INDEX, Histogram
-from glidepath.pairs_and_outcomes import Outcome, PairKind, ScoredPair
+from glidepath.pairs_and_outcomes import Origin, Outcome, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.status_and_decisions import GateAction, Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.betting import MeanTest, score_of_difference
@@ -314,6 +314,46 @@ def failed_answers(runs: int, seed: int, share: float, failing: float, *, health
             failed, number = failed + bad, number + 1
         needed.append(failed)
     return np.array(needed)
+
+
+COLD = """
+backends: {cloud: {url: "http://127.0.0.1:9001"}, onprem: {url: "http://127.0.0.1:9002"}}
+workloads:
+  chat:
+    match: {path: /v1/chat/completions}
+    baseline: cloud
+    candidate: onprem
+    shadow: {same_side: 0}
+    gates: {errors: null, latency: {quantile: p95}}
+"""
+
+
+def cold_start(runs: int, seed: int, *, cold: int = 50, factor: float = 5.0, warm_up: int | None = None) -> float:
+    """Return how often an equal candidate fails at 0 % if its first ``cold`` answers take ``factor`` times as long.
+
+    Every request is copied, and five requests end with each flush. ``warm_up``: the ramp's setting; None: its default.
+    """
+    rng, workload, failed = np.random.default_rng(seed), parse_config(COLD).workload("chat"), 0
+    ramp = workload.ramp.model_copy(update={"warm_up": warm_up})
+    workload = workload.model_copy(update={"ramp": ramp})
+    for _ in range(runs):
+        evidence, own = Evidence.fresh(workload, 0, 0), 300 * rng.lognormal(0, 0.5, 2000)
+        own[:cold] *= factor
+        for at in range(0, len(own), 5):
+            sides = (
+                SideOutcomes(Side.CANDIDATE, Origin.SHADOW, 5, latency_ms=Histogram.of(own[at : at + 5])),
+                SideOutcomes(Side.BASELINE, Origin.LIVE, 5, latency_ms=Histogram.of(300 * rng.lognormal(0, 0.5, 5))),
+            )
+            evidence.fold_outcomes(Outcomes("chat", "simulated", at, at * 1000, at * 1000 + 5000, sides))
+            if at % 25 == 0 and _failed(evidence, "latency_p95"):
+                break
+        failed += _failed(evidence, "latency_p95")
+    return failed / runs
+
+
+def _failed(evidence: Evidence, gate: str) -> bool:
+    found = _decided(evidence, gate)
+    return found is not None and found.outcome == Outcome.FAIL.value
 
 
 def split(runs: int, seed: int, true: float, configured: float, *, n: int = 4000) -> Runs:

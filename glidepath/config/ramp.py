@@ -15,6 +15,7 @@ from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Percent
 
 LONGEST_FREEZE = 366 * 86400
+MOST_WARM_UP = 50  # without ramp.warm_up
 
 
 def _cron(value: str) -> str:
@@ -94,7 +95,9 @@ class RampSection(Section):
     """The ramp of a workload: ``steps`` are the candidate's successive shares in percent.
 
     The workload stays at the last step, which need not be 100. ``hold`` and ``min_samples`` are the minimum time and
-    the minimum number of the candidate's requests before the next step.
+    the minimum number of the candidate's requests before the next step. The latency gates leave out the candidate's
+    first ``warm_up`` answers of each step, because it may be cold: a quarter of ``min_samples``, but at most 50, unless
+    it is set.
     """
 
     steps: tuple[Step, ...] = (1, 5, 10, 25, 50, 75, 100)
@@ -109,6 +112,7 @@ class RampSection(Section):
     retry: Literal["manual", "auto"] = "manual"
     max_retries: int = Field(default=3, ge=0, le=MOST)
     require_drill: bool = False
+    warm_up: int | None = Field(default=None, ge=0, le=MOST)  # answers of the candidate; absent: see above
     validation: Duration = Field(default=30 * 86400, ge=0)  # time at the last step before the workload is completed
 
     @field_validator("steps")
@@ -160,6 +164,10 @@ class RampSection(Section):
         return EffectiveRules(
             hold if own.hold is None else own.hold, self.min_samples if own.min_samples is None else own.min_samples
         )
+
+    def warm_up_at(self, percent: float) -> int:
+        """Return how many of the candidate's first answers at a share the latency gates leave out. See ADR 0272."""
+        return min(MOST_WARM_UP, self.rules_at(percent).min_samples // 4) if self.warm_up is None else self.warm_up
 
     @model_validator(mode="after")
     def _approval_steps(self) -> RampSection:

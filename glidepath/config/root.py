@@ -196,8 +196,9 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
     discards the evidence of the step.
     """
     left_out: dict[str, Any] = {"probes": True, "if_lost": True, "lost_after": True}
-    if not workload.ramp.at:
-        left_out["ramp"] = {"at"}
+    ramp = {name for name, unset in (("at", not workload.ramp.at), ("warm_up", workload.ramp.warm_up is None)) if unset}
+    if ramp:
+        left_out["ramp"] = ramp
     gates: dict[str, Any] = {}
     if workload.gates.errors is not None and workload.gates.errors.fast == "guard":
         gates["errors"] = {"fast"}

@@ -68,7 +68,8 @@ class Evidence:
     ) -> None:
         self.percent = percent
         self.started_ms = now_ms
-        self._gates = GateSet(workload, percent, expected_share(workload, percent), before=failures.counts)
+        share, warm_up = expected_share(workload, percent), workload.ramp.warm_up_at(percent)
+        self._gates = GateSet(workload, percent, share, before=failures.counts, warm_up=warm_up)
         self._failures = failures
         self._requests = CountedRequests(percent, self._gates)
         self._pairs = ScoredPairs(self._gates, match=workload.shadow.same_side > 0)

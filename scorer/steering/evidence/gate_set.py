@@ -102,17 +102,22 @@ class GateSet:
         *,
         error_kinds: bool = True,
         before: FailureCounts = NO_FAILURE_COUNTS,
+        warm_up: int = 0,
     ) -> None:
         """Build the gates of ``workload`` for one step.
 
         - ``percent``: the candidate's configured share; None if it is unknown, as for a file given to ``judge``
         - ``prior_share``: the candidate's expected share of the requests, from 0 to 1
         - ``error_kinds``: whether the reason for each failed request is known; if not, ``candidate_down`` is left out
+        - ``warm_up``: how many of the candidate's first values of each latency signal the gates leave out
         - ``before``: the requests before the step, and how many of them Envoy itself failed
         """
         self.before = before
         self.step = StepRequests()
-        self.signals: dict[str, LatencySignal] = {name: LatencySignal() for name in ("total", "ttft", "headers")}
+        self._warm_up = warm_up
+        self.signals: dict[str, LatencySignal] = {}
+        for name in ("total", "ttft", "headers"):
+            self.signal(name)
         self.gates: dict[str, Gate] = {}
         self._block_began = NO_REQUESTS  # the requests of the step before the present block
         worth = _WORTH_UNKNOWN if percent is None else _WORTH_STICKY if workload.sticky else _WORTH
@@ -135,7 +140,7 @@ class GateSet:
         return gate
 
     def signal(self, name: str) -> LatencySignal:
-        return self.signals.setdefault(name, LatencySignal())
+        return self.signals.setdefault(name, LatencySignal(warm_up=self._warm_up))
 
     def _subscriptions(self) -> dict[type, list[Handler]]:
         found: dict[type, list[Handler]] = {

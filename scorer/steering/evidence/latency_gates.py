@@ -295,10 +295,13 @@ class LatencyGate(Gate):
     @property
     def has_nothing_to_measure(self) -> bool:
         signal, least = self._signal, max(self.spec.min_samples, _LEAST_WITHOUT)
-        return self.spec.optional and not signal.candidate.total and signal.without >= least
+        measured = signal.candidate.total or signal.warmed
+        return self.spec.optional and not measured and signal.without >= least
 
     @property
     def why_no_data(self) -> str:
+        if self._signal.warmed:
+            return self._signal.warm_up_text
         return why_unmeasured(self.spec.signal, self._signal.without) if self._signal.without else ""
 
     def recent_cause(self) -> FailureCause | None:
@@ -314,7 +317,8 @@ class LatencyGate(Gate):
         own, base = self._quantiles()
         if own is None or not base:
             return f"{self.n} samples of the candidate, {self._signal.baseline.total} of the baseline"
-        return self._compared(own, base, "") + estimate_note(self._signal.estimated, self.n)
+        warm_up = f"; {text}" if (text := self._signal.warm_up_text) else ""
+        return f"{self._compared(own, base, '')}{estimate_note(self._signal.estimated, self.n)}{warm_up}"
 
     def _compared(self, own: float, base: float, over: str) -> str:
         ratio = f"{own / base:.2f} × the baseline's {base:.3g} ms"

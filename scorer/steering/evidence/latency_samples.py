@@ -11,13 +11,17 @@ from scorer.steering.evidence.gate_observations import LatencyHistograms, Latenc
 
 @dataclass(frozen=True, slots=True)
 class LatencySignalState:
-    """The state of a ``LatencySignal``. For ``without`` and ``estimated``, see ``LatencyUnmeasured``."""
+    """The state of a ``LatencySignal``. For ``without`` and ``estimated``, see ``LatencyUnmeasured``.
+
+    ``warmed``: the number of the candidate's answers that the warm-up has left out.
+    """
 
     candidate: HistogramState
     baseline: HistogramState
     balance: BalanceState
     without: int
     estimated: int
+    warmed: int
 
 
 class LatencySignal:
@@ -26,32 +30,53 @@ class LatencySignal:
     The class is mutable, because every flush adds to it. Its stored form is ``state``.
     """
 
-    def __init__(self, *, judged: bool = False) -> None:
+    def __init__(self, *, judged: bool = False, warm_up: int = 0) -> None:
         """Start without data.
 
-        ``judged``: whether a gate uses the signal. If not, the signal is only shown, and no weights are computed.
+        - ``judged``: whether a gate uses the signal. If not, the signal is only shown, and no weights are computed
+        - ``warm_up``: of a judged signal, both sides' values are left out until the candidate has this many. A flush
+          counts as a whole (ADR 0272)
         """
         self.candidate, self.baseline, self.balance = DenseHistogram(), DenseHistogram(), SideBalance()
         self.judged = judged
         self.without = self.estimated = 0
+        self._warm_up, self.warmed = warm_up, 0
 
     def add(self, values: LatencyHistograms) -> None:
         candidate, baseline = CountedHistogram.of(values.candidate), CountedHistogram.of(values.baseline)
+        if self.warming:
+            self.warmed += candidate.total
+            return
         left_candidate, left_baseline = self._leave_out(candidate.total, baseline.total) if self.judged else (0, 0)
         self.candidate.add(candidate, left_candidate)
         self.baseline.add(baseline, left_baseline)
 
     def add_value(self, value: LatencyMeasured) -> None:
         own = value.candidate
+        if self.warming:
+            self.warmed += own
+            return
         left_candidate, left_baseline = self._leave_out(int(own), int(not own)) if self.judged else (0, 0)
         if own:
             self.candidate.add_value(value.ms, left_candidate)
         else:
             self.baseline.add_value(value.ms, left_baseline)
 
+    @property
+    def warming(self) -> bool:
+        """Whether the values that come now are left out, because the candidate may be cold."""
+        return self.judged and self.warmed < self._warm_up
+
+    @property
+    def warm_up_text(self) -> str:
+        """What the warm-up leaves out, as text for people; "" if nothing."""
+        if self.warming:
+            return f"the first {self._warm_up} answers of the step are left out as a warm-up ({self.warmed} so far)"
+        return f"the first {self.warmed} answers of the step are left out as a warm-up" if self.warmed else ""
+
     def add_unmeasured(self, seen: LatencyUnmeasured) -> None:
         self.without += seen.without
-        self.estimated += seen.estimated
+        self.estimated += 0 if self.warming else seen.estimated
 
     def _leave_out(self, candidate: int, baseline: int) -> tuple[int, int]:
         parts = self.balance.leave_out(candidate, baseline)
@@ -68,11 +93,11 @@ class LatencySignal:
     @property
     def state(self) -> LatencySignalState:
         return LatencySignalState(
-            self.candidate.state, self.baseline.state, self.balance.state, self.without, self.estimated
+            self.candidate.state, self.baseline.state, self.balance.state, self.without, self.estimated, self.warmed
         )
 
     def restore(self, state: LatencySignalState) -> None:
         self.candidate.restore(state.candidate)
         self.baseline.restore(state.baseline)
         self.balance.restore(state.balance)
-        self.without, self.estimated = state.without, state.estimated
+        self.without, self.estimated, self.warmed = state.without, state.estimated, state.warmed

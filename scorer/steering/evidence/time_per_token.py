@@ -24,4 +24,4 @@ def time_per_token(candidate: AnswerFacts, baseline: AnswerFacts) -> tuple[Laten
         return (LatencyUnmeasured("per_token", without=1),)
     own, base = (Histogram({bucket_of(facts.total_ms / n): 1}) for facts, n in zip(both, tokens, strict=True))
     seen = LatencyHistograms("per_token", own, base)
-    return (seen,) if counted else (seen, LatencyUnmeasured("per_token", estimated=1))
+    return (seen,) if counted else (LatencyUnmeasured("per_token", estimated=1), seen)

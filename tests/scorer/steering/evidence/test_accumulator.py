@@ -9,7 +9,16 @@ import pytest
 from glidepath.histogram import Histogram
 from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair, Side
 from scorer.steering.evidence import Evidence
-from tests.support.evidence_builders import GATES, by_gate, flush, fresh_evidence, pair, side, with_healthy_flushes
+from tests.support.evidence_builders import (
+    GATES,
+    by_gate,
+    flush,
+    fresh_evidence,
+    pair,
+    side,
+    with_healthy_flushes,
+    workload_of,
+)
 
 B, C = Side.BASELINE, Side.CANDIDATE
 
@@ -210,8 +219,60 @@ def test_a_gate_per_token_says_that_answers_lack_a_token_count() -> None:
     for i in range(30):
         facts = AnswerFacts(total_ms=100 + i, text_chars=400)
         evidence = evidence.fold_scored(replace(pair(0.9, 2000 + i), baseline=facts, candidate=facts))
-    assert "30 of 30 answers have no token count" in by_gate(evidence)["per_token_p95"].message
+    assert "25 of 25 answers have no token count" in by_gate(evidence)["per_token_p95"].message
     without = fresh_evidence(gates=TOKENS)
     for i in range(30):
         without = without.fold_scored(pair(0.9, 2000 + i))
     assert "none of 30 pairs has tokens or text" in by_gate(without)["per_token_p95"].message
+
+
+WARM = "    ramp: {warm_up: 30}\n    gates: {sameness: null, latency: {quantile: p95}}\n"
+
+
+def test_the_first_answers_of_a_step_are_left_out_of_latency_and_the_gate_says_so() -> None:
+    evidence = with_healthy_flushes(fresh_evidence(gates=WARM), 2, slower=9)  # ten answers of the candidate each
+    verdict = by_gate(evidence)["latency_p95"]
+    assert verdict.n == 0
+    assert verdict.message == "the first 30 answers of the step are left out as a warm-up (20 so far)"
+    evidence = with_healthy_flushes(evidence, 1, first=2, slower=9)
+    verdict = by_gate(with_healthy_flushes(evidence, 60, first=3))["latency_p95"]
+    assert (verdict.outcome, verdict.n) == ("inconclusive", 600)
+    assert verdict.value == pytest.approx(1, abs=0.2)
+    assert "; the first 30 answers of the step are left out as a warm-up" in verdict.message
+
+
+def test_errors_and_requests_of_the_warm_up_count() -> None:
+    evidence = fresh_evidence(gates=WARM).fold_outcomes(flush(0, side(Side.CANDIDATE, 10, 10, kind="connect")))
+    assert evidence.requests() == 10
+    assert by_gate(evidence)["candidate_down"].n == 10
+
+
+def test_the_warm_up_of_pairs_is_counted_by_pairs() -> None:
+    gates = WARM.replace("quantile: p95", "quantile: p95, signal: per_token")
+    evidence = fresh_evidence(gates=gates)
+    facts = AnswerFacts(total_ms=100.0, output_tokens=10)
+    for i in range(40):
+        evidence = evidence.fold_scored(replace(pair(0.9, 2000 + i), baseline=facts, candidate=facts))
+    assert by_gate(evidence)["per_token_p95"].n == 10
+
+
+def test_the_warm_up_continues_from_stored_evidence() -> None:
+    evidence = with_healthy_flushes(fresh_evidence(gates=WARM), 2, slower=9)
+    again = Evidence.from_json(workload_of(WARM), evidence.to_json())
+    assert by_gate(with_healthy_flushes(again, 2, first=2))["latency_p95"].n == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "percent", "left_out"),
+    [
+        ("", 10, 50),
+        ("    ramp: {min_samples: 20}\n", 10, 5),
+        ("    ramp: {min_samples: 20, at: {50: {min_samples: 4000}}}\n", 50, 50),
+        ("    ramp: {warm_up: 0}\n", 0, 0),
+        ("    ramp: {warm_up: 300}\n", 0, 300),
+    ],
+)
+def test_the_warm_up_is_a_quarter_of_the_least_samples_unless_it_is_set(
+    text: str, percent: float, left_out: int
+) -> None:
+    assert workload_of(text).ramp.warm_up_at(percent) == left_out

@@ -27,7 +27,7 @@ def test_the_usage_of_both_answers_counts_whatever_their_texts_are() -> None:
 
 @pytest.mark.parametrize(("own", "base"), [(0, 50), (100, 0), (0, 0)])
 def test_without_the_usage_of_one_answer_four_characters_are_a_token_in_both(own: int, base: int) -> None:
-    seen, note = time_per_token(facts(1000, own, 400), facts(1000, base, 200))
+    note, seen = time_per_token(facts(1000, own, 400), facts(1000, base, 200))
     assert values(seen) == (bucket_of(10), bucket_of(20))
     assert note == LatencyUnmeasured("per_token", estimated=1)
 
