@@ -40,6 +40,7 @@ class Recorder:
     delay: float = 0.0  # seconds before the first byte
     silence: float = 0.0  # seconds between the headers of a "late_stream" and its first event
     more_headers: dict[str, str] = field(default_factory=dict)  # of the answers of the behaviour "json"
+    late_end: float = 0.0  # seconds between the last event of the behaviour "sse" and the end of its body
     most_bytes: int | None = None  # a longer request is refused with 400
     received: list[Received] = field(default_factory=list)
     port: int = 0
@@ -110,6 +111,8 @@ class Recorder:
         response = await self._open_stream(request)
         for event in self.events():
             await response.write(event)
+        if self.late_end:
+            await wait_until_set(self._ending, self.late_end)
         await response.write_eof()
         return response
 

@@ -1,0 +1,155 @@
+"""Copies act on nothing, blame nobody for what a copy cannot do, and give way: a real Envoy, extproc and Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from glidepath import redis_keys
+from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.protobuf_codec import decode_outcomes
+from tests.support.running_capture import Processes, RunningCapture, connected, running_processes
+from tests.support.waiting import eventually
+
+RESPONSES, INFER = "/v1/responses", "/v2/models/m/infer"
+WORKLOADS = f"""
+  responses: {{match: {{path: {RESPONSES}}}, baseline: cloud, candidate: onprem, shadow: {{same_side: 0}}}}
+  kserve: {{match: {{path: {INFER}}}, task: auto, baseline: cloud, candidate: onprem, shadow: {{same_side: 0}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    with running_processes(tmp_path_factory.mktemp("copies"), WORKLOADS) as made:
+        yield made
+
+
+@pytest.fixture
+async def setup(processes: Processes) -> AsyncIterator[RunningCapture]:
+    async with connected(processes) as made:
+        yield made
+
+
+async def post(setup: RunningCapture, path: str, body: bytes, **headers: str) -> None:
+    url = f"http://{setup.processes.config.envoy.listen}{path}"
+    async with setup.client.post(url, data=body, headers={"content-type": "application/json", **headers}) as response:
+        assert response.status == 200, await response.read()
+
+
+async def covered(setup: RunningCapture, workload: str, **expected: int) -> None:
+    """Wait until the coverage of a workload has at least these counts."""
+    stream = redis_keys.WorkloadKeys(workload).outcomes
+
+    async def reached() -> bool:
+        flushes = [decode_outcomes(entry[b"o"]) for _, entry in await setup.redis.xrange(stream)]
+        return all(sum(one.coverage.get(name, 0) for one in flushes) >= n for name, n in expected.items())
+
+    await eventually(reached)
+
+
+async def test_a_remote_tool_is_called_once_and_its_token_is_at_its_backend_only(setup: RunningCapture) -> None:
+    tool = {"type": "mcp", "server_url": "https://crm.example/mcp", "authorization": "TOKEN-OF-A-TOOL"}
+    await post(setup, RESPONSES, json.dumps({"model": "m", "input": "x", "tools": [tool]}).encode())
+    await post(setup, RESPONSES, json.dumps({"model": "m", "input": "x", "tools": [{"type": "web_search"}]}).encode())
+    await covered(setup, "responses", captured=2, gives_credential=1, has_effects=1)
+    assert len(setup.cloud.received) == 2
+    assert setup.onprem.received == []
+    for key in [key async for key in setup.redis.scan_iter()]:
+        if await setup.redis.type(key) == b"stream":
+            assert b"TOKEN-OF-A-TOOL" not in repr(await setup.redis.xrange(key)).encode()
+
+
+async def test_a_turn_that_names_an_earlier_response_is_not_held_against_the_candidate(setup: RunningCapture) -> None:
+    for turn in range(5):
+        await post(setup, RESPONSES, json.dumps({"model": "m", "input": f"turn {turn}"}).encode())
+        body = {"model": "m", "input": "and?", "previous_response_id": f"resp_{turn}"}
+        await post(setup, RESPONSES, json.dumps(body).encode())
+    await covered(setup, "responses", captured=10, needs_state=5, paired=5)
+    assert len(setup.onprem.received) == 5
+    assert {json.loads(one.body)["store"] for one in setup.onprem.received} == {False}
+    assert all("store" not in json.loads(one.body) for one in setup.cloud.received)
+
+
+async def test_the_header_that_splits_a_binary_body_is_copied(setup: RunningCapture) -> None:
+    head = b'{"inputs":[]}'
+    await post(
+        setup,
+        INFER,
+        head + b"\x01\x02",
+        **{"content-type": "application/octet-stream", "inference-header-content-length": str(len(head))},
+    )
+    await eventually(lambda: len(setup.onprem.received) == 1)
+    copy = setup.onprem.last
+    assert (copy.body, copy.headers["inference-header-content-length"]) == (head + b"\x01\x02", str(len(head)))
+
+
+async def test_a_refused_copy_counts_once_and_spoils_no_later_one(setup: RunningCapture) -> None:
+    for status, refused in ((401, 5), (200, 5)):
+        setup.onprem.behaviour, setup.onprem.status = ("status", status) if status != 200 else ("json", status)
+        for _ in range(5):
+            await setup.ask()
+        counts = await setup.counted(Side.CANDIDATE, Origin.SHADOW, 5 if status == 401 else 10)
+        assert counts.errors == refused
+    assert (await setup.counted(Side.CANDIDATE, Origin.SHADOW, 10)).errors == 5
+
+
+async def test_a_failing_candidate_costs_the_baseline_one_request_for_each_of_the_clients(
+    setup: RunningCapture,
+) -> None:
+    setup.processes.candidate_percent(100)
+    setup.onprem.behaviour, setup.onprem.status = "status", 500
+    for _ in range(5):
+        await setup.ask()
+    await setup.covered(captured=5, not_comparable=5)
+    assert len(setup.cloud.received) == 5
+
+
+async def test_copies_pause_when_the_candidate_answers_429_which_is_no_error_of_it(tmp_path: Path) -> None:
+    with running_processes(tmp_path) as processes:  # of its own, because the pause lasts
+        async with connected(processes) as setup:
+            setup.onprem.behaviour, setup.onprem.status = "status", 429
+            await setup.ask()
+            await setup.covered(tee_failed=1)
+            for _ in range(3):
+                await setup.ask()
+            await setup.covered(captured=4, cool_down=3)
+            assert len(setup.onprem.received) == 1
+            counts = await setup.side(Side.CANDIDATE, Origin.SHADOW)
+            assert (counts.requests, counts.errors) == (0, 0)
+            replies = [reply for one in await setup.outcomes() for reply in one.local_replies]
+            assert [(reply.side, dict(reply.kinds)) for reply in replies] == [
+                (Side.CANDIDATE, {"copy_rate_limited": 1})
+            ]
+
+
+async def test_an_answer_after_a_long_silence_makes_a_pair(setup: RunningCapture) -> None:
+    """The connection to extproc outlives a silence that is longer than several of Envoy's pings."""
+    setup.cloud.delay = 11
+    await asyncio.gather(*(setup.ask() for _ in range(2)))
+    await setup.covered(captured=2, paired=2)
+
+
+async def test_a_client_that_leaves_at_the_end_of_the_stream_makes_a_pair(setup: RunningCapture) -> None:
+    """The backend ends the connection's body later than the client has read ``[DONE]``."""
+    setup.cloud.behaviour, setup.cloud.late_end = "sse", 5.0
+    setup.onprem.behaviour = "sse"
+    for _ in range(3):
+        await read_until_done(setup)
+    await setup.covered(captured=3, paired=3)
+    assert {pair.first.body for pair in await setup.pairs()} == {b"".join(setup.cloud.events())}
+
+
+async def read_until_done(setup: RunningCapture) -> None:
+    got: Any = b""
+    with suppress(aiohttp.ClientError):
+        async with setup.post(stream=True) as response:
+            while b"[DONE]" not in got:
+                got += await response.content.readany()
+            response.close()
