@@ -398,7 +398,7 @@ def latency(
         own, base = DenseHistogram(), DenseHistogram()
         c = _slots(300 * ratio * rng.lognormal(0, sigma, n))
         b = _slots(300 * rng.lognormal(0, sigma, n * baseline))
-        test = LatencyTest(q, limit)
+        test = LatencyTest(q, limit, 1 / (1 + baseline))
         fail = passed = math.inf
         at = 0
         while at < n and min(fail, passed) == math.inf:

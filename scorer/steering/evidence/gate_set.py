@@ -225,10 +225,11 @@ def _latency_gate(spec: GateSpec, gates: GateSet) -> Gate:
     if spec.quantile is None:
         raise ValueError(f"{spec.name}: a latency gate needs a quantile")
     q, signal = QUANTILES[spec.quantile], gates.signal(spec.signal)
-    live = LatencyGate(spec, q, signal)
+    share = 0.5 if spec.signal == "per_token" else gates.prior.value  # pairs have an answer of each side
+    live = LatencyGate(spec, q, signal, share)
     if not gates.compares_copies:
         return live
-    gross = LatencyGate(gross_spec(spec, spec.limit * GROSS_RATIO), q, signal) if gates.sticky else None
+    gross = LatencyGate(gross_spec(spec, spec.limit * GROSS_RATIO), q, signal, share) if gates.sticky else None
     return PairedGate(spec, PairedLatency(spec, q), live, gross)
 
 

@@ -7,14 +7,16 @@ minimum of this product over all x is at most that large, so it is an e-value to
 that passes the candidate has all inequalities reversed. Source: Howard & Ramdas, "Sequential estimation of quantiles
 with applications to A/B testing and best-arm identification" (2022).
 
-x runs over the edges of the buckets (1.09 % apart). ρ is rounded to a whole number of buckets: up for the test that
-fails, and down for the test that passes. If the true x is within a bucket, the neighbouring edge that gives *less*
-evidence is used. So the verdict is valid for the exact latencies, and the rounding changes the limit by at most two
-buckets.
+x runs over the edges of the buckets, which are 1.09 % apart. The baseline's count above x/ρ, which is within a bucket,
+is interpolated. So the limit holds to within two buckets if all latencies of a bucket are at one of its ends, and
+almost exactly if they are spread over it.
+
+Each side's e-value averages over alternatives, and keeps a reserve that it does not stake. The side with fewer requests
+moves the evidence, so it stakes more (see ``_reserves``).
 
 Changes that both sides share cancel if each moment has the same weight on both sides; see balanced_sampling.py.
 
-See ADR 0111 and ADR 0115.
+See ADR 0111, ADR 0115 and ADR 0251.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glidepath.histogram import SCALE
-from scorer.steering.evidence.dense_histogram import DenseHistogram, HistogramState, Slots, Sums
+from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, HistogramState, Slots, Sums
 from scorer.steering.evidence.formatting import estimate_note, signal_text, why_unmeasured
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
 from scorer.steering.evidence.gate_observations import LookDue
@@ -34,30 +36,39 @@ from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.latency_samples import LatencySignal
 from scorer.steering.evidence.mixture import LEAST_CASH, LN2, FloatArray, RateGrid, RateGrids, log_sum, spend
 
-_SHIFTS = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
+# The alternatives, as shifts of the log-odds of exceeding x, and their weights. For latencies with σ from 0.25 to 1, a
+# healthy candidate is about 1 below its limit of 1.2 at the p99.
+_MORE, _MORE_WEIGHTS = (0.3, 0.65, 1.2, 2.0, 3.2), (0.16, 0.16, 0.26, 0.26, 0.16)
+_FEWER, _FEWER_WEIGHTS = (0.2, 0.4, 0.7, 1.15, 2.3), (0.1, 0.16, 0.2, 0.27, 0.27)
 _STRIDE = 16  # at first, only every 16th edge is tried as x
 _BETWEEN = np.arange(1, _STRIDE)
+_BEYOND = 2  # so many edges beyond the range of both sides are tried too; there, nothing changes
 _LEAST_WITHOUT = 50  # so many answers without a value show that the traffic has none
 LEAST_GROWTH = 1.01  # the growth of the candidate's count before the next evaluation; skipping evaluations is valid
+
+
+def _reserves(share: float) -> tuple[float, float]:
+    """Return the reserves of the candidate's and of the baseline's e-values.
+
+    ``share``: the candidate's expected share of the requests. If the baseline has most requests, its quantile is almost
+    known, and its e-value can stay near 1. Without a reserve, it would fall and drown the candidate's.
+    """
+    return 0.05 + 0.8 * share, 0.85 - 0.8 * share
 
 
 class QuantileRatio:
     """Compute e-values that test the ratio of two histograms' q-quantiles against the limit ``max_ratio``."""
 
-    def __init__(self, q: float, max_ratio: float) -> None:
-        tail = 1 - q
-        more, fewer = (RateGrid.around(tail, _SHIFTS, above=above) for above in (True, False))
-        self._both, self._three = RateGrids(more, fewer, fewer, more), RateGrids(more, fewer, fewer, more, more, fewer)
+    def __init__(self, q: float, max_ratio: float, share: float = 0.5) -> None:
+        """``share``: the candidate's expected share of the requests. The test is valid whatever it is."""
+        more = RateGrid.around(1 - q, _MORE, above=True, weights=_MORE_WEIGHTS)
+        fewer = RateGrid.around(1 - q, _FEWER, above=False, weights=_FEWER_WEIGHTS)
+        own, base = _reserves(share)
+        fail, passed = ((more, own), (fewer, base)), ((fewer, own), (more, base))
+        self._both, self._three = RateGrids(*fail, *passed), RateGrids(*fail, *passed, *fail)
         buckets = math.log2(max_ratio) * 2**SCALE
-        self._shift_up, self._shift_down = math.ceil(buckets - 1e-9), math.floor(buckets + 1e-9)
-        self._margin = max(abs(self._shift_up), abs(self._shift_down)) + 2
-
-        # The test that fails, for x in (edge i-1, edge i]: at least as many candidate requests exceed x as exceed edge
-        # i, and at most as many baseline requests exceed x/ρ as exceed edge i - (shift_up + 1).
-        fail = (0, self._shift_up + 1)
-        # The test that passes, for x in (edge i-1, edge i]: at most as many candidate requests exceed x as exceed edge
-        # i-1, and at least as many baseline requests exceed x/ρ as exceed edge i - shift_down.
-        self._shifts = (*fail, 1, self._shift_down, *fail)
+        self._shift = min(max(math.ceil(buckets - 1e-9), -SIZE), SIZE)
+        self._part = max(0.0, self._shift - buckets)  # of a bucket, by which x/ρ is above an edge
 
     def log_e(self, candidate: Sums, baseline: Sums) -> tuple[float, float]:
         """Return ln of two e-values: one against the candidate, and one in its favour. Both are 0 if a side is empty.
@@ -66,8 +77,8 @@ class QuantileRatio:
         """
         if not candidate[-1] or not baseline[-1]:
             return (0.0, 0.0)
-        slots = self._first_slots(candidate, baseline)
-        fail, passed = _least_sums(self._both, (candidate, baseline) * 2, self._shifts[:4], slots)
+        sides = (candidate, self._shifted(baseline))
+        fail, passed = _least_sums(self._both, sides * 2, self._slots(*sides))
         return (float(fail), float(passed))
 
     def log_e_since(
@@ -79,45 +90,55 @@ class QuantileRatio:
         """
         if not recent_c[-1] or not recent_b[-1]:
             return (*self.log_e(candidate, baseline), 0.0)
-        sides, slots = (*(candidate, baseline) * 2, recent_c, recent_b), self._first_slots(candidate, baseline)
-        fail, passed, recent = _least_sums(self._three, sides, self._shifts, slots)
+        sides = (candidate, self._shifted(baseline))
+        slots = self._slots(*sides)
+        fail, passed, recent = _least_sums(self._three, (*sides * 2, recent_c, self._shifted(recent_b)), slots)
         return (float(fail), float(passed), float(recent))
 
-    def _first_slots(self, candidate: Sums, baseline: Sums) -> Slots:
+    def _shifted(self, baseline: Sums) -> Sums:
+        """Return the baseline's cumulative counts at x/ρ for each edge x: shifted, and interpolated within a bucket."""
+        between = baseline[:-1] + self._part * np.diff(baseline) if self._part else baseline[:-1]
+        n, shift = len(baseline), self._shift
+        shifted = np.empty(n)
+        if shift >= 0:
+            shifted[:shift], shifted[shift:-1], shifted[-1] = 0.0, between[: n - 1 - shift], baseline[-1]
+        else:
+            shifted[: n - 1 + shift], shifted[n - 1 + shift :] = between[-shift:], baseline[-1]
+        return shifted
+
+    @staticmethod
+    def _slots(candidate: Sums, baseline: Sums) -> Slots:
         """Return every ``_STRIDE``-th slot of the range in which either side has counts, plus a margin at both ends."""
-        first = min(side.searchsorted(0, side="right") for side in (candidate, baseline)) - self._margin
-        last = max(candidate.searchsorted(candidate[-1]), baseline.searchsorted(baseline[-1])) + self._margin
+        first = min(side.searchsorted(0, side="right") for side in (candidate, baseline)) - _BEYOND
+        last = max(side.searchsorted(side[-1]) for side in (candidate, baseline)) + _BEYOND
         return np.arange(first, last + _STRIDE, _STRIDE)
 
 
-def _least_sums(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], slots: Slots) -> FloatArray:
+def _least_sums(grids: RateGrids, sides: Sequence[Sums], slots: Slots) -> FloatArray:
     """Return, for each pair of sides, the minimum over x of ln of the product of both sides' e-values.
 
-    ``sides`` holds the pairs one after the other: candidate, baseline, candidate, baseline and so on. ``shifts`` holds
-    the number of slots by which x is lower for each of these sides. ``slots`` are the values of x that are tried first.
+    ``sides`` holds the pairs one after the other: candidate, baseline, candidate, baseline and so on. ``slots`` are the
+    values of x that are tried first.
 
     As x grows, the logarithm of one side's e-value only falls, and that of the other side's only rises. So between two
     neighbouring slots, the sum of both is at least the sum of their smaller end values. The slots in between are tried
     only if this bound is below the least sum found so far. See ADR 0111.
     """
-    values = _log_e_at(grids, sides, shifts, slots)
+    values = _log_e_at(grids, sides, slots)
     least: FloatArray = (values[0::2] + values[1::2]).min(axis=1)
     bounds = np.minimum(values[:, :-1], values[:, 1:])
     open_ = np.flatnonzero((bounds[0::2] + bounds[1::2] < least[:, None]).any(axis=0))
     if len(open_):
-        values = _log_e_at(grids, sides, shifts, (slots[open_, None] + _BETWEEN).ravel())
+        values = _log_e_at(grids, sides, (slots[open_, None] + _BETWEEN).ravel())
         np.minimum(least, (values[0::2] + values[1::2]).min(axis=1), out=least)
     return least
 
 
-def _log_e_at(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], slots: Slots) -> FloatArray:
-    """Return ln of the e-value of each side at the upper edge of each of ``slots``. Shape: [side, slot].
-
-    For ``sides`` and ``shifts``, see ``_least_sums``.
-    """
-    n = np.array([side[-1] for side in sides])
-    below = [side.take(slots + (1 - shift), mode="clip") for side, shift in zip(sides, shifts, strict=True)]
-    return grids.log_e(n[:, None] - np.array(below), n)
+def _log_e_at(grids: RateGrids, sides: Sequence[Sums], slots: Slots) -> FloatArray:
+    """Return ln of the e-value of each side at the upper edge of each of ``slots``. Shape: [side, slot]."""
+    n = np.array([side[-1] for side in sides], dtype=np.float64)
+    below = np.array([side.take(slots + 1, mode="clip") for side in sides])
+    return grids.log_e(n[:, None] - below, n)
 
 
 def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: float) -> tuple[float | None, float | None]:
@@ -164,9 +185,10 @@ class LatencyTest:
     evidence in favour of the candidate covers the whole step.
     """
 
-    def __init__(self, q: float, max_ratio: float) -> None:
+    def __init__(self, q: float, max_ratio: float, share: float = 0.5) -> None:
+        """Start without data. ``share``: the candidate's expected share of the requests."""
         self.q = q
-        self._quantiles = QuantileRatio(q, max_ratio)
+        self._quantiles = QuantileRatio(q, max_ratio, share)
         self._window_least = math.ceil(4 / (1 - q))
         self._start_c, self._start_b = DenseHistogram(), DenseHistogram()
         self._start_states = (self._start_c.state, self._start_b.state)  # they change only at a restart
@@ -243,12 +265,13 @@ class LatencyGate(Gate):
 
     STATE = LatencyGateState
 
-    def __init__(self, spec: GateSpec, q: float, signal: LatencySignal) -> None:
+    def __init__(self, spec: GateSpec, q: float, signal: LatencySignal, share: float = 0.5) -> None:
+        """Start without data. ``share``: the candidate's expected share of the requests."""
         super().__init__(spec)
         self._signal = signal
         signal.judged = True
         self._cached: tuple[tuple[int, int], tuple[float | None, float | None]] = ((0, 0), (None, None))
-        self._test = LatencyTest(q, spec.limit)
+        self._test = LatencyTest(q, spec.limit, share)
 
     def handlers(self) -> Mapping[type, Handler]:
         return {LookDue: self.look}

@@ -229,15 +229,15 @@ class RateGrid:
     weights: tuple[float, ...]
 
     @classmethod
-    def around(cls, limit: float, shifts: Sequence[float], *, above: bool) -> RateGrid:
-        """Return a grid with one alternative to ``limit`` for each of ``shifts``, all with the same weight.
+    def around(cls, limit: float, shifts: Sequence[float], *, above: bool, weights: Sequence[float] = ()) -> RateGrid:
+        """Return a grid with one alternative to ``limit`` for each of ``shifts``. By default, all weigh the same.
 
         The limit is in (0, 1). The log-odds of an alternative differ from the limit's log-odds by its shift (> 0).
         ``above``: whether the alternatives are above the limit, so that the null is "the rate is at most the limit".
         """
         sign = 1.0 if above else -1.0
         odds = math.log(limit / (1 - limit))
-        return cls.at(limit, [1 / (1 + math.exp(-(odds + sign * s))) for s in shifts])
+        return cls.at(limit, [1 / (1 + math.exp(-(odds + sign * s))) for s in shifts], weights)
 
     @classmethod
     def at(cls, limit: float, rates: Sequence[float], weights: Sequence[float] = ()) -> RateGrid:
@@ -252,26 +252,25 @@ class RateGrid:
         misses = n - hits
         return [hits * h + misses * m for h, m in zip(self.hit, self.miss, strict=True)]
 
-    def log_e(self, hits: NDArray[np.int64], n: int) -> FloatArray:
-        """Return ln{½ + ½ Σ_j π_j ratio_j} for each number of events in ``hits``, of ``n`` trials. Shapes: [x] → [x].
-
-        π_j is the weight of alternative j, and ratio_j is its likelihood ratio.
-        """
-        one: FloatArray = RateGrids(self).log_e(hits[None, :], np.array([n]))[0]
-        return one
-
 
 class RateGrids:
-    """Several grids that are evaluated together. All have the same number of alternatives; each has its own counts."""
+    """Several grids that are evaluated together. All have the same number of alternatives; each has its own counts.
 
-    def __init__(self, *grids: RateGrid) -> None:
-        # The half of the weight that is not staked is one more alternative, whose ratio is always 1.
-        self._gain = np.array([[0.0, *np.subtract(g.hit, g.miss)] for g in grids])[:, :, None]
-        self._miss = np.array([[0.0, *g.miss] for g in grids])[:, :, None]
-        self._weight = np.log([[0.5, *np.multiply(g.weights, 0.5)] for g in grids])[:, :, None]
+    A part of each mixture's weight, its ``reserve``, is not staked: it is on the limit itself, with the ratio 1.
+    """
 
-    def log_e(self, hits: NDArray[np.int64], n: NDArray[np.int64]) -> FloatArray:
-        """Return ``RateGrid.log_e`` of each grid. Shapes: ``hits`` [grid, x], ``n`` [grid] → [grid, x]."""
+    def __init__(self, *grids: tuple[RateGrid, float]) -> None:
+        """Prepare ``grids``, each with its reserve, from 0 to 1."""
+        self._gain = np.array([[0.0, *np.subtract(g.hit, g.miss)] for g, _ in grids])[:, :, None]
+        self._miss = np.array([[0.0, *g.miss] for g, _ in grids])[:, :, None]
+        self._weight = np.log([[kept, *np.multiply(g.weights, 1 - kept)] for g, kept in grids])[:, :, None]
+
+    def log_e(self, hits: FloatArray, n: FloatArray) -> FloatArray:
+        """Return ln{reserve + (1 - reserve) Σ_j π_j ratio_j} of each grid, for each number of events in ``hits``.
+
+        π_j is the weight of alternative j, and ratio_j is its likelihood ratio. Shapes: ``hits`` [grid, x], ``n``, the
+        numbers of trials, [grid] → [grid, x].
+        """
         exponents = self._gain * hits[:, None, :]
         exponents += self._miss * n[:, None, None] + self._weight
         top = exponents.max(axis=1)

@@ -243,7 +243,7 @@ def _latency(section: LatencyGateConfig, pass_at: float, ratio: float, sigma: fl
 def _one_latency(section: LatencyGateConfig, pass_at: float, ratio: float, sigma: float, seed: int) -> int | None:
     rng = np.random.default_rng(seed)
     candidate, baseline = DenseHistogram(), DenseHistogram()
-    test = LatencyTest(QUANTILES[section.quantile], section.max_ratio)
+    test = LatencyTest(QUANTILES[section.quantile], section.max_ratio, 1 / (1 + ratio))
     n = 0
     while n < TRIED_LATENCIES:
         step = max(5, n // 10)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bench import evidence_cases as cases
 from glidepath.histogram import Histogram, StoredCounts, bucket_of
+from scorer.steering.evidence import latency_gates
 from scorer.steering.evidence.dense_histogram import (
     SIZE,
     CountedHistogram,
@@ -19,8 +20,10 @@ from scorer.steering.evidence.dense_histogram import (
     SlotCounts,
 )
 from scorer.steering.evidence.latency_gates import LatencyTest, QuantileRatio
-from scorer.steering.evidence.mixture import RateGrid
+from scorer.steering.evidence.mixture import RateGrid, RateGrids
 from tests.support.evidence_builders import through_json
+
+TWO_BUCKETS = 2 ** (2 / 64)
 
 
 def dense(values: list[float]) -> DenseHistogram:
@@ -29,28 +32,50 @@ def dense(values: list[float]) -> DenseHistogram:
     return histogram
 
 
+def mixtures(q: float, share: float) -> tuple[RateGrids, RateGrids]:
+    """Return the grids of the test that fails and of the one that passes: the candidate's, then the baseline's."""
+    more = RateGrid.around(1 - q, latency_gates._MORE, above=True, weights=latency_gates._MORE_WEIGHTS)
+    fewer = RateGrid.around(1 - q, latency_gates._FEWER, above=False, weights=latency_gates._FEWER_WEIGHTS)
+    own, base = latency_gates._reserves(share)
+    return RateGrids((more, own), (fewer, base)), RateGrids((fewer, own), (more, base))
+
+
+def least(grids: RateGrids, above: np.ndarray, n: np.ndarray) -> float:
+    return float(grids.log_e(above.astype(float), n.astype(float)).sum(axis=0).min())
+
+
 def exact(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[float, float]:
-    """Return the same e-values on the raw samples, with x at every breakpoint and just below it."""
-    shifts = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
-    more, fewer = (RateGrid.around(1 - q, shifts, above=a) for a in (True, False))
-    points = np.unique(np.concatenate([own, base * ratio]))
-    x = np.concatenate([points, np.nextafter(points, 0), [points[-1] * 2, points[0] / 2]])
-    c = np.array([(own > v).sum() for v in x])
-    b = np.array([(base > v / ratio).sum() for v in x])
-    fail = more.log_e(c, len(own)) + fewer.log_e(b, len(base))
-    passed = fewer.log_e(c, len(own)) + more.log_e(b, len(base))
-    return float(fail.min()), float(passed.min())
+    """Return the same e-values on the raw samples, with x at every breakpoint and just below it.
+
+    The test that fails has a limit that is two buckets lower than ``ratio``; the other one's is two buckets higher.
+    """
+    found, n = [], np.array([len(own), len(base)])
+    for grids, limit in zip(mixtures(q, 0.3), (ratio / TWO_BUCKETS, ratio * TWO_BUCKETS), strict=True):
+        points = np.unique(np.concatenate([own, base * limit]))
+        x = np.concatenate([points, np.nextafter(points, 0), [points[-1] * 2, points[0] / 2]])
+        above = np.array([[(own > v).sum() for v in x], [(base > v / limit).sum() for v in x]])
+        found.append(least(grids, above, n))
+    return found[0], found[1]
 
 
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10_000), st.floats(0.8, 2.5), st.floats(1.0, 1.6), st.sampled_from([0.5, 0.95, 0.99]))
-def test_evidence_on_buckets_is_never_more_than_on_the_values_themselves(
-    seed: int, slower: float, ratio: float, q: float
+@given(
+    st.integers(0, 10_000),
+    st.floats(0.8, 2.5),
+    st.floats(1.0, 1.6),
+    st.sampled_from([0.5, 0.95, 0.99]),
+    st.sampled_from([None, 1, 2]),
+)
+def test_evidence_on_buckets_is_never_more_than_on_the_values_with_a_limit_two_buckets_away(
+    seed: int, slower: float, ratio: float, q: float, digits: int | None
 ) -> None:
+    """``digits``: so many digits of each latency are kept, so that all latencies of a bucket may be the same."""
     rng = np.random.default_rng(seed)
     own, base = 100 * slower * rng.lognormal(0, 0.5, 200), 100 * rng.lognormal(0, 0.5, 500)
-    fail, passed = QuantileRatio(q, ratio).log_e(dense(own.tolist()).sums, dense(base.tolist()).sums)
+    if digits is not None:
+        own, base = np.maximum(own.round(digits - 3), 1), np.maximum(base.round(digits - 3), 1)
+    fail, passed = QuantileRatio(q, ratio, 0.3).log_e(dense(own.tolist()).sums, dense(base.tolist()).sums)
     exact_fail, exact_pass = exact(own, base, q, ratio)
     assert fail <= exact_fail + 1e-9
     assert passed <= exact_pass + 1e-9
@@ -69,7 +94,7 @@ def test_the_least_evidence_over_all_edges_is_found(
     own, base = 100 * slower * rng.lognormal(0, width, n), 100 * rng.lognormal(0, width, m)
     base = np.append(base, rng.uniform(1e4, 1e6, 20 * outliers))
     sums = [dense(side.tolist()).sums for side in (own, base)]
-    quantiles = QuantileRatio(q, ratio)
+    quantiles = QuantileRatio(q, ratio, 0.3)
     everywhere = every_edge(*sums, q, ratio)
     assert quantiles.log_e(*sums) == pytest.approx(everywhere, rel=1e-9, abs=1e-9)
     part = [side // 2 for side in sums]
@@ -79,18 +104,13 @@ def test_the_least_evidence_over_all_edges_is_found(
 
 def every_edge(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[float, float]:
     """Return the least evidence over all edges of buckets, tried one by one."""
-    shifts = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
-    more, fewer = (RateGrid.around(1 - q, shifts, above=a) for a in (True, False))
-    up, down = math.ceil(math.log2(ratio) * 64 - 1e-9), math.floor(math.log2(ratio) * 64 + 1e-9)
-    edges = np.arange(-300, len(own) + 300)
-
-    def above(sums: np.ndarray, shift: int) -> np.ndarray:
-        return sums[-1] - sums[np.clip(edges - shift + 1, 0, len(sums) - 1)]
-
-    n, m = int(own[-1]), int(base[-1])
-    fail = more.log_e(above(own, 0), n) + fewer.log_e(above(base, up + 1), m)
-    passed = fewer.log_e(above(own, 1), n) + more.log_e(above(base, down), m)
-    return float(fail.min()), float(passed.min())
+    edges, slots = np.arange(-300, len(own) + 300), np.arange(len(own))
+    at = np.clip(edges + 1, 0, len(own) - 1)
+    lower = at - math.log2(ratio) * 64  # the position of x/ρ
+    above = np.array([own[-1] - own[at], base[-1] - np.interp(np.where(at == len(own) - 1, at, lower), slots, base)])
+    fail, passed = mixtures(q, 0.3)
+    n = np.array([own[-1], base[-1]])
+    return least(fail, above, n), least(passed, above, n)
 
 
 @pytest.mark.slow

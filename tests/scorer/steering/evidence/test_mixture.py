@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scorer.steering.evidence.mixture import (
     Mixture,
     RateGrid,
+    RateGrids,
     RestartingMixture,
     log_add,
     log_sum,
@@ -46,15 +47,18 @@ def test_a_rate_on_the_nulls_side_has_an_expected_ratio_of_at_most_one(limit: fl
             assert p * math.exp(hit) + (1 - p) * math.exp(miss) <= 1 + 1e-9
 
 
-def test_many_counts_at_once_are_the_same_as_one_by_one() -> None:
-    grid = RateGrid.around(0.01, (0.2, 1.0, 3.0), above=True)
-    hits = np.array([0, 1, 17, 100])
+@pytest.mark.parametrize("reserve", [0.1, 0.5, 0.9])
+def test_many_counts_at_once_are_the_same_as_one_by_one(reserve: float) -> None:
+    grid = RateGrid.around(0.01, (0.2, 1.0, 3.0), above=True, weights=(0.2, 0.3, 0.5))
+    hits = np.array([0.0, 1.0, 17.0, 100.0])
     one_by_one = [
-        log_add(0.0, log_sum([math.log(w) + r for w, r in zip(grid.weights, grid.ratios(int(h), 100), strict=True)]))
-        - math.log(2)
+        math.log(
+            reserve
+            + (1 - reserve) * sum(w * math.exp(r) for w, r in zip(grid.weights, grid.ratios(int(h), 100), strict=True))
+        )
         for h in hits
     ]
-    assert grid.log_e(hits, 100) == pytest.approx(one_by_one)
+    assert RateGrids((grid, reserve)).log_e(hits[None, :], np.array([100.0]))[0] == pytest.approx(one_by_one)
 
 
 def test_only_a_mixture_with_restarts_detects_a_late_change() -> None:
