@@ -221,8 +221,12 @@ class ExtprocWorker:
             entries = self._access_log.entries
             if entries != reported:
                 try:
+                    by_node = self._access_log.entries_by_node
+                    fields = {f"{source} {node}": str(count) for node, count in by_node.items()}
                     await client.hset(redis_keys.ARRIVED_ENTRIES, source, str(entries))
-                    await client.expire(redis_keys.ARRIVED_ENTRIES, ARRIVED_TTL_S)
+                    await client.hset(redis_keys.ARRIVED_BY_ENVOY, mapping=fields)
+                    for key in (redis_keys.ARRIVED_ENTRIES, redis_keys.ARRIVED_BY_ENVOY):
+                        await client.expire(key, ARRIVED_TTL_S)
                     reported = entries
                 except (RedisError, OSError) as error:
                     _log.debug("log_entries_not_reported", reason=error_text_with_type(error))

@@ -29,6 +29,7 @@ from glidepath.pairs_and_outcomes import NO_DIGEST, Coverage
 
 _NO_MILESTONE = Milestone.NONE
 PROCESS = "envoy.service.ext_proc.v3.ExternalProcessor"
+MAX_NODES, MAX_NODE_ID = 64, 256  # the entries of further Envoys count only in the sum
 ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService"
 
 
@@ -150,15 +151,23 @@ class AccessLogService:
         self._workloads, self._counters = workloads, counters
         self.served = served if served is not None else ServedRequests({})
         self.entries = 0
+        self.entries_by_node: dict[str, int] = {}  # node id of an Envoy → the entries received from it
         self.ignored = 0
 
     async def stream_access_logs(self, _: Any, context: grpc.aio.ServicerContext) -> StreamAccessLogsResponse:
-        shadow = False
+        shadow, node = False, ""
         while (message := await context.read()) is not grpc.aio.EOF:
             if message.HasField("identifier"):  # only in the first message of a stream
                 shadow = message.identifier.log_name == envoy_names.SHADOW_LOG
+                node = message.identifier.node.id[:MAX_NODE_ID]
             self._take(message, shadow)
+            self._count(node, len(message.http_logs.log_entry))
         return StreamAccessLogsResponse()
+
+    def _count(self, node: str, entries: int) -> None:
+        known = self.entries_by_node
+        if node in known or len(known) < MAX_NODES:
+            known[node] = known.get(node, 0) + entries
 
     def _take(self, message: StreamAccessLogsMessage, shadow: bool) -> None:
         for entry in message.http_logs.log_entry:

@@ -30,6 +30,8 @@ EventName = Literal[
     "side_not_answering",  # most requests to a side end without a connection, in a timeout or in a reset
     "envoy_failing",  # Envoy itself, and neither side, fails more than 5 % of the requests
     "other_configuration",  # an Envoy serves another configuration of the workload than the scorer's file
+    "blind",  # an Envoy serves the candidate's share and its outcomes do not arrive
+    "sees_again",  # they arrive again
     "tick_failed",  # a tick of the workload raised an exception
     "state_discarded",  # the stored state has another schema, so the workload starts at the baseline
     "log_gap",  # only in the file scorer.log_file

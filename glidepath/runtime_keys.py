@@ -34,3 +34,12 @@ def lease_key(workload: str) -> str:
     absent, which means 0.
     """
     return f"glidepath.{workload}.lease"
+
+
+def told_key(workload: str) -> str:
+    """Return the runtime key beside weights that were told to Envoy before they were stored in Redis.
+
+    Its value is the time (Unix ms), a space, and the reason. No route reads it: it is for the next leader, which adopts
+    the lower share, and for people. It is removed once the share is stored.
+    """
+    return f"glidepath.{workload}.told"

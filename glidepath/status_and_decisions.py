@@ -205,6 +205,10 @@ class WorkloadStatus:
     lease_envoys: int = 0
     lease_set_at: tuple[str, ...] = ()  # the admin interfaces at which a person set the lease
     share_known: bool = True  # False: the actual share differs from percent and is unknown
+    blind: str = ""  # why the steering is blind; "": outcomes arrive, or no requests end
+    blind_envoys: tuple[str, ...] = ()  # the Envoys whose outcomes do not arrive
+    second_witness: str = ""  # what Envoy's own counters say while the steering is blind
+    no_second_witness: str = ""  # why no counters of Envoy's can be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +285,7 @@ def _build(kind: Any, raw: Mapping[str, Any]) -> Any:
             values[name] = tuple(_build(nested, item) for item in value)
         elif isinstance(value, dict):
             values[name] = _build(nested, value)
-    for name in ("steps", "lease_set_at"):
+    for name in ("steps", "lease_set_at", "blind_envoys"):
         if name in values:
             values[name] = tuple(values[name])
     if kind is Command:

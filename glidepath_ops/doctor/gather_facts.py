@@ -114,6 +114,8 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
         status_age_s={name: _age_s(status) for name, status in statuses.items()},
         instruments={name: status.instruments for name, status in statuses.items() if status is not None},
         refusals={name: one.refusals for name, one in statuses.items() if one is not None},
+        blind={name: one.blind for name, one in statuses.items() if one is not None},
+        no_witness={name: one.no_second_witness for name, one in statuses.items() if one is not None},
         languages={name: one.languages for name, one in statuses.items() if one is not None},
     )
 

@@ -46,7 +46,7 @@ from scorer.scoring.compare.evaluator.questions import Question, preferred_side
 from scorer.scoring.embed.remote_engine import ReplyError, read_reply
 from scorer.scoring.verify.verifier_messages import correctness_in
 from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext, score_pairs
-from scorer.steering.envoy.admin_actuator import admin_layer
+from scorer.steering.envoy.admin_interface import admin_layer
 from tests.fuzz.mutated_bytes import mutated
 from tests.support.answer_bodies import call, chat, stream
 from tests.support.answer_pairs import pair

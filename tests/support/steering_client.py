@@ -17,7 +17,7 @@ from glidepath.protobuf_codec import encode_outcomes, encode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, connect
 from glidepath.status_and_decisions import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
-from scorer.steering.envoy.admin_actuator import admin_layer
+from scorer.steering.envoy.admin_interface import admin_layer
 from scorer.steering.leader.wiring import steer_loop
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from scorer.steering.envoy.envoy_counters import Counters
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 MayWrite = Callable[[], bool]
@@ -28,8 +29,23 @@ class LeaseReading:
     set_at: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CountersReading:
+    """An Envoy's counters, read at ``at_s`` (monotonic seconds), and its node id ("" if unknown)."""
+
+    values: Counters
+    at_s: float
+    node: str = ""
+
+
 class Actuator(Protocol):
-    """The interface that reads and writes every Envoy's runtime. Only one leader uses it at a time; see ``Lease``."""
+    """The interface that reads and writes every Envoy's runtime. Only one leader uses it at a time; see ``Lease``.
+
+    ``lasts``: the actuator may run on after the leader's term, to read and to retreat, because it keeps no other scorer
+    from the Envoys.
+    """
+
+    lasts: bool
 
     async def run(self) -> None:
         """Keep the readings fresh and send the submitted writes, until cancelled.
@@ -49,8 +65,23 @@ class Actuator(Protocol):
         If earlier entries for the same Envoy are still waiting, the new entries are merged with them.
         """
 
+    def retreat(self, writes: Mapping[str, RuntimeEntries]) -> None:
+        """Send ``writes``, which lower the candidate's share, before all others; see ``submit``.
+
+        An actuator that lasts sends them also without the lease.
+        """
+
+    def count(self, path: str) -> None:
+        """Read the counters at this path of each admin interface several times a second; "" reads none."""
+
+    def counters(self) -> Mapping[str, CountersReading]:
+        """Return Envoy → its last counters. Envoys without an admin interface, or that cannot be read, are left out."""
+
     async def settle(self, timeout: float) -> None:
         """Return once every submitted write has succeeded or failed, or after ``timeout`` seconds."""
+
+    def end_term(self) -> None:
+        """Stop what only a leader may do. An actuator that lasts goes on to read."""
 
     def envoys_with_unknown_weights(self) -> frozenset[str]:
         """Return the Envoys that have a former leader's weights, which this actuator cannot read."""
@@ -76,7 +107,11 @@ class Actuator(Protocol):
 class MemoryActuator:
     """An in-memory actuator for tests: Envoys are dictionaries that tests can change, restart or disconnect."""
 
+    lasts = True
+
     def __init__(self, envoys: int = 1) -> None:
+        self.counted: dict[str, CountersReading] = {}
+        self.path = ""
         self.runtime: dict[str, dict[str, str]] = {f"envoy-{i}": {} for i in range(envoys)}
         self.unreachable: set[str] = set()
         self.absent: set[str] = set()  # not in the fleet now, as if DNS did not return them
@@ -102,6 +137,15 @@ class MemoryActuator:
             self.set_runtime(envoy, entries)
             self.writes.append((envoy, dict(entries)))
 
+    def retreat(self, writes: Mapping[str, RuntimeEntries]) -> None:
+        self.submit(writes)
+
+    def count(self, path: str) -> None:
+        self.path = path
+
+    def counters(self) -> Mapping[str, CountersReading]:
+        return dict(self.counted)
+
     def set_runtime(self, envoy: str, entries: RuntimeEntries) -> None:
         """Change an Envoy's runtime entries. Tests also use this to act as a person who uses curl.
 
@@ -114,6 +158,9 @@ class MemoryActuator:
         self.runtime[envoy] = {}
 
     async def settle(self, timeout: float) -> None:
+        return None
+
+    def end_term(self) -> None:
         return None
 
     def envoys_with_unknown_weights(self) -> frozenset[str]:

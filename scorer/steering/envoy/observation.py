@@ -25,6 +25,7 @@ from scorer.steering.envoy.runtime_values import (
     RuntimeEntries,
     RuntimeKeys,
     RuntimeValues,
+    ToldRollback,
     of_absent_envoys,
 )
 
@@ -45,6 +46,7 @@ class Observation:
     - ``restarted``: the Envoys that were restarted and lost their weights
     - ``hiding_layers``: the admin interfaces whose weights hide the weights that were pushed by RTDS
     - ``admin_layer_used``: an admin layer above RTDS has a key of this workload
+    - ``told``: the lowest share, below the desired one, that a scorer told an Envoy before it stored it
     """
 
     confirmed: frozenset[str]
@@ -59,6 +61,7 @@ class Observation:
     restarted: tuple[str, ...] = ()
     hiding_layers: tuple[str, ...] = ()
     admin_layer_used: bool = False
+    told: ToldRollback | None = None
 
 
 def observe(
@@ -111,7 +114,16 @@ def observe(
         restarted=tuple(e for e, one in envoys.items() if one.restarted),
         hiding_layers=tuple(e for e, one in layers.items() if one.hides),
         admin_layer_used=any(set(names.write(desired)) & set(entries or ()) for entries in admin_layers.values()),
+        told=_told(names, desired, readings),
     )
+
+
+def _told(
+    names: RuntimeKeys, desired: RuntimeValues, readings: Mapping[str, RuntimeEntries | None]
+) -> ToldRollback | None:
+    told = [one for entries in readings.values() if entries and (one := names.told_rollback(entries)) is not None]
+    lower = [one for one in told if one.percent < desired.percent]
+    return min(lower, key=lambda one: (one.percent, -one.at_ms), default=None)
 
 
 def _joined(by_envoy: Mapping[str, str]) -> str:

@@ -21,7 +21,7 @@ import structlog
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
 from glidepath import envoy_names
-from scorer.steering.envoy.actuator import LeaseReading, MayWrite
+from scorer.steering.envoy.actuator import CountersReading, LeaseReading, MayWrite
 from scorer.steering.envoy.admin_actuator import AdminActuator
 from scorer.steering.envoy.rtds_leases import LeaseService
 from scorer.steering.envoy.rtds_server import BIND_PATIENCE_S, LayerService, RtdsServer, response_of
@@ -64,6 +64,8 @@ class RtdsActuator:
     admin interface takes precedence over the pushed layer. It is adopted, and then removed from the admin layer (ADR
     0119).
     """
+
+    lasts = False  # Envoys must be free to connect to the next leader
 
     def __init__(
         self,
@@ -177,6 +179,16 @@ class RtdsActuator:
             stream.settled.clear()
             stream.wake.set()
 
+    def retreat(self, writes: Mapping[str, RuntimeEntries]) -> None:
+        self.submit(writes)
+
+    def count(self, path: str) -> None:
+        if self._admin is not None:
+            self._admin.count(path)
+
+    def counters(self) -> Mapping[str, CountersReading]:
+        return self._admin.counters() if self._admin is not None else {}
+
     async def settle(self, timeout: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
@@ -184,6 +196,9 @@ class RtdsActuator:
                     await stream.settled.wait()
                 if self._admin is not None:
                     await self._admin.settle(timeout)
+
+    def end_term(self) -> None:
+        return None  # it ends as a whole
 
     def envoys_with_unknown_weights(self) -> frozenset[str]:
         return frozenset(name for name, stream in self._streams.items() if stream.connected and stream.unknown_weights)

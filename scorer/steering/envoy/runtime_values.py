@@ -49,6 +49,22 @@ LastWritten = Mapping[str, tuple[RuntimeValues, ...]]
 MAX_ABSENT = 64  # the number of Envoys outside the fleet whose last written values are kept
 
 
+MAX_REASON = 300  # characters of the reason that is told with a share
+
+
+@dataclass(frozen=True, slots=True)
+class ToldRollback:
+    """A lower share that was told to Envoy before it was stored: in percent, when (Unix ms), and why."""
+
+    percent: float
+    at_ms: int
+    reason: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.at_ms} {self.reason[:MAX_REASON]}"
+
+
 @dataclass(frozen=True, slots=True)
 class RuntimeKeys:
     """The names of one workload's runtime keys."""
@@ -57,6 +73,7 @@ class RuntimeKeys:
     baseline: str
     shadow: str
     autopilot: str
+    told: str
 
     @classmethod
     def of(cls, config: Config, name: str) -> RuntimeKeys:
@@ -65,6 +82,7 @@ class RuntimeKeys:
             baseline=runtime_keys.weight_key(name, config.baseline_cluster(name)),
             shadow=runtime_keys.shadow_key(name),
             autopilot=runtime_keys.autopilot_key(name),
+            told=runtime_keys.told_key(name),
         )
 
     def read(self, entries: RuntimeEntries) -> RuntimeValues | None:
@@ -85,7 +103,17 @@ class RuntimeKeys:
             self.baseline: str(values.baseline),
             self.shadow: values.shadow,
             self.autopilot: values.autopilot,
+            self.told: "",
         }
+
+    def told_rollback(self, entries: RuntimeEntries) -> ToldRollback | None:
+        """Return the lower share that a scorer told this Envoy before it stored it; None if there is none."""
+        ms, _, reason = entries.get(self.told, "").partition(" ")
+        values = self.read(entries)
+        if values is None or min(values[:2]) < 0 or not (ms.isascii() and ms.isdigit() and len(ms) <= 15):
+            return None
+        text = "".join(c if c.isprintable() else "?" for c in reason[:MAX_REASON])
+        return ToldRollback(values.percent, int(ms), text)
 
     def contradicts(self, entries: RuntimeEntries, desired: RuntimeValues) -> bool:
         """Return whether a runtime layer sets one of the workload's keys to a value that is not the desired one."""

@@ -20,6 +20,7 @@ from glidepath import redis_keys, scorer_groups
 from glidepath.redisio import RedisClient
 
 LONGEST_S = 60  # no ``scorer.lease`` is longer
+SLACK_S = 0.01  # so much later than the end of another scorer's lease, the next try to get it
 MARGIN = 0.2  # the holder stops trusting the lease this fraction of its duration before Redis ends it
 
 # A full Redis refuses the commands that need memory, unless the script has written before: DEL and PERSIST change
@@ -29,7 +30,7 @@ MARGIN = 0.2  # the holder stops trusting the lease this fraction of its duratio
 _ACQUIRE = """
 if redis.call('EXISTS', KEYS[1]) == 1 then
   if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
-  return 0
+  return -math.max(redis.call('PTTL', KEYS[1]), 0)
 end
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -74,6 +75,11 @@ class Lease:
         self.fence = 0
         self._redis, self._clock = redis, clock
         self._until = 0.0
+        self._ends_in_s = duration
+
+    def next_try_s(self) -> float:
+        """Return after how many seconds to try again: when the present lease ends, but several times in a duration."""
+        return min(self._ends_in_s + SLACK_S, self.duration / 4)
 
     def held(self) -> bool:
         return self._clock() < self._until
@@ -85,7 +91,9 @@ class Lease:
         """
         before = self._clock()
         longest_ms = LONGEST_S * 1000
-        if not await self._redis.eval(_ACQUIRE, 1, self._lease_key, self.owner, self._milliseconds(), longest_ms):
+        answer = int(await self._redis.eval(_ACQUIRE, 1, self._lease_key, self.owner, self._milliseconds(), longest_ms))
+        self._ends_in_s = -answer / 1000 if answer < 1 else self.duration
+        if answer < 1:
             return False
         self.fence = int(await self._redis.eval(_NEXT_FENCE, 1, self._fence_key))
         self._until = before + self.duration * (1 - MARGIN)

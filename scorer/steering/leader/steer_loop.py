@@ -1,9 +1,9 @@
 """The steer loop: hold the lease, read the news, decide, store the decision, write to the Envoys.
 
-A decision is stored in Redis, with the fencing token, *before* it is written to any Envoy, and every tick compares the
-Envoys' values with the stored ones. So if a leader dies at any point, the Envoys have either the old weights or new
-weights that its successor finds in Redis. New stream entries (news) wake the loop, so that a failure lowers the weights
-without waiting for the next regular tick.
+A step forward is stored in Redis, with the fencing token, *before* it is written to any Envoy, and every tick compares
+the Envoys' values with the stored ones. So if a leader dies at any point, the Envoys have either the old weights or new
+weights that its successor finds in Redis. A retreat is told to the Envoys first, and stored then (retreats.py). New
+stream entries (news) wake the loop, so that a failure lowers the weights without waiting for the next regular tick.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import structlog
 from redis.exceptions import RedisError
@@ -25,6 +26,10 @@ from scorer.steering.envoy.actuator import Actuator, ListenError, MayWrite
 from scorer.steering.leader.host_clocks import HostClocks, HostTime
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.redis_clocks import RedisClocks
+from scorer.steering.leader.retreat_watch import RetreatWatch
+from scorer.steering.leader.retreats import Retreats
+from scorer.steering.leader.running_actuator import RunningActuator
+from scorer.steering.leader.sight import Sight
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steered_workloads import NO_NEWS, FleetSnapshot, SteeredWorkloads
 from scorer.steering.steering_interfaces import (
@@ -63,15 +68,18 @@ class SteerLoop:
         leader_tasks: Sequence[LeaderTask] = (),
         ownership: Ownership | None = None,
         host: HostClocks | None = None,
+        sight: Sight | None = None,
     ) -> None:
         self._config, self._store, self._lease = config, store, lease
-        self._make_actuator, self._metrics = actuator, metrics
+        self._metrics, self._envoys = metrics, RunningActuator(partial(actuator, lease.held))
+        self._sight, self._retreats = sight or Sight(config), Retreats()
         self._sinks, self._ownership = tuple(sinks), ownership or SoleOwner()
         self._side_tasks = [*((forecast,) if forecast is not None else ()), *leader_tasks]
         self._clocks = RedisClocks(config.workloads, host or HostClocks())
         self._workloads = SteeredWorkloads(
             config, kind, store, self._clocks, metrics, forecast=forecast, leader=lease.owner
         )
+        self._watch = RetreatWatch(self._sight, self._retreats, self._workloads, metrics, self._announce)
         self._led_until = -MEMORY_S
         self._unavailable = ""
 
@@ -84,7 +92,12 @@ class SteerLoop:
         async with asyncio.TaskGroup() as group:
             for sink in self._sinks:
                 group.create_task(sink.run(stop))
-            await self._contend(stop)
+            watching = group.create_task(self._watch.run(self._envoys))
+            try:
+                await self._contend(stop)
+            finally:
+                watching.cancel()
+                await self._envoys.end()
 
     async def _contend(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -92,29 +105,37 @@ class SteerLoop:
                 if await self._lease.acquire():
                     await self._lead(stop)
                 else:
-                    await self._ownership.check_as_standby()
+                    await self._stand_by()
                 self._unavailable = ""
             except* (RedisError, OSError, ListenError) as group:
                 self._report_unavailable(first_of(group))
             finally:
                 self._metrics.leader.set(0)
-            await wait_until_set(stop, self._lease.duration / 4)
+            await wait_until_set(stop, self._lease.next_try_s())
+
+    async def _stand_by(self) -> None:
+        """Another scorer leads: it has found at the Envoys what this one told them in an earlier term."""
+        await self._envoys.end()
+        self._retreats.forget()
+        self._sight.forget()
+        await self._ownership.check_as_standby()
 
     def _report_unavailable(self, error: Exception) -> None:
         text = error_text(error)
         reason = text if isinstance(error, ListenError) else f"Redis: {text}"
         if not self._unavailable:
-            log.warning("steering_paused", reason=reason, effect="weights stay as they are")
+            log.warning("steering_paused", reason=reason, effect="no step is taken; a failing candidate is withdrawn")
         self._unavailable = reason
+        self._sight.redis_answers(reason)
 
     async def _lead(self, stop: asyncio.Event) -> None:
         """Steer for one term, which ends when the lease is lost or ``stop`` is set."""
         log.info("lease_acquired", owner=self._lease.owner, fence=self._lease.fence)
         self._metrics.leader.set(1)
-        actuator = self._make_actuator(self._lease.held)
+        actuator = await self._envoys.begin()
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [actuator.run(), self._renew(), *(task.run() for task in self._side_tasks)]
+                tasks = [self._envoys.failed(), self._renew(), *(task.run() for task in self._side_tasks)]
                 running = [group.create_task(task) for task in tasks]
                 try:
                     await self._ask_clocks()
@@ -125,6 +146,7 @@ class SteerLoop:
                     for task in running:
                         task.cancel()
         finally:
+            await self._envoys.end_term()
             self._lease.drop()
             self._led_until = time.monotonic()
             with contextlib.suppress(RedisError, OSError):
@@ -141,6 +163,7 @@ class SteerLoop:
                 await self._ask_clocks()
                 await self._ownership.check_as_leader()
                 self._unavailable = ""
+                self._sight.redis_answers()
             except (RedisError, OSError) as error:
                 self._report_unavailable(error)
 
@@ -181,6 +204,7 @@ class SteerLoop:
             await asyncio.sleep(max(last + GAP_S - time.monotonic(), 0.0))
             wait_s = 0.0 if written or full else max(next_tick - time.monotonic(), 0.0)
             news = await self.read_news(wait_s)
+            self._sight.heard(flush for one in news.values() for flush in one.outcomes)
             started = time.monotonic()
             names, states = sorted(written | set(news)), self._workloads.states
             if started >= next_tick:
@@ -204,7 +228,12 @@ class SteerLoop:
         These workloads need another tick at once, which compares the Envoys' new values.
         """
         fleet = FleetSnapshot(
-            actuator.readings(), actuator.envoys_with_unknown_weights(), actuator.admin_layers(), actuator.leases()
+            actuator.readings(),
+            actuator.envoys_with_unknown_weights(),
+            actuator.admin_layers(),
+            actuator.leases(),
+            self._sight.report,
+            self._retreats.told,
         )
         here = self._clocks.now()
         ticks: dict[str, Tick] = {}
@@ -212,6 +241,8 @@ class SteerLoop:
             if number % YIELD_EVERY == YIELD_EVERY - 1:
                 await asyncio.sleep(0)  # a long tick must not keep the lease from being renewed
             ticks[name] = self._workloads.tick(name, news.get(name, NO_NEWS), fleet, here)
+        for name, done in ticks.items():
+            self._retreats.before_storing(self._workloads.states[name], done, actuator)
         stored = await self._store_ticks(ticks, here)
         written = await self._write({name: ticks[name] for name in stored}, actuator)
         self._announce(decision for name in stored for decision in ticks[name].decisions)
@@ -234,6 +265,7 @@ class SteerLoop:
         stored = [name for name in ticks if name not in failed]
         for name in stored:
             self._workloads.keep(ticks[name].state)
+            self._retreats.stored(ticks[name].state)
             self._workloads.note_stored(name)
         for name, error in failed.items():
             if isinstance(error, OwnedError):

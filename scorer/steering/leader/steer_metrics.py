@@ -63,6 +63,16 @@ class SteerMetrics:
             "Requests and pairs that an Envoy served by another configuration than the scorer's, since the beginning",
             "workload",
         )
+        self.blind = gauge(
+            "glidepath_blind",
+            "1 while an Envoy serves the candidate's share and its outcomes do not arrive",
+            "workload",
+        )
+        self.retreats = counter(
+            "glidepath_retreats_told_total",
+            "Rollbacks by the second witness that the Envoys were told before they were stored",
+            "workload",
+        )
         self.skew = gauge(
             "glidepath_clock_skew_seconds",
             "Offset of the clock that differs most from Redis' clock; positive if that clock is ahead",

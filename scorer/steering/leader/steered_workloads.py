@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -12,13 +12,14 @@ from glidepath.config import Config
 from glidepath.errors import error_text_with_type
 from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.actuator import LeaseReading
-from scorer.steering.envoy.runtime_values import RuntimeValues
+from scorer.steering.envoy.runtime_values import RuntimeValues, ToldRollback
 from scorer.steering.leader.host_clocks import HostTime
 from scorer.steering.leader.redis_clocks import JUMP_MS, RedisClocks
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.takeover import take_over
 from scorer.steering.steering_interfaces import CapacityForecast, EvidenceKind
 from scorer.steering.store_protocol import News, SteeringStore
+from scorer.steering.workload.blindness import NO_REPORT, WitnessReport
 from scorer.steering.workload.envoy_fleet import Readings
 from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick
 from scorer.steering.workload.tick import Tick, tick
@@ -34,12 +35,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class FleetSnapshot:
-    """The actuator's data about all Envoys at the beginning of a tick. ``Actuator`` describes the fields."""
+    """The actuator's data about all Envoys at the beginning of a tick. ``Actuator`` describes the first three fields.
+
+    ``report``: by workload, see WitnessReport. ``told``: the shares that this scorer told and has not stored yet.
+    """
 
     readings: Readings
     unknown_weights: frozenset[str] = frozenset()
     admin_layers: Readings = field(default_factory=dict)
     leases: Mapping[str, LeaseReading] = field(default_factory=dict)
+    report: Callable[[str], WitnessReport] = lambda _: NO_REPORT
+    told: Mapping[str, ToldRollback] = field(default_factory=dict)
 
 
 class SteeredWorkloads:
@@ -87,8 +93,13 @@ class SteeredWorkloads:
         ``former``: the states of this process's last term, which are used if Redis has lost the stored states. Raises
         RedisError.
         """
-        self._states, self._inherited, self._took_over_ms, self._disagreed = {}, {}, here.monotonic_ms, False
-        new = {name for name in names if await self.take_over(name, here, former.get(name))}
+        before, self._states, self._inherited = self._states, {}, {}
+        self._took_over_ms, self._disagreed = here.monotonic_ms, False
+        try:
+            new = {name for name in names if await self.take_over(name, here, former.get(name))}
+        except Exception:
+            self._states = {**before, **self._states}  # the second witness must know the shares while Redis is away
+            raise
         # If every workload is new, Redis may have lost its states. One new workload among others was simply added.
         if new == set(self._config.workloads):
             for name in new:
@@ -180,6 +191,8 @@ class SteeredWorkloads:
             admin_layers=fleet.admin_layers,
             leader=self._leader,
             lease=fleet.leases.get(state.name),
+            report=fleet.report(state.name),
+            told=fleet.told.get(state.name),
         )
 
     def _is_done(self, name: str) -> bool:

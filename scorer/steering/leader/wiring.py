@@ -16,6 +16,7 @@ from scorer.steering.envoy.admin_actuator import AdminActuator
 from scorer.steering.envoy.rtds_actuator import RtdsActuator
 from scorer.steering.envoy.rtds_leases import LeaseService
 from scorer.steering.envoy.rtds_server import RtdsServer
+from scorer.steering.leader.arrived_entries import ArrivedEntries
 from scorer.steering.leader.capacity import CandidateLoads
 from scorer.steering.leader.count_unseen_entries import UnseenEntries
 from scorer.steering.leader.group_ownership import GroupOwnership
@@ -23,6 +24,7 @@ from scorer.steering.leader.keep_weighed_pairs import WeighedPairsKeeper
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.scheduled_probes import RedisProbeStore, ScheduledProbes
+from scorer.steering.leader.sight import Sight
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.notify.channels import notification_queue
@@ -77,6 +79,7 @@ def steer_loop(
             sink.announce(decision)
 
     group = config.scorer.group
+    sight = Sight(config)
     lease = Lease(redis, owner, config.scorer.lease, group=group)
     return SteerLoop(
         config,
@@ -92,5 +95,7 @@ def steer_loop(
             ScheduledProbes(config, RedisProbeStore(redis, config), registry, announce),
             UnseenEntries(config, redis, registry),
             WeighedPairsKeeper(config, redis, registry),
+            ArrivedEntries(redis, sight),
         ),
+        sight=sight,
     )

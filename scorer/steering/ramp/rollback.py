@@ -35,6 +35,23 @@ def confirm_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, n
     return after, (new_decision(event.value, state, after, inputs, now_ms, reason, "confirmation", details=details),)
 
 
+def adopt_told_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Roll back to a lower share that a scorer told the Envoys while it could not store it. See ADR 0282."""
+    share = inputs.told_percent
+    if share is None or (share >= state.serving and not state.share_unknown):
+        return state, ()
+    event = RampEvent.ROLLBACK
+    after = _with_a_persons_hold(state, transition(state, event, now_ms, last=policy.last, percent=share))
+    reason = f"told to Envoy before it was stored: {inputs.told}"
+    return after, (new_decision(event.value, state, after, inputs, now_ms, reason, "told_before_stored"),)
+
+
+def _with_a_persons_hold(before: RampState, after: RampState) -> RampState:
+    if before.phase is Phase.HELD and before.held_by not in ("", "glidepath"):
+        return replace(after, held_by=before.held_by, held_reason=before.held_reason)
+    return after
+
+
 def roll_back_on_failed_guard(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
     """Roll back if a guard fails. If the autopilot is off, only log the failure.
 
@@ -49,9 +66,7 @@ def roll_back_on_failed_guard(state: RampState, inputs: TickInputs, policy: Ramp
     if not state.autopilot:
         return _log_overridden_guard(state, inputs, worst, target, now_ms)
     event = RampEvent.ROLLBACK
-    after = transition(state, event, now_ms, last=policy.last, percent=target)
-    if state.phase is Phase.HELD and state.held_by not in ("", "glidepath"):
-        after = replace(after, held_by=state.held_by, held_reason=state.held_reason)  # a person's hold continues
+    after = _with_a_persons_hold(state, transition(state, event, now_ms, last=policy.last, percent=target))
     kind = "catastrophe" if catastrophe else "regression"
     reason = f"{kind}: {describe(worst)}"
     return after, (new_decision(event.value, state, after, inputs, now_ms, reason, worst.gate),)

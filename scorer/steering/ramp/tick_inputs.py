@@ -31,6 +31,8 @@ class TickInputs:
 
     The lease of the split (``glidepath.split_leases``) is in force in ``leases_held`` of ``lease_envoys`` Envoys, and
     ends after ``lost_after_ms`` without a scorer; 0: the split needs no lease. A person set it at ``lease_set_at``.
+    ``told_percent``: a lower share that a scorer told the Envoys before it was stored, and ``told`` why; None if there
+    is none.
     """
 
     workload: str = ""
@@ -59,6 +61,8 @@ class TickInputs:
     lease_envoys: int = 0
     lost_after_ms: int = 0
     lease_set_at: tuple[str, ...] = ()
+    told_percent: float | None = None
+    told: str = ""
 
     @property
     def autopilot_key(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from glidepath.status_and_decisions import Decision, to_json
 from scorer.steering.envoy.actuator import LeaseReading
@@ -24,6 +25,7 @@ from scorer.steering.workload.compute_verdicts import judge, settle
 from scorer.steering.workload.envoy_fleet import Readings, look, next_writes, unknown_envoys
 from scorer.steering.workload.fold_stream_entries import fold
 from scorer.steering.workload.refusing_sides import refusal_text
+from scorer.steering.workload.second_witness import witness_verdict
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import (
@@ -63,6 +65,7 @@ def tick(before: WorkloadState, news: News, readings: Readings, context: TickCon
     state = judge(_same_configuration_again(before, fold(before, news, now)), now_ms)
     unknown = unknown_envoys(state, context.unknown_weights) if state.ramp.first_start else ()
     state = settle(look(state, readings, context), now_ms)
+    state = replace(state, blindness=context.report.blindness)
     inputs = tick_inputs(state, context, unknown)
     ramp, decisions = _decide(state, inputs, now_ms)
     state = _after_decision(state, ramp, inputs, context, now_ms)
@@ -74,6 +77,7 @@ def tick(before: WorkloadState, news: News, readings: Readings, context: TickCon
         *_refusing_sides(before, state, now_ms),
         *_failing_envoy(before, state, now_ms),
         *_other_configuration(before, state, now_ms),
+        *_blind(before, state, now_ms),
     )
     return _with_record(before, state, writes, decisions, context.leader)
 
@@ -85,7 +89,7 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
     leased = spec.workload.if_lost == "baseline"
     return TickInputs(
         workload=spec.name,
-        verdicts=state.judged.verdicts,
+        verdicts=state.judged.verdicts + witness_verdict(context.report, state.ramp),
         samples=state.evidence.requests(),
         commands=state.streams.commands,
         old_commands_to=state.streams.old_commands_to,
@@ -96,7 +100,7 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
         ambiguous_weights=seen.ambiguous_weights,
         invalid_override=seen.invalid_override,
         autopilot=seen.autopilot,
-        frozen=_frozen(state) or _served_otherwise(state),
+        frozen=_frozen(state) or _served_otherwise(state) or _blind_text(state),
         waiting_for=context.waiting_for,
         capacity=context.capacity,
         config_digest=spec.digest,
@@ -111,12 +115,28 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
         lease_envoys=lease.envoys,
         lost_after_ms=round(spec.workload.lost_after * 1000) if leased else 0,
         lease_set_at=lease.set_at,
+        **told_rollback(state, context),
     )
+
+
+def told_rollback(state: WorkloadState, context: TickContext) -> dict[str, Any]:
+    """Return the inputs about a lower share that was told before it was stored, by this scorer or by another one.
+
+    What is older than the ramp's present phase was stored, and is overwritten.
+    """
+    entered_ms = state.now.unix_ms(state.ramp.entered_ms)
+    found = [one for one in (context.told, state.fleet.observation.told) if one is not None and one.at_ms >= entered_ms]
+    told = min(found, key=lambda one: one.percent, default=None)
+    return {} if told is None else {"told_percent": told.percent, "told": told.reason}
 
 
 def _served_otherwise(state: WorkloadState) -> str:
     lasts = state.recent.served.lasts(state.now.ms)
     return "an Envoy serves another configuration of this workload" if lasts else ""
+
+
+def _blind_text(state: WorkloadState) -> str:
+    return "no step while outcomes do not arrive" if state.blindness else ""
 
 
 def _ended(before: WorkloadState, state: WorkloadState) -> bool:
@@ -233,6 +253,16 @@ def _failing_envoy(before: WorkloadState, state: WorkloadState, now_ms: int) -> 
     if not watch.named or before.recent.envoy.named:
         return ()
     return (new_decision("envoy_failing", ramp, ramp, state.inputs, now_ms, watch.describe(), "envoy_failing"),)
+
+
+def _blind(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:
+    """Return the decision that the steering has become blind, or sees again, while the candidate serves a share."""
+    ramp, seeing = state.ramp, not state.blindness
+    if bool(before.blindness) is bool(state.blindness) or (ramp.percent <= 0 and not ramp.share_unknown):
+        return ()
+    event = "sees_again" if seeing else "blind"
+    reason = "outcomes arrive again" if seeing else state.blindness.describe()
+    return (new_decision(event, ramp, ramp, state.inputs, now_ms, reason, event),)
 
 
 def _for_the_log(state: WorkloadState, decision: Decision) -> Decision:

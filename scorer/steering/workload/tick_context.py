@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.envoy.actuator import LeaseReading
-from scorer.steering.envoy.runtime_values import RuntimeEntries, RuntimeValues
+from scorer.steering.envoy.runtime_values import RuntimeEntries, RuntimeValues, ToldRollback
+from scorer.steering.workload.blindness import NO_REPORT, WitnessReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class TickContext:
     - ``admin_layers``: the admin layers above RTDS
     - ``leader``: this scorer's name
     - ``lease``: where the lease of the workload's split is in force; None if it has none
+    - ``report``: where the leader is blind, and what Envoy's own counters say
+    - ``told``: a lower share that this scorer told the Envoys and has not stored yet
     """
 
     waiting_for: str = ""
@@ -30,3 +33,5 @@ class TickContext:
     admin_layers: Mapping[str, RuntimeEntries | None] = field(default_factory=dict)
     leader: str = ""
     lease: LeaseReading | None = None
+    report: WitnessReport = NO_REPORT
+    told: ToldRollback | None = None

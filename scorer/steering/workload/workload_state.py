@@ -12,6 +12,7 @@ from scorer.steering.ramp.states import RampState, initial
 from scorer.steering.ramp.tick_inputs import TickInputs
 from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import no_cursors
+from scorer.steering.workload.blindness import SEEING, Blindness
 from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.failing_envoy import EnvoyWatch
 from scorer.steering.workload.flush_deduplication import SeenFlushes
@@ -142,6 +143,7 @@ class WorkloadState:
     - ``announced_ms``: the steady time at which a failed tick was last announced
     - ``restart``: set if the stored state was discarded, until the candidate has a share again
     - ``now``: the moment of the last tick, or of the takeover
+    - ``blindness``: where the leader was blind in the last tick
     """
 
     spec: WorkloadSpec
@@ -159,6 +161,7 @@ class WorkloadState:
     announced_ms: int = 0
     restart: BaselineRestart | None = None
     now: SteadyTime = field(default_factory=SteadyTime)
+    blindness: Blindness = SEEING
 
     @property
     def name(self) -> str:

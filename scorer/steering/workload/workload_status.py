@@ -79,6 +79,10 @@ def standing(state: WorkloadState, leader: str) -> WorkloadStatus:
         leases_held=state.inputs.leases_held,
         lease_envoys=state.inputs.lease_envoys,
         lease_set_at=state.inputs.lease_set_at,
+        blind=state.blindness.reason,
+        blind_envoys=state.blindness.envoys,
+        second_witness=state.blindness.witness,
+        no_second_witness=state.blindness.no_witness,
     )
 
 
@@ -97,6 +101,7 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
     served = state.recent.served
     other = served.describe(spec.name, spec.served) if served.lasts(now_ms) else ""
     return (
+        state.blindness.describe(),
         discarded,
         refused,
         failing,

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath_ops.local.child_process import free_ports
-from scorer.steering.envoy.admin_actuator import SILENT_S, AdminActuator, DnsNames, admin_layer, has_ended
+from scorer.steering.envoy.admin_actuator import SILENT_S, AdminActuator, DnsNames
+from scorer.steering.envoy.admin_interface import admin_layer, has_ended
 from tests.support.json_values import JSON
 from tests.support.waiting import eventually
 

@@ -88,6 +88,9 @@ class AlwaysFreeLease:
     async def release(self) -> None:
         self.drop()
 
+    def next_try_s(self) -> float:
+        return 0.01
+
 
 class CannotListen(MemoryActuator):
     async def run(self) -> None:

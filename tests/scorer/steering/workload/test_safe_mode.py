@@ -93,6 +93,9 @@ class HeldLease:
 
     def drop(self) -> None: ...
 
+    def next_try_s(self) -> float:
+        return self.duration / 4
+
     async def release(self) -> None: ...
 
 

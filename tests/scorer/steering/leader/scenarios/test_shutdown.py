@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.config import parse_config
 from scorer.steering.envoy.actuator import MemoryActuator
-from scorer.steering.envoy.admin_actuator import AdminInterface
+from scorer.steering.envoy.admin_interface import AdminInterface
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from tests.support.empty_steering_store import EmptySteeringStore
@@ -39,6 +39,9 @@ class SwallowsCancellation:
         return True
 
     def drop(self) -> None: ...
+
+    def next_try_s(self) -> float:
+        return self.duration / 4
 
     async def release(self) -> None: ...
 

@@ -1,0 +1,147 @@
+"""Envoy's own counters of the requests to the two sides of a workload, read from its admin API. Pure.
+
+They are the second witness of the steering: Envoy counts in itself, so they need neither extproc nor Redis. Which
+counters show a failure was found with Envoy 1.40 (docs/proof/failing-parts.md):
+
+- an answer 5xx: ``upstream_rq_5xx`` of the cluster to which the split routes, or, if a fallback retried it,
+  ``retry.upstream_rq_5xx`` of the aggregate cluster;
+- an answer that breaks off: ``upstream_cx_destroy_remote_with_active_rq`` (HTTP/1.1) and ``upstream_rq_rx_reset``
+  (HTTP/2) of the cluster that has the endpoints;
+- no connection: ``upstream_rq_pending_failure_eject``, one for each request;
+- a timeout: ``upstream_rq_timeout`` and ``upstream_rq_per_try_timeout``.
+
+One failed request may be in several of them: an answer that is reset before its headers is a broken one and a 503. So
+the largest of the four counts, and the result never exceeds the number of requests that really failed.
+Source: Envoy, "Cluster manager statistics" and ``GET /stats?format=json&filter=``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from glidepath import envoy_names
+from glidepath.config import Config
+
+# Of the cluster to which the split routes.
+COMPLETED, ANSWERED_5XX, RETRIED_5XX = "upstream_rq_completed", "upstream_rq_5xx", "retry.upstream_rq_5xx"
+TIMEOUT, TRY_TIMEOUT = "upstream_rq_timeout", "upstream_rq_per_try_timeout"
+# Of the cluster that has the endpoints.
+SENT, NOT_CONNECTED = "upstream_rq_total", "upstream_rq_pending_failure_eject"
+BROKEN, RESET = "upstream_cx_destroy_remote_with_active_rq", "upstream_rq_rx_reset"
+COUNTERS = (
+    *(COMPLETED, ANSWERED_5XX, RETRIED_5XX, TIMEOUT, TRY_TIMEOUT),
+    *(SENT, NOT_CONNECTED, BROKEN, RESET),
+)
+LOG_ENTRIES = ("access_logs.grpc_access_log.logs_written", "access_logs.grpc_access_log.logs_dropped")
+MAX_NAMES = 64  # of more clusters, the counters of every cluster are asked for
+MAX_BYTES = 4 * 2**20
+
+Counters = Mapping[str, int]
+"""Name → value of Envoy's counters."""
+
+
+@dataclass(frozen=True, slots=True)
+class SideClusters:
+    """The clusters of one side: ``entry``, to which the split routes, and ``real``, which has the endpoints."""
+
+    entry: str
+    real: str
+
+
+@dataclass(frozen=True, slots=True)
+class SideCounts:
+    """Requests of one side, and how many of them failed at least."""
+
+    requests: int = 0
+    failures: int = 0
+
+    def __add__(self, other: SideCounts) -> SideCounts:
+        return SideCounts(self.requests + other.requests, self.failures + other.failures)
+
+
+NONE = SideCounts()
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessedClusters:
+    """The clusters of a workload's two sides. Workloads with the same clusters have the same counters."""
+
+    candidate: SideClusters
+    baseline: SideClusters
+
+    @classmethod
+    def of(cls, config: Config, name: str) -> WitnessedClusters:
+        workload = config.workload(name)
+        candidate, baseline = (config.backends[one] for one in (workload.candidate, workload.baseline))
+        entry = (
+            envoy_names.fallback_cluster(workload.candidate, workload.baseline)
+            if workload.fallback
+            else workload.candidate
+        )
+        return cls(
+            SideClusters(entry, candidate.cluster or workload.candidate),
+            SideClusters(baseline.cluster or workload.baseline, baseline.cluster or workload.baseline),
+        )
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset((self.candidate.entry, self.candidate.real, self.baseline.entry, self.baseline.real))
+
+
+def stats_path(clusters: Iterable[WitnessedClusters]) -> str:
+    """Return the path of the counters of these clusters and of the access log, for a GET at the admin API."""
+    names = sorted({name for one in clusters for name in one.names})
+    some = "|".join(map(re.escape, names)) if len(names) <= MAX_NAMES else ".*"
+    counters, log = "|".join(map(re.escape, COUNTERS)), "|".join(map(re.escape, LOG_ENTRIES))
+    wanted = f"cluster\\.({some})\\.({counters})|" if names else ""
+    return f"/stats?format=json&filter={quote(f'^({wanted}{log})$', safe='')}"
+
+
+def parse_counters(body: bytes) -> dict[str, int]:
+    """Return name → value from an answer to ``stats_path``. Raises ValueError if it is not such an answer."""
+    try:
+        found = json.loads(body)["stats"]
+        return {str(one["name"]): int(one["value"]) for one in found if "name" in one}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        raise ValueError("not an answer to GET /stats") from error
+
+
+def log_entries(counters: Counters) -> int | None:
+    """Return how many access log entries an Envoy has written or dropped; None if it has no such log."""
+    values = [counters[name] for name in LOG_ENTRIES if name in counters]
+    return sum(values) if values else None
+
+
+def knows(counters: Counters, clusters: WitnessedClusters) -> bool:
+    """Return whether an Envoy counts the requests of the candidate's clusters under the expected names.
+
+    Every cluster has the counter of sent requests from its beginning. The others may come with the first request.
+    """
+    side = clusters.candidate
+    return all(f"cluster.{name}.{SENT}" in counters for name in (side.entry, side.real))
+
+
+def increase(before: Counters, after: Counters, side: SideClusters) -> SideCounts:
+    """Return the requests of a side between two readings. A counter that is lower than before began again at 0."""
+
+    def grown(cluster: str, counter: str) -> int:
+        name = f"cluster.{cluster}.{counter}"
+        value, was = after.get(name, 0), before.get(name, 0)
+        return value - was if value >= was else value
+
+    answered = grown(side.entry, COMPLETED)
+    bad_answers = max(
+        grown(side.entry, ANSWERED_5XX),
+        grown(side.entry, RETRIED_5XX),
+        grown(side.entry, TIMEOUT) + grown(side.entry, TRY_TIMEOUT),
+    )
+    not_connected = grown(side.real, NOT_CONNECTED)
+    sent = grown(side.real, SENT) + not_connected
+    no_answers = max(grown(side.real, BROKEN) + grown(side.real, RESET), not_connected)
+    if no_answers > bad_answers:
+        return SideCounts(max(sent, no_answers), no_answers)
+    return SideCounts(max(answered, bad_answers), bad_answers)

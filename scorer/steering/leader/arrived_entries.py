@@ -1,0 +1,43 @@
+"""Read which Envoys' access log entries have arrived at an extproc, for the leader's sight. See ADR 0280."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+from redis.exceptions import RedisError
+
+from glidepath import redis_keys
+from glidepath.errors import error_text_with_type
+from glidepath.redisio import RedisClient, being_cancelled
+from scorer.steering.leader.sight import Sight
+
+EVERY_S = 0.5
+
+log = structlog.get_logger()
+
+
+def entries_by_node(raw: Mapping[bytes, bytes]) -> dict[str, int]:
+    """Return the node id of an Envoy → its entries at all extprocs, from the hash that these write."""
+    found: dict[str, int] = {}
+    for key, value in raw.items():
+        node = key.decode(errors="replace").partition(" ")[2]
+        if value.isdigit():
+            found[node] = found.get(node, 0) + int(value)
+    return found
+
+
+class ArrivedEntries:
+    """The leader's task that tells the sight what has arrived. ``run`` never raises an error."""
+
+    def __init__(self, redis: RedisClient, sight: Sight) -> None:
+        self._redis, self._sight = redis, sight
+
+    async def run(self) -> None:
+        while not being_cancelled():
+            try:
+                self._sight.arrived(entries_by_node(await self._redis.hgetall(redis_keys.ARRIVED_BY_ENVOY)))
+            except (RedisError, OSError) as error:
+                log.debug("entries_not_counted", reason=error_text_with_type(error))
+            await asyncio.sleep(EVERY_S)

@@ -1,0 +1,198 @@
+"""What this scorer sees of the requests' outcomes, and what Envoy's own counters say while it sees nothing.
+
+Every new reading of an Envoy's counters is compared with the last one. If outcomes arrived in between, the ordinary
+guards judge; if not, the failures count as evidence of the second witness. See ADR 0280 and ADR 0281.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from glidepath.config import Config
+from glidepath.counted_nouns import number_of
+from glidepath.pairs_and_outcomes import Outcomes
+from scorer.steering.envoy.actuator import CountersReading
+from scorer.steering.envoy.envoy_counters import (
+    NONE,
+    SideCounts,
+    WitnessedClusters,
+    increase,
+    knows,
+    log_entries,
+    stats_path,
+)
+from scorer.steering.workload.blindness import (
+    NO_REPORT,
+    UNHEARD_ENVOY_S,
+    UNHEARD_S,
+    Blindness,
+    EnvoyHearing,
+    WitnessReport,
+    blind_envoys,
+)
+from scorer.steering.workload.second_witness import WitnessState
+
+PAUSED_S = 2.0  # after a longer pause of this process, everything begins anew: much may have happened meanwhile
+NO_ADMIN = "envoy.admin names no Envoy whose own counters could be read"
+
+
+def tells(flush: Outcomes) -> bool:
+    """Return whether a flush tells how requests ended, and not only what was captured."""
+    return bool(flush.local_replies) or any(side.requests for side in flush.sides)
+
+
+@dataclass(slots=True)
+class _Ears:
+    """What has been heard since the last look: outcomes of any Envoy, or entries of those with these node ids."""
+
+    outcomes: bool = False
+    nodes: set[str] = field(default_factory=set)
+
+    @property
+    def anything(self) -> bool:
+        return self.outcomes or bool(self.nodes)
+
+
+_FLEET = ""  # the key of what is known of all Envoys together
+Key = tuple[WitnessedClusters, str]
+
+
+class Sight:
+    """The leader's hearing of each Envoy and of all together, and the second witness of each pair of sides."""
+
+    def __init__(self, config: Config) -> None:
+        self._clusters = {name: WitnessedClusters.of(config, name) for name in config.workloads}
+        self._has_admin = bool(config.envoy.admin)
+        self._serving: frozenset[WitnessedClusters] = frozenset()
+        self._store_problem = ""
+        self._arrived: dict[str, int] = {}
+        self._ears = _Ears()
+        self._readings: dict[str, CountersReading] = {}
+        self._hearing: dict[str, EnvoyHearing] = {}
+        self._witness: dict[Key, WitnessState] = {}
+        self._now_s: float | None = None
+
+    def forget(self) -> None:
+        """Begin anew, because another scorer leads or because nothing was looked at for a while."""
+        self._ears, self._readings, self._hearing, self._witness = _Ears(), {}, {}, {}
+        self._arrived, self._now_s = {}, None
+
+    def heard(self, flushes: Iterable[Outcomes]) -> None:
+        """Note outcomes that have arrived. They do not say of which Envoy."""
+        self._ears.outcomes = self._ears.outcomes or any(map(tells, flushes))
+
+    def arrived(self, entries: Mapping[str, int]) -> None:
+        """Note how many access log entries have arrived at all extprocs: node id of the Envoy → number."""
+        if self._arrived:
+            self._ears.nodes |= {node for node, count in entries.items() if count != self._arrived.get(node)}
+        self._arrived = dict(entries)
+
+    def redis_answers(self, problem: str = "") -> None:
+        """Note that Redis answers, or why it does not."""
+        self._store_problem = problem
+
+    def serve(self, names: Iterable[str]) -> str:
+        """Note which workloads' candidates have a share. Return the path of the counters to read for them.
+
+        The evidence against a candidate without a share is forgotten: it is of a step that is over.
+        """
+        serving = frozenset(self._clusters[name] for name in names if name in self._clusters)
+        if serving != self._serving:
+            self._serving = serving
+            self._witness = {key: state for key, state in self._witness.items() if key[0] in serving}
+        return stats_path(serving)
+
+    def look(self, counters: Mapping[str, CountersReading], now_s: float) -> None:
+        """Take the Envoys' present counters into account. ``now_s``: monotonic seconds."""
+        if self._now_s is not None and now_s - self._now_s > PAUSED_S:
+            self.forget()
+        self._now_s = now_s
+        before, self._readings = self._readings, dict(counters)
+        new = {name: one for name, one in counters.items() if name not in before or before[name].at_s != one.at_s}
+        for name in set(self._hearing) - {_FLEET, *counters}:
+            del self._hearing[name]
+        if new:
+            ears, self._ears = self._ears, _Ears()
+            self._listen(new, ears)
+            self._count(new, before)
+
+    def _listen(self, new: Mapping[str, CountersReading], ears: _Ears) -> None:
+        named, logged = _unique_nodes(self._readings), 0
+        for name, reading in new.items():
+            node, entries = named.get(name, ""), log_entries(reading.values)
+            told = node in ears.nodes if node in self._arrived else ears.anything
+            old = self._hearing.get(name, EnvoyHearing())
+            self._hearing[name] = old.after(entries, reading.at_s, heard=told)
+            logged += entries != old.logged and old.logged is not None
+            if told:
+                self._forget_evidence(name)
+        all_of_them = self._hearing.get(_FLEET, EnvoyHearing(0))
+        entries = (all_of_them.logged or 0) + logged
+        newest = max(reading.at_s for reading in new.values())
+        self._hearing[_FLEET] = all_of_them.after(entries, newest, heard=ears.anything)
+        if ears.anything:
+            self._forget_evidence(_FLEET)
+
+    def _forget_evidence(self, envoy: str) -> None:
+        for key, state in self._witness.items():
+            if key[1] == envoy:
+                self._witness[key] = state.heard()
+
+    def _count(self, new: Mapping[str, CountersReading], before: Mapping[str, CountersReading]) -> None:
+        for clusters in self._serving:
+            all_of_them = NONE, NONE
+            for name, reading in new.items():
+                if name not in before or not (knows(reading.values, clusters) and knows(before[name].values, clusters)):
+                    continue
+                candidate, baseline = (
+                    increase(before[name].values, reading.values, side)
+                    for side in (clusters.candidate, clusters.baseline)
+                )
+                self._add((clusters, name), candidate, baseline)
+                all_of_them = all_of_them[0] + candidate, all_of_them[1] + baseline
+            self._add((clusters, _FLEET), *all_of_them)
+
+    def _add(self, key: Key, candidate: SideCounts, baseline: SideCounts) -> None:
+        if candidate.requests or baseline.requests:
+            self._witness[key] = self._witness.get(key, WitnessState()).after(candidate, baseline)
+
+    def report(self, workload: str) -> WitnessReport:
+        """Return what a tick of the workload must know."""
+        clusters, now_s = self._clusters.get(workload), self._now_s
+        if clusters is None or now_s is None:
+            return NO_REPORT
+        blindness = self._blindness(clusters, now_s)
+        for name, hearing in self._hearing.items():
+            state = self._witness.get((clusters, name), WitnessState())
+            if state.convicts and hearing.silent_s(now_s) >= (UNHEARD_S if name == _FLEET else UNHEARD_ENVOY_S):
+                where = f" of {name}" if name else ""
+                convicted = f"{state.describe()}, and no outcome{where} arrives{self._why()}"
+                return WitnessReport(blindness, convicted, state.seen.requests, state.seen.failures)
+        return WitnessReport(blindness)
+
+    def _blindness(self, clusters: WitnessedClusters, now_s: float) -> Blindness:
+        counting = any(knows(one.values, clusters) for one in self._readings.values())
+        no_witness = "" if counting else "Envoy's own counters cannot be read" if self._has_admin else NO_ADMIN
+        envoys = {name: one for name, one in self._hearing.items() if name != _FLEET}
+        blind = blind_envoys(envoys, now_s)
+        if not blind:
+            return Blindness(no_witness=no_witness)
+        names = f"{', '.join(blind[:3])}{' …' if len(blind) > 3 else ''}"
+        reason = (
+            f"of {len(blind)} of {number_of(len(envoys), 'Envoy')} ({names}) no outcome arrives, although requests end "
+            f"there{self._why()}"
+        )
+        states = [self._witness.get((clusters, name), WitnessState()) for name in blind]
+        worst = max(states, key=lambda state: state.log_e)
+        said = worst.describe() if worst.seen.failures else "Envoy's own counters show no failing candidate"
+        return Blindness(blind, reason, "" if no_witness else said, no_witness)
+
+    def _why(self) -> str:
+        return f" ({self._store_problem})" if self._store_problem else ""
+
+
+def _unique_nodes(counters: Mapping[str, CountersReading]) -> dict[str, str]:
+    """Return Envoy → its node id, for the Envoys whose node id no other one has."""
+    nodes = [one.node for one in counters.values()]
+    return {name: one.node for name, one in counters.items() if one.node and nodes.count(one.node) == 1}

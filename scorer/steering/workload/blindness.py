@@ -1,0 +1,84 @@
+"""Notice that an Envoy serves requests whose outcomes do not arrive: the steering is blind there. Pure.
+
+An Envoy without requests is idle, not blind: what counts is what it has handed to its access log. See ADR 0280.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+BLIND_S = 3.0  # an Envoy is blind when entries that it logged so long ago, and later ones, have not arrived
+# After this silence, the second witness may convict the candidate: of all Envoys together, whose flushes come several
+# times a second, and of one Envoy, of which extproc reports only once a second that it heard something.
+UNHEARD_S, UNHEARD_ENVOY_S = 0.75, 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoyHearing:
+    """What is known of one Envoy's access log.
+
+    ``logged``: its entries at the last reading; None: not read yet. ``unheard_since_s``: when an entry was first seen
+    logged of which nothing has arrived; None: nothing is missing. Times are monotonic seconds.
+    """
+
+    logged: int | None = None
+    unheard_since_s: float | None = None
+
+    def after(self, logged: int | None, now_s: float, *, heard: bool) -> EnvoyHearing:
+        """Return the hearing after a reading. ``heard``: outcomes of this Envoy have arrived since the last one."""
+        if logged is None:
+            return EnvoyHearing(self.logged, None if heard else self.unheard_since_s)
+        grown = self.logged is not None and logged != self.logged
+        since = None if heard else self.unheard_since_s
+        return EnvoyHearing(logged, now_s if grown and since is None and not heard else since)
+
+    def silent_s(self, now_s: float) -> float:
+        """Return for how long entries have been missing; 0 if none are."""
+        return 0.0 if self.unheard_since_s is None else now_s - self.unheard_since_s
+
+
+@dataclass(frozen=True, slots=True)
+class Blindness:
+    """Where the steering is blind, in words and names.
+
+    - ``envoys``: the Envoys whose outcomes do not arrive
+    - ``reason``: why, for people; "" if nothing is blind
+    - ``witness``: what the second witness says; "" if it has nothing to say
+    - ``no_witness``: why there is no second witness; "" if there is one
+    """
+
+    envoys: tuple[str, ...] = ()
+    reason: str = ""
+    witness: str = ""
+    no_witness: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.reason)
+
+    def describe(self) -> str:
+        told = self.witness or self.no_witness
+        return f"blind: {self.reason}{f'; {told}' if told else ''}" if self.reason else ""
+
+
+SEEING = Blindness()
+
+
+def blind_envoys(hearing: Mapping[str, EnvoyHearing], now_s: float) -> tuple[str, ...]:
+    return tuple(sorted(name for name, one in hearing.items() if one.silent_s(now_s) >= BLIND_S))
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessReport:
+    """What the leader tells a workload's tick about its sight: see ``Blindness``; ``convicted``: the way back is due.
+
+    ``requests`` and ``failures``: of the candidate, by Envoy's own counters, since nothing was heard.
+    """
+
+    blindness: Blindness = SEEING
+    convicted: str = ""
+    requests: int = 0
+    failures: int = 0
+
+
+NO_REPORT = WitnessReport()

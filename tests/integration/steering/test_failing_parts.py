@@ -1,0 +1,123 @@
+"""A candidate that fails at the moment at which a part of Glidepath does, with a real Envoy and a real Redis.
+
+Half of 50 requests/s go to the candidate, without fallback. See bench/failing_parts.py.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from bench.failing_backend import Failure
+from bench.failing_parts import LIMIT, WELL_S, Part, measure, running_system
+from glidepath import runtime_keys
+from glidepath.status_and_decisions import CommandKind, Decision
+from tests.support.waiting import eventually
+
+
+@pytest.mark.parametrize(
+    ("part", "failure"),
+    [
+        (Part.EXTPROC_KILLED, Failure.BREAKS),
+        (Part.EXTPROC_FROZEN, Failure.ERRORS),
+        (Part.REDIS_FULL, Failure.REFUSES),
+        (Part.REDIS_REFUSES, Failure.BREAKS),
+        (Part.REDIS_KILLED, Failure.ERRORS),
+        (Part.LEADER_KILLED, Failure.REFUSES),
+    ],
+)
+async def test_clients_get_at_most_forty_errors(part: Part, failure: Failure, tmp_path: Path) -> None:
+    row = await measure(part, failure, tmp_path)
+    assert row.back_s is not None
+    assert row.errors <= LIMIT
+
+
+async def test_a_rollback_told_while_redis_was_frozen_is_stored_logged_and_kept(tmp_path: Path) -> None:
+    async with running_system(tmp_path) as system:
+        await system.serve_the_share()
+        await system.load(WELL_S)
+        row = await system.fail(Part.REDIS_FROZEN, Failure.BREAKS)
+        assert row.errors <= LIMIT
+        told = (await system.runtime())[runtime_keys.told_key("chat")]
+        assert "second_witness" in told
+        system.signal("redis", signal.SIGCONT)
+
+        async def rolled_back() -> list[Decision]:
+            return [one for one in await system.decisions() if one.event == "rollback_confirmed"]
+
+        await eventually(rolled_back, within=30)
+        (decision,) = [one for one in await system.decisions() if one.event == "rollback"]
+        assert (decision.trigger, decision.from_percent, decision.to_percent) == ("told_before_stored", 50, 0)
+        assert "second_witness" in decision.reason
+        assert await system.share() == 0
+
+        async def told_no_more() -> bool:
+            return runtime_keys.told_key("chat") not in await system.runtime()
+
+        await eventually(told_no_more)
+
+
+async def test_another_leader_that_reads_the_older_state_adopts_what_was_told(tmp_path: Path) -> None:
+    async with running_system(tmp_path) as system:
+        await system.serve_the_share()
+        await system.load(WELL_S)
+        await system.fail(Part.REDIS_FROZEN, Failure.ERRORS)
+        system.scorers[0].kill()
+        system.signal("redis", signal.SIGCONT)
+        system.start_scorer()
+
+        async def adopted() -> bool:
+            status = await system.status()
+            return status is not None and status.leader == "scorer-1" and status.phase == "cooling_down"
+
+        await eventually(adopted, within=30)
+        (decision,) = [one for one in await system.decisions() if one.event == "rollback"]
+        assert decision.trigger == "told_before_stored"
+        assert await system.share() == 0
+
+
+async def test_blindness_is_shown_blocks_steps_and_ends(tmp_path: Path) -> None:
+    async with running_system(tmp_path) as system:
+        await system.serve_the_share()
+        await system.load(WELL_S)
+        extproc = system.stack.children["extproc"]
+        os.killpg(os.getpgid(extproc.pid), signal.SIGSTOP)
+        await system.load(5)
+        status = await system.status()
+        assert status is not None
+        assert status.blind_envoys == system.config.envoy.admin
+        assert "blind: of 1 of 1 Envoy" in status.message
+        assert "no failing candidate" in status.second_witness
+        (blind,) = [one for one in await system.decisions() if one.event == "blind"]
+        assert blind.to_percent == 50
+        os.killpg(os.getpgid(extproc.pid), signal.SIGCONT)
+        await system.load(2)
+
+        async def sees_again() -> bool:
+            status = await system.status()
+            return (
+                status is not None and not status.blind and "sees_again" in [d.event for d in await system.decisions()]
+            )
+
+        await eventually(sees_again)
+
+
+async def test_an_envoy_without_requests_is_idle_and_not_blind(tmp_path: Path) -> None:
+    async with running_system(tmp_path) as system:
+        await system.serve_the_share()
+        await system.load(1)
+        os.killpg(os.getpgid(system.stack.children["extproc"].pid), signal.SIGSTOP)
+        before = await system.status()
+        assert before is not None
+
+        async def five_seconds_later() -> bool:
+            status = await system.status()
+            assert status is not None
+            assert not status.blind
+            return status.updated_at_ms > before.updated_at_ms + 5_000
+
+        await eventually(five_seconds_later)
+        await system.order(CommandKind.HOLD)

@@ -1,0 +1,54 @@
+"""An Envoy whose logged requests do not arrive is blind; one without requests is idle."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorer.steering.workload.blindness import BLIND_S, SEEING, Blindness, EnvoyHearing, blind_envoys
+
+
+def test_an_envoy_without_requests_is_never_blind() -> None:
+    hearing = EnvoyHearing()
+    for second in range(100):
+        hearing = hearing.after(7, second, heard=False)
+    assert hearing.silent_s(100) == 0
+
+
+def test_requests_that_were_logged_before_the_first_reading_are_not_missed() -> None:
+    hearing = EnvoyHearing().after(10_000, 1, heard=False).after(10_000, 60, heard=False)
+    assert hearing.silent_s(60) == 0
+
+
+def test_an_envoy_whose_requests_do_not_arrive_is_blind_after_the_limit() -> None:
+    hearing = EnvoyHearing().after(7, 0, heard=False).after(8, 1, heard=False)
+    assert blind_envoys({"a": hearing}, 1 + BLIND_S - 0.1) == ()
+    assert blind_envoys({"a": hearing}, 1 + BLIND_S) == ("a",)
+
+
+def test_outcomes_that_arrive_end_blindness_at_once() -> None:
+    hearing = EnvoyHearing().after(7, 0, heard=False).after(8, 1, heard=False)
+    assert hearing.after(9, 9, heard=True).silent_s(9) == 0
+
+
+def test_a_reading_that_fails_changes_nothing() -> None:
+    hearing = EnvoyHearing().after(7, 0, heard=False).after(8, 1, heard=False)
+    assert hearing.after(None, 2, heard=False) == hearing
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=40))
+def test_silence_lasts_since_the_first_entry_that_nothing_followed(readings: list[tuple[int, bool]]) -> None:
+    hearing, logged, first = EnvoyHearing().after(0, 0, heard=False), 0, None
+    for number, (more, heard) in enumerate(readings, 1):
+        logged += more
+        hearing = hearing.after(logged, number, heard=heard)
+        first = None if heard else number if first is None and more else first
+        assert hearing.silent_s(number) == (0 if first is None else number - first)
+
+
+def test_sight_says_nothing_and_blindness_says_where_and_what_the_witness_says() -> None:
+    assert not SEEING
+    assert SEEING.describe() == ""
+    assert not Blindness(no_witness="no counters")
+    blind = Blindness(("a",), "no outcome of a arrives", "9 of 9 failed")
+    assert blind.describe() == "blind: no outcome of a arrives; 9 of 9 failed"
