@@ -62,10 +62,10 @@ async def test_a_renewal_that_swallows_its_cancellation_does_not_keep_the_loop_r
 class UnreachableSession:
     """An HTTP session to an Envoy that does not answer."""
 
-    def get(self, url: str) -> Any:
+    def get(self, url: object) -> Any:
         raise OSError("away")
 
-    def post(self, url: str, data: Any) -> Any:
+    def post(self, url: str, data: Any, headers: Any) -> Any:
         raise OSError("away")
 
 
