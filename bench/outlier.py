@@ -67,19 +67,31 @@ class Backend:
     port: int = 0
     requests: int = 0
     _server: asyncio.Server | None = None
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def __aenter__(self) -> Backend:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
-        if self.failure == "refused":
-            self._server.close()
+        self.fail(self.failure)
         return self
+
+    def fail(self, failure: str) -> None:
+        """Answer in this way from now on. A backend that refuses cannot answer in another way later."""
+        self.failure = failure
+        if failure == "refused" and self._server is not None:
+            self._server.close()
+            for writer in self._open:
+                writer.transport.abort()
 
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.close()
+        for writer in self._open:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
@@ -90,6 +102,7 @@ class Backend:
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:
+            self._open.discard(writer)
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

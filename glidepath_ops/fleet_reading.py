@@ -13,7 +13,7 @@ from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import WorkloadStatus
 from glidepath.unseen_entries import UnseenRecord
 from glidepath_ops.cli.evaluator_status import evaluator_lines
-from glidepath_ops.cli.status_details import examples_of
+from glidepath_ops.cli.status_details import ejection_line, examples_of
 from glidepath_ops.cli.steering_client import read_status
 from glidepath_ops.pairs.read_pairs import newest_results
 from scorer.steering.planning.unprovable_limits import judging_note
@@ -29,7 +29,7 @@ class FleetReading:
     - ``model``: the configured embedding model
     - ``baselines``: the name of the baseline's backend
     - ``troubles``: why the scorer group does not steer the workload
-    - ``about_judging``: lines on what judges the answers
+    - ``about_judging``: lines on what judges the answers, and on when Envoy itself leaves the candidate
     """
 
     model: str = ""
@@ -67,7 +67,8 @@ async def read_fleet(settings: Config, redis: RedisClient, names: list[str], *, 
         if details:
             note = judging_note(settings.workload(name))
             about_evaluator = await evaluator_lines(settings, redis, name, unix_ms())
-            read.about_judging[name] = [*about_evaluator, *([f"note: {note}"] if note else [])]
+            notes = [f"note: {note}"] if note else []
+            read.about_judging[name] = [*about_evaluator, *notes, *ejection_line(settings, name)]
             if status is not None and status.error_kinds:
                 recent = [result async for result in newest_results(redis, name, SEARCHED_RESULTS)]
                 read.examples[name] = examples_of(status.error_kinds, recent)

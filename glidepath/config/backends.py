@@ -91,6 +91,17 @@ class Capacity(Section):
         return self
 
 
+class OutlierDetection(Section):
+    """When Envoy itself stops sending live requests to a failing candidate, without any process of Glidepath's.
+
+    After ``failures`` in a row (a 5xx, a reset before the answer, a refused connection, no first byte in time) an
+    endpoint gets nothing for ``time``. It does not see an answer that breaks off, nor an error in a 200.
+    """
+
+    failures: int = Field(default=5, ge=1, le=1000)
+    time: Duration = Field(default=10, ge=1, le=300)
+
+
 class Backend(Section):
     """A server that answers AI requests.
 
@@ -117,6 +128,7 @@ class Backend(Section):
     max_connections: int = Field(default=1024, ge=1, le=MOST)
     max_requests: int = Field(default=1024, ge=1, le=MOST)
     max_pending: int = Field(default=256, ge=1, le=MOST)  # maximum waiting for a connection; 0 would refuse all
+    outlier_detection: OutlierDetection | None = None  # of the candidate, by Envoy itself; absent: none
     price: Price | None = None
     capacity: Capacity | None = None
 
@@ -136,6 +148,12 @@ class Backend(Section):
             raise ValueError("protocol needs url: the cluster that is there has its own protocol")
         if self.client_cert is not None and not str(self.url).startswith("https:"):
             raise ValueError("client_cert needs a url that starts with https")
+        return self
+
+    @model_validator(mode="after")
+    def _outlier_detection_with_url(self) -> Backend:
+        if self.outlier_detection is not None and self.cluster is not None:
+            raise ValueError("outlier_detection needs url: the cluster that is there has its own settings")
         return self
 
     @property

@@ -225,5 +225,6 @@ def _as_in_digest(backend: Backend) -> Backend:
 
 def _not_in_digest_of_backend(backend: Backend) -> set[str]:
     """Return the newer settings of a backend that have their default value. See ``_not_in_digest``."""
-    left_out = {name for name in ("cluster", "client_cert") if getattr(backend, name) is None}
+    optional = ("cluster", "client_cert", "outlier_detection")
+    left_out = {name for name in optional if getattr(backend, name) is None}
     return left_out | ({"protocol"} if backend.protocol == "auto" else set())

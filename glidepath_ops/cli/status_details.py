@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from glidepath import runtime_keys
+from glidepath.config import Config
 from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.pairs_and_outcomes import Coverage, ScoredPair, Side
 from glidepath.printable_text import one_line, shown_id
 from glidepath.status_and_decisions import SideStatus, WorkloadStatus
+from glidepath_ops.envoyconfig.outlier_detection import may_be_ejected_whole
 from glidepath_ops.pairs.select_pairs import facts_of
 
 FAILING_SHARE, FAILING_ERRORS = 0.05, 5  # a side that fails at least so much of its requests, and so many, is named
@@ -43,6 +45,17 @@ def without_a_scorer(status: WorkloadStatus) -> Iterator[str]:
     if status.lease_set_at:
         where = ", ".join(map(one_line, status.lease_set_at[:3]))
         yield f"  not at {where}: a person set {runtime_keys.lease_key(status.workload)} there; remove it by curl"
+
+
+def ejection_line(config: Config, workload: str) -> list[str]:
+    """Return a line on when Envoy itself leaves the candidate, or nothing without outlier detection."""
+    candidate = config.workload(workload).candidate
+    section = config.backends[candidate].outlier_detection
+    if section is None:
+        return []
+    failures = number_of(section.failures, "failure")
+    part = "" if may_be_ejected_whole(config, candidate) else ", at most half of its endpoints"
+    return [f"outlier detection: Envoy leaves {candidate} for {section.time:g} s after {failures} in a row{part}"]
 
 
 def failing_baseline(side: SideStatus, backend: str) -> Iterator[str]:

@@ -34,6 +34,7 @@ from glidepath_ops.envoyconfig.fallback_retries import policy_of_cluster
 from glidepath_ops.envoyconfig.grpc_server_clusters import cluster_of_access_log, cluster_of_extproc, cluster_of_scorers
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.internal_hops import hop_clusters, needs_hop
+from glidepath_ops.envoyconfig.outlier_detection import outlier_detection
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -88,7 +89,8 @@ def backend_cluster(config: Config, name: str, secrets: SecretNames) -> Json:
         return with_comment(text, {**_aggregate(name, backend, [backend.cluster]), **_http(None, adapt)})
     url = urlsplit(str(backend.url))
     text = f"{name}: {url.scheme}://{url.hostname}{url.path}" + (f", model {backend.model}" if backend.model else "")
-    return with_comment(text, {**_endpoints(name, backend), **_http(backend, adapt, limits=_header_limits(config))})
+    detection, options = outlier_detection(config, name), _http(backend, adapt, limits=_header_limits(config))
+    return with_comment(text, {**_endpoints(name, backend), **detection, **options})
 
 
 def is_candidate_alone(config: Config, name: str) -> bool:

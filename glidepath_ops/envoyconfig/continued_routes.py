@@ -20,13 +20,13 @@ from glidepath_ops.envoyconfig.envoy_versions import OLDEST
 from glidepath_ops.envoyconfig.fallback_retries import is_on_route, policy_of_route
 from glidepath_ops.envoyconfig.filters import filters_of_route
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader, joined_rules, routed_headers
+from glidepath_ops.envoyconfig.lease_routes import lease_condition
 from glidepath_ops.envoyconfig.path_conditions import clear_path_headers, inference_path_headers, path_header
 from glidepath_ops.envoyconfig.route_overlap import METHOD, PATHS, Overlap, is_false, overlap
 from glidepath_ops.envoyconfig.routes import (
     buffer_limit,
     by_specificity,
     hash_policy,
-    lease_condition,
     match,
     route_metadata,
     routes_of_workload,

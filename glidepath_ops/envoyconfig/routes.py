@@ -13,7 +13,7 @@ from glidepath.config.root import Config, Match, Sticky
 from glidepath.served_digest import served_digest
 from glidepath_ops.envoyconfig.access_log_tags import TEE_HEADERS, mark_of_candidate, record_of_entry
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
-from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_own_comment
+from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import seconds
 from glidepath_ops.envoyconfig.fallback_retries import conditions_of_candidate, policy_of_route
 from glidepath_ops.envoyconfig.filters import (
@@ -22,6 +22,7 @@ from glidepath_ops.envoyconfig.filters import (
     filters_of_unsplit_route,
     headers_of_candidate,
 )
+from glidepath_ops.envoyconfig.lease_routes import lease_condition, lost_route
 from glidepath_ops.envoyconfig.path_conditions import (
     REFUSED_METHODS,
     any_inference_path,
@@ -53,7 +54,7 @@ def routes_of_workload(config: Config, name: str) -> list[Json]:
     With ``if_lost: hold`` the split needs no lease, and the second route is left out.
     """
     split = workload_route(config, name)
-    return [split, _lost_route(config, name, split)] if config.workload(name).if_lost == "baseline" else [split]
+    return [split, lost_route(name, split)] if config.workload(name).if_lost == "baseline" else [split]
 
 
 def by_specificity(config: Config) -> list[str]:
@@ -111,34 +112,6 @@ def inference_match(rule: Match) -> Json:
     """Return the RouteMatch of a workload's inference calls (``glidepath/call_classes.py``)."""
     post = {"name": ":method", "string_match": {"exact": METHOD}}
     return _with_headers(match(rule), [post, *clear_path_headers(rule), *inference_path_headers(rule)])
-
-
-def lease_condition(config: Config, name: str) -> Json:
-    """Return the entry of a RouteMatch that lets the workload's split match only while it is leased, or nothing."""
-    if config.workload(name).if_lost == "hold":
-        return {}
-    fraction = {"default_value": {"numerator": 0, "denominator": "HUNDRED"}}
-    return {"runtime_fraction": {**fraction, "runtime_key": runtime_keys.lease_key(name)}}
-
-
-def _lost_route(config: Config, name: str, split: Json) -> Json:
-    """Return the route that serves all requests of a workload from the baseline while its split has no lease.
-
-    It is the route of the split, whose candidate has the fixed weight 0.
-    """
-    weighted = {key: value for key, value in weighted_clusters(config, name).items() if key != "runtime_key_prefix"}
-    weights = (0, runtime_keys.FULL_WEIGHT)
-    entries = [{**one, "weight": weight} for one, weight in zip(weighted["clusters"], weights, strict=True)]
-    condition = {key: value for key, value in split["match"].items() if key != "runtime_fraction"}
-    return with_comment(
-        f"Serves {name} from the baseline while no scorer leases its split (if_lost: baseline).",
-        {
-            **without_own_comment(split),
-            "name": envoy_names.lost_route_name(name),
-            "match": condition,
-            "route": {**split["route"], "weighted_clusters": {**weighted, "clusters": entries}},
-        },
-    )
 
 
 def _with_headers(condition: Json, headers: list[Json]) -> Json:

@@ -23,6 +23,8 @@ _FREE_TEXT = frozenset(
 )
 _LONG_LIST = 20  # entries; a shorter list is parsed whole
 
+# Fields of OutlierDetection that the package takes for consecutive_5_xx, which it then does not know.
+_MISREAD = frozenset({"consecutive_5xx", "enforcing_consecutive_5xx"})
 
 _PAIR = frozenset({"key", "value"})
 
@@ -70,7 +72,7 @@ class StrictParser:
             return _different(parts) if long else parts
         if not isinstance(value, dict):
             return value
-        value = unwrapped(value)
+        value = {key: child for key, child in unwrapped(value).items() if key not in _MISREAD}
         rest = {
             key: self._with_parsed_parts(child) if isinstance(child, dict | list) else child
             for key, child in value.items()

