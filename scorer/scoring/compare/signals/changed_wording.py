@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, joined
 from scorer.scoring.compare.result import Signal
 from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.equal_denials import denies_alike
 from scorer.scoring.compare.signals.word_edits import REORDERED, at_edge, greatest_change, is_long
 from scorer.scoring.compare.text.tokenizer import Token
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
@@ -31,6 +32,8 @@ def _reworded(edit: Edit, alignment: Alignment) -> float:
     right = [t for t in edit.right if t.key not in words.stop_words and not t.marker]
     if not is_long(edit) and _hedged(edit.left, words) != _hedged(edit.right, words):
         return 0.6
+    if denies_alike(edit, words):
+        return 0.1
     if _connects(edit.left, words) and _connects(edit.right, words):
         return 0.1
     if not left and not right:

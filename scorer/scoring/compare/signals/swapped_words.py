@@ -9,6 +9,7 @@ from scorer.scoring.compare.alignment.moved_steps_and_cells import moved_cell, m
 from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit
 from scorer.scoring.compare.result import Signal, ramp
 from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.equal_denials import denies_alike
 from scorer.scoring.compare.signals.word_edits import exchanged, greatest_change
 from scorer.scoring.compare.text.multiset_distance import multiset_distance
 from scorer.scoring.compare.vocabulary.word_relations import both_quantities, excludes
@@ -39,6 +40,8 @@ def _common_words(pair: DocumentPair) -> float:
 
 def _swapped(edit: Edit, alignment: Alignment) -> float:
     words = alignment.lexicon
+    if denies_alike(edit, words):
+        return 0.0
     if any(excludes(a.key, b.key, words) and not both_quantities(a.key, b.key, words) for a, b in exchanged(edit)):
         return 1.0
     return 0.0

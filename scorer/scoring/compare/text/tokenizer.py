@@ -32,7 +32,7 @@ from scorer.scoring.compare.vocabulary.spellings import CURRENCY_MARKS, PHRASES,
 
 MAX_TOKENS = 6000  # limited because the alignment's memory grows with the square; the embedding reads the rest too
 
-_MARKER = re.compile(r"(?:(?<=\s)|^)\d{1,3}[.)](?=\s)")
+_MARKER = re.compile(r"(?:(?<=\s)|^)(\d{1,3})([.)])(?=\s)")
 _STOP = re.compile(r"[.!?:\n\"]")
 _UNITS_AFTER = re.compile(r"[- ](one|two|three|four|five|six|seven|eight|nine)\b", re.IGNORECASE)
 _FRACTION_AFTER = re.compile(r"[- ]((?:third|quarter|fifth|sixth|eighth|tenth)s?)(?![\w-])", re.IGNORECASE)
@@ -86,6 +86,30 @@ def tokenize(
     return tuple(_with_code(found, code) if code else found)
 
 
+def _markers(text: str, starts: frozenset[int]) -> set[int]:
+    """Return the positions of the numbers of list items.
+
+    A number with a full stop may also end a sentence, as in "It is 5. I hope this helps!". Within a line it counts as
+    an item's number only if the text has the number before it or after it as another item's.
+    """
+    found = list(_MARKER.finditer(text))
+    numbers = {int(m[1]) for m in found}
+    return {
+        m.start()
+        for m in found
+        if m[2] == ")"
+        or m.start() in starts
+        or _begins_line(text, m.start())
+        or not numbers.isdisjoint((int(m[1]) - 1, int(m[1]) + 1))
+    }
+
+
+def _begins_line(text: str, at: int) -> bool:
+    while at and text[at - 1] in " \t":
+        at -= 1
+    return not at or text[at - 1] == "\n"
+
+
 class _Scanner:
     """The state of the tokenizer during one pass over a text.
 
@@ -109,7 +133,7 @@ class _Scanner:
         self.currency = ""
         self.minus = False
         self.begin = -1
-        self.markers = {m.start() for m in _MARKER.finditer(text)}
+        self.markers = _markers(text, starts)
 
     def scan(self) -> list[Token]:
         text, starts, found, lexicon, keys_of = self.text, self.starts, self.found, self.lexicon, self.keys_of

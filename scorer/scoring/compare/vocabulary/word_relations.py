@@ -74,12 +74,18 @@ def excludes(left: str, right: str, lexicon: Lexicon) -> bool:
         return False
     if _class_of(left, lexicon) & _class_of(right, lexicon):
         return True
-    if opposite(left, right) if lexicon.is_english else (left, right) in lexicon.opposites:
+    if contrary(left, right, lexicon):
         return True
     if is_pictograph(left) and is_pictograph(right):
         return True  # ☀ and ☂; those that mean the same have one key
     letters = len(left) == len(right) == 1 and (left + right).isascii() and (left + right).isalpha()  # (A), (B)
-    return letters or differs_by_negating_prefix(left, right, lexicon) or both_quantities(left, right, lexicon)
+    return letters or both_quantities(left, right, lexicon)
+
+
+def contrary(left: str, right: str, lexicon: Lexicon) -> bool:
+    """Return whether one word denies the other: they are listed as opposites, or differ by a negating prefix."""
+    listed = opposite(left, right) if lexicon.is_english else (left, right) in lexicon.opposites
+    return listed or differs_by_negating_prefix(left, right, lexicon)
 
 
 def both_quantities(left: str, right: str, lexicon: Lexicon) -> bool:
