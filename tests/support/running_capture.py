@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+import re
 import sys
 import urllib.request
 from collections import Counter
@@ -164,6 +166,15 @@ class RunningCapture:
     async def pairs(self) -> list[Pair]:
         return [decode_pair(entry[b"p"]) for _, entry in await self.redis.xrange(NAMES.pairs)]
 
+    async def stored(self, number: int) -> list[Pair]:
+        """Return the pairs once ``number`` are in Redis, which may be after the outcomes count them."""
+
+        async def reached() -> bool:
+            return len(await self.pairs()) >= number
+
+        await eventually(reached)
+        return await self.pairs()
+
     async def outcomes(self) -> list[Outcomes]:
         return [decode_outcomes(entry[b"o"]) for _, entry in await self.redis.xrange(NAMES.outcomes)]
 
@@ -180,6 +191,17 @@ class RunningCapture:
                 if (part.side, part.origin) == (side, origin):
                     total += part
         return total
+
+    async def idle(self) -> bool:
+        """Return whether extproc holds nothing of a request: no stream, no body, and nothing that Redis lacks."""
+        async with self.client.get(f"http://{self.processes.config.extproc.metrics}/metrics") as response:
+            lines = (await response.text()).splitlines()
+        held = tuple(f"glidepath_extproc_{name}" for name in ("streams", "memory_bytes", "buffer_pairs"))
+        if any(float(line.rpartition(" ")[2]) for line in lines if re.split(r"[ {]", line)[0] in held):
+            return False
+        before = await self.redis.xlen(NAMES.outcomes)
+        await asyncio.sleep(0.3)  # three flushes
+        return bool(await self.redis.xlen(NAMES.outcomes) == before)
 
     async def covered(self, **expected: int) -> None:
         async def reached() -> bool:
@@ -208,4 +230,6 @@ async def connected(processes: Processes) -> AsyncIterator[RunningCapture]:
         client = await stack.enter_async_context(aiohttp.ClientSession())
         store = await stack.enter_async_context(redis.asyncio.from_url(processes.config.redis.url))
         await store.flushall()
-        yield RunningCapture(processes, cloud, onprem, client, store)
+        running = RunningCapture(processes, cloud, onprem, client, store)
+        yield running
+        await eventually(running.idle)  # else the next test finds a pair or an outcome of this one

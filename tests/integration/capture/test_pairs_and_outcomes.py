@@ -40,7 +40,7 @@ async def test_a_request_becomes_a_pair_with_both_bodies_and_latencies_and_witho
 ) -> None:
     body = await setup.ask()
     await setup.covered(captured=1, paired=1)
-    (pair,) = await setup.pairs()
+    (pair,) = await setup.stored(1)
     assert (pair.first.side, pair.first.backend, pair.first.body) == (Side.BASELINE, "cloud", body)
     assert (pair.second.side, pair.second.backend) == (Side.CANDIDATE, "onprem")
     assert json.loads(pair.second.body) == setup.onprem.answer()
@@ -64,7 +64,7 @@ async def test_a_stream_arrives_whole_on_both_sides(setup: RunningCapture) -> No
     setup.cloud.behaviour = setup.onprem.behaviour = "sse"
     body = await setup.ask()
     await setup.covered(paired=1)
-    (pair,) = await setup.pairs()
+    (pair,) = await setup.stored(1)
     assert pair.first.body == body == b"".join(setup.cloud.events())
     assert pair.second.body == b"".join(setup.onprem.events())
     assert pair.first.content_type == "text/event-stream"
@@ -100,7 +100,7 @@ async def test_compressed_answers_are_kept_decoded(setup: RunningCapture) -> Non
     setup.cloud.behaviour = setup.onprem.behaviour = "gzip"  # type: ignore[assignment]
     await setup.ask()
     await setup.covered(paired=1)
-    (pair,) = await setup.pairs()
+    (pair,) = await setup.stored(1)
     assert json.loads(pair.first.body) == setup.cloud.answer()
     assert json.loads(pair.second.body) == setup.onprem.answer()
 
@@ -109,7 +109,7 @@ async def test_a_request_that_the_candidate_served_is_copied_to_the_baseline(set
     setup.processes.candidate_percent(100)
     body = await setup.ask()
     await setup.covered(paired=1)
-    (pair,) = await setup.pairs()
+    (pair,) = await setup.stored(1)
     assert (pair.first.side, pair.first.body, pair.second.side) == (Side.CANDIDATE, body, Side.BASELINE)
     assert pair.candidate is pair.first
     live = await setup.counted(Side.CANDIDATE, Origin.LIVE, 1)
@@ -211,7 +211,7 @@ async def test_bodies_of_megabytes_are_captured_whole(setup: RunningCapture) -> 
         assert response.status == 200
         await response.read()
     await setup.covered(paired=1)
-    (pair,) = await setup.pairs()
+    (pair,) = await setup.stored(1)
     assert (len(pair.request_body) > 3 * 2**20, pair.request_cut) == (True, False)
 
 
