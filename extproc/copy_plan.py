@@ -66,7 +66,7 @@ def plan_copies(
     body = readable_body(exchange)
     if body is None or gives_a_credential(body):
         return (), Coverage.GIVES_CREDENTIAL
-    refusal = reason_not_to_copy(body)
+    refusal = reason_not_to_copy(body, workload.limited_candidate if served is Side.BASELINE else None)
     if refusal is not None:
         return (), refusal
     shadow = workload.settings.shadow

@@ -15,6 +15,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from glidepath.config.backends import Backend
+from glidepath.eligibility import Ineligible, facts_of, ineligible
 from glidepath.pairs_and_outcomes import Coverage
 
 # A body without any of these needs no parsing. An escape may stand for one of them.
@@ -23,7 +25,14 @@ _HINTS = re.compile(
     rb"|web_search_options|search_parameters|mcp_servers|cachedContent|cached_content|file_id|fileUri|file_uri"
     rb'|item_reference|encrypted_content|signature|redacted_thinking|thoughtSignature|thought_signature)"'
 )
-_LONG_STRING = re.compile(rb'"[^"\\]{1024,}+"')  # such as a picture in base64; no name and no type is as long
+_LONG_STRING = re.compile(rb'"[^"\\]{1024,}+"')  # no name and no type is as long
+_BASE64 = re.compile(rb'"(?:data:[^"\\,]{0,100}+,)?[A-Za-z0-9+/=_-]{1024,}+"')  # a picture, which is no text
+_INELIGIBLE = {
+    Ineligible.MAX_BODY: Coverage.INELIGIBLE_MAX_BODY,
+    Ineligible.CONTEXT: Coverage.INELIGIBLE_CONTEXT,
+    Ineligible.MODALITIES: Coverage.INELIGIBLE_MODALITIES,
+    Ineligible.TOOLS: Coverage.INELIGIBLE_TOOLS,
+}
 MOST_PARSED = 2**20  # bytes without long strings; the parsing of more would take too long
 _DEEPEST = 64
 
@@ -46,20 +55,22 @@ _MOST_PLACES = 16
 _BLANK = b" \t\r\n"
 
 
-def reason_not_to_copy(body: bytes) -> Coverage | None:
+def reason_not_to_copy(body: bytes, to: Backend | None = None) -> Coverage | None:
     """Return why a request with this body is not copied, or None. ``body`` has no content encoding.
 
-    A body that is no JSON object gives no reason.
+    A body that is no JSON object gives no reason, except its length. ``to``: the candidate to which a copy would go, if
+    it declares that it cannot serve every request.
     """
-    if not _HINTS.search(body):
+    if to is None and not _HINTS.search(body):
         return None
-    short = _LONG_STRING.sub(b'""', body)
-    if len(short) > MOST_PARSED:
+    short = _BASE64.sub(b'""', body)
+    document: object = None
+    if len(short) <= MOST_PARSED:
+        document = _parsed(_LONG_STRING.sub(b'""', short))
+    elif _HINTS.search(body):
         return Coverage.HAS_EFFECTS
-    try:
-        document = json.loads(short)
-    except (ValueError, RecursionError):
-        return None
+    if to is not None and (why := ineligible(to, facts_of(document, len(short), len(body)))) is not None:
+        return _INELIGIBLE[why]
     if not isinstance(document, dict):
         return None
     if _acts(document):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from glidepath import envoy_names
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
+from glidepath.eligibility import declares
 from glidepath.pairs_and_outcomes import Side
 from glidepath.query_parameters import with_harmless_parameters
 from glidepath.redisio import read_secret
@@ -32,6 +33,7 @@ class WorkloadInfo:
     digest: str
     sticky_header: str  # in lower case; "" if the workload has none
     sticky_key: bytes
+    limited_candidate: Backend | None = None  # the candidate, if it declares that it cannot serve every request
     harmless_parameters: frozenset[str] = frozenset()  # redaction.harmless_parameters, in lower case
 
     def backend(self, side: Side) -> str:
@@ -91,5 +93,6 @@ def _workload(config: Config, name: str, workload: Workload, secret: str) -> Wor
         digest=config.digest(name),
         sticky_header="" if header in (*envoy_names.CREDENTIAL_HEADERS, *redaction.credential_headers) else header,
         sticky_key=hashlib.blake2b(material, digest_size=32).digest(),
+        limited_candidate=config.backends[candidate] if declares(config.backends[candidate]) else None,
         harmless_parameters=frozenset(redaction.harmless_parameters),
     )

@@ -114,6 +114,10 @@ class Coverage(StrEnum):
     GIVES_CREDENTIAL = "gives_credential"  # no copy: the body gives a credential or a remote tool, or is unreadable
     HAS_EFFECTS = "has_effects"  # no copy: the server would act: hosted tools, background work
     NEEDS_STATE = "needs_state"  # no copy: the request needs what one server keeps: a response, a file, a container
+    INELIGIBLE_MAX_BODY = "ineligible_max_body"  # no copy: the candidate cannot serve it (glidepath/eligibility.py)
+    INELIGIBLE_CONTEXT = "ineligible_context"
+    INELIGIBLE_MODALITIES = "ineligible_modalities"
+    INELIGIBLE_TOOLS = "ineligible_tools"
     OPTED_OUT = "opted_out"  # no copy, and nothing kept: a header or a rule of shadow.opt_out says so
     COOL_DOWN = "cool_down"  # no copy: the side answered 429, or fails every request; copies pause
     SAMPLED_OUT = "sampled_out"  # no copy: shadow.reverse left this request out

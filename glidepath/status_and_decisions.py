@@ -192,8 +192,9 @@ class WorkloadStatus:
     # the side, "unknown" or "repeated" → how much feedback, since the beginning
     feedback: Mapping[str, int] = field(default_factory=dict)
     # "SIDE requests" → clients' requests at the side, since the beginning; "SIDE checked" → those whose captured answer
-    # was checked by itself
+    # was checked by itself; "candidate copies" → the copies that reached the candidate
     live_answers: Mapping[str, int] = field(default_factory=dict)
+    movable_share: float | None = None  # of the requests, as copies showed (glidepath/movable_share.py)
     languages: Mapping[str, int] = field(default_factory=dict)  # language (ISO 639) → scored pairs of free text in it
     other_configuration: int = 0  # requests and pairs that an Envoy served by another configuration
     leader: str = ""

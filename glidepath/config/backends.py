@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from glidepath.config.section import MOST, Section
-from glidepath.config.units import Duration
+from glidepath.config.units import Duration, Size
 from glidepath.config.urls_and_secrets import BaseUrl, HttpUrl, UrlWithoutUser
 
+Modality = Literal["text", "image", "audio", "video", "file"]
 Protocol = Literal["auto", "http1", "http2"]
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VISIBLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # characters that a header's value may have (RFC 9110, 5.5)
@@ -129,6 +130,11 @@ class Backend(Section):
     max_requests: int = Field(default=1024, ge=1, le=MOST)
     max_pending: int = Field(default=256, ge=1, le=MOST)  # maximum waiting for a connection; 0 would refuse all
     outlier_detection: OutlierDetection | None = None  # of the candidate, by Envoy itself; absent: none
+    # What the backend can serve. As a candidate, it gets no request and no copy beyond it (glidepath/eligibility.py).
+    context: int | None = Field(default=None, ge=1, le=MOST)  # longest prompt and answer together, in tokens
+    modalities: tuple[Modality, ...] | None = None  # what it reads and writes besides text; absent: all
+    tools: bool = True  # whether it can call tools
+    max_body: Size | None = Field(default=None, ge=1)  # longest body of a request
     price: Price | None = None
     capacity: Capacity | None = None
 

@@ -225,6 +225,5 @@ def _as_in_digest(backend: Backend) -> Backend:
 
 def _not_in_digest_of_backend(backend: Backend) -> set[str]:
     """Return the newer settings of a backend that have their default value. See ``_not_in_digest``."""
-    optional = ("cluster", "client_cert", "outlier_detection")
-    left_out = {name for name in optional if getattr(backend, name) is None}
-    return left_out | ({"protocol"} if backend.protocol == "auto" else set())
+    newer = ("cluster", "client_cert", "outlier_detection", "protocol", "context", "modalities", "tools", "max_body")
+    return {name for name in newer if getattr(backend, name) == Backend.model_fields[name].default}

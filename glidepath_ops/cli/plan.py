@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +15,11 @@ from glidepath.config import Config, load_config
 from glidepath.config.units import parse_share
 from glidepath.duration_text import duration_text
 from glidepath.errors import InputError
+from glidepath.movable_share import MovableShare, movable_share_of
+from glidepath.redisio import RedisClient
+from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, quantity_of
+from glidepath_ops.cli.steering_client import read_status
 from scorer.steering.planning.samples_needed import Assumptions
 from scorer.steering.planning.step_times import StepPlan, WorkloadPlan, plan_workload
 
@@ -40,6 +46,13 @@ def command(
     sd: Annotated[
         float, typer.Option(min=0.001, max=0.5, help="Assumed standard deviation of the pairs' agreement scores.")
     ] = 0.15,
+    measured: Annotated[
+        bool,
+        typer.Option(
+            "--measured",
+            help="Also show, from Redis, which share of the requests the candidate can serve.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Estimate how long each step of the ramp takes and which gate is slowest.
@@ -51,11 +64,37 @@ def command(
     rates = parse_rates(rate or [], settings)
     assumed = Assumptions(error_rate=_error_rate(error_rate), sd=sd)
     plans = [plan_workload(n, w, rates.get(n), assumed) for n, w in settings.workloads.items()]
+    movable = _movable(config) if measured else {}
     if as_json:
-        typer.echo(json.dumps({"workloads": [dataclasses.asdict(p) for p in plans]}, ensure_ascii=False))
+        found = [{**dataclasses.asdict(p), **_share(movable, p.workload, measured=measured)} for p in plans]
+        typer.echo(json.dumps({"workloads": found}, ensure_ascii=False))
         return
     for plan in plans:
         _show(plan)
+        if measured:
+            typer.echo(f"  {_movable_text(movable.get(plan.workload), max(s.percent for s in plan.steps))}")
+
+
+def _movable(config: Path) -> dict[str, MovableShare | None]:
+    """Return the movable share of each workload that a scorer has steered."""
+
+    async def work(settings: Config, redis: RedisClient) -> dict[str, MovableShare | None]:
+        statuses = {name: await read_status(redis, name) for name in settings.workloads}
+        return {name: movable_share_of(status) for name, status in statuses.items() if status is not None}
+
+    return with_redis(config, work)
+
+
+def _share(movable: Mapping[str, MovableShare | None], workload: str, *, measured: bool) -> dict[str, float | None]:
+    found = movable.get(workload)
+    return {"movable_share": found.share if found else None} if measured else {}
+
+
+def _movable_text(movable: MovableShare | None, last_percent: float) -> str:
+    if movable is None:
+        return "movable share: not measured yet; it needs copies of requests to the candidate"
+    more = f"; a step above {movable.share:.0%} moves no more requests" if movable.share * 100 < last_percent else ""
+    return f"{movable}{more}"
 
 
 def _error_rate(text: str) -> float:

@@ -8,6 +8,7 @@ from glidepath import runtime_keys
 from glidepath.config import Config
 from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
+from glidepath.movable_share import movable_share_of
 from glidepath.pairs_and_outcomes import Coverage, ScoredPair, Side
 from glidepath.printable_text import one_line, shown_id
 from glidepath.status_and_decisions import SideStatus, WorkloadStatus
@@ -31,6 +32,8 @@ def details(status: WorkloadStatus, examples: Mapping[str, str], baseline: str) 
     if status.local_replies:
         yield f"answered by Envoy itself, since the beginning: {counts_text(status.local_replies)}"
     yield from coverage(status)
+    if (movable := movable_share_of(status)) is not None:
+        yield str(movable)
 
 
 def without_a_scorer(status: WorkloadStatus) -> Iterator[str]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.copyable_bodies import reason_not_to_copy, without_storing
+from glidepath.config.backends import Backend
 from glidepath.pairs_and_outcomes import Coverage
 
 RESPONSES, CHAT = "/v1/responses", "/v1/chat/completions"
@@ -68,6 +69,28 @@ def test_a_request_that_needs_the_state_of_a_server_is_not_copied(name: str) -> 
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_request_that_only_computes_is_copied(name: str) -> None:
     assert reason_not_to_copy(json.dumps(PLAIN[name]).encode()) is None
+
+
+LIMITED = Backend.model_validate(
+    {"url": "http://o", "context": 1000, "modalities": ["text"], "tools": False, "max_body": "100KiB"}
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"messages": [{"content": "short"}]}, None),
+        ({"messages": [{"content": "word " * 900}]}, Coverage.INELIGIBLE_CONTEXT),
+        ({"messages": [{"content": [{"type": "image_url", "image_url": {"url": "A" * 50_000}}]}]}, "modalities"),
+        ({"messages": [], "tools": [{"type": "function"}]}, Coverage.INELIGIBLE_TOOLS),
+        ({"messages": [{"content": "A" * 200_000}]}, Coverage.INELIGIBLE_MAX_BODY),
+        ({"messages": [], "previous_response_id": "resp_1"}, Coverage.NEEDS_STATE),
+    ],
+)
+def test_what_the_candidate_declares_that_it_cannot_serve_is_not_copied_to_it(body: Any, reason: Any) -> None:
+    expected = Coverage.INELIGIBLE_MODALITIES if reason == "modalities" else reason
+    assert reason_not_to_copy(json.dumps(body).encode(), LIMITED) is expected
+    assert reason_not_to_copy(b"not JSON " * 20_000, LIMITED) is Coverage.INELIGIBLE_MAX_BODY
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"nonsense", b'{"tools": ' + b"[" * 5000])

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glidepath.feedback import Feedback
-from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, add_counts
+from glidepath.movable_share import COPIES
+from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes, add_counts
 from scorer.steering.stored_fields import dataclass_fields
 
 MOST_LANGUAGES = 30
@@ -28,7 +29,7 @@ class Totals:
       or said nothing for this reason
     - ``feedback``: what became of feedback (FeedbackMatch) → how much of it
     - ``live_answers``: "SIDE requests" → clients' requests that reached the side; "SIDE checked" → those of them whose
-      captured answer was checked by itself
+      captured answer was checked by itself; "candidate copies" → the copies that reached the candidate
     - ``bad_records``: the number of stream entries that could not be decoded
     - ``left_out``: the number of requests and pairs from before a step that were read after the step had begun
     - ``other_configuration``: the number of requests and pairs that an Envoy served by another configuration
@@ -59,7 +60,7 @@ class Totals:
         the flush if a client's request reached the candidate in it, else 0.
         """
         failed = any(side.error_kinds for side in flush.sides)
-        live = any(side.origin is Origin.LIVE and side.requests for side in flush.sides)
+        live = any(side.requests and (side.origin is Origin.LIVE or _is_copied(side)) for side in flush.sides)
         if not (flush.coverage or flush.local_replies or failed or live or left_out or live_ms > self.live_ms):
             return self
         return Totals(
@@ -156,7 +157,13 @@ def _with_live_answers(before: Mapping[str, int], flush: Outcomes) -> Mapping[st
             for what, number in (("requests", side.requests), ("checked", side.checked)):
                 name = f"{side.side.value} {what}"
                 counts[name] = counts.get(name, 0) + number
+        elif _is_copied(side):
+            counts[COPIES] = counts.get(COPIES, 0) + side.requests
     return counts
+
+
+def _is_copied(side: SideOutcomes) -> bool:
+    return side.side is Side.CANDIDATE and side.origin is Origin.SHADOW
 
 
 def _with_error_kinds(before: Mapping[str, int], flush: Outcomes) -> Mapping[str, int]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
+from glidepath.movable_share import movable_share
 from glidepath.status_and_decisions import Phase, WorkloadStatus
 from scorer.steering.ramp import shadow_share
 from scorer.steering.ramp.automatic_steps import obstacle, validation_obstacle
@@ -22,6 +23,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
     baseline, candidate = evidence.sides()
     with_calls, exact_calls = evidence.tool_calls()
     timed = ramp.phase in (Phase.SHADOW, Phase.BAKING)
+    movable = movable_share(state.totals.coverage, state.totals.error_kinds, state.totals.live_answers)
     return replace(
         standing(state, leader),
         bake_until_ms=state.now.unix_ms(ramp.since_ms + policy.bake_ms(ramp.percent)) if timed else None,
@@ -45,6 +47,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
         instruments=state.totals.instruments,
         feedback=state.totals.feedback,
         live_answers=state.totals.live_answers,
+        movable_share=movable.share if movable else None,
         other_configuration=state.totals.other_configuration,
         languages=state.totals.languages,
         min_samples=policy.samples_for(ramp.percent) if timed or ramp.phase is Phase.VALIDATING else 0,

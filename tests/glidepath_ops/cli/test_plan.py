@@ -6,8 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import redis
 
 from glidepath.errors import InputError
+from glidepath.movable_share import COPIES, REFUSED
+from glidepath.redis_keys import WorkloadKeys
+from glidepath.status_and_decisions import WorkloadStatus, to_json
+from glidepath_ops.local.child_process import Child
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.commands import run_cli
 
@@ -42,6 +47,31 @@ def test_plan_as_json(config: Path) -> None:
 def test_plan_refuses_an_invalid_rate(config: Path, rate: str) -> None:
     with pytest.raises(InputError, match="REQUESTS_PER_SECOND"):
         run_cli("plan", "-c", str(config), "--rate", rate)
+
+
+@pytest.mark.slow
+def test_plan_shows_which_share_of_the_requests_can_move(config: Path, redis_server: tuple[Child, int]) -> None:
+    url = f"redis://127.0.0.1:{redis_server[1]}/0"
+    config.write_text(f'redis: {{url: "{url}"}}\n' + CHAT_CONFIG)
+    key = WorkloadKeys("chat").status
+    status = WorkloadStatus(
+        "chat",
+        "shadow",
+        *(0, -1, (1, 100), 1, 1),
+        error_kinds={REFUSED: 60},
+        coverage={"ineligible_context": 100},
+        live_answers={COPIES: 900},
+    )
+    with redis.Redis.from_url(url) as client:
+        client.delete(key)
+        assert "movable share: not measured yet" in run_cli("plan", "-c", str(config), "--measured")
+        client.set(key, to_json(status))
+        text = run_cli("plan", "-c", str(config), "--measured")
+        as_json = json.loads(run_cli("plan", "-c", str(config), "--measured", "--json"))
+        client.delete(key)
+    assert "movable share: 84.0% of 1000 requests" in text
+    assert "a step above 84% moves no more requests" in text
+    assert as_json["workloads"][0]["movable_share"] == pytest.approx(0.84)
 
 
 def test_plan_refuses_two_rates_for_one_workload(config: Path) -> None:

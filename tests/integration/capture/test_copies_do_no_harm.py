@@ -13,8 +13,10 @@ import aiohttp
 import pytest
 
 from glidepath import redis_keys
+from glidepath.movable_share import movable_share
 from glidepath.pairs_and_outcomes import Origin, Side
 from glidepath.protobuf_codec import decode_outcomes
+from scorer.steering.workload.lifetime_counts import Totals
 from tests.support.running_capture import Processes, RunningCapture, connected, running_processes
 from tests.support.waiting import eventually
 
@@ -127,6 +129,24 @@ async def test_copies_pause_when_the_candidate_answers_429_which_is_no_error_of_
             assert [(reply.side, dict(reply.kinds)) for reply in replies] == [
                 (Side.CANDIDATE, {"copy_rate_limited": 1})
             ]
+
+
+async def test_the_share_of_requests_that_the_candidate_can_serve_is_known_from_copies(setup: RunningCapture) -> None:
+    """Every eighth prompt is longer than what the candidate reads. No client notices, and the share is exact."""
+    setup.onprem.most_bytes = 4096
+    for batch in range(10):
+        prompts = ["x" * (8192 if n == batch % 8 else 10) for n in range(8)]
+        posts = [setup.post(messages=[{"role": "user", "content": prompt}]) for prompt in prompts]
+        assert [response.status for response in await asyncio.gather(*posts)] == [200] * 8
+
+    async def measured() -> bool:
+        totals = Totals()
+        for flush in await setup.outcomes():
+            totals = totals.with_flush(flush, 0, 0)
+        found = movable_share(totals.coverage, totals.error_kinds, totals.live_answers)
+        return found is not None and found.requests == 80 and abs(found.share - 7 / 8) < 0.01
+
+    await eventually(measured)
 
 
 async def test_an_answer_after_a_long_silence_makes_a_pair(setup: RunningCapture) -> None:

@@ -81,7 +81,7 @@ def test_clients_requests_and_their_checked_answers_add_up_by_side() -> None:
     candidate = SideOutcomes(Side.CANDIDATE, Origin.LIVE, 9, checked=4)
     copies = SideOutcomes(Side.CANDIDATE, Origin.SHADOW, 50, checked=50)
     totals = Totals().with_flush(flush(candidate, copies), 0, 0).with_flush(flush(candidate), 0, 0)
-    assert totals.live_answers == {"candidate requests": 18, "candidate checked": 8}
+    assert totals.live_answers == {"candidate requests": 18, "candidate checked": 8, "candidate copies": 50}
 
 
 def test_the_languages_of_scored_pairs_are_counted_and_their_number_is_bounded() -> None:
