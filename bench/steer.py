@@ -41,6 +41,7 @@ from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
 from scorer.python_gc import freeze_present_objects
 from scorer.steering.envoy.admin_actuator import AdminActuator
+from scorer.steering.leader.history_recorder import HistoryRecorder
 from scorer.steering.leader.host_clocks import HostClocks
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.redis_store import RedisSteeringStore
@@ -163,7 +164,7 @@ class Costs:
         return {**figures, "requests_seen_per_workload": sum(self.seen)}
 
 
-async def measure(config: Config, rate: int, ticks: int, costs: Costs) -> None:
+async def measure(config: Config, rate: int, ticks: int, costs: Costs, *, with_history: bool) -> None:
     client, names = connect(config.redis), list(config.workloads)
     store, lease = RedisSteeringStore(client, cluster=False, log_retention=1000), Lease(client, "bench", 60)
     metrics, feed = SteerMetrics(CollectorRegistry()), Feed(names, rate)
@@ -172,10 +173,12 @@ async def measure(config: Config, rate: int, ticks: int, costs: Costs) -> None:
     # machine.
     clock = [unix_ms()]
     host = HostClocks(lambda: clock[0], lambda: clock[0])
-    loop = SteerLoop(config, store, lease, lambda _: actuator, evidence_kind(), metrics, host=host)
+    history = HistoryRecorder(client, CollectorRegistry()) if with_history else None
+    loop = SteerLoop(config, store, lease, lambda _: actuator, evidence_kind(), metrics, host=host, history=history)
     freeze_present_objects()  # as the scorer does
     async with asyncio.TaskGroup() as group:
         running = group.create_task(actuator.run())
+        recording = group.create_task(history.run()) if history is not None else None
         await lease.acquire()
         await loop.take_over_all()
         states = loop.workloads.states
@@ -196,6 +199,8 @@ async def measure(config: Config, rate: int, ticks: int, costs: Costs) -> None:
                 costs.waited.append(waited_ms() - waited)
             await asyncio.sleep(max(FLUSH_S - took / 1000, 0))
         running.cancel()
+        if recording is not None:
+            recording.cancel()
     costs.seen.append(sum(side.requests for side in states[names[0]].evidence.sides()))
     await client.aclose()
 
@@ -206,7 +211,15 @@ def run(options: argparse.Namespace, rate: int, folder: Path, costs: Costs) -> N
     command = [sys.executable, "-m", "bench.steer", "--serve", ",".join(map(str, admin_ports))]
     with start_redis(folder, redis_port, "--appendonly", "no"), Child("admins", command, folder / "admins.log"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-        asyncio.run(measure(config_of_workloads(options.workloads, admin, redis_port), rate, options.ticks, costs))
+        asyncio.run(
+            measure(
+                config_of_workloads(options.workloads, admin, redis_port),
+                rate,
+                options.ticks,
+                costs,
+                with_history=not options.no_history,
+            )
+        )
 
 
 def main() -> None:
@@ -216,6 +229,7 @@ def main() -> None:
     parser.add_argument("--ticks", type=int, default=40, help="number of ticks per round")
     parser.add_argument("--rounds", type=int, default=2, help="number of rounds per rate")
     parser.add_argument("--rates", type=int, nargs="+", default=RATES, help="requests/s of each workload")
+    parser.add_argument("--no-history", action="store_true", help="without the history that the console shows")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:

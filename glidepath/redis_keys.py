@@ -64,6 +64,18 @@ class WorkloadKeys:
         """Stream with the decision log, append-only. Field ``d`` is a Decision as JSON."""
         return self._key("log")
 
+    def history(self, level: str) -> str:
+        """Stream with the history of periods of one length (glidepath/history.py), limited in length.
+
+        Field ``h`` is a HistoryPoint as JSON, and the entry's id is the beginning of the period.
+        """
+        return self._key(f"history:{level}")
+
+    @property
+    def open_history(self) -> str:
+        """String with a TTL: the totals of the periods that are not over, as JSON, for the next leader."""
+        return self._key("history:open")
+
     @property
     def budget(self) -> str:
         """Prefix of the keys that count, for each day, the copies to paid backends and their cost."""

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from glidepath.config import Config
 from glidepath.errors import error_text, error_text_with_type
 from glidepath.redisio import RedisClient
-from glidepath_ops.console import actions_page, fleet_page, html, login_page, pairs_page, workload_page
+from glidepath_ops.console import actions_page, fleet_page, history_page, html, login_page, pairs_page, workload_page
 from glidepath_ops.console.access import Access
 from glidepath_ops.console.context import Console
 from glidepath_ops.console.live import EVERY_S, LiveViews
@@ -47,6 +47,7 @@ def make_app(console: Console) -> Starlette:
         *fleet_page.routes(console),
         *workload_page.routes(console),
         *pairs_page.routes(console, PairStore(console.config, console.redis)),
+        *history_page.routes(console),
         *actions_page.routes(console),
         *login_page.routes(console),
         *_process_routes(console),

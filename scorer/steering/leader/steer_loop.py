@@ -23,6 +23,7 @@ from glidepath.redisio import being_cancelled
 from glidepath.status_and_decisions import Decision
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import Actuator, ListenError, MayWrite
+from scorer.steering.leader.history_recorder import HistoryRecorder, Standing
 from scorer.steering.leader.host_clocks import HostClocks, HostTime
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.redis_clocks import RedisClocks
@@ -42,6 +43,7 @@ from scorer.steering.steering_interfaces import (
 )
 from scorer.steering.store_protocol import FencedError, News, OwnedError, SteeringStore
 from scorer.steering.workload.tick import Tick
+from scorer.steering.workload.workload_state import WorkloadState
 
 GAP_S = 0.02  # the shortest time between two ticks that news causes; news within it is read together
 YIELD_EVERY = 20  # the number of workloads after which a tick lets other tasks run
@@ -69,12 +71,14 @@ class SteerLoop:
         ownership: Ownership | None = None,
         host: HostClocks | None = None,
         sight: Sight | None = None,
+        history: HistoryRecorder | None = None,
     ) -> None:
         self._config, self._store, self._lease = config, store, lease
         self._metrics, self._envoys = metrics, RunningActuator(partial(actuator, lease.held))
         self._sight, self._retreats = sight or Sight(config), Retreats()
         self._sinks, self._ownership = tuple(sinks), ownership or SoleOwner()
-        self._side_tasks = [*((forecast,) if forecast is not None else ()), *leader_tasks]
+        self._history = history
+        self._side_tasks = [task for task in (forecast, history) if task is not None] + list(leader_tasks)
         self._clocks = RedisClocks(config.workloads, host or HostClocks())
         self._workloads = SteeredWorkloads(
             config, kind, store, self._clocks, metrics, forecast=forecast, leader=lease.owner
@@ -244,6 +248,9 @@ class SteerLoop:
         for name, done in ticks.items():
             self._retreats.before_storing(self._workloads.states[name], done, actuator)
         stored = await self._store_ticks(ticks, here)
+        if self._history is not None:
+            for name in stored:
+                self._history.note(name, news.get(name, NO_NEWS), _standing(ticks[name].state))
         written = await self._write({name: ticks[name] for name in stored}, actuator)
         self._announce(decision for name in stored for decision in ticks[name].decisions)
         return written
@@ -297,3 +304,7 @@ class SteerLoop:
             log.info("decision_recorded", workload=decision.workload, **details)
             for sink in self._sinks:
                 sink.announce(decision)
+
+
+def _standing(state: WorkloadState) -> Standing:
+    return Standing(state.now.clocks.redis_ms, state.ramp.serving, state.ramp.phase.value)

@@ -20,6 +20,7 @@ from scorer.steering.leader.arrived_entries import ArrivedEntries
 from scorer.steering.leader.capacity import CandidateLoads
 from scorer.steering.leader.count_unseen_entries import UnseenEntries
 from scorer.steering.leader.group_ownership import GroupOwnership
+from scorer.steering.leader.history_recorder import HistoryRecorder
 from scorer.steering.leader.keep_weighed_pairs import WeighedPairsKeeper
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.redis_store import RedisSteeringStore
@@ -98,4 +99,5 @@ def steer_loop(
             ArrivedEntries(redis, sight),
         ),
         sight=sight,
+        history=HistoryRecorder(redis, registry),
     )

@@ -1,0 +1,85 @@
+"""The page of a workload over time: charts on one time axis, their numbers, and the decisions."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from glidepath.clock import unix_ms
+from glidepath.errors import InputError
+from glidepath.history import HistoryPoint, decode_point
+from glidepath.redis_keys import WorkloadKeys
+from glidepath.redisio import RedisClient
+from glidepath_ops.cli.steering_client import read_log
+from glidepath_ops.console.access import Visitor
+from glidepath_ops.console.context import Console, reading
+from glidepath_ops.console.history_series import RANGES, Range, columns, marks, table_rows
+from glidepath_ops.console.workload_page import MOST_DECISIONS, name_of
+
+PAGE = 500  # periods in one read
+
+
+def routes(console: Console) -> list[Route]:
+    async def history(request: Request, visitor: Visitor) -> Response:
+        name, span = name_of(console, request), range_of(request.query_params.get("range", ""))
+        since_ms = unix_ms() - span.seconds * 1000
+        points = await read_history(console.redis, name, span, since_ms)
+        decided = marks(await read_log(console.redis, name, MOST_DECISIONS), since_ms)
+        return console.page(
+            request,
+            "history.html",
+            visitor,
+            name=name,
+            span=span,
+            ranges=RANGES,
+            rows=table_rows(points),
+            marks=list(reversed(decided)),
+        )
+
+    async def data(request: Request, visitor: Visitor) -> Response:
+        name, span = name_of(console, request), range_of(request.query_params.get("range", ""))
+        since_ms = unix_ms() - span.seconds * 1000
+        points = await read_history(console.redis, name, span, since_ms)
+        decided = marks(await read_log(console.redis, name, MOST_DECISIONS), since_ms)
+        record = {
+            "range": span.name,
+            "period_s": span.level.seconds,
+            "from_s": since_ms / 1000,
+            "series": columns(points),
+            "marks": [mark.record() for mark in decided],
+        }
+        return JSONResponse(record)
+
+    return [
+        Route("/workloads/{workload}/history", reading(console, history)),
+        Route("/api/workloads/{workload}/history", reading(console, data)),
+    ]
+
+
+def range_of(name: str) -> Range:
+    """Return the range, the first one for "". Raises InputError."""
+    for span in RANGES:
+        if name in (span.name, ""):
+            return span
+    raise InputError(f"range: must be one of {', '.join(span.name for span in RANGES)} (got {name[:40]!r})")
+
+
+async def read_history(redis: RedisClient, workload: str, span: Range, since_ms: int) -> list[HistoryPoint]:
+    """Return the stored periods since a time, the oldest first. One that cannot be read is left out.
+
+    Raises RedisError or OSError.
+    """
+    key, found, after = WorkloadKeys(workload).history(span.level.name), list[HistoryPoint](), str(since_ms)
+    for _ in range(span.level.kept // PAGE + 2):
+        entries = await redis.xrange(key, after, count=PAGE)
+        for entry, fields in entries:
+            try:
+                at_ms = int(entry.split(b"-")[0])
+                found.append(decode_point(fields.get(b"h", b""), at_ms, span.level.seconds))
+            except InputError:
+                continue
+        if len(entries) < PAGE:
+            break
+        after = f"({entries[-1][0].decode()}"
+    return found

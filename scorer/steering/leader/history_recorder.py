@@ -1,0 +1,246 @@
+"""Write the history of the workloads: what the steer loop reads, added up by periods, for the console's charts.
+
+A tick only hands over what it has read. A task of the leader adds it up and writes it, so a decision never waits for
+the history. What cannot be written is counted and left out. See ADR 0323.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+from redis.exceptions import RedisError, ResponseError
+
+from glidepath.errors import InputError, error_text_with_type
+from glidepath.histogram import Histogram
+from glidepath.history import (
+    LEVELS,
+    Level,
+    PeriodTotals,
+    SideTotals,
+    encode_point,
+    few_kinds,
+    point_of,
+    totals_from_json,
+    totals_to_json,
+)
+from glidepath.pairs_and_outcomes import AnswerFacts, Coverage, Origin, Outcomes, PairKind, ScoredPair, Side
+from glidepath.redis_keys import WorkloadKeys
+from glidepath.redisio import RedisClient, being_cancelled
+from scorer.steering.store_protocol import News
+
+EVERY_S = 2.0
+MOST_WAITING = 5000  # flushes and pairs of a workload that wait to be added up
+OPEN_TTL_S = 2 * 3600
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a workload's ramp stands: the time at Redis, the candidate's share and the phase."""
+
+    at_ms: int
+    percent: float
+    phase: str
+
+
+@dataclass(slots=True)
+class _Track:
+    """A workload's open periods, by level: their beginning and totals. ``flushes``, ``pairs``: not yet added up."""
+
+    standing: Standing
+    flushes: list[Outcomes] = field(default_factory=list)
+    pairs: list[ScoredPair] = field(default_factory=list)
+    open: dict[str, tuple[int, PeriodTotals]] = field(default_factory=dict)
+    restored: bool = False
+
+
+class HistoryRecorder:
+    """The leader's task that writes the history. ``note`` is called by each tick; ``run`` never raises."""
+
+    def __init__(self, redis: RedisClient, registry: CollectorRegistry) -> None:
+        self._redis = redis
+        self._tracks: dict[str, _Track] = {}
+        self._lost = Counter(
+            "glidepath_history_lost_total",
+            "Periods, flushes and pairs that are missing in the history, which only charts show",
+            registry=registry,
+        )
+
+    def note(self, workload: str, news: News, standing: Standing) -> None:
+        """Take over what a tick has read of a workload, after its state was stored."""
+        track = self._tracks.get(workload)
+        if track is None:
+            track = self._tracks[workload] = _Track(standing)
+        track.standing = standing
+        if len(track.flushes) + len(track.pairs) > MOST_WAITING:
+            self._lost.inc(len(news.outcomes) + len(news.scored))
+            return
+        track.flushes += news.outcomes
+        track.pairs += news.scored
+
+    async def run(self) -> None:
+        self._tracks.clear()  # of an earlier term
+        reason = ""
+        while not being_cancelled():
+            await asyncio.sleep(EVERY_S)
+            problem = ""
+            for workload in list(self._tracks):
+                problem = await self._try(workload) or problem
+                await asyncio.sleep(0)
+            if problem and problem != reason:
+                log.warning("history_not_stored", reason=problem, effect="charts have a gap; decisions do not change")
+            reason = problem
+
+    async def _try(self, workload: str) -> str:
+        try:
+            await self.write(workload)
+        except (RedisError, OSError) as error:
+            self._lost.inc()
+            return error_text_with_type(error)[:300]
+        return ""
+
+    async def write(self, workload: str) -> None:
+        """Add up what waits, and store the periods that are over. Raises RedisError or OSError; then they are lost."""
+        track = self._tracks[workload]
+        if not track.restored:
+            track.open = await self._restored(workload)
+            track.restored = True
+        new, standing = added_up(track.flushes, track.pairs, track.standing), track.standing
+        track.flushes, track.pairs = [], []
+        closed, track.open = after(track.open, new, standing.at_ms)
+        if closed:
+            await self._store(workload, closed, track.open)
+
+    async def _store(
+        self,
+        workload: str,
+        closed: Iterable[tuple[Level, int, PeriodTotals]],
+        open_periods: Mapping[str, tuple[int, PeriodTotals]],
+    ) -> None:
+        keys = WorkloadKeys(workload)
+        pipe = self._redis.pipeline(transaction=False)
+        for level, start, totals in closed:
+            point = encode_point(point_of(totals, start, level.seconds))
+            pipe.xadd(keys.history(level.name), {"h": point}, id=f"{start}-0", maxlen=level.kept, approximate=True)
+        kept = {name: [start, totals_to_json(totals)] for name, (start, totals) in open_periods.items()}
+        pipe.set(keys.open_history, json.dumps(kept, separators=(",", ":")), ex=OPEN_TTL_S)
+        for answer in await pipe.execute(raise_on_error=False):
+            # Another leader may have written this period, or Redis' clock was set back: then the first entry stays.
+            if isinstance(answer, ResponseError) and "equal or smaller" in str(answer):
+                self._lost.inc()
+            elif isinstance(answer, Exception):
+                raise answer
+
+    async def _restored(self, workload: str) -> dict[str, tuple[int, PeriodTotals]]:
+        """Return the open periods that the former leader left; none if there are none, or they cannot be read."""
+        raw = await self._redis.get(WorkloadKeys(workload).open_history)
+        try:
+            found = json.loads(raw) if raw is not None else {}
+            return {str(name): (int(start), totals_from_json(totals)) for name, (start, totals) in found.items()}
+        except (ValueError, TypeError, AttributeError, InputError):
+            return {}
+
+
+def after(
+    open_periods: Mapping[str, tuple[int, PeriodTotals]], new: PeriodTotals, now_ms: int
+) -> tuple[list[tuple[Level, int, PeriodTotals]], dict[str, tuple[int, PeriodTotals]]]:
+    """Add ``new`` to the period of each level that contains ``now_ms``. Return the periods that are over, and the rest.
+
+    Pure. A period begins with the first totals after its beginning, and a longer one is over with its last short one.
+    """
+    closed: list[tuple[Level, int, PeriodTotals]] = []
+    still_open: dict[str, tuple[int, PeriodTotals]] = {}
+    for level in LEVELS:
+        start, known = level.start_of(now_ms), open_periods.get(level.name)
+        if known is not None and known[0] < start:
+            closed.append((level, *known))
+            known = None
+        totals = known[1] + new if known is not None and known[0] == start else new
+        still_open[level.name] = (start, totals)
+    return closed, still_open
+
+
+def added_up(flushes: Iterable[Outcomes], pairs: Iterable[ScoredPair], standing: Standing) -> PeriodTotals:
+    """Return the totals of the flushes and pairs that a tick has read. Pure."""
+    sides = {side: _Side() for side in Side}
+    captured = scored = noise_pairs = judged = 0
+    agreement_sum = noise_sum = preference_sum = 0.0
+    for flush in flushes:
+        captured += flush.coverage.get(Coverage.CAPTURED.value, 0)
+        for one in flush.sides:
+            if one.origin is Origin.LIVE:
+                sides[one.side].add(one.requests, one.errors, one.error_kinds, one.latency_ms, one.ttft_ms)
+    for pair in pairs:
+        if pair.kind is PairKind.NOISE:
+            noise_pairs += pair.scored
+            noise_sum += pair.agreement if pair.scored else 0.0
+            continue
+        for side, facts in ((Side.BASELINE, pair.baseline), (Side.CANDIDATE, pair.candidate)):
+            sides[side].add_answer(facts)
+        scored += pair.scored
+        agreement_sum += pair.agreement if pair.scored else 0.0
+        if pair.preference is not None:
+            judged += 1
+            preference_sum += pair.preference.score
+    return PeriodTotals(
+        sides[Side.BASELINE].totals(),
+        sides[Side.CANDIDATE].totals(),
+        scored,
+        agreement_sum,
+        noise_pairs,
+        noise_sum,
+        judged,
+        preference_sum,
+        captured,
+        standing.percent,
+        standing.phase,
+    )
+
+
+@dataclass(slots=True)
+class _Side:
+    """Sums of one side, changed in place, because a sum of many histograms would copy each."""
+
+    requests: int = 0
+    errors: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    latency: dict[int, int] = field(default_factory=dict)
+    ttft: dict[int, int] = field(default_factory=dict)
+    zeros: list[int] = field(default_factory=lambda: [0, 0])
+    answers: int = 0
+    tokens: int = 0
+    defects: int = 0
+
+    def add(self, requests: int, errors: int, kinds: Mapping[str, int], latency: Histogram, ttft: Histogram) -> None:
+        self.requests += requests
+        self.errors += errors
+        for kind, count in kinds.items():
+            self.kinds[kind] = self.kinds.get(kind, 0) + count
+        for number, (into, histogram) in enumerate(((self.latency, latency), (self.ttft, ttft))):
+            self.zeros[number] += histogram.zeros
+            for index, count in histogram.counts.items():
+                into[index] = into.get(index, 0) + count
+
+    def add_answer(self, facts: AnswerFacts) -> None:
+        self.defects += bool(facts.faults)
+        if facts.output_tokens > 0:
+            self.answers += 1
+            self.tokens += facts.output_tokens
+
+    def totals(self) -> SideTotals:
+        return SideTotals(
+            self.requests,
+            self.errors,
+            few_kinds(self.kinds),
+            Histogram(self.latency, self.zeros[0]),
+            Histogram(self.ttft, self.zeros[1]),
+            self.answers,
+            self.tokens,
+            self.defects,
+        )
