@@ -36,6 +36,7 @@ class Traffic:
     - ``slower``: the candidate's time per token and to the first token, as a multiple of the baseline's
     - ``errors``: the share of requests that fail, at the candidate and at the baseline
     - ``worse``: how much lower the mean agreement is than the baseline's with itself
+    - ``copies_slower``: the time of an answer to a copy, as a multiple of that to a client, at both sides alike
     """
 
     per_hour: float
@@ -47,6 +48,7 @@ class Traffic:
     slower: float = 1.0
     errors: tuple[float, float] = (0.002, 0.002)
     worse: float = 0.0
+    copies_slower: float = 1.0
 
     @property
     def sticky(self) -> bool:
@@ -85,12 +87,17 @@ class Answers:
     tokens: Floats
     failed: Floats
 
+    def delayed(self, factor: float) -> Answers:
+        """Return the answers with all times multiplied by ``factor``."""
+        return Answers(self.total * factor, self.first * factor, self.tokens, self.failed)
+
 
 @dataclass(slots=True)
 class Period:
     """The requests of a period, in the order of their time, and the answers of both sides to each of them.
 
     ``live``: whether the candidate answered the client. ``again``: a second answer of the baseline, for noise pairs.
+    ``copies_slower``: see ``Traffic``.
     """
 
     at_ms: Floats
@@ -102,6 +109,7 @@ class Period:
     agreement: Floats
     noise: Floats
     names: tuple[str, ...] = field(default_factory=tuple)
+    copies_slower: float = 1.0
 
     def sticky(self, i: int) -> str:
         return self.names[self.who[i]] if self.names else ""
@@ -125,7 +133,10 @@ def period(
     )
     scores = np.clip(mean + rng.normal(0, 0.15, (2, n)), 0, 1)
     agreement = np.clip(scores[0] - traffic.worse, 0, 1)
-    return Period(at_ms, who, place < percent / 100, candidate, baseline, again, agreement, scores[1], crowd.names)
+    live = place < percent / 100
+    return Period(
+        at_ms, who, live, candidate, baseline, again, agreement, scores[1], crowd.names, traffic.copies_slower
+    )
 
 
 def _answers(
@@ -145,6 +156,7 @@ def outcomes(requests: Period, seq: int, from_ms: int, to_ms: int, *, copies: bo
     sides = [_side(Side.CANDIDATE, Origin.LIVE, own, requests.live)]
     sides.append(_side(Side.BASELINE, Origin.LIVE, base, ~requests.live))
     if copies:
+        own, base = (answers.delayed(requests.copies_slower) for answers in (own, base))
         sides.append(_side(Side.CANDIDATE, Origin.SHADOW, own, ~requests.live))
         sides.append(_side(Side.BASELINE, Origin.SHADOW, base, requests.live))
     return Outcomes(WORKLOAD, "simulated", seq, from_ms, to_ms, tuple(sides))
@@ -176,22 +188,29 @@ def histogram(values: Floats) -> Histogram:
 def scored_pairs(requests: Period, chosen: Floats, noise: Floats) -> Iterator[ScoredPair]:
     """Yield the pairs of the requests ``chosen`` (indices), and the noise pairs of those in ``noise`` (flags).
 
-    A request of which one answer failed gives no pair. Only a request that the baseline served has a noise pair.
+    Only a request that the baseline served has a noise pair. A request of which one answer failed gives pairs only if
+    each side got a copy of it, and these have no score.
     """
+    copied = [answers.delayed(requests.copies_slower) for answers in (requests.candidate, requests.baseline)]
+    again = requests.again.delayed(requests.copies_slower)
     for i in chosen.tolist():
-        if requests.candidate.failed[i] or requests.baseline.failed[i]:
-            continue
         at_ms, live = int(requests.at_ms[i]), bool(requests.live[i])
+        both = bool(noise[i]) and not live
         origins = (Origin.SHADOW, Origin.LIVE) if live else (Origin.LIVE, Origin.SHADOW)
-        base, own = (_facts(a, i, o) for a, o in zip((requests.baseline, requests.candidate), origins, strict=True))
-        yield _pair(f"{at_ms}-{i}", PairKind.CROSS, at_ms, float(requests.agreement[i]), base, own, requests.sticky(i))
-        if noise[i] and not live and not requests.again.failed[i]:
-            again = _facts(requests.again, i, Origin.SHADOW)
-            score = float(requests.noise[i])
-            yield _pair(f"{at_ms}-{i}-n", PairKind.NOISE, at_ms, score, base, again, requests.sticky(i))
+        base = _facts(copied[1] if live else requests.baseline, i, origins[0])
+        own = _facts(requests.candidate if live else copied[0], i, origins[1])
+        ok, name, user = base.status == own.status == 200, f"{at_ms}-{i}", requests.sticky(i)
+        if ok or both:
+            yield _pair(name, PairKind.CROSS, at_ms, float(requests.agreement[i]), base, own, user, ok, both)
+        if both:
+            second = _facts(again, i, Origin.SHADOW)
+            ok, score = base.status == second.status == 200, float(requests.noise[i])
+            yield _pair(f"{name}~noise", PairKind.NOISE, at_ms, score, base, second, user, ok, both)
 
 
 def _facts(answers: Answers, i: int, origin: Origin) -> AnswerFacts:
+    if answers.failed[i]:
+        return AnswerFacts(origin, status=500)
     tokens = int(answers.tokens[i])
     return AnswerFacts(
         origin,
@@ -200,13 +219,22 @@ def _facts(answers: Answers, i: int, origin: Origin) -> AnswerFacts:
         total_ms=float(answers.total[i]),
         output_tokens=tokens,
         text_chars=4 * tokens,
+        streamed=True,
     )
 
 
 def _pair(
-    name: str, kind: PairKind, at_ms: int, agreement: float, first: AnswerFacts, second: AnswerFacts, sticky: str
+    name: str,
+    kind: PairKind,
+    at_ms: int,
+    agreement: float,
+    first: AnswerFacts,
+    second: AnswerFacts,
+    sticky: str,
+    scored: bool,
+    both_copied: bool,
 ) -> ScoredPair:
     return ScoredPair(
-        name, WORKLOAD, kind, at_ms, at_ms, scored=True, agreement=agreement, baseline=first, candidate=second,
-        sticky=sticky,
+        name, WORKLOAD, kind, at_ms, at_ms, scored=scored, agreement=agreement if scored else 0.0, baseline=first,
+        candidate=second, sticky=sticky, both_copied=both_copied,
     )  # fmt: skip

@@ -30,6 +30,7 @@ from bench.ramp_traffic import Crowd, Traffic, outcomes, period, scored_pairs
 from glidepath.config import Workload, parse_config
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.gate_set import compares_copies
 from scorer.steering.evidence.gate_specs import GateKind, specs_of
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of
@@ -125,11 +126,17 @@ def _tick(
 
 
 def _pairs_passed(workload: Workload, evidence: Evidence, now: int) -> bool:
-    """Return whether every gate that may need pairs has passed at this step."""
+    """Return whether every gate that may need pairs has passed at this step.
+
+    Where both sides get copies of requests, these are the gates on requests too.
+    """
+    both_copied = compares_copies(workload, evidence.percent)
     needs = {
         spec.name
         for spec in specs_of(workload, evidence.percent)
-        if spec.gating and not spec.guard and not (spec.kind in _ON_REQUESTS or spec.signal in ("total",))
+        if spec.gating
+        and not spec.guard
+        and (both_copied or not (spec.kind in _ON_REQUESTS or spec.signal in ("total",)))
     }
     return all(v.outcome == "pass" for v in evidence.verdicts(now) if v.gate in needs)
 

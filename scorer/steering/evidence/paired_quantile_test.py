@@ -37,34 +37,41 @@ UNBOUNDED = SIZE - 1  # the slot of a latency of which only a lower bound is kno
 LEAST_GROWTH = 1.01  # the growth of the number of pairs before the next evaluation; skipping evaluations is valid
 Slots = NDArray[Any]
 _COUNT = np.int32  # a gate has about twenty such arrays, and a scorer may have hundreds of workloads
-_LOCATIONS = (-0.8, -0.3, 0.0, 0.3, 0.8)  # by how much the log-odds of P(B > x) differ from those of 1 - q
-_STAKES = (0.0, 0.25, 0.6)  # the part of the largest possible β
+# The differences of log-odds from those of 1 - q on which α bets, and their weights.
+_LOCATIONS = ((-1.6, 1.0), (-0.5, 1.0), (0.0, 2.0), (0.5, 1.0))
+_STAKES = ((0.0, 0.5), (0.3, 1.0), (0.7, 1.0))  # the part of the largest possible β, and its weight
+_UNSTAKED = 0.5  # the weight of no bet
 
 
 class _Bets:
-    """A mixture of bets on one threshold x, computed from the numbers of pairs in six cells.
+    """A mixture of bets on one threshold x, computed from the numbers of pairs in four cells.
 
-    Let U = 1 if C > ρx, V = 1 if B > x, V' = 1 if B is in x's bucket or above, and t = 1 - q. For each pair, a bet pays
-    1 + α (V - t) + β (U - V') against the candidate, or 1 + α (V - t) + β (V - U) in its favour, with β ≥ 0. If α < 0,
-    V' takes the place of V after α. If x is Q_b and the null holds, both terms have an expectation of at most 0.
+    Let t = 1 - q, U = 1 if C > ρx, and W = 1 if B is late: for the test against the candidate if B ≥ x, for the test in
+    its favour if B > x. If x is Q_b and the null holds, E[U] ≤ t ≤ E[W] for the former, and E[U] ≥ t ≥ E[W] for the
+    latter. So these bets have an expectation of at most 1 for each pair, with α ≥ 0 and β ≥ 0:
+
+    - against: 1 + α (U - t) + β (U - W), and 1 + α (t - W) + β (U - W)
+    - in favour: 1 + α (t - U) + β (W - U), and 1 + α (W - t) + β (W - U)
     """
 
     def __init__(self, tail: float, *, in_favour: bool) -> None:
-        rows = [(1.0, 1.0, 0.0, 1.0)]  # nothing is staked: a large loss at one x must not hide the others
-        rows += [(*_odds(tail, shift), part, 1.0) for shift in _LOCATIONS for part in _STAKES]
-        low, high, part, weight = np.array(rows).T[:, :, None]
-        stake = part * np.minimum(low, high)
-        tied = np.where(high < low, high, low)  # the pay if B is in x's own bucket
-        only_c, only_b = (low - stake, high + stake) if in_favour else (low + stake, high - stake)
-        tie, tie_late = (tied, tied - stake) if in_favour else (tied - stake, tied)
-        self._pays = [np.log(pay) for pay in (low, only_c, tie, tie_late, only_b, high)]
-        self._weight = np.log(weight / weight.sum())
+        """Make the bets. ``tail``: t."""
+        rows = [(1.0, 1.0, 1.0, 1.0, _UNSTAKED)]  # a large loss at one x must not hide the others
+        for shift, weight in _LOCATIONS:
+            low, high = _odds(tail, shift)
+            on_u = (shift > 0) != in_favour  # whether α is about U
+            for part, share in _STAKES:
+                beta = part * min(low, high) * (-1 if in_favour else 1)
+                only_u, only_w = (high, low) if on_u else (low, high)
+                rows.append((low, only_u + beta, only_w - beta, high, weight * share))
+        pays = np.array(rows).T[:, :, None]
+        self._pays, self._weight = np.log(pays[:4]), np.log(pays[4] / pays[4].sum())
 
     def log_e(self, cells: Sequence[Slots]) -> FloatArray:
         """Return ln of the e-value at each threshold.
 
-        ``cells``: for each threshold, the numbers of pairs with V' = 0 and U = 0, 1; with B in x's bucket and U = 0, 1;
-        with V = 1 and U = 0, 1. Shapes: [x] → [x].
+        ``cells``: for each threshold, the numbers of pairs with neither U nor W, only U, only W, and both.
+        Shapes: [x] → [x].
         """
         exponents = self._weight + sum(pay * cell for pay, cell in zip(self._pays, cells, strict=True))
         top = exponents.max(axis=0)
@@ -73,7 +80,10 @@ class _Bets:
 
 
 def _odds(tail: float, shift: float) -> tuple[float, float]:
-    """Return what a bet pays for B ≤ x and for B > x if the log-odds of the latter differ by ``shift`` from q's."""
+    """Return what a bet pays for an answer in time and for a late one.
+
+    The log-odds of a late one differ by ``shift`` from those of ``tail``.
+    """
     rate = 1 / (1 + math.exp(-(math.log(tail / (1 - tail)) + shift)))
     return (1 - rate) / (1 - tail), rate / tail
 
@@ -88,11 +98,10 @@ class DiscordantPairs:
 
     candidate_late: Slots
     baseline_late: Slots
-    tied: Slots  # slot of B → the pairs whose candidate is late at B's own bucket
 
     @classmethod
     def none(cls) -> DiscordantPairs:
-        return cls(*(np.zeros(SIZE + 1, dtype=_COUNT) for _ in range(3)))
+        return cls(*(np.zeros(SIZE + 1, dtype=_COUNT) for _ in range(2)))
 
     def add(self, candidate: int, baseline: int) -> None:
         """Add a pair. ``candidate`` and ``baseline``: the thresholds from which on the side's answer is not late."""
@@ -103,13 +112,12 @@ class DiscordantPairs:
             late[max(candidate, baseline)] -= 1
 
     def copy(self) -> DiscordantPairs:
-        return DiscordantPairs(self.candidate_late.copy(), self.baseline_late.copy(), self.tied.copy())
+        return DiscordantPairs(self.candidate_late.copy(), self.baseline_late.copy())
 
     def less(self, earlier: DiscordantPairs) -> DiscordantPairs:
         return DiscordantPairs(
             self.candidate_late - earlier.candidate_late,
             self.baseline_late - earlier.baseline_late,
-            self.tied - earlier.tied,
         )
 
 
@@ -177,18 +185,15 @@ class PairedQuantileTest:
         highest_b = UNBOUNDED if baseline_longer else baseline
         self._candidate[highest_c] += 1
         self._baseline[highest_b] += 1
-        # Against: U at edge j is C > ρ · edge j (rounded up), to be compared with V' = B > edge j - 1.
+        # Against: U at edge j is C > ρ · edge j (rounded up), and W is B > edge j - 1.
         self._against.add(candidate - self._up, highest_b + 1)
-        self._against.tied[highest_b] += candidate - self._up > highest_b
-        # In favour: U is C > ρ · edge j - 1 (rounded down), to be compared with V = B > edge j.
+        # In favour: U is C > ρ · edge j - 1 (rounded down), and W is B > edge j.
         late_c = SIZE if candidate_longer else candidate - self._down + 1
         if baseline_longer:  # above its lower bound, the pair counts as concordant
             self._in_favour.add(min(late_c, baseline), baseline)
             self._in_favour.add(SIZE, UNBOUNDED)
-            late_c = SIZE
         else:
             self._in_favour.add(late_c, baseline)
-        self._in_favour.tied[highest_b] += late_c > highest_b
 
     def look(self, *, everything: bool = False) -> bool:
         """Compute the evidence anew if there are enough new pairs; if ``everything``, one new pair is enough.
@@ -217,23 +222,16 @@ class PairedQuantileTest:
         self._began_n, self._began = self.n, (self._baseline.copy(), self._against.copy())
 
     def _least(self, baseline: Slots, n: int, pairs: DiscordantPairs, *, in_favour: bool) -> float:
-        """Return ln of the least e-value over all thresholds."""
+        """Return ln of the least e-value over all thresholds. Only where a cell changes can the e-value change."""
         if not n:
             return 0.0
-        used = baseline.nonzero()[0]
-        first, last = int(used[0]), int(used[-1])
-        # At a threshold below ``first``, all of the baseline's answers are late, as just below ``first``; above
-        # ``last``, none is.
-        reach = slice(max(0, first - 1), min(SIZE, last + 2))
-        b_late = (n - baseline.cumsum())[reach]
-        tied, tied_c = baseline[reach], pairs.tied[:SIZE][reach]
-        only_c = pairs.candidate_late.cumsum()[:SIZE][reach]
-        only_b = pairs.baseline_late.cumsum()[:SIZE][reach]
-        if in_favour:  # only_c counts V = 0, and only_b counts V = 1
-            only_c = only_c - tied_c
-        else:  # only_c counts V' = 0, and only_b counts V' = 1
-            only_b = only_b - (tied - tied_c)
-        cells = (n - b_late - tied - only_c, only_c, tied - tied_c, tied_c, only_b, b_late - only_b)
+        in_time = np.zeros(SIZE + 1, dtype=_COUNT)  # by how much the number of answers in time grows at each threshold
+        in_time[:SIZE] = baseline if in_favour else np.concatenate(([0], baseline[:-1]))
+        changed = np.flatnonzero((in_time != 0) | (pairs.candidate_late != 0) | (pairs.baseline_late != 0))
+        slots = np.concatenate(([max(0, changed[0] - 1)], changed))
+        late_b = n - in_time.cumsum()[slots]
+        only_c, only_b = pairs.candidate_late.cumsum()[slots], pairs.baseline_late.cumsum()[slots]
+        cells = (n - late_b - only_c, only_c, only_b, late_b - only_b)
         return float(self._bets[in_favour].log_e(cells).min())
 
     def quantiles(self) -> tuple[float | None, float | None]:
@@ -291,12 +289,12 @@ def _counts(stored: SlotCounts) -> Slots:
 
 
 def _stored(pairs: DiscordantPairs) -> tuple[SlotCounts, ...]:
-    return SlotCounts.of(pairs.candidate_late), SlotCounts.of(pairs.baseline_late), SlotCounts.of(pairs.tied)
+    return SlotCounts.of(pairs.candidate_late), SlotCounts.of(pairs.baseline_late)
 
 
 def _restored(stored: Sequence[SlotCounts]) -> DiscordantPairs:
-    if len(stored) != 3:
-        raise ValueError(f"{len(stored)} counts of discordant pairs instead of 3")
+    if len(stored) != 2:
+        raise ValueError(f"{len(stored)} counts of discordant pairs instead of 2")
     return DiscordantPairs(*map(_differences, stored))
 
 

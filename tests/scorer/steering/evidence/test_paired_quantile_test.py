@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 from glidepath.histogram import MIN_INDEX, SCALE, midpoint
 from scorer.steering.evidence.dense_histogram import SIZE, SlotCounts, slot_of
 from scorer.steering.evidence.mixture import spend
-from scorer.steering.evidence.paired_quantile_test import _LOCATIONS, _STAKES, PairedQuantileTest
+from scorer.steering.evidence.paired_quantile_test import (
+    _LOCATIONS,
+    _STAKES,
+    _UNSTAKED,
+    PairedQuantileTest,
+)
 from scorer.steering.evidence.state_codec import decode, encode
 
 LIMIT = 2 ** (8 / 2**SCALE)  # eight buckets
@@ -31,23 +36,21 @@ def filled(answers: list[tuple[int, int]], q: float = 0.8, limit: float = LIMIT)
 
 def defined_log_e(answers: list[tuple[int, int]], q: float, *, in_favour: bool) -> float:
     """Return ln of the evidence by its definition: pair by pair, for each threshold. The limit is eight buckets."""
-    tail, least = 1 - q, math.inf
+    tail, least, sign = 1 - q, math.inf, -1 if in_favour else 1
     for j in range(SIZE):
-        values = [1.0]
-        for shift in _LOCATIONS:
+        total, weights = _UNSTAKED, _UNSTAKED
+        for shift, weight in _LOCATIONS:
             rate = 1 / (1 + math.exp(-(math.log(tail / (1 - tail)) + shift)))
             alpha = (rate - tail) / (tail * (1 - tail))
-            for part in _STAKES:
+            for part, share in _STAKES:
                 beta = part * min(1 - alpha * tail, 1 + alpha * (1 - tail))
-                pays = []
+                paid = weight * share
                 for c, b in answers:
-                    late, late_or_tied = b > j, b > j - 1
-                    located = late if alpha >= 0 else late_or_tied
-                    own = c - 8 + 1 > j if in_favour else c - 8 > j
-                    unequal = late - own if in_favour else own - late_or_tied
-                    pays.append(1 + alpha * (located - tail) + beta * unequal)
-                values.append(float(np.prod(pays)))
-        least = min(least, math.log(np.mean(values)))
+                    own, base = (c - 8 + 1 > j, b > j) if in_favour else (c - 8 > j, b > j - 1)
+                    located = own if (shift > 0) != in_favour else base
+                    paid *= 1 + alpha * (located - tail) + sign * beta * (int(own) - int(base))
+                total, weights = total + paid, weights + weight * share
+        least = min(least, math.log(total / weights))
     return least
 
 
@@ -88,7 +91,7 @@ def test_a_baseline_that_exceeds_the_time_limit_proves_nothing() -> None:
 
 def test_a_candidate_that_exceeds_the_time_limit_fails() -> None:
     test = PairedQuantileTest(0.95, 1.2)
-    for i in range(200):
+    for i in range(300):
         test.add(800, 700 + i % 10, candidate_longer=i % 2 == 0)
     test.look()
     assert test.log_fail > math.log(1000)
