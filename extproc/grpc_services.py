@@ -7,6 +7,7 @@ would delay the client's own request.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from extproc.capture import CapturedExchange, Capturer
 from extproc.exchange import Closed, Exchange, Milestone
 from extproc.ext_proc_messages import feed, wanted_headers
 from extproc.extproc_errors import IllegalEventError
-from extproc.outcome_classification import LocalReply, classify, served_by
+from extproc.outcome_classification import LocalReply, classify, pinned_request, served_by
 from extproc.served_requests import ServedRequests
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo
@@ -153,6 +154,7 @@ class AccessLogService:
         self.entries = 0
         self.entries_by_node: dict[str, int] = {}  # node id of an Envoy → the entries received from it
         self.ignored = 0
+        self.pinned: Counter[tuple[str, str]] = Counter()  # by workload and reason
 
     async def stream_access_logs(self, _: Any, context: grpc.aio.ServicerContext) -> StreamAccessLogsResponse:
         shadow, node = False, ""
@@ -173,7 +175,10 @@ class AccessLogService:
         for entry in message.http_logs.log_entry:
             self.entries += 1
             outcome = classify(entry, self._workloads, shadow)
-            if outcome is None:
+            pinned = pinned_request(entry, self._workloads)
+            if pinned is not None:
+                self.pinned[pinned] += 1
+            elif outcome is None:
                 self.ignored += 1
             elif isinstance(outcome, LocalReply):
                 self._counters.record_local_reply(outcome)

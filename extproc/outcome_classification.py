@@ -50,6 +50,12 @@ NOT_FOUND, RATE_LIMITED = 404, 429
 ERROR_STATUS = {408: "http_408", RATE_LIMITED: "rate_limited"}
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
 _INCAPABLE = tuple(str(status) for status in CAPABILITY_STATUSES)
+PIN_REASONS = frozenset(
+    {
+        *("background", "cachedContent", "cached_content", "container", "conversation", "file", "item_reference"),
+        *("previous_response_id", "store", "ambiguous", "compressed", "too_complex", "too_long", "unreadable"),
+    }
+)
 _NO_VALUE = ("", "-")  # texts of a custom tag that Envoy has no value for
 _PLAIN = re.compile(r"[a-z0-9_]{1,40}")  # the constant part of response code details
 TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout, as Envoy starts its clock a little later than the tee
@@ -174,6 +180,20 @@ def _after_failover(
     return RequestOutcome(
         workload.name, side, origin, at_ms, error=kind, failover=True, rescued=rescued, not_found=not_found
     )
+
+
+def pinned_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> tuple[str, str] | None:
+    """Return the workload and the reason of a request that the baseline serves without a split, or None.
+
+    It is no evidence, because the candidate gets no request of its kind. The reasons are the values ``why`` of
+    read_request.lua; any other text is "other".
+    """
+    tags = entry.common_properties.custom_tags
+    workload = tags.get(envoy_names.PINNED_TAG, "")
+    if workload not in workloads or entry.common_properties.access_log_type not in FINAL:
+        return None
+    why = tags.get(envoy_names.PINNED_WHY_TAG, "")
+    return workload, why if why in PIN_REASONS else "other"
 
 
 def served_by(entry: HTTPAccessLogEntry) -> str:

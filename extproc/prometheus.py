@@ -60,6 +60,12 @@ class ExtprocCollector(Collector):
         yield _counter(
             "access_log_ignored", "Access log entries that belong to no workload", sources.access_log.ignored
         )
+        yield _counters(
+            "pinned_requests",
+            "Requests that the baseline serves without a split, because of state or an unreadable body",
+            ("workload", "reason"),
+            sources.access_log.pinned,
+        )
         yield _gauge("memory_bytes", "Body bytes in memory now", sources.memory.held)
         yield _gauge("memory_peak_bytes", "Largest number of body bytes in memory so far", sources.memory.peak)
         yield _gauge("memory_limit_bytes", "Limit of body bytes in memory (extproc.max_memory)", sources.memory.limit)

@@ -21,8 +21,8 @@ OVERLOAD = "overload"  # the response code details of the connection manager; En
 def workload_by_path(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> WorkloadInfo | None:
     """Return the workload of a request that got no route of a workload for a reason that is no fault of the client.
 
-    It is the one with the most specific match for the path and the host. The access log has no headers, so a workload
-    that needs one is found only where the reason is an overloaded Envoy.
+    It is the one with the most specific match for the path and the host. The access log has no headers and no body, so
+    a workload that needs one is found only where the reason is an overloaded Envoy.
     """
     overloaded, without_route = _is_overloaded(entry), _found_no_route(entry)
     if not overloaded and not without_route:
@@ -31,7 +31,7 @@ def workload_by_path(entry: HTTPAccessLogEntry, workloads: Mapping[str, Workload
     matches = {name: one.settings.match for name, one in workloads.items()}
     found = [name for name, match in matches.items() if _covers(match, path, host)]
     if not overloaded:
-        found = [name for name in found if not matches[name].headers]
+        found = [name for name in found if not matches[name].headers and matches[name].model is None]
     best = max(found, key=lambda name: matches[name].specificity, default=None)
     return None if best is None else workloads[best]
 

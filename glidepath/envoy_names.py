@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 
 def fallback_cluster(candidate: str, baseline: str) -> str:
     """Return the name of the aggregate cluster that tries the candidate and, if that fails, the baseline.
@@ -17,6 +19,16 @@ ROUTE_PREFIX = "glidepath/"
 def companion_route_name(workload: str) -> str:
     """Return the name of the route for what is no inference call on the paths of a workload."""
     return f"{ROUTE_PREFIX}{workload}/companion"
+
+
+def pinned_route_name(workload: str) -> str:
+    """Return the name of the route for the inference calls of a workload that are not split."""
+    return f"{ROUTE_PREFIX}{workload}/pinned"
+
+
+def reading_route_name(workload: str) -> str:
+    """Return the name of the route whose requests are read before their route is chosen again."""
+    return f"{ROUTE_PREFIX}{workload}/read"
 
 
 UNMATCHED_ROUTE = "unmatched"  # answers requests that no other route takes
@@ -90,6 +102,22 @@ HEADER_ORIGIN = "x-glidepath-origin"
 # Request header that the candidate's entry of a split sets for the access log. It is removed before a backend sees it.
 HEADER_CHOSEN_ENTRY = "x-glidepath-chosen-entry"
 
+# Dynamic metadata with the facts about a request that Envoy has read (read_request.lua; docs/architecture.md).
+REQUEST_FACTS = "glidepath.request"
+PINNED_TAG = "pinned"  # custom tag of the live log: the workload of a request that its baseline serves without a split
+PINNED_WHY_TAG = "pinned_why"  # custom tag of the live log: why
+ROUTE_PINNED = "pinned"  # in the metadata of a route: the workload whose pinned requests it takes
+
+
+def sticky_header(key: str) -> str:
+    """Return the request header into which Envoy puts the value of a key of the body; "": of the conversation.
+
+    It exists inside Envoy only. A key is case-sensitive and a header is not, so its name has a digest of the key.
+    """
+    return f"x-glidepath-by-{hashlib.blake2b(key.encode(), digest_size=4).hexdigest()}" if key else _CONVERSATION
+
+
+_CONVERSATION = "x-glidepath-conversation"
 PROBE_STICKY = "glidepath-probe"  # sticky value of all probes, so that they count as one user
 
 # Header that exists only inside Envoy: the backend of the endpoint that Envoy has chosen for the current attempt.

@@ -41,6 +41,7 @@ _BOUNDS = {
 }
 # The patterns of the sections, in words.
 PATTERNS = {
+    r"^(metadata\.)?[A-Za-z0-9_-]{1,40}$": "must be a key of the body, or metadata. and a key of its metadata",
     r"^/": "must begin with /",
     r"^(/.*)?$": "must begin with /",
     r"^[!-~]+$": "must be text without spaces",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -32,6 +33,47 @@ from glidepath.config.user_feedback import FeedbackSection
 from glidepath.errors import UnknownWorkloadError
 from glidepath.suggestions import allowed_names
 
+_NOT_RE2 = re.compile(r"\(\?<?[=!]|\(\?P=|\\[1-9]")
+
+
+class ModelMatch(Section):
+    """The models of a workload, by the ``model`` in the bodies of requests. Give exactly one condition.
+
+    ``regex`` is read by RE2 and must match the whole name.
+    """
+
+    exact: str | None = Field(default=None, min_length=1, max_length=256)
+    prefix: str | None = Field(default=None, min_length=1, max_length=256)
+    regex: str | None = Field(default=None, min_length=1, max_length=256)
+
+    @field_validator("regex")
+    @classmethod
+    def _re2(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if found := _NOT_RE2.search(value):
+            raise ValueError(f"{found[0]!r} is not known to RE2: it has no look-around and no references to groups")
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> ModelMatch:
+        if sum(one is not None for one in (self.exact, self.prefix, self.regex)) != 1:
+            raise ValueError("needs exactly one of: exact, prefix, regex (or the model's name alone)")
+        return self
+
+    @property
+    def specificity(self) -> tuple[int, int]:
+        kind = 3 if self.exact is not None else 2 if self.prefix is not None else 1
+        return kind, len(self.exact or self.prefix or self.regex or "")
+
+
+def _named_model(value: Any) -> Any:
+    return {"exact": value} if isinstance(value, str) else value
+
 
 class Match(Section):
     """The conditions under which a request belongs to a workload. A request must meet all of them.
@@ -43,6 +85,7 @@ class Match(Section):
     path_prefix: str | None = Field(default=None, pattern=r"^/")
     host: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # header name → exact value
+    model: Annotated[ModelMatch | None, BeforeValidator(_named_model)] = None  # of the body; a name: exactly this model
 
     @field_validator("headers")
     @classmethod
@@ -59,32 +102,50 @@ class Match(Section):
         return self
 
     @property
-    def specificity(self) -> tuple[int, int, int, int]:
+    def specificity(self) -> tuple[int, int, int, int, int, int]:
         """Return a sort key that is larger for more specific conditions.
 
         The parts of the key are, in this order: whether there is a host, the number of headers, whether the path is
-        exact, and the length of the path.
+        exact, the length of the path, the kind of condition on the model, and its length.
         """
         path = self.path or self.path_prefix or ""
-        return (self.host is not None, len(self.headers), self.path is not None, len(path))
+        model = self.model.specificity if self.model is not None else (0, 0)
+        return (self.host is not None, len(self.headers), self.path is not None, len(path), *model)
 
 
 class Sticky(Section):
     """Where to find the sticky value of a request, such as a user id. Give exactly one source.
 
     Requests with the same sticky value go to the same backend. When the candidate's share grows, some values move from
-    the baseline to the candidate.
+    the baseline to the candidate. ``body`` is a key of the request's body: ``user``, ``prompt_cache_key``, or one of
+    ``metadata`` such as ``metadata.user_id``. A body without a value there, and each body with ``conversation: true``,
+    is sticky by its conversation: by a hash of its messages up to the first of the user, which later turns repeat.
     """
 
     header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
     cookie: str | None = Field(default=None, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
     source_ip: bool = False
+    body: str | None = Field(default=None, pattern=r"^(metadata\.)?[A-Za-z0-9_-]{1,40}$")
+    conversation: bool = False
 
     @model_validator(mode="after")
     def _one(self) -> Sticky:
-        if (self.header is not None) + (self.cookie is not None) + self.source_ip != 1:
-            raise ValueError("needs exactly one of: header, cookie, source_ip: true")
+        given = (self.header is not None, self.cookie is not None, self.source_ip, self.body is not None)
+        if sum(given) + self.conversation != 1:
+            raise ValueError("needs exactly one of: header, cookie, source_ip: true, body, conversation: true")
         return self
+
+    @property
+    def from_body(self) -> bool:
+        """Whether Envoy must read the body to know the sticky value."""
+        return self.body is not None or self.conversation
+
+    @property
+    def request_header(self) -> str:
+        """The request header that has the sticky value when Envoy chooses a side, in lower case; "" if none has it."""
+        if self.from_body:
+            return envoy_names.sticky_header(self.body or "")
+        return (self.header or "").lower()
 
 
 class Workload(Section):
@@ -98,6 +159,7 @@ class Workload(Section):
     baseline: Name
     candidate: Name
     sticky: Sticky | None = None
+    stateless: bool = False  # true: no request needs what a server keeps of earlier ones, so all of them may be split
     fallback: bool = True  # true: the baseline serves a request that failed at the candidate
     if_lost: Literal["hold", "baseline"] = "hold"  # without a scorer that steers, Envoy keeps the split, or ends it
     lost_after: Duration = Field(default=10, ge=2, le=300)  # with if_lost: baseline, how long without a scorer
@@ -199,6 +261,12 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
     ramp = {name for name, unset in (("at", not workload.ramp.at), ("warm_up", workload.ramp.warm_up is None)) if unset}
     if ramp:
         left_out["ramp"] = ramp
+    if workload.match.model is None:
+        left_out["match"] = {"model"}
+    if workload.sticky is not None and not workload.sticky.from_body:
+        left_out["sticky"] = {"body", "conversation"}
+    if not workload.stateless:
+        left_out["stateless"] = True
     gates: dict[str, Any] = {}
     if workload.gates.errors is not None and workload.gates.errors.fast == "guard":
         gates["errors"] = {"fast"}

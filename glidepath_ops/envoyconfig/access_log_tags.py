@@ -14,6 +14,7 @@ from glidepath_ops.envoyconfig.backend_adaptation import client_state
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, typed
 from glidepath_ops.envoyconfig.envoy_versions import TAG_VALUE, lacks
+from glidepath_ops.envoyconfig.request_reading import reads_any
 
 RECORD = "glidepath.record"
 TEE_HEADERS = (envoy_names.HEADER_WORKLOAD, envoy_names.HEADER_TARGET, envoy_names.HEADER_ORIGIN)
@@ -23,7 +24,7 @@ _TO_METADATA = "extensions.filters.http.header_to_metadata.v3.Config"
 def custom_tags(config: Config, log_name: str) -> list[Json]:
     """Return the custom tags of the access log ``log_name``."""
     if lacks(config.envoy.version, TAG_VALUE):
-        return _tags_from_metadata(log_name)
+        return _tags_from_metadata(config, log_name)
     # The entry's upstream_cluster is empty if no host was reached (circuit breaker); this tag is not.
     # %UPSTREAM_CLUSTER% would give the cluster's name for statistics, if it has one.
     endpoint = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.ENDPOINT_BACKEND})%"
@@ -39,6 +40,7 @@ def custom_tags(config: Config, log_name: str) -> list[Json]:
         place = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_WORKLOAD})%"
         tags.append({"tag": envoy_names.WORKLOAD_TAG, "value": place})
         tags += [_tag(name, "request", name) for name in (envoy_names.NOT_RENAMED_TAG, envoy_names.REFUSED_TAG)]
+        tags += _tags_of_pinned(config)
         # An Envoy that has no cluster of the chosen name removes no header, and has no cluster to name.
         tags.append({"tag": envoy_names.CHOSEN_ENTRY_TAG, "value": f"%REQ({envoy_names.HEADER_CHOSEN_ENTRY})%"})
     if log_name == envoy_names.SHADOW_LOG:
@@ -47,7 +49,18 @@ def custom_tags(config: Config, log_name: str) -> list[Json]:
     return tags
 
 
-def _tags_from_metadata(log_name: str) -> list[Json]:
+def _tags_of_pinned(config: Config) -> list[Json]:
+    """Return the tags of requests that the baseline serves without a split: of which workload, and why."""
+    if not reads_any(config):
+        return []
+    why = {"key": envoy_names.REQUEST_FACTS, "path": [{"key": "why"}]}
+    return [
+        _tag(envoy_names.PINNED_TAG, "route", envoy_names.ROUTE_PINNED),
+        {"tag": envoy_names.PINNED_WHY_TAG, "metadata": {"kind": {"request": {}}, "metadata_key": why}},
+    ]
+
+
+def _tags_from_metadata(config: Config, log_name: str) -> list[Json]:
     tags = [
         _tag(envoy_names.CHOSEN_CLUSTER_TAG, "request", envoy_names.CHOSEN_CLUSTER_TAG),
         _tag(envoy_names.BACKEND_TAG, "host", envoy_names.ENDPOINT_BACKEND),
@@ -56,6 +69,7 @@ def _tags_from_metadata(log_name: str) -> list[Json]:
     if log_name == envoy_names.LIVE_LOG:
         tags.append(_tag(envoy_names.WORKLOAD_TAG, "route", envoy_names.ROUTE_WORKLOAD))
         tags += [_tag(name, "request", name) for name in (envoy_names.NOT_RENAMED_TAG, envoy_names.REFUSED_TAG)]
+        tags += _tags_of_pinned(config)
     if log_name == envoy_names.SHADOW_LOG:
         tags += [_tag(name, "request", name) for name in TEE_HEADERS]
     return tags

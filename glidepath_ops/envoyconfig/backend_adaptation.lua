@@ -143,7 +143,7 @@ end
 -- Returns the length of the body after its model has been replaced by that of the side.
 local function adapt_body(handle, body, side, first)
   local metadata = handle:streamInfo():dynamicMetadata()
-  local length, reason = renamed(body, side.model)
+  local length, reason = renamed(body, side.model, metadata:get("glidepath.request"))
   if reason == nil then return length end
   metadata:set("glidepath", "not_renamed", reason)
   if FALLBACK and first and side.candidate then return leave_to_baseline(metadata, body) end

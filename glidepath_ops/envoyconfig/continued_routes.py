@@ -8,11 +8,11 @@ It comes directly before the user's route, which stays as it is. See ADR 0136.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from glidepath.config.root import Config, Match
 from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.added_route import BUFFER_LIMITS, AddedRoute, UsersRoute, UsersRoutes
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, keeps_client_credential
 from glidepath_ops.envoyconfig.clusters import is_candidate_alone
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
@@ -22,6 +22,7 @@ from glidepath_ops.envoyconfig.filters import filters_of_route
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader, joined_rules, routed_headers
 from glidepath_ops.envoyconfig.lease_routes import lease_condition
 from glidepath_ops.envoyconfig.path_conditions import clear_path_headers, inference_path_headers, path_header
+from glidepath_ops.envoyconfig.read_users_routes import with_reading
 from glidepath_ops.envoyconfig.route_overlap import METHOD, PATHS, Overlap, is_false, overlap
 from glidepath_ops.envoyconfig.routes import (
     buffer_limit,
@@ -46,47 +47,6 @@ _MAKES_REQUEST = (
     "auto_host_rewrite",
     "metadata_match",
 )
-# Of a Route and of a VirtualHost. A value of the user's own stays.
-_BUFFER_LIMITS = ("request_body_buffer_limit", "per_request_buffer_limit_bytes")
-
-
-@dataclass(frozen=True, slots=True)
-class UsersRoute:
-    """A route of the user's: its data, and the place FILE:LINE that errors name."""
-
-    data: Json
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class UsersRoutes:
-    """The routes of a user's virtual host in their order, and the data of what holds them."""
-
-    routes: Sequence[UsersRoute]
-    virtual_host: Json
-    route_configuration: Json
-
-    def levels(self, route: Json) -> list[Json]:
-        """Return the parts whose header rules hold for ``route``, in the order in which Envoy applies them."""
-        levels = [route, self.virtual_host, self.route_configuration]
-        wins = self.route_configuration.get("most_specific_header_mutations_wins", False)
-        return levels if is_false(wins) else levels[::-1]
-
-
-@dataclass(frozen=True, slots=True)
-class AddedRoute:
-    """A route of ours, to be inserted before the user's route with the index ``before``.
-
-    ``headers``: what the header rules of the route that it continues make of headers that the candidate changes.
-    ``for_copies``: what that route does with requests to the baseline (``part_for_copies``).
-    """
-
-    before: int
-    workload: str
-    route: Json
-    headers: Mapping[str, RoutedHeader] = field(default_factory=dict)
-    for_copies: Json = field(default_factory=dict)
-    continues: bool = True
 
 
 def added_routes(config: Config, users: UsersRoutes) -> list[AddedRoute]:
@@ -95,7 +55,8 @@ def added_routes(config: Config, users: UsersRoutes) -> list[AddedRoute]:
     A workload whose requests no route of the user's serves gets a route of its own, after the user's routes. Raises
     InputError if a route cannot be continued.
     """
-    return [added for workload in by_specificity(config) for added in _routes_of(config, workload, users)]
+    added = [one for workload in by_specificity(config) for one in _routes_of(config, workload, users)]
+    return with_reading(config, users, added)
 
 
 def _routes_of(config: Config, workload: str, users: UsersRoutes) -> list[AddedRoute]:
@@ -146,7 +107,7 @@ def _continued(config: Config, workload: str, users: UsersRoutes, index: int) ->
             **filters_of_route(config, workload),
         },
     }
-    if not any(key in level for key in _BUFFER_LIMITS for level in (route.data, users.virtual_host)):
+    if not any(key in level for key in BUFFER_LIMITS for level in (route.data, users.virtual_host)):
         copy |= buffer_limit(config, workload)
     result: Json = without_comments(copy)
     return AddedRoute(index, workload, result, headers, part_for_copies(users, route.data))

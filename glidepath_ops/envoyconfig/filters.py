@@ -16,6 +16,7 @@ from glidepath_ops.envoyconfig.backend_adaptation import client_state, credentia
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, grpc_service, seconds, set_headers, typed
 from glidepath_ops.envoyconfig.envoy_versions import FILE_CONTENT, lacks
+from glidepath_ops.envoyconfig.request_reading import reading_filters, sticky_headers
 
 # These names cannot collide with a filter that the user already has; the type is in typed_config.
 EXT_PROC = "glidepath.ext_proc"
@@ -34,17 +35,18 @@ RESPONSE_ATTRIBUTES = ["response.code_details", "upstream.request_attempt_count"
 _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 
 
-def route_filters(config: Config) -> list[Json]:
+def route_filters(config: Config, *, reading: bool = True) -> list[Json]:
     """Return the filters that the routes of workloads need in the filter chain, in this order, before the router.
 
     None of them does anything by itself: a route or an entry of a weighted split configures what it does
-    (``filters_of_route``, ``headers_of_candidate``). So no other route changes.
+    (``filters_of_route``, ``headers_of_candidate``). So no other route changes. ``reading``: with the filter that reads
+    requests, if a workload needs it.
     """
     store = with_comment(
         "Stores the client's headers and the backends' credentials, where a route of a workload says so.",
         typed(REMEMBER, STORE),
     )
-    return [store, *record_filters(config), *filters_without_memory()]
+    return [*(reading_filters(config) if reading else []), store, *record_filters(config), *filters_without_memory()]
 
 
 def filters_without_memory() -> list[Json]:
@@ -220,7 +222,7 @@ def _read_headers(config: Config) -> list[str]:
     read = (*envoy_names.READ_REQUEST_HEADERS, *envoy_names.READ_RESPONSE_HEADERS)
     sticky = (w.sticky.header.lower() for w in config.workloads.values() if w.sticky and w.sticky.header)
     hidden = {*envoy_names.CREDENTIAL_HEADERS, *credential_headers(config)}
-    return [name for name in dict.fromkeys((*read, *sticky)) if name not in hidden]
+    return [name for name in dict.fromkeys((*read, *sticky, *sticky_headers(config))) if name not in hidden]
 
 
 def headers_of_candidate(values: Mapping[str, str]) -> Json:

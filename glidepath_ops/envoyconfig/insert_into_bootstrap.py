@@ -17,11 +17,12 @@ from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath.split_leases import serves_rtds
 from glidepath_ops.envoyconfig import filters
+from glidepath_ops.envoyconfig.added_route import AddedRoute, UsersRoute, UsersRoutes
 from glidepath_ops.envoyconfig.bootstrap import admin_address, runtime_layers, shadow_listener
 from glidepath_ops.envoyconfig.check_spliced_parts import SplicedParts, SplicedRoute, check_spliced
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
-from glidepath_ops.envoyconfig.continued_routes import AddedRoute, UsersRoute, UsersRoutes, added_routes
+from glidepath_ops.envoyconfig.continued_routes import added_routes
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS, address
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.internal_hops import hop_extensions, hop_listeners
@@ -67,7 +68,7 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
 
 def _spliced(config: Config, added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]], name: str) -> SplicedParts:
     routes = [
-        SplicedRoute(one.route, verbatim(items(child(host, "routes"))[one.before]) if one.continues else None)
+        SplicedRoute(one.route, verbatim(items(child(host, "routes"))[one.original]) if one.continues else None)
         for host, all_added in added
         for one in all_added
     ]
@@ -88,7 +89,7 @@ def _our_clusters(config: Config, added: Sequence[tuple[yaml.Node, Sequence[Adde
 
 
 def _our_listeners(config: Config, added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]]) -> list[Json]:
-    users = {one.workload: [one.for_copies] for _, routes in added for one in routes if one.continues}
+    users = {one.workload: [one.for_copies] for _, routes in added for one in routes if one.continues and one.splits}
     return [without_comments(one) for one in (shadow_listener(config, users), *hop_listeners(config))]
 
 
@@ -207,7 +208,7 @@ def _routed_headers(
     """Return by aggregate cluster what the user's routes to it make of headers; they must agree."""
     found: dict[str, Mapping[str, RoutedHeader]] = {}
     for one in (one for _, routes in added for one in routes):
-        if not (one.continues and config.workload(one.workload).fallback):
+        if not (one.continues and one.splits and config.workload(one.workload).fallback):
             continue
         known = found.setdefault(config.candidate_cluster(one.workload), one.headers)
         if known != one.headers:

@@ -101,13 +101,25 @@ local function splice(body, spans, value)
   return body:setBytes(table.concat(pieces))
 end
 
+-- Returns the spans that read_request.lua has found in this body, or nil if it has not read the body, and then a reason
+-- if it could not. `facts`: what it has published, or nil.
+local function known_spans(body, facts)
+  if facts == nil then return nil end
+  if facts.read ~= "yes" then return nil, facts.read ~= "upload" and facts.read or nil end
+  if tonumber(facts.bytes) ~= body:length() then return nil end
+  local spans = {}
+  for first, last in facts.spans:gmatch("(%d+)-(%d+)") do spans[#spans + 1] = { tonumber(first), tonumber(last) } end
+  return spans
+end
+
 -- Returns the length of the body after its model has been replaced, and a reason if it had to stay although the body may
--- name one. `model`: a JSON string, or nil if the backend has no name of its own for the model.
-function renamed(body, model)
+-- name one. `model`: a JSON string, or nil if the backend has no name of its own for the model. `facts`: see known_spans.
+function renamed(body, model, facts)
   local length = body:length()
   if model == nil then return length end
   if length > MAX_RENAMED then return length, TOO_LONG end
-  local spans, reason = model_spans(body)
+  local spans, reason = known_spans(body, facts)
+  if spans == nil and reason == nil then spans, reason = model_spans(body) end
   if spans == nil then return length, reason end
   return #spans > 0 and splice(body, spans, model) or length
 end

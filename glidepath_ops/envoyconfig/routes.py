@@ -31,6 +31,18 @@ from glidepath_ops.envoyconfig.path_conditions import (
     method_header,
     path_headers_of_copies,
 )
+from glidepath_ops.envoyconfig.request_reading import (
+    filter_of_reading_route,
+    metadata_of_pinned_route,
+    not_yet_read,
+    reads,
+    reads_any,
+    split_conditions,
+    stateful_conditions,
+    sticky_headers,
+    unread_conditions,
+    with_facts,
+)
 from glidepath_ops.envoyconfig.route_overlap import METHOD
 
 
@@ -43,9 +55,21 @@ def live_routes(config: Config) -> list[Json]:
     return [_refused_methods(), *workload_routes(config), *_companions(config), *_default(config)]
 
 
-def workload_routes(config: Config) -> list[Json]:
-    """Return the routes of all workloads, those with the most specific match first."""
-    return [route for name in by_specificity(config) for route in routes_of_workload(config, name)]
+def workload_routes(config: Config) -> Iterator[Json]:
+    """Yield the routes of all workloads' inference calls, those with the most specific match first.
+
+    Workloads that differ in the model only are read by one route, after their splits: a request takes it first, and
+    one of the others, or a later route, once it is read.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in by_specificity(config):
+        rule = config.workload(name).match.model_copy(update={"model": None})
+        groups.setdefault(rule.model_dump_json(), []).append(name)
+    for names in groups.values():
+        yield from (route for name in names for route in routes_of_workload(config, name))
+        if reads(config, names[0]):
+            yield from (pinned for name in names for pinned in _pinned_routes(config, name))
+            yield _reading_route(config, names)
 
 
 def routes_of_workload(config: Config, name: str) -> list[Json]:
@@ -53,8 +77,46 @@ def routes_of_workload(config: Config, name: str) -> list[Json]:
 
     With ``if_lost: hold`` the split needs no lease, and the second route is left out.
     """
-    split = workload_route(config, name)
+    split = workload_route(config, name, split_conditions(config.workload(name)) if reads(config, name) else [])
     return [split, lost_route(name, split)] if config.workload(name).if_lost == "baseline" else [split]
+
+
+def _pinned_routes(config: Config, name: str) -> Iterator[Json]:
+    workload = config.workload(name)
+    if not workload.stateless:
+        text = f"Requests of {name} that need or make state stay at {workload.baseline}."
+        yield with_comment(text, _pinned(config, name, stateful_conditions(workload), as_sent=False))
+    text = f"Requests of {name} that cannot be read stay at {workload.baseline}."
+    yield with_comment(text, _pinned(config, name, unread_conditions(), as_sent=True))
+
+
+def _pinned(config: Config, name: str, conditions: list[Json], *, as_sent: bool) -> Json:
+    workload = config.workload(name)
+    return {
+        "name": envoy_names.pinned_route_name(name),
+        "match": with_facts(inference_match(workload.match), conditions),
+        "route": _direct(workload.baseline, config.backends[workload.baseline]),
+        "metadata": metadata_of_pinned_route(name),
+        "typed_per_filter_config": filters_of_unsplit_route(config, as_sent=as_sent),
+        **_common(config),
+    }
+
+
+def _reading_route(config: Config, names: Sequence[str]) -> Json:
+    workload = config.workload(names[0])
+    return with_comment(
+        f"Each request of {', '.join(names)} is read here first; then Envoy chooses its route again.",
+        {
+            "name": envoy_names.reading_route_name(names[0]),
+            "match": with_facts(inference_match(workload.match), [not_yet_read()]),
+            "route": _direct(workload.baseline, config.backends[workload.baseline]),
+            "typed_per_filter_config": {
+                **filters_of_unsplit_route(config, as_sent=True),
+                **filter_of_reading_route(),
+            },
+            **_common(config),
+        },
+    )
 
 
 def by_specificity(config: Config) -> list[str]:
@@ -67,8 +129,8 @@ def _common(config: Config) -> Json:
 
     Envoy needs the buffered body to change or to retry the request.
     """
-    limit = config.envoy.max_body
-    return {"request_headers_to_remove": ["x-envoy-external-address"], "request_body_buffer_limit": limit}
+    removed = ["x-envoy-external-address", *sticky_headers(config)]
+    return {"request_headers_to_remove": removed, "request_body_buffer_limit": config.envoy.max_body}
 
 
 def buffer_limit(config: Config, name: str) -> Json:
@@ -91,15 +153,18 @@ def start_weights(config: Config, name: str) -> dict[str, int]:
     }
 
 
-def workload_route(config: Config, name: str) -> Json:
-    """Return a workload's route where the user has no route of their own for it."""
+def workload_route(config: Config, name: str, conditions: list[Json] | None = None) -> Json:
+    """Return a workload's route where the user has no route of their own for it.
+
+    ``conditions``: on the facts about a request that was read (``request_reading.py``).
+    """
     workload = config.workload(name)
     return with_comment(
         f"Workload {name}: {workload.baseline} → {workload.candidate}. The share of requests whose bodies are captured "
         f"is the runtime key {runtime_keys.shadow_key(name)}.",
         {
             "name": envoy_names.route_name(name),
-            "match": {**inference_match(workload.match), **lease_condition(config, name)},
+            "match": with_facts({**inference_match(workload.match), **lease_condition(config, name)}, conditions or []),
             "route": _split_action(config, name),
             "metadata": route_metadata(config, name),
             "typed_per_filter_config": filters_of_route(config, name),
@@ -213,8 +278,8 @@ def weighted_clusters(config: Config, name: str) -> Json:
 
 def hash_policy(sticky: Sticky) -> Json:
     """Return the RouteAction.HashPolicy that keeps a user on one side."""
-    if sticky.header is not None:
-        return {"header": {"header_name": sticky.header.lower()}}
+    if sticky.request_header:
+        return {"header": {"header_name": sticky.request_header}}
     if sticky.cookie is not None:
         return {"cookie": {"name": sticky.cookie}}
     return {"connection_properties": {"source_ip": True}}
@@ -245,12 +310,19 @@ def _companions(config: Config) -> Iterator[Json]:
             f"Calls on the paths of {name} that are no inference go to {workload.baseline} as they are.",
             {
                 "name": envoy_names.companion_route_name(name),
-                "match": _with_headers(match(rule), clear_path_headers(rule)),
+                "match": _with_headers(
+                    match(rule), [*other_models_excluded(workload.match), *clear_path_headers(rule)]
+                ),
                 "route": _direct(workload.baseline, config.backends[workload.baseline]),
                 "typed_per_filter_config": filters_of_unsplit_route(config, as_sent=True),
                 **_common(config),
             },
         )
+
+
+def other_models_excluded(rule: Match) -> list[Json]:
+    """Return the HeaderMatchers that leave POSTs with another model than the workload's to the default route."""
+    return [] if rule.model is None else [method_header(METHOD, inverted=True)]
 
 
 def companion_paths(rule: Match) -> Match:
@@ -272,11 +344,12 @@ def _default(config: Config) -> Iterator[Json]:
     route = {"name": "default", "match": {"prefix": "/"}, "route": _direct(name, backend)}
     if backend.model is not None:
         post = {"name": ":method", "string_match": {"exact": METHOD}}
+        unread = [not_yet_read()] if reads_any(config) else []  # a model that was read and matched nothing stays
         yield with_comment(
             f"Inference calls that match no workload go to {name}, with its model.",
             {
                 **route,
-                "match": {"prefix": "/", "headers": [post, *any_inference_path()]},
+                "match": with_facts({"prefix": "/", "headers": [post, *any_inference_path()]}, unread),
                 "typed_per_filter_config": filters_of_unsplit_route(config, as_sent=False),
                 **_common(config),
             },

@@ -35,6 +35,7 @@ from glidepath_ops.envoyconfig.continued_routes import headers_at_route
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.internal_hops import hop_listeners
+from glidepath_ops.envoyconfig.mesh.body_conditions import refuse_body_conditions
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued
 from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
 from glidepath_ops.envoyconfig.mesh.gateway_api import (
@@ -99,6 +100,7 @@ def gateway_resources(config: Config, target: GatewayTarget, routes: GatewayRout
     """
     refuse_form_for_old_envoy(config, "Envoy Gateway")
     _refuse_leases(config)
+    refuse_body_conditions(config, "Envoy Gateway")
     for workload, one in routes.continued.items():
         _check_baseline(config, workload, one)
     found = []
@@ -211,7 +213,7 @@ def _in_listener(config: Config, name: str) -> list[Json]:
     """
     router = f"..http_filters[?(@.name=='{filters.ROUTER}')]"
     manager = f"..filters[?(@.name=='{filters.MANAGER}')].typed_config"
-    ours = [without_comments(one) for one in filters.route_filters(config)]
+    ours = [without_comments(one) for one in filters.route_filters(config, reading=False)]
     log = without_comments(filters.access_log(config, envoy_names.LIVE_LOG))
     return [
         *(_patch(LISTENER, name, "add", router, "", one) for one in ours),

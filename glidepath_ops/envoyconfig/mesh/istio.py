@@ -32,6 +32,7 @@ from glidepath_ops.envoyconfig.commented_yaml import (
 from glidepath_ops.envoyconfig.extensions import refuse_missing_extensions
 from glidepath_ops.envoyconfig.internal_hops import hop_listeners
 from glidepath_ops.envoyconfig.lease_routes import lease_condition
+from glidepath_ops.envoyconfig.mesh.body_conditions import refuse_body_conditions
 from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
 from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     GROUP,
@@ -88,6 +89,7 @@ def istio_resources(config: Config, target: IstioTarget, routes: ContinuedRoutes
     """
     _check(target)
     refuse_form_for_old_envoy(config, "Istio")
+    refuse_body_conditions(config, "Istio")
     refuse_missing_extensions(config, "istio")
     for workload in config.workloads.values():
         _refuse_url(config, workload.baseline)
@@ -153,7 +155,10 @@ def _manager(target: IstioTarget, below: Json | None = None) -> Json:
 
 def _filters(config: Config, target: IstioTarget) -> list[Json]:
     router = _manager(target, {"subFilter": {"name": filters.ROUTER}})
-    return [_patch("HTTP_FILTER", target, "INSERT_BEFORE", one, router) for one in filters.route_filters(config)]
+    return [
+        _patch("HTTP_FILTER", target, "INSERT_BEFORE", one, router)
+        for one in filters.route_filters(config, reading=False)
+    ]
 
 
 def _access_log(config: Config, target: IstioTarget) -> Json:

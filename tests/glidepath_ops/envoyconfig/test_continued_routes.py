@@ -11,7 +11,8 @@ from glidepath.config import parse_config
 from glidepath.config.root import Config, Match
 from glidepath.errors import InputError
 from glidepath.served_digest import served_digest
-from glidepath_ops.envoyconfig.continued_routes import AddedRoute, UsersRoute, UsersRoutes, added_routes
+from glidepath_ops.envoyconfig.added_route import AddedRoute, UsersRoute, UsersRoutes
+from glidepath_ops.envoyconfig.continued_routes import added_routes
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.path_conditions import clear_path_headers, inference_path_headers
 
@@ -103,7 +104,7 @@ def test_the_copy_has_all_that_the_users_route_has_and_splits_instead_of_its_clu
     ],
 )
 def test_the_workloads_conditions_are_added_to_the_users(rule: Any, match: Any, added: Any) -> None:
-    copy = only(added_routes(config(match=rule), users(to(match=match)))).route
+    copy = only(added_routes(config(match=rule, stateless=True), users(to(match=match)))).route
     assert copy["match"] == {**match, "headers": added}
 
 
@@ -127,11 +128,33 @@ def test_the_most_specific_workload_comes_first_before_each_route() -> None:
     text = """
 backends: {cloud: {cluster: theirs, host: h}, onprem: {url: "http://b", first_byte_timeout: 1s}}
 workloads:
-  all: {match: {path_prefix: /}, baseline: cloud, candidate: onprem}
+  all: {match: {path_prefix: /}, stateless: true, baseline: cloud, candidate: onprem}
   chat: {match: {path: /v1/chat/completions}, baseline: cloud, candidate: onprem}
 """
     found = added_routes(parse_config(text), users(to(match={"prefix": "/v1/"}), to()))
     assert [(one.workload, one.before) for one in found] == [("chat", 0), ("all", 0), ("all", 1)]
+
+
+def test_a_request_is_read_on_a_copy_of_the_users_route_and_chosen_again_before_all_others() -> None:
+    theirs = to(match={"prefix": "/v1/"}, prefix_rewrite="/api/")
+    found = added_routes(config(match={"path": PATH, "model": "m"}), users(to("x", {"path": "/x"}), theirs))
+    assert [(one.before, one.original, one.splits) for one in found] == [
+        (0, 1, True),
+        (0, 1, False),
+        (0, 1, False),
+        (1, 1, False),
+        (0, 1, False),
+    ]
+    split, stateful, unread, reader, rest = (one.route for one in found)
+    for second in (split, stateful, unread, rest):
+        first, *_ = second["match"]["dynamic_metadata"]
+        assert (first["path"], first["value"]) == ([{"key": "route"}], {"string_match": {"exact": "1"}})
+    for own in (stateful, unread, reader, rest):
+        assert own["route"] == theirs["route"]
+    assert rest["match"].keys() == {"prefix", "dynamic_metadata"}
+    assert rest["match"]["prefix"] == "/v1/"
+    assert reader["request_body_buffer_limit"] == config().envoy.max_body
+    assert reader["match"]["dynamic_metadata"][0]["invert"] is True
 
 
 def test_a_workload_without_a_route_of_the_users_gets_a_complete_one_for_its_method() -> None:

@@ -48,7 +48,7 @@ static_resources:
 
 
 def routes_of(config: Config) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = without_comments(workload_routes(config))
+    found: list[dict[str, Any]] = without_comments(list(workload_routes(config)))
     return found
 
 

@@ -24,13 +24,16 @@ CREDENTIALS = {"authorization", "x-api-key"}
 BODY = json.dumps({"model": "m", "messages": []})
 
 
+@pytest.mark.parametrize("match", [{"path": PATH}, {"path": PATH, "model": "m"}], ids=["by path", "by model"])
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", PROTECTIONS)
-async def test_a_protection_refuses_and_allows_as_before(name: str, place: str, tmp_path: Path) -> None:
+async def test_a_protection_refuses_and_allows_as_before(
+    name: str, place: str, match: dict[str, str], tmp_path: Path
+) -> None:
     protection = PROTECTIONS[name]
     async with (
         authorizer(refusal=451) as port,
-        users_setup(tmp_path, protected(protection, place, {"authz": port}), sticky=STICKY) as setup,
+        users_setup(tmp_path, protected(protection, place, {"authz": port}), sticky=STICKY, match=match) as setup,
     ):
         with setup.before():
             for user in USERS * len(SHARES):

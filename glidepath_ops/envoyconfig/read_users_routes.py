@@ -1,0 +1,121 @@
+"""Add to a user's routes those that read requests before Envoy chooses their route (``request_reading.py``).
+
+A request takes a copy for reading first, where the user's own route stands, so whatever protects this route has run
+before. Envoy then chooses again, among routes that stand before all others: the split, the routes for what is not
+split, and one that does what the user's route does. Each of them demands that the request was read on a copy of its own
+original. So no change of a header, by a filter in between, leads to a copy of another route, and nothing that was read
+comes back to the user's own list. See ADR 0301.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from glidepath.config.root import Config
+from glidepath_ops.envoyconfig.added_route import BUFFER_LIMITS, AddedRoute, UsersRoutes
+from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.request_reading import (
+    filter_of_reading_route,
+    metadata_of_pinned_route,
+    metadata_of_reading_route,
+    not_yet_read,
+    reads,
+    route_is,
+    split_conditions,
+    stateful_conditions,
+    sticky_headers,
+    unread_conditions,
+    with_facts,
+)
+from glidepath_ops.envoyconfig.route_overlap import PATHS
+
+_NO_ROUTE = "none"  # the name of the original of requests that no route of the user's takes
+_FACTS = "dynamic_metadata"  # of a RouteMatch; a route of ours has its conditions on the facts already
+_REWRITES_BY_MATCH = ("prefix_rewrite", "path_rewrite_policy")  # replace what the route's match has matched
+
+
+def with_reading(config: Config, users: UsersRoutes, added: Sequence[AddedRoute]) -> list[AddedRoute]:
+    """Return the added routes, with those that read the requests of the workloads that need it."""
+    found: list[AddedRoute] = []
+    readers: dict[tuple[str, str], AddedRoute] = {}
+    for one in added:
+        if not reads(config, one.workload):
+            found.append(one)
+            continue
+        split = {**one.route, "match": {k: v for k, v in one.route["match"].items() if one.continues or k != _FACTS}}
+        unsplit = _unsplit(users, one, split)
+        found.append(_second(config, one, split, split_conditions(config.workload(one.workload))))
+        found += _pinned(config, one, unsplit)
+        readers.setdefault((_original(one), repr(unsplit["match"])), _reader(config, users, one, unsplit))
+    found += readers.values()
+    return found + [_rest(config, users, one) for one in {_original(r): r for r in readers.values()}.values()]
+
+
+def _original(one: AddedRoute) -> str:
+    return str(one.original) if one.continues else _NO_ROUTE
+
+
+def _unsplit(users: UsersRoutes, one: AddedRoute, split: Json) -> Json:
+    """Return the route without the split: that of the user's, for the same requests as the split."""
+    if not one.continues:
+        return {**split, "route": _to_baseline(split["route"])}
+    return {**users.routes[one.original].data, "match": split["match"]}
+
+
+def _to_baseline(action: Json) -> Json:
+    """Return the action of a route of ours that leads to the baseline alone."""
+    rest = {key: action[key] for key in ("timeout", "idle_timeout")}
+    entry = action["weighted_clusters"]["clusters"][-1]
+    return {**rest, "cluster": entry["name"], "host_rewrite_literal": entry["host_rewrite_literal"]}
+
+
+def _second(config: Config, one: AddedRoute, route: Json, conditions: list[Json]) -> AddedRoute:
+    """Return a route of the second choice."""
+    removed = [*(route.get("request_headers_to_remove") or []), *sticky_headers(config)]
+    made = {**route, "match": with_facts(route["match"], [route_is(_original(one)), *conditions])}
+    if removed:
+        made["request_headers_to_remove"] = removed
+    return replace(one, before=0, continued=one.original, route=made)
+
+
+def _pinned(config: Config, one: AddedRoute, unsplit: Json) -> Iterator[AddedRoute]:
+    workload = config.workload(one.workload)
+    metadata = metadata_of_pinned_route(one.workload)
+    route = {**unsplit, "metadata": _joined(unsplit.get("metadata") or {}, metadata)}
+    for conditions in ([] if workload.stateless else [stateful_conditions(workload)], [unread_conditions()]):
+        for wanted in conditions:
+            yield _without_split(_second(config, one, route, wanted))
+
+
+def _reader(config: Config, users: UsersRoutes, one: AddedRoute, unsplit: Json) -> AddedRoute:
+    """Return the copy on which the requests are read. Its own action never runs."""
+    metadata = _joined(unsplit.get("metadata") or {}, metadata_of_reading_route(_original(one)))
+    filters = {**(unsplit.get("typed_per_filter_config") or {}), **filter_of_reading_route()}
+    route = {**unsplit, "match": with_facts(unsplit["match"], [not_yet_read()])}
+    route |= {"metadata": metadata, "typed_per_filter_config": filters}
+    if not any(key in level for key in BUFFER_LIMITS for level in (route, users.virtual_host)):
+        route["request_body_buffer_limit"] = config.envoy.max_body
+    return _without_split(replace(one, route=route))
+
+
+def _rest(config: Config, users: UsersRoutes, one: AddedRoute) -> AddedRoute:
+    """Return the route for what was read and belongs to no workload: it does what the user's route does."""
+    if not one.continues:
+        route: Json = {"match": {"prefix": "/"}, "direct_response": {"status": 404}}
+        return _without_split(_second(config, one, route, []))
+    theirs = users.routes[one.original].data
+    rewrites = any(key in theirs["route"] for key in _REWRITES_BY_MATCH)
+    kept = (*PATHS, "case_sensitive") if rewrites else ()
+    match = {key: value for key, value in theirs["match"].items() if key in kept} or {"prefix": "/"}
+    return _without_split(_second(config, one, {**theirs, "match": match}, []))
+
+
+def _without_split(one: AddedRoute) -> AddedRoute:
+    return replace(one, headers={}, for_copies={}, splits=False)
+
+
+def _joined(theirs: Json, ours: Mapping[str, Json]) -> Json:
+    """Return route metadata of both."""
+    by_filter = {**(theirs.get("filter_metadata") or {}), **ours["filter_metadata"]}
+    return {**theirs, "filter_metadata": by_filter}

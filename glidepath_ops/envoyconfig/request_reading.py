@@ -1,0 +1,151 @@
+"""Render the reading of requests: a Lua filter that publishes facts about a body before Envoy chooses the route.
+
+A route for reading takes the requests first. Its filter (``read_request.lua``) writes the facts into dynamic metadata,
+the sticky values into headers, and lets Envoy choose the route again. Now the routes match that have conditions on the
+facts: the split of each workload, and the routes for what its baseline serves without a split. See ADR 0301.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from glidepath import envoy_names
+from glidepath.config.root import Config, Match, Workload
+from glidepath_ops.envoyconfig.backend_adaptation import quote
+from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
+from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, typed
+
+READ_REQUEST = "glidepath.read_request"  # the filter, and the namespace of what a route for reading tells it
+_LUA = "extensions.filters.http.lua.v3.Lua"
+_PROGRAM = "read"
+_PARTS = ("json_tokens.lua", "request_facts.lua", "read_request.lua")
+_SPLIT_STATES = "none|needs|makes"  # of a stateless workload; "unread" is never split
+
+
+def needs_reading(workload: Workload) -> bool:
+    """Return whether Envoy must read the bodies of a workload's requests to choose their route."""
+    by_body = workload.match.model is not None or (workload.sticky is not None and workload.sticky.from_body)
+    return by_body or keeps_state(workload)
+
+
+def keeps_state(workload: Workload) -> bool:
+    """Return whether requests of a workload may need what the server keeps, or make it: those of the Responses API."""
+    if workload.stateless:
+        return False
+    path = workload.match.path
+    return path is None or path.rstrip("/").endswith("/responses")
+
+
+def reads(config: Config, name: str) -> bool:
+    """Return whether the requests of a workload are read: for itself, or for another workload on the same paths."""
+    ours = config.workload(name).match
+    return any(needs_reading(one) and _share_paths(ours, one.match) for one in config.workloads.values())
+
+
+def reads_any(config: Config) -> bool:
+    return any(needs_reading(one) for one in config.workloads.values())
+
+
+def _share_paths(one: Match, other: Match) -> bool:
+    prefixes = [(rule.path_prefix or "").rstrip("/") for rule in (one, other)]
+    paths = [rule.path for rule in (one, other)]
+    if paths[0] is not None and paths[1] is not None:
+        return paths[0] == paths[1]
+    if paths[0] is not None or paths[1] is not None:
+        path, prefix = (paths[0], prefixes[1]) if paths[0] is not None else (paths[1], prefixes[0])
+        return path == prefix or str(path).startswith(f"{prefix}/")
+    return any(f"{a}/".startswith(f"{b}/") for a, b in (prefixes, prefixes[::-1]))
+
+
+def sticky_headers(config: Config) -> dict[str, str]:
+    """Return the headers that carry sticky values of bodies, each with its key of the body; "" for the conversation."""
+    found = [one.sticky for one in config.workloads.values() if one.sticky is not None and one.sticky.from_body]
+    return {sticky.request_header: sticky.body or "" for sticky in found}
+
+
+def reading_filters(config: Config) -> list[Json]:
+    """Return the filter that reads requests, where a route says so; none if no workload needs it."""
+    if not reads_any(config):
+        return []
+    text = (
+        "Reads the body of a request once, where a route says so, and lets Envoy choose its route again by the facts."
+    )
+    return [with_comment(text, typed(READ_REQUEST, _LUA, source_codes={_PROGRAM: {"inline_string": _source(config)}}))]
+
+
+def _source(config: Config) -> str:
+    headers = sticky_headers(config)
+    keys = ", ".join(f"[{quote(key)}] = true" for key in sorted({key for key in headers.values() if key}))
+    sticky = ", ".join(f"[{quote(name)}] = {quote(key)}" for name, key in sorted(headers.items()))
+    lines = [
+        f"local STICKY_KEYS = {{ {keys} }}",
+        f"local STICKY = {{ {sticky} }}",
+        f"local MAX_BODY = {config.envoy.max_body}",
+    ]
+    return "\n".join(lines) + "\n\n" + _program()
+
+
+@cache
+def _program() -> str:
+    folder = files("glidepath_ops.envoyconfig")
+    return "\n".join((folder / name).read_text() for name in _PARTS)
+
+
+def filter_of_reading_route() -> Json:
+    """Return the ``typed_per_filter_config`` that makes the filter read the requests of a route."""
+    return {READ_REQUEST: {"@type": f"{TYPE}extensions.filters.http.lua.v3.LuaPerRoute", "name": _PROGRAM}}
+
+
+def metadata_of_reading_route(reads: str) -> Json:
+    """Return the metadata by which the facts name the route that was chosen first (``route_is``)."""
+    return {"filter_metadata": {READ_REQUEST: {"reads": reads}}}
+
+
+def metadata_of_pinned_route(workload: str) -> Json:
+    return {"filter_metadata": {envoy_names.METADATA: {envoy_names.ROUTE_PINNED: workload}}}
+
+
+def not_yet_read() -> Json:
+    """Return the MetadataMatcher of requests that no filter has read, so that each is read once."""
+    return {**_fact("state", {"present_match": True}), "invert": True}
+
+
+def route_is(reads: str) -> Json:
+    """Return the MetadataMatcher of requests that were read on the route ``reads``."""
+    return _fact("route", {"string_match": {"exact": reads}})
+
+
+def split_conditions(workload: Workload) -> list[Json]:
+    """Return the MetadataMatchers of a workload's requests that are split."""
+    test: Json = {"safe_regex": {"regex": _SPLIT_STATES}} if workload.stateless else {"exact": "none"}
+    return [_fact("state", {"string_match": test}), *_model_is(workload.match)]
+
+
+def stateful_conditions(workload: Workload) -> list[Json]:
+    """Return the MetadataMatchers of a workload's requests that need or make state."""
+    return [_fact("state", {"string_match": {"safe_regex": {"regex": "needs|makes"}}}), *_model_is(workload.match)]
+
+
+def unread_conditions() -> list[Json]:
+    """Return the MetadataMatchers of requests whose body could not be read, so that nobody knows their model."""
+    return [_fact("state", {"string_match": {"exact": "unread"}})]
+
+
+def _model_is(rule: Match) -> list[Json]:
+    if rule.model is None:
+        return []
+    wanted = rule.model
+    test: Json = {"exact": wanted.exact} if wanted.exact is not None else {"prefix": wanted.prefix}
+    if wanted.regex is not None:
+        test = {"safe_regex": {"regex": wanted.regex}}
+    return [_fact("model", {"string_match": test})]
+
+
+def _fact(name: str, value: Json) -> Json:
+    return {"filter": envoy_names.REQUEST_FACTS, "path": [{"key": name}], "value": value}
+
+
+def with_facts(match: Json, conditions: list[Json]) -> Json:
+    """Return a RouteMatch with conditions on the facts in addition."""
+    return {**match, "dynamic_metadata": [*match.get("dynamic_metadata", []), *conditions]} if conditions else match

@@ -1,0 +1,194 @@
+"""Tests of the facts that a real Envoy reads from a request's body before it chooses the route, and of what follows."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.support.envoy_with_backends import PATH, EnvoySetup, Reply, envoy_with_backends
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+BOTH = {"baseline": "cloud", "candidate": "onprem"}
+RESPONSES = "/v1/responses"
+WORKLOADS: dict[str, Any] = {
+    "small": {"match": {"path": PATH, "model": {"prefix": "small-"}}, **BOTH},
+    "dated": {"match": {"path": PATH, "model": {"regex": "gpt-4o-[0-9-]+"}}, **BOTH},
+    "responses": {"match": {"path": RESPONSES}, **BOTH},
+    "stateless": {"match": {"path": RESPONSES, "headers": {"x-free": "yes"}}, "stateless": True, **BOTH},
+}
+
+
+def show_facts(bootstrap: dict[str, Any]) -> None:
+    """Let the live listener show the facts about a request in its answer."""
+    listener = bootstrap["static_resources"]["listeners"][0]
+    table = listener["filter_chains"][0]["filters"][0]["typed_config"]["route_config"]
+    facts = {"key": "x-facts", "value": "%DYNAMIC_METADATA(glidepath.request)%"}
+    route = {"key": "x-route", "value": "%ROUTE_NAME%"}
+    table["virtual_hosts"][0]["response_headers_to_add"] = [{"header": facts}, {"header": route}]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EnvoySetup]:
+    chat = {"match": {"path": PATH, "model": "gpt-4o"}, "sticky": {"body": "metadata.user_id"}}
+    async with envoy_with_backends(
+        tmp_path_factory.mktemp("setup"),
+        chat=chat,
+        workloads=WORKLOADS,
+        envoy={"default_backend": "cloud", "max_body": "2MiB"},
+        edit=show_facts,
+    ) as setup:
+        for workload in ("chat", *WORKLOADS):
+            setup.set_share(100, workload)
+        yield setup
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def setup(shared: EnvoySetup) -> EnvoySetup:
+    shared.clear_received()
+    return shared
+
+
+def facts(reply: Reply) -> dict[str, str]:
+    return dict(json.loads(reply.headers["x-facts"]))
+
+
+def user(content: Any = "hi") -> dict[str, Any]:
+    return {"role": "user", "content": content}
+
+
+@pytest.mark.parametrize(
+    ("model", "route", "served"),
+    [
+        ("gpt-4o", "glidepath/chat", "onprem-model"),
+        ("small-7b", "glidepath/small", "onprem-model"),
+        ("gpt-4o-2024-08-06", "glidepath/dated", "onprem-model"),
+        ("gpt-4o-mini", "default", "gpt-4o-mini"),
+        ("o3", "default", "o3"),
+        ("", "default", ""),
+    ],
+)
+async def test_a_workload_takes_its_models_and_leaves_the_others_as_they_are(
+    setup: EnvoySetup, model: str, route: str, served: str
+) -> None:
+    body = {"messages": [user('the "model": "gpt-4o"')], "model": model}
+    reply = await setup.post(body)
+    assert (reply.status, reply.headers["x-route"]) == (200, route)
+    (received,) = [*setup.cloud.received, *setup.onprem.received]
+    assert received.model == served
+    assert not [name for name in received.headers if name.startswith("x-glidepath")]
+    if route == "default":
+        assert received.body == json.dumps(body).encode()
+        assert setup.onprem.received == []
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"model": "m", "messages": [user()]}, {"model": "m", "stream": "false", "tools": "none", "state": "none"}),
+        ({"stream": True, "messages": [], "max_tokens": 5}, {"stream": "true", "max_tokens": "5", "model": ""}),
+        ({"metadata": {"model": "x"}, "model": "a/b", "x": {"stream": True}}, {"model": "a/b", "stream": "false"}),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, {"tools": "client"}),
+        ({"tools": [{"type": "function", "function": {"parameters": {"type": "web"}}}]}, {"tools": "client"}),
+        ({"tools": [{"name": "f", "input_schema": {"type": "object"}}]}, {"tools": "client"}),
+        ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, {"tools": "client"}),
+        ({"tools": [{"type": "function"}, {"type": "web_search"}]}, {"tools": "hosted"}),
+        ({"tools": [{"type": "mcp", "server_url": "https://x"}]}, {"tools": "hosted"}),
+        ({"tools": [{"googleSearch": {}}]}, {"tools": "hosted"}),
+        ({"tools": []}, {"tools": "none"}),
+        ({"mcp_servers": [{"type": "url"}], "messages": [user()]}, {"tools": "hosted"}),
+        ({"messages": [user([{"type": "text", "text": "a"}])]}, {"modalities": ""}),
+        ({"messages": [user([{"type": "image_url", "image_url": {"url": "u"}}])]}, {"modalities": "image"}),
+        ({"messages": [user([{"type": "image", "source": {"type": "base64"}}])]}, {"modalities": "image"}),
+        ({"messages": [user([{"type": "input_audio", "input_audio": {}}])]}, {"modalities": "audio"}),
+        ({"messages": [{**user(), "images": ["x"]}]}, {"modalities": "image"}),
+        ({"contents": [{"parts": [{"inlineData": {"mimeType": "image/png"}}]}]}, {"modalities": "image"}),
+        ({"messages": [user([{"type": "file", "file": {"file_data": "x"}}])]}, {"modalities": "file"}),
+        ({"messages": [user([{"type": "file", "file": {"file_id": "f"}}])]}, {"state": "needs", "why": "file"}),
+        ({"modalities": ["text", "audio"], "audio": {"voice": "a"}}, {"modalities": "audio"}),
+        ({"store": True}, {"state": "makes", "why": "store"}),
+        ({"store": None}, {"state": "none"}),
+        ({"container": "c1"}, {"state": "needs", "why": "container"}),
+        ({"cachedContent": "c1"}, {"state": "needs"}),
+        (
+            {"messages": [{"role": "assistant", "content": [{"type": "thinking", "signature": "s"}]}]},
+            {"signed": "true"},
+        ),
+    ],
+)
+async def test_the_facts_of_a_body(setup: EnvoySetup, body: dict[str, Any], expected: dict[str, str]) -> None:
+    for text in (json.dumps(body), json.dumps(body, indent=1), json.dumps(body, separators=(",", ":"))):
+        found = facts(await setup.post(text.encode()))
+        assert found["read"] == "yes"
+        assert {name: found[name] for name in expected} == expected
+        assert found["bytes"] == str(len(text))
+
+
+async def test_an_escaped_key_is_read_and_two_different_models_are_not_guessed(setup: EnvoySetup) -> None:
+    assert (await setup.post(b'{"mod\\u0065l": "gpt-4o"}')).headers["x-route"] == "glidepath/chat"
+    assert (await setup.post(b'{"model": "o3", "model": "o3"}')).headers["x-route"] == "default"
+    reply = await setup.post(b'{"model": "o3", "model": "gpt-4o"}')
+    assert reply.headers["x-route"] == "glidepath/chat/pinned"
+    assert facts(reply)["read"] == "ambiguous"
+    assert setup.cloud.received[-1].body == b'{"model": "o3", "model": "gpt-4o"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "reason"),
+    [
+        ('{"model": "gpt-4o"}'.encode("utf-16"), {}, "unreadable"),
+        (b'{"model": "gpt-4o", "x": "' + b"a" * 2**21 + b'"}', {}, "too_long"),
+        (b'{"model": "gpt-4o", "x": [' + b"[]," * 40_000 + b"1]}", {}, "too_complex"),
+    ],
+)
+async def test_what_cannot_be_read_goes_to_the_baseline_as_it_was_sent(
+    setup: EnvoySetup, body: bytes, headers: dict[str, str], reason: str
+) -> None:
+    reply = await setup.post(body, headers=headers)
+    assert (reply.status, facts(reply)["read"], facts(reply)["state"]) == (200, reason, "unread")
+    assert setup.cloud.last.body == body
+    assert setup.onprem.received == []
+
+
+async def test_a_compressed_body_goes_to_the_baseline(setup: EnvoySetup) -> None:
+    body = gzip.compress(b'{"model": "gpt-4o"}')
+    url, headers = setup.envoy.live + PATH, {"content-encoding": "gzip", "content-type": "application/json"}
+    async with setup.session.post(url, data=body, headers=headers, compress=False) as reply:
+        assert json.loads(reply.headers["x-facts"])["read"] == "compressed"
+    assert setup.cloud.last.model == "gpt-4o"  # the recorder has decompressed it
+
+
+@pytest.mark.parametrize("body", [b"", b"[1]", b"not json", b'{"model": "gpt-4o"', b"   ", b"\xef\xbb\xbf", b"]", b'"'])
+async def test_a_body_that_is_no_json_object_has_no_model(setup: EnvoySetup, body: bytes) -> None:
+    reply = await setup.post(body)
+    assert (reply.status, reply.headers["x-route"]) == (200, "default")
+    assert setup.cloud.last.body == body
+
+
+@pytest.mark.parametrize(
+    ("body", "pinned"),
+    [
+        ({"input": "hi"}, True),
+        ({"input": "hi", "store": False}, False),
+        ({"input": "hi", "store": False, "previous_response_id": None}, False),
+        ({"input": "hi", "store": False, "previous_response_id": "resp_1"}, True),
+        ({"input": "hi", "store": False, "conversation": "conv_1"}, True),
+        ({"input": "hi", "store": False, "conversation": {"id": "conv_1"}}, True),
+        ({"input": "hi", "store": False, "background": True}, True),
+        ({"input": [{"type": "item_reference", "id": "x"}], "store": False}, True),
+        ({"input": [user([{"type": "input_file", "file_id": "f1"}])], "store": False}, True),
+    ],
+)
+async def test_a_request_that_needs_or_makes_state_stays_at_the_baseline(
+    setup: EnvoySetup, body: dict[str, Any], pinned: bool
+) -> None:
+    await setup.post({"model": "m", **body}, path=RESPONSES)
+    assert [len(one.received) for one in (setup.cloud, setup.onprem)] == ([1, 0] if pinned else [0, 1])
+    setup.clear_received()
+    await setup.post({"model": "m", **body}, path=RESPONSES, headers={"x-free": "yes"})
+    assert [len(one.received) for one in (setup.cloud, setup.onprem)] == [0, 1]
