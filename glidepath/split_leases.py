@@ -8,9 +8,12 @@ Workloads with the same ``lost_after`` share a layer. The layer for drills is em
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from glidepath import envoy_names
-from glidepath.config.root import Config
+
+if TYPE_CHECKING:
+    from glidepath.config.root import Config  # the configuration's own checks import this module
 
 RENEWALS = 5  # in the life of a lease
 LONGEST_RENEWAL_S = 1.0

@@ -16,6 +16,7 @@ from aiohttp import web
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 
 from extproc.extproc_worker import ExtprocWorker, WorkerAddresses, source_name
+from glidepath import redis_keys
 from glidepath.config import Config
 from glidepath.errors import UnreachableError
 from glidepath.pairs_and_outcomes import Outcomes, Pair
@@ -178,6 +179,22 @@ async def test_access_log_entries_become_outcomes(tmp_path: Path, redis_url: str
         assert sum(side.errors for side in sides) == 2
         assert sum(side.failovers for side in sides) == 1
         assert sum(side.latency_ms.total for side in sides) == 2
+
+
+async def test_the_entries_of_each_envoy_are_reported_by_its_node_id(tmp_path: Path, redis_url: str) -> None:
+    async with running_worker(worker_config(tmp_path, redis_url)) as (_, channel):
+        for node, entries in (("north", 2), ("south", 1)):
+            log = LogStream.open(channel, node=node)
+            await log.send(*[log_entry() for _ in range(entries)])
+
+        client: Any = redis.asyncio.from_url(redis_url)
+
+        async def reported() -> bool:
+            found = await client.hgetall(redis_keys.ARRIVED_BY_ENVOY)
+            return {field.split()[1]: count for field, count in found.items()} == {b"north": b"2", b"south": b"1"}
+
+        async with client:
+            await eventually(reported)
 
 
 async def test_stopping_waits_for_open_exchanges_within_the_drain_time_and_counts_them(

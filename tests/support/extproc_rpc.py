@@ -119,16 +119,17 @@ class LogStream:
     """One long access log stream, as each of Envoy's workers holds one."""
 
     call: Any
+    node: str = ""
     first: bool = True
 
     @classmethod
-    def open(cls, channel: grpc.aio.Channel) -> LogStream:
-        return cls(AccessLogServiceStub(channel).StreamAccessLogs())
+    def open(cls, channel: grpc.aio.Channel, node: str = "") -> LogStream:
+        return cls(AccessLogServiceStub(channel).StreamAccessLogs(), node)
 
     async def send(self, *entries: HTTPAccessLogEntry, log: str = envoy_names.LIVE_LOG) -> None:
         message = StreamAccessLogsMessage()
         if self.first:
-            message.identifier.log_name = log
+            message.identifier.log_name, message.identifier.node.id = log, self.node
             self.first = False
         message.http_logs.log_entry.extend(entries)
         await self.call.write(message)

@@ -21,6 +21,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from glidepath import envoy_names
@@ -122,14 +123,19 @@ def knows(counters: Counters, clusters: WitnessedClusters) -> bool:
     Every cluster has the counter of sent requests from its beginning. The others may come with the first request.
     """
     side = clusters.candidate
-    return all(f"cluster.{name}.{SENT}" in counters for name in (side.entry, side.real))
+    return _name(side.entry, SENT) in counters and _name(side.real, SENT) in counters
+
+
+@lru_cache(maxsize=8192)
+def _name(cluster: str, counter: str) -> str:
+    return f"cluster.{cluster}.{counter}"
 
 
 def increase(before: Counters, after: Counters, side: SideClusters) -> SideCounts:
     """Return the requests of a side between two readings. A counter that is lower than before began again at 0."""
 
     def grown(cluster: str, counter: str) -> int:
-        name = f"cluster.{cluster}.{counter}"
+        name = _name(cluster, counter)
         value, was = after.get(name, 0), before.get(name, 0)
         return value - was if value >= was else value
 

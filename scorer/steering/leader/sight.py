@@ -29,6 +29,7 @@ from scorer.steering.workload.blindness import (
     Blindness,
     EnvoyHearing,
     WitnessReport,
+    blind_after_s,
     blind_envoys,
 )
 from scorer.steering.workload.second_witness import WitnessState
@@ -64,7 +65,11 @@ class Sight:
     def __init__(self, config: Config) -> None:
         self._clusters = {name: WitnessedClusters.of(config, name) for name in config.workloads}
         self._has_admin = bool(config.envoy.admin)
+        self._blind_after_s = blind_after_s(config.extproc.flush)
         self._serving: frozenset[WitnessedClusters] = frozenset()
+        self._served: tuple[str, ...] = ()
+        self._path = stats_path(())
+        self._counted: frozenset[WitnessedClusters] = frozenset()  # the served ones that some Envoy counts
         self._store_problem = ""
         self._arrived: dict[str, int] = {}
         self._ears = _Ears()
@@ -97,11 +102,13 @@ class Sight:
 
         The evidence against a candidate without a share is forgotten: it is of a step that is over.
         """
-        serving = frozenset(self._clusters[name] for name in names if name in self._clusters)
-        if serving != self._serving:
-            self._serving = serving
-            self._witness = {key: state for key, state in self._witness.items() if key[0] in serving}
-        return stats_path(serving)
+        served = tuple(names)
+        if served != self._served:
+            self._served = served
+            self._serving = frozenset(self._clusters[name] for name in served if name in self._clusters)
+            self._witness = {key: state for key, state in self._witness.items() if key[0] in self._serving}
+            self._path = stats_path(self._serving)
+        return self._path
 
     def look(self, counters: Mapping[str, CountersReading], now_s: float) -> None:
         """Take the Envoys' present counters into account. ``now_s``: monotonic seconds."""
@@ -115,7 +122,12 @@ class Sight:
         if new:
             ears, self._ears = self._ears, _Ears()
             self._listen(new, ears)
-            self._count(new, before)
+            self._count({name: one for name, one in new.items() if name in before}, before, ears)
+            self._counted = frozenset(
+                clusters
+                for clusters in self._serving
+                if any(knows(one.values, clusters) for one in self._readings.values())
+            )
 
     def _listen(self, new: Mapping[str, CountersReading], ears: _Ears) -> None:
         named, logged = _unique_nodes(self._readings), 0
@@ -139,19 +151,25 @@ class Sight:
             if key[1] == envoy:
                 self._witness[key] = state.heard()
 
-    def _count(self, new: Mapping[str, CountersReading], before: Mapping[str, CountersReading]) -> None:
+    def _count(self, new: Mapping[str, CountersReading], before: Mapping[str, CountersReading], ears: _Ears) -> None:
+        """Add what the Envoys counted since the last reading, where nothing was heard. Usually that is nowhere."""
+        unheard = {name for name in new if self._hearing[name].silent_s(new[name].at_s) >= UNHEARD_S}
+        if ears.anything and not unheard:
+            return
         for clusters in self._serving:
-            all_of_them = NONE, NONE
+            sums = NONE, NONE
             for name, reading in new.items():
-                if name not in before or not (knows(reading.values, clusters) and knows(before[name].values, clusters)):
+                if not (knows(reading.values, clusters) and knows(before[name].values, clusters)):
                     continue
                 candidate, baseline = (
                     increase(before[name].values, reading.values, side)
                     for side in (clusters.candidate, clusters.baseline)
                 )
-                self._add((clusters, name), candidate, baseline)
-                all_of_them = all_of_them[0] + candidate, all_of_them[1] + baseline
-            self._add((clusters, _FLEET), *all_of_them)
+                if name in unheard:
+                    self._add((clusters, name), candidate, baseline)
+                sums = sums[0] + candidate, sums[1] + baseline
+            if not ears.anything:
+                self._add((clusters, _FLEET), *sums)
 
     def _add(self, key: Key, candidate: SideCounts, baseline: SideCounts) -> None:
         if candidate.requests or baseline.requests:
@@ -162,20 +180,26 @@ class Sight:
         clusters, now_s = self._clusters.get(workload), self._now_s
         if clusters is None or now_s is None:
             return NO_REPORT
-        blindness = self._blindness(clusters, now_s)
-        for name, hearing in self._hearing.items():
+        silent = [(name, one) for name, one in self._hearing.items() if one.silent_s(now_s) >= UNHEARD_S]
+        blindness = self._blindness(clusters, now_s) if silent else Blindness(no_witness=self._no_witness(clusters))
+        for name, hearing in silent:
             state = self._witness.get((clusters, name), WitnessState())
-            if state.convicts and hearing.silent_s(now_s) >= (UNHEARD_S if name == _FLEET else UNHEARD_ENVOY_S):
+            if state.convicts and (name == _FLEET or hearing.silent_s(now_s) >= UNHEARD_ENVOY_S):
                 where = f" of {name}" if name else ""
                 convicted = f"{state.describe()}, and no outcome{where} arrives{self._why()}"
                 return WitnessReport(blindness, convicted, state.seen.requests, state.seen.failures)
         return WitnessReport(blindness)
 
+    def _no_witness(self, clusters: WitnessedClusters) -> str:
+        if not self._has_admin:
+            return NO_ADMIN
+        counting = clusters in self._counted if clusters in self._serving else self._readings
+        return "" if counting else "Envoy's own counters cannot be read"
+
     def _blindness(self, clusters: WitnessedClusters, now_s: float) -> Blindness:
-        counting = any(knows(one.values, clusters) for one in self._readings.values())
-        no_witness = "" if counting else "Envoy's own counters cannot be read" if self._has_admin else NO_ADMIN
+        no_witness = self._no_witness(clusters)
         envoys = {name: one for name, one in self._hearing.items() if name != _FLEET}
-        blind = blind_envoys(envoys, now_s)
+        blind = blind_envoys(envoys, now_s, self._blind_after_s)
         if not blind:
             return Blindness(no_witness=no_witness)
         names = f"{', '.join(blind[:3])}{' …' if len(blind) > 3 else ''}"
@@ -183,7 +207,7 @@ class Sight:
             f"of {len(blind)} of {number_of(len(envoys), 'Envoy')} ({names}) no outcome arrives, although requests end "
             f"there{self._why()}"
         )
-        states = [self._witness.get((clusters, name), WitnessState()) for name in blind]
+        states = [self._witness.get((clusters, name), WitnessState()) for name in (_FLEET, *blind)]
         worst = max(states, key=lambda state: state.log_e)
         said = worst.describe() if worst.seen.failures else "Envoy's own counters show no failing candidate"
         return Blindness(blind, reason, "" if no_witness else said, no_witness)

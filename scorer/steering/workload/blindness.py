@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-BLIND_S = 3.0  # an Envoy is blind when entries that it logged so long ago, and later ones, have not arrived
+# An Envoy is blind when entries that it logged so long ago, and later ones, have not arrived. With a long
+# ``extproc.flush``, it takes longer (``blind_after_s``).
+BLIND_S = 3.0
 # After this silence, the second witness may convict the candidate: of all Envoys together, whose flushes come several
 # times a second, and of one Envoy, of which extproc reports only once a second that it heard something.
-UNHEARD_S, UNHEARD_ENVOY_S = 0.75, 2.5
+UNHEARD_S, UNHEARD_ENVOY_S = 0.5, 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,13 @@ class Blindness:
 SEEING = Blindness()
 
 
-def blind_envoys(hearing: Mapping[str, EnvoyHearing], now_s: float) -> tuple[str, ...]:
-    return tuple(sorted(name for name, one in hearing.items() if one.silent_s(now_s) >= BLIND_S))
+def blind_after_s(flush_s: float) -> float:
+    """Return the silence after which an Envoy is blind. ``flush_s``: the time between two flushes of extproc."""
+    return max(BLIND_S, 2 * flush_s + 1)
+
+
+def blind_envoys(hearing: Mapping[str, EnvoyHearing], now_s: float, after_s: float = BLIND_S) -> tuple[str, ...]:
+    return tuple(sorted(name for name, one in hearing.items() if one.silent_s(now_s) >= after_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,6 +261,7 @@ REDIS = RedisFacts(
     leader="scorer-1",
     last_steering={"chat": LastSteering("", 0.3)},
     status_age_s={"chat": 0.3},
+    blind={"chat": ""},
 )
 SICK_REDIS = [
     ({"error": "refused"}, "reachable", Severity.FAIL),
@@ -278,6 +279,8 @@ SICK_REDIS = [
     ({"last_steering": {"chat": LastSteering("", 60.0)}}, "chat: group", Severity.FAIL),
     ({"last_steering": {"chat": LastSteering()}}, "chat: group", Severity.FAIL),
     ({"last_steering": {"chat": LastSteering("b", 1.0)}}, "chat: group", Severity.FAIL),
+    ({"blind": {"chat": "of 1 of 1 Envoy no outcome arrives"}}, "outcomes arrive", Severity.FAIL),
+    ({"blind": {"chat": ""}, "no_witness": {"chat": "no Envoy"}}, "outcomes arrive", Severity.WARN),
 ]
 
 
@@ -316,7 +319,7 @@ def test_log_entries_that_reached_no_extproc_are_shown(record: UnseenRecord | No
 
 def test_findings_of_all_envoys_and_redis_are_in_one_list() -> None:
     findings = examine(CONFIG, [facts(), facts(error="x")], REDIS)
-    assert len({f.subject for f in findings}) == 2
+    assert len({f.subject for f in findings}) == 3  # the Envoys have one address here, and there is a workload
     assert finding(findings, "leader").level is Severity.OK
 
 

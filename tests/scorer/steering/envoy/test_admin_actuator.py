@@ -67,10 +67,19 @@ class AdminTwin:
 
     def __init__(self) -> None:
         self.values = {"glidepath.chat.weight.b": "50"}
+        self.stats: object = {"stats": [{"name": "cluster.b.upstream_rq_total", "value": 3}]}
+        self.asked: list[str] = []
 
     async def runtime(self, _: web.Request) -> web.Response:
         entries = {key: {"layer_values": [value]} for key, value in self.values.items()}
         return web.json_response({"layers": ["admin"], "entries": entries})
+
+    async def counters(self, request: web.Request) -> web.Response:
+        self.asked.append(request.query_string)
+        return web.json_response(self.stats)
+
+    async def server_info(self, _: web.Request) -> web.Response:
+        return web.json_response({"node": {"id": "north"}})
 
     async def modify(self, request: web.Request) -> web.Response:
         self.values.update({key: str(value) for key, value in (await request.post()).items()})
@@ -81,6 +90,8 @@ class AdminTwin:
 async def served(twin: AdminTwin) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_get("/runtime", twin.runtime)
+    app.router.add_get("/stats", twin.counters)
+    app.router.add_get("/server_info", twin.server_info)
     app.router.add_post("/runtime_modify", twin.modify)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
@@ -113,3 +124,70 @@ async def test_a_rollback_reaches_an_envoy_that_has_left_its_name_but_still_serv
     await eventually(lambda: not actuator.readings())  # the Envoy has ended
     running.cancel()
     await asyncio.wait({running})
+
+
+@asynccontextmanager
+async def running(actuator: AdminActuator) -> AsyncIterator[None]:
+    task = asyncio.create_task(actuator.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def test_without_the_lease_only_a_retreat_is_sent_and_a_space_arrives_as_a_space() -> None:
+    twin = AdminTwin()
+    async with served(twin) as address:
+        actuator = AdminActuator([address], lambda: False)
+        async with running(actuator):
+            await eventually(lambda: actuator.readings().get(address) is not None)
+            actuator.submit({address: {"glidepath.chat.weight.b": "70"}})
+            await eventually(lambda: "lease was lost" in actuator.problems().get(address, ""))
+            assert twin.values["glidepath.chat.weight.b"] == "50"
+            actuator.retreat({address: {"glidepath.chat.weight.b": "0", "glidepath.chat.told": "5 a & b=c"}})
+            await eventually(lambda: twin.values["glidepath.chat.weight.b"] == "0")
+            assert twin.values["glidepath.chat.told"] == "5 a & b=c"
+
+
+async def test_a_retreat_is_sent_before_a_write_that_waits_and_takes_its_place() -> None:
+    twin = AdminTwin()
+    async with served(twin) as address:
+        actuator = AdminActuator([address], lambda: True)
+        async with running(actuator):
+            await eventually(lambda: actuator.readings().get(address) is not None)
+            actuator.submit({address: {"glidepath.chat.weight.b": "70", "glidepath.chat.shadow": "5"}})
+            actuator.retreat({address: {"glidepath.chat.weight.b": "0"}})
+            await eventually(lambda: twin.values.get("glidepath.chat.shadow") == "5")
+            assert twin.values["glidepath.chat.weight.b"] == "0"
+            assert actuator.readings()[address] == {"glidepath.chat.weight.b": "0", "glidepath.chat.shadow": "5"}
+
+
+async def test_counters_are_read_once_they_are_asked_for_and_not_after() -> None:
+    twin = AdminTwin()
+    async with served(twin) as address:
+        actuator = AdminActuator([address], lambda: True)
+        async with running(actuator):
+            await eventually(lambda: actuator.readings().get(address) is not None)
+            assert not actuator.counters()
+            actuator.count("/stats?format=json&filter=%5Ea%7Cb%24")
+            await eventually(lambda: address in actuator.counters())
+            reading = actuator.counters()[address]
+            assert (reading.values, reading.node) == ({"cluster.b.upstream_rq_total": 3}, "north")
+            assert twin.asked[0] == "format=json&filter=^a|b$"
+            actuator.count("")
+            assert not actuator.counters()
+
+
+async def test_an_envoy_whose_counters_are_no_counters_is_still_steered() -> None:
+    twin = AdminTwin()
+    twin.stats = ["no", "counters"]
+    async with served(twin) as address:
+        actuator = AdminActuator([address], lambda: True)
+        actuator.count("/stats")
+        async with running(actuator):
+            await eventually(lambda: bool(twin.asked))
+            actuator.submit({address: {"glidepath.chat.weight.b": "70"}})
+            await eventually(lambda: twin.values["glidepath.chat.weight.b"] == "70")
+            assert not actuator.counters()
+            assert not actuator.problems()

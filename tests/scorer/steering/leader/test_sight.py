@@ -91,6 +91,14 @@ def test_after_an_hour_of_blindness_a_failing_candidate_is_convicted_as_soon() -
     assert fleet.sight.report("chat").convicted
 
 
+def test_with_rare_flushes_an_envoy_is_blind_later() -> None:
+    fleet = Fleet(config=CHAT_CONFIG + "\nextproc: {flush: 10s}\nenvoy: {admin: http://127.0.0.1:1}\n")
+    fleet.serve(20)
+    assert not fleet.sight.report("chat").blindness
+    fleet.serve(2)
+    assert fleet.sight.report("chat").blindness
+
+
 def test_a_well_candidate_is_only_unseen() -> None:
     fleet = Fleet()
     fleet.serve(BLIND_S + 1)
