@@ -433,9 +433,42 @@ def latency_drift(runs: int, seed: int, ratio: float, q: float, drift: Drift, *,
         for part in np.arange(0, 1, 10 / n):
             own = int(rng.binomial(10, drift.share(part)))
             ms = 100 * drift.slow(part) * rng.lognormal(0, 0.5, 10)
-            signal.add(LatencyHistograms("total", Histogram.of(ms[:own] * ratio), Histogram.of(ms[own:])))
+            at_ms = round(part * n / 10) * 250
+            signal.add(LatencyHistograms("total", Histogram.of(ms[:own] * ratio), Histogram.of(ms[own:]), at_ms))
             gate.look(LookDue())
             if gate.failed or gate.proven:
+                break
+        fails.append(gate.n if gate.failed else math.inf)
+        passes.append(gate.n if gate.proven else math.inf)
+    return Runs(np.array(fails), np.array(passes))
+
+
+_HOUR_MS = 3_600_000
+
+
+def latency_day(
+    runs: int, seed: int, ratio: float, q: float, share: float, *, days: int = 2, an_hour: int = 3000
+) -> Runs:
+    """Test quantile ``q`` while the share and both sides' latencies rise and fall with the day, in phase.
+
+    The share moves between a third of ``share`` and 5/3 of it, the latencies between half of their mean and 1.5 times
+    it. A flush has the requests of two minutes, of ``an_hour`` requests an hour.
+    """
+    rng = np.random.default_rng(seed)
+    spec = GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", AT, AT)
+    fails, passes = [], []
+    for _ in range(runs):
+        signal = LatencySignal()
+        gate = LatencyGate(spec, q, signal, share)
+        for number in range(days * 24 * 30):
+            wave = math.sin(2 * math.pi * number / (24 * 30))
+            n = int(rng.poisson(an_hour / 30))
+            own = int(rng.binomial(n, share * (1 + wave / 1.5)))
+            ms = 100 * (1 + 0.5 * wave) * rng.lognormal(0, 0.5, n)
+            at_ms = number * _HOUR_MS // 30
+            signal.add(LatencyHistograms("total", Histogram.of(ms[:own] * ratio), Histogram.of(ms[own:]), at_ms))
+            gate.look(LookDue())
+            if gate.failed:
                 break
         fails.append(gate.n if gate.failed else math.inf)
         passes.append(gate.n if gate.proven else math.inf)

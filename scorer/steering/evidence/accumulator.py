@@ -44,11 +44,13 @@ LOOK_MS = 1000  # the latency gates are evaluated this often: they cost the most
 class EvidenceState:
     """All evidence of a step, as it is stored.
 
+    - ``name``: the workload's name, on which it depends when periodic work is due; "" before the first flush
     - ``last_ms``: the time of the latest flush or score that was added
     - ``looked_ms``: the time of the last evaluation of the latency gates
     - ``failures``: the requests of the last minutes, also before the step, and how many of them Envoy itself failed
     """
 
+    name: str
     percent: float
     started_ms: int
     last_ms: int
@@ -96,16 +98,17 @@ class Evidence:
         if outcomes.from_ms < self.started_ms:
             return self
         self._name = outcomes.workload
-        self._last_ms = max(self._last_ms, outcomes.to_ms)
+        at_ms = outcomes.to_ms
+        self._last_ms = max(self._last_ms, at_ms)
         counted = self._requests.add(outcomes)
         self._observe_envoy_failures(outcomes)
         self._observe_clients(counted)
-        self._observe_latencies("total", {side.side: _until_left(side, side.latency_ms) for side in counted})
+        self._observe_latencies("total", {side.side: _until_left(side, side.latency_ms) for side in counted}, at_ms)
         streamed = any(side.ttft_ms.total for side in counted)
         first = {side.side: _until_left(side, side.ttft_ms) if streamed else side.ttft_ms for side in counted}
-        self._observe_latencies("ttft", first)
+        self._observe_latencies("ttft", first, at_ms)
         self._observe_unstreamed(counted)
-        self._observe_latencies("headers", {side.side: side.headers_ms for side in counted})
+        self._observe_latencies("headers", {side.side: side.headers_ms for side in counted}, at_ms)
         self._shown = None
         return self
 
@@ -124,9 +127,9 @@ class Evidence:
         self._failures = self._failures.after(seen.failed, seen.n, outcomes.to_ms)
         self._gates.observe(seen)
 
-    def _observe_latencies(self, signal: str, values: Mapping[Side, Histogram]) -> None:
+    def _observe_latencies(self, signal: str, values: Mapping[Side, Histogram], at_ms: int) -> None:
         candidate, baseline = values.get(Side.CANDIDATE, _EMPTY), values.get(Side.BASELINE, _EMPTY)
-        self._gates.observe(LatencyHistograms(signal, candidate, baseline))
+        self._gates.observe(LatencyHistograms(signal, candidate, baseline, at_ms))
 
     def _observe_clients(self, counted: list[SideOutcomes]) -> None:
         sides = {side.side: side for side in counted}
@@ -201,6 +204,7 @@ class Evidence:
     @property
     def state(self) -> EvidenceState:
         return EvidenceState(
+            name=self._name,
             percent=self.percent,
             started_ms=self.started_ms,
             last_ms=self._last_ms,
@@ -227,7 +231,8 @@ class Evidence:
         state = decode(EvidenceState, raw)
         evidence = cls(workload, state.percent, state.started_ms)
         evidence._last_ms, evidence._looked_ms, evidence._failures = state.last_ms, state.looked_ms, state.failures
-        evidence._requests.restore(state.requests)
+        evidence._name = state.name
+        evidence._requests.restore(state.requests, state.name)
         evidence._pairs.restore(state.pairs)
         evidence._feedback_discount.restore(state.feedback_discount)
         try:

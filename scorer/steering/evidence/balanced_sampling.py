@@ -15,9 +15,10 @@ A standstill of the candidate needs an exception. During the standstill, only re
 left out (the gap). Afterwards, the candidate's delayed requests all end at once (the burst). They would be left out
 too, although they are its slowest requests. So if the burst makes up for the gap, and the split is then the same as
 before, the requests of both return to the evidence as if they had ended at that moment. A standstill and its end thus
-have the same weight on both sides. After a lasting change of the split, nothing returns.
+have the same weight on both sides. After a lasting change of the split, nothing returns. Nor does anything that was
+left out more than a few minutes ago: a share that rises and falls with the day would look like a standstill of hours.
 
-See ADR 0115.
+See ADR 0115 and ADR 0252.
 """
 
 from __future__ import annotations
@@ -34,8 +35,7 @@ _ROUGH = 64  # an estimate from fewer requests may be caused by a standstill, so
 # deviations of the earlier estimate. If they differ more, the split has changed.
 _FIRM = math.log(1.25)
 _DOUBT = 2.5
-# Left-out requests may return for about this many requests, plus this part of the step's requests.
-_MEMORY, _MEMORY_PART = 1024, 1 / 4
+WINDOW_MS = 180_000  # left-out requests may return until the end of the window after their own
 _TOO_MUCH, _NOISE = 2.0, 16  # a burst that exceeds the gap by this factor plus this count does not end a standstill
 _GROWTH = 1.25  # a burst is not over while it grows by this factor within as many requests as the gap or the burst has
 
@@ -44,31 +44,47 @@ _GROWTH = 1.25  # a burst is not over while it grows by this factor within as ma
 class Returns:
     """The fractions of earlier left-out requests that return to the evidence now.
 
-    - ``kept``: the fraction of the left-out requests that may still return; the others stay left out forever
     - ``candidate``: of the candidate's requests that may still return, the fraction that returns now
     - ``baseline``: of the baseline's requests that may still return, the fraction that returns now
+    - ``windows_ended``: the windows that end before that, 0 to 2; requests left out in the window before the present
+      one, or in neither, may no longer return
     """
 
-    kept: float = 1.0
     candidate: float = 0.0
     baseline: float = 0.0
+    windows_ended: int = 0
 
 
 _NOTHING_RETURNS = Returns()
 
 
 @dataclass(frozen=True, slots=True)
-class StandstillState:
-    """The state of a ``Standstill``. All fields are numbers of requests, scaled to the rarer side.
+class LeftOut:
+    """The numbers of requests that were left out in one window, scaled to the rarer side.
 
-    - ``gap``: the baseline's requests that were recently left out
-    - ``burst``: the candidate's requests that were recently left out
+    ``gap``: the baseline's requests; ``burst``: the candidate's.
+    """
+
+    gap: float = 0.0
+    burst: float = 0.0
+
+
+_NOTHING = LeftOut()
+
+
+@dataclass(frozen=True, slots=True)
+class StandstillState:
+    """The state of a ``Standstill``. All fields but ``window`` are numbers of requests, scaled to the rarer side.
+
+    - ``window``: the index of the present window, a period of WINDOW_MS
+    - ``earlier``, ``present``: what was left out in the window before the present one, and in the present one
     - ``burst_grown``: the size of the burst when it last grew
     - ``since_growth``: the baseline's requests since the burst last grew
     """
 
-    gap: float
-    burst: float
+    window: int
+    earlier: LeftOut
+    present: LeftOut
     burst_grown: float
     since_growth: float
 
@@ -82,50 +98,62 @@ class Standstill:
     The class is mutable, because every flush with latencies updates it. Its stored form is ``state``.
     """
 
-    __slots__ = ("_burst", "_burst_grown", "_gap", "_since_growth", "returns")
+    __slots__ = ("_burst_grown", "_earlier", "_present", "_since_growth", "_window", "returns")
 
     def __init__(self) -> None:
-        self._gap = self._burst = 0.0
+        self._window = 0
+        self._earlier = self._present = _NOTHING
         self._burst_grown = self._since_growth = 0.0
         self.returns = _NOTHING_RETURNS
 
-    def add(self, left_candidate: float, left_baseline: float, base: float, memory: float) -> None:
-        """Add the left-out requests of a flush. All parameters are numbers of requests, scaled to the rarer side.
+    def add(self, left_candidate: float, left_baseline: float, base: float, at_ms: int) -> None:
+        """Add the left-out requests of a flush. All parameters but the last are numbers scaled to the rarer side.
 
         - ``left_candidate``, ``left_baseline``: the left-out requests of each side
         - ``base``: all baseline requests of the flush
-        - ``memory``: after this many baseline requests, the weight of earlier left-out requests has fallen to 1/e
+        - ``at_ms``: when the flush ended; 0 if no time is known, so that nothing grows old
         """
-        self.returns = self._returns(base, memory)
-        self._gap += left_baseline
-        self._burst += left_candidate
-        if self._burst > _GROWTH * self._burst_grown:
-            self._burst_grown, self._since_growth = self._burst, 0.0
+        self.returns = self._returns(base, self._end_windows(at_ms // WINDOW_MS))
+        if not left_candidate and not left_baseline:
+            return
+        self._present = LeftOut(self._present.gap + left_baseline, self._present.burst + left_candidate)
+        burst = self._earlier.burst + self._present.burst
+        if burst > _GROWTH * self._burst_grown:
+            self._burst_grown, self._since_growth = burst, 0.0
 
-    def _returns(self, base: float, memory: float) -> Returns:
-        kept = math.exp(-base / memory)
-        self._gap *= kept
-        self._burst *= kept
-        self._burst_grown *= kept
+    def _end_windows(self, window: int) -> int:
+        """Begin the window if it is a later one. Return how many windows have ended, at most 2."""
+        ended = min(max(window - self._window, 0), 2)
+        if ended:
+            self._window = window
+            self._earlier, self._present = self._present if ended == 1 else _NOTHING, _NOTHING
+            self._burst_grown = min(self._burst_grown, self._earlier.burst)
+        return ended
+
+    def _returns(self, base: float, ended: int) -> Returns:
+        earlier, present = self._earlier, self._present
+        gap, burst = earlier.gap + present.gap, earlier.burst + present.burst
         self._since_growth += base
-        if self._burst > _TOO_MUCH * self._gap + _NOISE:
-            self._gap = self._burst = self._burst_grown = self._since_growth = 0.0
-            return Returns(0.0)
-        back = min(self._gap, self._burst)
-        if back < 1 or self._since_growth < max(self._gap, self._burst):
-            return Returns(kept)
-        returns = Returns(kept, back / self._burst, back / self._gap)
-        self._gap -= back
-        self._burst -= back
-        self._burst_grown, self._since_growth = self._burst, 0.0
+        if burst > _TOO_MUCH * gap + _NOISE:
+            self._earlier = self._present = _NOTHING
+            self._burst_grown = self._since_growth = 0.0
+            return Returns(windows_ended=2)
+        back = min(gap, burst)
+        if back < 1 or self._since_growth < max(gap, burst):
+            return Returns(windows_ended=ended) if ended else _NOTHING_RETURNS
+        returns = Returns(back / burst, back / gap, ended)
+        of_gap, of_burst = 1 - returns.baseline, 1 - returns.candidate
+        self._earlier = LeftOut(earlier.gap * of_gap, earlier.burst * of_burst)
+        self._present = LeftOut(present.gap * of_gap, present.burst * of_burst)
+        self._burst_grown, self._since_growth = burst - back, 0.0
         return returns
 
     @property
     def state(self) -> StandstillState:
-        return StandstillState(self._gap, self._burst, self._burst_grown, self._since_growth)
+        return StandstillState(self._window, self._earlier, self._present, self._burst_grown, self._since_growth)
 
     def restore(self, state: StandstillState) -> None:
-        self._gap, self._burst = state.gap, state.burst
+        self._window, self._earlier, self._present = state.window, state.earlier, state.present
         self._burst_grown, self._since_growth = state.burst_grown, state.since_growth
         self.returns = _NOTHING_RETURNS
 
@@ -166,10 +194,10 @@ class SideBalance:
         self._debt = 0.0
         self._standstill = Standstill()
 
-    def leave_out(self, candidate: int, baseline: int) -> tuple[int, int]:
+    def leave_out(self, candidate: int, baseline: int, at_ms: int = 0) -> tuple[int, int]:
         """Return the fractions (candidate, baseline) of a flush to leave out of the evidence, in units of 1/UNITS.
 
-        ``candidate`` and ``baseline`` are the numbers of requests of each side in the flush.
+        ``candidate`` and ``baseline`` are the numbers of requests of each side in the flush, which ended at ``at_ms``.
         """
         self._candidate += candidate
         self._baseline += baseline
@@ -182,8 +210,7 @@ class SideBalance:
         left_c = _part(self._debt - _SLACK, scaled_c)
         left_b = _part(-_SLACK - self._debt, scaled_b)
         self._debt += (left_b * scaled_b - left_c * scaled_c) / UNITS
-        memory = _MEMORY + _MEMORY_PART * min(self._candidate, self._baseline)
-        self._standstill.add(left_c * scaled_c / UNITS, left_b * scaled_b / UNITS, scaled_b, memory)
+        self._standstill.add(left_c * scaled_c / UNITS, left_b * scaled_b / UNITS, scaled_b, at_ms)
         return (left_c, left_b)
 
     @property

@@ -68,7 +68,9 @@ class CountedRequests:
     def state(self) -> CountedRequestsState:
         return CountedRequestsState(self._bin_number, self._block_from_ms, self._pending)
 
-    def restore(self, state: CountedRequestsState) -> None:
+    def restore(self, state: CountedRequestsState, name: str) -> None:
+        """Continue from ``state``. ``name``: the workload's name, or "" before the first flush."""
+        self._name = name
         self._bin_number, self._block_from_ms = state.bin_number, state.block_from_ms
         self._pending = NO_REQUESTS if state.pending == NO_REQUESTS else state.pending
 

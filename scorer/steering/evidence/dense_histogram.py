@@ -78,12 +78,14 @@ class HistogramState:
 
     - ``counts``: the number of all values in each slot
     - ``left_out``: how much of each count is left out of the evidence, in units of 1/UNITS; None if nothing is
-    - ``may_return``: how much of ``left_out`` may return to the evidence later; None if nothing may
+    - ``may_return``: how much of ``left_out``, of the present window, may return to the evidence; None if nothing may
+    - ``may_return_earlier``: the same of the window before the present one
     """
 
     counts: SlotCounts
     left_out: SlotCounts | None
     may_return: SlotCounts | None
+    may_return_earlier: SlotCounts | None
 
 
 class DenseHistogram:
@@ -96,7 +98,7 @@ class DenseHistogram:
     a list until the arrays are read. The stored form is ``state``.
     """
 
-    __slots__ = ("_counts", "_left_out", "_may_return", "_sums", "_total", "_waiting", "_weighed")
+    __slots__ = ("_counts", "_earlier", "_left_out", "_may_return", "_sums", "_total", "_waiting", "_weighed")
 
     def __init__(self) -> None:
         self._counts: Slots = np.zeros(SIZE, dtype=np.int64)
@@ -105,7 +107,9 @@ class DenseHistogram:
         self._waiting: list[CountedHistogram] = []
         self._left_out: Slots | None = None  # in parts of UNITS
         self._weighed: Sums | None = None
-        self._may_return: NDArray[np.float64] | None = None  # the part of _left_out that may return
+        # The parts of _left_out that may return: of the present window, and of the one before (balanced_sampling.py).
+        self._may_return: Slots | None = None
+        self._earlier: Slots | None = None
 
     @property
     def counts(self) -> Slots:
@@ -156,29 +160,26 @@ class DenseHistogram:
     def _leave_out(self, added: CountedHistogram, left_out: int) -> None:
         if self._left_out is None:
             self._left_out = np.zeros(SIZE, dtype=np.int64)
+        if self._may_return is None:
+            self._may_return = np.zeros(SIZE, dtype=np.int64)
         slots, parts, zeros = _slots_of((added,)), added.numbers * left_out, added.histogram.zeros * left_out
-        arrays = (self._left_out,) if self._may_return is None else (self._left_out, self._may_return)
-        for array in arrays:
+        for array in (self._left_out, self._may_return):
             np.add.at(array, slots, parts)
             array[0] += zeros
         self._weighed = None
 
-    def take_back(self, kept: float, part: float) -> None:
-        """Return a part of the left-out values to the evidence.
+    def end_windows(self, ended: int) -> None:
+        """Begin a new window, after ``ended`` windows. Of what was left out before, only the last one's may return."""
+        self._earlier, self._may_return = self._may_return if ended == 1 else None, None
 
-        First, the counts that may return are multiplied by ``kept``. Then the fraction ``part`` of them returns to the
-        evidence. Values that are left out before the first call of this method can never return.
-        """
-        if self._may_return is None:
-            self._may_return = np.zeros(SIZE)
-        if self._left_out is None:
-            return
-        self._may_return *= kept
-        if part:
-            back = np.minimum(np.floor(self._may_return * part), self._left_out).astype(np.int64)
-            self._may_return -= back
-            self._left_out -= back
-            self._weighed = None
+    def take_back(self, part: float) -> None:
+        """Return the fraction ``part`` of the left-out values that may return to the evidence."""
+        for array in (self._may_return, self._earlier):
+            if array is not None and self._left_out is not None:
+                back = np.floor(array * part).astype(np.int64)
+                array -= back
+                self._left_out -= back
+        self._weighed = None
 
     def _settle(self) -> None:
         if not self._waiting:
@@ -199,9 +200,10 @@ class DenseHistogram:
         if left_out:
             if self._left_out is None:
                 self._left_out = np.zeros(SIZE, dtype=np.int64)
+            if self._may_return is None:
+                self._may_return = np.zeros(SIZE, dtype=np.int64)
             self._left_out[slot] += left_out
-            if self._may_return is not None:
-                self._may_return[slot] += left_out
+            self._may_return[slot] += left_out
 
     def add_slots(self, slots: Slots) -> None:
         """Add one value to a slot for each slot index in ``slots``. An index may occur several times."""
@@ -234,20 +236,23 @@ class DenseHistogram:
 
     @property
     def state(self) -> HistogramState:
-        """The stored form of this histogram. ``may_return`` is rounded down to whole units of 1/UNITS."""
-        if self._left_out is None:
-            return HistogramState(SlotCounts.of(self.counts), None, None)
-        apart = self._may_return
-        may_return = None if apart is None else SlotCounts.of(np.floor(apart).astype(np.int64))
-        return HistogramState(SlotCounts.of(self.counts), SlotCounts.of(self._left_out), may_return)
+        """The stored form of this histogram."""
+        apart = (_stored(array) for array in (self._left_out, self._may_return, self._earlier))
+        return HistogramState(SlotCounts.of(self.counts), *apart)
 
     def restore(self, state: HistogramState) -> None:
         """Continue from ``state``. Raises ValueError for slots or counts out of range."""
         self._waiting, self._sums, self._weighed = [], None, None
         self._counts = state.counts.dense()
-        self._left_out = None if state.left_out is None else state.left_out.dense()
-        self._may_return = None if state.may_return is None else state.may_return.dense().astype(np.float64)
+        self._left_out, self._may_return, self._earlier = (
+            None if counts is None else counts.dense()
+            for counts in (state.left_out, state.may_return, state.may_return_earlier)
+        )
         self._total = int(self._counts.sum())
+
+
+def _stored(counts: Slots | None) -> SlotCounts | None:
+    return None if counts is None else SlotCounts.of(counts)
 
 
 def _quantile(sums: Sums, q: float) -> float | None:

@@ -118,11 +118,15 @@ class BlockClosed:
 
 @dataclass(frozen=True, slots=True)
 class LatencyHistograms:
-    """Both sides' values of one latency signal, in milliseconds, for requests that ended at about the same time."""
+    """Both sides' values of one latency signal, in milliseconds, for requests that ended at about the same time.
+
+    ``at_ms``: that time; 0 if it is unknown.
+    """
 
     signal: str
     candidate: Histogram
     baseline: Histogram
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +140,12 @@ class LatencyUnmeasured:
 
 @dataclass(frozen=True, slots=True)
 class LatencyMeasured:
-    """One request's value of a latency signal, in milliseconds."""
+    """One request's value of a latency signal, in milliseconds. ``at_ms``: when it ended; 0 if that is unknown."""
 
     signal: str
     candidate: bool  # false: the baseline's
     ms: float
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

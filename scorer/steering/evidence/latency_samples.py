@@ -47,7 +47,9 @@ class LatencySignal:
         if self.warming:
             self.warmed += candidate.total
             return
-        left_candidate, left_baseline = self._leave_out(candidate.total, baseline.total) if self.judged else (0, 0)
+        left_candidate, left_baseline = (
+            self._leave_out(candidate.total, baseline.total, values.at_ms) if self.judged else (0, 0)
+        )
         self.candidate.add(candidate, left_candidate)
         self.baseline.add(baseline, left_baseline)
 
@@ -56,7 +58,7 @@ class LatencySignal:
         if self.warming:
             self.warmed += own
             return
-        left_candidate, left_baseline = self._leave_out(int(own), int(not own)) if self.judged else (0, 0)
+        left_candidate, left_baseline = self._leave_out(int(own), int(not own), value.at_ms) if self.judged else (0, 0)
         if own:
             self.candidate.add_value(value.ms, left_candidate)
         else:
@@ -78,11 +80,14 @@ class LatencySignal:
         self.without += seen.without
         self.estimated += 0 if self.warming else seen.estimated
 
-    def _leave_out(self, candidate: int, baseline: int) -> tuple[int, int]:
-        parts = self.balance.leave_out(candidate, baseline)
+    def _leave_out(self, candidate: int, baseline: int, at_ms: int) -> tuple[int, int]:
+        parts = self.balance.leave_out(candidate, baseline, at_ms)
         returns = self.balance.returns
-        self.candidate.take_back(returns.kept, returns.candidate)
-        self.baseline.take_back(returns.kept, returns.baseline)
+        for side, part in ((self.candidate, returns.candidate), (self.baseline, returns.baseline)):
+            if returns.windows_ended:
+                side.end_windows(returns.windows_ended)
+            if part:
+                side.take_back(part)
         return parts
 
     @property

@@ -36,6 +36,7 @@ MAX_LINE_BYTES = 1_000_000
 # A value of the key ``defect`` → whether the candidate's answer has a defect, and whether the baseline's answer has one
 DEFECTIVE = {"candidate": (True, False), "baseline": (False, True), "both": (True, True), "neither": (False, False)}
 _LARGEST = sys.float_info.max
+_LARGEST_S = 1e12  # later times are taken for this one, in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +193,13 @@ def _observe(gates: GateSet, event: ReplayEvent) -> None:
 
 
 def _observe_times(gates: GateSet, event: ReplayEvent, own: bool) -> None:
+    at_ms = max(0, round(1000 * min(event.t, _LARGEST_S)))
     if event.latency_ms is not None:
-        gates.observe(LatencyMeasured("total", own, event.latency_ms))
+        gates.observe(LatencyMeasured("total", own, event.latency_ms, at_ms))
         if event.tokens and "per_token" in gates.signals:
-            gates.observe(LatencyMeasured("per_token", own, event.latency_ms / event.tokens))
+            gates.observe(LatencyMeasured("per_token", own, event.latency_ms / event.tokens, at_ms))
     if event.ttft_ms is not None:
-        gates.observe(LatencyMeasured("ttft", own, event.ttft_ms))
+        gates.observe(LatencyMeasured("ttft", own, event.ttft_ms, at_ms))
     elif own:
         gates.observe(LatencyUnmeasured("ttft", without=1))
 

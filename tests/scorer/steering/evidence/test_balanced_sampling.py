@@ -56,6 +56,12 @@ def test_a_slower_candidate_fails_despite_drift_in_its_favour(drift: cases.Drift
     assert runs.pass_rate == 0
 
 
+@pytest.mark.slow
+def test_a_share_that_rises_and_falls_with_the_latency_of_both_sides_fails_nobody() -> None:
+    """Before, left-out requests returned hours later, and equal sides failed in 8 of 12 such runs."""
+    assert cases.latency_day(4, 1, 1.0, 0.5, 0.3).fail_rate == 0
+
+
 def left_out(share: float, flushes: int, size: int, seed: int) -> float:
     """Return the part of the rarer side's weight that is left out at a constant split."""
     balance, rng = SideBalance(), np.random.default_rng(seed)

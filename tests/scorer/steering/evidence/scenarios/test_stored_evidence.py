@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glidepath.errors import InputError
-from glidepath.pairs_and_outcomes import PairKind, Side
+from glidepath.pairs_and_outcomes import AtFault, LocalReplies, Origin, PairKind, Side
 from scorer.steering.evidence import Evidence
 from tests.support.evidence_builders import (
     GATES,
@@ -72,6 +73,60 @@ def test_a_restart_within_a_step_changes_nothing(steps: list[tuple[object, ...]]
     assert restarted.sides() == straight.sides()
 
 
+def _random_stream(seed: int, percent: float) -> list[Callable[[Evidence], object]]:
+    """Return what is done to evidence: flushes, pairs, feedback and reads of verdicts, in any order.
+
+    The candidate's share jumps, the candidate stands still and recovers, and Envoy fails some requests, so that every
+    gate has evidence and both sides leave requests out.
+    """
+    rng = np.random.default_rng(seed)
+    done: list[Callable[[Evidence], object]] = []
+    share, still, at_ms = 0.1 + 0.4 * rng.random(), 0, 1000
+    for number in range(int(rng.integers(40, 160))):
+        share = 0.1 + 0.8 * rng.random() if rng.random() < 0.03 else share
+        still = int(rng.integers(2, 12)) if rng.random() < 0.03 else max(0, still - 1)
+        own, base = int(rng.binomial(40, share)), int(rng.binomial(40, 1 - share))
+        own = 0 if still else own * 8 if rng.random() < 0.02 else own
+        errors = int(rng.binomial(own, 0.02))
+        at_ms += 250 if rng.random() < 0.98 else int(rng.integers(0, 400_000))
+        sides = (
+            side(B, base, int(rng.binomial(base, 0.02)), ms=tuple(100 * rng.lognormal(0, 0.5, base))),
+            side(C, own, errors, ms=tuple(110 * rng.lognormal(0, 0.5, own)), rescued=errors // 2),
+        )
+        replies = (LocalReplies(C, Origin.LIVE, AtFault.ENVOY, {"overload": 1}),) * (rng.random() < 0.05)
+        flushed = replace(flush(0, *sides, start_ms=at_ms), seq=number, local_replies=replies)
+        done.append(lambda evidence, flushed=flushed: evidence.fold_outcomes(flushed))
+        user, score, kind = f"user-{rng.integers(0, 12)}", float(rng.random()), PairKind.CROSS
+        for kind in (PairKind.CROSS, PairKind.NOISE)[: int(rng.integers(0, 3))]:
+            scored = pair(score, at_ms + number, kind=kind, sticky=user if percent else "")
+            done.append(lambda evidence, scored=scored: evidence.fold_scored(scored))
+        if rng.random() < 0.5:
+            done.append(lambda evidence, at_ms=at_ms: evidence.verdicts(at_ms))
+    return done
+
+
+@pytest.mark.slow
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0.0, 10.0, 50.0, 100.0]), st.data())
+def test_evidence_that_is_stored_and_restored_again_and_again_never_differs(
+    seed: int, percent: float, data: st.DataObject
+) -> None:
+    """Restored = never stopped: the same stored state and the same verdicts after every later event."""
+    workload, stream = workload_of(GATES), _random_stream(seed, percent)
+    straight, restarted = (Evidence.fresh(workload, percent, 1000) for _ in range(2))
+    restarts = data.draw(st.sets(st.integers(0, len(stream) - 1), min_size=1, max_size=6))
+    for number, do in enumerate(stream):
+        do(straight)
+        do(restarted)
+        if number in restarts:
+            restarted = Evidence.from_json(workload, json.loads(json.dumps(restarted.to_json(), allow_nan=False)))
+        if number % 10 == 0 or number in restarts:
+            assert restarted.to_json() == straight.to_json()
+    assert restarted.to_json() == straight.to_json()
+    assert [v.outcome for v in restarted.verdicts(10**9)] == [v.outcome for v in straight.verdicts(10**9)]
+    assert restarted.sides() == straight.sides()
+
+
 @pytest.mark.slow
 def test_the_state_stays_small_under_varied_traffic() -> None:
     evidence = fresh_evidence()
@@ -121,9 +176,9 @@ def test_a_gate_that_the_configuration_adds_in_mid_step_starts_empty_and_the_res
     [
         (lambda raw: raw.update(schema="another"), "must be of the schema"),
         (lambda raw: raw.pop("state"), "must be an object with the keys schema, state"),
-        (lambda raw: raw["state"].pop(), "EvidenceState: must be a list of 9 values"),
-        (lambda raw: raw["state"].__setitem__(1, "today"), "EvidenceState.started_ms: must be a whole number"),
-        (lambda raw: raw["state"].__setitem__(0, float("nan")), "EvidenceState.percent: must be a finite number"),
+        (lambda raw: raw["state"].pop(), "EvidenceState: must be a list of 10 values"),
+        (lambda raw: raw["state"].__setitem__(2, "today"), "EvidenceState.started_ms: must be a whole number"),
+        (lambda raw: raw["state"].__setitem__(1, float("nan")), "EvidenceState.percent: must be a finite number"),
         (lambda raw: raw["state"][-1][-1]["errors"].__setitem__(0, "X"), "gates.gates.errors: must be a list that beg"),
         (lambda raw: raw["state"][-1][-2]["ttft"][0][0].__setitem__(1, [-1]), "a count of -1"),
         (lambda raw: raw["state"][-1][-1]["errors"][3][2][2][0][0].pop(), "7 stakes for a grid of 8 alternatives"),
