@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +21,7 @@ from extproc.copy_plan import PlannedCopy, plan_copies, readable_body
 from extproc.copy_sender import InFlight, ShadowAnswer, ShadowRequest, ShadowSender
 from extproc.copyable_bodies import without_storing
 from extproc.exchange import Exchange, Milestone
+from extproc.opt_out import is_kept_out
 from extproc.outcome_classification import RATE_LIMITED, error_of_status
 from extproc.refusal_matching import RefusedRequest, Rejection
 from extproc.token_usage import tokens
@@ -41,6 +43,7 @@ from glidepath.pairs_and_outcomes import (
 )
 
 MAX_ID = 128
+RECENT_IDS = 10_000  # ids of exchanges that are remembered, so that two pairs never have the same
 
 
 @dataclass(slots=True)
@@ -58,7 +61,8 @@ class CapturedExchange:
 
     workload: WorkloadInfo
     exchange: Exchange
-    id: str
+    id: str  # of its pair, and of its copies
+    logged_id: str  # its x-request-id, as the access log has it
     captured_at_ms: int
     served: str = ""  # the digest of what Envoy serves; "" if unknown
     copy_tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -67,6 +71,7 @@ class CapturedExchange:
     both_copied: bool = False  # whether each side got a copy of the request
     finished: asyncio.Event | None = None  # set when the exchange ends; None until a copy waits for the end
     references: int = 1  # the stream and every copy count as one; at 0 the bodies are released
+    opted_out: bool = False  # whether nothing of it may be copied or kept
     planned: bool = False  # whether it was decided which copies to send
 
 
@@ -91,6 +96,7 @@ class Capturer:
         self.in_flight, self.cool_downs = InFlight(), CoolDowns()
         self._sender, self._tasks, self._wall, self._clock = sender, tasks, wall, clock
         self._errors = UnexpectedErrors()
+        self._recent_ids: OrderedDict[str, None] = OrderedDict()
         self.running: set[asyncio.Task[None]] = set()
 
     def begin(self, workload: WorkloadInfo, exchange: Exchange, own_id: str = "", served: str = "") -> CapturedExchange:
@@ -99,10 +105,25 @@ class Capturer:
         ``own_id``: the id that Envoy gave to the exchange, or "" if the id is that of the request.
         ``served``: the digest of what Envoy serves, or "" if it is unknown.
         """
-        sent = own_id or (exchange.request.headers.get("x-request-id", "") if exchange.request else "")
+        headers = exchange.request.headers if exchange.request else {}
+        logged_id = headers.get("x-request-id", "")
+        sent = own_id or logged_id
         self.counters.count(workload.name, Coverage.CAPTURED)
         request_id = sent if 0 < len(sent) <= MAX_ID and sent.isprintable() else str(uuid.uuid4())
-        return CapturedExchange(workload, exchange, request_id, int(self._wall() * 1000), served)
+        captured = CapturedExchange(
+            workload, exchange, self._unique(request_id), logged_id or request_id, int(self._wall() * 1000), served
+        )
+        captured.opted_out = is_kept_out(workload.settings.shadow.opt_out, headers)
+        return captured
+
+    def _unique(self, request_id: str) -> str:
+        """Return an id that no exchange of this process had lately. A client may give each attempt the same id."""
+        if request_id in self._recent_ids:
+            return f"{request_id}~{uuid.uuid4().hex[:8]}"
+        self._recent_ids[request_id] = None
+        if len(self._recent_ids) > RECENT_IDS:
+            self._recent_ids.popitem(last=False)
+        return request_id
 
     def advance(self, captured: CapturedExchange, milestone: Milestone) -> None:
         """Send the copies as soon as they may be sent. If the exchange has ended, handle its end."""
@@ -119,7 +140,7 @@ class Capturer:
         begun to answer: if the candidate fails, Envoy itself asks the baseline, which must not get the request twice.
         """
         exchange = captured.exchange
-        if not exchange.request_complete or milestone is Milestone.NONE:
+        if captured.opted_out or not exchange.request_complete or milestone is Milestone.NONE:
             return False
         if milestone is Milestone.FINISHED and exchange.ending is Ending.ABORTED:
             return False
@@ -169,6 +190,10 @@ class Capturer:
         If the client's answer cannot be compared, cancel the copies. If it is certain that no CROSS pair will be
         written, count the reason.
         """
+        if captured.opted_out:
+            self.counters.count(captured.workload.name, Coverage.OPTED_OUT)
+            self._drop_reference(captured)
+            return
         self._check_client_answer(captured)
         self._notice_a_rate_limit(captured)
         if captured.finished is not None:
@@ -210,7 +235,7 @@ class Capturer:
         headers, body = response.headers, exchange.response_body
         kind, encoding = headers.get("content-type", "")[:256], headers.get("content-encoding", "")
         answer = CheckedAnswer(response.status, kind, body.value(), body.cut, encoding)
-        self.checker.check(RefusedRequest(workload.name, side, Origin.LIVE, captured.id), answer)
+        self.checker.check(RefusedRequest(workload.name, side, Origin.LIVE, captured.logged_id), answer)
 
     def _check_copys_answer(self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> None:
         answer = answered.answer
@@ -318,7 +343,8 @@ class Capturer:
         status = max(first, second)
         if error_of_status(status, captured.workload, side):
             return  # the access log already counts it as an error
-        request = RefusedRequest(captured.workload.name, side, origin, captured.id)
+        request_id = captured.logged_id if origin is Origin.LIVE else captured.id
+        request = RefusedRequest(captured.workload.name, side, origin, request_id)
         kind = CAPABILITY if status in CAPABILITY_STATUSES else f"rejected_{status}"
         self.counters.count_rejection(Rejection(request, kind, int(self._wall() * 1000)))
 

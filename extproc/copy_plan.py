@@ -12,6 +12,7 @@ from extproc.content_coding import decode
 from extproc.copyable_bodies import reason_not_to_copy
 from extproc.exchange import Exchange
 from extproc.extproc_errors import DecodeError
+from extproc.opt_out import sides_kept_out
 from extproc.requests_with_credentials import gives_a_credential
 from extproc.workloads import WorkloadInfo
 from glidepath.call_classes import may_be_copied
@@ -70,13 +71,17 @@ def plan_copies(
     if refusal is not None:
         return (), refusal
     shadow = workload.settings.shadow
+    kept_out = sides_kept_out(shadow.opt_out, request.headers)
     planned_copies: list[PlannedCopy] = []
     reason: Coverage | None = None
-    if served is Side.BASELINE or share_of(request_id, "reverse") < shadow.reverse:
+    if served.other in kept_out:
+        reason = Coverage.OPTED_OUT
+    elif served is Side.BASELINE or share_of(request_id, "reverse") < shadow.reverse:
         planned_copies.append(PlannedCopy(PairKind.CROSS, served.other, workload.backend(served.other)))
     else:
         reason = Coverage.SAMPLED_OUT
     # The noise floor compares the baseline with itself; the candidate is never compared with itself.
-    if served is Side.BASELINE and share_of(request_id, "same-side") < shadow.same_side:
+    noise = served is Side.BASELINE and served not in kept_out
+    if noise and share_of(request_id, "same-side") < shadow.same_side:
         planned_copies.append(PlannedCopy(PairKind.NOISE, served, workload.backend(served)))
     return tuple(planned_copies), reason

@@ -47,9 +47,9 @@ class ProcessService:
     ) -> None:
         self._workloads, self._capturer, self._memory = workloads, capturer, memory
         self._max_body, self._max_streams = max_body, max_streams
-        self._wanted = wanted_headers(
-            frozenset(workload.sticky_header for workload in workloads.values() if workload.sticky_header)
-        )
+        sticky = (workload.sticky_header for workload in workloads.values() if workload.sticky_header)
+        opting_out = (rule.header for workload in workloads.values() for rule in workload.settings.shadow.opt_out)
+        self._wanted = wanted_headers(frozenset((*sticky, *opting_out)))
         self.open = 0
         self.exchanges = 0
         self.illegal_events = 0
@@ -92,7 +92,7 @@ class ProcessService:
             captured = self._capturer.begin(workload, exchange, route.own_id, route.served)
         if captured is not None and milestone is not _NO_MILESTONE:
             self._capturer.advance(captured, milestone)
-        if exchange.ending is None and exchange.cut:
+        if exchange.ending is None and (exchange.cut or (captured is not None and captured.opted_out)):
             self._stop_at_bound(exchange, captured)
         return captured
 

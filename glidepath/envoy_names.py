@@ -118,6 +118,8 @@ def sticky_header(key: str) -> str:
 
 
 _CONVERSATION = "x-glidepath-conversation"
+HEADER_SERVED_BY = "x-glidepath-served-by"  # of answers to clients, with envoy.served_by: the backend that answered
+
 PROBE_STICKY = "glidepath-probe"  # sticky value of all probes, so that they count as one user
 
 # Header that exists only inside Envoy: the backend of the endpoint that Envoy has chosen for the current attempt.

@@ -257,7 +257,7 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
     The introduction of a new setting must not change the digest of an existing configuration, because a new digest
     discards the evidence of the step.
     """
-    left_out: dict[str, Any] = {"probes": True, "if_lost": True, "lost_after": True}
+    left_out: dict[str, Any] = {"probes": True, "if_lost": True, "lost_after": True, "shadow": {"opt_out"}}
     ramp = {name for name, unset in (("at", not workload.ramp.at), ("warm_up", workload.ramp.warm_up is None)) if unset}
     if ramp:
         left_out["ramp"] = ramp

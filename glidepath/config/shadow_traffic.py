@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
 
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Percent
@@ -15,6 +17,18 @@ class DayBudget(Section):
 
     requests: int | None = Field(default=None, ge=0, le=MOST)
     cost: float | None = Field(default=None, ge=0)  # in the currency of the prices
+
+
+class OptOut(Section):
+    """Requests that must not be copied: those with a header, or with one of its values.
+
+    ``to`` restricts the rule to copies to one side, for example to a cloud. Without ``to``, nothing of such a request
+    is captured or kept.
+    """
+
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$"), AfterValidator(str.lower)]
+    values: tuple[str, ...] = ()  # absent: any value
+    to: Literal["baseline", "candidate"] | None = None
 
 
 class ShadowSection(Section):
@@ -32,3 +46,4 @@ class ShadowSection(Section):
     max_in_flight: int = Field(default=32, ge=1, le=10_000)  # maximum copies at once, per worker
     timeout: Duration = Field(default=60, gt=0, le=3600)  # time limit of a copy
     budget: DayBudget = DayBudget()
+    opt_out: tuple[OptOut, ...] = (OptOut(header="x-no-store"),)  # requests that are not copied

@@ -15,7 +15,7 @@ from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.access_log_tags import record_filters_of_copies
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_comments
-from glidepath_ops.envoyconfig.envoy_api_builders import address
+from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, address
 from glidepath_ops.envoyconfig.internal_hops import hop_extensions, hop_listeners
 from glidepath_ops.envoyconfig.routes import live_routes, shadow_routes, start_weights
 
@@ -182,17 +182,22 @@ def _rtds_layer(name: str, resource: str) -> Json:
     return {"name": name, "rtds_layer": {"name": resource, "rtds_config": source}}
 
 
+_REQUEST_ID = TYPE + "extensions.request_id.uuid.v3.UuidRequestIdConfig"
+
+
 def _live(config: Config) -> Json:
     manager = _manager(config, LIVE_STATS, envoy_names.LIVE_LOG, live_routes(config))
     manager |= {
         "use_remote_address": True,  # ignore clients' x-envoy-* headers, generate request ids
         "skip_xff_append": True,
+        # A client finds its own id in logs and pairs, and gives feedback with the id that it got (ADR 0314).
+        "preserve_external_request_id": True,
+        "always_set_request_id_in_response": True,
+        "request_id_extension": {"typed_config": {"@type": _REQUEST_ID, "pack_trace_reason": False}},
         "early_header_mutation_extensions": [filters.strip_tee_headers()],
         "upgrade_configs": [{"upgrade_type": "websocket"}],  # no split has one: its requests are POSTs
         "http_filters": [*filters.route_filters(config), filters.router_filter()],
     }
-    if any(workload.feedback is not None for workload in config.workloads.values()):
-        manager["always_set_request_id_in_response"] = True  # with this id, clients give feedback (ADR 0227)
     return with_comment("The listener for clients.", _listener("glidepath-live", config.envoy.listen, manager))
 
 

@@ -221,8 +221,10 @@ def _read_headers(config: Config) -> list[str]:
     """Return the headers of requests and responses that extproc reads. None of them carries a credential."""
     read = (*envoy_names.READ_REQUEST_HEADERS, *envoy_names.READ_RESPONSE_HEADERS)
     sticky = (w.sticky.header.lower() for w in config.workloads.values() if w.sticky and w.sticky.header)
+    opting_out = (rule.header for w in config.workloads.values() for rule in w.shadow.opt_out)
     hidden = {*envoy_names.CREDENTIAL_HEADERS, *credential_headers(config)}
-    return [name for name in dict.fromkeys((*read, *sticky, *sticky_headers(config))) if name not in hidden]
+    found = dict.fromkeys((*read, *sticky, *sticky_headers(config), *opting_out))
+    return [name for name in found if name not in hidden]
 
 
 def headers_of_candidate(values: Mapping[str, str]) -> Json:

@@ -236,6 +236,10 @@ def _split_action(config: Config, name: str) -> Json:
     return {**action, **timeouts, **policy_of_route(config, name)}
 
 
+# The backend of the endpoint that answered, also after a rescue. An endpoint of a user's own cluster has no such name.
+_ANSWERING_BACKEND = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.ENDPOINT_BACKEND})%"
+
+
 def weighted_clusters(config: Config, name: str) -> Json:
     """Return the weighted split of a workload. It is sticky if the route has a hash policy.
 
@@ -262,6 +266,9 @@ def weighted_clusters(config: Config, name: str) -> Json:
     other: Json = {"name": baseline_cluster, "weight": weights[baseline_cluster]}
     if baseline.cluster is None:
         other["host_rewrite_literal"] = host_of(baseline)
+    if config.envoy.served_by:
+        for one in (entry, other):
+            one["response_headers_to_add"] = [_instead(envoy_names.HEADER_SERVED_BY, _ANSWERING_BACKEND)]
     for one in (entry, other):
         recorded = record_of_entry(config, one["name"])
         if recorded:

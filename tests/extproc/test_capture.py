@@ -526,6 +526,49 @@ async def test_an_unexpected_error_while_a_pair_is_written_loses_that_pair() -> 
         assert r.coverage == {"captured": 1, "internal_error": 1}
 
 
+@pytest.mark.parametrize(
+    ("rules", "headers", "copied"),
+    [
+        ("[{header: x-no-store}]", {"x_no_store": "1"}, None),
+        ("[{header: X-Tenant, values: [acme]}]", {"x_tenant": "acme"}, None),
+        ("[{header: x-tenant, values: [acme]}]", {"x_tenant": "other"}, {"cloud", "onprem"}),
+        ("[{header: x-tenant, to: baseline}]", {"x_tenant": "acme"}, {"onprem"}),
+        ("[{header: x-tenant, to: candidate}]", {"x_tenant": "acme"}, {"cloud"}),
+        ("[]", {"x_no_store": "1"}, {"cloud", "onprem"}),
+    ],
+)
+async def test_a_request_that_opts_out_is_not_copied(
+    rules: str, headers: dict[str, str], copied: set[str] | None
+) -> None:
+    async with setup(f"{{same_side: 100, opt_out: {rules}}}") as r:
+        r.sender.gate.set()
+        r.feed(r.request(**headers), OK, END)
+        await r.settled()
+        assert {copy.backend for copy in r.sender.copies} == (copied or set())
+        assert r.coverage.get("opted_out", 0) == (0 if copied and "onprem" in copied else 1)
+        if copied is None:
+            assert (r.sink.pairs, r.coverage) == ([], {"captured": 1, "opted_out": 1})
+
+
+async def test_requests_of_which_a_client_repeats_the_id_make_pairs_of_their_own_and_are_blamed_by_their_id() -> None:
+    async with setup() as r:
+        r.sender.gate.set()
+        for _ in range(3):
+            r.feed(r.request(request_id="repeated"), OK, END)
+        await r.settled()
+        ids = [pair.id for pair in r.sink.pairs]
+        assert len(set(ids)) == 3
+        assert ids[0] == "repeated"
+        assert all(one.startswith("repeated~") for one in ids[1:])
+        assert [copy.headers["x-request-id"] for copy in r.sender.copies] == ids
+        request = r.request(request_id="repeated")
+        r.feed(request, STREAMED, Chunk(Half.RESPONSE, BROKEN, True))
+        r.counters.record(RequestOutcome("chat", Side.BASELINE, Origin.LIVE, 1_000), "repeated")
+        errors = [side.errors for one in r.counters.flush(2_000) for side in one.sides if side.side is Side.BASELINE]
+        assert errors == [1]
+        await r.settled()
+
+
 BROKEN = b'data: {"choices": [{"delta": {"content": "a"}}]}\n\ndata: {"error": {"message": "gone"}}\n\n'
 STREAMED = replace(OK, headers={"content-type": "text/event-stream"})
 

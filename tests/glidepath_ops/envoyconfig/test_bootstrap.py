@@ -366,10 +366,9 @@ def test_a_socket_of_the_shadow_listener_is_closed_to_other_users(valid_yaml: st
     assert own["pipe"]["mode"] == 0o600
 
 
-def test_the_id_of_a_request_is_returned_where_feedback_can_be_given(valid_yaml: str) -> None:
-    without = render_bootstrap(changed_config(valid_yaml))
-    with_feedback = render_bootstrap(changed_config(valid_yaml, workloads__chat__feedback={}))
-    key = "always_set_request_id_in_response"
-    assert [key in manager(without, 0), manager(with_feedback, 0).get(key)] == [False, True]
-    assert key not in manager(with_feedback, 1)
-    check_strict(with_feedback)
+def test_the_id_of_a_request_is_the_clients_and_returned_to_it(valid_yaml: str) -> None:
+    rendered = render_bootstrap(changed_config(valid_yaml))
+    live, copies = manager(rendered, 0), manager(rendered, 1)
+    assert (live["preserve_external_request_id"], live["always_set_request_id_in_response"]) == (True, True)
+    assert "always_set_request_id_in_response" not in copies
+    check_strict(rendered)

@@ -92,6 +92,14 @@ async def test_the_header_that_splits_a_binary_body_is_copied(setup: RunningCapt
     assert (copy.body, copy.headers["inference-header-content-length"]) == (head + b"\x01\x02", str(len(head)))
 
 
+async def test_a_request_with_a_header_that_opts_out_is_neither_copied_nor_kept(setup: RunningCapture) -> None:
+    body = json.dumps({"model": "m", "input": "OF-ONE-WHO-OPTS-OUT"}).encode()
+    await post(setup, RESPONSES, body, **{"x-no-store": "1"})
+    await covered(setup, "responses", captured=1, opted_out=1)
+    assert setup.onprem.received == []
+    assert await setup.redis.exists(redis_keys.WorkloadKeys("responses").pairs) == 0
+
+
 async def test_a_refused_copy_counts_once_and_spoils_no_later_one(setup: RunningCapture) -> None:
     for status, refused in ((401, 5), (200, 5)):
         setup.onprem.behaviour, setup.onprem.status = ("status", status) if status != 200 else ("json", status)

@@ -1,0 +1,23 @@
+"""Finds requests that must not be copied, or not to one side, by their headers (``shadow.opt_out``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from glidepath.config.shadow_traffic import OptOut
+from glidepath.pairs_and_outcomes import Side
+
+
+def is_kept_out(rules: Iterable[OptOut], headers: Mapping[str, str]) -> bool:
+    """Return whether nothing of a request may be copied or kept. ``headers``: with names in lower case."""
+    return any(rule.to is None and _applies(rule, headers) for rule in rules)
+
+
+def sides_kept_out(rules: Iterable[OptOut], headers: Mapping[str, str]) -> frozenset[Side]:
+    """Return the sides to which no copy of a request may be sent."""
+    return frozenset(Side(rule.to) for rule in rules if rule.to is not None and _applies(rule, headers))
+
+
+def _applies(rule: OptOut, headers: Mapping[str, str]) -> bool:
+    value = headers.get(rule.header)
+    return value is not None and (not rule.values or value in rule.values)
