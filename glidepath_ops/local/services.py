@@ -13,6 +13,7 @@ import yaml
 
 from glidepath.config import Config
 from glidepath.config.units import MAX_SOCKET_PATH
+from glidepath.split_leases import serves_rtds
 from glidepath_ops.envoyconfig.bootstrap import OWNER_ONLY, annotated_bootstrap, refuse_named_clusters
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import Child
@@ -132,14 +133,17 @@ def with_console_at(config: Config, listen: str | None, token: Path | None) -> C
 
 
 def with_sockets_in(folder: Path, config: Config) -> Config:
-    """Return the configuration with the Unix sockets of extproc and of the shadow listener in ``folder``.
+    """Return the configuration with the Unix sockets of extproc, of the shadow listener and of RTDS in ``folder``.
 
     An address that the configuration sets stays. The default of extproc is a fixed path in /tmp, where a second ``up``
-    and other users could use it, too. That of the shadow listener is a port, which all local users can reach. Both stay
-    if the path of the folder is too long for a socket.
+    and other users could use it, too. Those of the shadow listener and of RTDS are ports, which all local users can
+    reach. All stay if the path of the folder is too long for a socket.
     """
     data = _dump(config)
-    for section, key, name in (("extproc", "listen", "extproc.sock"), ("envoy", "shadow_listen", SHADOW_SOCKET)):
+    sockets = [("extproc", "listen", "extproc.sock"), ("envoy", "shadow_listen", SHADOW_SOCKET)]
+    if serves_rtds(config) and config.envoy.rtds_address is None:
+        sockets.append(("envoy", "rtds_listen", "rtds.sock"))
+    for section, key, name in sockets:
         path = folder / name
         too_long = len(os.fsencode(path)) + len(".00") > MAX_SOCKET_PATH
         if not too_long and key not in data.get(section, {}):
