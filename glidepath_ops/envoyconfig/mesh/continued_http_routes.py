@@ -48,13 +48,15 @@ class RuleChoice:
 class Continued:
     """The Envoy routes of a workload, and the rule's header rules in the form of an Envoy route.
 
-    ``for_copies``: what the rule does with requests (``part_for_copies``), once for each match.
+    ``for_copies``: what the rule does with requests (``part_for_copies``), once for each match. ``is_copy``: whether
+    the routes are those of a copy of the user's rule, which is below them.
     """
 
     routes: GeneratedRoutes
     header_rules: Json
     place: str
     for_copies: Sequence[Json] = ()
+    is_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ def complete_http_routes(
             _header_rules(rule.data),
             rule.place,
             _for_copies(served_by),
+            is_copy=served_by is not rule.data,
         )
     insertions += [_appended(route, added[id(route)]) for route in routes if id(route) in added]
     return CompletedRoutes(insert(base, insertions, file), continued)

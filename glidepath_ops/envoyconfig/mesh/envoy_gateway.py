@@ -35,6 +35,7 @@ from glidepath_ops.envoyconfig.continued_routes import headers_at_route
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.internal_hops import hop_listeners
+from glidepath_ops.envoyconfig.lease_routes import lease_condition
 from glidepath_ops.envoyconfig.mesh.body_conditions import refuse_body_conditions
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued
 from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
@@ -99,8 +100,8 @@ def gateway_resources(config: Config, target: GatewayTarget, routes: GatewayRout
     Raises InputError, and ConfigError for settings that Envoy or Kubernetes does not support.
     """
     refuse_form_for_old_envoy(config, "Envoy Gateway")
-    _refuse_leases(config)
     refuse_body_conditions(config, "Envoy Gateway")
+    _refuse_leases(config, routes)
     for workload, one in routes.continued.items():
         _check_baseline(config, workload, one)
     found = []
@@ -111,13 +112,16 @@ def gateway_resources(config: Config, target: GatewayTarget, routes: GatewayRout
     return [*found, _patch_policy(config, target, routes)]
 
 
-def _refuse_leases(config: Config) -> None:
-    """Raise ConfigError for a split with a lease: it needs a route below, which a generated route may not have."""
+def _refuse_leases(config: Config, routes: GatewayRoutes) -> None:
+    """Raise ConfigError for a split with a lease that has no route of the user's below it."""
     for name in leased_workloads(config):
-        raise ConfigError(
-            f"workloads.{name}.if_lost: baseline is not possible on Envoy Gateway, which generates one route for a "
-            "rule: without a lease no route would serve its requests; set if_lost: hold"
-        )
+        one = routes.continued.get(name)
+        if one is None or not one.is_copy:
+            raise ConfigError(
+                f"workloads.{name}.if_lost: baseline is possible on Envoy Gateway only for a rule that is copied "
+                "(--into, from a rule that serves more than the workload): without a lease no route would serve its "
+                "requests; set if_lost: hold"
+            )
 
 
 def _check_baseline(config: Config, workload: str, one: Continued) -> None:
@@ -235,6 +239,8 @@ def _in_every_route(config: Config, workload: str, routes: GeneratedRoutes, tabl
         ),
         *(add(f"/{key}", limit) for key, limit in buffer_limit(config, workload).items()),
     ]
+    if lease := lease_condition(config, workload):
+        found.append(add("/match/runtime_fraction", lease["runtime_fraction"]))
     for name, one in filters.filters_of_route(config, workload).items():
         found.append(add(f"/typed_per_filter_config/{name}", one))
     sticky = config.workload(workload).sticky

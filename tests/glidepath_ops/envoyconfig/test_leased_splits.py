@@ -104,7 +104,7 @@ def test_a_users_route_with_a_fraction_of_its_own_is_refused() -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("    if_lost: baseline\n    lost_after: 5s\n", "at least 5.75s with scorer.lease: 3s"),
+        ("    if_lost: baseline\n    lost_after: 5s\nscorer: {lease: 3s}\n", "at least 5.75s with scorer.lease: 3s"),
         ("    lost_after: 20s\n", "has no effect with if_lost: hold"),
         ("    if_lost: never\n", "hold"),
         ("    if_lost: baseline\n    lost_after: 1s\n", "lost_after"),

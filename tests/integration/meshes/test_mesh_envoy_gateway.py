@@ -14,6 +14,11 @@ import pytest
 
 from extproc.ext_proc_messages import read
 from glidepath import envoy_names, runtime_keys
+from glidepath.config import parse_config
+from glidepath_ops.local.child_process import free_ports
+from scorer.steering.envoy.rtds_leases import LeaseService
+from scorer.steering.envoy.rtds_server import RtdsServer
+from tests.support.chat_config import CHAT_CONFIG
 from tests.support.envoy_with_backends import PATH
 from tests.support.meshes.constant_rtds_server import rtds_server, served_by
 from tests.support.meshes.gateway_with_backends import BASELINE, gateway_with_backends
@@ -158,3 +163,22 @@ async def test_the_scorer_steers_by_rtds_and_a_manual_override_wins(tmp_path: Pa
         assert await served_by(mesh.setup, "onprem", TEAM)
         mesh.setup.set_share(0)
         assert json.loads((await mesh.setup.post(headers=TEAM)).body)["model"] == "cloud"
+
+
+async def test_the_split_is_in_force_only_with_a_lease_and_the_users_own_rule_is_below(tmp_path: Path) -> None:
+    listen = f"127.0.0.1:{free_ports(1)[0]}"
+    leases = LeaseService(parse_config(CHAT_CONFIG + "    if_lost: baseline\n"), lambda: True)
+    async with gateway_with_backends(tmp_path, chat={"if_lost": "baseline"}, rtds=listen) as mesh:
+        setup = mesh.setup
+        setup.set_share(100)
+        assert json.loads((await setup.post(headers=CLIENT)).body)["model"] == "cloud"
+        assert setup.cloud.last.headers["authorization"] == "Bearer route"
+        log = setup.collector.entries
+        await eventually(lambda: len(log.get(envoy_names.LIVE_LOG, [])) == 1)
+        assert log[envoy_names.LIVE_LOG][0].common_properties.route_name.startswith("httproute/default/app/rule/0/")
+        serving = asyncio.create_task(RtdsServer(listen, lambda: True, [leases]).run())
+        try:
+            assert await served_by(setup, "onprem", CLIENT)
+        finally:
+            serving.cancel()
+            await asyncio.wait({serving})

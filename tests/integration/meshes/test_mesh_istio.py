@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from glidepath import envoy_names, runtime_keys
+from glidepath.config import parse_config
 from glidepath_ops.envoyconfig.mesh.istio import Context
+from glidepath_ops.local.child_process import free_ports
+from scorer.steering.envoy.rtds_leases import LeaseService
+from scorer.steering.envoy.rtds_server import RtdsServer
+from tests.support.chat_config import CHAT_CONFIG
 from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup
 from tests.support.meshes.constant_rtds_server import rtds_server, served_by
 from tests.support.meshes.istio_with_backends import CLUSTER, LLM, VLLM, istio_with_backends
@@ -216,3 +221,25 @@ async def test_the_scorer_steers_by_rtds_and_overrides_istios_admin_layer(tmp_pa
         assert await served_by(mesh.setup, "onprem")
         set_share(mesh.setup, 0)
         assert json.loads((await mesh.setup.post()).body)["model"] == "onprem"
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+async def test_the_split_is_in_force_only_with_a_lease_and_the_users_own_route_is_below(
+    tmp_path: Path, context: Context
+) -> None:
+    listen = f"127.0.0.1:{free_ports(1)[0]}"
+    leases = LeaseService(parse_config(CHAT_CONFIG + "    if_lost: baseline\n"), lambda: True)
+    async with istio_with_backends(tmp_path, context, chat={"if_lost": "baseline"}, rtds=listen) as mesh:
+        setup = mesh.setup
+        set_share(setup, 100)
+        reply = await setup.post(headers=HOST)
+        assert json.loads(reply.body)["model"] == "cloud"
+        log = setup.collector.entries
+        await eventually(lambda: len(log.get(envoy_names.LIVE_LOG, [])) == 1)
+        assert log[envoy_names.LIVE_LOG][0].common_properties.route_name != "glidepath-chat"
+        serving = asyncio.create_task(RtdsServer(listen, lambda: True, [leases]).run())
+        try:
+            assert await served_by(setup, "onprem", HOST)
+        finally:
+            serving.cancel()
+            await asyncio.wait({serving})

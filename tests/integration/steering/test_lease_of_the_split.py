@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
 from aiohttp import web
@@ -27,13 +29,27 @@ LOST_AFTER_S, GRACE_S = 3, 2
 LEASE = runtime_keys.lease_key("chat")
 
 
-def backend(name: str) -> TestServer:
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(text=name)
+@dataclass(slots=True)
+class NamedBackend:
+    """A backend that answers with its name, or breaks off each answer after its headers."""
 
-    app = web.Application()
-    app.router.add_post("/{path:.*}", answer)
-    return TestServer(app)
+    name: str
+    breaks: bool = False
+
+    def server(self) -> TestServer:
+        app = web.Application()
+        app.router.add_post("/{path:.*}", self._answer)
+        return TestServer(app)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if not self.breaks:
+            return web.Response(text=self.name)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"x")
+        if request.transport is not None:
+            request.transport.abort()
+        return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +59,15 @@ class Lab:
     envoy: RunningEnvoy
     file: Path
     client: SteeringClient
+    onprem: NamedBackend
 
     async def served_by(self) -> str:
-        async with self.client.http.post(f"{self.envoy.live}/v1/chat/completions", json={}) as response:
-            return await response.text() if response.status == 200 else str(response.status)
+        """Return the name of the backend that answers a request, or what the client sees instead."""
+        try:
+            async with self.client.http.post(f"{self.envoy.live}/v1/chat/completions", json={}) as response:
+                return await response.text() if response.status == 200 else str(response.status)
+        except aiohttp.ClientError as error:
+            return type(error).__name__
 
     async def serves(self, name: str) -> bool:
         return await self.served_by() == name
@@ -62,10 +83,6 @@ class Lab:
         status = await self.client.status()
         return status.leases_held if status is not None and status.leader == leader else 0
 
-    def renewals(self) -> int:
-        """Return how many updates of runtime layers Envoy has received by RTDS."""
-        return self.envoy.stats("^runtime.load_success$")["runtime.load_success"]
-
 
 @asynccontextmanager
 async def lab(folder: Path, redis_url: str, *, actuator: str = "admin", **workload: Any) -> AsyncIterator[Lab]:
@@ -78,8 +95,10 @@ async def lab(folder: Path, redis_url: str, *, actuator: str = "admin", **worklo
         "gates": {"sameness": None},
         **(workload or lost),
     }
-    async with backend("cloud") as cloud, backend("onprem") as onprem:
-        backends = {name: {"url": str(one.make_url("")).rstrip("/")} for name, one in vars_of(cloud, onprem)}
+    candidate = NamedBackend("onprem")
+    async with NamedBackend("cloud").server() as cloud, candidate.server() as onprem:
+        servers = {"cloud": cloud, "onprem": onprem}
+        backends = {name: {"url": str(one.make_url("")).rstrip("/")} for name, one in servers.items()}
         common = {"backends": backends, "workloads": {"chat": chat}, "scorer": {"lease": "0.5s"}}
         rtds = {"actuator": actuator, "rtds_listen": f"127.0.0.1:{free_ports(1)[0]}"}
         with running_envoy(yaml.safe_dump({**common, "envoy": rtds}), folder) as envoy:
@@ -87,12 +106,7 @@ async def lab(folder: Path, redis_url: str, *, actuator: str = "admin", **worklo
             steered = {**common, "envoy": {**rtds, "admin": envoy.admin}, "redis": {"url": redis_url}}
             file.write_text(yaml.safe_dump(steered))
             async with steering_client(settings(file)) as client:
-                yield Lab(envoy, file, client)
-
-
-def vars_of(cloud: TestServer, onprem: TestServer) -> Iterator[tuple[str, TestServer]]:
-    yield "cloud", cloud
-    yield "onprem", onprem
+                yield Lab(envoy, file, client, candidate)
 
 
 @contextmanager
@@ -208,3 +222,21 @@ async def test_a_drill_without_a_lease_is_refused(tmp_path: Path, redis_url: str
 async def test_a_restarted_envoy_without_a_scorer_serves_the_baseline(tmp_path: Path, redis_url: str) -> None:
     async with lab(tmp_path, redis_url, start=100, if_lost="baseline", lost_after="3s") as one:
         assert Counter([await one.served_by() for _ in range(20)]) == {"cloud": 20}
+
+
+async def test_without_any_process_of_ours_a_failing_candidate_costs_clients_no_more_than_the_lease(
+    tmp_path: Path, redis_url: str
+) -> None:
+    """The candidate breaks off each answer, which no fallback can hide, from the moment the scorer is killed."""
+    async with lab(tmp_path, redis_url) as one:
+        with running(one) as first:
+            await one.ramp_up()
+            first.kill()
+        one.onprem.breaks = True
+        killed, rate, errors = time.monotonic(), 50, 0
+        while not await one.serves("cloud"):
+            errors += 1
+            await asyncio.sleep(1 / rate)
+            assert time.monotonic() < killed + LOST_AFTER_S + GRACE_S
+        assert 0 < errors <= rate * (LOST_AFTER_S + GRACE_S)
+        assert Counter([await one.served_by() for _ in range(rate)]) == {"cloud": rate}

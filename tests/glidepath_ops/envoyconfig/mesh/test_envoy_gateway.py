@@ -168,6 +168,13 @@ def test_the_form_for_envoy_1_36_is_refused(config: Config) -> None:
         resources(old)
 
 
+def test_a_split_with_a_lease_is_refused(config: Config) -> None:
+    leased = config.workload("chat").model_copy(update={"if_lost": "baseline"})
+    changed = config.model_copy(update={"workloads": {**config.workloads, "chat": leased}})
+    with pytest.raises(ConfigError, match=r"workloads.chat.if_lost: .*set if_lost: hold"):
+        gateway_resources(changed, GatewayTarget(), ROUTES_OF_WORKLOADS)
+
+
 def test_a_new_route_needs_the_url_of_the_baseline(config: Config) -> None:
     with pytest.raises(InputError, match=r"--new-route: backends\.cloud needs a url"):
         resources(config, GatewayRoutes(new=("chat", "team")))
