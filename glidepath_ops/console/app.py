@@ -17,7 +17,16 @@ from starlette.staticfiles import StaticFiles
 from glidepath.config import Config
 from glidepath.errors import error_text, error_text_with_type
 from glidepath.redisio import RedisClient
-from glidepath_ops.console import actions_page, fleet_page, history_page, html, login_page, pairs_page, workload_page
+from glidepath_ops.console import (
+    actions_page,
+    fleet_page,
+    history_page,
+    html,
+    login_page,
+    openapi,
+    pairs_page,
+    workload_page,
+)
 from glidepath_ops.console.access import Access
 from glidepath_ops.console.context import Console
 from glidepath_ops.console.live import EVERY_S, LiveViews
@@ -49,6 +58,7 @@ def make_app(console: Console) -> Starlette:
         *pairs_page.routes(console, PairStore(console.config, console.redis)),
         *history_page.routes(console),
         *actions_page.routes(console),
+        *openapi.routes(console),
         *login_page.routes(console),
         *_process_routes(console),
         Mount("/static", StaticFiles(directory=html.STATIC), name="static"),

@@ -72,3 +72,15 @@ def test_clients_and_backends_share_no_network_with_redis_the_scorer_or_extproc(
     assert own == {"control"}
     assert "control" not in SERVICES["envoy"]["networks"]
     assert COMPOSE["networks"]["control"] == {"internal": True}
+
+
+def test_the_console_is_on_loopback_with_a_token_and_reaches_redis_but_no_backend() -> None:
+    console = SERVICES["console"]
+    section = load_config(ROOT / "envoy" / "demo" / "glidepath.yaml").console
+    assert console["ports"] == [f"127.0.0.1:9480:{section.listen.rpartition(':')[2]}"]
+    assert section.token is not None
+    assert str(section.token.file).startswith(mounts("console")["console"])
+    assert console["networks"] == ["control", "console"]
+    assert {name for name, one in SERVICES.items() if "console" in one["networks"]} == {"console"}
+    assert console["user"] == "10001:10001"
+    assert console["read_only"] is True

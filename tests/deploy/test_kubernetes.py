@@ -56,7 +56,9 @@ def envoy_with_sidecar() -> Json:
 
 def pods() -> dict[str, Json]:
     scorer = named("Deployment", "glidepath-scorer")
-    return {"scorer": scorer["spec"]["template"], "envoy": envoy_with_sidecar()["spec"]["template"]}
+    console = named("Deployment", "glidepath-console")
+    found = {"scorer": scorer, "console": console, "envoy": envoy_with_sidecar()}
+    return {name: one["spec"]["template"] for name, one in found.items()}
 
 
 def containers(template: Json) -> list[Json]:
@@ -98,7 +100,7 @@ def test_no_secret_is_applied() -> None:
     assert {value for one in secrets for value in one["stringData"].values()} == {"replace-me"}
 
 
-@pytest.mark.parametrize("pod", ["scorer", "envoy"])
+@pytest.mark.parametrize("pod", ["scorer", "console", "envoy"])
 def test_no_container_has_more_rights_than_it_needs(pod: str) -> None:
     template = pods()[pod]
     assert template["spec"]["automountServiceAccountToken"] is False
@@ -112,7 +114,7 @@ def test_no_container_has_more_rights_than_it_needs(pod: str) -> None:
         assert set(one["resources"]) == {"requests", "limits"}, one["name"]
 
 
-@pytest.mark.parametrize("pod", ["scorer", "envoy"])
+@pytest.mark.parametrize("pod", ["scorer", "console", "envoy"])
 def test_every_mounted_volume_is_declared(pod: str) -> None:
     template = pods()[pod]
     declared = {one["name"] for one in template["spec"]["volumes"]}
@@ -142,6 +144,7 @@ def test_ports_and_services_are_those_of_the_configuration() -> None:
     assert port == {
         "metrics": _port(config.scorer.metrics),
         "rtds": _port(config.envoy.rtds_listen),
+        "console": _port(config.console.listen),
         "extproc-metrics": _port(config.extproc.metrics),
         "http": _port(config.envoy.listen),
     }
@@ -161,7 +164,13 @@ def test_selectors_match_their_pods() -> None:
         if one["kind"] in selector:
             wanted = selector[one["kind"]](one["spec"]).items()
             assert any(wanted <= have for have in labels.values()), name
-    for policy, pod in {"glidepath-scorer": "scorer", "glidepath-extproc": "envoy", "envoy-upstreams": "envoy"}.items():
+    policies = {
+        "glidepath-scorer": "scorer",
+        "glidepath-console": "console",
+        "glidepath-extproc": "envoy",
+        "envoy-upstreams": "envoy",
+    }
+    for policy, pod in policies.items():
         selected = named("NetworkPolicy", policy)["spec"]["podSelector"]["matchLabels"].items()
         assert selected <= labels[pod], policy
 
@@ -171,8 +180,10 @@ def test_the_network_policies_allow_every_needed_connection() -> None:
 
     def admitted(policy: str, port: int) -> set[str]:
         rules = [rule for rule in named("NetworkPolicy", policy)["spec"]["ingress"] if rule["ports"][0]["port"] == port]
-        sources = [source["podSelector"]["matchLabels"].items() for rule in rules for source in rule["from"]]
+        pods = [one["podSelector"] for rule in rules for one in rule["from"] if "podSelector" in one]
+        sources = [one["matchLabels"].items() for one in pods]
         return {name for name, have in labels.items() if any(source <= have for source in sources)}
 
-    assert admitted("glidepath-redis", 6379) == {"scorer", "envoy"}
+    assert admitted("glidepath-redis", 6379) == {"scorer", "console", "envoy"}
+    assert admitted("glidepath-console", 9480) == set()  # no pod of ours; people come by port-forward or a proxy
     assert admitted("glidepath-scorer", 18010) == {"envoy"}

@@ -107,10 +107,12 @@ document.addEventListener("keydown", (event) => {
 });
 
 // `glidepath up` prints an address with the token behind #, which no server and no log sees.
-if (location.pathname === "/login" && location.hash.length > 1) {
+function takeToken() {
   const field = document.getElementById("token");
-  if (field) field.value = decodeURIComponent(location.hash.slice(1));
+  if (!field || location.hash.length < 2) return;
+  field.value = decodeURIComponent(location.hash.slice(1));
   history.replaceState(null, "", location.pathname + location.search);
-  const name = document.getElementById("name");
-  if (name) name.focus();
+  document.getElementById("name").focus();
 }
+window.addEventListener("hashchange", takeToken);
+takeToken();
