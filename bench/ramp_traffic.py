@@ -188,8 +188,8 @@ def histogram(values: Floats) -> Histogram:
 def scored_pairs(requests: Period, chosen: Floats, noise: Floats) -> Iterator[ScoredPair]:
     """Yield the pairs of the requests ``chosen`` (indices), and the noise pairs of those in ``noise`` (flags).
 
-    Only a request that the baseline served has a noise pair. A request of which one answer failed gives pairs only if
-    each side got a copy of it, and these have no score.
+    Only a request that the baseline served has a noise pair. A request of which one answer failed gives a pair without
+    a score if each side got a copy of it, or if only the candidate's copy failed; else none.
     """
     copied = [answers.delayed(requests.copies_slower) for answers in (requests.candidate, requests.baseline)]
     again = requests.again.delayed(requests.copies_slower)
@@ -200,7 +200,7 @@ def scored_pairs(requests: Period, chosen: Floats, noise: Floats) -> Iterator[Sc
         base = _facts(copied[1] if live else requests.baseline, i, origins[0])
         own = _facts(requests.candidate if live else copied[0], i, origins[1])
         ok, name, user = base.status == own.status == 200, f"{at_ms}-{i}", requests.sticky(i)
-        if ok or both:
+        if ok or both or (not live and base.status == 200):
             yield _pair(name, PairKind.CROSS, at_ms, float(requests.agreement[i]), base, own, user, ok, both)
         if both:
             second = _facts(again, i, Origin.SHADOW)

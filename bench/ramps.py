@@ -75,8 +75,20 @@ def readme_workload(gates: str = "", **changes: Any) -> Workload:
     return parse_config(yaml.safe_dump(raw)).workload("chat")
 
 
-def run_ramp(workload: Workload, traffic: Traffic, seed: int, *, longest_days: float = 100) -> Ramp:
-    """Simulate one ramp. It ends at the last step, with a rollback, or after ``longest_days``."""
+def run_ramp(
+    workload: Workload,
+    traffic: Traffic,
+    seed: int,
+    *,
+    longest_days: float = 100,
+    tick_ms: int = TICK_MS,
+    copies_only: bool = False,
+) -> Ramp:
+    """Simulate one ramp. It ends at the last step, with a rollback, or after ``longest_days``.
+
+    ``copies_only``: whether the gates get only pairs of requests that the baseline served, and once ``errors`` passes
+    only those of which each side got a copy. No gate on answers may need the others then.
+    """
     rng = np.random.default_rng(seed)
     crowd, policy = Crowd.of(traffic, rng), policy_of(workload.ramp)
     now = _STARTED_MS
@@ -86,8 +98,8 @@ def run_ramp(workload: Workload, traffic: Traffic, seed: int, *, longest_days: f
     missing = ""
     seq = 0
     while now - _STARTED_MS < longest_days * DAY_MS:
-        verdicts = _tick(workload, traffic, crowd, evidence, now, seq, rng)
-        now, seq = now + TICK_MS, seq + 1
+        verdicts = _tick(workload, traffic, crowd, evidence, (now, now + tick_ms), seq, rng, copies_only=copies_only)
+        now, seq = now + tick_ms, seq + 1
         missing = _missing(verdicts)
         if now - ramp.since_ms >= policy.bake_ms(ramp.percent) and missing:
             waited[ramp.percent] = missing
@@ -109,18 +121,23 @@ def _tick(
     traffic: Traffic,
     crowd: Crowd,
     evidence: Evidence,
-    now: int,
+    time_ms: tuple[int, int],
     seq: int,
     rng: np.random.Generator,
+    *,
+    copies_only: bool,
 ) -> tuple[Verdict, ...]:
-    until, shadow = now + TICK_MS, workload.shadow
+    (now, until), shadow = time_ms, workload.shadow
     requests = period(traffic, crowd, evidence.percent, now, until, rng)
     evidence.fold_outcomes(outcomes(requests, seq, now, until))
     n = len(requests.at_ms)
-    chosen = np.arange(n)
-    if n > _FEW and _pairs_passed(workload, evidence, now):
+    chosen, copied = np.arange(n), rng.random(n) < shadow.same_side / 100
+    if copies_only:
+        proven = any(v.gate == "errors" and v.outcome == "pass" for v in evidence.verdicts(now))
+        chosen = np.flatnonzero((copied | (not proven and shadow.same_side > 0)) & ~requests.live)
+    elif n > _FEW and _pairs_passed(workload, evidence, now):
         chosen = np.sort(rng.choice(n, _FEW, replace=False))
-    for pair in scored_pairs(requests, chosen, rng.random(n) < shadow.same_side / 100):
+    for pair in scored_pairs(requests, chosen, copied):
         evidence.fold_scored(pair)
     return evidence.verdicts(until)
 

@@ -308,7 +308,8 @@ class Capturer:
         first, second = captured.exchange.status, answered.answer.status
         if answered.answer.ending is not Ending.COMPLETE or is_failure(second):
             self.counters.count(captured.workload.name, Coverage.TEE_FAILED, planned.kind)
-            self._write_uncompared(captured, planned, answered)
+            copied_to_candidate = planned.kind is PairKind.CROSS and planned.side is Side.CANDIDATE
+            self._write_uncompared(captured, planned, answered, wanted=copied_to_candidate)
             return
         self._check_copys_answer(captured, planned, answered)
         if planned.kind is PairKind.CROSS:
@@ -321,12 +322,15 @@ class Capturer:
             self.counters.count(captured.workload.name, Coverage.NOT_COMPARABLE, planned.kind)
             self._write_uncompared(captured, planned, answered)
 
-    def _write_uncompared(self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> None:
-        """Write a pair that no one can compare, if both sides got a copy: the gates compare how the two copies ended.
+    def _write_uncompared(
+        self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer, *, wanted: bool = False
+    ) -> None:
+        """Write a pair whose answers no one can compare, if the gates compare how its requests ended.
 
-        Coverage has already counted why the pair cannot be compared.
+        They do if both sides got a copy, or if the candidate's copy failed and the client's request did not
+        (``wanted``). Coverage has already counted why the answers cannot be compared.
         """
-        if captured.both_copied and captured.exchange.response is not None and not answered.answer.body_cut:
+        if (wanted or captured.both_copied) and captured.exchange.response is not None and not answered.answer.body_cut:
             self.sink.put_pair(replace(raw_pair(captured, planned, answered), counted=False))
 
     def _count_rejection_by_one_side(

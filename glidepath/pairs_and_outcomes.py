@@ -379,11 +379,12 @@ class ScoredPair:
 
     @property
     def uncompared(self) -> bool:
-        """Whether the pair exists only because both sides got a copy: the client's answer or the copy's failed.
+        """Whether the pair only shows how its requests ended, because the client's answer or the copy's failed.
 
-        No one can compare its answers, and coverage counts its exchange as one without a pair.
+        No one can compare its answers, and coverage counts its exchange as one without a pair. Only requests that the
+        baseline served have such pairs.
         """
-        if not self.both_copied or self.scored:
+        if self.scored or self.baseline.origin is not Origin.LIVE:
             return False
         live, copy = self.baseline, self.candidate
         return not 200 <= live.status < 400 or copy.ending is not Ending.COMPLETE or is_failure(copy.status)

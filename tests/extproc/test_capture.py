@@ -276,7 +276,7 @@ async def test_a_side_that_fails_every_copy_gets_one_after_each_pause() -> None:
         for n in range(3):
             r.feed(r.request(request_id=f"later-{n}"), OK, END)
             await r.settled()
-        assert len(r.sink.pairs) == 3
+        assert sum(raw.counted for raw in r.sink.raw) == 3
 
 
 async def test_the_copy_of_a_response_is_not_stored() -> None:
@@ -327,13 +327,25 @@ async def test_a_plain_retry_is_no_failover(cluster: str, fallback: str) -> None
     ("status", "ending"),
     [(200, Ending.ABORTED), (0, Ending.TIMEOUT), (0, Ending.REFUSED), (503, Ending.COMPLETE), (429, Ending.COMPLETE)],
 )
-async def test_a_failed_copy_is_counted_and_makes_no_pair(status: int, ending: Ending) -> None:
+async def test_a_failed_copy_is_counted_and_makes_a_pair_that_is_not(status: int, ending: Ending) -> None:
     async with setup() as r:
         r.sender.status, r.sender.ending = status, ending
         r.sender.gate.set()
         r.feed(r.request(), OK, END)
         await r.settled()
-        assert (r.sink.pairs, r.coverage) == ([], {"captured": 1, "tee_failed": 1})
+        assert r.coverage == {"captured": 1, "tee_failed": 1}
+        assert [(raw.counted, raw.pair.second.ending, raw.pair.second.status) for raw in r.sink.raw] == [
+            (False, ending, status)
+        ]
+
+
+async def test_a_failed_copy_to_the_baseline_makes_no_pair() -> None:
+    async with setup() as r:
+        r.sender.status = 503
+        r.sender.gate.set()
+        r.feed(r.request(r.workload.fallback), OF_CANDIDATE, END)
+        await r.settled()
+        assert (r.sink.raw, r.coverage) == ([], {"captured": 1, "tee_failed": 1})
 
 
 @pytest.mark.parametrize(

@@ -249,6 +249,13 @@ class CopiesCompared:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyEnded:
+    """How the candidate's copy of a request ended that the baseline answered to the client without a failure."""
+
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PreferenceGiven:
     """The evaluator's preference on one cross pair.
 
@@ -303,6 +310,7 @@ GateObservation = (
     | PairCompared
     | AnswersJudged
     | CopiesCompared
+    | CopyEnded
     | PreferenceGiven
     | CorrectnessGiven
     | FeedbackGiven

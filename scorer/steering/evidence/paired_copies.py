@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from glidepath.answer_faults import AnswerFault, Grade
-from glidepath.pairs_and_outcomes import AnswerFacts, Ending, PairKind, ScoredPair, is_failure
-from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswer, PairRef
+from glidepath.pairs_and_outcomes import AnswerFacts, Ending, Origin, PairKind, ScoredPair, is_failure
+from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswer, CopyEnded, PairRef
 from scorer.steering.evidence.time_per_token import CHARS_PER_TOKEN
 
 NOISE_SUFFIX = "~noise"  # of the id of the noise pair, which otherwise equals that of the cross pair (extproc/capture)
@@ -81,6 +81,19 @@ class CopyMatcher:
 
     def restore(self, state: CopyMatcherState) -> None:
         self._waiting = {facts.request: facts for facts in state.waiting}
+
+
+def copy_ended(scored: ScoredPair) -> CopyEnded | None:
+    """Return how the candidate's copy ended; None if that shows nothing about the candidate.
+
+    It shows nothing if the client's own request failed or did not go to the baseline, if the copy was given up, or if
+    it could not be sent.
+    """
+    live, copy = scored.baseline, scored.candidate
+    served = scored.kind is PairKind.CROSS and live.origin is Origin.LIVE and copy.origin is Origin.SHADOW
+    if not served or not 200 <= live.status < 300 or _failed(live) or copy.ending in (Ending.TIMEOUT, Ending.REFUSED):
+        return None
+    return CopyEnded(_failed(copy) or copy.status >= 400)
 
 
 def _facts(scored: ScoredPair) -> CopyFacts:

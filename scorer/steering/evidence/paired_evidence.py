@@ -11,9 +11,15 @@ from typing import Protocol
 
 from scorer.steering.evidence.dense_histogram import slot_of
 from scorer.steering.evidence.formatting import share_text, signal_text
-from scorer.steering.evidence.gate_observations import CopiesCompared
+from scorer.steering.evidence.gate_observations import CopiesCompared, CopyEnded
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.paired_increase_test import PairedIncreaseState, PairedIncreaseTest
+from scorer.steering.evidence.mixture import LN2, log_add
+from scorer.steering.evidence.paired_increase_test import (
+    PairedIncreaseState,
+    PairedIncreaseTest,
+    RateBelowState,
+    RateBelowTest,
+)
 from scorer.steering.evidence.paired_quantile_test import PairedQuantileState, PairedQuantileTest
 
 
@@ -25,19 +31,23 @@ class PairedLatencyState:
 @dataclass(frozen=True, slots=True)
 class PairedErrorsState:
     test: PairedIncreaseState
+    single: RateBelowState
 
 
 class PairedEvidence(Protocol):
     """The evidence of a gate on pairs.
 
-    ``log_fail``, ``log_pass``: ln of the present e-values against the candidate and in its favour. ``n``: the number of
-    pairs. ``value``: the measured value that the gate's limit applies to; None without pairs.
+    ``log_fail``, ``log_pass``: ln of the present e-values against the candidate and in its favour. ``compared``: the
+    number of requests whose two copies were compared. ``n``: the number of requests that are shown. ``value``: the
+    measured value that the gate's limit applies to; None without pairs.
     """
 
     @property
     def log_fail(self) -> float: ...
     @property
     def log_pass(self) -> float: ...
+    @property
+    def compared(self) -> int: ...
     @property
     def n(self) -> int: ...
     @property
@@ -72,6 +82,10 @@ class PairedLatency:
     @property
     def log_pass(self) -> float:
         return self.test.log_pass
+
+    @property
+    def compared(self) -> int:
+        return self.test.n
 
     @property
     def n(self) -> int:
@@ -116,11 +130,18 @@ class PairedLatency:
 
 
 class PairedErrors:
-    """The evidence of the errors gate on pairs."""
+    """The evidence of the errors gate on pairs.
+
+    Where both sides got a copy of a request, the two copies are compared. In favour of the candidate, all requests that
+    the baseline answered count too, of which most have a copy at the candidate only: the share of these whose copy
+    failed. A failure that hits the baseline's copies as well counts against the candidate there, so this evidence is
+    cautious, and there is far more of it.
+    """
 
     def __init__(self, spec: GateSpec) -> None:
+        limit = min(max(spec.limit, 1e-6), 0.98)
         self._spec = spec
-        self.test = PairedIncreaseTest(min(max(spec.limit, 1e-6), 0.98))
+        self.test, self.single = PairedIncreaseTest(limit), RateBelowTest(limit)
 
     @property
     def log_fail(self) -> float:
@@ -128,21 +149,34 @@ class PairedErrors:
 
     @property
     def log_pass(self) -> float:
-        return self.test.log_pass
+        """The mean of both e-values in favour of the candidate is an e-value too."""
+        return log_add(self.test.log_pass, self.single.log_pass) - LN2
 
     @property
-    def n(self) -> int:
+    def compared(self) -> int:
         return self.test.n
 
     @property
+    def _shows_single(self) -> bool:
+        """Whether the requests with a copy at the candidate only show more in favour of the candidate."""
+        return self.single.log_pass > max(self.test.log_pass, self.test.log_fail)
+
+    @property
+    def n(self) -> int:
+        return self.single.n if self._shows_single else self.test.n
+
+    @property
     def value(self) -> float | None:
-        return self.test.difference
+        return self.single.failed / self.single.n if self._shows_single else self.test.difference
 
     def add(self, copies: CopiesCompared) -> bool:
         if copies.candidate.gave_up or copies.baseline.gave_up:
             return False  # whether the answer would have failed is unknown
         self.test.add(candidate=copies.candidate.failed, baseline=copies.baseline.failed)
         return True
+
+    def add_single(self, ended: CopyEnded) -> None:
+        self.single.add(failed=ended.failed)
 
     def look(self, *, everything: bool) -> None:
         """Do nothing: the evidence is always current."""
@@ -151,15 +185,21 @@ class PairedErrors:
         return float(copies.candidate.failed and not copies.baseline.failed)
 
     def message(self) -> str:
-        test = self.test
+        test, single, limit = self.test, self.single, share_text(self._spec.limit)
+        if self._shows_single:
+            return (
+                f"the candidate's copy failed in {single.failed} of {single.n} requests that the baseline answered; "
+                f"{limit} are allowed"
+            )
         return (
             f"only the candidate's copy failed in {test.candidate_only} of {test.n} requests, only the baseline's in "
-            f"{test.baseline_only}; {share_text(self._spec.limit)} more are allowed"
+            f"{test.baseline_only}; {limit} more are allowed"
         )
 
     @property
     def state(self) -> PairedErrorsState:
-        return PairedErrorsState(self.test.state)
+        return PairedErrorsState(self.test.state, self.single.state)
 
     def restore(self, state: PairedErrorsState) -> None:
         self.test.restore(state.test)
+        self.single.restore(state.single)

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from scorer.steering.evidence.error_gates import IncreaseGateState
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
-from scorer.steering.evidence.gate_observations import CopiesCompared, LookDue
+from scorer.steering.evidence.gate_observations import CopiesCompared, CopyEnded, LookDue
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.latency_gates import LatencyGateState
 from scorer.steering.evidence.mixture import LN2
@@ -61,6 +61,8 @@ class PairedGate(Gate):
 
     def handlers(self) -> Mapping[type, Handler]:
         found: dict[type, list[Handler]] = {CopiesCompared: [self.fold_copies], LookDue: [self.look]}
+        if isinstance(self._pairs, PairedErrors):
+            found[CopyEnded] = [self._pairs.add_single]
         for gate in (self._live, self._gross):
             for kind, handler in gate.handlers().items() if gate else ():
                 found.setdefault(kind, []).append(handler)
@@ -75,7 +77,7 @@ class PairedGate(Gate):
         return handle
 
     def fold_copies(self, copies: CopiesCompared) -> None:
-        first = not self._pairs.n
+        first = not self._pairs.compared
         if not self._pairs.add(copies):
             return
         if first and self._gross:  # so far, live requests may have passed the gate, which now decide no longer
@@ -89,7 +91,7 @@ class PairedGate(Gate):
         pairs, live = self._pairs, self._live
         if self._gross is None:
             fail, passed = live.fail_peak, max(pairs.log_pass, live.pass_peak) - LN2
-        elif pairs.n:
+        elif pairs.compared:
             fail, passed = self._gross.fail_peak, pairs.log_pass
         elif live.n >= PATIENCE:
             fail, passed = live.fail_peak, live.pass_peak
@@ -99,7 +101,7 @@ class PairedGate(Gate):
 
     @property
     def basis(self) -> str:
-        if not self._pairs.n:
+        if not self._pairs.compared:
             return "live"
         return "both" if self._gross is None else "pairs"
 
@@ -113,7 +115,7 @@ class PairedGate(Gate):
         """The part whose numbers are shown: the one that decides, or is nearer to a pass."""
         if self.basis == "both" and self._live.pass_peak > self._pairs.log_pass:
             return self._live
-        return self._pairs if self._pairs.n else self._live
+        return self._pairs if self._pairs.compared else self._live
 
     @property
     def value(self) -> float | None:
@@ -128,7 +130,7 @@ class PairedGate(Gate):
 
     @property
     def has_nothing_to_measure(self) -> bool:
-        return not self._pairs.n and self._live.has_nothing_to_measure
+        return not self._pairs.compared and self._live.has_nothing_to_measure
 
     @property
     def why_no_data(self) -> str:
@@ -139,11 +141,11 @@ class PairedGate(Gate):
         return False  # which part has failed the gate shows only at that moment
 
     def recent_cause(self) -> FailureCause:
-        live = self._gross if self._gross and self._pairs.n else self._live
+        live = self._gross if self._gross and self._pairs.compared else self._live
         if live.fail_peak <= self._pairs.log_fail:
             return FailureCause(self._pairs.value, self._pairs.n, self._pairs.message())
         cause = live.standing.cause or FailureCause(live.value, live.n, live.message())
-        return replace(cause, message=f"live requests: {cause.message}") if self._pairs.n else cause
+        return replace(cause, message=f"live requests: {cause.message}") if self._pairs.compared else cause
 
     def message(self) -> str:
         shown = self._shown

@@ -93,4 +93,40 @@ class PairedIncreaseTest:
         self._in_favour.restore(state.in_favour)
 
 
+@dataclass(frozen=True, slots=True)
+class RateBelowState:
+    """The state of a ``RateBelowTest``: the numbers of all events and of the failures, and its evidence."""
+
+    n: int
+    failed: int
+    in_favour: MixtureState
+
+
+class RateBelowTest:
+    """Gather evidence that a rate of failures is below a limit, with the bets of ``PairedIncreaseTest``."""
+
+    def __init__(self, limit: float) -> None:
+        self.n = self.failed = 0
+        self._in_favour = Mixture([weight for _, weight in _IN_FAVOUR])
+        self._gains = [[math.log1p(part * (limit - d) / (1 - limit)) for part, _ in _IN_FAVOUR] for d in (0, 1)]
+
+    def add(self, *, failed: bool) -> None:
+        self.n += 1
+        self.failed += failed
+        self._in_favour.update(self._gains[failed])
+
+    @property
+    def log_pass(self) -> float:
+        """ln of the e-value for a rate below the limit."""
+        return self._in_favour.log_e
+
+    @property
+    def state(self) -> RateBelowState:
+        return RateBelowState(self.n, self.failed, self._in_favour.state)
+
+    def restore(self, state: RateBelowState) -> None:
+        self.n, self.failed = state.n, state.failed
+        self._in_favour.restore(state.in_favour)
+
+
 _D = (-1, 0, 1)

@@ -18,7 +18,7 @@ from scorer.steering.evidence.gate_observations import (
 )
 from scorer.steering.evidence.gate_set import GateSet
 from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
-from scorer.steering.evidence.paired_copies import CopyMatcher, CopyMatcherState
+from scorer.steering.evidence.paired_copies import CopyMatcher, CopyMatcherState, copy_ended
 from scorer.steering.evidence.time_per_token import time_per_token
 from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
 from scorer.steering.evidence.weighed_pairs import pair_ref
@@ -96,13 +96,16 @@ class ScoredPairs:
         cross = scored.kind is PairKind.CROSS
         counts = cross and self._discount.admits(scored.sticky)
         judged = answers_judged(scored) if counts else None
+        ended = copy_ended(scored) if counts else None
+        if ended is not None:
+            self._gates.observe(ended)
         if judged is not None:
             self._gates.observe(judged)
         if scored.scored and cross:
             self._add_cross(scored, counts)
         elif scored.scored:
             self._add_noise(scored)
-        return scored.scored or judged is not None or copies is not None
+        return scored.scored or judged is not None or copies is not None or ended is not None
 
     def _add_noise(self, scored: ScoredPair) -> None:
         self.scores = self.scores.with_noise(scored.agreement)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from glidepath.pairs_and_outcomes import AnswerFacts, Ending, Origin, PairKind, ScoredPair
 from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswer, PairRef
-from scorer.steering.evidence.paired_copies import MOST_WAITING, CopyMatcher
+from scorer.steering.evidence.paired_copies import MOST_WAITING, CopyMatcher, copy_ended
 from scorer.steering.evidence.state_codec import decode, encode
 
 FINE = AnswerFacts(
@@ -138,3 +138,26 @@ def test_it_continues_from_its_stored_form(events: list[tuple[int, int]]) -> Non
         stored = decode(type(parts.state), encode(parts.state))
         parts = CopyMatcher()
         parts.restore(stored)
+
+
+@pytest.mark.parametrize(
+    ("live", "copy", "failed"),
+    [
+        (FINE, FINE, False),
+        (FINE, replace(FINE, status=503), True),
+        (FINE, replace(FINE, status=404), True),
+        (FINE, replace(FINE, faults=("empty_body",)), True),
+        (FINE, replace(FINE, ending=Ending.ABORTED), True),
+        (FINE, LATE, None),
+        (FINE, replace(FINE, status=0, ending=Ending.REFUSED), None),
+        (replace(FINE, status=503), replace(FINE, status=503), None),
+        (replace(FINE, faults=("error_body",)), replace(FINE, status=503), None),
+        (replace(FINE, origin=Origin.SHADOW), replace(FINE, origin=Origin.LIVE), None),
+    ],
+)
+def test_a_copy_shows_a_failure_of_the_candidate_only_if_the_baseline_answered(live, copy, failed) -> None:
+    live = live if live.origin is Origin.SHADOW and copy.origin is Origin.LIVE else replace(live, origin=Origin.LIVE)
+    pair = ScoredPair("a", "chat", PairKind.CROSS, 5, 6, True, baseline=live, candidate=copy)
+    ended = copy_ended(pair)
+    assert (None if ended is None else ended.failed) == failed
+    assert copy_ended(replace(pair, kind=PairKind.NOISE)) is None

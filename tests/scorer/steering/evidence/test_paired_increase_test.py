@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.steering.evidence.paired_increase_test import PairedIncreaseTest
+from scorer.steering.evidence.paired_increase_test import PairedIncreaseTest, RateBelowTest
 from scorer.steering.evidence.state_codec import decode, encode
 
 AT = math.log(20)
@@ -63,3 +63,23 @@ def test_it_continues_from_its_stored_form(before, after) -> None:
         for test in (first, second):
             test.add(candidate=candidate, baseline=baseline)
     assert first.state == second.state
+
+
+@pytest.mark.parametrize("limit", [0.0005, 0.005, 0.5])
+def test_no_bet_on_a_rate_below_the_limit_gains_on_average_at_the_limit(limit: float) -> None:
+    mean = 0.0
+    for failed, rate in ((True, limit), (False, 1 - limit)):
+        test = RateBelowTest(limit)
+        test.add(failed=failed)
+        mean += rate * math.exp(test.log_pass)
+    assert mean == pytest.approx(1.0)
+
+
+def test_a_rate_below_the_limit_is_proven_and_continues_from_its_stored_form() -> None:
+    whole = RateBelowTest(0.005)
+    for i in range(4000):
+        whole.add(failed=i % 1000 == 999)
+    parts = RateBelowTest(0.005)
+    parts.restore(decode(type(whole.state), encode(whole.state)))
+    assert whole.log_pass > AT
+    assert (parts.n, parts.failed, parts.log_pass) == (4000, 4, whole.log_pass)

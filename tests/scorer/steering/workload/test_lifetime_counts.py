@@ -122,6 +122,7 @@ def test_scored_noise_pairs_and_probes_are_counted_apart() -> None:
     ],
 )
 def test_pairs_whose_exchange_coverage_has_counted_are_not_counted_again(live, copy, counted) -> None:
-    pair = ScoredPair("a", "chat", PairKind.CROSS, 1, 2, False, "cut", baseline=live, candidate=copy, both_copied=True)
+    pair = ScoredPair("a", "chat", PairKind.CROSS, 1, 2, False, "cut", baseline=live, candidate=copy)
     assert Totals().with_pair(pair).pairs_unscored == counted
-    assert Totals().with_pair(replace(pair, both_copied=False)).pairs_unscored == {"cut": 1}
+    probe = replace(pair, baseline=replace(live, origin=Origin.PROBE))
+    assert Totals().with_pair(probe).pairs_unscored == {"cut": 1}

@@ -1,0 +1,172 @@
+"""Simulations of the gates on copies of one request, and of whole ramps with sticky users who differ.
+
+As in ``evidence_cases.py``, each run feeds random events to the production classes and records its first decisions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.evidence_cases import ALPHA, AT, Runs
+from bench.evidence_fixed_tests import Statistic
+from bench.ramp_traffic import Traffic
+from bench.ramps import Ramp, run_ramp
+from glidepath.config import Workload, parse_config
+from glidepath.histogram import MAX_INDEX, MIN_INDEX
+from scorer.steering.evidence.paired_increase_test import PairedIncreaseTest
+from scorer.steering.evidence.paired_quantile_test import PairedQuantileTest
+
+LIMIT = 1.2
+Floats = np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """The latencies of requests, of which each side gets a copy.
+
+    - ``candidate``: the candidate's latency as a multiple of the baseline's
+    - ``sigma``: the standard deviation of the logarithm of a latency; ``shared``: the part of its variance that both
+      copies of a request have in common, such as the user's and the length's
+    - ``drift``: part of the run (0 to 1) → the factor that both sides have in common at that time
+    - ``heavy``: part of the run → the share of the requests of one user, who waits four times as long
+    - ``copies_slower``: how many times as long both sides' answers to copies take as those to clients
+    """
+
+    candidate: float
+    sigma: float = 0.5
+    shared: float = 0.6
+    drift: Callable[[float], float] = lambda _: 1.0
+    heavy: Callable[[float], float] = lambda _: 0.0
+    copies_slower: float = 1.0
+
+    def draw(self, rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
+        """Return ``n`` latencies of the candidate's copies and of the baseline's, in milliseconds."""
+        part = np.arange(n) / n
+        common = np.log([1000 * self.copies_slower * self.drift(at) for at in part])
+        common += np.where(rng.random(n) < [self.heavy(at) for at in part], math.log(4), 0.0)
+        common += rng.normal(0, self.sigma * math.sqrt(self.shared), n)
+        own = rng.normal(0, self.sigma * math.sqrt(1 - self.shared), (2, n))
+        return self.candidate * np.exp(common + own[0]), np.exp(common + own[1])
+
+
+def latency(runs: int, seed: int, q: float, requests: Requests, *, n: int) -> Runs:
+    """Test a quantile of the latency of copies against LIMIT, with a look whenever there are 2 % more pairs."""
+    rng = np.random.default_rng(seed)
+    fails, passes = [], []
+    for _ in range(runs):
+        test, at, due = PairedQuantileTest(q, LIMIT), {"fail": math.inf, "pass": math.inf}, 0.0
+        candidate, baseline = (_slots(ms).tolist() for ms in requests.draw(rng, n))
+        for i, (own, base) in enumerate(zip(candidate, baseline, strict=True), start=1):
+            test.add(own, base)
+            if i < due:
+                continue
+            due = 1.02 * i
+            test.look()
+            for name, log_e in (("fail", test.log_fail), ("pass", test.log_pass)):
+                if at[name] == math.inf and log_e >= AT:
+                    at[name] = i
+        fails.append(at["fail"])
+        passes.append(at["pass"])
+    return Runs(np.array(fails), np.array(passes))
+
+
+def _slots(ms: Floats) -> Floats:
+    indices: Floats = np.clip(np.ceil(np.log2(ms) * 64).astype(np.int64) - 1, MIN_INDEX, MAX_INDEX)
+    return indices - MIN_INDEX + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The rates of requests of which only the candidate's copy fails, only the baseline's, and both copies.
+
+    They are functions of the part of the run, from 0 to 1.
+    """
+
+    only_candidate: Callable[[float], float]
+    only_baseline: Callable[[float], float]
+    both: Callable[[float], float] = lambda _: 0.0
+
+
+def increase(runs: int, seed: int, failures: Failures, *, limit: float, n: int) -> Runs:
+    """Test by how much more often the candidate's copy fails, with a look after every pair."""
+    rng = np.random.default_rng(seed)
+    part = np.arange(n) / n
+    rates = [[rate(at) for at in part] for rate in (failures.only_candidate, failures.only_baseline, failures.both)]
+    edges = np.cumsum(np.array(rates), axis=0)
+    fails, passes = [], []
+    for _ in range(runs):
+        test, fail, passed = PairedIncreaseTest(limit), math.inf, math.inf
+        kinds = (rng.random(n) >= edges).sum(axis=0).tolist()  # 0: only the candidate's fails, 1: the baseline's, …
+        for i, kind in enumerate(kinds, start=1):
+            test.add(candidate=kind in (0, 2), baseline=kind in (1, 2))
+            if fail == math.inf and test.log_fail >= AT:
+                fail = i
+            if passed == math.inf and test.log_pass >= AT:
+                passed = i
+        fails.append(fail)
+        passes.append(passed)
+    return Runs(np.array(fails), np.array(passes))
+
+
+def quantile_statistic(true: float, q: float, sigma: float, shared: float) -> Statistic:
+    """The logarithm of the ratio of both sides' sample quantiles of pairs, for the fixed test with foresight."""
+    sign = math.copysign(1.0, true - LIMIT)
+
+    def simulate(rng: np.random.Generator, n: int, null: bool, runs: int) -> Floats:
+        found = []
+        for _ in range(runs):
+            own, base = Requests(LIMIT if null else true, sigma, shared).draw(rng, n)
+            found.append(math.log(np.quantile(own, q) / np.quantile(base, q)))
+        return sign * np.array(found)
+
+    return simulate
+
+
+def difference_statistic(limit: float, candidate: float, baseline: float) -> Statistic:
+    """The difference of both sides' numbers of failures among the same requests, for the fixed test with foresight."""
+    sign = math.copysign(1.0, candidate - baseline - limit)
+
+    def simulate(rng: np.random.Generator, n: int, null: bool, runs: int) -> Floats:
+        own = rng.binomial(n, baseline + limit if null else candidate, runs)
+        return sign * (own - rng.binomial(n, baseline, runs)) + rng.random(runs)
+
+    return simulate
+
+
+USERS = """
+backends: {{cloud: {{url: "http://127.0.0.1:9001"}}, onprem: {{url: "http://127.0.0.1:9002"}}}}
+workloads:
+  chat:
+    match: {{path: /v1/chat/completions}}
+    task: chat
+    baseline: cloud
+    candidate: onprem
+    sticky: {{header: x-user-id}}
+    shadow: {{same_side: {same_side}}}
+    ramp: {{steps: [1, 5, 10, 25, 50, 75, 100], hold: 48h, min_samples: 200, unjudged_limit: 100}}
+    gates:
+      sameness: null
+      defects: null
+      latency: {{quantile: p95, max_ratio: 1.2}}
+      errors: {{max_increase: 0.5 %}}
+"""
+TICK_MS = 2 * 3_600_000
+
+
+def users_workload(same_side: float) -> Workload:
+    """Return a workload with sticky users, gates on latency and errors only, and copies of ``same_side`` percent."""
+    return parse_config(USERS.format(same_side=same_side)).workload("chat")
+
+
+def ramp(same_side: float, traffic: Traffic, seed: int) -> Ramp:
+    """Simulate one ramp with sticky users, with a tick of two hours. It is stuck after 60 days."""
+    return run_ramp(
+        users_workload(same_side), traffic, seed, longest_days=60, tick_ms=TICK_MS, copies_only=True
+    )  # fmt: skip
+
+
+__all__ = ["ALPHA", "Failures", "Requests", "increase", "latency", "ramp"]
