@@ -401,6 +401,7 @@ def _shadow_request(captured: CapturedExchange, planned: PlannedCopy) -> ShadowR
         headers=headers,
         body=body,
         timeout_s=captured.workload.settings.shadow.timeout,
+        client_ended=captured.finished,
     )
 
 

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 from yarl import URL
@@ -28,7 +28,11 @@ _SKIP = ("User-Agent", "Accept-Encoding", "Accept", "Content-Type")
 
 @dataclass(frozen=True, slots=True)
 class ShadowRequest:
-    """One copy of a request, to be sent. ``path`` includes the query. ``body`` is not decoded."""
+    """One copy of a request, to be sent. ``path`` includes the query. ``body`` is not decoded.
+
+    ``timeout_s``: the time limit of the copy. It does not end before ``client_ended`` is set, so that a side never has
+    less time for a copy than the other side takes for the client's request. None: the limit alone counts.
+    """
 
     workload: str
     side: Side
@@ -37,6 +41,7 @@ class ShadowRequest:
     headers: Mapping[str, str]
     body: bytes
     timeout_s: float
+    client_ended: asyncio.Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +129,9 @@ class Tee:
     async def send(self, copy: ShadowRequest) -> ShadowAnswer:
         reading = _ShadowAnswerBuilder(Body(self._max_body, self._memory), TimedBody(copy.body))
         try:
-            async with asyncio.timeout(copy.timeout_s):
-                await self._exchange(copy, reading)
+            await _within(copy, asyncio.create_task(self._exchange(copy, reading)))
         except TimeoutError:
-            reading.fail(Ending.TIMEOUT, f"no answer within {copy.timeout_s:g} s")
+            reading.fail(Ending.TIMEOUT, f"no answer within {copy.timeout_s:g} s, nor until the client's answer ended")
         except aiohttp.ClientConnectorError as error:
             reading.fail(Ending.REFUSED, f"the shadow listener cannot be reached: {error.strerror or error}")
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -153,6 +157,26 @@ class Tee:
                     response.close()
                     break
             reading.ending = Ending.COMPLETE
+
+
+async def _within(copy: ShadowRequest, exchange: asyncio.Task[None]) -> None:
+    """Wait for the exchange. Raises TimeoutError at the time limit of the copy, and whatever the exchange raises."""
+    ended: asyncio.Task[bool] | None = None
+    try:
+        await asyncio.wait([exchange], timeout=copy.timeout_s)
+        if not exchange.done() and copy.client_ended is not None:
+            ended = asyncio.create_task(copy.client_ended.wait())
+            either: list[asyncio.Task[Any]] = [exchange, ended]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not exchange.done():
+            raise TimeoutError
+        await exchange
+    finally:
+        if ended is not None:
+            ended.cancel()
+        if not exchange.done():
+            exchange.cancel()
+            await asyncio.wait([exchange])
 
 
 def _text(value: str) -> str:

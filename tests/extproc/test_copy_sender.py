@@ -110,6 +110,20 @@ def copy(path: str, timeout_s: float = 5) -> ShadowRequest:
     return ShadowRequest("chat", Side.CANDIDATE, "onprem", path, SENT, b'{"q":1}', timeout_s)
 
 
+async def test_a_copy_has_as_long_as_the_clients_own_answer_takes() -> None:
+    ended = asyncio.Event()
+    memory = BodyMemory(10_000)
+    async with tee(f"127.0.0.1:{free_ports(1)[0]}", memory) as (sender, _):
+        sending = asyncio.ensure_future(sender.send(replace(copy("/slow", timeout_s=0.05), client_ended=ended)))
+        done, _ = await asyncio.wait([sending], timeout=0.5)
+        assert not done  # although its own time is over
+        ended.set()
+        answered = await sending
+        assert answered.answer.ending is Ending.TIMEOUT
+        answered.held.release()
+    assert memory.held == 0
+
+
 async def send(path: str, timeout_s: float = 5, memory: BodyMemory | None = None) -> ShadowAnswer:
     memory = memory or BodyMemory(10**6)
     async with tee(f"127.0.0.1:{free_ports(1)[0]}", memory) as (sender, _):
