@@ -178,6 +178,7 @@ class AccessLogService:
             pinned = pinned_request(entry, self._workloads)
             if pinned is not None:
                 self.pinned[pinned] += 1
+                self._counters.count_pinned(*pinned)
             elif outcome is None:
                 self.ignored += 1
             elif isinstance(outcome, LocalReply):

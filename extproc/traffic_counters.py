@@ -14,6 +14,7 @@ from extproc.refusal_matching import RefusalMatcher, RefusedRequest, Rejection
 from glidepath.histogram import Histogram, bucket_of
 from glidepath.latency import LEAST_WAIT_MS
 from glidepath.pairs_and_outcomes import (
+    PINNED,
     AtFault,
     Coverage,
     LocalReplies,
@@ -242,6 +243,11 @@ class TrafficCounters:
         counts[name] = counts.get(name, 0) + number
         key = (workload, name)
         self.coverage_totals[key] = self.coverage_totals.get(key, 0) + number
+
+    def count_pinned(self, workload: str, why: str) -> None:
+        """Count a request that the baseline serves without a split. It is no captured exchange."""
+        counts = self._coverage.setdefault(workload, {})
+        counts[PINNED + why] = counts.get(PINNED + why, 0) + 1
 
     def flush(self, now_ms: int) -> list[Outcomes]:
         """Return the counts since the last flush, and reset them.

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from glidepath.config.backends import Backend, Modality
 
+OTHER_THAN_TEXT: tuple[Modality, ...] = ("audio", "file", "image", "video")
 BYTES_PER_TOKEN = 4  # of text; a rough number, since a request near the limit is rescued if it is refused
 _DEEPEST = 12
 

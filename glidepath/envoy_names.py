@@ -106,6 +106,8 @@ HEADER_CHOSEN_ENTRY = "x-glidepath-chosen-entry"
 REQUEST_FACTS = "glidepath.request"
 PINNED_TAG = "pinned"  # custom tag of the live log: the workload of a request that its baseline serves without a split
 PINNED_WHY_TAG = "pinned_why"  # custom tag of the live log: why
+PINNED_BY_ROUTE_TAG = "pinned_by_route"  # custom tag of the live log: why, as the route says
+ROUTE_PINNED_WHY = "pinned_why"  # in the metadata of a route: why it pins its requests, if the facts do not say
 ROUTE_PINNED = "pinned"  # in the metadata of a route: the workload whose pinned requests it takes
 
 

@@ -1,15 +1,17 @@
 """The share of a workload's requests that can ever move to the candidate, as the copies of its requests showed.
 
 Not movable is what the candidate refuses although the baseline answers (``capability``), what it declares that it
-cannot serve (``ineligible_…``), and what needs the state of the baseline (``needs_state``). See ADR 0313.
+cannot serve (``ineligible_…``), and what needs the state of the baseline (``needs_state``). Envoy may keep such
+requests at the baseline by itself (``pinned_…``): then all of them are counted, and of the rest the copies are a
+sample. See ADR 0313.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from glidepath.pairs_and_outcomes import CAPABILITY, Coverage
+from glidepath.pairs_and_outcomes import CAPABILITY, PINNED, Coverage, Side
 from glidepath.status_and_decisions import WorkloadStatus
 
 REFUSED = f"candidate shadow {CAPABILITY}"  # in WorkloadStatus.error_kinds
@@ -26,21 +28,34 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class MovableShare:
-    """``requests``: those of which it is known whether they can move. ``reasons``: why others cannot, and how many."""
+    """How many requests show whether they can move, and why others cannot.
+
+    - ``requests``: copies, and requests that were not copied for one of the ``reasons``
+    - ``split``, ``pinned``: all clients' requests that are split, and those that Envoy keeps at the baseline, by reason
+    """
 
     requests: int
     reasons: Mapping[str, int]
+    split: int = 0
+    pinned: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def share(self) -> float:
-        return 1 - sum(self.reasons.values()) / self.requests
+        by_copies = 1 - sum(self.reasons.values()) / self.requests
+        kept = sum(self.pinned.values())
+        return by_copies * self.split / (self.split + kept) if kept else by_copies
 
     def __str__(self) -> str:
-        text = f"movable share: {self.share:.1%} of {self.requests} requests"
-        if not self.reasons:
-            return text
-        ordered = sorted(self.reasons.items(), key=lambda one: -one[1])
-        return f"{text}; the others stay at the baseline: {', '.join(f'{n} {why}' for why, n in ordered)}"
+        parts = [f"movable share: {self.share:.1%}", f"of {self.requests} copied requests: {_listed(self.reasons)}"]
+        if self.pinned:
+            total = self.split + sum(self.pinned.values())
+            parts.append(f"of all {total}, Envoy keeps at the baseline: {_listed(self.pinned)}")
+        return "; ".join(parts)
+
+
+def _listed(reasons: Mapping[str, int]) -> str:
+    ordered = sorted(reasons.items(), key=lambda one: -one[1])
+    return ", ".join(f"{n} {why}" for why, n in ordered) if ordered else "all can move"
 
 
 def movable_share(
@@ -50,7 +65,15 @@ def movable_share(
     reasons = dict(_found(coverage, error_kinds))
     kept_back = sum(coverage.get(name, 0) for name in _REASONS)
     requests = live_answers.get(COPIES, 0) + kept_back
-    return MovableShare(requests, reasons) if requests >= FEWEST else None
+    if requests < FEWEST:
+        return None
+    split = sum(live_answers.get(f"{side.value} requests", 0) for side in Side)
+    pinned = {
+        _REASONS.get(name.removeprefix(PINNED), f"by {name.removeprefix(PINNED)}"): number
+        for name, number in coverage.items()
+        if name.startswith(PINNED)
+    }
+    return MovableShare(requests, reasons, split, pinned)
 
 
 def movable_share_of(status: WorkloadStatus) -> MovableShare | None:

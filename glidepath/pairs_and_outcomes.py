@@ -19,6 +19,7 @@ BUSY = (408, 429)  # statuses below 500 that count as failures of the backend
 # error of this kind (ADR 0312).
 CAPABILITY_STATUSES = (400, 404, 413, 415, 422)
 CAPABILITY = "capability"
+PINNED = "pinned_"  # begins the names in Outcomes.coverage of requests that are never split; the reason follows
 TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least this value
 
 

@@ -9,7 +9,7 @@ from glidepath.config import Config
 from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.movable_share import movable_share_of
-from glidepath.pairs_and_outcomes import Coverage, ScoredPair, Side
+from glidepath.pairs_and_outcomes import PINNED, Coverage, ScoredPair, Side
 from glidepath.printable_text import one_line, shown_id
 from glidepath.status_and_decisions import SideStatus, WorkloadStatus
 from glidepath_ops.envoyconfig.outlier_detection import may_be_ejected_whole
@@ -90,7 +90,9 @@ def coverage(status: WorkloadStatus) -> Iterator[str]:
         yield f"coverage since the beginning: {stages} → scored {scored}"
         yield from _scored_apart(status)
         lost = {
-            name: number for name, number in counts.items() if name.removeprefix("noise_") not in _STAGES and number
+            name: number
+            for name, number in counts.items()
+            if number and name.removeprefix("noise_") not in _STAGES and not name.startswith(PINNED)
         }
         if lost:
             yield f"  not paired: {counts_text(lost)}"

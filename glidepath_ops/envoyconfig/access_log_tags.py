@@ -57,6 +57,7 @@ def _tags_of_pinned(config: Config) -> list[Json]:
     return [
         _tag(envoy_names.PINNED_TAG, "route", envoy_names.ROUTE_PINNED),
         {"tag": envoy_names.PINNED_WHY_TAG, "metadata": {"kind": {"request": {}}, "metadata_key": why}},
+        _tag(envoy_names.PINNED_BY_ROUTE_TAG, "route", envoy_names.ROUTE_PINNED_WHY),
     ]
 
 

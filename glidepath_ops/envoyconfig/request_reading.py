@@ -7,11 +7,14 @@ facts: the split of each workload, and the routes for what its baseline serves w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
 from glidepath import envoy_names
+from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Match, Workload
+from glidepath.eligibility import BYTES_PER_TOKEN, OTHER_THAN_TEXT, Ineligible, declares
 from glidepath_ops.envoyconfig.backend_adaptation import quote
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, typed
@@ -23,10 +26,10 @@ _PARTS = ("json_tokens.lua", "request_facts.lua", "read_request.lua")
 _SPLIT_STATES = "none|needs|makes"  # of a stateless workload; "unread" is never split
 
 
-def needs_reading(workload: Workload) -> bool:
+def needs_reading(config: Config, workload: Workload) -> bool:
     """Return whether Envoy must read the bodies of a workload's requests to choose their route."""
     by_body = workload.match.model is not None or (workload.sticky is not None and workload.sticky.from_body)
-    return by_body or keeps_state(workload)
+    return by_body or keeps_state(workload) or declares(config.backends[workload.candidate])
 
 
 def keeps_state(workload: Workload) -> bool:
@@ -40,11 +43,11 @@ def keeps_state(workload: Workload) -> bool:
 def reads(config: Config, name: str) -> bool:
     """Return whether the requests of a workload are read: for itself, or for another workload on the same paths."""
     ours = config.workload(name).match
-    return any(needs_reading(one) and _share_paths(ours, one.match) for one in config.workloads.values())
+    return any(needs_reading(config, one) and _share_paths(ours, one.match) for one in config.workloads.values())
 
 
 def reads_any(config: Config) -> bool:
-    return any(needs_reading(one) for one in config.workloads.values())
+    return any(needs_reading(config, one) for one in config.workloads.values())
 
 
 def _share_paths(one: Match, other: Match) -> bool:
@@ -102,8 +105,10 @@ def metadata_of_reading_route(reads: str) -> Json:
     return {"filter_metadata": {READ_REQUEST: {"reads": reads}}}
 
 
-def metadata_of_pinned_route(workload: str) -> Json:
-    return {"filter_metadata": {envoy_names.METADATA: {envoy_names.ROUTE_PINNED: workload}}}
+def metadata_of_pinned_route(workload: str, why: str = "") -> Json:
+    """Return the metadata of a route for requests that are not split. ``why``: "" if the facts say it."""
+    named = {envoy_names.ROUTE_PINNED: workload, **({envoy_names.ROUTE_PINNED_WHY: why} if why else {})}
+    return {"filter_metadata": {envoy_names.METADATA: named}}
 
 
 def not_yet_read() -> Json:
@@ -130,6 +135,45 @@ def stateful_conditions(workload: Workload) -> list[Json]:
 def unread_conditions() -> list[Json]:
     """Return the MetadataMatchers of requests whose body could not be read, so that nobody knows their model."""
     return [_fact("state", {"string_match": {"exact": "unread"}})]
+
+
+def ineligible_conditions(workload: Workload, candidate: Backend) -> Iterator[tuple[Ineligible, list[Json]]]:
+    """Yield why the candidate cannot serve a request, each with the MetadataMatchers of such requests.
+
+    Nothing but the length of a body tells how long a prompt is, so a request with pictures counts as short. The
+    candidate's refusal of it is rescued.
+    """
+    model = _model_is(workload.match)
+    if candidate.max_body is not None:
+        yield Ineligible.MAX_BODY, [_fact("bytes", _more_than(candidate.max_body)), *model]
+    if candidate.context is not None:
+        only_text = _fact("modalities", {"string_match": {"exact": ""}})
+        longer = _fact("bytes", _more_than(candidate.context * BYTES_PER_TOKEN))
+        yield Ineligible.CONTEXT, [longer, only_text, *model]
+    if candidate.modalities is not None and (others := sorted({*OTHER_THAN_TEXT} - {*candidate.modalities})):
+        pattern = f"(.*,)?({'|'.join(others)})(,.*)?"
+        yield Ineligible.MODALITIES, [_fact("modalities", {"string_match": {"safe_regex": {"regex": pattern}}}), *model]
+    if not candidate.tools:
+        yield Ineligible.TOOLS, [_fact("tools", {"string_match": {"safe_regex": {"regex": "client|hosted"}}}), *model]
+
+
+def _more_than(number: int) -> Json:
+    """Return the ValueMatcher of texts that are a whole number above ``number``: Envoy cannot compare numbers."""
+    return {"string_match": {"safe_regex": {"regex": regex_of_numbers_above(number)}}}
+
+
+def regex_of_numbers_above(number: int) -> str:
+    """Return the regular expression (RE2) of the decimal numbers without leading zeros that are above ``number``.
+
+    They have more digits, or are equal in some first digits and have a greater digit after them.
+    """
+    digits = str(number)
+    greater = [
+        f"{digits[:at]}[{int(digit) + 1}-9]\\d{{{len(digits) - at - 1}}}"
+        for at, digit in enumerate(digits)
+        if digit != "9"
+    ]
+    return "|".join([f"[1-9]\\d{{{len(digits)},}}", *greater])
 
 
 def _model_is(rule: Match) -> list[Json]:

@@ -33,6 +33,7 @@ from glidepath_ops.envoyconfig.path_conditions import (
 )
 from glidepath_ops.envoyconfig.request_reading import (
     filter_of_reading_route,
+    ineligible_conditions,
     metadata_of_pinned_route,
     not_yet_read,
     reads,
@@ -66,6 +67,8 @@ def workload_routes(config: Config) -> Iterator[Json]:
         rule = config.workload(name).match.model_copy(update={"model": None})
         groups.setdefault(rule.model_dump_json(), []).append(name)
     for names in groups.values():
+        if reads(config, names[0]):
+            yield from (kept for name in names for kept in _ineligible_routes(config, name))
         yield from (route for name in names for route in routes_of_workload(config, name))
         if reads(config, names[0]):
             yield from (pinned for name in names for pinned in _pinned_routes(config, name))
@@ -88,6 +91,15 @@ def _pinned_routes(config: Config, name: str) -> Iterator[Json]:
         yield with_comment(text, _pinned(config, name, stateful_conditions(workload), as_sent=False))
     text = f"Requests of {name} that cannot be read stay at {workload.baseline}."
     yield with_comment(text, _pinned(config, name, unread_conditions(), as_sent=True))
+
+
+def _ineligible_routes(config: Config, name: str) -> Iterator[Json]:
+    """Yield the routes of the requests that the candidate cannot serve, as far as it declares (ADR 0313)."""
+    workload = config.workload(name)
+    for why, conditions in ineligible_conditions(workload, config.backends[workload.candidate]):
+        text = f"Requests of {name} that {workload.candidate} cannot serve ({why.value}) stay at {workload.baseline}."
+        route = _pinned(config, name, conditions, as_sent=False)
+        yield with_comment(text, {**route, "metadata": metadata_of_pinned_route(name, f"ineligible_{why.value}")})
 
 
 def _pinned(config: Config, name: str, conditions: list[Json], *, as_sent: bool) -> Json:

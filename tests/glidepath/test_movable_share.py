@@ -20,13 +20,26 @@ def test_what_the_candidate_refuses_or_declares_or_lacks_the_state_for_cannot_mo
     assert found is not None
     assert found.share == pytest.approx(0.8)
     assert str(found) == (
-        "movable share: 80.0% of 1000 requests; the others stay at the baseline: 100 that the candidate refused, "
+        "movable share: 80.0%; of 1000 copied requests: 100 that the candidate refused, "
         "60 longer than its context, 20 with tools, 20 that need the baseline's state"
     )
 
 
 def test_without_a_refusal_everything_can_move() -> None:
-    assert str(movable_share({"captured": 50}, {}, {COPIES: 50})) == "movable share: 100.0% of 50 requests"
+    assert (
+        str(movable_share({"captured": 50}, {}, {COPIES: 50}))
+        == "movable share: 100.0%; of 50 copied requests: all can move"
+    )
+
+
+def test_what_envoy_keeps_at_the_baseline_counts_in_full_although_copies_are_a_sample() -> None:
+    coverage = {"pinned_ineligible_context": 300, "pinned_previous_response_id": 100, "captured": 60}
+    found = movable_share(coverage, {REFUSED: 6}, {COPIES: 60, "baseline requests": 500, "candidate requests": 100})
+    assert found is not None
+    assert found.share == pytest.approx(0.9 * 600 / 1000)
+    assert "of all 1000, Envoy keeps at the baseline: 300 longer than its context, 100 by previous_response_id" in str(
+        found
+    )
 
 
 @given(st.integers(1, 10_000), st.integers(0, 10_000), st.integers(0, 500))

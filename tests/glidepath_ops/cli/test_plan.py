@@ -69,7 +69,7 @@ def test_plan_shows_which_share_of_the_requests_can_move(config: Path, redis_ser
         text = run_cli("plan", "-c", str(config), "--measured")
         as_json = json.loads(run_cli("plan", "-c", str(config), "--measured", "--json"))
         client.delete(key)
-    assert "movable share: 84.0% of 1000 requests" in text
+    assert "movable share: 84.0%; of 1000 copied requests" in text
     assert "a step above 84% moves no more requests" in text
     assert as_json["workloads"][0]["movable_share"] == pytest.approx(0.84)
 
