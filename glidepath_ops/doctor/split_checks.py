@@ -20,8 +20,7 @@ Json = Mapping[str, Any]
 
 def examine_split(subject: str, config: Config, name: str, envoy: EnvoyFacts) -> Iterator[Finding]:
     """Yield the findings on all routes whose metadata name the workload ``name``."""
-    lost = envoy_names.lost_route_name(name)
-    routes = [one for one in envoy.routes() if workload_of_route(one) == name and one.get("name") != lost]
+    routes = [route for route in envoy.routes() if workload_of_route(route) == name]
     if not routes:
         yield fail(subject, f"{name}: routes", "no route of this Envoy carries the split", RENDER)
         return

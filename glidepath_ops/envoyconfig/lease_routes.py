@@ -5,6 +5,7 @@ from __future__ import annotations
 from glidepath import envoy_names, runtime_keys
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_own_comment
+from glidepath_ops.envoyconfig.filters import CAPTURE
 
 
 def lease_condition(config: Config, name: str) -> Json:
@@ -18,7 +19,8 @@ def lease_condition(config: Config, name: str) -> Json:
 def lost_route(name: str, split: Json) -> Json:
     """Return the route that serves all requests of a workload from the baseline while its split has no lease.
 
-    It is the route of the split, whose candidate has the fixed weight 0.
+    It is the route of the split, whose candidate has the fixed weight 0. It names no workload and captures nothing,
+    because its requests say nothing about the share: they would be counted against it when a scorer leads again.
     """
     action = split["route"]
     weighted = {key: value for key, value in action["weighted_clusters"].items() if key != "runtime_key_prefix"}
@@ -27,9 +29,12 @@ def lost_route(name: str, split: Json) -> Json:
     return with_comment(
         f"Serves {name} from the baseline while no scorer leases its split (if_lost: baseline).",
         {
-            **without_own_comment(split),
+            **{key: value for key, value in without_own_comment(split).items() if key != "metadata"},
             "name": envoy_names.lost_route_name(name),
             "match": {key: value for key, value in split["match"].items() if key != "runtime_fraction"},
             "route": {**action, "weighted_clusters": {**weighted, "clusters": entries}},
+            "typed_per_filter_config": {
+                key: value for key, value in split["typed_per_filter_config"].items() if key != CAPTURE
+            },
         },
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from glidepath import envoy_names, runtime_keys
+from glidepath import runtime_keys
 from glidepath.config.yaml_source import not_yaml
 from glidepath.errors import InputError, error_text
 from glidepath_ops.envoyconfig.commented_yaml import Json
@@ -123,10 +123,7 @@ def _check_split(route: str, workload: str, weighted: Json) -> None:
         raise InputError(
             f"route {route}: the weights must be basis points with the sum {runtime_keys.FULL_WEIGHT} (got {got})"
         )
-    if route == envoy_names.lost_route_name(workload):
-        if weighted.get("runtime_key_prefix") is not None or weights[0] != 0:
-            raise InputError(f"route {route}: serves without a scorer, so the candidate must have the fixed weight 0")
-    elif weighted.get("runtime_key_prefix") != prefix:
+    if weighted.get("runtime_key_prefix") != prefix:
         other = weighted.get("runtime_key_prefix")
         raise InputError(f"route {route}: runtime_key_prefix must be {prefix} (got {other})")
     if names[1].endswith(f"-or-{names[0]}"):

@@ -35,6 +35,11 @@ class SteerMetrics:
         )
         self.confirmed = gauge("glidepath_envoys_confirmed", "Envoys that run the desired weights", "workload")
         self.envoys = gauge("glidepath_envoys", "Envoys that the steer loop has found", "workload")
+        self.leased = gauge(
+            "glidepath_envoys_leased",
+            "Envoys in which the lease of the split is in force (if_lost: baseline)",
+            "workload",
+        )
         self.verdict = gauge(
             "glidepath_gate_verdict", "Verdict of a gate: 1 pass, 0 inconclusive, -1 fail", "workload", "gate"
         )
@@ -92,6 +97,8 @@ class SteerMetrics:
         self.percent.labels(name).set(math.nan if state.ramp.share_unknown else state.ramp.serving)
         self.confirmed.labels(name).set(len(state.fleet.observation.confirmed))
         self.envoys.labels(name).set(state.fleet.envoys)
+        if state.inputs.lost_after_ms:
+            self.leased.labels(name).set(state.inputs.leases_held)
         self.bad.labels(name).set(state.totals.bad_records)
         self.left_out.labels(name).set(state.totals.left_out)
         self.other_configuration.labels(name).set(state.totals.other_configuration)

@@ -12,8 +12,9 @@ from glidepath.config import Config, parse_config
 from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap, runtime_layers
 from glidepath_ops.envoyconfig.commented_yaml import without_comments
+from glidepath_ops.envoyconfig.filters import CAPTURE
 from glidepath_ops.envoyconfig.insert_into_bootstrap import insert_glidepath
-from glidepath_ops.envoyconfig.routes import workload_routes
+from glidepath_ops.envoyconfig.routes import workload_of_route, workload_routes
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
 from tests.support.chat_config import CHAT_CONFIG
 
@@ -70,6 +71,13 @@ def test_the_split_matches_only_with_a_lease_and_the_route_below_gives_all_to_th
     assert weights == {"onprem-or-cloud": 0, "cloud": 10_000}
 
 
+def test_requests_without_a_lease_are_no_evidence() -> None:
+    split, lost = routes_of(parse_config(LEASED))
+    assert workload_of_route(split) == "chat"
+    assert workload_of_route(lost) is None
+    assert lost["typed_per_filter_config"].keys() == split["typed_per_filter_config"].keys() - {CAPTURE}
+
+
 def test_the_bootstrap_has_a_layer_of_leases_below_the_admin_layer_and_is_valid() -> None:
     bootstrap = render_bootstrap(parse_config(LEASED + "    lost_after: 20s\n"))
     layers = [layer["name"] for layer in bootstrap["layered_runtime"]["layers"]]
@@ -117,14 +125,3 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(lines: str, message: str)
 
 def test_if_lost_changes_no_evidence() -> None:
     assert parse_config(LEASED).digest("chat") == parse_config(CHAT_CONFIG).digest("chat")
-
-
-def test_a_route_that_serves_without_a_lease_must_give_the_candidate_nothing() -> None:
-    bootstrap = render_bootstrap(parse_config(LEASED))
-    manager = bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-    routes = manager["route_config"]["virtual_hosts"][0]["routes"]
-    (lost,) = (one for one in routes if one["name"] == envoy_names.lost_route_name("chat"))
-    for entry, weight in zip(lost["route"]["weighted_clusters"]["clusters"], (500, 9500), strict=True):
-        entry["weight"] = weight
-    with pytest.raises(InputError, match="fixed weight 0"):
-        check_splits(bootstrap)
