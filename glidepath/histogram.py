@@ -8,8 +8,9 @@ adds their counts. Source: OpenTelemetry metrics data model, "ExponentialHistogr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field
+from operator import mul
 
 SCALE = 6
 _PER_LOG2 = 2.0**SCALE
@@ -38,11 +39,12 @@ class StoredCounts(Mapping[int, int]):
     Code that adds many histograms reads ``indices`` and ``numbers`` directly. The first lookup builds a dict.
     """
 
-    __slots__ = ("_dict", "indices", "numbers")
+    __slots__ = ("_dict", "_total", "indices", "numbers")
 
     def __init__(self, indices: Sequence[int], numbers: Sequence[int]) -> None:
         self.indices, self.numbers = indices, numbers
         self._dict: dict[int, int] | None = None
+        self._total: int | None = None
 
     def _counts(self) -> dict[int, int]:
         if self._dict is None:
@@ -57,6 +59,19 @@ class StoredCounts(Mapping[int, int]):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def total(self) -> int:
+        """The sum of all counts. It is computed once."""
+        if self._total is None:
+            self._total = sum(self.numbers)
+        return self._total
+
+    def items(self) -> ItemsView[int, int]:
+        return self._counts().items()  # those of Mapping look up each key
+
+    def values(self) -> ValuesView[int]:
+        return self._counts().values()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +103,18 @@ class Histogram:
 
     @property
     def total(self) -> int:
-        return self.zeros + sum(self.counts.values())
+        counts = self.counts
+        return self.zeros + (counts.total if isinstance(counts, StoredCounts) else sum(counts.values()))
+
+    def log_sum(self) -> float:
+        """Return the sum of ln(v) of all values v > 0, each taken as the midpoint of its bucket."""
+        counts = self.counts
+        indices: Iterable[int] = counts
+        numbers: Iterable[int] = counts.values()
+        if isinstance(counts, StoredCounts):
+            indices, numbers = counts.indices, counts.numbers
+        weighed: int = sum(map(mul, indices, numbers))
+        return math.log(2) / _PER_LOG2 * (weighed + 0.5 * (self.total - self.zeros))
 
     def above(self, index: int) -> int:
         """Return the number of values above the upper edge of bucket ``index``."""

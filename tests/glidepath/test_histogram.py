@@ -67,3 +67,12 @@ def test_stored_counts_are_the_same_histogram(a: list[float], b: list[float]) ->
     assert stored == plain
     assert (stored + Histogram.of(b)).total == len(a) + len(b)
     assert stored.quantile(0.9) == plain.quantile(0.9)
+
+
+@given(st.dictionaries(st.integers(-400, 1400), st.integers(1, 10**6), max_size=20))
+def test_the_sum_of_logarithms_takes_each_value_as_the_midpoint_of_its_bucket(counts: dict[int, int]) -> None:
+    expected = sum(count * math.log(midpoint(index)) for index, count in counts.items())
+    for same in (counts, StoredCounts(list(counts), list(counts.values()))):
+        assert Histogram(same, 3).log_sum() == pytest.approx(expected, rel=1e-9, abs=1e-6)
+        assert Histogram(same, 3).total == 3 + sum(counts.values())
+        assert dict(same.items()) == counts

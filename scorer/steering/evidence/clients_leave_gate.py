@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from glidepath.duration_text import duration_text
-from glidepath.histogram import Histogram, bucket_of, midpoint
+from glidepath.histogram import Histogram, bucket_of
 from glidepath.latency import LEAST_WAIT_MS
 from scorer.steering.evidence.fast_guards import FastGate, FastGateState
 from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing, StepRequests
@@ -41,8 +41,7 @@ class UsualWait:
         if not n:
             return self
         kept = math.exp(-n / _MEMORY)
-        logs = math.fsum(count * math.log(midpoint(index)) for index, count in waits.counts.items())
-        return UsualWait(self.weight * kept + n, self.log_sum * kept + logs)
+        return UsualWait(self.weight * kept + n, self.log_sum * kept + waits.log_sum())
 
     @property
     def counts_from_ms(self) -> float:
