@@ -23,6 +23,7 @@ import numpy as np
 from bench import answer_gate_cases as answers
 from bench import evidence_cases as cases
 from bench import evidence_fixed_tests as fixed
+from bench import paired_tables
 from bench.evidence_cases import ALPHA, Crowd, Drift, ErrorTraffic, steady, upper_limit
 
 Row = dict[str, Any]
@@ -427,6 +428,9 @@ TABLES: dict[str, Callable[[int], list[Case]]] = {
     "false decisions at the boundary": guarantees,
     "candidate samples until the decision (median)": power,
     "candidate samples until the decision, and those of a fixed test with foresight": foresight,
+    "false decisions at the boundary, on the two copies of a request": paired_tables.guarantees,
+    "pairs of copies until the decision, and those of a fixed paired test with foresight": paired_tables.foresight,
+    "whole ramps with sticky users who differ, 1,000 requests an hour": paired_tables.user_ramps,
     "every request fails: bad answers until the guard fires": every_request_fails,
     "some answers fail: failed answers until the rollback": some_answers_fail,
     "both sides fail: how often the candidate goes to 0": outages,
@@ -461,7 +465,7 @@ def main() -> int:
         for title, of in TABLES.items():
             if options.only not in title:
                 continue
-            runs = options.runs if of is guarantees else max(20, options.runs // 5)
+            runs = options.runs if of in (guarantees, paired_tables.guarantees) else max(20, options.runs // 5)
             waiting[title] = [pool.submit(run_case, title, i, runs) for i in range(len(of(runs)))]
         tables = {title: [row for future in futures for row in future.result()] for title, futures in waiting.items()}
     for title, rows in tables.items():

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from glidepath.counted_nouns import number_of
 from glidepath.status_and_decisions import Verdict, WorkloadStatus
-from glidepath_ops.evidence_text import evidence_text
+from glidepath_ops.evidence_text import BASES, evidence_text
 
 NARROW = 120  # columns below which lines are shown instead of tables
 NEVER_STEERED = "no scorer has steered it yet; start `glidepath up`, or `glidepath scorer`"
@@ -44,7 +44,8 @@ def gate_lines(verdicts: tuple[Verdict, ...]) -> Iterator[str]:
     """Yield two lines for each gate: its verdict and evidence, and its message."""
     for verdict in verdicts:
         name = verdict.gate if verdict.gating else f"{verdict.gate} (informational)"
-        decided = f"{verdict.outcome}, evidence {evidence_text(verdict)}"
+        basis = f" from {BASES[verdict.basis]}" if verdict.basis in BASES else ""
+        decided = f"{verdict.outcome}, evidence {evidence_text(verdict)}{basis}"
         yield f"{_MARKS.get(verdict.outcome, '?')} [bold]{escape(name)}[/]: {decided}"
         if verdict.message:
             yield f"    {escape(verdict.message)}"

@@ -149,16 +149,20 @@ def title_of(status: WorkloadStatus) -> str:
 
 
 def gates(status: WorkloadStatus) -> Table:
-    """Return a table with one row for each gate. Its title gives both sides' requests and errors in this step."""
+    """Return a table with one row for each gate. Its title gives both sides' requests and errors in this step.
+
+    ``basis`` is what the gate compared: live requests, pairs, or both.
+    """
     table = Table(box=None, pad_edge=False, title=title_of(status), title_justify="left")
-    for heading in ("gate", "verdict", "value", "limit", "n", "evidence", ""):
+    for heading in ("gate", "verdict", "value", "limit", "n", "basis", "evidence", ""):
         table.add_column(heading, overflow="fold")
     for verdict in status.verdicts:
         style = _STYLE.get(verdict.outcome, "")
         name = verdict.gate if verdict.gating else f"{verdict.gate} (informational)"
         outcome = f"[{style}]{verdict.outcome}[/]" if style else verdict.outcome
         numbers = (_number(verdict.value, verdict.unit), _number(verdict.limit, verdict.unit), str(verdict.n))
-        table.add_row(name, outcome, *numbers, evidence_text(verdict), verdict.message or missing(verdict))
+        says = verdict.message or missing(verdict)
+        table.add_row(name, outcome, *numbers, verdict.basis, evidence_text(verdict), says)
     return table
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from glidepath.duration_text import duration_text
 from glidepath.status_and_decisions import Verdict, WeighedPair
+from glidepath_ops.evidence_text import BASES
 
 WIDTH, MARGIN = 320.0, 14.0  # units of the picture
 _HALF = 150.0  # the length of each arm of the evidence bar
@@ -58,11 +59,18 @@ def gate_picture(verdict: Verdict, requests_per_s: float | None) -> GatePicture:
         fail_percent=round(100 * to_fail),
         pass_percent=round(100 * to_pass),
         sentence=sentence_of(verdict, requests_per_s),
-        effect=_WHAT.get(verdict.action, "") + ("; it need not pass before a step" if verdict.guard else ""),
+        effect=_effect(verdict),
         message=verdict.message,
         n=verdict.n,
         pairs=verdict.pairs,
     )
+
+
+def _effect(verdict: Verdict) -> str:
+    """Return what a failure does, and what the gate compares."""
+    basis = f"it compares {BASES[verdict.basis]}" if verdict.basis in BASES else ""
+    guard = "it need not pass before a step" if verdict.guard else ""
+    return "; ".join(part for part in (_WHAT.get(verdict.action, ""), guard, basis) if part)
 
 
 def sentence_of(verdict: Verdict, requests_per_s: float | None) -> str:

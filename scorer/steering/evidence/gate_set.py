@@ -101,6 +101,7 @@ class GateSet:
         prior_share: float,
         *,
         error_kinds: bool = True,
+        copies: bool = True,
         before: FailureCounts = NO_FAILURE_COUNTS,
         warm_up: int = 0,
     ) -> None:
@@ -110,6 +111,7 @@ class GateSet:
         - ``prior_share``: the candidate's expected share of the requests, from 0 to 1
         - ``error_kinds``: whether the reason for each failed request is known; if not, ``candidate_down`` is left out
         - ``warm_up``: how many of the candidate's first values of each latency signal the gates leave out
+        - ``copies``: whether the copies of one request at both sides are known, as far as there are any
         - ``before``: the requests before the step, and how many of them Envoy itself failed
         """
         self.before = before
@@ -123,7 +125,7 @@ class GateSet:
         worth = _WORTH_UNKNOWN if percent is None else _WORTH_STICKY if workload.sticky else _WORTH
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
         self.sticky = workload.sticky is not None
-        self.compares_copies = compares_copies(workload, percent)
+        self.compares_copies = copies and compares_copies(workload, percent)
         self.floor = max(CATASTROPHE_FLOOR, limit or 0.0)
         self.prior = CandidateShare.from_prior(prior_share, worth)
         self.prior_of_clients = CandidateShare.from_prior((percent or 0.0) / 100, worth)  # without copies

@@ -109,6 +109,7 @@ def _gate_json(verdict: Verdict, decided_at: int | None) -> dict[str, Any]:
         "limit": verdict.limit,
         "unit": verdict.unit,
         "n": verdict.n,
+        "basis": verdict.basis,
         "first_decided_at": decided_at,
         "evidence": round(verdict.evidence, 4),
         "action": verdict.action,
@@ -129,7 +130,7 @@ def replay(workload: Workload, events: Iterable[ReplayEvent], percent: float | N
     the last evaluation. Their verdicts are valid nevertheless.
     """
     prior = 0.5 if percent is None else min(max(percent / 100, 0.01), 0.99)
-    gates = GateSet(workload_of_file(workload), percent, prior, error_kinds=False)
+    gates = GateSet(workload_of_file(workload), percent, prior, error_kinds=False, copies=False)
     times = _DecisionTimes(gates.gates)
     first = last = 0.0
     index = -1

@@ -91,13 +91,25 @@ def test_the_latency_is_a_quantile_that_both_sides_have(
     assert expected in shown(status)
 
 
+def test_the_basis_of_each_gate_is_shown_in_wide_and_narrow_output() -> None:
+    shown = [
+        replace(Verdict("latency_p95", "pass", 1.0, 1.2, "ratio", 900, 1.5), basis=basis) for basis in ("pairs", "live")
+    ]
+    status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, verdicts=tuple(shown))
+    assert list(gates(status).columns[5].cells) == ["pairs", "live"]
+    assert [line.partition("%")[2] for line in gate_lines(status.verdicts)] == [
+        " from pairs of answers to one request",
+        " from live requests",
+    ]
+
+
 def test_evidence_beyond_a_decision_is_shown_as_100_percent_everywhere() -> None:
     def verdict(evidence: float) -> Verdict:
         return Verdict("quality", "pass", 0.97, 0.85, "", 900, evidence)
 
     for evidence, expected in [(151.84, "100 %"), (1.0, "100 %"), (0.504, "50 %"), (0.0, "0 %")]:
         status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, verdicts=(verdict(evidence),))
-        assert list(gates(status).columns[5].cells) == [expected]
+        assert list(gates(status).columns[6].cells) == [expected]
         assert verdict_row(verdict(evidence))[-1] == expected
 
 
