@@ -11,6 +11,7 @@ from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Size
 from glidepath.config.urls_and_secrets import BaseUrl, HttpUrl, UrlWithoutUser
 
+WHOLE_ANSWER_S = 600.0
 Modality = Literal["text", "image", "audio", "video", "file"]
 Protocol = Literal["auto", "http1", "http2"]
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -110,11 +111,16 @@ class Backend(Section):
     from the start of the client's path, then puts the path of ``url`` before the rest. ``cluster`` is the name of a
     cluster that Envoy has already. Its own settings apply (TLS, limits, health checks), and ``host`` is the Host header
     of requests to it.
+
+    An answer that is not streamed begins when all of it is generated. So ``first_byte_timeout`` is meant for streams,
+    and ``answer_timeout`` for the others. Envoy must read a request to tell them apart. It does if you set
+    ``answer_timeout``, and where it reads the requests of a workload in any case; there the default is 10 minutes,
+    unless you set ``first_byte_timeout``. Elsewhere ``first_byte_timeout`` holds for all answers.
     """
 
     url: UrlWithoutUser | None = None
     cluster: str | None = Field(default=None, pattern=r"^[!-~]+$")
-    model: str | None = None  # replaces the request's top-level "model"; absent: the model stays unchanged
+    model: str | None = None  # replaces the model in the body, and in the path of Azure, Gemini, Bedrock, KServe
     credential: Credential | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # extra request headers
     strip: str = Field(default="", pattern=r"^(/.*)?$")  # a prefix to remove from the client's path, e.g. /v1
@@ -125,6 +131,7 @@ class Backend(Section):
     protocol: Protocol = "auto"  # auto: http1, or what TLS negotiates; http2: needed for gRPC, also without TLS
     connect_timeout: Duration = Field(default=2, gt=0)
     first_byte_timeout: Duration = Field(default=30, gt=0)  # limit of each attempt; after it, Envoy tries the fallback
+    answer_timeout: Duration | None = Field(default=None, gt=0)  # the same for answers that are not streamed, see below
     idle_timeout: Duration = Field(default=3600, gt=0)  # longest pause between two bytes of an answer
     max_connections: int = Field(default=1024, ge=1, le=MOST)
     max_requests: int = Field(default=1024, ge=1, le=MOST)
@@ -161,6 +168,13 @@ class Backend(Section):
         if self.outlier_detection is not None and self.cluster is not None:
             raise ValueError("outlier_detection needs url: the cluster that is there has its own settings")
         return self
+
+    def whole_answer_timeout(self, *, is_read: bool) -> float:
+        """Return the limit in seconds for an answer that is not streamed. ``is_read``: whether Envoy reads requests."""
+        if self.answer_timeout is not None:
+            return self.answer_timeout
+        unset = "first_byte_timeout" not in self.model_fields_set
+        return WHOLE_ANSWER_S if is_read and unset else self.first_byte_timeout
 
     @property
     def address(self) -> str:

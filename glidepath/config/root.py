@@ -285,6 +285,9 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
     return left_out
 
 
+_NEWEST_OF_BACKEND = ("context", "modalities", "tools", "max_body", "answer_timeout")
+
+
 def _as_in_digest(backend: Backend) -> Backend:
     """Return the backend with the former default of ``idle_timeout`` instead of the present one."""
     is_default = backend.idle_timeout == Backend.model_fields["idle_timeout"].default
@@ -293,5 +296,5 @@ def _as_in_digest(backend: Backend) -> Backend:
 
 def _not_in_digest_of_backend(backend: Backend) -> set[str]:
     """Return the newer settings of a backend that have their default value. See ``_not_in_digest``."""
-    newer = ("cluster", "client_cert", "outlier_detection", "protocol", "context", "modalities", "tools", "max_body")
+    newer = ("cluster", "client_cert", "outlier_detection", "protocol", *_NEWEST_OF_BACKEND)
     return {name for name in newer if getattr(backend, name) == Backend.model_fields[name].default}

@@ -81,7 +81,29 @@ local function without_secrets(path, harmless_only)
   return #kept > 0 and bare .. "?" .. table.concat(kept, "&") or bare
 end
 
-local function adapt_path(path, side)
+-- Where a path names the model: what precedes it, and what follows it.
+local MODELS_IN_PATHS = {
+  "^(.*/openai/deployments/)[^/?]+(/.+)$", -- Azure OpenAI
+  "^(.*/models/)[^/:?]+(:%a+)$", -- Gemini, Vertex AI
+  "^(.*/model/)[^/?]+(/converse)$", "^(.*/model/)[^/?]+(/converse%-stream)$", -- Bedrock
+  "^(.*/model/)[^/?]+(/invoke)$", "^(.*/model/)[^/?]+(/invoke%-with%-response%-stream)$",
+  "^(.*/v2/models/)[^/?]+(/[%w/]*infer)$", "^(.*/v2/models/)[^/?]+(/[%w/]*generate)$", -- KServe
+  "^(.*/v2/models/)[^/?]+(/[%w/]*generate_stream)$",
+}
+
+-- Replaces the model that a path names by that of the side.
+local function rename_in_path(path, side)
+  if side.path_model == nil then return path end
+  local bare, query = path:match("^([^?]*)(.*)$")
+  for _, form in ipairs(MODELS_IN_PATHS) do
+    local before, after = bare:match(form)
+    if before ~= nil then return before .. side.path_model .. after .. query end
+  end
+  return path
+end
+
+local function adapt_path(path, side, as_sent)
+  if not as_sent then path = rename_in_path(path, side) end
   if not side.keep then path = without_secrets(path, side.harmless_only) end
   local strip = side.strip
   if strip ~= "" and path:sub(1, #strip) == strip then
@@ -93,7 +115,7 @@ local function adapt_path(path, side)
   return side.prefix .. path
 end
 
-local function adapt_headers(headers, state, side, known, path)
+local function adapt_headers(headers, state, side, known, path, as_sent)
   for _, name in ipairs(NAMES) do
     local value = client_value(state, headers, name)
     if CREDENTIALS[name] and not side.keep then value = nil end
@@ -104,7 +126,7 @@ local function adapt_headers(headers, state, side, known, path)
     end
     put(headers, name, value)
   end
-  if path ~= nil then put(headers, ":path", adapt_path(path, side)) end
+  if path ~= nil then put(headers, ":path", adapt_path(path, side, as_sent)) end
   local original = known.original
   if original ~= nil and not side.keep then original = without_secrets(original, side.harmless_only) end
   put(headers, ORIGINAL_PATH, original)
@@ -198,7 +220,7 @@ function envoy_on_request(handle)
   local state = handle:streamInfo():filterState()
   local path = nil
   if PATHS then path = state:get("glidepath.client.:path") or known.path end
-  adapt_headers(headers, state, side, known, path)
+  adapt_headers(headers, state, side, known, path, as_sent)
   if length ~= nil then adapt_length(headers, length) end
 end
 

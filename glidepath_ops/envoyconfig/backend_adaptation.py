@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from urllib.parse import quote as percent_encoded
 from urllib.parse import urlsplit
 
 from glidepath import envoy_names
@@ -160,7 +161,7 @@ def lua_source(sides: Sequence[AdaptedBackend], names: SecretNames | None = None
 
 
 def _adapts_path(side: AdaptedBackend) -> bool:
-    return changes_path(side.backend) or not side.keep or side.rewritten
+    return changes_path(side.backend) or not side.keep or side.rewritten or side.backend.model is not None
 
 
 def _differing(side: AdaptedBackend, credentials: Sequence[str]) -> list[str]:
@@ -182,6 +183,7 @@ def _side(one: AdaptedBackend) -> dict[str, Lua]:
     backend = one.backend
     side: dict[str, Lua] = {
         "model": None if backend.model is None else json.dumps(backend.model, ensure_ascii=False),
+        "path_model": None if backend.model is None else percent_encoded(backend.model, safe=""),
         "host": host_of(backend),
         "prefix": _path_prefix(backend),
         "strip": backend.strip.rstrip("/"),

@@ -29,7 +29,9 @@ _SPLIT_STATES = "none|needs|makes"  # of a stateless workload; "unread" is never
 def needs_reading(config: Config, workload: Workload) -> bool:
     """Return whether Envoy must read the bodies of a workload's requests to choose their route."""
     by_body = workload.match.model is not None or (workload.sticky is not None and workload.sticky.from_body)
-    return by_body or keeps_state(workload) or declares(config.backends[workload.candidate])
+    candidate = config.backends[workload.candidate]
+    has_two_limits = workload.fallback and candidate.answer_timeout is not None
+    return by_body or keeps_state(workload) or declares(candidate) or has_two_limits
 
 
 def keeps_state(workload: Workload) -> bool:
@@ -125,6 +127,11 @@ def split_conditions(workload: Workload) -> list[Json]:
     """Return the MetadataMatchers of a workload's requests that are split."""
     test: Json = {"safe_regex": {"regex": _SPLIT_STATES}} if workload.stateless else {"exact": "none"}
     return [_fact("state", {"string_match": test}), *_model_is(workload.match)]
+
+
+def streamed() -> Json:
+    """Return the MetadataMatcher of requests for a streamed answer."""
+    return _fact("stream", {"string_match": {"exact": "true"}})
 
 
 def stateful_conditions(workload: Workload) -> list[Json]:

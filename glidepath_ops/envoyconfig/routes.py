@@ -41,6 +41,7 @@ from glidepath_ops.envoyconfig.request_reading import (
     split_conditions,
     stateful_conditions,
     sticky_headers,
+    streamed,
     unread_conditions,
     with_facts,
 )
@@ -78,10 +79,18 @@ def workload_routes(config: Config) -> Iterator[Json]:
 def routes_of_workload(config: Config, name: str) -> list[Json]:
     """Return the routes of a workload for which the user has no route: its split, and what serves it without a lease.
 
-    With ``if_lost: hold`` the split needs no lease, and the second route is left out.
+    Where the candidate has another time limit for streams, the split has two routes. With ``if_lost: hold`` the split
+    needs no lease, and the last route is left out.
     """
-    split = workload_route(config, name, split_conditions(config.workload(name)) if reads(config, name) else [])
-    return [split, lost_route(name, split)] if config.workload(name).if_lost == "baseline" else [split]
+    workload, is_read = config.workload(name), reads(config, name)
+    conditions = split_conditions(workload) if is_read else []
+    candidate = config.backends[workload.candidate]
+    whole = candidate.whole_answer_timeout(is_read=is_read)
+    splits = [workload_route(config, name, conditions, whole)]
+    if is_read and workload.fallback and whole != candidate.first_byte_timeout:
+        splits.insert(0, workload_route(config, name, [*conditions, streamed()]))
+    lost = [lost_route(name, splits[-1])] if workload.if_lost == "baseline" else []
+    return [*splits, *lost]
 
 
 def _pinned_routes(config: Config, name: str) -> Iterator[Json]:
@@ -165,10 +174,13 @@ def start_weights(config: Config, name: str) -> dict[str, int]:
     }
 
 
-def workload_route(config: Config, name: str, conditions: list[Json] | None = None) -> Json:
+def workload_route(
+    config: Config, name: str, conditions: list[Json] | None = None, timeout: float | None = None
+) -> Json:
     """Return a workload's route where the user has no route of their own for it.
 
-    ``conditions``: on the facts about a request that was read (``request_reading.py``).
+    ``conditions``: on the facts about a request that was read (``request_reading.py``). ``timeout``: the candidate's
+    limit in seconds until its first byte; None: that of streams.
     """
     workload = config.workload(name)
     return with_comment(
@@ -177,7 +189,7 @@ def workload_route(config: Config, name: str, conditions: list[Json] | None = No
         {
             "name": envoy_names.route_name(name),
             "match": with_facts({**inference_match(workload.match), **lease_condition(config, name)}, conditions or []),
-            "route": _split_action(config, name),
+            "route": _split_action(config, name, timeout),
             "metadata": route_metadata(config, name),
             "typed_per_filter_config": filters_of_route(config, name),
             **_common(config),
@@ -239,9 +251,9 @@ def _host_pattern(host: str) -> str:
     return rf"[^:]+\.{name}" if host.startswith("*.") else name
 
 
-def _split_action(config: Config, name: str) -> Json:
+def _split_action(config: Config, name: str, timeout: float | None) -> Json:
     workload = config.workload(name)
-    action: Json = {"weighted_clusters": weighted_clusters(config, name)}
+    action: Json = {"weighted_clusters": weighted_clusters(config, name, timeout)}
     if workload.sticky is not None:
         action["hash_policy"] = [hash_policy(workload.sticky)]
     timeouts = _timeouts(config.backends[workload.candidate], config.backends[workload.baseline])
@@ -252,11 +264,11 @@ def _split_action(config: Config, name: str) -> Json:
 _ANSWERING_BACKEND = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.ENDPOINT_BACKEND})%"
 
 
-def weighted_clusters(config: Config, name: str) -> Json:
+def weighted_clusters(config: Config, name: str, timeout: float | None = None) -> Json:
     """Return the weighted split of a workload. It is sticky if the route has a hash policy.
 
     The candidate comes first. Envoy chooses a cluster by the hash of a request, so a growing share then moves users
-    only from the baseline to the candidate, never back.
+    only from the baseline to the candidate, never back. ``timeout``: see ``workload_route``.
     """
     workload = config.workload(name)
     backend, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
@@ -266,7 +278,8 @@ def weighted_clusters(config: Config, name: str) -> Json:
     headers = mark_of_candidate(config, candidate_cluster)
     removed = list(headers)
     if workload.fallback:  # the cluster's own filters set the host of each attempt
-        headers |= {**bounds_of_candidate(backend.first_byte_timeout), **conditions_of_candidate(config, name)}
+        limit = timeout or backend.first_byte_timeout
+        headers |= {**bounds_of_candidate(limit), **conditions_of_candidate(config, name)}
     else:
         entry["host_rewrite_literal"] = host_of(backend)
     if headers:
@@ -309,7 +322,9 @@ def _timeouts(*backends: Backend) -> Json:
 
     Silence is a time in which no byte arrives. Its limit is longer than the allowed wait for the first byte.
     """
-    silence = max(max(backend.idle_timeout, backend.first_byte_timeout + 1) for backend in backends)
+    waits = (one.idle_timeout for one in backends)
+    firsts = (max(one.first_byte_timeout, one.answer_timeout or 0) + 1 for one in backends)
+    silence = max(*waits, *firsts)
     return {"timeout": "0s", "idle_timeout": seconds(silence)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from glidepath.config import parse_config
+from glidepath.config.backends import Backend
 from glidepath.errors import ConfigError
 
 WORKLOAD = "workloads: {chat: {match: {path: /v1}, baseline: cloud, candidate: onprem}}\n"
@@ -79,3 +80,20 @@ def test_the_names_of_clusters_in_meshes_are_accepted_and_name_the_split(name: s
     )
     assert (config.baseline_cluster("chat"), config.candidate_cluster("chat")) == (name, "onprem-or-cloud")
     assert config.backends["cloud"].address == name
+
+
+@pytest.mark.parametrize(
+    ("settings", "unread", "read"),
+    [
+        ({}, 30, 600),
+        ({"first_byte_timeout": "5s"}, 5, 5),
+        ({"answer_timeout": "2m"}, 120, 120),
+        ({"first_byte_timeout": "5s", "answer_timeout": "2m"}, 120, 120),
+    ],
+)
+def test_an_answer_that_is_not_streamed_has_a_limit_of_its_own(
+    settings: dict[str, str], unread: float, read: float
+) -> None:
+    backend = Backend.model_validate({"url": "http://a", **settings})
+    assert backend.whole_answer_timeout(is_read=False) == unread
+    assert backend.whole_answer_timeout(is_read=True) == read

@@ -131,7 +131,8 @@ def test_ext_proc_runs_in_observability_mode_with_all_addresses_and_a_stream_lim
         {"key": "x-glidepath-served", "value": served_digest(parse_config(valid_yaml), "chat")},
     ]
     sent = [p["exact"] for p in ext_proc["forward_rules"]["allowed_headers"]["patterns"]]
-    assert {*envoy_names.READ_REQUEST_HEADERS, *envoy_names.READ_RESPONSE_HEADERS, "x-user-id"} == set(sent)
+    read = (*envoy_names.READ_REQUEST_HEADERS, *envoy_names.READ_RESPONSE_HEADERS)
+    assert {*read, "x-user-id", "x-no-store"} == set(sent)
     assert set(sent).isdisjoint(envoy_names.CREDENTIAL_HEADERS)
     own = cluster(bootstrap, envoy_names.EXTPROC_CLUSTER)
     endpoints = own["load_assignment"]["endpoints"][0]["lb_endpoints"]
@@ -272,7 +273,12 @@ def test_only_headers_that_a_retry_may_need_are_stored(
 
 
 def test_the_idle_timeout_is_longer_than_the_wait_for_the_first_byte(valid_yaml: str) -> None:
-    slow = changed_config(valid_yaml, backends__cloud__first_byte_timeout="20m", backends__onprem__idle_timeout="1m")
+    slow = changed_config(
+        valid_yaml,
+        backends__cloud__first_byte_timeout="20m",
+        backends__cloud__idle_timeout="5m",
+        backends__onprem__idle_timeout="1m",
+    )
     assert routes(render_bootstrap(slow), 0)[0]["route"]["idle_timeout"] == "1201s"
 
 

@@ -1,0 +1,53 @@
+"""Where a path names the model, ``model`` replaces it there: a real Envoy."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.support.envoy_with_backends import EnvoySetup, envoy_with_backends
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+AZURE, GEMINI, BEDROCK, KSERVE = "/openai/deployments", "/v1beta/models", "/model", "/v2/models"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EnvoySetup]:
+    prefix = {"match": {"path_prefix": "/"}, "stateless": True}
+    folder = tmp_path_factory.mktemp("setup")
+    async with envoy_with_backends(folder, cloud={"model": None}, onprem={"model": "b:1/x"}, chat=prefix) as setup:
+        yield setup
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (f"{AZURE}/gpt-4o/chat/completions?api-version=1", f"{AZURE}/b%3A1%2Fx/chat/completions?api-version=1"),
+        (f"{GEMINI}/gemini-2.0:generateContent", f"{GEMINI}/b%3A1%2Fx:generateContent"),
+        (f"{BEDROCK}/anthropic.claude-v2%3A1/converse", f"{BEDROCK}/b%3A1%2Fx/converse"),
+        (f"{BEDROCK}/a/invoke-with-response-stream", f"{BEDROCK}/b%3A1%2Fx/invoke-with-response-stream"),
+        (f"{KSERVE}/m/versions/2/infer", f"{KSERVE}/b%3A1%2Fx/versions/2/infer"),
+        (f"{KSERVE}/m/generate_stream", f"{KSERVE}/b%3A1%2Fx/generate_stream"),
+        ("/v1/models/m/predict", "/v1/models/m/predict"),
+    ],
+)
+async def test_the_candidate_gets_its_own_model_in_the_path_and_the_baseline_the_clients(
+    shared: EnvoySetup, path: str, expected: str
+) -> None:
+    for share, backend, received in ((0, shared.cloud, path), (100, shared.onprem, expected)):
+        shared.clear_received()
+        shared.set_share(share)
+        assert (await shared.post({"messages": []}, path=path)).status == 200
+        assert backend.last.path == received
+
+
+async def test_a_rescue_asks_the_baseline_for_the_clients_model(shared: EnvoySetup) -> None:
+    shared.clear_received()
+    shared.set_share(100)
+    shared.onprem.behaviour = "status"
+    path = f"{AZURE}/gpt-4o/chat/completions"
+    assert (await shared.post({"messages": []}, path=path)).status == 200
+    shared.onprem.behaviour = "json"
+    assert (shared.onprem.last.path, shared.cloud.last.path) == (f"{AZURE}/b%3A1%2Fx/chat/completions", path)
