@@ -29,6 +29,7 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 LEASED = "100"  # percent of the requests
 STALLED_S, STALLED_TICKS = 5.0, 3  # after so long without a tick, and after so many, the steer loop stands still
+MOST_UNANSWERED = 16  # messages of a stream; the answer to an older one says nothing any more
 FORGET_S = 60.0  # an Envoy whose streams have ended counts as one without a lease for this long
 
 log = structlog.get_logger()
@@ -96,6 +97,8 @@ class LeaseService:
                 stream.version += 1
                 nonce = str(stream.version)
                 stream.sent[nonce] = leased
+                while len(stream.sent) > MOST_UNANSWERED:
+                    del stream.sent[next(iter(stream.sent))]
                 await context.write(response_of(stream.layer, _entries(leased), nonce, ttl_s=ttl_s))
             pause_s = self._layers[stream.layer].renew_s if stream.layer in self._layers else None
             try:

@@ -27,6 +27,10 @@ from glidepath.pairs_and_outcomes import Side
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.envoy_versions import FEATURES, FILE_CONTENT, MissingFeature, missing_features
+from glidepath_ops.local.child_process import free_ports
+from scorer.steering.envoy.rtds_leases import LeaseService
+from scorer.steering.envoy.rtds_server import RtdsServer
+from tests.support.chat_config import CHAT_CONFIG
 from tests.support.envoy_versions import WHEELS, binary_of, installed_version
 from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup, envoy_with_backends
 from tests.support.tls_certificate import make_certificate
@@ -312,3 +316,32 @@ async def test_a_users_own_route_is_continued(binary: Path, envoy: dict[str, Any
             async with setup.session.post(setup.live + PATH, json=BODY) as response:
                 assert response.status == 503
             assert len(setup.theirs.received) == 1
+
+
+@each_version
+async def test_a_lease_that_nobody_renews_ends_by_envoys_own_clock(
+    binary: Path, envoy: dict[str, Any], tmp_path: Path
+) -> None:
+    listen = f"127.0.0.1:{free_ports(1)[0]}"
+    leased = {"start": 100, "if_lost": "baseline", "lost_after": "4s"}
+    leases = LeaseService(parse_config(CHAT_CONFIG + "    if_lost: baseline\n    lost_after: 4s\n"), lambda: True)
+    serving = asyncio.create_task(RtdsServer(listen, lambda: True, [leases]).run())
+    renewing = asyncio.create_task(renewed(leases))
+    settings = {**envoy, "rtds_listen": listen}
+    async with envoy_with_backends(tmp_path, chat=leased, envoy=settings, binary=binary) as setup:
+
+        async def serves(model: str) -> bool:
+            return bool(json.loads((await setup.post()).body)["model"] == model)
+
+        await eventually(lambda: serves("onprem"))
+        for task in (serving, renewing):
+            task.cancel()
+        await asyncio.wait({serving, renewing})
+        assert await serves("onprem")
+        await eventually(lambda: serves("cloud"), within=6)
+
+
+async def renewed(leases: LeaseService) -> None:
+    while True:
+        leases.renew([])
+        await asyncio.sleep(0.2)
