@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import InputError
 from glidepath.kept_pairs import keep_pairs
-from glidepath.pair_labels import Judgement, PairLabel, read_labels, store_label
+from glidepath.pair_labels import Judgement, PairLabel, label_from_json, read_labels, store_label
 from glidepath.pairs_and_outcomes import ScoredPair
 from glidepath.protobuf_codec import decode_scored
 from glidepath.redis_keys import WorkloadKeys
@@ -57,13 +58,14 @@ class PairStore:
         self._config, self._redis = config, redis
         self.indexes = PairIndexes(redis, min(config.console.index, config.retention.results))
         self._searches: dict[tuple[str, str], tuple[float, Search]] = {}
+        self._labels: dict[str, tuple[float, Mapping[str, PairLabel]]] = {}
 
     async def search(self, workload: str, query: PairQuery) -> Search:
         key = (workload, query.link())
         at, found = self._searches.get(key, (0.0, None))
         if found is not None and found.complete and time.monotonic() - at < _FOUND_S:
             return found
-        labels = await read_labels(self._redis, workload, self._config.retention.labels)
+        labels = await self._labels_of(workload)
         index = await self.indexes.of(workload, PATIENCE_S)
         found = _searched(index, query, labels)
         if len(self._searches) >= _MOST_SEARCHES:
@@ -89,9 +91,19 @@ class PairStore:
         fields = entries[0][1]
         return decode_scored(fields[b"r"], fields.get(b"e", b"").decode(errors="replace"))
 
+    async def _labels_of(self, workload: str) -> Mapping[str, PairLabel]:
+        """Return the labels, which are read again after _FOUND_S, because there may be thousands."""
+        at, found = self._labels.get(workload, (float("-inf"), {}))
+        if time.monotonic() - at > _FOUND_S:
+            found = await read_labels(self._redis, workload, self._config.retention.labels)
+            self._labels[workload] = (time.monotonic(), found)
+        return found
+
     async def label_of(self, workload: str, pair_id: str) -> PairLabel | None:
-        labels = await read_labels(self._redis, workload, self._config.retention.labels)
-        return labels.get(pair_id)
+        raw = await self._redis.hget(WorkloadKeys(workload).labels, pair_id.encode("utf-8", "replace"))
+        with suppress(InputError):
+            return None if raw is None else label_from_json(raw)
+        return None
 
     async def judge(self, workload: str, pair_id: str, judgement: Judgement, who: str, note: str) -> PairLabel:
         """Store a person's judgement, and keep the pair. Raises InputError if the pair is not stored."""
@@ -102,6 +114,7 @@ class PairStore:
         entry = stored.result.entry if stored.result else ""
         await keep_pairs(self._redis, workload, self._config.retention, [(known, entry)])
         self._searches.clear()
+        self._labels.clear()
         return label
 
     async def export(self, workload: str, search: Search, most: int) -> AsyncIterator[bytes]:
