@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev browser demo test test-fast fuzz test-compose lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
+.PHONY: help setup setup-dev browser demo test test-fast screenshots fuzz test-compose lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -59,6 +59,9 @@ endif
 
 test-fast: $(VENV)/.setup-test ## run the tests that start no process and need no Envoy, Redis or torch; under a minute
 	$(BIN)/python -m pytest --fast --numprocesses 2 --dist worksteal $(ARGS)
+
+screenshots: $(VENV)/.setup-dev browser ## take the pictures of the console in docs/images again
+	$(BIN)/python -m tests.support.console_screenshots docs/images
 
 fuzz: $(VENV)/.setup-dev ## search for input that breaks a reader of network input, 60 s each; ARGS="--seconds 600 scoring"
 	$(BIN)/python -m tests.fuzz $(ARGS)

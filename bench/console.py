@@ -1,9 +1,10 @@
 """`make bench-console`: the time of each page of the console, its memory, and what open pages cost Redis.
 
 A real Redis holds 100,000 results of one workload, 60 pairs with bodies and 100 days of history. A real console runs
-in a process of its own. Each page is requested several times, one request after the other, once the search has read all
-results. The limits: 300 ms for each page, 200 MB of memory, no command in Redis' slow log of 10 ms, and with 100 open
-pages not more reads of Redis than with one. The scorer has no other contact with the console than Redis.
+in a process of its own. Each page is requested several times, one request after the other, once the search has read
+all results. The limits: 300 ms for each page (of CPU time, if other programs keep the machine busy), 200 MB of
+memory, no command in Redis' slow log of 10 ms, and with 100 open pages not more reads of Redis than with one. The
+scorer has no other contact with the console than Redis.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def pages(pair_id: str) -> dict[str, str]:
 
 
 async def page_times(http: aiohttp.ClientSession, pid: int, pair_id: str, rounds: int) -> dict[str, dict[str, float]]:
-    """Return, by page, the median and the largest time, the mean CPU time of the console (all in ms), and the size in KB.
+    """Return, by page, the median and largest time and the console's mean CPU time (in ms), and the size in KB.
 
     Each search differs in a parameter that selects everything, so that none is answered from memory.
     """
@@ -165,10 +166,12 @@ async def measure(url: str, pid: int, client: Any, pair_id: str, rounds: int) ->
         slow = [entry for entry in await client.slowlog_get(50) if not entry["command"].startswith(b"SLOWLOG")]
         watching = [await watched(http, client, number) for number in (1, 100)]
     one, hundred = watching
-    worst = max(page["median_ms"] for page in times.values())
+    quiet = os.getloadavg()[0] < len(os.sched_getaffinity(0))
+    worst = max(page["median_ms" if quiet else "cpu_ms"] for page in times.values())
     memory = memory_mb(pid)
     return {
         "ok": worst < LIMIT_MS and memory < LIMIT_MB and not slow and hundred.commands_per_s < one.commands_per_s + 3,
+        "quiet": quiet,
         "pages": times,
         "first_search_ms": first_ms,
         "index_complete_s": complete_s,
@@ -209,9 +212,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10, help="requests of each page")
     found = report(parser.parse_args())
     for name, page in found["pages"].items():
-        print(
-            f"{name:24} median {page['median_ms']:7.1f} ms   max {page['max_ms']:7.1f} ms   CPU {page['cpu_ms']:6.1f} ms   {page['kb']:8.1f} KB"
-        )
+        times = f"median {page['median_ms']:7.1f} ms   max {page['max_ms']:7.1f} ms   CPU {page['cpu_ms']:6.1f} ms"
+        print(f"{name:24} {times}   {page['kb']:8.1f} KB")
     print(f"first search {found['first_search_ms']} ms; all results read after {found['index_complete_s']} s")
     print(f"memory {found['memory_mb']} MB; slow commands {found['slow_commands'] or 'none'}")
     print(f"Redis commands a second, by open pages: {found['redis_commands_per_s']}")

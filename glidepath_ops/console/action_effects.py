@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 from glidepath.status_and_decisions import CommandKind, Phase, WorkloadStatus
 
+LABELS = {
+    CommandKind.ROLLBACK: "Roll back",
+    CommandKind.SHADOW: "Share of copies",
+    CommandKind.DRILL: "Rehearse a rollback",
+    CommandKind.ANNOTATE: "Add the cause",
+}
 _AT_A_STEP = (Phase.SHADOW, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.HELD)
 
 
@@ -32,6 +38,11 @@ class Effect:
     dangerous: bool = False
 
 
+def label_of(kind: CommandKind) -> str:
+    """Return the text of the button for a command."""
+    return LABELS.get(kind, kind.value.capitalize())
+
+
 def requests_per_second(status: WorkloadStatus) -> float | None:
     """Return the mean rate of both sides' requests in this step; None if it is too short to say."""
     seconds = (status.updated_at_ms - status.since_ms) / 1000
@@ -44,7 +55,7 @@ def moved(status: WorkloadStatus, percent: float) -> str:
     if not status.share_known:
         return f"to {percent:g} %; the present share is unknown"
     rate, change = requests_per_second(status), abs(percent - status.percent) / 100
-    text = f"from {status.percent:g} % to {percent:g} %"
+    text = f"{'back ' if percent < status.percent else ''}to {percent:g} %"
     if rate is None:
         return text
     return f"{text}: about {rate * change:.3g} of {rate:.3g} requests a second change side"

@@ -15,7 +15,7 @@ from glidepath_ops.cli.steering_client import read_status, send_command, wait_fo
 from glidepath_ops.cli.steering_commands import sentence
 from glidepath_ops.console import html
 from glidepath_ops.console.access import Visitor, person_name
-from glidepath_ops.console.action_effects import effect_of
+from glidepath_ops.console.action_effects import effect_of, label_of
 from glidepath_ops.console.api_models import CommandBody, parsed
 from glidepath_ops.console.context import Console, acting, confirming, json_body
 
@@ -32,7 +32,13 @@ def routes(console: Console) -> list[Route]:
         ends = kind is CommandKind.PROMOTE and not effect.choices
         target = request.query_params.get("decision", "")[:60]
         return html.page(
-            "_confirm.html", kind=kind.value, status=status, effect=effect, ends_validation=ends, target=target
+            "_confirm.html",
+            kind=kind.value,
+            label=label_of(kind),
+            status=status,
+            effect=effect,
+            ends_validation=ends,
+            target=target,
         )
 
     async def command(request: Request, visitor: Visitor) -> Response:

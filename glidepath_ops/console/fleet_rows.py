@@ -36,7 +36,7 @@ _NEXT_ACTION = {
 
 @dataclass(frozen=True, slots=True)
 class GateMark:
-    """A gate as one short text: ``✓ latency_p99 812 of 900 ms``."""
+    """A gate as one short text: ``✓ latency_p99 812, limit 900 ms``."""
 
     mark: str
     outcome: str
@@ -130,7 +130,7 @@ def gate_mark(verdict: Verdict) -> GateMark:
     value = "–" if verdict.value is None else f"{verdict.value:.3g}"
     numbers = f"{value} {verdict.unit}".strip()
     if verdict.limit is not None:
-        numbers = f"{value} of {verdict.limit:.3g} {verdict.unit}".strip()
+        numbers = f"{value}, limit {verdict.limit:.3g} {verdict.unit}".strip()
     return GateMark(_MARKS.get(verdict.outcome, "?"), verdict.outcome, verdict.gate, numbers, verdict.gating)
 
 

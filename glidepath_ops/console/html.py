@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 
 from glidepath.duration_text import duration_text
 from glidepath.printable_text import one_line, printable, shown_id
+from glidepath_ops.console.action_effects import label_of
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
@@ -53,7 +54,7 @@ def _environment() -> Environment:
         quoted=lambda text: quote(str(text), safe=""),
         words=lambda text: str(text).replace("_", " "),
     )
-    environment.globals["asset"] = asset
+    environment.globals.update(asset=asset, label_of=label_of)
     return environment
 
 

@@ -119,7 +119,7 @@ function draw() {
       height: 170,
       cursor: { sync: { key: "workload" }, y: false },
       scales: { x: { range: (_, min, max) => [Math.min(shown.from_s, min), Math.max(Date.now() / 1000, max)] }, y: { range: (_, min, max) => rangeOf(chart, min, max) } },
-      axes: [{ ...axis, values: timesOf }, { ...axis, size: 56 }],
+      axes: [{ ...axis, values: timesOf, size: 34 }, { ...axis, size: 56 }],
       series: [{ value: (_, v) => (v === null ? "–" : new Date(v * 1000).toLocaleString()) }, ...names.map(seriesOf)],
       bands: chart.band ? [{ series: [2, 1], fill: color("--base") + "22" }, { series: [4, 3], fill: color("--cand") + "33" }] : [],
       hooks: { drawClear: [drawSteps], draw: [drawMarks], setCursor: [sayMark] },

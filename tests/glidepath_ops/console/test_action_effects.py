@@ -9,7 +9,7 @@ from tests.support.console_data import status
 
 def test_the_way_back_says_how_many_requests_change_side() -> None:
     # 86,400 requests in an hour are 24 a second
-    assert moved(status(), 0) == "from 10 % to 0 %: about 2.4 of 24 requests a second change side"
+    assert moved(status(), 0) == "back to 0 %: about 2.4 of 24 requests a second change side"
 
 
 def test_a_rollback_offers_all_lower_steps_and_zero_first() -> None:
