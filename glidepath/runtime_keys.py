@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+TOLD = ".told"  # how a key ends that explains weights which are not stored yet
 FULL_WEIGHT = 10_000  # basis points: the sum of a workload's weights
 
 
@@ -42,4 +43,4 @@ def told_key(workload: str) -> str:
     Its value is the time (Unix ms), a space, and the reason. No route reads it: it is for the next leader, which adopts
     the lower share, and for people. It is removed once the share is stored.
     """
-    return f"glidepath.{workload}.told"
+    return f"glidepath.{workload}{TOLD}"

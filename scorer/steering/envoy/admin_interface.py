@@ -17,7 +17,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from glidepath import redis_keys
+from glidepath import redis_keys, runtime_keys
 from glidepath.errors import error_text_with_type
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import CountersReading, MayWrite
@@ -218,12 +218,22 @@ class AdminInterface:
 
     async def _write(self) -> None:
         retreat, self._retreat = self._retreat, {}
-        await self._post_all(retreat, leased=False)
+        await self._post_retreat(retreat)
         values, self._pending = self._pending, {}
         await self._post_all(values, leased=True)
         values = {**retreat, **values}
         merged = {**(self.reading or {}), **values}
         self.reading, self._raw = {k: v for k, v in merged.items() if v}, b""
+
+    async def _post_retreat(self, values: RuntimeEntries) -> None:
+        """Send a retreat. If Envoy refuses it, leave out what only explains it: the weights are what counts."""
+        try:
+            await self._post_all(values, leased=False)
+        except ValueError:
+            weights = {key: value for key, value in values.items() if not key.endswith(runtime_keys.TOLD)}
+            if len(weights) == len(values):
+                raise
+            await self._post_all(weights, leased=False)
 
     async def _post_all(self, values: RuntimeEntries, *, leased: bool) -> None:
         items = list(values.items())

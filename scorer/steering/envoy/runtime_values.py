@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -50,6 +51,7 @@ MAX_ABSENT = 64  # the number of Envoys outside the fleet whose last written val
 
 
 MAX_REASON = 300  # characters of the reason that is told with a share
+_PLAIN = frozenset(string.ascii_letters + string.digits + " _-.;%()/'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ class ToldRollback:
 
     @property
     def text(self) -> str:
-        return f"{self.at_ms} {self.reason[:MAX_REASON]}"
+        """The value of the runtime key. Envoy reads it as YAML, so it has only characters that mean nothing there."""
+        plain = "".join(c if c in _PLAIN else " " for c in self.reason[:MAX_REASON])
+        return " ".join((str(self.at_ms), *plain.split()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,11 +30,11 @@ MARGIN = 0.2  # the holder stops trusting the lease this fraction of its duratio
 _ACQUIRE = """
 if redis.call('EXISTS', KEYS[1]) == 1 then
   if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
-  return -math.max(redis.call('PTTL', KEYS[1]), 0)
+  return {math.max(redis.call('PTTL', KEYS[1]), 0), redis.call('GET', KEYS[1])}
 end
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
+return {}
 """
 _NEXT_FENCE = """
 redis.call('PERSIST', KEYS[1])
@@ -76,6 +76,7 @@ class Lease:
         self._redis, self._clock = redis, clock
         self._until = 0.0
         self._ends_in_s = duration
+        self.another_leads = False  # at the last try to acquire the lease, another scorer held it
 
     def next_try_s(self) -> float:
         """Return after how many seconds to try again: when the present lease ends, but several times in a duration."""
@@ -91,9 +92,10 @@ class Lease:
         """
         before = self._clock()
         longest_ms = LONGEST_S * 1000
-        answer = int(await self._redis.eval(_ACQUIRE, 1, self._lease_key, self.owner, self._milliseconds(), longest_ms))
-        self._ends_in_s = -answer / 1000 if answer < 1 else self.duration
-        if answer < 1:
+        other = await self._redis.eval(_ACQUIRE, 1, self._lease_key, self.owner, self._milliseconds(), longest_ms)
+        self._ends_in_s = int(other[0]) / 1000 if other else self.duration
+        self.another_leads = bool(other) and other[1] != self.owner.encode()
+        if other:
             return False
         self.fence = int(await self._redis.eval(_NEXT_FENCE, 1, self._fence_key))
         self._until = before + self.duration * (1 - MARGIN)

@@ -118,7 +118,12 @@ class SteerLoop:
             await wait_until_set(stop, self._lease.next_try_s())
 
     async def _stand_by(self) -> None:
-        """Another scorer leads: it has found at the Envoys what this one told them in an earlier term."""
+        """Another scorer leads: it has found at the Envoys what this one told them in an earlier term.
+
+        It may also be this scorer's own lease, which a Redis that refuses writes does not let it release.
+        """
+        if not self._lease.another_leads:
+            return
         await self._envoys.end()
         self._retreats.forget()
         self._sight.forget()

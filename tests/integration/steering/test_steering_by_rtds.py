@@ -21,7 +21,8 @@ from glidepath.config.connections import RedisSection
 from glidepath.status_and_decisions import CommandKind
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy
-from scorer.steering.envoy.rtds_actuator import RtdsActuator, layer_of
+from scorer.steering.envoy.rtds_actuator import RtdsActuator
+from scorer.steering.envoy.rtds_server import layer_of
 from tests.support.running_envoy import RunningEnvoy, running_envoy
 from tests.support.steering_client import CANDIDATE, SteeringClient, steering, steering_client
 from tests.support.waiting import eventually

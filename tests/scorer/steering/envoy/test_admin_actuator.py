@@ -69,6 +69,7 @@ class AdminTwin:
         self.values = {"glidepath.chat.weight.b": "50"}
         self.stats: object = {"stats": [{"name": "cluster.b.upstream_rq_total", "value": 3}]}
         self.asked: list[str] = []
+        self.refused = ""
 
     async def runtime(self, _: web.Request) -> web.Response:
         entries = {key: {"layer_values": [value]} for key, value in self.values.items()}
@@ -82,7 +83,10 @@ class AdminTwin:
         return web.json_response({"node": {"id": "north"}})
 
     async def modify(self, request: web.Request) -> web.Response:
-        self.values.update({key: str(value) for key, value in (await request.post()).items()})
+        values = {key: str(value) for key, value in (await request.post()).items()}
+        if self.refused in values:
+            return web.Response(status=503, text="yaml-cpp: illegal map value")
+        self.values.update(values)
         return web.Response(text="OK")
 
 
@@ -191,3 +195,14 @@ async def test_an_envoy_whose_counters_are_no_counters_is_still_steered() -> Non
             await eventually(lambda: twin.values["glidepath.chat.weight.b"] == "70")
             assert not actuator.counters()
             assert not actuator.problems()
+
+
+async def test_a_retreat_whose_reason_envoy_refuses_is_sent_without_it() -> None:
+    twin = AdminTwin()
+    twin.refused = "glidepath.chat.told"
+    async with served(twin) as address:
+        actuator = AdminActuator([address], lambda: False)
+        async with running(actuator):
+            await eventually(lambda: actuator.readings().get(address) is not None)
+            actuator.retreat({address: {"glidepath.chat.weight.b": "0", "glidepath.chat.told": "5 a: b: c"}})
+            await eventually(lambda: twin.values["glidepath.chat.weight.b"] == "0")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.config import parse_config
 from scorer.steering.envoy.runtime_values import (
     RuntimeKeys,
+    ToldRollback,
     desired_values,
     last_written_from_json,
     last_written_to_json,
@@ -57,3 +59,13 @@ def test_a_shadow_share_with_decimals_is_a_fraction_of_a_million() -> None:
 def test_last_written_values_can_be_restored_from_json() -> None:
     last_written = {"a": (OLD, NOW), "b": (desired_values(0, 0.5, False),)}
     assert last_written_from_json(json.loads(json.dumps(last_written_to_json(last_written)))) == last_written
+
+
+@given(st.text(), st.integers(0, 10**14))
+def test_the_reason_of_a_told_share_is_plain_text_for_envoys_yaml_reader(reason: str, at_ms: int) -> None:
+    text = ToldRollback(5.0, at_ms, reason).text
+    loaded = yaml.safe_load(text)
+    assert isinstance(loaded, str | int | float)
+    told = NAMES.told_rollback({**NAMES.write(desired_values(5, 100, True)), NAMES.told: text})
+    assert told is not None
+    assert (told.percent, told.at_ms) == (5.0, at_ms)
