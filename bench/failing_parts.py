@@ -26,6 +26,7 @@ from pathlib import Path
 import aiohttp
 
 from bench.failing_backend import FailingBackend, Failure
+from bench.steering_process import READY
 from glidepath import runtime_keys
 from glidepath.config import Config
 from glidepath.redis_keys import LEASE, WorkloadKeys
@@ -107,11 +108,17 @@ class System:
     scorers: list[Child] = field(default_factory=list)
     errors: int = 0
 
-    def start_scorer(self) -> Child:
+    async def start_scorer(self) -> None:
+        """Start a further scorer, and wait until it leads or stands by."""
         name = f"scorer-{len(self.scorers)}"
         command = [sys.executable, "-m", "bench.steering_process", str(config_file(self.folder)), name]
-        self.scorers.append(Child(name, command, self.folder / f"{name}.log", cwd=ROOT))
-        return self.scorers[-1]
+        child = Child(name, command, self.folder / f"{name}.log", cwd=ROOT)
+        self.scorers.append(child)
+
+        async def ready() -> bool:
+            return child.log.exists() and READY in child.log.read_text(errors="replace").splitlines()
+
+        await until(ready)
 
     async def leader(self) -> str:
         return (await self.redis.get(LEASE) or b"").decode()
@@ -141,7 +148,7 @@ class System:
 
     async def serve_the_share(self) -> None:
         """Start the first scorer, and let the candidate serve its first step."""
-        self.start_scorer()
+        await self.start_scorer()
         await until(lambda: self._stands("shadow", 0))
         await self.order(CommandKind.PROMOTE)
         await until(lambda: self._stands("baking", SHARE))
@@ -231,7 +238,7 @@ async def measure(part: Part, failure: Failure, folder: Path) -> Row:
     async with running_system(folder) as system:
         await system.serve_the_share()
         if part is Part.LEADER_KILLED:
-            system.start_scorer()
+            await system.start_scorer()
         await system.load(WELL_S)
         if system.errors:
             raise RuntimeError(f"{system.errors} requests failed before anything was broken")

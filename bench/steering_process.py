@@ -15,12 +15,17 @@ from glidepath.config import load_config
 from glidepath.redisio import connect
 from scorer.steering.leader.wiring import steer_loop
 
+READY = "ready"  # the line that this process prints when it tries to get the lease
+
 
 async def main(path: str, owner: str) -> None:
     config = load_config(path)
     redis, stop = connect(config.redis), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await steer_loop(config, redis, owner, CollectorRegistry()).run(stop)
+    loop = steer_loop(config, redis, owner, CollectorRegistry())
+    await redis.ping()
+    print(READY, flush=True)
+    await loop.run(stop)
     await redis.aclose()
 
 

@@ -67,7 +67,7 @@ async def test_another_leader_that_reads_the_older_state_adopts_what_was_told(tm
         await system.fail(Part.REDIS_FROZEN, Failure.ERRORS)
         system.scorers[0].kill()
         system.signal("redis", signal.SIGCONT)
-        system.start_scorer()
+        await system.start_scorer()
 
         async def adopted() -> bool:
             status = await system.status()
