@@ -54,7 +54,7 @@ class Requests:
 
 
 def latency(runs: int, seed: int, q: float, requests: Requests, *, n: int) -> Runs:
-    """Test a quantile of the latency of copies against LIMIT, with a look whenever there are 4 % more pairs."""
+    """Test a quantile of the latency of copies against LIMIT, with a look whenever there are 6 % more pairs."""
     rng = np.random.default_rng(seed)
     fails, passes = [], []
     for _ in range(runs):
@@ -64,7 +64,7 @@ def latency(runs: int, seed: int, q: float, requests: Requests, *, n: int) -> Ru
             test.add(own, base)
             if i < due:
                 continue
-            due = 1.04 * i
+            due = 1.06 * i
             test.look()
             for name, log_e in (("fail", test.log_fail), ("pass", test.log_pass)):
                 if at[name] == math.inf and log_e >= AT:

@@ -36,14 +36,14 @@ USERS_MOVE = Requests(cases.LIMIT, heavy=lambda part: 0.3 if part < 0.5 else 0.0
 def guarantees(runs: int) -> list[Case]:
     """Return the cases that measure how often a test on copies decides wrongly at the boundary of its null."""
     found: list[tuple[str, Callable[[], Runs]]] = [
-        ("latency p95 at 1.2 ×", lambda: cases.latency(runs, 80, 0.95, AT_LIMIT, n=500)),
+        ("latency p95 at 1.2 ×", lambda: cases.latency(runs, 80, 0.95, AT_LIMIT, n=400)),
         ("latency p50 at 1.2 ×", lambda: cases.latency(runs, 81, 0.5, AT_LIMIT, n=300)),
-        ("latency p99 at 1.2 ×", lambda: cases.latency(runs, 82, 0.99, AT_LIMIT, n=1200)),
-        ("latency p95 at 1.2 ×, nothing shared", lambda: cases.latency(runs, 83, 0.95, Requests(1.2, shared=0), n=500)),
-        ("latency p95 at 1.2 ×, both 3 × slower at once", lambda: cases.latency(runs, 84, 0.95, JUMP, n=500)),
-        ("latency p95 at 1.2 ×, both 3 × slower, slowly", lambda: cases.latency(runs, 85, 0.95, SLOWLY, n=500)),
-        ("latency p95 at 1.2 ×, copies 20 % slower", lambda: cases.latency(runs, 86, 0.95, COPIES_SLOWER, n=500)),
-        ("latency p95 at 1.2 ×, a slow user leaves", lambda: cases.latency(runs, 87, 0.95, USERS_MOVE, n=500)),
+        ("latency p99 at 1.2 ×", lambda: cases.latency(runs, 82, 0.99, AT_LIMIT, n=1000)),
+        ("latency p95 at 1.2 ×, nothing shared", lambda: cases.latency(runs, 83, 0.95, Requests(1.2, shared=0), n=400)),
+        ("latency p95 at 1.2 ×, both 3 × slower at once", lambda: cases.latency(runs, 84, 0.95, JUMP, n=400)),
+        ("latency p95 at 1.2 ×, both 3 × slower, slowly", lambda: cases.latency(runs, 85, 0.95, SLOWLY, n=400)),
+        ("latency p95 at 1.2 ×, copies 20 % slower", lambda: cases.latency(runs, 86, 0.95, COPIES_SLOWER, n=400)),
+        ("latency p95 at 1.2 ×, a slow user leaves", lambda: cases.latency(runs, 87, 0.95, USERS_MOVE, n=400)),
         ("errors: 1.5 % and 1 %, limit 0.5 %", lambda: _errors(runs, 88, Failures(lambda _: 0.015, lambda _: 0.01))),
         ("errors: 0.5 % and 0 %, limit 0.5 %", lambda: _errors(runs, 89, Failures(lambda _: 0.005, lambda _: 0.0))),
         (
@@ -55,7 +55,7 @@ def guarantees(runs: int) -> list[Case]:
 
 
 def _errors(runs: int, seed: int, failures: Failures) -> Runs:
-    return cases.increase(runs, seed, failures, limit=0.005, n=1200)
+    return cases.increase(runs, seed, failures, limit=0.005, n=1000)
 
 
 def _both(name: str, runs: int, run: Callable[[], Runs]) -> list[Row]:

@@ -217,7 +217,7 @@ class Evidence:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return ``state`` as JSON values. Their text is far shorter than 64 KB."""
+        """Return ``state`` as JSON values. Their text is shorter than 100 KB."""
         return encode(self.state)
 
     @classmethod

@@ -17,7 +17,7 @@ from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswe
 from scorer.steering.evidence.time_per_token import CHARS_PER_TOKEN
 
 NOISE_SUFFIX = "~noise"  # of the id of the noise pair, which otherwise equals that of the cross pair (extproc/capture)
-MOST_WAITING = 512
+MOST_WAITING = 256
 _FAILED = frozenset(fault.value for fault in AnswerFault if fault.grade is Grade.FAILED)
 
 
