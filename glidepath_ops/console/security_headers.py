@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,6 +27,7 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+_BYTES = re.compile(rb"[\x80-\xff]")  # a browser quotes them; Starlette cannot read them
 _CACHED = "/static/"
 
 
@@ -38,6 +41,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope["query_string"] = _BYTES.sub(lambda one: b"%%%02X" % one[0][0], scope.get("query_string", b""))
         cached = scope["path"].startswith(_CACHED)
 
         async def with_headers(message: Message) -> None:

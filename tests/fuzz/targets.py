@@ -5,6 +5,7 @@ A target lets every error through that its reader does not document, so such an 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gzip
 import json
@@ -19,6 +20,7 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 from google.protobuf.message import DecodeError as ProtobufDecodeError
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from prometheus_client import CollectorRegistry
 
 from extproc.amazon_event_frames import TYPE, frame
 from extproc.body_limits import BodyMemory
@@ -34,12 +36,29 @@ from extproc.token_usage import tokens
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import build_workloads
 from glidepath import zstd
+from glidepath.config import parse_config
+from glidepath.config.console import ConsoleSection
 from glidepath.config.retention import RedactionSection
+from glidepath.config.urls_and_secrets import Secret
 from glidepath.errors import InputError
 from glidepath.failed_answers import failed_answer
+from glidepath.history import (
+    PeriodTotals,
+    SideTotals,
+    decode_point,
+    encode_point,
+    point_of,
+    totals_from_json,
+    totals_to_json,
+)
 from glidepath.pairs_and_outcomes import Outcomes, Side
 from glidepath.protobuf_codec import decode_outcomes, decode_pair, decode_scored, encode_outcomes, encode_pair
 from glidepath.query_parameters import HARMLESS_PARAMETERS, with_harmless_parameters
+from glidepath_ops.console.access import Access
+from glidepath_ops.console.app import make_app
+from glidepath_ops.console.context import Console
+from glidepath_ops.console.live import LiveViews
+from glidepath_ops.console.metrics import ConsoleMetrics
 from scorer.scoring.answers import extract
 from scorer.scoring.compare.evaluator.evaluator_client import chat_text
 from scorer.scoring.compare.evaluator.questions import Question, preferred_side
@@ -47,13 +66,23 @@ from scorer.scoring.embed.remote_engine import ReplyError, read_reply
 from scorer.scoring.verify.verifier_messages import correctness_in
 from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext, score_pairs
 from scorer.steering.envoy.admin_interface import admin_layer
+from tests.conftest import VALID
 from tests.fuzz.mutated_bytes import mutated
 from tests.support.answer_bodies import call, chat, stream
 from tests.support.answer_pairs import pair
 from tests.support.embedders import WordEmbedder
+from tests.support.empty_redis import EmptyRedis
 from tests.support.extproc_rpc import exchange, log_entry
 from tests.support.extproc_twins import capture_config
 
+CONSOLE_TOKEN = "a-token-of-the-tests"
+CONSOLE = Console(
+    parse_config(VALID),
+    EmptyRedis(),
+    Access(ConsoleSection(token=Secret(env="TOKEN")), CONSOLE_TOKEN),
+    LiveViews(lambda error: None),
+    ConsoleMetrics(CollectorRegistry()),
+)
 LIMIT = 64 * 1024  # bytes of a body
 CONFIG = capture_config()
 WORKLOADS = build_workloads(CONFIG)
@@ -225,6 +254,45 @@ def _admin_answer(data: bytes) -> None:
         admin_layer(data)
 
 
+def _stored_history(data: bytes) -> None:
+    with contextlib.suppress(InputError):
+        decode_point(data, 0, 10)
+    with contextlib.suppress(InputError, ValueError):
+        totals_from_json(json.loads(data))
+
+
+def _console_request(path: bytes, cookie: bytes, body: bytes, method: str) -> None:
+    """Send a request to a console whose Redis is empty. An error of the server is a finding."""
+    raw_path, _, query = path.partition(b"?")
+    headers = [(b"host", b"127.0.0.1:9480"), (b"cookie", b"glidepath_session=" + cookie.replace(b"\n", b""))]
+    headers += [(b"authorization", b"Bearer " + CONSOLE_TOKEN.encode()), (b"content-type", b"application/json")]
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "path": raw_path.decode("utf-8", "replace"),
+        "raw_path": raw_path,
+        "query_string": query,
+        "headers": headers[: 2 + 2 * (method != "HEAD")],
+        "scheme": "http",
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 9480),
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    statuses: list[int] = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    app = make_app(replace(CONSOLE, redis=EmptyRedis()))
+    asyncio.run(app(scope, receive, send))
+    assert statuses[0] < 500, (path, statuses)
+
+
 def _codings() -> tuple[bytes, ...]:
     raw = TEXT.encode() * 20
     return gzip.compress(raw), zlib.compress(raw), brotli.compress(raw), zstd.compress(raw, 3)
@@ -238,6 +306,22 @@ _MESSAGES = mutated(tuple(message.SerializeToString() for message in exchange())
 _LOG = mutated((log_entry().SerializeToString(), log_entry("onprem", 404).SerializeToString()))
 _ADMIN = mutated(
     (b'{"layers": ["rtds", "admin"], "entries": {"glidepath.chat.weight.b": {"layer_values": ["1", "50"]}}}',)
+)
+_CONSOLE_PATHS = mutated(
+    (
+        b"/workloads/chat/pairs?flag=numbers&since=2h&label=not&sort=newest&start=51",
+        b"/workloads/chat/pair?id=abc&decision=1-0&full=1",
+        b"/workloads/chat/history?range=90d",
+        b"/workloads/chat/confirm/rollback?decision=1-0",
+        b"/api/workloads/chat/label",
+    )
+)
+_CONSOLE_BODIES = mutated((b'{"id": "abc", "label": "not", "note": "x", "who": "Ana"}', b"name=Ana&token=x&next=%2F"))
+_HISTORY = mutated(
+    (
+        encode_point(point_of(PeriodTotals(), 0, 10)).encode(),
+        json.dumps(totals_to_json(PeriodTotals(SideTotals(1)))).encode(),
+    )
 )
 _CHOICE = json.dumps(chat({"content": 'so {"reason": "x", "better": "A"}'})).encode()
 
@@ -264,6 +348,11 @@ TARGETS = {
     "evaluator-reply": Target(_evaluator_reply, (mutated((_CHOICE,)),)),
     "verifier-reply": Target(
         _verifier_reply, (mutated((b'{"a": 1, "b": 0.5}', b'{"baseline": 0, "candidate": 1e0}')),)
+    ),
+    "stored-history": Target(_stored_history, (_HISTORY,)),
+    "console-request": Target(
+        _console_request,
+        (_CONSOLE_PATHS, mutated((b"YQ.YQ",)), _CONSOLE_BODIES, st.sampled_from(("GET", "POST", "PUT", "HEAD"))),
     ),
     "envoy-admin": Target(_admin_answer, (_ADMIN,)),
 }
