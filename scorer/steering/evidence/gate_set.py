@@ -232,7 +232,7 @@ def _latency_gate(spec: GateSpec, gates: GateSet) -> Gate:
     if not gates.compares_copies:
         return live
     gross = LatencyGate(gross_spec(spec, spec.limit * GROSS_RATIO), q, signal, share) if gates.sticky else None
-    return PairedGate(spec, PairedLatency(spec, q), live, gross)
+    return PairedGate(spec, PairedLatency(spec, q, signal), live, gross)
 
 
 def _increase_gate(spec: GateSpec, gates: GateSet) -> Gate:

@@ -65,6 +65,11 @@ class LatencySignal:
             self.baseline.add_value(value.ms, left_baseline)
 
     @property
+    def warm_up(self) -> int:
+        """How many of the candidate's first answers are left out."""
+        return self._warm_up if self.judged else 0
+
+    @property
     def warming(self) -> bool:
         """Whether the values that come now are left out, because the candidate may be cold."""
         return self.judged and self.warmed < self._warm_up

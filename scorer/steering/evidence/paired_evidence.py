@@ -13,6 +13,7 @@ from scorer.steering.evidence.dense_histogram import slot_of
 from scorer.steering.evidence.formatting import share_text, signal_text
 from scorer.steering.evidence.gate_observations import CopiesCompared, CopyEnded
 from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.latency_samples import LatencySignal
 from scorer.steering.evidence.mixture import LN2, log_add
 from scorer.steering.evidence.paired_increase_test import (
     PairedIncreaseState,
@@ -25,7 +26,10 @@ from scorer.steering.evidence.paired_quantile_test import PairedQuantileState, P
 
 @dataclass(frozen=True, slots=True)
 class PairedLatencyState:
+    """``left_out``: the number of pairs that the warm-up has left out."""
+
     test: PairedQuantileState
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,16 @@ class PairedEvidence(Protocol):
 
 
 class PairedLatency:
-    """The evidence of a latency gate on pairs."""
+    """The evidence of a latency gate on pairs.
 
-    def __init__(self, spec: GateSpec, q: float) -> None:
-        self._spec = spec
+    The warm-up leaves pairs out as long as it leaves out live answers of the candidate, but not more pairs than it
+    leaves out answers: a candidate that has answered so many copies is warm.
+    """
+
+    def __init__(self, spec: GateSpec, q: float, signal: LatencySignal) -> None:
+        self._spec, self._signal = spec, signal
         self.test = PairedQuantileTest(q, spec.limit)
+        self._left_out = 0
 
     @property
     def log_fail(self) -> float:
@@ -99,6 +108,9 @@ class PairedLatency:
         own, base = (copy.ms.get(self._spec.signal) for copy in (copies.candidate, copies.baseline))
         if own is None or base is None:
             return False
+        if self._signal.warming and self._left_out < self._signal.warm_up:
+            self._left_out += 1
+            return False
         longer = (copies.candidate.gave_up, copies.baseline.gave_up)
         self.test.add(slot_of(own), slot_of(base), candidate_longer=longer[0], baseline_longer=longer[1])
         return True
@@ -123,10 +135,11 @@ class PairedLatency:
 
     @property
     def state(self) -> PairedLatencyState:
-        return PairedLatencyState(self.test.state)
+        return PairedLatencyState(self.test.state, self._left_out)
 
     def restore(self, state: PairedLatencyState) -> None:
         self.test.restore(state.test)
+        self._left_out = state.left_out
 
 
 class PairedErrors:

@@ -184,6 +184,14 @@ def test_live_requests_far_beyond_the_limit_fail_though_the_copies_pass(gate: st
     assert verdict.message.startswith("live requests: ") or ": live requests: " in verdict.message
 
 
+def test_the_first_answers_of_a_step_are_left_out_of_pairs_too() -> None:
+    by_copies, by_live = Step(workload()), Step(workload())
+    by_copies.copies(60, candidate=1.0)
+    by_live.live(100, candidate=1.0)
+    by_live.copies(60, candidate=1.0)
+    assert by_copies.verdict("latency_p95").n == by_live.verdict("latency_p95").n - 50
+
+
 def test_without_sticky_users_live_requests_count_beside_the_copies() -> None:
     step = Step(workload(sticky=False))
     for _ in range(5):
