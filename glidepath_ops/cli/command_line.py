@@ -61,6 +61,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calibrate": ("calibrate", "Propose gate thresholds from the scores of stored pairs."),
     "score": ("score", "Score how well the two answers of each pair in a file agree."),
     "feedback": ("feedback", "Record feedback on single answers, by request id."),
+    "erase": ("erase", "Erase the stored pairs of one user, or of one request."),
     "doctor": ("doctor", "Check the running Envoys and Redis, and suggest a remedy for each problem."),
     "probe": ("probe", "Send synthetic prompts to both backends, and show status, time and agreement of the answers."),
     "decommission": ("decommission", "Show the checklist for switching off a baseline."),

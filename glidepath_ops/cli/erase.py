@@ -1,0 +1,67 @@
+"""``glidepath erase``: erase the stored pairs of one user, or of one request."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from extproc.workloads import build_workloads
+from glidepath.config import Config
+from glidepath.counted_nouns import number_of
+from glidepath.errors import InputError
+from glidepath.redisio import RedisClient
+from glidepath_ops.cli.redis_connection import with_redis
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
+from glidepath_ops.pairs.erase_pairs import Erased, Erasure, digests_in_envoy, erase
+
+
+def command(
+    config: ConfigPath = DEFAULT_CONFIG,
+    user: Annotated[
+        str, typer.Option("--user", help="The sticky value of the user: of the header or of the key of the body.")
+    ] = "",
+    request_id: Annotated[str, typer.Option("--request-id", help="The x-request-id of a request.")] = "",
+    workload: WorkloadFilter = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase the stored pairs of one user, or of one request, in all workloads.
+
+    Requests, both answers, results, kept copies and labels are erased. Redis has only a digest of a user's value, whose
+    key is extproc.sticky_key; without this setting, it depends on the configuration, and pairs from before a change of
+    it are not found. Pairs of users without a sticky header or key of the body have no trace of the user.
+    """
+    if bool(user) == bool(request_id):
+        raise InputError("erase: give exactly one of --user VALUE, --request-id ID")
+
+    async def work(settings: Config, redis: RedisClient) -> dict[str, Erased]:
+        names = [workload] if workload else list(settings.workloads)
+        for name in names:
+            settings.workload(name)
+        return {name: await erase(redis, name, _erasure(settings, name, user, request_id)) for name in names}
+
+    found = with_redis(config, work)
+    if as_json:
+        typer.echo(json.dumps({name: _counts(erased) for name, erased in found.items()}))
+        return
+    for name, erased in found.items():
+        unread = f"; {number_of(erased.unreadable, 'record')} cannot be read and stayed" if erased.unreadable else ""
+        kept, labels = number_of(erased.kept, "kept pair"), number_of(erased.labels, "label")
+        pairs, results = number_of(erased.pairs, "pair"), number_of(erased.results, "result")
+        typer.echo(f"{name}: erased {pairs}, {results}, {kept}, {labels}{unread}")
+
+
+def _erasure(settings: Config, workload: str, user: str, request_id: str) -> Erasure:
+    if not user:
+        return Erasure(request_id=request_id)
+    info = build_workloads(settings)[workload]
+    sticky = settings.workload(workload).sticky
+    from_body = sticky is not None and sticky.from_body
+    values = digests_in_envoy(user) if from_body else {user}
+    return Erasure(frozenset(map(info.sticky, values)))
+
+
+def _counts(erased: Erased) -> dict[str, int]:
+    names = ("pairs", "results", "kept", "labels", "unreadable")
+    return {name: getattr(erased, name) for name in names}

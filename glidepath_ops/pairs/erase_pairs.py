@@ -1,0 +1,122 @@
+"""Erase the stored pairs of one user or one request: bodies, results, kept copies and labels.
+
+The digest of a sticky value is the only trace of a user (docs/reference/extproc.md, Sticky values). Pairs without it
+cannot be found by the user.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from glidepath.errors import InputError
+from glidepath.pairs_and_outcomes import Pair, ScoredPair
+from glidepath.protobuf_codec import decode_pair, decode_scored
+from glidepath.redis_keys import WorkloadKeys
+from glidepath.redisio import RedisClient
+
+PAGE = 100  # entries in one read
+_MASK = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Whose pairs to erase: those with one of the ``digests`` of the user, or of the request ``request_id``."""
+
+    digests: frozenset[str] = frozenset()
+    request_id: str = ""
+
+    def covers(self, pair_id: str, sticky: str) -> bool:
+        by_request = bool(self.request_id) and pair_id.partition("~")[0] == self.request_id
+        return by_request or (bool(sticky) and sticky in self.digests)
+
+
+@dataclass(slots=True)
+class Erased:
+    """What was erased of one workload, in numbers. ``unreadable``: entries that nobody can read, and that stay."""
+
+    pairs: int = 0
+    results: int = 0
+    kept: int = 0
+    labels: int = 0
+    unreadable: int = 0
+    ids: set[str] = field(default_factory=set)
+
+
+def digests_in_envoy(value: str) -> frozenset[str]:
+    """Return the digests that Envoy may have made of a sticky value of a body, which JSON can write in two ways."""
+    written = (json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+    return frozenset(_digest(text.encode()) for text in written)
+
+
+def _digest(data: bytes) -> str:
+    """Return the digest of ``hashed`` in request_facts.lua, for a text of at most 2 KiB."""
+    a, b = -2128831035 & _MASK, 1540483477
+    for byte in data:
+        a = ((a ^ byte) * 0x0193) & _MASK
+        b = ((((b << 5) | (b >> 27)) & _MASK) ^ byte) + 0x9E3779 & _MASK
+    return f"{a ^ len(data):08x}{(b + len(data)) & _MASK:08x}"
+
+
+async def erase(client: RedisClient, workload: str, which: Erasure) -> Erased:
+    """Erase what Redis has of the pairs. Raises RedisError or OSError.
+
+    A pair that a scorer holds at this moment may still get a result; erase again after a minute.
+    """
+    keys, erased = WorkloadKeys(workload), Erased()
+    for stream in (keys.pairs, keys.dead):
+        erased.pairs += await _from_stream(client, stream, b"p", decode_pair, which, erased)
+    erased.results = await _from_stream(client, keys.results, b"r", decode_scored, which, erased)
+    await _from_kept(client, keys, which, erased)
+    for pair_id in erased.ids:
+        erased.labels += int(await client.hdel(keys.labels, pair_id))
+        await client.zrem(keys.label_times, pair_id)
+    return erased
+
+
+async def _from_stream(
+    client: RedisClient,
+    stream: str,
+    name: bytes,
+    decode: Callable[[bytes], Pair | ScoredPair],
+    which: Erasure,
+    erased: Erased,
+) -> int:
+    gone = 0
+    async for entries in _pages(client, stream):
+        found = []
+        for entry, fields in entries:
+            try:
+                record = decode(fields[name])
+            except (InputError, KeyError):
+                erased.unreadable += 1
+                continue
+            pair_id = record.id if isinstance(record, Pair) else record.pair_id
+            if which.covers(pair_id, record.sticky) or pair_id in erased.ids:
+                erased.ids.add(pair_id)
+                found.append(entry)
+        if found:
+            gone += int(await client.xdel(stream, *found))
+    return gone
+
+
+async def _pages(client: RedisClient, stream: str) -> AsyncIterator[list[tuple[bytes, dict[bytes, bytes]]]]:
+    after = "-"
+    while entries := await client.xrange(stream, min=after, count=PAGE):
+        yield entries
+        after = f"({entries[-1][0].decode()}"
+
+
+async def _from_kept(client: RedisClient, keys: WorkloadKeys, which: Erasure, erased: Erased) -> None:
+    for pair_id in await client.hkeys(keys.kept):
+        raw = await client.hget(keys.kept, pair_id)
+        sticky = ""
+        with suppress(InputError):
+            sticky = decode_pair(raw).sticky if raw else ""
+        name = pair_id.decode(errors="replace")
+        if which.covers(name, sticky) or name in erased.ids:
+            erased.ids.add(name)
+            erased.kept += int(await client.hdel(keys.kept, pair_id))
+            await client.zrem(keys.kept_times, pair_id)

@@ -1,0 +1,101 @@
+"""``glidepath erase`` finds what Redis has of a user or of a request: a real Envoy, extproc and Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from glidepath.pairs_and_outcomes import PairKind, ScoredPair
+from glidepath.protobuf_codec import decode_pair, encode_scored
+from glidepath.redis_keys import WorkloadKeys
+from tests.support.commands import run_cli
+from tests.support.running_capture import NAMES, Processes, RunningCapture, connected, running_processes
+from tests.support.waiting import eventually
+
+COMPLETIONS = "/v1/completions"
+WORKLOADS = f"""
+  completions:
+    match: {{path: {COMPLETIONS}}}
+    baseline: cloud
+    candidate: onprem
+    sticky: {{body: user}}
+    shadow: {{same_side: 0}}
+"""
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    with running_processes(tmp_path_factory.mktemp("erase"), WORKLOADS) as made:
+        yield made
+
+
+@pytest.fixture
+async def setup(processes: Processes) -> AsyncIterator[RunningCapture]:
+    async with connected(processes) as made:
+        yield made
+
+
+async def erase(setup: RunningCapture, *arguments: str) -> Any:
+    command = ("erase", "-c", str(setup.processes.file), "--json", *arguments)
+    return json.loads(await asyncio.to_thread(run_cli, *command))
+
+
+async def stored(setup: RunningCapture, keys: WorkloadKeys, number: int) -> list[bytes]:
+    async def reached() -> bool:
+        return int(await setup.redis.xlen(keys.pairs)) >= number
+
+    await eventually(reached)
+    return [fields[b"p"] for _, fields in await setup.redis.xrange(keys.pairs)]
+
+
+async def post(setup: RunningCapture, path: str, body: Any, **headers: str) -> None:
+    url = f"http://{setup.processes.config.envoy.listen}{path}"
+    async with setup.client.post(url, json=body, headers=headers) as response:
+        assert response.status == 200
+
+
+async def test_all_of_a_user_goes_and_nothing_of_another(setup: RunningCapture) -> None:
+    for user in ("ann", "ben", "ann"):
+        await post(setup, "/v1/chat/completions", {"messages": []}, **{"x-user-id": user})
+    raw = await stored(setup, NAMES, 3)
+    anns = [pair for one in raw if (pair := decode_pair(one)).sticky == decode_pair(raw[0]).sticky]
+    assert len(anns) == 2
+    for pair in anns:
+        result = ScoredPair(pair.id, "chat", PairKind.CROSS, 1, 2, True, sticky=pair.sticky)
+        await setup.redis.xadd(NAMES.results, {"r": encode_scored(result), "e": "0-0"})
+    await setup.redis.hset(NAMES.kept, anns[0].id, raw[0])
+    await setup.redis.zadd(NAMES.kept_times, {anns[0].id: 1})
+    await setup.redis.hset(NAMES.labels, anns[0].id, "{}")
+    await setup.redis.zadd(NAMES.label_times, {anns[0].id: 1})
+    nothing = {"pairs": 0, "results": 0, "kept": 0, "labels": 0, "unreadable": 0}
+    assert (await erase(setup, "--user", "carl")) == {"chat": nothing, "completions": nothing}
+    assert (await erase(setup, "--user", "ann"))["chat"] == {
+        "pairs": 2,
+        "results": 2,
+        "kept": 1,
+        "labels": 1,
+        "unreadable": 0,
+    }
+    assert (await erase(setup, "--user", "ann"))["chat"] == nothing
+    (left,) = await stored(setup, NAMES, 1)
+    assert decode_pair(left).sticky != anns[0].sticky
+    assert await setup.redis.exists(NAMES.kept, NAMES.labels, NAMES.kept_times, NAMES.label_times) == 0
+
+
+async def test_a_user_whose_value_stands_in_the_body_is_found(setup: RunningCapture) -> None:
+    for user in ("änn-ßé", "ben"):
+        await post(setup, COMPLETIONS, {"prompt": "x", "user": user})
+    await stored(setup, WorkloadKeys("completions"), 2)
+    assert (await erase(setup, "--user", "änn-ßé", "-w", "completions"))["completions"]["pairs"] == 1
+
+
+async def test_one_request_is_found_by_its_id(setup: RunningCapture) -> None:
+    for request_id in ("mine", "mine", "other"):
+        await post(setup, "/v1/chat/completions", {"messages": []}, **{"x-request-id": request_id})
+    await stored(setup, NAMES, 3)
+    assert (await erase(setup, "--request-id", "mine", "-w", "chat"))["chat"]["pairs"] == 2
+    assert len(await stored(setup, NAMES, 1)) == 1
