@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("render", "Write Envoy or mesh configuration from glidepath.yaml."),
     "validate": ("validate", "Check glidepath.yaml and the Envoy configuration rendered from it."),
     "status": ("status", "Show the candidate's share, the phase and the gates of each workload."),
+    "watch": ("watch", "Show the workloads, their gates and the latest decisions, and follow them until Ctrl-C."),
     "hold": ("steering_commands:hold", "Pause the automation of a workload at its current share."),
     "resume": ("steering_commands:resume", "Resume the automation of a workload."),
     "promote": ("steering_commands:promote", "Move a workload to its next step now."),
