@@ -18,8 +18,10 @@ from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, connect
 from glidepath.status_and_decisions import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
 from scorer.steering.envoy.admin_interface import admin_layer
+from scorer.steering.leader.redis_clocks import LIKELY_MS
 from scorer.steering.leader.wiring import steer_loop
 from tests.support.scripted_evidence import ScriptedEvidenceKind
+from tests.support.waiting import eventually
 
 CANDIDATE = "glidepath.chat.weight.onprem-or-cloud"
 BASELINE = "glidepath.chat.weight.cloud"
@@ -54,12 +56,24 @@ class SteeringClient:
         await self.redis.xadd(self.keys.commands, {"c": to_json(Command(kind, "test", **options))})
 
     async def outcomes(self, requests: int, errors: int, origin: Origin = Origin.LIVE, source: str = "test") -> None:
+        """Send a flush of the present step.
+
+        The leader knows Redis' clock to LIKELY_MS. So a flush that begins in the first moments of a step may count as
+        one of the step before; this one waits until they are over.
+        """
+        await eventually(self._first_moments_are_over)
         self.seq += 1
         side = SideOutcomes(Side.CANDIDATE, origin, requests=requests, errors=errors)
         flush = Outcomes("chat", source, self.seq, unix_ms(), unix_ms() + 1, (side,))
         await self.redis.xadd(self.keys.outcomes, {"o": encode_outcomes(flush)})
 
+    async def _first_moments_are_over(self) -> bool:
+        status = await self.status()
+        return status is None or unix_ms() > status.since_ms + 2 * LIKELY_MS
+
     async def score(self, agreement: float) -> None:
+        """Send a scored pair of the present step; see ``outcomes``."""
+        await eventually(self._first_moments_are_over)
         pair = ScoredPair("p", "chat", PairKind.CROSS, unix_ms(), unix_ms(), scored=True, agreement=agreement)
         await self.redis.xadd(self.keys.results, {"r": encode_scored(pair)})
 

@@ -25,7 +25,7 @@ from scorer.steering.envoy.envoy_counters import MAX_BYTES, parse_counters
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 POLL_S = 0.5  # a restarted Envoy is detected within this time
-COUNT_S = 0.25  # the time between two readings of the counters
+COUNT_S = 0.2  # the time between two readings of the counters
 COUNT_PART = 0.1  # reading the counters takes at most this part of the time, whatever Envoy's number of them
 MAX_NODE = 256  # characters of a node id
 MAX_RUNTIME_BYTES = 16 * 2**20

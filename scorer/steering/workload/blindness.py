@@ -13,7 +13,7 @@ from dataclasses import dataclass
 BLIND_S = 3.0
 # After this silence, the second witness may convict the candidate: of all Envoys together, whose flushes come several
 # times a second, and of one Envoy, of which extproc reports only once a second that it heard something.
-UNHEARD_S, UNHEARD_ENVOY_S = 0.5, 2.5
+UNHEARD_S, UNHEARD_ENVOY_S = 0.4, 2.5
 
 
 @dataclass(frozen=True, slots=True)

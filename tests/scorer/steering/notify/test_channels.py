@@ -93,6 +93,13 @@ def test_by_default_pagerduty_gets_what_opens_or_resolves_an_incident(dropped: C
     lost = replace(ROLLBACK, event="hold", trigger="state_lost")
     assert queue.wants(lost)
     assert pagerduty(lost, "key")["payload"]["severity"] == "critical"
+    blind = replace(ROLLBACK, event="blind", trigger="blind")
+    assert queue.wants(blind)
+    assert (pagerduty(blind, "key")["event_action"], pagerduty(blind, "key")["payload"]["severity"]) == (
+        "trigger",
+        "critical",
+    )
+    assert not queue.wants(replace(ROLLBACK, event="sees_again", trigger="sees_again"))
     only_holds = target.model_copy(update={"events": ("hold",)})
     assert notification_queue(only_holds, dropped).wants(replace(ROLLBACK, event="hold"))
 
