@@ -66,6 +66,7 @@ from scorer.scoring.embed.remote_engine import ReplyError, read_reply
 from scorer.scoring.verify.verifier_messages import correctness_in
 from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext, score_pairs
 from scorer.steering.envoy.admin_interface import admin_layer
+from scorer.steering.envoy.envoy_counters import SideClusters, increase, parse_counters
 from tests.conftest import VALID
 from tests.fuzz.mutated_bytes import mutated
 from tests.support.answer_bodies import call, chat, stream
@@ -252,6 +253,8 @@ def _verifier_reply(data: bytes) -> None:
 def _admin_answer(data: bytes) -> None:
     with contextlib.suppress(ValueError):
         admin_layer(data)
+    with contextlib.suppress(ValueError):
+        increase({}, parse_counters(data), SideClusters("onprem", "onprem"))
 
 
 def _stored_history(data: bytes) -> None:
