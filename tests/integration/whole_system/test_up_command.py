@@ -15,6 +15,7 @@ import urllib.request
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
+from typing import Any
 
 import aiohttp
 import pytest
@@ -30,12 +31,12 @@ from tests.support.waiting import eventually
 COMMAND = [sys.executable, "-m", "glidepath_ops", "up"]
 
 
-def status_by_console(output: str) -> str:
+async def by_console(output: str, path: str) -> Any:
     """Return what the console answers to the holder of the token that `up` has printed."""
     url, _, token = re.findall(r"console +(\S+)", output)[0].partition("/login#")
-    request = urllib.request.Request(f"{url}/api/status", headers={"authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return str(answer.read().decode())
+    headers = {"authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession(headers=headers) as http, http.get(url + path) as answer:
+        return await answer.json()
 
 
 def refused(path: Path, *options: str, largest_file: int = resource.RLIM_INFINITY) -> str:
@@ -90,9 +91,19 @@ async def test_up_serves_requests_restarts_dead_processes_and_stops_in_order(tmp
             assert "runtime_modify?glidepath.chat.weight.onprem-or-cloud=0" in up.log.read_text()
             children = children_of(up.pid)
             assert len(children) >= 5
-            assert "chat" in await asyncio.to_thread(status_by_console, up.log.read_text())
+            assert "chat" in await by_console(up.log.read_text(), "/api/status")
             await ask(f"http://{config.envoy.listen}/v1/chat/completions")
             await eventually(lambda: bool(onprem.received))
+            found: list[Any] = []
+
+            async def has_a_divergent_pair() -> bool:
+                found[:] = await by_console(up.log.read_text(), "/api/workloads/chat/pairs")
+                return bool(found)
+
+            await eventually(has_a_divergent_pair, within=60)
+            pair = await by_console(up.log.read_text(), f"/api/workloads/chat/pair?id={found[0]['id']}")
+            assert (pair["left"], pair["right"]) == ("I am cloud.", "I am onprem.")
+            assert found[0]["agreement"] < 1
             assert "chat" in await run("status", path)
             assert "envoy http://127.0.0.1" in await run("doctor", path)
             (extproc,) = [pid for pid, command in children.items() if "extproc" in command]
