@@ -86,6 +86,7 @@ def system_config(folder: Path, cloud: str, onprem: str) -> Config:
                     "match": {"path": "/v1/chat/completions"},
                     "baseline": "cloud",
                     "candidate": "onprem",
+                    "sticky": {"random": True},
                     "fallback": False,
                     "shadow": {"sample": 0},
                     "ramp": {"steps": [SHARE, 100], "hold": "1h", "min_samples": 2, "unjudged_limit": 100},

@@ -159,6 +159,7 @@ def bootstrap(folder: Path, ports: list[int], baseline: Backend, candidate: Back
         "onprem": {"url": f"http://127.0.0.1:{candidate.port}", "model": "candidate", **limits},
     }
     chat = {"match": {"path": "/v1/chat/completions"}, "baseline": "cloud", "candidate": "onprem"}
+    chat |= {"sticky": {"random": True}}
     envoy = {
         "admin": f"http://127.0.0.1:{ports[0]}",
         "listen": f"127.0.0.1:{ports[1]}",

@@ -78,7 +78,7 @@ def _workload(config: Config, name: str, workload: Workload, secret: str) -> Wor
     candidate, baseline, redaction = workload.candidate, workload.baseline, config.redaction
     sides = {Side.BASELINE: baseline, Side.CANDIDATE: candidate}
     split = {config.baseline_cluster(name): Side.BASELINE, config.candidate_cluster(name): Side.CANDIDATE}
-    header = workload.sticky.request_header if workload.sticky else ""
+    header = workload.declared_sticky.request_header if workload.declared_sticky else ""
     material = f"{name}:{secret or config.digest(name)}".encode()
     return WorkloadInfo(
         name=name,

@@ -33,6 +33,7 @@ from glidepath.config.user_feedback import FeedbackSection
 from glidepath.errors import UnknownWorkloadError
 from glidepath.suggestions import allowed_names
 
+_WITH_CONVERSATIONS: tuple[Task, ...] = ("chat", "tools", "auto")
 _NOT_RE2 = re.compile(r"\(\?<?[=!]|\(\?P=|\\[1-9]")
 
 
@@ -120,6 +121,8 @@ class Sticky(Section):
     the baseline to the candidate. ``body`` is a key of the request's body: ``user``, ``prompt_cache_key``, or one of
     ``metadata`` such as ``metadata.user_id``. A body without a value there, and each body with ``conversation: true``,
     is sticky by its conversation: by a hash of its messages up to the first of the user, which later turns repeat.
+    With ``random: true`` no request is sticky. Without the section, tasks with conversations (chat, tools, auto) are
+    sticky by conversation, except on Istio and Envoy Gateway.
     """
 
     header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
@@ -127,12 +130,14 @@ class Sticky(Section):
     source_ip: bool = False
     body: str | None = Field(default=None, pattern=r"^(metadata\.)?[A-Za-z0-9_-]{1,40}$")
     conversation: bool = False
+    random: bool = False  # true: each request is assigned at random
 
     @model_validator(mode="after")
     def _one(self) -> Sticky:
         given = (self.header is not None, self.cookie is not None, self.source_ip, self.body is not None)
-        if sum(given) + self.conversation != 1:
-            raise ValueError("needs exactly one of: header, cookie, source_ip: true, body, conversation: true")
+        if sum(given) + self.conversation + self.random != 1:
+            allowed = "header, cookie, source_ip: true, body, conversation: true, random: true"
+            raise ValueError(f"needs exactly one of: {allowed}")
         return self
 
     @property
@@ -183,6 +188,18 @@ class Workload(Section):
         if "latency" not in self.gates.model_fields_set:
             _fill_in(self, "gates", latency=default_latency(self.task))
         return self
+
+    @property
+    def declared_sticky(self) -> Sticky | None:
+        """What the file declares to be the sticky value; None if it declares none, or that there is none."""
+        return None if self.sticky is None or self.sticky.random else self.sticky
+
+    @property
+    def assignment(self) -> Sticky | None:
+        """By what Envoy assigns requests to a side where it can read bodies; None: at random."""
+        if self.sticky is None and self.task in _WITH_CONVERSATIONS:
+            return Sticky(conversation=True)
+        return self.declared_sticky
 
     @property
     def sameness(self) -> SamenessGateConfig | None:
@@ -264,7 +281,7 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
     if workload.match.model is None:
         left_out["match"] = {"model"}
     if workload.sticky is not None and not workload.sticky.from_body:
-        left_out["sticky"] = {"body", "conversation"}
+        left_out["sticky"] = {"body", "conversation", "random"}
     if not workload.stateless:
         left_out["stateless"] = True
     gates: dict[str, Any] = {}

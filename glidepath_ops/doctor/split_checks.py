@@ -179,7 +179,7 @@ def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Find
         and route.get("route", {}).get("weighted_clusters", {}).get("use_hash_policy")
         for route in routes
     )
-    sticky = config.workloads[name].sticky
+    sticky = config.workloads[name].declared_sticky
     for route in routes:
         policies = len(route.get("route", {}).get("hash_policy", []))
         if hashed and sticky is not None and policies > 1:

@@ -221,8 +221,10 @@ def _seconds(duration: Any) -> float:
 
 def _hash_policy(config: Config, workload: str, action: Json, where: str) -> Json:
     """Return the entry ``hash_policy`` of a RouteAction, or nothing if neither the user nor the workload has one."""
-    sticky = config.workload(workload).sticky
+    sticky = config.workload(workload).assignment
     theirs = action.get("hash_policy")
+    if theirs and config.workload(workload).declared_sticky is None:
+        return {"hash_policy": theirs}
     if theirs and sticky is not None:
         raise InputError(
             f"{where}: the route has its own hash_policy, which chooses the endpoint: remove workloads.{workload}."
@@ -230,7 +232,7 @@ def _hash_policy(config: Config, workload: str, action: Json, where: str) -> Jso
         )
     if sticky is not None:
         return {"hash_policy": [hash_policy(sticky)]}
-    return {"hash_policy": theirs} if theirs else {}
+    return {}
 
 
 def _refuse_credential_for_candidate(

@@ -95,7 +95,7 @@ def _hash_policies(config: Config, name: str) -> list[Json]:
 
     A cookie, and the client's address, do not reach the hop.
     """
-    sticky = (w.sticky for w in config.workloads.values() if w.candidate == name and needs_hop(config, w))
+    sticky = (w.declared_sticky for w in config.workloads.values() if w.candidate == name and needs_hop(config, w))
     found = [hash_policy(one) for one in sticky if one is not None and one.header is not None]
     return [one for index, one in enumerate(found) if one not in found[:index]]
 

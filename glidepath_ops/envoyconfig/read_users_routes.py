@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from glidepath import envoy_names
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig.added_route import BUFFER_LIMITS, AddedRoute, UsersRoutes
 from glidepath_ops.envoyconfig.commented_yaml import Json
@@ -90,7 +91,7 @@ def _pinned(config: Config, one: AddedRoute, unsplit: Json) -> Iterator[AddedRou
 
 def _reader(config: Config, users: UsersRoutes, one: AddedRoute, unsplit: Json) -> AddedRoute:
     """Return the copy on which the requests are read. Its own action never runs."""
-    metadata = _joined(unsplit.get("metadata") or {}, metadata_of_reading_route(_original(one)))
+    metadata = _joined(_marked(unsplit), metadata_of_reading_route(_original(one)))
     filters = {**(unsplit.get("typed_per_filter_config") or {}), **filter_of_reading_route()}
     route = {**unsplit, "match": with_facts(unsplit["match"], [not_yet_read()])}
     route |= {"metadata": metadata, "typed_per_filter_config": filters}
@@ -108,7 +109,12 @@ def _rest(config: Config, users: UsersRoutes, one: AddedRoute) -> AddedRoute:
     rewrites = any(key in theirs["route"] for key in _REWRITES_BY_MATCH)
     kept = (*PATHS, "case_sensitive") if rewrites else ()
     match = {key: value for key, value in theirs["match"].items() if key in kept} or {"prefix": "/"}
-    return _without_split(_second(config, one, {**theirs, "match": match}, []))
+    return _without_split(_second(config, one, {**theirs, "match": match, "metadata": _marked(theirs)}, []))
+
+
+def _marked(route: Json) -> Json:
+    """Return the metadata of a copy of a user's route by which people and tools know that it is a copy."""
+    return _joined(route.get("metadata") or {}, {"filter_metadata": {envoy_names.METADATA: {"copy": "unsplit"}}})
 
 
 def _without_split(one: AddedRoute) -> AddedRoute:

@@ -9,6 +9,7 @@ local LONGEST_NAME, LONGEST_ESCAPED = 40, 130 -- bytes of a key, without and wit
 local LONGEST_GAP = 1024 -- bytes between a key and the next token
 local LONGEST_VALUE = 512 -- bytes of a value that is read
 local HASHED_END = 1024 -- bytes of a text's beginning and of its end that a conversation is told apart by
+local MOST_MODELS = 16 -- times that a body may name its model
 local MOST_MESSAGES = 8 -- messages until the first of the user's
 
 local NAMES = {}
@@ -56,6 +57,7 @@ end
 local function name_of(scan, first, last)
   local length = last - first - 1
   if length > LONGEST_ESCAPED then return false end
+  scan.tokens = scan.tokens + 0.5
   local raw = piece(scan, first + 1, last - 1)
   local name = NAMES[raw]
   if name ~= nil then return name end
@@ -120,6 +122,9 @@ end
 
 local function take_model(scan, first, last)
   local facts = scan.facts
+  scan.tokens = scan.tokens + PER_READ
+  if #facts.spans == MOST_MODELS then facts.ambiguous = true end
+  if facts.ambiguous then return end
   facts.spans[#facts.spans + 1] = { first, last }
   local value = last - first > LONGEST_VALUE and "" or unescaped_ascii(piece(scan, first + 1, last - 1)):gsub("\\/", "/")
   if facts.model ~= nil and facts.model ~= value then facts.ambiguous = true end
@@ -233,6 +238,7 @@ end
 
 local function open(scan, at, is_list)
   local depth = scan.depth
+  scan.tokens = scan.tokens + 0.5
   local name = ""
   if depth > 0 and depth <= MAX_DEPTH then
     if scan.lists[depth] then

@@ -28,7 +28,8 @@ _SPLIT_STATES = "none|needs|makes"  # of a stateless workload; "unread" is never
 
 def needs_reading(config: Config, workload: Workload) -> bool:
     """Return whether Envoy must read the bodies of a workload's requests to choose their route."""
-    by_body = workload.match.model is not None or (workload.sticky is not None and workload.sticky.from_body)
+    sticky = workload.assignment
+    by_body = workload.match.model is not None or (sticky is not None and sticky.from_body)
     candidate = config.backends[workload.candidate]
     has_two_limits = workload.fallback and candidate.answer_timeout is not None
     return by_body or keeps_state(workload) or declares(candidate) or has_two_limits
@@ -65,8 +66,8 @@ def _share_paths(one: Match, other: Match) -> bool:
 
 def sticky_headers(config: Config) -> dict[str, str]:
     """Return the headers that carry sticky values of bodies, each with its key of the body; "" for the conversation."""
-    found = [one.sticky for one in config.workloads.values() if one.sticky is not None and one.sticky.from_body]
-    return {sticky.request_header: sticky.body or "" for sticky in found}
+    found = [one.assignment for one in config.workloads.values()]
+    return {sticky.request_header: sticky.body or "" for sticky in found if sticky is not None and sticky.from_body}
 
 
 def reading_filters(config: Config) -> list[Json]:

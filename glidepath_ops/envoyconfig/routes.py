@@ -254,8 +254,8 @@ def _host_pattern(host: str) -> str:
 def _split_action(config: Config, name: str, timeout: float | None) -> Json:
     workload = config.workload(name)
     action: Json = {"weighted_clusters": weighted_clusters(config, name, timeout)}
-    if workload.sticky is not None:
-        action["hash_policy"] = [hash_policy(workload.sticky)]
+    if workload.assignment is not None:
+        action["hash_policy"] = [hash_policy(workload.assignment)]
     timeouts = _timeouts(config.backends[workload.candidate], config.backends[workload.baseline])
     return {**action, **timeouts, **policy_of_route(config, name)}
 
@@ -264,8 +264,10 @@ def _split_action(config: Config, name: str, timeout: float | None) -> Json:
 _ANSWERING_BACKEND = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.ENDPOINT_BACKEND})%"
 
 
-def weighted_clusters(config: Config, name: str, timeout: float | None = None) -> Json:
+def weighted_clusters(config: Config, name: str, timeout: float | None = None, *, by_body: bool = True) -> Json:
     """Return the weighted split of a workload. It is sticky if the route has a hash policy.
+
+    ``by_body``: whether the requests are read, so that what bodies say can be sticky.
 
     The candidate comes first. Envoy chooses a cluster by the hash of a request, so a growing share then moves users
     only from the baseline to the candidate, never back. ``timeout``: see ``workload_route``.
@@ -305,7 +307,8 @@ def weighted_clusters(config: Config, name: str, timeout: float | None = None) -
             other,
         ],
     }
-    return {**found, "use_hash_policy": True} if workload.sticky is not None else found
+    sticky = workload.assignment if by_body else workload.declared_sticky
+    return {**found, "use_hash_policy": True} if sticky is not None else found
 
 
 def hash_policy(sticky: Sticky) -> Json:

@@ -22,7 +22,8 @@ from tests.support.recording_backend import Recorder
 from tests.support.running_envoy import Edit, RunningEnvoy, running_envoy
 
 PATH = "/v1/chat/completions"
-CHAT = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem"}
+# All tests send the same conversation, so by default it has no side of its own.
+CHAT = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem", "sticky": {"random": True}}
 BODY = {"messages": [{"role": "user", "content": 'not the "model": "x"', "model": "inner"}], "model": "client-model"}
 
 

@@ -121,6 +121,7 @@ def system_config(folder: Path, baseline: str, candidate: str, **workload: Mappi
                     "match": {"path": "/v1/chat/completions"},
                     "baseline": "cloud",
                     "candidate": "onprem",
+                    "sticky": {"random": True},  # the clients of the tests send few different prompts
                     "shadow": {"sample": 100, "same_side": 0, "timeout": "5s"},
                     "ramp": {"steps": [100], "shadow_hold": "1h", "hold": "1h"},
                     **workload,

@@ -24,6 +24,7 @@ workloads:
     match: {{path: /v1/chat/completions}}
     baseline: cloud
     candidate: onprem
+    sticky: {{random: true}}
 {more}"""
     )
     return path

@@ -24,7 +24,8 @@ from tests.support.running_envoy import RunningEnvoy
 Json = dict[str, Any]
 TYPE = "type.googleapis.com/envoy."
 MANAGER = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-CHAT = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem"}
+# All tests send the same conversation, so by default it has no side of its own.
+CHAT = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem", "sticky": {"random": True}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,7 +252,7 @@ def _refuse(rule: _RouteRule, *, fallback: bool) -> None:
 def _refuse_traffic_settings(rule: _RouteRule, config: Config, workload: str, policy: TrafficSettings) -> None:
     """Raise InputError for a time limit that leaves no time for the fallback, and for two hash policies."""
     settings = config.workload(workload)
-    if policy.hashed and settings.sticky is not None:
+    if policy.hashed and settings.declared_sticky is not None:
         raise InputError(
             f"{rule.place}: a BackendTrafficPolicy hashes its requests, which chooses the endpoint: remove workloads."
             f"{workload}.sticky, so that this policy keeps users on one side too"

@@ -243,7 +243,7 @@ def _in_every_route(config: Config, workload: str, routes: GeneratedRoutes, tabl
         found.append(add("/match/runtime_fraction", lease["runtime_fraction"]))
     for name, one in filters.filters_of_route(config, workload).items():
         found.append(add(f"/typed_per_filter_config/{name}", one))
-    sticky = config.workload(workload).sticky
+    sticky = config.workload(workload).declared_sticky
     if sticky is not None:
         note = "Refused if a BackendTrafficPolicy gives the route a hash policy. Then that decides, without `sticky`."
         found.append(with_comment(note, add("/route/hash_policy", [hash_policy(sticky)], _NO_HASH_POLICY)))
@@ -255,7 +255,7 @@ def _in_route(config: Config, workload: str, routes: GeneratedRoutes, table: str
 
     The weights come last and are harmless alone: until the runtime prefix is set, the candidate has its initial weight.
     """
-    split = without_comments(weighted_clusters(config, workload))
+    split = without_comments(weighted_clusters(config, workload, by_body=False))
     candidate, baseline = split["clusters"]
     where, at = routes.json_path(), "/route/weighted_clusters"
     options = [key for key in ("use_hash_policy", "runtime_key_prefix") if key in split]

@@ -175,8 +175,8 @@ def _split(config: Config, target: IstioTarget, route: SplitRoute) -> Json:
 
     It has no port: Istio finds a gateway's routes by the port of the Service, its listeners by that of the container.
     """
-    action: Json = {"weighted_clusters": weighted_clusters(config, route.workload)}
-    sticky = config.workload(route.workload).sticky
+    action: Json = {"weighted_clusters": weighted_clusters(config, route.workload, by_body=False)}
+    sticky = config.workload(route.workload).declared_sticky
     if sticky is not None:
         action["hash_policy"] = [hash_policy(sticky)]
     value: Json = with_comment(

@@ -292,7 +292,10 @@ def _refuse_other_hash(documents: list[_Document], config: Config, file: str) ->
         for name, workload in config.workloads.items():
             cluster = config.backends[workload.baseline].cluster or ""
             host: Any = spec.get("host", "")
-            if workload.sticky is not None and cluster.rpartition("|")[2].split(".")[0] == str(host).split(".")[0]:
+            if (
+                workload.declared_sticky is not None
+                and cluster.rpartition("|")[2].split(".")[0] == str(host).split(".")[0]
+            ):
                 raise ConfigError(
                     f"workloads.{name}.sticky: {file}:{document.node.start_mark.line + 1}: a DestinationRule chooses "
                     f"the endpoints of {host} by a hash, which a second value would change; remove sticky or "

@@ -365,7 +365,7 @@ def _split_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     # With sticky users, all requests of one user go to the same side. So the share of requests is weak evidence about
     # the router, and the guard is only informational. A wrong split is caused by the router or by a few busy users. A
     # rollback would correct neither, so the guard only holds (ADR 0053).
-    action = GateAction.HOLD if workload.sticky is None else GateAction.INFORM
+    action = GateAction.HOLD if workload.declared_sticky is None else GateAction.INFORM
     return [_Draft("split", GateKind.SPLIT, percent / 100, "share", None, action, guard=True)]
 
 

@@ -235,7 +235,7 @@ def test_rtds_as_actuator_needs_the_rtds_layer() -> None:
 
 
 def test_a_workload_without_stickiness_is_a_warning() -> None:
-    config = parse_config(WITHOUT_STICKY)
+    config = parse_config(WITHOUT_STICKY + "    sticky: {random: true}\n")
     assert finding(examine_envoy(config, facts(config)), "chat: stickiness").level is Severity.WARN
 
 

@@ -24,7 +24,7 @@ ONLY_CHAT = {"name": ":path", "string_match": {"safe_regex": {"regex": PATH + r"
 
 def config(cloud: Any = None, onprem: Any = None, envoy: Any = None, **chat: Any) -> Config:
     ours = {"url": "http://127.0.0.1:2", "first_byte_timeout": "10s", **(onprem or {})}
-    workload = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem", **chat}
+    workload = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem", "sticky": {"random": True}, **chat}
     backends = {"cloud": cloud or {"cluster": "theirs", "host": "api.test"}, "onprem": ours}
     return parse_config(yaml.safe_dump({"envoy": envoy or {}, "backends": backends, "workloads": {"chat": workload}}))
 
@@ -128,8 +128,8 @@ def test_the_most_specific_workload_comes_first_before_each_route() -> None:
     text = """
 backends: {cloud: {cluster: theirs, host: h}, onprem: {url: "http://b", first_byte_timeout: 1s}}
 workloads:
-  all: {match: {path_prefix: /}, stateless: true, baseline: cloud, candidate: onprem}
-  chat: {match: {path: /v1/chat/completions}, baseline: cloud, candidate: onprem}
+  all: {match: {path_prefix: /}, stateless: true, sticky: {random: true}, baseline: cloud, candidate: onprem}
+  chat: {match: {path: /v1/chat/completions}, sticky: {random: true}, baseline: cloud, candidate: onprem}
 """
     found = added_routes(parse_config(text), users(to(match={"prefix": "/v1/"}), to()))
     assert [(one.workload, one.before) for one in found] == [("chat", 0), ("all", 0), ("all", 1)]

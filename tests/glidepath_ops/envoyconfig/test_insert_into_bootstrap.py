@@ -99,7 +99,7 @@ def test_the_inserted_filters_come_directly_before_the_router() -> None:
     text, place = FILLED["own-filters"]
     listener = yaml.safe_load(insert_glidepath(text, CONFIG, "x", place))["static_resources"]["listeners"][0]
     chain = listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
-    ours = ["glidepath.remember", "glidepath.candidate_headers", "glidepath.capture"]
+    ours = ["glidepath.read_request", "glidepath.remember", "glidepath.candidate_headers", "glidepath.capture"]
     assert [one["name"] for one in chain[2:]] == [*ours, "router"]
 
 
@@ -123,8 +123,8 @@ static_resources:
 
 def test_parts_that_two_managers_share_by_an_alias_are_inserted_once() -> None:
     result = yaml.safe_load(insert_glidepath(SHARED_TABLE, CONFIG, "x"))
-    assert len(result["x"]["virtual_hosts"][0]["routes"]) == 2
-    assert len(result["filters"]) == 4
+    assert len(result["x"]["virtual_hosts"][0]["routes"]) == 6  # the split, two without, the rest, the reading one
+    assert len(result["filters"]) == 5
 
 
 def test_routes_that_another_listener_shares_by_an_alias_are_refused() -> None:

@@ -16,8 +16,9 @@ from glidepath_ops.envoyconfig.filters import CAPTURE
 from glidepath_ops.envoyconfig.insert_into_bootstrap import insert_glidepath
 from glidepath_ops.envoyconfig.routes import workload_of_route, workload_routes
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
-from tests.support.chat_config import CHAT_CONFIG
+from tests.support import chat_config
 
+CHAT_CONFIG = chat_config.CHAT_CONFIG + "    sticky: {random: true}\n"
 LEASED = CHAT_CONFIG + "    if_lost: baseline\n"
 FRACTION = {
     "default_value": {"numerator": 0, "denominator": "HUNDRED"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +86,25 @@ async def test_a_workload_takes_its_models_and_leaves_the_others_as_they_are(
     if route == "default":
         assert received.body == json.dumps(body).encode()
         assert setup.onprem.received == []
+
+
+@pytest.mark.parametrize("default", ["cloud", None], ids=["with a default backend", "without"])
+async def test_of_five_models_on_one_path_only_that_of_the_workload_is_touched(
+    tmp_path: Path, default: str | None
+) -> None:
+    chat, more = {"match": {"path": PATH, "model": "one"}}, {"envoy": {"default_backend": default}}
+    async with envoy_with_backends(tmp_path, chat=chat, **more) as setup:
+        setup.set_share(100)
+        for model in ("one", "two", "three", "four", "five"):
+            setup.clear_received()
+            body = json.dumps({"messages": [user()], "model": model}, indent=2).encode()
+            reply = await setup.post(body)
+            if model == "one":
+                assert (setup.onprem.last.model, setup.cloud.received) == ("onprem-model", [])
+            else:
+                assert reply.status == (200 if default else 404)
+                assert [one.body for one in setup.cloud.received] == ([body] if default else [])
+                assert setup.onprem.received == []
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,8 @@ def envoy(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 def rendered(folder: Path, cloud: Mapping[str, Any], chat: Mapping[str, Any], **sections: Any) -> Path:
     """Write a bootstrap with the additional settings of the baseline and of the workload."""
-    workload = {"match": {"path": "/v1/chat/completions"}, "baseline": "cloud", "candidate": "onprem", **chat}
+    workload = {"match": {"path": "/v1/chat/completions"}, "baseline": "cloud", "candidate": "onprem"}
+    workload |= {"sticky": {"random": True}, **chat}
     backends = {"cloud": {"url": "https://api.example.com/v2", **cloud}, "onprem": {"url": "http://127.0.0.1:1"}}
     config = parse_config(yaml.safe_dump({"backends": backends, "workloads": {"chat": workload}, **sections}))
     path = folder / "envoy.yaml"

@@ -91,6 +91,7 @@ async def lab(folder: Path, redis_url: str, *, actuator: str = "admin", **worklo
         "match": {"path": "/v1/chat/completions"},
         "baseline": "cloud",
         "candidate": "onprem",
+        "sticky": {"random": True},
         "ramp": {"steps": [100]},
         "gates": {"sameness": None},
         **(workload or lost),

@@ -25,7 +25,7 @@ RAMP = {"steps": [5, 60], "hold": "100ms", "min_samples": 2, "validation": "1h",
 def teams(folder: Path, redis_url: str, cloud: str, onprem: str) -> Config:
     """Write one file for the platform and one for each team, and return the merged configuration."""
     listen, shadow, admin = free_ports(3)
-    sides = {"baseline": "cloud", "candidate": "onprem", "ramp": RAMP}
+    sides = {"baseline": "cloud", "candidate": "onprem", "sticky": {"random": True}, "ramp": RAMP}
     files = {
         "10-platform.yaml": {
             "envoy": {
