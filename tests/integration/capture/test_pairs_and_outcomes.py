@@ -141,13 +141,20 @@ async def test_a_request_that_neither_side_answers_is_counted_as_a_failed_rescue
         assert 'glidepath_extproc_rescues_total{result="failed",workload="chat"}' in await response.text()
 
 
-async def test_a_failing_copy_is_the_candidates_shadow_error_and_makes_no_pair(setup: RunningCapture) -> None:
+async def test_a_failing_copy_is_the_candidates_shadow_error_and_makes_an_uncounted_pair(
+    setup: RunningCapture,
+) -> None:
     setup.onprem.behaviour = "status"
     await setup.ask()
     shadow = await setup.counted(Side.CANDIDATE, Origin.SHADOW, 1)
     assert (shadow.errors, shadow.error_kinds) == (1, {"http_503": 1})
     await setup.covered(captured=1, tee_failed=1)
-    assert await setup.pairs() == []
+
+    async def written() -> bool:
+        return [(pair.second.status, pair.second.side) for pair in await setup.pairs()] == [(503, Side.CANDIDATE)]
+
+    await eventually(written)
+    assert (await setup.coverage())["paired"] == 0
 
 
 async def test_a_request_that_only_the_candidate_refuses_is_its_error(setup: RunningCapture) -> None:
