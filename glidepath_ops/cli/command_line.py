@@ -9,7 +9,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
@@ -75,7 +75,6 @@ def build_app(wanted: str | None) -> typer.Typer:
     Only the module of the ``wanted`` command is imported; the other commands have only their line in --help.
     """
     app = typer.Typer(
-        add_completion=False,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         help=HELP,
@@ -110,9 +109,15 @@ def _options(
     pass
 
 
+def wanted_command(arguments: Sequence[str], completed: str) -> str | None:
+    """Return the command that is given, or that a shell completes. ``completed``: the line so far, or ""."""
+    words = completed.split()[1:] if completed else arguments
+    return next((word for word in words if not word.startswith("-")), None)
+
+
 def run() -> None:
     """Run the CLI. A GlidepathError becomes text on stderr and an exit status; no traceback is printed."""
-    wanted = next((a for a in sys.argv[1:] if not a.startswith("-")), None)
+    wanted = wanted_command(sys.argv[1:], os.environ.get("_TYPER_COMPLETE_ARGS", ""))
     # Services configure their logs themselves. A warning of any other command must not become part of its result.
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
