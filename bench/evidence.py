@@ -13,7 +13,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Any
@@ -22,9 +22,11 @@ import numpy as np
 
 from bench import answer_gate_cases as answers
 from bench import evidence_cases as cases
+from bench import evidence_estimates as estimates
 from bench import evidence_fixed_tests as fixed
 from bench import paired_tables
 from bench.evidence_cases import ALPHA, Crowd, Drift, ErrorTraffic, steady, upper_limit
+from scorer.steering.evidence.gate_base import Gate
 
 Row = dict[str, Any]
 Case = Callable[[], list[Row]]
@@ -364,6 +366,27 @@ def _against_fixed(
     return case
 
 
+def estimated_samples(runs: int) -> list[Case]:
+    """Return the cases that compare the estimated number of missing samples with the true one, from 200 samples on."""
+    return [partial(_estimated, runs, name, build) for name, build in estimates.CASES.items()]
+
+
+def _estimated(
+    runs: int, name: str, build: Callable[[np.random.Generator], tuple[Gate, Iterable[Callable[[], None]]]]
+) -> list[Row]:
+    found = estimates.estimates(max(20, runs // 2), 90, build)
+    return [
+        {
+            "case": name,
+            "runs": max(20, runs // 2),
+            "shown": found.shown,
+            "median of estimated / true": found.median,
+            "within a factor of 2": found.within_2,
+            "ok": 0.5 <= found.median <= 2,
+        }
+    ]
+
+
 def every_request_fails(runs: int) -> list[Case]:
     """Return the cases that measure after how many bad answers the fast guard fires if all candidate requests fail."""
     return [
@@ -431,6 +454,7 @@ TABLES: dict[str, Callable[[int], list[Case]]] = {
     "false decisions at the boundary, on the two copies of a request": paired_tables.guarantees,
     "pairs of copies until the decision, and those of a fixed paired test with foresight": paired_tables.foresight,
     "whole ramps with sticky users who differ, 1,000 requests an hour": paired_tables.user_ramps,
+    "estimated number of missing samples, divided by the true one, from 200 samples on": estimated_samples,
     "every request fails: bad answers until the guard fires": every_request_fails,
     "some answers fail: failed answers until the rollback": some_answers_fail,
     "both sides fail: how often the candidate goes to 0": outages,

@@ -96,6 +96,8 @@ class Verdict:
     not fail. ``blocks_step``: no step is taken although the gate does not fail, because both sides fail at present.
     ``pairs``: of a gate on pairs that fails, the pairs that weigh most against the candidate, the heaviest first.
     ``evidence_to_pass``, ``evidence_to_fail``: the same ratio as ``evidence`` for each of the two e-values.
+    ``low``, ``high``: the confidence sequence of ``value``, an interval that holds at all looks of a step at once with
+    probability 1 - α; None if a bound is unknown, or if ``value`` describes only the time of a failure.
     """
 
     gate: str
@@ -115,6 +117,8 @@ class Verdict:
     pairs: tuple[WeighedPair, ...] = ()
     evidence_to_pass: float = 0.0
     evidence_to_fail: float = 0.0
+    low: float | None = None
+    high: float | None = None
     basis: str = ""  # what the gate compared: live requests (live), two answers to each request (pairs), or both
 
     @property

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from scorer.steering.evidence.confidence import NO_BOUNDS, Interval, MeanBounds
 from scorer.steering.evidence.mixture import TwoSidedState, TwoSidedTest
 
 # The bets, as parts of the largest bet with which E cannot become negative, and their weights.
@@ -53,12 +54,14 @@ class MeanTestState:
 
     - ``all``: the scores of the step
     - ``recent``: the scores since the present bad period began, see changepoint.py; ``score``: the sum of their gains
+    - ``bounds``: the sums for the confidence sequence
     - ``mixtures``: the two e-processes
     """
 
     all: ScoreSums
     recent: ScoreSums
     score: float
+    bounds: MeanBounds
     mixtures: TwoSidedState
 
 
@@ -73,11 +76,12 @@ class MeanTest(TwoSidedTest):
         self.m = m
         self._against, self._in_favour = [-part / (1 - m) for part in _PARTS], [part / m for part in _PARTS]
         self.all = self.recent = NO_SCORES
-        self._score = 0.0
+        self._score, self._bounds = 0.0, NO_BOUNDS
 
     def update(self, x: float) -> None:
         d, log1p = x - self.m, math.log1p
         self.add([log1p(bet * d) for bet in self._against], [log1p(bet * d) for bet in self._in_favour])
+        self._bounds = self._bounds.after(x, self.all.n, self.all.total)
         self.all = self.all.after(x)
         self._score = max(0.0, self._score + self.gain)
         self.recent = self.recent.after(x) if self._score else NO_SCORES
@@ -90,10 +94,15 @@ class MeanTest(TwoSidedTest):
     def mean(self) -> float | None:
         return self.all.mean
 
+    def interval(self, alpha: float) -> Interval | None:
+        """Return the confidence sequence of the mean; None without scores."""
+        return self._bounds.interval(alpha)
+
     @property
     def state(self) -> MeanTestState:
-        return MeanTestState(self.all, self.recent, self._score, self.mixtures)
+        return MeanTestState(self.all, self.recent, self._score, self._bounds, self.mixtures)
 
     def restore(self, state: MeanTestState) -> None:
-        self.all, self.recent, self._score = state.all, state.recent, state.score
+        self.all, self.recent = state.all, state.recent
+        self._score, self._bounds = state.score, state.bounds
         self.restore_mixtures(state.mixtures)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scorer.steering.evidence.confidence import Interval, rate_interval
 from scorer.steering.evidence.error_rate_tests import BelowHalfProof, RatioGuard
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
@@ -95,6 +96,10 @@ class EnvoyFailuresGate(Gate):
     @property
     def value(self) -> float | None:
         return self._step.failed / self._step.n if self._step.n else None
+
+    @property
+    def interval(self) -> Interval | None:
+        return rate_interval(self._step.failed, self._step.n, self.spec.alpha)
 
     @property
     def within(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
+from scorer.steering.evidence.confidence import Interval, difference_interval, rate_interval
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing, StepRequests
@@ -64,6 +65,10 @@ class RateGate(RequestGate):
     @property
     def value(self) -> float | None:
         return self.counts.c_errors / self.n if self.n else None
+
+    @property
+    def interval(self) -> Interval | None:
+        return rate_interval(self.counts.c_errors, self.n, self.spec.alpha)
 
     def recent_cause(self) -> FailureCause | None:
         since = self._since
@@ -142,6 +147,11 @@ class IncreaseGate(RequestGate):
     def value(self) -> float | None:
         blocks = self._blocks
         return blocks.differences / blocks.weights if blocks.weights else self._difference_over_step
+
+    @property
+    def interval(self) -> Interval | None:
+        c = self.counts
+        return difference_interval((c.c_errors, c.c_n), (c.b_errors, c.b_n), self.spec.alpha)
 
     @property
     def _difference_over_step(self) -> float | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
+from scorer.steering.evidence.confidence import Interval, rate_interval
 from scorer.steering.evidence.error_gates import RequestGate
 from scorer.steering.evidence.error_rate_tests import BelowHalfProof, CatastropheGuard, RatioGuard
 from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing, StepRequests
@@ -253,6 +254,10 @@ class UnreachableGate(GuardGate):
     @property
     def value(self) -> float | None:
         return self.counts.c_unreachable / self.n if self.n else None
+
+    @property
+    def interval(self) -> Interval | None:
+        return rate_interval(self.counts.c_unreachable, self.n, self.spec.alpha)
 
     def recent_cause(self) -> FailureCause | None:
         since = self._since

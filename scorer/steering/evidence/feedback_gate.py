@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scorer.steering.evidence.confidence import Interval, difference_interval
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
@@ -101,6 +102,11 @@ class FeedbackGate(Gate):
     @property
     def value(self) -> float | None:
         return self._step.worse
+
+    @property
+    def interval(self) -> Interval | None:
+        step = self._step
+        return difference_interval((step.c_bad, step.c_n), (step.b_bad, step.b_n), self.spec.alpha)
 
     def recent_cause(self) -> FailureCause | None:
         since = self._since.counts

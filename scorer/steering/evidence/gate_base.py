@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from glidepath.status_and_decisions import WeighedPair
+from scorer.steering.evidence.confidence import Interval
 from scorer.steering.evidence.gate_observations import NO_REQUESTS, PairRef, RequestCounts
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.weighed_pairs import with_pair
@@ -43,6 +44,7 @@ class Standing:
     - ``limit``: the gate's limit when the evidence was collected
     - ``fail_peak``: ln of the largest e-value against the candidate so far
     - ``pass_peak``: ln of the largest e-value in favour of the candidate so far
+    - ``fail_now``, ``pass_now``: ln of the present e-values
     - ``cause``: why the gate failed; None if it has not failed
     - ``pairs``: of a gate on pairs, those that weigh most against the candidate, the heaviest first
     """
@@ -50,6 +52,8 @@ class Standing:
     limit: float
     fail_peak: float = 0.0
     pass_peak: float = 0.0
+    fail_now: float = 0.0
+    pass_now: float = 0.0
     cause: FailureCause | None = None
     pairs: tuple[WeighedPair, ...] = ()
 
@@ -66,23 +70,38 @@ class Gate(ABC):
 
     def __init__(self, spec: GateSpec) -> None:
         self.spec = spec
-        self.standing = Standing(spec.limit)
+        self._standing = Standing(spec.limit)
+        self._now = (0.0, 0.0)
+
+    @property
+    def standing(self) -> Standing:
+        standing, (fail, passed) = self._standing, self._now
+        if standing.fail_now != fail or standing.pass_now != passed:
+            self._standing = standing = replace(standing, fail_now=fail, pass_now=passed)
+        return standing
+
+    @standing.setter
+    def standing(self, standing: Standing) -> None:
+        self._standing, self._now = standing, (standing.fail_now, standing.pass_now)
 
     @abstractmethod
     def handlers(self) -> Mapping[type, Handler]:
         """Return a mapping from each type of observation that the gate uses to the method that handles it."""
 
     def note(self, log_fail: float, log_pass: float = 0.0) -> None:
-        """Record the present e-values (natural logarithms), as far as they are the largest so far.
+        """Record the present e-values (natural logarithms), and the largest so far.
 
         If they make the gate fail, also record the cause.
         """
-        standing = self.standing
+        standing = self._standing
+        self._now = (log_fail, log_pass)
         if log_fail <= standing.fail_peak and log_pass <= standing.pass_peak:
             return
         failed_before = self.failed
         fail_peak, pass_peak = max(standing.fail_peak, log_fail), max(standing.pass_peak, log_pass)
-        self.standing = Standing(standing.limit, fail_peak, pass_peak, standing.cause, standing.pairs)
+        self.standing = Standing(
+            standing.limit, fail_peak, pass_peak, log_fail, log_pass, standing.cause, standing.pairs
+        )
         if self.failed and not failed_before:
             recent = None if self.step_explains_failure else self.recent_cause()
             cause = recent or FailureCause(self.value, self.n, self.message())
@@ -90,26 +109,31 @@ class Gate(ABC):
 
     def weigh(self, pair: PairRef | None, weight: float) -> None:
         """Remember the pair if few pairs weigh more against the candidate. ``weight``: from 0 (nothing) to 1."""
-        pairs = self.standing.pairs
+        pairs = self._standing.pairs
         kept = with_pair(pairs, pair, weight)
         if kept is not pairs:
             self.standing = replace(self.standing, pairs=kept)
 
     @property
     def fail_peak(self) -> float:
-        return self.standing.fail_peak
+        return self._standing.fail_peak
 
     @property
     def pass_peak(self) -> float:
-        return self.standing.pass_peak
+        return self._standing.pass_peak
+
+    @property
+    def now(self) -> tuple[float, float]:
+        """ln of the present e-values: against the candidate, and in its favour."""
+        return self._now
 
     @property
     def failed(self) -> bool:
-        return self.standing.fail_peak >= self.spec.fail_at
+        return self._standing.fail_peak >= self.spec.fail_at
 
     @property
     def proven(self) -> bool:
-        return self.standing.pass_peak >= self.spec.pass_at
+        return self._standing.pass_peak >= self.spec.pass_at
 
     @property
     @abstractmethod
@@ -120,6 +144,11 @@ class Gate(ABC):
     @abstractmethod
     def value(self) -> float | None:
         """The gate's measured value over the whole step; None without data."""
+
+    @property
+    def interval(self) -> Interval | None:
+        """The confidence sequence of ``value`` with the workload's whole α (confidence.py); None if it is unknown."""
+        return None
 
     @property
     def within(self) -> bool:

@@ -109,6 +109,11 @@ class GateSpec:
     optional: bool = False
 
     @property
+    def alpha(self) -> float:
+        """The probability of a false promotion, which is the workload's whole alpha."""
+        return math.exp(-self.pass_at)
+
+    @property
     def gating(self) -> bool:
         """Whether the gate takes part in decisions."""
         return self.action is not GateAction.INFORM

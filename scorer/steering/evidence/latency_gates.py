@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glidepath.histogram import SCALE
+from scorer.steering.evidence.confidence import Interval, quantile_places, ratio_interval
 from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, HistogramState, Slots, Sums
 from scorer.steering.evidence.formatting import estimate_note, signal_text, why_unmeasured
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
@@ -156,6 +157,15 @@ def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: floa
     return own, base
 
 
+def _quantile_interval(histogram: DenseHistogram, q: float, alpha: float) -> Interval:
+    """Return the confidence sequence of the q-quantile, from all values that are in the evidence."""
+    n = int(histogram.weighed[-1])
+    if not n:
+        return Interval(None, None)
+    low, high = quantile_places(n, q, alpha)
+    return Interval(histogram.weighed_quantile(low), None if high is None else histogram.weighed_quantile(high))
+
+
 @dataclass(frozen=True, slots=True)
 class LatencyTestState:
     """The state of a ``LatencyTest``. Part of its evidence against the candidate restarts from time to time.
@@ -165,6 +175,7 @@ class LatencyTestState:
     - ``looked_at``: the candidate's number of latencies at the last evaluation
     - ``ratio``: the candidate's quantile divided by the baseline's at the last evaluation
     - ``log_fail``, ``log_pass``: ln of the e-values against the candidate and in its favour
+    - ``interval``: the confidence sequence of ``ratio`` at the last evaluation
     - ``candidate``, ``baseline``: each side's histogram at the last start of the restarting part
     """
 
@@ -174,6 +185,7 @@ class LatencyTestState:
     ratio: float | None
     log_fail: float
     log_pass: float
+    interval: Interval | None
     candidate: HistogramState
     baseline: HistogramState
 
@@ -197,13 +209,20 @@ class LatencyTest:
         self._looked_at = 0
         self.ratio: float | None = None  # of the two quantiles at the last look
         self.log_fail = self.log_pass = 0.0
+        self.interval: Interval | None = None
 
     def due(self, candidate: DenseHistogram, growth: float = LEAST_GROWTH) -> bool:
         return candidate.total >= max(self._looked_at + 1, self._looked_at * growth)
 
-    def look(self, candidate: DenseHistogram, baseline: DenseHistogram) -> None:
-        """Compute the evidence anew. ``candidate`` and ``baseline``: the latencies of the step so far."""
+    def look(self, candidate: DenseHistogram, baseline: DenseHistogram, alpha: float | None = None) -> None:
+        """Compute the evidence anew, and the confidence sequence at the level 1 - ``alpha`` if that is given.
+
+        ``candidate`` and ``baseline``: the latencies of the step so far.
+        """
         self._looked_at = candidate.total
+        if alpha is not None:
+            own_interval, base_interval = (_quantile_interval(s, self.q, alpha / 2) for s in (candidate, baseline))
+            self.interval = ratio_interval(own_interval, base_interval)
         own, base = worse_quantiles(candidate, baseline, self.q)
         self.ratio = own / base if own is not None and base else None
         steady, self.log_pass, recent = self._evidence(candidate.weighed, baseline.weighed)
@@ -242,6 +261,7 @@ class LatencyTest:
             ratio=self.ratio,
             log_fail=self.log_fail,
             log_pass=self.log_pass,
+            interval=self.interval,
             candidate=self._start_states[0],
             baseline=self._start_states[1],
         )
@@ -249,6 +269,7 @@ class LatencyTest:
     def restore(self, state: LatencyTestState) -> None:
         self._starts, self._cash, self._looked_at = state.starts, state.cash, state.looked_at
         self.ratio, self.log_fail, self.log_pass = state.ratio, state.log_fail, state.log_pass
+        self.interval = state.interval
         self._start_c.restore(state.candidate)
         self._start_b.restore(state.baseline)
         self._start_states = (state.candidate, state.baseline)
@@ -280,7 +301,7 @@ class LatencyGate(Gate):
         """Compute the evidence anew if there are enough new samples. ``due`` says how many are enough."""
         growth = 1.0 if due.everything else LEAST_GROWTH
         if self._signal.baseline.total and self._test.due(self._signal.candidate, growth):
-            self._test.look(self._signal.candidate, self._signal.baseline)
+            self._test.look(self._signal.candidate, self._signal.baseline, self.spec.alpha)
             self.note(self._test.log_fail, self._log_pass())
 
     def _log_pass(self) -> float:
@@ -308,6 +329,10 @@ class LatencyGate(Gate):
     def value(self) -> float | None:
         own, base = self._quantiles()
         return own / base if own is not None and base else None
+
+    @property
+    def interval(self) -> Interval | None:
+        return self._test.interval
 
     def _quantiles(self) -> tuple[float | None, float | None]:
         own, base = self._signal.candidate, self._signal.baseline

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scorer.steering.evidence.betting import MeanTest, ScoreSums, score_of_difference
+from scorer.steering.evidence.confidence import Interval
 from scorer.steering.evidence.gate_base import Gate
 from scorer.steering.evidence.gate_specs import GateSpec
 
@@ -27,6 +28,10 @@ class MeanGate(Gate):
         return self._test.mean
 
     @property
+    def interval(self) -> Interval | None:
+        return self._test.interval(self.spec.alpha)
+
+    @property
     def within(self) -> bool:
         return self.value is not None and self.value >= self.spec.limit
 
@@ -49,6 +54,13 @@ class DifferenceGate(Gate):
     @property
     def value(self) -> float | None:
         return mean_difference(self._test.all)
+
+    @property
+    def interval(self) -> Interval | None:
+        found = self._test.interval(self.spec.alpha)
+        if found is None or found.low is None or found.high is None:
+            return None
+        return Interval(1 - 2 * found.high, 1 - 2 * found.low)
 
     @property
     def recent_value(self) -> float | None:

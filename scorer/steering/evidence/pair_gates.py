@@ -12,6 +12,7 @@ from typing import Any
 
 from glidepath.pairs_and_outcomes import TRIP_DIVERGENCE
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
+from scorer.steering.evidence.confidence import Interval, difference_interval, rate_interval
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
@@ -121,6 +122,13 @@ class PairGate(Gate):
         if not self.spec.increase or self.rate is None:
             return self.rate
         return None if self.floor is None else self.rate - self.floor
+
+    @property
+    def interval(self) -> Interval | None:
+        step, alpha = self._step, self.spec.alpha
+        if not self.spec.increase:
+            return rate_interval(step.hits, step.n, alpha)
+        return difference_interval((step.hits, step.n), (step.noise_hits, step.noise_n), alpha)
 
     def recent_cause(self) -> FailureCause | None:
         since = self._since

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from scorer.steering.evidence.confidence import Interval, difference_interval, rate_interval
 from scorer.steering.evidence.dense_histogram import slot_of
 from scorer.steering.evidence.formatting import share_text, signal_text
 from scorer.steering.evidence.gate_observations import CopiesCompared, CopyEnded
@@ -57,6 +58,8 @@ class PairedEvidence(Protocol):
     @property
     def value(self) -> float | None: ...
 
+    def interval(self, alpha: float) -> Interval | None: ...
+
     def add(self, copies: CopiesCompared) -> bool:
         """Add a pair. Return whether the gate counts it."""
         ...
@@ -103,6 +106,10 @@ class PairedLatency:
     @property
     def value(self) -> float | None:
         return self.test.ratio
+
+    def interval(self, alpha: float) -> Interval | None:
+        """Return None: an interval from each side alone would not use that both answered the same request."""
+        return None
 
     def add(self, copies: CopiesCompared) -> bool:
         own, base = (copy.ms.get(self._spec.signal) for copy in (copies.candidate, copies.baseline))
@@ -181,6 +188,13 @@ class PairedErrors:
     @property
     def value(self) -> float | None:
         return self.single.failed / self.single.n if self._shows_single else self.test.difference
+
+    def interval(self, alpha: float) -> Interval | None:
+        """Return the confidence sequence of ``value``, from the shares of the pairs that are discordant either way."""
+        if self._shows_single:
+            return rate_interval(self.single.failed, self.single.n, alpha)
+        test = self.test
+        return difference_interval((test.candidate_only, test.n), (test.baseline_only, test.n), alpha)
 
     def add(self, copies: CopiesCompared) -> bool:
         if copies.candidate.gave_up or copies.baseline.gave_up:

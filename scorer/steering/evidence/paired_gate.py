@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from scorer.steering.evidence.confidence import Interval
 from scorer.steering.evidence.error_gates import IncreaseGateState
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
 from scorer.steering.evidence.gate_observations import CopiesCompared, CopyEnded, LookDue
@@ -120,6 +121,11 @@ class PairedGate(Gate):
     @property
     def value(self) -> float | None:
         return self._shown.value
+
+    @property
+    def interval(self) -> Interval | None:
+        shown = self._shown
+        return shown.interval if isinstance(shown, Gate) else shown.interval(self.spec.alpha)
 
     @property
     def within(self) -> bool:

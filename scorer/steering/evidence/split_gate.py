@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scorer.steering.evidence.confidence import Interval, rate_interval
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import Gate, Handler, Standing
 from scorer.steering.evidence.gate_observations import RequestsEnded
@@ -232,6 +233,10 @@ class SplitGate(Gate):
     @property
     def value(self) -> float | None:
         return self._counts.candidate / self.n if self.n else None
+
+    @property
+    def interval(self) -> Interval | None:
+        return rate_interval(self._counts.candidate, self.n, self.spec.alpha)
 
     def _odds(self) -> float | None:
         return odds_ratio(self._counts.candidate, self._counts.baseline, self.spec.limit)

@@ -9,7 +9,10 @@ from glidepath.pairs_and_outcomes import Outcome
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.gate_base import FailureCause, Gate
 
-_TOO_EARLY = 0.05  # with less evidence than this, the number of missing samples cannot be estimated
+# With fewer samples than _FEW, or less than the part _TOO_EARLY of the evidence that decides, the number of missing
+# samples cannot be estimated.
+_FEW, _TOO_EARLY = 200, 0.05
+_PRICE = 1.5  # ln of what a mixture loses against the best of its alternatives
 
 
 def verdict_of(gate: Gate, rate: float | None) -> Verdict:
@@ -18,9 +21,9 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
     spec, cause = gate.spec, gate.standing.cause
     if outcome is Outcome.FAIL and cause is not None and not gate.step_explains_failure:
         value, n, message = cause.value, cause.n, _past(cause, gate.n)
-        missing = eta = None
+        missing = eta = interval = None
     else:
-        value, n = gate.value, gate.n
+        value, n, interval = gate.value, gate.n, gate.interval
         missing = _missing(gate) if outcome is Outcome.INCONCLUSIVE else None
         eta = missing / rate if missing is not None and rate else None
         message = _message(gate, outcome, missing, eta)
@@ -43,6 +46,8 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
         pairs=gate.standing.pairs if outcome is Outcome.FAIL else (),
         evidence_to_pass=gate.pass_peak / spec.pass_at,
         evidence_to_fail=gate.fail_peak / spec.fail_at,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
     )
 
 
@@ -77,17 +82,19 @@ def _evidence(gate: Gate, outcome: Outcome) -> float:
 def _missing(gate: Gate) -> int | None:
     """Estimate how many more samples the gate needs to pass or fail; None if this cannot be estimated.
 
-    The estimate uses the evidence for a pass or the evidence for a fail, whichever is nearer to its threshold. This
-    evidence is assumed to grow with each sample as much as it has grown on average so far. The gate also needs at least
-    ``min_samples`` samples.
+    The estimate uses the present evidence for a pass or for a fail, whichever is nearer to its threshold. In n samples,
+    it has grown by more than it shows: a mixture first loses about _PRICE, because it does not know the alternative. It
+    is assumed to go on growing as fast. With few samples or little evidence, such an estimate means nothing (ADR 0253).
+    The gate also needs at least ``min_samples`` samples.
     """
     short = max(0, gate.spec.min_samples - gate.n)
-    evidence = _evidence(gate, Outcome.INCONCLUSIVE)
     if gate.proven:
         return short or None
-    if gate.n == 0 or evidence < _TOO_EARLY:
+    thresholds = (gate.spec.fail_at, gate.spec.pass_at)
+    evidence, at = max(zip(gate.now, thresholds, strict=True), key=lambda one: one[0] / one[1])
+    if gate.n < _FEW or evidence < _TOO_EARLY * at:
         return None
-    return max(short, math.ceil(gate.n * (1 / evidence - 1)))
+    return max(short, 1, math.ceil(gate.n * (at - evidence) / (evidence + _PRICE)))
 
 
 def _message(gate: Gate, outcome: Outcome, missing: int | None, eta: float | None) -> str:

@@ -80,15 +80,31 @@ def test_a_slow_candidate_fails_with_a_message_that_shows_ratio_and_limit() -> N
 
 def test_an_undecided_gate_shows_the_missing_samples_and_the_time_until_then() -> None:
     evidence = fresh_evidence()
-    for i in range(15):
-        evidence = evidence.fold_scored(pair(0.95, 2000 + i))
+    for i in range(199):
+        evidence = evidence.fold_scored(pair(0.787 + 0.15 * (i % 2), 2000 + i))
     verdict = by_gate(evidence, now_ms=31_000)["sameness"]
-    assert verdict.outcome == "inconclusive"
-    assert verdict.n == 15
+    assert (verdict.outcome, verdict.missing) == ("inconclusive", None)  # too few samples for an estimate
+    verdict = by_gate(evidence.fold_scored(pair(0.937, 3000)), now_ms=31_000)["sameness"]
+    assert (verdict.outcome, verdict.n) == ("inconclusive", 200)
     assert verdict.missing is not None
-    assert verdict.missing >= 5
-    assert verdict.eta_s == pytest.approx(verdict.missing / (15 / 30))
+    assert verdict.eta_s == pytest.approx(verdict.missing / (200 / 30))
     assert "more samples" in verdict.message
+
+
+def test_a_verdict_has_its_confidence_sequence_and_the_evidence_in_both_directions() -> None:
+    evidence = with_healthy_flushes(fresh_evidence(), 40)
+    for i in range(100):
+        evidence = evidence.fold_scored(pair(0.9, 2000 + i))
+    found = by_gate(evidence)
+    for name in ("sameness", "errors", "latency_p95", "split"):
+        verdict = found[name]
+        assert verdict.value is not None
+        assert verdict.low is None or verdict.low <= verdict.value
+        assert verdict.high is None or verdict.high >= verdict.value
+        assert (verdict.low, verdict.high) != (None, None)
+        if verdict.outcome == "inconclusive":
+            assert verdict.evidence == max(verdict.evidence_to_pass, verdict.evidence_to_fail)
+    assert found["errors_fast"].low is None  # of a ratio of error rates
 
 
 def test_a_gate_with_its_proof_does_not_pass_before_the_least_number_of_samples() -> None:
@@ -235,8 +251,8 @@ def test_the_first_answers_of_a_step_are_left_out_of_latency_and_the_gate_says_s
     assert verdict.n == 0
     assert verdict.message == "the first 30 answers of the step are left out as a warm-up (20 so far)"
     evidence = with_healthy_flushes(evidence, 1, first=2, slower=9)
-    verdict = by_gate(with_healthy_flushes(evidence, 60, first=3))["latency_p95"]
-    assert (verdict.outcome, verdict.n) == ("inconclusive", 600)
+    verdict = by_gate(with_healthy_flushes(evidence, 20, first=3))["latency_p95"]
+    assert (verdict.outcome, verdict.n) == ("inconclusive", 200)
     assert verdict.value == pytest.approx(1, abs=0.2)
     assert "; the first 30 answers of the step are left out as a warm-up" in verdict.message
 

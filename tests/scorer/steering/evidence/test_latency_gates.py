@@ -226,4 +226,4 @@ def test_a_count_that_does_not_fit_64_bits_is_refused() -> None:
 )
 def test_a_stored_histogram_with_impossible_slots_or_counts_is_refused(counts: SlotCounts) -> None:
     with pytest.raises(ValueError, match=r"slots|a count of"):
-        DenseHistogram().restore(HistogramState(counts, None, None))
+        DenseHistogram().restore(HistogramState(counts, None, None, None))
