@@ -135,7 +135,8 @@ def _migration(name: str, settings: Workload, facts: WorkloadFacts, now_ms: int)
 
 
 def _rehearsal(name: str, facts: WorkloadFacts) -> list[ChecklistItem]:
-    drills = [d for d in facts.decisions if d.event == "drill_finished"]
+    # A drill of the loss of all scorers (details.lost_after_ms) rehearses no rollback.
+    drills = [d for d in facts.decisions if d.event == "drill_finished" and "lost_after_ms" not in d.details]
     if not drills:
         return [
             ChecklistItem(ItemState.WARN, name, "rollback rehearsed", "no drill in the log", f"glidepath drill {name}")
@@ -260,6 +261,7 @@ def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[Checkl
             "archive",
             f"glidepath decommission {workload} --archive FILE.tar.gz; keep it as long as audits require",
         ),
+        *_lease_to_do(settings),
         ("end the fallback", f"fallback: false; a failed request to {candidate} is then an error for the client"),
         (
             "remove the split",
@@ -272,6 +274,14 @@ def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[Checkl
         ("delete stored data", "the provider's logs and stored prompts; copies in Redis expire by retention"),
     ]
     return [ChecklistItem(ItemState.TODO, workload, what, detail) for what, detail in todo]
+
+
+def _lease_to_do(settings: Workload) -> list[tuple[str, str]]:
+    """Return the task to keep the split without a scorer, which would otherwise send everything to the baseline."""
+    if settings.if_lost == "hold":
+        return []
+    detail = f"if_lost: hold; without a scorer, Envoy would send all requests to {settings.baseline}"
+    return [("end the lease of the split", detail)]
 
 
 def _order(config: Config) -> str:

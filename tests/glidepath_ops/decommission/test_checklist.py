@@ -174,6 +174,19 @@ def test_a_missing_or_failed_drill_is_a_warning() -> None:
         assert found(items, "rollback rehearsed").level is ItemState.WARN
 
 
+def test_a_drill_of_lost_scorers_rehearses_no_rollback() -> None:
+    lost = decision("batch", "drill_finished", passed=True, lost_after_ms=10_000)
+    items = checklist(configured(), "batch", {"batch": replace(DONE, decisions=(lost,))}, NOW_MS)
+    assert found(items, "rollback rehearsed").level is ItemState.WARN
+
+
+@pytest.mark.parametrize("if_lost", ["hold", "baseline"])
+def test_a_lease_of_the_split_ends_before_the_baseline_does(if_lost: str) -> None:
+    leased = configured(workloads={"batch": {"if_lost": if_lost}})
+    tasks = [item.what for item in checklist(leased, "batch", {"batch": DONE}, NOW_MS)]
+    assert ("end the lease of the split" in tasks) == (if_lost == "baseline")
+
+
 def test_failing_probes_are_a_warning() -> None:
     items = checklist(configured(), "batch", {"batch": replace(DONE, probes_failing="baseline cloud")}, NOW_MS)
     assert found(items, "both sides in sync").detail == "synthetic probes fail: baseline cloud"
