@@ -16,6 +16,7 @@ from glidepath_ops.doctor.gather_facts import gather_envoy
 from tests.mesh.base_resources import HTTP_PORT, HTTPS_PORT, envoy_proxy, gateway_documents, http_route, tls_secret
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.envoy_gateway_lab import EnvoyGateway, Options, envoy_gateway
+from tests.mesh.leased_split import LEASED, check_the_lease
 from tests.mesh.mesh_under_test import Parts, failed_checks, parts
 from tests.mesh.rendered import render
 from tests.mesh.traffic import PATH, Caller, backends, credentials_at, prompt_size, statuses, without_volatile
@@ -327,3 +328,14 @@ async def test_one_policy_splits_an_http_and_an_https_listener(control_planes: C
 
 def test_the_path_of_the_tests_is_below_the_users_route() -> None:
     assert PATH.startswith(http_route()["spec"]["rules"][0]["matches"][0]["path"]["value"])
+
+
+async def test_a_split_ends_with_its_lease_and_the_users_own_rule_serves(
+    control_planes: ControlPlanes, tmp_path: Path
+) -> None:
+    async with parts(tmp_path, CLUSTER, **LEASED) as among:
+        documents = with_glidepath(tmp_path, among.own.url)
+        with envoy_gateway(control_planes, tmp_path, documents, Options()) as gateway:
+            await ready(gateway, among)
+            assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
+            await check_the_lease(among.config, among.caller(URL))

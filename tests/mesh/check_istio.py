@@ -15,6 +15,7 @@ from glidepath_ops.doctor.gather_facts import gather_envoy
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.istio_lab import Istio, Role, refusals
 from tests.mesh.istio_under_test import CANDIDATES, CLUSTERS, Mesh, as_usual, mesh, what_the_backend_gets, without
+from tests.mesh.leased_split import LEASED, check_the_lease
 from tests.mesh.mesh_under_test import Parts, failed_checks, parts
 from tests.mesh.traffic import PATH, backends, credentials_at, prompt_size, statuses
 from tests.support.waiting import eventually
@@ -331,3 +332,17 @@ def shows(running: Istio, documents: list[Any]) -> bool:
         and ("weighted_clusters" in routes) == split
         and ("onprem-or-" in clusters) == ("EnvoyFilter" in kinds)
     )
+
+
+@roles
+async def test_a_split_ends_with_its_lease_and_the_users_own_route_serves(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role
+) -> None:
+    async with parts(tmp_path, CLUSTERS[role], **LEASED) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        documents = under_test.with_glidepath()
+        assert refusals(control_planes, tmp_path / "valid", documents) == []
+        with under_test.running("istio", documents) as running:
+            await under_test.ready(running)
+            await check_the_lease(among.config, under_test.caller())
+            assert running.refused() == []

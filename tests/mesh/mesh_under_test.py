@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,5 +82,6 @@ async def parts(
             folder, {"cluster": cluster, "host": "own.example"}, {**there, **(onprem or {})}, **workload
         )
         shares = Shares(config)
-        async with serving(shares, config.envoy.rtds_listen):
+        leased = config.workload("chat").if_lost == "baseline"  # then the test serves RTDS
+        async with nullcontext() if leased else serving(shares, config.envoy.rtds_listen):
             yield Parts(own, backend, collector, shares, config, session)
