@@ -26,7 +26,9 @@ def command(
     workload: WorkloadFilter = None,
     as_json: AsJson = False,
 ) -> None:
-    """Erase the stored pairs of one user, or of one request, in all workloads.
+    """Erase the stored pairs of one user, or of one request.
+
+    In all workloads, or in one.
 
     Requests, both answers, results, kept copies and labels are erased. Redis has only a digest of a user's value, whose
     key is extproc.sticky_key; without this setting, it depends on the configuration, and pairs from before a change of

@@ -185,19 +185,29 @@ def _rtds_layer(name: str, resource: str) -> Json:
 _REQUEST_ID = TYPE + "extensions.request_id.uuid.v3.UuidRequestIdConfig"
 
 
+# A backend's own id, such as OpenAI's, stays.
+_RETURNED_ID = {
+    "header": {"key": "x-request-id", "value": "%REQ(X-REQUEST-ID)%"},
+    "append_action": "ADD_IF_ABSENT",
+}
+
+
 def _live(config: Config) -> Json:
     manager = _manager(config, LIVE_STATS, envoy_names.LIVE_LOG, live_routes(config))
     manager |= {
         "use_remote_address": True,  # ignore clients' x-envoy-* headers, generate request ids
         "skip_xff_append": True,
-        # A client finds its own id in logs and pairs, and gives feedback with the id that it got (ADR 0314).
+        # A client finds its own id in logs and pairs (ADR 0314).
         "preserve_external_request_id": True,
-        "always_set_request_id_in_response": True,
         "request_id_extension": {"typed_config": {"@type": _REQUEST_ID, "pack_trace_reason": False}},
         "early_header_mutation_extensions": [filters.strip_tee_headers()],
         "upgrade_configs": [{"upgrade_type": "websocket"}],  # no split has one: its requests are POSTs
         "http_filters": [*filters.route_filters(config), filters.router_filter()],
     }
+    if any(workload.feedback is not None for workload in config.workloads.values()):
+        manager["always_set_request_id_in_response"] = True  # with this id, clients give feedback (ADR 0227)
+    host = manager["route_config"]["virtual_hosts"][0]
+    host["response_headers_to_add"] = [_RETURNED_ID]
     return with_comment("The listener for clients.", _listener("glidepath-live", config.envoy.listen, manager))
 
 

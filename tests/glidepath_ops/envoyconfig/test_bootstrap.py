@@ -372,9 +372,12 @@ def test_a_socket_of_the_shadow_listener_is_closed_to_other_users(valid_yaml: st
     assert own["pipe"]["mode"] == 0o600
 
 
-def test_the_id_of_a_request_is_the_clients_and_returned_to_it(valid_yaml: str) -> None:
-    rendered = render_bootstrap(changed_config(valid_yaml))
-    live, copies = manager(rendered, 0), manager(rendered, 1)
-    assert (live["preserve_external_request_id"], live["always_set_request_id_in_response"]) == (True, True)
-    assert "always_set_request_id_in_response" not in copies
-    check_strict(rendered)
+def test_the_id_of_a_request_is_the_clients_and_returned_with_feedback_in_place_of_a_backends(valid_yaml: str) -> None:
+    key = "always_set_request_id_in_response"
+    for feedback in (None, {}):
+        changes = {} if feedback is None else {"workloads__chat__feedback": feedback}
+        rendered = render_bootstrap(changed_config(valid_yaml, **changes))
+        live, copies = manager(rendered, 0), manager(rendered, 1)
+        assert (live["preserve_external_request_id"], key in live) == (True, feedback is not None)
+        assert key not in copies
+        check_strict(rendered)

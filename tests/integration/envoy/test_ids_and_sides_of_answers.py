@@ -29,6 +29,12 @@ async def test_a_clients_id_is_kept_and_returned_and_without_one_envoys_is_retur
         assert log[0].request.request_id == returned
 
 
+async def test_an_id_of_the_backend_itself_stays(tmp_path: Path) -> None:
+    async with envoy_with_backends(tmp_path) as setup:
+        setup.cloud.more_headers = {"x-request-id": "req_of_the_backend"}
+        assert (await setup.post()).headers["x-request-id"] == "req_of_the_backend"
+
+
 async def test_an_answer_names_its_backend_only_if_that_is_wanted_and_never_by_the_clients_word(
     tmp_path: Path,
 ) -> None:

@@ -326,6 +326,7 @@ async def test_copies_reach_each_backend_like_live_traffic(tmp_path: Path) -> No
         routes = [(entry.common_properties.route_name, entry.common_properties.upstream_cluster) for entry in log]
         assert routes == [("glidepath/chat/shadow/onprem", "onprem"), ("glidepath/chat/shadow/cloud", "cloud")]
         tags = dict(log[0].common_properties.custom_tags)
+        assert tags.pop(envoy_names.BODY_BEGIN_TAG).isdigit()
         expected = {
             envoy_names.HEADER_WORKLOAD: "chat",
             envoy_names.HEADER_TARGET: "onprem",

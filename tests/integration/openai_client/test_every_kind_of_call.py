@@ -66,7 +66,8 @@ async def outcome(call: Call, client: AsyncOpenAI) -> Any:
 
 
 def headers_of(response: Any) -> dict[str, str]:
-    own = ("date", "server", "transfer-encoding", "content-length")  # each hop sets these itself
+    # Each hop sets the first four itself. Envoy returns the id of a request to which the backend has given none.
+    own = ("date", "server", "transfer-encoding", "content-length", "x-request-id")
     return {name.lower(): value for name, value in response.headers.items() if name.lower() not in own}
 
 
