@@ -116,6 +116,7 @@ def guarantees(runs: int) -> list[Case]:
         *(partial(_both, name, run) for name, run in both),
         *(partial(_alarm, name, runs, seed, traffic) for seed, (name, traffic) in enumerate(alarms, start=20)),
         lambda: _cold(max(20, runs // 10)),
+        *(partial(_bursts, max(20, runs // 10), share) for share in (0.1, 0.25, 0.5)),
         lambda: [
             _row("split guard: split as set (10 %)", runs, cases.split(runs, 30, 0.1, 0.1, n=1500).fail_rate, ALPHA)
         ],
@@ -124,6 +125,11 @@ def guarantees(runs: int) -> list[Case]:
 
 def _equally_right(runs: int) -> Callable[[], np.ndarray]:
     return lambda: answers.correctness(runs, 74, 0.05, 0.05).passed
+
+
+def _bursts(runs: int, share: float) -> list[Row]:
+    name = f"errors in bursts of 3 to 5, equal sides, share {share:.0%}: false rollback"
+    return [_row(name, runs, cases.burst_alarms(runs, 32, share), ALPHA)]
 
 
 def _cold(runs: int) -> list[Row]:

@@ -478,3 +478,49 @@ def latency_day(
 def _slots(values: np.ndarray) -> np.ndarray:
     slots: np.ndarray = np.ceil(np.log2(values) * 64).astype(np.int64) - MIN_INDEX
     return slots
+
+
+BURSTS = """
+backends: {cloud: {url: "http://127.0.0.1:9001"}, onprem: {url: "http://127.0.0.1:9002"}}
+workloads:
+  chat:
+    match: {path: /v1/chat/completions}
+    baseline: cloud
+    candidate: onprem
+    shadow: {same_side: 0}
+    gates: {errors: {max_increase: 0.5%}, sameness: null, latency: []}
+"""
+
+
+def burst_alarms(
+    runs: int, seed: int, share: float, *, per_second: float = 20.0, part: float = 0.005, seconds: int = 1800
+) -> float:
+    """Return how often equal sides are rolled back whose errors come in bursts of three to five of one side.
+
+    ``part``: the share of the requests that fail in bursts; 0.1 % more fail one by one. A burst hits the candidate in
+    ``share`` of the cases, and ends within half a second.
+    """
+    rng, workload, failed = np.random.default_rng(seed), parse_config(BURSTS).workload("chat"), 0
+    for _ in range(runs):
+        evidence = Evidence.fresh(workload, 100 * share, 0)
+        for k in range(2 * seconds):
+            evidence.fold_outcomes(_bursty(rng, k, share, per_second / 2, part))
+            if k % 4 == 0 and any(v.outcome == "fail" and v.rolls_back for v in evidence.verdicts(500 * k)):
+                failed += 1
+                break
+    return failed / runs
+
+
+def _bursty(rng: np.random.Generator, k: int, share: float, mean: float, part: float) -> Outcomes:
+    n = int(rng.poisson(mean))
+    own = int(rng.binomial(n, share))
+    errors = [int(rng.binomial(m, 0.001)) for m in (own, n - own)]
+    burst, hit = int(rng.integers(3, 6)) if rng.random() < mean * part / 4 else 0, int(rng.random() >= share)
+    errors[hit] += burst
+    requests = [own, n - own]
+    requests[hit] += burst
+    sides = (
+        SideOutcomes(side, Origin.LIVE, requests[i], errors[i], {"reset": errors[i]} if errors[i] else {})
+        for i, side in enumerate((Side.CANDIDATE, Side.BASELINE))
+    )
+    return Outcomes("chat", "simulated", k, 500 * k, 500 * k + 500, tuple(sides))

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Percent
 
-DEFAULT_SAME_SIDE = 5.0  # of free text, see ADR 0270
+DEFAULT_SAME_SIDE = 10.0  # of free text, see ADR 0270
 
 
 class DayBudget(Section):
@@ -36,7 +36,7 @@ class ShadowSection(Section):
 
     Captured requests of the baseline are copied to the candidate. Of the candidate's captured requests, ``reverse``
     percent are copied to the baseline. Of the baseline's captured requests, ``same_side`` percent are also copied to
-    the baseline itself, to measure the noise floor. Without ``same_side``, this is 5 % for the tasks ``chat``,
+    the baseline itself, to measure the noise floor. Without ``same_side``, this is 10 % for the tasks ``chat``,
     ``generation`` and ``auto``, whose answers are compared with the noise floor, and 0 for all others.
     """
 

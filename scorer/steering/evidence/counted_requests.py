@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from glidepath.config import Workload
 from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from scorer.steering.evidence.burst_discount import BurstState
 from scorer.steering.evidence.fast_guards import UNREACHABLE_KINDS
 from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_set import GateSet
@@ -23,11 +24,15 @@ class CountedRequestsState:
     - ``bin_number``: the index of the latest bin, which is a period of BIN_MS milliseconds
     - ``block_from_ms``: the time at which the present block of the increase test began
     - ``pending``: the counts of the requests that ended in the latest bin; the gates have not observed them yet
+    - ``total``: the counts of all requests of the step, including the errors that the burst discount leaves out
+    - ``bursts``: the state of the burst discount
     """
 
     bin_number: int
     block_from_ms: int
     pending: RequestCounts
+    total: RequestCounts
+    bursts: BurstState
 
 
 class CountedRequests:
@@ -42,6 +47,7 @@ class CountedRequests:
         self._name = ""  # the workload's name, set by the first flush
         self._bin_number = self._block_from_ms = 0
         self._pending = NO_REQUESTS
+        self.total, self._bursts = NO_REQUESTS, BurstState()
 
     def add(self, outcomes: Outcomes) -> list[SideOutcomes]:
         """Add a flush. Return those of its sides that count as evidence."""
@@ -58,21 +64,26 @@ class CountedRequests:
         """Pass the pending requests to the gates as one observation. Then close the block if it is due."""
         if self._pending is NO_REQUESTS:
             return
-        self._gates.observe(RequestsEnded(self._pending))
-        self._pending = NO_REQUESTS
         at_ms = self._bin_number * BIN_MS
+        self.total += self._pending
+        self._bursts, counted = self._bursts.after(at_ms // 1000, self._pending)
+        self._gates.step.in_bursts = self._bursts.left_out
+        self._gates.observe(RequestsEnded(counted))
+        self._pending = NO_REQUESTS
         if period_began(self._name, self._block_from_ms, at_ms, BLOCK_MS) and self._gates.close_block():
             self._block_from_ms = at_ms
 
     @property
     def state(self) -> CountedRequestsState:
-        return CountedRequestsState(self._bin_number, self._block_from_ms, self._pending)
+        return CountedRequestsState(self._bin_number, self._block_from_ms, self._pending, self.total, self._bursts)
 
     def restore(self, state: CountedRequestsState, name: str) -> None:
         """Continue from ``state``. ``name``: the workload's name, or "" before the first flush."""
         self._name = name
         self._bin_number, self._block_from_ms = state.bin_number, state.block_from_ms
         self._pending = NO_REQUESTS if state.pending == NO_REQUESTS else state.pending
+        self.total, self._bursts = state.total, state.bursts
+        self._gates.step.in_bursts = state.bursts.left_out
 
 
 def _added(pending: RequestCounts, sides: Sequence[SideOutcomes]) -> RequestCounts:

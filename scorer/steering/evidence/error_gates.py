@@ -81,7 +81,8 @@ class RateGate(RequestGate):
 
     def message(self) -> str:
         seen = f"{self.counts.c_errors} of {self.n} requests"
-        return f"error rate {share_text(self.value)} ({seen}), limit {share_text(self.spec.limit)}"
+        limit = f"limit {share_text(self.spec.limit)}{self._step.burst_note}"
+        return f"error rate {share_text(self.value)} ({seen}), {limit}"
 
     @property
     def state(self) -> RateGateState:
@@ -176,6 +177,7 @@ class IncreaseGate(RequestGate):
         candidate, base = share_text(c.c_errors / c.c_n), share_text(c.b_errors / c.b_n)
         seen, limit = f"{c.c_errors} of {c.c_n}", share_text(self.spec.limit)
         text = f"error rate {candidate} ({seen}), the baseline's is {base}; it may be {limit} more"
+        text += self._step.burst_note
         plain = self._difference_over_step
         if plain is None or (plain <= self.spec.limit) == self.within:
             return text

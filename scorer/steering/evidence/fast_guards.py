@@ -177,6 +177,7 @@ class FastGate(GuardGate):
     def message(self) -> str:
         c = self.counts
         text = f"{c.c_errors} of the candidate's {c.c_n} requests failed, {c.b_errors} of the baseline's {c.b_n}"
+        text += self._step.burst_note
         return f"{text}; both sides fail at present, so no step is taken" if self.blocks_step else text
 
     @property

@@ -18,9 +18,18 @@ Handler = Callable[[Any], None]
 
 @dataclass(slots=True)
 class StepRequests:
-    """The counts of all requests of the step so far. The gates that count requests share this object."""
+    """The counts of the requests of the step so far. The gates that count requests share this object.
+
+    ``in_bursts``: how many of the candidate's errors are not in ``total``, because they came in bursts.
+    """
 
     total: RequestCounts = NO_REQUESTS
+    in_bursts: int = 0
+
+    @property
+    def burst_note(self) -> str:
+        """What is left out, as text for people; "" if nothing is."""
+        return f"; {self.in_bursts} more errors came in bursts of one cause" if self.in_bursts else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,82 @@
+"""Errors that come together are one cause; an outage counts in full."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorer.steering.evidence.burst_discount import BurstState, most_by_chance
+from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCounts
+from tests.support.evidence_builders import through_json
+
+Bins = list[tuple[int, int, int]]  # second, the candidate's requests, of which failed
+
+
+def counted(bins: Bins) -> RequestCounts:
+    """Return what counts of these bins, in each of which the baseline answers as many requests."""
+    state, total = BurstState(), NO_REQUESTS
+    for second, n, errors in bins:
+        state, part = state.after(second, RequestCounts(c_n=n, c_errors=errors, c_unreachable=errors, b_n=n))
+        total += part
+    return total
+
+
+@pytest.mark.parametrize("size", [3, 4, 5])
+@pytest.mark.parametrize("others", [0, 20])
+def test_a_burst_counts_as_one_error_and_its_other_requests_are_left_out(size: int, others: int) -> None:
+    one = counted([(1, 10, 0), (5, size + others, size), (9, 10, 0)])
+    assert (one.c_errors, one.c_unreachable, one.c_n) == (1, 1, 20 + others + 1)
+    apart = counted([(1, 10, 0), *[(5, 1, 1)] * size, (9, 10, 0)])
+    assert apart.c_errors == 1
+
+
+def test_errors_of_different_seconds_all_count() -> None:
+    assert counted([(second, 5, 1) for second in range(30)]).c_errors == 30
+
+
+@pytest.mark.parametrize("per_bin", [1, 2, 25])
+def test_an_outage_counts_in_full_from_its_sixth_request_on(per_bin: int) -> None:
+    bins = [(k // 20, per_bin, per_bin) for k in range(100)]
+    assert counted(bins).c_errors == 100 * per_bin
+    few = [bins[0]] * 5 if per_bin == 1 else []
+    assert counted(few).c_errors == (1 if few else 0)
+
+
+def test_an_outage_that_spreads_over_seconds_counts_what_was_left_out_before() -> None:
+    assert counted([(1, 1, 1)] * 4 + [(2, 1, 1)] * 4).c_errors == 8
+
+
+def test_half_of_the_requests_of_a_second_is_an_outage() -> None:
+    assert counted([(1, 50, 0), (2, 24, 12)]).c_errors == 12
+
+
+def test_a_part_of_the_requests_that_goes_on_failing_counts_from_the_third_second_on() -> None:
+    total = counted([(second, 25, 6) for second in range(20)])
+    assert total.c_errors >= 6 * 18
+
+
+def test_what_chance_explains_counts() -> None:
+    rng = np.random.default_rng(1)
+    errors = rng.binomial(200, 0.02, 400).tolist()
+    total = counted([(second, 200, k) for second, k in enumerate(errors)])
+    assert total.c_errors >= 0.95 * sum(errors)  # although the baseline has none
+    assert [most_by_chance(m) for m in (0.0, 0.1, 1.0, 4.0)] == [1, 1, 4, 9]
+    assert most_by_chance(100) == pytest.approx(124, abs=2)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 8), st.integers(0, 8)), max_size=40))
+def test_no_request_counts_twice_and_the_state_survives_json(steps: Bins) -> None:
+    state, seen, total, second = BurstState(), NO_REQUESTS, NO_REQUESTS, 0
+    for ahead, good, bad in steps:
+        second += ahead
+        counts = RequestCounts(c_n=good + bad, c_errors=bad, c_unreachable=bad // 2, b_n=bad, b_errors=bad // 3)
+        assert through_json(state).after(second, counts) == state.after(second, counts)
+        state, part = state.after(second, counts)
+        seen, total = seen + counts, total + part
+        assert 0 <= total.c_errors <= seen.c_errors
+        assert 0 <= total.b_errors <= seen.b_errors
+        assert total.c_n == seen.c_n - (seen.c_errors - total.c_errors)
+        assert state.left_out == seen.c_errors - total.c_errors
+        assert 0 <= part.c_unreachable <= part.c_errors
