@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,13 +20,16 @@ from glidepath.redisio import RedisClient
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, quantity_of
 from glidepath_ops.cli.steering_client import read_status
+from glidepath_ops.cli.stored_latencies import stored_spreads
+from scorer.steering.planning.latency_spread import LatencySpread
 from scorer.steering.planning.samples_needed import Assumptions
 from scorer.steering.planning.step_times import StepPlan, WorkloadPlan, plan_workload
 
 _MAX_ERROR_RATE = 0.5
+_LEAST_SIGMA, _MOST_SIGMA = 0.01, 3.0
 _MIN_RATE, _MAX_RATE = 1e-6, 1e9  # requests per second; the lowest is one request in twelve days
 # A gate with another unit counts requests of the candidate.
-_UNITS = {of: f"{{}} {of}" for of in ("pairs", "judged pairs", "verified pairs", "noise pairs")}
+_UNITS = {of: f"{{}} {of}" for of in ("pairs", "judged pairs", "verified pairs", "noise pairs", "copies")}
 
 
 def command(
@@ -46,6 +49,15 @@ def command(
     sd: Annotated[
         float, typer.Option(min=0.001, max=0.5, help="Assumed standard deviation of the pairs' agreement scores.")
     ] = 0.15,
+    sigma: Annotated[
+        float | None,
+        typer.Option(
+            min=_LEAST_SIGMA,
+            max=_MOST_SIGMA,
+            help="Assumed standard deviation of the natural logarithm of an answer's total time. Without it, it is "
+            "measured from the answers stored in Redis; without those, 0.5 is assumed.",
+        ),
+    ] = None,
     measured: Annotated[
         bool,
         typer.Option(
@@ -58,21 +70,44 @@ def command(
     """Estimate how long each step of the ramp takes and which gate is slowest.
 
     For each step and gate, the output shows how many samples a healthy candidate needs to pass: the median of
-    simulations with fixed seeds.
+    simulations with fixed seeds. For the whole ramp, it shows how long half of the ramps take at most, and how long
+    nine in ten.
     """
     settings = load_config(config)
     rates = parse_rates(rate or [], settings)
     assumed = Assumptions(error_rate=_error_rate(error_rate), sd=sd)
-    plans = [plan_workload(n, w, rates.get(n), assumed) for n, w in settings.workloads.items()]
+    spreads = stored_spreads(config, settings) if sigma is None else {}
+    plans = [
+        plan_workload(name, workload, rates.get(name), _with_spread(assumed, spreads.get(name), sigma))
+        for name, workload in settings.workloads.items()
+    ]
     movable = _movable(config) if measured else {}
     if as_json:
-        found = [{**dataclasses.asdict(p), **_share(movable, p.workload, measured=measured)} for p in plans]
+        found = [{**_plan_json(p), **_share(movable, p.workload, measured=measured)} for p in plans]
         typer.echo(json.dumps({"workloads": found}, ensure_ascii=False))
         return
     for plan in plans:
         _show(plan)
         if measured:
             typer.echo(f"  {_movable_text(movable.get(plan.workload), max(s.percent for s in plan.steps))}")
+
+
+def _with_spread(assumed: Assumptions, spread: LatencySpread | None, sigma: float | None) -> Assumptions:
+    if sigma is not None:
+        return dataclasses.replace(assumed, sigma=sigma)
+    if spread is None:
+        return assumed
+    return dataclasses.replace(assumed, sigma=spread.sigmas["total"], sigmas=spread.sigmas, measured=spread.answers)
+
+
+def _plan_json(plan: WorkloadPlan) -> dict[str, Any]:
+    """Return the plan as JSON values, without the simulations from which its numbers are."""
+    found = dataclasses.asdict(plan)
+    for step in found["steps"]:
+        del step["each_seconds"]
+        for need in step["needs"]:
+            del need["each"], need["copies"]
+    return found
 
 
 def _movable(config: Path) -> dict[str, MovableShare | None]:
@@ -144,7 +179,10 @@ def _show(plan: WorkloadPlan) -> None:
     for row in rows:
         typer.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if plan.total_seconds is not None:
-        typer.echo(f"  to the last step: {duration_text(plan.total_seconds)}")
+        p90 = "longer than can be said" if plan.p90_seconds is None else duration_text(plan.p90_seconds)
+        typer.echo(f"  to the last step: {duration_text(plan.total_seconds)} in the median, 90 % of ramps: {p90}")
+    source = f"measured from {plan.sigma_from:,} stored answers" if plan.sigma_from else "assumed; --sigma"
+    typer.echo(f"  latencies: σ of ln(total time) {plan.sigma:.2f} ({source})")
     if plan.note:
         typer.echo(f"  note: {plan.note}")
     for warning in plan.warnings:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,16 +15,21 @@ from glidepath.config.latency_quantiles import QUANTILES, Quantile
 from scorer.steering.evidence.betting import MeanTest, score_of_difference
 from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, slot_of
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
+from scorer.steering.evidence.gate_set import compares_copies
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
 from scorer.steering.evidence.latency_gates import LatencyTest
 from scorer.steering.evidence.pair_gates import pair_gate
+from scorer.steering.planning.copies_needed import error_copies, latency_copies
 from scorer.steering.planning.unprovable_limits import LEAST_RATE, MOST_INCREASE, MOST_RATE, section_of, unprovable
 
-_SEEDS = (1, 2, 3, 4, 5, 6, 7)
+Counts = list[int | None]  # for each simulation, how many samples it needs; None if all tried numbers are too few
+_SEEDS = range(1, 12)
+_NEVER: Counts = [None] * len(_SEEDS)
 _MOST_SCORES, _MOST_REQUESTS = 20_000, 200_000
-TRIED = dict.fromkeys(("pairs", "judged pairs", "verified pairs", "noise pairs"), _MOST_SCORES)
+TRIED = dict.fromkeys(("pairs", "judged pairs", "verified pairs", "noise pairs", "copies"), _MOST_SCORES)
 TRIED |= {"requests": _MOST_REQUESTS}
 TRIED_LATENCIES = _MOST_REQUESTS // 4
+_PART_OF_SIGMA = {"per_token": 0.5, "ttft": 0.5}  # of the σ of total times, if it is not known
 _BLOCK = 100  # the number of candidate requests that are added between two evaluations
 _CLASS_KINDS = (GateKind.CLASS_RECALL, GateKind.CLASS_PRECISION, GateKind.CORRECTNESS)
 
@@ -38,7 +44,9 @@ class Assumptions:
     - ``tied``: the share of the judged pairs that the evaluator calls a tie; the others are won and lost equally often
     - ``discordant``: the share of the verified pairs in which only one answer is right, each side's equally often
     - ``unequal``: the share of the pairs in which two answers of one side are not exactly equal
-    - ``sigma``: the standard deviation of the natural logarithm of latency
+    - ``sigma``: the standard deviation of the natural logarithm of the total time
+    - ``sigmas``: the same for other signals, where it has been measured
+    - ``measured``: from how many stored answers ``sigma`` and ``sigmas`` are; 0: they are assumed
     """
 
     error_rate: float = 0.002
@@ -48,6 +56,15 @@ class Assumptions:
     tied: float = 0.4
     discordant: float = 0.1
     unequal: float = 0.05
+    sigmas: Mapping[str, float] = field(default_factory=dict)
+    measured: int = 0
+
+    def sigma_of(self, signal: str) -> float:
+        """Return the standard deviation of the natural logarithm of a latency signal.
+
+        Most of the spread of total times is that of the lengths of answers, which is in no time per token.
+        """
+        return self.sigmas.get(signal, self.sigma * _PART_OF_SIGMA.get(signal, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +72,22 @@ class Need:
     """The number of samples that one gate needs in order to pass.
 
     ``samples``: the median over several simulations; None if all numbers that were tried are too small. ``of``: the
-    kind of sample. ``gating``: whether the gate is gating.
+    kind of sample. ``gating``: whether the gate is gating. ``each``: the number in each simulation. ``copies``: the
+    pairs of copies that the gate needs instead, if it may pass by them too; see ``_copies_need``.
     """
 
     gate: str
     of: str  # a key of TRIED
     samples: int | None
     gating: bool
+    each: tuple[int | None, ...] = ()
+    copies: Need | None = None
+
+    @classmethod
+    def of_counts(cls, spec: GateSpec, of: str, counts: Counts) -> Need:
+        """Return the need whose number in each simulation is in ``counts``, and at least the gate's ``min_samples``."""
+        each = tuple(None if n is None else max(n, spec.min_samples) for n in counts)
+        return cls(spec.name, of, _median(list(each)), spec.gating, each)
 
 
 def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[Need, ...]:
@@ -72,7 +98,7 @@ def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[
     """
     ratio = baseline_ratio(workload, percent)
     return tuple(
-        _with_least(_need(workload, spec, ratio, assumed), spec)
+        _need(workload, spec, percent, ratio, assumed)
         for spec in specs_of(workload, percent)
         if not spec.guard and not spec.of
     )
@@ -95,7 +121,7 @@ def class_needs(workload: Workload, steps: Iterable[float]) -> dict[str, tuple[i
 
 def _pairs(spec: GateSpec, same_side: float) -> int | None:
     if spec.kind is GateKind.CORRECTNESS:
-        return _differences(spec, 0.0)
+        return _median(_differences(spec, 0.0))
     gate = pair_gate(spec)
     every = round(min(100 / max(same_side, 1e-3), _MOST_SCORES)) if spec.increase else 0
     for n in range(1, _MOST_SCORES):
@@ -105,11 +131,6 @@ def _pairs(spec: GateSpec, same_side: float) -> int | None:
         if gate.proven:
             return n
     return None
-
-
-def _with_least(need: Need, spec: GateSpec) -> Need:
-    samples = None if need.samples is None else max(need.samples, spec.min_samples)
-    return Need(need.gate, need.of, samples, spec.gating)
 
 
 def baseline_ratio(workload: Workload, percent: float) -> float:
@@ -128,30 +149,58 @@ def passes_with(section: LatencyGateConfig, quantile: Quantile, alpha: float, as
     The gate's limit stays the same. Both sides are assumed to have the same number of requests.
     """
     other = section.model_copy(update={"quantile": quantile})
-    return _latency(other, math.log(1 / alpha), 1.0, assumed.sigma) is not None
+    return _median(_latency(other, math.log(1 / alpha), 1.0, assumed.sigma_of(section.signal))) is not None
 
 
-def _need(workload: Workload, spec: GateSpec, ratio: float, assumed: Assumptions) -> Need:
+def _need(workload: Workload, spec: GateSpec, percent: float, ratio: float, assumed: Assumptions) -> Need:
+    live = _live_need(workload, spec, ratio, assumed)
+    copies = _copies_need(workload, spec, percent, assumed)
+    if copies is None:
+        return live
+    return copies if workload.sticky else replace(live, copies=copies)
+
+
+def _copies_need(workload: Workload, spec: GateSpec, percent: float, assumed: Assumptions) -> Need | None:
+    """Return how many pairs of copies a gate needs that compares copies; None if it does not. See ADR 0260.
+
+    With sticky users, only the copies pass the gate. Without, both kinds of evidence may, each at half of alpha.
+    """
+    section = section_of(workload, spec.name)
+    if not compares_copies(workload, percent) or (section is None and spec.kind is not GateKind.ERROR_INCREASE):
+        return None
+    pass_at = spec.pass_at if workload.sticky else spec.pass_at + math.log(2)
+    if unprovable(workload, spec):
+        counts = _NEVER
+    elif section is None:
+        limit = min(max(spec.limit, LEAST_RATE), MOST_INCREASE)
+        counts = [error_copies(limit, pass_at, assumed.error_rate, seed) for seed in _SEEDS]
+    else:
+        q, sigma = QUANTILES[section.quantile], assumed.sigma_of(section.signal)
+        counts = [latency_copies(q, section.max_ratio, pass_at, sigma, seed) for seed in _SEEDS]
+    return Need.of_counts(spec, "copies", counts)
+
+
+def _live_need(workload: Workload, spec: GateSpec, ratio: float, assumed: Assumptions) -> Need:
     section = section_of(workload, spec.name)
     never = bool(unprovable(workload, spec))
     if section is not None:
         of = "pairs" if section.signal == "per_token" else "requests"
         sides = 1.0 if section.signal == "per_token" else ratio
-        found = None if never else _latency(section, spec.pass_at, sides, assumed.sigma)
-        return Need(spec.name, of, found, spec.gating)
+        found = _NEVER if never else _latency(section, spec.pass_at, sides, assumed.sigma_of(section.signal))
+        return Need.of_counts(spec, of, found)
     if spec.kind is GateKind.SAMENESS:
         mean = spec.limit + assumed.above * (1 - spec.limit)
-        return Need(spec.name, "pairs", None if never else _scores(spec.limit, mean, assumed.sd, spec), spec.gating)
+        return Need.of_counts(spec, "pairs", _NEVER if never else _scores(spec.limit, mean, assumed.sd, spec))
     if spec.kind is GateKind.SAMENESS_MARGIN:
         limit = score_of_difference(spec.limit)
-        return Need(spec.name, "noise pairs", _scores(limit, 0.5, assumed.sd / 2, spec), spec.gating)
+        return Need.of_counts(spec, "noise pairs", _scores(limit, 0.5, assumed.sd / 2, spec))
     if spec.kind is GateKind.PREFERENCE:
-        return Need(spec.name, "judged pairs", _preferences(spec, assumed.tied), spec.gating)
+        return Need.of_counts(spec, "judged pairs", _preferences(spec, assumed.tied))
     if spec.kind is GateKind.CORRECTNESS:
-        return Need(spec.name, "verified pairs", _differences(spec, assumed.discordant), spec.gating)
+        return Need.of_counts(spec, "verified pairs", _differences(spec, assumed.discordant))
     if spec.kind is GateKind.EXACTNESS:
-        return Need(spec.name, "pairs", _unequal(spec, workload.shadow.same_side / 100, assumed), spec.gating)
-    return Need(spec.name, "requests", None if never else _errors(spec, ratio, assumed.error_rate), spec.gating)
+        return Need.of_counts(spec, "pairs", _unequal(spec, workload.shadow.same_side / 100, assumed))
+    return Need.of_counts(spec, "requests", _NEVER if never else _errors(spec, ratio, assumed.error_rate))
 
 
 def _median(counts: list[int | None]) -> int | None:
@@ -159,10 +208,11 @@ def _median(counts: list[int | None]) -> int | None:
     return None if middle == math.inf else int(middle)
 
 
-def _scores(limit: float, mean: float, sd: float, spec: GateSpec) -> int | None:
-    return _median([_one_scores(limit, mean, sd, spec, seed) for seed in _SEEDS])
+def _scores(limit: float, mean: float, sd: float, spec: GateSpec) -> Counts:
+    return [_one_scores(limit, mean, sd, spec, seed) for seed in _SEEDS]
 
 
+@lru_cache(maxsize=1024)  # the steps of a ramp need the same numbers
 def _one_scores(limit: float, mean: float, sd: float, spec: GateSpec, seed: int) -> int | None:
     test = MeanTest(min(max(limit, 1e-6), 1 - 1e-6))
     # Scores have a beta distribution: the mean of a clipped normal distribution would be too low, and near 1 it would
@@ -176,8 +226,8 @@ def _one_scores(limit: float, mean: float, sd: float, spec: GateSpec, seed: int)
     return None
 
 
-def _preferences(spec: GateSpec, tied: float) -> int | None:
-    return _median([_one_preferences(spec, tied, seed) for seed in _SEEDS])
+def _preferences(spec: GateSpec, tied: float) -> Counts:
+    return [_one_preferences(spec, tied, seed) for seed in _SEEDS]
 
 
 def _one_preferences(spec: GateSpec, tied: float, seed: int) -> int | None:
@@ -190,8 +240,8 @@ def _one_preferences(spec: GateSpec, tied: float, seed: int) -> int | None:
     return None
 
 
-def _differences(spec: GateSpec, discordant: float) -> int | None:
-    return _median([_one_differences(spec, discordant, seed) for seed in _SEEDS])
+def _differences(spec: GateSpec, discordant: float) -> Counts:
+    return [_one_differences(spec, discordant, seed) for seed in _SEEDS]
 
 
 def _one_differences(spec: GateSpec, discordant: float, seed: int) -> int | None:
@@ -204,16 +254,16 @@ def _one_differences(spec: GateSpec, discordant: float, seed: int) -> int | None
     return None
 
 
-def _unequal(spec: GateSpec, noise_ratio: float, assumed: Assumptions) -> int | None:
+def _unequal(spec: GateSpec, noise_ratio: float, assumed: Assumptions) -> Counts:
     """Return how many pairs the gate of exact answers needs. ``noise_ratio``: the noise pairs for each cross pair."""
     rate = assumed.unequal if spec.increase else spec.limit * (1 - assumed.above)
     return _errors(spec, noise_ratio, rate)
 
 
-def _errors(spec: GateSpec, ratio: float, rate: float) -> int | None:
+def _errors(spec: GateSpec, ratio: float, rate: float) -> Counts:
     if spec.increase and not ratio:
-        return None
-    return _median([_one_errors(spec, ratio, rate, seed) for seed in _SEEDS])
+        return _NEVER
+    return [_one_errors(spec, ratio, rate, seed) for seed in _SEEDS]
 
 
 def _one_errors(spec: GateSpec, ratio: float, rate: float, seed: int) -> int | None:
@@ -234,12 +284,13 @@ def _one_errors(spec: GateSpec, ratio: float, rate: float, seed: int) -> int | N
     return None
 
 
-def _latency(section: LatencyGateConfig, pass_at: float, ratio: float, sigma: float) -> int | None:
+def _latency(section: LatencyGateConfig, pass_at: float, ratio: float, sigma: float) -> Counts:
     if not ratio:
-        return None
-    return _median([_one_latency(section, pass_at, min(ratio, 50), sigma, seed) for seed in _SEEDS])
+        return _NEVER
+    return [_one_latency(section, pass_at, min(ratio, 50), sigma, seed) for seed in _SEEDS]
 
 
+@lru_cache(maxsize=1024)
 def _one_latency(section: LatencyGateConfig, pass_at: float, ratio: float, sigma: float, seed: int) -> int | None:
     rng = np.random.default_rng(seed)
     candidate, baseline = DenseHistogram(), DenseHistogram()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from glidepath.config import Workload
 from glidepath.config.latency_quantiles import QUANTILES, Quantile
@@ -27,6 +30,7 @@ from scorer.steering.planning.unprovable_limits import (
     unprovable,
 )
 
+_RAMPS = 1000  # simulated ramps, for the quantiles of the whole time
 _FEW = 4  # a quantile needs about this many samples beyond it: p99 needs 400 samples in all, p95 needs 80
 _PATIENCE_S = 14 * 86400  # a step that takes longer than this counts as undecidable
 
@@ -39,6 +43,7 @@ class StepPlan:
     - ``candidate_rate``: how many of the candidate's requests count per second; None if unknown
     - ``pair_rate``: the number of cross pairs per second; None if unknown
     - ``seconds``: the duration of the step; None if it never ends, or if the workload's rate of requests is unknown
+    - ``each_seconds``: the duration in each of many simulated ramps; infinite where it never ends; () if it is unknown
     - ``slow``: the gating gate or the rule (``hold`` or ``min_samples``) that takes the most time
     - ``needs``: how many samples the gates need
     - ``times``: gate → the seconds until it passes; None if the gate cannot decide or gets no samples
@@ -52,14 +57,25 @@ class StepPlan:
     slow: str
     needs: tuple[Need, ...]
     times: dict[str, float | None]
+    each_seconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class WorkloadPlan:
+    """The estimate for a workload's ramp.
+
+    - ``total_seconds``, ``p90_seconds``: how long half of the ramps take at most to the last step, and how long nine in
+      ten take; None if more never get there, or if the rate is unknown
+    - ``sigma``: the standard deviation of ln(total time); ``sigma_from``: the number of answers it is from, 0: assumed
+    """
+
     workload: str
     rate: float | None
     steps: tuple[StepPlan, ...]
     total_seconds: float | None
+    p90_seconds: float | None
+    sigma: float
+    sigma_from: int
     warnings: tuple[str, ...]
     note: str = ""  # which questions about the answers no gate decides
 
@@ -71,10 +87,17 @@ def plan_workload(name: str, workload: Workload, rate: float | None, assumed: As
     ``assumed``: what is assumed about a healthy candidate.
     """
     steps = tuple(_step(workload, percent, rate, assumed) for percent in (0.0, *workload.ramp.steps))
-    times = [step.seconds for step in steps[: _steps_that_promote(workload)]]
-    total = math.fsum(t for t in times if t is not None) if all(t is not None for t in times) else None
-    note = judging_note(workload)
-    return WorkloadPlan(name, rate, steps, total, tuple(_warnings(workload, steps, rate, assumed)), note)
+    steps_up = steps[: _steps_that_promote(workload)]
+    totals = [math.fsum(ramp) for ramp in zip(*(step.each_seconds for step in steps_up), strict=True)]
+    median, p90 = (_quantile(totals, q) for q in (0.5, 0.9))
+    warnings, note = tuple(_warnings(workload, steps, rate, assumed)), judging_note(workload)
+    return WorkloadPlan(name, rate, steps, median, p90, assumed.sigma, assumed.measured, warnings, note)
+
+
+def _quantile(seconds: Sequence[float], q: float) -> float | None:
+    """Return a quantile by nearest rank; None if it is infinite, or without data."""
+    found = sorted(seconds)[math.ceil(q * len(seconds)) - 1] if seconds else math.inf
+    return found if math.isfinite(found) else None
 
 
 def _steps_that_promote(workload: Workload) -> int:
@@ -88,19 +111,50 @@ def _step(workload: Workload, percent: float, rate: float | None, assumed: Assum
     if rate is None:
         return StepPlan(percent, rules, None, None, None, "", needs, {})
     rates = _rates(workload, percent, rate)
+    needs = tuple(_quicker(need, rates) for need in needs)
     times: dict[str, float | None] = {n.gate: _time(n, rates) for n in needs}
     gating = {n.gate: times[n.gate] for n in needs if n.gating}
     gating["hold"] = rules.hold
     gating["min_samples"] = rules.min_samples / rates["requests"] if rates["requests"] else None
     slow = max(gating, key=lambda gate: math.inf if gating[gate] is None else float(gating[gate] or 0))
-    return StepPlan(percent, rules, rates["requests"], rates["pairs"], gating[slow], slow, needs, times)
+    least = max(_or_endless(gating["hold"]), _or_endless(gating["min_samples"]))
+    each = _draw([n for n in needs if n.gating], rates, least, percent)
+    return StepPlan(percent, rules, rates["requests"], rates["pairs"], gating[slow], slow, needs, times, each)
+
+
+def _or_endless(seconds: float | None) -> float:
+    return math.inf if seconds is None else seconds
+
+
+def _quicker(need: Need, rates: Mapping[str, float]) -> Need:
+    """Return the evidence by which a gate passes sooner that may pass by live requests or by copies."""
+    copies = need.copies
+    if copies is None:
+        return need
+    live_s, copies_s = (_or_endless(_time(one, rates)) for one in (need, copies))
+    return copies if copies_s < live_s else need
+
+
+def _draw(needs: Sequence[Need], rates: Mapping[str, float], least: float, percent: float) -> tuple[float, ...]:
+    """Return the duration of the step in each of _RAMPS ramps. Each gate's time is drawn from its simulations.
+
+    ``least``: the seconds that the step lasts at least.
+    """
+    rng = np.random.default_rng(round(100 * percent))
+    seconds = np.full(_RAMPS, least)
+    for need in needs:
+        rate = rates[need.of]
+        each = np.array([math.inf if n is None or rate <= 0 else n / rate for n in need.each])
+        seconds = np.maximum(seconds, rng.choice(each, _RAMPS))
+    return tuple(seconds.tolist())
 
 
 def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
     """Return how many samples of each kind there are per second at the step ``percent``.
 
     The kinds are ``requests`` (of the candidate, as far as they count), ``pairs`` (cross pairs), ``judged pairs``
-    (those that the evaluator judges), ``verified pairs`` (the same, by the verifier) and ``noise pairs``.
+    (those that the evaluator judges), ``verified pairs`` (the same, by the verifier), ``noise pairs`` and ``copies``
+    (pairs of copies of one request at both sides).
     """
     shadow, share = workload.shadow, percent / 100
     sampled = rate * shadow.sample / 100
@@ -118,10 +172,11 @@ def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
         "judged pairs": judged,
         "verified pairs": verified,
         "noise pairs": min(noise, pairs or noise),
+        "copies": min(noise * (1 - share), pairs),
     }
 
 
-def _time(need: Need, rates: dict[str, float]) -> float | None:
+def _time(need: Need, rates: Mapping[str, float]) -> float | None:
     rate = rates[need.of]
     return need.samples / rate if need.samples is not None and rate > 0 else None
 
@@ -223,7 +278,7 @@ def _way_to_decide(workload: Workload, need: Need, assumed: Assumptions) -> str:
         lower = _lower_quantiles(section.quantile)
         better = next((q for q in lower if passes_with(section, q, workload.gates.alpha, assumed)), None)
         return f"gate on {better} instead, or allow a larger max_ratio" if better else "allow a larger max_ratio"
-    if need.of == "noise pairs":
+    if need.of in ("noise pairs", "copies"):
         return "allow a larger margin"
     if need.of in ("judged pairs", "verified pairs") or need.gate == "correctness":
         return "allow a larger margin"
@@ -250,7 +305,7 @@ def _way_to_decide_sooner(workload: Workload, step: StepPlan, need: Need) -> str
             return f"gate on {lower[0]} instead ({section.quantile} with action: inform), or begin with a larger step"
         gate_lower = f", gate on {lower[0]}," if lower else ","
         return f"allow a larger max_ratio{gate_lower} or {more}"
-    if need.of == "noise pairs":
+    if need.of in ("noise pairs", "copies"):
         return "raise shadow.same_side, or allow a larger margin"
     if need.of == "judged pairs":
         return "raise scoring.evaluator.sample and scoring.evaluator.budget, or allow a larger margin"

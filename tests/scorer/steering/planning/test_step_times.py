@@ -28,7 +28,8 @@ def test_with_much_traffic_the_hold_determines_the_time() -> None:
 
 
 def test_with_little_traffic_the_slow_gate_is_named_and_its_time_is_its_need_over_the_rate() -> None:
-    found = plan("    gates: {latency: {quantile: p95}}\n    ramp: {steps: [10, 100], hold: 1h}\n", 1)
+    gates = "    gates: {errors: null, latency: {quantile: p95}}\n"
+    found = plan(gates + "    ramp: {steps: [10, 100], hold: 1h}\n" + NO_NOISE, 1)
     step = found.steps[1]
     assert step.slow == "latency_p95"
     need = next(n for n in step.needs if n.gate == "latency_p95")
@@ -37,7 +38,7 @@ def test_with_little_traffic_the_slow_gate_is_named_and_its_time_is_its_need_ove
 
 
 def test_a_p99_with_too_few_samples_is_reported_with_a_remedy() -> None:
-    found = plan("    gates: {latency: {quantile: p99}}\n    ramp: {steps: [1, 100]}\n", 0.05)
+    found = plan("    gates: {latency: {quantile: p99}}\n    ramp: {steps: [1, 100]}\n" + NO_NOISE, 0.05)
     warning = next(w for w in found.warnings if w.startswith("latency_p99"))
     assert "below about 400 samples" in warning
     assert "1 %" in warning
@@ -238,3 +239,36 @@ def test_exact_answers_need_pairs_and_with_noise_pairs_more_of_them() -> None:
     assert alone is not None
     assert noisy is not None
     assert alone < noisy
+
+
+def test_a_ramp_that_its_holds_determine_takes_as_long_in_nine_of_ten_cases() -> None:
+    found = plan("    gates: {latency: [], sameness: null}\n    ramp: {steps: [10, 50, 100]}\n", 100)
+    assert found.total_seconds == found.p90_seconds == 3 * 48 * 3600
+
+
+def test_a_slow_gate_makes_the_ninetieth_percentile_longer_than_the_median() -> None:
+    found = plan("    gates: {latency: [], sameness: null}\n    ramp: {steps: [10, 50, 100], hold: 1h}\n", 0.05)
+    assert found.total_seconds is not None
+    assert found.p90_seconds is not None
+    assert found.p90_seconds > 1.1 * found.total_seconds
+
+
+def test_with_sticky_users_the_copies_decide_and_without_them_the_quicker_evidence() -> None:
+    gates = "    gates: {latency: {quantile: p95}, sameness: null}\n    ramp: {steps: [1, 90, 100]}\n"
+    sticky = plan("    sticky: {header: x-user}\n" + gates, 1)
+    assert {n.of for s in sticky.steps[:3] for n in s.needs} == {"copies"}
+    small, large = plan(gates, 1).steps[1:3]
+    assert {n.of for n in small.needs} == {"copies"}
+    assert {n.of for n in large.needs} == {"requests"}
+
+
+def test_latencies_that_vary_more_need_more_samples() -> None:
+    workload = workload_of("    gates: {latency: {quantile: p95}}\n    shadow: {same_side: 0}\n")
+    counts = [
+        next(n.samples or 0 for n in needs_of(workload, 10, Assumptions(sigma=sigma)) if n.gate == "latency_p95")
+        for sigma in (0.3, 1.0)
+    ]
+    assert counts[1] > 2 * counts[0]
+    measured = Assumptions(sigma=1.0, sigmas={"total": 0.3})
+    assert measured.sigma_of("total") == 0.3
+    assert measured.sigma_of("per_token") == 0.5
