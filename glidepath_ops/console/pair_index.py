@@ -11,6 +11,7 @@ import heapq
 import sys
 import time
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -85,6 +86,13 @@ class PairIndex:
         self.ids[:0] = [entry_id for entry_id, _ in found]
         self.bad[:0] = array("d", [_bad(result) for _, result in found])
         self.captured[:0] = array("q", [result.captured_at_ms for _, result in found])
+
+    def drop_before(self, first_id: bytes) -> None:
+        """Drop the results whose entries are older than the first one of the stream, because retention removed them."""
+        first = _number(first_id)
+        gone = bisect_left(self.ids, first, key=_number)
+        if gone:
+            self._drop_oldest(gone)
 
     def select(self, wanted: PairFilter, labels: Mapping[str, PairLabel], *, worst: bool, most: int) -> list[int]:
         """Return the places of the results that ``wanted`` selects: the worst first, or the newest first.
@@ -187,6 +195,11 @@ class PairIndex:
         del self.results[:number], self.ids[:number], self.bad[:number], self.captured[:number]
 
 
+def _number(entry_id: bytes) -> tuple[int, int]:
+    ms, _, sequence = entry_id.partition(b"-")
+    return int(ms), int(sequence)
+
+
 def _may_match(facts: AnswerFacts, wanted: PairFilter) -> bool:
     """Return whether an answer with these facts can be why a pair is selected by status, fault or side."""
     if wanted.status:
@@ -219,6 +232,8 @@ class PairIndexes:
             index = self._indexes.get(workload)
             if index is None or not await self._read_newer(index):
                 index = await self._begin(workload)
+            first = await self._redis.xrange(WorkloadKeys(workload).results, count=1)
+            index.drop_before(first[0][0] if first else b"%d-0" % 2**63)
             index.used_at = time.monotonic()
             index.stored = int(await self._redis.xlen(WorkloadKeys(workload).results))
         task = self._loading.get(workload)
@@ -264,6 +279,10 @@ class PairIndexes:
         finally:
             if self._loading.get(index.workload) is asyncio.current_task():
                 del self._loading[index.workload]
+
+    def forget(self, workload: str) -> None:
+        """Drop the workload's index, because somebody erased results. The next search reads the stream again."""
+        self._indexes.pop(workload, None)
 
     def _evict(self, keep: str) -> None:
         """Forget the indexes that were used least recently, until all together hold at most ``most`` results."""

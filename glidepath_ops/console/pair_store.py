@@ -30,9 +30,10 @@ _MOST_SEARCHES = 50
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The results of a search in order, and how many were searched of how many that are stored."""
+    """The results of a search in order, the ids of their entries, and how many were searched of how many stored."""
 
     results: tuple[ScoredPair, ...]
+    ids: tuple[bytes, ...]
     labels: Mapping[str, PairLabel]
     matching: int
     searched: int
@@ -72,6 +73,18 @@ class PairStore:
             self._searches.pop(next(iter(self._searches)))
         self._searches[key] = (time.monotonic(), found)
         return found
+
+    async def stored(self, workload: str, search: Search, start: int, count: int) -> list[ScoredPair]:
+        """Return results of a search, from the place ``start`` on, without those that somebody has erased since."""
+        pipe = self._redis.pipeline(transaction=False)
+        ids = search.ids[start : start + count]
+        for entry_id in ids:
+            pipe.xrange(WorkloadKeys(workload).results, entry_id, entry_id)
+        there = await pipe.execute() if ids else []
+        if not all(there):
+            self.indexes.forget(workload)
+            self._searches.clear()
+        return [one for one, found in zip(search.results[start : start + count], there, strict=True) if found]
 
     async def find(self, workload: str, pair_id: str) -> StoredPair:
         """Return the pair with its result and its bodies, as far as they are stored. Raises InputError."""
@@ -130,6 +143,7 @@ def _searched(index: PairIndex, query: PairQuery, labels: Mapping[str, PairLabel
     places = index.select(query.filter, labels, worst=query.worst, most=MOST_LISTED)
     return Search(
         tuple(index.results[place] for place in places[:MOST_LISTED]),
+        tuple(index.ids[place] for place in places[:MOST_LISTED]),
         labels,
         len(places),
         len(index),

@@ -48,7 +48,8 @@ def routes(console: Console, store: PairStore) -> list[Route]:
         asked = query(request, name)
         found = await store.search(name, asked)
         start = number_of_query(request, "start", 1, MOST_LISTED) - 1
-        rows = [(one, found.labels.get(one.pair_id)) for one in found.results[start : start + ON_PAGE]]
+        shown = await store.stored(name, found, start, ON_PAGE)
+        rows = [(one, found.labels.get(one.pair_id)) for one in shown]
         return console.page(
             request,
             "pairs.html",
@@ -95,7 +96,7 @@ def routes(console: Console, store: PairStore) -> list[Route]:
         name = name_of(console, request)
         found = await store.search(name, query(request, name))
         count = number_of_query(request, "count", ON_PAGE, MOST_LISTED)
-        return JSONResponse([_record(one, found.labels) for one in found.results[:count]])
+        return JSONResponse([_record(one, found.labels) for one in await store.stored(name, found, 0, count)])
 
     async def single(request: Request, visitor: Visitor) -> Response:
         name = name_of(console, request)

@@ -8,6 +8,7 @@ from typing import Any
 
 from glidepath.pair_labels import read_labels
 from glidepath.pairs_and_outcomes import AnswerFacts, Origin
+from glidepath.redis_keys import WorkloadKeys
 from tests.support.console_client import TOKEN, console_client, console_config
 from tests.support.console_data import (
     hold_for_sameness,
@@ -153,6 +154,29 @@ async def test_a_hold_links_the_pairs_that_weighed_most(
         assert f'href="/workloads/chat/pair?id=far&amp;decision={entry}"' in text
         shown = (await client.get(PAIR, params={"id": "far", "decision": entry})).text
         assert f'href="/workloads/chat#d-{entry}"' in shown
+
+
+async def test_an_erased_pair_is_shown_no_more_and_leaves_the_memory(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    await store_three(redis_client)
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        assert "id=far" in (await client.get(PAIRS)).text
+        entries = await redis_client.xrange(WorkloadKeys("chat").results)
+        await redis_client.xdel(WorkloadKeys("chat").results, entries[1][0])
+        assert "id=far" not in (await client.get(PAIRS, params={"since": "1h"})).text
+        assert [one["id"] for one in (await client.get("/api" + PAIRS)).json()] == ["no", "near"]
+
+
+async def test_what_retention_removed_is_not_listed(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    await store_three(redis_client)
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        assert "id=near" in (await client.get(PAIRS)).text
+        await redis_client.xtrim(WorkloadKeys("chat").results, maxlen=2, approximate=False)
+        found = (await client.get("/api" + PAIRS, params={"since": "1h"})).json()
+        assert [one["id"] for one in found] == ["no", "far"]
 
 
 async def test_a_pair_that_is_not_stored_says_so(
