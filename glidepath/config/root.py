@@ -165,7 +165,8 @@ class Workload(Section):
     candidate: Name
     sticky: Sticky | None = None
     stateless: bool = False  # true: no request needs what a server keeps of earlier ones, so all of them may be split
-    fallback: bool = True  # true: the baseline serves a request that failed at the candidate
+    # true: the baseline serves a request that failed at the candidate; the default for the task embeddings is false
+    fallback: bool = True
     if_lost: Literal["hold", "baseline"] = "hold"  # without a scorer that steers, Envoy keeps the split, or ends it
     lost_after: Duration = Field(default=10, ge=2, le=300)  # with if_lost: baseline, how long without a scorer
     after: Annotated[tuple[Name, ...], BeforeValidator(one_or_many)] = ()  # wait until these serve their last step
@@ -187,7 +188,18 @@ class Workload(Section):
             _fill_in(self, "shadow", same_side=DEFAULT_SAME_SIDE)
         if "latency" not in self.gates.model_fields_set:
             _fill_in(self, "gates", latency=default_latency(self.task))
+        if self.task == "embeddings" and not _has_faults(self.task, self.ramp):
+            self._keep_vectors_of_one_side()
         return self
+
+    def _keep_vectors_of_one_side(self) -> None:
+        """Fill in all or nothing, by a person's order: an index must not have vectors of two models (ADR 0315)."""
+        if "fallback" not in self.model_fields_set:
+            self.__dict__["fallback"] = False
+        unset = {"steps": (100.0,), "approval": True}
+        filled = {name: value for name, value in unset.items() if name not in self.ramp.model_fields_set}
+        if filled and "steps" in filled:
+            _fill_in(self, "ramp", **filled)
 
     @property
     def declared_sticky(self) -> Sticky | None:

@@ -44,11 +44,26 @@ def undecidable_in_config(config: Config, name: str) -> tuple[str, ...]:
     A text is added if the workload has a capacity gate that holds, but the candidate's backend has no capacity section.
     """
     workload = config.workload(name)
+    found = (*undecidable_gates(workload), *mixed_vectors(workload))
     capacity, candidate = workload.gates.capacity, workload.candidate
     if capacity is None or capacity.action is GateAction.INFORM or config.backends[candidate].capacity is not None:
-        return undecidable_gates(workload)
+        return found
     lack = f"capacity: backends.{candidate} has no capacity section to read, so no step is ever taken; add one"
-    return (*undecidable_gates(workload), lack)
+    return (*found, lack)
+
+
+def mixed_vectors(workload: Workload) -> tuple[str, ...]:
+    """Return why an index could get vectors of both sides, which cannot be compared with each other. See ADR 0315."""
+    if workload.task != "embeddings":
+        return ()
+    found = []
+    if workload.fallback:
+        found.append("fallback: a rescue puts the baseline's vector among the candidate's; set fallback: false")
+    split = [step for step in workload.ramp.steps if step < 100]
+    if split:
+        steps = ", ".join(f"{step:g} %" for step in split)
+        found.append(f"ramp.steps: at {steps}, one index gets vectors of two models; leave steps out, or set [100]")
+    return tuple(found)
 
 
 def unprovable(workload: Workload, spec: GateSpec) -> str:
