@@ -42,7 +42,7 @@ from extproc.response_flags import Owner, answer_without_side, client_left, side
 from extproc.workload_by_path import workload_by_path
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
-from glidepath.eligibility import Ineligible
+from glidepath.eligibility import FOREIGN_REASONING, Ineligible
 from glidepath.pairs_and_outcomes import CAPABILITY, CAPABILITY_STATUSES, NO_DIGEST, AtFault, Origin, Side
 
 MAX_UNIX_MS = 253_402_300_799_999  # the end of the year 9999, protobuf's last Timestamp
@@ -57,7 +57,7 @@ PIN_REASONS = frozenset(
         *("previous_response_id", "store", "ambiguous", "compressed", "too_complex", "too_long", "unreadable"),
     }
 )
-INELIGIBLE_REASONS = tuple(f"ineligible_{why.value}" for why in Ineligible)
+INELIGIBLE_REASONS = (*(f"ineligible_{why.value}" for why in Ineligible), FOREIGN_REASONING)
 _NO_VALUE = ("", "-")  # texts of a custom tag that Envoy has no value for
 _PLAIN = re.compile(r"[a-z0-9_]{1,40}")  # the constant part of response code details
 TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout, as Envoy starts its clock a little later than the tee

@@ -14,6 +14,7 @@ from glidepath.config.backends import Backend, Modality
 
 OTHER_THAN_TEXT: tuple[Modality, ...] = ("audio", "file", "image", "video")
 BYTES_PER_TOKEN = 4  # of text; a rough number, since a request near the limit is rescued if it is refused
+FOREIGN_REASONING = "foreign_reasoning"  # why a request with reasoning that the baseline has signed is not split
 _DEEPEST = 12
 
 # The types of parts of a message in the APIs of OpenAI, Anthropic, Cohere and vLLM.

@@ -116,6 +116,9 @@ class Backend(Section):
     and ``answer_timeout`` for the others. Envoy must read a request to tell them apart. It does if you set
     ``answer_timeout``, and where it reads the requests of a workload in any case; there the default is 10 minutes,
     unless you set ``first_byte_timeout``. Elsewhere ``first_byte_timeout`` holds for all answers.
+
+    With ``foreign_reasoning: refuses``, a candidate gets no request that has reasoning which a server has signed or
+    encrypted. Use it for a candidate that signs none itself: such reasoning is then always the baseline's.
     """
 
     url: UrlWithoutUser | None = None
@@ -142,6 +145,7 @@ class Backend(Section):
     modalities: tuple[Modality, ...] | None = None  # what it reads and writes besides text; absent: all
     tools: bool = True  # whether it can call tools
     max_body: Size | None = Field(default=None, ge=1)  # longest body of a request
+    foreign_reasoning: Literal["accepts", "refuses"] = "accepts"  # reasoning that another server signed; see below
     price: Price | None = None
     capacity: Capacity | None = None
 

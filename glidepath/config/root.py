@@ -314,7 +314,7 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
     return left_out
 
 
-_NEWEST_OF_BACKEND = ("context", "modalities", "tools", "max_body", "answer_timeout")
+_NEWEST_OF_BACKEND = ("context", "modalities", "tools", "max_body", "answer_timeout", "foreign_reasoning")
 
 
 def _as_in_digest(backend: Backend) -> Backend:

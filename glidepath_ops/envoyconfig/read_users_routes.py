@@ -18,6 +18,7 @@ from glidepath_ops.envoyconfig.added_route import BUFFER_LIMITS, AddedRoute, Use
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.request_reading import (
     filter_of_reading_route,
+    kept_from_candidate,
     metadata_of_pinned_route,
     metadata_of_reading_route,
     not_yet_read,
@@ -46,6 +47,7 @@ def with_reading(config: Config, users: UsersRoutes, added: Sequence[AddedRoute]
             continue
         split = {**one.route, "match": {k: v for k, v in one.route["match"].items() if one.continues or k != _FACTS}}
         unsplit = _unsplit(users, one, split)
+        found += _kept(config, one, unsplit)
         found.append(_second(config, one, split, split_conditions(config.workload(one.workload))))
         found += _pinned(config, one, unsplit)
         readers.setdefault((_original(one), repr(unsplit["match"])), _reader(config, users, one, unsplit))
@@ -78,6 +80,15 @@ def _second(config: Config, one: AddedRoute, route: Json, conditions: list[Json]
     if removed:
         made["request_headers_to_remove"] = removed
     return replace(one, before=0, continued=one.original, route=made)
+
+
+def _kept(config: Config, one: AddedRoute, unsplit: Json) -> Iterator[AddedRoute]:
+    """Yield the routes of requests that the candidate declares that it cannot serve."""
+    workload = config.workload(one.workload)
+    for why, conditions in kept_from_candidate(workload, config.backends[workload.candidate]):
+        metadata = metadata_of_pinned_route(one.workload, why)
+        route = {**unsplit, "metadata": _joined(unsplit.get("metadata") or {}, metadata)}
+        yield _without_split(_second(config, one, route, conditions))
 
 
 def _pinned(config: Config, one: AddedRoute, unsplit: Json) -> Iterator[AddedRoute]:

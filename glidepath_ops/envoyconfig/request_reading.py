@@ -14,7 +14,7 @@ from importlib.resources import files
 from glidepath import envoy_names
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Match, Workload
-from glidepath.eligibility import BYTES_PER_TOKEN, OTHER_THAN_TEXT, Ineligible, declares
+from glidepath.eligibility import BYTES_PER_TOKEN, FOREIGN_REASONING, OTHER_THAN_TEXT, Ineligible, declares
 from glidepath_ops.envoyconfig.backend_adaptation import quote
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, typed
@@ -32,7 +32,8 @@ def needs_reading(config: Config, workload: Workload) -> bool:
     by_body = workload.match.model is not None or (sticky is not None and sticky.from_body)
     candidate = config.backends[workload.candidate]
     has_two_limits = workload.fallback and candidate.answer_timeout is not None
-    return by_body or keeps_state(workload) or declares(candidate) or has_two_limits
+    refuses = candidate.foreign_reasoning == "refuses"
+    return by_body or keeps_state(workload) or declares(candidate) or has_two_limits or refuses
 
 
 def keeps_state(workload: Workload) -> bool:
@@ -163,6 +164,17 @@ def ineligible_conditions(workload: Workload, candidate: Backend) -> Iterator[tu
         yield Ineligible.MODALITIES, [_fact("modalities", {"string_match": {"safe_regex": {"regex": pattern}}}), *model]
     if not candidate.tools:
         yield Ineligible.TOOLS, [_fact("tools", {"string_match": {"safe_regex": {"regex": "client|hosted"}}}), *model]
+
+
+def kept_from_candidate(workload: Workload, candidate: Backend) -> Iterator[tuple[str, list[Json]]]:
+    """Yield why requests are kept from the candidate as far as it declares, each with their MetadataMatchers.
+
+    The reasons are those by which extproc counts the requests (``outcome_classification.PIN_REASONS``).
+    """
+    for why, conditions in ineligible_conditions(workload, candidate):
+        yield f"ineligible_{why.value}", conditions
+    if candidate.foreign_reasoning == "refuses":
+        yield FOREIGN_REASONING, [_fact("signed", {"string_match": {"exact": "true"}}), *_model_is(workload.match)]
 
 
 def _more_than(number: int) -> Json:

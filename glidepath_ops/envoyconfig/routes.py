@@ -33,7 +33,7 @@ from glidepath_ops.envoyconfig.path_conditions import (
 )
 from glidepath_ops.envoyconfig.request_reading import (
     filter_of_reading_route,
-    ineligible_conditions,
+    kept_from_candidate,
     metadata_of_pinned_route,
     not_yet_read,
     reads,
@@ -105,10 +105,10 @@ def _pinned_routes(config: Config, name: str) -> Iterator[Json]:
 def _ineligible_routes(config: Config, name: str) -> Iterator[Json]:
     """Yield the routes of the requests that the candidate cannot serve, as far as it declares (ADR 0313)."""
     workload = config.workload(name)
-    for why, conditions in ineligible_conditions(workload, config.backends[workload.candidate]):
-        text = f"Requests of {name} that {workload.candidate} cannot serve ({why.value}) stay at {workload.baseline}."
+    for why, conditions in kept_from_candidate(workload, config.backends[workload.candidate]):
+        text = f"Requests of {name} that {workload.candidate} cannot serve ({why}) stay at {workload.baseline}."
         route = _pinned(config, name, conditions, as_sent=False)
-        yield with_comment(text, {**route, "metadata": metadata_of_pinned_route(name, f"ineligible_{why.value}")})
+        yield with_comment(text, {**route, "metadata": metadata_of_pinned_route(name, why)})
 
 
 def _pinned(config: Config, name: str, conditions: list[Json], *, as_sent: bool) -> Json:

@@ -107,6 +107,15 @@ async def test_of_five_models_on_one_path_only_that_of_the_workload_is_touched(
                 assert setup.onprem.received == []
 
 
+async def test_signed_reasoning_stays_at_the_baseline_if_the_candidate_refuses_it(tmp_path: Path) -> None:
+    thinking = {"role": "assistant", "content": [{"type": "thinking", "thinking": "a", "signature": "s"}]}
+    async with envoy_with_backends(tmp_path, onprem={"foreign_reasoning": "refuses"}, chat={"start": 100}) as setup:
+        await setup.post({"model": "m", "messages": [user(), thinking, user()]})
+        assert (setup.cloud.last.model, setup.onprem.received) == ("cloud-model", [])
+        await setup.post({"model": "m", "messages": [user(), {"role": "assistant", "content": "a"}, user()]})
+        assert [one.model for one in setup.onprem.received] == ["onprem-model"]
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

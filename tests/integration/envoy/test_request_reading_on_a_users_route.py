@@ -73,3 +73,26 @@ async def test_a_header_that_a_filter_adds_leads_to_no_other_route(model: str, t
             received = [*setup.theirs.received, *setup.onprem.received]
             assert [one.path for one in received] == [PATH, PATH]
             assert len(setup.onprem.received) == (model == "gpt-4o")
+
+
+SIGNED = {"messages": [{"role": "assistant", "content": [{"type": "thinking", "thinking": "a", "signature": "s"}]}]}
+
+
+@pytest.mark.parametrize(
+    ("declared", "body"),
+    [
+        ({"tools": False}, {"tools": [{"type": "function", "function": {"name": "f"}}]}),
+        ({"max_body": "300B"}, {"padding": "x" * 400}),
+        ({"foreign_reasoning": "refuses"}, SIGNED),
+    ],
+)
+async def test_what_the_candidate_declares_that_it_cannot_serve_stays_with_the_users_cluster(
+    declared: dict[str, Any], body: dict[str, Any], tmp_path: Path
+) -> None:
+    async with users_setup(tmp_path, users_table(), onprem=declared) as setup:
+        with setup.after() as envoy:
+            setup.set_share(envoy, 100)
+            await send(setup, "m", body=body)
+            assert (setup.theirs.last.model, setup.onprem.received) == ("m", [])
+            await send(setup, "m")
+            assert [one.model for one in setup.onprem.received] == ["onprem-model"]
