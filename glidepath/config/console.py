@@ -25,7 +25,7 @@ class TrustedProxySection(Section):
     @classmethod
     def _header(cls, value: str) -> str:
         if not HEADER_NAME.fullmatch(value):
-            raise ValueError(f"{value!r} is not a valid header name")
+            raise ValueError("must be the name of a header, such as x-forwarded-user")
         return value.lower()
 
     @field_validator("addresses")
