@@ -22,6 +22,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 from glidepath import envoy_names
@@ -115,6 +116,23 @@ def log_entries(counters: Counters) -> int | None:
     """Return how many access log entries an Envoy has written or dropped; None if it has no such log."""
     values = [counters[name] for name in LOG_ENTRIES if name in counters]
     return sum(values) if values else None
+
+
+class Answered(NamedTuple):
+    """How many requests an Envoy has answered, whatever with, by so many counters.
+
+    Two of them can be compared only if they have the same number of counters.
+    """
+
+    counters: int = 0
+    requests: int = 0
+
+
+def answered(counters: Counters, clusters: Iterable[WitnessedClusters]) -> Answered:
+    """Return how many requests to these clusters an Envoy has answered."""
+    entries = {_name(side.entry, COMPLETED) for one in clusters for side in (one.candidate, one.baseline)}
+    found = [counters[name] for name in entries if name in counters]
+    return Answered(len(found), sum(found))
 
 
 def knows(counters: Counters, clusters: WitnessedClusters) -> bool:

@@ -17,6 +17,7 @@ from scorer.steering.envoy.envoy_counters import (
     NONE,
     SideCounts,
     WitnessedClusters,
+    answered,
     increase,
     knows,
     log_entries,
@@ -130,19 +131,20 @@ class Sight:
             )
 
     def _listen(self, new: Mapping[str, CountersReading], ears: _Ears) -> None:
-        named, logged = _unique_nodes(self._readings), 0
+        named, missing = _unique_nodes(self._readings), False
         for name, reading in new.items():
-            node, entries = named.get(name, ""), log_entries(reading.values)
+            node = named.get(name, "")
             told = node in ears.nodes if node in self._arrived else ears.anything
             old = self._hearing.get(name, EnvoyHearing())
-            self._hearing[name] = old.after(entries, reading.at_s, heard=told)
-            logged += entries != old.logged and old.logged is not None
+            entries, requests = log_entries(reading.values), answered(reading.values, self._serving)
+            self._hearing[name] = old.after(entries, requests, reading.at_s, heard=told)
+            missing = missing or old.would_miss(entries, requests)
             if told:
                 self._forget_evidence(name)
-        all_of_them = self._hearing.get(_FLEET, EnvoyHearing(0))
-        entries = (all_of_them.logged or 0) + logged
         newest = max(reading.at_s for reading in new.values())
-        self._hearing[_FLEET] = all_of_them.after(entries, newest, heard=ears.anything)
+        self._hearing[_FLEET] = self._hearing.get(_FLEET, EnvoyHearing()).of_several(
+            newest, heard=ears.anything, missing=missing
+        )
         if ears.anything:
             self._forget_evidence(_FLEET)
 

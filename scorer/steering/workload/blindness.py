@@ -1,6 +1,7 @@
 """Notice that an Envoy serves requests whose outcomes do not arrive: the steering is blind there. Pure.
 
-An Envoy without requests is idle, not blind: what counts is what it has handed to its access log. See ADR 0280.
+An Envoy without requests is idle, not blind: what counts is what it has handed to its access log, and that it has
+answered requests of the workloads at all, because other access logs of the user's count the same entries. See ADR 0280.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scorer.steering.envoy.envoy_counters import Answered
+
 # An Envoy is blind when entries that it logged so long ago, and later ones, have not arrived. With a long
 # ``extproc.flush``, it takes longer (``blind_after_s``).
 BLIND_S = 3.0
+NOT_ANSWERED = Answered()
 # After this silence, the second witness may convict the candidate: of all Envoys together, whose flushes come several
 # times a second, and of one Envoy, of which extproc reports only once a second that it heard something.
 UNHEARD_S, UNHEARD_ENVOY_S = 0.4, 2.5
@@ -20,20 +24,36 @@ UNHEARD_S, UNHEARD_ENVOY_S = 0.4, 2.5
 class EnvoyHearing:
     """What is known of one Envoy's access log.
 
-    ``logged``: its entries at the last reading; None: not read yet. ``unheard_since_s``: when an entry was first seen
+    ``logged``: its entries at the last reading; None: not read yet. ``answered``: the requests of workloads that it had
+    answered when outcomes last arrived, or at the first reading. ``unheard_since_s``: when an entry was first seen
     logged of which nothing has arrived; None: nothing is missing. Times are monotonic seconds.
     """
 
     logged: int | None = None
+    answered: Answered = NOT_ANSWERED
     unheard_since_s: float | None = None
 
-    def after(self, logged: int | None, now_s: float, *, heard: bool) -> EnvoyHearing:
+    def after(self, logged: int | None, answered: Answered, now_s: float, *, heard: bool) -> EnvoyHearing:
         """Return the hearing after a reading. ``heard``: outcomes of this Envoy have arrived since the last one."""
         if logged is None:
-            return EnvoyHearing(self.logged, None if heard else self.unheard_since_s)
-        grown = self.logged is not None and logged != self.logged
+            logged = self.logged
+        if heard or self.logged is None:
+            return EnvoyHearing(logged, answered, None if heard else self.unheard_since_s)
+        missing = self.would_miss(logged, answered)
+        since = now_s if missing and self.unheard_since_s is None else self.unheard_since_s
+        same = answered.counters == self.answered.counters
+        return EnvoyHearing(logged, self.answered if same else answered, since)
+
+    def would_miss(self, logged: int | None, answered: Answered) -> bool:
+        """Return whether a reading shows entries that must arrive."""
+        if self.logged is None or logged in (None, self.logged):
+            return False
+        return answered.counters == self.answered.counters and answered.requests != self.answered.requests
+
+    def of_several(self, now_s: float, *, heard: bool, missing: bool) -> EnvoyHearing:
+        """Return the hearing of several Envoys together. ``missing``: one of them shows entries that must arrive."""
         since = None if heard else self.unheard_since_s
-        return EnvoyHearing(logged, now_s if grown and since is None and not heard else since)
+        return EnvoyHearing(None, NOT_ANSWERED, now_s if missing and since is None and not heard else since)
 
     def silent_s(self, now_s: float) -> float:
         """Return for how long entries have been missing; 0 if none are."""
