@@ -14,7 +14,9 @@ import pytest
 from bench.failing_backend import Failure
 from bench.failing_parts import LIMIT, WELL_S, Part, measure, running_system
 from glidepath import runtime_keys
+from glidepath.redis_keys import ARRIVED_ENTRIES
 from glidepath.status_and_decisions import CommandKind, Decision
+from scorer.steering.leader.count_unseen_entries import STATS, produced_entries
 from tests.support.waiting import eventually
 
 
@@ -109,6 +111,14 @@ async def test_an_envoy_without_requests_is_idle_and_not_blind(tmp_path: Path) -
     async with running_system(tmp_path) as system:
         await system.serve_the_share()
         await system.load(1)
+
+        async def all_entries_have_arrived() -> bool:
+            async with system.http.get(f"{system.config.envoy.admin[0]}{STATS}") as answer:
+                logged = produced_entries(await answer.read())
+            arrived = await system.redis.hgetall(ARRIVED_ENTRIES)
+            return logged == sum(map(int, arrived.values())) > 0
+
+        await eventually(all_entries_have_arrived)
         os.killpg(os.getpgid(system.stack.children["extproc"].pid), signal.SIGSTOP)
         before = await system.status()
         assert before is not None
