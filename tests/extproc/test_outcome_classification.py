@@ -102,7 +102,7 @@ def local(made: HTTPAccessLogEntry) -> LocalReply:
 
 
 def test_a_good_request_has_its_latency_to_the_last_byte_and_its_first_byte() -> None:
-    times = {"latency_ms": 108.0, "ttft_ms": 28.0, "duration_ms": 120}
+    times = {"latency_ms": 108.0, "ttft_ms": 28.0, "headers_ms": 28.0, "duration_ms": 120}
     made = entry()
     made.response.response_headers["content-type"] = "text/event-stream"
     expected = RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 1_000_120, **times)
