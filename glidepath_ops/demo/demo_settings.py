@@ -73,8 +73,8 @@ def written_plan() -> DemoPlan:
             "errors": {"max_increase": "25%"},
             "latency": {"quantile": "p50", "max_ratio": 1.5},
         },
-        shadow={"sample": 100, "reverse": 100, "same_side": 2, "max_in_flight": 64, "timeout": "5s"},
-        limit_s=80,
+        shadow={"sample": 100, "reverse": 100, "same_side": 50, "max_in_flight": 64, "timeout": "5s"},
+        limit_s=100,
     )
 
 

@@ -124,7 +124,7 @@ class GateSet:
         self._block_began = NO_REQUESTS  # the requests of the step before the present block
         worth = _WORTH_UNKNOWN if percent is None else _WORTH_STICKY if workload.declared_sticky else _WORTH
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
-        self.sticky = workload.declared_sticky is not None
+        self.sides_differ = workload.declared_sticky is not None or percent == 0  # and not by chance alone
         self.compares_copies = copies and compares_copies(workload, percent)
         self.floor = max(CATASTROPHE_FLOOR, limit or 0.0)
         self.prior = CandidateShare.from_prior(prior_share, worth)
@@ -231,7 +231,7 @@ def _latency_gate(spec: GateSpec, gates: GateSet) -> Gate:
     live = LatencyGate(spec, q, signal, share)
     if not gates.compares_copies:
         return live
-    gross = LatencyGate(gross_spec(spec, spec.limit * GROSS_RATIO), q, signal, share) if gates.sticky else None
+    gross = LatencyGate(gross_spec(spec, spec.limit * GROSS_RATIO), q, signal, share) if gates.sides_differ else None
     return PairedGate(spec, PairedLatency(spec, q, signal), live, gross)
 
 
@@ -239,7 +239,7 @@ def _increase_gate(spec: GateSpec, gates: GateSet) -> Gate:
     live = IncreaseGate(spec, gates.step)
     if not gates.compares_copies:
         return live
-    gross = IncreaseGate(gross_spec(spec, spec.limit + GROSS_INCREASE), gates.step) if gates.sticky else None
+    gross = IncreaseGate(gross_spec(spec, spec.limit + GROSS_INCREASE), gates.step) if gates.sides_differ else None
     return PairedGate(spec, PairedErrors(spec), live, gross)
 
 

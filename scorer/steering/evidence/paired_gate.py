@@ -1,10 +1,11 @@
 """A gate that compares both sides on copies of the same requests, and on the clients' live requests beside them.
 
 With sticky users, the two sides serve different users. If one of them differs from the others, for example because its
-answers are long, the live requests of both sides differ although the sides are equal. So with sticky users the copies
-decide, and live requests fail the gate only if they are far beyond the limit (``gross``): a copy does not show
-everything that a client meets. Without sticky users, both kinds of evidence decide. If no copies are compared, live
-requests decide.
+answers are long, the live requests of both sides differ although the sides are equal. At 0 %, the candidate answers
+copies and the baseline clients: their answers differ by all that makes a copy differ from a client's request. So in
+both cases the copies decide, and the other requests fail the gate only if they are far beyond the limit (``gross``): a
+copy does not show everything that a client meets. Otherwise, both kinds of evidence decide. If no copies are compared,
+live requests decide.
 
 A candidate that is within its limit fails the gate with a probability of at most α: each of the two tests gets α/2, so
 ln 2 is subtracted from its evidence. The same holds for passing, unless the copies alone decide. See ADR 0260.
@@ -30,9 +31,10 @@ from scorer.steering.evidence.paired_evidence import (
     PairedLatencyState,
 )
 
-GROSS_RATIO = 3.0  # with sticky users, the live latency may be this many times the limit
-GROSS_INCREASE = 0.05  # with sticky users, the live error rate may exceed the limit by this
-PATIENCE = 200  # with sticky users, live requests decide if so many of the candidate have come without a pair of copies
+# Where the copies decide:
+GROSS_RATIO = 3.0  # the latency of the other requests may be this many times the limit
+GROSS_INCREASE = 0.05  # their error rate may exceed the limit by this
+PATIENCE = 200  # they decide after all if so many of the candidate have come without a pair of copies
 
 LiveState: TypeAlias = LatencyGateState | IncreaseGateState
 
@@ -50,8 +52,8 @@ class PairedGateState:
 class PairedGate(Gate):
     """Combines the evidence of copies with that of live requests.
 
-    ``live``: a gate on live requests with the same limit. ``gross``: with sticky users, one with a wide limit; else
-    None.
+    ``live``: a gate on live requests with the same limit. ``gross``: where the copies decide, one with a wide limit;
+    else None.
     """
 
     STATE = PairedGateState

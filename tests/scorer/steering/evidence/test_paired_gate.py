@@ -52,12 +52,23 @@ class Step:
         self.evidence = Evidence.fresh(config, percent, 0)
         self._rng, self._at_ms, self._requests = np.random.default_rng(7), 1, 0
 
-    def live(self, n: int, *, candidate: float, baseline: float = 1.0, errors: tuple[int, int] = (0, 0)) -> None:
-        """Add ``n`` live requests of each side. ``candidate``, ``baseline``: their median seconds."""
+    def live(
+        self,
+        n: int,
+        *,
+        candidate: float,
+        baseline: float = 1.0,
+        errors: tuple[int, int] = (0, 0),
+        origin: Origin = Origin.LIVE,
+    ) -> None:
+        """Add ``n`` live requests of each side. ``candidate``, ``baseline``: their median seconds.
+
+        ``origin``: of the candidate's requests.
+        """
         sides = [
             SideOutcomes(
                 side,
-                Origin.LIVE,
+                origin if side is Side.CANDIDATE else Origin.LIVE,
                 n,
                 failed,
                 {"http_500": failed},
@@ -210,6 +221,14 @@ def test_copies_alone_pass_without_sticky_users_too() -> None:
     step.live(40, candidate=1.0)
     assert step.outcomes() == {"latency_p95": ("pass", "both"), "errors": ("pass", "both")}
     assert "also 40 live requests" in step.verdict("latency_p95").message
+
+
+def test_at_0_percent_the_copies_decide_because_the_baseline_answers_clients() -> None:
+    step = Step(workload(sticky=False), percent=0)
+    for _ in range(40):
+        step.copies(40, candidate=1.0)
+        step.live(50, candidate=2.0, origin=Origin.SHADOW)
+    assert step.outcomes() == {"latency_p95": ("pass", "pairs"), "errors": ("pass", "pairs")}
 
 
 @pytest.mark.parametrize("config", [workload(), workload(same_side=0)], ids=["expected", "not configured"])
