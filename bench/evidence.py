@@ -116,6 +116,7 @@ def guarantees(runs: int) -> list[Case]:
         *(partial(_both, name, run) for name, run in both),
         *(partial(_alarm, name, runs, seed, traffic) for seed, (name, traffic) in enumerate(alarms, start=20)),
         lambda: _cold(max(20, runs // 10)),
+        *(partial(_leaving, max(20, runs // 5), share, slower) for share in (0.1, 0.5) for slower in (1.0, 1.2)),
         *(partial(_bursts, max(20, runs // 10), share) for share in (0.1, 0.25, 0.5)),
         lambda: [
             _row("split guard: split as set (10 %)", runs, cases.split(runs, 30, 0.1, 0.1, n=1500).fail_rate, ALPHA)
@@ -125,6 +126,11 @@ def guarantees(runs: int) -> list[Case]:
 
 def _equally_right(runs: int) -> Callable[[], np.ndarray]:
     return lambda: answers.correctness(runs, 74, 0.05, 0.05).passed
+
+
+def _leaving(runs: int, share: float, slower: float) -> list[Row]:
+    name = f"clients leave for their own reasons, candidate {slower:g} × as slow, share {share:.0%}: false rollback"
+    return [_row(name, runs, cases.leaving_clients(runs, 33, share, slower=slower).fail_rate, ALPHA)]
 
 
 def _bursts(runs: int, share: float) -> list[Row]:
@@ -197,6 +203,8 @@ def power(runs: int) -> list[Case]:
         ("sameness_margin: equal, one user with 30 %", lambda: cases.margin(runs, 53, HEAVY_USER, 0.0).passed, None),
         ("errors: 3 % against 0.5 %, roll back", lambda: _increase(runs, 49, 0.03, 0.005).fail, None),
         ("errors: both 0.1 %, promote", lambda: _increase(runs, 50, 0.001, 0.001).passed, None),
+        ("clients_leave: the candidate hangs", lambda: cases.leaving_clients(runs, 58, 0.5, hung=1.0).fail, None),
+        ("clients_leave: 30 % hang", lambda: cases.leaving_clients(runs, 59, 0.5, hung=0.3).fail, None),
         ("split guard: 15 % instead of 10 %", lambda: cases.split(runs, 51, 0.15, 0.1).fail, None),
     ]
     return [partial(_median, name, runs, run, reference) for name, run, reference in rows]

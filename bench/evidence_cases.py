@@ -524,3 +524,39 @@ def _bursty(rng: np.random.Generator, k: int, share: float, mean: float, part: f
         for i, side in enumerate((Side.CANDIDATE, Side.BASELINE))
     )
     return Outcomes("chat", "simulated", k, 500 * k, 500 * k + 500, tuple(sides))
+
+
+def leaving_clients(runs: int, seed: int, share: float, *, slower: float = 1.0, hung: float = 0.0) -> Runs:
+    """Return after how many clients that count ``clients_leave`` fails, for clients that leave for their own reasons.
+
+    Each client leaves after a random time, 12 s in the mean, if it has no answer until then. The baseline answers after
+    about 1.5 s (lognormal, σ 0.5), the candidate after ``slower`` times as long. The part ``hung`` of its requests is
+    never answered. 20 requests arrive in a second. ``passed`` is always infinite.
+    """
+    rng, workload, fails = np.random.default_rng(seed), parse_config(BURSTS).workload("chat"), []
+    for _ in range(runs):
+        evidence, fail = Evidence.fresh(workload, 100 * share, 0), math.inf
+        for k in range(600):
+            own = int(rng.binomial(10, share))
+            sides = (
+                _leaving(rng, Side.CANDIDATE, own, slower, hung),
+                _leaving(rng, Side.BASELINE, 10 - own, 1.0, 0.0),
+            )
+            evidence.fold_outcomes(Outcomes("chat", "simulated", k, 500 * k, 500 * k + 500, sides))
+            verdict = next(v for v in evidence.verdicts(500 * k) if v.gate == "clients_leave")
+            if verdict.outcome == Outcome.FAIL.value:
+                fail = verdict.n
+                break
+        fails.append(fail)
+    return Runs(np.array(fails), np.full(runs, math.inf))
+
+
+def _leaving(rng: np.random.Generator, side: Side, n: int, slower: float, hung: float) -> SideOutcomes:
+    answer, patience = 1500 * slower * rng.lognormal(0, 0.5, n), rng.exponential(12_000, n)
+    answer[rng.random(n) < hung] = math.inf
+    left = patience < answer
+    times, waits = Histogram.of(answer[~left]), Histogram.of(patience[left])
+    return SideOutcomes(
+        side, Origin.LIVE, len(answer) - int(left.sum()), client_aborts=int(left.sum()), latency_ms=times,
+        aborted_ms=waits,
+    )  # fmt: skip

@@ -5,7 +5,7 @@ by one, they are more evidence than they are, and an equal candidate is rolled b
 a side count than chance would explain at the recent error rate of both sides. The others are left out, as if these
 requests had not been made.
 
-All errors count if this is no burst: if the side's latest six requests all failed, or six and at least half of its
+All errors count if this is no burst: if the side's latest six requests all failed, or twelve and at least half of its
 requests in this second, or if it had too many errors in each of its last two seconds with requests. Then what was left
 out of the present run of failures counts after all. So an outage counts in full from its sixth request on.
 
@@ -21,6 +21,7 @@ from scorer.steering.evidence.gate_observations import RequestCounts
 from scorer.steering.evidence.recent_rates import FadingRate
 
 OUTAGE_ERRORS = 6  # a burst of one cause has three to five errors
+_SEVERAL = 12  # so many errors of a second are not two bursts
 _LASTING = 2  # so many seconds with too many errors are no burst
 _HALF_LIFE = 1000.0  # requests
 _PRIOR = FadingRate(0.1, 100.0)
@@ -58,7 +59,7 @@ class SideBurst:
         run = self.run + errors if fails else 0
         held = self.held if fails or (self.held and errors) else 0
         n, errors, new = self.n + n, self.errors + errors, errors
-        outage = run >= OUTAGE_ERRORS or (errors >= OUTAGE_ERRORS and 2 * errors >= n)
+        outage = run >= OUTAGE_ERRORS or (errors >= _SEVERAL and 2 * errors >= n)
         if outage or self.lasting >= _LASTING:
             counts = new + held
             return SideBurst(n, errors, self.counted + counts, run, 0, self.lasting), counts
