@@ -109,11 +109,11 @@ class Histogram:
     def log_sum(self) -> float:
         """Return the sum of ln(v) of all values v > 0, each taken as the midpoint of its bucket."""
         counts = self.counts
-        indices: Iterable[int] = counts
-        numbers: Iterable[int] = counts.values()
+        weighed: int
         if isinstance(counts, StoredCounts):
-            indices, numbers = counts.indices, counts.numbers
-        weighed: int = sum(map(mul, indices, numbers))
+            weighed = sum(map(mul, counts.indices, counts.numbers))
+        else:
+            weighed = sum(map(mul, counts, counts.values()))
         return math.log(2) / _PER_LOG2 * (weighed + 0.5 * (self.total - self.zeros))
 
     def above(self, index: int) -> int:

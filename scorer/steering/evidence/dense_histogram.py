@@ -69,7 +69,7 @@ class CountedHistogram(NamedTuple):
             numbers = np.array(counts.numbers, dtype=np.int64)
         else:
             numbers = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
-        return cls(histogram, numbers, int(numbers.sum()) + histogram.zeros)
+        return cls(histogram, numbers, histogram.total)
 
 
 @dataclass(frozen=True, slots=True)

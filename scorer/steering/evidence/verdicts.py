@@ -19,6 +19,8 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
     """Return the gate's verdict. ``rate``: how many samples per second the gate gets; None or 0 if unknown."""
     outcome = outcome_of(gate)
     spec, cause = gate.spec, gate.standing.cause
+    to_pass, to_fail = gate.pass_peak / spec.pass_at, gate.fail_peak / spec.fail_at
+    toward = {Outcome.FAIL: to_fail, Outcome.PASS: to_pass}
     if outcome is Outcome.FAIL and cause is not None and not gate.step_explains_failure:
         value, n, message = cause.value, cause.n, _past(cause, gate.n)
         missing = eta = interval = None
@@ -34,7 +36,7 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
         limit=spec.limit,
         unit=spec.unit,
         n=n,
-        evidence=_evidence(gate, outcome),
+        evidence=toward.get(outcome, max(to_pass, to_fail)),
         action=spec.action.value,
         guard=spec.guard or gate.has_nothing_to_measure,
         fast=spec.fast,
@@ -44,8 +46,8 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
         blocks_step=gate.blocks_step,
         basis=gate.basis,
         pairs=gate.standing.pairs if outcome is Outcome.FAIL else (),
-        evidence_to_pass=gate.pass_peak / spec.pass_at,
-        evidence_to_fail=gate.fail_peak / spec.fail_at,
+        evidence_to_pass=to_pass,
+        evidence_to_fail=to_fail,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
     )
@@ -68,17 +70,6 @@ def outcome_of(gate: Gate) -> Outcome:
     return Outcome.PASS if gate.within else Outcome.INCONCLUSIVE
 
 
-def _evidence(gate: Gate, outcome: Outcome) -> float:
-    """Return the gate's evidence for ``outcome``, a pass or a fail, divided by the evidence that this outcome needs.
-
-    If ``outcome`` is inconclusive, return the larger of the results for a pass and for a fail.
-    """
-    fail, passed = gate.fail_peak / gate.spec.fail_at, gate.pass_peak / gate.spec.pass_at
-    if outcome is Outcome.FAIL:
-        return fail
-    return passed if outcome is Outcome.PASS else max(fail, passed)
-
-
 def _missing(gate: Gate) -> int | None:
     """Estimate how many more samples the gate needs to pass or fail; None if this cannot be estimated.
 
@@ -90,9 +81,11 @@ def _missing(gate: Gate) -> int | None:
     short = max(0, gate.spec.min_samples - gate.n)
     if gate.proven:
         return short or None
-    thresholds = (gate.spec.fail_at, gate.spec.pass_at)
-    evidence, at = max(zip(gate.now, thresholds, strict=True), key=lambda one: one[0] / one[1])
-    if gate.n < _FEW or evidence < _TOO_EARLY * at:
+    if gate.n < _FEW:
+        return None
+    (fail, passed), fail_at, pass_at = gate.now, gate.spec.fail_at, gate.spec.pass_at
+    evidence, at = (fail, fail_at) if fail * pass_at > passed * fail_at else (passed, pass_at)
+    if evidence < _TOO_EARLY * at:
         return None
     return max(short, 1, math.ceil(gate.n * (at - evidence) / (evidence + _PRICE)))
 
