@@ -22,7 +22,12 @@ from tests.support.waiting import eventually
 
 RESPONSES, INFER = "/v1/responses", "/v2/models/m/infer"
 WORKLOADS = f"""
-  responses: {{match: {{path: {RESPONSES}}}, baseline: cloud, candidate: onprem, shadow: {{same_side: 0}}}}
+  responses:
+    match: {{path: {RESPONSES}}}
+    stateless: true
+    baseline: cloud
+    candidate: onprem
+    shadow: {{same_side: 0}}
   kserve: {{match: {{path: {INFER}}}, task: auto, baseline: cloud, candidate: onprem, shadow: {{same_side: 0}}}}
 """
 
