@@ -6,8 +6,9 @@ a side count than chance would explain at the recent error rate of both sides. T
 requests had not been made.
 
 All errors count if this is no burst: if the side's latest six requests all failed, or twelve and at least half of its
-requests in this second, or if it had too many errors in each of its last two seconds with requests. Then what was left
-out of the present run of failures counts after all. So an outage counts in full from its sixth request on.
+requests in this second, or if it had too many errors in each of its last two seconds with requests. In the first two
+cases, what was left out of the run of failures, or of this second, counts after all. So an outage counts in full from
+its sixth request on.
 
 Whether an error counts depends on counts only, alike for both sides. See ADR 0273.
 """
@@ -56,15 +57,18 @@ class SideBurst:
         if not n:
             return self, 0
         fails = errors == n
-        run = self.run + errors if fails else 0
-        held = self.held if fails or (self.held and errors) else 0
+        run, held = (self.run + errors, self.held) if fails else (0, 0)
         n, errors, new = self.n + n, self.errors + errors, errors
-        outage = run >= OUTAGE_ERRORS or (errors >= _SEVERAL and 2 * errors >= n)
-        if outage or self.lasting >= _LASTING:
-            counts = new + held
-            return SideBurst(n, errors, self.counted + counts, run, 0, self.lasting), counts
-        counts = min(new, max(0, most_by_chance(n * rate) - self.counted))
-        return SideBurst(n, errors, self.counted + counts, run, held + new - counts, self.lasting), counts
+        if run >= OUTAGE_ERRORS:
+            counts, held = new + held, 0
+        elif errors >= _SEVERAL and 2 * errors >= n:
+            counts, held = max(new, errors - self.counted), 0
+        elif self.lasting >= _LASTING:
+            counts = new
+        else:
+            counts = min(new, max(0, most_by_chance(n * rate) - self.counted))
+            held = held + new - counts if fails else 0
+        return SideBurst(n, errors, self.counted + counts, run, held, self.lasting), counts
 
 
 @dataclass(frozen=True, slots=True)

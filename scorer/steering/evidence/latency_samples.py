@@ -13,7 +13,8 @@ from scorer.steering.evidence.gate_observations import LatencyHistograms, Latenc
 class LatencySignalState:
     """The state of a ``LatencySignal``. For ``without`` and ``estimated``, see ``LatencyUnmeasured``.
 
-    ``warmed``: the number of the candidate's answers that the warm-up has left out.
+    ``warmed``: the number of the candidate's answers that the warm-up has left out. ``cold``: the candidate's and the
+    baseline's values that it leaves out, until the candidate has others.
     """
 
     candidate: HistogramState
@@ -22,6 +23,7 @@ class LatencySignalState:
     without: int
     estimated: int
     warmed: int
+    cold: tuple[HistogramState, ...]
 
 
 class LatencySignal:
@@ -41,11 +43,17 @@ class LatencySignal:
         self.judged = judged
         self.without = self.estimated = 0
         self._warm_up, self.warmed = warm_up, 0
+        self._cold = (
+            DenseHistogram(),
+            DenseHistogram(),
+        )  # what the warm-up leaves out: the candidate's, the baseline's
 
     def add(self, values: LatencyHistograms) -> None:
         candidate, baseline = CountedHistogram.of(values.candidate), CountedHistogram.of(values.baseline)
         if self.warming:
             self.warmed += candidate.total
+            self._cold[0].add(candidate, 0)
+            self._cold[1].add(baseline, 0)
             return
         left_candidate, left_baseline = (
             self._leave_out(candidate.total, baseline.total, values.at_ms) if self.judged else (0, 0)
@@ -57,6 +65,7 @@ class LatencySignal:
         own = value.candidate
         if self.warming:
             self.warmed += own
+            self._cold[0 if own else 1].add_value(value.ms, 0)
             return
         left_candidate, left_baseline = self._leave_out(int(own), int(not own), value.at_ms) if self.judged else (0, 0)
         if own:
@@ -73,6 +82,15 @@ class LatencySignal:
     def warming(self) -> bool:
         """Whether the values that come now are left out, because the candidate may be cold."""
         return self.judged and self.warmed < self._warm_up
+
+    @property
+    def shown(self) -> tuple[DenseHistogram, DenseHistogram]:
+        """The values to show of the candidate and of the baseline: those of the warm-up until there are others."""
+        return self._cold if self._only_cold else (self.candidate, self.baseline)
+
+    @property
+    def _only_cold(self) -> bool:
+        return self.warmed > 0 and not self.candidate.total
 
     @property
     def warm_up_text(self) -> str:
@@ -102,8 +120,15 @@ class LatencySignal:
 
     @property
     def state(self) -> LatencySignalState:
+        cold = tuple(values.state for values in self._cold) if self._only_cold else ()
         return LatencySignalState(
-            self.candidate.state, self.baseline.state, self.balance.state, self.without, self.estimated, self.warmed
+            self.candidate.state,
+            self.baseline.state,
+            self.balance.state,
+            self.without,
+            self.estimated,
+            self.warmed,
+            cold,
         )
 
     def restore(self, state: LatencySignalState) -> None:
@@ -111,3 +136,5 @@ class LatencySignal:
         self.baseline.restore(state.baseline)
         self.balance.restore(state.balance)
         self.without, self.estimated, self.warmed = state.without, state.estimated, state.warmed
+        for values, stored in zip(self._cold, state.cold, strict=False):
+            values.restore(stored)

@@ -16,11 +16,12 @@ def side_statuses(counts: RequestCounts, signals: Mapping[str, LatencySignal]) -
 
     ``counts``: the requests of the step. ``signals``: the name of each latency signal → its values in the step.
     """
-    total, ttft, headers = signals["total"], signals["ttft"], signals["headers"]
+    shown = (signals[name].shown for name in ("total", "ttft", "headers"))
+    candidate, baseline = zip(*shown, strict=True)
     return (
-        _status(counts.b_n, counts.b_errors, total.baseline, ttft.baseline, headers.baseline),
+        _status(counts.b_n, counts.b_errors, *baseline),
         replace(
-            _status(counts.c_n, counts.c_errors, total.candidate, ttft.candidate, headers.candidate),
+            _status(counts.c_n, counts.c_errors, *candidate),
             rescued=counts.rescued,
             rescues_failed=counts.rescues_failed,
         ),

@@ -70,7 +70,7 @@ def test_without_a_verifier_nothing_says_which_free_text_is_right(task: str) -> 
 
 
 def test_free_text_with_a_written_gate_compares_final_answers() -> None:
-    text = "    gates: {correctness: {}, errors: null, latency: []}\n"
+    text = "    shadow: {same_side: 0}\n    gates: {correctness: {}, errors: null, latency: []}\n"
     assert names(text)["correctness"] == (pytest.approx(0.15), "rollback")
     evidence = Evidence.fresh(workload_of(text), 25, 1000)
     for signals in ({"final_answer": 1.0, "word_overlap": 0.9}, {"word_overlap": 0.9}, {"final_answer": 0.0}) * 40:

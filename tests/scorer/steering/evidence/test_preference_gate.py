@@ -41,10 +41,11 @@ def pairs_until_decision(won: float, lost: float, seed: int, most: int) -> tuple
 def test_the_gate_exists_where_an_evaluator_judges_free_text() -> None:
     assert "preference" in {spec.name for spec in specs_of(workload_of(EVALUATOR), 10)}
     assert judges_answers(workload_of(EVALUATOR))
-    for text in ("", EVALUATOR + "    gates: {preference: null}\n"):
+    no_noise = "    shadow: {same_side: 0}\n"
+    for text in (no_noise, no_noise + EVALUATOR + "    gates: {preference: null}\n"):
         assert "preference" not in {spec.name for spec in specs_of(workload_of(text), 10)}
         assert not judges_answers(workload_of(text))
-    assert not judges_answers(workload_of(EVALUATOR + "    gates: {preference: {action: inform}}\n"))
+    assert not judges_answers(workload_of(no_noise + EVALUATOR + "    gates: {preference: {action: inform}}\n"))
 
 
 def test_the_verdict_names_wins_ties_losses_and_the_judges_own_inconsistency() -> None:

@@ -24,7 +24,7 @@ def real(valid_yaml: str) -> SteeredWorkload:
 
 
 def scored(weights: str) -> News:
-    facts = AnswerFacts(origin=Origin.LIVE)
+    facts = AnswerFacts(origin=Origin.LIVE, status=200)
     pair = ScoredPair(
         "p", "chat", PairKind.CROSS, 2_500, 2_600, True, agreement=0.9, baseline=facts, candidate=facts, weights=weights
     )

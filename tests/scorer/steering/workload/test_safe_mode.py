@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from glidepath.config import Workload, parse_config
-from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.pairs_and_outcomes import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase, Verdict, WorkloadStatus, from_json
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.steer_loop import SteerLoop
@@ -294,7 +294,8 @@ def news_whose_evidence_raises() -> News:
         Outcomes("chat", "x", 1, 2000, 2001, coverage={"paired": 5}),  # a repeat
         Outcomes("chat", "x", 2, 2001, 2002, coverage={"paired": 1}),
     )
-    pair = ScoredPair("p", "chat", PairKind.CROSS, 2000, 2000, scored=True, agreement=0.9)
+    ok = AnswerFacts(status=200)
+    pair = ScoredPair("p", "chat", PairKind.CROSS, 2000, 2000, scored=True, agreement=0.9, baseline=ok, candidate=ok)
     unscored = replace(pair, pair_id="q", scored=False, agreement=None, unscored_reason="too_long")
     return News(outcomes=flushes, scored=(pair, unscored), cursors={"outcomes": "7-0"}, bad=3)
 
