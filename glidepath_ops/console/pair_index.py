@@ -130,10 +130,12 @@ class PairIndex:
             places = [
                 i
                 for i in places
-                if id(results[i].candidate) in suspects or id(results[i].baseline) in suspects or not results[i].scored
+                if id(results[i].candidate) in suspects
+                or id(results[i].baseline) in suspects
+                or results[i].unscored_reason
             ]
         if wanted.reasons:
-            places = [i for i in places if not results[i].scored]
+            places = [i for i in places if results[i].unscored_reason in wanted.reasons]
         if wanted.labelled or wanted.label is not None:
             places = [i for i in places if results[i].pair_id in labels]
         rest = replace(wanted, kind=None, since_ms=None, until_ms=None, flags=frozenset(), sticky=frozenset())
