@@ -12,7 +12,8 @@ from glidepath.config import Workload
 from glidepath.config.latency_quantiles import QUANTILES, Quantile
 from glidepath.config.ramp import EffectiveRules
 from glidepath.duration_text import duration_text
-from scorer.steering.evidence.gate_specs import specs_of
+from glidepath.status_and_decisions import GateAction
+from scorer.steering.evidence.gate_specs import latency_name, specs_of
 from scorer.steering.planning.samples_needed import (
     TRIED,
     TRIED_LATENCIES,
@@ -30,6 +31,7 @@ from scorer.steering.planning.unprovable_limits import (
     unprovable,
 )
 
+_MUCH_PER_HOUR = 10_000  # requests; from here on, a p99 is proven within usual holds
 _RAMPS = 1000  # simulated ramps, for the quantiles of the whole time
 _FEW = 4  # a quantile needs about this many samples beyond it: p99 needs 400 samples in all, p95 needs 80
 _PATIENCE_S = 14 * 86400  # a step that takes longer than this counts as undecidable
@@ -204,7 +206,19 @@ def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | Non
     for (gate, kind, remedy), where in places.items():
         details = ", ".join(f"{place}{detail}" for place, detail in where)
         found.append(f"{gate} {kind} at: {details}. {remedy}")
-    return found
+    return [*found, *_rare_quantiles(workload, rate)]
+
+
+def _rare_quantiles(workload: Workload, rate: float | None) -> list[str]:
+    """Return a warning about each gate on a p99 that the workload's rate of requests is too low for."""
+    if rate is None or rate * 3600 >= _MUCH_PER_HOUR:
+        return []
+    return [
+        f"{latency_name(gate)}: at {rate * 3600:,.0f} requests an hour, a p99 is proven late; below"
+        f" {_MUCH_PER_HOUR:,} an hour, gate on p95, or on signal: per_token"
+        for gate in workload.gates.latency
+        if gate.quantile == "p99" and gate.action is not GateAction.INFORM
+    ]
 
 
 def _covered_by_limits(workload: Workload) -> frozenset[str]:

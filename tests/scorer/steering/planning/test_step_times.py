@@ -272,3 +272,18 @@ def test_latencies_that_vary_more_need_more_samples() -> None:
     measured = Assumptions(sigma=1.0, sigmas={"total": 0.3})
     assert measured.sigma_of("total") == 0.3
     assert measured.sigma_of("per_token") == 0.5
+
+
+@pytest.mark.parametrize(
+    ("gate", "rate", "warned"),
+    [
+        ("{quantile: p99}", 0.28, True),
+        ("{quantile: p99}", 3.0, False),
+        ("{quantile: p95}", 0.28, False),
+        ("{quantile: p99, action: inform}", 0.28, False),
+    ],
+)
+def test_a_p99_at_a_low_rate_is_advised_against(gate: str, rate: float, warned: bool) -> None:
+    text = f"    gates: {{latency: {gate}, errors: null, sameness: null}}\n    ramp: {{steps: [50, 100]}}\n"
+    said = [w for w in plan(text, rate).warnings if "requests an hour, a p99 is proven late" in w]
+    assert bool(said) is warned
