@@ -212,6 +212,8 @@ function envoy_on_request(handle)
   end
   local length = nil
   local as_sent = handle:streamInfo():filterState():get("glidepath.as_sent") == "1" -- never for inference
+  local facts = handle:streamInfo():dynamicMetadata():get("glidepath.request")
+  if facts ~= nil and facts.state == "unread" and facts.read ~= "ambiguous" then as_sent = true end
   if RENAMES and not as_sent and not is_upload(headers:get("content-type") or "", headers:get(":path") or "") then
     local body = handle:body() -- yields: objects fetched from the handle before are invalid afterwards
     headers = handle:headers()

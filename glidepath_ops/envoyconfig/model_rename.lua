@@ -104,7 +104,7 @@ end
 -- Returns the spans that read_request.lua has found in this body, or nil if it has not read the body, and then a reason
 -- if it could not. `facts`: what it has published, or nil.
 local function known_spans(body, facts)
-  if facts == nil then return nil end
+  if facts == nil or facts.read == "ambiguous" then return nil end -- both models are replaced
   if facts.read ~= "yes" then return nil, facts.read ~= "upload" and facts.read or nil end
   if tonumber(facts.bytes) ~= body:length() then return nil end
   local spans = {}

@@ -99,7 +99,7 @@ def _pinned_routes(config: Config, name: str) -> Iterator[Json]:
         text = f"Requests of {name} that need or make state stay at {workload.baseline}."
         yield with_comment(text, _pinned(config, name, stateful_conditions(workload), as_sent=False))
     text = f"Requests of {name} that cannot be read stay at {workload.baseline}."
-    yield with_comment(text, _pinned(config, name, unread_conditions(), as_sent=True))
+    yield with_comment(text, _pinned(config, name, unread_conditions(), as_sent=False))
 
 
 def _ineligible_routes(config: Config, name: str) -> Iterator[Json]:
