@@ -67,11 +67,15 @@ class CountedRequests:
         at_ms = self._bin_number * BIN_MS
         self.total += self._pending
         self._bursts, counted = self._bursts.after(at_ms // 1000, self._pending)
-        self._gates.step.in_bursts = self._bursts.left_out
+        self._note_bursts()
         self._gates.observe(RequestsEnded(counted))
         self._pending = NO_REQUESTS
         if period_began(self._name, self._block_from_ms, at_ms, BLOCK_MS) and self._gates.close_block():
             self._block_from_ms = at_ms
+
+    def _note_bursts(self) -> None:
+        step, bursts = self._gates.step, self._bursts
+        step.in_bursts, step.baseline_in_bursts = bursts.left_out, bursts.baseline_left_out
 
     @property
     def state(self) -> CountedRequestsState:
@@ -83,7 +87,7 @@ class CountedRequests:
         self._bin_number, self._block_from_ms = state.bin_number, state.block_from_ms
         self._pending = NO_REQUESTS if state.pending == NO_REQUESTS else state.pending
         self.total, self._bursts = state.total, state.bursts
-        self._gates.step.in_bursts = state.bursts.left_out
+        self._note_bursts()
 
 
 def _added(pending: RequestCounts, sides: Sequence[SideOutcomes]) -> RequestCounts:

@@ -34,6 +34,28 @@ class RequestGate(Gate):
     def n(self) -> int:
         return self._step.total.c_n
 
+    @property
+    def beyond_by_bursts(self) -> float | None:
+        """The value with the errors that the burst discount leaves out, if only with them it is above the limit.
+
+        Such a gate does not pass: what is no evidence against the candidate is still an error that clients got.
+        """
+        value, limit = self.value, self.spec.limit
+        if value is None or value > limit or not self._step.in_bursts:
+            return None
+        everything = self._with_bursts(value)
+        return everything if everything > limit else None
+
+    def _with_bursts(self, value: float) -> float:
+        own, base = self._step.burst_rates
+        return value + own - (base if self.spec.increase else 0.0)
+
+    @property
+    def _burst_note(self) -> str:
+        beyond = self.beyond_by_bursts
+        with_them = "" if beyond is None else f"; with them it is {share_text(beyond)}, so the gate does not pass"
+        return f"{self._step.burst_note}{with_them}"
+
 
 @dataclass(frozen=True, slots=True)
 class RateGateState:
@@ -67,6 +89,10 @@ class RateGate(RequestGate):
         return self.counts.c_errors / self.n if self.n else None
 
     @property
+    def within(self) -> bool:
+        return super().within and self.beyond_by_bursts is None
+
+    @property
     def interval(self) -> Interval | None:
         return rate_interval(self.counts.c_errors, self.n, self.spec.alpha)
 
@@ -81,7 +107,7 @@ class RateGate(RequestGate):
 
     def message(self) -> str:
         seen = f"{self.counts.c_errors} of {self.n} requests"
-        limit = f"limit {share_text(self.spec.limit)}{self._step.burst_note}"
+        limit = f"limit {share_text(self.spec.limit)}{self._burst_note}"
         return f"error rate {share_text(self.value)} ({seen}), {limit}"
 
     @property
@@ -150,6 +176,10 @@ class IncreaseGate(RequestGate):
         return blocks.differences / blocks.weights if blocks.weights else self._difference_over_step
 
     @property
+    def within(self) -> bool:
+        return super().within and self.beyond_by_bursts is None
+
+    @property
     def interval(self) -> Interval | None:
         c = self.counts
         return difference_interval((c.c_errors, c.c_n), (c.b_errors, c.b_n), self.spec.alpha)
@@ -177,9 +207,9 @@ class IncreaseGate(RequestGate):
         candidate, base = share_text(c.c_errors / c.c_n), share_text(c.b_errors / c.b_n)
         seen, limit = f"{c.c_errors} of {c.c_n}", share_text(self.spec.limit)
         text = f"error rate {candidate} ({seen}), the baseline's is {base}; it may be {limit} more"
-        text += self._step.burst_note
+        text += self._burst_note
         plain = self._difference_over_step
-        if plain is None or (plain <= self.spec.limit) == self.within:
+        if plain is None or (plain <= self.spec.limit) == (self.value <= self.spec.limit):
             return text
         return f"{text}; compared at the same times, it is {share_text(self.value)} more"
 

@@ -20,11 +20,19 @@ Handler = Callable[[Any], None]
 class StepRequests:
     """The counts of the requests of the step so far. The gates that count requests share this object.
 
-    ``in_bursts``: how many of the candidate's errors are not in ``total``, because they came in bursts.
+    ``in_bursts``, ``baseline_in_bursts``: how many errors of the candidate and of the baseline are not in ``total``,
+    because they came in bursts.
     """
 
     total: RequestCounts = NO_REQUESTS
     in_bursts: int = 0
+    baseline_in_bursts: int = 0
+
+    @property
+    def burst_rates(self) -> tuple[float, float]:
+        """The shares of both sides' requests that failed in bursts and are not in ``total``: the candidate's first."""
+        own, base = self.in_bursts, self.baseline_in_bursts
+        return own / max(1, self.total.c_n + own), base / max(1, self.total.b_n + base)
 
     @property
     def burst_note(self) -> str:

@@ -367,10 +367,10 @@ def _fact_drafts(workload: Workload) -> list[_Draft]:
 def _split_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     if not workload.gates.split or percent is None or not 0 < percent < 100:
         return []
-    # With sticky users, all requests of one user go to the same side. So the share of requests is weak evidence about
-    # the router, and the guard is only informational. A wrong split is caused by the router or by a few busy users. A
-    # rollback would correct neither, so the guard only holds (ADR 0053).
-    action = GateAction.HOLD if workload.declared_sticky is None else GateAction.INFORM
+    # With sticky users or conversations, all requests of one go to the same side. So the share of requests is weak
+    # evidence about the router, and the guard is only informational. A wrong split is caused by the router or by a few
+    # busy users. A rollback would correct neither, so the guard only holds (ADR 0053).
+    action = GateAction.HOLD if workload.assignment is None else GateAction.INFORM
     return [_Draft("split", GateKind.SPLIT, percent / 100, "share", None, action, guard=True)]
 
 

@@ -157,7 +157,7 @@ def _need(workload: Workload, spec: GateSpec, percent: float, ratio: float, assu
     copies = _copies_need(workload, spec, percent, assumed)
     if copies is None:
         return live
-    return copies if workload.sticky else replace(live, copies=copies)
+    return copies if workload.assignment else replace(live, copies=copies)
 
 
 def _copies_need(workload: Workload, spec: GateSpec, percent: float, assumed: Assumptions) -> Need | None:
@@ -168,7 +168,7 @@ def _copies_need(workload: Workload, spec: GateSpec, percent: float, assumed: As
     section = section_of(workload, spec.name)
     if not compares_copies(workload, percent) or (section is None and spec.kind is not GateKind.ERROR_INCREASE):
         return None
-    pass_at = spec.pass_at if workload.sticky else spec.pass_at + math.log(2)
+    pass_at = spec.pass_at if workload.assignment else spec.pass_at + math.log(2)
     if unprovable(workload, spec):
         counts = _NEVER
     elif section is None:

@@ -168,8 +168,10 @@ def test_an_informational_gate_fails_without_gating() -> None:
     assert (verdict.outcome, verdict.gating) == ("fail", False)
 
 
-def test_a_wrong_split_fails_and_with_sticky_users_the_guard_is_informational() -> None:
-    for extra, gating in (("", True), ("    sticky: {header: x-user}\n", False)):
+def test_a_wrong_split_fails_and_with_sticky_users_or_conversations_the_guard_is_informational() -> None:
+    assigned = (("{random: true}", True), ("{header: x-user}", False), ("null", False))  # null: by conversation
+    for sticky, gating in assigned:
+        extra = f"    sticky: {sticky}\n"
         evidence = fresh_evidence(10, extra)
         for k in range(60):
             evidence = evidence.fold_outcomes(flush(k, side(B, 20), side(C, 20)))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glidepath.pairs_and_outcomes import Outcomes, Side
+from glidepath.status_and_decisions import Verdict
+from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.burst_discount import BurstState, most_by_chance
 from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCounts
-from tests.support.evidence_builders import through_json
+from tests.support.evidence_builders import by_gate, fresh_evidence, side, through_json, workload_of
 
 Bins = list[tuple[int, int, int]]  # second, the candidate's requests, of which failed
+BURSTS_OF_FIVE = [5 if k % 7 == 0 else 0 for k in range(210)]  # 0.7 % of the requests
+NONE = [0] * 210
 
 
 def counted(bins: Bins) -> RequestCounts:
@@ -80,3 +87,31 @@ def test_no_request_counts_twice_and_the_state_survives_json(steps: Bins) -> Non
         assert total.c_n == seen.c_n - (seen.c_errors - total.c_errors)
         assert state.left_out == seen.c_errors - total.c_errors
         assert 0 <= part.c_unreachable <= part.c_errors
+
+
+@pytest.mark.parametrize("limit", ["max_increase: 0.5%", "{max_increase: null, max_rate: 0.5%}"])
+def test_a_candidate_whose_errors_all_come_in_bursts_does_not_pass(limit: str) -> None:
+    found = errors_verdict(limit, BURSTS_OF_FIVE, NONE)
+    assert found.outcome == "inconclusive"
+    assert found.evidence_to_pass is not None
+    assert found.evidence_to_pass >= 1  # from what the discount leaves
+    assert "91 more errors came in bursts of one cause; with them it is 0.71" in found.message
+    assert "so the gate does not pass" in found.message
+
+
+def test_equal_sides_with_bursts_pass() -> None:
+    assert errors_verdict("max_increase: 0.5%", BURSTS_OF_FIVE, BURSTS_OF_FIVE[::-1]).outcome == "pass"
+    assert errors_verdict("max_increase: 0.5%", NONE, NONE).outcome == "pass"
+
+
+def errors_verdict(limit: str, own: list[int], base: list[int]) -> Verdict:
+    """Return the verdict of the gate ``errors``, after a restart, for the errors of each second of 100 requests."""
+    section = limit if limit.startswith("{") else f"{{{limit}}}"
+    gates = f"    shadow: {{same_side: 0}}\n    gates: {{errors: {section}, sameness: null, latency: []}}\n"
+    evidence = fresh_evidence(50, gates)
+    for k, failed in enumerate(zip(own, base, strict=True)):
+        sides = (side(Side.CANDIDATE, 100, failed[0]), side(Side.BASELINE, 100, failed[1]))
+        evidence = evidence.fold_outcomes(Outcomes("chat", "envoy-1", k, 1000 * (k + 1), 1000 * (k + 2), sides))
+        evidence.verdicts(1000 * (k + 2))
+    restored = Evidence.from_json(workload_of(gates), json.loads(json.dumps(evidence.to_json())))
+    return by_gate(restored)["errors"]

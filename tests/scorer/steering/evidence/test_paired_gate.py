@@ -41,7 +41,7 @@ GATES = ("latency_p95", "errors")
 
 
 def workload(*, sticky: bool = True, same_side: int = 10) -> Workload:
-    named = "{header: x-user}" if sticky else "null"
+    named = "{header: x-user}" if sticky else "{random: true}"
     return parse_config(CONFIG.format(sticky=named, same_side=same_side)).workload("chat")
 
 
