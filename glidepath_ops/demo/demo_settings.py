@@ -74,7 +74,7 @@ def written_plan() -> DemoPlan:
             "latency": {"quantile": "p50", "max_ratio": 1.5},
         },
         shadow={"sample": 100, "reverse": 100, "same_side": 50, "max_in_flight": 64, "timeout": "5s"},
-        limit_s=100,
+        limit_s=85,
     )
 
 
