@@ -487,6 +487,7 @@ workloads:
     match: {path: /v1/chat/completions}
     baseline: cloud
     candidate: onprem
+    sticky: {random: true}
     shadow: {same_side: 0}
     gates: {errors: {max_increase: 0.5%}, sameness: null, latency: []}
 """

@@ -184,7 +184,7 @@ class Case:
     done: float | None = 0.95
 
     def workload(self) -> Workload:
-        return readme_workload(self.gates, **({} if self.traffic.sticky else {"sticky": None}))
+        return readme_workload(self.gates, **({} if self.traffic.sticky else {"sticky": {"random": True}}))
 
 
 P99 = "latency: {quantile: p99, max_ratio: 1.2}"

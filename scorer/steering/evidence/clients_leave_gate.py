@@ -2,7 +2,10 @@
 
 A client that leaves is nobody's error by itself: it may have closed its window. So only a wait counts that is longer
 than the baseline usually lets its clients wait, and the candidate's share of such waits is compared with the
-baseline's, as the fast guard compares errors. See ADR 0271.
+baseline's, as the fast guard compares errors.
+
+Patience belongs to users. So if the sides serve different users, the ratio of both shares says nothing about the
+candidate: then only leaving of about half of its clients or more counts. See ADR 0271.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from scorer.steering.evidence.recent_rates import CandidateShare
 
 _KNOWN_BY = 5  # answers of the baseline after which its usual wait is known
 _UNKNOWN_MS = 5000.0  # the wait that counts before that
+FLOOR_OF_USERS = 0.2  # with sticky users, an equal candidate may have so many clients that leave
 _MEMORY = 200.0  # answers of the baseline after which the weight of an earlier one has fallen to 1/e
 
 
@@ -70,8 +74,10 @@ class ClientsLeaveGate(FastGate):
 
     STATE: ClassVar[Any] = ClientsLeaveGateState
 
-    def __init__(self, spec: GateSpec, floor: float, prior: CandidateShare) -> None:
-        super().__init__(spec, StepRequests(), floor, prior)
+    def __init__(self, spec: GateSpec, floor: float, prior: CandidateShare, *, sides_differ: bool = False) -> None:
+        """Start without requests. ``sides_differ``: whether the two sides serve different users."""
+        super().__init__(spec, StepRequests(), max(floor, FLOOR_OF_USERS) if sides_differ else floor, prior)
+        self._sides_differ = sides_differ
         self._usual = UsualWait()
 
     def handlers(self) -> Mapping[type, Handler]:
@@ -85,6 +91,10 @@ class ClientsLeaveGate(FastGate):
         if counts.c_n or counts.b_n:
             self._step.total += counts
             self.fold_requests(RequestsEnded(counts))
+
+    @property
+    def _log_e(self) -> float:
+        return self._catastrophe.log_e if self._sides_differ else super()._log_e
 
     def recent_cause(self) -> FailureCause | None:
         since = self._since

@@ -124,11 +124,15 @@ class FastGate(GuardGate):
         self._decide()
 
     def _decide(self) -> None:
-        log_e = log_add(self._ratio.log_e, self._catastrophe.log_e) - LN2
+        log_e = self._log_e
         if log_e >= self.spec.fail_at and self.baseline_fails:
             self._catastrophe.forget()  # an outage of both sides must not fail the candidate
         elif self.counts.c_errors >= MIN_FAST_ERRORS and self.baseline_known:
             self.note(log_e)
+
+    @property
+    def _log_e(self) -> float:
+        return log_add(self._ratio.log_e, self._catastrophe.log_e) - LN2
 
     @property
     def baseline_fails(self) -> bool:

@@ -268,7 +268,9 @@ _FACTORIES: dict[GateKind, Callable[[GateSpec, GateSet], Gate]] = {
     GateKind.ERROR_RATE: lambda spec, gates: RateGate(spec, gates.step),
     GateKind.ERRORS_FAST: lambda spec, gates: FastGate(spec, gates.step, gates.floor, gates.prior),
     GateKind.CANDIDATE_DOWN: lambda spec, gates: UnreachableGate(spec, gates.step, gates.fast),
-    GateKind.CLIENTS_LEAVE: lambda spec, gates: ClientsLeaveGate(spec, gates.floor, gates.prior),
+    GateKind.CLIENTS_LEAVE: lambda spec, gates: ClientsLeaveGate(
+        spec, gates.floor, gates.prior, sides_differ=gates.sides_differ
+    ),
     GateKind.ENVOY_FAILURES: lambda spec, gates: EnvoyFailuresGate(spec, gates.prior_of_clients, gates.before),
     GateKind.LATENCY: _latency_gate,
     GateKind.SPLIT: lambda spec, gates: SplitGate(spec),

@@ -11,6 +11,7 @@ from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.clients_leave_gate import UsualWait
 from tests.support.evidence_builders import by_gate, fresh_evidence, through_json, workload_of
 
+RANDOM = "    sticky: {random: true}\n"
 GATES = "    gates: {sameness: null, errors: {max_increase: 0.5%}, latency: {quantile: p95}}\n"
 
 
@@ -57,6 +58,26 @@ def test_a_client_that_leaves_sooner_than_the_baseline_answers_left_for_its_own_
     verdict = by_gate(busy(fresh_evidence(50, GATES), 40, [wait] * 6))["clients_leave"]
     assert verdict.outcome != "fail"
     assert verdict.n == 0
+
+
+@pytest.mark.parametrize(
+    ("sticky", "outcome"), [(RANDOM, "fail"), ("    sticky: {header: x-user}\n", "pass"), ("", "pass")]
+)
+def test_one_impatient_user_at_the_candidate_is_no_reason_to_go_back(sticky: str, outcome: str) -> None:
+    evidence = fresh_evidence(50, sticky + GATES)
+    for k in range(300):  # of the sides' users, only this one leaves after 2 s, at a quarter of its requests
+        own = waits(Side.CANDIDATE, [800.0] * 4, [2000.0] if k % 2 else [])
+        evidence = fold(evidence, k, waits(Side.BASELINE, [800.0] * 6, []), own)
+    assert by_gate(evidence)["clients_leave"].outcome == outcome
+
+
+@pytest.mark.parametrize("sticky", [RANDOM, "    sticky: {header: x-user}\n"])
+def test_a_candidate_that_hangs_goes_back_whoever_its_users_are(sticky: str) -> None:
+    evidence = fresh_evidence(50, sticky + GATES)
+    for k in range(8):  # most of its clients leave, one by one
+        own = waits(Side.CANDIDATE, [800.0] if k % 4 == 0 else [], [6000.0])
+        evidence = fold(evidence, k, waits(Side.BASELINE, [800.0] * 6, []), own)
+    assert by_gate(evidence)["clients_leave"].outcome == "fail"
 
 
 def test_before_the_baseline_has_answered_a_short_wait_does_not_count() -> None:
