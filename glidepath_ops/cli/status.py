@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from glidepath.config import Config
+from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.embedding_models import unread_languages_text
 from glidepath.redisio import RedisClient
@@ -84,7 +85,8 @@ def _show_details(console: Console, status: WorkloadStatus, examples: Mapping[st
         console.print(gates(status))
     if calls := tool_calls(status):
         console.print(calls)
-    for line in details(status, examples, baseline):
+    stale = time.time() - status.updated_at_ms / 1000 > STALE_S
+    for line in details(status, examples, baseline, stale=stale):
         console.print(indented(escape(line)))
 
 
@@ -125,7 +127,7 @@ def overview(
             f"{status.confirmed} of {status.envoys}",
             "–" if status.agreement is None else f"{status.agreement:.3f}",
             _latency(status.baseline, status.candidate),
-            late + status.message,
+            "; ".join(filter(None, (late, status.message))),
         )
     return table
 
@@ -133,18 +135,23 @@ def overview(
 def _late(status: WorkloadStatus, now: float, why: str) -> str:
     """Return that the status is not updated any more, and ``why`` the workload is not steered; "" if it is."""
     age = now - status.updated_at_ms / 1000
-    hint = "" if why else "is a scorer running? start `glidepath up`, or `glidepath scorer`"
-    late = f"[red]no update for {age:.0f} s: {hint}[/] " if age > STALE_S else ""
-    return late + (f"{why} " if why else "")
+    hint = "" if why else ": is a scorer running? start `glidepath up`, or `glidepath scorer`"
+    late = f"[red]no update for {age:.0f} s{hint}[/]" if age > STALE_S else ""
+    return "; ".join(filter(None, (late, why)))
 
 
 def title_of(status: WorkloadStatus) -> str:
-    """Return the heading of the gates: both sides' requests and errors in this step."""
+    """Return the heading of the gates: both sides' requests and errors in this step.
+
+    A side that serves no client (the candidate at 0 %, the baseline at 100 %) counts the copies that it gets.
+    """
     baseline, candidate, least = status.baseline, status.candidate, status.min_samples
+    of_candidate = number_of(candidate.requests, "copied request" if status.percent <= 0 else "request")
+    of_baseline = number_of(baseline.requests, "copied request" if status.percent >= 100 else "request")
     wanted = f" of at least {least}" if candidate.requests < least else ""
     return (
-        f"{status.workload}, this step: candidate {candidate.requests} requests{wanted}, {candidate.errors} errors"
-        f"{_rescues(candidate)}; baseline {baseline.requests} requests, {baseline.errors} errors"
+        f"{status.workload}, this step: candidate {of_candidate}{wanted}, {number_of(candidate.errors, 'error')}"
+        f"{_rescues(candidate)}; baseline {of_baseline}, {number_of(baseline.errors, 'error')}"
     )
 
 

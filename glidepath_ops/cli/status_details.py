@@ -20,9 +20,15 @@ _SHOWN_KINDS = 12
 _STAGES = (Coverage.CAPTURED.value, Coverage.PAIRED.value)
 
 
-def details(status: WorkloadStatus, examples: Mapping[str, str], baseline: str) -> Iterator[str]:
-    """Yield the lines. ``examples``: "SIDE ORIGIN KIND" → the id of a pair; ``baseline``: the name of its backend."""
-    yield from without_a_scorer(status)
+def details(
+    status: WorkloadStatus, examples: Mapping[str, str], baseline: str, *, stale: bool = False
+) -> Iterator[str]:
+    """Yield the lines.
+
+    ``examples``: "SIDE ORIGIN KIND" → the id of a pair; ``baseline``: the name of its backend; ``stale``: no scorer
+    has updated the status lately.
+    """
+    yield from without_a_scorer(status, stale=stale)
     yield from failing_baseline(status.baseline, baseline)
     yield from error_kinds(status.error_kinds, examples)
     if status.instruments:
@@ -36,15 +42,17 @@ def details(status: WorkloadStatus, examples: Mapping[str, str], baseline: str) 
         yield str(movable)
 
 
-def without_a_scorer(status: WorkloadStatus) -> Iterator[str]:
-    """Yield what Envoy does if all scorers are lost, and where that is not so."""
+def without_a_scorer(status: WorkloadStatus, *, stale: bool = False) -> Iterator[str]:
+    """Yield what Envoy does if all scorers are lost, and where that is not so. ``stale``: they may be lost now."""
     if status.if_lost == "hold":
         yield "if all scorers are lost: Envoy keeps the split (if_lost: hold)"
     if status.if_lost != "baseline" or status.lost_after_s is None:
         return
     after = duration_text(status.lost_after_s)
-    held = f"the lease is in force in {status.leases_held} of {number_of(status.lease_envoys, 'Envoy')}"
-    yield f"if all scorers are lost: back to the baseline after {after}; {held}"
+    envoys = f"{status.leases_held} of {number_of(status.lease_envoys, 'Envoy')}"
+    held = f"the lease {'was' if stale else 'is'} in force in {envoys}"
+    asks = " when a scorer last said so; `glidepath doctor` asks every Envoy now" if stale else ""
+    yield f"if all scorers are lost: back to the baseline after {after}; {held}{asks}"
     if status.lease_set_at:
         where = ", ".join(map(one_line, status.lease_set_at[:3]))
         yield f"  not at {where}: a person set {runtime_keys.lease_key(status.workload)} there; remove it by curl"

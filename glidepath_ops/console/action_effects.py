@@ -44,9 +44,14 @@ def label_of(kind: CommandKind) -> str:
 
 
 def requests_per_second(status: WorkloadStatus) -> float | None:
-    """Return the mean rate of both sides' requests in this step; None if it is too short to say."""
+    """Return the mean rate of the clients' requests in this step; None if it is too short to say.
+
+    A side that serves no client (the candidate at 0 %, the baseline at 100 %) counts copies, which are left out.
+    """
     seconds = (status.updated_at_ms - status.since_ms) / 1000
-    total = status.baseline.requests + status.candidate.requests
+    of_baseline = status.baseline.requests if status.percent < 100 else 0
+    of_candidate = status.candidate.requests if status.percent > 0 else 0
+    total = of_baseline + of_candidate
     return total / seconds if seconds >= 5 and total else None
 
 

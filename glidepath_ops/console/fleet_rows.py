@@ -112,8 +112,10 @@ def _row(name: str, status: WorkloadStatus | None, reading: FleetReading, candid
 
 
 def _seen(status: WorkloadStatus) -> str:
-    """Return the share of this step's requests that reached the candidate."""
+    """Return the candidate's share of the clients' requests of this step; "–" where its counts are those of copies."""
     total = status.baseline.requests + status.candidate.requests
+    if status.percent <= 0 or status.percent >= 100:
+        return "–"
     return f"{100 * status.candidate.requests / total:.1f} %" if total else "–"
 
 

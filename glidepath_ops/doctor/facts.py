@@ -13,6 +13,7 @@ from typing import Any
 from glidepath.scorer_groups import LastSteering
 from glidepath.status_and_decisions import SideRefusal
 from glidepath.unseen_entries import UnseenRecord
+from scorer.steering.envoy.admin_interface import ADMIN_LAYER
 
 RUNTIME_LAYER = "runtime layer"  # the name of a check
 RENDER = "render the configuration again (`glidepath render`) and restart or reload this Envoy"
@@ -156,6 +157,13 @@ class EnvoyFacts:
     def runtime_value(self, key: str) -> str | None:
         entry = self.runtime.get("entries", {}).get(key)
         return None if entry is None else str(entry.get("final_value", ""))
+
+    def value_set_by_hand(self, key: str) -> str:
+        """Return the key's value in the admin layer, where a person's curl writes; "" if it has none there."""
+        layers = self.runtime_layers()
+        values = self.runtime.get("entries", {}).get(key, {}).get("layer_values", [])
+        index = layers.index(ADMIN_LAYER) if ADMIN_LAYER in layers else len(layers) - 1
+        return str(values[index]) if 0 <= index < len(values) else ""
 
 
 @dataclass(frozen=True, slots=True)

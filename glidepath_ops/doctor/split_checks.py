@@ -165,6 +165,12 @@ def _lease(subject: str, config: Config, name: str, routes: list[Json], envoy: E
     if layer not in layers:
         detail = f"the bootstrap has no runtime layer {layer}, so the split never gets its lease"
         return fail(subject, check, detail, f"{RENDER}, and restart Envoy")
+    if by_hand := envoy.value_set_by_hand(key):
+        effect = (
+            "the split stays if all scorers are lost" if parse_lease(by_hand) else "the baseline serves all requests"
+        )
+        detail = f"a person set {key}={by_hand} at this Envoy, so {effect}"
+        return fail(subject, check, detail, f"remove it: POST /runtime_modify?{key}= to the admin API of this Envoy")
     if parse_lease(envoy.runtime_value(key) or ""):
         return ok(subject, check, f"back to the baseline after {section.lost_after:g} s; the lease is in force")
     where = config.envoy.rtds_address or config.envoy.rtds_listen

@@ -68,7 +68,7 @@ def _remarks(pair: ScoredPair, label: PairLabel | None) -> str:
         f"preference: {pair.preference.value}" if pair.preference else "",
         f"labelled {label.label.value} by {label.who}" if label else "",
     ]
-    return one_line("; ".join(filter(None, parts))) or "nothing to remark"
+    return one_line("; ".join(filter(None, parts))) or "no flag"
 
 
 def why_unscored(reason: str) -> str:

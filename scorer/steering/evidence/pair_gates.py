@@ -193,7 +193,7 @@ class FactGate(PairGate):
     def message(self) -> str:
         floor = f"in {share_text(self.floor)} of {self.noise_n} noise pairs" if self.noise_n else "no noise pairs yet"
         rate, limit = share_text(self.rate), share_text(self.spec.limit)
-        return f"{self.spec.of} differ in {rate} of {self.n} pairs, {floor}; it may be {limit} more"
+        return f"a difference in {self.spec.of} in {rate} of {self.n} pairs, {floor}; it may be {limit} more"
 
 
 class ExactnessGate(PairGate):

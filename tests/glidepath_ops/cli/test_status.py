@@ -43,6 +43,20 @@ def test_the_required_requests_are_shown_until_they_are_reached() -> None:
     assert title(50).startswith("chat, this step: candidate 50 requests, 0 errors; ")
 
 
+@pytest.mark.parametrize(
+    ("percent", "expected"),
+    [
+        (0, "candidate 9 copied requests, 1 error; baseline 8 requests, 0 errors"),
+        (25, "candidate 9 requests, 1 error; baseline 8 requests, 0 errors"),
+        (100, "candidate 9 requests, 1 error; baseline 8 copied requests, 0 errors"),
+    ],
+)
+def test_copies_are_not_called_requests_of_clients(percent: float, expected: str) -> None:
+    candidate, baseline = SideStatus(requests=9, errors=1), SideStatus(requests=8)
+    status = WorkloadStatus("chat", "shadow", percent, 0, (25,), 0, 0, candidate=candidate, baseline=baseline)
+    assert title_of(status) == f"chat, this step: {expected}"
+
+
 def test_rescued_errors_are_shown_apart_from_errors_that_clients_saw() -> None:
     side = SideStatus(requests=50, errors=9, rescued=6, rescues_failed=2)
     cloud = SideStatus(requests=950, errors=3)
@@ -71,7 +85,7 @@ def test_the_status_says_why_a_group_does_not_steer_a_workload() -> None:
         console.print(overview({"chat": status, "new": None}, now=200.0, troubles={"chat": trouble, "new": trouble}))
     shown = captured.get()
     assert shown.count("x[1] holds the lease; give each file a group") == 2
-    assert "no update for 101 s" in shown
+    assert "no update for 101 s; x[1] holds the lease; give each file a group; m" in shown
     assert "is a scorer running?" not in shown
 
 
@@ -243,6 +257,13 @@ def test_answers_in_languages_that_the_embedding_model_does_not_read_are_shown()
 )
 def test_what_envoy_does_without_a_scorer(status: dict[str, Any], lines: list[str]) -> None:
     assert list(without_a_scorer(replace(STATUS, **status))) == lines
+
+
+def test_an_old_status_does_not_say_that_the_lease_is_in_force() -> None:
+    status = replace(STATUS, if_lost="baseline", lost_after_s=10, leases_held=1, lease_envoys=1)
+    [line] = without_a_scorer(status, stale=True)
+    assert "is in force" not in line
+    assert "was in force in 1 of 1 Envoy when a scorer last said so; `glidepath doctor` asks" in line
 
 
 def test_a_lease_that_a_person_set_is_named() -> None:

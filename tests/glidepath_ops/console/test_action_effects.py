@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
+
 from glidepath.status_and_decisions import CommandKind
-from glidepath_ops.console.action_effects import effect_of, moved, possible
+from glidepath_ops.console.action_effects import effect_of, moved, possible, requests_per_second
 from tests.support.console_data import status
 
 
 def test_the_way_back_says_how_many_requests_change_side() -> None:
     # 86,400 requests in an hour are 24 a second
     assert moved(status(), 0) == "back to 0 %: about 2.4 of 24 requests a second change side"
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(0.0, 21.6), (10.0, 24.0), (100.0, 2.4)])
+def test_copies_are_no_requests_a_second(percent: float, expected: float) -> None:
+    # at 0 % the candidate's counts, and at 100 % the baseline's, are those of copies
+    assert requests_per_second(status(percent=percent)) == pytest.approx(expected)
 
 
 def test_a_rollback_offers_all_lower_steps_and_zero_first() -> None:

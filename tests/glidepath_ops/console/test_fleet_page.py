@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from glidepath_ops.console.access import COOKIE
 from tests.support.console_client import TOKEN, console_client, console_config
 from tests.support.console_data import status, store_status
@@ -30,6 +32,18 @@ async def test_the_fleet_shows_each_workload(
     ):
         assert part in text
     assert "<button" not in text  # nobody may act without a token
+
+
+@pytest.mark.parametrize("percent", [0.0, 100.0])
+async def test_copies_are_not_shown_as_the_share_seen(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any, percent: float
+) -> None:
+    await store_status(redis_client, status(percent=percent))
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        assert f"<strong>{percent:g} %</strong> / –" in (await client.get("/")).text
+        state = (await client.get("/workloads/chat")).text
+    assert "% seen" not in state
+    assert ("Candidate, copies" in state, "Baseline, copies" in state) == (percent == 0, percent == 100)
 
 
 async def test_a_workload_without_a_scorer_says_so(

@@ -20,6 +20,12 @@ def in_force(value: str = "100") -> dict[str, Any]:
     return {"entries": {runtime_keys.lease_key("chat"): {"final_value": value}}}
 
 
+def set_by_hand(value: str) -> dict[str, Any]:
+    entry = {"final_value": value, "layer_values": ["", "100", value]}
+    layers = ["glidepath-file", "glidepath-lease-10s", "admin"]
+    return {"layers": layers, "entries": {runtime_keys.lease_key("chat"): entry}}
+
+
 @pytest.mark.parametrize(
     ("config", "envoy", "level", "detail"),
     [
@@ -27,6 +33,14 @@ def in_force(value: str = "100") -> dict[str, Any]:
         (LEASED, facts(LEASED, runtime=in_force()), Severity.OK, "back to the baseline after 10 s"),
         (LEASED, facts(LEASED), Severity.FAIL, "no lease is in force"),
         (LEASED, facts(LEASED, runtime=in_force("0")), Severity.FAIL, "no lease is in force"),
+        (LEASED, facts(LEASED, runtime=set_by_hand("")), Severity.FAIL, "no lease is in force"),
+        (
+            LEASED,
+            facts(LEASED, runtime=set_by_hand("100")),
+            Severity.FAIL,
+            "so the split stays if all scorers are lost",
+        ),
+        (LEASED, facts(LEASED, runtime=set_by_hand("0")), Severity.FAIL, "so the baseline serves all requests"),
         (LEASED, facts(HOLD), Severity.FAIL, "rendered without a lease, so its split stays"),
         (HOLD, facts(LEASED), Severity.FAIL, "splits only with a lease"),
         (LEASED, facts(OTHER_TIME, runtime=in_force()), Severity.FAIL, "no runtime layer glidepath-lease-10s"),
