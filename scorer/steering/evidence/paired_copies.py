@@ -4,6 +4,9 @@ The candidate's copy and the baseline's copy are sent at the same moment, by the
 whatever makes a copy differ from a client's request is the same for both, and cancels when the two are compared. The
 client's own answer has no part in this comparison. See ADR 0260.
 
+A copy that was given up after its time limit is a slow answer, unless the other side answered the same request in a
+quarter of that time: then it hung, and a client would have left it. So it failed.
+
 The number of pairs that wait for the other pair of their request is bounded.
 """
 
@@ -18,6 +21,7 @@ from scorer.steering.evidence.time_per_token import CHARS_PER_TOKEN
 
 NOISE_SUFFIX = "~noise"  # of the id of the noise pair, which otherwise equals that of the cross pair (extproc/capture)
 MOST_WAITING = 256
+_HUNG = 4.0  # a copy that was given up after so many times the other answer's time has failed
 _FAILED = frozenset(fault.value for fault in AnswerFault if fault.grade is Grade.FAILED)
 
 
@@ -87,12 +91,14 @@ def copy_ended(scored: ScoredPair) -> CopyEnded | None:
     """Return how the candidate's copy ended; None if that shows nothing about the candidate.
 
     It shows nothing if the client's own request failed or did not go to the baseline, if the copy was given up, or if
-    it could not be sent.
+    it could not be sent. A copy that was given up shows a failure if it hung.
     """
     live, copy = scored.baseline, scored.candidate
     served = scored.kind is PairKind.CROSS and live.origin is Origin.LIVE and copy.origin is Origin.SHADOW
-    if not served or not 200 <= live.status < 300 or _failed(live) or copy.ending in (Ending.TIMEOUT, Ending.REFUSED):
+    if not served or not 200 <= live.status < 300 or _failed(live) or copy.ending is Ending.REFUSED:
         return None
+    if copy.ending is Ending.TIMEOUT:
+        return CopyEnded(failed=True) if _hung(copy.total_ms, live.total_ms) else None
     return CopyEnded(_failed(copy) or copy.status >= 400)
 
 
@@ -126,9 +132,15 @@ def _answer(facts: CopyFacts, other: CopyFacts) -> CopyAnswer:
     A refusal (4xx) is the client's fault, unless the other side answers the same request.
     """
     refused = 400 <= facts.status < 500 and not other.failed and 200 <= other.status < 300
-    failed = facts.failed or (refused and not facts.gave_up)
+    other_answered = not other.failed and not other.gave_up and 200 <= other.status < 300
+    hung = facts.gave_up and other_answered and _hung(facts.total_ms, other.total_ms)
+    failed = facts.failed or hung or (refused and not facts.gave_up)
     answered = not facts.failed and not 400 <= facts.status < 500
     return CopyAnswer(failed, facts.gave_up, _signals(facts, other) if answered else {})
+
+
+def _hung(gave_up_after_ms: float, other_ms: float) -> bool:
+    return 0 < other_ms * _HUNG < gave_up_after_ms
 
 
 def _signals(facts: CopyFacts, other: CopyFacts) -> dict[str, float]:

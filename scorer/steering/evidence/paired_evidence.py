@@ -197,7 +197,7 @@ class PairedErrors:
         return difference_interval((test.candidate_only, test.n), (test.baseline_only, test.n), alpha)
 
     def add(self, copies: CopiesCompared) -> bool:
-        if copies.candidate.gave_up or copies.baseline.gave_up:
+        if any(copy.gave_up and not copy.failed for copy in (copies.candidate, copies.baseline)):
             return False  # whether the answer would have failed is unknown
         self.test.add(candidate=copies.candidate.failed, baseline=copies.baseline.failed)
         return True

@@ -93,10 +93,20 @@ def test_a_defect_is_no_failure() -> None:
     assert failures(replace(FINE, faults=("refusal",))) == (False, False)
 
 
-def test_a_copy_that_was_given_up_has_least_latencies_and_no_failure() -> None:
+def test_a_copy_that_was_given_up_fails_if_the_other_side_answered_far_sooner() -> None:
+    slow, slower = replace(FINE, total_ms=14_000.0), replace(FINE, total_ms=16_000.0)
+    assert failures(LATE, slow) == (True, False)
+    assert failures(slow, LATE) == (False, True)
+    assert failures(LATE, slower) == (False, False)
+    assert failures(LATE, LATE) == (False, False)
+    assert failures(LATE, replace(FINE, status=503)) == (False, True)
+    assert failures(LATE, replace(FINE, status=400)) == (False, False)
+
+
+def test_a_copy_that_was_given_up_has_least_latencies() -> None:
     copies = joined(LATE)
     assert copies is not None
-    assert copies.candidate == CopyAnswer(False, True, {"total": 60_000.0, "ttft": 60_000.0})
+    assert copies.candidate == CopyAnswer(True, True, {"total": 60_000.0, "ttft": 60_000.0})
     begun = joined(replace(LATE, status=200, first_byte_ms=70.0, streamed=True))
     assert begun is not None
     assert begun.candidate.ms == {"total": 60_000.0, "ttft": 70.0}
@@ -148,7 +158,9 @@ def test_it_continues_from_its_stored_form(events: list[tuple[int, int]]) -> Non
         (FINE, replace(FINE, status=404), True),
         (FINE, replace(FINE, faults=("empty_body",)), True),
         (FINE, replace(FINE, ending=Ending.ABORTED), True),
-        (FINE, LATE, None),
+        (FINE, LATE, True),
+        (replace(FINE, total_ms=16_000.0), LATE, None),
+        (replace(FINE, total_ms=0.0), LATE, None),
         (FINE, replace(FINE, status=0, ending=Ending.REFUSED), None),
         (replace(FINE, status=503), replace(FINE, status=503), None),
         (replace(FINE, faults=("error_body",)), replace(FINE, status=503), None),

@@ -139,6 +139,15 @@ def test_with_sticky_users_the_copies_decide_although_live_requests_differ() -> 
     assert "copy failed in 0 of" in step.verdict("errors").message
 
 
+def test_a_candidate_of_which_few_copies_hang_fails_although_its_quantile_is_within_the_limit() -> None:
+    step = Step(workload())
+    for _ in range(30):
+        step.copies(39, candidate=1.0)
+        step.copies(1, candidate=60.0, ending=Ending.TIMEOUT)
+    assert step.outcomes()["errors"] == ("fail", "pairs")
+    assert step.outcomes()["latency_p95"][0] != "fail"
+
+
 def test_a_candidate_whose_copies_are_slower_fails_although_live_requests_are_equal() -> None:
     step = Step(workload())
     for _ in range(30):
@@ -177,7 +186,11 @@ def test_hung_copies_count_as_longer_than_their_time_limit() -> None:
     step = Step(workload())
     for _ in range(30):
         step.copies(30, candidate=20.0, ending=Ending.TIMEOUT)
-    assert step.outcomes() == {"latency_p95": ("fail", "pairs"), "errors": ("inconclusive", "live")}
+    assert step.outcomes() == {"latency_p95": ("fail", "pairs"), "errors": ("fail", "pairs")}
+    slow = Step(workload())
+    for _ in range(30):
+        slow.copies(30, candidate=2.5, ending=Ending.TIMEOUT)  # far from hanging, so nothing is known about errors
+    assert slow.outcomes() == {"latency_p95": ("fail", "pairs"), "errors": ("inconclusive", "live")}
 
 
 @pytest.mark.parametrize(
