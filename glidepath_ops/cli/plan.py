@@ -30,6 +30,11 @@ _LEAST_SIGMA, _MOST_SIGMA = 0.01, 3.0
 _MIN_RATE, _MAX_RATE = 1e-6, 1e9  # requests per second; the lowest is one request in twelve days
 # A gate with another unit counts requests of the candidate.
 _UNITS = {of: f"{{}} {of}" for of in ("pairs", "judged pairs", "verified pairs", "noise pairs", "copies")}
+_BOTH_ANSWERS = ("noise pairs", "copies")
+_COPIES_TEXT = (
+    "copies: requests of which both sides get one; noise pairs: two answers of the baseline to one request; "
+    "shadow.same_side sets the share of both in pairs/s"
+)
 
 
 def command(
@@ -181,6 +186,8 @@ def _show(plan: WorkloadPlan) -> None:
     if plan.total_seconds is not None:
         p90 = "longer than can be said" if plan.p90_seconds is None else duration_text(plan.p90_seconds)
         typer.echo(f"  to the last step: {duration_text(plan.total_seconds)} in the median, 90 % of ramps: {p90}")
+    if any(need.of in _BOTH_ANSWERS for step in plan.steps for need in step.needs):
+        typer.echo(f"  {_COPIES_TEXT}")
     source = f"measured from {plan.sigma_from:,} stored answers" if plan.sigma_from else "assumed; --sigma"
     typer.echo(f"  latencies: σ of ln(total time) {plan.sigma:.2f} ({source})")
     if plan.note:

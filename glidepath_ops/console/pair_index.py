@@ -13,7 +13,7 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -95,17 +95,21 @@ class PairIndex:
             self._drop_oldest(gone)
 
     def select(self, wanted: PairFilter, labels: Mapping[str, PairLabel], *, worst: bool, most: int) -> list[int]:
-        """Return the places of the results that ``wanted`` selects: the worst first, or the newest first.
+        """Return the places of at most ``most`` results that ``wanted`` selects: the worst first, or the newest."""
+        return self.first_of(self.matching(wanted, labels), worst=worst, most=most)
 
-        At most ``most`` of the worst are returned.
-        """
+    def matching(self, wanted: PairFilter, labels: Mapping[str, PairLabel]) -> list[int]:
+        """Return the places of all results that ``wanted`` selects, in ascending order."""
         places, rest = self._narrowed(wanted, labels)
         if rest != PairFilter(kind=None):
             places = [i for i in places if rest.selects(self.results[i], labels)]
+        return places
+
+    def first_of(self, places: Sequence[int], *, worst: bool, most: int) -> list[int]:
+        """Return at most ``most`` of the places, which ascend: those of the worst results first, or of the newest."""
         if worst:
             return heapq.nlargest(most, places, key=self.bad.__getitem__)
-        places.reverse()
-        return places
+        return list(places[::-1][:most])
 
     def _narrowed(self, wanted: PairFilter, labels: Mapping[str, PairLabel]) -> tuple[list[int], PairFilter]:
         """Return the places that meet the conditions which are cheap to check, and the filter without these.

@@ -22,7 +22,7 @@ from glidepath_ops.pairs.pair_dataset import line_of, record_of
 from glidepath_ops.pairs.read_pairs import StoredPair, find_pair, with_body
 
 PATIENCE_S = 0.15  # how long a page waits for an index that is still read
-MOST_LISTED = 5000  # of the worst pairs
+MOST_LISTED = 5000  # of the pairs that a search finds
 LOOK_BACK = 20_000  # results in which a pair is searched that the index lacks
 _FOUND_S = 5.0  # a search is answered from memory for so long, while a person goes from page to page
 _MOST_SEARCHES = 50
@@ -140,12 +140,13 @@ class PairStore:
 
 
 def _searched(index: PairIndex, query: PairQuery, labels: Mapping[str, PairLabel]) -> Search:
-    places = index.select(query.filter, labels, worst=query.worst, most=MOST_LISTED)
+    matching = index.matching(query.filter, labels)
+    places = index.first_of(matching, worst=query.worst, most=MOST_LISTED)
     return Search(
-        tuple(index.results[place] for place in places[:MOST_LISTED]),
-        tuple(index.ids[place] for place in places[:MOST_LISTED]),
+        tuple(index.results[place] for place in places),
+        tuple(index.ids[place] for place in places),
         labels,
-        len(places),
+        len(matching),
         len(index),
         max(index.stored, len(index)),
         index.complete,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from glidepath.counted_nouns import number_of
 from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RETREATING, RampEvent, RampState, transition
@@ -52,7 +53,9 @@ def hold_on_unexpected_traffic(state: RampState, inputs: TickInputs, policy: Ram
     after, event = state, "unexpected_traffic"
     if state.phase not in (*RETREATING, Phase.COOLING_DOWN, Phase.HELD):
         after, event = transition(state, RampEvent.HOLD, now_ms, last=policy.last), RampEvent.HOLD.value
-    why = f"{inputs.unexpected_traffic} clients' requests reached the candidate although its share is 0 %"
+    why = (
+        f"{number_of(inputs.unexpected_traffic, 'request')} of clients reached the candidate although its share is 0 %"
+    )
     if after.phase is Phase.HELD and not after.held_by:
         after = replace(after, held_by="glidepath", held_reason=why)
     after = replace(after, unexpected_traffic=True, epoch=state.epoch + 1, since_ms=now_ms)

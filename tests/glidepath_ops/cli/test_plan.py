@@ -22,6 +22,7 @@ def test_plan_shows_one_line_per_step(config: Path) -> None:
     text = run_cli("plan", "-c", str(config), "--rate", "chat=50")
     assert "chat: 50 requests/s" in text
     assert [line.split("  ")[1] for line in text.splitlines()[2:]][:3] == ["shadow", "1 %", "5 %"]
+    assert ("shadow.same_side sets the share" in text) == (" copies" in text.splitlines()[2])
 
 
 @pytest.mark.slow

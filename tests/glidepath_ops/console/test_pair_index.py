@@ -67,6 +67,9 @@ def test_the_index_selects_what_the_filter_selects(results: list[ScoredPair], wa
     assert index.select(wanted, LABELS, worst=False, most=99) == expected[::-1]
     worst = index.select(wanted, LABELS, worst=True, most=99)
     assert sorted(worst) == expected
+    assert index.matching(wanted, LABELS) == expected
+    assert index.select(wanted, LABELS, worst=True, most=2) == worst[:2]
+    assert index.select(wanted, LABELS, worst=False, most=2) == expected[::-1][:2]
     assert [badness(results[place]) for place in worst] == sorted((badness(results[p]) for p in expected), reverse=True)
 
 

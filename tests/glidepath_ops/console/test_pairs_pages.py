@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from glidepath.pair_labels import read_labels
 from glidepath.pairs_and_outcomes import AnswerFacts, Origin
 from glidepath.redis_keys import WorkloadKeys
+from glidepath_ops.console import pair_store
 from tests.support.console_client import TOKEN, console_client, console_config
 from tests.support.console_data import (
     hold_for_sameness,
@@ -49,6 +52,24 @@ async def test_the_worst_pairs_come_first(tmp_path: Path, valid_yaml: str, redis
         assert places(text, "no", "far", "near") == sorted(places(text, "no", "far", "near"))
         newest = (await client.get(PAIRS, params={"sort": "newest"})).text
         assert places(newest, "no", "far", "near") == sorted(places(newest, "no", "far", "near"))
+
+
+@pytest.mark.parametrize("sort", ["worst", "newest"])
+async def test_the_page_says_how_many_match_if_not_all_are_listed(
+    tmp_path: Path,
+    valid_yaml: str,
+    redis_url: str,
+    redis_client: Any,
+    sort: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await store_three(redis_client)
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        assert "are listed" not in (await client.get(PAIRS, params={"sort": sort})).text
+    monkeypatch.setattr(pair_store, "MOST_LISTED", 2)
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        text = (await client.get(PAIRS, params={"sort": sort})).text
+    assert "3 of 3 searched pairs, of which the first 2 are listed" in text
 
 
 async def test_a_search_selects_by_flag_side_and_request(

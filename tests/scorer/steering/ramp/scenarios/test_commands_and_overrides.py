@@ -210,7 +210,7 @@ def test_unexpected_traffic_at_0_percent_is_logged_once_and_guarded(phase: Phase
     assert seen.unexpected_traffic
     assert seen.percent == 0
     assert [d.trigger for d in decisions] == ["unexpected_traffic"]
-    assert "7 clients' requests reached the candidate although its share is 0 %" in decisions[0].reason
+    assert "7 requests of clients reached the candidate although its share is 0 %" in decisions[0].reason
     assert advance(seen, replace(GOOD, unexpected_traffic=9, confirmed=0), POLICY, LATE)[1] == ()
     if phase is not Phase.ABORTED:
         rolled_back, decisions = advance(seen, replace(UNDECIDED, verdicts=CATASTROPHE, confirmed=0), POLICY, LATE)
