@@ -215,6 +215,16 @@ class WorkloadStatus:
     second_witness: str = ""  # what Envoy's own counters say while the steering is blind
     no_second_witness: str = ""  # why no counters of Envoy's can be read
 
+    @property
+    def candidate_counts_copies(self) -> bool:
+        """True if the candidate's counts are those of copies: at 0 %, also while a drill raises the share."""
+        return self.percent <= 0 or self.phase == Phase.SHADOW.value
+
+    @property
+    def baseline_counts_copies(self) -> bool:
+        """True if the baseline's counts are those of copies: at 100 %."""
+        return self.percent >= 100
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

@@ -146,8 +146,8 @@ def title_of(status: WorkloadStatus) -> str:
     A side that serves no client (the candidate at 0 %, the baseline at 100 %) counts the copies that it gets.
     """
     baseline, candidate, least = status.baseline, status.candidate, status.min_samples
-    of_candidate = number_of(candidate.requests, "copied request" if status.percent <= 0 else "request")
-    of_baseline = number_of(baseline.requests, "copied request" if status.percent >= 100 else "request")
+    of_candidate = number_of(candidate.requests, "copied request" if status.candidate_counts_copies else "request")
+    of_baseline = number_of(baseline.requests, "copied request" if status.baseline_counts_copies else "request")
     wanted = f" of at least {least}" if candidate.requests < least else ""
     return (
         f"{status.workload}, this step: candidate {of_candidate}{wanted}, {number_of(candidate.errors, 'error')}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from glidepath.status_and_decisions import CommandKind, Phase, WorkloadStatus
+from scorer.steering.ramp.drill import MAX_PERCENT
 
 LABELS = {
     CommandKind.ROLLBACK: "Roll back",
@@ -49,8 +50,8 @@ def requests_per_second(status: WorkloadStatus) -> float | None:
     A side that serves no client (the candidate at 0 %, the baseline at 100 %) counts copies, which are left out.
     """
     seconds = (status.updated_at_ms - status.since_ms) / 1000
-    of_baseline = status.baseline.requests if status.percent < 100 else 0
-    of_candidate = status.candidate.requests if status.percent > 0 else 0
+    of_baseline = 0 if status.baseline_counts_copies else status.baseline.requests
+    of_candidate = 0 if status.candidate_counts_copies else status.candidate.requests
     total = of_baseline + of_candidate
     return total / seconds if seconds >= 5 and total else None
 
@@ -99,10 +100,7 @@ def effect_of(kind: CommandKind, status: WorkloadStatus, shadow_sample: float) -
             text = f"All traffic goes to the baseline ({moved(status, 0)}), and the ramp stops until somebody retries."
             return Effect(f"Abort {name}", text, dangerous=True)
         case CommandKind.DRILL:
-            text = (
-                "The candidate's weight becomes 0 for some seconds and is then restored; the log has the time it took."
-            )
-            return Effect(f"Rehearse a rollback of {name}", text, may_force=True)
+            return Effect(f"Rehearse a rollback of {name}", _rehearsal(status), may_force=True)
         case CommandKind.SHADOW:
             return _shadow(status, shadow_sample)
         case CommandKind.ANNOTATE:
@@ -118,8 +116,18 @@ def _promotion(status: WorkloadStatus) -> Effect:
         return Effect(f"End the validation of {status.workload}", text, may_force=True)
     undecided = [v.gate.replace("_", " ") for v in status.verdicts if v.gating and v.outcome == "inconclusive"]
     missing = f" Undecided gates: {', '.join(undecided)}." if undecided else ""
+    if failing := [v.gate.replace("_", " ") for v in status.verdicts if v.outcome == "fail" and v.gating]:
+        missing = f" Failing gates: {', '.join(failing)}; without the tick below, the scorer refuses.{missing}"
     text = f"The next step is taken now, before its evidence is complete.{missing}"
     return Effect(f"Promote {status.workload}", text, (Choice(target, moved(status, target)),), may_force=True)
+
+
+def _rehearsal(status: WorkloadStatus) -> str:
+    after = "becomes 0 for some seconds and is then restored; the log has the time it took."
+    if status.percent > 0 or not status.steps:
+        return f"The candidate's weight {after}"
+    share = min(status.steps[0], MAX_PERCENT)
+    return f"The candidate first gets {share:g} % of the clients' requests for some seconds. Then its weight {after}"
 
 
 def _shadow(status: WorkloadStatus, sample: float) -> Effect:
@@ -146,7 +154,9 @@ def possible(status: WorkloadStatus) -> tuple[CommandKind, ...]:
         found.append(CommandKind.HOLD)
     if (phase in _AT_A_STEP and next_step(status) is not None) or phase is Phase.VALIDATING:
         found.append(CommandKind.PROMOTE)
-    found += [CommandKind.SHADOW, CommandKind.DRILL]
+    found.append(CommandKind.SHADOW)
+    if phase not in (Phase.COOLING_DOWN, Phase.ROLLING_BACK, Phase.ABORTED):
+        found.append(CommandKind.DRILL)
     if status.percent > 0 or not status.share_known:
         found += [CommandKind.ROLLBACK, CommandKind.ABORT]
     return tuple(found)

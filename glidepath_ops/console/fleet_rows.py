@@ -114,7 +114,7 @@ def _row(name: str, status: WorkloadStatus | None, reading: FleetReading, candid
 def _seen(status: WorkloadStatus) -> str:
     """Return the candidate's share of the clients' requests of this step; "–" where its counts are those of copies."""
     total = status.baseline.requests + status.candidate.requests
-    if status.percent <= 0 or status.percent >= 100:
+    if status.candidate_counts_copies or status.baseline_counts_copies:
         return "–"
     return f"{100 * status.candidate.requests / total:.1f} %" if total else "–"
 

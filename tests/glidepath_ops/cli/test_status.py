@@ -53,7 +53,8 @@ def test_the_required_requests_are_shown_until_they_are_reached() -> None:
 )
 def test_copies_are_not_called_requests_of_clients(percent: float, expected: str) -> None:
     candidate, baseline = SideStatus(requests=9, errors=1), SideStatus(requests=8)
-    status = WorkloadStatus("chat", "shadow", percent, 0, (25,), 0, 0, candidate=candidate, baseline=baseline)
+    phase = "baking" if percent else "shadow"
+    status = WorkloadStatus("chat", phase, percent, 0, (25,), 0, 0, candidate=candidate, baseline=baseline)
     assert title_of(status) == f"chat, this step: {expected}"
 
 

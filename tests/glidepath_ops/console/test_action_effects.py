@@ -32,6 +32,16 @@ def test_a_promotion_names_the_step_and_the_undecided_gates() -> None:
     assert "Undecided gates: latency p99" in effect.text
 
 
+def test_a_promotion_names_the_failing_gates() -> None:
+    assert "Failing gates: sameness; without the tick below" in effect_of(CommandKind.PROMOTE, status(), 100).text
+
+
+def test_a_rehearsal_from_0_percent_says_that_clients_reach_the_candidate() -> None:
+    raised = "first gets 1 % of the clients' requests"
+    assert raised in effect_of(CommandKind.DRILL, status(phase="shadow", percent=0.0), 100).text
+    assert raised not in effect_of(CommandKind.DRILL, status(), 100).text
+
+
 def test_at_the_last_step_a_promotion_ends_the_validation() -> None:
     effect = effect_of(CommandKind.PROMOTE, status(phase="validating", percent=100.0), 100)
     assert not effect.choices
@@ -51,6 +61,7 @@ def test_every_command_has_an_effect() -> None:
 
 def test_what_a_state_offers() -> None:
     assert CommandKind.RESUME in possible(status(phase="held"))
+    assert CommandKind.DRILL not in possible(status(phase="cooling_down", percent=0.0))
     assert CommandKind.APPROVE in possible(status(phase="awaiting_approval"))
     assert CommandKind.ROLLBACK not in possible(status(phase="shadow", percent=0.0))
     assert CommandKind.ROLLBACK in possible(status(phase="shadow", percent=0.0, share_known=False))

@@ -34,16 +34,16 @@ async def test_the_fleet_shows_each_workload(
     assert "<button" not in text  # nobody may act without a token
 
 
-@pytest.mark.parametrize("percent", [0.0, 100.0])
+@pytest.mark.parametrize("percent", [0.0, 1.0, 100.0])
 async def test_copies_are_not_shown_as_the_share_seen(
     tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any, percent: float
 ) -> None:
-    await store_status(redis_client, status(percent=percent))
+    await store_status(redis_client, status(percent=percent, phase="baking" if percent == 100 else "shadow"))
     async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
         assert f"<strong>{percent:g} %</strong> / –" in (await client.get("/")).text
         state = (await client.get("/workloads/chat")).text
     assert "% seen" not in state
-    assert ("Candidate, copies" in state, "Baseline, copies" in state) == (percent == 0, percent == 100)
+    assert ("Candidate, copies" in state, "Baseline, copies" in state) == (percent < 100, percent == 100)
 
 
 async def test_a_workload_without_a_scorer_says_so(
