@@ -9,7 +9,7 @@ from glidepath_ops.local.child_process import free_ports
 
 def write_up_config(folder: Path, cloud: str, onprem: str, more: str = "") -> Path:
     """Write the file with two URLs as backends, and return its path. ``more``: text after the workload ``chat``."""
-    listen, extproc, scorer = free_ports(3)
+    listen, extproc, scorer, console = free_ports(4)
     path = folder / "glidepath.yaml"
     path.write_text(
         f"""\
@@ -25,6 +25,7 @@ workloads:
     baseline: cloud
     candidate: onprem
     sticky: {{random: true}}
-{more}"""
+{more}console: {{listen: "127.0.0.1:{console}"}}
+"""
     )
     return path

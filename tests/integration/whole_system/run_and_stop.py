@@ -43,7 +43,7 @@ async def use_up(folder: Path) -> None:
 
             await eventually(scored, within=60)
             await redis.aclose()
-    addresses = (config.envoy.listen, config.extproc.metrics, config.scorer.metrics)
+    addresses = (config.envoy.listen, config.extproc.metrics, config.scorer.metrics, config.console.listen)
     servers = (*config.envoy.admin, str(config.redis.url), cloud.url, onprem.url)
     ports = [int(one.rpartition(":")[2].partition("/")[0]) for one in (*addresses, *servers)]
     sys.stdout.write(f"{json.dumps(ports)}\n")

@@ -64,7 +64,7 @@ def test_an_admin_url_without_answer_is_one_line(tmp_path: Path) -> None:
 def test_a_redis_without_answer_is_one_line(tmp_path: Path) -> None:
     url = f"redis://127.0.0.1:{free_ports(1)[0]}/0"
     path = write_up_config(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2", f"redis: {{url: {url}}}\n")
-    assert refused(path).startswith(f"glidepath: {path}:12: redis.url: {url}: no usable Redis")
+    assert refused(path).startswith(f"glidepath: {path}:13: redis.url: {url}: no usable Redis")
 
 
 def test_a_credential_that_is_not_set_is_one_line_and_starts_nothing(tmp_path: Path) -> None:
