@@ -12,6 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import redis.asyncio as redis
 from redis.asyncio.cluster import ClusterPipeline, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 
@@ -86,8 +88,12 @@ def _as_redis_error() -> Iterator[None]:
         raise RedisConnectionError(f"Redis Cluster: the connection was closed during the command ({error})") from error
 
 
-def connect(section: RedisSection) -> RedisClient:
-    """Return a client for a single Redis or a Redis Cluster. It connects on first use; keys and values are bytes."""
+def connect(section: RedisSection, *, again: bool = False) -> RedisClient:
+    """Return a client for a single Redis or a Redis Cluster. It connects on first use; keys and values are bytes.
+
+    ``again``: a command whose connection is closed is sent once more on a new one, so that a restart of Redis is not
+    seen. Redis may then carry it out twice: choose it only where that is harmless. A cluster's client always does so.
+    """
     url = section.url or "redis://127.0.0.1:6379/0"
     password = read_secret(section.password) if section.password else None
     options: dict[str, Any] = {"socket_timeout": REPLY_TIMEOUT_S, "socket_connect_timeout": CONNECT_TIMEOUT_S}
@@ -95,6 +101,8 @@ def connect(section: RedisSection) -> RedisClient:
         options["password"] = password
     if section.cluster:
         return _Cluster.from_url(url, **options)
+    if again:
+        options["retry"] = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
     return redis.from_url(url, health_check_interval=10, **options)
 
 

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from glidepath.errors import CommandRefusedError, InputError, UnreachableError
+from glidepath.redisio import connect
 from glidepath.status_and_decisions import Command, CommandKind, WorkloadStatus
 from glidepath_ops.cli.steering_client import read_status, send_command, wait_for_answer
 from glidepath_ops.cli.steering_commands import sentence
@@ -86,8 +87,12 @@ async def _carry_out(console: Console, workload: str, command: Command) -> dict[
     """
     console.metrics.commands.labels(command.kind.value).inc()
     log.info("command_sent", workload=workload, command=command.kind.value, actor=command.actor)
-    command_id = await send_command(console.redis, workload, command)
-    decision = await wait_for_answer(console.redis, workload, command_id, WAIT_S)
+    redis = connect(console.config.redis)  # new: a connection from before a restart of Redis would lose the command
+    try:
+        command_id = await send_command(redis, workload, command)
+        decision = await wait_for_answer(redis, workload, command_id, WAIT_S)
+    finally:
+        await redis.aclose()
     if decision is None:
         raise UnreachableError(f"no scorer acted within {WAIT_S:g} s; the next scorer to steer will act on the command")
     if decision.event == "refused":

@@ -28,7 +28,7 @@ async def serve(config: Config, redis_place: str, *, demo: bool = False) -> None
 
     ``redis_place``: the setting that contains the Redis URL. Error messages name it.
     """
-    redis = connect(config.redis)
+    redis = connect(config.redis, again=True)  # commands have a connection of their own
     console = make_console(config, redis, demo=demo)
     listener = _listener(config.console.listen)
     try:

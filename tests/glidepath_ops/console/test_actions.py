@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.redisio import connect
 from glidepath.status_and_decisions import Command, from_json
 from tests.support.console_client import HOST, TOKEN, console_client, console_config
 from tests.support.console_data import decision, status, store_decisions, store_status
@@ -56,6 +57,25 @@ async def test_a_command_by_token_reaches_the_scorer_with_its_actor(
         assert answer.json()["sentence"].startswith("chat: rollback")
         [sent] = got
         assert (sent.actor, sent.percent, sent.reason) == ("deploy-bot (console)", 5, "p99 rises")
+
+
+async def test_the_first_command_after_redis_closed_the_connections_is_carried_out(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    config = console_config(tmp_path, valid_yaml, redis_url, WITH_TOKEN)
+    await store_status(redis_client, status())
+    own = connect(config.redis, again=True)  # as the console's own client
+    try:
+        async with console_client(config, own) as (client, _), answering_scorer(redis_client) as got:
+            await redis_client.client_kill_filter(_id=await own.client_id())
+            page = await client.get("/workloads/chat/confirm/rollback", headers=BEARER)
+            assert (page.status_code, "Roll back chat" in page.text) == (200, True)
+            await redis_client.client_kill_filter(_id=await own.client_id())
+            answer = await client.post(COMMANDS, json={"kind": "rollback", "who": "pager"}, headers=BEARER)
+            assert answer.status_code == 200, answer.text
+            assert [command.kind.value for command in got] == ["rollback"]
+    finally:
+        await own.aclose()
 
 
 async def test_a_session_names_the_actor_and_cannot_name_another(
