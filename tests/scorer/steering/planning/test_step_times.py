@@ -255,9 +255,9 @@ def test_a_slow_gate_makes_the_ninetieth_percentile_longer_than_the_median() -> 
 
 def test_with_sticky_users_the_copies_decide_and_without_them_the_quicker_evidence() -> None:
     gates = "    gates: {latency: {quantile: p95}, sameness: null}\n    ramp: {steps: [1, 90, 100]}\n"
-    sticky = plan("    sticky: {header: x-user}\n" + gates, 1)
-    assert {n.of for s in sticky.steps[:3] for n in s.needs} == {"copies"}
-    small, large = plan(gates, 1).steps[1:3]
+    for sticky in ("    sticky: {header: x-user}\n", ""):  # without the key: by conversation
+        assert {n.of for s in plan(sticky + gates, 1).steps[:3] for n in s.needs} == {"copies"}
+    small, large = plan("    sticky: {random: true}\n" + gates, 1).steps[1:3]
     assert {n.of for n in small.needs} == {"copies"}
     assert {n.of for n in large.needs} == {"requests"}
 
