@@ -153,7 +153,7 @@ def test_when_every_request_fails_the_guard_fires_within_ten_bad_answers(share: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.05, 0.25, 0.5])
-@pytest.mark.parametrize(("failing", "most"), [(0.02, 20), (0.1, 13), (0.5, 9)])
+@pytest.mark.parametrize(("failing", "most"), [(0.02, 20), (0.1, 20), (0.5, 9)])
 def test_a_candidate_that_breaks_some_of_its_answers_is_rolled_back(share: float, failing: float, most: int) -> None:
     assert np.median(cases.failed_answers(8, 8, share, failing)) <= most
 

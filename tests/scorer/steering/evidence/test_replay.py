@@ -55,7 +55,7 @@ def test_a_healthy_candidate_is_decided_promote() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("percent", [1, 80])
 def test_only_a_wrong_split_is_decided_hold(percent: float) -> None:
-    result = replay(workload_of(GATES), events(6000), percent)
+    result = replay(workload_of(GATES + "    sticky: {random: true}\n"), events(6000), percent)
     assert [v.gate for v in result.verdicts if v.gating and v.outcome == "fail"] == ["split"]
     assert result.decision == "hold"
 
