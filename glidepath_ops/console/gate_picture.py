@@ -21,6 +21,8 @@ _WHAT = {
 class GatePicture:
     """Places on a line of WIDTH units, and lengths of the bars. A place is None without its number.
 
+    ``span``: the places of the ends of the confidence sequence of the value, cut at the ends of the line; None without.
+
     ``to_fail``, ``to_pass``: from 0 to _HALF; at _HALF the gate decides.
     """
 
@@ -31,6 +33,7 @@ class GatePicture:
     unit: str
     value_at: float | None
     limit_at: float | None
+    span: tuple[float, float] | None
     to_fail: float
     to_pass: float
     fail_percent: int
@@ -54,11 +57,12 @@ def gate_picture(verdict: Verdict, requests_per_s: float | None) -> GatePicture:
         unit=verdict.unit,
         value_at=_place(verdict.value, low, high),
         limit_at=_place(verdict.limit, low, high),
+        span=_span(verdict, low, high),
         to_fail=to_fail * _HALF,
         to_pass=to_pass * _HALF,
         fail_percent=round(100 * to_fail),
         pass_percent=round(100 * to_pass),
-        sentence=sentence_of(verdict, requests_per_s),
+        sentence=f"{sentence_of(verdict, requests_per_s)}{_known_to(verdict)}",
         effect=_effect(verdict),
         message=verdict.message,
         n=verdict.n,
@@ -86,6 +90,26 @@ def sentence_of(verdict: Verdict, requests_per_s: float | None) -> str:
     rate = f" at {requests_per_s:.2g} requests a second" if requests_per_s else ""
     when = f", {duration_text(verdict.eta_s)}{rate}" if verdict.eta_s is not None else ""
     return f"Undecided after {verdict.n:,} samples; it needs about {verdict.missing:,} more{when}."
+
+
+def _known_to(verdict: Verdict) -> str:
+    """Return how well the value is known, with a space before it; "" if that is unknown."""
+    low, high = verdict.low, verdict.high
+    if low is None and high is None:
+        return ""
+    if low is None or high is None:
+        known = f"at most {high:.3g}" if low is None else f"at least {low:.3g}"
+    else:
+        known = f"between {low:.3g} and {high:.3g}"
+    return f" The value is {known} (confidence sequence)."
+
+
+def _span(verdict: Verdict, low: float, high: float) -> tuple[float, float] | None:
+    if verdict.value is None or (verdict.low is None and verdict.high is None):
+        return None
+    ends = (low if verdict.low is None else verdict.low, high if verdict.high is None else verdict.high)
+    first, last = (_place(min(max(end, low), high), low, high) or MARGIN for end in ends)
+    return first, last
 
 
 def _share(evidence: float) -> float:
