@@ -14,7 +14,13 @@ from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampEvent, RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
-from scorer.steering.ramp.verdict_effects import describe, failed_guards, pending_gates, stopping_gates
+from scorer.steering.ramp.verdict_effects import (
+    describe,
+    failed_guards,
+    holding_gates,
+    pending_gates,
+    stopping_gates,
+)
 
 _STEPPING = (Phase.SHADOW, Phase.BAKING)
 
@@ -70,15 +76,18 @@ def _missing_samples(state: RampState, inputs: TickInputs, policy: RampPolicy) -
 def _missing_passes(inputs: TickInputs) -> str:
     """Return text that lists the gates that must still pass before the next step; "" if there is none.
 
-    If the split gate fails, the text adds that the gate passes some time after the split is corrected (ADR 0117).
+    If the split gate fails, the text adds that the gate passes some time after the split is corrected (ADR 0117). If
+    another gate holds the ramp, the text adds what a person can do, because no later evidence ends this (ADR 0230).
     """
-    pending = pending_gates(inputs.verdicts)
-    if "split fail" not in pending:
-        return pending
-    return (
-        f"{pending}; when the split is corrected, this ends by itself after some time, "
-        f"or at once with `glidepath retry {inputs.workload}`"
-    )
+    pending, name = pending_gates(inputs.verdicts), inputs.workload
+    if "split fail" in pending:
+        return (
+            f"{pending}; when the split is corrected, this ends by itself after some time, "
+            f"or at once with `glidepath retry {name}`"
+        )
+    if any(not verdict.guard for verdict in holding_gates(inputs.verdicts)):
+        return f"{pending}; look at its pairs, then `glidepath promote {name} --force` or `glidepath rollback {name}`"
+    return pending
 
 
 def _capacity(inputs: TickInputs) -> str:

@@ -42,6 +42,13 @@ def test_each_step_has_its_own_configured_rules() -> None:
     assert validation_obstacle(done, replace(GOOD, samples=800), policy, 9000) == ""
 
 
+def test_a_gate_that_holds_the_ramp_says_what_a_person_can_do() -> None:
+    held = replace(GOOD, workload="chat", verdicts=(*PASSING, verdict("sameness_margin", Outcome.FAIL, action="hold")))
+    assert obstacle(at(Phase.BAKING, 10), held, POLICY, LATE) == (
+        "sameness_margin fail; look at its pairs, then `glidepath promote chat --force` or `glidepath rollback chat`"
+    )
+
+
 def test_a_share_between_two_steps_has_the_rules_of_the_step_that_it_has_reached() -> None:
     rules = {"1": {"min_samples": 20}, "10": {"min_samples": 500}}
     policy = policy_of(RampSection.model_validate({**RAMP.model_dump(mode="json"), "at": rules}))
