@@ -150,7 +150,10 @@ async def test_the_share_of_requests_that_the_candidate_can_serve_is_known_from_
     for batch in range(10):
         prompts = ["x" * (8192 if n == batch % 8 else 10) for n in range(8)]
         posts = [setup.post(messages=[{"role": "user", "content": prompt}]) for prompt in prompts]
-        assert [response.status for response in await asyncio.gather(*posts)] == [200] * 8
+        responses = await asyncio.gather(*posts)
+        assert [response.status for response in responses] == [200] * 8
+        await asyncio.gather(*(response.read() for response in responses))
+        await setup.covered(captured=8 * (batch + 1))  # so that no more than eight copies are under way
 
     async def measured() -> bool:
         totals = Totals()
