@@ -24,9 +24,10 @@ from glidepath_ops.lock_images import LOCK, locked_images
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "glidepath-test"
-PORTS = (10000, 9901)
+PORTS = (10000, 9901, 9480)
+CONSOLE = "http://127.0.0.1:9480"
 LIMIT_S = 225  # for all tests together
-SERVING = {"envoy", "admin", "redis", "extproc", "scorer", "cloud", "onprem"}
+SERVING = {"envoy", "admin", "redis", "extproc", "scorer", "console", "cloud", "onprem"}
 # Prints the targets that accept a connection.
 TRY = """
 import json, socket
@@ -142,14 +143,23 @@ def test_no_container_has_more_rights_than_it_needs(session: Session) -> None:
     assert images == {"glidepath", "glidepath-redis", envoy}
 
 
-def test_only_two_ports_are_published_and_on_loopback(session: Session) -> None:
+def test_the_console_shows_the_workload_to_whoever_has_its_token(session: Session) -> None:
+    token = session.run("docker", "compose", "exec", "console", "cat", "/run/glidepath-console/token").strip()
+    url = f"{CONSOLE}/api/status"
+    assert session.run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", url) == "401"
+    answer = json.loads(session.run("curl", "-s", "-H", f"authorization: Bearer {token}", url))
+    assert "chat" in json.dumps(answer)
+
+
+def test_only_three_ports_are_published_and_on_loopback(session: Session) -> None:
     published = {
         (name, binding["HostIp"], binding["HostPort"])
         for name, one in session.containers().items()
         for bindings in one["HostConfig"]["PortBindings"].values()
         for binding in bindings
     }
-    assert published == {("envoy", "127.0.0.1", "10000"), ("admin", "127.0.0.1", "9901")}
+    ours = {("envoy", "10000"), ("admin", "9901"), ("console", "9480")}
+    assert published == {(name, "127.0.0.1", port) for name, port in ours}
 
 
 def test_no_client_and_no_backend_reaches_the_admin_api_or_redis(session: Session) -> None:
