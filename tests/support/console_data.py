@@ -14,9 +14,34 @@ from glidepath.redis_keys import WorkloadKeys
 from glidepath.status_and_decisions import Decision, SideStatus, Verdict, WeighedPair, WorkloadStatus, to_json
 
 VERDICTS = (
-    Verdict("errors", "pass", 0.001, 0.005, "", 4120, 1.3, message="0.1 % more errors, at most 0.5 %"),
-    Verdict("latency_p99", "inconclusive", 812.0, 900.0, "ms", 640, 0.62, missing=820, eta_s=50_400.0),
-    Verdict("sameness", "fail", 0.71, 0.78, "", 512, 1.4, action="hold", message="agreement 0.71 is below 0.78"),
+    Verdict(
+        "errors",
+        "pass",
+        0.001,
+        0.005,
+        "",
+        4120,
+        1.3,
+        message="0.1 % more errors, at most 0.5 %",
+        low=-0.001,
+        high=0.003,
+    ),
+    Verdict(
+        "latency_p99", "inconclusive", 812.0, 900.0, "ms", 640, 0.62, missing=820, eta_s=50_400.0, low=640.0, high=985.0
+    ),
+    Verdict(
+        "sameness",
+        "fail",
+        0.71,
+        0.78,
+        "",
+        512,
+        1.4,
+        action="hold",
+        message="agreement 0.71 is below 0.78",
+        low=0.67,
+        high=0.75,
+    ),
 )
 
 
