@@ -14,9 +14,9 @@ import contextlib
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import grpc
 import structlog
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
@@ -24,7 +24,14 @@ from glidepath import envoy_names
 from scorer.steering.envoy.actuator import CountersReading, LeaseReading, MayWrite
 from scorer.steering.envoy.admin_actuator import AdminActuator
 from scorer.steering.envoy.rtds_leases import LeaseService
-from scorer.steering.envoy.rtds_server import BIND_PATIENCE_S, LayerService, RtdsServer, response_of
+from scorer.steering.envoy.rtds_server import (
+    BIND_PATIENCE_S,
+    LayerService,
+    RtdsServer,
+    free_name,
+    response_of,
+    send_and_read,
+)
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 FORGET_S = 60.0  # a disconnected Envoy stays in the fleet, as not confirmed, for this long
@@ -102,11 +109,7 @@ class RtdsActuator:
         stream = self._join(first.node.id or context.peer())
         stream.unknown_weights = bool(first.version_info)
         try:
-            async with asyncio.TaskGroup() as group:
-                sending = group.create_task(self._send(stream, context))
-                while (request := await context.read()) is not grpc.aio.EOF:
-                    self._handle_answer(stream, request)
-                sending.cancel()
+            await send_and_read(context, self._send(stream, context), partial(self._handle_answer, stream))
         finally:
             stream.connected, stream.gone_at = False, time.monotonic()
             stream.settled.set()
@@ -117,10 +120,12 @@ class RtdsActuator:
         Nothing has been acknowledged on a new stream, so the whole layer is sent, even to an Envoy that has only
         reconnected.
         """
-        unique, number = name, 1
-        while (known := self._streams.get(unique)) is not None and known.connected:
-            number += 1
-            unique = f"{name}#{number}"
+
+        def taken(unique: str) -> bool:
+            known = self._streams.get(unique)
+            return known is not None and known.connected
+
+        unique = free_name(name, taken)
         stream = self._streams[unique] = EnvoyStream(unique)
         stream.settled.set()
         return stream

@@ -14,9 +14,9 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import grpc
 import structlog
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
@@ -24,7 +24,7 @@ from glidepath import envoy_names, runtime_keys
 from glidepath.config import Config
 from glidepath.split_leases import LeaseLayer, lease_layers
 from scorer.steering.envoy.actuator import LeaseReading, MayWrite
-from scorer.steering.envoy.rtds_server import response_of
+from scorer.steering.envoy.rtds_server import free_name, response_of, send_and_read
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 LEASED = "100"  # percent of the requests
@@ -71,20 +71,18 @@ class LeaseService:
     async def serve(self, layer: str, first: DiscoveryRequest, context: Any) -> None:
         stream = self._join(first.node.id or context.peer(), layer)
         try:
-            async with asyncio.TaskGroup() as group:
-                sending = group.create_task(self._send(stream, context))
-                while (request := await context.read()) is not grpc.aio.EOF:
-                    self._handle_answer(stream, request)
-                sending.cancel()
+            await send_and_read(context, self._send(stream, context), partial(self._handle_answer, stream))
         finally:
             stream.connected, stream.gone_at = False, self._clock()
 
     def _join(self, envoy: str, layer: str) -> LeaseStream:
         """Register a new stream. An Envoy that has reconnected takes its place; another of its name gets a number."""
-        unique, number = envoy, 1
-        while (known := self._streams.get((unique, layer))) is not None and known.connected:
-            number += 1
-            unique = f"{envoy}#{number}"
+
+        def taken(name: str) -> bool:
+            known = self._streams.get((name, layer))
+            return known is not None and known.connected
+
+        unique = free_name(envoy, taken)
         stream = self._streams[unique, layer] = LeaseStream(unique, layer)
         return stream
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 import grpc
@@ -32,6 +32,26 @@ BIND_PAUSE_S, BIND_PATIENCE_S = 0.2, 10.0  # after the second time, ``run`` ends
 log = structlog.get_logger()
 
 _OPTIONS = (("grpc.so_reuseport", 0), *grpc_keepalive.SERVER_OPTIONS)
+
+
+def free_name(wanted: str, taken: Callable[[str], bool]) -> str:
+    """Return ``wanted``, or with a number behind it if another Envoy of this name is connected (``taken``)."""
+    unique, number = wanted, 1
+    while taken(unique):
+        number += 1
+        unique = f"{wanted}#{number}"
+    return unique
+
+
+async def send_and_read(
+    context: Any, send: Coroutine[Any, Any, None], handle: Callable[[DiscoveryRequest], None]
+) -> None:
+    """Run ``send``, and give each message of the Envoy to ``handle``, until the Envoy ends the stream."""
+    async with asyncio.TaskGroup() as group:
+        sending = group.create_task(send)
+        while (request := await context.read()) is not grpc.aio.EOF:
+            handle(request)
+        sending.cancel()
 
 
 class LayerService(Protocol):
