@@ -4,7 +4,8 @@ A real Redis holds 100,000 results of one workload, 60 pairs with bodies and 100
 in a process of its own. Each page is requested several times, one request after the other, once the search has read
 all results. The limits: 300 ms for each page (of CPU time, if other programs keep the machine busy), 200 MB of
 memory, no command in Redis' slow log of 10 ms, and with 100 open pages not more reads of Redis than with one. The
-scorer has no other contact with the console than Redis.
+scorer has no other contact with the console than Redis (`make bench-steer-beside-pages` measures its ticks meanwhile).
+Where Debian's Chromium is installed, it opens each page once with an empty cache, and reports the first paint.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -22,6 +24,7 @@ from typing import Any
 
 import aiohttp
 import redis.asyncio
+from playwright.sync_api import sync_playwright
 
 from glidepath.clock import unix_ms
 from glidepath.pairs_and_outcomes import ScoredPair
@@ -31,7 +34,8 @@ from tests.support.console_data import pair, scored, store_results
 from tests.support.console_example import CONFIG, store_example, store_history
 from tests.support.console_in_a_process import running_console
 
-LIMIT_MS, LIMIT_MB, SLOW_US = 300.0, 200.0, 10_000
+LIMIT_MS, LIMIT_MB, SLOW_US, PAINT_MS = 300.0, 200.0, 10_000, 1000.0
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 WATCH_S = 6.0
 CHAT = "/workloads/chat"
 FLAGS = ((), ("numbers",), ("wording",), ("numbers", "omission"), ("negation",))
@@ -147,6 +151,30 @@ async def watched(http: aiohttp.ClientSession, client: Any, number: int) -> Watc
     return Watched(number, round((after - before - 1) / WATCH_S, 1))
 
 
+def first_paints(url: str, pair_id: str) -> dict[str, float]:
+    """Return the first contentful paint of each page in milliseconds, each with an empty cache; {} without Chromium.
+
+    Source: Paint Timing, W3C.
+    """
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        return {}
+    found = {}
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser.new_page().goto(url)  # starts the browser's own processes
+        for name, path in pages(pair_id).items():
+            if not path.startswith("/api"):
+                context = browser.new_context(bypass_csp=True)  # the console forbids the code that waits for the paint
+                page = context.new_page()
+                page.goto(url + path)
+                page.wait_for_function(PAINT)
+                found[name] = round(page.evaluate(PAINT), 1)
+                context.close()
+        browser.close()
+    return found
+
+
 def cpu_ms(pid: int) -> float:
     """Return the CPU time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -202,7 +230,10 @@ def report(options: argparse.Namespace) -> dict[str, Any]:
                 finally:
                     await client.aclose()
 
-            return asyncio.run(measured())
+            found = asyncio.run(measured())
+            paints = first_paints(address, pair_id)
+            painted = not found["quiet"] or max(paints.values(), default=0.0) < PAINT_MS
+            return {**found, "ok": found["ok"] and painted, "first_paint_ms": paints}
 
 
 def main() -> None:
@@ -213,7 +244,8 @@ def main() -> None:
     found = report(parser.parse_args())
     for name, page in found["pages"].items():
         times = f"median {page['median_ms']:7.1f} ms   max {page['max_ms']:7.1f} ms   CPU {page['cpu_ms']:6.1f} ms"
-        print(f"{name:24} {times}   {page['kb']:8.1f} KB")
+        paint = found["first_paint_ms"].get(name)
+        print(f"{name:24} {times}   {page['kb']:8.1f} KB   first paint {'-' if paint is None else f'{paint:.0f} ms'}")
     print(f"first search {found['first_search_ms']} ms; all results read after {found['index_complete_s']} s")
     print(f"memory {found['memory_mb']} MB; slow commands {found['slow_commands'] or 'none'}")
     print(f"Redis commands a second, by open pages: {found['redis_commands_per_s']}")
