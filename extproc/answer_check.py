@@ -1,4 +1,4 @@
-"""Check every captured answer by itself, and report those that failed although their status says success.
+"""Check every captured answer by itself: count its tokens, and report it if it failed although its status says success.
 
 The check never delays a client or a copy. Small bodies are checked at once. Large and encoded bodies are checked in a
 thread of its own, at most ``MAX_WAITING`` at a time; what is above that is counted as unchecked.
@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -22,6 +22,8 @@ from extproc.refusal_matching import RefusedRequest, Rejection
 from extproc.traffic_counters import TrafficCounters
 from glidepath.answer_faults import FoundFault
 from glidepath.failed_answers import failed_answer
+from glidepath.read_token_usage import estimated_usage, read_usage
+from glidepath.token_usage import TokenUsage
 
 AT_ONCE = 32 * 1024  # bytes of the largest body that is checked in the event loop, in about 0.2 ms
 MAX_WAITING = 32
@@ -32,13 +34,25 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CheckedAnswer:
-    """What the check reads of an answer. ``encoding`` is the content encoding of ``body``."""
+    """What the check reads of an answer. ``encoding`` is the content encoding of ``body``.
+
+    ``request_bytes``: the length of the request's body.
+    """
 
     status: int
     content_type: str
     body: bytes
     cut: bool = False
     encoding: str = ""
+    request_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What is wrong with an answer, or None, and its tokens. None: it has none, or they cannot be known."""
+
+    fault: FoundFault | None
+    usage: TokenUsage | None
 
 
 Judge = Callable[[CheckedAnswer, int], FoundFault | None]
@@ -53,7 +67,7 @@ class AnswerChecker:
     def __init__(
         self, counters: TrafficCounters, limit: int, wall: Callable[[], float] = time.time, judge: Judge | None = None
     ) -> None:
-        self._counters, self._limit, self._wall, self._judge = counters, limit, wall, judge or find_fault
+        self._counters, self._limit, self._wall, self._judge = counters, limit, wall, judge or _find_fault
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="check")
         self._logged: dict[tuple[str, ...], float] = {}  # by workload, side and kind
         self.waiting = 0
@@ -66,7 +80,7 @@ class AnswerChecker:
             self._count(request, "unchecked")
         else:
             self.waiting += 1
-            running = asyncio.get_running_loop().run_in_executor(self._thread, self._judge, answer, self._limit)
+            running = asyncio.get_running_loop().run_in_executor(self._thread, self._examine, answer)
             running.add_done_callback(partial(self._checked_in_thread, request))
 
     def close(self) -> None:
@@ -74,13 +88,29 @@ class AnswerChecker:
 
     def _run_at_once(self, request: RefusedRequest, answer: CheckedAnswer) -> None:
         try:
-            fault = self._judge(answer, self._limit)
+            result = self._examine(answer)
         except Exception as error:
             self._give_up(request, error)
         else:
-            self._report(request, fault)
+            self._report(request, result)
 
-    def _checked_in_thread(self, request: RefusedRequest, running: asyncio.Future[FoundFault | None]) -> None:
+    def _examine(self, answer: CheckedAnswer) -> CheckResult:
+        """Judge an answer, and read its tokens. Of a body whose content encoding cannot be decoded, nothing is known.
+
+        It runs in the thread too, so it changes nothing.
+        """
+        plain = decoded(answer, self._limit)
+        if plain is None:
+            return CheckResult(None, None)
+        fault = self._judge(plain, self._limit)
+        if plain.cut or not 200 <= plain.status < 300:
+            return CheckResult(fault, None)
+        stated = read_usage(plain.body)
+        if stated is None and fault is None:
+            stated = estimated_usage(plain.request_bytes, plain.body)
+        return CheckResult(fault, stated)
+
+    def _checked_in_thread(self, request: RefusedRequest, running: asyncio.Future[CheckResult]) -> None:
         self.waiting -= 1
         if running.cancelled():
             return
@@ -97,7 +127,10 @@ class AnswerChecker:
             # Only the type of the error: its message may quote the body.
             _log.error("answer_not_checked", workload=request.workload, error=type(error).__name__)
 
-    def _report(self, request: RefusedRequest, fault: FoundFault | None) -> None:
+    def _report(self, request: RefusedRequest, result: CheckResult) -> None:
+        fault = result.fault
+        if result.usage is not None:
+            self._counters.count_usage(request.workload, request.side, request.origin, result.usage)
         self._count(request, "failed" if fault else "good")
         if fault is None:
             return
@@ -122,13 +155,17 @@ class AnswerChecker:
         return True
 
 
-def find_fault(answer: CheckedAnswer, limit: int) -> FoundFault | None:
-    """Return why the answer failed, or None. A body whose content encoding cannot be decoded is not judged."""
-    body, cut = answer.body, answer.cut
-    if answer.encoding and body:
-        try:
-            decoded = decode(body, answer.encoding, limit)
-        except DecodeError:
-            return None
-        body, cut = decoded.data, cut or decoded.cut
-    return failed_answer(answer.status, answer.content_type, body, cut=cut)
+def decoded(answer: CheckedAnswer, limit: int) -> CheckedAnswer | None:
+    """Return the answer without its content encoding, or None if it cannot be decoded."""
+    if not answer.encoding or not answer.body:
+        return answer
+    try:
+        plain = decode(answer.body, answer.encoding, limit)
+    except DecodeError:
+        return None
+    return replace(answer, body=plain.data, cut=answer.cut or plain.cut, encoding="")
+
+
+def _find_fault(answer: CheckedAnswer, _: int) -> FoundFault | None:
+    """Return why the answer failed, or None."""
+    return failed_answer(answer.status, answer.content_type, answer.body, cut=answer.cut)

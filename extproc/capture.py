@@ -24,7 +24,6 @@ from extproc.exchange import Exchange, Milestone
 from extproc.opt_out import is_kept_out
 from extproc.outcome_classification import RATE_LIMITED, error_of_status
 from extproc.refusal_matching import RefusedRequest, Rejection
-from extproc.token_usage import tokens
 from extproc.traffic_counters import TrafficCounters
 from extproc.unexpected_errors import UnexpectedErrors
 from extproc.workloads import WorkloadInfo
@@ -41,6 +40,7 @@ from glidepath.pairs_and_outcomes import (
     Side,
     is_failure,
 )
+from glidepath.read_token_usage import token_usage
 
 MAX_ID = 128
 RECENT_IDS = 10_000  # ids of exchanges that are remembered, so that two pairs never have the same
@@ -234,7 +234,7 @@ class Capturer:
             return
         headers, body = response.headers, exchange.response_body
         kind, encoding = headers.get("content-type", "")[:256], headers.get("content-encoding", "")
-        answer = CheckedAnswer(response.status, kind, body.value(), body.cut, encoding)
+        answer = CheckedAnswer(response.status, kind, body.value(), body.cut, encoding, exchange.request_body.size)
         self.checker.check(RefusedRequest(workload.name, side, Origin.LIVE, captured.logged_id), answer)
 
     def _check_copys_answer(self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> None:
@@ -242,7 +242,14 @@ class Capturer:
         request = RefusedRequest(captured.workload.name, planned.side, Origin.SHADOW, captured.id)
         self.checker.check(
             request,
-            CheckedAnswer(answer.status, answer.content_type, answer.body, answer.body_cut, answered.encoding),
+            CheckedAnswer(
+                answer.status,
+                answer.content_type,
+                answer.body,
+                answer.body_cut,
+                answered.encoding,
+                captured.exchange.request_body.size,
+            ),
         )
 
     def _drop_reference(self, captured: CapturedExchange) -> None:
@@ -301,8 +308,10 @@ class Capturer:
         self._drop_reference(captured)
 
     def _charge(self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> None:
-        used = tokens(captured.exchange.request_body.value(), answered.answer.body)
-        self.budgets.charge(captured.workload.name, planned.backend, *used, self._wall())
+        workload = captured.workload.name
+        if self.budgets.charges(workload, planned.backend):
+            usage = token_usage(captured.exchange.request_body.size, answered.answer.body)
+            self.budgets.charge(workload, planned.backend, usage, self._wall())
 
     def _write_pair(self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> None:
         first, second = captured.exchange.status, answered.answer.status

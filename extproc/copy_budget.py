@@ -17,9 +17,11 @@ from typing import Protocol
 
 from glidepath import redis_keys
 from glidepath.config import Config
-from glidepath.config.backends import Price
 from glidepath.config.shadow_traffic import DayBudget
+from glidepath.pricing.price_of_tokens import price_of
+from glidepath.pricing.price_tables import PriceTable, price_table
 from glidepath.redisio import RedisClient
+from glidepath.token_usage import TokenUsage
 
 STALE_AFTER_S = 10.0
 KEEP_S = 3 * 86400
@@ -89,13 +91,13 @@ class Budgets:
         self._clock = clock
         self._limits: dict[str, DayBudget] = {}
         self._paid: dict[str, frozenset[str]] = {}
-        self._prices: Mapping[str, Price | None] = {name: b.price for name, b in config.backends.items()}
+        self._prices: Mapping[str, PriceTable] = {name: price_table(b.price) for name, b in config.backends.items()}
         self._spent: dict[str, _Spending] = {}
         for name, workload in config.workloads.items():
             limit = workload.shadow.budget
             if limit.requests is not None or limit.cost is not None:
                 sides = (workload.baseline, workload.candidate)
-                priced = frozenset(b for b in sides if config.backends[b].price is not None)
+                priced = frozenset(b for b in sides if self._prices[b].tokens)
                 self._limits[name] = limit
                 self._paid[name] = priced or frozenset(sides)  # if neither side has a price, both may cost money
                 self._spent[name] = _Spending()
@@ -115,12 +117,14 @@ class Budgets:
         spent.own_requests += 1
         return True
 
-    def charge(self, workload: str, backend: str, input_tokens: int, output_tokens: int, now: float) -> None:
+    def charges(self, workload: str, backend: str) -> bool:
+        """Return whether a budget counts what copies of the workload to ``backend`` cost."""
+        return workload in self._limits and backend in self._paid[workload] and bool(self._prices[backend].tokens)
+
+    def charge(self, workload: str, backend: str, usage: TokenUsage, now: float) -> None:
         """Add the cost of one answered copy to the workload's spending of the current day."""
-        price = self._prices.get(backend)
-        if workload in self._limits and price is not None and backend in self._paid[workload]:
-            cost = (input_tokens * price.input + output_tokens * price.output) / 1e6
-            self._today(workload, now).own_cost += cost
+        if self.charges(workload, backend):
+            self._today(workload, now).own_cost += float(price_of(usage, self._prices[backend]).amount)
 
     async def sync(self, counters: SpendingCounters, now: float) -> None:
         """Add this process's spending to the shared counters and read their totals.

@@ -186,7 +186,8 @@ class AccessLogService:
             else:
                 provable = 200 <= entry.response.response_code.value < 500
                 self.served.note(outcome, entry.request.request_id)
-                self._counters.record(outcome, entry.request.request_id if provable else "", served_by(entry))
+                request_id = entry.request.request_id if provable else ""
+                self._counters.record(outcome, request_id, served_by(entry), entry.request.request_body_bytes)
 
 
 def handlers(process: ProcessService, access_log: AccessLogService) -> tuple[grpc.GenericRpcHandler, ...]:

@@ -26,6 +26,7 @@ from glidepath.pairs_and_outcomes import (
     add_counts,
     joined_digests,
 )
+from glidepath.token_usage import ServiceTier, TokenSource, TokenUsage
 
 MAX_WAITING_REJECTIONS = 10_000
 MAX_KINDS = 32  # kinds of local replies that are counted by themselves; a filter may give any details
@@ -56,6 +57,8 @@ class _SideCounts:
     not_found: int = 0
     served: str = ""
     checked: int = 0
+    usage: dict[tuple[TokenSource, ServiceTier], TokenUsage] = field(default_factory=dict)
+    sent_bytes: int = 0
     rejections: list[tuple[str, int]] = field(
         default_factory=list
     )  # (kind, time) of errors that the access log reports as requests without an error
@@ -126,6 +129,8 @@ class _SideCounts:
             served=self.served,
             checked=self.checked,
             aborted_ms=Histogram(dict(self.aborted)),
+            usage=tuple(self.usage.values()),
+            sent_bytes=self.sent_bytes,
         )
 
 
@@ -171,9 +176,9 @@ class TrafficCounters:
         self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, result of the rescue
         self.untimed_totals: Counter[tuple[str, str, str]] = Counter()  # workload, side, origin
 
-    def record(self, outcome: RequestOutcome, request_id: str = "", served: str = "") -> None:
+    def record(self, outcome: RequestOutcome, request_id: str = "", served: str = "", sent_bytes: int = 0) -> None:
         """Count the outcome of a request. ``request_id`` is the request's id if its status is below 500, otherwise "".
-        ``served``: the digest of what Envoy serves.
+        ``served``: the digest of what Envoy serves. ``sent_bytes``: the bytes of the request's body.
 
         If it is proven already that the answer failed, its latency says nothing about good answers and is left out.
         """
@@ -185,6 +190,7 @@ class TrafficCounters:
         if side_counts is None:
             side_counts = self._side_counts[key] = _SideCounts()
         side_counts.add(outcome)
+        side_counts.sent_bytes += sent_bytes
         side_counts.served = joined_digests(side_counts.served, served)
         in_vain = (outcome.aborted_ms or 0) >= LEAST_WAIT_MS
         if (outcome.error or in_vain) and outcome.side is Side.CANDIDATE and outcome.origin is Origin.LIVE:
@@ -235,6 +241,12 @@ class TrafficCounters:
         """Count an answer whose captured body was checked."""
         self._side_counts.setdefault((workload, side, origin), _SideCounts()).checked += 1
 
+    def count_usage(self, workload: str, side: Side, origin: Origin, usage: TokenUsage) -> None:
+        """Count the tokens of a captured answer."""
+        by_key = self._side_counts.setdefault((workload, side, origin), _SideCounts()).usage
+        known = by_key.get(usage.key)
+        by_key[usage.key] = usage if known is None else known + usage
+
     def count(self, workload: str, reason: Coverage, kind: PairKind = PairKind.CROSS, number: int = 1) -> None:
         name = _NAMES[kind is PairKind.NOISE][reason]
         counts = self._coverage.get(workload)
@@ -262,9 +274,11 @@ class TrafficCounters:
             left = side_counts.apply_rejections()
             reported = bool(side_counts.requests or side_counts.client_aborts)
             checked = 0 if reported else side_counts.checked  # of answers that no access log entry reports yet
-            if left or checked:
+            usage = {} if reported else side_counts.usage
+            if left or checked or usage:
                 rejections = left[-MAX_WAITING_REJECTIONS:]
-                waiting[(workload, side, origin)] = _SideCounts(rejections=rejections, checked=checked)
+                kept = _SideCounts(rejections=rejections, checked=checked, usage=usage)
+                waiting[(workload, side, origin)] = kept
             if reported:
                 sides.setdefault(workload, []).append(side_counts.frozen(side, origin))
         replies: dict[str, list[LocalReplies]] = {}

@@ -14,6 +14,7 @@ from typing import Any
 from glidepath.errors import InputError
 from glidepath.histogram import Histogram
 from glidepath.pairs_and_outcomes import add_counts
+from glidepath.side_traffic import NO_TRAFFIC, SideTraffic, traffic_from_json, traffic_to_json
 
 MOST_KINDS = 12  # kinds of errors of a side in one period; the rest is counted as "other"
 
@@ -40,7 +41,7 @@ class SideTotals:
     """Clients' requests at one side, and the answers of its scored pairs.
 
     ``answers``, ``tokens``: the number of answers with a known count of output tokens, and the sum of these counts.
-    ``defects``: answers with a fault.
+    ``defects``: answers with a fault. ``traffic``: what it was sent, for the cost model.
     """
 
     requests: int = 0
@@ -51,6 +52,7 @@ class SideTotals:
     answers: int = 0
     tokens: int = 0
     defects: int = 0
+    traffic: SideTraffic = NO_TRAFFIC
 
     def __add__(self, other: SideTotals) -> SideTotals:
         return SideTotals(
@@ -62,6 +64,7 @@ class SideTotals:
             self.answers + other.answers,
             self.tokens + other.tokens,
             self.defects + other.defects,
+            self.traffic + other.traffic,
         )
 
 
@@ -71,6 +74,7 @@ class PeriodTotals:
 
     ``scored``, ``agreement_sum``: scored pairs of both sides; ``noise_pairs``, ``noise_sum``: of the baseline with
     itself; ``judged``, ``preference_sum``: pairs that the evaluator judged. ``captured``: captured exchanges.
+    ``pinned``: requests that Envoy keeps at the baseline.
     """
 
     baseline: SideTotals = field(default_factory=SideTotals)
@@ -84,6 +88,7 @@ class PeriodTotals:
     captured: int = 0
     percent: float = 0.0
     phase: str = ""
+    pinned: int = 0
 
     def __add__(self, later: PeriodTotals) -> PeriodTotals:
         return PeriodTotals(
@@ -98,6 +103,7 @@ class PeriodTotals:
             self.captured + later.captured,
             later.percent if later.phase else self.percent,
             later.phase or self.phase,
+            self.pinned + later.pinned,
         )
 
 
@@ -126,6 +132,7 @@ class SidePoint:
     tokens: float | None = None
     answers: int = 0
     defects: int = 0
+    traffic: SideTraffic = NO_TRAFFIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +150,7 @@ class HistoryPoint:
     noise: float | None = None
     preference: float | None = None
     captured: int = 0
+    pinned: int = 0
 
 
 def point_of(totals: PeriodTotals, at_ms: int, seconds: int) -> HistoryPoint:
@@ -159,6 +167,7 @@ def point_of(totals: PeriodTotals, at_ms: int, seconds: int) -> HistoryPoint:
         _mean(totals.noise_sum, totals.noise_pairs),
         _mean(totals.preference_sum, totals.judged),
         totals.captured,
+        totals.pinned,
     )
 
 
@@ -175,6 +184,7 @@ def _side_point(side: SideTotals) -> SidePoint:
         tokens=_mean(side.tokens, side.answers),
         answers=side.answers,
         defects=side.defects,
+        traffic=side.traffic,
     )
 
 
@@ -203,18 +213,41 @@ _SIDE = (
 
 
 def encode_point(point: HistoryPoint) -> str:
-    """Return the point as compact JSON: lists in the order of _POINT and _SIDE. Its time is the id of its entry."""
+    """Return the point as compact JSON: lists in the order of _POINT and _SIDE. Its time is the id of its entry.
+
+    What costs money is not in it: ``encode_traffic``.
+    """
     sides = [[getattr(side, name) for name in _SIDE] for side in (point.baseline, point.candidate)]
     return json.dumps([[getattr(point, name) for name in _POINT], *sides], separators=(",", ":"))
 
 
-def decode_point(text: str | bytes, at_ms: int, seconds: int) -> HistoryPoint:
-    """Return the point in a JSON text. Raises InputError."""
+def encode_traffic(point: HistoryPoint) -> str:
+    """Return what costs money in the point's period as compact JSON, or "" if there is nothing.
+
+    It is a field of its own beside the point, so that an older reader of the point is not disturbed.
+    """
+    if point.pinned == 0 and point.baseline.traffic == point.candidate.traffic == NO_TRAFFIC:
+        return ""
+    sides = [traffic_to_json(side.traffic) for side in (point.baseline, point.candidate)]
+    return json.dumps([point.pinned, *sides], separators=(",", ":"))
+
+
+def decode_point(text: str | bytes, at_ms: int, seconds: int, traffic: str | bytes = "") -> HistoryPoint:
+    """Return the point in a JSON text, and in the text of its traffic. Raises InputError."""
     try:
         numbers, *sides = json.loads(text)
-        one, two = (SidePoint(**dict(zip(_SIDE, side, strict=True))) for side in sides)
+        pinned, *sent = json.loads(traffic) if traffic else (0, None, None)
+        if not isinstance(pinned, int):
+            raise TypeError("the number of pinned requests is no number")  # noqa: TRY301 - damage like any other
+        one, two = (
+            SidePoint(
+                **dict(zip(_SIDE, side, strict=True)),
+                traffic=NO_TRAFFIC if raw is None else traffic_from_json(raw),
+            )
+            for side, raw in zip(sides, sent, strict=True)
+        )
         found = dict(zip(_POINT, numbers, strict=True))
-        return HistoryPoint(at_ms, seconds, baseline=one, candidate=two, **found)
+        return HistoryPoint(at_ms, seconds, baseline=one, candidate=two, pinned=pinned, **found)
     except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"not a point of a history: {error}") from error
 
@@ -226,9 +259,10 @@ def totals_to_json(totals: PeriodTotals) -> dict[str, Any]:
 
 
 def _side_to_json(side: SideTotals) -> dict[str, Any]:
-    plain = {name: getattr(side, name) for name in SideTotals.__slots__ if name not in ("latency", "ttft", "kinds")}
+    others = ("latency", "ttft", "kinds", "traffic")
+    plain = {name: getattr(side, name) for name in SideTotals.__slots__ if name not in others}
     histograms = {name: _to_pairs(getattr(side, name)) for name in ("latency", "ttft")}
-    return {**plain, "kinds": dict(side.kinds), **histograms}
+    return {**plain, "kinds": dict(side.kinds), "traffic": traffic_to_json(side.traffic), **histograms}
 
 
 def _to_pairs(histogram: Histogram) -> list[Any]:
@@ -248,4 +282,5 @@ def _side_from_json(raw: Any) -> SideTotals:
     histograms = {
         name: Histogram({int(i): int(n) for i, n in raw[name][1]}, int(raw[name][0])) for name in ("latency", "ttft")
     }
-    return SideTotals(**{**raw, **histograms})
+    traffic = traffic_from_json(raw["traffic"]) if "traffic" in raw else NO_TRAFFIC  # an earlier version has none
+    return SideTotals(**{**raw, **histograms, "traffic": traffic})

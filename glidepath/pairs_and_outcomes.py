@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
 from glidepath.histogram import Histogram
+from glidepath.token_usage import TokenUsage, merged
 
 NO_DIGEST = "none"  # reported for an Envoy whose routes carry no digest (glidepath/served_digest.py)
 SEVERAL_DIGESTS = "several"  # reported for counts of requests of more than one digest
@@ -219,6 +220,9 @@ class SideOutcomes:
 
     ``aborted_ms``: how long the clients of ``client_aborts`` waited that left without a byte of an answer. The latency
     of these requests would have been longer.
+
+    ``usage``: the tokens of the captured answers, by their source and tier; of requests that were not captured, they
+    are unknown. ``sent_bytes``: the bytes of the bodies of all ``requests``.
     """
 
     side: Side
@@ -239,6 +243,8 @@ class SideOutcomes:
     checked: int = 0
     aborted_ms: Histogram = field(default_factory=Histogram)
     headers_ms: Histogram = field(default_factory=Histogram)
+    usage: tuple[TokenUsage, ...] = ()
+    sent_bytes: int = 0
 
     def __add__(self, other: SideOutcomes) -> SideOutcomes:
         firsts = [t for t in (self.first_error_ms, other.first_error_ms) if t]
@@ -261,6 +267,8 @@ class SideOutcomes:
             checked=self.checked + other.checked,
             aborted_ms=self.aborted_ms + other.aborted_ms,
             headers_ms=self.headers_ms + other.headers_ms,
+            usage=merged((*self.usage, *other.usage)),
+            sent_bytes=self.sent_bytes + other.sent_bytes,
         )
 
 

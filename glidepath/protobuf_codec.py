@@ -35,6 +35,7 @@ from glidepath.pairs_and_outcomes import (
     SideOutcomes,
 )
 from glidepath.pb import glidepath_pb2 as pb
+from glidepath.token_usage import ServiceTier, TokenSource, TokenUsage
 
 R = TypeVar("R")
 M = TypeVar("M", bound=Message)
@@ -171,11 +172,18 @@ _CORRECTNESS_OR_NONE: Conversion = (
     lambda message: _CORRECTNESS.from_message(message) if message.HasField("baseline") else None,
 )
 _MAPPING: Conversion = (dict, dict)
+_SOURCES = {source: pb.__dict__[f"TOKEN_SOURCE_{source.name}"] for source in TokenSource}
+_TIERS = {tier: pb.__dict__[f"SERVICE_TIER_{tier.name}"] for tier in ServiceTier}
+_SOURCE_OF, _TIER_OF = ({number: one for one, number in table.items()} for table in (_SOURCES, _TIERS))
+# A source or tier of a newer version must not make a flush unreadable.
+_TOKEN_SOURCE: Conversion = (_SOURCES.__getitem__, lambda number: _SOURCE_OF.get(number, TokenSource.ESTIMATED))
+_SERVICE_TIER: Conversion = (_TIERS.__getitem__, lambda number: _TIER_OF.get(number, ServiceTier.STANDARD))
 _TEXTS: Conversion = (list, tuple)
 _HISTOGRAM: Conversion = (_histogram_to_message, _histogram_from_message)
 
 _ANSWER = _Codec(Answer, pb.Answer, {"side": _SIDE, "origin": _ORIGIN, "ending": _ENDING})
 _PAIR = _Codec(Pair, pb.Pair, {"kind": _KIND, "first": _ANSWER.nested, "second": _ANSWER.nested})
+_TOKEN_USAGE = _Codec(TokenUsage, pb.TokenUsage, {"source": _TOKEN_SOURCE, "tier": _SERVICE_TIER})
 _SIDE_OUTCOMES = _Codec(
     SideOutcomes,
     pb.SideOutcomes,
@@ -188,6 +196,7 @@ _SIDE_OUTCOMES = _Codec(
         "headers_ms": _HISTOGRAM,
         "duration_ms": _HISTOGRAM,
         "aborted_ms": _HISTOGRAM,
+        "usage": _TOKEN_USAGE.repeated,
     },
 )
 _LOCAL_REPLIES = _Codec(

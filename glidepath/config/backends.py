@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
+from glidepath.config.prices import BackendPrice, Contract
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Size
 from glidepath.config.urls_and_secrets import BaseUrl, HttpUrl, UrlWithoutUser
@@ -59,16 +60,6 @@ class ClientCert(Section):
 
     cert: str
     key: str
-
-
-class Price(Section):
-    """The price of a million input tokens and the price of a million output tokens.
-
-    All prices in the configuration must be in the same currency.
-    """
-
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
 
 
 class Capacity(Section):
@@ -146,7 +137,8 @@ class Backend(Section):
     tools: bool = True  # whether it can call tools
     max_body: Size | None = Field(default=None, ge=1)  # longest body of a request
     foreign_reasoning: Literal["accepts", "refuses"] = "accepts"  # reasoning that another server signed; see below
-    price: Price | None = None
+    price: BackendPrice | None = None
+    contract: Contract | None = None  # with its provider; absent: none that has to be renewed
     capacity: Capacity | None = None
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from glidepath.config.backends import Price
+from glidepath.config.prices import Price
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Fraction, Share, Size
 from glidepath.config.urls_and_secrets import BaseUrl, HttpUrl, Secret

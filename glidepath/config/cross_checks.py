@@ -153,8 +153,8 @@ def _cost_without_price(config: Config, name: str, workload: Workload) -> Iterat
     if workload.shadow.budget.cost is None:
         return
     sides = [config.backends[side] for side in (workload.baseline, workload.candidate) if side in config.backends]
-    if len(sides) == 2 and all(side.price is None for side in sides):
-        message = f"has no effect, because neither {workload.baseline} nor {workload.candidate} has a price"
+    if len(sides) == 2 and not any(side.price is not None and side.price.by_token for side in sides):
+        message = f"has no effect, because neither {workload.baseline} nor {workload.candidate} has a price of tokens"
         yield Problem(("workloads", name, "shadow", "budget", "cost"), message)
 
 

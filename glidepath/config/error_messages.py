@@ -32,6 +32,7 @@ _MUST_BE = {
     "dict": "a mapping of keys to values",
     "tuple": "a list, such as [a, b]",
     "list": "a list, such as [a, b]",
+    "date": "a date, such as 2027-03-31",
 }
 _BOUNDS = {
     "greater_than_equal": ("at least", "ge"),
@@ -49,6 +50,7 @@ PATTERNS = {
     r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$": "must be the name of a cookie, without spaces, quotes, commas and semicolons",
     r"^[A-Za-z0-9_-]{0,48}$": "must be at most 48 letters, digits, hyphens and underscores",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "must be the name of an environment variable: letters, digits and underscores",
+    r"^[A-Z]{3}$": "must be the three letters of a currency, such as EUR",
     r"^[a-z][a-z0-9_-]{0,47}$": "must match [a-z][a-z0-9_-]*, at most 48 characters",
 }
 

@@ -12,6 +12,7 @@ import sys
 import textwrap
 import typing
 from collections.abc import Iterator
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -111,7 +112,15 @@ def _limit(field: FieldInfo, bound: Any) -> str:
 
 
 _SIGNS = {"Ge": "≥", "Gt": ">", "Le": "≤", "Lt": "<"}
-_PLAIN = {Any: "any value", str: "text", int: "integer", float: "number", bool: "true/false", type(None): "none"}
+_PLAIN = {
+    Any: "any value",
+    str: "text",
+    int: "integer",
+    float: "number",
+    bool: "true/false",
+    type(None): "none",
+    date: "date",
+}
 
 
 def _type_name(annotation: Any, field: FieldInfo | None = None) -> str:

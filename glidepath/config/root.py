@@ -22,6 +22,7 @@ from glidepath.config.gates import (
     default_latency,
 )
 from glidepath.config.notifications import Notification, RegistrySection
+from glidepath.config.prices import BackendPrice, CostsSection
 from glidepath.config.processes import ExtprocSection, ScorerSection
 from glidepath.config.ramp import RampSection
 from glidepath.config.retention import RedactionSection, RetentionSection
@@ -249,6 +250,7 @@ class Config(Section):
     console: ConsoleSection = ConsoleSection()
     retention: RetentionSection = RetentionSection()
     redaction: RedactionSection = RedactionSection()
+    costs: CostsSection = CostsSection()
     notify: tuple[Notification, ...] = ()
     registry: RegistrySection | None = None
     backends: dict[Name, Backend] = Field(min_length=1)
@@ -323,7 +325,12 @@ def _as_in_digest(backend: Backend) -> Backend:
     return backend.model_copy(update={"idle_timeout": 300.0}) if is_default else backend
 
 
-def _not_in_digest_of_backend(backend: Backend) -> set[str]:
-    """Return the newer settings of a backend that have their default value. See ``_not_in_digest``."""
+def _not_in_digest_of_backend(backend: Backend) -> dict[str, Any]:
+    """Return the newer settings of a backend that have their default value. See ``_not_in_digest``.
+
+    No decision depends on the contract, nor on the newer prices.
+    """
     newer = ("cluster", "client_cert", "outlier_detection", "protocol", *_NEWEST_OF_BACKEND)
-    return {name for name in newer if getattr(backend, name) == Backend.model_fields[name].default}
+    left_out = {name: True for name in newer if getattr(backend, name) == Backend.model_fields[name].default}
+    prices = {"price": set(BackendPrice.model_fields) - {"input", "output"}} if backend.price is not None else {}
+    return {**left_out, **prices, "contract": True}

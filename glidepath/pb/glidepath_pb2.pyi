@@ -35,6 +35,20 @@ class Ending(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENDING_REFUSED: _ClassVar[Ending]
     ENDING_LOCAL: _ClassVar[Ending]
 
+class TokenSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TOKEN_SOURCE_UNSPECIFIED: _ClassVar[TokenSource]
+    TOKEN_SOURCE_MEASURED: _ClassVar[TokenSource]
+    TOKEN_SOURCE_COUNTED: _ClassVar[TokenSource]
+    TOKEN_SOURCE_ESTIMATED: _ClassVar[TokenSource]
+
+class ServiceTier(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SERVICE_TIER_UNSPECIFIED: _ClassVar[ServiceTier]
+    SERVICE_TIER_STANDARD: _ClassVar[ServiceTier]
+    SERVICE_TIER_BATCH: _ClassVar[ServiceTier]
+    SERVICE_TIER_PRIORITY: _ClassVar[ServiceTier]
+
 class AtFault(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     AT_FAULT_UNSPECIFIED: _ClassVar[AtFault]
@@ -67,6 +81,14 @@ ENDING_ABORTED: Ending
 ENDING_TIMEOUT: Ending
 ENDING_REFUSED: Ending
 ENDING_LOCAL: Ending
+TOKEN_SOURCE_UNSPECIFIED: TokenSource
+TOKEN_SOURCE_MEASURED: TokenSource
+TOKEN_SOURCE_COUNTED: TokenSource
+TOKEN_SOURCE_ESTIMATED: TokenSource
+SERVICE_TIER_UNSPECIFIED: ServiceTier
+SERVICE_TIER_STANDARD: ServiceTier
+SERVICE_TIER_BATCH: ServiceTier
+SERVICE_TIER_PRIORITY: ServiceTier
 AT_FAULT_UNSPECIFIED: AtFault
 AT_FAULT_CLIENT: AtFault
 AT_FAULT_ENVOY: AtFault
@@ -152,7 +174,7 @@ class Histogram(_message.Message):
     def __init__(self, scale: _Optional[int] = ..., index: _Optional[_Iterable[int]] = ..., count: _Optional[_Iterable[int]] = ..., zeros: _Optional[int] = ...) -> None: ...
 
 class SideOutcomes(_message.Message):
-    __slots__ = ("side", "origin", "requests", "errors", "error_kinds", "client_aborts", "failovers", "latency_ms", "ttft_ms", "first_error_ms", "rescued", "rescues_failed", "duration_ms", "not_found", "served", "checked", "aborted_ms", "headers_ms")
+    __slots__ = ("side", "origin", "requests", "errors", "error_kinds", "client_aborts", "failovers", "latency_ms", "ttft_ms", "first_error_ms", "rescued", "rescues_failed", "duration_ms", "not_found", "served", "checked", "aborted_ms", "headers_ms", "usage", "sent_bytes")
     class ErrorKindsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -178,6 +200,8 @@ class SideOutcomes(_message.Message):
     CHECKED_FIELD_NUMBER: _ClassVar[int]
     ABORTED_MS_FIELD_NUMBER: _ClassVar[int]
     HEADERS_MS_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    SENT_BYTES_FIELD_NUMBER: _ClassVar[int]
     side: Side
     origin: Origin
     requests: int
@@ -196,7 +220,35 @@ class SideOutcomes(_message.Message):
     checked: int
     aborted_ms: Histogram
     headers_ms: Histogram
-    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ..., rescued: _Optional[int] = ..., rescues_failed: _Optional[int] = ..., duration_ms: _Optional[_Union[Histogram, _Mapping]] = ..., not_found: _Optional[int] = ..., served: _Optional[str] = ..., checked: _Optional[int] = ..., aborted_ms: _Optional[_Union[Histogram, _Mapping]] = ..., headers_ms: _Optional[_Union[Histogram, _Mapping]] = ...) -> None: ...
+    usage: _containers.RepeatedCompositeFieldContainer[TokenUsage]
+    sent_bytes: int
+    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ..., rescued: _Optional[int] = ..., rescues_failed: _Optional[int] = ..., duration_ms: _Optional[_Union[Histogram, _Mapping]] = ..., not_found: _Optional[int] = ..., served: _Optional[str] = ..., checked: _Optional[int] = ..., aborted_ms: _Optional[_Union[Histogram, _Mapping]] = ..., headers_ms: _Optional[_Union[Histogram, _Mapping]] = ..., usage: _Optional[_Iterable[_Union[TokenUsage, _Mapping]]] = ..., sent_bytes: _Optional[int] = ...) -> None: ...
+
+class TokenUsage(_message.Message):
+    __slots__ = ("input", "output", "cached_read", "cached_write", "cached_write_1h", "audio_input", "reasoning", "audio_output", "source", "tier", "answers")
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    CACHED_READ_FIELD_NUMBER: _ClassVar[int]
+    CACHED_WRITE_FIELD_NUMBER: _ClassVar[int]
+    CACHED_WRITE_1H_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_INPUT_FIELD_NUMBER: _ClassVar[int]
+    REASONING_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    input: int
+    output: int
+    cached_read: int
+    cached_write: int
+    cached_write_1h: int
+    audio_input: int
+    reasoning: int
+    audio_output: int
+    source: TokenSource
+    tier: ServiceTier
+    answers: int
+    def __init__(self, input: _Optional[int] = ..., output: _Optional[int] = ..., cached_read: _Optional[int] = ..., cached_write: _Optional[int] = ..., cached_write_1h: _Optional[int] = ..., audio_input: _Optional[int] = ..., reasoning: _Optional[int] = ..., audio_output: _Optional[int] = ..., source: _Optional[_Union[TokenSource, str]] = ..., tier: _Optional[_Union[ServiceTier, str]] = ..., answers: _Optional[int] = ...) -> None: ...
 
 class LocalReplies(_message.Message):
     __slots__ = ("side", "origin", "at_fault", "kinds")

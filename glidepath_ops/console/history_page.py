@@ -76,7 +76,7 @@ async def read_history(redis: RedisClient, workload: str, span: Range, since_ms:
         for entry, fields in entries:
             try:
                 at_ms = int(entry.split(b"-")[0])
-                found.append(decode_point(fields.get(b"h", b""), at_ms, span.level.seconds))
+                found.append(decode_point(fields.get(b"h", b""), at_ms, span.level.seconds, fields.get(b"t", b"")))
             except InputError:
                 continue
         if len(entries) < PAGE:

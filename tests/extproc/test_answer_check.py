@@ -17,6 +17,7 @@ from extproc.refusal_matching import RefusedRequest
 from extproc.traffic_counters import TrafficCounters
 from glidepath.answer_faults import FoundFault
 from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.token_usage import TokenSource, TokenUsage
 from tests.support.waiting import eventually
 
 ERROR = b'data: {"error": {"message": "gone"}}\n\n'
@@ -120,3 +121,27 @@ async def test_an_unexpected_error_of_the_check_is_counted_and_stops_nothing(ans
             await eventually(lambda: made.totals == {("chat", "candidate", "live", "unchecked"): 1})
         assert [entry["event"] for entry in logs] == ["answer_not_checked"]
         assert kinds(counters) == {}
+
+
+STATED = b'{"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 4}}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (replace(FINE, body=STATED), TokenUsage(9, 4)),
+        (replace(FINE, body=gzip.compress(STATED), encoding="gzip"), TokenUsage(9, 4)),
+        (replace(FINE, body=b'{"a": 1}', request_bytes=40), TokenUsage(10, 2, source=TokenSource.ESTIMATED)),
+        (replace(FINE, body=STATED, cut=True), None),
+        (replace(FINE, body=STATED, status=400), None),
+        (BROKEN, None),
+    ],
+    ids=["stated", "encoded", "estimated", "cut", "an error of the client", "failed"],
+)
+async def test_the_tokens_of_each_answer_are_counted(answer: CheckedAnswer, expected: TokenUsage | None) -> None:
+    async with checker() as (made, counters):
+        made.check(REQUEST, answer)
+        await eventually(lambda: made.totals.total() == 1)
+        counters.record(RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 1_000), REQUEST.id)
+        [flushed] = counters.flush(2_000)
+        assert flushed.sides[0].usage == (() if expected is None else (expected,))

@@ -8,6 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from extproc.copy_budget import STALE_AFTER_S, Budgets, InMemorySpendingCounters, RedisSpendingCounters
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.token_usage import TokenUsage
 from tests.support.extproc_twins import capture_config
 
 NOON = 1_800_000_000.0  # 2027-01-15 08:00 UTC
@@ -43,7 +44,7 @@ async def test_a_budget_of_zero_allows_no_request() -> None:
 async def test_cost_is_computed_from_the_tokens_of_the_answer() -> None:
     budgets = await synced("{cost: 0.005}")
     assert budgets.allow("chat", "cloud", NOON)
-    budgets.charge("chat", "cloud", input_tokens=1000, output_tokens=2000, now=NOON)  # 1 and 2 a million: 0.005
+    budgets.charge("chat", "cloud", TokenUsage(1000, 2000), NOON)  # 1 and 2 a million: 0.005
     assert not budgets.allow("chat", "cloud", NOON)
 
 

@@ -13,6 +13,7 @@ from extproc.refusal_matching import ELSEWHERE_MS, MAX_ENTRIES, RefusedRequest, 
 from extproc.traffic_counters import TrafficCounters, merge
 from glidepath.histogram import Histogram
 from glidepath.pairs_and_outcomes import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
+from glidepath.token_usage import ServiceTier, TokenSource, TokenUsage
 
 GOOD = RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 5_000, latency_ms=100.0, ttft_ms=10.0)
 BAD = RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 6_000, error="http_503")
@@ -291,3 +292,33 @@ def test_waits_of_clients_that_left_are_counted_and_a_long_one_at_the_candidate_
     (flushed,) = counters.flush(8_000)
     found = {side.side: (side.requests, side.client_aborts, side.aborted_ms.total) for side in flushed.sides}
     assert found == {Side.BASELINE: (0, 1, 1), Side.CANDIDATE: (0, 3, 2)}
+
+
+def test_tokens_add_up_by_source_and_tier_and_wait_for_the_access_log() -> None:
+    counters = TrafficCounters()
+    batch = TokenUsage(7, 7, tier=ServiceTier.BATCH)
+    for usage in (TokenUsage(10, 5), TokenUsage(20, 5), batch, TokenUsage(1, 1, source=TokenSource.ESTIMATED)):
+        counters.count_usage("chat", Side.CANDIDATE, Origin.LIVE, usage)
+    assert not counters.flush(1_000)
+    counters.record(GOOD, sent_bytes=300)
+    counters.record(GOOD, sent_bytes=50)
+    side = only(counters.flush(2_000))
+    assert set(side.usage) == {
+        TokenUsage(30, 10, answers=2),
+        batch,
+        TokenUsage(1, 1, source=TokenSource.ESTIMATED),
+    }
+    assert side.sent_bytes == 350
+    counters.record(GOOD)
+    assert only(counters.flush(3_000)).usage == ()
+
+
+def test_merged_flushes_have_the_tokens_of_both() -> None:
+    one, two = (
+        Outcomes(
+            "chat", "s", n, 0, 1, (SideOutcomes(Side.CANDIDATE, Origin.LIVE, usage=(TokenUsage(n),), sent_bytes=n),)
+        )
+        for n in (1, 2)
+    )
+    side = merge(one, two).sides[0]
+    assert (side.usage, side.sent_bytes) == ((TokenUsage(3, answers=2),), 3)

@@ -32,7 +32,6 @@ from extproc.extproc_errors import DecodeError, IllegalEventError, NotRedactedEr
 from extproc.outcome_classification import classify
 from extproc.redaction import Redactor
 from extproc.requests_with_credentials import gives_a_credential
-from extproc.token_usage import tokens
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import build_workloads
 from glidepath import zstd
@@ -47,6 +46,7 @@ from glidepath.history import (
     SideTotals,
     decode_point,
     encode_point,
+    encode_traffic,
     point_of,
     totals_from_json,
     totals_to_json,
@@ -54,6 +54,9 @@ from glidepath.history import (
 from glidepath.pairs_and_outcomes import Outcomes, Side
 from glidepath.protobuf_codec import decode_outcomes, decode_pair, decode_scored, encode_outcomes, encode_pair
 from glidepath.query_parameters import HARMLESS_PARAMETERS, with_harmless_parameters
+from glidepath.read_token_usage import token_usage
+from glidepath.side_traffic import Sent, SideTraffic
+from glidepath.token_usage import TokenUsage
 from glidepath_ops.console.access import Access
 from glidepath_ops.console.app import make_app
 from glidepath_ops.console.context import Console
@@ -75,6 +78,7 @@ from tests.support.embedders import WordEmbedder
 from tests.support.empty_redis import EmptyRedis
 from tests.support.extproc_rpc import exchange, log_entry
 from tests.support.extproc_twins import capture_config
+from tests.support.token_usages import ANTHROPIC, OPENAI, RESPONSES, sse
 
 CONSOLE_TOKEN = "a-token-of-the-tests"
 CONSOLE = Console(
@@ -260,6 +264,8 @@ def _admin_answer(data: bytes) -> None:
 def _stored_history(data: bytes) -> None:
     with contextlib.suppress(InputError):
         decode_point(data, 0, 10)
+    with contextlib.suppress(InputError):
+        decode_point(_POINT, 0, 10, data)
     with contextlib.suppress(InputError, ValueError):
         totals_from_json(json.loads(data))
 
@@ -320,13 +326,20 @@ _CONSOLE_PATHS = mutated(
     )
 )
 _CONSOLE_BODIES = mutated((b'{"id": "abc", "label": "not", "note": "x", "who": "Ana"}', b"name=Ana&token=x&next=%2F"))
+_TRAFFIC = SideTotals(1, traffic=SideTraffic(Sent(2, 30, (TokenUsage(4, 5),))))
+_POINT = encode_point(point_of(PeriodTotals(), 0, 10))
 _HISTORY = mutated(
     (
-        encode_point(point_of(PeriodTotals(), 0, 10)).encode(),
+        _POINT.encode(),
+        encode_traffic(point_of(PeriodTotals(_TRAFFIC, pinned=2), 0, 10)).encode(),
         json.dumps(totals_to_json(PeriodTotals(SideTotals(1)))).encode(),
     )
 )
 _CHOICE = json.dumps(chat({"content": 'so {"reason": "x", "better": "A"}'})).encode()
+
+_STATED_USAGE = mutated(
+    (sse({"usage": OPENAI}), sse({"usage": ANTHROPIC}, {"usage": RESPONSES}, {"service_tier": "flex"}))
+)
 
 TARGETS = {
     "access-log": Target(_access_log_entry, (_LOG, st.booleans())),
@@ -337,7 +350,7 @@ TARGETS = {
     "body-credentials": Target(_body_credentials, (_BODY,)),
     "copyable-bodies": Target(_copyable_bodies, (_BODY, st.sampled_from(("/v1/responses", "/v1/chat/completions")))),
     "redaction": Target(_redaction, (_BODY | _ENCODED_BODY, _TYPE)),
-    "token-usage": Target(tokens, (_BODY, _BODY)),
+    "token-usage": Target(lambda body: token_usage(len(body), body), (_BODY | _STATED_USAGE,)),
     "request-path": Target(_path, (mutated(tuple(path.encode() for path in PATHS)),)),
     "answer-check": Target(_answer_check, (_BODY, _TYPE)),
     "answer": Target(_answer, (_BODY, _BODY, _TYPE, _PATH)),

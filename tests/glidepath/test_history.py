@@ -17,14 +17,19 @@ from glidepath.history import (
     SideTotals,
     decode_point,
     encode_point,
+    encode_traffic,
     few_kinds,
     point_of,
     totals_from_json,
     totals_to_json,
 )
+from glidepath.side_traffic import Sent, SideTraffic
+from glidepath.token_usage import ServiceTier, TokenSource, TokenUsage, merged
 
 COUNTS = st.integers(0, 1000)
 HISTOGRAMS = st.lists(st.floats(0, 1e5), max_size=8).map(Histogram.of)
+USAGES = st.builds(TokenUsage, *[COUNTS] * 8, source=st.sampled_from(TokenSource), tier=st.sampled_from(ServiceTier))
+SENT = st.builds(Sent, COUNTS, COUNTS, st.lists(USAGES, max_size=3).map(merged))
 SIDES = st.builds(
     SideTotals,
     COUNTS,
@@ -35,6 +40,7 @@ SIDES = st.builds(
     COUNTS,
     COUNTS,
     COUNTS,
+    st.builds(SideTraffic, SENT, SENT),
 )
 PERIODS = st.builds(
     PeriodTotals,
@@ -45,6 +51,7 @@ PERIODS = st.builds(
     captured=COUNTS,
     percent=st.floats(0, 100),
     phase=st.sampled_from(["", "baking", "held"]),
+    pinned=COUNTS,
 )
 
 
@@ -56,7 +63,7 @@ def test_totals_survive_a_change_of_the_leader(totals: PeriodTotals) -> None:
 @given(PERIODS)
 def test_a_point_survives_its_storage(totals: PeriodTotals) -> None:
     point = point_of(totals, 1_700_000_000_000, 10)
-    assert decode_point(encode_point(point), point.at_ms, 10) == point
+    assert decode_point(encode_point(point), point.at_ms, 10, encode_traffic(point)) == point
 
 
 @given(PERIODS, PERIODS)
@@ -85,6 +92,21 @@ def test_kinds_of_errors_are_few_and_none_is_lost() -> None:
 def test_a_damaged_point_is_an_error(text: str | bytes) -> None:
     with pytest.raises(InputError):
         decode_point(text, 0, 10)
+
+
+def test_a_point_of_an_earlier_version_has_no_traffic() -> None:
+    point = point_of(PeriodTotals(SideTotals(requests=7)), 0, 10)
+    assert encode_traffic(point) == ""
+    assert decode_point(encode_point(point), 0, 10) == point
+    older = totals_to_json(PeriodTotals(SideTotals(requests=7)))
+    del older["baseline"]["traffic"], older["pinned"]
+    assert totals_from_json(older) == PeriodTotals(SideTotals(requests=7))
+
+
+@pytest.mark.parametrize("text", ["[]", "[0,[],[]]", "[0,1,2]", "{", "[0,[[1,2,[]],[1,2,[[1]]]],[[1,2,[]],[0,0,[]]]]"])
+def test_damaged_traffic_is_an_error(text: str) -> None:
+    with pytest.raises(InputError):
+        decode_point(encode_point(point_of(PeriodTotals(), 0, 10)), 0, 10, text)
 
 
 @pytest.mark.parametrize("raw", [None, [], {}, {"baseline": {}}, {"baseline": None, "candidate": None}])

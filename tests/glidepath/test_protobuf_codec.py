@@ -29,6 +29,7 @@ from glidepath.pairs_and_outcomes import (
     SideOutcomes,
 )
 from glidepath.pb import glidepath_pb2 as pb
+from glidepath.token_usage import ServiceTier, TokenSource, TokenUsage
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 counts = st.dictionaries(text, st.integers(0, 2**40), max_size=3)
@@ -67,6 +68,13 @@ pairs = st.builds(
     sticky=text,
     served=text,
 )
+usages = st.builds(
+    TokenUsage,
+    *[st.integers(0, 2**40)] * 8,
+    source=st.sampled_from(TokenSource),
+    tier=st.sampled_from(ServiceTier),
+    answers=st.integers(0, 2**40),
+)
 sides = st.builds(
     SideOutcomes,
     side=st.sampled_from(Side),
@@ -82,6 +90,8 @@ sides = st.builds(
     rescued=st.integers(0, 2**40),
     rescues_failed=st.integers(0, 2**40),
     served=text,
+    usage=st.lists(usages, max_size=2).map(tuple),
+    sent_bytes=st.integers(0, 2**50),
 )
 replies = st.builds(
     LocalReplies, st.none() | st.sampled_from(Side), st.sampled_from(Origin), st.sampled_from(AtFault), counts

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 from redis.exceptions import RedisError, ResponseError
+from redis.typing import EncodableT, FieldT
 
 from glidepath.errors import InputError, error_text_with_type
 from glidepath.histogram import Histogram
@@ -23,14 +24,27 @@ from glidepath.history import (
     PeriodTotals,
     SideTotals,
     encode_point,
+    encode_traffic,
     few_kinds,
     point_of,
     totals_from_json,
     totals_to_json,
 )
-from glidepath.pairs_and_outcomes import AnswerFacts, Coverage, Origin, Outcomes, PairKind, ScoredPair, Side
+from glidepath.pairs_and_outcomes import (
+    PINNED,
+    AnswerFacts,
+    Coverage,
+    Origin,
+    Outcomes,
+    PairKind,
+    ScoredPair,
+    Side,
+    SideOutcomes,
+)
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled
+from glidepath.side_traffic import Sent, SideTraffic
+from glidepath.token_usage import TokenUsage, merged
 from scorer.steering.store_protocol import News
 
 EVERY_S = 2.0
@@ -126,8 +140,11 @@ class HistoryRecorder:
         keys = WorkloadKeys(workload)
         pipe = self._redis.pipeline(transaction=False)
         for level, start, totals in closed:
-            point = encode_point(point_of(totals, start, level.seconds))
-            pipe.xadd(keys.history(level.name), {"h": point}, id=f"{start}-0", maxlen=level.kept, approximate=True)
+            point = point_of(totals, start, level.seconds)
+            fields: dict[FieldT, EncodableT] = {"h": encode_point(point)}
+            if traffic := encode_traffic(point):
+                fields["t"] = traffic
+            pipe.xadd(keys.history(level.name), fields, id=f"{start}-0", maxlen=level.kept, approximate=True)
         kept = {name: [start, totals_to_json(totals)] for name, (start, totals) in open_periods.items()}
         pipe.set(keys.open_history, json.dumps(kept, separators=(",", ":")), ex=OPEN_TTL_S)
         for answer in await pipe.execute(raise_on_error=False):
@@ -169,13 +186,17 @@ def after(
 def added_up(flushes: Iterable[Outcomes], pairs: Iterable[ScoredPair], standing: Standing) -> PeriodTotals:
     """Return the totals of the flushes and pairs that a tick has read. Pure."""
     sides = {side: _Side() for side in Side}
-    captured = scored = noise_pairs = judged = 0
+    captured = scored = noise_pairs = judged = pinned = 0
     agreement_sum = noise_sum = preference_sum = 0.0
     for flush in flushes:
         captured += flush.coverage.get(Coverage.CAPTURED.value, 0)
+        pinned += sum(number for name, number in flush.coverage.items() if name.startswith(PINNED))
         for one in flush.sides:
             if one.origin is Origin.LIVE:
                 sides[one.side].add(one.requests, one.errors, one.error_kinds, one.latency_ms, one.ttft_ms)
+            sides[one.side].add_sent(one)
+            if one.origin is Origin.LIVE:
+                sides[Side.BASELINE].live.requests += one.rescued  # the baseline answered these
     for pair in pairs:
         if pair.kind is PairKind.NOISE:
             noise_pairs += pair.scored
@@ -200,7 +221,20 @@ def added_up(flushes: Iterable[Outcomes], pairs: Iterable[ScoredPair], standing:
         captured,
         standing.percent,
         standing.phase,
+        pinned,
     )
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A mutable form of ``Sent``."""
+
+    requests: int = 0
+    sent_bytes: int = 0
+    usage: list[TokenUsage] = field(default_factory=list)
+
+    def frozen(self) -> Sent:
+        return Sent(self.requests, self.sent_bytes, merged(self.usage))
 
 
 @dataclass(slots=True)
@@ -216,6 +250,8 @@ class _Side:
     answers: int = 0
     tokens: int = 0
     defects: int = 0
+    live: _Sent = field(default_factory=lambda: _Sent())
+    copies: _Sent = field(default_factory=lambda: _Sent())
 
     def add(self, requests: int, errors: int, kinds: Mapping[str, int], latency: Histogram, ttft: Histogram) -> None:
         self.requests += requests
@@ -226,6 +262,16 @@ class _Side:
             self.zeros[number] += histogram.zeros
             for index, count in histogram.counts.items():
                 into[index] = into.get(index, 0) + count
+
+    def add_sent(self, one: SideOutcomes) -> None:
+        """Add what was sent to the side and did not fail, since no one charges for a failure.
+
+        Probes count as copies: both are costs of the migration.
+        """
+        sent = self.live if one.origin is Origin.LIVE else self.copies
+        sent.requests += max(0, one.requests - one.errors)
+        sent.sent_bytes += one.sent_bytes
+        sent.usage += one.usage
 
     def add_answer(self, facts: AnswerFacts) -> None:
         self.defects += bool(facts.faults)
@@ -243,4 +289,5 @@ class _Side:
             self.answers,
             self.tokens,
             self.defects,
+            SideTraffic(self.live.frozen(), self.copies.frozen()),
         )

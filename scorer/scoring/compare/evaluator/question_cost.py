@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from glidepath.config.backends import Price
+from glidepath.config.prices import Price
 
 _CHARS_PER_TOKEN = 3  # fewer than most texts have, so that an estimate is more likely too high than too low
 

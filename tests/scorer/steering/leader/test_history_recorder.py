@@ -20,6 +20,7 @@ from glidepath.pairs_and_outcomes import (
     SideOutcomes,
 )
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.token_usage import TokenUsage
 from scorer.steering.leader.history_recorder import MOST_WAITING, HistoryRecorder, Standing, added_up, after
 from scorer.steering.store_protocol import News
 
@@ -35,6 +36,8 @@ def flush(requests: int = 10, errors: int = 1, latency: float = 100.0) -> Outcom
         errors,
         {"http_503": errors},
         latency_ms=Histogram.of([latency] * requests),
+        usage=(TokenUsage(100, 20, cached_read=40, answers=4),),
+        sent_bytes=requests * 500,
     )
     shadow = replace(live, origin=Origin.SHADOW, requests=500)
     return Outcomes("chat", "e", 1, T0, T0, (live, shadow), {"captured": 4})
@@ -52,7 +55,10 @@ def standing(after_s: float = 0, percent: float = 5.0) -> Standing:
 async def points(redis: Any, level: int = 0) -> list[HistoryPoint]:
     entries = await redis.xrange(KEYS.history(LEVELS[level].name))
     seconds = LEVELS[level].seconds
-    return [decode_point(fields[b"h"], int(entry.split(b"-")[0]), seconds) for entry, fields in entries]
+    return [
+        decode_point(fields[b"h"], int(entry.split(b"-")[0]), seconds, fields.get(b"t", b""))
+        for entry, fields in entries
+    ]
 
 
 def test_clients_requests_and_pairs_are_added_up() -> None:
@@ -91,6 +97,25 @@ async def test_each_closed_period_is_stored_once(redis_client: Any) -> None:
     assert [(one.at_ms - T0, one.candidate.requests) for one in stored] == [(0, 20), (10_000, 20), (20_000, 20)]
     assert stored[0].candidate.p99 is not None
     assert 99 < stored[0].candidate.p99 < 101
+
+
+async def test_the_tokens_of_clients_and_of_copies_are_stored_apart(redis_client: Any) -> None:
+    recorder = HistoryRecorder(redis_client, CollectorRegistry())
+    for second in (0, 5, 10):
+        recorder.note("chat", News(outcomes=(flush(),)), standing(second))
+        await recorder.write("chat")
+    [point] = await points(redis_client)
+    live, copies = point.candidate.traffic.live, point.candidate.traffic.copies
+    assert (live.requests, live.sent_bytes, copies.requests) == (18, 10_000, 998)  # without one error in each flush
+    assert live.usage == copies.usage == (TokenUsage(200, 40, cached_read=80, answers=8),)
+    assert not point.baseline.traffic.live.requests
+
+
+def test_what_the_baseline_answered_for_the_candidate_is_traffic_of_the_baseline() -> None:
+    rescues = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=10, errors=4, failovers=4, rescued=3)
+    pinned = {"pinned_store": 2, "pinned_too_long": 1, "captured": 9}
+    found = added_up([Outcomes("chat", "e", 1, T0, T0, (rescues,), pinned)], [], standing())
+    assert (found.candidate.traffic.live.requests, found.baseline.traffic.live.requests, found.pinned) == (6, 3, 3)
 
 
 async def test_the_next_leader_goes_on_with_the_open_periods(redis_client: Any) -> None:

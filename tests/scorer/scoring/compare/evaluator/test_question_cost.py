@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.config.backends import Price
+from glidepath.config.prices import Price
 from scorer.scoring.compare.evaluator.question_cost import question_cost
 
 PRICE = Price(input=2, output=10)

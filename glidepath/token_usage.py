@@ -1,0 +1,119 @@
+"""How many tokens a request and its answer have, by the kinds that providers price, and how that is known.
+
+The counts are the same for every provider: ``input`` and ``output`` contain all tokens, also those of a kind of its
+own. What a provider writes is brought to this form in ``read_token_usage.py``. See ADR 0370.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+MOST_TOKENS = 10**9  # of one kind of one answer; a larger number in a body is damage
+
+
+class TokenSource(StrEnum):
+    """How the tokens of an answer are known."""
+
+    MEASURED = "measured"  # the backend states them in its answer
+    COUNTED = "counted"  # counted with the tokenizer of the backend's model
+    ESTIMATED = "estimated"  # one token for four bytes, or for each event of a stream
+
+
+class ServiceTier(StrEnum):
+    """The tier in which a provider served a request, as its answer says. Each has prices of its own."""
+
+    STANDARD = "standard"
+    BATCH = "batch"  # at the provider's leisure: batch, flex
+    PRIORITY = "priority"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """The tokens of one answer, or the sum of several answers of one source and tier.
+
+    - ``input``: all tokens of the prompt. Parts of it are ``cached_read``, ``cached_write``, ``cached_write_1h`` and
+      ``audio_input``: read from the provider's prompt cache, written to it for minutes or for an hour, and sound
+    - ``output``: all tokens that the model wrote; ``reasoning`` and ``audio_output`` are parts of it
+    - ``answers``: how many answers these tokens belong to
+    """
+
+    input: int = 0
+    output: int = 0
+    cached_read: int = 0
+    cached_write: int = 0
+    cached_write_1h: int = 0
+    audio_input: int = 0
+    reasoning: int = 0
+    audio_output: int = 0
+    source: TokenSource = TokenSource.MEASURED
+    tier: ServiceTier = ServiceTier.STANDARD
+    answers: int = 1
+
+    @property
+    def plain_input(self) -> int:
+        """The input tokens of no kind of their own. Never negative, whatever a body says."""
+        parts = self.cached_read + self.cached_write + self.cached_write_1h + self.audio_input
+        return max(0, self.input - parts)
+
+    @property
+    def plain_output(self) -> int:
+        return max(0, self.output - self.reasoning - self.audio_output)
+
+    @property
+    def key(self) -> tuple[TokenSource, ServiceTier]:
+        """Usages with the same key may be added up."""
+        return self.source, self.tier
+
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        if self.key != other.key:
+            raise ValueError("token counts of two sources or tiers have no sum")
+        return TokenUsage(
+            self.input + other.input,
+            self.output + other.output,
+            self.cached_read + other.cached_read,
+            self.cached_write + other.cached_write,
+            self.cached_write_1h + other.cached_write_1h,
+            self.audio_input + other.audio_input,
+            self.reasoning + other.reasoning,
+            self.audio_output + other.audio_output,
+            self.source,
+            self.tier,
+            self.answers + other.answers,
+        )
+
+
+COUNTS = (
+    "input",
+    "output",
+    "cached_read",
+    "cached_write",
+    "cached_write_1h",
+    "audio_input",
+    "reasoning",
+    "audio_output",
+)
+
+
+def counts_of(usage: TokenUsage) -> tuple[int, ...]:
+    """Return the counts of tokens, in the order of COUNTS."""
+    return (
+        usage.input,
+        usage.output,
+        usage.cached_read,
+        usage.cached_write,
+        usage.cached_write_1h,
+        usage.audio_input,
+        usage.reasoning,
+        usage.audio_output,
+    )
+
+
+def merged(usages: Iterable[TokenUsage]) -> tuple[TokenUsage, ...]:
+    """Return one usage for each source and tier, in a fixed order."""
+    sums: dict[tuple[TokenSource, ServiceTier], TokenUsage] = {}
+    for usage in usages:
+        known = sums.get(usage.key)
+        sums[usage.key] = usage if known is None else known + usage
+    return tuple(sums[key] for key in sorted(sums))
