@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev browser demo test test-fast screenshots fuzz test-compose lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
+.PHONY: help setup setup-dev browser promtool demo test test-fast screenshots fuzz test-compose lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -43,13 +43,21 @@ browser: ## install Debian's Chromium for the tests of the console, where apt-ge
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
 	  echo "browser: no chromium here, so the tests of the console in a browser are skipped (apt-get install chromium)"
 
+# Unpacked, not installed: Debian's package would start Prometheus as a service.
+promtool: | $(VENV)/bin/python ## unpack Debian's prometheus and promtool into .venv for the tests of the alert rules
+	@command -v promtool >/dev/null || [ -x $(BIN)/promtool ] || { unpacked=$$(mktemp -d) && \
+	  (cd $$unpacked && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } && apt-get download -qq prometheus && \
+	    dpkg-deb -x prometheus_*.deb .) >/dev/null 2>&1 && \
+	  cp $$unpacked/usr/bin/prom* $(BIN)/ && rm -r $$unpacked; } || \
+	  echo "promtool: not here, so the tests of the alert rules are skipped (apt-get install prometheus)"
+
 demo: $(VENV)/.setup $(if $(findstring --llm,$(ARGS)),$(VENV)/.setup-llm) ## run a whole migration on this machine; ARGS="--fault latency --json out.json"
 	$(BIN)/glidepath demo $(ARGS)
 
 # Most of the tests with real servers wait for them, so two processes take about half of the time. A process that has
 # finished takes tests from the end of the other's list (worksteal), so the tests of a module mostly stay together. The
 # demos run afterwards, alone: their gates compare latencies, which other tests would raise.
-test: $(VENV)/.setup-dev browser ## run all tests, with a real Envoy and a real Redis; list the slowest ten. ARGS="PATH -k WORD" for a part
+test: $(VENV)/.setup-dev browser promtool ## run all tests, with a real Envoy and a real Redis; list the slowest ten. ARGS="PATH -k WORD" for a part
 ifeq ($(strip $(ARGS)),)
 	$(BIN)/python -m pytest --durations=10 --numprocesses 2 --dist worksteal --ignore tests/acceptance
 	$(BIN)/python -m pytest --durations=10 tests/acceptance
@@ -105,8 +113,10 @@ render-examples: $(VENV)/.setup-dev ## rewrite envoy/ from its glidepath.yaml fi
 	$(BIN)/python -m glidepath_ops.envoyconfig.write_examples envoy
 	$(BIN)/python -m glidepath_ops.envoyconfig.mesh.write_mesh_examples envoy
 
-reference: $(VENV)/.setup ## rewrite docs/reference/configuration.md from the models
+reference: $(VENV)/.setup ## rewrite docs/reference/configuration.md, metrics.md and the Grafana dashboard from the code
 	$(BIN)/python -m glidepath.config.reference_page > docs/reference/configuration.md
+	$(BIN)/python -m glidepath_ops.monitoring.reference_page > docs/reference/metrics.md
+	$(BIN)/python -m glidepath_ops.monitoring.dashboard > deploy/grafana/dashboards/glidepath.json
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import grpc
 import structlog
-from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from extproc import listening_sockets
@@ -40,6 +39,7 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, error_text_with_type, ungrouped
 from glidepath.health import health_app, serve_app
+from glidepath.metric_families import ProcessRegistry
 from glidepath.stop_signals import on_stop_signals
 from glidepath.timed_wait import wait_until_set
 
@@ -135,7 +135,7 @@ class ExtprocWorker:
         extproc = self._config.extproc
         process = ProcessService(self.workloads, capturer, self.memory, extproc.max_body, extproc.max_streams)
         access_log = self._access_log
-        registry = CollectorRegistry()
+        registry = ProcessRegistry()
         registry.register(
             ExtprocCollector(
                 MetricSources(process, access_log, capturer, self.counters, buffer, self.memory, self.redactor)

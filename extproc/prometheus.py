@@ -19,8 +19,8 @@ from extproc.grpc_services import AccessLogService, ProcessService
 from extproc.redaction import Redactor
 from extproc.traffic_counters import TrafficCounters
 from extproc.write_buffer import WriteBuffer
+from glidepath.metric_families import Family
 
-Metric = CounterMetricFamily | GaugeMetricFamily
 Labels = TypeVar("Labels", bound=tuple[str, ...])
 
 
@@ -41,12 +41,13 @@ class ExtprocCollector(Collector):
     def __init__(self, sources: MetricSources) -> None:
         self._sources = sources
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         yield from self._streams()
         yield from self._traffic()
+        yield from self._sources.counters.latencies.families()
         yield from self._stores()
 
-    def _streams(self) -> Iterator[Metric]:
+    def _streams(self) -> Iterator[Family]:
         sources = self._sources
         yield _counter("exchanges", "ext_proc streams received", sources.process.exchanges)
         yield _gauge("streams", "ext_proc streams open now", sources.process.open)
@@ -75,7 +76,7 @@ class ExtprocCollector(Collector):
             sources.memory.refused,
         )
 
-    def _traffic(self) -> Iterator[Metric]:
+    def _traffic(self) -> Iterator[Family]:
         counters = self._sources.counters
         yield _counters("coverage", "Captured exchanges by result", ("workload", "reason"), counters.coverage_totals)
         yield _counters(
@@ -137,7 +138,7 @@ class ExtprocCollector(Collector):
             pauses.add_metric([backend], seconds)
         yield pauses
 
-    def _stores(self) -> Iterator[Metric]:
+    def _stores(self) -> Iterator[Family]:
         buffer = self._sources.buffer
         pairs, size = buffer.fill
         yield _gauge("buffer_pairs", "Pairs waiting for Redis", pairs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from aiohttp import web
@@ -13,8 +14,12 @@ Readiness = Callable[[], str]
 """A function that returns "" if the process is ready, else the reason why it is not."""
 
 
-def health_app(registry: CollectorRegistry, readiness: Readiness) -> web.Application:
-    """Return a web application with /healthz, /readyz and /metrics."""
+def health_app(registry: CollectorRegistry, readiness: Readiness, *, in_thread: bool = False) -> web.Application:
+    """Return a web application with /healthz, /readyz and /metrics.
+
+    ``in_thread``: compute the metrics in a thread, so that a long page delays nothing in this process. The collectors
+    of ``registry`` must allow that.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -26,7 +31,8 @@ def health_app(registry: CollectorRegistry, readiness: Readiness) -> web.Applica
         )
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        page = await asyncio.to_thread(generate_latest, registry) if in_thread else generate_latest(registry)
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app = web.Application(client_max_size=1024)
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])

@@ -12,12 +12,13 @@ import uuid
 from typing import Protocol
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import Gauge
 
 from glidepath.check_calibration_files import check_calibrations
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app
+from glidepath.metric_families import ProcessRegistry
 from glidepath.redisio import RedisClient, check, connect
 from glidepath.stop_signals import on_stop_signals
 from scorer.python_gc import freeze_present_objects
@@ -56,15 +57,25 @@ class ScorerService:
         self._config, self._redis_place, self._scorer = config, redis_place, scorer
         # Unique to each start, so that this process cannot mistake an earlier process's lease or pairs for its own.
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-        self.registry = CollectorRegistry()
+        self.registry = ProcessRegistry()
         self._worker: ScoringTask | None = None
         self._steer_redis: RedisClient = connect(config.redis)
         self._steer = steer_loop(config, self._steer_redis, self.name, self.registry)
+        ready = Gauge(
+            "glidepath_scorer_ready",
+            "1 if this loop of the scorer works: scoring, or steering (also in a scorer that does not lead)",
+            ["loop"],
+            registry=self.registry,
+        )
+        ready.labels("scoring").set_function(lambda: not self._why_not_scoring())
+        ready.labels("steering").set_function(lambda: not self._steer.readiness())
 
     def readiness(self) -> str:
         """Return "" if the scorer is ready, otherwise the reasons why it is not."""
-        scoring = self._worker.readiness() if self._worker else "the embedding model is being loaded"
-        return "; ".join(reason for reason in (scoring, self._steer.readiness()) if reason)
+        return "; ".join(reason for reason in (self._why_not_scoring(), self._steer.readiness()) if reason)
+
+    def _why_not_scoring(self) -> str:
+        return self._worker.readiness() if self._worker else "the embedding model is being loaded"
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set.
@@ -75,7 +86,7 @@ class ScorerService:
         redis = connect(self._config.redis)
         try:
             await check(redis, self._config.redis, self._redis_place)
-            app = health_app(self.registry, self.readiness)
+            app = health_app(self.registry, self.readiness, in_thread=True)
             add_status(app, redis, self._config)
             runner = await serve_app(app, self._config.scorer.metrics, "scorer.metrics")
             try:

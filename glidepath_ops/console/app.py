@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from glidepath.config import Config
 from glidepath.errors import error_text, error_text_with_type
+from glidepath.metric_families import ProcessRegistry
 from glidepath.redisio import RedisClient
 from glidepath_ops.console import (
     actions_page,
@@ -39,7 +40,7 @@ log = structlog.get_logger()
 
 def make_console(config: Config, redis: RedisClient, *, demo: bool = False, every_s: float = EVERY_S) -> Console:
     """Return the parts of a console. Raises ConfigError if the token cannot be read or is too short."""
-    metrics = ConsoleMetrics(CollectorRegistry())
+    metrics = ConsoleMetrics(ProcessRegistry())
 
     def failed(error: Exception) -> None:
         metrics.view_errors.inc()

@@ -6,8 +6,13 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.answers_of_pairs import answers_of
+from glidepath.metric_families import BoundedNames
+from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair
 
+MOST_FLAGS = 64  # kinds of flags that are counted by themselves
+_ANSWER = ("workload", "side", "origin")
+_AGREEMENTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
@@ -51,6 +56,25 @@ class ScoreMetrics:
             "workload",
             "outcome",
         )
+        self._flags = counter("flags_total", "Scored pairs of both sides with this flag", "workload", "flag")
+        self._faults = counter(
+            "answer_faults_total", "Answers with this fault, whatever the other side answered", *_ANSWER, "fault"
+        )
+        self._answers = counter("answers_total", "Answers that were read for scoring", *_ANSWER)
+        self._tokens = counter(
+            "tokens_total",
+            "Tokens of the answers that were read for scoring, as their providers count them",
+            *_ANSWER,
+            "type",
+        )
+        self._agreement = Histogram(
+            "glidepath_scorer_agreement_ratio",
+            "Agreement of the answers of a pair, from 0 to 1",
+            ["workload", "kind"],
+            buckets=_AGREEMENTS,
+            registry=registry,
+        )
+        self._bounded_flag = BoundedNames(MOST_FLAGS)
         self._queue = Gauge(
             "glidepath_scorer_queue_pairs", "Pairs that no scorer has claimed yet", ["workload"], registry=registry
         )
@@ -60,10 +84,24 @@ class ScoreMetrics:
 
     def count(self, scored: ScoredPair) -> None:
         """Count one pair: as scored, or under the reason why it is unscored."""
-        if scored.scored:
-            self._scored.labels(scored.workload, scored.kind.value).inc()
-        else:
+        for side, facts in answers_of(scored):
+            self._count_answer((scored.workload, side.value, facts.origin.value), facts)
+        if not scored.scored:
             self._unscored.labels(scored.workload, scored.unscored_reason).inc()
+            return
+        self._scored.labels(scored.workload, scored.kind.value).inc()
+        self._agreement.labels(scored.workload, scored.kind.value).observe(scored.agreement)
+        if scored.kind is PairKind.CROSS:
+            for flag in scored.flags:
+                self._flags.labels(scored.workload, self._bounded_flag(flag)).inc()
+
+    def _count_answer(self, place: tuple[str, str, str], facts: AnswerFacts) -> None:
+        self._answers.labels(*place).inc()
+        for kind, number in (("input", facts.input_tokens), ("output", facts.output_tokens)):
+            if number > 0:
+                self._tokens.labels(*place, kind).inc(number)
+        for fault in facts.faults:
+            self._faults.labels(*place, fault).inc()
 
     def show_queue(self, lengths: Mapping[str, int]) -> None:
         for workload, pairs in lengths.items():

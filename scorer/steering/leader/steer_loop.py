@@ -114,7 +114,7 @@ class SteerLoop:
             except* (RedisError, OSError, ListenError) as group:
                 self._report_unavailable(first_of(group))
             finally:
-                self._metrics.leader.set(0)
+                self._metrics.end_term()
             await wait_until_set(stop, self._lease.next_try_s())
 
     async def _stand_by(self) -> None:
@@ -127,6 +127,7 @@ class SteerLoop:
         await self._envoys.end()
         self._retreats.forget()
         self._sight.forget()
+        self._metrics.stand_by()
         await self._ownership.check_as_standby()
 
     def _report_unavailable(self, error: Exception) -> None:

@@ -86,6 +86,7 @@ class SteeredWorkloads:
     def drop(self, name: str) -> None:
         """Forget the workload's state if there is one, because another group of scorers steers the workload now."""
         self._states.pop(name, None)
+        self._metrics.drop(name)
 
     async def take_over_all(self, names: Iterable[str], former: Mapping[str, WorkloadState], here: HostTime) -> None:
         """Read the states of the workloads ``names`` from Redis, because another leader may have changed them.
@@ -159,17 +160,18 @@ class SteeredWorkloads:
             self.count_failure(name, bug)
             failed = failed_state(state, news, f"internal error, weights stay: {error_text_with_type(bug)}", now)
             return self._safe_mode_tick(failed, fleet)
-        if done.record.status is not None:
-            self._metrics.show(done.state)
+        self._metrics.show(done.state, done.record.status)
         return done
 
     def _safe_mode_tick(self, failed: WorkloadState, fleet: FleetSnapshot) -> Tick:
         context = TickContext(leader=self._leader, admin_layers=fleet.admin_layers)
         try:
-            return safe_mode_tick(failed, fleet.readings, context)
+            done = safe_mode_tick(failed, fleet.readings, context)
         except Exception as worse:  # nothing can be done for this workload; the others must continue
             log.exception("safe_mode_failed", workload=failed.name, exc_info=worse)
             return Tick(failed)
+        self._metrics.show(done.state, done.record.status)
+        return done
 
     def count_failure(self, name: str, error: Exception) -> None:
         """Count a failed tick of the workload, and log the error unless the previous tick failed too."""

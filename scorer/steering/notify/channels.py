@@ -49,10 +49,10 @@ def notification_queue(target: Notification, dropped: Counter) -> DeliveryQueue:
 def _concerns_incident(decision: Decision) -> bool:
     """Return whether PagerDuty gets this decision by default, that is, if the channel has no ``events`` setting."""
     alarm = decision.trigger in ALARM_TRIGGERS
-    return alarm or decision.event in RESOLVES_INCIDENT or _opens_incident(decision)
+    return alarm or decision.event in RESOLVES_INCIDENT or opens_incident(decision)
 
 
-def _opens_incident(decision: Decision) -> bool:
+def opens_incident(decision: Decision) -> bool:
     """Return whether the decision opens an incident. A rollback by command does not, because a person ordered it."""
     return decision.event in OPENS_INCIDENT and not _is_commanded_rollback(decision)
 
@@ -121,7 +121,7 @@ def pagerduty(decision: Decision, routing_key: str) -> dict[str, Any]:
         "payload": {
             "summary": f"{headline(decision)}: {decision.reason}"[:1024],
             "source": "glidepath",
-            "severity": severity if alarm or _opens_incident(decision) else "info",
+            "severity": severity if alarm or opens_incident(decision) else "info",
             "timestamp": _time(decision),
             "component": decision.workload,
             "custom_details": {

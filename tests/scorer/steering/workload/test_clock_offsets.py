@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from glidepath.config import parse_config
 from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
-from glidepath.status_and_decisions import Phase
+from glidepath.status_and_decisions import Phase, to_json
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.evidence import Evidence
 from scorer.steering.leader.steer_metrics import SteerMetrics
@@ -99,7 +99,7 @@ def test_the_offset_of_a_clock_is_in_the_status_message_and_in_a_metric(valid_ya
     chat.tick(BEGAN + 400, news=News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
     assert chat.status(BEGAN).message.endswith("; the clock of proxy is 60.0 s behind Redis' clock")
     registry = CollectorRegistry()
-    SteerMetrics(registry).show(chat.state)
+    SteerMetrics(registry).show(chat.state, to_json(chat.status(BEGAN)))
     assert 'glidepath_clock_skew_seconds{workload="chat"} -60.003' in generate_latest(registry).decode()
 
 

@@ -1,0 +1,83 @@
+"""The metrics that each process exports, read from the registries that the processes themselves build."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from extproc.answer_check import AnswerChecker
+from extproc.body_limits import BodyMemory
+from extproc.capture import Capturer
+from extproc.copy_budget import Budgets
+from extproc.copy_sender import ShadowAnswer, ShadowRequest
+from extproc.grpc_services import AccessLogService, ProcessService
+from extproc.pair_encoding import EncodedPair, RawPair
+from extproc.prometheus import ExtprocCollector, MetricSources
+from extproc.redaction import Redactor
+from extproc.traffic_counters import TrafficCounters
+from extproc.workloads import build_workloads
+from extproc.write_buffer import BufferLimits, WriteBuffer
+from glidepath.config import Config, parse_config
+from glidepath.metric_families import MetricDefinition, ProcessRegistry
+from glidepath.pairs_and_outcomes import Outcomes
+from glidepath_ops.console.live import LiveViews
+from glidepath_ops.console.metrics import ConsoleMetrics
+from scorer.scoring.worker.score_metrics import ScoreMetrics
+from scorer.service import ScorerService
+
+EXTPROC, SCORER, CONSOLE = "extproc", "scorer", "console"
+# Any valid file will do: which metrics a process has does not depend on it.
+_FILE = """\
+backends: {old: {url: "http://127.0.0.1:9001"}, new: {url: "http://127.0.0.1:9002"}}
+workloads: {chat: {match: {path: /v1/chat/completions}, baseline: old, candidate: new}}
+"""
+
+
+def exported_metrics() -> Mapping[str, Sequence[MetricDefinition]]:
+    """Return process → its metrics, sorted by name."""
+    config = parse_config(_FILE)
+    registries = {EXTPROC: _of_extproc(config), SCORER: _of_scorer(config), CONSOLE: _of_console()}
+    return {
+        process: sorted(registry.definitions(), key=lambda one: one.name) for process, registry in registries.items()
+    }
+
+
+class _Unused:
+    """Stands for the parts of extproc that send and store. Nothing is captured here, so nothing calls it."""
+
+    async def send(self, copy: ShadowRequest) -> ShadowAnswer:
+        raise NotImplementedError
+
+    async def write(self, pairs: Sequence[EncodedPair], outcomes: Sequence[Outcomes]) -> tuple[list[bool], list[bool]]:
+        raise NotImplementedError
+
+    async def encode(self, batch: Sequence[RawPair]) -> Sequence[EncodedPair | None]:
+        raise NotImplementedError
+
+
+def _of_extproc(config: Config) -> ProcessRegistry:
+    registry, section, unused = ProcessRegistry(), config.extproc, _Unused()
+    counters, memory, workloads = TrafficCounters(), BodyMemory(section.max_memory), build_workloads(config)
+    buffer = WriteBuffer(unused, unused, counters, BufferLimits(section.buffer, section.buffer_bytes), EXTPROC)
+    checker = AnswerChecker(counters, section.max_body)
+    try:
+        capturer = Capturer(counters, Budgets(config), unused, buffer, asyncio.TaskGroup(), checker)
+        process = ProcessService(workloads, capturer, memory, section.max_body, section.max_streams)
+        access_log, redactor = AccessLogService(workloads, counters), Redactor(config.redaction)
+        sources = MetricSources(process, access_log, capturer, counters, buffer, memory, redactor)
+        registry.register(ExtprocCollector(sources))
+    finally:
+        checker.close()
+    return registry
+
+
+def _of_scorer(config: Config) -> ProcessRegistry:
+    registry = ScorerService(config).registry
+    ScoreMetrics(registry)
+    return registry
+
+
+def _of_console() -> ProcessRegistry:
+    registry = ProcessRegistry()
+    ConsoleMetrics(registry).show_pages(LiveViews(lambda _: None))
+    return registry
