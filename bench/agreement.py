@@ -31,7 +31,7 @@ from glidepath.config.processes import EmbedderSection
 from glidepath.embedding_models import MINILM
 from scorer.scoring.compare.calibrator.logistic_regression import Floats, Penalty, fit_logistic
 from scorer.scoring.compare.calibrator.ranking_figures import auc, calibration_error, caught
-from scorer.scoring.compare.text.multiset_distance import multiset_distance
+from scorer.scoring.compare.similarity.character_similarity import multiset_distance
 from scorer.scoring.embed import Embedder, VectorCache, load_embedder
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bench.labelled_pairs import in_english, read_sets
 from glidepath.config.processes import EmbedderSection
 from glidepath.embedding_models import MINILM, MULTILINGUAL
-from scorer.scoring.compare.text.canonical_text import canonical
+from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.embed import load_embedder, traits_of
 
 COSINES = (0.65, 0.72, 0.78, 0.82, 0.86, 0.9, 0.94, 0.97, 1.0)
@@ -58,7 +58,7 @@ def half_cosines(options: argparse.Namespace, half: str, model: str) -> Column:
     embedder = load_embedder(EmbedderSection(model=model))
     prefix = traits_of(embedder).prefix
     left, right = (
-        embedder.embed([prefix + canonical(text)[:LONGEST] for text in side])
+        embedder.embed([prefix + Document(text).canonical[:LONGEST] for text in side])
         for side in ([pair.left for pair in pairs], [pair.right for pair in pairs])
     )
     others = np.random.default_rng(options.seed).permutation(len(pairs))

@@ -4,7 +4,7 @@ The benchmark's answers contain few units, dates and operators. So a passage is 
 of an answer: in a rewrite, the two passages have the same meaning; in a change, they have different meanings. The
 random choices are seeded. The passages were written without looking at the scorer's word lists, with one exception: the
 pairs of opposites in ``held_out_opposites.txt`` were drawn at random, by families of words, from the source of
-``scorer/scoring/compare/vocabulary/opposites.txt``, and that list does not contain them.
+the opposites in ``scorer/scoring/compare/vocabulary/languages/en.toml``, and that list does not contain them.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 from bench.planted_passages import HELD_OUT
 from bench.regressions import ANSWERS, GOALS, HARMFUL, HARMLESS, Case, alarm_threshold, judge, read_answers, run
 from glidepath.config.processes import EmbedderSection
-from scorer.scoring.compare.vocabulary.opposites_and_synonyms import opposites
+from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, lexicon_of
 from scorer.scoring.embed import load_embedder
 
 TEXTS = read_answers(ANSWERS)
@@ -38,7 +38,7 @@ def test_the_threshold_lets_two_in_a_hundred_pass() -> None:
 
 def test_the_held_out_opposites_are_not_in_the_list() -> None:
     assert len(HELD_OUT) >= 80
-    assert not opposites() & set(HELD_OUT)
+    assert not lexicon_of(ENGLISH).opposites & set(HELD_OUT)
 
 
 def test_a_kind_that_is_not_caught_fails_the_benchmark() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from scorer.scoring.compare.text.tokenizer import Token
+from scorer.scoring.compare.text.tokens import Token
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 
 _LONGEST = 60  # maximum number of words of a passage that can be a list

@@ -7,19 +7,21 @@ a text that are compared (MAX_TOKENS), however different their order is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 from rapidfuzz.distance import Levenshtein
 
 from scorer.scoring.compare.alignment.reordered_inline_lists import order_matters, same_items_reordered
 from scorer.scoring.compare.result import ramp
 from scorer.scoring.compare.text.token_pattern import is_pictograph
-from scorer.scoring.compare.text.tokenizer import Token
-from scorer.scoring.compare.vocabulary.lexicon import Lexicon
-from scorer.scoring.compare.vocabulary.word_lists import CODE_LABELS
+from scorer.scoring.compare.text.tokens import Token
+from scorer.scoring.compare.vocabulary.lexicon import CODE_LABELS, Lexicon
 from scorer.scoring.compare.vocabulary.word_relations import excludes, misspelled, same_word, synonymous
+
+FEW = 4  # words; a longer edit is a rewritten passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,19 @@ class Edit:
 
     def __str__(self) -> str:
         return f"{_quoted(self.left)} → {_quoted(self.right)}"
+
+    def is_long(self, words: int = FEW) -> bool:
+        return max(len(self.left), len(self.right)) > words
+
+    def exchanged(self) -> Iterable[tuple[Token, Token]]:
+        """Return the (left word, right word) pairs in which the right word may replace the left word.
+
+        If both sides have the same number of words, words at the same place form a pair. Otherwise, a short edit has
+        all combinations of a left and a right word, and a long edit has no pairs.
+        """
+        if len(self.left) == len(self.right):
+            return zip(self.left, self.right, strict=True)
+        return () if self.is_long() else product(self.left, self.right)
 
 
 def _quoted(tokens: Sequence[Token]) -> str:
@@ -105,6 +120,11 @@ class Alignment:
         """
         shorter = min(len(self.left), len(self.right))
         return ramp(self.matched / shorter, 0.75, 0.92) if shorter else 0.0
+
+    def at_edge(self, edit: Edit) -> bool:
+        """Return whether the edit is at the beginning or at the end of both texts."""
+        ends = edit.left_end == len(self.left) and edit.right_end == len(self.right)
+        return ends or (edit.left_at == 0 and edit.right_at == 0)
 
 
 def _same_kind(a: Token, b: Token, lexicon: Lexicon) -> bool:

@@ -14,11 +14,11 @@ from rapidfuzz.distance import Levenshtein
 
 from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, joined
 from scorer.scoring.compare.signals.document_pair import DocumentPair
-from scorer.scoring.compare.signals.filler_passages import is_filler
+from scorer.scoring.compare.signals.missing_passages import is_filler
+from scorer.scoring.compare.similarity.character_similarity import multiset_distance
 from scorer.scoring.compare.text.addresses import exchanged_addresses
-from scorer.scoring.compare.text.multiset_distance import multiset_distance
 from scorer.scoring.compare.text.parsed_document import ends_alike
-from scorer.scoring.compare.vocabulary.word_lists import words
+from scorer.scoring.compare.vocabulary.lexicon import words
 from scorer.scoring.compare.vocabulary.word_relations import same_word
 
 _FEW_WORDS = 20  # a shorter text seems to end early by chance

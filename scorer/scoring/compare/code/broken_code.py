@@ -9,9 +9,9 @@ import warnings
 
 from scorer.scoring.compare.code.python_ast import PYTHON
 from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
+from scorer.scoring.compare.text.canonical_text import QUOTES
 from scorer.scoring.compare.text.parsed_document import Document
-from scorer.scoring.compare.text.typography import QUOTES
-from scorer.scoring.compare.vocabulary.word_lists import words
+from scorer.scoring.compare.vocabulary.lexicon import words
 
 _MAX_CODE = 20_000
 _BRACKETS = {")": "(", "]": "[", "}": "{"}

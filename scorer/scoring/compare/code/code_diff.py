@@ -18,10 +18,9 @@ from scorer.scoring.compare.code.code_lexer import DEDENT, INDENT, lexemes
 from scorer.scoring.compare.code.command_options import SHELL, changed_options
 from scorer.scoring.compare.code.python_ast import PYTHON, same_program
 from scorer.scoring.compare.result import excerpt, ramp
+from scorer.scoring.compare.text.canonical_text import typeset
 from scorer.scoring.compare.text.parsed_document import Document
-from scorer.scoring.compare.text.typography import typeset
-from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, lexicon_of
-from scorer.scoring.compare.vocabulary.word_lists import words
+from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, lexicon_of, words
 from scorer.scoring.compare.vocabulary.word_relations import excludes
 
 _SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,300})\1(?!`)")

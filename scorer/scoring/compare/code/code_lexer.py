@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from scorer.scoring.compare.vocabulary.word_lists import CODE_LABELS, words
+from scorer.scoring.compare.vocabulary.lexicon import CODE_LABELS, words
 
 _HASH = words("python py python3 bash sh shell zsh console yaml yml toml ruby r perl dockerfile makefile ini elixir")
 _DASHES = frozenset({"sql", "lua", "haskell"})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from scorer.scoring.compare.vocabulary.word_lists import words
+from scorer.scoring.compare.vocabulary.lexicon import words
 
 SHELL = words("bash sh shell zsh console terminal powershell cmd")
 _OPTION = re.compile(r"(?<!\S)--?[A-Za-z][\w-]{0,60}|(?<!\S)sudo(?=\s)")

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
-from scorer.scoring.compare.text.import_without_package_init import package_file
+from scorer.scoring.import_without_package_init import package_file
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 
 from scorer.scoring.compare.result import excerpt
 from scorer.scoring.compare.text.parsed_document import Document
-from scorer.scoring.compare.text.tokenizer import Token
+from scorer.scoring.compare.text.tokens import Token
 
 _GRAM = 6  # words of the shortest passage that counts as repeated
 _LONGEST_SENTENCE = 24  # number of words after which a long sentence is split

@@ -9,8 +9,8 @@ from glidepath.pairs_and_outcomes import Preference, Side
 from scorer.scoring.answers import Expectation, Extracted
 from scorer.scoring.compare.evaluator.judge_addressing import addresses_judge
 from scorer.scoring.compare.evaluator.questions import BOTH, AnswersToJudge
-from scorer.scoring.compare.text.canonical_text import canonical
-from scorer.scoring.compare.text.operator_signs import changed_operators
+from scorer.scoring.compare.signals.operator_signs import changed_operators
+from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.sampling import is_sampled
 
 
@@ -31,7 +31,7 @@ def to_judge(
     baseline, candidate = texts[Side.BASELINE], texts[Side.CANDIDATE]
     if not baseline.strip() or not candidate.strip():
         return None
-    if canonical(baseline) == canonical(candidate) and not changed_operators(baseline, candidate):
+    if Document(baseline).canonical == Document(candidate).canonical and not changed_operators(baseline, candidate):
         return Preference.TIE
     addressing = [side.value for side in Side if addresses_judge(texts[side], expected.prompt)]
     who = BOTH if len(addressing) > 1 else "".join(addressing)

@@ -12,18 +12,8 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
 
-from scorer.scoring.compare.quantities.measurement_units import unit_at
+from scorer.scoring.compare.quantities.measurement_units import MONTHS, unit_at
 
-_MONTH_NAMES = """
-    january/jan/januar/jänner/janvier/enero/gennaio/janeiro/januari
-    february/feb/februar/février/febrero/febbraio/fevereiro/februari
-    march/mar/märz/mars/marzo/março/maart april/apr/avril/abril/aprile may/mai/mayo/maggio/maio/mei
-    june/jun/juni/juin/junio/giugno/junho july/jul/juli/juillet/julio/luglio/julho
-    august/aug/août/agosto/augustus september/sep/sept/septembre/septiembre/settembre/setembro
-    october/oct/oktober/octobre/octubre/ottobre/outubro november/nov/novembre/noviembre/novembro
-    december/dec/dezember/décembre/diciembre/dicembre/dezembro
-"""
-MONTHS = {name: i for i, names in enumerate(_MONTH_NAMES.split(), 1) for name in names.split("/")}
 _MONTH = "(" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")(?![^\W\d])"
 _DAY_MONTH = re.compile(
     rf"(?:st|nd|rd|th|\.|º)?[ -](?:of |de |d')?{_MONTH}\.?(?:,?(?: de)?[ -](\d{{4}})(?!\w))?", re.IGNORECASE

@@ -8,11 +8,10 @@ from functools import partial
 
 from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit
 from scorer.scoring.compare.result import Signal, excerpt
-from scorer.scoring.compare.signals.document_pair import DocumentPair
-from scorer.scoring.compare.signals.word_edits import at_edge, greatest_change, is_long
+from scorer.scoring.compare.signals.document_pair import DocumentPair, greatest_change
+from scorer.scoring.compare.similarity.character_similarity import multiset_distance
 from scorer.scoring.compare.text.addresses import exchanged_addresses
-from scorer.scoring.compare.text.multiset_distance import multiset_distance
-from scorer.scoring.compare.text.tokenizer import Token, is_name
+from scorer.scoring.compare.text.tokens import Token, is_name
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 from scorer.scoring.compare.vocabulary.word_relations import any_same_word_or_synonym, same_word
 
@@ -44,9 +43,9 @@ def _name_changed(known: frozenset[str], edit: Edit, alignment: Alignment) -> fl
         return 0.0
     if removed and added:
         return 1.0
-    if edit.left and edit.right and not is_long(edit):
+    if edit.left and edit.right and not edit.is_long():
         return 0.8
-    return 0.1 if at_edge(edit, alignment) else 0.3
+    return 0.1 if alignment.at_edge(edit) else 0.3
 
 
 def _subject_changed(edit: Edit, lexicon: Lexicon) -> bool:

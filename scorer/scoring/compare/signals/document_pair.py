@@ -1,4 +1,9 @@
-"""The two texts of a comparison, with the results that several signals need: word alignment and code comparison."""
+"""The two texts of a comparison, with the results that several signals need: word alignment and code comparison.
+
+Differences in content hardly change the cosine of two texts. Therefore the signals about words use the alignment: the
+divergence of such a signal is the greatest change in an aligned passage, and its relevance is the closeness of the
+wording. Cost: 5 to 20 µs for each signal and 100 words.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, align
+from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, align, joined
 from scorer.scoring.compare.code.code_diff import CodeDifference, compare_code
 from scorer.scoring.compare.defects.defect import Defect
 from scorer.scoring.compare.defects.refusals import refusal
 from scorer.scoring.compare.result import Signal, Span
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.text.parsed_document import Document
-from scorer.scoring.compare.text.tokenizer import Token
+from scorer.scoring.compare.text.tokens import Token
 from scorer.scoring.compare.vocabulary.lexicon import UNKNOWN, Lexicon, lexicon_of
 
 
@@ -58,6 +63,35 @@ class DocumentPair:
 
 
 Feature = Callable[[DocumentPair], Signal | None]  # None: the texts lack what is compared
+ALIGNED = 0.3  # below this word overlap, an alignment is random and its edits are ignored
+
+
+def greatest_change(
+    name: str,
+    pair: DocumentPair,
+    changed: Callable[[Edit, Alignment], float],
+    elsewhere: float = 0.0,
+    *,
+    moved: bool = False,
+) -> Signal:
+    """Return the signal ``name`` with the greatest result of ``changed`` over all edits.
+
+    ``elsewhere``: how much all words of this kind differ in the two texts, wherever they are. ``moved``: also look at
+    passages that only moved.
+    """
+    alignment = pair.alignment
+    edits = alignment.edits if alignment.word_overlap >= ALIGNED else ()
+    if not moved and alignment.moved_passages:
+        edits = tuple(e for e in edits if joined(e.left or e.right) not in alignment.moved_passages)
+    hits = [(changed(edit, alignment), edit) for edit in edits]
+    worst, where = max(hits, key=lambda hit: hit[0], default=(0.0, None))
+    where = where if worst > 0 else None
+    # The closer the texts are, the more reliable the aligned passages, and the less the distance ``elsewhere`` counts.
+    divergence = max(worst, elsewhere * (1 - alignment.closeness))
+    reason = f"{where} (word {where.left_at + 1})" if where is not None else ""
+    if not reason and divergence > 0:
+        reason = f"{divergence:.0%} of them differ"
+    return Signal(name, divergence, alignment.closeness, reason, spans=pair.spans(where))
 
 
 def _span(document: Document, tokens: tuple[Token, ...], left: bool) -> Span:

@@ -16,8 +16,8 @@ from enum import StrEnum
 from scorer.scoring.compare.quantities.number_parser import read_number
 from scorer.scoring.compare.result import Signal, Span, excerpt
 from scorer.scoring.compare.signals.document_pair import DocumentPair
-from scorer.scoring.compare.text.typography import QUOTES
-from scorer.scoring.compare.vocabulary.word_lists import words
+from scorer.scoring.compare.text.canonical_text import QUOTES
+from scorer.scoring.compare.vocabulary.lexicon import words
 
 _REACH = 20_000  # characters at the end of a text in which a declaration is searched
 _SHORT = 200  # maximum characters of a text that as a whole may be a final answer

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.similarity.embedding_similarity import Similarity
-from scorer.scoring.compare.text.typography import MAX_CHARS
+from scorer.scoring.compare.text.canonical_text import MAX_CHARS
 from scorer.scoring.embed.vocabulary_coverage import script_of
 
 FLAG = "unknown_script"
@@ -36,8 +36,14 @@ def character_similarity(left: str, right: str) -> Similarity:
     size = _SYLLABLE_GRAM if _syllabic(a + b) else _GRAM
     size = max(1, min(size, len(a), len(b)))
     x, y = (Counter(text[i : i + size] for i in range(len(text) - size + 1)) for text in (a, b))
-    shared = 2 * (x & y).total() / max(x.total() + y.total(), 1)
+    shared = 1 - multiset_distance(x, y) if x or y else 0.0
     return Similarity(shared, shared, by_characters=True)
+
+
+def multiset_distance(a: Counter[str], b: Counter[str]) -> float:
+    """Return 1 − the Dice coefficient of two multisets, or 0 if both are empty."""
+    total = a.total() + b.total()
+    return 1 - 2 * (a & b).total() / total if total else 0.0
 
 
 def mark_unknown_script(comparison: Comparison, similarity: Similarity, flag_below: float) -> Comparison:

@@ -8,15 +8,53 @@ from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.combine_signals import FoundDifferences, apply_noise_floor, combine
 from scorer.scoring.compare.noise_floor import NoiseFloor
 from scorer.scoring.compare.result import Comparison, Signal, ramp
-from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.changed_names import names
+from scorer.scoring.compare.signals.document_pair import DocumentPair, Feature
 from scorer.scoring.compare.signals.final_answers import final_answers
-from scorer.scoring.compare.signals.registry import FACTS, OTHERS, measured
+from scorer.scoring.compare.signals.form_signals import (
+    changed_code,
+    confidence,
+    garbling,
+    language,
+    length,
+    off_topic,
+    one_sided_emptiness,
+    one_sided_leak,
+    one_sided_refusal,
+    repetition,
+)
+from scorer.scoring.compare.signals.missing_passages import omission, truncation
+from scorer.scoring.compare.signals.operator_signs import operators
+from scorer.scoring.compare.signals.word_changes import negation, numbers, swapped_words, wording
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.text.parsed_document import Document, ends_alike
 from scorer.scoring.compare.workload_knowledge import WorkloadKnowledge
 
+# The signals. To add one, add its function here, and give its name a weight in glidepath/config/comparison.py.
+# Two good answers may differ in such a signal about content, so its relevance depends on the noise floor (ADR 0034).
+FACTS: tuple[Feature, ...] = (numbers, negation, swapped_words, names, omission, wording)
+OTHERS: tuple[Feature, ...] = (
+    one_sided_refusal,
+    one_sided_emptiness,
+    length,
+    truncation,
+    repetition,
+    language,
+    garbling,
+    one_sided_leak,
+    changed_code,
+    operators,
+    off_topic,
+    final_answers,
+    confidence,
+)
 PARTLY_COMPARED = "partly_compared"  # the flag if two texts differ in a part that was not compared word by word
 _BOTH_REFUSE = 0.95  # the lowest similarity of two refusals
+
+
+def measured(features: tuple[Feature, ...], pair: DocumentPair) -> list[Signal]:
+    """Return the signals of the features that apply to the pair."""
+    return [signal for feature in features if (signal := feature(pair)) is not None]
 
 
 def needs_embedding(left: Document, right: Document) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scorer.scoring.compare.text.typography import MAX_CHARS
+from scorer.scoring.compare.text.canonical_text import MAX_CHARS
 
 _ADDRESS = re.compile(
     r"(?:\b[A-Za-z][A-Za-z0-9+.-]{1,15}://|www\.)[^\s<>()\"'`\]]{1,2000}|(?<=\]\()[^()\s]{1,1000}(?=[)\s])"

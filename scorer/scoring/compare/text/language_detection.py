@@ -13,10 +13,9 @@ from typing import Protocol
 
 import fasttext
 
-from scorer.scoring.compare.text.canonical_text import plain
-from scorer.scoring.compare.text.import_without_package_init import package_file
-from scorer.scoring.compare.text.typography import MAX_CHARS
+from scorer.scoring.compare.text.canonical_text import MAX_CHARS, plain
 from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, UNKNOWN, known_languages, lexicon_of
+from scorer.scoring.import_without_package_init import package_file
 
 _LETTER = re.compile(r"[A-Za-z]")
 _CAPITAL = re.compile(r"[A-Z]")

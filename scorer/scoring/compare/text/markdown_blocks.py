@@ -8,7 +8,7 @@ words.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -16,7 +16,7 @@ from functools import cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token as MarkdownToken
 
-from scorer.scoring.compare.text.typography import MAX_CHARS
+from scorer.scoring.compare.text.canonical_text import MAX_CHARS
 
 _LINE_END = re.compile(r"\r\n?|\n")  # as the parser reads lines
 _LANGUAGE = re.compile(r"[\w+#.-]{1,40}")
@@ -108,3 +108,12 @@ def prose_around(text: str, blocks: Sequence[Block]) -> tuple[str, ...]:
     """Return the passages before, between and after the code blocks ``blocks`` of a text: one more than blocks."""
     edges = [0, *(edge for block in blocks for edge in (block.start, block.end)), len(text[:MAX_CHARS])]
     return tuple(text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
+
+
+def prose_and_code(text: str, blocks: Sequence[Block]) -> Iterator[tuple[bool, str]]:
+    """Yield the passages of prose and the code blocks of a text in their order, each with whether it is code."""
+    first, *others = prose_around(text, blocks)
+    yield False, first
+    for block, prose in zip(blocks, others, strict=True):
+        yield True, block.code
+        yield False, prose

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scorer.scoring.compare.text.addresses import addresses
-from scorer.scoring.compare.text.canonical_text import CanonicalText, canonical_text
+from scorer.scoring.compare.text.canonical_text import MAX_CHARS, CanonicalText, canonical_text
 from scorer.scoring.compare.text.language_detection import (
     is_foreign,
     language_of,
@@ -16,9 +16,16 @@ from scorer.scoring.compare.text.language_detection import (
     languages_of,
     script_shares,
 )
-from scorer.scoring.compare.text.markdown_blocks import Block, code_blocks, markdown_blocks, prose_around
-from scorer.scoring.compare.text.tokenizer import MAX_TOKENS, Token, is_name, tokenize
-from scorer.scoring.compare.text.typography import MAX_CHARS
+from scorer.scoring.compare.text.markdown_blocks import (
+    Block,
+    BlockKind,
+    code_blocks,
+    markdown_blocks,
+    prose_and_code,
+    prose_around,
+)
+from scorer.scoring.compare.text.tokenizer import MAX_TOKENS, tokenize
+from scorer.scoring.compare.text.tokens import Token, is_name
 from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, Lexicon, lexicon_of
 
 _SHORT = 150  # characters; the language of two shorter answers is detected from both
@@ -67,6 +74,16 @@ class Document:
         return markdown_blocks(self.text)
 
     @cached_property
+    def table_rows(self) -> tuple[tuple[str, ...], ...]:
+        """The cells of each row of the text's tables, casefolded."""
+        rows = (
+            (self.text[b.start : b.end] for b in self.blocks if b.kind is BlockKind.TABLE_ROW)
+            if "|" in self.text
+            else ()
+        )
+        return tuple(tuple(cell.strip().casefold() for cell in row.strip().strip("|").split("|")) for row in rows)
+
+    @cached_property
     def code_blocks(self) -> tuple[Block, ...]:
         return code_blocks(self.text)
 
@@ -77,7 +94,7 @@ class Document:
 
     @cached_property
     def canonical_form(self) -> CanonicalText:
-        return canonical_text(self.text, self.code_blocks)
+        return canonical_text(prose_and_code(self.text, self.code_blocks))
 
     @property
     def canonical(self) -> str:

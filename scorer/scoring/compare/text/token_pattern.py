@@ -1,4 +1,8 @@
-"""The regular expression of a token (its group 1): a number, a word, a sign or an address."""
+"""The regular expression of a token (its group 1): a number, a word, a sign or an address; and what signs mean.
+
+Signs are currencies, comparisons, pictures, and plus and minus next to an operand (n-1, e^{-x}, HIV+). A hyphen between
+words (well-known, COVID-19, F-16, X-ray) or between two numbers (5-10) is not a sign.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,66 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 
-from scorer.scoring.compare.quantities.formula_signs import SIGN
+NEGATIVE = "−"  # the key of a minus before a letter; it distinguishes e^{-x} from e^{x}
+_OPERAND = r"(?=[([{\\]|[A-Za-zα-ω](?![A-Za-z'])|(?:sin|cos|tan|log|ln|exp|sqrt|max|min)\b{digit})"
+_AFTER_A_DIGIT = r"(?<=\d-)"
+_AFTER_AN_OPERAND = (
+    r"(?:(?<=[)\]}]-)|(?<=\^\d-)|(?<=(?<![A-Za-z'])[a-zα-ω]-)|(?<=[([{^+*/=_,][A-Z]-)|(?<=\bUTC-)|(?<=\bGMT-))"
+)
+# CEST-1, T-2, arr[len-1]. It also matches type-2 and mid-1, where a hyphen in only one text is not a difference.
+_AFTER_A_WORD = r"(?:(?<=[A-Z]ST-)|(?<=\bCET-)|(?<=\b[NT]-)|(?<=[a-z]{2}-))(?=\d\b(?!\.\d))"
+_OPENING = r"(?:(?<=[([{=^<>,]-)|(?<=[=<>] -))"
+SIGN = (
+    "-(?:"
+    + "|".join((
+        _AFTER_AN_OPERAND + _OPERAND.replace("{digit}", r"|\d"),
+        _AFTER_A_DIGIT + _OPERAND.replace("{digit}", ""),
+        _AFTER_A_WORD,
+        _OPENING + _OPERAND.replace("{digit}", ""),
+    ))
+    + ")"
+    # HIV+, AB-, Na+
+    r"|[+-](?:(?<=[A-Z]{2}.)|(?<=\bO.)|(?<=\b[A-Z][a-z].))(?![\w+-])"
+    r"|√(?: ?\d{1,12}|[({]?\w{1,12})"
+)  # fmt: skip
+_OPENS_AN_OPERAND = re.compile(_OPENING)
+_AFTER_CAPITALS = re.compile(r"(?:(?<=[A-Z]{2}.)|(?<=\bO.)|(?<=\b[A-Z][a-z].))(?![\w+-])")
+_CHARGES = {"+": "positive", "-": "negative"}
+CURRENCY_MARKS = {
+    "$": "$", "US$": "$", "USD": "$", "A$": "AUD", "C$": "CAD", "€": "€", "EUR": "€", "£": "pound", "GBP": "pound",
+    "¥": "¥", "JPY": "¥", "₹": "₹", "INR": "₹", "CHF": "CHF",
+}  # fmt: skip
+# Signs with their normal forms. Signs with the same meaning have the same normal form.
+_NORMAL_FORMS = {
+    "%": "percent", "€": "euro", "£": "pound", "¥": "yen", "₹": "rupee", "&": "and", "°": "degree", "≤": "<=",
+    "≥": ">=", "≠": "!=", "→": ">", "->": ">", "=>": ">", "⇒": ">", "←": "<", "⇐": "<", "==": "=", "*": "×", "÷": "/",
+    **dict.fromkeys("↑⬆▲🔺📈", "↑"), **dict.fromkeys("↓⬇▼🔻📉", "↓"),
+    **dict.fromkeys("✓✔✅☑", "✓"), **dict.fromkeys("✗✘❌❎☒✖", "✗"),
+    # Pictures that decorate a text, and faces that smile.
+    **dict.fromkeys("✨🎉🎊🌟💫🚀💡🔥🙌👏🥳", "✨"), **dict.fromkeys("😀😃😄😁😊🙂☺😉🤗😇", "🙂"),
+}  # fmt: skip
+_PICTOGRAPHS = "\u2600-\u27bf\u2b1b\u2b1c\u2b50\u2b55\U0001f000-\U0001f1e5\U0001f200-\U0001faff"
+PICTURE = f"[\U0001f1e6-\U0001f1ff]{{2}}|[{_PICTOGRAPHS}]"  # a flag, or another picture
+_ONE_PICTURE = re.compile(PICTURE)
+
+
+@lru_cache(maxsize=5000)
+def is_pictograph(key: str) -> bool:
+    """Return whether a token is an emoji, a flag, or another picture, such as a playing card."""
+    return _ONE_PICTURE.fullmatch(key) is not None
+
+
+def sign_key(text: str, start: int, sign: str) -> str:
+    """Return the normal form of the sign at ``text[start]``. The plus of HIV+ becomes "positive".
+
+    A minus that opens an operand, as in e^{-x}, becomes NEGATIVE.
+    """
+    if sign not in _CHARGES:
+        return _NORMAL_FORMS.get(sign, sign)
+    if _AFTER_CAPITALS.match(text, start + 1):
+        return _CHARGES[sign]
+    return NEGATIVE if sign == "-" and _OPENS_AN_OPERAND.match(text, start + 1) else sign
+
 
 # Scripts without spaces between words: kana, ideographs, Thai, Lao, Burmese and Khmer, without their digits. Each
 # letter with its marks is a token there.
@@ -46,17 +109,6 @@ _AFTER = (
     r"|(?<=[A-Za-z\d)\]] )-(?= [\d(])|(?<=\b[A-Za-z] )-(?= [A-Za-z]\b)|(?<=\d )-(?= [A-Za-z]\b))"  # x - 1  a - b
 )
 
-_PICTOGRAPHS = "\u2600-\u27bf\u2b1b\u2b1c\u2b50\u2b55\U0001f000-\U0001f1e5\U0001f200-\U0001faff"
-_FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
-_PICTURE = rf"|{_FLAG}|[{_PICTOGRAPHS}]"
-_ONE_PICTURE = re.compile(rf"{_FLAG}|[{_PICTOGRAPHS}]")
-
-
-@lru_cache(maxsize=5000)
-def is_pictograph(key: str) -> bool:
-    """Return whether a token is an emoji, a flag, or another picture, such as a playing card."""
-    return _ONE_PICTURE.fullmatch(key) is not None
-
 
 @cache
 def token_pattern(unspaced: tuple[str, ...]) -> re.Pattern[str]:
@@ -66,4 +118,4 @@ def token_pattern(unspaced: tuple[str, ...]) -> re.Pattern[str]:
     one counts.
     """
     known = "".join(rf"{re.escape(word)}|" for word in unspaced)
-    return re.compile(rf"{_BEFORE}|(?=[{_UNSPACED}])(?:{known}[{_UNSPACED}]{_MARK}*){_AFTER[:-1]}{_PICTURE})")
+    return re.compile(rf"{_BEFORE}|(?=[{_UNSPACED}])(?:{known}[{_UNSPACED}]{_MARK}*){_AFTER[:-1]}|{PICTURE})")

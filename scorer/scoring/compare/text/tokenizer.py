@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import NamedTuple
 
-from scorer.scoring.compare.quantities.formula_signs import sign_key
-from scorer.scoring.compare.quantities.measurement_units import CURRENCIES
+from scorer.scoring.compare.quantities.measurement_units import CURRENCIES, MONTHS
 from scorer.scoring.compare.quantities.number_parser import (
     FRACTION_WORDS,
-    MONTHS,
     Quantity,
     combined_amount,
     has_minus,
@@ -25,15 +22,13 @@ from scorer.scoring.compare.quantities.number_parser import (
     read_word,
     with_unit,
 )
-from scorer.scoring.compare.text.token_pattern import token_pattern
+from scorer.scoring.compare.text.token_pattern import CURRENCY_MARKS, sign_key, token_pattern
+from scorer.scoring.compare.text.tokens import Token, ends_sentence, list_markers, with_code, with_nouns
 from scorer.scoring.compare.text.word_forms import TIMES, key_reader, short_form
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
-from scorer.scoring.compare.vocabulary.spellings import CURRENCY_MARKS, PHRASES, SYMBOLS, TENS, VERSION_WORDS
 
 MAX_TOKENS = 6000  # limited because the alignment's memory grows with the square; the embedding reads the rest too
 
-_MARKER = re.compile(r"(?:(?<=\s)|^)(\d{1,3})([.)])(?=\s)")
-_STOP = re.compile(r"[.!?:\n\"]")
 _UNITS_AFTER = re.compile(r"[- ](one|two|three|four|five|six|seven|eight|nine)\b", re.IGNORECASE)
 _FRACTION_AFTER = re.compile(r"[- ]((?:third|quarter|fifth|sixth|eighth|tenth)s?)(?![\w-])", re.IGNORECASE)
 _SCALE_AFTER = re.compile(r" (?:hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
@@ -45,25 +40,6 @@ _CENTS = re.compile(r"[\d.]+,\d{2}")
 _EURO = re.compile(r" ?(?:€|[Ee]uros?\b|EUR)")
 _BARE = str.maketrans("", "", "{( ")
 _BETWEEN_NUMBERS = frozenset({"to", "and", "bis"})
-
-
-class Token(NamedTuple):
-    """A word, quantity or sign of a text in canonical form."""
-
-    key: str  # the form that is compared
-    surface: str  # the form in the text
-    start: int  # its position in the text
-    number: bool = False  # it is a quantity
-    marker: bool = False  # it is the number of a list item, which another bullet style would not have
-    opens: bool = False  # it is the first token of its sentence
-    symbol: bool = False  # it is a sign with a meaning (≤, ✓, →, +)
-    comma: bool = False  # a comma precedes it
-    noun: bool = False  # it may be capitalised although it is no name, such as a German noun
-    code: bool = False  # it is inside a code block
-
-    @property
-    def capital(self) -> bool:
-        return self.surface[:1].isupper()
 
 
 _plain = tuple.__new__  # half as expensive as Token(…), which matters for every word
@@ -82,32 +58,8 @@ def tokenize(
     """
     found = _Scanner(text, lexicon, starts).scan()[:MAX_TOKENS]
     if lexicon.capital_nouns:
-        found = _with_nouns(found, lexicon)
-    return tuple(_with_code(found, code) if code else found)
-
-
-def _markers(text: str, starts: frozenset[int]) -> set[int]:
-    """Return the positions of the numbers of list items.
-
-    A number with a full stop may also end a sentence, as in "It is 5. I hope this helps!". Within a line it counts as
-    an item's number only if the text has the number before it or after it as another item's.
-    """
-    found = list(_MARKER.finditer(text))
-    numbers = {int(m[1]) for m in found}
-    return {
-        m.start()
-        for m in found
-        if m[2] == ")"
-        or m.start() in starts
-        or _begins_line(text, m.start())
-        or not numbers.isdisjoint((int(m[1]) - 1, int(m[1]) + 1))
-    }
-
-
-def _begins_line(text: str, at: int) -> bool:
-    while at and text[at - 1] in " \t":
-        at -= 1
-    return not at or text[at - 1] == "\n"
+        found = with_nouns(found, lexicon)
+    return tuple(with_code(found, code) if code else found)
 
 
 class _Scanner:
@@ -133,7 +85,7 @@ class _Scanner:
         self.currency = ""
         self.minus = False
         self.begin = -1
-        self.markers = _markers(text, starts)
+        self.markers = list_markers(text, starts)
 
     def scan(self) -> list[Token]:
         text, starts, found, lexicon, keys_of = self.text, self.starts, self.found, self.lexicon, self.keys_of
@@ -172,7 +124,7 @@ class _Scanner:
         if gap == " " and found and start not in self.starts:
             found.append(Token(key, surface, start, number, marker, found[-1].marker, symbol, noun=noun))
         else:
-            opens = not found or found[-1].marker or start in self.starts or _ends_sentence(gap)
+            opens = not found or found[-1].marker or start in self.starts or ends_sentence(gap)
             found.append(Token(key, surface, start, number, marker, opens, symbol, "," in gap, noun))
         self.end = start + len(surface)
 
@@ -235,7 +187,7 @@ class _Scanner:
             if quantity is not None and quantity.key != "0.5":
                 self._add_quantity(quantity, start)
                 return True
-        for phrase, key in PHRASES.get(word, ()):
+        for phrase, key in self.lexicon.abbreviations.get(word, ()):
             stop = start + len(phrase)
             if text[start:stop].casefold() == phrase and not text[stop : stop + 1].isalnum():
                 return self._add_phrase(key, start, stop)
@@ -251,7 +203,7 @@ class _Scanner:
             self._add_quantity(Quantity(TIMES[word], end), start)
             return True
         value = Decimal(self.lexicon.numbers[word])
-        if self.lexicon.is_english and word in TENS and (behind := _UNITS_AFTER.match(self.text, end)):
+        if self.lexicon.is_english and value >= 20 and (behind := _UNITS_AFTER.match(self.text, end)):
             value, end = value + self.lexicon.numbers[behind[1].lower()], behind.end()
         part = _FRACTION_AFTER.match(self.text, end)
         if part and (value == 1) != part[1].endswith("s"):
@@ -303,7 +255,7 @@ class _Scanner:
         last = self.found[-1] if self.found else None
         if last is None or last.number or self.text[self.end : start] not in (" ", ""):
             return False
-        return last.key in VERSION_WORDS or (last.capital and not last.opens and len(last.key) > 2)
+        return last.key in self.lexicon.version_words or (last.capital and not last.opens and len(last.key) > 2)
 
     def _add_quantity(self, quantity: Quantity, start: int, marker: bool = False) -> None:
         before = self.quantity
@@ -352,41 +304,5 @@ class _Scanner:
         elif surface[0] in "^√" and len(surface) > 1:
             self._add(surface.lower().translate(_BARE), surface, start, number=True)
         else:
-            key = sign_key(self.text, start, surface) if surface in ("+", "-") else SYMBOLS.get(surface, surface)
+            key = sign_key(self.text, start, surface)
             self._add(key, surface, start, symbol=not key[0].isalpha())
-
-
-def _ends_sentence(gap: str) -> bool:
-    return _STOP.search(gap) is not None or ("-" in gap and " " in gap)
-
-
-def _with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[Token]:
-    """Return the tokens, with those inside code blocks marked as code.
-
-    ``spans`` contains the (start, end) positions of the code blocks.
-    """
-    marked: list[Token] = []
-    edges = iter([*(edge for span in spans for edge in span), tokens[-1].start + 1 if tokens else 0])
-    edge, inside = next(edges), False
-    for token in tokens:
-        while token.start >= edge:
-            edge, inside = next(edges), not inside
-        marked.append(token._replace(code=True) if inside else token)
-    return marked
-
-
-def _with_nouns(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
-    """Return the tokens of a German text, with the capitalised words marked as nouns: German capitalises all nouns.
-
-    A word after a title (Herr) or after another capitalised word is a name instead.
-    """
-    marked: list[Token] = []
-    for i, token in enumerate(tokens):
-        before = tokens[i - 1] if i else None
-        named = before is not None and (before.key in lexicon.titles or (before.capital and not before.opens))
-        marked.append(token._replace(noun=True) if token.capital and not named else token)
-    return marked
-
-
-def is_name(token: Token) -> bool:
-    return token.capital and not token.opens and not token.noun and len(token.key) > 1

@@ -1,7 +1,4 @@
-"""Normalise words. English contractions are expanded (don't becomes do not), and English spellings unified.
-
-The results are cached.
-"""
+"""Normalise words: contractions are expanded (don't becomes do not), and spellings unified. The results are cached."""
 
 from __future__ import annotations
 
@@ -9,17 +6,13 @@ import re
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
 
-from scorer.scoring.compare.quantities.number_parser import MONTHS
+from scorer.scoring.compare.quantities.measurement_units import MONTHS
+from scorer.scoring.compare.text.token_pattern import CURRENCY_MARKS
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
-from scorer.scoring.compare.vocabulary.spellings import (
-    CONTRACTED,
-    CURRENCY_MARKS,
-    PHRASES,
-    SAME,
-    SUFFIXES,
-)
 
 TIMES = {"once": "1 times", "twice": "2 times", "thrice": "3 times", "noon": "12:00", "midnight": "00:00"}
+_SPECIAL = frozenset({"minus", *MONTHS})
+_ENGLISH_SPECIAL = frozenset({"a", "half", "no", "w", *TIMES})
 _NUMBER = re.compile(r"\. ?\d")
 
 
@@ -38,28 +31,23 @@ def keys_of(lexicon: Lexicon, surface: str) -> tuple[tuple[str, ...], bool]:
     if surface in ("US", "U.S", "USA", "U.S.A"):
         return ("usa",), False
     word = surface.casefold()
-    special = word in _SPECIAL or word in lexicon.numbers or surface in CURRENCY_MARKS
-    special = special or "://" in word or word.startswith("www.")
+    special = word in _SPECIAL or word in lexicon.numbers or word in lexicon.abbreviations or surface in CURRENCY_MARKS
+    special = special or "://" in word or word.startswith("www.") or (lexicon.is_english and word in _ENGLISH_SPECIAL)
     special = special or (word[0] == "v" and word[1:2].isdecimal() and "." in word)
-    if not lexicon.is_english:
-        return (word,), special
-    return tuple(SAME.get(part, part) for part in _expand(word)), special or word in _ENGLISH_SPECIAL
+    parts = _expand(word, lexicon) if lexicon.is_english else (word,)
+    return tuple(lexicon.spellings.get(part, part) for part in parts), special
 
 
-_SPECIAL = frozenset({"minus", *MONTHS})
-_ENGLISH_SPECIAL = frozenset({"a", "half", "no", "w", *TIMES, *PHRASES})
-
-
-def _expand(word: str) -> tuple[str, ...]:
-    if word in CONTRACTED:
-        return CONTRACTED[word]
+def _expand(word: str, lexicon: Lexicon) -> tuple[str, ...]:
+    if word in lexicon.contractions:
+        return lexicon.contractions[word]
     if "'" not in word:
         return (word,)
     if word.endswith("n't"):
         return (word[:-3], "not")
-    for suffix, full in SUFFIXES.items():
-        if word.endswith(suffix):
-            return (word[: -len(suffix)], full)
+    for ending, full in lexicon.contracted_endings.items():
+        if word.endswith(ending):
+            return (word[: -len(ending)], full)
     return (word.removesuffix("'s"), "'s") if word.endswith("'s") else (word,)
 
 

@@ -1,25 +1,41 @@
 """The words of a language that the comparison knows: negations, stop words, opposites, number words and others.
 
 Each language has a file ``languages/CODE.toml``, named after its ISO 639 code. A value is a text of words separated by
-white space; ``+`` stands for a blank inside an entry, ``/`` separates two opposites, and ``=`` a number word from its
-value. The words of ``any.toml`` belong to every language. For a language without a file, only these words are known
-(ADR 0235).
+white space; ``+`` stands for a blank inside an entry, ``/`` separates opposites or synonyms, and ``=`` a word from its
+value; lines that begin with ``#`` are comments. The words of ``any.toml`` belong to every language. For a language
+without a file, only these words are known (ADR 0235).
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from itertools import permutations
-from typing import Any
+from typing import Any, TypeVar
 
 _FOLDER = "scorer.scoring.compare.vocabulary"
+_Name = TypeVar("_Name", int, str)
 ENGLISH = "en"
 UNKNOWN = ""
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the set of the words in a text. White space separates the words."""
+    return frozenset(text.split())
+
+
+# Language labels of code fences.
+CODE_LABELS = words(
+    """
+    python py python3 javascript js typescript ts jsx tsx java c cpp csharp go rust ruby php sql bash sh shell zsh
+    console text plaintext json yaml yml toml xml html css scss markdown md kotlin swift scala r perl lua
+    dockerfile makefile diff ini latex
+    """
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +48,8 @@ class Lexicon:
     - ``concord``: several negations in a statement are one, as in Spanish; otherwise two negations cancel each other.
     - ``unspaced``: character sequences that are one token, in a language without spaces between words; the longest
       sequence comes first. Those in ``negations`` negate.
-    - ``negating_prefixes``: possible/impossible.
+    - ``negating_prefixes``: possible/impossible. Those in ``negating_long_words`` negate a long word only, and no
+      prefix negates a word in ``not_negated_by_prefix``.
     - ``avoidance``: words that negate the words after them.
     - ``not_names``: words that may be capitalised inside a sentence although they are not names.
     - ``connectives``: words at the beginning of a sentence whose exchange does not change the statement.
@@ -42,9 +59,12 @@ class Lexicon:
     - ``numbers``: number words with their values.
     - ``decimal_comma``: 3,5 is a number. ``capital_nouns``: all nouns are capitalised.
     - ``opposites``: pairs of words whose exchange reverses a statement, each in both orders.
-    - ``synonyms``: pairs of words whose exchange does not change a statement, each in both orders.
-
-    The opposites and synonyms of English are in opposites_and_synonyms.py.
+    - ``synonyms``: for each word, the groups of synonyms that have it. Exchanging two words of a group changes nothing.
+    - ``endings``: the endings without which opposites and synonyms are looked up, too.
+    - ``classes``: for each word, its classes. Two words of a class exclude each other.
+    - ``spellings``, ``contractions``, ``contracted_endings``: the normal form of a word; of a contraction, several.
+    - ``abbreviations``: by the first word of a long form, (long form, normal form), the longest form first.
+    - ``version_words``: a number after one of these is a version.
     """
 
     language: str
@@ -54,6 +74,8 @@ class Lexicon:
     concord: bool
     unspaced: tuple[str, ...]
     negating_prefixes: frozenset[str]
+    negating_long_words: frozenset[str]
+    not_negated_by_prefix: frozenset[str]
     avoidance: frozenset[str]
     stop_words: frozenset[str]
     not_names: frozenset[str]
@@ -66,7 +88,14 @@ class Lexicon:
     decimal_comma: bool
     capital_nouns: bool
     opposites: frozenset[tuple[str, str]]
-    synonyms: frozenset[tuple[str, str]]
+    synonyms: Mapping[str, frozenset[int]]
+    endings: tuple[str, ...]
+    classes: Mapping[str, frozenset[str]]
+    spellings: Mapping[str, str]
+    contractions: Mapping[str, tuple[str, ...]]
+    contracted_endings: Mapping[str, str]
+    abbreviations: Mapping[str, tuple[tuple[str, str], ...]]
+    version_words: frozenset[str]
 
     @property
     def is_english(self) -> bool:
@@ -109,38 +138,61 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _lexicon(language: str, own: dict[str, Any], common: dict[str, Any]) -> Lexicon:
-    def words(key: str) -> frozenset[str]:
-        both = f"{common.get(key, '')} {own.get(key, '')}".casefold().split()
-        return frozenset(word.replace("+", " ") for word in both)
+    def listed(key: str) -> frozenset[str]:
+        return frozenset(_entries(f"{common.get(key, '')}\n{own.get(key, '')}"))
 
-    form = own.get("negated_form")
-    unspaced = words("unspaced_negations") | words("unspaced_words")
+    def table(key: str) -> dict[str, str]:
+        return dict(entry.split("=") for entry in _entries(own.get(key, "")))
+
+    form, classes = own.get("negated_form"), {**common["classes"], **own.get("classes", {})}
+    unspaced = listed("unspaced_negations") | listed("unspaced_words")
     return Lexicon(
         language=language,
-        negations=words("negations") | words("unspaced_negations"),
-        not_negated=words("not_negated"),
+        negations=listed("negations") | listed("unspaced_negations"),
         negated_form=re.compile(form) if form else None,
         concord=bool(own.get("concord", False)),
         unspaced=tuple(sorted(unspaced, key=lambda word: (-len(word), word))),
-        negating_prefixes=words("negating_prefixes"),
-        avoidance=words("avoidance"),
-        stop_words=words("stop_words"),
-        not_names=words("not_names"),
-        connectives=words("connectives"),
-        hedges=words("hedges"),
-        connectors=words("connectors"),
-        restrictions=words("restrictions"),
-        titles=words("titles"),
-        numbers={
-            word: int(value) for word, _, value in (e.partition("=") for e in own.get("numbers", "").casefold().split())
-        },
+        numbers={word: int(value) for word, value in table("numbers").items()},
         decimal_comma=bool(own.get("decimal_comma", False)),
         capital_nouns=bool(own.get("capital_nouns", False)),
-        opposites=_pairs(own.get("opposites", "")),
-        synonyms=_pairs(own.get("synonyms", "")),
+        opposites=frozenset(pair for group in _groups(own, "opposites") for pair in permutations(group, 2)),
+        synonyms=_by_member(enumerate(_groups(own, "synonyms"))),
+        endings=tuple(own.get("endings", "").split()),
+        classes=_by_member((name, members.split()) for name, members in classes.items()),
+        spellings=table("spellings"),
+        contractions={word: tuple(full.split(" ")) for word, full in table("contractions").items()},
+        contracted_endings=table("contracted_endings"),
+        abbreviations=_by_first_word(table("abbreviations")),
+        **{key: listed(key) for key in _LISTS},
     )
 
 
-def _pairs(text: str) -> frozenset[tuple[str, str]]:
-    entries = (entry.replace("+", " ").split("/") for entry in text.casefold().split())
-    return frozenset(pair for words in entries for pair in permutations(words, 2))
+_LISTS = words(
+    """
+    not_negated negating_prefixes negating_long_words not_negated_by_prefix avoidance stop_words not_names connectives
+    hedges connectors restrictions titles version_words
+    """
+)
+
+
+def _entries(text: str) -> list[str]:
+    lines = (line for line in text.casefold().splitlines() if not line.startswith("#"))
+    return [entry.replace("+", " ") for line in lines for entry in line.split()]
+
+
+def _groups(own: dict[str, Any], key: str) -> list[list[str]]:
+    return [entry.split("/") for entry in _entries(own.get(key, ""))]
+
+
+def _by_member(groups: Iterable[tuple[_Name, Iterable[str]]]) -> dict[str, frozenset[_Name]]:
+    found: dict[str, set[_Name]] = {}
+    for name, members in groups:
+        for word in members:
+            found.setdefault(word, set()).add(name)
+    return {word: frozenset(names) for word, names in found.items()}
+
+
+def _by_first_word(forms: Mapping[str, str]) -> dict[str, tuple[tuple[str, str], ...]]:
+    firsts = {form.split()[0] for form in forms}
+    longest = sorted(forms.items(), key=lambda item: -len(item[0]))
+    return {first: tuple(item for item in longest if item[0].split()[0] == first) for first in firsts}

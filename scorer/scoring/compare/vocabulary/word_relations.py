@@ -1,4 +1,8 @@
-"""Relations between two words: whether one word excludes the other, misspells it, or is another spelling of it."""
+"""Relations between two words: whether one excludes the other, misspells it, or is another spelling or a synonym of it.
+
+Opposites and synonyms are lists in languages/CODE.toml. They are written by hand, because no maintained package
+contains antonyms. The packages for WordNet download it at run time, which a scorer must not do.
+"""
 
 from __future__ import annotations
 
@@ -8,63 +12,10 @@ from itertools import product
 
 from scorer.scoring.compare.text.token_pattern import is_pictograph
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
-from scorer.scoring.compare.vocabulary.opposites_and_synonyms import (
-    differs_by_negating_prefix,
-    opposite,
-    synonym_groups,
-    synonyms,
-)
 
-# Two members of the same class exclude each other, so replacing one with the other changes the statement.
-_SIGNS = {
-    "comparison": "< > <= >= = != ≈",
-    "operator": "+ - × / ^ ±",
-    "logic": "∧ ∨ ∈ ∉ ∪ ∩ ⊂ ⊃ ⊆ ⊇",
-    "quantifier sign": "∀ ∃",
-    "trend": "↑ ↓",
-    "mark": "✓ ✗",
-    "thumb": "👍 👎",
-}
-_ENGLISH_WORDS = {
-    "scale": "hundred thousand million billion trillion hundreds thousands millions billions trillions",
-    "month": "january february march april may june july august september october november december",
-    "weekday": "monday tuesday wednesday thursday friday saturday sunday",
-    "ordinal": "first second third fourth fifth sixth seventh eighth ninth tenth last",
-    "unit": "kilometer meter centimeter millimeter mile foot inch yard kilogram gram milligram lb ounce ton tonne "
-    "second_unit minute hour day week month year decade century liter milliliter gallon celsius fahrenheit kelvin "
-    "degree percent byte kilobyte megabyte gigabyte terabyte bit watt kilowatt megawatt volt ampere millisecond "
-    "microsecond nanosecond teaspoon tablespoon cup mph kph microgram",
-    "currency": "dollar euro pound yen rupee cents franc yuan",
-    "season": "spring summer autumn winter",
-    "direction": "north south east west northern southern eastern western",
-    "quantifier": "all most many some few none several every",
-    "frequency": "always usually often sometimes rarely never occasionally",
-    "color": "red blue green yellow orange purple black white brown pink gray violet",
-    "modal": "must should may might",
-    "half": "am pm",
-    "period": "daily weekly monthly yearly annually hourly quarterly",
-    "continent": "europe asia africa america australia antarctica",
-    "multiple": "double triple quadruple half quarter",
-}
 _QUANTITIES = frozenset({"scale", "month", "weekday", "unit", "currency", "half", "times", "period", "multiple"})
-
-
-def _classes(*tables: dict[str, str]) -> dict[str, frozenset[str]]:
-    """Return the classes of each word in the tables."""
-    found: dict[str, set[str]] = {}
-    for table in tables:
-        for name, members in table.items():
-            for word in members.split():
-                found.setdefault(word, set()).add(name)
-    return {word: frozenset(names) for word, names in found.items()}
-
-
-_SIGN_CLASSES, _ENGLISH_CLASSES = _classes(_SIGNS), _classes(_SIGNS, _ENGLISH_WORDS)
 _NONE: frozenset[str] = frozenset()
-
-
-def _class_of(word: str, lexicon: Lexicon) -> frozenset[str]:
-    return (_ENGLISH_CLASSES if lexicon.is_english else _SIGN_CLASSES).get(word, _NONE)
+_NO_GROUPS: frozenset[int] = frozenset()
 
 
 @lru_cache(maxsize=50_000)
@@ -72,7 +23,7 @@ def excludes(left: str, right: str, lexicon: Lexicon) -> bool:
     """Return whether two words exclude each other, so that replacing one with the other changes the statement."""
     if left == right:
         return False
-    if _class_of(left, lexicon) & _class_of(right, lexicon):
+    if lexicon.classes.get(left, _NONE) & lexicon.classes.get(right, _NONE):
         return True
     if contrary(left, right, lexicon):
         return True
@@ -82,21 +33,60 @@ def excludes(left: str, right: str, lexicon: Lexicon) -> bool:
     return letters or both_quantities(left, right, lexicon)
 
 
+@lru_cache(maxsize=50_000)
 def contrary(left: str, right: str, lexicon: Lexicon) -> bool:
-    """Return whether one word denies the other: they are listed as opposites, or differ by a negating prefix."""
-    listed = opposite(left, right) if lexicon.is_english else (left, right) in lexicon.opposites
-    return listed or differs_by_negating_prefix(left, right, lexicon)
+    """Return whether one word denies the other: they are listed as opposites, or differ by a negating prefix.
+
+    Words with the same ending are opposites if their base forms are: grant/revoke, and so grants/revokes.
+    """
+    if (left, right) in lexicon.opposites or differs_by_negating_prefix(left, right, lexicon):
+        return True
+    endings = (ending for ending in lexicon.endings if left.endswith(ending) and right.endswith(ending))
+    return any(
+        pair in lexicon.opposites for ending in endings for pair in product(_stems(left, ending), _stems(right, ending))
+    )
 
 
 def both_quantities(left: str, right: str, lexicon: Lexicon) -> bool:
     """Return whether two words differ, and each of them names a date, a unit, a currency or an order of magnitude."""
-    both = _class_of(left, lexicon) & _QUANTITIES, _class_of(right, lexicon) & _QUANTITIES
-    return left != right and all(both)
+    return left != right and all(lexicon.classes.get(word, _NONE) & _QUANTITIES for word in (left, right))
+
+
+def differs_by_negating_prefix(left: str, right: str, lexicon: Lexicon) -> bool:
+    """Return whether one word is the other word with a negating prefix, such as possible and impossible."""
+    short, long = sorted((left, right), key=len)
+    if len(short) <= 3 or not long.endswith(short) or short in lexicon.not_negated_by_prefix:
+        return False
+    prefix = long[: -len(short)].rstrip("-")
+    return prefix in lexicon.negating_prefixes and (len(short) >= 6 or prefix not in lexicon.negating_long_words)
 
 
 def synonymous(left: str, right: str, lexicon: Lexicon) -> bool:
-    """Return whether two words are listed as synonyms."""
-    return synonyms(left, right) if lexicon.is_english else (left, right) in lexicon.synonyms
+    """Return whether two words, or their base forms, are listed as synonyms, such as begins/starts and large/big."""
+    return not _synonym_groups(left, lexicon).isdisjoint(_synonym_groups(right, lexicon))
+
+
+@lru_cache(maxsize=50_000)
+def _synonym_groups(word: str, lexicon: Lexicon) -> frozenset[tuple[str, int]]:
+    """Return the groups of synonyms of a word and of its base forms, each with the ending that was removed."""
+    forms = [("", word), *((e, stem) for e in lexicon.endings if word.endswith(e) for stem in _stems(word, e))]
+    return frozenset((ending, group) for ending, form in forms for group in lexicon.synonyms.get(form, _NO_GROUPS))
+
+
+def _stems(word: str, ending: str) -> tuple[str, ...]:
+    stem = word[: -len(ending)]
+    if len(stem) < 3:
+        return ()
+    forms = [stem]
+    if ending in ("ing", "er", "est", "ed"):
+        forms.append(stem + "e")
+        if stem[-1] == stem[-2]:
+            forms.append(stem[:-1])
+    if ending == "s" and stem.endswith("e"):
+        forms.append(stem[:-1])
+    if stem.endswith(("ie", "i")):
+        forms.append(stem.removesuffix("e")[:-1] + "y")
+    return tuple(forms)
 
 
 @lru_cache(maxsize=50_000)
@@ -104,9 +94,7 @@ def misspelled(left: str, right: str, lexicon: Lexicon) -> bool:
     """Return whether one word has the letters of the other in another order. British -re for -er is no misspelling."""
     if min(len(left), len(right)) < 4 or left == right or sorted(left) != sorted(right):
         return False
-    if excludes(left, right, lexicon):
-        return False
-    return left[:-2] != right[:-2]
+    return left[:-2] != right[:-2] and not excludes(left, right, lexicon)
 
 
 @lru_cache(maxsize=50_000)
@@ -127,10 +115,8 @@ def any_same_word_or_synonym(left: Collection[str], right: Collection[str], lexi
         return True
     if _has_plural_in(left, right) or _has_plural_in(right, left):
         return True
-    if not lexicon.is_english:
-        return not lexicon.synonyms.isdisjoint(product(left, right))
-    groups = {group for word in left for group in synonym_groups(word)}
-    return any(not groups.isdisjoint(synonym_groups(word)) for word in right)
+    groups = {group for word in left for group in _synonym_groups(word, lexicon)}
+    return any(not groups.isdisjoint(_synonym_groups(word, lexicon)) for word in right)
 
 
 def _has_plural_in(words: Iterable[str], others: Collection[str]) -> bool:
@@ -138,6 +124,7 @@ def _has_plural_in(words: Iterable[str], others: Collection[str]) -> bool:
     return not frozenset(others).isdisjoint(plurals)
 
 
+@lru_cache(maxsize=50_000)
 def _spelling(word: str) -> str:
     word = word.replace("-", "").replace("'", "").replace(".", "").translate(_UMLAUTS)
     if len(word) > 4:

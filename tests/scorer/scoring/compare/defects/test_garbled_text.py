@@ -7,7 +7,7 @@ import pytest
 from scorer.scoring.compare.defects.garbled_text import garbled_text
 from scorer.scoring.compare.result import Signal
 from scorer.scoring.compare.signals.document_pair import DocumentPair
-from scorer.scoring.compare.signals.garbling import garbling
+from scorer.scoring.compare.signals.form_signals import garbling
 from scorer.scoring.compare.text.parsed_document import Document
 from tests.support.comparison_cases import cases
 

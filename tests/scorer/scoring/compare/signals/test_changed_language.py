@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scorer.scoring.compare.signals.changed_language import language
 from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.form_signals import language
 from scorer.scoring.compare.text.parsed_document import Document
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scorer.scoring.compare.alignment.word_alignment import align
-from scorer.scoring.compare.signals.changed_negation import _negated
+from scorer.scoring.compare.signals.word_changes import _negated
 from scorer.scoring.compare.text.tokenizer import tokenize
 from scorer.scoring.compare.vocabulary.lexicon import lexicon_of
 

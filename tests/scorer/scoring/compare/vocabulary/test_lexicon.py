@@ -6,8 +6,8 @@ from dataclasses import fields
 
 import pytest
 
-from scorer.scoring.compare.signals.changed_negation import negation
 from scorer.scoring.compare.signals.document_pair import DocumentPair
+from scorer.scoring.compare.signals.word_changes import negation
 from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, UNKNOWN, known_languages, lexicon_of
 from tests.support.comparison_cases import cases

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.scoring.compare.text.operator_signs import MAX_WORDS, changed_operators
+from scorer.scoring.compare.signals.operator_signs import MAX_WORDS, changed_operators
 from tests.support.comparison_cases import compare_texts
 
 DIFFERENT = [

@@ -1,4 +1,7 @@
-"""Detect that one text was cut off, or that it lacks the last sentences of the other text. See ADR 0035."""
+"""Signals about a passage that one text lacks: the end of a text that was cut off, a sentence, a row of a table.
+
+A sentence that says nothing ("Sure!", "I hope this helps.") is no such passage. See ADR 0035.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,26 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scorer.scoring.compare.alignment.word_alignment import Alignment
-from scorer.scoring.compare.defects.defect import Defect
+from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, joined
+from scorer.scoring.compare.defects.defect import Defect, one_sided
 from scorer.scoring.compare.defects.unfinished_text import unfinished_text
 from scorer.scoring.compare.result import Signal, ramp
-from scorer.scoring.compare.signals.document_pair import DocumentPair
-from scorer.scoring.compare.signals.one_sided_defects import one_sided
+from scorer.scoring.compare.signals.document_pair import ALIGNED, DocumentPair
 from scorer.scoring.compare.text.parsed_document import Document
-from scorer.scoring.compare.text.tokenizer import Token
+from scorer.scoring.compare.text.tokens import Token, is_name
+from scorer.scoring.compare.vocabulary.lexicon import words
 
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
 _CLOSING_MARKS = " \n\t\"'”’»」』)*_`"
 _ROW = re.compile(r"[ \t]*(?:[-*+•|]|\d{1,3}[.)])[ \t|]*\S")  # a row of a list or of a table
 _SHORT = 0.25  # largest share of a text's words for which two closing sentences count as a closing remark
+_ADDED = 0.25  # weight of an addition, relative to an omission
+_LONGEST_FILLER = 16  # words
+_FILLER = words(
+    "sure certainly course absolutely great good excellent question hello hi hey thanks thank hope helps help know "
+    "happy glad assist assistance let feel free ask need want like anything else further more questions welcome please "
+    "here answer got"
+)
 
 
 def truncation(pair: DocumentPair) -> Signal:
@@ -128,3 +138,63 @@ def _breaks_off(document: Document, last: Token) -> bool:
     """
     before = document.canonical[max(0, last.start - 3) : last.start].rstrip(" °")
     return document.canonical.endswith(last.surface) and not before[-1:].isdigit()
+
+
+def omission(pair: DocumentPair) -> Signal:
+    """Return a signal that measures whether one of two similar texts leaves out a sentence, a clause or a table row.
+
+    A missing end of a text counts as truncation instead, unless it is a closing remark. A remark without content counts
+    as nothing. A passage that only the candidate has counts less than a passage that the candidate leaves out.
+    """
+    edits = pair.alignment.edits
+    inside, at_end = _inside(pair), missing_last_sentence(pair.left, pair.right, pair.alignment)
+    if edits and is_filler(edits[-1], pair):
+        return inside
+    return at_end if at_end is not None and inside.effect < at_end.effect else inside
+
+
+def _inside(pair: DocumentPair) -> Signal:
+    left, right, alignment = pair.left, pair.right, pair.alignment
+    edits = alignment.edits if alignment.word_overlap >= ALIGNED and alignment.closeness else ()
+    worst = Signal("omission", 0.0, alignment.closeness)
+    for edit in edits:
+        if bool(edit.left) == bool(edit.right) or joined(edit.left or edit.right) in alignment.moved_passages:
+            continue
+        side, at, end = (left, edit.left_at, edit.left_end) if edit.left else (right, edit.right_at, edit.right_end)
+        degree = _left_out(edit.left or edit.right, side, at, end, added=not edit.left)
+        if degree > worst.divergence:
+            reason = f"{edit} (word {at + 1})"
+            worst = Signal("omission", degree, alignment.closeness, reason, not edit.left, pair.spans(edit))
+    return worst
+
+
+def _left_out(tokens: Sequence[Token], side: Document, at: int, end: int, added: bool) -> float:
+    """Return the divergence, in [0, 1], that is due to a passage of the document ``side`` which the other one lacks.
+
+    ``tokens`` are the tokens of the passage, which begins at token ``at`` of ``side`` and ends before token ``end``.
+    ``added`` is True if ``side`` is the candidate's document.
+    """
+    content = sum(t.key not in side.lexicon.stop_words and not t.marker for t in tokens)
+    restriction = content > 0 and any(t.key in side.lexicon.restrictions for t in tokens)
+    if end == len(side.tokens):
+        return 0.0
+    if at == 0 and (added or side.canonical[: side.tokens[end].start].rstrip().endswith(":")):
+        return 0.0  # a greeting, a heading, or an introductory line
+    if restriction:
+        return 0.6 if added else 1.0
+    facts = sum(t.number or is_name(t) for t in tokens if not t.marker)  # a row of a table
+    return ramp(content + facts, 1.5, 4.5) * (_ADDED if added else 1.0)
+
+
+def is_filler(edit: Edit, pair: DocumentPair) -> bool:
+    """Return whether an edit only adds or removes whole sentences without content, at the start or end of a text."""
+    tokens = edit.left or edit.right
+    document, at, end = (
+        (pair.left, edit.left_at, edit.left_end) if edit.left else (pair.right, edit.right_at, edit.right_end)
+    )
+    whole = tokens[0].opens and (end == len(document.tokens) or document.tokens[end].opens)
+    at_edge = at == 0 or end == len(document.tokens)
+    if (edit.left and edit.right) or len(tokens) > _LONGEST_FILLER or not (whole and at_edge):
+        return False
+    without = pair.lexicon.stop_words
+    return all(t.key in _FILLER or (t.key in without and not pair.lexicon.negates(t.key)) for t in tokens)

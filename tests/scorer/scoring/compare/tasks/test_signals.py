@@ -7,7 +7,7 @@ import pytest
 from glidepath.config.comparison import DEFAULT_WEIGHTS
 from glidepath.config.gates import FactSignal
 from scorer.scoring.compare.signals.document_pair import DocumentPair
-from scorer.scoring.compare.signals.registry import FACTS, OTHERS, measured
+from scorer.scoring.compare.tasks.free_text import FACTS, OTHERS, measured
 from scorer.scoring.compare.text.parsed_document import Document
 from tests.support.comparison_cases import compare_texts
 

@@ -1,0 +1,103 @@
+"""Find what exchanged its place: two words of a statement, a numbered step, a cell of a table.
+
+"A sued B" became "B sued A": such texts have the same words, so neither their cosine nor their word overlap shows the
+difference. It is one of the changes in PAWS (Zhang et al. 2019, Paraphrase Adversaries from Word Scrambling). Cost:
+none unless two edits mirror each other, then 10 µs for 100 words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, joined
+from scorer.scoring.compare.text.tokens import Token
+from scorer.scoring.compare.vocabulary.lexicon import Lexicon
+
+Rows = Sequence[Sequence[str]]  # the cells of each row of a text's tables
+
+_FEW = 3  # words; a longer passage that moved is no part of a statement
+_NEAR = 12  # words between two parts of one statement
+
+
+def exchanged_roles(alignment: Alignment) -> str:
+    """Return a description of two parts of a statement that exchanged their places, or "" if there are none.
+
+    Statements that only stand in another order are no difference.
+    """
+    found = next(_mirrored(alignment), None)
+    if found is None:
+        return ""
+    ours, theirs = (_statements(side, alignment.lexicon) for side in (alignment.left, alignment.right))
+    return f"{found[0]}, {found[1]}" if ours != theirs else ""
+
+
+def _mirrored(alignment: Alignment) -> Iterator[tuple[Edit, Edit]]:
+    """Yield two edits that follow each other if each has the words of the other one, with the sides exchanged."""
+    short = [e for e in alignment.edits if e.left and e.right and max(len(e.left), len(e.right)) <= _FEW]
+    for one, other in pairwise(short):
+        near = other.left_at - one.left_end <= _NEAR
+        content = any(t.key not in alignment.lexicon.stop_words for t in (*one.left, *one.right))
+        mirrored = joined(one.left) == joined(other.right) and joined(one.right) == joined(other.left)
+        if near and content and mirrored:
+            yield one, other
+
+
+def _statements(tokens: tuple[Token, ...], lexicon: Lexicon) -> Counter[tuple[str, ...]]:
+    """Return the parts of the text between its full stops, commas and connectors such as "and", in any order."""
+    parts: list[list[str]] = [[]]
+    for token in tokens:
+        if token.opens or token.comma or token.key in lexicon.connectors:
+            parts.append([])
+        if token.key not in lexicon.connectors:
+            parts[-1].append(token.key)
+    return Counter(tuple(part) for part in parts if part)
+
+
+_STEP = re.compile(r"^[ \t]{0,12}\d{1,3}[.)][ \t]+(\S[^\n]*)$", re.MULTILINE)
+
+
+def moved_step(left: str, right: str) -> str:
+    """Describe a numbered step that has another number in the right prose text. Return "" if there is none."""
+    ours, theirs = ([_content(step) for step in _STEP.findall(side)] for side in (left, right))
+    if len(ours) < 2 or ours == theirs or sorted(ours) != sorted(theirs):
+        return ""
+    at = next(i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b)
+    return f"step {at + 1}: “{ours[at]}” → “{theirs[at]}”"
+
+
+def _content(step: str) -> str:
+    return step.strip(" \t*_").rstrip(" .;,\t").casefold()
+
+
+def moved_cell(ours: Rows, theirs: Rows) -> str:
+    """Describe a cell that stands in another row or column of the right text. Return "" if there is none.
+
+    The order of the rows and columns does not matter.
+    """
+    if len(ours) < 2 or ours == theirs or len(ours) != len(theirs):
+        return ""
+    if Counter(cell for row in ours for cell in row) != Counter(cell for row in theirs for cell in row):
+        return ""
+    label = ours[0][0]
+    lost = _cells(ours, label) - _cells(theirs, label)
+    if not lost:
+        return ""
+    row, column, cell = next(iter(lost))
+    return f"a cell of a table: “{row}”, “{column}”: “{cell}”"
+
+
+def _cells(rows: Rows, label: str) -> Counter[tuple[str, str, str]]:
+    """Return how often each (row label, column label, cell) occurs.
+
+    ``label`` heads the column of the row labels. If no column has this head, the first column contains them.
+    """
+    head = rows[0]
+    at = head.index(label) if label in head else 0
+    return Counter(
+        (row[at] if at < len(row) else "", head[i] if i < len(head) else "", cell)
+        for row in rows
+        for i, cell in enumerate(row)
+    )
