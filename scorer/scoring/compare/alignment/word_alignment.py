@@ -19,7 +19,13 @@ from scorer.scoring.compare.result import ramp
 from scorer.scoring.compare.text.token_pattern import is_pictograph
 from scorer.scoring.compare.text.tokens import Token
 from scorer.scoring.compare.vocabulary.lexicon import CODE_LABELS, Lexicon
-from scorer.scoring.compare.vocabulary.word_relations import excludes, misspelled, same_word, synonymous
+from scorer.scoring.compare.vocabulary.word_relations import (
+    excludes,
+    misspelled,
+    numbered_differently,
+    same_word,
+    synonymous,
+)
 
 FEW = 4  # words; a longer edit is a rewritten passage
 
@@ -131,7 +137,7 @@ def _same_kind(a: Token, b: Token, lexicon: Lexicon) -> bool:
     if (a.number and b.number) or (a.capital and b.capital) or (a.symbol and b.symbol):
         return True
     one, other = a.key, b.key
-    if same_word(one, other) or synonymous(one, other, lexicon):
+    if same_word(one, other) or synonymous(one, other, lexicon) or numbered_differently(one, other):
         return True
     return excludes(one, other, lexicon) or misspelled(one, other, lexicon)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from rapidfuzz.distance import Levenshtein, Opcode
 
 from scorer.scoring.compare.code.code_lexer import DEDENT, INDENT, lexemes
-from scorer.scoring.compare.code.command_options import SHELL, changed_options
+from scorer.scoring.compare.code.command_options import SHELL, changed_argument, changed_options
 from scorer.scoring.compare.code.python_ast import PYTHON, same_program
 from scorer.scoring.compare.result import excerpt, ramp
 from scorer.scoring.compare.text.canonical_text import typeset
@@ -96,6 +96,9 @@ def _spans(left: str, right: str) -> Iterator[CodeDifference]:
             continue
         if options := changed_options(span, other):
             yield CodeDifference(1.0, 1.0, f"options: {options}")
+            continue
+        if argument := changed_argument(span, other):
+            yield CodeDifference(1.0, 1.0, f"command: {argument}")
             continue
         a, b = lexemes(span, ""), lexemes(other, "")
         folded_words = [[t.casefold() for t in side if t[0].isalnum() or t[0] == "_"] for side in (a, b)]

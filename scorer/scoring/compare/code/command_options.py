@@ -1,6 +1,6 @@
-"""Compare the options of shell commands: ``git push --force`` is not ``git push --force-with-lease``.
+"""Compare shell commands: ``git push --force`` is not ``git push --force-with-lease``, nor is a pod a node.
 
-The words of a command differ little when an option is lost, but the command does something else.
+The words of a command differ little when an option is lost or one word changes, but the command does something else.
 """
 
 from __future__ import annotations
@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 
 from scorer.scoring.compare.vocabulary.lexicon import words
+from scorer.scoring.compare.vocabulary.word_relations import same_word
 
 SHELL = words("bash sh shell zsh console terminal powershell cmd")
 _OPTION = re.compile(r"(?<!\S)--?[A-Za-z][\w-]{0,60}|(?<!\S)sudo(?=\s)")
+_PLAIN = re.compile(r"[a-z]{2,30}(?:-[a-z]{1,30}){0,3}")
+_PLACEHOLDER = re.compile(r"(?:my|your|some|example|foo|bar)(?:-|$)")
+_STATEMENTS = words("if else for while return import from def class let const var not with try print export echo")
 _COMMENT = re.compile(r"(?m)(?<!\S)#.*$")
 
 
@@ -41,3 +45,18 @@ def _same_command(left: str, right: str) -> bool:
 def _same_option(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
     return len(short) == 2 and long.startswith("--") and short[1].lower() == long[2].lower()
+
+
+def changed_argument(left: str, right: str) -> str:
+    """Return the only word in which two commands of three words or more differ, in both; "" if there is none.
+
+    Names that the reader must fill in, such as ``my-app``, paths and variables are no such words.
+    """
+    a, b = left.split(), right.split()
+    if len(a) != len(b) or len(a) < 3 or a[0] != b[0] or a[0] in _STATEMENTS or not _PLAIN.fullmatch(a[0]):
+        return ""
+    changed = [pair for pair in zip(a, b, strict=True) if pair[0] != pair[1]]
+    if len(changed) != 1 or same_word(*changed[0]):
+        return ""
+    known = all(_PLAIN.fullmatch(word) and not _PLACEHOLDER.match(word) for word in changed[0])
+    return " → ".join(changed[0]) if known else ""

@@ -56,6 +56,10 @@ _VERSIONED = re.compile(
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)(?!\w)")
 FRACTION_WORDS = {"third": 3, "quarter": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_HAN_DIGITS = {
+    "〇": 0, "零": 0, "一": 1, "二": 2, "两": 2, "兩": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9,
+}  # fmt: skip
+_HAN_POWERS = {"十": 1, "百": 2, "千": 3, "万": 4, "萬": 4, "亿": 8, "億": 8}
 _BEFORE_A_MINUS = " \t([{=<>,:;|\"'~/^"
 _DIGITS = 40
 _NO_FACTOR = Decimal(1)
@@ -174,6 +178,22 @@ def read_word(value: Decimal, text: str, end: int) -> Quantity:
     ``value`` is the value of the number word, and ``end`` is the position after it.
     """
     return _with_scale_and_unit("", value, text, end, "")
+
+
+def han_number(numeral: str) -> Decimal:
+    """Return the value of a numeral of Chinese characters: 三百五十 is 350, 二〇二四 is 2024, 三万 is 30,000."""
+    if not any(char in _HAN_POWERS for char in numeral):
+        return Decimal("".join(str(_HAN_DIGITS[char]) for char in numeral))
+    total = section = digit = 0
+    for char in numeral:
+        power = _HAN_POWERS.get(char)
+        if power is None:
+            digit = _HAN_DIGITS[char]
+        elif power < 4:
+            section, digit = section + (digit or 1) * 10**power, 0
+        else:
+            total, section, digit = total + (section + digit or 1) * 10**power, 0, 0
+    return Decimal(total + section + digit)
 
 
 def read_fraction(numerator: int, denominator: int, text: str, end: int) -> Quantity:

@@ -18,6 +18,7 @@ from scorer.scoring.compare.vocabulary.word_relations import (
     contrary,
     differs_by_negating_prefix,
     excludes,
+    numbered_differently,
     same_word,
     synonymous,
 )
@@ -101,8 +102,11 @@ def _swapped(edit: Edit, alignment: Alignment) -> float:
     words = alignment.lexicon
     if denies_alike(edit, words):
         return 0.0
-    if any(excludes(a.key, b.key, words) and not both_quantities(a.key, b.key, words) for a, b in edit.exchanged()):
-        return 1.0
+    for a, b in edit.exchanged():
+        if numbered_differently(a.key, b.key):
+            return 1.0
+        if excludes(a.key, b.key, words) and not both_quantities(a.key, b.key, words):
+            return 1.0
     return 0.0
 
 

@@ -79,6 +79,14 @@ _UNSPACED = (
 )
 
 
+# A numeral of Chinese characters: several of them, or one that counts or measures something, or one after 第.
+_HAN_NUMERAL = (
+    "[〇零一二两兩三四五六七八九十百千万萬亿億]{2,16}|(?<=第)[一二三四五六七八九十]"
+    "|[二两兩三四五六七八九十百千](?=[个個名位人次年月日天号號点點分秒时時周週件本张張台只条條元円块塊倍岁歳回枚匹杯度届层階])"
+)
+HAN_NUMERAL = re.compile(_HAN_NUMERAL)
+
+
 def _marks() -> str:
     """Return the combining marks of all scripts, such as the vowel signs of Hindi. ``\\w`` does not include them."""
     return "".join(c for c in map(chr, range(0x300, 0x10000)) if unicodedata.category(c) in ("Mn", "Mc"))
@@ -118,4 +126,6 @@ def token_pattern(unspaced: tuple[str, ...]) -> re.Pattern[str]:
     one counts.
     """
     known = "".join(rf"{re.escape(word)}|" for word in unspaced)
-    return re.compile(rf"{_BEFORE}|(?=[{_UNSPACED}])(?:{known}[{_UNSPACED}]{_MARK}*){_AFTER[:-1]}|{PICTURE})")
+    return re.compile(
+        rf"{_BEFORE}|(?=[{_UNSPACED}])(?:{known}{_HAN_NUMERAL}|[{_UNSPACED}]{_MARK}*){_AFTER[:-1]}|{PICTURE})"
+    )

@@ -14,6 +14,7 @@ from scorer.scoring.compare.quantities.number_parser import (
     FRACTION_WORDS,
     Quantity,
     combined_amount,
+    han_number,
     has_minus,
     is_one_number,
     month_at,
@@ -22,7 +23,7 @@ from scorer.scoring.compare.quantities.number_parser import (
     read_word,
     with_unit,
 )
-from scorer.scoring.compare.text.token_pattern import CURRENCY_MARKS, sign_key, token_pattern
+from scorer.scoring.compare.text.token_pattern import CURRENCY_MARKS, HAN_NUMERAL, sign_key, token_pattern
 from scorer.scoring.compare.text.tokens import Token, ends_sentence, list_markers, with_code, with_nouns
 from scorer.scoring.compare.text.word_forms import TIMES, key_reader, short_form
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
@@ -144,6 +145,8 @@ class _Scanner:
         Return True if there is one, else False.
         """
         word, text, end = surface.casefold(), self.text, start + len(surface)
+        if word[0].isnumeric():
+            return self._read_han_numeral(surface, start, end)
         if word in self.lexicon.numbers or (self.lexicon.is_english and word in TIMES):
             return self._read_number_word(word, start, end)
         if word in MONTHS and (surface[0].isupper() or word not in ("may", "march", "mar", "mars")):
@@ -217,6 +220,14 @@ class _Scanner:
         if word == "one" and not quantity.base and not _SCALE_AFTER.match(self.text, end):
             return False
         self._add_quantity(quantity, start)
+        return True
+
+    def _read_han_numeral(self, surface: str, start: int, end: int) -> bool:
+        known = self.lexicon.unspaced
+        numeral = HAN_NUMERAL.match(self.text, start) if known and surface not in known else None
+        if numeral is None or numeral.end() != end:
+            return False
+        self._add_quantity(read_word(han_number(surface), self.text, end), start)
         return True
 
     def _read_currency(self, surface: str, start: int) -> bool:

@@ -34,6 +34,7 @@ def keys_of(lexicon: Lexicon, surface: str) -> tuple[tuple[str, ...], bool]:
     special = word in _SPECIAL or word in lexicon.numbers or word in lexicon.abbreviations or surface in CURRENCY_MARKS
     special = special or "://" in word or word.startswith("www.") or (lexicon.is_english and word in _ENGLISH_SPECIAL)
     special = special or (word[0] == "v" and word[1:2].isdecimal() and "." in word)
+    special = special or word[0].isnumeric()  # a numeral of Chinese characters
     parts = _expand(word, lexicon) if lexicon.is_english else (word,)
     return tuple(lexicon.spellings.get(part, part) for part in parts), special
 

@@ -6,6 +6,7 @@ contains antonyms. The packages for WordNet download it at run time, which a sco
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import product
@@ -14,6 +15,7 @@ from scorer.scoring.compare.text.token_pattern import is_pictograph
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 
 _QUANTITIES = frozenset({"scale", "month", "weekday", "unit", "currency", "half", "times", "period", "multiple"})
+_NUMBERED = re.compile(r"(.*\D)(\d{1,9})")
 _NONE: frozenset[str] = frozenset()
 _NO_GROUPS: frozenset[int] = frozenset()
 
@@ -50,6 +52,12 @@ def contrary(left: str, right: str, lexicon: Lexicon) -> bool:
 def both_quantities(left: str, right: str, lexicon: Lexicon) -> bool:
     """Return whether two words differ, and each of them names a date, a unit, a currency or an order of magnitude."""
     return left != right and all(lexicon.classes.get(word, _NONE) & _QUANTITIES for word in (left, right))
+
+
+def numbered_differently(left: str, right: str) -> bool:
+    """Return whether two names differ only in the number at their end: x1 and x2, server3 and server4."""
+    one, other = _NUMBERED.fullmatch(left), _NUMBERED.fullmatch(right)
+    return one is not None and other is not None and one[1] == other[1] and int(one[2]) != int(other[2])
 
 
 def differs_by_negating_prefix(left: str, right: str, lexicon: Lexicon) -> bool:
