@@ -123,7 +123,7 @@ def _garbled(_: Choice, document: Document, expected: Expectation, wishes: Wishe
 def _marks(text: str) -> int:
     """Count characters that are wrongly decoded, replaced, or control characters."""
     controls = len(_CONTROL.findall(text))
-    return controls if text.isascii() else controls + text.count("\ufffd") + badness()(text)
+    return controls if text.isascii() else controls + text.count("\ufffd") + badness(text)
 
 
 def _wrong_language(_: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:

@@ -39,6 +39,6 @@ def _garbled(document: Document, implausible: float, example: str) -> Defect:
     if not text:
         return NO_DEFECT
     broken = text.count("\ufffd") + len(_CONTROL.findall(text))
-    marks = broken if text.isascii() else broken + badness()(text)
+    marks = broken if text.isascii() else broken + badness(text)
     degree = max(ramp(marks / max(len(document.tokens), 1), 0.01, 0.1), ramp(implausible, _IMPLAUSIBLE, 0.2))
     return Defect(degree, example if implausible > _IMPLAUSIBLE else "broken characters") if degree else NO_DEFECT

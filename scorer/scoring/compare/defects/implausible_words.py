@@ -56,7 +56,7 @@ _EUROPEAN = _PAIRS | frozenset(
     ]
     for second in row[2:]
 )  # fmt: skip
-_WORD = re.compile(r"[^\s]{4,40}")
+_WORD = re.compile(r"\S{4,40}")
 _TRIM = "\"'()[]{}<>.,;:!?*_`~-—–…“”‘’/|"
 _INSIDE = re.compile(r"[A-Za-z][0-9@#$%^&*=+~\\|]+[A-Za-z]")
 _CASE = re.compile(r"[a-z][A-Z]")
@@ -69,21 +69,19 @@ def implausible_share(text: str, known: Container[str] = frozenset(), *, europea
     implausible, because it may be a name, or if fewer than four words are checked. The words in ``known`` (in lower
     case) are always plausible. If ``european`` is True, the letter pairs of other European languages are allowed, too.
     """
-    total = implausible = 0
-    example = ""
-    for match in _WORD.finditer(text):
-        word = match[0].strip(_TRIM)
-        if len(word) < 4 or not word.isascii() or "/" in word or word.isdigit():
-            continue
-        total += 1
-        if word.lower() not in known and _is_implausible(word, european):
-            implausible += 1
-            example = example or word
-    return (implausible / total if total >= 4 and implausible > 1 else 0.0), example  # one alone may be a name
+    checked = [word for word in _checked_words(text) if word.isascii() and "/" not in word and not word.isdigit()]
+    implausible = [word for word in checked if word.lower() not in known and _is_implausible(word, european)]
+    one_alone = len(checked) < 4 or len(implausible) < 2  # it may be a name
+    return 0.0 if one_alone else len(implausible) / len(checked), implausible[0] if implausible else ""
 
 
 def words_of(text: str) -> frozenset[str]:
-    return frozenset(match[0].strip(_TRIM).lower() for match in _WORD.finditer(text))
+    return frozenset(word.lower() for word in _checked_words(text))
+
+
+@lru_cache(maxsize=4)  # the two texts of a pair, which are asked for twice
+def _checked_words(text: str) -> tuple[str, ...]:
+    return tuple(word for one in _WORD.findall(text) if len(word := one.strip(_TRIM)) >= 4)
 
 
 @lru_cache(maxsize=20_000)

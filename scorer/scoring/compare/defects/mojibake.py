@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
@@ -9,10 +10,17 @@ from typing import Any
 
 from scorer.scoring.import_without_package_init import package_file
 
+# Each of ftfy's sequences has two such characters in a row or one of the letters, so most texts need no search.
+_POSSIBLE = re.compile(r"[^\x00-\x7f]{2}|[\x80-\x9fŒœÂÃ]")
+
+
+def badness(text: str) -> int:
+    """Return the number of character sequences that occur only in mojibake, as ftfy's function of this name does."""
+    return _badness()(text) if not text.isascii() and _POSSIBLE.search(text) else 0
+
 
 @cache
-def badness() -> Callable[[str], int]:
-    """Return ftfy's function ``badness``, which counts the character sequences that occur only in mojibake."""
+def _badness() -> Callable[[str], int]:
     spec = spec_from_file_location("glidepath_ftfy_badness", package_file("ftfy", "badness.py"))
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - a .py file has both
     module: Any = module_from_spec(spec)

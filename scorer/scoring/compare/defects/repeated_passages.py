@@ -85,9 +85,12 @@ def _longest_loop(array: np.ndarray) -> tuple[int, int]:
     """
     best, at = 0, 0
     for period in range(1, min(12, len(array) // 3) + 1):
-        equal = np.concatenate(([0], (array[period:] == array[:-period]).astype(np.int8), [0]))
-        edges = np.flatnonzero(np.diff(equal))
+        again = array[period:] == array[:-period]
+        least = max(2 * period, 3, best + 1)
+        if np.count_nonzero(again) < least:
+            continue
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], again.astype(np.int8), [0]))))
         lengths = edges[1::2] - edges[::2]
-        if len(lengths) and lengths.max() >= max(2 * period, 3) and lengths.max() > best:
+        if lengths.max() >= least:
             best, at = int(lengths.max()), int(edges[::2][lengths.argmax()])
     return best, at

@@ -41,6 +41,7 @@ _PARAGRAPH = re.compile(r"\n(?: ?\n)+ ?")
 _GAP = re.compile(r"[ \t]{2,}")  # replaced first, because later patterns would backtrack over long runs of spaces
 _WRONG_APOSTROPHE = re.compile(r'(?<=[a-z])"(?=(?:t|s|re|ll|ve|d|m)\b)')
 _TIMES = re.compile(r"(?<=[\w)\]] )(\*\*?)(?= [\w(\[-])|(?<=\d)(\*\*?)(?=\d)|(?<=\d)\s?[xX×](?=\s?\d)")
+_CROSS = re.compile(r"[xX×]\s?\d")
 
 _FORMULA = re.compile(r"\$(?! )([^$\n]{1,120})(?<! )\$(?!\d|[.,]\d)")
 _BOXED = re.compile(r"\\(?:boxed|text|textbf|mathrm|mathbf|mathit|operatorname|left|right)\b\s?")
@@ -135,7 +136,7 @@ def _without_markdown(text: str, code: bool = False) -> str:
     if "<" in text:
         text = _HTML.sub(" ", text)
     text = _BULLET.sub("", _RULER.sub("", text))
-    if "*" in text or "x" in text or "X" in text or "×" in text:
+    if "*" in text or _CROSS.search(text):
         text = _TIMES.sub(_operator, text)
         if "10^" in text:
             text = _POWER_OF_TEN.sub(r"\1e\2", text)

@@ -114,13 +114,15 @@ class Document:
     def places(self) -> tuple[int, ...]:
         """The place of each token in ``text``. Where characters were normalised, it is approximate."""
         found: list[int] = []
-        at = 0
+        at, find = 0, self.text.find
         for token in self.tokens:
-            place = self.text.find(token.surface, at, at + _SEARCHED)
-            if place >= 0:
-                at = place
-            found.append(at)
-            at += len(token.surface) if place >= 0 else 0
+            surface = token.surface
+            place = find(surface, at, at + _SEARCHED)
+            if place < 0:
+                found.append(at)
+                continue
+            found.append(place)
+            at = place + len(surface)
         return tuple(found)
 
     def index_of(self, token: Token) -> int:

@@ -25,7 +25,7 @@ from scorer.scoring.compare.quantities.number_parser import (
 )
 from scorer.scoring.compare.text.token_pattern import CURRENCY_MARKS, HAN_NUMERAL, sign_key, token_pattern
 from scorer.scoring.compare.text.tokens import Token, ends_sentence, list_markers, with_code, with_nouns
-from scorer.scoring.compare.text.word_forms import TIMES, key_reader, short_form
+from scorer.scoring.compare.text.word_forms import TIMES, key_reader, plain_words, short_form
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 
 MAX_TOKENS = 6000  # limited because the alignment's memory grows with the square; the embedding reads the rest too
@@ -80,6 +80,7 @@ class _Scanner:
         self.starts = starts
         self.lexicon = lexicon
         self.keys_of = key_reader(lexicon)
+        self.plain_words = plain_words(lexicon)
         self.found: list[Token] = []
         self.end = 0
         self.quantity: Quantity | None = None
@@ -89,32 +90,41 @@ class _Scanner:
         self.markers = list_markers(text, starts)
 
     def scan(self) -> list[Token]:
-        text, starts, found, lexicon, keys_of = self.text, self.starts, self.found, self.lexicon, self.keys_of
-        for match in token_pattern(lexicon.unspaced).finditer(text):
+        text, starts, found, plain_words = self.text, self.starts, self.found, self.plain_words
+        end = 0
+        for match in token_pattern(self.lexicon.unspaced).finditer(text):
             start = match.start(1)
-            if start < self.end:
+            if start < end:
                 continue
             surface = match[1]
-            if surface[0].isalpha():
-                keys, special = keys_of(surface)
-                if special or len(keys) > 1 or self.quantity is not None or not found:
-                    self._word(surface, start)
-                elif start == self.end + 1 and text[self.end] == " " and start not in starts:  # most words
-                    noun = surface[0].isupper() and keys[0] in lexicon.not_names
-                    opens = found[-1].marker
-                    found.append(
-                        _plain(Token, (keys[0], surface, start, False, False, opens, False, False, noun, False))
-                    )
-                    self.end = start + len(surface)
-                else:
-                    self._add(keys[0], surface, start)
-            elif surface[0].isdecimal():
-                self._number(surface, start)
+            word = plain_words[surface]
+            if (
+                word is not None
+                and start == end + 1
+                and text[end] == " "
+                and self.quantity is None
+                and start not in starts
+                and found
+            ):  # most words
+                key, noun = word
+                opens = found[-1].marker
+                found.append(_plain(Token, (key, surface, start, False, False, opens, False, False, noun, False)))
+                end = start + len(surface)
             else:
-                self._symbol(surface, start)
+                self.end = end
+                self._read(surface, start)
+                end = self.end
             if len(found) >= MAX_TOKENS:
                 break
         return found
+
+    def _read(self, surface: str, start: int) -> None:
+        if surface[0].isalpha():
+            self._word(surface, start)
+        elif surface[0].isdecimal():
+            self._number(surface, start)
+        else:
+            self._symbol(surface, start)
 
     def _add(
         self, key: str, surface: str, start: int, number: bool = False, marker: bool = False, symbol: bool = False
