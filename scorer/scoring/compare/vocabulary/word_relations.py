@@ -15,7 +15,7 @@ from scorer.scoring.compare.text.token_pattern import is_pictograph
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 
 _QUANTITIES = frozenset({"scale", "month", "weekday", "unit", "currency", "half", "times", "period", "multiple"})
-_NUMBERED = re.compile(r"(.*\D)(\d{1,9})")
+_NUMBERED = re.compile(r"([^\W\d](?:.*\D)?)(\d{1,9})")
 _NONE: frozenset[str] = frozenset()
 _NO_GROUPS: frozenset[int] = frozenset()
 
