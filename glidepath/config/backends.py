@@ -139,6 +139,8 @@ class Backend(Section):
     foreign_reasoning: Literal["accepts", "refuses"] = "accepts"  # reasoning that another server signed; see below
     price: BackendPrice | None = None
     contract: Contract | None = None  # with its provider; absent: none that has to be renewed
+    hardware: Literal["own", "provider"] | None = None  # whose it is, for the report; absent: not declared
+    region: str = ""  # where it processes data, for the report, such as "eu-central-1, Frankfurt"
     capacity: Capacity | None = None
 
     @model_validator(mode="after")

@@ -328,9 +328,9 @@ def _as_in_digest(backend: Backend) -> Backend:
 def _not_in_digest_of_backend(backend: Backend) -> dict[str, Any]:
     """Return the newer settings of a backend that have their default value. See ``_not_in_digest``.
 
-    No decision depends on the contract, nor on the newer prices.
+    No decision depends on the contract, on what is declared for the report, nor on the newer prices.
     """
     newer = ("cluster", "client_cert", "outlier_detection", "protocol", *_NEWEST_OF_BACKEND)
     left_out = {name: True for name in newer if getattr(backend, name) == Backend.model_fields[name].default}
     prices = {"price": set(BackendPrice.model_fields) - {"input", "output"}} if backend.price is not None else {}
-    return {**left_out, **prices, "contract": True}
+    return {**left_out, **prices, "contract": True, "hardware": True, "region": True}

@@ -8,23 +8,19 @@ from starlette.routing import Route
 
 from glidepath.clock import unix_ms
 from glidepath.errors import InputError
-from glidepath.history import HistoryPoint, decode_point
-from glidepath.redis_keys import WorkloadKeys
-from glidepath.redisio import RedisClient
 from glidepath_ops.cli.steering_client import read_log
 from glidepath_ops.console.access import Visitor
 from glidepath_ops.console.context import Console, reading
 from glidepath_ops.console.history_series import RANGES, Range, columns, marks, table_rows
 from glidepath_ops.console.workload_page import MOST_DECISIONS, name_of
-
-PAGE = 500  # periods in one read
+from glidepath_ops.costs.read_money import read_level
 
 
 def routes(console: Console) -> list[Route]:
     async def history(request: Request, visitor: Visitor) -> Response:
         name, span = name_of(console, request), range_of(request.query_params.get("range", ""))
         since_ms = unix_ms() - span.seconds * 1000
-        points = await read_history(console.redis, name, span, since_ms)
+        points = await read_level(console.redis, name, span.level, since_ms)
         decided = marks(await read_log(console.redis, name, MOST_DECISIONS), since_ms)
         return console.page(
             request,
@@ -40,7 +36,7 @@ def routes(console: Console) -> list[Route]:
     async def data(request: Request, visitor: Visitor) -> Response:
         name, span = name_of(console, request), range_of(request.query_params.get("range", ""))
         since_ms = unix_ms() - span.seconds * 1000
-        points = await read_history(console.redis, name, span, since_ms)
+        points = await read_level(console.redis, name, span.level, since_ms)
         decided = marks(await read_log(console.redis, name, MOST_DECISIONS), since_ms)
         record = {
             "range": span.name,
@@ -63,23 +59,3 @@ def range_of(name: str) -> Range:
         if name in (span.name, ""):
             return span
     raise InputError(f"range: must be one of {', '.join(span.name for span in RANGES)} (got {name[:40]!r})")
-
-
-async def read_history(redis: RedisClient, workload: str, span: Range, since_ms: int) -> list[HistoryPoint]:
-    """Return the stored periods since a time, the oldest first. One that cannot be read is left out.
-
-    Raises RedisError or OSError.
-    """
-    key, found, after = WorkloadKeys(workload).history(span.level.name), list[HistoryPoint](), str(since_ms)
-    for _ in range(span.level.kept // PAGE + 2):
-        entries = await redis.xrange(key, after, count=PAGE)
-        for entry, fields in entries:
-            try:
-                at_ms = int(entry.split(b"-")[0])
-                found.append(decode_point(fields.get(b"h", b""), at_ms, span.level.seconds, fields.get(b"t", b"")))
-            except InputError:
-                continue
-        if len(entries) < PAGE:
-            break
-        after = f"({entries[-1][0].decode()}"
-    return found

@@ -22,6 +22,11 @@ from glidepath_ops.local.services import SHADOW_SOCKET
 WORKLOAD = "chat"
 BASELINE, CANDIDATE = "cloud", "onprem"
 MODELS = {BASELINE: "cloud-large", CANDIDATE: "onprem-small"}
+# Invented, so that `glidepath cost` and `glidepath report` have something to compute.
+PRICES = {
+    BASELINE: {"input": 2.5, "cached_read": 1.25, "output": 10},
+    CANDIDATE: {"gpu_hour": 2.2, "gpus": 2, "monthly": 400},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +121,20 @@ def demo_config(plan: DemoPlan, ports: Ports, folder: Path) -> Config:
             },
             "scorer": {"metrics": f"127.0.0.1:{ports.scorer_metrics}", "tick": "100ms", "lease": "2s"},
             "backends": {
-                BASELINE: {"url": f"http://127.0.0.1:{ports.baseline}", "model": MODELS[BASELINE]},
-                CANDIDATE: {"url": f"http://127.0.0.1:{ports.candidate}", "model": MODELS[CANDIDATE]},
+                BASELINE: {
+                    "url": f"http://127.0.0.1:{ports.baseline}",
+                    "model": MODELS[BASELINE],
+                    "price": PRICES[BASELINE],
+                    "hardware": "provider",
+                    "region": "this machine",
+                },
+                CANDIDATE: {
+                    "url": f"http://127.0.0.1:{ports.candidate}",
+                    "model": MODELS[CANDIDATE],
+                    "price": PRICES[CANDIDATE],
+                    "hardware": "own",
+                    "region": "this machine",
+                },
             },
             "workloads": {
                 WORKLOAD: {

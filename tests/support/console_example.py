@@ -9,10 +9,12 @@ from typing import Any
 
 from glidepath.clock import unix_ms
 from glidepath.histogram import Histogram
-from glidepath.history import LEVELS, PeriodTotals, SideTotals, encode_point, point_of
+from glidepath.history import LEVELS, PeriodTotals, SideTotals, encode_point, encode_traffic, point_of
 from glidepath.pairs_and_outcomes import Preference
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.side_traffic import Sent, SideTraffic
 from glidepath.status_and_decisions import WeighedPair
+from glidepath.token_usage import TokenUsage
 from tests.conftest import VALID
 from tests.support.console_data import (
     VERDICTS,
@@ -145,8 +147,9 @@ async def store_history(redis: Any, share: float = 0.9) -> None:
             if 0.72 < place < 0.74:
                 continue
             totals = _period(rng, place, at, level.seconds)
-            point = encode_point(point_of(totals, at, level.seconds))
-            pipe.xadd(keys.history(level.name), {"h": point}, id=f"{at}-0")
+            point = point_of(totals, at, level.seconds)
+            fields = {"h": encode_point(point), "t": encode_traffic(point)}
+            pipe.xadd(keys.history(level.name), fields, id=f"{at}-0")
         await pipe.execute()
 
 
@@ -157,8 +160,8 @@ def _period(rng: random.Random, place: float, at_ms: int, seconds: int) -> Perio
     slow = 1.7 if 0.47 < place < 0.5 else 1.0
     agreement = 0.77 + 0.03 * rng.random() - (0.06 if place > 0.93 else 0)
     return PeriodTotals(
-        _side(rng, requests - candidate, 240, 180),
-        _side(rng, candidate, 225 * slow, 190),
+        _side(rng, requests - candidate, 240, 180, copies=requests // 100),
+        _side(rng, candidate, 225 * slow, 190, copies=requests // 10),
         scored=30,
         agreement_sum=30 * agreement,
         noise_pairs=5,
@@ -171,7 +174,14 @@ def _period(rng: random.Random, place: float, at_ms: int, seconds: int) -> Perio
     )
 
 
-def _side(rng: random.Random, requests: int, latency_ms: float, tokens: int) -> SideTotals:
+def _sent(requests: int, output: int) -> Sent:
+    """Return requests of 640 input tokens, half of them cached, of which one in ten was captured."""
+    seen = requests // 10
+    usage = (TokenUsage(640 * seen, output * seen, cached_read=320 * seen, answers=seen),) if seen else ()
+    return Sent(requests, requests * 2600, usage)
+
+
+def _side(rng: random.Random, requests: int, latency_ms: float, tokens: int, copies: int) -> SideTotals:
     errors = sum(rng.random() < 0.001 for _ in range(min(requests, 300)))
     return SideTotals(
         requests,
@@ -182,4 +192,5 @@ def _side(rng: random.Random, requests: int, latency_ms: float, tokens: int) -> 
         20,
         int(20 * tokens * rng.uniform(0.97, 1.03)),
         int(rng.random() < 0.05),
+        SideTraffic(_sent(requests, tokens), _sent(copies, tokens)),
     )

@@ -1,0 +1,157 @@
+"""What a month costs at the present rate and at the target share, and when the migration has paid off. Pure.
+
+Each amount is given for low, expected and high traffic (``traffic_range.py``). Traffic changes what tokens and egress
+cost. GPUs and fixed amounts stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from glidepath.pricing.cost_model import HOUR_MS, WorkloadCosts
+from glidepath.pricing.cost_of_traffic import ZERO
+from glidepath.pricing.traffic_range import DAYS_OF_MONTH, HOURS_OF_MONTH, TrafficRange
+
+MOST_MONTHS = Decimal(1200)  # a payback after a hundred years is none
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyCosts:
+    """What a month costs. ``now``: at today's share, with copies and the evaluator; ``without``: at the baseline alone.
+
+    ``target``: at the target share, when the migration is over: without copies and the evaluator, and at 100 % without
+    the baseline's GPUs and fixed amounts. None: unknown.
+    """
+
+    now: Decimal
+    without: Decimal | None
+    target: Decimal | None
+
+    @property
+    def saving_now(self) -> Decimal | None:
+        return None if self.without is None else self.without - self.now
+
+    @property
+    def saving_target(self) -> Decimal | None:
+        return None if self.without is None or self.target is None else self.without - self.target
+
+    def __add__(self, other: MonthlyCosts) -> MonthlyCosts:
+        return MonthlyCosts(self.now + other.now, _both(self.without, other.without), _both(self.target, other.target))
+
+
+def _both(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one + other
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Monthly costs at low, expected and high traffic. ``target_share``: the share of the requests that moves at last.
+
+    ``hours``: the length of the time they are from.
+    """
+
+    low: MonthlyCosts
+    expected: MonthlyCosts
+    high: MonthlyCosts
+    target_share: float
+    hours: Decimal
+    traffic: TrafficRange
+
+
+def forecast(costs: WorkloadCosts, traffic: TrafficRange, target_share: float) -> Forecast | None:
+    """Return the monthly costs of a workload, from its costs in a recent time; None if that time has no length."""
+    hours = Decimal(costs.to_ms - costs.from_ms) / HOUR_MS
+    if hours <= 0:
+        return None
+    low, expected, high = (_monthly(costs, HOURS_OF_MONTH / hours, factor, target_share) for factor in traffic.factors)
+    return Forecast(low, expected, high, target_share, hours, traffic)
+
+
+def _monthly(costs: WorkloadCosts, months: Decimal, factor: Decimal, target_share: float) -> MonthlyCosts:
+    """``months``: how many times the costs fit into a month. ``factor``: of the traffic."""
+    of_baseline, of_candidate = costs.baseline_fixed * months, costs.candidate_fixed * months
+    now = (costs.spent - costs.baseline_fixed - costs.candidate_fixed) * months * factor + of_baseline + of_candidate
+    if costs.without is None:
+        return MonthlyCosts(now, None, None)
+    at_baseline = (costs.without - costs.baseline_fixed) * months * factor
+    moved = _at_candidate(costs)
+    if moved is None:
+        return MonthlyCosts(now, at_baseline + of_baseline, None)
+    share = Decimal(repr(target_share))
+    mixed = at_baseline * (1 - share) + moved * share * months * factor
+    kept = of_baseline if share < 1 else ZERO
+    return MonthlyCosts(now, at_baseline + of_baseline, mixed + of_candidate + kept)
+
+
+def _at_candidate(costs: WorkloadCosts) -> Decimal | None:
+    """Return what all requests would cost at the candidate, by its mean request, or by its mean copy; None: unknown."""
+    for seen in (costs.candidate, costs.copies["candidate"]):
+        if seen.mean is not None:
+            return (seen.mean + seen.mean_egress) * costs.requests
+    return ZERO if costs.candidate_fixed and not costs.requests else None
+
+
+@dataclass(frozen=True, slots=True)
+class Payback:
+    """When the savings have paid for the migration. ``on``: the day; None: never, or unknown, for the ``reason``.
+
+    ``net``: what has been saved so far, less what the migration cost once; None: unknown.
+    """
+
+    net: Decimal | None
+    on: date | None
+    reason: str = ""
+
+
+def payback(
+    saved: Decimal | None, migration: Decimal, monthly: MonthlyCosts | None, ramp_days: float | None, now_ms: int
+) -> Payback:
+    """Return when the migration has paid off.
+
+    Until the target share is reached in ``ramp_days`` (None: unknown), a month saves what it saves now, then what it
+    saves at the target. If ``ramp_days`` is unknown, the target's saving counts from now on.
+    """
+    if saved is None or monthly is None:
+        return Payback(None, None, "the savings so far are not known")
+    net = saved - migration
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    if net >= 0:
+        return Payback(net, today, "what was saved covers what the migration cost")
+    now, then = monthly.saving_now, monthly.saving_target
+    if now is None or then is None:
+        return Payback(net, None, "the saving at the target share is not known")
+    ramp_months = Decimal(repr(ramp_days or 0.0)) / Decimal(repr(DAYS_OF_MONTH))
+    missing = -net
+    if now > 0 and now * ramp_months >= missing:
+        return Payback(net, _after(today, missing / now))
+    missing -= now * ramp_months
+    if then <= 0:
+        return Payback(net, None, "never: at the target share, a month saves nothing")
+    months = ramp_months + missing / then
+    if months > MOST_MONTHS:
+        return Payback(net, None, "not within a hundred years")
+    return Payback(net, _after(today, months))
+
+
+def _after(day: date, months: Decimal) -> date:
+    """Return the first day by which ``months`` have passed."""
+    return day + timedelta(days=-(-float(months) * DAYS_OF_MONTH // 1))
+
+
+def total_forecast(forecasts: Iterable[Forecast]) -> tuple[MonthlyCosts, MonthlyCosts, MonthlyCosts] | None:
+    """Return the sums at low, at expected and at high traffic of several workloads; None without any.
+
+    Low means that all of them have little traffic at once.
+    """
+    found = list(forecasts)
+    if not found:
+        return None
+    zero = MonthlyCosts(ZERO, ZERO, ZERO)
+    return (
+        sum((one.low for one in found), zero),
+        sum((one.expected for one in found), zero),
+        sum((one.high for one in found), zero),
+    )

@@ -1,0 +1,1 @@
+"""Reads what the cost model needs from Redis, and writes its results as text and JSON."""

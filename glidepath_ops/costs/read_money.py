@@ -1,0 +1,77 @@
+"""Read from Redis what the cost model needs: the history of the workloads, their status, and the evaluator's cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from glidepath.config import Config
+from glidepath.errors import InputError
+from glidepath.evaluation_cost import read_cost
+from glidepath.history import LEVELS, HistoryPoint, Level, decode_point
+from glidepath.pricing.money_summary import MoneySummary, WorkloadHistory, money_summary
+from glidepath.pricing.stitched_history import stitched
+from glidepath.redis_keys import WorkloadKeys
+from glidepath.redisio import RedisClient
+from glidepath_ops.cli.steering_client import read_status
+
+PAGE = 500  # periods in one read
+
+
+async def read_money(
+    config: Config,
+    redis: RedisClient,
+    names: Sequence[str],
+    now_ms: int,
+    *,
+    since_ms: int = 0,
+    ramps: Mapping[str, float | None] | None = None,
+) -> MoneySummary:
+    """Return the money of some workloads since a time.
+
+    ``ramps``: how long the rest of each workload's ramp takes, in seconds. Raises RedisError or OSError.
+    """
+    histories = [await read_workload_history(redis, config, name, now_ms, since_ms, ramps or {}) for name in names]
+    return money_summary(config, histories, now_ms)
+
+
+async def read_workload_history(
+    redis: RedisClient, config: Config, name: str, now_ms: int, since_ms: int, ramps: Mapping[str, float | None]
+) -> WorkloadHistory:
+    status = await read_status(redis, name)
+    evaluator = config.workload(name).scoring.evaluator
+    cost = await read_cost(redis, name, now_ms) if evaluator is not None and evaluator.price is not None else None
+    return WorkloadHistory(
+        name,
+        await read_periods(redis, name, since_ms),
+        status.percent if status is not None else 0.0,
+        status.movable_share if status is not None else None,
+        Decimal(repr(cost.total)) if cost is not None else Decimal(0),
+        ramps.get(name),
+    )
+
+
+async def read_periods(redis: RedisClient, workload: str, since_ms: int) -> list[HistoryPoint]:
+    """Return the stored periods since a time without overlap, the oldest first. Raises RedisError or OSError."""
+    longest_first = sorted(LEVELS, key=lambda level: -level.seconds)
+    return stitched([await read_level(redis, workload, level, since_ms) for level in longest_first])
+
+
+async def read_level(redis: RedisClient, workload: str, level: Level, since_ms: int) -> list[HistoryPoint]:
+    """Return the stored periods of one length since a time, the oldest first. One that cannot be read is left out.
+
+    Raises RedisError or OSError.
+    """
+    key, found, after = WorkloadKeys(workload).history(level.name), list[HistoryPoint](), str(since_ms)
+    for _ in range(level.kept // PAGE + 2):
+        entries = await redis.xrange(key, after, count=PAGE)
+        for entry, fields in entries:
+            try:
+                at_ms = int(entry.split(b"-")[0])
+                found.append(decode_point(fields.get(b"h", b""), at_ms, level.seconds, fields.get(b"t", b"")))
+            except InputError:
+                continue
+        if len(entries) < PAGE:
+            break
+        after = f"({entries[-1][0].decode()}"
+    return found
