@@ -29,6 +29,7 @@ from glidepath_ops.envoyconfig.envoy_versions import (
     missing_features,
 )
 from glidepath_ops.envoyconfig.filters import CANDIDATE_HEADERS, CAPTURE, REMEMBER
+from glidepath_ops.envoyconfig.request_reading import READ_REQUEST, reads_any
 
 MAX_SKEW_S = 2.0
 STALE_STATUS_S = 15.0
@@ -127,7 +128,8 @@ def _filters(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
         if CAPTURE not in names or _logs_to(manager, envoy_names.SHADOW_LOG):
             continue
         found = True
-        needed = (REMEMBER, *(one["name"] for one in record_filters(config)), CANDIDATE_HEADERS)
+        read = (READ_REQUEST,) if reads_any(config) else ()
+        needed = (*read, REMEMBER, *(one["name"] for one in record_filters(config)), CANDIDATE_HEADERS)
         missing = [name for name in needed if name not in names]
         if missing:
             return fail(subject, check, f"{CAPTURE} is there, but not {', '.join(missing)}", RENDER)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from glidepath import envoy_names
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, ok, warn
 from glidepath_ops.envoyconfig.routes import workload_of_route
 
@@ -35,14 +36,19 @@ def examine_copied_routes(subject: str, name: str, envoy: EnvoyFacts) -> Iterato
 
 
 def _copies(name: str, envoy: EnvoyFacts) -> Iterator[tuple[Json, Json]]:
-    """Yield each copy with the user's route, which is the next one behind it without a split."""
+    """Yield each copy with the user's route, which is the next one behind it that is not ours."""
     named = re.compile(rf"glidepath-{re.escape(name)}(-\d+)?")
     for routes in envoy.routes_by_host():
         for place, copy in enumerate(routes):
             if named.fullmatch(str(copy.get("name", ""))) and workload_of_route(copy) == name:
-                own = next((one for one in routes[place + 1 :] if workload_of_route(one) is None), None)
+                own = next((one for one in routes[place + 1 :] if not _is_ours(one)), None)
                 if own is not None:
                     yield copy, own
+
+
+def _is_ours(route: Json) -> bool:
+    """Return whether Glidepath wrote or copied a route, also one without a split, such as that for reading."""
+    return envoy_names.METADATA in (route.get("metadata") or {}).get("filter_metadata", {})
 
 
 def settings_lost(copy: Json, own: Json) -> Sequence[str]:

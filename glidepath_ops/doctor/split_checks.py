@@ -185,12 +185,14 @@ def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Find
         and route.get("route", {}).get("weighted_clusters", {}).get("use_hash_policy")
         for route in routes
     )
-    sticky = config.workloads[name].declared_sticky
+    workload = config.workloads[name]
+    sticky = workload.declared_sticky
     for route in routes:
         policies = len(route.get("route", {}).get("hash_policy", []))
-        if hashed and sticky is not None and policies > 1:
+        if hashed and workload.assignment is not None and policies > 1:
             detail = f"{_shown(route)} has {policies} hash policies, which Envoy combines to one value"
-            remedy = f"remove workloads.{name}.sticky, or the other hash (on Istio: a DestinationRule's consistentHash)"
+            ours = f"remove workloads.{name}.sticky" if sticky else f"set workloads.{name}.sticky: {{random: true}}"
+            remedy = f"{ours}, or remove the other hash (on Istio: a DestinationRule's consistentHash)"
             return warn(subject, check, detail, remedy)
     if hashed:
         return ok(subject, check, "by hash")

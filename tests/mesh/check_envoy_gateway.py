@@ -13,11 +13,15 @@ import pytest
 
 from glidepath import runtime_keys
 from glidepath_ops.doctor.gather_facts import gather_envoy
+from tests.mesh import lost_glidepath
 from tests.mesh.base_resources import HTTP_PORT, HTTPS_PORT, envoy_proxy, gateway_documents, http_route, tls_secret
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.envoy_gateway_lab import EnvoyGateway, Options, envoy_gateway
 from tests.mesh.leased_split import LEASED, check_the_lease
+from tests.mesh.lost_glidepath import ARMS
+from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
 from tests.mesh.mesh_under_test import Parts, failed_checks, parts
+from tests.mesh.reading import PREFIX, check_the_reading
 from tests.mesh.rendered import render
 from tests.mesh.traffic import PATH, Caller, backends, credentials_at, prompt_size, statuses, without_volatile
 from tests.support.tls_certificate import make_certificate
@@ -156,6 +160,32 @@ async def check_large_bodies(among: Parts, caller: Caller) -> None:
     too_long = 30_000_000  # its model cannot be replaced in bounded time
     assert await caller.ask(2, size=too_long) == Counter({(200, "own"): 2})
     assert prompt_size(among.own) == too_long
+
+
+@pytest.mark.parametrize("kind", ["plain", "names v2"])
+async def test_below_a_prefix_requests_are_read_before_they_are_split(
+    control_planes: ControlPlanes, tmp_path: Path, kind: str
+) -> None:
+    options, arguments = KINDS[kind]
+    async with parts(tmp_path, CLUSTER, **PREFIX) as among:
+        documents = with_glidepath(tmp_path, among.own.url, *arguments)
+        with envoy_gateway(control_planes, tmp_path, documents, options) as gateway:
+            await ready(gateway, among)
+            assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
+            await check_the_reading(among, among.caller(URL))
+            assert failed_checks(among.config, await gather_envoy(gateway.admin)) == []
+
+
+async def test_a_new_route_splits_only_what_it_has_read(control_planes: ControlPlanes, tmp_path: Path) -> None:
+    """There is no HTTPRoute of the user's, so the baseline is the cluster of its url."""
+    async with parts(tmp_path, None, **PREFIX) as among:
+        done = render(tmp_path, "envoy-gateway", "--new-route", into_proxy=[envoy_proxy()])
+        theirs = [one for one in gateway_documents(among.own.url) if one["kind"] != "EnvoyProxy"]
+        documents = [*theirs, *done.completed["into_proxy"], *done.resources]
+        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
+            await ready(gateway, among)
+            assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
+            await check_the_reading(among, among.caller(URL))
 
 
 @pytest.mark.parametrize(("replacement", "path"), [("/own", "/own/chat/completions"), ("/", "/chat/completions")])
@@ -339,3 +369,39 @@ async def test_a_split_ends_with_its_lease_and_the_users_own_rule_serves(
             await ready(gateway, among)
             assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
             await check_the_lease(among.config, among.caller(URL))
+
+
+@pytest.mark.parametrize("arm", ARMS)
+async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
+    control_planes: ControlPlanes, tmp_path: Path, arm: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with parts(tmp_path, CLUSTER, None, lost_glidepath.QUICK, **ARMS[arm]) as among:
+        documents = with_glidepath(tmp_path, among.own.url)
+        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
+            await ready(gateway, among)
+            lines = await lost_glidepath.check_clients(among, among.caller(URL), arm)
+            with capsys.disabled():
+                print("", *(f"envoy gateway | {line}" for line in lines), sep="\n")
+
+
+async def test_at_a_share_of_0_two_thousand_open_answers_are_served_as_before(
+    control_planes: ControlPlanes, tmp_path: Path, many_files: None
+) -> None:
+    async with parts(tmp_path, CLUSTER, sticky=None) as among:
+        seen = {}
+        documents = {
+            "before": user_documents(among.own.url),
+            "after": with_glidepath(tmp_path, among.own.url),
+        }
+        for name in documents:
+            (tmp_path / name).mkdir()
+            with envoy_gateway(control_planes, tmp_path / name, documents[name]) as gateway:
+                await ready(gateway, among)
+                if name == "after":
+                    await among.shares.set(0)
+                among.clear()
+                among.own.delay = HOLD_S
+                seen[name] = await statuses_of_many(among.caller(URL)), len(among.own.received)
+                among.own.delay = 0
+        assert seen["after"] == seen["before"] == (Counter({200: STREAMS}), STREAMS)
+        assert among.onprem.received == []

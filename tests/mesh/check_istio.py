@@ -12,11 +12,15 @@ from typing import Any
 import pytest
 
 from glidepath_ops.doctor.gather_facts import gather_envoy
+from tests.mesh import lost_glidepath
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.istio_lab import Istio, Role, refusals
 from tests.mesh.istio_under_test import CANDIDATES, CLUSTERS, Mesh, as_usual, mesh, what_the_backend_gets, without
 from tests.mesh.leased_split import LEASED, check_the_lease
+from tests.mesh.lost_glidepath import ARMS
+from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
 from tests.mesh.mesh_under_test import Parts, failed_checks, parts
+from tests.mesh.reading import PREFIX, check_the_reading
 from tests.mesh.traffic import PATH, backends, credentials_at, prompt_size, statuses
 from tests.support.waiting import eventually
 
@@ -58,6 +62,21 @@ async def test_the_split_the_fallback_and_the_capture_work(
 
 async def check_doctor(under_test: Mesh, running: Istio) -> None:
     assert failed_checks(under_test.among.config, await gather_envoy(running.admin)) == []
+
+
+@roles
+async def test_below_a_prefix_requests_are_read_before_they_are_split(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role
+) -> None:
+    async with parts(tmp_path, CLUSTERS[role], **PREFIX) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        documents = under_test.with_glidepath()
+        assert refusals(control_planes, tmp_path / "valid", documents) == []
+        with under_test.running("istio", documents) as running:
+            await under_test.ready(running)
+            await check_the_reading(among, under_test.caller())
+            assert running.refused() == []
+            await check_doctor(under_test, running)
 
 
 @roles
@@ -346,3 +365,35 @@ async def test_a_split_ends_with_its_lease_and_the_users_own_route_serves(
             await under_test.ready(running)
             await check_the_lease(among.config, under_test.caller())
             assert running.refused() == []
+
+
+@pytest.mark.parametrize("arm", ARMS)
+async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
+    control_planes: ControlPlanes, tmp_path: Path, arm: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with parts(tmp_path, CLUSTERS["gateway"], None, lost_glidepath.QUICK, **ARMS[arm]) as among:
+        under_test = mesh("gateway", control_planes, tmp_path, among)
+        with under_test.running("istio", under_test.with_glidepath()) as running:
+            await under_test.ready(running)
+            lines = await lost_glidepath.check_clients(among, under_test.caller(), arm)
+            with capsys.disabled():
+                print("", *(f"istio | {line}" for line in lines), sep="\n")
+
+
+async def test_at_a_share_of_0_two_thousand_open_answers_are_served_as_before(
+    control_planes: ControlPlanes, tmp_path: Path, many_files: None
+) -> None:
+    async with parts(tmp_path, CLUSTERS["gateway"], sticky=None) as among:
+        under_test, seen = mesh("gateway", control_planes, tmp_path, among), {}
+        documents = {"before": under_test.without_glidepath, "after": under_test.with_glidepath()}
+        for name in documents:
+            with under_test.running(name, documents[name]) as running:
+                await under_test.ready(running)
+                if name == "after":
+                    await among.shares.set(0)
+                among.clear()
+                among.own.delay = HOLD_S
+                seen[name] = await statuses_of_many(under_test.caller()), len(among.own.received)
+                among.own.delay = 0
+        assert seen["after"] == seen["before"] == (Counter({200: STREAMS}), STREAMS)
+        assert among.onprem.received == []

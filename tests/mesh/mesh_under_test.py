@@ -60,12 +60,14 @@ def failed_checks(config: Config, envoy: EnvoyFacts) -> list[Finding]:
 @asynccontextmanager
 async def parts(
     folder: Path,
-    cluster: str,
+    cluster: str | None,
     candidate: str | None = None,
     onprem: Mapping[str, Any] | None = None,
     **workload: Any,
 ) -> AsyncIterator[Parts]:
-    """Run the parts. ``cluster``: the name of the cluster of the user's route. ``workload``: settings of ``chat``.
+    """Run the parts. ``workload``: settings of ``chat``.
+
+    ``cluster``: the name of the cluster of the user's route; None: there is no such route, and the baseline has a url.
 
     ``candidate``: the name of the cluster of the mesh that is the candidate; None: it has a url. ``onprem``: more
     settings of the candidate.
@@ -77,10 +79,12 @@ async def parts(
         Collector(folder / "extproc.sock") as collector,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False), timeout=timeout) as session,
     ):
+        theirs: dict[str, Any]
         there = {"url": backend.url} if candidate is None else {"cluster": candidate, "host": "vllm.example"}
-        config = mesh_config(
-            folder, {"cluster": cluster, "host": "own.example"}, {**there, **(onprem or {})}, **workload
-        )
+        theirs = {"cluster": cluster, "host": "own.example"}
+        if cluster is None:
+            theirs = {"url": own.url, "credential": {"passthrough": True}}
+        config = mesh_config(folder, theirs, {**there, **(onprem or {})}, **workload)
         shares = Shares(config)
         leased = config.workload("chat").if_lost == "baseline"  # then the test serves RTDS
         async with nullcontext() if leased else serving(shares, config.envoy.rtds_listen):

@@ -19,8 +19,10 @@ from tests.mesh.traffic import PATH
 def mesh_config(folder: Path, baseline: Mapping[str, Any], candidate: Mapping[str, Any], **workload: Any) -> Config:
     """Return the configuration of one workload ``chat``, whose weights are pushed by RTDS.
 
-    ``baseline``: the section of the backend ``cloud``. ``candidate``: that of ``onprem``, without its model.
+    ``baseline``: the section of the backend ``cloud``. ``candidate``: that of ``onprem``, without its model. All
+    requests of the tests begin alike, so they are assigned at random unless ``workload`` says otherwise.
     """
+    workload = {"sticky": {"random": True}, **workload}
     shadow, rtds = free_ports(2)
     data = {
         "envoy": {

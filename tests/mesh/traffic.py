@@ -51,6 +51,14 @@ class Caller:
             await asyncio.sleep(pause)
         return seen
 
+    async def served(self, body: Mapping[str, Any], path: str = PATH) -> str:
+        """Send one request with this body. Return the backend that answered with 200."""
+        headers = {"content-type": "application/json", **self.headers}
+        async with self.session.post(self.url + path, data=json.dumps(body), headers=headers) as response:
+            content = await response.read()
+            assert response.status == 200, content
+            return _who(content)
+
     async def answer(self, method: str = "POST", path: str = PATH) -> dict[str, str]:
         """Send one request. Return the headers of its answer, in lower case, with the status as ``:status``."""
         async with self.session.request(method, self.url + path, **self._request(method, 0, 20)) as response:

@@ -75,9 +75,14 @@ def made_unknown(value: Any, type_url: str) -> Any:
 
 
 @contextmanager
-def envoy_on_files(bootstrap: Json, files: XdsFiles, admin: str) -> Iterator[None]:
-    """Run Envoy with what is left of ``bootstrap``, and with the files in place of its static resources."""
+def envoy_on_files(bootstrap: Json, files: XdsFiles, admin: str, static: Json | None = None) -> Iterator[None]:
+    """Run Envoy with what is left of ``bootstrap``, and with the files in place of its static resources.
+
+    ``static``: resources that it has in its bootstrap nevertheless.
+    """
     own = {key: value for key, value in bootstrap.items() if key != "static_resources"}
+    if static is not None:
+        own["static_resources"] = static
     own["dynamic_resources"] = {"cds_config": files.source("cds"), "lds_config": files.source("lds")}
     path = files.folder / "bootstrap.yaml"
     path.write_text(to_yaml(own))

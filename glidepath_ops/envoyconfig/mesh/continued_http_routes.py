@@ -8,7 +8,7 @@ for the rule. Without the patches, the copy does what the user's rule does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -24,6 +24,7 @@ from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
 from glidepath_ops.envoyconfig.mesh.go_durations import duration
 from glidepath_ops.envoyconfig.mesh.http_route_matches import covers, narrowed, path_of, precedence, same
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import ObjectNode, kubernetes_objects
+from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind, RouteCopy, copies_of
 from glidepath_ops.envoyconfig.mesh.routes_for_copies import of_http_route
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
 
@@ -48,8 +49,10 @@ class RuleChoice:
 class Continued:
     """The Envoy routes of a workload, and the rule's header rules in the form of an Envoy route.
 
-    ``for_copies``: what the rule does with requests (``part_for_copies``), once for each match. ``is_copy``: whether
-    the routes are those of a copy of the user's rule, which is below them.
+    ``routes``: those that get the split. ``others``: those that help to read, each with what it is for. ``copy``: what
+    the split demands of a request that was read. ``for_copies``: what the rule does with requests
+    (``part_for_copies``), once for each match. ``is_copy``: whether the routes are those of a copy of the user's rule,
+    which is below them. ``hashed``: whether a policy of the user's chooses the endpoint by a hash.
     """
 
     routes: GeneratedRoutes
@@ -57,6 +60,9 @@ class Continued:
     place: str
     for_copies: Sequence[Json] = ()
     is_copy: bool = False
+    hashed: bool = False
+    copy: RouteCopy = field(default_factory=RouteCopy)
+    others: Sequence[tuple[GeneratedRoutes, RouteCopy]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,33 +98,94 @@ def complete_http_routes(
     routes = [one for one in objects if one.kind == "HTTPRoute"]
     if not routes:
         raise InputError(f"{file}: has no HTTPRoute")
-    added: dict[int, list[Json]] = {}
     insertions: list[Insertion] = []
-    continued: dict[str, Continued] = {}
+    served: list[_Served] = []
     for workload, settings in config.workloads.items():
         rule = _serving_rule(_rules(routes), settings.match, choices.get(workload), namespace, f"workloads.{workload}")
         if rule is None:
             continue
         _refuse(rule, fallback=settings.fallback)
-        _refuse_traffic_settings(rule, config, workload, traffic_settings(objects, rule.route.name))
+        policy = traffic_settings(objects, rule.route.name)
+        _refuse_traffic_settings(rule, config, workload, policy)
         host = _host(rule, settings.match, workload)
         ours = [one for one in (narrowed(m, settings.match, rule.place) for m in rule.matches) if one is not None]
-        if _is_narrow(rule, ours):
+        copies = copies_of(config, workload, f"{rule.route.namespace or namespace}/{rule.route.name}/{rule.index}")
+        narrow = _is_narrow(rule, ours)
+        if narrow:
+            _refuse_kept(rule, copies, workload)
             insertions += _forced(rule)
-            index, served_by = rule.index, rule.data
-        else:
-            copies = added.setdefault(id(rule.route), [])
-            index, served_by = len(_rule_nodes(rule.route)) + len(copies), _copy(rule, ours)
-            copies.append(served_by)
-        continued[workload] = Continued(
-            GeneratedRoutes(rule.route.namespace or namespace, rule.route.name, index, host),
+        found = Continued(
+            GeneratedRoutes(rule.route.namespace or namespace, rule.route.name, rule.index, host),
             _header_rules(rule.data),
             rule.place,
-            _for_copies(served_by),
-            is_copy=served_by is not rule.data,
+            is_copy=not narrow,
+            hashed=policy.hashed,
         )
-    insertions += [_appended(route, added[id(route)]) for route in routes if id(route) in added]
+        served.append(_Served(workload, rule, ours, copies, found))
+    added = {id(one.rule.route): _rules_to_add(one.rule.route, served) for one in served}
+    insertions += [_appended(route, added[id(route)]) for route in routes if added.get(id(route))]
+    continued = {one.workload: _with_routes(one, added[id(one.rule.route)]) for one in served}
     return CompletedRoutes(insert(base, insertions, file), continued)
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """A workload, the rule that serves it, its narrowed ``matches``, and the ``copies`` of the rule that it needs."""
+
+    workload: str
+    rule: _RouteRule
+    matches: Sequence[Json]
+    copies: Sequence[RouteCopy]
+    continued: Continued
+
+    @property
+    def made(self) -> list[RouteCopy]:
+        """The copies that are rules of their own: a rule for only the workload's requests carries the split itself."""
+        return [one for one in self.copies if self.continued.is_copy or one.kind is not CopyKind.SPLIT]
+
+
+@dataclass(frozen=True, slots=True)
+class _AddedRule:
+    workload: str
+    copy: RouteCopy
+    rule: Json
+
+
+def _rules_to_add(route: ObjectNode, served: Sequence[_Served]) -> list[_AddedRule]:
+    """Return the rules to append to an HTTPRoute, those of one kind together.
+
+    Envoy Gateway keeps the order of rules with equal conditions. The splits come first unless a candidate declares what
+    it cannot serve: a rule's number is in the name of its cluster, which glidepath.yaml names.
+    """
+    found = [
+        _AddedRule(one.workload, copy, _copy(one.rule, one.matches, splits=copy.kind is CopyKind.SPLIT))
+        for one in served
+        if one.rule.route is route
+        for copy in one.made
+    ]
+    return sorted(found, key=lambda one: one.copy.kind)
+
+
+def _with_routes(served: _Served, added: Sequence[_AddedRule]) -> Continued:
+    """Return where the workload's routes are once the rules are appended."""
+    first = len(_rule_nodes(served.rule.route))
+    ours = [(first + at, one) for at, one in enumerate(added) if one.workload == served.workload]
+    found = served.continued
+    split = next((copy for copy in served.copies if copy.kind is CopyKind.SPLIT), RouteCopy())
+    places = {one.copy.kind: (at, one.rule) for at, one in ours}
+    index, rule = places.get(CopyKind.SPLIT, (served.rule.index, served.rule.data))
+    others = [(replace(found.routes, rule=at), one.copy) for at, one in ours if one.copy.kind is not CopyKind.SPLIT]
+    routes = replace(found.routes, rule=index)
+    return replace(found, routes=routes, for_copies=_for_copies(rule), copy=split, others=others)
+
+
+def _refuse_kept(rule: _RouteRule, copies: Sequence[RouteCopy], workload: str) -> None:
+    if any(one.kind is CopyKind.KEPT for one in copies):
+        raise InputError(
+            f"{rule.place}: is only for requests of workloads.{workload}, so no rule can come before it for those that "
+            "the candidate declares that it cannot serve (context, modalities, tools, max_body, foreign_reasoning): "
+            "let the rule serve more paths or methods, or remove the declaration"
+        )
 
 
 def _rule_nodes(route: ObjectNode) -> list[yaml.Node]:
@@ -279,14 +346,14 @@ def _forced(rule: _RouteRule) -> list[Insertion]:
     return [Insertion(reference, {"filters": [FORCING_FILTER]})]
 
 
-def _copy(rule: _RouteRule, matches: Sequence[Json]) -> Json:
+def _copy(rule: _RouteRule, matches: Sequence[Json], *, splits: bool) -> Json:
     if rule.data.get("name"):
         raise InputError(
             f"{rule.place}: has the name {rule.data['name']!r}, so a policy can hold for it and not for its copy; "
             "remove the name, and let the policy target the HTTPRoute"
         )
     reference = dict(rule.data["backendRefs"][0])
-    if not reference.get("filters"):
+    if splits and not reference.get("filters"):
         reference["filters"] = [FORCING_FILTER]
     copy = {**rule.data, "matches": list(matches), "backendRefs": [reference]}
     if rule.data.get("filters"):
@@ -310,11 +377,15 @@ def _with_path(one: Json, path: Json) -> Json:
     return {**one, "urlRewrite": {**one["urlRewrite"], "path": path}}
 
 
-def _appended(route: ObjectNode, rules: Sequence[Json]) -> Insertion:
+def _appended(route: ObjectNode, added: Sequence[_AddedRule]) -> Insertion:
     node = child(child(route.node, "spec"), "rules")
-    if node is None or len(items(node)) + len(rules) > MOST_RULES:
-        raise InputError(f"{route.place()}: has too many rules for one more a workload (most: {MOST_RULES}); split it")
-    return Insertion(node, list(rules))
+    if node is None or len(items(node)) + len(added) > MOST_RULES:
+        raise InputError(
+            f"{route.place()}: has too many rules for {len(added)} more (most: {MOST_RULES}); split it. A workload "
+            "needs one rule, or several if its requests must be read: they are not with sticky: {header: …} and, for a "
+            "path_prefix or the Responses API, stateless: true"
+        )
+    return Insertion(node, [one.rule for one in added])
 
 
 def _for_copies(rule: Json) -> list[Json]:

@@ -35,8 +35,6 @@ from glidepath_ops.envoyconfig.continued_routes import headers_at_route
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.internal_hops import hop_listeners
-from glidepath_ops.envoyconfig.lease_routes import lease_condition
-from glidepath_ops.envoyconfig.mesh.body_conditions import refuse_body_conditions
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued
 from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
 from glidepath_ops.envoyconfig.mesh.gateway_api import (
@@ -51,7 +49,13 @@ from glidepath_ops.envoyconfig.mesh.gateway_envoy_proxy import envoy_proxy
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GatewayListener, GeneratedRoutes, XdsNames, xds_names
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters
-from glidepath_ops.envoyconfig.path_conditions import inference_path_headers
+from glidepath_ops.envoyconfig.mesh.reading_copies import (
+    CopyKind,
+    RouteCopy,
+    conditions_of,
+    removed_headers,
+    unsplit_settings,
+)
 from glidepath_ops.envoyconfig.routes import (
     buffer_limit,
     hash_policy,
@@ -62,6 +66,7 @@ from glidepath_ops.envoyconfig.routes import (
 
 CLUSTER, LISTENER = TYPE + "config.cluster.v3.Cluster", TYPE + "config.listener.v3.Listener"
 ROUTES = TYPE + "config.route.v3.RouteConfiguration"
+_REMOVED = "request_headers_to_remove"
 _NO_HASH_POLICY = " && @.route.hash_policy exists false"
 
 
@@ -100,7 +105,6 @@ def gateway_resources(config: Config, target: GatewayTarget, routes: GatewayRout
     Raises InputError, and ConfigError for settings that Envoy or Kubernetes does not support.
     """
     refuse_form_for_old_envoy(config, "Envoy Gateway")
-    refuse_body_conditions(config, "Envoy Gateway")
     _refuse_leases(config, routes)
     for workload, one in routes.continued.items():
         _check_baseline(config, workload, one)
@@ -196,8 +200,13 @@ def _routed(config: Config, routes: GatewayRoutes) -> dict[str, Mapping[str, Rou
 
 def _of_workload(config: Config, workload: str, target: GatewayTarget, routes: GatewayRoutes, table: str) -> list[Json]:
     if workload in routes.new:
-        return _in_new_route(config, workload, generated_routes(workload, target.namespace), table)
-    return _in_route(config, workload, routes.continued[workload].routes, table)
+        found = generated_routes(config, workload, target.namespace)
+        return [one for where, copy in found for one in _in_new_route(config, workload, where, copy, table)]
+    continued = routes.continued[workload]
+    return [
+        *_in_route(config, workload, continued, table),
+        *(one for where, copy in continued.others for one in _in_unsplit_route(config, workload, where, copy, table)),
+    ]
 
 
 def _whole(kind: str, section: Json) -> Json:
@@ -217,7 +226,7 @@ def _in_listener(config: Config, name: str) -> list[Json]:
     """
     router = f"..http_filters[?(@.name=='{filters.ROUTER}')]"
     manager = f"..filters[?(@.name=='{filters.MANAGER}')].typed_config"
-    ours = [without_comments(one) for one in filters.route_filters(config, reading=False)]
+    ours = [without_comments(one) for one in filters.route_filters(config)]
     log = without_comments(filters.access_log(config, envoy_names.LIVE_LOG))
     return [
         *(_patch(LISTENER, name, "add", router, "", one) for one in ours),
@@ -225,62 +234,116 @@ def _in_listener(config: Config, name: str) -> list[Json]:
     ]
 
 
-def _in_every_route(config: Config, workload: str, routes: GeneratedRoutes, table: str) -> list[Json]:
-    """Return the patches that add to a generated route what every route of a workload has, beside the split."""
-
-    def add(path: str, value: Any, condition: str = "") -> Json:
-        return _patch(ROUTES, table, "add", routes.json_path(condition), path, without_comments(value))
-
-    section = route_metadata(config, workload)["filter_metadata"][envoy_names.METADATA]
+def _conditions(config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str) -> list[Json]:
+    """Return the patches that add to a generated route what its copy demands of requests."""
+    condition = without_comments(conditions_of(config, workload, copy))
+    where = routes.json_path()
     found = [
-        with_comment(
-            f"Workload {workload}: the routes of rule {routes.place}.",
-            add(f"/metadata/filter_metadata/{envoy_names.METADATA}", section),
-        ),
-        *(add(f"/{key}", limit) for key, limit in buffer_limit(config, workload).items()),
+        _patch(ROUTES, table, "add", where, f"/match/{key}/-", one)
+        for key in ("headers", "dynamic_metadata")
+        for one in condition.get(key, [])
     ]
-    if lease := lease_condition(config, workload):
-        found.append(add("/match/runtime_fraction", lease["runtime_fraction"]))
-    for name, one in filters.filters_of_route(config, workload).items():
-        found.append(add(f"/typed_per_filter_config/{name}", one))
-    sticky = config.workload(workload).declared_sticky
-    if sticky is not None:
-        note = "Refused if a BackendTrafficPolicy gives the route a hash policy. Then that decides, without `sticky`."
-        found.append(with_comment(note, add("/route/hash_policy", [hash_policy(sticky)], _NO_HASH_POLICY)))
+    if "runtime_fraction" in condition:
+        found.append(_patch(ROUTES, table, "add", where, "/match/runtime_fraction", condition["runtime_fraction"]))
     return found
 
 
-def _in_route(config: Config, workload: str, routes: GeneratedRoutes, table: str) -> list[Json]:
+def _settings(routes: GeneratedRoutes, table: str, settings: Json) -> list[Json]:
+    """Return the patches that add ``settings`` of a Route to a generated one: metadata, filters, header removals."""
+    where, found = routes.json_path(), []
+    for key, value in without_comments(settings).items():
+        if key == "metadata":
+            found += [(f"/metadata/filter_metadata/{name}", one) for name, one in value["filter_metadata"].items()]
+        elif key == "typed_per_filter_config":
+            found += [(f"/{key}/{name}", one) for name, one in value.items()]
+        elif key == _REMOVED:
+            found += [(f"/{key}/-", name) for name in value]
+        else:
+            found.append((f"/{key}", value))
+    return [_patch(ROUTES, table, "add", where, path, value) for path, value in found]
+
+
+def _split_settings(
+    config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str, *, hashed: bool
+) -> list[Json]:
+    """Return the patches that add to a generated route what every split has, beside the weighted clusters.
+
+    ``hashed``: a policy of the user's gives the route a hash policy.
+    """
+    settings = {
+        "metadata": route_metadata(config, workload),
+        **buffer_limit(config, workload),
+        "typed_per_filter_config": filters.filters_of_route(config, workload),
+        **removed_headers(config, copy),
+    }
+    found = [*_settings(routes, table, settings), *_conditions(config, workload, routes, copy, table)]
+    found[0] = with_comment(f"Workload {workload}: the routes of rule {routes.place}.", found[0])
+    section = config.workload(workload)
+    sticky = section.assignment if copy.is_read else section.declared_sticky
+    if sticky is not None and not hashed:
+        note = "Refused if a BackendTrafficPolicy gives the route a hash policy. Then that decides, without `sticky`."
+        where = routes.json_path(_NO_HASH_POLICY)
+        policy = _patch(ROUTES, table, "add", where, "/route/hash_policy", [hash_policy(sticky)])
+        found.append(with_comment(note, policy))
+    return found
+
+
+def _in_route(config: Config, workload: str, continued: Continued, table: str) -> list[Json]:
     """Return the patches of the routes of a rule of the user's. All that Envoy Gateway generated stays.
 
     The weights come last and are harmless alone: until the runtime prefix is set, the candidate has its initial weight.
     """
-    split = without_comments(weighted_clusters(config, workload, by_body=False))
+    routes, copy = continued.routes, continued.copy
+    split = without_comments(weighted_clusters(config, workload, by_body=copy.is_read))
     candidate, baseline = split["clusters"]
     where, at = routes.json_path(), "/route/weighted_clusters"
     options = [key for key in ("use_hash_policy", "runtime_key_prefix") if key in split]
     return [
-        *_in_every_route(config, workload, routes, table),
-        *(
-            _patch(ROUTES, table, "add", where, "/match/headers/-", header)
-            for header in inference_path_headers(config.workload(workload).match)
-        ),
+        *_split_settings(config, workload, routes, copy, table, hashed=continued.hashed),
         _patch(ROUTES, table, "add", where, f"{at}/clusters/0", candidate),
         _patch(ROUTES, table, "add", where, f"{at}/clusters/1/weight", baseline["weight"]),
         *(_patch(ROUTES, table, "add", where, f"{at}/{key}", split[key]) for key in options),
     ]
 
 
-def _in_new_route(config: Config, workload: str, routes: GeneratedRoutes, table: str) -> list[Json]:
-    """Return the patches of the routes of a workload's new HTTPRoute, where our cluster serves the baseline."""
+def _in_unsplit_route(
+    config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str
+) -> list[Json]:
+    """Return the patches of the routes of a copy without the split: its destination stays."""
+    found = _settings(routes, table, unsplit_settings(config, copy))
+    found[0] = with_comment(f"Workload {workload}: the routes of rule {routes.place} are not split.", found[0])
+    return [*found, *_conditions(config, workload, routes, copy, table)]
+
+
+def _in_new_route(config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str) -> list[Json]:
+    """Return the patches of the routes of a rule of a workload's new HTTPRoute: our cluster serves the baseline."""
     ours = without_comments(workload_route(config, workload))
-    where = routes.json_path()
+    where, action = routes.json_path(), ours["route"]
+    destination, done = action["weighted_clusters"], removed_headers(config, copy).get(_REMOVED, [])
+    if copy.kind is CopyKind.SPLIT:
+        if not copy.is_read and config.workload(workload).declared_sticky is None:
+            destination = {key: value for key, value in destination.items() if key != "use_hash_policy"}
+        settings = _split_settings(config, workload, routes, copy, table, hashed=False)
+    else:
+        as_sent = copy.kind in (CopyKind.READER, CopyKind.REST)
+        own = filters.filters_of_unsplit_route(config, as_sent=as_sent)
+        settings = _settings(
+            routes,
+            table,
+            {
+                **unsplit_settings(config, copy),
+                "typed_per_filter_config": {**own, **copy.filters},
+                "request_body_buffer_limit": config.envoy.max_body,
+            },
+        )
+        settings[0] = with_comment(
+            f"Workload {workload}: the routes of rule {routes.place} are not split.", settings[0]
+        )
+        settings += _conditions(config, workload, routes, copy, table)
+        destination = {"clusters": [{**destination["clusters"][-1], "weight": 1}]}
     return [
-        *_in_every_route(config, workload, routes, table),
-        *(
-            _patch(ROUTES, table, "add", where, "/request_headers_to_remove/-", name)
-            for name in ours["request_headers_to_remove"]
-        ),
-        _patch(ROUTES, table, "add", where, "/route/idle_timeout", ours["route"]["idle_timeout"]),
-        _patch(ROUTES, table, "replace", where, "/route/weighted_clusters", ours["route"]["weighted_clusters"]),
+        *settings,
+        *_settings(routes, table, {_REMOVED: [name for name in ours[_REMOVED] if name not in done]}),
+        _patch(ROUTES, table, "add", where, "/route/idle_timeout", action["idle_timeout"]),
+        _patch(ROUTES, table, "replace", where, "/route/weighted_clusters", destination),
     ]

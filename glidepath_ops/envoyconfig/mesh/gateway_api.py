@@ -8,6 +8,7 @@ applies the user's policies on the Gateway (JWT, rate limits) to it.
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from urllib.parse import urlsplit
 
 from glidepath import envoy_names
@@ -23,6 +24,7 @@ from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.envoy_api_builders import is_ip
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_name, kubernetes_object
+from glidepath_ops.envoyconfig.mesh.reading_copies import RouteCopy, copies_of_new_route
 
 GATEWAY_VERSION = "gateway.networking.k8s.io/v1"
 ENVOY_VERSION = "gateway.envoyproxy.io/v1alpha1"
@@ -31,9 +33,18 @@ MAX_REMOVED = 16  # most headers that a RequestHeaderModifier may remove: Gatewa
 GATEWAY_GROUP, ENVOY_GROUP = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
 
 
-def generated_routes(workload: str, namespace: str) -> GeneratedRoutes:
-    """Return the Envoy routes of a workload's new HTTPRoute. Raises ConfigError for an invalid Kubernetes name."""
-    return GeneratedRoutes(namespace, kubernetes_name(f"glidepath-{workload}", f"workloads.{workload}"), 0)
+def generated_routes(config: Config, workload: str, namespace: str) -> list[tuple[GeneratedRoutes, RouteCopy]]:
+    """Return the Envoy routes of a workload's new HTTPRoute, for each of its rules, with what they are for.
+
+    Raises ConfigError for an invalid Kubernetes name.
+    """
+    name = _route_name(workload)
+    copies = copies_of_new_route(config, workload)
+    return [(GeneratedRoutes(namespace, name, index), copy) for index, copy in enumerate(copies)]
+
+
+def _route_name(workload: str) -> str:
+    return kubernetes_name(f"glidepath-{workload}", f"workloads.{workload}")
 
 
 def new_http_routes(
@@ -69,15 +80,17 @@ def _http_route(config: Config, name: str, parents: list[Json], namespace: str) 
     host = host_of(baseline).partition(":")[0]
     if _HOSTNAME.fullmatch(host):
         rule["filters"] = [{"type": "URLRewrite", "urlRewrite": {"hostname": host}}]
-    spec: Json = {"parentRefs": parents, "rules": [rule]}
+    rules = [deepcopy(rule) for _ in copies_of_new_route(config, name)]
+    spec: Json = {"parentRefs": parents, "rules": rules}
     if workload.match.host is not None:
         spec = {"hostnames": [workload.match.host], **spec}
     note = (
-        f"Workload {name}, for which you have no HTTPRoute. Without the patches it serves the baseline. The filter of "
-        "its backendRef makes Envoy Gateway generate weighted clusters, which the patches complete."
+        f"Workload {name}, for which you have no HTTPRoute. Without the patches each rule serves the baseline. The "
+        "filter of the backendRef makes Envoy Gateway generate weighted clusters, which the patches complete."
     )
-    route = generated_routes(name, namespace).name
-    return kubernetes_object("HTTPRoute", GATEWAY_VERSION, route, namespace, note, spec=spec)
+    if len(rules) > 1:
+        note += " The patches make of equal rules the split, the reading of requests, and the rest."
+    return kubernetes_object("HTTPRoute", GATEWAY_VERSION, _route_name(name), namespace, note, spec=spec)
 
 
 def _match(match: Match) -> Json:

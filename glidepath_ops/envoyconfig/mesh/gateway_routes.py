@@ -12,6 +12,7 @@ from glidepath_ops.envoyconfig.continued_routes import refuse_unknown_header_rul
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued, RuleChoice, complete_http_routes
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
+from glidepath_ops.envoyconfig.mesh.reading_copies import refuse_unread
 
 _CHOICE = re.compile(r"((?P<workload>[^=/]+)=)?(?P<namespace>[^=/]+)/(?P<name>[^=/]+)(/(?P<rule>\d+))?")
 
@@ -76,4 +77,5 @@ def _vouched_for(config: Config, workload: str, choice: RuleChoice) -> Continued
     routes = GeneratedRoutes(choice.namespace, choice.name, choice.rule, host)
     place = f"--route {routes.place}"
     refuse_unknown_header_rules(config, workload, place)
+    refuse_unread(config, workload, place)
     return Continued(routes, {}, place)

@@ -12,7 +12,7 @@ and ADR 0205.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -31,8 +31,6 @@ from glidepath_ops.envoyconfig.commented_yaml import (
 )
 from glidepath_ops.envoyconfig.extensions import refuse_missing_extensions
 from glidepath_ops.envoyconfig.internal_hops import hop_listeners
-from glidepath_ops.envoyconfig.lease_routes import lease_condition
-from glidepath_ops.envoyconfig.mesh.body_conditions import refuse_body_conditions
 from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
 from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     GROUP,
@@ -44,8 +42,13 @@ from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
 )
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters, rtds_cluster, uses_rtds
+from glidepath_ops.envoyconfig.mesh.reading_copies import (
+    CopyKind,
+    conditions_of,
+    removed_headers,
+    unsplit_settings,
+)
 from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute
-from glidepath_ops.envoyconfig.path_conditions import clear_path_headers, inference_path_headers
 from glidepath_ops.envoyconfig.routes import (
     buffer_limit,
     hash_policy,
@@ -89,7 +92,6 @@ def istio_resources(config: Config, target: IstioTarget, routes: ContinuedRoutes
     """
     _check(target)
     refuse_form_for_old_envoy(config, "Istio")
-    refuse_body_conditions(config, "Istio")
     refuse_missing_extensions(config, "istio")
     for workload in config.workloads.values():
         _refuse_url(config, workload.baseline)
@@ -100,7 +102,7 @@ def istio_resources(config: Config, target: IstioTarget, routes: ContinuedRoutes
         *(_patch("LISTENER", target, "ADD", hop) for hop in hop_listeners(config)),
         *_filters(config, target),
         _access_log(config, target),
-        *(_split(config, target, route) for route in routes.routes),
+        *(_patched(config, target, route, routes.hashed) for route in routes.routes),
     ]
     note = (
         "Clusters, the listener for copies, Glidepath's filters (which do nothing on other routes), the access log, "
@@ -155,10 +157,7 @@ def _manager(target: IstioTarget, below: Json | None = None) -> Json:
 
 def _filters(config: Config, target: IstioTarget) -> list[Json]:
     router = _manager(target, {"subFilter": {"name": filters.ROUTER}})
-    return [
-        _patch("HTTP_FILTER", target, "INSERT_BEFORE", one, router)
-        for one in filters.route_filters(config, reading=False)
-    ]
+    return [_patch("HTTP_FILTER", target, "INSERT_BEFORE", one, router) for one in filters.route_filters(config)]
 
 
 def _access_log(config: Config, target: IstioTarget) -> Json:
@@ -170,36 +169,56 @@ def _access_log(config: Config, target: IstioTarget) -> Json:
     return _patch("NETWORK_FILTER", target, "MERGE", value, _manager(target))
 
 
-def _split(config: Config, target: IstioTarget, route: SplitRoute) -> Json:
-    """Return the patch that turns the destination of a route into the split of its workload.
+def _patched(config: Config, target: IstioTarget, route: SplitRoute, hashed: Collection[str]) -> Json:
+    """Return the patch of a route: MERGE adds its conditions to those of the VirtualService.
 
     It has no port: Istio finds a gateway's routes by the port of the Service, its listeners by that of the container.
     """
-    action: Json = {"weighted_clusters": weighted_clusters(config, route.workload, by_body=False)}
-    sticky = config.workload(route.workload).declared_sticky
-    if sticky is not None:
-        action["hash_policy"] = [hash_policy(sticky)]
-    value: Json = with_comment(
-        f"Workload {route.workload}: its route, which continues one of the user's, splits between the candidate and "
-        "the cluster that the route had.",
-        {
-            "route": action,
-            "metadata": route_metadata(config, route.workload),
-            "typed_per_filter_config": filters.filters_of_route(
-                config, route.workload, own_ids=target.context == "sidecar"
-            ),
-            **buffer_limit(config, route.workload),
-        },
-    )
-    rule = config.workload(route.workload).match
-    headers = [*clear_path_headers(rule), *inference_path_headers(rule)]
-    condition = {**({"headers": headers} if headers else {}), **lease_condition(config, route.workload)}
-    if condition:  # MERGE adds it to that of the VirtualService; without a lease, the route that is continued matches
+    is_split = route.copy.kind is CopyKind.SPLIT
+    value = _split(config, target, route, hashed) if is_split else _unsplit(config, route)
+    if condition := conditions_of(config, route.workload, route.copy):
         value["match"] = condition
     if route.operation is not None:
         value["decorator"] = {"operation": route.operation}
     place = {"routeConfiguration": {"vhost": {"route": {"name": route.name}}}}
     return _patch("HTTP_ROUTE", target, "MERGE", value, place)
+
+
+def _split(config: Config, target: IstioTarget, route: SplitRoute, hashed: Collection[str]) -> Json:
+    """Return what turns the destination of a route into the split of its workload.
+
+    ``hashed``: the workloads for which the user's own hash policy is on the route already.
+    """
+    workload, is_read = config.workload(route.workload), route.copy.is_read
+    action: Json = {"weighted_clusters": weighted_clusters(config, route.workload, by_body=is_read)}
+    sticky = workload.assignment if is_read else workload.declared_sticky
+    if sticky is not None and route.workload not in hashed:
+        action["hash_policy"] = [hash_policy(sticky)]
+    own_ids = target.context == "sidecar"
+    return with_comment(
+        f"Workload {route.workload}: its route, which continues one of the user's, splits between the candidate and "
+        "the cluster that the route had.",
+        {
+            "route": action,
+            "metadata": route_metadata(config, route.workload),
+            "typed_per_filter_config": filters.filters_of_route(config, route.workload, own_ids=own_ids),
+            **buffer_limit(config, route.workload),
+            **removed_headers(config, route.copy),
+        },
+    )
+
+
+_PURPOSES: Mapping[CopyKind, str] = {
+    CopyKind.KEPT: "requests that the candidate cannot serve go on as before",
+    CopyKind.PINNED: "requests that need or make state, or that cannot be read, go on as before",
+    CopyKind.READER: "each request is read here first; then Envoy chooses its route again",
+    CopyKind.REST: "other requests that were read go on as before",
+}
+
+
+def _unsplit(config: Config, route: SplitRoute) -> Json:
+    text = f"Workload {route.workload}: {_PURPOSES[route.copy.kind]}."
+    return with_comment(text, unsplit_settings(config, route.copy))
 
 
 def _bootstrap(config: Config) -> Json:

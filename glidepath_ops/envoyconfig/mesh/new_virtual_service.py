@@ -8,8 +8,15 @@ from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
+from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind
 from glidepath_ops.envoyconfig.mesh.virtual_service_matches import narrowed
-from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, CopyNames, SplitRoute, check_cluster
+from glidepath_ops.envoyconfig.mesh.virtual_services import (
+    ContinuedRoutes,
+    CopyNames,
+    SplitRoute,
+    check_cluster,
+    in_order,
+)
 from glidepath_ops.envoyconfig.routes import by_specificity
 
 
@@ -36,16 +43,19 @@ def _virtual_service(
     It is for calls of pods in ``namespace``, and its routes for workloads are for pods with these labels. Alone it
     changes no destination: each port of the host stays as it is, because the last route names no port.
     """
-    entries, routes = [], []
+    copies: list[tuple[CopyKind, Json]] = []
+    routes: list[SplitRoute] = []
     for workload in by_specificity(config):
         naming = CopyNames(config, workload)
         where = f"workloads.{workload}: --service {host}:{port}"
         check_cluster({"host": host, "port": {"number": str(port)}}, None, config, workload, where)
         narrow = narrowed({}, naming.rule, where)
         matches = [{**one.conditions, "port": port, "sourceLabels": dict(labels)} for one in narrow]
-        destination = {"host": host, "port": {"number": port}}
-        entries.append({"name": naming.name({}), "match": matches, "route": [{"destination": destination}]})
+        destination = [{"destination": {"host": host, "port": {"number": port}}}]
+        for name, copy in naming.copies({}, f"{host}:{port}"):
+            copies.append((copy.kind, {"name": name, "match": matches, "route": destination}))
         routes += naming.routes
+    entries = [entry for _, entry in in_order(copies, lambda one: one[0])]
     rest = {"name": "default", "route": [{"destination": {"host": host}}]}
     resource = kubernetes_object(
         "VirtualService",

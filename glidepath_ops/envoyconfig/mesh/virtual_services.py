@@ -8,9 +8,9 @@ destination into the split. No other byte of the file changes (``yaml_insertion`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -25,11 +25,13 @@ from glidepath_ops.envoyconfig.continued_routes import (
 from glidepath_ops.envoyconfig.header_rules import APPEND_ACTIONS, RoutedHeader, header_added
 from glidepath_ops.envoyconfig.mesh.go_durations import duration
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import kubernetes_objects
+from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind, RouteCopy, copies_of, refuse_unread
 from glidepath_ops.envoyconfig.mesh.routes_for_copies import of_virtual_service
 from glidepath_ops.envoyconfig.mesh.virtual_service_matches import NarrowMatch, covers, narrowed
 from glidepath_ops.envoyconfig.routes import by_specificity
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
 
+_T = TypeVar("_T")
 _ACTIONS = {
     "delegate": "delegates to another VirtualService: give that one to --into, and put its route's name in --route",
     "redirect": "redirects, so there is no backend to split: narrow the workload's match to the routes that serve it",
@@ -52,15 +54,17 @@ class RouteChoice:
 
 @dataclass(frozen=True, slots=True)
 class SplitRoute:
-    """A route whose destination an EnvoyFilter turns into the split of a workload.
+    """A route that an EnvoyFilter patches for a workload: the one that gets its split, or one that helps to read.
 
     ``name``: its name in Envoy. ``operation``: the name of its operation in traces and in the header
-    x-envoy-decorator-operation, which is that of the route that it continues; None if it keeps its own.
+    x-envoy-decorator-operation, which is that of the route that it continues; None if it keeps its own. ``copy``: what
+    it is for.
     """
 
     workload: str
     name: str
     operation: str | None = None
+    copy: RouteCopy = field(default_factory=RouteCopy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,17 @@ class ContinuedRoutes:
     resources: Sequence[Json] = ()
     routed: Mapping[str, Mapping[str, RoutedHeader]] = field(default_factory=dict)
     for_copies: Mapping[str, Sequence[Json]] = field(default_factory=dict)
+    hashed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Added:
+    """A copy, to be inserted into the list ``routes`` before the user's route with the index ``before``."""
+
+    routes: yaml.Node
+    before: int
+    kind: CopyKind
+    entry: Json
 
 
 def complete_virtual_services(
@@ -94,7 +109,7 @@ def complete_virtual_services(
     if not chosen:
         wanted = f" {choice.namespace}/{choice.name}" if choice else ""
         raise InputError(f"{file}: has no VirtualService{wanted}")
-    insertions: list[Insertion] = []
+    added: list[_Added] = []
     routes: list[SplitRoute] = []
     routed: dict[str, Mapping[str, RoutedHeader]] = {}
     for_copies: dict[str, Sequence[Json]] = {}
@@ -108,37 +123,70 @@ def complete_virtual_services(
                 f"workloads.{workload}: no HTTP route of {file} serves its requests (POST "
                 f"{_path(config.workloads[workload].match)}); give --into the VirtualService that does"
             )
-        insertions += found
+        added += found
         routes += naming.routes
         for_copies[workload] = naming.for_copies
         continued_names |= naming.continued
         for headers in naming.headers:
             _refuse_other_rules(routed.setdefault(config.candidate_cluster(workload), headers), headers, workload, file)
-    _refuse_other_hash(documents, config, file)
+    hashed = _hashed_by_the_user(documents, config, file)
     _refuse_patches_by_name(documents, continued_names, file)
-    return ContinuedRoutes(routes, insert(base, insertions, file), routed=routed, for_copies=for_copies)
+    text = insert(base, _insertions(added), file)
+    return ContinuedRoutes(routes, text, routed=routed, for_copies=for_copies, hashed=hashed)
+
+
+def _insertions(added: Sequence[_Added]) -> list[Insertion]:
+    """Return the insertions before each of the user's routes.
+
+    Requests of several workloads may be read on one route, so that every split comes before the first reader.
+    """
+    places: dict[tuple[int, int], list[_Added]] = {}
+    for one in added:
+        places.setdefault((id(one.routes), one.before), []).append(one)
+    return [
+        Insertion(found[0].routes, [one.entry for one in in_order(found, lambda one: one.kind)], at=found[0].before)
+        for found in places.values()
+    ]
+
+
+def in_order(copies: Sequence[_T], kind: Callable[[_T], CopyKind]) -> list[_T]:
+    """Return copies of one route, of all workloads in their order, then those that read, and what is left over."""
+    return sorted(copies, key=lambda one: max(kind(one), CopyKind.PINNED))
 
 
 class CopyNames:
-    """Gives the copies for one workload their names: one name for each operation, because a patch finds a name."""
+    """Gives the copies for one workload their names, because a patch finds a name.
+
+    Copies share a name if they have the same operation and, where requests are read, the same original.
+    """
 
     def __init__(self, config: Config, workload: str) -> None:
         self.config, self.workload = config, workload
         self.rule = config.workloads[workload].match
         self.routes: list[SplitRoute] = []
+        self._named: list[tuple[str, Sequence[RouteCopy], str]] = []
         self.continued: set[str] = set()  # names of the user's routes
         self.headers: list[Mapping[str, RoutedHeader]] = []  # of each route that is continued
         self.for_copies: list[Json] = []  # of the route that is continued last
 
-    def name(self, uri: Json) -> str:
-        """Return the name of a copy of a route whose own match has the path condition ``uri``."""
+    def copies(self, uri: Json, original: str) -> list[tuple[str, RouteCopy]]:
+        """Return the copies of a user's route whose match has the path condition ``uri``, each with its name.
+
+        ``original``: see ``copies_of``.
+        """
         operation = _operation(self.config.baseline_cluster(self.workload), uri)
-        for route in self.routes:
-            if route.operation == operation:
-                return route.name
-        number = len(self.routes) + 1
+        copies = copies_of(self.config, self.workload, original)
+        first = self._name(operation, copies)
+        return [(first + copy.suffix, copy) for copy in copies]
+
+    def _name(self, operation: str, copies: Sequence[RouteCopy]) -> str:
+        same = next((name for known, of, name in self._named if (known, of) == (operation, copies)), None)
+        if same is not None:
+            return same
+        number = len(self._named) + 1
         name = f"glidepath-{self.workload}" + (f"-{number}" if number > 1 else "")
-        self.routes.append(SplitRoute(self.workload, name, operation))
+        self._named.append((operation, copies, name))
+        self.routes += [SplitRoute(self.workload, name + copy.suffix, operation, copy) for copy in copies]
         return name
 
 
@@ -161,12 +209,16 @@ class _Document:
         found: str | None = self.data.get("metadata", {}).get("namespace")
         return found
 
+    @property
+    def name(self) -> str:
+        return f"{self.namespace or ''}/{self.data.get('metadata', {}).get('name', '')}"
+
 
 def _path(rule: Match) -> str:
     return rule.path or f"{rule.path_prefix}*"
 
 
-def _continued(service: _Document, naming: CopyNames, only: str | None) -> Iterator[Insertion]:
+def _continued(service: _Document, naming: CopyNames, only: str | None) -> Iterator[_Added]:
     """Yield copies of each route of the VirtualService that serves requests of the workload, in the routes' order."""
     routes = child(child(service.node, "spec"), "http")
     if routes is None:
@@ -181,24 +233,29 @@ def _continued(service: _Document, naming: CopyNames, only: str | None) -> Itera
             naming.continued.add(str(entry.get("name", "")))
             rules = _header_rules(entry)
             naming.headers.append(headers_at_route(naming.config, naming.workload, [rules], place))
-            copies = _copies(entry, narrow, naming)
-            naming.for_copies = [part for copy in copies for part in of_virtual_service(copy, rules)]
-            yield Insertion(routes, copies, at=index)
+            copies = _copies(entry, narrow, naming, f"{service.name}/{index}")
+            splits = [copy for kind, copy in copies if kind is CopyKind.SPLIT]
+            naming.for_copies = [part for copy in splits for part in of_virtual_service(copy, rules)]
+            yield from (_Added(routes, index, kind, copy) for kind, copy in copies)
         if any(covers(match, naming.rule, place) for match in matches):
             return
 
 
-def _copies(entry: Json, narrow: Sequence[tuple[Json, NarrowMatch]], naming: CopyNames) -> list[Json]:
-    """Return the copies of a route: one, or one for each different name and each different rewrite of the path.
+def _copies(
+    entry: Json, narrow: Sequence[tuple[Json, NarrowMatch]], naming: CopyNames, original: str
+) -> list[tuple[CopyKind, Json]]:
+    """Return the copies of a route, each once, or once for each different name and each different rewrite of the path.
 
     A rewrite replaces what the match has matched. The copy matches more of the path, so its rewrite must contain that.
     """
     rewrite = entry.get("rewrite", {}).get("uri")
-    groups: dict[tuple[str, str | None], list[Json]] = {}
+    groups: dict[tuple[CopyKind, str, str | None], list[Json]] = {}
     for match, one in narrow:
         target = None if rewrite is None else rewrite + one.replaced
-        groups.setdefault((naming.name(match.get("uri", {})), target), []).append(one.conditions)
-    return [_copy(entry, name, matches, target) for (name, target), matches in groups.items()]
+        for name, copy in naming.copies(match.get("uri", {}), original):
+            groups.setdefault((copy.kind, name, target), []).append(one.conditions)
+    ordered = sorted(groups.items(), key=lambda group: group[0][0])
+    return [(kind, _copy(entry, name, matches, target)) for (kind, name, target), matches in ordered]
 
 
 def _copy(entry: Json, name: str, matches: list[Json], rewrite: str | None) -> Json:
@@ -280,8 +337,12 @@ def _refuse_other_rules(
         )
 
 
-def _refuse_other_hash(documents: list[_Document], config: Config, file: str) -> None:
-    """Refuse a workload that is sticky if a DestinationRule of the file chooses the baseline's endpoints by a hash."""
+def _hashed_by_the_user(documents: list[_Document], config: Config, file: str) -> frozenset[str]:
+    """Return the workloads for which a DestinationRule of the file chooses the baseline's endpoints by a hash.
+
+    Raises ConfigError if such a workload declares another sticky value.
+    """
+    found = set()
     for document in documents:
         if document.data.get("kind") != "DestinationRule":
             continue
@@ -289,18 +350,19 @@ def _refuse_other_hash(documents: list[_Document], config: Config, file: str) ->
         policies = [spec.get("trafficPolicy", {}), *(one.get("trafficPolicy", {}) for one in spec.get("subsets", []))]
         if not any("consistentHash" in policy.get("loadBalancer", {}) for policy in policies):
             continue
+        host: Any = spec.get("host", "")
         for name, workload in config.workloads.items():
             cluster = config.backends[workload.baseline].cluster or ""
-            host: Any = spec.get("host", "")
-            if (
-                workload.declared_sticky is not None
-                and cluster.rpartition("|")[2].split(".")[0] == str(host).split(".")[0]
-            ):
+            if cluster.rpartition("|")[2].split(".")[0] != str(host).split(".")[0]:
+                continue
+            found.add(name)
+            if workload.declared_sticky is not None:
                 raise ConfigError(
                     f"workloads.{name}.sticky: {file}:{document.node.start_mark.line + 1}: a DestinationRule chooses "
                     f"the endpoints of {host} by a hash, which a second value would change; remove sticky or "
                     "consistentHash"
                 )
+    return frozenset(found)
 
 
 def _refuse_patches_by_name(documents: list[_Document], names: set[str], file: str) -> None:
@@ -335,6 +397,7 @@ def continued_by_name(config: Config, choices: Sequence[str]) -> ContinuedRoutes
             config.workload(workload)  # raises an error for an unknown one
         workload = workload or next(iter(config.workloads))
         refuse_unknown_header_rules(config, workload, f"--route {place}")
+        refuse_unread(config, workload, f"--route {place}")
         found[workload] = parts[2]
     if missing := [name for name in config.workloads if name not in found]:
         raise InputError(f"--route: give one for the workload {missing[0]}: {missing[0]}=NAMESPACE/NAME/HTTP-ROUTE")

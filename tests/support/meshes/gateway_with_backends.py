@@ -118,11 +118,13 @@ async def gateway_with_backends(
     onprem: Mapping[str, Any] | None = None,
     rtds: str = "127.0.0.1:1",
     in_mesh: bool = False,
+    baseline: str = BASELINE,
 ) -> AsyncIterator[MeshSetup]:
     """Run Envoy Gateway's Envoy and the backends. With ``new_route``, no HTTPRoute of the user serves the workload.
 
     ``chat``, ``onprem``: additional settings; ``rtds``: address of the scorers, by default one that does not answer.
-    ``in_mesh``: the candidate is the cluster of another HTTPRoute, not one with a url.
+    ``in_mesh``: the candidate is the cluster of another HTTPRoute, not one with a url. ``baseline``: the cluster of the
+    rule that gets the split.
     """
     socket = folder / "extproc.sock"
     live, shadow, admin = free_ports(3)
@@ -133,13 +135,13 @@ async def gateway_with_backends(
         Collector(socket) as collector,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session,
     ):
-        baseline = {"url": cloud.url, "credential": {"passthrough": True}, "model": "cloud-model"}
+        theirs = {"url": cloud.url, "credential": {"passthrough": True}, "model": "cloud-model"}
         if not new_route:
-            baseline = {"cluster": BASELINE, "host": "models.example.com", "model": "cloud-model"}
+            theirs = {"cluster": baseline, "host": "models.example.com", "model": "cloud-model"}
         where = {"cluster": CANDIDATE, "host": "vllm.example.com"} if in_mesh else {"url": candidate.url}
         text = {
             "backends": {
-                "cloud": baseline,
+                "cloud": theirs,
                 "onprem": {**where, "model": "onprem-model", **(onprem or {})},
             },
             "workloads": {"chat": {**CHAT, **(chat or {})}},

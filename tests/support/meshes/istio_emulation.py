@@ -59,7 +59,7 @@ def _apply_one(xds: Xds, patch: Json) -> None:
                 _insert_before(one["typed_config"]["http_filters"], patch["match"], value)
         case ("HTTP_ROUTE", "MERGE"):
             for route in _routes_named(xds, patch["match"]["routeConfiguration"]["vhost"]["route"]["name"]):
-                if "weighted_clusters" in value["route"]:
+                if "weighted_clusters" in value.get("route", {}):
                     del route["route"]["cluster"]  # both are in one oneof
                 merge(route, value)
         case _:

@@ -12,7 +12,14 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import CompletedRoutes, RuleChoice, complete_http_routes
 from glidepath_ops.envoyconfig.yaml_insertion import remove
 
-CHAT: dict[str, Any] = {"match": {"path": "/v1/chat/completions"}, "baseline": "a", "candidate": "b"}
+# Its requests are not read, so that one copy of a rule is enough.
+CHAT: dict[str, Any] = {
+    "match": {"path": "/v1/chat/completions"},
+    "baseline": "a",
+    "candidate": "b",
+    "sticky": {"random": True},
+    "stateless": True,
+}
 HEADER = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n"
 ROUTE = HEADER + "metadata: {name: own, namespace: apps}\nspec:\n  rules:\n"
 V1 = "    - matches: [{path: {type: PathPrefix, value: /v1}}]\n      backendRefs: [{name: models, port: 80}]\n"

@@ -41,7 +41,14 @@ TEXT = {
             "candidate": "onprem",
             "sticky": {"header": "x-user"},
         },
-        "all": {"match": {"path_prefix": "/v1"}, "baseline": "cloud", "candidate": "onprem", "fallback": False},
+        "all": {
+            "match": {"path_prefix": "/v1"},
+            "baseline": "cloud",
+            "candidate": "onprem",
+            "fallback": False,
+            "sticky": {"random": True},
+            "stateless": True,
+        },
     },
 }
 MODEL, SERVICE = "http://127.0.0.1:9001", "http://127.0.0.1:9003"

@@ -26,9 +26,9 @@ PATH = "/v1/chat/completions"
 
 
 def config(fallback: bool = True, cluster: str = CLUSTER, sticky: bool = False, **match: Any) -> Config:
+    """Return a configuration whose requests are not read, so that one copy is enough."""
     workload: dict[str, Any] = {"match": match or {"path": PATH}, "baseline": "cloud", "candidate": "onprem"}
-    if sticky:
-        workload["sticky"] = {"header": "x-user"}
+    workload |= {"stateless": True, "sticky": {"header": "x-user"} if sticky else {"random": True}}
     return parse_config(
         yaml.safe_dump(
             {
