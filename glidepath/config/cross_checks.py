@@ -19,6 +19,7 @@ from glidepath.split_leases import shortest_lost_after
 from glidepath.suggestions import allowed_names
 
 _ROLES = ("baseline", "candidate")
+_LONGEST_ANNOTATED = 53  # the name of an annotation has at most 63 characters, with .autopilot
 _T = TypeVar("_T")
 
 
@@ -53,6 +54,7 @@ def cross_check(config: Config, names: Names) -> list[Problem]:
         *(_doubled_path(config, backend, served) for backend, served in _served(config).items()),
         _same_address(config),
         _same_match(config),
+        _same_rule(config),
         _order_cycle(config),
     ]
     return [problem for rule in rules for problem in unless_faulty(rule)]
@@ -184,6 +186,36 @@ def _time_of_no_lease(config: Config, name: str, workload: Workload) -> Iterator
         yield Problem(("workloads", name, "lost_after"), "has no effect with if_lost: hold; set if_lost: baseline")
 
 
+def _not_in_an_http_route(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    """Yield what only Envoy's own split does, in a workload whose split is the weights of an HTTPRoute."""
+    if workload.actuator is None:
+        return
+    path = ("workloads", name)
+    if workload.fallback:
+        yield Problem((*path, "fallback"), "is not possible where an HTTPRoute splits (actuator): set fallback: false")
+    if workload.declared_sticky is not None:
+        message = "has no effect where an HTTPRoute splits (actuator): set sticky: {random: true}, or leave it out"
+        yield Problem((*path, "sticky"), message)
+    if workload.if_lost == "baseline":
+        message = "is not possible where an HTTPRoute splits (actuator), which keeps its weights: set if_lost: hold"
+        yield Problem((*path, "if_lost"), message)
+    if len(name) > _LONGEST_ANNOTATED:
+        message = f"must have at most {_LONGEST_ANNOTATED} characters, because annotations have the workload's name"
+        yield Problem(path, message)
+
+
+def _same_rule(config: Config) -> Iterator[Problem]:
+    """Yield two workloads with weights in one rule of an HTTPRoute."""
+    seen: dict[str, str] = {}
+    for name, workload in _workloads(config):
+        if workload is FAULTY or has_faults(workload.actuator) or workload.actuator is None:
+            continue
+        other = seen.setdefault(workload.actuator.place, name)
+        if other != name:
+            message = f"is the rule {workload.actuator.place}, which has the weights of {other!r} already"
+            yield Problem(("workloads", name, "actuator"), message)
+
+
 _WORKLOAD_RULES = (
     _same_side,
     _never_split,
@@ -196,6 +228,7 @@ _WORKLOAD_RULES = (
     _cost_without_price,
     _lost_before_takeover,
     _time_of_no_lease,
+    _not_in_an_http_route,
 )
 
 

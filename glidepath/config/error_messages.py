@@ -51,6 +51,10 @@ PATTERNS = {
     r"^[A-Za-z0-9_-]{0,48}$": "must be at most 48 letters, digits, hyphens and underscores",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "must be the name of an environment variable: letters, digits and underscores",
     r"^[A-Z]{3}$": "must be the three letters of a currency, such as EUR",
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$": "must be the name of a namespace: lower-case letters, digits and hyphens",
+    r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$": "must be a name in Kubernetes: lower-case letters, digits, hyphens and dots",
+    r"^$|^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$": "must be an API group: lower-case letters, digits, hyphens and dots",
+    r"^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$": "must be a kind of object in Kubernetes: letters, digits and hyphens",
     r"^[a-z][a-z0-9_-]{0,47}$": "must match [a-z][a-z0-9_-]*, at most 48 characters",
 }
 

@@ -21,6 +21,7 @@ from glidepath.config.gates import (
     SamenessGateConfig,
     default_latency,
 )
+from glidepath.config.kubernetes import HttpRouteSection, KubernetesSection
 from glidepath.config.notifications import Notification, RegistrySection
 from glidepath.config.prices import BackendPrice, CostsSection
 from glidepath.config.processes import ExtprocSection, ScorerSection
@@ -123,7 +124,7 @@ class Sticky(Section):
     ``metadata`` such as ``metadata.user_id``. A body without a value there, and each body with ``conversation: true``,
     is sticky by its conversation: by a hash of its messages up to the first of the user, which later turns repeat.
     With ``random: true`` no request is sticky. Without the section, tasks with conversations (chat, tools, auto) are
-    sticky by conversation, except on Istio and Envoy Gateway.
+    sticky by conversation.
     """
 
     header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
@@ -179,6 +180,7 @@ class Workload(Section):
     gates: GatesSection = GatesSection()
     probes: ProbesSection | None = None
     feedback: FeedbackSection | None = None
+    actuator: HttpRouteSection | None = None  # weights of an HTTPRoute; absent: those of Envoy's runtime
 
     @model_validator(mode="after")
     def _fill_in_defaults_of_the_task(self) -> Workload:
@@ -210,7 +212,7 @@ class Workload(Section):
     @property
     def assignment(self) -> Sticky | None:
         """By what Envoy assigns requests to a side where it can read bodies; None: at random."""
-        if self.sticky is None and self.task in _WITH_CONVERSATIONS:
+        if self.sticky is None and self.task in _WITH_CONVERSATIONS and self.actuator is None:
             return Sticky(conversation=True)
         return self.declared_sticky
 
@@ -248,6 +250,7 @@ class Config(Section):
     extproc: ExtprocSection = ExtprocSection()
     scorer: ScorerSection = ScorerSection()
     console: ConsoleSection = ConsoleSection()
+    kubernetes: KubernetesSection = KubernetesSection()
     retention: RetentionSection = RetentionSection()
     redaction: RedactionSection = RedactionSection()
     costs: CostsSection = CostsSection()
@@ -270,6 +273,8 @@ class Config(Section):
     def candidate_cluster(self, workload: str) -> str:
         """Return the name of the Envoy cluster to which the split sends the candidate's share of a workload."""
         w = self.workload(workload)
+        if w.actuator is not None:  # no split of Envoy's own has a cluster of Glidepath's
+            return self.backends[w.candidate].cluster or w.candidate
         return envoy_names.fallback_cluster(w.candidate, w.baseline) if w.fallback else w.candidate
 
     def digest(self, workload: str) -> str:
@@ -307,8 +312,7 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
         gates["correctness"] = True
     if workload.gates.feedback == FeedbackGateConfig():
         gates["feedback"] = True
-    if workload.feedback is None:
-        left_out["feedback"] = True
+    left_out |= {name: True for name in ("feedback", "actuator") if getattr(workload, name) is None}
     if gates:
         left_out["gates"] = gates
     if scoring := {name for name in ("verifier", "calibration") if getattr(workload.scoring, name) is None}:

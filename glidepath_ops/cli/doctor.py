@@ -20,6 +20,7 @@ from glidepath_ops.cli.status import PIPED_WIDTH
 from glidepath_ops.doctor.checks import examine
 from glidepath_ops.doctor.facts import Finding, Severity
 from glidepath_ops.doctor.gather_facts import gather
+from glidepath_ops.doctor.http_route_checks import examine_http_routes, gather_http_routes
 from glidepath_ops.local.addresses_of_running_up import with_running_up
 from glidepath_ops.local.missing_secrets import MissingSecret, missing_secrets
 
@@ -38,7 +39,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Check the running Envoys and Redis, and suggest a remedy for each problem.
+    """Check the running Envoys, Redis and the HTTPRoutes with weights, and suggest a remedy for each problem.
 
     The exit status is 1 if a check fails; a warning is not a failure.
     """
@@ -47,8 +48,8 @@ def command(
         chosen = settings.envoy.model_copy(update={"admin": tuple(_admin_url(url) for url in envoy)})
         settings = settings.model_copy(update={"envoy": chosen})
     envoys, redis = asyncio.run(gather(settings))
-    findings = examine(settings, envoys, redis)
-    if not envoys:
+    findings = [*examine(settings, envoys, redis), *examine_http_routes(asyncio.run(gather_http_routes(settings)))]
+    if not envoys and not all(one.actuator for one in settings.workloads.values()):
         note = "the configuration names no Envoy (envoy.admin is empty), and no `glidepath up` runs with it here"
         findings.insert(0, Finding("envoy", "reachable", Severity.WARN, note, "set envoy.admin, or give --envoy URL"))
     findings += [_missing(one) for one in missing_secrets(settings)]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from glidepath import redis_keys, runtime_keys
 from glidepath.config import Config
+from glidepath.config.kubernetes import HttpRouteSection
 
 
 def glidepath_command() -> str:
@@ -42,7 +43,9 @@ def example_lines(config: Config, path: Path, *, own_envoy: bool = True) -> Iter
     for name, workload in config.workloads.items():
         yield ""
         yield f"workload {name}: {workload.baseline} → {workload.candidate}"
-        if unseen:
+        if workload.actuator is not None:
+            yield from _kubectl_commands(name, workload.actuator)
+        elif unseen:
             yield from _glidepath_commands(path, name)
         else:
             yield from _curl_commands(admin, name, config.candidate_cluster(name), config.baseline_cluster(name))
@@ -55,6 +58,18 @@ def _glidepath_commands(path: Path, workload: str) -> Iterator[str]:
     yield f"    {glidepath_command()} hold {workload} -c {path}"
     yield f"    {glidepath_command()} resume {workload} -c {path}"
     yield "  (not with curl: envoy.admin names no Envoy, so the scorer would not notice a manual override)"
+
+
+def _kubectl_commands(workload: str, route: HttpRouteSection) -> Iterator[str]:
+    """Yield commands for a workload whose weights are in an HTTPRoute: the scorer adopts what a person sets there."""
+    place = f"httproute {route.name} -n {route.namespace}"
+    yield "  show the current weights"
+    yield f"    kubectl get {place} -o jsonpath='{{.spec.rules}}'"
+    yield f"  the weights of rule {route.rule} are {route.baseline.name} and {route.candidate.name}; set others with"
+    yield f"    kubectl edit {place}"
+    yield "  automation off, and on again"
+    yield f"    kubectl annotate {place} glidepath/{workload}.autopilot=0"
+    yield f"    kubectl annotate {place} glidepath/{workload}.autopilot-"
 
 
 def _curl_commands(admin: str, workload: str, candidate: str, baseline: str) -> Iterator[str]:

@@ -87,7 +87,11 @@ def test_the_schemas_refuse_wrong_fields_and_types() -> None:
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: path.parent.name)
 def test_a_kustomization_names_existing_files(path: Path) -> None:
     spec = documents(path)[0]
-    names = [*spec.get("resources", []), *spec.get("components", []), *(one["path"] for one in spec.get("patches", []))]
+    names = [
+        *spec.get("resources", []),
+        *spec.get("components", []),
+        *(one["path"] for one in spec.get("patches", []) if "path" in one),
+    ]
     names += [file for one in spec.get("configMapGenerator", []) for file in one["files"]]
     assert names or spec["images"] is not None  # ../images has only the digests of the lock
     assert [name for name in names if not (path.parent / name).exists()] == []

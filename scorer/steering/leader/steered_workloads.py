@@ -12,6 +12,8 @@ from glidepath.config import Config
 from glidepath.errors import error_text_with_type
 from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.actuator import LeaseReading
+from scorer.steering.envoy.http_route_weights import steered_rules
+from scorer.steering.envoy.joined_actuators import is_http_route
 from scorer.steering.envoy.runtime_values import RuntimeValues, ToldRollback
 from scorer.steering.leader.host_clocks import HostTime
 from scorer.steering.leader.redis_clocks import JUMP_MS, RedisClocks
@@ -47,6 +49,15 @@ class FleetSnapshot:
     report: Callable[[str], WitnessReport] = lambda _: NO_REPORT
     told: Mapping[str, ToldRollback] = field(default_factory=dict)
 
+    def envoys_alone(self) -> FleetSnapshot:
+        """Return the snapshot for workloads whose weights are in Envoy's runtime."""
+        return replace(self, readings={e: one for e, one in self.readings.items() if not is_http_route(e)})
+
+    def rule_alone(self, rule: str) -> FleetSnapshot:
+        """Return the snapshot for the workload whose weights are in this rule of an HTTPRoute."""
+        places = {e: one for e, one in self.readings.items() if e == rule or e.startswith(f"{rule} at ")}
+        return FleetSnapshot(places, report=self.report, told=self.told)
+
 
 class SteeredWorkloads:
     """Holds the frozen state of each workload that this leader steers, and runs the ticks of the workloads."""
@@ -65,6 +76,7 @@ class SteeredWorkloads:
         self._states: dict[str, WorkloadState] = {}
         self._config, self._kind, self._store, self._clocks = config, kind, store, clocks
         self._metrics, self._forecast, self._leader = metrics, forecast, leader
+        self._rules = {rule.workload: rule.name for rule in steered_rules(config)}
         self._inherited: dict[str, frozenset[RuntimeValues]] = {}  # values that a former leader may have written late
         self._took_over_ms = 0
         self._disagreed = False  # in this term's takeover, the clocks showed different times since the last store
@@ -153,6 +165,8 @@ class SteeredWorkloads:
         """
         state = self._states[name]
         now = state.now.later_in_term(self._clocks.at(name, here))
+        if self._rules:
+            fleet = fleet.rule_alone(self._rules[name]) if name in self._rules else fleet.envoys_alone()
         try:
             context = self._tick_context(state, fleet, here)
             done = tick(state, news, fleet.readings, context, now)

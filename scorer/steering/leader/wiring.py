@@ -13,6 +13,9 @@ from glidepath.split_leases import leased_workloads
 from glidepath.status_and_decisions import Decision
 from scorer.steering.envoy.actuator import Actuator, MayWrite
 from scorer.steering.envoy.admin_actuator import AdminActuator
+from scorer.steering.envoy.http_route_actuator import HttpRouteActuator
+from scorer.steering.envoy.http_route_weights import steered_rules
+from scorer.steering.envoy.joined_actuators import JoinedActuators
 from scorer.steering.envoy.rtds_actuator import RtdsActuator
 from scorer.steering.envoy.rtds_leases import LeaseService
 from scorer.steering.envoy.rtds_server import RtdsServer
@@ -41,7 +44,15 @@ def evidence_kind() -> EvidenceKind:
 
 
 def make_actuator(config: Config, may_write: MayWrite) -> Actuator:
-    """Return the configured actuator, which reaches the Envoys through their admin interfaces or by RTDS.
+    """Return the configured actuator: for the Envoys, and for HTTPRoutes if workloads have their weights there."""
+    envoys, rules = _envoy_actuator(config, may_write), steered_rules(config)
+    if not rules:
+        return envoys
+    return JoinedActuators(envoys, HttpRouteActuator(config.kubernetes, rules, may_write))
+
+
+def _envoy_actuator(config: Config, may_write: MayWrite) -> Actuator:
+    """Return the actuator that reaches the Envoys through their admin interfaces or by RTDS.
 
     Leases of splits go by RTDS with both, because only there a value has a time to live.
     """

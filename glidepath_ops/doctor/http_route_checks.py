@@ -1,0 +1,109 @@
+"""The checks of ``glidepath doctor`` on the HTTPRoutes that have a workload's weights (``actuator``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from glidepath.config import Config
+from glidepath.runtime_keys import FULL_WEIGHT
+from glidepath_ops.doctor.facts import Finding, fail, ok, warn
+from scorer.steering.envoy.http_route_weights import (
+    RouteError,
+    SteeredRule,
+    entries_of,
+    gateways,
+    steered_rules,
+    tests_of,
+)
+from scorer.steering.envoy.kubernetes_api import ApiError, KubernetesApi, http_route_path
+
+_PERMISSION = "apply deploy/kubernetes/http-route with the HTTPRoute's namespace and name"
+_REMEDIES = {
+    0: "check kubernetes.api, token_file and ca_file, or run doctor in the scorer's pod",
+    401: "check kubernetes.token_file",
+    403: _PERMISSION,
+    404: "correct actuator.namespace and actuator.name, or install the Gateway API's resource definitions",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRouteFacts:
+    """What the API server says about one workload's HTTPRoute.
+
+    ``error``, ``status``: why it cannot be read. ``refused``: why a patch that changes nothing was refused; "" if not.
+    """
+
+    rule: SteeredRule
+    route: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+    status: int = 0
+    refused: str = ""
+
+
+async def gather_http_routes(config: Config) -> list[HttpRouteFacts]:
+    """Ask the API server about the HTTPRoute of each workload that has one; nothing is changed."""
+    rules = steered_rules(config)
+    if not rules:
+        return []
+    api = KubernetesApi(config.kubernetes)
+    try:
+        return [await _facts(api, rule) for rule in rules]
+    finally:
+        await api.close()
+
+
+async def _facts(api: KubernetesApi, rule: SteeredRule) -> HttpRouteFacts:
+    path = http_route_path(rule.target.namespace, rule.target.name)
+    try:
+        route = await api.get(path)
+    except ApiError as error:
+        return HttpRouteFacts(rule, error=str(error), status=error.status)
+    try:
+        await api.patch(path, tests_of(route, rule), dry_run=True)
+    except RouteError:
+        return HttpRouteFacts(rule, route)
+    except ApiError as error:
+        return HttpRouteFacts(rule, route, refused=str(error))
+    return HttpRouteFacts(rule, route)
+
+
+def examine_http_routes(found: Sequence[HttpRouteFacts]) -> Iterator[Finding]:
+    """Yield the findings on each HTTPRoute, in the order in which one problem hides the next."""
+    for facts in found:
+        subject, name = f"httproute {facts.rule.target.place}", facts.rule.workload
+        if facts.error:
+            remedy = _REMEDIES.get(facts.status, "look at the log of the API server")
+            yield fail(subject, f"{name}: readable", facts.error, remedy)
+            continue
+        yield _weights(subject, facts)
+        if facts.refused:
+            yield fail(subject, f"{name}: may be changed", facts.refused, _PERMISSION)
+        else:
+            yield ok(subject, f"{name}: may be changed", "a patch without a change was taken")
+        yield from _served(subject, facts)
+
+
+def _weights(subject: str, facts: HttpRouteFacts) -> Finding:
+    rule, check = facts.rule, f"{facts.rule.workload}: weights"
+    try:
+        entries = entries_of(facts.route, rule)
+    except RouteError as error:
+        remedy = "give the rule the two backendRefs that actuator names, or correct actuator"
+        return fail(subject, check, str(error), remedy)
+    candidate, baseline = int(entries[rule.keys.candidate]), int(entries[rule.keys.baseline])
+    if candidate + baseline != FULL_WEIGHT:
+        return fail(subject, check, "both are 0, so no backend serves the rule", "give the baseline a weight")
+    percent = 100 * candidate / FULL_WEIGHT
+    return ok(subject, check, f"{percent:g} % for {rule.target.candidate.kind} {rule.target.candidate.name}")
+
+
+def _served(subject: str, facts: HttpRouteFacts) -> Iterator[Finding]:
+    check = f"{facts.rule.workload}: served"
+    for one in gateways(facts.route):
+        if one.problem:
+            remedy = "look at the status of the HTTPRoute; no share is confirmed before each Gateway serves it"
+            yield warn(subject, check, f"{one.name}: {one.problem}", remedy)
+        else:
+            yield ok(subject, check, f"{one.name} serves it as it is")
