@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev browser promtool demo test test-fast screenshots fuzz test-compose lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
+.PHONY: help setup setup-dev browser promtool demo test test-fast screenshots dashboard-picture fuzz test-compose lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -70,6 +70,9 @@ test-fast: $(VENV)/.setup-test ## run the tests that start no process and need n
 
 screenshots: $(VENV)/.setup-dev browser ## take the pictures of the console in docs/images again
 	$(BIN)/python -m tests.support.console_screenshots docs/images
+
+dashboard-picture: $(VENV)/.setup-dev browser promtool ## run the demo under Prometheus and draw what the dashboard would show
+	$(BIN)/python -m tests.support.dashboard_on_demo docs/images
 
 fuzz: $(VENV)/.setup-dev ## search for input that breaks a reader of network input, 60 s each; ARGS="--seconds 600 scoring"
 	$(BIN)/python -m tests.fuzz $(ARGS)

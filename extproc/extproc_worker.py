@@ -138,7 +138,9 @@ class ExtprocWorker:
         registry = ProcessRegistry()
         registry.register(
             ExtprocCollector(
-                MetricSources(process, access_log, capturer, self.counters, buffer, self.memory, self.redactor)
+                MetricSources(
+                    self._config, process, access_log, capturer, self.counters, buffer, self.memory, self.redactor
+                )
             )
         )
         listening_sockets.prepare_address(self._addresses.address)

@@ -19,6 +19,7 @@ from extproc.grpc_services import AccessLogService, ProcessService
 from extproc.redaction import Redactor
 from extproc.traffic_counters import TrafficCounters
 from extproc.write_buffer import WriteBuffer
+from glidepath.config import Config
 from glidepath.metric_families import Family
 
 Labels = TypeVar("Labels", bound=tuple[str, ...])
@@ -26,6 +27,7 @@ Labels = TypeVar("Labels", bound=tuple[str, ...])
 
 @dataclass(frozen=True, slots=True)
 class MetricSources:
+    config: Config
     process: ProcessService
     access_log: AccessLogService
     capturer: Capturer
@@ -45,6 +47,7 @@ class ExtprocCollector(Collector):
         yield from self._streams()
         yield from self._traffic()
         yield from self._sources.counters.latencies.families()
+        yield from self._sources.counters.tokens.families(self._sources.config)
         yield from self._stores()
 
     def _streams(self) -> Iterator[Family]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from extproc.latency_totals import LatencyTotals
 from extproc.outcome_classification import LocalReply, RequestOutcome
 from extproc.refusal_matching import RefusalMatcher, RefusedRequest, Rejection
+from extproc.token_totals import TokenTotals
 from glidepath.histogram import Histogram, bucket_of
 from glidepath.latency import LEAST_WAIT_MS
 from glidepath.pairs_and_outcomes import (
@@ -176,7 +177,7 @@ class TrafficCounters:
         self.coverage_totals: Counter[tuple[str, str]] = Counter()  # workload, reason
         self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, result of the rescue
         self.untimed_totals: Counter[tuple[str, str, str]] = Counter()  # workload, side, origin
-        self.latencies = LatencyTotals()
+        self.latencies, self.tokens = LatencyTotals(), TokenTotals()
 
     def record(self, outcome: RequestOutcome, request_id: str = "", served: str = "", sent_bytes: int = 0) -> None:
         """Count the outcome of a request. ``request_id`` is the request's id if its status is below 500, otherwise "".
@@ -302,6 +303,7 @@ class TrafficCounters:
         self._side_counts, self._coverage, self._since_ms = waiting, {}, now_ms
         self._local_replies = {}
         self.latencies.add(flushed)
+        self.tokens.add(flushed)
         return flushed
 
 

@@ -96,6 +96,7 @@ def _panel(panel: Panel) -> Json:
         "datasource": _SOURCE,
         "fieldConfig": {"defaults": defaults, "overrides": []},
         "options": _options(panel),
+        "transformations": _transformations(panel),
         "targets": [_target(query, ref, panel) for query, ref in zip(panel.queries, "ABCDEFGH", strict=False)],
     }
 
@@ -104,6 +105,21 @@ def _options(panel: Panel) -> Json:
     if panel.form == "timeseries":
         return {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}}
     return {}
+
+
+def _transformations(panel: Panel) -> list[Json]:
+    """Return how a table joins the answers to its queries: a column for each, named by its legend."""
+    if panel.form != "table":
+        return []
+    several = len(panel.queries) > 1
+    names = {
+        f"Value #{ref}" if several else "Value": one.legend for ref, one in zip("ABCDEFGH", panel.queries, strict=False)
+    }
+    hidden = {"Time": True}
+    return [
+        {"id": "merge", "options": {}},
+        {"id": "organize", "options": {"renameByName": names, "excludeByName": hidden}},
+    ]
 
 
 def _target(query: Query, ref: str, panel: Panel) -> Json:

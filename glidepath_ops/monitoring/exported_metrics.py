@@ -64,7 +64,7 @@ def _of_extproc(config: Config) -> ProcessRegistry:
         capturer = Capturer(counters, Budgets(config), unused, buffer, asyncio.TaskGroup(), checker)
         process = ProcessService(workloads, capturer, memory, section.max_body, section.max_streams)
         access_log, redactor = AccessLogService(workloads, counters), Redactor(config.redaction)
-        sources = MetricSources(process, access_log, capturer, counters, buffer, memory, redactor)
+        sources = MetricSources(config, process, access_log, capturer, counters, buffer, memory, redactor)
         registry.register(ExtprocCollector(sources))
     finally:
         checker.close()

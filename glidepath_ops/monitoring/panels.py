@@ -10,7 +10,10 @@ Unit = Literal["percentunit", "reqps", "s", "short", "bytes", "bool", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A PromQL expression, and the legend of its series in Grafana's form: ``{{label}}`` is a label's value."""
+    """A PromQL expression, and the legend of its series in Grafana's form: ``{{label}}`` is a label's value.
+
+    Of a table, the legend is the title of the column, and the labels are columns of their own.
+    """
 
     expression: str
     legend: str
@@ -55,6 +58,14 @@ def _mean_agreement() -> str:
     by = "sum by (workload, kind)"
     mean = f"{by} (rate(glidepath_scorer_agreement_ratio_sum{{{_W}}}{_RATE}))"
     return f"{mean} / {by} (rate(glidepath_scorer_agreement_ratio_count{{{_W}}}{_RATE}))"
+
+
+def _spend_an_hour() -> str:
+    by = "sum by (workload, side, origin"
+    spend = f"{by}, currency) (rate(glidepath_extproc_spend_total{{{_W}}}{_RATE}))"
+    answers = f"{by}) (rate(glidepath_extproc_token_answers_total{{{_W}}}{_RATE}))"
+    each = f"{spend} / on (workload, side, origin) group_left {answers}"
+    return f"3600 * {each} * on (workload, side, origin) group_left {by}) ({_requests(_W)})"
 
 
 _RAMP = Row(
@@ -103,20 +114,20 @@ _RAMP = Row(
         Panel(
             "Gates: verdicts",
             "1 passes, 0 is undecided, -1 fails.",
-            (Query(f"max by (workload, gate) (glidepath_gate_verdict{{{_W}}})", "{{workload}} {{gate}}"),),
+            (Query(f"max by (workload, gate) (glidepath_gate_verdict{{{_W}}})", "verdict"),),
             "none",
             "table",
         ),
         Panel(
             "Gates: value, limit and bounds",
             "In the unit of the gate. The bounds hold at all looks of the step at once.",
-            (
-                Query(f"max by (workload, gate, unit) (glidepath_gate_value{{{_W}}})", "{{workload}} {{gate}} value"),
-                Query(f"max by (workload, gate, unit) (glidepath_gate_limit{{{_W}}})", "{{workload}} {{gate}} limit"),
-                Query(f"max by (workload, gate, unit) (glidepath_gate_low{{{_W}}})", "{{workload}} {{gate}} low"),
-                Query(f"max by (workload, gate, unit) (glidepath_gate_high{{{_W}}})", "{{workload}} {{gate}} high"),
+            tuple(
+                Query(f"max by (workload, gate, unit) (glidepath_gate_{name}{{{_W}}})", name)
+                for name in ("value", "low", "high", "limit")
             ),
-            width=12,
+            "none",
+            "table",
+            12,
         ),
         Panel(
             "Decisions",
@@ -187,14 +198,19 @@ _TRAFFIC = Row(
             "s",
         ),
         Panel(
-            "Tokens a second of scored answers",
-            "As the providers count them, of the sampled requests and their copies.",
+            "Tokens a second of captured answers",
+            "input and output contain the tokens of all other types.",
             (
                 Query(
-                    f"sum by (workload, side, origin, type) (rate(glidepath_scorer_tokens_total{{{_W}}}{_RATE}))",
+                    f"sum by (workload, side, origin, type) (rate(glidepath_extproc_tokens_total{{{_W}}}{_RATE}))",
                     "{{workload}} {{side}} {{origin}} {{type}}",
                 ),
             ),
+        ),
+        Panel(
+            "Spend an hour, all requests",
+            "The mean price of a captured answer's tokens, times the requests. Without GPUs and fixed amounts.",
+            (Query(_spend_an_hour(), "{{workload}} {{side}} {{origin}} {{currency}}"),),
         ),
         Panel(
             "Answered by Envoy itself",
@@ -363,7 +379,7 @@ _HEALTH = Row(
         Panel(
             "Versions",
             "What runs.",
-            (Query("count by (job, version) (glidepath_build_info)", "{{job}} {{version}}"),),
+            (Query("count by (job, version) (glidepath_build_info)", "processes"),),
             "none",
             "table",
             24,

@@ -17,6 +17,7 @@ from glidepath.feedback import FeedbackMatch
 from glidepath.metric_families import BUILD_INFO, MetricDefinition
 from glidepath.pairs_and_outcomes import AtFault, Coverage, Origin, Side
 from glidepath.status_and_decisions import GateAction, Phase
+from glidepath.token_usage import COUNTS, TokenSource
 from glidepath_ops.monitoring.exported_metrics import CONSOLE, EXTPROC, SCORER, exported_metrics
 from scorer.steering.leader.workload_metric_table import DEFINITIONS
 
@@ -52,6 +53,7 @@ LABELS: Mapping[str, str] = {
     "at_fault": values_of(AtFault),
     "backend": "a backend in `glidepath.yaml`",
     "cause": _codes(("credential_refused", "path_not_found", "side_not_answering")),
+    "currency": "`costs.currency`",
     "dependency": _codes(("redis", "embedder")),
     "event": f"an event of the decision log: {_codes(typing.get_args(EventName))}",
     "fault": f"{values_of(AnswerFault)}: see [answer-faults.md](answer-faults.md)",
@@ -74,7 +76,8 @@ LABELS: Mapping[str, str] = {
     " requests, as their descriptions say",
     "route": "a route of the console",
     "side": values_of(Side),
-    "type": _codes(("input", "output")),
+    "source": values_of(TokenSource),
+    "type": _codes(COUNTS),
     "unit": _codes(("agreement", "preference", "ratio", "share")),
     "version": "a version",
     "workload": "a workload in `glidepath.yaml`; of the leading scorer, at most 200",

@@ -61,12 +61,6 @@ class ScoreMetrics:
             "answer_faults_total", "Answers with this fault, whatever the other side answered", *_ANSWER, "fault"
         )
         self._answers = counter("answers_total", "Answers that were read for scoring", *_ANSWER)
-        self._tokens = counter(
-            "tokens_total",
-            "Tokens of the answers that were read for scoring, as their providers count them",
-            *_ANSWER,
-            "type",
-        )
         self._agreement = Histogram(
             "glidepath_scorer_agreement_ratio",
             "Agreement of the answers of a pair, from 0 to 1",
@@ -97,9 +91,6 @@ class ScoreMetrics:
 
     def _count_answer(self, place: tuple[str, str, str], facts: AnswerFacts) -> None:
         self._answers.labels(*place).inc()
-        for kind, number in (("input", facts.input_tokens), ("output", facts.output_tokens)):
-            if number > 0:
-                self._tokens.labels(*place, kind).inc(number)
         for fault in facts.faults:
             self._faults.labels(*place, fault).inc()
 

@@ -1,0 +1,44 @@
+"""The dashboard's queries, asked of a real Prometheus that scrapes the demo, show the ramp and the rollback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.dashboard_on_demo import ShownPanel, shown_by_demo
+from tests.support.promtool import needs_prometheus
+
+# What does not happen in a demo: a rescue only if the candidate fails before its first byte in time, and so on.
+MAY_BE_EMPTY = {
+    "A side refuses",
+    "Answered by Envoy itself",
+    "Rescues",
+    "Evaluator, verifier, feedback",
+    "Faults of answers by themselves",
+    "Flags",
+}
+
+
+def of(shown: list[ShownPanel], title: str) -> ShownPanel:
+    return next(one for one in shown if one.panel.title == title)
+
+
+@needs_prometheus
+@pytest.mark.slow
+def test_every_panel_shows_the_demo(tmp_path: Path) -> None:
+    shown = shown_by_demo(tmp_path)
+    empty = {one.panel.title for one in shown if not any(series.points for series in one.series)}
+    assert empty <= MAY_BE_EMPTY
+    share = of(shown, "Share of the candidate")
+    asked = [value for one in share.series if one.legend == "chat asked" for _, value in one.points]
+    assert max(asked) == 1.0  # the ramp reached its last step
+    assert len({value for value in asked if 0 < value < 1}) >= 3  # in steps
+    assert asked[-1] == 0.0  # and went back after the fault
+    seen = [value for one in share.series if one.legend == "chat seen" for _, value in one.points]
+    assert max(seen) > 0.9
+    phases = {one.labels["phase"] for one in of(shown, "Phase").series if one.points}
+    assert {"shadow", "baking"} <= phases
+    assert phases & {"rolling_back", "cooling_down"}
+    sides = {one.labels["side"] for one in of(shown, "Latency, clients' requests").series if one.points}
+    assert sides == {"baseline", "candidate"}
