@@ -11,6 +11,13 @@ import math
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field
 from operator import mul
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:  # extproc, which reads no stored histogram, does without numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Integers: TypeAlias = NDArray[np.int64]
 
 SCALE = 6
 _PER_LOG2 = 2.0**SCALE
@@ -33,18 +40,29 @@ def midpoint(index: int) -> float:
     return float(2.0 ** ((index + 0.5) / _PER_LOG2))
 
 
+_FEW = 32  # with fewer buckets, making arrays takes longer than adding up
+
+
 class StoredCounts(Mapping[int, int]):
     """A read-only mapping from bucket index to count, stored as two sequences of the same length.
 
-    Code that adds many histograms reads ``indices`` and ``numbers`` directly. The first lookup builds a dict.
+    Code that adds many histograms reads ``arrays``. The first lookup builds a dict.
     """
 
-    __slots__ = ("_dict", "_total", "indices", "numbers")
+    __slots__ = ("_arrays", "_dict", "_total", "indices", "numbers")
 
     def __init__(self, indices: Sequence[int], numbers: Sequence[int]) -> None:
         self.indices, self.numbers = indices, numbers
+        self._arrays: tuple[Integers, Integers] | None = None
         self._dict: dict[int, int] | None = None
         self._total: int | None = None
+
+    @property
+    def arrays(self) -> tuple[Integers, Integers]:
+        """The indices, and the counts. Raises OverflowError for a count that is too large for 64 bits."""
+        if self._arrays is None:
+            self._arrays = _array(self.indices), _array(self.numbers)
+        return self._arrays
 
     def _counts(self) -> dict[int, int]:
         if self._dict is None:
@@ -64,7 +82,7 @@ class StoredCounts(Mapping[int, int]):
     def total(self) -> int:
         """The sum of all counts. It is computed once."""
         if self._total is None:
-            self._total = sum(self.numbers)
+            self._total = sum(self.numbers) if len(self.numbers) < _FEW else int(self.arrays[1].sum())
         return self._total
 
     def items(self) -> ItemsView[int, int]:
@@ -72,6 +90,12 @@ class StoredCounts(Mapping[int, int]):
 
     def values(self) -> ValuesView[int]:
         return self._counts().values()
+
+
+def _array(values: Sequence[int]) -> Integers:
+    import numpy as np
+
+    return np.array(values, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +134,8 @@ class Histogram:
         """Return the sum of ln(v) of all values v > 0, each taken as the midpoint of its bucket."""
         counts = self.counts
         weighed: int
-        if isinstance(counts, StoredCounts):
-            weighed = sum(map(mul, counts.indices, counts.numbers))
+        if isinstance(counts, StoredCounts) and len(counts.numbers) >= _FEW:
+            weighed = int(counts.arrays[0] @ counts.arrays[1])
         else:
             weighed = sum(map(mul, counts, counts.values()))
         return math.log(2) / _PER_LOG2 * (weighed + 0.5 * (self.total - self.zeros))

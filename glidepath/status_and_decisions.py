@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
 from typing import Any, TypeVar
 
 from glidepath.errors import InputError
+from glidepath.json_text import json_text
 
 
 class Phase(StrEnum):
@@ -263,23 +263,7 @@ _NESTED: dict[str, type] = {
 
 
 def to_json(record: Command | WorkloadStatus | Decision) -> str:
-    return json.dumps(record, default=_fields, separators=(",", ":"), ensure_ascii=False)
-
-
-def _fields(record: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass by name, for ``json.dumps``.
-
-    ``json.dumps`` calls this function again for nested dataclasses. ``dataclasses.asdict`` takes ten times as long.
-    """
-    kind: Any = type(record)
-    return {name: getattr(record, name) for name in _field_names(kind)}
-
-
-@cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    if not dataclasses.is_dataclass(kind):
-        raise TypeError(f"{kind.__name__} cannot be written as JSON")
-    return tuple(field.name for field in dataclasses.fields(kind))
+    return json_text(record)
 
 
 def from_json(kind: type[R], text: str | bytes) -> R:

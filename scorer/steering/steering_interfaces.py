@@ -27,6 +27,13 @@ class StepEvidence(Protocol):
 
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]: ...
 
+    def still_decides(self, verdicts: tuple[Verdict, ...]) -> bool:
+        """Return whether each gate decides at present as in ``verdicts``, whose numbers may have grown old.
+
+        This takes far less time than new verdicts.
+        """
+        ...
+
     def requests(self) -> int: ...
 
     def sides(self) -> tuple[SideStatus, SideStatus]: ...

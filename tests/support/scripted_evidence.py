@@ -54,6 +54,9 @@ class ScriptedEvidence:
         errors = Outcome.FAIL if self.errors >= 3 else Outcome.INCONCLUSIVE
         return (verdict("sameness", sameness), verdict("errors_fast", errors, fast=True))
 
+    def still_decides(self, verdicts: tuple[Verdict, ...]) -> bool:
+        return self.verdicts(0) == verdicts
+
     def requests(self) -> int:
         return self.seen
 

@@ -37,7 +37,7 @@ from scorer.steering.steering_interfaces import StepEvidence
 
 _EMPTY = Histogram()
 _NOBODY = SideWaits(_EMPTY, _EMPTY, 0)
-LOOK_MS = 1000  # the latency gates are evaluated this often: they cost the most time, and none of them is a fast guard
+LOOK_MS = 1000  # the latency gates and the split are evaluated this often: none of them is a fast guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,8 @@ class Evidence:
 
     def _observe_latencies(self, signal: str, values: Mapping[Side, Histogram], at_ms: int) -> None:
         candidate, baseline = values.get(Side.CANDIDATE, _EMPTY), values.get(Side.BASELINE, _EMPTY)
-        self._gates.observe(LatencyHistograms(signal, candidate, baseline, at_ms))
+        if candidate.total or baseline.total:
+            self._gates.observe(LatencyHistograms(signal, candidate, baseline, at_ms))
 
     def _observe_clients(self, counted: list[SideOutcomes]) -> None:
         sides = {side.side: side for side in counted}
@@ -168,12 +169,25 @@ class Evidence:
         The verdicts are cached until new data is added.
         """
         if self._shown is None:
-            self._requests.settle()
-            if period_began(self._name, self._looked_ms, self._last_ms, LOOK_MS):
-                self._gates.look()
-                self._looked_ms = self._last_ms
+            self._look()
             self._shown = self._gates.verdicts(self._samples_per_second(now_ms))
         return self._shown
+
+    def still_decides(self, verdicts: tuple[Verdict, ...]) -> bool:
+        """Return whether each gate decides at present as in ``verdicts``, the last result of the method ``verdicts``.
+
+        The numbers of these verdicts may have grown old since.
+        """
+        if self._shown is None:
+            self._look()
+            return self._gates.decide_as(verdicts)
+        return True
+
+    def _look(self) -> None:
+        self._requests.settle()
+        if period_began(self._name, self._looked_ms, self._last_ms, LOOK_MS):
+            self._gates.look()
+            self._looked_ms = self._last_ms
 
     def _samples_per_second(self, now_ms: int) -> dict[str, float]:
         seconds = max((max(now_ms, self._last_ms) - self.started_ms) / 1000, 1e-3)

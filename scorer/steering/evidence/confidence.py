@@ -115,10 +115,10 @@ def _place(q: float, room: float, sign: float) -> float:
     if _divergence(x, q) < room:
         x = 0.5 * (x + end)
     for _ in range(_STEPS):
-        slope = math.log(x * (1 - q) / ((1 - x) * q))
-        if not slope:
+        excess, slope = _divergence(x, q) - room, math.log(x * (1 - q) / ((1 - x) * q))
+        if abs(excess) < _CLOSE * room or not slope:
             break
-        x = min(max(x - (_divergence(x, q) - room) / slope, 1e-15), 1 - 1e-15)
+        x = min(max(x - excess / slope, 1e-15), 1 - 1e-15)
     return x
 
 

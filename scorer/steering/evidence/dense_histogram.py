@@ -7,9 +7,8 @@ position in the array; slot 0 holds the values ≤ 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from scorer.steering.evidence.balanced_sampling import UNITS
 SIZE = MAX_INDEX - MIN_INDEX + 2  # slot 0 holds values ≤ 0, slot i + 1 holds bucket MIN_INDEX + i
 
 MOST_WAITING = 256  # the number of added histograms that may wait until the arrays are updated
+_MOST = 2**62  # values in a histogram
 
 Slots = NDArray[np.int64]
 Sums = NDArray[np.int64] | NDArray[np.float64]
@@ -54,24 +54,6 @@ class SlotCounts:
         return counts
 
 
-class CountedHistogram(NamedTuple):
-    """A histogram with the counts of its buckets as an array, and the number of all its values."""
-
-    histogram: Histogram
-    numbers: Slots
-    total: int
-
-    @classmethod
-    def of(cls, histogram: Histogram) -> CountedHistogram:
-        """Count the values of a histogram. Raises OverflowError for a count that is too large for 64 bits."""
-        counts = histogram.counts
-        if isinstance(counts, StoredCounts):
-            numbers = np.array(counts.numbers, dtype=np.int64)
-        else:
-            numbers = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
-        return cls(histogram, numbers, histogram.total)
-
-
 @dataclass(frozen=True, slots=True)
 class HistogramState:
     """The state of a ``DenseHistogram``.
@@ -104,7 +86,7 @@ class DenseHistogram:
         self._counts: Slots = np.zeros(SIZE, dtype=np.int64)
         self._sums: Slots | None = None
         self._total = 0
-        self._waiting: list[CountedHistogram] = []
+        self._waiting: list[Histogram] = []
         self._left_out: Slots | None = None  # in parts of UNITS
         self._weighed: Sums | None = None
         # The parts of _left_out that may return: of the present window, and of the one before (balanced_sampling.py).
@@ -146,26 +128,32 @@ class DenseHistogram:
         """The number of all values. Unlike the other properties, it does not need the arrays."""
         return self._total
 
-    def add(self, added: CountedHistogram, left_out: int = 0) -> None:
-        """Add a histogram, of which the fraction ``left_out`` / UNITS is left out of the evidence."""
-        if not added.total:
+    def add(self, added: Histogram, left_out: int = 0) -> None:
+        """Add a histogram, of which the fraction ``left_out`` / UNITS is left out of the evidence.
+
+        A count that no histogram can have raises OverflowError, at the latest when the arrays are read.
+        """
+        total = added.total
+        if not total:
             return
+        if not 0 < total <= _MOST:
+            raise OverflowError(f"{total} values in a histogram")
         self._waiting.append(added)
-        self._total += added.total
+        self._total += total
         if left_out:
             self._leave_out(added, left_out)
         if len(self._waiting) >= MOST_WAITING:
             self._settle()
 
-    def _leave_out(self, added: CountedHistogram, left_out: int) -> None:
+    def _leave_out(self, added: Histogram, left_out: int) -> None:
         if self._left_out is None:
             self._left_out = np.zeros(SIZE, dtype=np.int64)
         if self._may_return is None:
             self._may_return = np.zeros(SIZE, dtype=np.int64)
-        slots, parts, zeros = _slots_of((added,)), added.numbers * left_out, added.histogram.zeros * left_out
+        slots, numbers = _slots_and_counts((added,))
         for array in (self._left_out, self._may_return):
-            np.add.at(array, slots, parts)
-            array[0] += zeros
+            np.add.at(array, slots, numbers * left_out)
+            array[0] += added.zeros * left_out
         self._weighed = None
 
     def end_windows(self, ended: int) -> None:
@@ -185,12 +173,12 @@ class DenseHistogram:
         if not self._waiting:
             return
         waiting, self._waiting, self._sums, self._weighed = self._waiting, [], None, None
-        added = waiting[0].numbers if len(waiting) == 1 else np.concatenate([one.numbers for one in waiting])
-        if len(added):
-            if added.min() < 0:
+        slots, numbers = _slots_and_counts(waiting)
+        if len(numbers):
+            if numbers.min() < 0:
                 raise OverflowError("a count that no histogram can have")
-            np.add.at(self._counts, _slots_of(waiting), added)
-        self._counts[0] += sum([one.histogram.zeros for one in waiting])
+            np.add.at(self._counts, slots, numbers)
+        self._counts[0] += sum([one.zeros for one in waiting])
 
     def add_value(self, value: float, left_out: int = 0) -> None:
         slot = slot_of(value)
@@ -230,7 +218,8 @@ class DenseHistogram:
 
     def copy(self) -> DenseHistogram:
         other = DenseHistogram()
-        other._counts, other._total, other._sums = self.counts.copy(), self.total, self._sums
+        other._counts, other._total = self.counts.copy(), self.total
+        other._sums, other._weighed = self._sums, self._weighed
         other._left_out = None if self._left_out is None else self._left_out.copy()
         return other
 
@@ -263,19 +252,18 @@ def _quantile(sums: Sums, q: float) -> float | None:
     return 0.0 if slot <= 0 else midpoint(slot - 1 + MIN_INDEX)
 
 
-def _slots_of(added: Sequence[CountedHistogram]) -> Slots:
-    """Return the slots of all buckets of the histograms, one histogram after the other. The values ≤ 0 are left out."""
-    parts = [_indices(one.histogram) for one in added]
-    slots: Slots = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    slots -= MIN_INDEX - 1
-    return np.minimum(np.maximum(slots, 1, out=slots), SIZE - 1, out=slots)
+def _slots_and_counts(added: Sequence[Histogram]) -> tuple[Slots, Slots]:
+    """Return the slots of all buckets of the histograms, and their counts. The values ≤ 0 are left out."""
+    parts = [_arrays(one.counts) for one in added]
+    indices, numbers = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+    slots: Slots = indices - (MIN_INDEX - 1)
+    return np.minimum(np.maximum(slots, 1, out=slots), SIZE - 1, out=slots), numbers
 
 
-def _indices(histogram: Histogram) -> Slots:
-    counts = histogram.counts
+def _arrays(counts: Mapping[int, int]) -> tuple[Slots, Slots]:
     if isinstance(counts, StoredCounts):
-        return np.array(counts.indices, dtype=np.int64)
-    return np.fromiter(counts, dtype=np.int64, count=len(counts))
+        return counts.arrays
+    return np.fromiter(counts, np.int64, len(counts)), np.fromiter(counts.values(), np.int64, len(counts))
 
 
 def slot_of(value: float) -> int:

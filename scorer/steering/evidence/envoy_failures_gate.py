@@ -16,12 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scorer.steering.evidence.confidence import Interval, rate_interval
-from scorer.steering.evidence.error_rate_tests import BelowHalfProof, RatioGuard
+from scorer.steering.evidence.error_rate_tests import RatioGuard, log_e_below_half
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
 from scorer.steering.evidence.gate_observations import EnvoyFailures
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.mixture import LN2, MixtureState, RestartingState, log_add
+from scorer.steering.evidence.mixture import LN2, RestartingState, log_add
 from scorer.steering.evidence.rate_change import NO_FAILURE_COUNTS, FailureCounts, log_e_of_rise
 from scorer.steering.evidence.recent_rates import NO_FAILURES, CandidateShare, FadingRate
 
@@ -34,7 +34,7 @@ _LATEST, _HALF = 20.0, 0.5  # the half-life in requests, and the rate at which n
 class EnvoyFailuresGateState:
     """The state of an ``EnvoyFailuresGate``.
 
-    - ``ratio``, ``below_half``: the states of RatioGuard, and of the proof that fewer than half of the requests fail
+    - ``ratio``: the state of RatioGuard
     - ``before``, ``onset``, ``step``: the counts before the step, in its first minute, and in the step so far
     - ``candidate``: the counts of the requests that the split gave to the candidate
     - ``rise``: ln of the largest e-value so far for a rise with the step
@@ -43,7 +43,6 @@ class EnvoyFailuresGateState:
     standing: Standing
     share: CandidateShare
     ratio: RestartingState
-    below_half: MixtureState
     before: FailureCounts
     onset: FailureCounts
     step: FailureCounts
@@ -65,7 +64,7 @@ class EnvoyFailuresGate(Gate):
         """
         super().__init__(spec)
         self._share, self._before = prior, before
-        self._ratio, self._below_half = RatioGuard(spec.limit), BelowHalfProof()
+        self._ratio = RatioGuard(spec.limit)
         self._onset = self._step = self._candidate = NO_FAILURE_COUNTS
         self._rise = 0.0
         self._latest = NO_FAILURES
@@ -84,10 +83,8 @@ class EnvoyFailuresGate(Gate):
             self._onset = self._onset.after(seen.failed, seen.n)
             if seen.failed:
                 self._rise = max(self._rise, log_e_of_rise(self._before, self._onset))
-        if seen.n and not self.proven:
-            self._below_half.add(seen.failed, seen.n)
         against = log_add(self._ratio.log_e, self._rise) - LN2 if self._step.failed >= MIN_FAILED else 0.0
-        self.note(against, self._below_half.log_e)
+        self.note(against, 0.0 if self.proven else log_e_below_half(self._step.failed, self._step.n))
 
     @property
     def n(self) -> int:
@@ -135,7 +132,6 @@ class EnvoyFailuresGate(Gate):
             self.standing,
             self._share,
             self._ratio.state,
-            self._below_half.state,
             self._before,
             self._onset,
             self._step,
@@ -149,4 +145,3 @@ class EnvoyFailuresGate(Gate):
         self._before, self._onset, self._step = state.before, state.onset, state.step
         self._candidate, self._rise = state.candidate, state.rise
         self._ratio.restore(state.ratio)
-        self._below_half.restore(state.below_half)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from math import log
 
-from scorer.steering.evidence.mixture import Mixture, RateGrid, RestartingMixture, TwoSidedState, TwoSidedTest
+from scorer.steering.evidence.mixture import RateGrid, RestartingMixture, TwoSidedState, TwoSidedTest, log_sum
 
 _SHIFTS = (0.1, 0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
 _DOWN_SHIFTS = (0.3, 0.7, 1.2, 2.0, 3.0)
-_EXACT, _STEPS = 1e-14, 60  # the precision of a projection, and the largest number of its steps
+# A projection ends with the first step of this relative size, after which the error is about its square; or after so
+# many steps.
+_LAST_STEP, _STEPS = 1e-7, 60
 # No alternative is closer to 0 or 1 than this: its logarithm must exist, and a first error must remain possible.
 _NEVER_CERTAIN = 1e-6
 
@@ -123,7 +126,7 @@ def project(theta_c: float, theta_b: float, c_n: int, b_n: int, d: float) -> flo
     """
     low, high = sorted((theta_b, theta_c - d))
     low, high = max(low, 1e-12), min(max(high, 1e-12), 1 - d - 1e-12)
-    u = 0.5 * (low + high)
+    u = min(max((c_n * (theta_c - d) + b_n * theta_b) / (c_n + b_n), low), high)
     for _ in range(_STEPS):
         v = u + d
         by_c, by_b = c_n * (v - theta_c), b_n * (u - theta_b)
@@ -135,9 +138,9 @@ def project(theta_c: float, theta_b: float, c_n: int, b_n: int, d: float) -> flo
             low = u
         slope = c_n * spread_b + b_n * spread_c + by_c * (1 - 2 * u) + by_b * (1 - 2 * v)
         step = value / slope if slope > 0 else 1.0
-        if abs(step) < _EXACT or high - low < _EXACT:
+        u, before = u - step if low <= u - step <= high else 0.5 * (low + high), u
+        if abs(u - before) <= _LAST_STEP * u:
             break
-        u = u - step if low < u - step < high else 0.5 * (low + high)
     return u
 
 
@@ -207,12 +210,13 @@ class CatastropheGuard(RestartingMixture):
         self.update(ratios)
 
 
-class BelowHalfProof(Mixture):
-    """The evidence that fewer than half of the candidate's requests are bad. A fast guard needs it to pass."""
+_BELOW_HALF = RateGrid.at(0.5, (0.02, 0.1, 0.25))
 
-    def __init__(self) -> None:
-        self._grid = RateGrid.at(0.5, (0.02, 0.1, 0.25))
-        super().__init__(self._grid.weights)
 
-    def add(self, hits: int, n: int) -> None:
-        self.update(self._grid.ratios(hits, n))
+def log_e_below_half(bad: int, n: int) -> float:
+    """Return ln of the e-value for fewer than half of all requests being bad. A fast guard passes by it.
+
+    ``bad``, ``n``: of the step so far. The order of the requests does not matter to a mixture that never restarts.
+    """
+    ratios, weights = _BELOW_HALF.ratios(bad, n), _BELOW_HALF.weights
+    return log_sum([ratio + log(weight) for ratio, weight in zip(ratios, weights, strict=True)])

@@ -15,13 +15,13 @@ from typing import Protocol
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
 from scorer.steering.evidence.confidence import Interval, rate_interval
 from scorer.steering.evidence.error_gates import RequestGate
-from scorer.steering.evidence.error_rate_tests import BelowHalfProof, CatastropheGuard, RatioGuard
+from scorer.steering.evidence.error_rate_tests import CatastropheGuard, RatioGuard, log_e_below_half
 from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing, StepRequests
-from scorer.steering.evidence.gate_observations import RequestsEnded
+from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.mixture import LN2, MixtureState, RestartingState, log_add
+from scorer.steering.evidence.mixture import LN2, RestartingState, log_add
 from scorer.steering.evidence.recent_rates import NO_FAILURES, BaselineRate, CandidateShare, FadingRate
-from scorer.steering.evidence.shared_outage import OutageWatch
+from scorer.steering.evidence.shared_outage import NO_OUTAGE, OutageWatch
 
 MIN_FAST_ERRORS = 5  # a rollback to 0 % needs this many failed requests, however surprising a single failure is
 _LATEST, _HALF = 7.0, 0.5  # the half-life in requests, and the rate from which a side counts as failing
@@ -37,14 +37,10 @@ class GuardGate(RequestGate):
     A fast guard passes when it is proven that fewer than half of the candidate's requests are bad.
     """
 
-    def __init__(self, spec: GateSpec, step: StepRequests) -> None:
-        super().__init__(spec, step)
-        self._below_half = BelowHalfProof()
-
-    def _prove(self, bad: int, n: int) -> None:
+    def _prove(self, bad: int) -> None:
+        """Record the evidence that fewer than half of the step's requests are bad. ``bad``: how many are."""
         if not self.proven:
-            self._below_half.add(bad, n)
-            self.note(0.0, self._below_half.log_e)
+            self.note(0.0, log_e_below_half(bad, self.counts.c_n))
 
     @property
     def within(self) -> bool:
@@ -62,11 +58,11 @@ class FastGateState:
     - ``share``: the estimate of the candidate's share of the requests
     - ``baseline``: the estimate of the baseline's recent error rate
     - ``ratio``, ``catastrophe``: the states of RatioGuard and of CatastropheGuard
-    - ``below_half``: the state of the proof that fewer than half of the candidate's requests fail
     - ``since_ratio``: the present bad period, found with RatioGuard
     - ``since``: the present bad period, found with CatastropheGuard
     - ``outage``: the counts by which the guard decides whether to wait for the baseline's results
     - ``candidate``: the error rate of about the last ten requests of the candidate
+    - ``good``: the latest requests, without a failure, that the estimates do not contain yet
     """
 
     standing: Standing
@@ -74,11 +70,11 @@ class FastGateState:
     baseline: BaselineRate
     ratio: RestartingState
     catastrophe: RestartingState
-    below_half: MixtureState
     since_ratio: BadPeriod
     since: BadPeriod
     outage: OutageWatch
     candidate: FadingRate
+    good: RequestCounts
 
 
 class FastGate(GuardGate):
@@ -101,27 +97,51 @@ class FastGate(GuardGate):
         self._share, self._baseline = prior, BaselineRate()
         self._ratio, self._catastrophe = RatioGuard(spec.limit), CatastropheGuard(floor)
         self._since_ratio = self._since = NO_BAD_PERIOD
-        self._outage = OutageWatch()
+        self._outage = NO_OUTAGE
         self._candidate = NO_FAILURES
+        self._good = NO_REQUESTS
 
     def handlers(self) -> Mapping[type, Handler]:
         return {RequestsEnded: self.fold_requests}
 
     def fold_requests(self, ended: RequestsEnded) -> None:
         counts = ended.counts
-        c_errors, c_n, b_errors, b_n = four = (counts.c_errors, counts.c_n, counts.b_errors, counts.b_n)
+        if counts.b_n and not counts.c_errors + counts.b_errors and self._quiet:
+            self._catastrophe.add(0, counts.c_n, self.spec.limit * self._baseline.value)
+            self._good += counts
+        else:
+            good, self._good = self._good, NO_REQUESTS
+            if good.b_n:
+                self._learn(good)
+            self._fold(counts)
+        self._prove(self.counts.c_errors)
+        self._decide()
+
+    @property
+    def _quiet(self) -> bool:
+        """Whether neither side has failed recently. Requests without a failure are then collected.
+
+        The tests take each of them as it comes. Only the estimates, which are read at the next failure, wait.
+        """
+        bad_period = self._since.score or self._since_ratio.score
+        return not bad_period and not self._baseline.failing and self._outage == NO_OUTAGE
+
+    def _learn(self, counts: RequestCounts) -> None:
+        """Update the estimates: of the candidate's share, and of both sides' recent error rates."""
+        self._share = self._share.after(counts.c_n, counts.b_n)
+        self._baseline = self._baseline.after(counts)
+        self._candidate = self._candidate.after(counts.c_errors, counts.c_n, _LATEST) if counts.c_n else self._candidate
+
+    def _fold(self, counts: RequestCounts) -> None:
+        c_errors, c_n, b_errors, _ = four = (counts.c_errors, counts.c_n, counts.b_errors, counts.b_n)
         self._ratio.add(c_errors, b_errors, self._share.value)
         self._catastrophe.add(c_errors, c_n, self.spec.limit * self._baseline.value)
         self._since_ratio = self._since_ratio.after(self._ratio.gain, *four)
         self._since = self._since.after(self._catastrophe.gain, *four)
-        self._share = self._share.after(c_n, b_n)
-        self._baseline = self._baseline.after(counts)
-        self._candidate = self._candidate.after(c_errors, c_n, _LATEST) if c_n else self._candidate
+        self._learn(counts)
         self._outage = self._outage.after_rescues(self._since, counts)
         fails = b_errors + counts.rescues_failed > 0 and self.baseline_fails
         self._outage = self._outage.after_errors(self._since, c_errors, baseline_fails=fails)
-        self._prove(c_errors, c_n)
-        self._decide()
 
     def _decide(self) -> None:
         log_e = self._log_e
@@ -192,20 +212,19 @@ class FastGate(GuardGate):
             self._baseline,
             self._ratio.state,
             self._catastrophe.state,
-            self._below_half.state,
             self._since_ratio,
             self._since,
             self._outage,
             self._candidate,
+            self._good,
         )
 
     def restore(self, state: FastGateState) -> None:
         self.standing, self._share, self._baseline = state.standing, state.share, state.baseline
         self._since_ratio, self._since, self._outage = state.since_ratio, state.since, state.outage
-        self._candidate = state.candidate
+        self._candidate, self._good = state.candidate, state.good
         self._ratio.restore(state.ratio)
         self._catastrophe.restore(state.catastrophe)
-        self._below_half.restore(state.below_half)
 
 
 class BaselineView(Protocol):
@@ -222,7 +241,6 @@ class BaselineView(Protocol):
 class UnreachableGateState:
     standing: Standing
     guard: RestartingState
-    below_half: MixtureState
     since: BadPeriod
 
 
@@ -250,7 +268,7 @@ class UnreachableGate(GuardGate):
             return
         self._guard.add(unreachable, n, 0.0)
         self._since = self._since.after(self._guard.gain, unreachable, n, 0, 0)
-        self._prove(unreachable, n)
+        self._prove(self.counts.c_unreachable)
         if self._guard.log_e >= self.spec.fail_at and self._baseline.baseline_fails:
             self._guard.forget()
         elif self.counts.c_unreachable >= MIN_FAST_ERRORS and self._baseline.baseline_known:
@@ -277,9 +295,8 @@ class UnreachableGate(GuardGate):
 
     @property
     def state(self) -> UnreachableGateState:
-        return UnreachableGateState(self.standing, self._guard.state, self._below_half.state, self._since)
+        return UnreachableGateState(self.standing, self._guard.state, self._since)
 
     def restore(self, state: UnreachableGateState) -> None:
         self.standing, self._since = state.standing, state.since
         self._guard.restore(state.guard)
-        self._below_half.restore(state.below_half)

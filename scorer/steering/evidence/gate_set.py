@@ -5,7 +5,7 @@ The module uses no clock and no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from glidepath.config import Workload
@@ -46,7 +46,7 @@ from scorer.steering.evidence.sameness_gates import (
     SamenessMarginGateState,
 )
 from scorer.steering.evidence.split_gate import SplitGate, SplitGateState
-from scorer.steering.evidence.verdicts import verdict_of
+from scorer.steering.evidence.verdicts import decides_as, verdict_of
 
 BLOCK_REQUESTS = 32  # the least number of requests in a block of the increase test
 CATASTROPHE_FLOOR = 0.05
@@ -121,6 +121,7 @@ class GateSet:
         for name in ("total", "ttft", "headers"):
             self.signal(name)
         self.gates: dict[str, Gate] = {}
+        self._last: dict[str, Verdict] = {}
         self._block_began = NO_REQUESTS  # the requests of the step before the present block
         worth = _WORTH_UNKNOWN if percent is None else _WORTH_STICKY if workload.assignment else _WORTH
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
@@ -196,7 +197,13 @@ class GateSet:
         ``rates``: a gate's name → the samples per second that the gate gets. The remaining time of a gate is estimated
         from this rate, and is unknown for a gate that is not in ``rates``.
         """
-        return tuple(verdict_of(gate, rates.get(name)) for name, gate in self.gates.items())
+        last = self._last
+        self._last = {name: verdict_of(gate, rates.get(name), last.get(name)) for name, gate in self.gates.items()}
+        return tuple(self._last.values())
+
+    def decide_as(self, verdicts: Sequence[Verdict]) -> bool:
+        """Return whether the gates decide at present as in ``verdicts``, which are of the same gates."""
+        return all(map(decides_as, self.gates.values(), verdicts))
 
     @property
     def state(self) -> GateSetState:
@@ -231,7 +238,9 @@ def _latency_gate(spec: GateSpec, gates: GateSet) -> Gate:
     live = LatencyGate(spec, q, signal, share)
     if not gates.compares_copies:
         return live
-    gross = LatencyGate(gross_spec(spec, spec.limit * GROSS_RATIO), q, signal, share) if gates.sides_differ else None
+    gross = None
+    if gates.sides_differ:
+        gross = LatencyGate(gross_spec(spec, spec.limit * GROSS_RATIO), q, signal, share, shown=False)
     return PairedGate(spec, PairedLatency(spec, q, signal), live, gross)
 
 

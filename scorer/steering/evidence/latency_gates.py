@@ -173,16 +173,17 @@ class LatencyTestState:
     - ``starts``: how many times the restarting part has started
     - ``cash``: the weight not yet spent, reserved for later starts of the restarting part
     - ``looked_at``: the candidate's number of latencies at the last evaluation
-    - ``ratio``: the candidate's quantile divided by the baseline's at the last evaluation
+    - ``own``, ``base``: the candidate's quantile and the baseline's at the last evaluation, in milliseconds
     - ``log_fail``, ``log_pass``: ln of the e-values against the candidate and in its favour
-    - ``interval``: the confidence sequence of ``ratio`` at the last evaluation
+    - ``interval``: the confidence sequence of their ratio at the last evaluation
     - ``candidate``, ``baseline``: each side's histogram at the last start of the restarting part
     """
 
     starts: int
     cash: float
     looked_at: int
-    ratio: float | None
+    own: float | None
+    base: float | None
     log_fail: float
     log_pass: float
     interval: Interval | None
@@ -203,28 +204,27 @@ class LatencyTest:
         self._quantiles = QuantileRatio(q, max_ratio, share)
         self._window_least = math.ceil(4 / (1 - q))
         self._start_c, self._start_b = DenseHistogram(), DenseHistogram()
-        self._start_states = (self._start_c.state, self._start_b.state)  # they change only at a restart
+        self._start_states: tuple[HistogramState, HistogramState] | None = None  # they change only at a restart
         self._starts = 1
         self._cash = 0.5 * (1 - spend(1))
-        self._looked_at = 0
-        self.ratio: float | None = None  # of the two quantiles at the last look
+        self.looked_at = 0  # the candidate's number of latencies at the last look
+        self.quantiles: tuple[float | None, float | None] = (None, None)  # at the last look: candidate's, baseline's
         self.log_fail = self.log_pass = 0.0
         self.interval: Interval | None = None
 
     def due(self, candidate: DenseHistogram, growth: float = LEAST_GROWTH) -> bool:
-        return candidate.total >= max(self._looked_at + 1, self._looked_at * growth)
+        return candidate.total >= max(self.looked_at + 1, self.looked_at * growth)
 
     def look(self, candidate: DenseHistogram, baseline: DenseHistogram, alpha: float | None = None) -> None:
         """Compute the evidence anew, and the confidence sequence at the level 1 - ``alpha`` if that is given.
 
         ``candidate`` and ``baseline``: the latencies of the step so far.
         """
-        self._looked_at = candidate.total
+        self.looked_at = candidate.total
         if alpha is not None:
             own_interval, base_interval = (_quantile_interval(s, self.q, alpha / 2) for s in (candidate, baseline))
             self.interval = ratio_interval(own_interval, base_interval)
-        own, base = worse_quantiles(candidate, baseline, self.q)
-        self.ratio = own / base if own is not None and base else None
+        self.quantiles = worse_quantiles(candidate, baseline, self.q)
         steady, self.log_pass, recent = self._evidence(candidate.weighed, baseline.weighed)
         bet = math.log(spend(self._starts)) - LN2 + recent
         self.log_fail = log_sum([steady - LN2, bet, math.log(max(self._cash, LEAST_CASH))])
@@ -250,15 +250,18 @@ class LatencyTest:
         self._starts += 1
         self._cash -= 0.5 * spend(self._starts)
         self._start_c, self._start_b = candidate.copy(), baseline.copy()
-        self._start_states = (self._start_c.state, self._start_b.state)
+        self._start_states = None
 
     @property
     def state(self) -> LatencyTestState:
+        if self._start_states is None:
+            self._start_states = (self._start_c.state, self._start_b.state)
         return LatencyTestState(
             starts=self._starts,
             cash=self._cash,
-            looked_at=self._looked_at,
-            ratio=self.ratio,
+            looked_at=self.looked_at,
+            own=self.quantiles[0],
+            base=self.quantiles[1],
             log_fail=self.log_fail,
             log_pass=self.log_pass,
             interval=self.interval,
@@ -267,8 +270,8 @@ class LatencyTest:
         )
 
     def restore(self, state: LatencyTestState) -> None:
-        self._starts, self._cash, self._looked_at = state.starts, state.cash, state.looked_at
-        self.ratio, self.log_fail, self.log_pass = state.ratio, state.log_fail, state.log_pass
+        self._starts, self._cash, self.looked_at = state.starts, state.cash, state.looked_at
+        self.quantiles, self.log_fail, self.log_pass = (state.own, state.base), state.log_fail, state.log_pass
         self.interval = state.interval
         self._start_c.restore(state.candidate)
         self._start_b.restore(state.baseline)
@@ -286,12 +289,16 @@ class LatencyGate(Gate):
 
     STATE = LatencyGateState
 
-    def __init__(self, spec: GateSpec, q: float, signal: LatencySignal, share: float = 0.5) -> None:
-        """Start without data. ``share``: the candidate's expected share of the requests."""
+    def __init__(
+        self, spec: GateSpec, q: float, signal: LatencySignal, share: float = 0.5, *, shown: bool = True
+    ) -> None:
+        """Start without data.
+
+        ``share``: the candidate's expected share of the requests. ``shown``: whether people see the gate's interval.
+        """
         super().__init__(spec)
-        self._signal = signal
+        self._signal, self._alpha = signal, spec.alpha if shown else None
         signal.judged = True
-        self._cached: tuple[tuple[int, int], tuple[float | None, float | None]] = ((0, 0), (None, None))
         self._test = LatencyTest(q, spec.limit, share)
 
     def handlers(self) -> Mapping[type, Handler]:
@@ -301,7 +308,7 @@ class LatencyGate(Gate):
         """Compute the evidence anew if there are enough new samples. ``due`` says how many are enough."""
         growth = 1.0 if due.everything else LEAST_GROWTH
         if self._signal.baseline.total and self._test.due(self._signal.candidate, growth):
-            self._test.look(self._signal.candidate, self._signal.baseline, self.spec.alpha)
+            self._test.look(self._signal.candidate, self._signal.baseline, self._alpha)
             self.note(self._test.log_fail, self._log_pass())
 
     def _log_pass(self) -> float:
@@ -321,24 +328,20 @@ class LatencyGate(Gate):
         return self._signal.candidate.total
 
     @property
-    def within(self) -> bool:
-        ratio = self._test.ratio  # from the last look, because computing quantiles takes time
-        return ratio is not None and ratio <= self.spec.limit
+    def value(self) -> float | None:
+        own, base = self._quantiles
+        return own / base if own is not None and base else None
 
     @property
-    def value(self) -> float | None:
-        own, base = self._quantiles()
-        return own / base if own is not None and base else None
+    def _quantiles(self) -> tuple[float | None, float | None]:
+        """Both sides' quantiles at the last look, because computing them takes time."""
+        if self._test.looked_at:
+            return self._test.quantiles
+        return worse_quantiles(self._signal.candidate, self._signal.baseline, self._test.q)
 
     @property
     def interval(self) -> Interval | None:
         return self._test.interval
-
-    def _quantiles(self) -> tuple[float | None, float | None]:
-        own, base = self._signal.candidate, self._signal.baseline
-        if self._cached[0] != (own.total, base.total):
-            self._cached = ((own.total, base.total), worse_quantiles(own, base, self._test.q))
-        return self._cached[1]
 
     @property
     def has_nothing_to_measure(self) -> bool:
@@ -362,7 +365,7 @@ class LatencyGate(Gate):
         return FailureCause(own / base, n, f"{self._compared(own, base, f' over the last {n} requests')}{step}")
 
     def message(self) -> str:
-        own, base = self._quantiles()
+        own, base = self._quantiles
         if own is None or not base:
             return f"{self.n} samples of the candidate, {self._signal.baseline.total} of the baseline"
         warm_up = f"; {text}" if (text := self._signal.warm_up_text) else ""

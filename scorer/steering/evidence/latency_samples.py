@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scorer.steering.evidence.balanced_sampling import BalanceState, SideBalance
-from scorer.steering.evidence.dense_histogram import CountedHistogram, DenseHistogram, HistogramState
+from scorer.steering.evidence.dense_histogram import DenseHistogram, HistogramState
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LatencyMeasured, LatencyUnmeasured
 
 
@@ -43,17 +43,14 @@ class LatencySignal:
         self.judged = judged
         self.without = self.estimated = 0
         self._warm_up, self.warmed = warm_up, 0
-        self._cold = (
-            DenseHistogram(),
-            DenseHistogram(),
-        )  # what the warm-up leaves out: the candidate's, the baseline's
+        self._cold = (DenseHistogram(), DenseHistogram())  # what the warm-up leaves out of each side
 
     def add(self, values: LatencyHistograms) -> None:
-        candidate, baseline = CountedHistogram.of(values.candidate), CountedHistogram.of(values.baseline)
+        candidate, baseline = values.candidate, values.baseline
         if self.warming:
             self.warmed += candidate.total
-            self._cold[0].add(candidate, 0)
-            self._cold[1].add(baseline, 0)
+            self._cold[0].add(candidate)
+            self._cold[1].add(baseline)
             return
         left_candidate, left_baseline = (
             self._leave_out(candidate.total, baseline.total, values.at_ms) if self.judged else (0, 0)

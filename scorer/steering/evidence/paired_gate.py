@@ -66,10 +66,18 @@ class PairedGate(Gate):
         found: dict[type, list[Handler]] = {CopiesCompared: [self.fold_copies], LookDue: [self.look]}
         if isinstance(self._pairs, PairedErrors):
             found[CopyEnded] = [self._pairs.add_single]
-        for gate in (self._live, self._gross):
-            for kind, handler in gate.handlers().items() if gate else ():
-                found.setdefault(kind, []).append(handler)
+        for kind in self._live.handlers():
+            found.setdefault(kind, []).append(self._to_deciding(kind))
         return {kind: self._then_combine(handlers) for kind, handlers in found.items()}
+
+    def _to_deciding(self, kind: type) -> Handler:
+        """Return the handler that passes an observation to the gate on live requests that decides at present only.
+
+        What the other one misses is no evidence of it, so it stays valid: as if it had not bet.
+        """
+        live = self._live.handlers()[kind]
+        gross = live if self._gross is None else self._gross.handlers()[kind]
+        return lambda observation: (gross if self._deciding is self._gross else live)(observation)
 
     def _then_combine(self, handlers: Sequence[Handler]) -> Callable[[Any], None]:
         def handle(observation: Any) -> None:
@@ -78,6 +86,13 @@ class PairedGate(Gate):
             self._combine()
 
         return handle
+
+    @property
+    def _deciding(self) -> Gate:
+        """The gate on live requests that can fail or pass this gate at present."""
+        if self._gross is None or (not self._pairs.compared and self._live.n >= PATIENCE):
+            return self._live
+        return self._gross
 
     def fold_copies(self, copies: CopiesCompared) -> None:
         first = not self._pairs.compared
@@ -91,16 +106,14 @@ class PairedGate(Gate):
         self._pairs.look(everything=due.everything)
 
     def _combine(self) -> None:
-        pairs, live = self._pairs, self._live
+        pairs, live = self._pairs, self._deciding
         if self._gross is None:
-            fail, passed = live.fail_peak, max(pairs.log_pass, live.pass_peak) - LN2
-        elif pairs.compared:
-            fail, passed = self._gross.fail_peak, pairs.log_pass
-        elif live.n >= PATIENCE:
-            fail, passed = live.fail_peak, live.pass_peak
+            passed = max(pairs.log_pass, live.pass_peak) - LN2
+        elif live is self._live:
+            passed = live.pass_peak
         else:
-            fail, passed = self._gross.fail_peak, 0.0
-        self.note(max(pairs.log_fail, fail) - LN2, passed)
+            passed = pairs.log_pass if pairs.compared else 0.0
+        self.note(max(pairs.log_fail, live.fail_peak) - LN2, passed)
 
     @property
     def basis(self) -> str:
@@ -149,7 +162,7 @@ class PairedGate(Gate):
         return False  # which part has failed the gate shows only at that moment
 
     def recent_cause(self) -> FailureCause:
-        live = self._gross if self._gross and self._pairs.compared else self._live
+        live = self._deciding
         if live.fail_peak <= self._pairs.log_fail:
             return FailureCause(self._pairs.value, self._pairs.n, self._pairs.message())
         cause = live.standing.cause or FailureCause(live.value, live.n, live.message())

@@ -84,6 +84,8 @@ class OutageWatch:
         return n > 0 and at_most(b_errors, n, min(rate, 0.95)) <= _SURPRISING
 
 
+NO_OUTAGE = OutageWatch()
+
 _TERMS = 1000
 _EXACT = 1e-12
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from scorer.steering.evidence.confidence import Interval, rate_interval
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import Gate, Handler, Standing
-from scorer.steering.evidence.gate_observations import RequestsEnded
+from scorer.steering.evidence.gate_observations import LookDue, RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mixture import (
     LN2,
@@ -169,19 +169,24 @@ class SplitRecovery:
 
 @dataclass(frozen=True, slots=True)
 class SplitGateState:
-    """The state of a ``SplitGate``. ``counts``: the requests that count, see ``SplitGate``."""
+    """The state of a ``SplitGate``.
+
+    ``counts``: the requests that count, see ``SplitGate``. ``waiting``: those that came since the last look.
+    """
 
     standing: Standing
     test: SplitTestState
     counts: SplitCounts
+    waiting: SplitCounts
     recovery: RecoveryState
 
 
 class SplitGate(Gate):
     """The gate that compares the candidate's actual share of the requests with the configured share.
 
-    It counts the requests since the step began. An alarm begins when the gate fails, and ends when the split is proven
-    to be right again. From then on, the gate counts only requests since the alarm began.
+    It counts the requests since the step began, and tests them at each look: a wrong split harms nobody within a
+    second. An alarm begins when the gate fails, and ends when the split is proven to be right again. From then on, the
+    gate counts only requests since the alarm began.
     """
 
     STATE = SplitGateState
@@ -189,13 +194,22 @@ class SplitGate(Gate):
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
         self._test, self._recovery = SplitTest(spec.limit), SplitRecovery(spec.limit)
-        self._counts = NO_COUNTS
+        self._counts = self._waiting = NO_COUNTS
 
     def handlers(self) -> Mapping[type, Handler]:
-        return {RequestsEnded: self.fold_requests}
+        return {RequestsEnded: self.fold_requests, LookDue: self.look}
 
     def fold_requests(self, ended: RequestsEnded) -> None:
-        self.add(ended.counts.c_n, ended.counts.b_n)
+        self._waiting = self._waiting.after(ended.counts.c_n, ended.counts.b_n)
+
+    def look(self, due: LookDue) -> None:
+        waiting, self._waiting = self._waiting, NO_COUNTS
+        if waiting.n:
+            self.add(waiting.candidate, waiting.baseline)
+
+    @property
+    def _all(self) -> SplitCounts:
+        return self._counts.after(self._waiting.candidate, self._waiting.baseline)
 
     def add(self, c_n: int, b_n: int) -> None:
         self._counts = self._counts.after(c_n, b_n)
@@ -219,7 +233,7 @@ class SplitGate(Gate):
 
     @property
     def n(self) -> int:
-        return self._counts.n
+        return self._counts.n + self._waiting.n
 
     @property
     def within(self) -> bool:
@@ -232,14 +246,14 @@ class SplitGate(Gate):
 
     @property
     def value(self) -> float | None:
-        return self._counts.candidate / self.n if self.n else None
+        return self._all.candidate / self.n if self.n else None
 
     @property
     def interval(self) -> Interval | None:
-        return rate_interval(self._counts.candidate, self.n, self.spec.alpha)
+        return rate_interval(self._all.candidate, self.n, self.spec.alpha)
 
     def _odds(self) -> float | None:
-        return odds_ratio(self._counts.candidate, self._counts.baseline, self.spec.limit)
+        return odds_ratio(self._all.candidate, self._all.baseline, self.spec.limit)
 
     def message(self) -> str:
         odds = self._odds()
@@ -253,9 +267,9 @@ class SplitGate(Gate):
 
     @property
     def state(self) -> SplitGateState:
-        return SplitGateState(self.standing, self._test.state, self._counts, self._recovery.state)
+        return SplitGateState(self.standing, self._test.state, self._counts, self._waiting, self._recovery.state)
 
     def restore(self, state: SplitGateState) -> None:
-        self.standing, self._counts = state.standing, state.counts
+        self.standing, self._counts, self._waiting = state.standing, state.counts, state.waiting
         self._test.restore(state.test)
         self._recovery.restore(state.recovery)

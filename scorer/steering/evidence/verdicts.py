@@ -15,8 +15,14 @@ _FEW, _TOO_EARLY = 200, 0.05
 _PRICE = 1.5  # ln of what a mixture loses against the best of its alternatives
 
 
-def verdict_of(gate: Gate, rate: float | None) -> Verdict:
-    """Return the gate's verdict. ``rate``: how many samples per second the gate gets; None or 0 if unknown."""
+def verdict_of(gate: Gate, rate: float | None, before: Verdict | None = None) -> Verdict:
+    """Return the gate's verdict.
+
+    ``rate``: how many samples per second the gate gets; None or 0 if unknown. ``before``: the last verdict, which is
+    returned again while the gate has no data.
+    """
+    if before is not None and before.n == gate.n == 0 and before.message == _no_data(gate) and decides_as(gate, before):
+        return before
     outcome = outcome_of(gate)
     spec, cause = gate.spec, gate.standing.cause
     to_pass, to_fail = gate.pass_peak / spec.pass_at, gate.fail_peak / spec.fail_at
@@ -70,6 +76,15 @@ def outcome_of(gate: Gate) -> Outcome:
     return Outcome.PASS if gate.within else Outcome.INCONCLUSIVE
 
 
+def decides_as(gate: Gate, verdict: Verdict) -> bool:
+    """Return whether the ramp may do with ``verdict`` what it may do with the gate's present verdict.
+
+    If not, the outcome has changed, or the gate has begun or ceased to stop steps or to be needed for a step.
+    """
+    same = outcome_of(gate).value == verdict.outcome and gate.blocks_step == verdict.blocks_step
+    return same and verdict.guard == (gate.spec.guard or gate.has_nothing_to_measure)
+
+
 def _missing(gate: Gate) -> int | None:
     """Estimate how many more samples the gate needs to pass or fail; None if this cannot be estimated.
 
@@ -90,9 +105,13 @@ def _missing(gate: Gate) -> int | None:
     return max(short, 1, math.ceil(gate.n * (at - evidence) / (evidence + _PRICE)))
 
 
+def _no_data(gate: Gate) -> str:
+    return gate.why_no_data or "no data yet"
+
+
 def _message(gate: Gate, outcome: Outcome, missing: int | None, eta: float | None) -> str:
     if gate.n == 0:
-        return gate.why_no_data or "no data yet"
+        return _no_data(gate)
     text = gate.message()
     if outcome is not Outcome.INCONCLUSIVE:
         return text

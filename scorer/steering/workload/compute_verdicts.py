@@ -5,25 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scorer.steering.ramp.verdict_effects import failed_guards
-from scorer.steering.staggering import period_index
+from scorer.steering.staggering import period_began
 from scorer.steering.workload.unexpected_traffic import SETTLE_MS
-from scorer.steering.workload.workload_state import JudgedVerdicts, WorkloadState, with_fresh_evidence
+from scorer.steering.workload.workload_state import STATUS_MS, JudgedVerdicts, WorkloadState, with_fresh_evidence
 
-JUDGE_MS = 500  # verdicts are computed this often, and at once after the candidate failed a request
+JUDGE_MS = 500  # the gates are asked this often, and at once after the candidate failed a request
 
 
-def judge(state: WorkloadState, now_ms: int) -> WorkloadState:
-    """Compute new verdicts if they are due or if the candidate has failed a request. Return the workload's state."""
-    last, recent = state.judged, state.recent
-    if not recent.candidate_failed and _same_period(state.name, now_ms, last.at_ms, JUDGE_MS):
+def judge(state: WorkloadState, last_ms: int, now_ms: int) -> WorkloadState:
+    """Ask the gates if that is due or if the candidate has failed a request. Return the workload's state.
+
+    The verdicts, with their texts and intervals, are built anew if a gate decides otherwise than before, and for each
+    regular status. ``last_ms``: when the last tick was. See ADR 0255.
+    """
+    last, failed, name = state.judged, state.recent.candidate_failed, state.name
+    if last.verdicts and not failed and not period_began(name, last_ms, now_ms, JUDGE_MS):
         return state
-    if recent.candidate_failed:
-        recent = replace(recent, candidate_failed=False)
-    return replace(state, judged=JudgedVerdicts(state.evidence.verdicts(now_ms), now_ms), recent=recent)
-
-
-def _same_period(name: str, now_ms: int, last_ms: int, every_ms: int) -> bool:
-    return period_index(name, now_ms, every_ms) == period_index(name, last_ms, every_ms)
+    if failed:
+        state = replace(state, recent=replace(state.recent, candidate_failed=False))
+    current = last.verdicts and not period_began(name, last.at_ms, now_ms, STATUS_MS)
+    if current and state.evidence.still_decides(last.verdicts):
+        return state
+    return replace(state, judged=JudgedVerdicts(state.evidence.verdicts(now_ms), now_ms))
 
 
 def settle(state: WorkloadState, now_ms: int) -> WorkloadState:

@@ -29,6 +29,7 @@ from scorer.steering.workload.second_witness import witness_verdict
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import (
+    STATUS_MS,
     BaselineRestart,
     WorkloadState,
     WritePeriods,
@@ -40,7 +41,6 @@ from scorer.steering.workload.workload_status import status_of
 
 # See ADR 0055.
 CHECKPOINT_MS = 5_000  # evidence is stored this often, and with every decision; the rest is read again from the streams
-STATUS_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,11 @@ class Tick:
 def tick(before: WorkloadState, news: News, readings: Readings, context: TickContext, now: SteadyTime) -> Tick:
     """Add the news to the evidence, compute verdicts, compare the Envoys' values, decide, and plan the writes."""
     now_ms = now.ms
-    state = judge(_same_configuration_again(before, fold(before, news, now)), now_ms)
+    state = judge(_same_configuration_again(before, fold(before, news, now)), before.now.ms, now_ms)
     unknown = unknown_envoys(state, context.unknown_weights) if state.ramp.first_start else ()
     state = settle(look(state, readings, context), now_ms)
-    state = replace(state, blindness=context.report.blindness)
+    if state.blindness is not context.report.blindness:
+        state = replace(state, blindness=context.report.blindness)
     inputs = tick_inputs(state, context, unknown)
     ramp, decisions = _decide(state, inputs, now_ms)
     state = _after_decision(state, ramp, inputs, context, now_ms)

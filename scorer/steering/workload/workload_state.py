@@ -22,6 +22,8 @@ from scorer.steering.workload.refusing_sides import RefusalWatch
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.workload_spec import WorkloadSpec
 
+STATUS_MS = 1_000  # the status is stored this often (ADR 0055), with verdicts as of then
+
 
 @dataclass(frozen=True, slots=True)
 class StreamPosition:

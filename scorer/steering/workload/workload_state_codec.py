@@ -8,12 +8,12 @@ See ADR 0132.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from glidepath.errors import InputError
+from glidepath.json_text import json_text
 from scorer.steering.envoy.runtime_values import last_written_from_json, last_written_to_json
 from scorer.steering.ramp.states import RampState, state_from_json
 from scorer.steering.ramp.tick_inputs import TickInputs
@@ -75,7 +75,7 @@ def encode(state: WorkloadState, *, with_evidence: bool = True) -> str:
         "totals": state.totals.to_json(),
         "restart": None if state.restart is None else asdict(state.restart),
     }
-    return json.dumps(stored, separators=(",", ":"))
+    return json_text(stored)
 
 
 def decode(spec: WorkloadSpec, stored: Mapping[str, Any], clocks: ClockReadings) -> WorkloadState:

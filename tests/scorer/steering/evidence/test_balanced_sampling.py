@@ -11,7 +11,7 @@ from bench import evidence as bench
 from bench import evidence_cases as cases
 from glidepath.histogram import Histogram
 from scorer.steering.evidence.balanced_sampling import UNITS, SideBalance
-from scorer.steering.evidence.dense_histogram import CountedHistogram, DenseHistogram
+from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LookDue
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.latency_gates import LatencyGate
@@ -131,8 +131,8 @@ def test_values_left_out_of_the_evidence_are_counted() -> None:
 
 def test_a_histogram_with_and_without_something_left_out_can_be_restored_from_json() -> None:
     plain, uneven = DenseHistogram(), DenseHistogram()
-    plain.add(CountedHistogram.of(Histogram.of([1.0, 50.0, 0.0])))
-    uneven.add(CountedHistogram.of(Histogram.of([1.0, 50.0, 0.0])), 64)
+    plain.add(Histogram.of([1.0, 50.0, 0.0]))
+    uneven.add(Histogram.of([1.0, 50.0, 0.0]), 64)
     uneven.add_value(70.0, 128)
     for one in (plain, uneven):
         twin = DenseHistogram()

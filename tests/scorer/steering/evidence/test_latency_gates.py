@@ -14,7 +14,6 @@ from glidepath.histogram import Histogram, StoredCounts, bucket_of
 from scorer.steering.evidence import latency_gates
 from scorer.steering.evidence.dense_histogram import (
     SIZE,
-    CountedHistogram,
     DenseHistogram,
     HistogramState,
     SlotCounts,
@@ -28,7 +27,7 @@ TWO_BUCKETS = 2 ** (2 / 64)
 
 def dense(values: list[float]) -> DenseHistogram:
     histogram = DenseHistogram()
-    histogram.add(CountedHistogram.of(Histogram.of(values)))
+    histogram.add(Histogram.of(values))
     return histogram
 
 
@@ -144,8 +143,8 @@ def test_a_candidate_that_becomes_slow_late_is_detected() -> None:
     seen = None
     for k in range(400):
         slower = 2.5 if k >= 300 else 1.0
-        own.add(CountedHistogram.of(Histogram.of((100 * slower * rng.lognormal(0, 0.5, 20)).tolist())))
-        base.add(CountedHistogram.of(Histogram.of((100 * rng.lognormal(0, 0.5, 40)).tolist())))
+        own.add(Histogram.of((100 * slower * rng.lognormal(0, 0.5, 20)).tolist()))
+        base.add(Histogram.of((100 * rng.lognormal(0, 0.5, 40)).tolist()))
         test.look(own, base)
         if test.log_fail >= cases.AT:
             seen = k
@@ -181,7 +180,7 @@ def test_a_dense_histogram_holds_what_the_histogram_holds(values: list[float]) -
 
 def test_a_bucket_outside_the_range_is_put_into_the_outermost_one() -> None:
     found = DenseHistogram()
-    found.add(CountedHistogram.of(Histogram({10**6: 3, -(10**6): 2})))
+    found.add(Histogram({10**6: 3, -(10**6): 2}))
     assert found.total == 5
     assert found.counts[-1] == 3
     assert bucket_of(1e30) == bucket_of(1e9)
@@ -193,9 +192,9 @@ def test_stored_counts_are_added_like_other_counts(flushes: list[list[float]]) -
     plain, stored = DenseHistogram(), DenseHistogram()
     for values in flushes:
         histogram = Histogram.of(values)
-        plain.add(CountedHistogram.of(histogram))
+        plain.add(histogram)
         counts = StoredCounts(list(histogram.counts), list(histogram.counts.values()))
-        stored.add(CountedHistogram.of(Histogram(counts, histogram.zeros)))
+        stored.add(Histogram(counts, histogram.zeros))
     assert (stored.counts == plain.counts).all()
     assert (stored.sums[1:] == plain.counts.cumsum()).all()
     assert stored.total == sum(len(values) for values in flushes)
@@ -206,17 +205,18 @@ def test_the_sums_include_every_kind_of_addition() -> None:
     assert found.sums[-1] == 1
     found.add_value(200.0)
     found.add_slots(np.array([5, 6]))
-    found.add(CountedHistogram.of(Histogram.of([0.0])))
+    found.add(Histogram.of([0.0]))
     assert (found.sums[-1], found.sums[1], found.sums[0]) == (5, 1, 0)
     found.restore(DenseHistogram().state)
     assert found.sums[-1] == 0
 
 
 def test_a_count_that_does_not_fit_64_bits_is_refused() -> None:
-    with pytest.raises(OverflowError):
-        CountedHistogram.of(Histogram({5: 2**63}))
+    for counts in ({5: 2**63}, StoredCounts([5], [2**63]), StoredCounts([5] * 40, [2**63] * 40)):
+        with pytest.raises(OverflowError):
+            DenseHistogram().add(Histogram(counts))
     found = DenseHistogram()
-    found.add(CountedHistogram.of(Histogram({5: -1, 6: 2})))
+    found.add(Histogram({5: -1, 6: 2}))
     with pytest.raises(OverflowError):
         _ = found.counts
 
