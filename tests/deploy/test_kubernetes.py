@@ -95,7 +95,10 @@ def test_every_monitor_selects_what_has_the_port_that_it_reads() -> None:
         wanted = one.get("spec", {}).get("selector", {}).get("matchLabels", {}).items()
         if one["kind"] == "ServiceMonitor":
             ports = {
-                p["name"] for s in services if wanted <= s["metadata"]["labels"].items() for p in s["spec"]["ports"]
+                p["name"]
+                for s in services
+                if wanted <= s["metadata"].get("labels", {}).items()
+                for p in s["spec"]["ports"]
             }
             assert {end["port"] for end in one["spec"]["endpoints"]} <= ports, name
         if one["kind"] == "PodMonitor":

@@ -113,6 +113,8 @@ async def test_the_keys_are_those_of_real_output(
     [checklist] = await printed("decommission", "chat", "--json", *file)
     assert checklist.keys() == keys("checklist")
     assert [key for key in checklist["items"][0] if f"`{key}`" not in section("checklist")] == []
+    [cost] = await printed("cost", "--json", *file)
+    assert cost.keys() == keys("cost")
     [erased] = await printed("erase", "--request-id", "r1", "--json", *file)
     assert erased["chat"].keys() == keys("erased")
 
