@@ -104,7 +104,7 @@ def _get(summary: str, parameters: list[dict[str, Any]], content: dict[str, Any]
     return {"summary": summary, "parameters": parameters, "responses": {"200": answer, **_errors("400", "401", "503")}}
 
 
-def _send(summary: str, model: type[CommandBody] | type[LabelBody]) -> dict[str, Any]:
+def _send(summary: str, model: type[CommandBody] | type[FeedbackBody] | type[LabelBody]) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     done = {"description": "done", "content": {"application/json": {"schema": {"type": "object"}}}}
     return {
