@@ -63,7 +63,7 @@ def reason_not_to_copy(body: bytes, to: Backend | None = None) -> Coverage | Non
     """
     if to is None and not _HINTS.search(body):
         return None
-    short = _BASE64.sub(b'""', body)
+    short = without_pictures(body)
     document: object = None
     if len(short) <= MOST_PARSED:
         document = _parsed(_LONG_STRING.sub(b'""', short))
@@ -76,6 +76,11 @@ def reason_not_to_copy(body: bytes, to: Backend | None = None) -> Coverage | Non
     if _acts(document):
         return Coverage.HAS_EFFECTS
     return Coverage.NEEDS_STATE if _needs_state(document) else None
+
+
+def without_pictures(body: bytes) -> bytes:
+    """Return a JSON body with empty strings instead of pictures and sounds, which are no text."""
+    return _BASE64.sub(b'""', body)
 
 
 def without_storing(path: str, body: bytes) -> bytes:

@@ -25,6 +25,8 @@ from extproc.capture import Capturer
 from extproc.copy_budget import Budgets, RedisSpendingCounters
 from extproc.copy_sender import Tee
 from extproc.grpc_services import AccessLogService, ProcessService, handlers
+from extproc.inventory_observer import InventoryObserver
+from extproc.inventory_writer import WRITE_EVERY_S, InventoryWriter
 from extproc.pair_encoding import PairEncoder
 from extproc.prometheus import ExtprocCollector, MetricSources
 from extproc.redaction import Redactor
@@ -88,7 +90,9 @@ class ExtprocWorker:
         self.counters = TrafficCounters(on_failure=self._error_seen.set)
         self.budgets = Budgets(config)
         self.workloads = build_workloads(config)
-        self._access_log = AccessLogService(self.workloads, self.counters)
+        self.inventory = InventoryObserver.of(config)
+        self._inventory_writer: InventoryWriter | None = None
+        self._access_log = AccessLogService(self.workloads, self.counters, inventory=self.inventory)
         self.redactor = Redactor(config.redaction)
 
     def stop(self) -> None:
@@ -118,6 +122,9 @@ class ExtprocWorker:
             stack.callback(checker.close)
             tee = Tee.open(self._config.envoy.shadow_listen, extproc.max_body, self.memory)
             stack.push_async_callback(tee.close)
+            if self.inventory is not None and self._config.inventory is not None:
+                stack.callback(self.inventory.close)
+                self._inventory_writer = InventoryWriter(client, self._config.inventory, self.inventory, source)
             async with asyncio.TaskGroup() as tasks:
                 capturer = Capturer(self.counters, self.budgets, tee, buffer, tasks, checker)
                 loops = [
@@ -127,19 +134,29 @@ class ExtprocWorker:
                     tasks.create_task(self._sync_budgets(RedisSpendingCounters(client))),
                     tasks.create_task(self._report_entries(client, source)),
                     tasks.create_task(self._remember_served()),
+                    tasks.create_task(self._write_inventory()),
                 ]
                 await self._serve(capturer, buffer)
                 await self._drain(capturer, buffer, loops)
 
     async def _serve(self, capturer: Capturer, buffer: WriteBuffer) -> None:
         extproc = self._config.extproc
-        process = ProcessService(self.workloads, capturer, self.memory, extproc.max_body, extproc.max_streams)
+        limits = extproc.max_body, extproc.max_streams
+        process = ProcessService(self.workloads, capturer, self.memory, *limits, self.inventory)
         access_log = self._access_log
         registry = ProcessRegistry()
         registry.register(
             ExtprocCollector(
                 MetricSources(
-                    self._config, process, access_log, capturer, self.counters, buffer, self.memory, self.redactor
+                    self._config,
+                    process,
+                    access_log,
+                    capturer,
+                    self.counters,
+                    buffer,
+                    self.memory,
+                    self.redactor,
+                    self.inventory,
                 )
             )
         )
@@ -216,6 +233,11 @@ class ExtprocWorker:
             await asyncio.sleep(self._config.extproc.flush)
             await self._access_log.served.write(unix_ms())
 
+    async def _write_inventory(self) -> None:
+        while self._inventory_writer is not None and not redisio.being_cancelled():
+            await self._inventory_writer.write(unix_ms())
+            await asyncio.sleep(WRITE_EVERY_S)
+
     async def _report_entries(self, client: redisio.RedisClient, source: str) -> None:
         """Report the number of received access log entries, which the leading scorer compares with Envoy's own."""
         reported = 0
@@ -251,6 +273,9 @@ class ExtprocWorker:
         self._flush(buffer)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._access_log.served.write(unix_ms()), FINAL_FLUSH_S)
+        if self._inventory_writer is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._inventory_writer.write(unix_ms()), FINAL_FLUSH_S)
         buffer.close()
         await asyncio.wait([writing], timeout=bound)
         writing.cancel()

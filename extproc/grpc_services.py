@@ -21,6 +21,7 @@ from extproc.capture import CapturedExchange, Capturer
 from extproc.exchange import Closed, Exchange, Milestone
 from extproc.ext_proc_messages import feed, wanted_headers
 from extproc.extproc_errors import IllegalEventError
+from extproc.inventory_observer import InventoryObserver, WatchedExchange
 from extproc.outcome_classification import LocalReply, classify, pinned_request, served_by
 from extproc.served_requests import ServedRequests
 from extproc.traffic_counters import TrafficCounters
@@ -44,8 +45,10 @@ class ProcessService:
         memory: BodyMemory,
         max_body: int,
         max_streams: int,
+        inventory: InventoryObserver | None = None,
     ) -> None:
         self._workloads, self._capturer, self._memory = workloads, capturer, memory
+        self._inventory = inventory
         self._max_body, self._max_streams = max_body, max_streams
         sticky = (workload.sticky_header for workload in workloads.values() if workload.sticky_header)
         opting_out = (rule.header for workload in workloads.values() for rule in workload.settings.shadow.opt_out)
@@ -65,15 +68,16 @@ class ProcessService:
         exchange = Exchange(self._max_body, self._memory)
         workload, route = self._workload(context), _of_stream(context)
         captured: CapturedExchange | None = None
+        watched = None if self._inventory is None else self._inventory.watch(workload.name if workload else "")
         try:
             while exchange.ending is None:
                 message = await context.read()
                 if message is grpc.aio.EOF:
                     break
-                captured = self._step(workload, route, exchange, captured, message)
+                captured = self._step(workload, route, exchange, captured, message, watched)
         finally:
             self.open -= 1
-            self._close(exchange, captured)
+            self._close(exchange, captured, watched)
 
     def _step(
         self,
@@ -82,32 +86,47 @@ class ProcessService:
         exchange: Exchange,
         captured: CapturedExchange | None,
         message: ProcessingRequest,
+        watched: WatchedExchange | None = None,
     ) -> CapturedExchange | None:
+        without_headers = exchange.request is None
         try:
             milestone = feed(exchange, message, self._wanted, time.monotonic())
         except IllegalEventError:
             self.illegal_events += 1
             return captured
+        if watched is not None:
+            if without_headers and exchange.request is not None:
+                path = exchange.request.headers.get(":path", "")
+                watched.headers(message.request_headers.headers.headers, path)
+            if milestone is Milestone.FINISHED:
+                watched.finish(exchange)
         if captured is None and workload is not None and (exchange.request is not None or exchange.shed):
             captured = self._capturer.begin(workload, exchange, route.own_id, route.served)
         if captured is not None and milestone is not _NO_MILESTONE:
             self._capturer.advance(captured, milestone)
         if exchange.ending is None and (exchange.cut or (captured is not None and captured.opted_out)):
-            self._stop_at_bound(exchange, captured)
+            self._stop_at_bound(exchange, captured, watched)
         return captured
 
-    def _stop_at_bound(self, exchange: Exchange, captured: CapturedExchange | None) -> None:
+    def _stop_at_bound(
+        self, exchange: Exchange, captured: CapturedExchange | None, watched: WatchedExchange | None
+    ) -> None:
         """End the exchange, so that its stream is closed and Envoy copies nothing more of it."""
         exchange.stop(time.monotonic())
+        if watched is not None:
+            watched.finish(exchange)
         if captured is not None:
             self._capturer.advance(captured, Milestone.FINISHED)
 
-    def _close(self, exchange: Exchange, captured: CapturedExchange | None) -> None:
+    def _close(self, exchange: Exchange, captured: CapturedExchange | None, watched: WatchedExchange | None) -> None:
         """End the exchange of a gRPC stream that has ended, unless the exchange has already ended."""
-        if exchange.ending is None and exchange.feed(Closed(), time.monotonic()) is Milestone.FINISHED and captured:
-            self._capturer.advance(captured, Milestone.FINISHED)
+        if exchange.ending is None and exchange.feed(Closed(), time.monotonic()) is Milestone.FINISHED:
+            if watched is not None:
+                watched.finish(exchange)
+            if captured:
+                self._capturer.advance(captured, Milestone.FINISHED)
         if captured is None:
-            self.unmatched += 1
+            self.unmatched += watched is None
             exchange.release()
 
     async def _reject(self, context: grpc.aio.ServicerContext) -> None:
@@ -147,9 +166,13 @@ class AccessLogService:
     """
 
     def __init__(
-        self, workloads: Mapping[str, WorkloadInfo], counters: TrafficCounters, served: ServedRequests | None = None
+        self,
+        workloads: Mapping[str, WorkloadInfo],
+        counters: TrafficCounters,
+        served: ServedRequests | None = None,
+        inventory: InventoryObserver | None = None,
     ) -> None:
-        self._workloads, self._counters = workloads, counters
+        self._workloads, self._counters, self._inventory = workloads, counters, inventory
         self.served = served if served is not None else ServedRequests({})
         self.entries = 0
         self.entries_by_node: dict[str, int] = {}  # node id of an Envoy → the entries received from it
@@ -174,6 +197,8 @@ class AccessLogService:
     def _take(self, message: StreamAccessLogsMessage, shadow: bool) -> None:
         for entry in message.http_logs.log_entry:
             self.entries += 1
+            if self._inventory is not None and not shadow:
+                self._inventory.logged(entry)
             outcome = classify(entry, self._workloads, shadow)
             pinned = pinned_request(entry, self._workloads)
             if pinned is not None:

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from extproc.body_limits import BodyMemory
 from extproc.capture import Capturer
 from extproc.grpc_services import AccessLogService, ProcessService
+from extproc.inventory_observer import InventoryObserver
 from extproc.redaction import Redactor
 from extproc.traffic_counters import TrafficCounters
 from extproc.write_buffer import WriteBuffer
@@ -35,6 +36,7 @@ class MetricSources:
     buffer: WriteBuffer
     memory: BodyMemory
     redactor: Redactor
+    inventory: InventoryObserver | None = None
 
 
 class ExtprocCollector(Collector):
@@ -49,6 +51,8 @@ class ExtprocCollector(Collector):
         yield from self._sources.counters.latencies.families()
         yield from self._sources.counters.tokens.families(self._sources.config)
         yield from self._stores()
+        if self._sources.inventory is not None:
+            yield from _of_inventory(self._sources.inventory)
 
     def _streams(self) -> Iterator[Family]:
         sources = self._sources
@@ -154,6 +158,20 @@ class ExtprocCollector(Collector):
         yield _counter(
             "redaction_unreadable", "Bodies not stored because they are not text", self._sources.redactor.unreadable
         )
+
+
+def _of_inventory(inventory: InventoryObserver) -> Iterator[Family]:
+    yield _counters(
+        "inventory_requests",
+        "Requests counted for the inventory, by how they were seen: log; body or unread (of the sample); dropped (too"
+        " many bodies waited) and failed are parts of unread",
+        ("seen",),
+        {(seen,): number for seen, number in inventory.totals.items()},
+    )
+    overflow, dropped = inventory.tallies.overflow, inventory.tallies.dropped
+    yield _counter("inventory_overflow", "Requests of groups beyond inventory.groups, counted as other", overflow)
+    yield _counter("inventory_dropped_groups", "Groups of old periods dropped because Redis did not answer", dropped)
+    yield _counter("inventory_write_failures", "Failed writes of the inventory to Redis", inventory.write_failures)
 
 
 def _counter(name: str, text: str, value: float) -> CounterMetricFamily:

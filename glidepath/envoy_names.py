@@ -89,6 +89,9 @@ REFUSED_TAG = "refused"  # custom tag of the live log: the 4xx of the candidate 
 # Custom tag of both access logs: µs from the first byte of the request to the first byte of the answer's body.
 BODY_BEGIN_TAG = "body_begin_us"
 WORKLOAD_TAG = "workload"  # custom tag of the live access log: the workload of the route
+# Custom tag of the live access log, and filter state: the client's values of the headers that tell callers apart, one a
+# line, in the order of glidepath.inventory.callers.CallerNames.sources. The state is never sent to a backend.
+CALLER_TAG, CALLER_STATE = "caller", "glidepath.caller"
 
 # Headers that the tee sends to the shadow listener. They are removed before a backend sees the request. Envoy sends the
 # first one to extproc too, in the metadata of each ext_proc stream.

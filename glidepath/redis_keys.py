@@ -111,19 +111,6 @@ class WorkloadKeys:
         return self._key("feedback")
 
     @property
-    def feedback_notes(self) -> str:
-        """Hash with a TTL: the digest of a request id → the feedback on it, for the pages that show the pair.
-
-        A field that ends in ``:label`` is the label. See feedback_notes.py. ``feedback.shown`` limits it.
-        """
-        return self._key("feedback:notes")
-
-    @property
-    def feedback_note_times(self) -> str:
-        """Sorted set: the digest of a request id in ``feedback_notes`` → the time of the feedback (Unix ms)."""
-        return self._key("feedback:notes:times")
-
-    @property
     def probes(self) -> str:
         """Hash with the state of the scheduled probes.
 
@@ -199,6 +186,16 @@ ARRIVED_ENTRIES = f"{PREFIX}:access_log:arrived"
 ARRIVED_BY_ENVOY = f"{PREFIX}:access_log:by_envoy"
 # String: an UnseenRecord as JSON.
 UNSEEN_ENTRIES = f"{PREFIX}:access_log:unseen"
+# String: the random key of the fingerprints of callers (glidepath/inventory/callers.py).
+INVENTORY_KEY = f"{PREFIX}:inventory:key"
+
+
+def inventory_period(level: str, number: int) -> str:
+    """Return the key of a period of the inventory: hour or day ``number`` since 1970.
+
+    Redis holds a hash with a TTL there: process and group → the counts (glidepath/inventory/stored_periods.py).
+    """
+    return f"{PREFIX}:inventory:{level}:{number}"
 
 
 def lease_key(group: str) -> str:

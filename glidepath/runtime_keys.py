@@ -20,6 +20,10 @@ def shadow_key(workload: str) -> str:
     return f"glidepath.{workload}.shadow"
 
 
+# The share of the inference calls outside of workloads whose bodies extproc reads for the inventory, in percent.
+INVENTORY_SAMPLE = "glidepath.inventory.sample"
+
+
 def autopilot_key(workload: str) -> str:
     """Return the runtime key of the autopilot, the workload's automation.
 

@@ -52,8 +52,8 @@ def layer_name(ttl_s: float) -> str:
 
 
 def serves_rtds(config: Config) -> bool:
-    """Return whether the leading scorer serves RTDS: the weights, or leases."""
-    return config.envoy.actuator == "rtds" or bool(leased_workloads(config))
+    """Return whether the leading scorer serves RTDS: the weights, or leases. Without workloads, there are none."""
+    return bool(config.workloads) and (config.envoy.actuator == "rtds" or bool(leased_workloads(config)))
 
 
 def shortest_lost_after(scorer_lease_s: float) -> float:

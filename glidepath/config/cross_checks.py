@@ -46,6 +46,8 @@ def cross_check(config: Config, names: Names) -> list[Problem]:
     checked. ``names`` has the names of all backends and workloads in the file.
     """
     rules = [
+        _no_workloads(config),
+        _no_backends(config),
         _unknown_default(config, names),
         _unknown_in_registry(config, names),
         *(_unknown_side(name, workload, role, names) for name, workload in _workloads(config) for role in _ROLES),
@@ -72,6 +74,18 @@ def unless_faulty(found: Iterable[_T]) -> Iterator[_T]:
     """Yield what a rule finds, until it needs a value that has an error of its own."""
     with suppress(FaultyValueError):
         yield from found
+
+
+def _no_workloads(config: Config) -> Iterator[Problem]:
+    if not config.workloads and config.inventory is None:
+        yield Problem(
+            ("workloads",), "is missing (add a workload, or inventory: {} to observe the traffic without one)"
+        )
+
+
+def _no_backends(config: Config) -> Iterator[Problem]:
+    if config.workloads and not config.backends:
+        yield Problem(("backends",), "is missing (workloads need a baseline and a candidate)")
 
 
 def _unknown_default(config: Config, names: Names) -> Iterator[Problem]:

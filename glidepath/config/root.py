@@ -21,6 +21,7 @@ from glidepath.config.gates import (
     SamenessGateConfig,
     default_latency,
 )
+from glidepath.config.inventory import InventorySection
 from glidepath.config.kubernetes import HttpRouteSection, KubernetesSection
 from glidepath.config.notifications import Notification, RegistrySection
 from glidepath.config.prices import BackendPrice, CostsSection
@@ -256,8 +257,10 @@ class Config(Section):
     costs: CostsSection = CostsSection()
     notify: tuple[Notification, ...] = ()
     registry: RegistrySection | None = None
-    backends: dict[Name, Backend] = Field(min_length=1)
-    workloads: dict[Name, Workload] = Field(min_length=1)
+    inventory: InventorySection | None = None
+    # Without workloads, `glidepath inventory` observes an Envoy that is to be divided into workloads.
+    backends: dict[Name, Backend] = Field(default_factory=dict)
+    workloads: dict[Name, Workload] = Field(default_factory=dict)
 
     def workload(self, name: str) -> Workload:
         try:

@@ -20,7 +20,7 @@ from glidepath_ops.cli.render_output import (
     text_without_glidepath,
 )
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, Output
-from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap, refuse_named_clusters
+from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap, refuse_named_clusters, refuse_without_routes
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayTarget
@@ -28,7 +28,12 @@ from glidepath_ops.envoyconfig.mesh.gateway_envoy_proxy import complete_envoy_pr
 from glidepath_ops.envoyconfig.mesh.gateway_routes import UsersFile, gateway_routes, route_choices
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import gateway_listener
 from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget
-from glidepath_ops.envoyconfig.mesh.resource_yaml_files import gateway_files, istio_files, labels
+from glidepath_ops.envoyconfig.mesh.resource_yaml_files import (
+    gateway_files,
+    istio_files,
+    labels,
+    refuse_without_workloads,
+)
 from glidepath_ops.envoyconfig.write_examples import HEADER
 
 OutputOrInto = Annotated[
@@ -116,6 +121,7 @@ def render_envoy(
             raise InputError(f"render: {option} needs --into FILE")
     settings = load_config(config)
     refuse_named_clusters(settings)
+    refuse_without_routes(settings)
     print_or_write(to_yaml(annotated_bootstrap(settings, admin=admin, node=node), HEADER), output)
 
 
@@ -187,6 +193,7 @@ def render_istio(
         image=image,
     )
     loaded = load_config(config)
+    refuse_without_workloads(loaded)
     routes = chosen_routes(loaded, place, IstioRoutes(into, route or [], service))
     files = istio_files(loaded, place, routes)  # refuses what Istio lacks, before a file is changed
     if into is not None:
@@ -254,6 +261,7 @@ def render_envoy_gateway(
         )
         return
     settings = load_config(config)
+    refuse_without_workloads(settings)
     place = GatewayTarget(
         gateway=gateway,
         namespace=namespace,

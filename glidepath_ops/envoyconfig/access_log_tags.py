@@ -41,6 +41,8 @@ def custom_tags(config: Config, log_name: str) -> list[Json]:
         tags.append({"tag": envoy_names.WORKLOAD_TAG, "value": place})
         tags += [_tag(name, "request", name) for name in (envoy_names.NOT_RENAMED_TAG, envoy_names.REFUSED_TAG)]
         tags += _tags_of_pinned(config)
+        if config.inventory is not None:
+            tags.append({"tag": envoy_names.CALLER_TAG, "value": f"%FILTER_STATE({envoy_names.CALLER_STATE}:PLAIN)%"})
         # An Envoy that has no cluster of the chosen name removes no header, and has no cluster to name.
         tags.append({"tag": envoy_names.CHOSEN_ENTRY_TAG, "value": f"%REQ({envoy_names.HEADER_CHOSEN_ENTRY})%"})
     if log_name == envoy_names.SHADOW_LOG:

@@ -92,6 +92,15 @@ def refuse_named_clusters(config: Config) -> None:
             )
 
 
+def refuse_without_routes(config: Config) -> None:
+    """Raise ConfigError if a complete bootstrap would answer every request with a 404."""
+    if not config.workloads and config.envoy.default_backend is None:
+        raise ConfigError(
+            "envoy.default_backend: is missing: without workloads, all requests go to it; to observe an Envoy that you "
+            "have already, use `glidepath render envoy --into FILE`"
+        )
+
+
 def with_stand_ins(config: Config, bootstrap: Json) -> Json:
     """Return a complete bootstrap with an empty cluster for each that ``backends`` names; Envoy can check it."""
     named = dict.fromkeys(one.cluster for one in config.backends.values() if one.cluster is not None)
@@ -121,13 +130,15 @@ def runtime_layers(config: Config) -> list[Json]:
         values |= {runtime_keys.weight_key(name, cluster): w for cluster, w in start_weights(config, name).items()}
         values[runtime_keys.shadow_key(name)] = _percent(workload.shadow.sample)
         values[runtime_keys.autopilot_key(name)] = 1
+    if config.inventory is not None:
+        values[runtime_keys.INVENTORY_SAMPLE] = _percent(config.inventory.sample)
     layers: list[Json] = [
         with_comment(
             "These values apply after a restart, until the scorer writes again.",
             {"name": "glidepath-file", "static_layer": values},
         )
     ]
-    if config.envoy.actuator == "rtds":
+    if config.envoy.actuator == "rtds" and config.workloads:
         text = "Weights pushed by the scorer. Without the scorer, Envoy starts with the values of the first layer."
         layers.append(with_comment(text, _rtds_layer("glidepath-fleet", envoy_names.RTDS_LAYER)))
     layers += _lease_layers(config)

@@ -16,6 +16,7 @@ from glidepath_ops.envoyconfig.backend_adaptation import client_state, credentia
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, grpc_service, seconds, set_headers, typed
 from glidepath_ops.envoyconfig.envoy_versions import FILE_CONTENT, lacks
+from glidepath_ops.envoyconfig.observing_filters import caller_filters, caller_headers, observing_matcher
 from glidepath_ops.envoyconfig.request_reading import reading_filters, sticky_headers
 
 # These names cannot collide with a filter that the user already has; the type is in typed_config.
@@ -35,24 +36,35 @@ RESPONSE_ATTRIBUTES = ["response.code_details", "upstream.request_attempt_count"
 _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 
 
-def route_filters(config: Config, *, reading: bool = True) -> list[Json]:
+def route_filters(config: Config) -> list[Json]:
     """Return the filters that the routes of workloads need in the filter chain, in this order, before the router.
 
-    None of them does anything by itself: a route or an entry of a weighted split configures what it does
-    (``filters_of_route``, ``headers_of_candidate``). So no other route changes. ``reading``: with the filter that reads
-    requests, if a workload needs it.
+    None of them changes a request by itself: a route or an entry of a weighted split configures what it does
+    (``filters_of_route``, ``headers_of_candidate``). So no other route changes. With an inventory,
+    two of them observe all routes.
     """
     store = with_comment(
         "Stores the client's headers and the backends' credentials, where a route of a workload says so.",
         typed(REMEMBER, STORE),
     )
-    return [*(reading_filters(config) if reading else []), store, *record_filters(config), *filters_without_memory()]
+    first = [*caller_filters(config), *reading_filters(config), store]
+    return [*first, *record_filters(config), *filters_without_memory(_observed(config))]
 
 
-def filters_without_memory() -> list[Json]:
+def observing_filters(config: Config) -> list[Json]:
+    """Return the filters that observe all routes for the inventory, in this order, before the router."""
+    return [*caller_filters(config), _capture_filter(_observed(config))]
+
+
+def _observed(config: Config) -> Json:
+    return {} if config.inventory is None else observing_matcher(config.inventory, observer(config))
+
+
+def filters_without_memory(observed: Json | None = None) -> list[Json]:
     """Return the ``route_filters`` that store nothing.
 
     The shadow listener has them too, unused, so that an Envoy which lacks one refuses this listener as well.
+    ``observed``: the capture on routes that have none of their own.
     """
     return [
         with_comment(
@@ -60,16 +72,17 @@ def filters_without_memory() -> list[Json]:
             "reads it before it adds a cluster's headers.",
             typed(CANDIDATE_HEADERS, "extensions.filters.http.header_mutation.v3.HeaderMutation"),
         ),
-        with_comment(
-            "Runs ext_proc for the sampled share of a workload's requests; for all others it costs nothing.",
-            typed(
-                CAPTURE,
-                "extensions.common.matching.v3.ExtensionWithMatcher",
-                extension_config=typed("composite", "extensions.filters.http.composite.v3.Composite"),
-                xds_matcher={},
-            ),
-        ),
+        _capture_filter(observed or {}),
     ]
+
+
+def _capture_filter(observed: Json) -> Json:
+    text = "Runs ext_proc for the sampled share of a workload's requests; for all others it costs nothing."
+    if observed:
+        text = "Runs ext_proc for the sampled share of a workload's requests, and of all other inference calls."
+    composite = typed("composite", "extensions.filters.http.composite.v3.Composite")
+    kind = "extensions.common.matching.v3.ExtensionWithMatcher"
+    return with_comment(text, typed(CAPTURE, kind, extension_config=composite, xds_matcher=observed))
 
 
 def filters_of_route(config: Config, workload: str, *, own_ids: bool = False) -> Json:
@@ -191,6 +204,15 @@ def ext_proc(config: Config, workload: str, *, own_ids: bool = False) -> Json:
     }
     if own_ids:
         metadata[envoy_names.HEADER_REQUEST_ID] = "%UNIQUE_ID%"
+    return _copying(config, metadata)
+
+
+def observer(config: Config) -> Json:
+    """Return the filter that copies the messages of requests outside of workloads to extproc, for the inventory."""
+    return _copying(config, {})
+
+
+def _copying(config: Config, metadata: Mapping[str, str]) -> Json:
     return with_comment(
         "Copies bodies to extproc without waiting for it, and only the headers that it reads. Streams that the circuit "
         f"breaker of cluster {envoy_names.EXTPROC_CLUSTER} rejects count as lost coverage in "
@@ -218,13 +240,17 @@ def ext_proc(config: Config, workload: str, *, own_ids: bool = False) -> Json:
 
 
 def _read_headers(config: Config) -> list[str]:
-    """Return the headers of requests and responses that extproc reads. None of them carries a credential."""
+    """Return the headers of requests and responses that extproc reads.
+
+    None of them carries a credential, except with an inventory those by which extproc tells callers apart.
+    """
     read = (*envoy_names.READ_REQUEST_HEADERS, *envoy_names.READ_RESPONSE_HEADERS)
     sticky = (w.sticky.header.lower() for w in config.workloads.values() if w.sticky and w.sticky.header)
     opting_out = (rule.header for w in config.workloads.values() for rule in w.shadow.opt_out)
     hidden = {*envoy_names.CREDENTIAL_HEADERS, *credential_headers(config)}
     found = dict.fromkeys((*read, *sticky, *sticky_headers(config), *opting_out))
-    return [name for name in found if name not in hidden]
+    safe = [name for name in found if name not in hidden]
+    return [*safe, *(name for name in caller_headers(config) if name not in safe)]
 
 
 def headers_of_candidate(values: Mapping[str, str]) -> Json:

@@ -3,6 +3,9 @@
 The inserted parts are narrow copies of the user's own routes (``continued_routes``), three HTTP filters before the
 router that act on these routes only, an access log, clusters, the shadow listener, runtime layers, and an admin API on
 loopback if one is needed and missing. No other byte changes (``yaml_insertion``).
+
+Without a workload, Envoy only observes its traffic for the inventory: then neither routes nor the shadow listener nor
+the backends' clusters are inserted.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.envoyconfig.continued_routes import added_routes
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS, address
+from glidepath_ops.envoyconfig.grpc_server_clusters import cluster_of_access_log, cluster_of_extproc
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.internal_hops import hop_extensions, hop_listeners
 from glidepath_ops.envoyconfig.taken_addresses import refuse_taken_addresses
@@ -52,7 +56,7 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
         raise InputError(f"{name}: has no static_resources; add the routes at the source of this Envoy's listeners")
     managers = _chosen_managers(static, name, point)
     refuse_taken_addresses(root, config, name)
-    added = [_added(manager, config, name, point) for manager in managers]
+    added = [_added(manager, config, name, point) for manager in managers] if config.workloads else []
     _refuse_shared_routes(static, managers, added, name)
     _refuse_missing_clusters(static, config, name)
     _refuse_filters_of_baseline(static, config, [one for _, routes in added for one in routes], name)
@@ -85,20 +89,27 @@ def _spliced(config: Config, added: Sequence[tuple[yaml.Node, Sequence[AddedRout
 
 
 def _our_clusters(config: Config, added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]], name: str) -> list[Json]:
+    if not config.workloads:
+        return [without_comments(one) for one in (cluster_of_extproc(config), cluster_of_access_log(config))]
     return [without_comments(cluster) for cluster in clusters(config, _routed_headers(config, added, name))]
 
 
 def _our_listeners(config: Config, added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]]) -> list[Json]:
+    if not config.workloads:
+        return []
     users = {one.workload: [one.for_copies] for _, routes in added for one in routes if one.continues and one.splits}
     return [without_comments(one) for one in (shadow_listener(config, users), *hop_listeners(config))]
 
 
 def _our_manager(config: Config) -> dict[str, list[Json]]:
     """Return what is inserted into a manager, by field."""
+    log = [without_comments(filters.access_log(config, envoy_names.LIVE_LOG))]
+    if not config.workloads:
+        return {"http_filters": without_comments(filters.observing_filters(config)), "access_log": log}
     return {
         "http_filters": without_comments(filters.route_filters(config)),
         "early_header_mutation_extensions": [without_comments(filters.strip_tee_headers())],
-        "access_log": [without_comments(filters.access_log(config, envoy_names.LIVE_LOG))],
+        "access_log": log,
     }
 
 
@@ -268,7 +279,8 @@ def _in_static(
     yield _insert_at(static, "clusters", ours)
     listeners = _our_listeners(config, added)
     _refuse_duplicates(items(child(static, "listeners")), listeners, name, "listener", "rename it")
-    yield _insert_at(static, "listeners", listeners)
+    if listeners:
+        yield _insert_at(static, "listeners", listeners)
 
 
 def _refuse_duplicates(theirs: Sequence[yaml.Node], ours: Sequence[Json], name: str, kind: str, remedy: str) -> None:

@@ -11,6 +11,7 @@ from extproc.capture import Capturer
 from extproc.copy_budget import Budgets
 from extproc.copy_sender import ShadowAnswer, ShadowRequest
 from extproc.grpc_services import AccessLogService, ProcessService
+from extproc.inventory_observer import InventoryObserver
 from extproc.pair_encoding import EncodedPair, RawPair
 from extproc.prometheus import ExtprocCollector, MetricSources
 from extproc.redaction import Redactor
@@ -26,10 +27,11 @@ from scorer.scoring.worker.score_metrics import ScoreMetrics
 from scorer.service import ScorerService
 
 EXTPROC, SCORER, CONSOLE = "extproc", "scorer", "console"
-# Any valid file will do: which metrics a process has does not depend on it.
+# Only with an inventory, extproc has the metrics of it. No other metric depends on the file.
 _FILE = """\
 backends: {old: {url: "http://127.0.0.1:9001"}, new: {url: "http://127.0.0.1:9002"}}
 workloads: {chat: {match: {path: /v1/chat/completions}, baseline: old, candidate: new}}
+inventory: {}
 """
 
 
@@ -64,7 +66,8 @@ def _of_extproc(config: Config) -> ProcessRegistry:
         capturer = Capturer(counters, Budgets(config), unused, buffer, asyncio.TaskGroup(), checker)
         process = ProcessService(workloads, capturer, memory, section.max_body, section.max_streams)
         access_log, redactor = AccessLogService(workloads, counters), Redactor(config.redaction)
-        sources = MetricSources(config, process, access_log, capturer, counters, buffer, memory, redactor)
+        inventory = InventoryObserver.of(config)
+        sources = MetricSources(config, process, access_log, capturer, counters, buffer, memory, redactor, inventory)
         registry.register(ExtprocCollector(sources))
     finally:
         checker.close()

@@ -29,20 +29,22 @@ from extproc.copyable_bodies import reason_not_to_copy, without_storing
 from extproc.exchange import Exchange
 from extproc.ext_proc_messages import REQUEST_HEADERS, feed
 from extproc.extproc_errors import DecodeError, IllegalEventError, NotRedactedError
+from extproc.inventory_facts import RepeatedRequests, SeenMessage, body_facts
+from extproc.inventory_observer import InventoryObserver
 from extproc.outcome_classification import classify
 from extproc.redaction import Redactor
 from extproc.requests_with_credentials import gives_a_credential
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import build_workloads
 from glidepath import zstd
+from glidepath.call_classes import CallClass
 from glidepath.config import parse_config
 from glidepath.config.console import ConsoleSection
+from glidepath.config.inventory import InventorySection
 from glidepath.config.retention import RedactionSection
 from glidepath.config.urls_and_secrets import Secret
 from glidepath.errors import InputError
 from glidepath.failed_answers import failed_answer
-from glidepath.feedback import decode_feedback, parse_line
-from glidepath.feedback_notes import note_of
 from glidepath.history import (
     PeriodTotals,
     SideTotals,
@@ -53,6 +55,9 @@ from glidepath.history import (
     totals_from_json,
     totals_to_json,
 )
+from glidepath.inventory.callers import CallerNames
+from glidepath.inventory.tally import GroupKey, Source, Tally
+from glidepath.inventory.tally_codec import UnreadableTallyError, decode_group, encode_group
 from glidepath.pairs_and_outcomes import Outcomes, Side
 from glidepath.protobuf_codec import decode_outcomes, decode_pair, decode_scored, encode_outcomes, encode_pair
 from glidepath.query_parameters import HARMLESS_PARAMETERS, with_harmless_parameters
@@ -64,6 +69,7 @@ from glidepath_ops.console.app import make_app
 from glidepath_ops.console.context import Console
 from glidepath_ops.console.live import LiveViews
 from glidepath_ops.console.metrics import ConsoleMetrics
+from glidepath_ops.inventory.log_lines import LogLines
 from scorer.scoring.answers import extract
 from scorer.scoring.compare.evaluator.evaluator_client import chat_text
 from scorer.scoring.compare.evaluator.questions import Question, preferred_side
@@ -272,13 +278,6 @@ def _stored_history(data: bytes) -> None:
         totals_from_json(json.loads(data))
 
 
-def _stored_feedback(score: bytes, label: bytes) -> None:
-    for note in (note_of(score, label), note_of(None, label), note_of(score, None)):
-        json.dumps(note.to_json() if note else None)
-    with contextlib.suppress(InputError):
-        decode_feedback(score[1:])
-
-
 def _console_request(path: bytes, cookie: bytes, body: bytes, method: str) -> None:
     """Send a request to a console whose Redis is empty. An error of the server is a finding."""
     raw_path, _, query = path.partition(b"?")
@@ -316,6 +315,32 @@ def _codings() -> tuple[bytes, ...]:
     return gzip.compress(raw), zlib.compress(raw), brotli.compress(raw), zstd.compress(raw, 3)
 
 
+def _inventory_bodies(request: bytes, answer: bytes, kind: str, path: str) -> None:
+    asked, answered = SeenMessage(request, kind), SeenMessage(answer, kind)
+    body_facts(path, asked, answered, RepeatedRequests(b"key"), 2**16)
+
+
+def _inventory_entry(data: bytes) -> None:
+    with contextlib.suppress(ProtobufDecodeError):
+        observer = InventoryObserver(InventorySection(), (), 2**16)
+        observer.logged(HTTPAccessLogEntry.FromString(data))
+        observer.close()
+
+
+def _caller(header: bytes, path: bytes) -> None:
+    names = CallerNames(("x-team",), fingerprint=True, key=b"k" * 32)
+    names.caller(["", header.decode("utf-8", "replace")], path.decode("utf-8", "replace"))
+
+
+def _stored_group(data: bytes) -> None:
+    with contextlib.suppress(UnreadableTallyError):
+        decode_group(data)
+
+
+def _log_line(line: bytes) -> None:
+    LogLines(InventorySection(), "caller").add(line, lambda: "log:1")
+
+
 _BODY, _TYPE, _PATH = mutated(BODIES), st.sampled_from(TYPES), st.sampled_from(PATHS)
 _FRAMES = b"".join(frame(b"", b'{"bytes": "eyJhIjogIngifQ==", "p": "ab"}') for _ in range(2))
 _WIDE = tuple(body.decode().encode(coding) for body in BODIES[:4] for coding in ("utf-16", "utf-32"))
@@ -332,22 +357,23 @@ _CONSOLE_PATHS = mutated(
         b"/workloads/chat/history?range=90d",
         b"/workloads/chat/confirm/rollback?decision=1-0",
         b"/api/workloads/chat/label",
-        b"/feedback",
     )
 )
+_CONSOLE_BODIES = mutated((b'{"id": "abc", "label": "not", "note": "x", "who": "Ana"}', b"name=Ana&token=x&next=%2F"))
 _TRAFFIC = SideTotals(1, traffic=SideTraffic(Sent(2, 30, (TokenUsage(4, 5),))))
 _POINT = encode_point(point_of(PeriodTotals(), 0, 10))
-_FEEDBACK = b'{"request_id": "8f14e45f-ceea-467a-9575-6f1f0d3d1a2b", "thumbs": "up", "label": "x", "user": "a"}'
-_CONSOLE_BODIES = mutated(
-    (b'{"id": "abc", "label": "not", "note": "x", "who": "Ana"}', b"name=Ana&token=x&next=%2F", _FEEDBACK)
-)
-_NOTES = mutated((b'c{"score": 1.0, "kind": "thumbs", "user": "", "at_ms": 5}', b'b{"label": "x", "at_ms": 5}'))
 _HISTORY = mutated(
     (
         _POINT.encode(),
         encode_traffic(point_of(PeriodTotals(_TRAFFIC, pinned=2), 0, 10)).encode(),
         json.dumps(totals_to_json(PeriodTotals(SideTotals(1)))).encode(),
     )
+)
+_CREDENTIALS = mutated((b"Bearer eyJhIjoxfQ.eyJzdWIiOiJhIn0.x", b"AWS4-HMAC-SHA256 Credential=AK/2026, Signature=1"))
+_GROUP = encode_group(GroupKey(Source.BODY, "/v1/x", CallClass.INFERENCE, "m", "none"), Tally(requests=3))
+_GROUP_TEXT = zstd.ZstdDecompressor().decompress(_GROUP)
+_LINE = (
+    b'{"path": "/v1/chat/completions", "time": "2026-11-03T10:00:00Z", "usage": {"prompt_tokens": 5}, "tools": true}'
 )
 _CHOICE = json.dumps(chat({"content": 'so {"reason": "x", "better": "A"}'})).encode()
 
@@ -364,6 +390,11 @@ TARGETS = {
     "body-credentials": Target(_body_credentials, (_BODY,)),
     "copyable-bodies": Target(_copyable_bodies, (_BODY, st.sampled_from(("/v1/responses", "/v1/chat/completions")))),
     "redaction": Target(_redaction, (_BODY | _ENCODED_BODY, _TYPE)),
+    "inventory-bodies": Target(_inventory_bodies, (_BODY, _BODY, _TYPE, _PATH)),
+    "inventory-entry": Target(_inventory_entry, (_LOG,)),
+    "inventory-caller": Target(_caller, (_CREDENTIALS, mutated((b"/v1/x?key=abc&b=c", b"/?api_key=%00")))),
+    "inventory-stored": Target(_stored_group, (mutated((_GROUP, zstd.compress(_GROUP_TEXT))),)),
+    "inventory-line": Target(_log_line, (mutated((_LINE,)),)),
     "token-usage": Target(lambda body: token_usage(len(body), body), (_BODY | _STATED_USAGE,)),
     "request-path": Target(_path, (mutated(tuple(path.encode() for path in PATHS)),)),
     "answer-check": Target(_answer_check, (_BODY, _TYPE)),
@@ -384,7 +415,5 @@ TARGETS = {
         _console_request,
         (_CONSOLE_PATHS, mutated((b"YQ.YQ",)), _CONSOLE_BODIES, st.sampled_from(("GET", "POST", "PUT", "HEAD"))),
     ),
-    "feedback": Target(_decoder(parse_line), (mutated((_FEEDBACK, b'{"request_id": "r", "success": true}')),)),
-    "stored-feedback": Target(_stored_feedback, (_NOTES, _NOTES)),
     "envoy-admin": Target(_admin_answer, (_ADMIN,)),
 }

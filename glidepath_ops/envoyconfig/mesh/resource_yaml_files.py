@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glidepath.config.root import Config
-from glidepath.errors import InputError
+from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json, to_yaml
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes, GatewayTarget, gateway_resources
 from glidepath_ops.envoyconfig.mesh.istio import IstioTarget, istio_pod, istio_resources
@@ -31,6 +31,15 @@ def istio_files(config: Config, place: IstioTarget, routes: ContinuedRoutes) -> 
 def gateway_files(config: Config, place: GatewayTarget, routes: GatewayRoutes) -> dict[str, str]:
     """Return the file for Envoy Gateway, which contains the resources, as a mapping from file name to text."""
     return {RESOURCES: _documents(gateway_resources(config, place, routes), "envoy-gateway")}
+
+
+def refuse_without_workloads(config: Config) -> None:
+    """Raise ConfigError if there is no workload: a mesh is observed by the resources for workloads only."""
+    if not config.workloads:
+        raise ConfigError(
+            "workloads: is missing: a mesh needs one to be observed; before that, let your proxies write their access "
+            "log as JSON lines, and read it by `glidepath inventory --from FILE`"
+        )
 
 
 def _documents(resources: Sequence[Json], target: str) -> str:

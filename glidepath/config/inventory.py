@@ -1,0 +1,63 @@
+"""The ``inventory`` section: what Envoy observes of all its traffic, also of requests that no workload matches."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from glidepath.config.backends import HEADER_NAME
+from glidepath.config.section import Section, one_or_many
+from glidepath.config.units import Duration, Percent
+from glidepath.config.urls_and_secrets import Secret
+from glidepath.envoy_names import CREDENTIAL_HEADERS
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(one_or_many)]
+
+
+class KindsSection(Section):
+    """Which calls are of batch jobs, of internal tools, and of customers. Calls that match none are guessed.
+
+    A pattern, such as ``x-team=etl-*`` or ``/v1/embeddings``, is compared with the caller as `glidepath inventory`
+    names it, the path and the model. ``*`` stands for any text.
+    """
+
+    batch: Patterns = ()
+    internal: Patterns = ()
+    customer: Patterns = ()
+
+
+class InventorySection(Section):
+    """What `glidepath inventory` counts. Envoy then observes all its requests, also without any workload.
+
+    Only counts are kept, no bodies and no credentials. A caller is the value of one of the headers ``callers``, or else
+    a fingerprint of the credential: a digest with a key that only Redis or the configuration has.
+    """
+
+    sample: Percent = 100  # percent of the inference calls that match no workload whose bodies are read
+    callers: Patterns = ()  # request headers whose value names the caller, such as x-team; the first that is there
+    fingerprint: bool = True  # whether callers without such a header are told apart by their credential
+    key: Secret | None = None  # key of the fingerprints; absent: a random one in Redis
+    paths: Patterns = ()  # further paths of inference calls, besides the well-known ones
+    groups: int = Field(default=500, ge=10, le=5000)  # most groups of an hour or a day; others are counted together
+    keep: Duration = Field(default=35 * 86400, ge=86400, le=400 * 86400)  # how long the counts of days are kept
+    kinds: KindsSection = KindsSection()
+
+    @field_validator("callers")
+    @classmethod
+    def _no_credentials(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not HEADER_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not the name of a header")
+            if name.lower() in CREDENTIAL_HEADERS:
+                raise ValueError(f"{name!r} carries a credential; fingerprint: true tells callers apart by it")
+        return tuple(name.lower() for name in value)
+
+    @field_validator("paths")
+    @classmethod
+    def _paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for path in value:
+            if not re.fullmatch(r"/[!-~]*", path) or "?" in path:
+                raise ValueError(f"{path!r} is not a path (it begins with / and has no spaces and no query)")
+        return value

@@ -1,0 +1,92 @@
+"""Who makes a call: the value of a header that the configuration names, or a fingerprint of the caller's credential.
+
+A fingerprint is a keyed BLAKE2 digest of 48 bits. Neither the credential nor a part of it is kept. What of a credential
+changes from call to call does not count: of a signed request (AWS), the id of the key counts, and of a token (JWT), who
+issued it and for whom.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from glidepath.printable_text import shown_id
+
+# The headers that are fingerprinted, the first that a request has. Cookies are none: they tell users, not callers.
+CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+NOBODY = "none"  # a request without any of the headers and without a credential
+UNKNOWN = "?"  # Envoy did not tell, or the key of the fingerprints is not known yet
+FINGERPRINT = "key:"  # how a fingerprint begins
+_PARAMETERS = ("key", "api_key", "api-key", "subscription-key")
+MOST_VALUE = 64
+_SIGNED = re.compile(r"AWS4-HMAC-SHA256\s.*?Credential=([^/,\s]{1,128})")
+_WHO = ("iss", "sub", "azp", "client_id", "appid")
+_MOST_TOKEN = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class CallerNames:
+    """How callers are named. ``headers``: in lower case. ``key``: None while no fingerprint can be made."""
+
+    headers: tuple[str, ...]
+    fingerprint: bool
+    key: bytes | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The request headers that are read, in the order in which the first that a request has names the caller."""
+        return (*self.headers, *(CREDENTIALS if self.fingerprint else ()))
+
+    def caller(self, values: Sequence[str], path: str = "") -> str:
+        """Return the caller of a request. ``values``: of ``sources``, "" for a header that the request lacks."""
+        for name, value in zip(self.headers, values, strict=False):
+            if value:
+                return f"{name}={shown_id(value[:MOST_VALUE])}"
+        if not self.fingerprint:
+            return NOBODY
+        secret = next((value for value in values[len(self.headers) :] if value), "") or _in_query(path)
+        if not secret:
+            return NOBODY
+        return UNKNOWN if self.key is None else FINGERPRINT + fingerprint(secret, self.key)
+
+
+def fingerprint(credential: str, key: bytes) -> str:
+    """Return twelve hex digits that are the same for all calls of one caller. ``key``: at most 64 bytes."""
+    stable = _stable_part(credential)
+    return hashlib.blake2b(stable.encode(errors="replace"), key=key, digest_size=6, person=b"inventory").hexdigest()
+
+
+def _stable_part(credential: str) -> str:
+    signed = _SIGNED.match(credential)
+    if signed is not None:
+        return f"aws:{signed[1]}"
+    token = credential.rpartition(" ")[2]
+    return _of_token(token) or token
+
+
+def _of_token(token: str) -> str:
+    """Return the issuer and the subject of a JWT, or "" for any other credential. Its signature is not checked."""
+    parts = token.split(".")
+    if len(parts) != 3 or not parts[0].startswith("ey") or len(token) > _MOST_TOKEN:
+        return ""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(claims, dict):
+        return ""
+    who = {name: claims[name] for name in _WHO if isinstance(claims.get(name), str)}
+    return json.dumps(who, sort_keys=True) if who.keys() - {"iss"} else ""
+
+
+def _in_query(path: str) -> str:
+    query = path.partition("?")[2]
+    if "key" not in query:
+        return ""
+    given = dict(parse_qsl(query[:_MOST_TOKEN], max_num_fields=100) if query.count("&") < 100 else ())
+    return next((given[name] for name in _PARAMETERS if given.get(name)), "")

@@ -1,0 +1,203 @@
+"""``glidepath inventory``: which workloads the traffic has, what each needs, and in which order to move them."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from glidepath.clock import unix_ms
+from glidepath.config import Config, load_config
+from glidepath.config.backends import Modality
+from glidepath.config.inventory import InventorySection
+from glidepath.config.units import parse_size
+from glidepath.errors import InputError
+from glidepath.inventory.stored_periods import periods_between
+from glidepath.printable_text import printable_json
+from glidepath.redisio import RedisClient
+from glidepath.suggestions import allowed_names
+from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.cli.output_files import write_output
+from glidepath_ops.cli.redis_connection import with_redis
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, quantity_of, seconds_of
+from glidepath_ops.inventory.eligible_share import CandidateLimits
+from glidepath_ops.inventory.found_workloads import Inventory, Question, all_sections, found_workloads, section_text
+from glidepath_ops.inventory.read_inventory import ReadTraffic, read_from_files, read_from_redis, size_of
+from glidepath_ops.inventory.show import as_json as as_values
+from glidepath_ops.inventory.show import lines
+from glidepath_ops.inventory.spend import Spend
+from glidepath_ops.inventory.workload_fragment import Sides, sides_for
+
+_WIDTH, _INDENT = 80, 13
+_LONGEST_SINCE = 400 * 86400.0
+_MODALITIES = get_args(Modality)
+
+
+def command(
+    config: ConfigPath = DEFAULT_CONFIG,
+    since: Annotated[str, typer.Option(help="How far back to count, such as 6h or 30d; whole hours or days.")] = "30d",
+    from_files: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Read access log lines in JSON from this file instead of Redis; - is stdin; repeat for several.",
+        ),
+    ] = None,
+    caller_field: Annotated[
+        str, typer.Option("--caller", metavar="FIELD", help="With --from: the field that names the caller.")
+    ] = "caller",
+    candidate: Annotated[
+        str | None, typer.Option(help="Backend that is to take over; its limits decide what can move.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Backend that serves now; default: envoy.default_backend, or what served most.")
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option(min=1, help="Longest prompt and answer together that the candidate serves, in tokens.")
+    ] = None,
+    modalities: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help=f"What the candidate reads, with commas between ({', '.join(_MODALITIES)})."),
+    ] = None,
+    tools: Annotated[
+        bool | None, typer.Option("--tools/--no-tools", help="Whether the candidate can call tools.")
+    ] = None,
+    max_body: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Longest body of a request that the candidate takes, as 4MiB.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, max=10_000, help="How many workloads are shown.")] = 20,
+    section: Annotated[
+        str | None, typer.Option(metavar="WORKLOAD", help="Print only the section of glidepath.yaml for this workload.")
+    ] = None,
+    sections: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the sections of all workloads found to this directory, a file each."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the workloads in the traffic, what each needs, and in which order to move them.
+
+    A workload is a path, a model and a caller. The counts come from Envoy: `inventory: {}` in glidepath.yaml lets it
+    observe all its requests, also before any workload is configured. With --from, they come from access logs.
+
+    Shown are volume, tokens, spend, latency, context lengths, tools and modalities, the share that a candidate could
+    serve, and how much the answers vary. Batch jobs come first, then internal tools, then customers.
+    """
+    settings = _settings(config, needed=not from_files)
+    seconds = seconds_of("--since", since, _LONGEST_SINCE)
+    limits = _limits(settings, candidate, context, modalities, tools, max_body)
+    read = _from_files(from_files, settings, caller_field, seconds) if from_files else _from_redis(config, seconds)
+    sides = sides_for(settings, list(read.traffic.groups.values()), baseline, candidate)
+    observed = settings.inventory if settings and settings.inventory else InventorySection()
+    configured = frozenset(settings.workloads) if settings else frozenset()
+    found = found_workloads(read, Question(limits, sides, observed.kinds, configured))
+    if not found.requests:
+        raise InputError(_nothing_found(settings, from_files))
+    texts = {one.name: section_text(found, one, sides) for one in found.workloads if one.section not in configured}
+    if section is not None:
+        _print_section(texts, section)
+    elif sections is not None:
+        _write_sections(all_sections(found, sides, configured), sections)
+    else:
+        _print(found, read, settings, sides, texts, top, as_json=as_json)
+
+
+def _settings(path: Path, *, needed: bool) -> Config | None:
+    """Return the configuration. With --from, the default file may be missing."""
+    if not needed and path == DEFAULT_CONFIG and not path.exists():
+        return None
+    return load_config(path)
+
+
+def _limits(
+    settings: Config | None,
+    candidate: str | None,
+    context: int | None,
+    modalities: str | None,
+    tools: bool | None,
+    max_body: str | None,
+) -> CandidateLimits:
+    """Return what the candidate can serve: by its section, and by the options, which have precedence."""
+    backends = settings.backends if settings else {}
+    if candidate is not None and candidate not in backends and backends:
+        raise InputError(f"--candidate: unknown backend {candidate!r} {allowed_names(backends, candidate)}")
+    declared = CandidateLimits.of(candidate, backends[candidate]) if candidate in backends else None
+    limits = declared or CandidateLimits(candidate or "candidate")
+    return CandidateLimits(
+        limits.name,
+        context if context is not None else limits.context,
+        _modalities(modalities) if modalities is not None else limits.modalities,
+        tools if tools is not None else limits.tools,
+        round(quantity_of("--max-body", max_body, parse_size)) if max_body is not None else limits.max_body,
+    )
+
+
+def _modalities(text: str) -> frozenset[str]:
+    given = {part.strip() for part in text.split(",") if part.strip()}
+    if unknown := sorted(given - set(_MODALITIES)):
+        raise InputError(f"--modalities: unknown {unknown[0]!r} (allowed: {', '.join(_MODALITIES)})")
+    return frozenset(given)
+
+
+def _from_files(files: list[str], settings: Config | None, caller: str, seconds: float) -> ReadTraffic:
+    section = settings.inventory if settings and settings.inventory else InventorySection()
+    with late_progress("reading the access log", size_of(files)) as advance:
+        return read_from_files(files, section, caller, unix_ms() - round(seconds * 1000), advance)
+
+
+def _from_redis(config: Path, seconds: float) -> ReadTraffic:
+    now = unix_ms()
+    since = now - round(seconds * 1000)
+    with late_progress("reading the counts", len(periods_between(since, now))) as advance:
+
+        async def work(settings: Config, redis: RedisClient) -> ReadTraffic:
+            return await read_from_redis(settings, redis, since, now, advance)
+
+        return with_redis(config, work)
+
+
+def _nothing_found(settings: Config | None, files: list[str] | None) -> str:
+    if files:
+        return "--from: no line is of the wanted time (--since)"
+    if settings is not None and settings.inventory is None:
+        return (
+            "inventory: is not in glidepath.yaml; add `inventory: {}`, render Envoy's configuration again, restart both"
+        )
+    return "nothing was counted yet: no request has ended, or extproc and Envoy run with another configuration"
+
+
+def _print(
+    found: Inventory,
+    read: ReadTraffic,
+    settings: Config | None,
+    sides: Sides,
+    texts: Mapping[str, str],
+    top: int,
+    *,
+    as_json: bool,
+) -> None:
+    spends: dict[int, Spend] = {}
+    if as_json:
+        typer.echo(printable_json(json.dumps(as_values(found, read, spends, texts), ensure_ascii=False)))
+        return
+    for line in lines(found, read, spends, top):
+        typer.echo(textwrap.fill(line, _WIDTH, subsequent_indent=" " * _INDENT, break_on_hyphens=False) if line else "")
+
+
+def _print_section(texts: Mapping[str, str], name: str) -> None:
+    if name not in texts:
+        raise InputError(f"--section: no workload {name!r} was found {allowed_names(texts, name)}")
+    typer.echo(texts[name], nl=False)
+
+
+def _write_sections(files: Mapping[str, str], folder: Path) -> None:
+    if not folder.is_dir():
+        raise InputError(f"--sections: {folder}: is not a directory")
+    for name, text in files.items():
+        write_output(folder / name, text)
+    typer.echo(f"wrote {len(files)} files to {folder}; `glidepath validate -c {folder}` checks them")

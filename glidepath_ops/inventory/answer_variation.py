@@ -1,0 +1,44 @@
+"""How much the answers of today's backend vary: how often two answers to one request differ.
+
+Where they differ already, nobody depends on the exact words, and another model can take over more easily.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+FEWEST = 20  # pairs or repetitions from which on the variation is shown
+
+
+class VariationBasis(StrEnum):
+    """How it was measured: by a second answer of the baseline, or by requests that clients sent again."""
+
+    NOISE_FLOOR = "noise floor"
+    REPEATS = "repeats"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerVariation:
+    """``sameness``: from 0 to 1. By NOISE_FLOOR, how far two answers agree in the mean of ``pairs``; by REPEATS, the
+    share of ``pairs`` in which both answers were the same to the letter.
+    """
+
+    basis: VariationBasis
+    sameness: float
+    pairs: int
+
+    def __str__(self) -> str:
+        if self.basis is VariationBasis.NOISE_FLOOR:
+            return f"agrees with itself {self.sameness:.2f} ({self.pairs:,} pairs)"
+        return f"{1 - self.sameness:.0%} of {self.pairs:,} repeats answered differently"
+
+
+def by_noise_floor(pairs: int, agreement_sum: float) -> AnswerVariation | None:
+    if pairs < FEWEST:
+        return None
+    return AnswerVariation(VariationBasis.NOISE_FLOOR, min(max(agreement_sum / pairs, 0.0), 1.0), pairs)
+
+
+def by_repeats(repeats: int, same: int) -> AnswerVariation | None:
+    return AnswerVariation(VariationBasis.REPEATS, same / repeats, repeats) if repeats >= FEWEST else None

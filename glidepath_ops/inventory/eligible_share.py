@@ -1,0 +1,80 @@
+"""The share of a group's requests that a candidate could serve, by what it declares (``glidepath/eligibility.py``).
+
+Histograms do not say which requests have both too many tokens and too many bytes. Such a request may count twice among
+those that cannot move, so the share is never too high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from glidepath.config.backends import Backend
+from glidepath.eligibility import Ineligible
+from glidepath.histogram import bucket_of
+from glidepath.inventory.tally import OTHER, Buckets, Shape, Tally, shape_parts
+
+NEEDS_STATE = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateLimits:
+    """What a candidate can serve. None: everything. ``name``: for people."""
+
+    name: str
+    context: int | None = None
+    modalities: frozenset[str] | None = None
+    tools: bool = True
+    max_body: int | None = None
+
+    @classmethod
+    def of(cls, name: str, backend: Backend) -> CandidateLimits:
+        modalities = None if backend.modalities is None else frozenset(backend.modalities)
+        return cls(name, backend.context, modalities, backend.tools, backend.max_body)
+
+
+@dataclass(frozen=True, slots=True)
+class EligibleShare:
+    """``share``: from 0 to 1, of the ``requests`` whose bodies were read. ``reasons``: why others cannot move."""
+
+    requests: int
+    share: float
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+
+def eligible_share(tally: Tally, candidate: CandidateLimits) -> EligibleShare | None:
+    """Return the share, or None if no body was read."""
+    reasons: dict[str, int] = {}
+    requests = 0
+    for name, shape in tally.shapes.items():
+        requests += shape.requests
+        for why, number in _refused(name, shape, candidate).items():
+            reasons[why] = reasons.get(why, 0) + number
+    if not requests:
+        return None
+    if tally.state:
+        reasons[NEEDS_STATE] = tally.state
+    refused = min(requests, sum(reasons.values()))
+    return EligibleShare(requests, 1 - refused / requests, {why: n for why, n in reasons.items() if n})
+
+
+def _refused(name: str, shape: Shape, candidate: CandidateLimits) -> dict[str, int]:
+    modalities, tools = shape_parts(name)
+    allowed = candidate.modalities
+    if allowed is not None and (name == OTHER or not modalities <= allowed):
+        return {Ineligible.MODALITIES.value: shape.requests}
+    if not candidate.tools and (tools or name == OTHER):
+        return {Ineligible.TOOLS.value: shape.requests}
+    too_long = _above(shape.body, candidate.max_body)
+    return {
+        Ineligible.MAX_BODY.value: too_long,
+        Ineligible.CONTEXT.value: min(_above(shape.tokens, candidate.context), shape.requests - too_long),
+    }
+
+
+def _above(buckets: Buckets, limit: int | None) -> int:
+    """Return the number of values above ``limit``; those in its own bucket (within 1.1 %) are not."""
+    if limit is None:
+        return 0
+    last = bucket_of(limit)
+    return sum(number for index, number in buckets.items() if index > last)

@@ -1,0 +1,145 @@
+"""A real Envoy that observes its traffic for the inventory, with extproc and Redis, between a test and backends."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import redis.asyncio
+import yaml
+
+from glidepath import zstd
+from glidepath.clock import unix_ms
+from glidepath.config import Config, load_config
+from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.envoyconfig.insert_into_bootstrap import insert_glidepath
+from glidepath_ops.inventory.estimate import CallGroup, Traffic
+from glidepath_ops.inventory.read_inventory import read_from_redis
+from glidepath_ops.local.child_process import Child, free_ports
+from glidepath_ops.local.redis_and_envoy import start_envoy, start_redis
+from tests.support.recording_backend import Recorder
+from tests.support.waiting import eventually
+
+CHAT = "/v1/chat/completions"
+HOUR_MS = 3_600_000
+
+
+@dataclass(slots=True)
+class ObservedEnvoy:
+    """``live``: the URL for clients."""
+
+    config: Config
+    file: Path
+    live: str
+    backend: Recorder
+    session: aiohttp.ClientSession
+    redis: Any
+    extproc: Child
+
+    async def ask(self, model: str, headers: Mapping[str, str] | None = None, path: str = CHAT, **more: Any) -> int:
+        """Send a request and return the status of its answer."""
+        body = {"model": model, "messages": [{"role": "user", "content": "Who are you?"}], **more}
+        async with self.session.post(self.live + path, json=body, headers=headers) as response:
+            await response.read()
+            return response.status
+
+    async def traffic(self) -> Traffic:
+        """Return what `glidepath inventory` reads of the last hour."""
+        now = unix_ms()
+        with late_progress("", None) as advance:
+            return (await read_from_redis(self.config, self.redis, now - HOUR_MS, now, advance)).traffic
+
+    async def groups(self, *, requests: int) -> dict[tuple[str, str, str], CallGroup]:
+        """Return the groups by path, model and caller, once all of the requests are counted with their bodies."""
+        found = Traffic()
+
+        async def counted() -> bool:
+            nonlocal found
+            found = await self.traffic()
+            inference = [one for one in found.groups.values() if one.key.call == "inference"]
+            return found.requests >= requests and all(one.sampled == one.requests for one in inference)
+
+        await eventually(counted, within=40)
+        return {(key.path, key.model, key.caller): group for key, group in found.groups.items()}
+
+    async def redis_has(self, text: str) -> bool:
+        """Return whether any key or value of Redis has a text, also within what is compressed."""
+        wanted = text.encode()
+        async for key in self.redis.scan_iter():
+            dump = await self.redis.dump(key)
+            if wanted in key or wanted in dump:
+                return True
+            if await self.redis.type(key) == b"hash":
+                values = await self.redis.hgetall(key)
+                if any(wanted in part for item in values.items() for part in (item[0], unpacked(item[1]))):
+                    return True
+        return False
+
+
+def unpacked(value: bytes) -> bytes:
+    """Return a value without the compression of a stored group."""
+    try:
+        return zstd.ZstdDecompressor().decompress(value)
+    except zstd.ZstdError:
+        return value
+
+
+@asynccontextmanager
+async def observed_envoy(
+    folder: Path, *, into: str | None = None, inventory: Mapping[str, Any] | None = None
+) -> AsyncIterator[ObservedEnvoy]:
+    """Run Envoy without a workload.
+
+    ``into``: a bootstrap of the user's with ``%LISTEN%``, ``%ADMIN%`` and ``%BACKEND%`` for the ports.
+    """
+    live, shadow, admin, metrics, redis_port = free_ports(5)
+    async with AsyncExitStack() as stack:
+        backend = await stack.enter_async_context(Recorder("cloud"))
+        sections: dict[str, Any] = {
+            "envoy": {
+                "listen": f"127.0.0.1:{live}",
+                "shadow_listen": f"127.0.0.1:{shadow}",
+                "admin": f"http://127.0.0.1:{admin}",
+            },
+            "redis": {"url": f"redis://127.0.0.1:{redis_port}/0"},
+            "extproc": {"listen": f"unix:{folder}/extproc.sock", "metrics": f"127.0.0.1:{metrics}", "drain": "1s"},
+            "inventory": dict(inventory or {}),
+        }
+        if into is None:
+            sections["envoy"]["default_backend"] = "cloud"
+            sections["backends"] = {"cloud": {"url": backend.url}}
+        file, bootstrap = folder / "glidepath.yaml", folder / "envoy.yaml"
+        file.write_text(yaml.safe_dump(sections))
+        config = load_config(file)
+        if into is None:
+            bootstrap.write_text(json.dumps(render_bootstrap(config)))
+        else:
+            given = {"%LISTEN%": live, "%ADMIN%": admin, "%BACKEND%": backend.port}
+            for place, port in given.items():
+                into = into.replace(place, str(port))
+            bootstrap.write_text(insert_glidepath(into, config, "envoy.yaml"))
+        stack.enter_context(start_redis(folder / "redis", redis_port))
+        stack.enter_context(start_envoy(bootstrap, f"http://127.0.0.1:{admin}", folder / "envoy.log"))
+        command = [sys.executable, "-m", "glidepath_ops", "extproc", "-c", str(file)]
+        extproc = stack.enter_context(Child("extproc", command, folder / "extproc.log"))
+        extproc.wait_until(lambda: is_ready(config.extproc.metrics))
+        session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)))
+        store = await stack.enter_async_context(redis.asyncio.from_url(config.redis.url))
+        url = f"http://127.0.0.1:{live}"
+        yield ObservedEnvoy(config, file, url, backend, session, store, extproc)
+
+
+def is_ready(metrics: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{metrics}/readyz", timeout=1) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
