@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev browser promtool demo test test-fast screenshots dashboard-picture fuzz test-compose lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
+.PHONY: help setup setup-dev browser promtool demo test test-fast screenshots dashboard-picture fuzz test-compose dist test-install lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -81,6 +81,12 @@ test-compose: ## test the compose stack as in README.md; skipped if there is no 
 	@if ! reason=$$(docker compose version 2>&1 && docker info 2>&1 >/dev/null); then \
 	  echo "test-compose: skipped, no Docker engine with compose answers here: $${reason%%$$'\n'*}"; \
 	else $(MAKE) --no-print-directory $(VENV)/.setup-dev && $(BIN)/python -m pytest tests/compose/check_stack.py $(ARGS); fi
+
+dist: $(VENV)/.setup-test ## build the source distribution and the wheel in dist/
+	$(BIN)/python -m build --no-isolation --sdist --wheel .
+
+test-install: $(VENV)/.setup-test ## install the wheel on Python 3.11, 3.12 and 3.13 as users do, and run the demo; skips absent Pythons
+	$(BIN)/python -m pytest tests/install/check_pythons.py $(ARGS)
 
 lock-images: $(VENV)/.setup ## write the digests of the public images into .env and deploy/kubernetes/images
 	$(BIN)/python -m glidepath_ops.lock_images

@@ -17,9 +17,9 @@ from glidepath.errors import InputError
 from glidepath.json_object_line import json_object
 from glidepath.pairs_and_outcomes import Side
 
-MAX_ID_CHARS, MAX_USER_CHARS = 200, 500
+MAX_ID_CHARS, MAX_USER_CHARS, MAX_LABEL_CHARS = 200, 500, 200
 MAX_LINE_BYTES = 10_000
-KEYS = ("request_id", "score", "user", "workload")
+KEYS = ("request_id", "score", "thumbs", "success", "label", "user", "workload")
 _SCORES = {"up": 1.0, "down": 0.0}
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _TRACE_REASON = 14  # the position of the digit that Envoy replaces (UuidRequestIdConfig.pack_trace_reason)
@@ -32,24 +32,35 @@ class FeedbackMatch(StrEnum):
     CANDIDATE = "candidate"
     UNKNOWN = "unknown"  # no side is remembered for this request id
     REPEATED = "repeated"  # feedback on this request was given before
+    NOTED = "noted"  # a label without a score: it is shown with the pair, and counts for no side
 
     @property
     def side(self) -> Side | None:
         return Side(self.value) if self in (FeedbackMatch.BASELINE, FeedbackMatch.CANDIDATE) else None
 
 
+class FeedbackKind(StrEnum):
+    """In which form a score was given."""
+
+    SCORE = "score"
+    THUMBS = "thumbs"
+    SUCCESS = "success"
+
+
 @dataclass(frozen=True, slots=True)
 class GivenFeedback:
     """Feedback as it was given.
 
-    ``score``: from 0 (bad) to 1 (good). ``user``: who gave it, or ""; only a digest of it is stored. ``workload``: ""
-    if it was not named.
+    ``score``: from 0 (bad) to 1 (good); None if there is only a label. ``user``: who gave it, or ""; only a digest of
+    it is stored. ``workload``: "" if it was not named. ``label``: a short text of any content, or "".
     """
 
     request_id: str
-    score: float
+    score: float | None
     user: str = ""
     workload: str = ""
+    kind: FeedbackKind = FeedbackKind.SCORE
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +76,9 @@ class Feedback:
 def parse_feedback(raw: Mapping[str, Any]) -> GivenFeedback:
     """Return the feedback in a JSON object.
 
-    The keys are ``request_id``, ``score`` (a number from 0 to 1, "up" or "down") and, if known, ``user`` and
-    ``workload``. Raises InputError for any other object.
+    The keys are ``request_id``; at most one of ``score`` (a number from 0 to 1, "up" or "down"), ``thumbs`` ("up" or
+    "down") and ``success`` (true or false); ``label``, which may stand alone; and, if known, ``user`` and ``workload``.
+    Raises InputError for any other object.
     """
     unknown = sorted(set(raw) - set(KEYS))
     if unknown:
@@ -74,10 +86,30 @@ def parse_feedback(raw: Mapping[str, Any]) -> GivenFeedback:
     request_id = _text(raw, "request_id", MAX_ID_CHARS)
     if not request_id:
         raise InputError("request_id: is missing")
-    if raw.get("score") is None:
-        raise InputError("score: is missing (a number from 0 to 1, up or down)")
-    score = score_of(raw["score"])
-    return GivenFeedback(request_id, score, _text(raw, "user", MAX_USER_CHARS), _text(raw, "workload", MAX_USER_CHARS))
+    label = _text(raw, "label", MAX_LABEL_CHARS).strip()
+    kind, score = _scored(raw)
+    if score is None and not label:
+        raise InputError("score: is missing (a number from 0 to 1, up or down; or thumbs, success, or a label)")
+    user, workload = _text(raw, "user", MAX_USER_CHARS), _text(raw, "workload", MAX_USER_CHARS)
+    return GivenFeedback(request_id, score, user, workload, kind, label)
+
+
+def _scored(raw: Mapping[str, Any]) -> tuple[FeedbackKind, float | None]:
+    """Return the score of a JSON object and the form in which it was given; None if it has none."""
+    given = [kind for kind in FeedbackKind if raw.get(kind.value) is not None]
+    if len(given) > 1:
+        raise InputError(f"{given[1].value}: give only one of {', '.join(FeedbackKind)}")
+    if not given:
+        return FeedbackKind.SCORE, None
+    value = raw[given[0].value]
+    if given[0] is FeedbackKind.SUCCESS:
+        if not isinstance(value, bool):
+            raise InputError(f"success: must be true or false (got {str(value)[:40]!r})")
+        return FeedbackKind.SUCCESS, float(value)
+    thumb = isinstance(value, str) and value in _SCORES
+    if given[0] is FeedbackKind.THUMBS and not thumb:
+        raise InputError(f"thumbs: must be up or down (got {str(value)[:40]!r})")
+    return (FeedbackKind.THUMBS if thumb else FeedbackKind.SCORE), score_of(value)
 
 
 def score_of(value: object) -> float:

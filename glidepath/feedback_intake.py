@@ -6,16 +6,21 @@ are in several hashes, one for each part of the window, so that Redis forgets ol
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from glidepath.config import Config
 from glidepath.config.user_feedback import FeedbackSection
+from glidepath.errors import ConfigError, UnknownWorkloadError
 from glidepath.feedback import FeedbackMatch, GivenFeedback, request_digest, user_digest
+from glidepath.feedback_notes import label_text, score_text
 from glidepath.pairs_and_outcomes import Side
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
+from glidepath.suggestions import allowed_names
 
 PARTS = 8  # of the window; each has a hash of its own
+LATER_S = 1.0  # added to extproc.flush: the time after which extproc has stored a request that has just ended
 _MARK = {Side.BASELINE: "b", Side.CANDIDATE: "c"}
 
 # Remember requests, as many as there is room for. A request that is remembered already keeps its value: it may be the
@@ -36,24 +41,46 @@ return left_out
 
 # Match feedback with the side that served its request, and store it for the scorer. Each request is matched once: its
 # value then begins with 'x'. The feedback is stored first, so that feedback that Redis refuses can be given again.
-# KEYS: feedback, the hashes of the parts.  ARGV: digest of the request, score, digest of the user, kept, ttl (ms),
-#   1 if an unknown request is final, else 0.
+# What is shown with the pair comes last: if Redis refuses that, the feedback has counted all the same.
+# KEYS: feedback, the hash and the times of what is shown, the hashes of the parts.
+# ARGV: digest of the request, score ('': none), digest of the user, kept, ttl (ms), 1 if an unknown request is final,
+#   else 0; for what is shown: the score, the label ('': none), the most requests, now (ms), ttl (ms).
 # Returns what became of it, a value of FeedbackMatch.
 _GIVE = """
 local value, place = '', nil
-for i = 2, #KEYS do
+for i = 4, #KEYS do
   local found = redis.call('HGET', KEYS[i], ARGV[1])
   if found then value, place = found, KEYS[i] end
 end
-local mark = string.sub(value, 1, 1)
+local mark, scored = string.sub(value, 1, 1), ARGV[2] ~= ''
 local match = ({b = 'baseline', c = 'candidate', x = 'repeated'})[mark] or 'unknown'
-if match == 'unknown' and ARGV[6] == '0' then return match end
-local served = (mark == 'b' or mark == 'c') and string.sub(value, 2) or '0'
-local feedback = '["' .. match .. '",' .. ARGV[2] .. ',' .. served .. ',"' .. ARGV[3] .. '"]'
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], '*', 'f', feedback)
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
-if served ~= '0' then redis.call('HSET', place, ARGV[1], 'x' .. value) end
-return match
+if match == 'unknown' and (ARGV[6] == '0' or not scored) then return match end
+if scored then
+  local served = (mark == 'b' or mark == 'c') and string.sub(value, 2) or '0'
+  local feedback = '["' .. match .. '",' .. ARGV[2] .. ',' .. served .. ',"' .. ARGV[3] .. '"]'
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], '*', 'f', feedback)
+  redis.call('PEXPIRE', KEYS[1], ARGV[5])
+  if served ~= '0' then redis.call('HSET', place, ARGV[1], 'x' .. value) end
+end
+if match == 'unknown' then return match end
+local side, fields = mark == 'x' and string.sub(value, 2, 2) or mark, {}
+if ARGV[7] ~= '' and match ~= 'repeated' then fields = {ARGV[1], side .. ARGV[7]} end
+if ARGV[8] ~= '' then
+  fields[#fields + 1] = ARGV[1] .. ':label'
+  fields[#fields + 1] = side .. ARGV[8]
+end
+if #fields > 0 and ARGV[9] ~= '0' then
+  redis.pcall('HSET', KEYS[2], unpack(fields))
+  redis.pcall('ZADD', KEYS[3], ARGV[10], ARGV[1])
+  local oldest = redis.pcall('ZRANGE', KEYS[3], 0, -1 - ARGV[9])
+  for _, digest in ipairs(oldest) do
+    redis.pcall('HDEL', KEYS[2], digest, digest .. ':label')
+    redis.pcall('ZREM', KEYS[3], digest)
+  end
+  redis.pcall('PEXPIRE', KEYS[2], ARGV[11])
+  redis.pcall('PEXPIRE', KEYS[3], ARGV[11])
+end
+return scored and match or 'noted'
 """
 
 
@@ -69,8 +96,12 @@ class ServedRequest:
 class FeedbackStore:
     """The remembered requests and the feedback of one workload. All methods raise RedisError or OSError."""
 
-    def __init__(self, client: RedisClient, workload: str, section: FeedbackSection) -> None:
+    def __init__(
+        self, client: RedisClient, workload: str, section: FeedbackSection, shown_s: float = 7 * 86_400
+    ) -> None:
+        """``shown_s``: how long feedback is kept after the newest one, to show it with the pair (retention.age)."""
         self._client, self._workload, self._section = client, workload, section
+        self._shown_ms = round(shown_s * 1000)
         self._keys = WorkloadKeys(workload)
         self._window_ms = round(section.window * 1000)
         self._part_ms = self._window_ms // PARTS
@@ -91,8 +122,47 @@ class FeedbackStore:
         extproc writes a moment after the request.
         """
         present = now_ms // self._part_ms
-        keys = [self._keys.feedback, *(self._keys.served(present - back) for back in range(PARTS + 1))]
+        parts = (self._keys.served(present - back) for back in range(PARTS + 1))
+        keys = [self._keys.feedback, self._keys.feedback_notes, self._keys.feedback_note_times, *parts]
         digest, user = request_digest(given.request_id), user_digest(self._workload, given.user)
-        arguments = (digest, given.score, user, self._section.kept, 2 * self._window_ms, int(final))
-        match = await self._client.eval(_GIVE, len(keys), *keys, *arguments)
+        score = "" if given.score is None else given.score
+        counted = (digest, score, user, self._section.kept, 2 * self._window_ms, int(final))
+        texts = score_text(given, user, now_ms), label_text(given, user, now_ms)
+        match = await self._client.eval(
+            _GIVE, len(keys), *keys, *counted, *texts, self._section.shown, now_ms, self._shown_ms
+        )
         return FeedbackMatch(match.decode())
+
+
+def feedback_stores(config: Config, client: RedisClient, only: str | None = None) -> dict[str, FeedbackStore]:
+    """Return workload → store, of all workloads with a ``feedback`` section.
+
+    "" is the key for feedback that names no workload: that of ``only``, or of the only one. Raises ConfigError if no
+    workload has the section, or if ``only`` lacks it, and UnknownWorkloadError for an unknown ``only``.
+    """
+    stores = {
+        name: FeedbackStore(client, name, one.feedback, config.retention.age)
+        for name, one in config.workloads.items()
+        if one.feedback is not None
+    }
+    if not stores:
+        raise ConfigError("no workload has a feedback section; add workloads.NAME.feedback: {}")
+    if only is not None:
+        config.workload(only)
+        if only not in stores:
+            raise ConfigError(f"workloads.{only} has no feedback section; add feedback: {{}}")
+        return stores | {"": stores[only]}
+    return stores | ({"": next(iter(stores.values()))} if len(stores) == 1 else {})
+
+
+def store_of(stores: Mapping[str, FeedbackStore], name: str, how: str = "") -> FeedbackStore:
+    """Return the store of the workload ``name``. ``how``: how else a workload can be named, for the error.
+
+    Raises UnknownWorkloadError, which lists the known ones.
+    """
+    if name in stores:
+        return stores[name]
+    known = [known for known in stores if known]
+    if not name:
+        raise UnknownWorkloadError(f"workload: is missing{how} (known: {', '.join(sorted(known))})")
+    raise UnknownWorkloadError(f"workload: {name[:60]!r} has no feedback section {allowed_names(known, name)}")

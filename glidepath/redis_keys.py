@@ -111,6 +111,19 @@ class WorkloadKeys:
         return self._key("feedback")
 
     @property
+    def feedback_notes(self) -> str:
+        """Hash with a TTL: the digest of a request id → the feedback on it, for the pages that show the pair.
+
+        A field that ends in ``:label`` is the label. See feedback_notes.py. ``feedback.shown`` limits it.
+        """
+        return self._key("feedback:notes")
+
+    @property
+    def feedback_note_times(self) -> str:
+        """Sorted set: the digest of a request id in ``feedback_notes`` → the time of the feedback (Unix ms)."""
+        return self._key("feedback:notes:times")
+
+    @property
     def probes(self) -> str:
         """Hash with the state of the scheduled probes.
 

@@ -18,4 +18,7 @@ class FeedbackSection(Section):
     requests: int = Field(
         default=200_000, ge=100, le=50_000_000
     )  # maximum requests remembered; about 60 bytes of Redis each
+    shown: int = Field(
+        default=10_000, ge=0, le=1_000_000
+    )  # maximum requests whose feedback is kept to show it with the pair, for retention.age; about 630 bytes each
     kept: int = Field(default=10_000, ge=100, le=1_000_000)  # maximum feedback that waits in Redis for the scorer

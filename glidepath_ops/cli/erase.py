@@ -11,6 +11,7 @@ from extproc.workloads import build_workloads
 from glidepath.config import Config
 from glidepath.counted_nouns import number_of
 from glidepath.errors import InputError
+from glidepath.feedback import user_digest
 from glidepath.redisio import RedisClient
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
@@ -30,9 +31,9 @@ def command(
 
     In all workloads, or in one.
 
-    Requests, both answers, results, kept copies and labels are erased. Redis has only a digest of a user's value, whose
-    key is extproc.sticky_key; without this setting, it depends on the configuration, and pairs from before a change of
-    it are not found. Pairs of users without a sticky header or key of the body have no trace of the user.
+    Requests, both answers, results, kept copies, labels and feedback are erased. Redis has only a digest of a user's
+    value, whose key is extproc.sticky_key; without this setting, it depends on the configuration, and pairs from before
+    a change of it are not found. Pairs of users without a sticky header or key of the body have no trace of the user.
     """
     if bool(user) == bool(request_id):
         raise InputError("erase: give exactly one of --user VALUE, --request-id ID")
@@ -51,7 +52,8 @@ def command(
         unread = f"; {number_of(erased.unreadable, 'record')} cannot be read and stayed" if erased.unreadable else ""
         kept, labels = number_of(erased.kept, "kept pair"), number_of(erased.labels, "label")
         pairs, results = number_of(erased.pairs, "pair"), number_of(erased.results, "result")
-        typer.echo(f"{name}: erased {pairs}, {results}, {kept}, {labels}{unread}")
+        feedback = f"feedback on {number_of(erased.feedback, 'request')}"
+        typer.echo(f"{name}: erased {pairs}, {results}, {kept}, {labels}, {feedback}{unread}")
 
 
 def _erasure(settings: Config, workload: str, user: str, request_id: str) -> Erasure:
@@ -61,9 +63,9 @@ def _erasure(settings: Config, workload: str, user: str, request_id: str) -> Era
     sticky = settings.workload(workload).sticky
     from_body = sticky is not None and sticky.from_body
     values = digests_in_envoy(user) if from_body else {user}
-    return Erasure(frozenset(map(info.sticky, values)))
+    return Erasure(frozenset(map(info.sticky, values)), feedback_user=user_digest(workload, user))
 
 
 def _counts(erased: Erased) -> dict[str, int]:
-    names = ("pairs", "results", "kept", "labels", "unreadable")
+    names = ("pairs", "results", "kept", "labels", "feedback", "unreadable")
     return {name: getattr(erased, name) for name in names}

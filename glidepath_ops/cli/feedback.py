@@ -7,13 +7,14 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Annotated, BinaryIO
 
 import typer
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.errors import ConfigError, InputError, UnknownWorkloadError
+from glidepath.errors import InputError, UnknownWorkloadError
 from glidepath.feedback import (
     MAX_LINE_BYTES,
     FeedbackMatch,
@@ -21,13 +22,12 @@ from glidepath.feedback import (
     parse_feedback,
     parse_line,
 )
-from glidepath.feedback_intake import FeedbackStore
+from glidepath.feedback_intake import LATER_S, FeedbackStore, feedback_stores, store_of
 from glidepath.redisio import RedisClient
-from glidepath.suggestions import allowed_names
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
+from glidepath_ops.redacted_labels import LabelRedactor
 
-_LATER_S = 1.0  # added to extproc.flush: the time after which extproc has stored a request that has just ended
 _MOST_LATER = 10_000  # feedback on unknown requests that is tried again at the end
 
 
@@ -44,6 +44,14 @@ def command(
     score: Annotated[
         str | None, typer.Option("--score", metavar="SCORE", help="A number from 0 (bad) to 1 (good), up or down.")
     ] = None,
+    success: Annotated[
+        bool | None,
+        typer.Option("--success/--failure", help="Whether the answer solved its task, instead of --score."),
+    ] = None,
+    label: Annotated[
+        str,
+        typer.Option("--label", help="A short text that is shown with the pair; with a score or alone. Redacted."),
+    ] = "",
     user: Annotated[
         str,
         typer.Option(
@@ -53,22 +61,26 @@ def command(
 ) -> None:
     """Record feedback on single answers, by request id.
 
-    Feedback is a user's thumbs up or down, or whether the answer solved its task. With --request-id and --score, the
-    command records feedback on one answer. Otherwise, it reads lines of JSON from stdin, such as
-    {"request_id": "…", "score": 1}, with "user" and "workload" as optional keys. A score is a number from 0 (bad) to 1
-    (good), "up" or "down".
+    Feedback is a user's thumbs up or down, or whether the answer solved its task. With --request-id and --score,
+    --success, --failure or --label, the command records feedback on one answer. Otherwise, it reads lines of JSON from
+    stdin, such as {"request_id": "…", "score": 1}. Instead of "score", a line may have "thumbs" ("up" or "down") or
+    "success" (true or false); "label", "user" and "workload" are optional. A score is a number from 0 (bad) to 1
+    (good), "up" or "down". A label is a short text, which the console shows with the pair.
 
     Feedback counts for the side that served the request, in the gate "feedback" and in glidepath status. Each request
     counts once. The result on stdout is one JSON object: how much feedback counted for each side, and how much was for
-    unknown requests and for requests with earlier feedback. An invalid line is reported on stderr and skipped; the exit
-    status is then 2.
+    unknown requests, for requests with earlier feedback, and only a label ("noted"). An invalid line is reported on
+    stderr and skipped; the exit status is then 2.
     """
     bad: list[str] = []
-    source = _one(request_id, score, user) if request_id or score or user else _lines(sys.stdin.buffer, bad)
+    single = request_id or score or user or label or success is not None
+    source = _one(request_id, score, success, label, user) if single else _lines(sys.stdin.buffer, bad)
 
     async def work(settings: Config, redis: RedisClient) -> Counter[FeedbackMatch]:
-        stores = _stores(settings, redis, workload)
-        return await _give_all(stores, source, bad, settings.extproc.flush + _LATER_S)
+        stores = feedback_stores(settings, redis, workload)
+        redact = LabelRedactor(settings.redaction)
+        redacted = ((number, redact(given)) for number, given in source)
+        return await _give_all(stores, redacted, bad, settings.extproc.flush + LATER_S)
 
     found = with_redis(config, work)
     typer.echo(json.dumps({match.value: found[match] for match in FeedbackMatch}))
@@ -78,14 +90,18 @@ def command(
         raise typer.Exit(2)
 
 
-def _one(request_id: str | None, score: str | None, user: str) -> Iterator[tuple[int, GivenFeedback]]:
-    if request_id is None or score is None:
-        raise InputError("needs both --request-id and --score, or lines of JSON on stdin and neither")
-    try:
-        value: object = float(score)
-    except ValueError:
-        value = score
-    return iter([(0, parse_feedback({"request_id": request_id, "score": value, "user": user}))])
+def _one(
+    request_id: str | None, score: str | None, success: bool | None, label: str, user: str
+) -> Iterator[tuple[int, GivenFeedback]]:
+    if request_id is None or (score is None and success is None and not label):
+        raise InputError(
+            "needs both --request-id and --score (or --success, --failure, --label), or lines of JSON on stdin and none"
+        )
+    value: object = score
+    with suppress(ValueError):
+        value = float(score) if score is not None else None
+    raw = {"request_id": request_id, "score": value, "success": success, "label": label, "user": user}
+    return iter([(0, parse_feedback(raw))])
 
 
 def _lines(source: BinaryIO, bad: list[str]) -> Iterator[tuple[int, GivenFeedback]]:
@@ -107,32 +123,6 @@ def _bounded(source: BinaryIO) -> Iterator[bytes]:
             line = source.readline(MAX_LINE_BYTES + 2)
 
 
-def _stores(settings: Config, redis: RedisClient, workload: str | None) -> dict[str, FeedbackStore]:
-    """Return workload → store. "" is the key for feedback that names no workload, if only one store is possible."""
-    stores = {
-        name: FeedbackStore(redis, name, one.feedback)
-        for name, one in settings.workloads.items()
-        if one.feedback is not None
-    }
-    if not stores:
-        raise ConfigError("no workload has a feedback section; add workloads.NAME.feedback: {}")
-    if workload is not None:
-        settings.workload(workload)
-        if workload not in stores:
-            raise ConfigError(f"workloads.{workload} has no feedback section; add feedback: {{}}")
-        return stores | {"": stores[workload]}
-    return stores | ({"": next(iter(stores.values()))} if len(stores) == 1 else {})
-
-
-def _store(stores: dict[str, FeedbackStore], name: str) -> FeedbackStore:
-    if name in stores:
-        return stores[name]
-    known = [known for known in stores if known]
-    if not name:
-        raise UnknownWorkloadError(f"workload: is missing, use --workload (known: {', '.join(sorted(known))})")
-    raise UnknownWorkloadError(f"workload: {name[:60]!r} has no feedback section {allowed_names(known, name)}")
-
-
 async def _give_all(
     stores: dict[str, FeedbackStore],
     source: Iterable[tuple[int, GivenFeedback]],
@@ -144,7 +134,7 @@ async def _give_all(
     unknown: list[tuple[FeedbackStore, GivenFeedback]] = []
     for number, given in source:
         try:
-            store = _store(stores, given.workload)
+            store = store_of(stores, given.workload, ", use --workload")
         except UnknownWorkloadError as error:
             if not number:
                 raise

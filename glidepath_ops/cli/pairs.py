@@ -15,6 +15,7 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.counted_nouns import number_of
 from glidepath.errors import InputError
+from glidepath.feedback_notes import FeedbackNote, read_note
 from glidepath.kept_pairs import forget_pairs, keep_pairs
 from glidepath.pair_labels import Judgement, PairLabel, read_labels, store_label
 from glidepath.pairs_and_outcomes import ScoredPair
@@ -41,7 +42,7 @@ from glidepath_ops.pairs.read_pairs import (
     newest_results,
     with_body,
 )
-from glidepath_ops.pairs.select_pairs import newest_first, worst_first
+from glidepath_ops.pairs.select_pairs import newest_first, request_id, worst_first
 from glidepath_ops.pairs.show_pairs import page, rows
 
 MOST_RESULTS = 100_000
@@ -49,6 +50,8 @@ DEFAULT_RESULTS = 10_000
 SHOWN_CHARS = 4000
 MOST_BYTES = 512 * 2**20  # of an exported data set, which is built in memory
 _WIDTH = 80  # of the output if it is no terminal
+
+_Shown = tuple[Config, str, StoredPair, PairLabel | None, FeedbackNote | None]
 
 command = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Look at stored pairs, and judge them.")
 
@@ -110,18 +113,20 @@ def show(
     The texts are redacted as the configuration says. With --json, the result has the fields of `pairs export`.
     """
 
-    async def work(settings: Config, redis: RedisClient) -> tuple[Config, str, StoredPair, PairLabel | None]:
+    async def work(settings: Config, redis: RedisClient) -> _Shown:
         name = only_workload(settings, workload)
         stored = await _found(redis, name, pair_id, look_back)
         labels = await read_labels(redis, name, settings.retention.labels)
-        return settings, name, stored, labels.get(_id_of(stored))
+        known = _id_of(stored)
+        return settings, name, stored, labels.get(known), await read_note(redis, name, request_id(known))
 
-    settings, name, stored, label = with_redis(config, work)
+    settings, name, stored, label, feedback = with_redis(config, work)
     section = settings.workload(name)
     if as_json:
-        typer.echo(line_of(record_of(section, stored.pair, stored.result, label)), nl=False)
+        record = record_of(section, stored.pair, stored.result, label)
+        typer.echo(line_of({**record, "feedback": feedback.to_json() if feedback else None}), nl=False)
         return
-    _console().print(page(section, stored, label, 2**31 if full else SHOWN_CHARS))
+    _console().print(page(section, stored, label, 2**31 if full else SHOWN_CHARS, feedback))
 
 
 @command.command("export")

@@ -18,7 +18,7 @@ from glidepath_ops.local.data_folder import DEFAULT_FOLDER, locked_data_folder
 from glidepath_ops.local.log_rotation import Rotator
 from glidepath_ops.local.missing_secrets import secret_problems_of_up
 from glidepath_ops.local.own_redis import redis_password_file, start_own_redis
-from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
+from glidepath_ops.local.preflight import check_envoys, check_free, check_packages, check_redis, pick_port
 from glidepath_ops.local.restarts import Restarter
 from glidepath_ops.local.services import config_file, local_services, with_addresses, with_sockets_in
 from glidepath_ops.local.shutdown_signals import Interrupt
@@ -57,6 +57,7 @@ def command(
 def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Config:
     """Start all processes, and return the configuration with the addresses of the started Envoy and Redis."""
     own_envoy, own_redis = not config.envoy.admin, config.redis.url is None
+    check_packages(config, envoy=own_envoy, redis=own_redis)
     if not own_envoy:
         asyncio.run(check_envoys(config, config_path))
     if not own_redis:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glidepath.config.console import ConsoleSection, is_loopback
+from glidepath.config.urls_and_secrets import Secret
 from glidepath.errors import ConfigError
 from glidepath.redisio import read_secret
 
@@ -49,26 +50,31 @@ class RequestFacts:
 
 
 class Access:
-    """Decides who a visitor is. ``token``: the secret of ``console.token``; "" if none is configured."""
+    """Decides who a visitor is.
 
-    def __init__(self, section: ConsoleSection, token: str = "") -> None:
+    ``token`` and ``feedback_token``: the secrets of the settings with these names; "" if none is configured.
+    """
+
+    def __init__(self, section: ConsoleSection, token: str = "", feedback_token: str = "") -> None:
         self._section = section
-        self._token = token
+        self._token, self._feedback_token = token, feedback_token
         self._key = hashlib.blake2b(b"glidepath console session", key=token.encode()[:64], digest_size=32).digest()
         proxy = section.trusted_proxy
         self._networks = [ipaddress.ip_network(one) for one in proxy.addresses] if proxy else []
 
     @classmethod
     def of(cls, section: ConsoleSection) -> Access:
-        """Return the access of the section. Raises ConfigError if the token cannot be read or is too short."""
-        token = read_secret(section.token).strip() if section.token else ""
-        if section.token and len(token) < LEAST_TOKEN:
-            raise ConfigError(f"console.token: must have at least {LEAST_TOKEN} characters (it has {len(token)})")
-        return cls(section, token)
+        """Return the access of the section. Raises ConfigError if a token cannot be read or is too short."""
+        return cls(section, _token(section.token, "token"), _token(section.feedback_token, "feedback_token"))
 
     @property
     def takes_token(self) -> bool:
         return bool(self._token)
+
+    @property
+    def takes_feedback(self) -> bool:
+        """Whether anybody may send feedback: with one of the tokens, or as a person whom the proxy names."""
+        return bool(self._feedback_token) or self._section.authenticates
 
     def visitor(self, facts: RequestFacts, now_s: float) -> Visitor:
         """Return who sends the request, and what the visitor may do."""
@@ -83,6 +89,15 @@ class Access:
 
     def is_token(self, given: str) -> bool:
         return bool(self._token) and hmac.compare_digest(given.encode(), self._token.encode())
+
+    def may_send_feedback(self, facts: RequestFacts) -> bool:
+        """Return whether the request has the token that allows feedback, and nothing else."""
+        scheme, _, given = facts.headers.get("authorization", "").partition(" ")
+        return (
+            bool(self._feedback_token)
+            and scheme.lower() == "bearer"
+            and hmac.compare_digest(given.strip().encode(), self._feedback_token.encode())
+        )
 
     def session(self, name: str, now_s: float) -> str:
         """Return the value of the cookie of a person who has given the token."""
@@ -123,6 +138,13 @@ class Access:
         if self._section.authenticates or not is_loopback(self._section.listen):
             return True
         return host_of(facts.headers.get("host", "")) in _LOOPBACK_HOSTS
+
+
+def _token(secret: Secret | None, key: str) -> str:
+    token = read_secret(secret).strip() if secret else ""
+    if secret and len(token) < LEAST_TOKEN:
+        raise ConfigError(f"console.{key}: must have at least {LEAST_TOKEN} characters (it has {len(token)})")
+    return token
 
 
 def person_name(text: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from glidepath.errors import InputError
+from glidepath.feedback import MAX_ID_CHARS, MAX_LABEL_CHARS, MAX_USER_CHARS
 from glidepath.pair_labels import Judgement
 from glidepath.status_and_decisions import CommandKind
 
@@ -39,6 +40,20 @@ class LabelBody(BaseModel):
     label: Judgement = Field(description="whether the candidate's answer may replace the baseline's")
     note: str = Field("", max_length=MOST_NOTE, description="why")
     who: str = Field("", max_length=64, description="with a bearer token: the person who judged")
+
+
+class FeedbackBody(BaseModel):
+    """Feedback on one answer: exactly one of score, thumbs and success, or a label, or both."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    request_id: str = Field(min_length=1, max_length=MAX_ID_CHARS, description="the x-request-id of the response")
+    score: float | Literal["up", "down"] | None = Field(None, description="from 0 (bad) to 1 (good), up or down")
+    thumbs: Literal["up", "down"] | None = None
+    success: bool | None = Field(None, description="whether the answer solved its task")
+    label: str | None = Field(None, max_length=MAX_LABEL_CHARS, description="a short text, shown with the pair")
+    user: str | None = Field(None, max_length=MAX_USER_CHARS, description="who gave it; only a digest is stored")
+    workload: str | None = Field(None, description="needed if several workloads have a feedback section")
 
 
 M = TypeVar("M", CommandBody, LabelBody)

@@ -20,6 +20,7 @@ from glidepath.metric_families import ProcessRegistry
 from glidepath.redisio import RedisClient
 from glidepath_ops.console import (
     actions_page,
+    feedback_endpoint,
     fleet_page,
     history_page,
     html,
@@ -59,6 +60,7 @@ def make_app(console: Console) -> Starlette:
         *pairs_page.routes(console, PairStore(console.config, console.redis)),
         *history_page.routes(console),
         *actions_page.routes(console),
+        *feedback_endpoint.routes(console),
         *openapi.routes(console),
         *login_page.routes(console),
         *_process_routes(console),

@@ -63,15 +63,24 @@ def facts_of(request: Request) -> RequestFacts:
 def reading(console: Console, handler: Handler) -> Endpoint:
     """Return the endpoint that calls ``handler`` for visitors who may read, and shows its errors as a page or JSON."""
 
-    async def endpoint(request: Request) -> Response:
+    async def checked(request: Request, visitor: Visitor) -> Response:
         facts = facts_of(request)
-        visitor = console.access.visitor(facts, time.time())
+        if not console.access.is_known_host(facts):
+            return _problem(console, request, Visitor(), 421, "this host name does not belong to the console")
+        if not visitor.may_read:
+            return _login_first(console, request, facts)
+        return await handler(request, visitor)
+
+    return _endpoint(console, checked)
+
+
+def _endpoint(console: Console, handler: Handler) -> Endpoint:
+    """Return the endpoint that calls ``handler``, shows its errors as a page or JSON, and measures its time."""
+
+    async def endpoint(request: Request) -> Response:
+        visitor = console.access.visitor(facts_of(request), time.time())
         started = time.perf_counter()
         try:
-            if not console.access.is_known_host(facts):
-                return _problem(console, request, Visitor(), 421, "this host name does not belong to the console")
-            if not visitor.may_read:
-                return _login_first(console, request, facts)
             return await handler(request, visitor)
         except (GlidepathError, RedisError, OSError) as error:
             status, text = _status_of(error)
@@ -81,6 +90,28 @@ def reading(console: Console, handler: Handler) -> Endpoint:
             console.metrics.seconds.labels(route).observe(time.perf_counter() - started)
 
     return endpoint
+
+
+def receiving_feedback(console: Console, handler: Handler) -> Endpoint:
+    """Return the endpoint that calls ``handler`` for whoever has ``console.feedback_token``, or may act."""
+
+    async def checked(request: Request, visitor: Visitor) -> Response:
+        facts = facts_of(request)
+        if console.access.may_send_feedback(facts):
+            return await handler(request, visitor)
+        if not console.access.takes_feedback:
+            why = "this console takes no feedback: set console.feedback_token in its configuration"
+            return _problem(console, request, visitor, 403, why)
+        if not visitor.may_act:
+            if "authorization" in facts.headers:
+                console.metrics.refused.inc()
+            why = "feedback needs the token of console.feedback_token: Authorization: Bearer TOKEN"
+            return _problem(console, request, visitor, 401, why)
+        if visitor.by_session and (why := forged(facts)):
+            return _problem(console, request, visitor, 403, why)
+        return await handler(request, visitor)
+
+    return _endpoint(console, checked)
 
 
 def acting(console: Console, handler: Handler) -> Endpoint:
@@ -107,14 +138,14 @@ def confirming(console: Console, handler: Handler) -> Endpoint:
 
 
 async def json_body(request: Request) -> dict[str, Any]:
-    """Return the request's JSON object. Raises BadRequestError for another body, or for one above MOST_BODY."""
+    """Return the request's JSON object. Raises BadRequestError for another body, TooLargeError above MOST_BODY."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise BadRequestError("the body must be JSON, with content-type: application/json")
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         if len(data) > MOST_BODY:
-            raise BadRequestError(f"the body is longer than {MOST_BODY} bytes")
+            raise TooLargeError(f"the body is longer than {MOST_BODY} bytes")
     try:
         found = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -128,7 +159,13 @@ class BadRequestError(GlidepathError):
     """The request does not have the expected form."""
 
 
+class TooLargeError(BadRequestError):
+    """The body of the request is too long."""
+
+
 def _status_of(error: Exception) -> tuple[int, str]:
+    if isinstance(error, TooLargeError):
+        return 413, str(error)
     if isinstance(error, UnknownWorkloadError):
         return 404, str(error)
     if isinstance(error, CommandRefusedError):
@@ -150,7 +187,7 @@ def _login_first(console: Console, request: Request, facts: RequestFacts) -> Res
 
 
 def is_api(request: Request) -> bool:
-    return str(request.url.path).startswith(("/api/", "/live/"))
+    return str(request.url.path).startswith(("/api/", "/live/", "/feedback"))
 
 
 def _problem(console: Console, request: Request, visitor: Visitor, status: int, text: str) -> Response:

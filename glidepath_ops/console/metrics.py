@@ -25,6 +25,12 @@ class ConsoleMetrics:
         self.commands = Counter(
             "glidepath_console_commands_total", "Commands sent by the console", ["kind"], registry=registry
         )
+        self.feedback = Counter(
+            "glidepath_console_feedback_total",
+            "Feedback by POST /feedback: baseline, candidate, noted, repeated, unknown, limited, or invalid",
+            ["result"],
+            registry=registry,
+        )
         self.view_errors = Counter(
             "glidepath_console_view_errors_total", "Live views that could not be rendered", registry=registry
         )

@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from glidepath.feedback import FeedbackMatch
 from glidepath_ops.console.access import Visitor
-from glidepath_ops.console.api_models import CommandBody, LabelBody
+from glidepath_ops.console.api_models import CommandBody, FeedbackBody, LabelBody
 from glidepath_ops.console.context import Console, reading
 from glidepath_ops.console.history_series import RANGES
 from glidepath_ops.console.pair_query import LABELS, SORTS
@@ -56,9 +57,11 @@ def description() -> dict[str, Any]:
         "info": {
             "title": "Glidepath console",
             "version": version("glidepath"),
-            "description": "Read with GET. Commands and labels need the bearer token, or the session of a person.",
+            "description": "Read with GET. Commands and labels need the bearer token, or the session of a person; "
+            "feedback needs the same, or the token for feedback.",
         },
         "paths": {
+            "/feedback": {"post": _feedback()},
             "/api/status": {"get": _get("The status of all workloads, as `glidepath status --json`", [])},
             f"{one}/log": {"get": _get("The newest decisions, the oldest first", [_WORKLOAD, count])},
             f"{one}/history": {"get": _get("Time series and decisions", [_WORKLOAD, spans])},
@@ -70,13 +73,13 @@ def description() -> dict[str, Any]:
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {model.__name__: _schema(model) for model in (CommandBody, LabelBody)},
+            "schemas": {model.__name__: _schema(model) for model in (CommandBody, FeedbackBody, LabelBody)},
         },
         "security": [{"token": []}],
     }
 
 
-def _schema(model: type[CommandBody] | type[LabelBody]) -> dict[str, Any]:
+def _schema(model: type[CommandBody] | type[FeedbackBody] | type[LabelBody]) -> dict[str, Any]:
     """Return the JSON schema of a body, with the schemas that it names in place."""
     schema = model.model_json_schema()
     named = schema.pop("$defs", {})
@@ -101,7 +104,7 @@ def _get(summary: str, parameters: list[dict[str, Any]], content: dict[str, Any]
     return {"summary": summary, "parameters": parameters, "responses": {"200": answer, **_errors("400", "401", "503")}}
 
 
-def _send(summary: str, model: type[CommandBody] | type[LabelBody]) -> dict[str, Any]:
+def _send(summary: str, model: type[CommandBody] | type[FeedbackBody] | type[LabelBody]) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     done = {"description": "done", "content": {"application/json": {"schema": {"type": "object"}}}}
     return {
@@ -112,12 +115,23 @@ def _send(summary: str, model: type[CommandBody] | type[LabelBody]) -> dict[str,
     }
 
 
+def _feedback() -> dict[str, Any]:
+    result = {"type": "object", "properties": {"result": {"enum": [match.value for match in FeedbackMatch]}}}
+    described = _send("Give feedback on one answer", FeedbackBody)
+    done = {"description": "counted, or given before", "content": {"application/json": {"schema": result}}}
+    errors = _errors("400", "401", "403", "413", "429", "503")
+    unknown = {"404": {**_errors("404")["404"], "description": "unknown workload, or unknown request id"}}
+    return {**described, "parameters": [], "responses": {"200": done, **errors, **unknown}}
+
+
 def _errors(*codes: str) -> dict[str, Any]:
     meanings = {
         "400": "the request is not right",
         "401": "no token",
         "403": "not allowed",
         "404": "unknown workload",
+        "413": "the body is too long",
+        "429": "too much feedback at once; try again after retry-after",
         "409": "the scorer refused the command; the error says why",
         "503": "Redis does not answer",
         "504": "no scorer answered in time; it will act on the command later",

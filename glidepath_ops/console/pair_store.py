@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import InputError
+from glidepath.feedback_notes import FeedbackNote, read_note
 from glidepath.kept_pairs import keep_pairs
 from glidepath.pair_labels import Judgement, PairLabel, label_from_json, read_labels, store_label
 from glidepath.pairs_and_outcomes import ScoredPair
@@ -20,6 +21,7 @@ from glidepath_ops.console.pair_index import PairIndex, PairIndexes
 from glidepath_ops.console.pair_query import PairQuery
 from glidepath_ops.pairs.pair_dataset import line_of, record_of
 from glidepath_ops.pairs.read_pairs import StoredPair, find_pair, with_body
+from glidepath_ops.pairs.select_pairs import request_id
 
 PATIENCE_S = 0.15  # how long a page waits for an index that is still read
 MOST_LISTED = 5000  # of the pairs that a search finds
@@ -117,6 +119,10 @@ class PairStore:
         with suppress(InputError):
             return None if raw is None else label_from_json(raw)
         return None
+
+    async def feedback_on(self, workload: str, pair_id: str) -> FeedbackNote | None:
+        """Return the feedback that users gave on the request of the pair, or None."""
+        return await read_note(self._redis, workload, request_id(pair_id))
 
     async def judge(self, workload: str, pair_id: str, judgement: Judgement, who: str, note: str) -> PairLabel:
         """Store a person's judgement, and keep the pair. Raises InputError if the pair is not stored."""

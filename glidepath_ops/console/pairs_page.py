@@ -29,7 +29,7 @@ from glidepath_ops.console.workload_page import name_of, number_of_query
 from glidepath_ops.pairs.pair_dataset import record_of
 from glidepath_ops.pairs.read_pairs import StoredPair
 from glidepath_ops.pairs.select_pairs import facts_of
-from glidepath_ops.pairs.show_pairs import why_unscored
+from glidepath_ops.pairs.show_pairs import feedback_text, why_unscored
 from glidepath_ops.pairs.stored_texts import answer_text, prompt_text
 
 ON_PAGE = 50
@@ -78,6 +78,7 @@ def routes(console: Console, store: PairStore) -> list[Route]:
             stored=stored,
             shown=shown,
             label=await store.label_of(name, shown.id),
+            feedback=feedback_text(await store.feedback_on(name, shown.id)),
             curl=_curl(stored.pair, console.config.envoy.listen),
             query=asked,
             before=before,
@@ -101,9 +102,10 @@ def routes(console: Console, store: PairStore) -> list[Route]:
     async def single(request: Request, visitor: Visitor) -> Response:
         name = name_of(console, request)
         stored = await store.find(name, request.query_params.get("id", ""))
-        known = stored.result.pair_id if stored.result else ""
+        known = stored.result.pair_id if stored.result else stored.pair.id if stored.pair else ""
         record = record_of(console.config.workload(name), stored.pair, stored.result, await store.label_of(name, known))
-        return JSONResponse(record)
+        feedback = await store.feedback_on(name, known)
+        return JSONResponse({**record, "feedback": feedback.to_json() if feedback else None})
 
     async def export(request: Request, visitor: Visitor) -> Response:
         name = name_of(console, request)

@@ -30,6 +30,7 @@ from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.console_process import console_url, start_console, with_console
 from glidepath_ops.local.curl_examples import example_lines, glidepath_command
 from glidepath_ops.local.own_redis import start_own_redis
+from glidepath_ops.local.preflight import check_packages
 from glidepath_ops.local.services import config_file, local_services
 from glidepath_ops.local.shutdown_signals import Interrupt
 from glidepath_ops.local.stack import Stack
@@ -125,7 +126,10 @@ class Running:
 
 
 def run_demo(options: Options, display: Display) -> DemoSummary:
-    """Run the whole demo and return its result. Raises UnreachableError if a process cannot be started or dies."""
+    """Run the whole demo and return its result.
+
+    Raises DependencyError if a package is missing, and UnreachableError if a process cannot be started or dies.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="glidepath-demo-") as name,
         Interrupt() as interrupt,
@@ -134,6 +138,7 @@ def run_demo(options: Options, display: Display) -> DemoSummary:
     ):
         folder, ports = Path(name), Ports(*free_ports(7))
         config = with_console(demo_config(options.plan, ports, folder), folder)
+        check_packages(config)
         display.say("starting Redis, Envoy, extproc, the scorer and two backends …")
         began = time.monotonic()
         start_own_redis(stack, folder, ports.redis)

@@ -11,9 +11,11 @@ import aiohttp
 from glidepath.config import Config
 from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.loader import locate
-from glidepath.errors import ConfigError, UnreachableError, error_text
+from glidepath.errors import ConfigError, DependencyError, UnreachableError, error_text
 from glidepath.redisio import check, connect
-from glidepath_ops.local.child_process import answers, free_ports
+from glidepath_ops.local.child_process import answers, envoy_binary, free_ports
+from glidepath_ops.local.choose_redis_server import redis_binary
+from scorer.scoring.embed.missing_packages import missing_package
 
 TIMEOUT = 3.0
 
@@ -64,6 +66,20 @@ async def check_redis(config: Config, path: Path) -> None:
         await check(client, config.redis, locate(path, "redis", "url"))
     finally:
         await client.aclose()
+
+
+def check_packages(config: Config, *, envoy: bool = True, redis: bool = True) -> None:
+    """Raise DependencyError, with the command that installs it, unless all that runs on this machine is installed.
+
+    ``envoy``, ``redis``: whether an Envoy and a Redis run here, too.
+    """
+    if envoy:
+        envoy_binary()
+    if redis:
+        redis_binary()
+    missing = missing_package(config.scorer.embedder)
+    if missing is not None:
+        raise DependencyError(f"{'.'.join(missing.key)}: {missing.message}")
 
 
 def check_free(config: Config, path: Path, *, envoy: bool) -> None:

@@ -1,4 +1,4 @@
-"""Erase the stored pairs of one user or one request: bodies, results, kept copies and labels.
+"""Erase the stored pairs of one user or one request: bodies, results, kept copies, labels and shown feedback.
 
 The digest of a sticky value is the only trace of a user (docs/reference/extproc.md, Sticky values). Pairs without it
 cannot be found by the user.
@@ -12,10 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from glidepath.errors import InputError
+from glidepath.feedback_notes import erase_notes
 from glidepath.pairs_and_outcomes import Pair, ScoredPair
 from glidepath.protobuf_codec import decode_pair, decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
+from glidepath_ops.pairs.select_pairs import request_id
 
 PAGE = 100  # entries in one read
 _MASK = 0xFFFFFFFF
@@ -23,10 +25,14 @@ _MASK = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """Whose pairs to erase: those with one of the ``digests`` of the user, or of the request ``request_id``."""
+    """Whose pairs to erase: those with one of the ``digests`` of the user, or of the request ``request_id``.
+
+    ``feedback_user``: the digest that feedback has of the user, or "".
+    """
 
     digests: frozenset[str] = frozenset()
     request_id: str = ""
+    feedback_user: str = ""
 
     def covers(self, pair_id: str, sticky: str) -> bool:
         by_request = bool(self.request_id) and pair_id.partition("~")[0] == self.request_id
@@ -41,6 +47,7 @@ class Erased:
     results: int = 0
     kept: int = 0
     labels: int = 0
+    feedback: int = 0
     unreadable: int = 0
     ids: set[str] = field(default_factory=set)
 
@@ -73,6 +80,8 @@ async def erase(client: RedisClient, workload: str, which: Erasure) -> Erased:
     for pair_id in erased.ids:
         erased.labels += int(await client.hdel(keys.labels, pair_id))
         await client.zrem(keys.label_times, pair_id)
+    requests = {request_id(pair_id) for pair_id in erased.ids} | ({which.request_id} if which.request_id else set())
+    erased.feedback = await erase_notes(client, workload, requests, which.feedback_user)
     return erased
 
 

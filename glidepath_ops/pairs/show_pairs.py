@@ -14,6 +14,8 @@ from rich.text import Text
 
 from glidepath.answer_faults import FAULTS, AnswerFault
 from glidepath.config import Workload
+from glidepath.feedback import FeedbackKind
+from glidepath.feedback_notes import FeedbackNote
 from glidepath.pair_labels import PairLabel
 from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Pair, ScoredPair, Side
 from glidepath.printable_text import one_line, printable, shown_id
@@ -84,12 +86,37 @@ def why_unscored(reason: str) -> str:
     return others.get(reason, one_line(reason))
 
 
-def page(workload: Workload, stored: StoredPair, label: PairLabel | None, most_chars: int) -> RenderableType:
+def feedback_text(note: FeedbackNote | None) -> str:
+    """Return what users said about the answer of one side, such as "thumbs down, on the candidate's answer"; or ""."""
+    if note is None:
+        return ""
+    given = ""
+    if note.score is not None:
+        words = {
+            FeedbackKind.THUMBS: "thumbs up" if note.score else "thumbs down",
+            FeedbackKind.SUCCESS: "task solved" if note.score else "task not solved",
+            FeedbackKind.SCORE: f"score {note.score:.3g}",
+        }
+        given = words[note.kind]
+    label = f"“{note.label}”" if note.label else ""
+    said = ", ".join(filter(None, (given, label)))
+    return f"{said}, on the {note.side.value}'s answer, {_time(note.at_ms)}"
+
+
+def page(
+    workload: Workload,
+    stored: StoredPair,
+    label: PairLabel | None,
+    most_chars: int,
+    feedback: FeedbackNote | None = None,
+) -> RenderableType:
     """Return the whole pair: what is known about it, the request, both answers side by side, and the signals.
 
-    ``most_chars``: the greatest number of characters that are shown of each text.
+    ``most_chars``: the greatest number of characters that are shown of each text. ``feedback``: that of users.
     """
     parts: list[RenderableType] = [*_head(stored, label)]
+    if feedback is not None:
+        parts.append(Text(f"feedback: {one_line(feedback_text(feedback))}"))
     if stored.pair is None:
         parts.append(Text("The bodies are not stored any more (retention).", style="yellow"))
     else:

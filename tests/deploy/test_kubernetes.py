@@ -9,6 +9,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from cloudcoil.models.prometheus_operator.v1 import PodMonitor, ServiceMonitor
 
 from glidepath.config import load_config
 
@@ -67,7 +68,7 @@ def containers(template: Json) -> list[Json]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("name", [name for name in MANIFESTS if "sidecar/extproc.yaml" not in name])
+@pytest.mark.parametrize("name", [name for name in MANIFESTS if not name.startswith(("sidecar/extproc.yaml", "moni"))])
 def test_every_manifest_has_the_fields_of_its_kind_and_no_other(name: str, version: str) -> None:
     kubernetes_validate.validate(MANIFESTS[name], version, strict=True)
 
@@ -75,6 +76,53 @@ def test_every_manifest_has_the_fields_of_its_kind_and_no_other(name: str, versi
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_example_envoy_has_the_fields_of_its_kind_and_no_other(version: str) -> None:
     kubernetes_validate.validate(envoy_with_sidecar(), version, strict=True)
+
+
+MONITORS = {"ServiceMonitor": ServiceMonitor, "PodMonitor": PodMonitor}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in MANIFESTS if name.startswith("monitoring/")])
+def test_every_monitor_has_the_fields_of_the_prometheus_operator(name: str) -> None:
+    one = MANIFESTS[name]
+    read = MONITORS[one["kind"]].model_validate(one)
+    assert read.model_dump(mode="json", by_alias=True, exclude_none=True) == one
+
+
+def test_every_monitor_selects_what_has_the_port_that_it_reads() -> None:
+    services = [one for one in MANIFESTS.values() if one["kind"] == "Service"]
+    for name, one in MANIFESTS.items():
+        wanted = one.get("spec", {}).get("selector", {}).get("matchLabels", {}).items()
+        if one["kind"] == "ServiceMonitor":
+            ports = {
+                p["name"]
+                for s in services
+                if wanted <= s["metadata"].get("labels", {}).items()
+                for p in s["spec"]["ports"]
+            }
+            assert {end["port"] for end in one["spec"]["endpoints"]} <= ports, name
+        if one["kind"] == "PodMonitor":
+            (pod,) = [t for t in pods().values() if wanted <= t["metadata"]["labels"].items()]
+            ports = {port["name"] for c in containers(pod) for port in c.get("ports", [])}
+            assert {end["port"] for end in one["spec"]["podMetricsEndpoints"]} <= ports, name
+
+
+@pytest.mark.parametrize("name", ["glidepath-scorer", "glidepath-console", "envoy"])
+def test_every_deployment_has_a_disruption_budget_that_lets_a_node_be_drained(name: str) -> None:
+    replicas = named("Deployment", name)["spec"]["replicas"]
+    budget = named("PodDisruptionBudget", name)["spec"]
+    assert budget.get("minAvailable", 0) < replicas
+    assert budget.get("maxUnavailable", 1) >= 1
+
+
+@pytest.mark.parametrize("pod", ["scorer", "console", "envoy"])
+def test_every_container_is_probed_and_extproc_never_takes_envoy_out_of_service(pod: str) -> None:
+    for one in containers(pods()[pod]):
+        if one["name"] == "extproc":
+            assert "readinessProbe" not in one
+            assert {"startupProbe", "livenessProbe"} <= one.keys()
+        else:
+            assert "readinessProbe" in one, one["name"]
 
 
 def test_the_schemas_refuse_wrong_fields_and_types() -> None:
@@ -191,3 +239,9 @@ def test_the_network_policies_allow_every_needed_connection() -> None:
     assert admitted("glidepath-redis", 6379) == {"scorer", "console", "envoy"}
     assert admitted("glidepath-console", 9480) == set()  # no pod of ours; people come by port-forward or a proxy
     assert admitted("glidepath-scorer", 18010) == {"envoy"}
+
+
+def test_an_application_in_another_namespace_may_send_feedback() -> None:
+    rules = named("NetworkPolicy", "glidepath-console")["spec"]["ingress"]
+    senders = [one for rule in rules for one in rule["from"] if one.get("namespaceSelector") == {}]
+    assert senders == [{"namespaceSelector": {}, "podSelector": {"matchLabels": {"glidepath/feedback": "enabled"}}}]

@@ -45,6 +45,8 @@ from glidepath.config.retention import RedactionSection
 from glidepath.config.urls_and_secrets import Secret
 from glidepath.errors import InputError
 from glidepath.failed_answers import failed_answer
+from glidepath.feedback import decode_feedback, parse_line
+from glidepath.feedback_notes import note_of
 from glidepath.history import (
     PeriodTotals,
     SideTotals,
@@ -278,6 +280,13 @@ def _stored_history(data: bytes) -> None:
         totals_from_json(json.loads(data))
 
 
+def _stored_feedback(score: bytes, label: bytes) -> None:
+    for note in (note_of(score, label), note_of(None, label), note_of(score, None)):
+        json.dumps(note.to_json() if note else None)
+    with contextlib.suppress(InputError):
+        decode_feedback(score[1:])
+
+
 def _console_request(path: bytes, cookie: bytes, body: bytes, method: str) -> None:
     """Send a request to a console whose Redis is empty. An error of the server is a finding."""
     raw_path, _, query = path.partition(b"?")
@@ -357,11 +366,16 @@ _CONSOLE_PATHS = mutated(
         b"/workloads/chat/history?range=90d",
         b"/workloads/chat/confirm/rollback?decision=1-0",
         b"/api/workloads/chat/label",
+        b"/feedback",
     )
 )
-_CONSOLE_BODIES = mutated((b'{"id": "abc", "label": "not", "note": "x", "who": "Ana"}', b"name=Ana&token=x&next=%2F"))
 _TRAFFIC = SideTotals(1, traffic=SideTraffic(Sent(2, 30, (TokenUsage(4, 5),))))
 _POINT = encode_point(point_of(PeriodTotals(), 0, 10))
+_FEEDBACK = b'{"request_id": "8f14e45f-ceea-467a-9575-6f1f0d3d1a2b", "thumbs": "up", "label": "x", "user": "a"}'
+_CONSOLE_BODIES = mutated(
+    (b'{"id": "abc", "label": "not", "note": "x", "who": "Ana"}', b"name=Ana&token=x&next=%2F", _FEEDBACK)
+)
+_NOTES = mutated((b'c{"score": 1.0, "kind": "thumbs", "user": "", "at_ms": 5}', b'b{"label": "x", "at_ms": 5}'))
 _HISTORY = mutated(
     (
         _POINT.encode(),
@@ -415,5 +429,7 @@ TARGETS = {
         _console_request,
         (_CONSOLE_PATHS, mutated((b"YQ.YQ",)), _CONSOLE_BODIES, st.sampled_from(("GET", "POST", "PUT", "HEAD"))),
     ),
+    "feedback": Target(_decoder(parse_line), (mutated((_FEEDBACK, b'{"request_id": "r", "success": true}')),)),
+    "stored-feedback": Target(_stored_feedback, (_NOTES, _NOTES)),
     "envoy-admin": Target(_admin_answer, (_ADMIN,)),
 }

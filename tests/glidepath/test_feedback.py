@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from glidepath.errors import InputError
 from glidepath.feedback import (
     Feedback,
+    FeedbackKind,
     FeedbackMatch,
     GivenFeedback,
     decode_feedback,
@@ -26,15 +27,33 @@ UUID = "8f14e45f-ceea-467a-9575-6f1f0d3d1a2b"
 @pytest.mark.parametrize(("score", "expected"), [(0, 0.0), (1, 1.0), (0.25, 0.25), ("up", 1.0), ("down", 0.0)])
 def test_a_score_is_a_number_from_0_to_1_or_a_thumb(score: object, expected: float) -> None:
     line = json.dumps({"request_id": "r", "score": score, "user": "ann", "workload": "chat"}).encode()
-    assert parse_line(line) == GivenFeedback("r", expected, "ann", "chat")
+    kind = FeedbackKind.THUMBS if isinstance(score, str) else FeedbackKind.SCORE
+    assert parse_line(line) == GivenFeedback("r", expected, "ann", "chat", kind)
     assert parse_line(json.dumps({"request_id": "r", "score": score, "user": None}).encode()).user == ""
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "expected"),
+    [
+        ({"thumbs": "up"}, FeedbackKind.THUMBS, 1.0),
+        ({"thumbs": "down", "score": None}, FeedbackKind.THUMBS, 0.0),
+        ({"success": True}, FeedbackKind.SUCCESS, 1.0),
+        ({"success": False}, FeedbackKind.SUCCESS, 0.0),
+        ({"label": "too long"}, FeedbackKind.SCORE, None),
+    ],
+)
+def test_thumbs_success_and_a_label_are_feedback(
+    raw: dict[str, object], kind: FeedbackKind, expected: float | None
+) -> None:
+    given = parse_line(json.dumps({"request_id": "r", **raw}).encode())
+    assert (given.kind, given.score, given.label) == (kind, expected, raw.get("label", ""))
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
         (b"", "not JSON"),
-        (b"[]", "must be a JSON object with the keys request_id, score, user, workload"),
+        (b"[]", "must be a JSON object with the keys request_id, score, thumbs, success, label, user, workload"),
         (b"[" * 5000, "not JSON"),
         (b"\xff", "not JSON"),
         (b'{"score": 1}', "request_id: is missing"),
@@ -42,13 +61,21 @@ def test_a_score_is_a_number_from_0_to_1_or_a_thumb(score: object, expected: flo
         (b'{"request_id": 5, "score": 1}', "request_id: must be a printable string of at most 200 characters"),
         (b'{"request_id": "a\\nb", "score": 1}', "request_id: must be a printable"),
         (b'{"request_id": "' + b"r" * 201 + b'", "score": 1}', "request_id: must be a printable"),
-        (b'{"request_id": "r"}', "score: is missing (a number from 0 to 1, up or down)"),
+        (
+            b'{"request_id": "r"}',
+            "score: is missing (a number from 0 to 1, up or down; or thumbs, success, or a label)",
+        ),
         (b'{"request_id": "r", "score": 5}', "score: must be a number from 0 to 1, up or down (got '5')"),
         (b'{"request_id": "r", "score": -1}', "score: must be"),
         (b'{"request_id": "r", "score": true}', "score: must be"),
         (b'{"request_id": "r", "score": "good"}', "score: must be"),
         (b'{"request_id": "r", "score": NaN}', "score: must be"),
         (b'{"request_id": "r", "score": 1' + b"0" * 400 + b"}", "score: must be"),
+        (b'{"request_id": "r", "thumbs": 1}', "thumbs: must be up or down (got '1')"),
+        (b'{"request_id": "r", "success": "yes"}', "success: must be true or false (got 'yes')"),
+        (b'{"request_id": "r", "success": true, "thumbs": "up"}', "success: give only one of score, thumbs, success"),
+        (b'{"request_id": "r", "label": "' + b"l" * 201 + b'"}', "label: must be a printable string of at most 200"),
+        (b'{"request_id": "r", "label": "  "}', "score: is missing"),
         (b'{"request_id": "r", "score": 1, "user": {}}', "user: must be a printable"),
         (b'{"request_id": "r", "score": 1, "comment": "x"}', "comment: unknown key (allowed: request_id, score"),
         (b'{"request_id": "r", "score": 1}' + b" " * 10_000, "longer than 10000 bytes"),
@@ -77,6 +104,7 @@ def test_stored_feedback_says_for_which_side_it_counts() -> None:
         FeedbackMatch.CANDIDATE: Side.CANDIDATE,
         FeedbackMatch.UNKNOWN: None,
         FeedbackMatch.REPEATED: None,
+        FeedbackMatch.NOTED: None,
     }
 
 

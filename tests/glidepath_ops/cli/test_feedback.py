@@ -14,16 +14,19 @@ import yaml
 
 from glidepath.clock import unix_ms
 from glidepath.config.user_feedback import FeedbackSection
-from glidepath.feedback import FeedbackMatch, decode_feedback
+from glidepath.feedback import FeedbackKind, FeedbackMatch, decode_feedback
 from glidepath.feedback_intake import FeedbackStore, ServedRequest
+from glidepath.feedback_notes import read_note
 from glidepath.pairs_and_outcomes import Side
 from glidepath.redis_keys import WorkloadKeys
 
+NOTHING = {"baseline": 0, "candidate": 0, "unknown": 0, "repeated": 0, "noted": 0}
 
-def with_feedback(file: Path, workload: str = "chat") -> Path:
+
+def with_feedback(file: Path, workload: str = "chat", **sections: Any) -> Path:
     raw = yaml.safe_load(file.read_text())
     raw["workloads"][workload]["feedback"] = {}
-    raw["extproc"] = {"flush": "10ms"}
+    raw |= {"extproc": {"flush": "10ms"}, **sections}
     file.write_text(yaml.safe_dump(raw))
     return file
 
@@ -48,7 +51,7 @@ async def test_one_feedback_counts_for_the_side_of_its_request(file: Path, redis
     await remember(redis_client, "r1", "r2")
     with_feedback(file)
     found = await give(file, "--request-id", "r1", "--score", "up", "--user", "ann")
-    assert found == (0, {"baseline": 0, "candidate": 1, "unknown": 0, "repeated": 0}, "")
+    assert found == (0, {**NOTHING, "candidate": 1}, "")
     _, counts, _ = await give(file, "--request-id", "nobody", "--score", "0.5", "-w", "chat")
     assert counts["unknown"] == 1
     assert await stored(redis_client) == [FeedbackMatch.CANDIDATE, FeedbackMatch.UNKNOWN]
@@ -60,11 +63,25 @@ async def test_lines_are_read_from_stdin_and_a_bad_line_costs_only_itself(file: 
     bad = b"{}\n" + b"x" * 30_000 + b'\n{"request_id": "r2", "score": 0, "workload": "sql"}\n'
     last = b'{"request_id": "r2", "score": 0, "workload": "chat"}'
     status, counts, errors = await give(with_feedback(file), lines=good + bad + last)
-    assert (status, counts) == (2, {"baseline": 0, "candidate": 2, "unknown": 0, "repeated": 1})
+    assert (status, counts) == (2, {**NOTHING, "candidate": 2, "repeated": 1})
     assert "<stdin>:4: request_id: is missing" in errors
     assert "<stdin>:5: the line is longer than 10000 bytes" in errors
     assert "<stdin>:6: workload: 'sql' has no feedback section" in errors
     assert len(errors.splitlines()) == 3
+
+
+async def test_success_and_a_redacted_label_are_shown_with_the_request(file: Path, redis_client: Any) -> None:
+    await remember(redis_client, "r1", "r2")
+    with_feedback(file, redaction={"builtin": ["email"]})
+    found = await give(file, "--request-id", "r1", "--failure", "--label", "wrong fee, says ann@example.com")
+    assert found == (0, {**NOTHING, "candidate": 1}, "")
+    assert await give(file, lines=b'{"request_id": "r2", "label": "rude"}') == (0, {**NOTHING, "noted": 1}, "")
+    one, two = [await read_note(redis_client, "chat", name) for name in ("r1", "r2")]
+    assert one is not None
+    assert (one.score, one.kind, one.label) == (0.0, FeedbackKind.SUCCESS, "wrong fee, says [redacted]")
+    assert two is not None
+    assert (two.score, two.label) == (None, "rude")
+    assert await stored(redis_client) == [FeedbackMatch.CANDIDATE]
 
 
 async def test_feedback_on_a_request_that_is_remembered_a_moment_later_counts(file: Path, redis_client: Any) -> None:
@@ -81,6 +98,7 @@ async def test_feedback_on_a_request_that_is_remembered_a_moment_later_counts(fi
     [
         (("--request-id", "r1"), "needs both --request-id and --score"),
         (("--score", "1"), "needs both --request-id and --score"),
+        (("--request-id", "r1", "--score", "1", "--success"), "success: give only one of score, thumbs, success"),
         (("--request-id", "r1", "--score", "5"), "score: must be a number from 0 to 1, up or down"),
         (("--request-id", "r1", "--score", "nan"), "score: must be a number from 0 to 1, up or down"),
         (("--request-id", "r1", "--score", "1", "-w", "sql"), "unknown workload 'sql'"),

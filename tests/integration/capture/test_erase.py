@@ -71,13 +71,14 @@ async def test_all_of_a_user_goes_and_nothing_of_another(setup: RunningCapture) 
     await setup.redis.zadd(NAMES.kept_times, {anns[0].id: 1})
     await setup.redis.hset(NAMES.labels, anns[0].id, "{}")
     await setup.redis.zadd(NAMES.label_times, {anns[0].id: 1})
-    nothing = {"pairs": 0, "results": 0, "kept": 0, "labels": 0, "unreadable": 0}
+    nothing = {"pairs": 0, "results": 0, "kept": 0, "labels": 0, "feedback": 0, "unreadable": 0}
     assert (await erase(setup, "--user", "carl")) == {"chat": nothing, "completions": nothing}
     assert (await erase(setup, "--user", "ann"))["chat"] == {
         "pairs": 2,
         "results": 2,
         "kept": 1,
         "labels": 1,
+        "feedback": 0,
         "unreadable": 0,
     }
     assert (await erase(setup, "--user", "ann"))["chat"] == nothing

@@ -1,0 +1,22 @@
+"""The command that installs a package into the Python that runs now: of a virtual environment, pipx or uv."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from importlib.util import find_spec
+
+_PIP = "pip install "
+
+
+def install_command(command: str, *, python: str = "", has_pip: bool | None = None) -> str:
+    """Return the command ``pip install …`` for the Python at the path ``python``, by default the one that runs now.
+
+    A Python of uv has no pip of its own; then the command is uv's. ``has_pip``: whether it has; by default that of the
+    one that runs now.
+    """
+    path = shlex.quote(python or sys.executable)
+    arguments = command.removeprefix(_PIP)
+    if has_pip is None:
+        has_pip = find_spec("pip") is not None
+    return f"{path} -m {_PIP}{arguments}" if has_pip else f"uv {_PIP}--python {path} {arguments}"
