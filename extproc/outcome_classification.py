@@ -77,6 +77,7 @@ class RequestOutcome:
     ``rescued``: whether the baseline answered after a failover; None without a failover, or if the client
         disconnected first.
     ``not_found``: whether the side answered with 404, which is no error by itself.
+    ``refused``: whether the client got a 4xx that is no error of a side.
     ``aborted_ms``: how long the client waited before it left without a byte of an answer; None if it did not.
     """
 
@@ -94,6 +95,7 @@ class RequestOutcome:
     untimed: bool = False
     rescued: bool | None = None
     not_found: bool = False
+    refused: bool = False
     aborted_ms: float | None = None
 
 
@@ -151,7 +153,7 @@ def classify(
         return RequestOutcome(workload.name, side, origin, at_ms, error=kind)
     status = entry.response.response_code.value
     if status >= 400:
-        return RequestOutcome(workload.name, side, origin, at_ms, not_found=status == NOT_FOUND)
+        return RequestOutcome(workload.name, side, origin, at_ms, not_found=status == NOT_FOUND, refused=True)
     latency = logged_latency(entry)
     return RequestOutcome(
         workload.name,
@@ -177,7 +179,7 @@ def _after_failover(
     refused = entry.common_properties.custom_tags.get(envoy_names.REFUSED_TAG, "")
     incapable, not_found = refused in _INCAPABLE, refused == str(NOT_FOUND)
     if incapable and rescued and 400 <= entry.response.response_code.value < 500:
-        return RequestOutcome(workload.name, side, origin, at_ms, not_found=not_found)
+        return RequestOutcome(workload.name, side, origin, at_ms, not_found=not_found, refused=True)
     kind = CAPABILITY if incapable else "failover"
     return RequestOutcome(
         workload.name, side, origin, at_ms, error=kind, failover=True, rescued=rescued, not_found=not_found
@@ -199,6 +201,19 @@ def pinned_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadIn
         return workload, by_route
     why = tags.get(envoy_names.PINNED_WHY_TAG, "")
     return workload, why if why in PIN_REASONS else "other"
+
+
+def stripped_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> tuple[str, str] | None:
+    """Return the workload of a request, and the backend that got it without the reasoning of another server, or None."""
+    tags = entry.common_properties.custom_tags
+    backend = tags.get(envoy_names.STRIPPED_TAG, "")
+    if backend in _NO_VALUE or entry.common_properties.access_log_type not in FINAL:
+        return None
+    for tag in (envoy_names.WORKLOAD_TAG, envoy_names.PINNED_TAG):
+        workload = workloads.get(tags.get(tag, ""))
+        if workload is not None and backend in (workload.settings.baseline, workload.settings.candidate):
+            return workload.name, backend
+    return None
 
 
 def served_by(entry: HTTPAccessLogEntry) -> str:

@@ -57,6 +57,7 @@ class _SideCounts:
     rescued: int = 0
     rescues_failed: int = 0
     not_found: int = 0
+    refused: int = 0
     served: str = ""
     checked: int = 0
     usage: dict[tuple[TokenSource, ServiceTier], TokenUsage] = field(default_factory=dict)
@@ -73,6 +74,7 @@ class _SideCounts:
             return
         self.requests += 1
         self.not_found += outcome.not_found
+        self.refused += outcome.refused
         if outcome.error:
             self.errors += 1
             self.kinds[outcome.error] += 1
@@ -128,6 +130,7 @@ class _SideCounts:
             rescued=self.rescued,
             rescues_failed=self.rescues_failed,
             not_found=self.not_found,
+            refused=self.refused,
             served=self.served,
             checked=self.checked,
             aborted_ms=Histogram(dict(self.aborted)),

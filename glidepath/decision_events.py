@@ -28,6 +28,7 @@ EventName = Literal[
     "credential_refused",  # a side answers 401 or 403 to most requests
     "path_not_found",  # a side answers 404 to most requests
     "side_not_answering",  # most requests to a side end without a connection, in a timeout or in a reset
+    "baseline_refuses",  # after a retreat, the baseline answers more requests with a 4xx than before
     "envoy_failing",  # Envoy itself, and neither side, fails more than 5 % of the requests
     "other_configuration",  # an Envoy serves another configuration of the workload than the scorer's file
     "blind",  # an Envoy serves the candidate's share and its outcomes do not arrive

@@ -141,7 +141,8 @@ class Coverage(StrEnum):
 class Answer:
     """The answer of one side to one request.
 
-    ``first_byte_ms``, ``total_ms``: from the end of the request to the first byte of the answer's body, and to its end
+    ``first_byte_ms``, ``total_ms``: from the end of the request to the first content of the answer (of one that is not
+    streamed: to the first byte of its body), and to its end
     (glidepath/latency.py); 0 if unknown.
     """
 
@@ -215,8 +216,9 @@ class SideOutcomes:
     ``duration_ms``: the durations of the clients' requests that the candidate answered, uploads included. It shows when
     they began; for other requests it is empty.
 
-    ``not_found`` counts the requests that the side answered with 404, which is no error by itself. ``checked`` counts
-    the answers whose captured body was checked by itself; of the others, only what the access log shows is known.
+    ``refused`` counts the requests whose client got a 4xx that is no error of a side, and ``not_found`` those that the
+    side answered with 404. ``checked`` counts the answers whose captured body was checked by itself; of the others, only
+    what the access log shows is known.
 
     ``aborted_ms``: how long the clients of ``client_aborts`` waited that left without a byte of an answer. The latency
     of these requests would have been longer.
@@ -245,6 +247,7 @@ class SideOutcomes:
     headers_ms: Histogram = field(default_factory=Histogram)
     usage: tuple[TokenUsage, ...] = ()
     sent_bytes: int = 0
+    refused: int = 0
 
     def __add__(self, other: SideOutcomes) -> SideOutcomes:
         firsts = [t for t in (self.first_error_ms, other.first_error_ms) if t]
@@ -269,6 +272,7 @@ class SideOutcomes:
             headers_ms=self.headers_ms + other.headers_ms,
             usage=merged((*self.usage, *other.usage)),
             sent_bytes=self.sent_bytes + other.sent_bytes,
+            refused=self.refused + other.refused,
         )
 
 

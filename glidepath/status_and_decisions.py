@@ -152,7 +152,9 @@ class SideRefusal:
     """A side that fails or refuses most of its latest requests for one cause: what happens, and what to check."""
 
     side: str  # a value of pairs_and_outcomes.Side
-    cause: str  # the event of the decision that named the side: credential_refused, path_not_found, side_not_answering
+    # the event of the decision that named the side: credential_refused, path_not_found, side_not_answering,
+    # baseline_refuses
+    cause: str
     detail: str
     remedy: str
 
@@ -190,13 +192,14 @@ class WorkloadStatus:
     local_replies: Mapping[str, int] = field(default_factory=dict)
     # "SIDE ORIGIN KIND" → the requests that failed at the side in this way, since the beginning (reference/extproc.md)
     error_kinds: Mapping[str, int] = field(default_factory=dict)
-    refusals: tuple[SideRefusal, ...] = ()  # the sides that refuse most requests now
+    refusals: tuple[SideRefusal, ...] = ()  # the sides that refuse most requests now, or more than before a retreat
     # "INSTRUMENT OUTCOME" → the pairs about which the evaluator or the verifier said this, or nothing for this reason
     instruments: Mapping[str, int] = field(default_factory=dict)
     # the side, "unknown" or "repeated" → how much feedback, since the beginning
     feedback: Mapping[str, int] = field(default_factory=dict)
     # "SIDE requests" → clients' requests at the side, since the beginning; "SIDE checked" → those whose captured answer
-    # was checked by itself; "candidate copies" → the copies that reached the candidate
+    # was checked by itself; "SIDE refused" → those with a 4xx that is no error of a side; "candidate copies" → the
+    # copies that reached the candidate
     live_answers: Mapping[str, int] = field(default_factory=dict)
     movable_share: float | None = None  # of the requests, as copies showed (glidepath/movable_share.py)
     languages: Mapping[str, int] = field(default_factory=dict)  # language (ISO 639) → scored pairs of free text in it

@@ -225,7 +225,7 @@ class SideOutcomes(_message.Message):
     def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ..., rescued: _Optional[int] = ..., rescues_failed: _Optional[int] = ..., duration_ms: _Optional[_Union[Histogram, _Mapping]] = ..., not_found: _Optional[int] = ..., served: _Optional[str] = ..., checked: _Optional[int] = ..., aborted_ms: _Optional[_Union[Histogram, _Mapping]] = ..., headers_ms: _Optional[_Union[Histogram, _Mapping]] = ..., usage: _Optional[_Iterable[_Union[TokenUsage, _Mapping]]] = ..., sent_bytes: _Optional[int] = ...) -> None: ...
 
 class TokenUsage(_message.Message):
-    __slots__ = ("input", "output", "cached_read", "cached_write", "cached_write_1h", "audio_input", "reasoning", "audio_output", "source", "tier", "answers")
+    __slots__ = ("input", "output", "cached_read", "cached_write", "cached_write_1h", "audio_input", "reasoning", "audio_output", "source", "tier", "answers", "refused")
     INPUT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     CACHED_READ_FIELD_NUMBER: _ClassVar[int]
@@ -237,6 +237,7 @@ class TokenUsage(_message.Message):
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     TIER_FIELD_NUMBER: _ClassVar[int]
     ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     input: int
     output: int
     cached_read: int
@@ -248,7 +249,8 @@ class TokenUsage(_message.Message):
     source: TokenSource
     tier: ServiceTier
     answers: int
-    def __init__(self, input: _Optional[int] = ..., output: _Optional[int] = ..., cached_read: _Optional[int] = ..., cached_write: _Optional[int] = ..., cached_write_1h: _Optional[int] = ..., audio_input: _Optional[int] = ..., reasoning: _Optional[int] = ..., audio_output: _Optional[int] = ..., source: _Optional[_Union[TokenSource, str]] = ..., tier: _Optional[_Union[ServiceTier, str]] = ..., answers: _Optional[int] = ...) -> None: ...
+    refused: int
+    def __init__(self, input: _Optional[int] = ..., output: _Optional[int] = ..., cached_read: _Optional[int] = ..., cached_write: _Optional[int] = ..., cached_write_1h: _Optional[int] = ..., audio_input: _Optional[int] = ..., reasoning: _Optional[int] = ..., audio_output: _Optional[int] = ..., source: _Optional[_Union[TokenSource, str]] = ..., tier: _Optional[_Union[ServiceTier, str]] = ..., answers: _Optional[int] = ..., refused: _Optional[int] = ...) -> None: ...
 
 class LocalReplies(_message.Message):
     __slots__ = ("side", "origin", "at_fault", "kinds")

@@ -141,7 +141,9 @@ class _Counting:
         seen_before = watches[0] is recent.refusals and watches[1] is recent.envoy
         if drill_errors or unexpected or failed != recent.candidate_failed or not seen_before:
             drill_errors, unexpected = recent.drill_errors + drill_errors, recent.unexpected_traffic + unexpected
-            self._recent = RecentCounts(failed, drill_errors, unexpected, *watches, recent.served, recent.since_ms)
+            self._recent = RecentCounts(
+                failed, drill_errors, unexpected, *watches, recent.served, recent.since_ms, recent.retreat
+            )
         early = flush.from_ms < ramp.since_ms and not drilling
         left_out = sum(side.requests for side in flush.sides) if early else 0
         self._totals = self._totals.with_flush(flush, left_out, flush.to_ms if live else 0)

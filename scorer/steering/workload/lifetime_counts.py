@@ -29,7 +29,8 @@ class Totals:
       or said nothing for this reason
     - ``feedback``: what became of feedback (FeedbackMatch) → how much of it
     - ``live_answers``: "SIDE requests" → clients' requests that reached the side; "SIDE checked" → those of them whose
-      captured answer was checked by itself; "candidate copies" → the copies that reached the candidate
+      captured answer was checked by itself; "SIDE refused" → those with a 4xx that is no error of a side; "candidate
+      copies" → the copies that reached the candidate
     - ``bad_records``: the number of stream entries that could not be decoded
     - ``left_out``: the number of requests and pairs from before a step that were read after the step had begun
     - ``other_configuration``: the number of requests and pairs that an Envoy served by another configuration
@@ -157,6 +158,9 @@ def _with_live_answers(before: Mapping[str, int], flush: Outcomes) -> Mapping[st
             for what, number in (("requests", side.requests), ("checked", side.checked)):
                 name = f"{side.side.value} {what}"
                 counts[name] = counts.get(name, 0) + number
+            if side.refused:
+                name = f"{side.side.value} refused"
+                counts[name] = counts.get(name, 0) + side.refused
         elif _is_copied(side):
             counts[COPIES] = counts.get(COPIES, 0) + side.requests
     return counts

@@ -24,6 +24,7 @@ from scorer.steering.store_protocol import News, Record
 from scorer.steering.workload.compute_verdicts import judge, settle
 from scorer.steering.workload.envoy_fleet import Readings, look, next_writes, unknown_envoys
 from scorer.steering.workload.fold_stream_entries import fold
+from scorer.steering.workload.refusals_after_retreat import EVENT
 from scorer.steering.workload.refusing_sides import refusal_text
 from scorer.steering.workload.second_witness import witness_verdict
 from scorer.steering.workload.steady_time import SteadyTime
@@ -76,6 +77,7 @@ def tick(before: WorkloadState, news: News, readings: Readings, context: TickCon
         *decisions,
         *_restarted_envoys(state, now_ms),
         *_refusing_sides(before, state, now_ms),
+        *_refusing_baseline(before, state, now_ms),
         *_failing_envoy(before, state, now_ms),
         *_other_configuration(before, state, now_ms),
         *_blind(before, state, now_ms),
@@ -177,6 +179,9 @@ def _after_decision(
     was, wanted, recent = state.ramp, state.desired, state.recent
     if ramp.drill is None or was.drill is None:
         recent = replace(recent, drill_errors=0) if recent.drill_errors else recent
+    retreat = recent.retreat.after_tick(state.totals.live_answers, was.percent, ramp.percent, now_ms)
+    if retreat is not recent.retreat:
+        recent = replace(recent, retreat=retreat)
     if ramp.epoch != was.epoch:
         state = with_fresh_evidence(state, ramp, now_ms)
         recent = replace(recent, unexpected_traffic=0)
@@ -235,6 +240,15 @@ def _refusing_sides(before: WorkloadState, state: WorkloadState, now_ms: int) ->
         )
         for refusal, side in sorted(watch.named - before.recent.refusals.named)
     )
+
+
+def _refusing_baseline(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:
+    """Return the decision that the baseline has begun to refuse more than before a retreat; else nothing."""
+    watch, ramp = state.recent.retreat, state.ramp
+    if not watch.named or before.recent.retreat.named:
+        return ()
+    reason = refusal_text(watch.refusal(state.spec.workload))
+    return (new_decision(EVENT, ramp, ramp, state.inputs, now_ms, reason, EVENT),)
 
 
 def _other_configuration(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:

@@ -18,6 +18,7 @@ from scorer.steering.workload.failing_envoy import EnvoyWatch
 from scorer.steering.workload.flush_deduplication import SeenFlushes
 from scorer.steering.workload.lifetime_counts import Totals
 from scorer.steering.workload.other_configuration import NOTHING_OTHER, ServedWatch
+from scorer.steering.workload.refusals_after_retreat import RetreatWatch
 from scorer.steering.workload.refusing_sides import RefusalWatch
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.workload_spec import WorkloadSpec
@@ -59,6 +60,7 @@ class RecentCounts:
     - ``served``: what Envoys serve instead of the configured backends
     - ``since_ms``: the steady time at which this leader's term began. Flushes and pairs from before say nothing about
       what runs now, so ``refusals``, ``envoy`` and ``served`` leave them out
+    - ``retreat``: the requests that were refused before and after the latest retreat
     """
 
     candidate_failed: bool = False
@@ -68,6 +70,7 @@ class RecentCounts:
     envoy: EnvoyWatch = field(default_factory=EnvoyWatch)
     served: ServedWatch = NOTHING_OTHER
     since_ms: int = 0
+    retreat: RetreatWatch = field(default_factory=RetreatWatch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.movable_share import movable_share
-from glidepath.status_and_decisions import Phase, WorkloadStatus
+from glidepath.status_and_decisions import Phase, SideRefusal, WorkloadStatus
 from scorer.steering.ramp import shadow_share
 from scorer.steering.ramp.automatic_steps import obstacle, validation_obstacle
 from scorer.steering.ramp.ramp_policy import RampPolicy
@@ -43,7 +43,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
         coverage=state.totals.coverage,
         local_replies=state.totals.local_replies,
         error_kinds=state.totals.error_kinds,
-        refusals=state.recent.refusals.refusals(state.spec.workload),
+        refusals=_refusals(state),
         instruments=state.totals.instruments,
         feedback=state.totals.feedback,
         live_answers=state.totals.live_answers,
@@ -98,7 +98,7 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
     hidden = f"weights in the admin layer of {', '.join(layers[:3])} hide the pushed weights" if layers else ""
     unknown = "the share is not known" if ramp.share_unknown else ""
     discarded = state.restart.reason if state.restart is not None else ""
-    refused = "; ".join(map(refusal_text, state.recent.refusals.refusals(spec.workload)))
+    refused = "; ".join(map(refusal_text, _refusals(state)))
     envoy = state.recent.envoy
     failing = envoy.describe() if envoy.named else ""
     served = state.recent.served
@@ -116,6 +116,13 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
         shadow,
         ramp.invalid_override,
     )
+
+
+def _refusals(state: WorkloadState) -> tuple[SideRefusal, ...]:
+    """Return the sides that refuse most requests, and the baseline if it refuses more than before a retreat."""
+    recent, workload = state.recent, state.spec.workload
+    retreat = (recent.retreat.refusal(workload),) if recent.retreat.named else ()
+    return (*recent.refusals.refusals(workload), *retreat)
 
 
 def _without_lease(state: WorkloadState) -> str:
