@@ -22,7 +22,7 @@ from extproc.exchange import Closed, Exchange, Milestone
 from extproc.ext_proc_messages import feed, wanted_headers
 from extproc.extproc_errors import IllegalEventError
 from extproc.inventory_observer import InventoryObserver, WatchedExchange
-from extproc.outcome_classification import LocalReply, classify, pinned_request, served_by
+from extproc.outcome_classification import LocalReply, classify, pinned_request, served_by, stripped_request
 from extproc.served_requests import ServedRequests
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo
@@ -178,6 +178,7 @@ class AccessLogService:
         self.entries_by_node: dict[str, int] = {}  # node id of an Envoy → the entries received from it
         self.ignored = 0
         self.pinned: Counter[tuple[str, str]] = Counter()  # by workload and reason
+        self.stripped: Counter[tuple[str, str]] = Counter()  # by workload and backend
 
     async def stream_access_logs(self, _: Any, context: grpc.aio.ServicerContext) -> StreamAccessLogsResponse:
         shadow, node = False, ""
@@ -201,6 +202,8 @@ class AccessLogService:
                 self._inventory.logged(entry)
             outcome = classify(entry, self._workloads, shadow)
             pinned = pinned_request(entry, self._workloads)
+            if (stripped := stripped_request(entry, self._workloads)) is not None:
+                self.stripped[stripped] += 1
             if pinned is not None:
                 self.pinned[pinned] += 1
                 self._counters.count_pinned(*pinned)

@@ -74,6 +74,12 @@ class ExtprocCollector(Collector):
             ("workload", "reason"),
             sources.access_log.pinned,
         )
+        yield _counters(
+            "stripped_requests",
+            "Requests that a backend got without the reasoning and the tool call ids of another server",
+            ("workload", "backend"),
+            sources.access_log.stripped,
+        )
         yield _gauge("memory_bytes", "Body bytes in memory now", sources.memory.held)
         yield _gauge("memory_peak_bytes", "Largest number of body bytes in memory so far", sources.memory.peak)
         yield _gauge("memory_limit_bytes", "Limit of body bytes in memory (extproc.max_memory)", sources.memory.limit)

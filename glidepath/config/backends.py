@@ -108,8 +108,11 @@ class Backend(Section):
     ``answer_timeout``, and where it reads the requests of a workload in any case; there the default is 10 minutes,
     unless you set ``first_byte_timeout``. Elsewhere ``first_byte_timeout`` holds for all answers.
 
-    With ``foreign_reasoning: refuses``, a candidate gets no request that has reasoning which a server has signed or
-    encrypted. Use it for a candidate that signs none itself: such reasoning is then always the baseline's.
+    A conversation that changes its side brings reasoning that the other server has signed or encrypted, and ids of tool
+    calls that it has made. ``foreign_reasoning`` says what the backend does with them. With ``refuses``, a candidate
+    gets no request with signed reasoning; use it for a candidate that signs none itself. With ``strip``, Envoy takes the
+    reasoning out and gives the calls ids that every server accepts: for a candidate and for a rescue always, for a
+    baseline (or a candidate without fallback) if it has refused the request with 400, 404 or 422.
     """
 
     url: UrlWithoutUser | None = None
@@ -136,7 +139,7 @@ class Backend(Section):
     modalities: tuple[Modality, ...] | None = None  # what it reads and writes besides text; absent: all
     tools: bool = True  # whether it can call tools
     max_body: Size | None = Field(default=None, ge=1)  # longest body of a request
-    foreign_reasoning: Literal["accepts", "refuses"] = "accepts"  # reasoning that another server signed; see below
+    foreign_reasoning: Literal["accepts", "refuses", "strip"] = "accepts"  # what another server made; see below
     price: BackendPrice | None = None
     contract: Contract | None = None  # with its provider; absent: none that has to be renewed
     hardware: Literal["own", "provider"] | None = None  # whose it is, for the report; absent: not declared

@@ -230,7 +230,17 @@ def _same_rule(config: Config) -> Iterator[Problem]:
             yield Problem(("workloads", name, "actuator"), message)
 
 
+def _strips_at_a_cluster(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    """Yield ``foreign_reasoning: strip`` of a baseline to which Envoy sends requests without a filter of ours."""
+    for backend in unless_faulty(_side(config, workload, "baseline")):
+        section = config.backends[backend]
+        if section.cluster is not None and section.foreign_reasoning == "strip":
+            message = "strip needs url: the requests to the cluster of a baseline that is there are not changed"
+            yield Problem(("backends", backend, "foreign_reasoning"), message)
+
+
 _WORKLOAD_RULES = (
+    _strips_at_a_cluster,
     _same_side,
     _never_split,
     _start_off_the_ramp,

@@ -174,7 +174,7 @@ class Histogram(_message.Message):
     def __init__(self, scale: _Optional[int] = ..., index: _Optional[_Iterable[int]] = ..., count: _Optional[_Iterable[int]] = ..., zeros: _Optional[int] = ...) -> None: ...
 
 class SideOutcomes(_message.Message):
-    __slots__ = ("side", "origin", "requests", "errors", "error_kinds", "client_aborts", "failovers", "latency_ms", "ttft_ms", "first_error_ms", "rescued", "rescues_failed", "duration_ms", "not_found", "served", "checked", "aborted_ms", "headers_ms", "usage", "sent_bytes")
+    __slots__ = ("side", "origin", "requests", "errors", "error_kinds", "client_aborts", "failovers", "latency_ms", "ttft_ms", "first_error_ms", "rescued", "rescues_failed", "duration_ms", "not_found", "served", "checked", "aborted_ms", "headers_ms", "usage", "sent_bytes", "refused")
     class ErrorKindsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -202,6 +202,7 @@ class SideOutcomes(_message.Message):
     HEADERS_MS_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     SENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     side: Side
     origin: Origin
     requests: int
@@ -222,10 +223,11 @@ class SideOutcomes(_message.Message):
     headers_ms: Histogram
     usage: _containers.RepeatedCompositeFieldContainer[TokenUsage]
     sent_bytes: int
-    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ..., rescued: _Optional[int] = ..., rescues_failed: _Optional[int] = ..., duration_ms: _Optional[_Union[Histogram, _Mapping]] = ..., not_found: _Optional[int] = ..., served: _Optional[str] = ..., checked: _Optional[int] = ..., aborted_ms: _Optional[_Union[Histogram, _Mapping]] = ..., headers_ms: _Optional[_Union[Histogram, _Mapping]] = ..., usage: _Optional[_Iterable[_Union[TokenUsage, _Mapping]]] = ..., sent_bytes: _Optional[int] = ...) -> None: ...
+    refused: int
+    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ..., rescued: _Optional[int] = ..., rescues_failed: _Optional[int] = ..., duration_ms: _Optional[_Union[Histogram, _Mapping]] = ..., not_found: _Optional[int] = ..., served: _Optional[str] = ..., checked: _Optional[int] = ..., aborted_ms: _Optional[_Union[Histogram, _Mapping]] = ..., headers_ms: _Optional[_Union[Histogram, _Mapping]] = ..., usage: _Optional[_Iterable[_Union[TokenUsage, _Mapping]]] = ..., sent_bytes: _Optional[int] = ..., refused: _Optional[int] = ...) -> None: ...
 
 class TokenUsage(_message.Message):
-    __slots__ = ("input", "output", "cached_read", "cached_write", "cached_write_1h", "audio_input", "reasoning", "audio_output", "source", "tier", "answers", "refused")
+    __slots__ = ("input", "output", "cached_read", "cached_write", "cached_write_1h", "audio_input", "reasoning", "audio_output", "source", "tier", "answers")
     INPUT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     CACHED_READ_FIELD_NUMBER: _ClassVar[int]
@@ -237,7 +239,6 @@ class TokenUsage(_message.Message):
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     TIER_FIELD_NUMBER: _ClassVar[int]
     ANSWERS_FIELD_NUMBER: _ClassVar[int]
-    REFUSED_FIELD_NUMBER: _ClassVar[int]
     input: int
     output: int
     cached_read: int
@@ -249,8 +250,7 @@ class TokenUsage(_message.Message):
     source: TokenSource
     tier: ServiceTier
     answers: int
-    refused: int
-    def __init__(self, input: _Optional[int] = ..., output: _Optional[int] = ..., cached_read: _Optional[int] = ..., cached_write: _Optional[int] = ..., cached_write_1h: _Optional[int] = ..., audio_input: _Optional[int] = ..., reasoning: _Optional[int] = ..., audio_output: _Optional[int] = ..., source: _Optional[_Union[TokenSource, str]] = ..., tier: _Optional[_Union[ServiceTier, str]] = ..., answers: _Optional[int] = ..., refused: _Optional[int] = ...) -> None: ...
+    def __init__(self, input: _Optional[int] = ..., output: _Optional[int] = ..., cached_read: _Optional[int] = ..., cached_write: _Optional[int] = ..., cached_write_1h: _Optional[int] = ..., audio_input: _Optional[int] = ..., reasoning: _Optional[int] = ..., audio_output: _Optional[int] = ..., source: _Optional[_Union[TokenSource, str]] = ..., tier: _Optional[_Union[ServiceTier, str]] = ..., answers: _Optional[int] = ...) -> None: ...
 
 class LocalReplies(_message.Message):
     __slots__ = ("side", "origin", "at_fault", "kinds")

@@ -39,7 +39,7 @@ def custom_tags(config: Config, log_name: str) -> list[Json]:
     if log_name == envoy_names.LIVE_LOG:
         place = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_WORKLOAD})%"
         tags.append({"tag": envoy_names.WORKLOAD_TAG, "value": place})
-        tags += [_tag(name, "request", name) for name in (envoy_names.NOT_RENAMED_TAG, envoy_names.REFUSED_TAG)]
+        tags += [_tag(name, "request", name) for name in _noted_by_lua(config)]
         tags += _tags_of_pinned(config)
         if config.inventory is not None:
             tags.append({"tag": envoy_names.CALLER_TAG, "value": f"%FILTER_STATE({envoy_names.CALLER_STATE}:PLAIN)%"})
@@ -49,6 +49,12 @@ def custom_tags(config: Config, log_name: str) -> list[Json]:
         # The headers are removed before the request is sent to the backend, so they come from filter state.
         tags += [{"tag": name, "value": f"%FILTER_STATE({client_state(name)}:PLAIN)%"} for name in TEE_HEADERS]
     return tags
+
+
+def _noted_by_lua(config: Config) -> list[str]:
+    """Return the tags that the clusters' Lua filter (backend_adaptation.lua) notes in dynamic metadata."""
+    strips = any(backend.foreign_reasoning == "strip" for backend in config.backends.values())
+    return [envoy_names.NOT_RENAMED_TAG, envoy_names.REFUSED_TAG, *([envoy_names.STRIPPED_TAG] if strips else [])]
 
 
 def _tags_of_pinned(config: Config) -> list[Json]:
@@ -71,7 +77,7 @@ def _tags_from_metadata(config: Config, log_name: str) -> list[Json]:
     ]
     if log_name == envoy_names.LIVE_LOG:
         tags.append(_tag(envoy_names.WORKLOAD_TAG, "route", envoy_names.ROUTE_WORKLOAD))
-        tags += [_tag(name, "request", name) for name in (envoy_names.NOT_RENAMED_TAG, envoy_names.REFUSED_TAG)]
+        tags += [_tag(name, "request", name) for name in _noted_by_lua(config)]
         tags += _tags_of_pinned(config)
     if log_name == envoy_names.SHADOW_LOG:
         tags += [_tag(name, "request", name) for name in TEE_HEADERS]

@@ -8,7 +8,9 @@
 -- (whether a second attempt is possible), NAMES (headers that can differ), CREDENTIALS (set of header names), RENAMES
 -- (whether a side has its own model), SECRETS (set of query parameters that carry a credential), HARMLESS (query
 -- parameters that never do: "word" if only a short word of at most MAX_VALUE characters, "any" if any value), PATHS
--- (whether a side's path or query differs). A side with `restore` gets what the route made of the request, without any change.
+-- (whether a side's path or query differs), RETRIES (whether there can be a second attempt: FALLBACK, or a side with `without`
+-- "refused"). A side with `restore` gets what the route made of the request, without any change. A side with `without` gets no
+-- reasoning of another server: "always", or after it has "refused" the request.
 
 local ORIGINAL_PATH = "x-envoy-original-path" -- Envoy writes it if the route rewrites the path
 local JSON_CALLS = {
@@ -162,10 +164,22 @@ local function leave_to_baseline(metadata, body)
   return body:setBytes("")
 end
 
--- Returns the length of the body after its model has been replaced by that of the side.
-local function adapt_body(handle, body, side, first)
+-- Returns whether what another server may have made is taken out. `facts`: nil for a copy, whose answer nobody waits for.
+local function is_without(side, facts, first)
+  if side.without == nil then return false end
+  if facts == nil then return true end
+  return facts.foreign == "true" and (side.without == "always" or not first)
+end
+
+-- Returns the length of the body after its model has been replaced by that of the side. `without`: see is_without.
+local function adapt_body(handle, body, side, first, without)
   local metadata = handle:streamInfo():dynamicMetadata()
-  local length, reason = renamed(body, side.model, metadata:get("glidepath.request"))
+  local facts = metadata:get("glidepath.request")
+  if without and without_foreign(body) then
+    metadata:set("glidepath", "stripped", side.name)
+    facts = nil -- the positions in it are no longer true
+  end
+  local length, reason = renamed(body, side.model, facts)
   if reason == nil then return length end
   metadata:set("glidepath", "not_renamed", reason)
   if FALLBACK and first and side.candidate then return leave_to_baseline(metadata, body) end
@@ -181,7 +195,7 @@ end
 -- because a client can send x-envoy-attempt-count itself, and because a retry must not adapt the path a second time.
 local function as_routed(handle, headers)
   local path, original = headers:get(":path"), headers:get(ORIGINAL_PATH)
-  if not FALLBACK then return { path = path, original = original }, true end
+  if not RETRIES then return { path = path, original = original }, true end
   local metadata = handle:streamInfo():dynamicMetadata()
   local known = metadata:get("glidepath")
   if known ~= nil and known.path ~= nil then
@@ -214,10 +228,12 @@ function envoy_on_request(handle)
   local as_sent = handle:streamInfo():filterState():get("glidepath.as_sent") == "1" -- never for inference
   local facts = handle:streamInfo():dynamicMetadata():get("glidepath.request")
   if facts ~= nil and facts.state == "unread" and facts.read ~= "ambiguous" then as_sent = true end
-  if RENAMES and not as_sent and not is_upload(headers:get("content-type") or "", headers:get(":path") or "") then
+  local without = is_without(side, facts, first)
+  local changes = (RENAMES or without) and not as_sent
+  if changes and not is_upload(headers:get("content-type") or "", headers:get(":path") or "") then
     local body = handle:body() -- yields: objects fetched from the handle before are invalid afterwards
     headers = handle:headers()
-    length = adapt_body(handle, body, side, first)
+    length = adapt_body(handle, body, side, first, without)
   end
   local state = handle:streamInfo():filterState()
   local path = nil

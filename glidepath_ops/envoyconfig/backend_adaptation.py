@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 from urllib.parse import quote as percent_encoded
 from urllib.parse import urlsplit
 
@@ -23,8 +24,10 @@ from glidepath_ops.envoyconfig.envoy_api_builders import header_set, typed
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 
 _PARTS = ("json_tokens.lua", "model_rename.lua", "backend_adaptation.lua")
+_PARTS_WITHOUT_FOREIGN = (*_PARTS[:-1], "foreign_reasoning.lua", _PARTS[-1])
 REQUEST_CREDENTIALS = tuple(name for name in envoy_names.CREDENTIAL_HEADERS if name != "set-cookie")
 
+Without = Literal["always", "refused"]
 Lua = str | bool | None | Sequence[str] | Mapping[str, "Lua"]
 
 
@@ -36,7 +39,8 @@ class AdaptedBackend:
     the user's own route made of the request. ``set_by_route``: what the header rules of this route make of headers that
     the other side changes. ``rewritten``: a route of the user's may have changed the path and the host of requests to
     this backend. ``serves_the_candidate``: without the client's credential, this backend gets only the harmless query
-    parameters.
+    parameters. ``without``: when this backend gets no reasoning of another server: always, or if it has refused the
+    request with it.
     """
 
     name: str
@@ -46,6 +50,7 @@ class AdaptedBackend:
     set_by_route: Mapping[str, RoutedHeader] = field(default_factory=dict)
     rewritten: bool = False
     serves_the_candidate: bool = False
+    without: Without | None = None
 
     @property
     def has_secret(self) -> bool:
@@ -56,7 +61,7 @@ class AdaptedBackend:
     def changes_nothing(self) -> bool:
         """Return whether the backend gets the client's request unchanged, apart from the host, which the route sets."""
         backend = self.backend
-        adapted = backend.model is not None or backend.headers or self.has_secret or changes_path(backend)
+        adapted = backend.model is not None or backend.headers or self.has_secret or changes_path(backend) or self.without
         return self.keep and not adapted and not self.rewritten
 
 
@@ -156,8 +161,10 @@ def lua_source(sides: Sequence[AdaptedBackend], names: SecretNames | None = None
         f"local MAX_VALUE = {MAX_VALUE}",
         f"local HARMLESS = {_table(harmless)}",
         f"local PATHS = {_literal(several or any(_adapts_path(side) for side in sides))}",
+        f"local RETRIES = {_literal(several or any(side.without == 'refused' for side in sides))}",
     ]
-    return "\n".join(lines) + "\n\n" + _program()
+    parts = _PARTS_WITHOUT_FOREIGN if any(side.without for side in sides) else _PARTS
+    return "\n".join(lines) + "\n\n" + _program(parts)
 
 
 def _adapts_path(side: AdaptedBackend) -> bool:
@@ -192,6 +199,8 @@ def _side(one: AdaptedBackend) -> dict[str, Lua]:
         "harmless_only": one.serves_the_candidate and not one.keep,
         "set": {name.lower(): value for name, value in backend.headers.items()},
     }
+    if one.without is not None:
+        side |= {"without": one.without, "name": one.name}
     credential = backend.credential
     if credential is not None and one.has_secret:
         prefix = credential.prefix if credential.header == "authorization" else ""
@@ -200,9 +209,9 @@ def _side(one: AdaptedBackend) -> dict[str, Lua]:
 
 
 @cache
-def _program() -> str:
+def _program(parts: tuple[str, ...]) -> str:
     folder = files("glidepath_ops.envoyconfig")
-    return "\n".join((folder / name).read_text() for name in _PARTS)
+    return "\n".join((folder / name).read_text() for name in parts)
 
 
 def _routed(header: RoutedHeader) -> dict[str, Lua]:

@@ -16,6 +16,7 @@ from glidepath.split_leases import serves_rtds
 from glidepath_ops.envoyconfig.backend_adaptation import (
     AdaptedBackend,
     SecretNames,
+    Without,
     host_of,
     keeps_client_credential,
     upstream_filters,
@@ -82,6 +83,7 @@ def backend_cluster(config: Config, name: str, secrets: SecretNames) -> Json:
         keep=keeps_client_credential(backend, candidate=alone),
         rewritten=_is_behind_a_users_route(config, name),
         serves_the_candidate=alone,
+        without=_without(backend, "always" if alone else "refused"),
     )
     adapt = upstream_filters([side], secrets)
     if backend.cluster is not None:
@@ -91,6 +93,10 @@ def backend_cluster(config: Config, name: str, secrets: SecretNames) -> Json:
     text = f"{name}: {url.scheme}://{url.hostname}{url.path}" + (f", model {backend.model}" if backend.model else "")
     detection, options = outlier_detection(config, name), _http(backend, adapt, limits=_header_limits(config))
     return with_comment(text, {**_endpoints(name, backend), **detection, **options})
+
+
+def _without(backend: Backend, when: Without) -> Without | None:
+    return when if backend.foreign_reasoning == "strip" else None
 
 
 def is_candidate_alone(config: Config, name: str) -> bool:
@@ -124,6 +130,7 @@ def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHea
             candidate,
             keeps_client_credential(candidate, candidate=True),
             serves_the_candidate=True,
+            without=_without(candidate, "always"),
         ),
         AdaptedBackend(
             workload.baseline,
@@ -131,6 +138,7 @@ def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHea
             keeps_client_credential(baseline, candidate=False),
             restore=baseline.cluster is not None,
             set_by_route=routed,
+            without=_without(baseline, "always"),  # this attempt is the last one
         ),
     ]
     if candidate.cluster is not None and hop is None:

@@ -33,6 +33,13 @@ local function unescaped_ascii(text)
   end))
 end
 
+-- Returns the bytes of the body from `first` to `last`. Most lie in the window.
+local function piece(scan, first, last)
+  if first > scan.from then return scan.text:sub(first - scan.from, last - scan.from) end
+  scan.tokens = scan.tokens + PER_READ
+  return scan.body:getBytes(first - 1, last - first + 1)
+end
+
 -- Returns the position of the next quote, bracket or brace at or after `at`, or nil, and its byte.
 local function next_token(text, at, seen)
   if seen.quote < at then seen.quote = text:find('"', at, true) or math.huge end

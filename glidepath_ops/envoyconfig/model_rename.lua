@@ -85,8 +85,8 @@ function model_spans(body)
   return nil
 end
 
--- Puts `value` in place of each span, and returns the new length of the body. Small pieces are faster to join than a few
--- long ones.
+-- Puts `value`, or the third item of a span, in place of each span, and returns the new length of the body. Small pieces are
+-- faster to join than a few long ones.
 local function splice(body, spans, value)
   local pieces, length, copied = {}, body:length(), 0
   local function take(to)
@@ -94,7 +94,7 @@ local function splice(body, spans, value)
   end
   for _, span in ipairs(spans) do
     take(span[1] - 1)
-    pieces[#pieces + 1] = value
+    pieces[#pieces + 1] = span[3] or value
     copied = span[2]
   end
   take(length)

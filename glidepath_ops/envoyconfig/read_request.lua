@@ -2,7 +2,8 @@
 -- Runs in the HTTP filter chain, on routes that name it only. docs/architecture.md lists the facts.
 --
 -- Defined above this text: STICKY (name of a request header → the key of the body whose value it gets, "" for none: the
--- conversation), MAX_BODY (bytes; a longer body is not read).
+-- conversation), MAX_BODY (bytes; a longer body is not read), REFUSALS (the statuses with which a backend refuses reasoning
+-- or ids of another server).
 
 local FACTS = "glidepath.request"
 local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
@@ -56,6 +57,12 @@ local function put_sticky(headers, facts)
   end
 end
 
+-- Lets Envoy ask the same backend once more if it refuses what another server may have made: then without it.
+local function ask_again(headers)
+  headers:replace("x-envoy-retry-on", "retriable-status-codes")
+  headers:replace("x-envoy-retriable-status-codes", REFUSALS)
+end
+
 local function publish(handle, values)
   local metadata = handle:streamInfo():dynamicMetadata()
   for key, value in pairs(values) do metadata:set(FACTS, key, value) end
@@ -67,6 +74,7 @@ local function published(facts, path, length)
     read = "yes", model = facts.model or "", spans = spans_of(facts), stream = facts.stream and "true" or "false",
     state = state, why = why, tools = facts.hosted and "hosted" or (facts.tools and "client" or "none"),
     modalities = joined(facts.modalities), signed = facts.signed and "true" or "false",
+    foreign = (facts.foreign or facts.signed) and "true" or "false",
     max_tokens = facts.max_tokens or "", bytes = tostring(length),
   }
 end
@@ -99,5 +107,6 @@ function envoy_on_request(handle)
   if route ~= nil then values.route = route end
   publish(handle, values)
   put_sticky(handle:headers(), facts)
+  if values.foreign == "true" and handle:metadata():get("asks_again") then ask_again(handle:headers()) end
   handle:clearRouteCache()
 end

@@ -19,7 +19,9 @@ for _, name in ipairs({
   "content", "text", "parts", "type", "tools", "mcp_servers", "file_id", "fileUri", "file_uri", "images", "image", "document",
   "video", "audio", "inlineData", "inline_data", "mimeType", "mime_type", "googleSearch", "google_search", "codeExecution",
   "code_execution", "urlContext", "url_context", "modalities", "signature", "encrypted_content", "thoughtSignature",
-  "functions", "toolConfig", "max_tokens", "max_completion_tokens", "max_output_tokens",
+  "functions", "toolConfig", "max_tokens", "max_completion_tokens", "max_output_tokens", "thought_signature",
+  "tool_call_id", "tool_use_id", "call_id", "toolUseId", "reasoning", "reasoning_content", "reasoning_details",
+  "thinking_blocks", "reasoningContent",
 }) do NAMES[name] = name end
 for name in pairs(STICKY_KEYS) do
   local last = name:match("^metadata%.(.*)$") or name
@@ -43,15 +45,13 @@ local MODALITIES = {
   image = "image", image_url = "image", input_image = "image", input_audio = "audio", audio = "audio", video = "video",
   video_url = "video", input_file = "file", file = "file", document = "file",
 }
-local SIGNED = { signature = true, encrypted_content = true, thoughtSignature = true }
+local SIGNED = { signature = true, encrypted_content = true, thoughtSignature = true, thought_signature = true }
+-- Members of a turn that a server has made: ids of its tool calls, and its reasoning (and the ids of a response's items).
+local MADE = {
+  tool_call_id = true, tool_use_id = true, call_id = true, toolUseId = true, reasoning = true, reasoning_content = true,
+  reasoning_details = true, thinking_blocks = true, reasoningContent = true,
+}
 local LIMITS = { max_tokens = true, max_completion_tokens = true, max_output_tokens = true }
-
--- Returns the bytes of the body from `first` to `last`. Most lie in the window.
-local function piece(scan, first, last)
-  if first > scan.from then return scan.text:sub(first - scan.from, last - scan.from) end
-  scan.tokens = scan.tokens + PER_READ
-  return scan.body:getBytes(first - 1, last - first + 1)
-end
 
 -- Returns the name that a string from the quote `first` to the quote `last` is, or false if it is none that matters.
 local function name_of(scan, first, last)
@@ -116,6 +116,10 @@ local function needs_state(scan, why)
   if scan.facts.needs == nil then scan.facts.needs = why end
 end
 
+local function take_made(scan, name)
+  if MADE[name] and scan.in_messages and scan.depth > 2 then scan.facts.foreign = true end
+end
+
 local function add_modality(scan, name)
   if name ~= nil then scan.facts.modalities[name] = true end
 end
@@ -154,17 +158,20 @@ end
 -- Takes the string that is the value of the key `name` in a deeper object.
 local function take_inner(scan, name, first, last)
   local depth, top = scan.depth, scan.names[2]
+  take_made(scan, name)
   if name == "type" and last - first <= LONGEST_NAME then
     local kind = piece(scan, first + 1, last - 1)
     if top == "tools" then
       if depth == 3 and is_hosted(kind) then scan.facts.hosted = true end
     elseif kind == "item_reference" then needs_state(scan, kind)
     elseif kind == "redacted_thinking" then scan.facts.signed = true
+    elseif kind == "reasoning" or kind == "thinking" then scan.facts.foreign = true
     else add_modality(scan, MODALITIES[kind]) end
   elseif top == "metadata" then
     if last - first <= LONGEST_VALUE then add_sticky(scan, "metadata." .. name, piece(scan, first + 1, last - 1)) end
   elseif name == "id" then
     if top == "conversation" and depth == 2 and last - first > 1 then needs_state(scan, top) end
+    if top == "input" and depth == 3 then scan.facts.foreign = true end
   elseif FILES[name] and top ~= "tools" then
     if last - first > 1 then needs_state(scan, "file") end
   elseif SIGNED[name] and top ~= "tools" then
@@ -253,6 +260,7 @@ local function open(scan, at, is_list)
   if depth > MAX_DEPTH then return end
   scan.names[depth], scan.lists[depth], scan.key_end[depth] = name, is_list, nil
   if name == "" then return end
+  take_made(scan, name)
   if depth == 2 and is_list and LISTS[name] then scan.in_messages = true end
   if depth == 2 and name == "mcp_servers" then scan.facts.hosted = true end
   if depth == 4 and scan.names[2] == "tools" and HOSTED_KEYS[name] then scan.facts.hosted = true end

@@ -7,7 +7,7 @@ facts: the split of each workload, and the routes for what its baseline serves w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -23,6 +23,8 @@ READ_REQUEST = "glidepath.read_request"  # the filter, and the namespace of what
 _LUA = "extensions.filters.http.lua.v3.Lua"
 _PROGRAM = "read"
 _PARTS = ("json_tokens.lua", "request_facts.lua", "read_request.lua")
+# What backends answer to reasoning or ids that another server has made.
+REFUSALS = (400, 404, 422)
 _SPLIT_STATES = "none|needs|makes"  # of a stateless workload; "unread" is never split
 
 
@@ -32,8 +34,9 @@ def needs_reading(config: Config, workload: Workload) -> bool:
     by_body = workload.match.model is not None or (sticky is not None and sticky.from_body)
     candidate = config.backends[workload.candidate]
     has_two_limits = workload.fallback and candidate.answer_timeout is not None
-    refuses = candidate.foreign_reasoning == "refuses"
-    return by_body or keeps_state(workload) or declares(candidate) or has_two_limits or refuses
+    declared = {candidate.foreign_reasoning, config.backends[workload.baseline].foreign_reasoning}
+    about_reasoning = candidate.foreign_reasoning == "refuses" or "strip" in declared
+    return by_body or keeps_state(workload) or declares(candidate) or has_two_limits or about_reasoning
 
 
 def keeps_state(workload: Workload) -> bool:
@@ -89,6 +92,7 @@ def _source(config: Config) -> str:
         f"local STICKY_KEYS = {{ {keys} }}",
         f"local STICKY = {{ {sticky} }}",
         f"local MAX_BODY = {config.envoy.max_body}",
+        f"local REFUSALS = {quote(','.join(map(str, REFUSALS)))}",
     ]
     return "\n".join(lines) + "\n\n" + _program()
 
@@ -107,6 +111,19 @@ def filter_of_reading_route() -> Json:
 def metadata_of_reading_route(reads: str) -> Json:
     """Return the metadata by which the facts name the route that was chosen first (``route_is``)."""
     return {"filter_metadata": {READ_REQUEST: {"reads": reads}}}
+
+
+def metadata_of_asking_again(config: Config, workloads: Sequence[str]) -> Json:
+    """Return the metadata of a reading route whose requests may get a second attempt without foreign reasoning, or {}.
+
+    A backend that is declared so by ``foreign_reasoning: strip`` gets a request as it is, and once more without what
+    another server may have made if it refuses it. A candidate with fallback gets it without from the beginning.
+    """
+    found = (config.workload(name) for name in workloads)
+    sides = {side for one in found for side in (one.baseline, *(() if one.fallback else (one.candidate,)))}
+    if all(config.backends[side].foreign_reasoning != "strip" for side in sides):
+        return {}
+    return {"metadata": {"filter_metadata": {READ_REQUEST: {"asks_again": True}}}}
 
 
 def metadata_of_pinned_route(workload: str, why: str = "") -> Json:
