@@ -19,6 +19,7 @@ from yarl import URL
 
 from extproc.body_limits import Body, BodyMemory
 from glidepath import envoy_names
+from glidepath.first_content import FirstContent
 from glidepath.latency import waited_ms
 from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Side
 from glidepath.request_body_end_time import TimedBody
@@ -149,9 +150,12 @@ class Tee:
             reading.content_type = _text(response.headers.get("content-type", ""))
             reading.encoding = _text(response.headers.get("content-encoding", ""))
             reading.retry_after = _text(response.headers.get("retry-after", ""))
+            first: FirstContent | None = FirstContent(reading.content_type, reading.encoding)
             async for piece in response.content.iter_any():
                 if reading.first_byte_at is None:
                     reading.first_byte_at = time.monotonic()
+                if first is not None and first.is_in(piece):
+                    reading.first_content_at, first = time.monotonic(), None
                 reading.body.add(piece)
                 if reading.body.cut:  # the rest would not be kept, so it is not read either
                     response.close()
@@ -196,6 +200,7 @@ class _ShadowAnswerBuilder:
     encoding: str = ""
     retry_after: str = ""
     first_byte_at: float | None = None
+    first_content_at: float | None = None
     ending: Ending = Ending.ABORTED
     error: str = ""
 
@@ -212,7 +217,7 @@ class _ShadowAnswerBuilder:
             body=self.body.value(),
             body_cut=self.body.cut,
             ending=self.ending,
-            first_byte_ms=waited_ms(self.request.sent_at, self.first_byte_at),
+            first_byte_ms=waited_ms(self.request.sent_at, self.first_content_at or self.first_byte_at),
             total_ms=waited_ms(self.request.sent_at, ended),
             error=self.error,
         )

@@ -24,6 +24,7 @@ from extproc.body_limits import Body, BodyMemory
 from extproc.content_coding import decode
 from extproc.extproc_errors import DecodeError, IllegalEventError
 from glidepath.failed_answers import has_ended
+from glidepath.first_content import FirstContent
 from glidepath.latency import waited_ms
 from glidepath.pairs_and_outcomes import Ending
 
@@ -177,12 +178,14 @@ class Exchange:
     """
 
     __slots__ = (
+        "_content",
         "_last_data_at",
         "_request_state",
         "_response_state",
         "ended_at",
         "ending",
         "first_byte_at",
+        "first_content_at",
         "request",
         "request_body",
         "request_ended_at",
@@ -200,6 +203,8 @@ class Exchange:
         self.shed = False  # whether Envoy has left out the rest of the copy
         self.request_ended_at: float | None = None
         self.first_byte_at: float | None = None
+        self.first_content_at: float | None = None
+        self._content: FirstContent | None = None  # what looks for the first content; None before and after
         self.ended_at: float | None = None
         self._last_data_at = 0.0
         self._request_state = HalfState.WAITING
@@ -217,8 +222,12 @@ class Exchange:
 
     @property
     def first_byte_ms(self) -> float:
-        """Milliseconds from the end of the request to the first byte of the answer's body; 0 if it was not measured."""
-        return waited_ms(self.request_ended_at, self.first_byte_at)
+        """Milliseconds from the end of the request to the first content of the answer; 0 if it was not measured.
+
+        Of an answer that is not streamed, or has no content, it is the first byte of the body.
+        """
+        at = self.first_byte_at if self.first_content_at is None else self.first_content_at
+        return waited_ms(self.request_ended_at, at)
 
     @property
     def total_ms(self) -> float:
@@ -307,6 +316,8 @@ class Exchange:
         else:
             if self.first_byte_at is None:
                 self.first_byte_at = now
+            if self._content is not None and self._content.is_in(data):
+                self.first_content_at, self._content = now, None
             self._last_data_at = now
             self.response_body.add(data)
         return milestone
@@ -321,6 +332,8 @@ class Exchange:
             return self._advance(Half.RESPONSE, MessageKind.INFORMATIONAL, now)
         milestone = self._advance(Half.RESPONSE, MessageKind.HEADERS_END if event.end else MessageKind.HEADERS, now)
         self.response = event
+        kind, encoding = event.headers.get("content-type", ""), event.headers.get("content-encoding", "")
+        self._content = FirstContent(kind, encoding)
         if milestone is Milestone.FINISHED:
             self._finish(now)
             return milestone

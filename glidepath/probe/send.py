@@ -14,6 +14,7 @@ from yarl import URL
 from glidepath import envoy_names, redis_keys
 from glidepath.clock import unix_ms
 from glidepath.config import Config
+from glidepath.first_content import FirstContent
 from glidepath.latency import waited_ms
 from glidepath.pairs_and_outcomes import NO_DIGEST, Answer, Ending, Origin, Pair, PairKind, Side, joined_digests
 from glidepath.probe.prompts import ProbeRequest
@@ -141,7 +142,10 @@ class Prober:
             answer.status = response.status
             answer.served = response.headers.get(envoy_names.HEADER_SERVED, NO_DIGEST)[:MAX_DIGEST]
             answer.content_type = response.headers.get("content-type", "")[:256].encode("utf-8", "replace").decode()
+            first: FirstContent | None = FirstContent(answer.content_type)
             async for piece in response.content.iter_any():
+                if first is not None and first.is_in(piece):
+                    answer.first_content_at, first = time.monotonic(), None
                 answer.add(piece, self._config.extproc.max_body)
             answer.ending = Ending.COMPLETE
 
@@ -166,6 +170,7 @@ class _PartialAnswer:
     body: bytes = b""
     cut: bool = False
     first_byte_at: float | None = None
+    first_content_at: float | None = None
     ending: Ending = Ending.ABORTED
     error: str = ""
 
@@ -188,7 +193,7 @@ class _PartialAnswer:
             body=self.body,
             body_cut=self.cut,
             ending=self.ending,
-            first_byte_ms=waited_ms(self.request.sent_at, self.first_byte_at),
+            first_byte_ms=waited_ms(self.request.sent_at, self.first_content_at or self.first_byte_at),
             total_ms=waited_ms(self.request.sent_at, time.monotonic()),
             error=self.error,
         )

@@ -346,3 +346,14 @@ def test_an_answer_without_its_end_is_aborted_if_the_client_left(name: str) -> N
     e = new()
     play(e, POST, ask(b"{}", end=True), ResponseHeaders(200, headers), answer(body), Closed())
     assert e.ending is Ending.ABORTED
+
+
+def test_the_time_to_the_first_token_ends_at_the_first_content_of_a_stream() -> None:
+    stream = ResponseHeaders(200, {"content-type": "text/event-stream"}, 1, "via_upstream")
+    role, text = b'data: {"choices": [{"delta": {"role": "assistant", "content": ""}}]}\n\n', b'data: {"x": 1}\n\n'
+    e = new(1000, 5000)
+    play(e, POST, ask(b"{}", end=True), stream, answer(b": wait\n\n"), answer(role), answer(text), answer(end=True))
+    assert e.first_byte_ms == 4000.0  # the end of the request came at second 2, the content at second 6
+    without = new(1000, 5000)
+    play(without, POST, ask(b"{}", end=True), stream, answer(role), answer(end=True))
+    assert without.first_byte_ms == 2000.0
