@@ -204,7 +204,7 @@ def pinned_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadIn
 
 
 def stripped_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> tuple[str, str] | None:
-    """Return the workload of a request, and the backend that got it without the reasoning of another server, or None."""
+    """Return the workload of a request and the backend that got it without another server's reasoning, or None."""
     tags = entry.common_properties.custom_tags
     backend = tags.get(envoy_names.STRIPPED_TAG, "")
     if backend in _NO_VALUE or entry.common_properties.access_log_type not in FINAL:

@@ -67,6 +67,8 @@ CALL_FORMS: tuple[CallForm, ...] = (
     CallForm(r"/audio/(speech|transcriptions|translations)", ""),
     CallForm(r"/images/(generations|edits|variations)", ""),
 )
+# The ends of paths whose requests are forms with a file (multipart), in which Envoy does not replace the model.
+MULTIPART_CALLS = ("/audio/transcriptions", "/audio/translations", "/images/edits", "/images/variations")
 # A path with one of these segments changes something on the server, or reads what such a call has left there.
 MANAGEMENT_SEGMENTS = (
     "batches",

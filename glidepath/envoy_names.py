@@ -123,6 +123,14 @@ def sticky_header(key: str) -> str:
     return f"x-glidepath-by-{hashlib.blake2b(key.encode(), digest_size=4).hexdigest()}" if key else _CONVERSATION
 
 
+def copy_of_sticky_header(name: str) -> str:
+    """Return the request header into which Envoy puts a sticky header's value if it is not empty.
+
+    A hash of the header itself would send all requests whose value is empty to one side.
+    """
+    return f"x-glidepath-of-{hashlib.blake2b(name.lower().encode(), digest_size=4).hexdigest()}"
+
+
 _CONVERSATION = "x-glidepath-conversation"
 HEADER_SERVED_BY = "x-glidepath-served-by"  # of answers to clients, with envoy.served_by: the backend that answered
 
@@ -144,6 +152,33 @@ COPIED_HEADERS = (
     "tracestate",
     "x-request-id",
 )
+# The only headers of a client that reach a candidate whose credential Envoy adds, besides those of ``pass_headers``.
+# The candidate is another party: a header of an unknown name can hold a credential, a session or a user's address.
+PASSED_HEADERS = (
+    *COPIED_HEADERS,
+    "accept-charset",
+    "accept-encoding",
+    "accept-language",
+    "b3",
+    "cache-control",
+    "connection",
+    "content-language",
+    "content-length",
+    "expect",
+    "host",
+    "idempotency-key",
+    "keep-alive",
+    "prefer",
+    "priority",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "x-client-request-id",
+    "x-goog-api-client",
+)
+PASSED_PREFIXES = ("grpc-", "x-b3-", "x-stainless-")
 # The headers of which extproc keeps something, besides the sticky headers. Envoy sends no others to extproc.
 READ_REQUEST_HEADERS = (":method", ":path", *COPIED_HEADERS)
 READ_RESPONSE_HEADERS = (":status", "content-encoding", "content-type", "retry-after")

@@ -142,8 +142,7 @@ class Answer:
     """The answer of one side to one request.
 
     ``first_byte_ms``, ``total_ms``: from the end of the request to the first content of the answer (of one that is not
-    streamed: to the first byte of its body), and to its end
-    (glidepath/latency.py); 0 if unknown.
+    streamed: to the first byte of its body), and to its end (glidepath/latency.py); 0 if unknown.
     """
 
     side: Side
@@ -217,8 +216,8 @@ class SideOutcomes:
     they began; for other requests it is empty.
 
     ``refused`` counts the requests whose client got a 4xx that is no error of a side, and ``not_found`` those that the
-    side answered with 404. ``checked`` counts the answers whose captured body was checked by itself; of the others, only
-    what the access log shows is known.
+    side answered with 404. ``checked`` counts the answers whose captured body was checked by itself; of the others,
+    only what the access log shows is known.
 
     ``aborted_ms``: how long the clients of ``client_aborts`` waited that left without a byte of an answer. The latency
     of these requests would have been longer.

@@ -29,6 +29,15 @@ def _header_value(value: str) -> str:
 Prefix = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_header_value)]
 
 
+def _header_pattern(value: str) -> str:
+    if not HEADER_NAME.fullmatch(value.removesuffix("*")) or "*" in value[:-1]:
+        raise ValueError(f"{value!r} is no name of a header, and no beginning of one with * after it")
+    return value.lower()
+
+
+HeaderPattern = Annotated[str, AfterValidator(_header_pattern)]
+
+
 class Credential(Section):
     """The credential of a backend.
 
@@ -108,10 +117,15 @@ class Backend(Section):
     ``answer_timeout``, and where it reads the requests of a workload in any case; there the default is 10 minutes,
     unless you set ``first_byte_timeout``. Elsewhere ``first_byte_timeout`` holds for all answers.
 
+    A candidate with a credential of its own, or without any, gets only those headers of clients that are known to be
+    harmless, such as content-type, user-agent and anthropic-beta, and those of ``pass_headers``: names, or beginnings
+    such as ``x-acme-*``. A baseline with a credential of its own gets all but those with a credential, unless it has
+    ``pass_headers``.
+
     A conversation that changes its side brings reasoning that the other server has signed or encrypted, and ids of tool
     calls that it has made. ``foreign_reasoning`` says what the backend does with them. With ``refuses``, a candidate
-    gets no request with signed reasoning; use it for a candidate that signs none itself. With ``strip``, Envoy takes the
-    reasoning out and gives the calls ids that every server accepts: for a candidate and for a rescue always, for a
+    gets no request with signed reasoning; use it for a candidate that signs none itself. With ``strip``, Envoy takes
+    the reasoning out and gives the calls ids that every server accepts: for a candidate and a rescue always, for a
     baseline (or a candidate without fallback) if it has refused the request with 400, 404 or 422.
     """
 
@@ -120,6 +134,7 @@ class Backend(Section):
     model: str | None = None  # replaces the model in the body, and in the path of Azure, Gemini, Bedrock, KServe
     credential: Credential | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # extra request headers
+    pass_headers: tuple[HeaderPattern, ...] | None = None  # further headers of clients that it gets, see below
     strip: str = Field(default="", pattern=r"^(/.*)?$")  # a prefix to remove from the client's path, e.g. /v1
     host: str | None = None  # Host header; absent: the URL's host
     sni: str | None = None  # TLS server name; absent: the host

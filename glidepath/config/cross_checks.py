@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
 
-from glidepath.call_classes import CallClass, call_class
+from glidepath.call_classes import MULTIPART_CALLS, CallClass, call_class
 from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.doubled_paths import doubled_path
 from glidepath.config.faulty_values import FAULTY, FaultyValueError, has_faults
@@ -184,6 +184,21 @@ def _never_split(config: Config, name: str, workload: Workload) -> Iterator[Prob
         yield Problem(("workloads", name, "match", key), message)
 
 
+def _model_of_a_form(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    """Yield a ``model`` that cannot take effect, because the requests of the workload's path are forms with a file."""
+    path = (workload.match.path or "").rstrip("/")
+    if not path.endswith(MULTIPART_CALLS):
+        return
+    for role in _ROLES:
+        for backend in unless_faulty(_side(config, workload, role)):
+            if config.backends[backend].model is not None:
+                message = (
+                    f"has no effect on {path} (workloads.{name}), whose requests are forms with a file: serve the "
+                    "model under the name that clients send, and use a backend without model for this workload"
+                )
+                yield Problem(("backends", backend, "model"), message)
+
+
 def _lost_before_takeover(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
     """Yield a lease that ends before another scorer can take over from one that died."""
     least = shortest_lost_after(config.scorer.lease)
@@ -241,6 +256,7 @@ def _strips_at_a_cluster(config: Config, name: str, workload: Workload) -> Itera
 
 _WORKLOAD_RULES = (
     _strips_at_a_cluster,
+    _model_of_a_form,
     _same_side,
     _never_split,
     _start_off_the_ramp,

@@ -323,7 +323,15 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
     return left_out
 
 
-_NEWEST_OF_BACKEND = ("context", "modalities", "tools", "max_body", "answer_timeout", "foreign_reasoning")
+_NEWEST_OF_BACKEND = (
+    "context",
+    "modalities",
+    "tools",
+    "max_body",
+    "answer_timeout",
+    "foreign_reasoning",
+    "pass_headers",
+)
 
 
 def _as_in_digest(backend: Backend) -> Backend:

@@ -9,7 +9,8 @@
 -- (whether a side has its own model), SECRETS (set of query parameters that carry a credential), HARMLESS (query
 -- parameters that never do: "word" if only a short word of at most MAX_VALUE characters, "any" if any value), PATHS
 -- (whether a side's path or query differs), RETRIES (whether there can be a second attempt: FALLBACK, or a side with `without`
--- "refused"). A side with `restore` gets what the route made of the request, without any change. A side with `without` gets no
+-- "refused"), PASSED and PASSED_PREFIXES (headers that pass to any side), ONLY_PASSED (whether a side has `passed`, and so gets
+-- no others), REDIRECTS (whether a side has `origins`: the URLs that name it). A side with `restore` gets what the route made of the request, without any change. A side with `without` gets no
 -- reasoning of another server: "always", or after it has "refused" the request.
 
 local ORIGINAL_PATH = "x-envoy-original-path" -- Envoy writes it if the route rewrites the path
@@ -222,6 +223,7 @@ function envoy_on_request(handle)
   local known, first = as_routed(handle, headers)
   if FALLBACK then handle:streamInfo():dynamicMetadata():set("glidepath", "asked", side.candidate == true) end
   if side.restore then
+    if ONLY_PASSED then pass_headers(headers, handle:streamInfo():filterState(), side, first) end
     return restore_headers(headers, handle:streamInfo():filterState(), side, known, first)
   end
   local length = nil
@@ -238,20 +240,32 @@ function envoy_on_request(handle)
   local state = handle:streamInfo():filterState()
   local path = nil
   if PATHS then path = state:get("glidepath.client.:path") or known.path end
+  if ONLY_PASSED then pass_headers(headers, state, side, first) end
   adapt_headers(headers, state, side, known, path, as_sent)
   if length ~= nil then adapt_length(headers, length) end
 end
 
 -- Notes the 4xx of the candidate, which the access log does not show once the baseline has answered. The latest attempt
 -- is the one that answers, unless Envoy waits for two at once; then the candidate's answer is not noted.
-if FALLBACK then
+local function note_refusal(handle, headers)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local known = metadata:get("glidepath")
+  if known == nil then return SIDES[DEFAULT] end
+  if known.left then headers:replace(":status", "503") end
+  local status = headers:get(":status")
+  if known.asked and status:sub(1, 1) == "4" and not known.left then metadata:set("glidepath", "refused", status) end
+  for _, side in pairs(SIDES) do
+    if (side.candidate == true) == known.asked then return side end
+  end
+  return SIDES[DEFAULT]
+end
+
+if FALLBACK or REDIRECTS then
   function envoy_on_response(handle)
-    local metadata = handle:streamInfo():dynamicMetadata()
-    local known = metadata:get("glidepath")
-    if known == nil then return end
-    local headers = handle:headers()
-    if known.left then return headers:replace(":status", "503") end
-    local status = headers:get(":status")
-    if known.asked and status:sub(1, 1) == "4" then metadata:set("glidepath", "refused", status) end
+    local headers, side = handle:headers(), SIDES[DEFAULT]
+    if FALLBACK then side = note_refusal(handle, headers) end
+    if side.origins == nil or headers:get(":status"):sub(1, 1) ~= "3" then return end
+    local location = headers:get("location")
+    if location ~= nil then headers:replace("location", location_for_client(side, location)) end
   end
 end

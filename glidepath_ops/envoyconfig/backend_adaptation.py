@@ -7,7 +7,7 @@ ADR 0011.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -23,8 +23,6 @@ from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.envoy_api_builders import header_set, typed
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 
-_PARTS = ("json_tokens.lua", "model_rename.lua", "backend_adaptation.lua")
-_PARTS_WITHOUT_FOREIGN = (*_PARTS[:-1], "foreign_reasoning.lua", _PARTS[-1])
 REQUEST_CREDENTIALS = tuple(name for name in envoy_names.CREDENTIAL_HEADERS if name != "set-cookie")
 
 Without = Literal["always", "refused"]
@@ -58,10 +56,24 @@ class AdaptedBackend:
         return credential is not None and not credential.passthrough
 
     @property
+    def passes_only(self) -> tuple[str, ...] | None:
+        """The headers, or their beginnings with ``*``, that pass to this backend besides the harmless ones.
+
+        None: all headers pass but those with a credential.
+        """
+        if self.keep or self.restore:
+            return None
+        if self.backend.pass_headers is not None:
+            return self.backend.pass_headers
+        return () if self.serves_the_candidate else None
+
+    @property
     def changes_nothing(self) -> bool:
         """Return whether the backend gets the client's request unchanged, apart from the host, which the route sets."""
         backend = self.backend
-        adapted = backend.model is not None or backend.headers or self.has_secret or changes_path(backend) or self.without
+        adapted = (
+            backend.model is not None or backend.headers or self.has_secret or changes_path(backend) or self.without
+        )
         return self.keep and not adapted and not self.rewritten
 
 
@@ -161,10 +173,40 @@ def lua_source(sides: Sequence[AdaptedBackend], names: SecretNames | None = None
         f"local MAX_VALUE = {MAX_VALUE}",
         f"local HARMLESS = {_table(harmless)}",
         f"local PATHS = {_literal(several or any(_adapts_path(side) for side in sides))}",
+        f"local ONLY_PASSED = {_literal(any(side.passes_only is not None for side in sides))}",
+        f"local REDIRECTS = {_literal(any(_rewrites_redirects(side) for side in sides))}",
         f"local RETRIES = {_literal(several or any(side.without == 'refused' for side in sides))}",
     ]
-    parts = _PARTS_WITHOUT_FOREIGN if any(side.without for side in sides) else _PARTS
-    return "\n".join(lines) + "\n\n" + _program(parts)
+    if any(side.passes_only is not None for side in sides):
+        lines.append(f"local PASSED = {_table(dict.fromkeys(envoy_names.PASSED_HEADERS, True))}")
+        lines.append(f"local PASSED_PREFIXES = {_literal(list(envoy_names.PASSED_PREFIXES))}")
+    return "\n".join(lines) + "\n\n" + _program(tuple(_parts(sides)))
+
+
+def _parts(sides: Sequence[AdaptedBackend]) -> Iterator[str]:
+    """Yield the files of the program, without those that no side needs."""
+    yield from ("json_tokens.lua", "model_rename.lua")
+    if any(side.without for side in sides):
+        yield "foreign_reasoning.lua"
+    if any(side.passes_only is not None for side in sides):
+        yield "passed_headers.lua"
+    if any(_rewrites_redirects(side) for side in sides):
+        yield "redirects.lua"
+    yield "backend_adaptation.lua"
+
+
+def _rewrites_redirects(side: AdaptedBackend) -> bool:
+    """Return whether clients must not be sent to the backend itself, where they have no credential or another path."""
+    return not side.restore and side.backend.url is not None and (not side.keep or changes_path(side.backend))
+
+
+def _origins(backend: Backend) -> list[str]:
+    """Return the beginnings of URLs that name the backend, in lower case."""
+    url = urlsplit(str(backend.url))
+    netloc = url.netloc.rpartition("@")[2]
+    port = {"http": ":80", "https": ":443"}[url.scheme]
+    hosts = dict.fromkeys((host_of(backend), netloc, netloc if url.port else netloc + port))
+    return [f"{scheme}://{host}".lower() for host in hosts for scheme in ("https", "http")]
 
 
 def _adapts_path(side: AdaptedBackend) -> bool:
@@ -199,6 +241,11 @@ def _side(one: AdaptedBackend) -> dict[str, Lua]:
         "harmless_only": one.serves_the_candidate and not one.keep,
         "set": {name.lower(): value for name, value in backend.headers.items()},
     }
+    if one.passes_only is not None:
+        side["passed"] = dict.fromkeys((n for n in one.passes_only if not n.endswith("*")), True)
+        side["passed_prefixes"] = [name[:-1] for name in one.passes_only if name.endswith("*")]
+    if _rewrites_redirects(one):
+        side["origins"] = _origins(backend)
     if one.without is not None:
         side |= {"without": one.without, "name": one.name}
     credential = backend.credential

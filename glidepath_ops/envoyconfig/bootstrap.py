@@ -211,7 +211,7 @@ def _live(config: Config) -> Json:
         # A client finds its own id in logs and pairs (ADR 0314).
         "preserve_external_request_id": True,
         "request_id_extension": {"typed_config": {"@type": _REQUEST_ID, "pack_trace_reason": False}},
-        "early_header_mutation_extensions": [filters.strip_tee_headers()],
+        "early_header_mutation_extensions": [filters.strip_tee_headers(filters.copied_sticky_headers(config))],
         "upgrade_configs": [{"upgrade_type": "websocket"}],  # no split has one: its requests are POSTs
         "http_filters": [*filters.route_filters(config), filters.router_filter()],
     }

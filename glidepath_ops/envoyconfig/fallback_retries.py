@@ -21,6 +21,7 @@ BUSY = [429]
 # What a backend answers if it cannot do what the request asks for: too long a prompt, an unknown model or parameter, a
 # picture. If the baseline refuses too, its answer reaches the client (ADR 0312).
 INCAPABLE = list(CAPABILITY_STATUSES)
+REDIRECTS = [301, 302, 303, 307, 308]  # clients must not leave for the candidate's own address
 # A rejected credential of the candidate is retried at the baseline (ADR 0094).
 DENIED = [401, 403]  # not the client's fault, because the client's own credential is not sent there
 
@@ -65,7 +66,7 @@ def conditions_of_candidate(config: Config, workload: str) -> dict[str, str]:
 
 def _statuses(candidate: Backend) -> list[int]:
     denied = [] if keeps_client_credential(candidate, candidate=True) else DENIED
-    return sorted(INCAPABLE + denied + BUSY)
+    return sorted(INCAPABLE + denied + BUSY + REDIRECTS)
 
 
 def _to_the_baseline() -> Json:

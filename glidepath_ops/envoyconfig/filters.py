@@ -275,17 +275,31 @@ def router_filter() -> Json:
     return typed(ROUTER, "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
 
 
-def strip_tee_headers() -> Json:
+def strip_tee_headers(copied: Mapping[str, str] | None = None) -> Json:
     """Return an early header mutation, which runs before routing and removes every header named ``x-glidepath-*``.
 
-    A client could otherwise forge the headers that mark copies.
+    A client could otherwise forge the headers that mark copies. ``copied``: see ``copied_sticky_headers``.
     """
     ours = {"key_matcher": {"prefix": "x-glidepath-", "ignore_case": True}}
+    copies = [
+        {"append": {"header": {"key": copy, "value": f"%REQ({name})%"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+        for copy, name in (copied or {}).items()
+    ]
     return typed(
         "envoy.http.early_header_mutation.header_mutation",
         "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-        mutations=[{"remove_on_match": ours}],
+        mutations=[{"remove_on_match": ours}, *copies],
     )
+
+
+def copied_sticky_headers(config: Config) -> dict[str, str]:
+    """Return the headers that have the values of sticky headers, if these are not empty, each with the sticky header.
+
+    They exist in the rendered listener only, and no backend gets them.
+    """
+    found = (workload.assignment for workload in config.workloads.values())
+    names = dict.fromkeys(one.header.lower() for one in found if one is not None and one.header is not None)
+    return {envoy_names.copy_of_sticky_header(name): name for name in names}
 
 
 def access_log(config: Config, log_name: str) -> Json:

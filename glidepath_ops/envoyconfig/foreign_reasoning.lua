@@ -224,6 +224,23 @@ local function with_comma(body, span)
   if before ~= nil then span[1] = span[1] - #before end
 end
 
+-- Returns the edits in their order, without those inside another one.
+local function in_order(body, edits)
+  table.sort(edits, function(one, other)
+    return one[1] < other[1] or (one[1] == other[1] and one[2] > other[2])
+  end)
+  local kept, last = {}, 0
+  for _, span in ipairs(edits) do
+    if span[1] > last then
+      kept[#kept + 1], last = span, span[2]
+    end
+  end
+  for _, span in ipairs(kept) do
+    if span.owner ~= nil then with_comma(body, span) end
+  end
+  return kept
+end
+
 -- Returns the spans of a body to replace, each { first, last, value }, in their order; nil and a reason if it cannot be read.
 local function foreign_spans(body)
   local length = body:length()
@@ -248,11 +265,7 @@ local function foreign_spans(body)
   if scan.has_thought and scan.after_tool and scan.thinking ~= nil then
     edit(scan, scan.thinking[1], scan.thinking[2], "", 0)
   end
-  table.sort(scan.edits, function(one, other) return one[1] < other[1] end)
-  for _, span in ipairs(scan.edits) do
-    if span.owner ~= nil then with_comma(body, span) end
-  end
-  return scan.edits
+  return in_order(body, scan.edits)
 end
 
 -- Takes out of the body what another server may have made. Returns whether anything was, and a reason if the body could not

@@ -18,6 +18,7 @@ from glidepath_ops.envoyconfig.envoy_api_builders import seconds
 from glidepath_ops.envoyconfig.fallback_retries import conditions_of_candidate, policy_of_route
 from glidepath_ops.envoyconfig.filters import (
     bounds_of_candidate,
+    copied_sticky_headers,
     filters_of_route,
     filters_of_unsplit_route,
     headers_of_candidate,
@@ -152,7 +153,7 @@ def _common(config: Config) -> Json:
 
     Envoy needs the buffered body to change or to retry the request.
     """
-    removed = ["x-envoy-external-address", *sticky_headers(config)]
+    removed = ["x-envoy-external-address", *sticky_headers(config), *copied_sticky_headers(config)]
     return {"request_headers_to_remove": removed, "request_body_buffer_limit": config.envoy.max_body}
 
 
@@ -257,7 +258,7 @@ def _split_action(config: Config, name: str, timeout: float | None) -> Json:
     workload = config.workload(name)
     action: Json = {"weighted_clusters": weighted_clusters(config, name, timeout)}
     if workload.assignment is not None:
-        action["hash_policy"] = [hash_policy(workload.assignment)]
+        action["hash_policy"] = [_policy_without_empty_values(workload.assignment)]
     timeouts = _timeouts(config.backends[workload.candidate], config.backends[workload.baseline])
     return {**action, **timeouts, **policy_of_route(config, name)}
 
@@ -320,6 +321,13 @@ def hash_policy(sticky: Sticky) -> Json:
     if sticky.cookie is not None:
         return {"cookie": {"name": sticky.cookie}}
     return {"connection_properties": {"source_ip": True}}
+
+
+def _policy_without_empty_values(sticky: Sticky) -> Json:
+    """Return the same for the rendered listener, which copies a sticky header if its value is not empty."""
+    if sticky.header is None:
+        return hash_policy(sticky)
+    return {"header": {"header_name": envoy_names.copy_of_sticky_header(sticky.header)}}
 
 
 def _timeouts(*backends: Backend) -> Json:

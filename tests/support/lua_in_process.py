@@ -1,4 +1,4 @@
-"""The Lua programs of the rendered configuration in this process, on LuaJIT as in Envoy, with a twin of Envoy's body."""
+"""The Lua programs of the rendered configuration in this process, on LuaJIT as in Envoy, with a twin of its body."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from glidepath.timed_wait import wait_until_set
 
-Behaviour = Literal["json", "sse", "status", "hang", "reset", "die_in_stream", "slow_stream", "late_stream"]
+Behaviour = Literal["json", "sse", "status", "hang", "reset", "die_in_stream", "slow_stream", "late_stream", "redirect"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Recorder:
     status: int = 503
     delay: float = 0.0  # seconds before the first byte
     silence: float = 0.0  # seconds between the headers of a "late_stream" and its first event
+    location: str = ""  # of a "redirect"
     more_headers: dict[str, str] = field(default_factory=dict)  # of the answers of the behaviour "json"
     late_end: float = 0.0  # seconds between the last event of the behaviour "sse" and the end of its body
     most_bytes: int | None = None  # a longer request is refused with 400
@@ -144,6 +145,9 @@ class Recorder:
     async def _status(self, _: web.Request) -> web.StreamResponse:
         body = {"error": {"message": f"{self.name} says {self.status}", "type": "server_error"}}
         return web.json_response(body, status=self.status, headers={"x-backend": self.name})
+
+    async def _redirect(self, _: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=307, headers={"location": self.location})
 
     async def _hang(self, request: web.Request) -> web.StreamResponse:
         await self._ending.wait()

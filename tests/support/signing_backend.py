@@ -1,4 +1,4 @@
-"""A backend of Anthropic's Messages API that signs its reasoning, and refuses signatures and ids of tool calls of others."""
+"""A backend of Anthropic's Messages API that signs its reasoning, and refuses signatures and ids of other servers."""
 
 from __future__ import annotations
 

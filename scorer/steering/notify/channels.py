@@ -21,7 +21,9 @@ OPENS_INCIDENT = frozenset({"rollback", "shadow_failed", "guard_overridden", "ab
 RESOLVES_INCIDENT = frozenset({"promote", "complete", "retry"})
 # Triggers of decisions after which the candidate's actual share is unknown or unguarded, or after which clients get
 # errors that no rollback ends.
-ALARM_TRIGGERS = frozenset({"state_lost", "unexpected_traffic", "tick_failed", "envoy_failing", "baseline_refuses", "blind"})
+ALARM_TRIGGERS = frozenset(
+    {"state_lost", "unexpected_traffic", "tick_failed", "envoy_failing", "baseline_refuses", "blind"}
+)
 _MARKS = {
     "rollback": "🔴",
     "shadow_failed": "🔴",

@@ -49,7 +49,7 @@ _COUNTED = ("requests", "refused")
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The totals at the begin of the present window and of the one before, so that a difference is the latest counts."""
+    """The totals at the begin of the present window and of the one before, to subtract from the totals of now."""
 
     older: Refused = Refused()
     newer: Refused = Refused()

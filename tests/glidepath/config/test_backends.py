@@ -97,3 +97,36 @@ def test_an_answer_that_is_not_streamed_has_a_limit_of_its_own(
     backend = Backend.model_validate({"url": "http://a", **settings})
     assert backend.whole_answer_timeout(is_read=False) == unread
     assert backend.whole_answer_timeout(is_read=True) == read
+
+
+@pytest.mark.parametrize("name", ["", "x y", "a*b", "*a", "x-a**"])
+def test_what_is_no_header_and_no_beginning_of_one_cannot_pass(name: str) -> None:
+    with pytest.raises(ConfigError, match="is no name of a header, and no beginning of one"):
+        parse(f'pass_headers: ["{name}"]')
+
+
+def test_names_of_headers_that_pass_are_in_lower_case() -> None:
+    assert Backend(url="http://a", pass_headers=("X-Acme-*", "Http-Referer")).pass_headers == (
+        "x-acme-*",
+        "http-referer",
+    )
+
+
+def test_a_model_that_no_filter_can_replace_is_refused() -> None:
+    text = (
+        'backends: {cloud: {url: "http://a"}, onprem: {url: "http://b", model: w3}}\nworkloads: {w: {match: {path: %s}'
+    )
+    for path in ("/v1/audio/transcriptions", "/v1/images/edits/"):
+        with pytest.raises(ConfigError, match="backends.onprem.model: has no effect on"):
+            parse_config(f"{text % path}, baseline: cloud, candidate: onprem}}}}\n")
+    parse_config(f"{text % '/v1/audio/speech'}, baseline: cloud, candidate: onprem}}}}\n")
+
+
+def test_nothing_is_stripped_on_the_way_to_a_cluster_that_is_there() -> None:
+    text = (
+        'backends: {{cloud: {{cluster: llm, host: llm, foreign_reasoning: {0}}}, onprem: {{url: "http://b", '
+        f"foreign_reasoning: strip}}}}}}\n{WORKLOAD.replace('{', '{{').replace('}', '}}')}"
+    )
+    with pytest.raises(ConfigError, match="backends.cloud.foreign_reasoning: strip needs url"):
+        parse_config(text.format("strip"))
+    parse_config(text.format("accepts"))

@@ -149,7 +149,16 @@ def test_a_message_of_thoughts_with_calls_beside_them_keeps_its_calls() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"null", b'"x"', b"{", b'{"messages": [', b'{"messages": [{"reasoning_content": "a"', b"\xff\xfe{\x00"],
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"{",
+        b'{"messages": [',
+        b'{"messages": [{"reasoning_content": "a"',
+        b"\xff\xfe{\x00",
+    ],
 )
 def test_what_is_no_whole_json_object_stays_as_it_is(body: bytes) -> None:
     assert LUA.stripped(body) == body
@@ -171,7 +180,9 @@ MESSAGES = st.fixed_dictionaries(
 
 @settings(max_examples=60)
 @given(st.lists(MESSAGES, max_size=4), JSON, st.sampled_from(LAYOUTS))
-def test_any_conversation_stays_json_and_is_stripped_only_once(messages: Any, rest: Any, layout: dict[str, Any]) -> None:
+def test_any_conversation_stays_json_and_is_stripped_only_once(
+    messages: Any, rest: Any, layout: dict[str, Any]
+) -> None:
     body = {"messages": messages, "x": rest}
     once = stripped(body, **layout)
     assert once["x"] == rest
