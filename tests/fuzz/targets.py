@@ -88,6 +88,7 @@ from tests.support.embedders import WordEmbedder
 from tests.support.empty_redis import EmptyRedis
 from tests.support.extproc_rpc import exchange, log_entry
 from tests.support.extproc_twins import capture_config
+from tests.support.lua_in_process import ForeignReasoning, ModelRename, RequestFacts
 from tests.support.token_usages import ANTHROPIC, OPENAI, RESPONSES, sse
 
 CONSOLE_TOKEN = "a-token-of-the-tests"
@@ -102,6 +103,7 @@ LIMIT = 64 * 1024  # bytes of a body
 CONFIG = capture_config()
 WORKLOADS = build_workloads(CONFIG)
 REDACTOR = Redactor(RedactionSection(builtin=("email", "phone", "card", "iban", "ipv4", "signed_url")))
+LUA_FACTS, LUA_RENAME, LUA_FOREIGN = RequestFacts(), ModelRename(), ForeignReasoning()
 CONTEXT = ScoringContext(CONFIG, WordEmbedder())
 
 TEXT = "The invoice of 3 May 2024 is 1,250.50 EUR. Write to a.b@example.com or call +44 20 7946 0958.\n\n- one\n- two\n"
@@ -319,6 +321,38 @@ def _console_request(path: bytes, cookie: bytes, body: bytes, method: str) -> No
     assert statuses[0] < 500, (path, statuses)
 
 
+def _lua_of_requests(body: bytes) -> None:
+    """Read, rename and strip a body as Envoy does. What was JSON stays JSON, with the values that are not replaced."""
+    facts, renamed, stripped = LUA_FACTS.of(body), LUA_RENAME.renamed(body, b'"m-on"'), LUA_FOREIGN.stripped(body)
+    document = _document(body)
+    if document is None:
+        return
+    if isinstance(facts, dict) and facts.get("spans") and isinstance(document.get("model"), str):
+        assert len(facts["spans"]) > 0
+    changed = _document(renamed)
+    assert changed is not None
+    assert {**changed, "model": 0} == {**document, "model": 0} or "model" not in document
+    left = _document(stripped)
+    assert left is not None
+    assert {name for name in document if name != "thinking"} <= {*left}
+
+
+def _document(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that a body is, or None; a key that is there twice makes it none."""
+    try:
+        found = json.loads(body.decode(), object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
 def _codings() -> tuple[bytes, ...]:
     raw = TEXT.encode() * 20
     return gzip.compress(raw), zlib.compress(raw), brotli.compress(raw), zstd.compress(raw, 3)
@@ -394,8 +428,28 @@ _CHOICE = json.dumps(chat({"content": 'so {"reason": "x", "better": "A"}'})).enc
 _STATED_USAGE = mutated(
     (sse({"usage": OPENAI}), sse({"usage": ANTHROPIC}, {"usage": RESPONSES}, {"service_tier": "flex"}))
 )
+_REQUESTS = mutated(
+    tuple(
+        json.dumps(body, indent=indent).encode()
+        for indent in (None, 1)
+        for body in (
+            {"model": "m", "stream": True, "user": "u", "messages": [{"role": "user", "content": [{"type": "text"}]}]},
+            {
+                "thinking": {"type": "enabled"},
+                "messages": [
+                    {"role": "assistant", "content": [{"type": "thinking", "signature": "s"}, {"type": "text"}]},
+                    {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1"}], "reasoning": "r"},
+                    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1"}]},
+                ],
+            },
+            {"input": [{"type": "reasoning", "id": "r"}, {"id": "m", "call_id": "c"}], "tools": [{"type": "mcp"}]},
+            {"contents": [{"parts": [{"thoughtSignature": "s"}]}], "model": "a", "max_tokens": 5, "store": False},
+        )
+    )
+)
 
 TARGETS = {
+    "lua-of-requests": Target(_lua_of_requests, (_REQUESTS,)),
     "access-log": Target(_access_log_entry, (_LOG, st.booleans())),
     "ext-proc": Target(_ext_proc_messages, (st.lists(_MESSAGES, max_size=6),)),
     "content-coding": Target(

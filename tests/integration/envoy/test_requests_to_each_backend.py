@@ -266,7 +266,7 @@ async def test_a_client_does_not_choose_the_backends_model(shared: EnvoySetup, b
 
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "audio/wav", "application/octet-stream"])
 async def test_uploads_are_streamed_without_buffering(tmp_path: Path, kind: str) -> None:
-    body, path = b'{"model": "x"}' * 300_000, "/v1/audio/transcriptions"
+    body, path = b'{"model": "x"}' * 300_000, "/v1/transcribe"
     async with envoy_with_backends(tmp_path, chat={"match": {"path": path}}) as setup:
         await setup.post(body, {"content-type": kind}, path=path)
         assert setup.cloud.last.body == body

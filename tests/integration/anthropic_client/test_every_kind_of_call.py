@@ -1,0 +1,140 @@
+"""Tests that every kind of call with the anthropic client gets the backend's answer, with a split in halves."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import pytest
+from anthropic import AsyncAnthropic
+
+from glidepath.config import Config
+from tests.support.anthropic_backend import AnthropicBackend
+from tests.support.running_system import System, running_system, system_config
+from tests.support.waiting import eventually
+
+TIMES = 5
+MODEL: dict[str, Any] = {"model": "m", "max_tokens": 64}
+TOOL = {"name": "weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
+IMAGE = {
+    "type": "image",
+    "source": {"type": "base64", "media_type": "image/png", "data": base64.b64encode(bytes(range(256)) * 40).decode()},
+}
+Call = Callable[[AsyncAnthropic], Awaitable[Any]]
+
+
+def user(content: Any) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": content}]
+
+
+@dataclass(slots=True)
+class Calls:
+    system: System
+    cloud: AnthropicBackend
+    onprem: AnthropicBackend
+
+    async def same(self, call: Call, **client: Any) -> list[Any]:
+        """Return the outcome of the call, made directly and several times through Glidepath; all must be equal."""
+        outcomes = []
+        for url in (self.cloud.url, *[self.system.url] * TIMES):
+            async with AsyncAnthropic(base_url=url, api_key="k", max_retries=0, **client) as one:
+                outcomes.append(await outcome(call, one))
+        assert outcomes[1:] == outcomes[:1] * TIMES
+        return outcomes
+
+
+async def outcome(call: Call, client: AsyncAnthropic) -> Any:
+    """Return the answer, or the client's error with what it says."""
+    try:
+        answer = await call(client)
+    except anthropic.APIStatusError as error:
+        return type(error).__name__, error.status_code, error.body, error.response.headers.get("retry-after")
+    except anthropic.APITimeoutError as error:
+        return type(error).__name__
+    return answer.model_dump() if hasattr(answer, "model_dump") else answer
+
+
+def message(**body: Any) -> Call:
+    return lambda client: client.messages.create(**{**MODEL, **body})
+
+
+def streamed(**body: Any) -> Call:
+    async def call(client: AsyncAnthropic) -> Any:
+        async with client.messages.stream(**{**MODEL, **body}) as stream:
+            events = [event.model_dump() async for event in stream]
+            return events, (await stream.get_final_message()).model_dump()
+
+    return call
+
+
+THOUGHT = {"type": "thinking", "thinking": "Hm", "signature": "c2ln"}
+TURNS = [
+    *user("Weather?"),
+    {"role": "assistant", "content": [THOUGHT, {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}}]},
+    *user([{"type": "tool_result", "tool_use_id": "toolu_1", "content": "Sun"}]),
+]
+KINDS: dict[str, Call] = {
+    "a message": message(messages=user("Hello")),
+    "a system prompt with a cache mark": message(
+        messages=user("Hello"), system=[{"type": "text", "text": "Brief.", "cache_control": {"type": "ephemeral"}}]
+    ),
+    "parts": message(messages=user([{"type": "text", "text": "Hello"}])),
+    "a picture": message(messages=user([IMAGE, {"type": "text", "text": "What is it?"}])),
+    "a tool": message(messages=user("Weather?"), tools=[TOOL]),
+    "a tool's result": message(messages=TURNS),
+    "thinking": message(messages=user("Hello"), thinking={"type": "enabled", "budget_tokens": 1024}),
+    "a user": message(messages=user("Hello"), metadata={"user_id": "u1"}),
+    "a megabyte": message(messages=user("x" * 2**20)),
+    "a beta header": message(messages=user("Hello"), extra_headers={"anthropic-beta": "b-2025-01-01"}),
+    "a stream": streamed(messages=user("Hello")),
+    "a stream with a tool": streamed(messages=user("Weather?"), tools=[TOOL]),
+    "a stream with thinking": streamed(messages=user("Hello"), thinking={"type": "enabled", "budget_tokens": 1024}),
+    "a count of tokens": lambda c: c.messages.count_tokens(model="m", messages=user("Hello")),
+    "a batch": lambda c: c.messages.batches.retrieve("msgbatch_1"),
+    "the models": lambda c: c.models.list(),
+    "a faulty request": message(messages=user("bad-request")),
+    "no key": message(messages=user("no-key")),
+    "no permission": message(messages=user("forbidden")),
+    "too large": message(messages=user("too-large")),
+    "too many": message(messages=user("busy")),
+}
+
+
+@pytest.fixture
+async def calls(tmp_path: Path) -> AsyncIterator[Calls]:
+    async with AnthropicBackend() as cloud, AnthropicBackend() as onprem:
+        config = everything_on(system_config(tmp_path, cloud.url, onprem.url))
+        async with running_system(config, tmp_path, scorer=False) as system:
+            yield Calls(system, cloud, onprem)
+
+
+def everything_on(config: Config) -> Config:
+    """Return the configuration with a split in halves at random, fallback, all copies and other calls to the cloud."""
+    data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
+    more = {"start": 50, "fallback": True, "sticky": {"random": True}, "match": {"path": "/v1/messages"}}
+    more |= {"ramp": {"steps": [50, 100], "hold": "1h"}, "shadow": {"sample": 100, "same_side": 50, "timeout": "5s"}}
+    data["workloads"] = {"chat": data["workloads"]["chat"] | more}
+    data["envoy"]["default_backend"] = data["workloads"]["chat"]["baseline"]
+    return Config.model_validate(data)
+
+
+async def test_each_kind_of_call_gets_the_backends_answer(calls: Calls) -> None:
+    for kind, call in KINDS.items():
+        (direct, *_) = await calls.same(call)
+        assert direct, kind
+    assert min(calls.cloud.calls, calls.onprem.calls) > 2 * TIMES
+    await eventually(lambda: _paired(calls.system), what="pairs of messages and of streams")
+
+
+async def _paired(system: System) -> bool:
+    pairs = [pair for pair in await system.pairs() if not pair.id.endswith("~noise")]
+    return {pair.first.content_type.partition(";")[0] for pair in pairs} == {"application/json", "text/event-stream"}
+
+
+async def test_a_client_that_leaves_gets_its_own_error(calls: Calls) -> None:
+    outcomes = await calls.same(message(messages=user("slow")), timeout=0.3)
+    assert outcomes[-1] == "APITimeoutError"

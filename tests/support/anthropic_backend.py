@@ -1,0 +1,134 @@
+"""A backend with the parts of Anthropic's API that its client uses: equal requests get equal answers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from typing import Any
+
+from aiohttp import web
+
+from glidepath.timed_wait import wait_until_set
+
+ERRORS = {
+    "bad-request": (400, "invalid_request_error"),
+    "no-key": (401, "authentication_error"),
+    "forbidden": (403, "permission_error"),
+    "too-large": (413, "request_too_large"),
+    "busy": (429, "rate_limit_error"),
+}
+
+
+class AnthropicBackend:
+    """The backend: ``async with AnthropicBackend() as backend``. The last user message selects errors and delays."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.port = 0
+        self._ending = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> AnthropicBackend:
+        app = web.Application(client_max_size=64 * 2**20)
+        app.router.add_post("/v1/messages", self._messages)
+        app.router.add_route("*", "/v1/{name:.*}", self._other)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._ending.set()
+        await self._runner.cleanup()
+
+    async def _other(self, request: web.Request) -> web.StreamResponse:
+        """Count tokens, list models, and serve batches: calls that are no inference."""
+        body = await request.read()
+        name = request.match_info["name"]
+        if name == "messages/count_tokens":
+            return web.json_response({"input_tokens": len(body)})
+        if name == "models":
+            model = {"id": "the-model", "type": "model", "display_name": "M", "created_at": "2025-01-01T00:00:00Z"}
+            return web.json_response({"data": [model], "has_more": False, "first_id": "a", "last_id": "a"})
+        counts = dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired"), 0)
+        batch = {"id": "msgbatch_1", "type": "message_batch", "processing_status": "ended", "request_counts": counts}
+        return web.json_response({**batch, "created_at": "2025-01-01T00:00:00Z", "expires_at": "2025-01-02T00:00:00Z"})
+
+    async def _messages(self, request: web.Request) -> web.StreamResponse:
+        self.calls += 1
+        body = json.loads(await request.read())
+        body.pop("model")  # each side has its own model name
+        said = str(body["messages"][-1]["content"])
+        if said in ERRORS:
+            status, kind = ERRORS[said]
+            error = {"type": "error", "error": {"type": kind, "message": said}, "request_id": "req_1"}
+            return web.json_response(error, status=status, headers={"retry-after": "7", "request-id": "req_1"})
+        if said == "slow":
+            await wait_until_set(self._ending, 3)
+        message = _message(body)
+        if not body.get("stream"):
+            return web.json_response(message, headers={"request-id": "req_1"})
+        return await self._stream(request, message)
+
+    async def _stream(self, request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
+        await response.prepare(request)
+        begun = {**message, "content": [], "stop_reason": None, "usage": {"input_tokens": 5, "output_tokens": 1}}
+        await _send(response, "message_start", {"message": begun})
+        await _send(response, "ping", {})
+        for index, block in enumerate(message["content"]):
+            await self._block(response, index, block)
+        delta = {"delta": {"stop_reason": message["stop_reason"], "stop_sequence": None}, "usage": {"output_tokens": 9}}
+        await _send(response, "message_delta", delta)
+        await _send(response, "message_stop", {})
+        await response.write_eof()
+        return response
+
+    async def _block(self, response: web.StreamResponse, index: int, block: dict[str, Any]) -> None:
+        kind = block["type"]
+        empty = {"text": {"text": ""}, "thinking": {"thinking": "", "signature": ""}, "tool_use": {"input": {}}}[kind]
+        await _send(response, "content_block_start", {"index": index, "content_block": {**block, **empty}})
+        deltas = {
+            "text": [{"type": "text_delta", "text": block.get("text", "")[at : at + 7]} for at in range(0, 40, 7)],
+            "thinking": [
+                {"type": "thinking_delta", "thinking": block.get("thinking", "")},
+                {"type": "signature_delta", "signature": block.get("signature", "")},
+            ],
+            "tool_use": [{"type": "input_json_delta", "partial_json": json.dumps(block.get("input"))}],
+        }[kind]
+        for delta in deltas:
+            await _send(response, "content_block_delta", {"index": index, "delta": delta})
+        await _send(response, "content_block_stop", {"index": index})
+
+
+async def _send(response: web.StreamResponse, kind: str, data: dict[str, Any]) -> None:
+    await response.write(f"event: {kind}\ndata: {json.dumps({'type': kind, **data})}\n\n".encode())
+
+
+def _message(body: dict[str, Any]) -> dict[str, Any]:
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    content: list[dict[str, Any]] = [{"type": "text", "text": f"I read {digest[:20]} — naïve ✓."}]
+    if body.get("thinking"):
+        content.insert(0, {"type": "thinking", "thinking": "Hm", "signature": "c2ln"})
+    stop = "end_turn"
+    if body.get("tools"):
+        content, stop = (
+            [{"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Zürich"}}],
+            "tool_use",
+        )
+    usage = {"input_tokens": 5, "output_tokens": 9, "cache_read_input_tokens": 3, "cache_creation_input_tokens": 0}
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "the-model",
+        "content": content,
+        "stop_reason": stop,
+        "stop_sequence": None,
+        "usage": usage,
+    }
