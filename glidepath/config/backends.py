@@ -117,10 +117,10 @@ class Backend(Section):
     ``answer_timeout``, and where it reads the requests of a workload in any case; there the default is 10 minutes,
     unless you set ``first_byte_timeout``. Elsewhere ``first_byte_timeout`` holds for all answers.
 
-    A candidate with a credential of its own, or without any, gets only those headers of clients that are known to be
-    harmless, such as content-type, user-agent and anthropic-beta, and those of ``pass_headers``: names, or beginnings
-    such as ``x-acme-*``. A baseline with a credential of its own gets all but those with a credential, unless it has
-    ``pass_headers``.
+    A candidate with a credential of its own gets only those headers of clients that are known to be harmless, such as
+    content-type, user-agent and anthropic-beta, and those of ``pass_headers``: names, or beginnings such as
+    ``x-acme-*``. A candidate without any credential, and a baseline with one of its own, get all but those with a
+    credential, unless they have ``pass_headers``.
 
     A conversation that changes its side brings reasoning that the other server has signed or encrypted, and ids of tool
     calls that it has made. ``foreign_reasoning`` says what the backend does with them. With ``refuses``, a candidate

@@ -65,7 +65,7 @@ class AdaptedBackend:
             return None
         if self.backend.pass_headers is not None:
             return self.backend.pass_headers
-        return () if self.serves_the_candidate else None
+        return () if self.serves_the_candidate and self.has_secret else None
 
     @property
     def changes_nothing(self) -> bool:
