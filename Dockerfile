@@ -7,7 +7,7 @@ ARG REDIS_IMAGE=redis:7-bookworm
 
 FROM ${PYTHON_IMAGE} AS requirements
 COPY pyproject.toml ./
-RUN python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*p["dependencies"], *p["optional-dependencies"]["console"], sep="\n")' \
+RUN python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*p["dependencies"], *p["optional-dependencies"]["console"], *p["optional-dependencies"]["otel"], sep="\n")' \
       > /dependencies.txt \
     && python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["graph"], sep="\n")' \
       > /graph.txt
@@ -22,7 +22,7 @@ RUN python -m venv --without-pip /opt/glidepath \
     && cd /opt/glidepath/lib/python3.11/site-packages \
     && find . -depth -type d -name tests -exec rm -rf {} + \
     && find . -name '*.so' -not -path './*.libs/*' -exec strip --strip-debug {} + \
-    && ORT_DISABLE_TELEMETRY=1 /opt/glidepath/bin/python -c 'import aiohttp.web, grpc.aio, jinja2, jsonschema, numpy, onnxruntime, prometheus_client, \
+    && ORT_DISABLE_TELEMETRY=1 /opt/glidepath/bin/python -c 'import aiohttp.web, grpc.aio, jinja2, jsonschema, numpy, onnxruntime, opentelemetry.sdk.trace, prometheus_client, \
       pydantic, rapidfuzz.distance, redis.asyncio.cluster, rich.table, starlette.applications, structlog, tokenizers, typer, uvicorn, yaml, backports.zstd, \
       envoy.service.accesslog.v3.als_pb2, envoy.service.ext_proc.v3.external_processor_pb2'
 

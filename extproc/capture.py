@@ -10,7 +10,7 @@ import asyncio
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -41,6 +41,7 @@ from glidepath.pairs_and_outcomes import (
     is_failure,
 )
 from glidepath.read_token_usage import token_usage
+from glidepath.telemetry.signals import NO_TRACES, CopySpan, CopyToTrace, CopyTracer
 
 MAX_ID = 128
 RECENT_IDS = 10_000  # ids of exchanges that are remembered, so that two pairs never have the same
@@ -53,6 +54,7 @@ class _RunningCopy:
     planned: PlannedCopy
     sending: bool = True
     answered: ShadowAnswer | None = None
+    span: CopySpan | None = None
 
 
 @dataclass(slots=True)
@@ -69,6 +71,7 @@ class CapturedExchange:
     planned_copies: tuple[PlannedCopy, ...] = ()
     reason: Coverage | None = Coverage.NOT_TEED  # why no CROSS copy was sent; None if a CROSS copy was sent
     both_copied: bool = False  # whether each side got a copy of the request
+    traceparents: dict[PairKind, str] = field(default_factory=dict)  # of the spans of its copies, if they are recorded
     finished: asyncio.Event | None = None  # set when the exchange ends; None until a copy waits for the end
     references: int = 1  # the stream and every copy count as one; at 0 the bodies are released
     opted_out: bool = False  # whether nothing of it may be copied or kept
@@ -89,10 +92,12 @@ class Capturer:
         sink: RecordSink,
         tasks: asyncio.TaskGroup,
         checker: AnswerChecker,
+        traces: CopyTracer = NO_TRACES,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counters, self.budgets, self.sink, self.checker = counters, budgets, sink, checker
+        self._traces = traces
         self.in_flight, self.cool_downs = InFlight(), CoolDowns()
         self._sender, self._tasks, self._wall, self._clock = sender, tasks, wall, clock
         self._errors = UnexpectedErrors()
@@ -271,7 +276,11 @@ class Capturer:
     async def _join(self, captured: CapturedExchange, running_copy: _RunningCopy, finished: asyncio.Event) -> None:
         """Send the copy, wait for the end of the client's answer, and write the pair if that answer can be compared."""
         planned = running_copy.planned
-        answered = running_copy.answered = await self._sender.send(_shadow_request(captured, planned))
+        span = running_copy.span = self._traces.begin(_copy_to_trace(captured, planned))
+        captured.traceparents[planned.kind] = span.traceparent
+        answered = await self._sender.send(_shadow_request(captured, planned, span.headers))
+        running_copy.answered = answered
+        span.end(answered.answer)
         self._stop_sending(captured, running_copy)
         self._note_health(planned, answered)
         self._charge(captured, planned, answered)
@@ -301,6 +310,8 @@ class Capturer:
         self._stop_sending(captured, running_copy)
         if running_copy.answered is not None:
             running_copy.answered.held.release()
+        elif running_copy.span is not None:
+            running_copy.span.end(None)
         # Only a stopping extproc cancels a task whose client answer is comparable or not yet complete.
         exchange = captured.exchange
         if task.cancelled() and (exchange.ending is None or reason_not_comparable(captured.workload, exchange) is None):
@@ -391,9 +402,19 @@ def reason_not_comparable(workload: WorkloadInfo, exchange: Exchange) -> Coverag
     return None
 
 
-def _shadow_request(captured: CapturedExchange, planned: PlannedCopy) -> ShadowRequest:
+def _copy_to_trace(captured: CapturedExchange, planned: PlannedCopy) -> CopyToTrace:
+    request = captured.exchange.request
+    headers = request.headers if request is not None else {}
+    path = headers.get(":path", "/")
+    place = (captured.workload.name, planned.side.value, planned.backend)
+    return CopyToTrace(*place, path, pair_id(captured, planned), planned.kind, headers)
+
+
+def _shadow_request(
+    captured: CapturedExchange, planned: PlannedCopy, trace_headers: Mapping[str, str]
+) -> ShadowRequest:
     exchange = captured.exchange
-    headers = dict(exchange.request.headers) if exchange.request else {}
+    headers = {**(exchange.request.headers if exchange.request else {}), **trace_headers}
     headers["x-request-id"] = captured.id
     body, path = exchange.request_body.value(), headers.get(":path", "/")
     readable = readable_body(exchange)
@@ -412,6 +433,14 @@ def _shadow_request(captured: CapturedExchange, planned: PlannedCopy) -> ShadowR
         timeout_s=captured.workload.settings.shadow.timeout,
         client_ended=captured.finished,
     )
+
+
+def pair_id(captured: CapturedExchange, planned: PlannedCopy) -> str:
+    """Return the id of the pair of a copy.
+
+    The scorer counts each pair id once, so the noise pair of the same request needs an id of its own.
+    """
+    return captured.id if planned.kind is PairKind.CROSS else f"{captured.id}~noise"
 
 
 def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> RawPair:
@@ -434,8 +463,7 @@ def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowA
         total_ms=exchange.total_ms,
     )
     pair = Pair(
-        # The scorer counts each pair id once, so the noise pair of the same request needs an id of its own.
-        id=captured.id if planned.kind is PairKind.CROSS else f"{captured.id}~noise",
+        id=pair_id(captured, planned),
         workload=workload.name,
         kind=planned.kind,
         captured_at_ms=captured.captured_at_ms,
@@ -449,6 +477,7 @@ def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowA
         sticky=workload.sticky(request.headers.get(workload.sticky_header, "")) if workload.sticky_header else "",
         served=captured.served,
         both_copied=captured.both_copied,
+        traceparent=captured.traceparents.get(planned.kind, ""),
     )
     return RawPair(
         pair,

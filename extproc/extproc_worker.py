@@ -43,6 +43,7 @@ from glidepath.errors import GlidepathError, error_text_with_type, ungrouped
 from glidepath.health import health_app, serve_app
 from glidepath.metric_families import ProcessRegistry
 from glidepath.stop_signals import on_stop_signals
+from glidepath.telemetry.load import SignalsCollector, load_signals
 from glidepath.timed_wait import wait_until_set
 
 _log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ SYNC_S = 1.0  # between two synchronisations of the budgets
 TRIM_S = 10.0
 ERROR_FLUSH_DELAY_S = 0.05  # from a failure to its flush; guards see errors only after a flush
 FINAL_FLUSH_S = 1.0
+CLOSE_SIGNALS_S = 2.0  # for what a collector of OpenTelemetry has not got yet
 ACCESS_LOG_FLUSH_S = 0.3  # enough for the last access log entries, which Envoy sends four times a second
 
 
@@ -94,6 +96,7 @@ class ExtprocWorker:
         self._inventory_writer: InventoryWriter | None = None
         self._access_log = AccessLogService(self.workloads, self.counters, inventory=self.inventory)
         self.redactor = Redactor(config.redaction)
+        self._signals = load_signals(config, "extproc")
 
     def stop(self) -> None:
         self._stop.set()
@@ -111,6 +114,7 @@ class ExtprocWorker:
             client = redisio.connect(self._config.redis)
             stack.push_async_callback(client.aclose)
             self._access_log.served = ServedRequests.on_redis(self._config, client)
+            stack.push_async_callback(asyncio.to_thread, self._signals.close, CLOSE_SIGNALS_S)
             encoder = PairEncoder(self.redactor, self._config.extproc.max_body)
             stack.callback(encoder.close)
             source = source_name(self._addresses.index)
@@ -126,7 +130,7 @@ class ExtprocWorker:
                 stack.callback(self.inventory.close)
                 self._inventory_writer = InventoryWriter(client, self._config.inventory, self.inventory, source)
             async with asyncio.TaskGroup() as tasks:
-                capturer = Capturer(self.counters, self.budgets, tee, buffer, tasks, checker)
+                capturer = Capturer(self.counters, self.budgets, tee, buffer, tasks, checker, self._signals.traces)
                 loops = [
                     tasks.create_task(buffer.run()),
                     tasks.create_task(self._flush_outcomes(buffer)),
@@ -135,6 +139,7 @@ class ExtprocWorker:
                     tasks.create_task(self._report_entries(client, source)),
                     tasks.create_task(self._remember_served()),
                     tasks.create_task(self._write_inventory()),
+                    tasks.create_task(self._send_metrics()),
                 ]
                 await self._serve(capturer, buffer)
                 await self._drain(capturer, buffer, loops)
@@ -160,6 +165,7 @@ class ExtprocWorker:
                 )
             )
         )
+        registry.register(SignalsCollector(self._signals))
         listening_sockets.prepare_address(self._addresses.address)
         health = await serve_app(
             health_app(registry, self._not_ready_reason), self._addresses.metrics, "extproc.metrics"
@@ -237,6 +243,18 @@ class ExtprocWorker:
         while self._inventory_writer is not None and not redisio.being_cancelled():
             await self._inventory_writer.write(unix_ms())
             await asyncio.sleep(WRITE_EVERY_S)
+
+    async def _send_metrics(self) -> None:
+        """Send the durations of all requests to the collector of OpenTelemetry, if there is one."""
+        every = self._signals.metrics_every_s
+        if not every:
+            return
+        from extproc.otel_durations import DurationMetric
+
+        metric = DurationMetric(self._config, time.time_ns())
+        while not redisio.being_cancelled():
+            await asyncio.sleep(every)
+            self._signals.put_metrics(lambda: metric.data(self.counters.latencies, time.time_ns()))
 
     async def _report_entries(self, client: redisio.RedisClient, source: str) -> None:
         """Report the number of received access log entries, which the leading scorer compares with Envoy's own."""

@@ -181,6 +181,7 @@ class Pair:
     sticky: str = ""
     served: str = ""  # the digest of what Envoy serves (glidepath/served_digest.py); "" if unknown
     both_copied: bool = False
+    traceparent: str = ""  # of the copy's span, if OpenTelemetry records it
 
     @property
     def baseline(self) -> Answer:
@@ -387,6 +388,7 @@ class ScoredPair:
     unverified: str = ""
     language: str = ""
     both_copied: bool = False  # of the pair
+    traceparent: str = ""  # of the pair
     entry: str = ""
 
     @property

@@ -21,6 +21,8 @@ from glidepath.health import health_app, serve_app
 from glidepath.metric_families import ProcessRegistry
 from glidepath.redisio import RedisClient, check, connect
 from glidepath.stop_signals import on_stop_signals
+from glidepath.telemetry.load import SignalsCollector, load_signals
+from glidepath.timed_wait import wait_until_set
 from scorer.python_gc import freeze_present_objects
 from scorer.scoring.worker.score_loop import ScoreLoop
 from scorer.scoring.worker.scoring_process.process_client import BatchScorer
@@ -28,6 +30,8 @@ from scorer.status_endpoint import add_status
 from scorer.steering.leader.wiring import steer_loop
 
 log = structlog.get_logger()
+
+CLOSE_SIGNALS_S = 2.0  # for what a collector of OpenTelemetry has not got yet
 
 
 class ScoringTask(Protocol):
@@ -60,6 +64,8 @@ class ScorerService:
         self.registry = ProcessRegistry()
         self._worker: ScoringTask | None = None
         self._steer_redis: RedisClient = connect(config.redis)
+        self._signals = load_signals(config, "scorer")
+        self.registry.register(SignalsCollector(self._signals))
         self._steer = steer_loop(config, self._steer_redis, self.name, self.registry)
         ready = Gauge(
             "glidepath_scorer_ready",
@@ -93,6 +99,7 @@ class ScorerService:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._score(redis, stop))
                     group.create_task(self._steer.run(stop))
+                    group.create_task(self._send_metrics(stop))
             except BaseExceptionGroup as errors:
                 known = errors.subgroup(GlidepathError)
                 if known is None:
@@ -103,10 +110,25 @@ class ScorerService:
         finally:
             await redis.aclose()
             await self._steer_redis.aclose()
+            await asyncio.to_thread(self._signals.close, CLOSE_SIGNALS_S)
+
+    async def _send_metrics(self, stop: asyncio.Event) -> None:
+        """Send tokens and times to the collector of OpenTelemetry, if there is one, until ``stop`` is set."""
+        every = self._signals.metrics_every_s
+        while every and not await wait_until_set(stop, every):
+            self._signals.put_metrics()
+        self._signals.put_metrics()
 
     async def _score(self, redis: RedisClient, stop: asyncio.Event) -> None:
         # The model is loaded and used in a separate process, so steering never waits for it.
-        self._worker = ScoreLoop(self._config, redis, self._scorer, consumer=self.name, registry=self.registry)
+        self._worker = ScoreLoop(
+            self._config,
+            redis,
+            self._scorer,
+            consumer=self.name,
+            registry=self.registry,
+            events=self._signals.events,
+        )
         try:
             await self._worker.run(stop)
         finally:

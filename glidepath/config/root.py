@@ -31,6 +31,7 @@ from glidepath.config.retention import RedactionSection, RetentionSection
 from glidepath.config.section import Name, Section, one_or_many
 from glidepath.config.shadow_traffic import DEFAULT_SAME_SIDE, ShadowSection
 from glidepath.config.synthetic_prompts import ProbesSection
+from glidepath.config.telemetry import OtelSection
 from glidepath.config.units import Duration, Percent
 from glidepath.config.user_feedback import FeedbackSection
 from glidepath.errors import UnknownWorkloadError
@@ -258,6 +259,7 @@ class Config(Section):
     notify: tuple[Notification, ...] = ()
     registry: RegistrySection | None = None
     inventory: InventorySection | None = None
+    otel: OtelSection | None = None
     # Without workloads, `glidepath inventory` observes an Envoy that is to be divided into workloads.
     backends: dict[Name, Backend] = Field(default_factory=dict)
     workloads: dict[Name, Workload] = Field(default_factory=dict)

@@ -130,7 +130,7 @@ class Answer(_message.Message):
     def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., backend: _Optional[str] = ..., status: _Optional[int] = ..., content_type: _Optional[str] = ..., body: _Optional[bytes] = ..., body_cut: _Optional[bool] = ..., ending: _Optional[_Union[Ending, str]] = ..., first_byte_ms: _Optional[float] = ..., total_ms: _Optional[float] = ..., error: _Optional[str] = ..., failed_over: _Optional[bool] = ...) -> None: ...
 
 class Pair(_message.Message):
-    __slots__ = ("id", "workload", "kind", "captured_at_ms", "method", "path", "request_body", "request_cut", "first", "second", "sticky", "request_content_type", "served", "both_copied")
+    __slots__ = ("id", "workload", "kind", "captured_at_ms", "method", "path", "request_body", "request_cut", "first", "second", "sticky", "request_content_type", "served", "both_copied", "traceparent")
     ID_FIELD_NUMBER: _ClassVar[int]
     WORKLOAD_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -145,6 +145,7 @@ class Pair(_message.Message):
     REQUEST_CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     SERVED_FIELD_NUMBER: _ClassVar[int]
     BOTH_COPIED_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     id: str
     workload: str
     kind: PairKind
@@ -159,7 +160,8 @@ class Pair(_message.Message):
     request_content_type: str
     served: str
     both_copied: bool
-    def __init__(self, id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., method: _Optional[str] = ..., path: _Optional[str] = ..., request_body: _Optional[bytes] = ..., request_cut: _Optional[bool] = ..., first: _Optional[_Union[Answer, _Mapping]] = ..., second: _Optional[_Union[Answer, _Mapping]] = ..., sticky: _Optional[str] = ..., request_content_type: _Optional[str] = ..., served: _Optional[str] = ..., both_copied: _Optional[bool] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., method: _Optional[str] = ..., path: _Optional[str] = ..., request_body: _Optional[bytes] = ..., request_cut: _Optional[bool] = ..., first: _Optional[_Union[Answer, _Mapping]] = ..., second: _Optional[_Union[Answer, _Mapping]] = ..., sticky: _Optional[str] = ..., request_content_type: _Optional[str] = ..., served: _Optional[str] = ..., both_copied: _Optional[bool] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class Histogram(_message.Message):
     __slots__ = ("scale", "index", "count", "zeros")
@@ -299,7 +301,7 @@ class Outcomes(_message.Message):
     def __init__(self, workload: _Optional[str] = ..., source: _Optional[str] = ..., seq: _Optional[int] = ..., from_ms: _Optional[int] = ..., to_ms: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[SideOutcomes, _Mapping]]] = ..., coverage: _Optional[_Mapping[str, int]] = ..., local_replies: _Optional[_Iterable[_Union[LocalReplies, _Mapping]]] = ...) -> None: ...
 
 class ScoredPair(_message.Message):
-    __slots__ = ("pair_id", "workload", "kind", "captured_at_ms", "scored_at_ms", "scored", "unscored_reason", "agreement", "flags", "signals", "baseline", "candidate", "sticky", "scorer", "labels", "served", "preference", "correctness", "unjudged", "unverified", "weights", "language", "both_copied")
+    __slots__ = ("pair_id", "workload", "kind", "captured_at_ms", "scored_at_ms", "scored", "unscored_reason", "agreement", "flags", "signals", "baseline", "candidate", "sticky", "scorer", "labels", "served", "preference", "correctness", "unjudged", "unverified", "weights", "language", "both_copied", "traceparent")
     class SignalsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -337,6 +339,7 @@ class ScoredPair(_message.Message):
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     BOTH_COPIED_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     pair_id: str
     workload: str
     kind: PairKind
@@ -360,7 +363,8 @@ class ScoredPair(_message.Message):
     weights: str
     language: str
     both_copied: bool
-    def __init__(self, pair_id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., scored_at_ms: _Optional[int] = ..., scored: _Optional[bool] = ..., unscored_reason: _Optional[str] = ..., agreement: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., signals: _Optional[_Mapping[str, float]] = ..., baseline: _Optional[_Union[AnswerFacts, _Mapping]] = ..., candidate: _Optional[_Union[AnswerFacts, _Mapping]] = ..., sticky: _Optional[str] = ..., scorer: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., served: _Optional[str] = ..., preference: _Optional[_Union[Preference, str]] = ..., correctness: _Optional[_Union[Correctness, _Mapping]] = ..., unjudged: _Optional[str] = ..., unverified: _Optional[str] = ..., weights: _Optional[str] = ..., language: _Optional[str] = ..., both_copied: _Optional[bool] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, pair_id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., scored_at_ms: _Optional[int] = ..., scored: _Optional[bool] = ..., unscored_reason: _Optional[str] = ..., agreement: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., signals: _Optional[_Mapping[str, float]] = ..., baseline: _Optional[_Union[AnswerFacts, _Mapping]] = ..., candidate: _Optional[_Union[AnswerFacts, _Mapping]] = ..., sticky: _Optional[str] = ..., scorer: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., served: _Optional[str] = ..., preference: _Optional[_Union[Preference, str]] = ..., correctness: _Optional[_Union[Correctness, _Mapping]] = ..., unjudged: _Optional[str] = ..., unverified: _Optional[str] = ..., weights: _Optional[str] = ..., language: _Optional[str] = ..., both_copied: _Optional[bool] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class Correctness(_message.Message):
     __slots__ = ("baseline", "candidate")

@@ -21,6 +21,7 @@ from extproc.write_buffer import BufferLimits, WriteBuffer
 from glidepath.config import Config, parse_config
 from glidepath.metric_families import MetricDefinition, ProcessRegistry
 from glidepath.pairs_and_outcomes import Outcomes
+from glidepath.telemetry.load import NoSignals, SignalsCollector
 from glidepath_ops.console.live import LiveViews
 from glidepath_ops.console.metrics import ConsoleMetrics
 from scorer.scoring.worker.score_metrics import ScoreMetrics
@@ -69,6 +70,7 @@ def _of_extproc(config: Config) -> ProcessRegistry:
         inventory = InventoryObserver.of(config)
         sources = MetricSources(config, process, access_log, capturer, counters, buffer, memory, redactor, inventory)
         registry.register(ExtprocCollector(sources))
+        registry.register(SignalsCollector(NoSignals()))
     finally:
         checker.close()
     return registry

@@ -72,10 +72,12 @@ LABELS: Mapping[str, str] = {
     "quantile": _codes(("0.5", "0.95", "0.99")),
     "reason": f"of coverage: {values_of(Coverage)}, and the same with `noise_` for noise pairs; of pairs without a"
     " score: [score-loop.md](score-loop.md); of pinned requests: [extproc.md](extproc.md)",
-    "result": "`ok`, `client_abort`, or the kind of error of [extproc.md](extproc.md); of checks, rescues and served"
-    " requests, as their descriptions say",
+    "result": "`ok`, `client_abort`, or the kind of error of [extproc.md](extproc.md); of checks, rescues, served"
+    " requests and of what goes to OpenTelemetry, as their descriptions say",
     "route": "a route of the console",
+    "seen": _codes(("log", "body", "unread", "dropped", "failed")),
     "side": values_of(Side),
+    "signal": _codes(("traces", "events", "metrics")),
     "source": values_of(TokenSource),
     "type": _codes(COUNTS),
     "unit": _codes(("agreement", "preference", "ratio", "share")),

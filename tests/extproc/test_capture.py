@@ -20,7 +20,8 @@ from extproc.outcome_classification import RequestOutcome
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo, build_workloads
 from extproc.write_buffer import InMemorySink, RawPair
-from glidepath.pairs_and_outcomes import Ending, Origin, PairKind, Side
+from glidepath.pairs_and_outcomes import Answer, Ending, Origin, PairKind, Side
+from glidepath.telemetry.signals import NO_TRACES, CopyToTrace, CopyTracer
 from tests.support.extproc_twins import CHAT, TwinSender, capture_config
 from tests.support.waiting import eventually
 
@@ -83,6 +84,7 @@ async def setup(
     sender: TwinSender | None = None,
     sink: InMemorySink | None = None,
     fallback: str = "true",
+    traces: CopyTracer = NO_TRACES,
 ) -> AsyncIterator[CaptureSetup]:
     settings = capture_config(shadow, f"    fallback: {fallback}")
     counters, sink, sender, budgets = (
@@ -94,7 +96,7 @@ async def setup(
     async with asyncio.TaskGroup() as tasks:
         checker = AnswerChecker(counters, 10**6, wall=lambda: 1_000.0)
         capturer = Capturer(
-            counters, budgets, sender, sink, tasks, checker, wall=lambda: 1_000.0, clock=lambda: made.clock
+            counters, budgets, sender, sink, tasks, checker, traces, wall=lambda: 1_000.0, clock=lambda: made.clock
         )
         made = CaptureSetup(
             build_workloads(settings)["chat"], capturer, sender, sink, counters, budgets, BodyMemory(10**6)
@@ -623,3 +625,50 @@ async def test_the_baselines_rescue_is_not_checked_as_the_candidates_answer() ->
         rescued = replace(STREAMED, attempts=2, backend="cloud")
         r.feed(r.request(r.workload.fallback), rescued, Chunk(Half.RESPONSE, BROKEN, True))
         assert not r.capturer.checker.totals
+
+
+@dataclass(slots=True)
+class RecordedSpan:
+    headers: dict[str, str]
+    traceparent: str
+    ended: list[Answer | None] = field(default_factory=list)
+
+    def end(self, answer: Answer | None) -> None:
+        self.ended.append(answer)
+
+
+@dataclass(slots=True)
+class RecordingTracer:
+    copies: list[CopyToTrace] = field(default_factory=list)
+    spans: list[RecordedSpan] = field(default_factory=list)
+
+    def begin(self, copy: CopyToTrace) -> RecordedSpan:
+        self.copies.append(copy)
+        self.spans.append(RecordedSpan({"traceparent": "of-the-copy"}, "of-the-copy"))
+        return self.spans[-1]
+
+
+async def test_a_copy_is_traced_and_sent_with_the_trace_of_its_own_span() -> None:
+    tracer = RecordingTracer()
+    async with setup(traces=tracer) as r:
+        captured = r.request(traceparent="of-the-client")
+        await eventually(lambda: len(r.sender.copies) == 1)
+        assert r.sender.copies[0].headers["traceparent"] == "of-the-copy"
+        r.feed(captured, OK, END)
+        r.sender.gate.set()
+        await r.settled()
+        (copy,) = tracer.copies
+        assert (copy.workload, copy.side, copy.backend, copy.pair_id) == ("chat", "candidate", "onprem", "id-1")
+        assert copy.headers["traceparent"] == "of-the-client"
+        assert [answer.body for answer in tracer.spans[0].ended if answer is not None] == [b"theirs"]
+        assert [pair.traceparent for pair in r.sink.pairs] == ["of-the-copy"]
+
+
+async def test_the_span_of_a_copy_that_is_given_up_ends_once_without_an_answer() -> None:
+    tracer = RecordingTracer()
+    async with setup(traces=tracer) as r:
+        captured = r.request()
+        await eventually(lambda: len(r.sender.copies) == 1)
+        r.feed(captured, ResponseHeaders(503, {}, 1, "via_upstream"), END)
+        await r.settled()
+        assert [span.ended for span in tracer.spans] == [[None]]

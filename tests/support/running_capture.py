@@ -111,8 +111,8 @@ class Processes:
 
 
 @contextmanager
-def running_processes(folder: Path, workloads: str = "") -> Iterator[Processes]:
-    """Run Redis, Envoy and extproc for the workload ``chat``. ``workloads``: further workloads, as YAML."""
+def running_processes(folder: Path, workloads: str = "", sections: str = "") -> Iterator[Processes]:
+    """Run Redis, Envoy and extproc for the workload ``chat``. ``workloads``, ``sections``: further ones, as YAML."""
     live, shadow, admin, metrics, redis_port, cloud, onprem = free_ports(7)
     file = folder / "glidepath.yaml"
     file.write_text(f"""
@@ -132,7 +132,8 @@ workloads:
     candidate: onprem
     sticky: {{header: x-user-id}}
     shadow: {{same_side: 0, timeout: 5s}}
-{workloads}""")
+{workloads}
+{sections}""")
     config = load_config(file)
     bootstrap = folder / "envoy.json"
     bootstrap.write_text(json.dumps(render_bootstrap(config)))

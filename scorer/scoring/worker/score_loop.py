@@ -17,6 +17,7 @@ from glidepath.config import Config
 from glidepath.errors import UnreachableError, error_text
 from glidepath.protobuf_codec import decode_scored
 from glidepath.redisio import RedisClient, being_cancelled
+from glidepath.telemetry.signals import NO_EVENTS, EvaluationEvents
 from glidepath.timed_wait import wait_until_set
 from scorer.scoring.worker.pair_queue import PairQueue, QueueEntry, RedisPairQueue
 from scorer.scoring.worker.score_metrics import ScoreMetrics
@@ -54,18 +55,20 @@ class ScoreLoop:
         registry: CollectorRegistry,
         queue: PairQueue | None = None,
         budget: EvaluationBudget | None = None,
+        events: EvaluationEvents = NO_EVENTS,
     ) -> None:
         """Create the loop.
 
         ``scorer``: scores the batches. None means a child process with the configured engine.
-        ``consumer``: the name of the loop as a consumer in Redis, unique to this process.
+        ``consumer``: the name of the loop as a consumer in Redis, unique to this process. ``events``: records what
+        scoring says, for OpenTelemetry.
         """
         self._max_batch = config.scorer.batch
         self._batch_size = 1  # the first score shows that scoring works, so it does not wait for a full batch
         self._reclaim_after = config.scorer.reclaim_after
         self._scorer = scorer if scorer is not None else ProcessScorer(config)
         self._queue: PairQueue = queue if queue is not None else RedisPairQueue(client, config, consumer)
-        self._metrics = ScoreMetrics(registry)
+        self._metrics, self._events = ScoreMetrics(registry), events
         self._not_ready_reason = "the embedding engine is loading"
         self._noise_floors: Mapping[str, NoiseFloorJson] = {}
         self._stale_before: Mapping[str, int] = {}
@@ -238,6 +241,7 @@ class ScoreLoop:
         scored = decode_scored(result.scored)
         if await self._retry(lambda: self._queue.write_result(entry, scored, result)):
             self._metrics.count(scored)
+            self._events.scored(scored)
         else:
             self._metrics.redelivered.labels(entry.workload).inc()
 

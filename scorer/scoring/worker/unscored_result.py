@@ -48,4 +48,5 @@ def unscored(
         sticky=pair.sticky,
         served=pair.served,
         both_copied=pair.both_copied,
+        traceparent=pair.traceparent,
     )

@@ -218,6 +218,7 @@ def _compare(
         weights=weights.digest,
         language=_language(extracted),
         both_copied=pair.both_copied,
+        traceparent=pair.traceparent,
     )
     judged, verified = _to_judge(extracted), _to_verify(extracted)
     if isinstance(judged, Preference):

@@ -1,0 +1,93 @@
+"""A bounded queue in front of an exporter that may be slow or dead.
+
+OpenTelemetry's own batch processor drops silently when its queue is full. Here, whatever is lost is counted, and
+nobody waits: ``put`` only appends, and a thread of its own calls the exporter.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """``most`` items wait at once; ``batch`` items are exported together; the oldest waits at most ``every_s``."""
+
+    most: int
+    batch: int = 512
+    every_s: float = 5.0
+
+
+@dataclass(slots=True)
+class ExportCounts:
+    """What became of all items: exported, not accepted by the collector, or dropped because the queue was full."""
+
+    exported: int = 0
+    failed: int = 0
+    dropped: int = 0
+
+
+class BoundedExport(Generic[T]):
+    """Exports items in batches. ``export`` returns whether the collector has accepted the batch; it may block."""
+
+    def __init__(self, export: Callable[[Sequence[T]], bool], limits: QueueLimits, name: str) -> None:
+        self._export, self._limits = export, limits
+        self.counts = ExportCounts()
+        self._waiting: deque[T] = deque()
+        self._wake, self._closing = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"otel {name}", daemon=True)
+        self._thread.start()
+
+    def put(self, item: T) -> None:
+        """Queue an item, or drop and count it if the queue is full or closed. Never waits. One thread calls this."""
+        if self._closing.is_set() or len(self._waiting) >= self._limits.most:
+            self.counts.dropped += 1
+            return
+        self._waiting.append(item)
+        if len(self._waiting) >= self._limits.batch:
+            self._wake.set()
+
+    def close(self, within_s: float) -> None:
+        """Export what waits, for at most ``within_s`` seconds. What is left then is counted as dropped."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(within_s)
+        while self._waiting:
+            try:
+                self._waiting.popleft()
+            except IndexError:  # the thread took it
+                break
+            self.counts.dropped += 1
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait(self._limits.every_s)
+            self._wake.clear()
+            self._export_all()
+        self._export_all()
+
+    def _export_all(self) -> None:
+        while batch := self._next_batch():
+            try:
+                accepted = self._export(batch)
+            except Exception:  # whatever an exporter raises, it costs only telemetry
+                accepted = False
+            if accepted:
+                self.counts.exported += len(batch)
+            else:
+                self.counts.failed += len(batch)
+
+    def _next_batch(self) -> list[T]:
+        batch: list[T] = []
+        while len(batch) < self._limits.batch:
+            try:
+                batch.append(self._waiting.popleft())
+            except IndexError:  # empty; ``close`` also takes items out
+                break
+        return batch
