@@ -17,6 +17,7 @@ from tests.mesh import lost_glidepath
 from tests.mesh.base_resources import HTTP_PORT, HTTPS_PORT, envoy_proxy, gateway_documents, http_route, tls_secret
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.envoy_gateway_lab import EnvoyGateway, Options, envoy_gateway
+from tests.mesh.gateway_policies import limits
 from tests.mesh.leased_split import LEASED, check_the_lease
 from tests.mesh.lost_glidepath import ARMS
 from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
@@ -39,6 +40,8 @@ KINDS: dict[str, tuple[Options, tuple[str, ...]]] = {
 }
 VLLM = "httproute/default/vllm/rule/0"  # the cluster of another HTTPRoute of the user's
 QUICK = {"first_byte_timeout": "3s"}
+PROGRAMMED = ["Accepted", "Programmed"]  # the reasons in the status of a policy that is in force as a whole
+METHODS = ("POST", "GET", "OPTIONS")
 
 
 def user_documents(own: str) -> list[Any]:
@@ -238,13 +241,19 @@ async def test_doctor_says_what_an_envoy_lacks_without_the_policy(
             assert all("envoypatchpolicy" in one.remedy for one in failed)
 
 
-@pytest.mark.parametrize("off", ["patches disabled", "policy missing", "policy not for this Gateway"])
+OFF = ("patches disabled", "policy missing", "policy not for this Gateway", "one of its listeners missing")
+
+
+@pytest.mark.parametrize("off", OFF)
 async def test_with_our_part_off_the_users_backend_gets_what_it_got(
     control_planes: ControlPlanes, tmp_path: Path, off: str
 ) -> None:
     async with parts(tmp_path, CLUSTER) as among:
-        before = await what_the_backend_gets(control_planes, tmp_path / "before", among, user_documents(among.own.url))
-        documents = with_glidepath(tmp_path, among.own.url)
+        users = user_documents(among.own.url)
+        before, _ = await what_the_backend_gets(control_planes, tmp_path / "before", among, users)
+        missing = ("--listener", f"http:HTTP:{HTTP_PORT}", "--listener", "other:HTTP:9999")
+        arguments = missing if off == "one of its listeners missing" else ()
+        documents = with_glidepath(tmp_path, among.own.url, *arguments)
         if off == "policy missing":
             documents = [one for one in documents if one["kind"] != "EnvoyPatchPolicy"]
         if off == "policy not for this Gateway":
@@ -252,8 +261,9 @@ async def test_with_our_part_off_the_users_backend_gets_what_it_got(
                 if one["kind"] == "EnvoyPatchPolicy":
                     one["spec"]["targetRef"]["name"] = "another"
         options = Options(patches=off != "patches disabled")
-        after = await what_the_backend_gets(control_planes, tmp_path / "after", among, documents, options)
+        after, reasons = await what_the_backend_gets(control_planes, tmp_path / "after", among, documents, options)
         assert after == before
+        assert reasons != PROGRAMMED
         assert among.onprem.received == []
 
 
@@ -261,9 +271,11 @@ async def test_at_a_share_of_0_the_users_backend_gets_what_it_got(
     control_planes: ControlPlanes, tmp_path: Path
 ) -> None:
     async with parts(tmp_path, CLUSTER) as among:
-        before = await what_the_backend_gets(control_planes, tmp_path / "before", among, user_documents(among.own.url))
+        users = user_documents(among.own.url)
+        before, _ = await what_the_backend_gets(control_planes, tmp_path / "before", among, users)
         documents = with_glidepath(tmp_path, among.own.url)
-        assert await what_the_backend_gets(control_planes, tmp_path / "after", among, documents) == before
+        after = await what_the_backend_gets(control_planes, tmp_path / "after", among, documents)
+        assert after == (before, PROGRAMMED)
 
 
 async def what_the_backend_gets(
@@ -272,14 +284,16 @@ async def what_the_backend_gets(
     among: Parts,
     documents: Sequence[Any],
     options: Options = Options(),  # noqa: B008 - frozen
-) -> list[tuple[str, str, dict[str, str], bytes]]:
-    """Return the requests that the user's backend receives for one request of each kind."""
+) -> tuple[list[tuple[str, str, dict[str, str], bytes]], list[str]]:
+    """Return the requests that the user's backend receives for one of each kind, and the reasons of the policy."""
     with envoy_gateway(programs, folder, documents, options) as gateway:
         await ready(gateway, among)
         among.clear()
-        for method in ("POST", "GET", "OPTIONS"):
-            await among.caller(URL).ask(method=method)
-        return [(one.method, one.path, without_volatile(one.headers), one.body) for one in among.own.received]
+        for method in METHODS:
+            assert statuses(await among.caller(URL).ask(method=method)) == {200}
+        found = [(one.method, one.path, without_volatile(one.headers), one.body) for one in among.own.received]
+        assert [method for method, *_ in found] == list(METHODS)
+        return found, gateway.reasons("EnvoyPatchPolicy")
 
 
 async def test_the_policy_removed_and_put_back_under_load_at_a_share_of_0_fails_no_request(
@@ -387,11 +401,12 @@ async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
 async def test_at_a_share_of_0_two_thousand_open_answers_are_served_as_before(
     control_planes: ControlPlanes, tmp_path: Path, many_files: None
 ) -> None:
+    """The user's own limits are higher: with those of Envoy Gateway, some are refused before as after."""
     async with parts(tmp_path, CLUSTER, sticky=None) as among:
         seen = {}
         documents = {
-            "before": user_documents(among.own.url),
-            "after": with_glidepath(tmp_path, among.own.url),
+            "before": [*user_documents(among.own.url), limits(4000)],
+            "after": [*with_glidepath(tmp_path, among.own.url), limits(4000)],
         }
         for name in documents:
             (tmp_path / name).mkdir()

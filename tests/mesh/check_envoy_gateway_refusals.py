@@ -46,10 +46,11 @@ async def test_who_was_refused_is_refused_and_who_was_allowed_is_allowed(
             await among.shares.set(100)
             if refusal.allowed is not None:
                 await eventually(lambda: served_by(among, refusal, "onprem"), within=60)
-            among.clear()
             for share in SHARES:
                 await among.shares.set(share)
+                among.clear()
                 await refused(among, refusal)
+                assert among.own.received == among.onprem.received == [], "no backend gets a refused request"
                 assert await allowed(among, refusal) <= {0: {"own"}, 50: {"own", "onprem"}, 100: {"onprem"}}[share]
             assert credentials_at(among.onprem) <= {""}
 

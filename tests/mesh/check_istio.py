@@ -15,7 +15,16 @@ from glidepath_ops.doctor.gather_facts import gather_envoy
 from tests.mesh import lost_glidepath
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.istio_lab import Istio, Role, refusals
-from tests.mesh.istio_under_test import CANDIDATES, CLUSTERS, Mesh, as_usual, mesh, what_the_backend_gets, without
+from tests.mesh.istio_under_test import (
+    CANDIDATES,
+    CLUSTERS,
+    Mesh,
+    as_usual,
+    mesh,
+    shows_all,
+    what_the_backend_gets,
+    without,
+)
 from tests.mesh.leased_split import LEASED, check_the_lease
 from tests.mesh.lost_glidepath import ARMS
 from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
@@ -239,7 +248,8 @@ async def test_at_a_share_of_0_the_users_backend_gets_what_it_got(
     async with parts(tmp_path, CLUSTERS[role]) as among:
         under_test = mesh(role, control_planes, tmp_path, among)
         before = await what_the_backend_gets(under_test, "before", under_test.without_glidepath)
-        assert await what_the_backend_gets(under_test, "after", under_test.with_glidepath()) == before
+        documents = under_test.with_glidepath()
+        assert await what_the_backend_gets(under_test, "after", documents, shows=documents) == before
 
 
 CORS = {"allowOrigins": [{"exact": "https://app.example"}], "allowMethods": ["POST"], "unmatchedPreflights": "IGNORE"}
@@ -330,7 +340,7 @@ async def test_the_filter_removed_and_put_back_under_load_fails_no_request(
             load = asyncio.create_task(under_test.caller().ask_until(end))
             for resources in changes * 3:
                 running.apply(resources)
-                await eventually(lambda r=resources: shows(running, r), within=60)  # type: ignore[misc]
+                await eventually(lambda r=resources: shows_all(running, r), within=60)  # type: ignore[misc]
                 enough = len(among.own.received) + 50
                 await eventually(lambda n=enough: len(among.own.received) >= n)  # type: ignore[misc]
             end.set()
@@ -338,19 +348,6 @@ async def test_the_filter_removed_and_put_back_under_load_fails_no_request(
             assert statuses(seen) == {200}, seen
             assert (backends(seen)["onprem"] > 0) == (share > 0)
             assert running.refused() == []
-
-
-def shows(running: Istio, documents: list[Any]) -> bool:
-    """Return whether Envoy has what belongs to ``documents``: the copy of the route, the split, and the clusters."""
-    routes, clusters = running.routes(), running.clusters()
-    kinds = {one["kind"] for one in documents}
-    copied = any("glidepath-chat" in str(one["spec"].get("http")) for one in documents)
-    split = copied and "EnvoyFilter" in kinds
-    return (
-        ("glidepath-chat" in routes) == copied
-        and ("weighted_clusters" in routes) == split
-        and ("onprem-or-" in clusters) == ("EnvoyFilter" in kinds)
-    )
 
 
 @roles

@@ -56,6 +56,13 @@ LIMIT = Refusal(
 )
 
 
+def limits(most: int) -> dict[str, Any]:
+    """Return a policy for the user's HTTPRoute that lets so many requests wait and run at its backend."""
+    breakers = dict.fromkeys(("maxConnections", "maxPendingRequests", "maxParallelRequests"), most)
+    (policy,) = Refusal("limits", "BackendTrafficPolicy", {"circuitBreaker": breakers}, 503).documents("HTTPRoute")
+    return policy
+
+
 def cors(target: Target) -> list[dict[str, Any]]:
     """Return a policy that allows the origin https://a.test."""
     spec = {"cors": {"allowOrigins": ["https://a.test"], "allowMethods": ["POST"], "allowHeaders": ["x-user-id"]}}

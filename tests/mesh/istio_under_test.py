@@ -90,10 +90,30 @@ def as_usual(headers: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in without_volatile(headers).items() if name not in _COUNTED}
 
 
-async def what_the_backend_gets(under_test: Mesh, name: str, documents: Sequence[Any]) -> list[Request]:
-    """Return the requests that the user's backend receives for one request of each kind, and the headers in order."""
+def shows_all(running: Istio, documents: Sequence[Any]) -> bool:
+    """Return whether Envoy has what belongs to ``documents``: the copy of the route, the split, and the clusters."""
+    routes, clusters = running.routes(), running.clusters()
+    kinds = {one["kind"] for one in documents}
+    copied = any("glidepath-chat" in str(one["spec"].get("http")) for one in documents)
+    split = copied and "EnvoyFilter" in kinds
+    return (
+        ("glidepath-chat" in routes) == copied
+        and ("weighted_clusters" in routes) == split
+        and ("onprem-or-" in clusters) == ("EnvoyFilter" in kinds)
+    )
+
+
+async def what_the_backend_gets(
+    under_test: Mesh, name: str, documents: Sequence[Any], shows: Sequence[Any] = ()
+) -> list[Request]:
+    """Return the requests that the user's backend receives for one request of each kind, and the headers in order.
+
+    ``shows``: the documents of which Envoy must have all parts.
+    """
     with under_test.running(name, documents) as running:
         await under_test.ready(running)
+        if shows:
+            await eventually(lambda: shows_all(running, shows), within=60)
         under_test.among.clear()
         for method in ("POST", "GET", "OPTIONS"):
             assert statuses(await under_test.caller().ask(method=method)) == {200}

@@ -78,7 +78,7 @@ def _http_route(config: Config, name: str, parents: list[Json], namespace: str) 
     }
     rule: Json = {"matches": [_match(workload.match)], "timeouts": {"request": "0s"}, "backendRefs": [backend]}
     host = host_of(baseline).partition(":")[0]
-    if _HOSTNAME.fullmatch(host):
+    if _HOSTNAME.fullmatch(host) and not is_ip(host):  # Envoy Gateway refuses the HTTPRoute for an address
         rule["filters"] = [{"type": "URLRewrite", "urlRewrite": {"hostname": host}}]
     rules = [deepcopy(rule) for _ in copies_of_new_route(config, name)]
     spec: Json = {"parentRefs": parents, "rules": rules}

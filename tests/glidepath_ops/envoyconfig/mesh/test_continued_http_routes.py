@@ -10,6 +10,7 @@ import yaml
 from glidepath.config import Config, parse_config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import CompletedRoutes, RuleChoice, complete_http_routes
+from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind, refuse_unread
 from glidepath_ops.envoyconfig.yaml_insertion import remove
 
 # Its requests are not read, so that one copy of a rule is enough.
@@ -261,3 +262,50 @@ def test_a_time_limit_that_leaves_time_for_the_fallback_is_kept(policies: str) -
 def test_a_policy_of_the_gateway_sets_the_time_limit_too() -> None:
     with pytest.raises(InputError, match="after 1 s"):
         completed(ROUTE + V1 + GENERAL.replace("20s", "1s"))
+
+
+READ: dict[str, Any] = {"sticky": None, "stateless": False}  # each conversation stays on its side, so bodies are read
+
+
+def test_a_workload_whose_requests_are_read_gets_equal_rules_and_the_split_is_the_first() -> None:
+    found = completed(ROUTE + V1 + REST, **READ)
+    rules = yaml.safe_load(found.text)["spec"]["rules"]
+    split, *others = rules[2:]
+    assert len(others) == 4  # for what has state, what cannot be read, the reading, and the rest
+    forced = [one.pop("filters", None) for rule in (split, *others) for one in rule["backendRefs"]]
+    assert [one is not None for one in forced] == [True, False, False, False, False]
+    assert all(rule == split for rule in others)
+    chat = found.continued["chat"]
+    assert (chat.routes.rule, [routes.rule for routes, _ in chat.others]) == (2, [3, 4, 5, 6])
+    assert [copy.kind for _, copy in chat.others] == [CopyKind.PINNED, CopyKind.PINNED, CopyKind.READER, CopyKind.REST]
+
+
+def test_what_the_candidate_cannot_serve_has_a_rule_before_the_split() -> None:
+    backends = {"a": {"url": "http://a"}, "b": {"url": "http://b", "first_byte_timeout": "10s", "max_body": "1KiB"}}
+    settings = parse_config(yaml.safe_dump({"backends": backends, "workloads": {"chat": CHAT}}))
+    chat = complete_http_routes(ROUTE + V1, settings, "f", "default", {}).continued["chat"]
+    assert (chat.routes.rule, chat.others[0][0].rule, chat.others[0][1].kind) == (2, 1, CopyKind.KEPT)
+    narrow = ROUTE + V1.replace("{type: PathPrefix, value: /v1}", "{type: Exact, value: /v1/chat/completions}")
+    narrow = narrow.replace("}}]", "}, method: POST}]")
+    assert yaml.safe_load(narrow)["spec"]["rules"][0]["matches"][0]["method"] == "POST"
+    with pytest.raises(InputError, match=r"no rule can come before it for those that the candidate declares"):
+        complete_http_routes(narrow, settings, "f", "default", {})
+
+
+def test_more_rules_than_an_httproute_may_have_are_refused() -> None:
+    with pytest.raises(InputError, match=r"has too many rules for 5 more \(most: 16\)"):
+        completed(ROUTE + V1 + REST * 11, **READ)
+
+
+@pytest.mark.parametrize(
+    ("workload", "key"),
+    [
+        ({"match": {"path": "/v1/chat/completions", "model": "small"}}, r"match\.model"),
+        ({"sticky": {"body": "user"}}, "sticky"),
+        ({"match": {"path_prefix": "/v1"}, "stateless": False}, r"match\.path_prefix"),
+        ({"match": {"path": "/v1/responses"}, "stateless": False}, r"match\.path"),
+    ],
+)
+def test_a_route_that_is_only_named_cannot_be_read(workload: dict[str, Any], key: str) -> None:
+    with pytest.raises(InputError, match=rf"workloads\.chat\.{key}: here: a route that is only named can have no copy"):
+        refuse_unread(config(**workload), "chat", "here")

@@ -12,6 +12,7 @@ import pytest
 
 from glidepath.config import Config
 from glidepath.config.backends import Backend
+from glidepath.config.root import Workload
 from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
@@ -110,11 +111,20 @@ def test_the_patches_keep_all_that_envoy_gateway_generated(config: Config) -> No
     assert ours["route"]["timeout"] == "60s"
 
 
-def test_only_a_route_with_fallback_or_a_model_buffers_bodies(config: Config) -> None:
-    found = [one for one in patches(config) if one["operation"]["path"] == "/request_body_buffer_limit"]
-    (only,) = found
-    assert "httproute/default/app/rule/2" in only["operation"]["jsonPath"]
-    assert only["operation"]["value"] == 32 * 2**20
+def test_a_split_without_fallback_and_model_that_is_not_read_buffers_no_bodies(config: Config) -> None:
+    def limits(chat: Workload) -> list[dict[str, Any]]:
+        changed = config.model_copy(update={"workloads": {"chat": chat}})
+        (policy,) = envoy_gateway_emulation.of_kind(
+            resources(changed, GatewayRoutes({"chat": CHAT})), "EnvoyPatchPolicy"
+        )
+        operations = [one["operation"] for one in policy["spec"]["jsonPatches"]]
+        return [one for one in operations if one["path"] == "/request_body_buffer_limit"]
+
+    chat = config.workload("chat")
+    (only,) = limits(chat)
+    assert "httproute/default/app/rule/2" in only["jsonPath"]
+    assert only["value"] == 32 * 2**20
+    assert limits(chat.model_copy(update={"fallback": False})) == []
 
 
 def test_the_rules_headers_are_given_back_to_the_baseline_after_a_failed_candidate(config: Config) -> None:
@@ -182,7 +192,9 @@ def test_a_new_route_needs_the_url_of_the_baseline(config: Config) -> None:
 
 def test_a_new_route_is_right_without_the_patches(config: Config) -> None:
     (route,) = envoy_gateway_emulation.of_kind(resources(config), "HTTPRoute")
-    (rule,) = route["spec"]["rules"]
+    rule, *others = route["spec"]["rules"]
+    assert others
+    assert all(one == rule for one in others)
     assert route["spec"]["hostnames"] == ["llm.example.com"]
     assert rule["timeouts"] == {"request": "0s"}
     assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": {"hostname": "api.example.com"}}]
@@ -191,6 +203,13 @@ def test_a_new_route_is_right_without_the_patches(config: Config) -> None:
     assert "authorization" in removed
     assert len(removed) == 16  # the Gateway API allows no more
     assert rule["matches"][0]["method"] == "POST"
+
+
+def test_a_new_route_to_an_address_rewrites_no_host_because_envoy_gateway_refuses_that(config: Config) -> None:
+    vendor = config.backends["vendor"].model_copy(update={"url": "http://192.0.2.1:8000"})
+    changed = config.model_copy(update={"backends": {**config.backends, "vendor": vendor}})
+    (route,) = envoy_gateway_emulation.of_kind(resources(changed), "HTTPRoute")
+    assert all("filters" not in rule for rule in route["spec"]["rules"])
 
 
 def test_a_workload_with_a_host_patches_only_the_routes_of_that_host(config: Config) -> None:

@@ -293,3 +293,36 @@ def test_a_service_without_virtual_service_gets_one_that_alone_changes_no_destin
 def test_an_invalid_service_is_refused(service_name: str, context: str, problem: str) -> None:
     with pytest.raises(GlidepathError, match=problem):
         routes_of_service(config(), service_name, context, "apps", {"app": "a"})
+
+
+def test_of_workloads_with_one_route_all_splits_come_before_the_first_that_reads() -> None:
+    workloads = {
+        name: {"match": {"path": PATH, "model": name}, "baseline": "cloud", "candidate": "onprem"}
+        for name in ("large", "small")
+    }
+    backends = {"cloud": {"cluster": CLUSTER, "host": HOST}, "onprem": {"url": "http://127.0.0.1:9"}}
+    settings = parse_config(yaml.safe_dump({"backends": backends, "workloads": workloads}))
+    names = [one.get("name", "own") for one in routes(service(entry()), settings)]
+    assert names == [
+        *("glidepath-large", "glidepath-large.state", "glidepath-large.unread"),
+        *("glidepath-small", "glidepath-small.state", "glidepath-small.unread"),
+        *("glidepath-large.read", "glidepath-small.read", "glidepath-large.rest", "glidepath-small.rest", "own"),
+    ]
+
+
+def test_every_copy_has_all_that_the_route_has() -> None:
+    settings = config()
+    read = settings.workload("chat").model_copy(update={"sticky": None})
+    settings = settings.model_copy(update={"workloads": {"chat": read}})
+    first, *others = copies(service(entry("timeout: 60s, corsPolicy: {maxAge: 24h}")), settings)
+    assert len(others) == 3
+    assert all({**one, "name": ""} == {**first, "name": ""} for one in others)
+
+
+def test_a_hash_of_the_users_decides_where_no_sticky_value_is_declared() -> None:
+    rule = (
+        f"---\nkind: DestinationRule\nspec: {{host: {HOST}, trafficPolicy: {{loadBalancer: {{consistentHash: "
+        "{httpHeaderName: a}}}}\n"
+    )
+    assert complete_virtual_services(service(entry()) + rule, config(), "vs.yaml").hashed == {"chat"}
+    assert complete_virtual_services(service(entry()), config(), "vs.yaml").hashed == frozenset()
