@@ -61,6 +61,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "judge": ("judge", "Apply a workload's gates to a file of recorded requests."),
     "plan": ("plan", "Estimate how long each step of the ramp takes and which gate is slowest."),
     "cost": ("cost", "Show what the migration costs and saves, and when it has paid off."),
+    "report": ("report", "Write the case for a migration as one document: engineering, finance, legal, procurement."),
     "calibrate": ("calibrate", "Propose gate thresholds from the scores of stored pairs."),
     "score": ("score", "Score how well the two answers of each pair in a file agree."),
     "feedback": ("feedback", "Record feedback on single answers, by request id."),

@@ -27,6 +27,7 @@ from glidepath_ops.console import (
     login_page,
     openapi,
     pairs_page,
+    report_page,
     workload_page,
 )
 from glidepath_ops.console.access import Access
@@ -59,6 +60,7 @@ def make_app(console: Console) -> Starlette:
         *workload_page.routes(console),
         *pairs_page.routes(console, PairStore(console.config, console.redis)),
         *history_page.routes(console),
+        *report_page.routes(console),
         *actions_page.routes(console),
         *feedback_endpoint.routes(console),
         *openapi.routes(console),

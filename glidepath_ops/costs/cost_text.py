@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.pricing.cost_of_traffic import TrafficCost
 from glidepath.pricing.forecast import Forecast, MonthlyCosts, Payback
@@ -164,7 +165,7 @@ def _month_lines(forecast: Forecast) -> Iterator[str]:
 
 
 def _total_lines(summary: MoneySummary) -> Iterator[str]:
-    yield f"total of {len(summary.workloads)} workloads, in {summary.currency}"
+    yield f"total of {number_of(len(summary.workloads), 'workload')}, in {summary.currency}"
     yield _row("spent", money_text(summary.spent))
     yield _row("saved so far", money_text(summary.saved))
     yield _row("cost of the migration, once", money_text(summary.migration))

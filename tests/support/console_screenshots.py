@@ -17,9 +17,11 @@ from playwright.sync_api import sync_playwright
 
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
+from tests.support.commands import run_cli
 from tests.support.console_client import TOKEN
 from tests.support.console_example import CONFIG, store_example, store_history
 from tests.support.console_in_a_process import fill, running_console
+from tests.support.report_example import report_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,14 @@ def take(browser: Any, url: str, pair_id: str, picture: Picture, folder: Path) -
     page.screenshot(path=folder / f"{picture.name}.png")
 
 
+def take_report(browser: Any, page_file: Path, folder: Path) -> None:
+    """Take the first page of the report, opened from a file without a network."""
+    page = browser.new_context(viewport={"width": 1000, "height": 1060}, offline=True).new_page()
+    page.goto(page_file.as_uri())
+    page.screenshot(path=folder / "report.png")
+    page.locator("#finance").screenshot(path=folder / "report-finance.png")
+
+
 def main() -> None:
     folder, chromium = Path(sys.argv[1]), shutil.which("chromium")
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,6 +85,10 @@ def main() -> None:
             browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             for picture in PICTURES:
                 take(browser, address, ids[1], picture, folder)
+            config, page_file = Path(name) / "report.yaml", Path(name) / "report.html"
+            config.write_text(report_config(url))
+            run_cli("report", "-c", str(config), "-w", "chat", "-o", str(page_file))
+            take_report(browser, page_file, folder)
             browser.close()
 
 

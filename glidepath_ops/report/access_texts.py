@@ -1,0 +1,51 @@
+"""Who may reach what, and whether it is encrypted, as short texts from the configuration. Pure."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from glidepath.config import Config
+from glidepath.config.backends import Credential
+from glidepath_ops.report.report_facts import ReportFacts
+
+
+def redis_host_text(config: Config) -> str:
+    return urlsplit(config.redis.url or "").hostname or "the address of `glidepath up`"
+
+
+def redis_text(config: Config) -> str:
+    tls = "with TLS" if (config.redis.url or "").startswith("rediss:") else "without TLS"
+    password = "a password" if config.redis.password is not None else "no password in the configuration"
+    return f"Redis: {tls}, {password}"
+
+
+def console_access_text(config: Config) -> str:
+    console = config.console
+    if not console.authenticates:
+        return f"the console listens on {console.listen} only, is read-only, and asks for no login"
+    ways = [way for way, given in (("a token", console.token), ("a trusted proxy", console.trusted_proxy)) if given]
+    reading = "anybody may read" if console.open_reading else "reading needs it too"
+    return f"the console asks for {' or '.join(ways)}; {reading}"
+
+
+def samples_text(facts: ReportFacts) -> str:
+    return ", ".join(f"{one.name} {one.workload.shadow.sample:g} %" for one in facts.workloads)
+
+
+def tls_text(facts: ReportFacts) -> str:
+    used = {name for one in facts.workloads for name in (one.workload.baseline, one.workload.candidate)}
+    plain = sorted(name for name in used if (facts.config.backends[name].url or "").startswith("http:"))
+    return f"backends without TLS: {', '.join(plain)}" if plain else "TLS to all backends that have a URL"
+
+
+def credentials_text(facts: ReportFacts) -> str:
+    """Return where the credential of each backend comes from; never the credential."""
+    return "; ".join(f"{name}: {_credential_text(b.credential)}" for name, b in sorted(facts.config.backends.items()))
+
+
+def _credential_text(credential: Credential | None) -> str:
+    if credential is None:
+        return "none"
+    if credential.passthrough:
+        return "the client's own"
+    return f"from the environment ({credential.env})" if credential.env is not None else "from a file"

@@ -1,0 +1,16 @@
+"""What the gates of a step say together, in a few words. Pure."""
+
+from __future__ import annotations
+
+from glidepath.status_and_decisions import WorkloadStatus
+
+
+def gates_text(status: WorkloadStatus) -> str:
+    """Return which gates fail, or how many are still open. Gates that only inform do not count."""
+    gating = [verdict for verdict in status.verdicts if verdict.gating]
+    if not gating:
+        return "no gate decides yet"
+    if failing := [verdict.gate for verdict in gating if verdict.outcome == "fail"]:
+        return f"✗ {', '.join(failing)}"
+    waiting = sum(verdict.outcome != "pass" for verdict in gating)
+    return f"… {waiting} of {len(gating)} still open" if waiting else "✓ all pass"

@@ -1,0 +1,86 @@
+"""Read from Redis what the report is made from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from glidepath.config import Config
+from glidepath.movable_share import movable_share_of
+from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pricing.money_summary import money_summary
+from glidepath.pricing.stitched_history import end_of
+from glidepath.pricing.traffic_range import requests_in
+from glidepath.redis_keys import WorkloadKeys
+from glidepath.redisio import RedisClient
+from glidepath.status_and_decisions import Decision
+from glidepath_ops.cli.steering_client import read_log, read_status
+from glidepath_ops.costs.read_money import read_workload_history
+from glidepath_ops.pairs.read_pairs import newest_results
+from glidepath_ops.report.remaining_ramp import remaining_ramp
+from glidepath_ops.report.report_facts import ReportFacts, Stored, WorkloadFacts
+
+MOST_DECISIONS, MOST_RESULTS = 5000, 5000
+
+
+async def gather_facts(
+    config: Config, redis: RedisClient, names: Sequence[str], now_ms: int, since_ms: int = 0, *, demo: bool = False
+) -> ReportFacts:
+    """Return the facts about some workloads since a time. Raises RedisError or OSError."""
+    found, histories = [], []
+    for name in names:
+        facts = await _workload_facts(config, redis, name, since_ms)
+        history = await read_workload_history(redis, config, name, now_ms, since_ms, {name: facts.ramp_s})
+        found.append(facts)
+        histories.append(history)
+    money = money_summary(config, histories, now_ms)
+    return ReportFacts(config, version("glidepath"), now_ms, since_ms, found, money, demo=demo)
+
+
+async def _workload_facts(config: Config, redis: RedisClient, name: str, since_ms: int) -> WorkloadFacts:
+    workload, status = config.workload(name), await read_status(redis, name)
+    decisions = [d for d in await read_log(redis, name, MOST_DECISIONS) if d.at_ms >= since_ms]
+    history = await read_workload_history(redis, config, name, 0, since_ms, {})
+    percent, phase = (status.percent, status.phase) if status is not None else (0.0, "")
+    seconds = (end_of(history.points[-1]) - history.points[0].at_ms) / 1000 if history.points else 0.0
+    rate = sum(map(requests_in, history.points)) / seconds if seconds else None
+    ramp_s, no_ramp = await asyncio.to_thread(remaining_ramp, name, workload, percent, phase, rate)  # a simulation
+    excerpts = config.redaction.excerpts > 0
+    return WorkloadFacts(
+        name,
+        workload,
+        config.backends[workload.baseline],
+        config.backends[workload.candidate],
+        status,
+        decisions,
+        history.points,
+        await _results(redis, name, decisions) if excerpts else {},
+        await _stored(redis, name),
+        movable_share_of(status) if status is not None else None,
+        ramp_s,
+        no_ramp,
+    )
+
+
+async def _results(redis: RedisClient, name: str, decisions: Sequence[Decision]) -> dict[str, ScoredPair]:
+    """Return the stored results of the pairs that the decisions name."""
+    wanted = {pair.id for decision in decisions for pair in decision.weighed_pairs}
+    found: dict[str, ScoredPair] = {}
+    if wanted:
+        async for result in newest_results(redis, name, MOST_RESULTS):
+            if result.pair_id in wanted:
+                found[result.pair_id] = result
+    return found
+
+
+async def _stored(redis: RedisClient, name: str) -> Stored:
+    keys = WorkloadKeys(name)
+    pipe = redis.pipeline(transaction=False)
+    for stream in (keys.pairs, keys.results, keys.outcomes, keys.log):
+        pipe.xlen(stream)
+    pipe.hlen(keys.kept).hlen(keys.labels)
+    pipe.xrange(keys.pairs, count=1)
+    pairs, results, outcomes, decisions, kept, labels, oldest = await pipe.execute()
+    oldest_ms = int(oldest[0][0].split(b"-")[0]) if oldest else None
+    return Stored(pairs, results, outcomes, kept, labels, decisions, oldest_ms)

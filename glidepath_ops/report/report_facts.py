@@ -1,0 +1,87 @@
+"""What the report is made from: facts that were read once, without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlsplit
+
+from glidepath.config import Config, Workload
+from glidepath.config.backends import Backend
+from glidepath.history import HistoryPoint
+from glidepath.movable_share import MovableShare
+from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pricing.money_summary import MoneySummary, WorkloadMoney
+from glidepath.status_and_decisions import Decision, WorkloadStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How much Redis holds of a workload now. ``oldest_ms``: when the oldest pair was stored; None without any."""
+
+    pairs: int = 0
+    results: int = 0
+    outcomes: int = 0
+    kept: int = 0
+    labels: int = 0
+    decisions: int = 0
+    oldest_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadFacts:
+    """What is known of a workload.
+
+    - ``decisions``: since the report's begin, oldest first; ``points``: periods of the history since then
+    - ``results``: results of pairs that decisions name, by the pair's id, if the policy keeps excerpts
+    - ``movable``: None if it is not known yet
+    - ``ramp_s``: how long the rest of the ramp takes in the median; None if unknown, for the reason ``no_ramp``
+    """
+
+    name: str
+    workload: Workload
+    baseline: Backend
+    candidate: Backend
+    status: WorkloadStatus | None
+    decisions: Sequence[Decision] = ()
+    points: Sequence[HistoryPoint] = ()
+    results: Mapping[str, ScoredPair] = field(default_factory=dict)
+    stored: Stored = field(default_factory=Stored)
+    movable: MovableShare | None = None
+    ramp_s: float | None = None
+    no_ramp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFacts:
+    """``since_ms``: the begin of the report's time; 0: all that is stored. ``demo``: the traffic is the demo's."""
+
+    config: Config
+    version: str
+    now_ms: int
+    since_ms: int
+    workloads: Sequence[WorkloadFacts]
+    money: MoneySummary
+    demo: bool = False
+
+    def money_of(self, name: str) -> WorkloadMoney | None:
+        return next((one for one in self.money.workloads if one.costs.workload == name), None)
+
+    def pair_link(self, workload: str, pair_id: str) -> str:
+        """Return the console's address of a pair, or "" if the console listens on no port."""
+        listen = self.config.console.listen
+        if listen.startswith("unix:"):
+            return ""
+        return f"http://{listen}/workloads/{quote(workload)}/pair?id={quote(pair_id, safe='')}"
+
+
+def host_of(backend: Backend) -> str:
+    """Return the host of a backend, without any secret that a URL may have, or the name of its cluster."""
+    if backend.url is None:
+        return f"cluster {backend.cluster} ({backend.host})"
+    parts = urlsplit(backend.url)
+    return f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
+
+
+def hardware_text(backend: Backend) -> str:
+    return {"own": "own hardware", "provider": "the provider's hardware", None: "not declared"}[backend.hardware]
