@@ -29,7 +29,7 @@ from glidepath_ops.inventory.found_workloads import Inventory, Question, all_sec
 from glidepath_ops.inventory.read_inventory import ReadTraffic, read_from_files, read_from_redis, size_of
 from glidepath_ops.inventory.show import as_json as as_values
 from glidepath_ops.inventory.show import lines
-from glidepath_ops.inventory.spend import Spend
+from glidepath_ops.inventory.spend import Spend, spend_of
 from glidepath_ops.inventory.workload_fragment import Sides, sides_for
 
 _WIDTH, _INDENT = 80, 13
@@ -182,6 +182,10 @@ def _print(
     as_json: bool,
 ) -> None:
     spends: dict[int, Spend] = {}
+    for place, one in enumerate(found.workloads):
+        spend = spend_of(settings, one.group, sides.baseline) if settings else None
+        if spend is not None:
+            spends[place] = spend
     if as_json:
         typer.echo(printable_json(json.dumps(as_values(found, read, spends, texts), ensure_ascii=False)))
         return

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from glidepath.counted_nouns import number_of
+from glidepath.counted_nouns import number_of, plural_unless_one
 from glidepath.duration_text import duration_text
 from glidepath.inventory.callers import FINGERPRINT
 from glidepath.token_usage import COUNTS
@@ -46,7 +46,8 @@ def lines(inventory: Inventory, read: ReadTraffic, spends: Spends, top: int) -> 
 
 
 def _headline(inventory: Inventory, read: ReadTraffic) -> str:
-    total = f"{number_of(inventory.requests, 'request')} in {number_of(len(inventory.workloads), 'workload')}"
+    requests = f"{inventory.requests:,} {plural_unless_one(inventory.requests, 'request')}"
+    total = f"{requests} in {number_of(len(inventory.workloads), 'workload')}"
     if not read.from_ms:
         return f"{total}; the lines have no time, so nothing is said of a month"
     span = duration_text((read.to_ms - read.from_ms) / 1000)
@@ -70,7 +71,7 @@ def _workload(place: int, one: FoundWorkload, spend: Spend | None, months: float
     yield f"    tokens   {_tokens(group)}"
     yield f"    spend    {_spend(spend, months)}"
     yield f"    latency  {_quantiles([group.latency(q) for q in _QUANTILES])}{_ttft(group)}"
-    yield f"    requests {_shapes(group)}"
+    yield f"    needs    {_shapes(group)}"
     yield f"    answers  {one.variation or _NOT_MEASURED + '; ' + how_to_measure(one)}"
 
 
@@ -99,9 +100,10 @@ def _tokens(group: CallGroup) -> str:
 def _spend(spend: Spend | None, months: float | None) -> str:
     if spend is None:
         return "no prices (backends.NAME.price)"
-    text = f"{spend.amount:,.2f}"
+    text = f"{spend.amount:,.2f} {spend.currency}"
     if months:
-        text += f", {spend.amount / Decimal(months):,.2f} a month"
+        text += f", {spend.amount / Decimal(months):,.2f} {spend.currency} a month"
+    text += f", by the prices of {spend.by}"
     return f"{text}; {spend.unpriced:.0%} unpriced" if spend.unpriced else text
 
 
@@ -183,7 +185,9 @@ def _workload_json(
         "tokens": {name: round(group.tokens(name)) for name in COUNTS} if group.usage else None,
         "tokens_measured_share": group.measured_share(),
         "spend": str(spend.amount) if spend else None,
-        "spend_a_month": str(spend.amount / Decimal(months)) if spend and months else None,
+        "spend_a_month": f"{spend.amount / Decimal(months):.6f}" if spend and months else None,
+        "currency": spend.currency if spend else None,
+        "spend_by_prices_of": spend.by if spend else None,
         "unpriced_share": spend.unpriced if spend else None,
         "latency_ms": {f"p{q * 100:g}": group.latency(q) for q in _QUANTILES},
         "ttft_ms": {f"p{q * 100:g}": group.ttft(q) for q in _QUANTILES},

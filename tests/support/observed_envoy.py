@@ -30,6 +30,7 @@ from tests.support.waiting import eventually
 
 CHAT = "/v1/chat/completions"
 HOUR_MS = 3_600_000
+WARM_UP = "/warm-up/v1/chat/completions"
 
 
 @dataclass(slots=True)
@@ -51,6 +52,24 @@ class ObservedEnvoy:
             await response.read()
             return response.status
 
+    async def warm_up(self) -> None:
+        """Send requests until Envoy is connected to extproc. On a busy machine, its first connection may be late."""
+
+        async def received() -> bool:
+            assert await self.ask("warm-up", path=WARM_UP) == 200
+            async with self.session.get(f"http://{self.config.extproc.metrics}/metrics") as response:
+                lines = (await response.text()).splitlines()
+            found = {
+                name: float(number) for name, _, number in (line.rpartition(" ") for line in lines) if name[0] != "#"
+            }
+            return (
+                found["glidepath_extproc_exchanges_total"] > 0
+                and found["glidepath_extproc_access_log_entries_total"] > 0
+            )
+
+        await eventually(received)
+        self.backend.received.clear()
+
     async def traffic(self) -> Traffic:
         """Return what `glidepath inventory` reads of the last hour."""
         now = unix_ms()
@@ -64,6 +83,7 @@ class ObservedEnvoy:
         async def counted() -> bool:
             nonlocal found
             found = await self.traffic()
+            found.groups = {key: group for key, group in found.groups.items() if key.path != WARM_UP}
             inference = [one for one in found.groups.values() if one.key.call == "inference"]
             return found.requests >= requests and all(one.sampled == one.requests for one in inference)
 
@@ -94,9 +114,13 @@ def unpacked(value: bytes) -> bytes:
 
 @asynccontextmanager
 async def observed_envoy(
-    folder: Path, *, into: str | None = None, inventory: Mapping[str, Any] | None = None
+    folder: Path,
+    *,
+    into: str | None = None,
+    inventory: Mapping[str, Any] | None = None,
+    workloads: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[ObservedEnvoy]:
-    """Run Envoy without a workload.
+    """Run Envoy, by default without a workload. ``workloads``: those from ``cloud`` to ``onprem``, the same backend.
 
     ``into``: a bootstrap of the user's with ``%LISTEN%``, ``%ADMIN%`` and ``%BACKEND%`` for the ports.
     """
@@ -116,6 +140,9 @@ async def observed_envoy(
         if into is None:
             sections["envoy"]["default_backend"] = "cloud"
             sections["backends"] = {"cloud": {"url": backend.url}}
+        if workloads is not None:
+            sections["backends"]["onprem"] = {"url": backend.url}
+            sections["workloads"] = dict(workloads)
         file, bootstrap = folder / "glidepath.yaml", folder / "envoy.yaml"
         file.write_text(yaml.safe_dump(sections))
         config = load_config(file)
@@ -134,7 +161,9 @@ async def observed_envoy(
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)))
         store = await stack.enter_async_context(redis.asyncio.from_url(config.redis.url))
         url = f"http://127.0.0.1:{live}"
-        yield ObservedEnvoy(config, file, url, backend, session, store, extproc)
+        running = ObservedEnvoy(config, file, url, backend, session, store, extproc)
+        await running.warm_up()
+        yield running
 
 
 def is_ready(metrics: str) -> bool:

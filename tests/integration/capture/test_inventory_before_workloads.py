@@ -75,6 +75,20 @@ async def test_callers_and_models_are_counted_and_no_key_is_in_redis(tmp_path: P
         assert await running.redis_has("x-team=etl")  # so the search finds what is there
 
 
+async def test_requests_of_a_workload_and_all_others_count_once_each(tmp_path: Path) -> None:
+    chat = {"match": {"path": CHAT, "model": "llama"}, "baseline": "cloud", "candidate": "onprem"}
+    async with observed_envoy(tmp_path, workloads={"chat": {**chat, "shadow": {"same_side": 0}}}) as running:
+        caller = {"api-key": KEYS[0]}
+        for model in ("llama", "llama", "gpt-4o"):
+            assert await running.ask(model, caller) == 200
+        groups = await running.groups(requests=3)
+        found = {model: group for (_, model, _), group in groups.items()}
+        assert {model: group.requests for model, group in found.items()} == {"llama": 2, "gpt-4o": 1}
+        assert len({caller for _, _, caller in groups}) == 1
+        assert (found["llama"].sample.workloads, found["gpt-4o"].sample.workloads) == ({"chat": 2}, {})
+        assert not await running.redis_has(KEYS[0])
+
+
 async def test_clients_are_served_as_before_while_extproc_is_frozen_and_dead(tmp_path: Path) -> None:
     async with observed_envoy(tmp_path) as running:
         running.extproc.signal(signal.SIGSTOP)
