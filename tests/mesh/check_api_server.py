@@ -114,6 +114,20 @@ def test_the_kustomizations(server: Kubernetes, folder: str) -> None:
     assert done.stderr == ""
 
 
+def test_every_pod_fits_the_pod_security_standard_restricted(server: Kubernetes) -> None:
+    """The server warns of a pod template that does not, in a namespace with this label."""
+    place = ("-n", "glidepath")
+    label = "pod-security.kubernetes.io/warn=restricted"
+    server.kubectl("label", "namespace", "glidepath", label, "--overwrite")
+    try:
+        done = server.kubectl("apply", "-k", str(DEPLOY / "example"), "--server-side", "--dry-run=server")
+        assert done.stderr == ""
+        loose = ("create", "deployment", "loose", "--image=loose", "--dry-run=server")
+        assert "would violate PodSecurity" in server.kubectl(*loose, *place).stderr
+    finally:
+        server.kubectl("label", "namespace", "glidepath", "pod-security.kubernetes.io/warn-")
+
+
 def test_the_component_adds_extproc_to_the_users_envoy(server: Kubernetes, tmp_path: Path) -> None:
     text = server.kubectl("kustomize", str(DEPLOY / "example")).stdout
     (envoy,) = [
