@@ -80,14 +80,18 @@ from scorer.scoring.verify.verifier_messages import correctness_in
 from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext, score_pairs
 from scorer.steering.envoy.admin_interface import admin_layer
 from scorer.steering.envoy.envoy_counters import SideClusters, increase, parse_counters
+from scorer.steering.envoy.http_route_weights import RouteError, entries_of, gateways, patch_of, steered_rules
+from scorer.steering.envoy.kubernetes_api import ApiError, read_answer
 from tests.conftest import VALID
 from tests.fuzz.mutated_bytes import mutated
 from tests.support.answer_bodies import call, chat, stream
 from tests.support.answer_pairs import pair
+from tests.support.chat_config import CHAT_CONFIG
 from tests.support.embedders import WordEmbedder
 from tests.support.empty_redis import EmptyRedis
 from tests.support.extproc_rpc import exchange, log_entry
 from tests.support.extproc_twins import capture_config
+from tests.support.kubernetes_api_server import ApiServer, http_route, steered_by_http_route
 from tests.support.lua_in_process import ForeignReasoning, ModelRename, RequestFacts
 from tests.support.token_usages import ANTHROPIC, OPENAI, RESPONSES, sse
 
@@ -99,6 +103,7 @@ CONSOLE = Console(
     LiveViews(lambda error: None),
     ConsoleMetrics(CollectorRegistry()),
 )
+(HTTP_ROUTE,) = steered_rules(parse_config(steered_by_http_route(CHAT_CONFIG, "http://127.0.0.1:1")))
 LIMIT = 64 * 1024  # bytes of a body
 CONFIG = capture_config()
 WORKLOADS = build_workloads(CONFIG)
@@ -271,6 +276,17 @@ def _admin_answer(data: bytes) -> None:
         admin_layer(data)
     with contextlib.suppress(ValueError):
         increase({}, parse_counters(data), SideClusters("onprem", "onprem"))
+
+
+def _http_route(data: bytes, status: int) -> None:
+    try:
+        route = read_answer(status, data, "3")
+    except ApiError:
+        return
+    assert gateways(route)
+    with contextlib.suppress(RouteError):
+        entries = entries_of(route, HTTP_ROUTE)
+        patch_of(route, HTTP_ROUTE, {**dict.fromkeys(entries, "0"), HTTP_ROUTE.keys.told: "1 x"})
 
 
 def _stored_history(data: bytes) -> None:
@@ -448,6 +464,8 @@ _REQUESTS = mutated(
     )
 )
 
+_HTTP_ROUTE = mutated((json.dumps(ApiServer("").add(http_route(9500, 500))).encode(), b'{"message": "no"}'))
+
 TARGETS = {
     "lua-of-requests": Target(_lua_of_requests, (_REQUESTS,)),
     "access-log": Target(_access_log_entry, (_LOG, st.booleans())),
@@ -486,4 +504,5 @@ TARGETS = {
     "feedback": Target(_decoder(parse_line), (mutated((_FEEDBACK, b'{"request_id": "r", "success": true}')),)),
     "stored-feedback": Target(_stored_feedback, (_NOTES, _NOTES)),
     "envoy-admin": Target(_admin_answer, (_ADMIN,)),
+    "http-route": Target(_http_route, (_HTTP_ROUTE, st.sampled_from((200, 409, 500)))),
 }

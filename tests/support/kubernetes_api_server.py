@@ -23,7 +23,7 @@ PATH = "/apis/gateway.networking.k8s.io/v1/namespaces/{namespace}/httproutes/{na
 TOKEN = "first-token"
 
 
-class TestFailedError(Exception):
+class PatchTestError(Exception):
     """A test of the patch failed."""
 
 
@@ -37,9 +37,9 @@ class ApiServer:
     faults: list[int] = field(default_factory=list)
     hang: bool = False
     forbidden: bool = False
+    conflicts: bool = False  # each patch
     requests: list[tuple[str, str]] = field(default_factory=list)
     patches: list[list[Json]] = field(default_factory=list)
-    agents: set[str] = field(default_factory=set)
     on_patch: Callable[[], None] | None = None
     controller: bool = True  # takes each new form of an HTTPRoute at once
 
@@ -101,6 +101,8 @@ class ApiServer:
             return _status(404, f'httproutes "{place[1]}" not found')
         if request.method == "GET":
             return web.json_response(self.routes[place])
+        if self.conflicts:
+            return _status(409, "the object has been modified")
         assert request.content_type == "application/json-patch+json"
         assert request.query["fieldManager"] == "glidepath"
         return self._patch(self.routes[place], await request.json(), dry=request.query.get("dryRun") == "All")
@@ -112,8 +114,8 @@ class ApiServer:
         changed = deepcopy(route)
         try:
             for one in operations:
-                _apply(changed, one)
-        except TestFailedError as error:
+                apply_operation(changed, one)
+        except PatchTestError as error:
             return _status(422, f"the server rejected our request due to an error in our request: {error}")
         if not dry:
             self.patches.append(operations)
@@ -131,7 +133,7 @@ def _status(code: int, message: str) -> web.Response:
     return web.json_response(body, status=code)
 
 
-def _apply(document: Any, operation: Json) -> None:
+def apply_operation(document: Any, operation: Json) -> None:
     """Apply one operation of RFC 6902."""
     *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
     target = document
@@ -139,17 +141,17 @@ def _apply(document: Any, operation: Json) -> None:
         try:
             target = target[int(part)] if isinstance(target, list) else target[part]
         except (KeyError, IndexError) as error:
-            raise TestFailedError(f"no {operation['path']}") from error
+            raise PatchTestError(f"no {operation['path']}") from error
     key: Any = int(last) if isinstance(target, list) else last
     if operation["op"] == "test":
         present = target[key] if (key in target if isinstance(target, dict) else key < len(target)) else None
         if present != operation["value"]:
-            raise TestFailedError(f"testing value {operation['path']} failed")
+            raise PatchTestError(f"testing value {operation['path']} failed")
     elif operation["op"] == "add":
         target[key] = deepcopy(operation["value"])
     else:
         if key not in target:
-            raise TestFailedError(f"no {operation['path']}")
+            raise PatchTestError(f"no {operation['path']}")
         del target[key]
 
 

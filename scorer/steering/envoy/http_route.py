@@ -25,7 +25,7 @@ from scorer.steering.envoy.kubernetes_api import ApiError, KubernetesApi, http_r
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 2.0  # after a failure; doubled after each
-CONFLICTS_AT_ONCE = 5  # a conflict is followed by a new reading at once, so often in a row
+CONFLICTS_AT_ONCE = 5  # a conflict is followed by a new reading at once, so often until a write succeeds
 
 log = structlog.get_logger()
 
@@ -87,9 +87,10 @@ class HttpRoute:
         try:
             if (self._pending or self._retreats) and self._route is not None:
                 await self._write(self._route)
+                self._conflicts = 0
             else:
                 self._take(await self._api.get(self.path))
-            self._failures = self._conflicts = 0
+            self._failures = 0
         except ApiError as error:
             return self._failed(error)
         return 0.0 if self._pending or self._retreats else self._poll_s

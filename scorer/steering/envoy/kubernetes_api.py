@@ -116,16 +116,19 @@ async def _answer(response: aiohttp.ClientResponse) -> Json:
     body = await response.content.read(MAX_BYTES + 1)
     while len(body) <= MAX_BYTES and not response.content.at_eof():
         body += await response.content.read(MAX_BYTES + 1 - len(body))
-    if response.status != 200:
-        raise ApiError(_said(response.status, body), response.status, _retry_after_s(response))
+    return read_answer(response.status, body, response.headers.get("Retry-After", ""))
+
+
+def read_answer(status: int, body: bytes, retry_after: str = "") -> Json:
+    """Return the object in an answer of the API server. Raises ApiError if it is none, or if the status is not 200."""
+    if status != 200:
+        raise ApiError(_said(status, body), status, _seconds(retry_after))
     try:
         found = json.loads(body) if len(body) <= MAX_BYTES else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise ApiError(
-            f"the answer to {response.method} is no object of Kubernetes, or is longer than {MAX_BYTES} bytes"
-        )
+        raise ApiError(f"the API server's answer is no object, or is longer than {MAX_BYTES} bytes")
     return found
 
 
@@ -139,6 +142,6 @@ def _said(status: int, body: bytes) -> str:
     return f"the API server answered {status}" + (f": {text}" if text else "")
 
 
-def _retry_after_s(response: aiohttp.ClientResponse) -> float:
-    text = response.headers.get("Retry-After", "")
+def _seconds(text: str) -> float:
+    """Return the seconds of a Retry-After header within bounds; 0 for none and for a date."""
     return min(float(text), _MAX_RETRY_AFTER_S) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0

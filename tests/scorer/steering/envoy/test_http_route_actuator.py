@@ -12,6 +12,7 @@ import pytest
 
 from glidepath.config import parse_config
 from glidepath.config.kubernetes import KubernetesSection
+from scorer.steering.envoy.http_route import CONFLICTS_AT_ONCE
 from scorer.steering.envoy.http_route_actuator import HttpRouteActuator
 from scorer.steering.envoy.http_route_weights import steered_rules
 from scorer.steering.envoy.kubernetes_api import ApiError, KubernetesApi
@@ -108,6 +109,20 @@ async def test_after_a_conflict_the_route_is_read_again_at_once(fault: int) -> N
         assert one.actuator.problems() == {}
         one.actuator.submit({PLACE: one.values(5)})
         await eventually(lambda: one.shows(5))
+
+
+async def test_conflicts_without_end_become_a_problem_and_do_not_flood_the_server() -> None:
+    async with steered(5000, 5000) as one:
+        await eventually(lambda: one.shows(50))
+        one.server.conflicts = True  # such as an admission webhook that refuses each change
+        one.actuator.retreat({PLACE: one.values(0)})
+        await eventually(lambda: "answered 409" in str(one.actuator.problems()))
+        patches = [method for method, _ in one.server.requests if method == "PATCH"]
+        assert len(patches) == CONFLICTS_AT_ONCE + 1
+        one.server.conflicts = False
+        await eventually(lambda: one.shows(50))
+        one.actuator.retreat({PLACE: one.values(0)})
+        await eventually(lambda: one.shows(0))
 
 
 async def test_a_retreat_is_sent_again_after_conflicts_also_without_the_lease() -> None:

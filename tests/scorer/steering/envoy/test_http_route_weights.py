@@ -23,7 +23,13 @@ from scorer.steering.envoy.http_route_weights import (
 from scorer.steering.envoy.runtime_values import desired_values
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.json_values import JSON
-from tests.support.kubernetes_api_server import ApiServer, _apply, http_route, steered_by_http_route
+from tests.support.kubernetes_api_server import (
+    ApiServer,
+    PatchTestError,
+    apply_operation,
+    http_route,
+    steered_by_http_route,
+)
 
 CONFIG = parse_config(steered_by_http_route(CHAT_CONFIG, "http://127.0.0.1:1"))
 (RULE,) = steered_rules(CONFIG)
@@ -42,7 +48,7 @@ def stored(route: dict[str, Any]) -> dict[str, Any]:
 def patched(route: dict[str, Any], operations: list[Any]) -> dict[str, Any]:
     after = deepcopy(route)
     for one in operations:
-        _apply(after, one)
+        apply_operation(after, one)
     return after
 
 
@@ -81,7 +87,7 @@ def test_a_change_by_another_makes_the_patch_fail() -> None:
     operations = patch_of(route, RULE, {CANDIDATE: "500", BASELINE: "9500"})
     other = deepcopy(route)
     other["spec"]["rules"][0]["backendRefs"][1]["weight"] = 20
-    with pytest.raises(Exception, match="testing value"):
+    with pytest.raises(PatchTestError):
         patched(other, operations)
 
 
@@ -92,7 +98,7 @@ def test_a_retreat_is_not_stopped_by_a_change_of_the_weights_but_by_other_backen
     other["spec"]["rules"][0]["backendRefs"][1]["weight"] = 20
     assert read(patched(other, operations)) == (0, 10_000)
     other["spec"]["rules"][0]["backendRefs"][1]["name"] = "another"
-    with pytest.raises(Exception, match="testing value"):
+    with pytest.raises(PatchTestError):
         patched(other, operations)
 
 
