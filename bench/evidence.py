@@ -134,8 +134,13 @@ def _leaving(runs: int, share: float, slower: float) -> list[Row]:
 
 
 def _bursts(runs: int, share: float) -> list[Row]:
-    name = f"errors in bursts of 3 to 5, equal sides, share {share:.0%}: false rollback"
-    return [_row(name, runs, cases.burst_alarms(runs, 32, share), ALPHA)]
+    name = f"errors in bursts of 3 to 5, share {share:.0%}, "
+    equal, at_limit = cases.bursts(runs, 32, share), cases.bursts(runs, 34, share, (0.01, 0.005))
+    return [
+        _row(f"{name}equal sides: false rollback", runs, equal.fail_rate, ALPHA),
+        _row(f"{name}candidate at the limit: false rollback", runs, at_limit.fail_rate, ALPHA),
+        _row(f"{name}candidate at the limit: false promotion", runs, at_limit.pass_rate, ALPHA),
+    ]
 
 
 def _cold(runs: int) -> list[Row]:
@@ -205,6 +210,8 @@ def power(runs: int) -> list[Case]:
         ("errors: both 0.1 %, promote", lambda: _increase(runs, 50, 0.001, 0.001).passed, None),
         ("clients_leave: the candidate hangs", lambda: cases.leaving_clients(runs, 58, 0.5, hung=1.0).fail, None),
         ("clients_leave: 30 % hang", lambda: cases.leaving_clients(runs, 59, 0.5, hung=0.3).fail, None),
+        ("errors in bursts: 5 % and 0, share 25 %, roll back", lambda: _bursty(runs, 0.05), None),
+        ("errors in bursts: 2 % and 0, share 25 %, roll back", lambda: _bursty(runs, 0.02), None),
         ("split guard: 15 % instead of 10 %", lambda: cases.split(runs, 51, 0.15, 0.1).fail, None),
     ]
     return [partial(_median, name, runs, run, reference) for name, run, reference in rows]
@@ -212,6 +219,10 @@ def power(runs: int) -> list[Case]:
 
 def _increase(runs: int, seed: int, candidate: float, baseline: float) -> cases.Runs:
     return cases.increase(runs, seed, steady(0.1, candidate, baseline), limit=0.005, blocks=800)
+
+
+def _bursty(runs: int, part: float) -> np.ndarray:
+    return cases.bursts(max(20, runs // 5), 35, 0.25, (part, 0.0)).fail
 
 
 def _even(runs: int, seed: int, ratio: float, q: float) -> cases.Runs:

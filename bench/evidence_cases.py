@@ -493,33 +493,48 @@ workloads:
 """
 
 
-def burst_alarms(
-    runs: int, seed: int, share: float, *, per_second: float = 20.0, part: float = 0.005, seconds: int = 1800
-) -> float:
-    """Return how often equal sides are rolled back whose errors come in bursts of three to five of one side.
+def bursts(
+    runs: int,
+    seed: int,
+    share: float,
+    parts: tuple[float, float] = (0.005, 0.005),
+    *,
+    per_second: float = 20.0,
+    seconds: int = 1800,
+) -> Runs:
+    """Return after how many requests of the candidate a step is rolled back, and after how many ``errors`` passes.
 
-    ``part``: the share of the requests that fail in bursts; 0.1 % more fail one by one. A burst hits the candidate in
-    ``share`` of the cases, and ends within half a second.
+    ``parts``: the shares of the candidate's and of the baseline's requests that fail in bursts, three to five together
+    within half a second. 0.1 % more fail one by one.
     """
-    rng, workload, failed = np.random.default_rng(seed), parse_config(BURSTS).workload("chat"), 0
+    rng, workload = np.random.default_rng(seed), parse_config(BURSTS).workload("chat")
+    fails, passes = [], []
     for _ in range(runs):
-        evidence = Evidence.fresh(workload, 100 * share, 0)
+        evidence, fail, passed = Evidence.fresh(workload, 100 * share, 0), math.inf, math.inf
         for k in range(2 * seconds):
-            evidence.fold_outcomes(_bursty(rng, k, share, per_second / 2, part))
-            if k % 4 == 0 and any(v.outcome == "fail" and v.rolls_back for v in evidence.verdicts(500 * k)):
-                failed += 1
+            evidence.fold_outcomes(_bursty(rng, k, share, per_second / 2, parts))
+            if k % 4:
+                continue
+            verdicts = evidence.verdicts(500 * k)
+            if passed == math.inf and any(v.gate == "errors" and v.outcome == "pass" for v in verdicts):
+                passed = evidence.requests()
+            if any(v.outcome == "fail" and v.rolls_back for v in verdicts):
+                fail = evidence.requests()
                 break
-    return failed / runs
+        fails.append(fail)
+        passes.append(passed)
+    return Runs(np.array(fails), np.array(passes))
 
 
-def _bursty(rng: np.random.Generator, k: int, share: float, mean: float, part: float) -> Outcomes:
+def _bursty(rng: np.random.Generator, k: int, share: float, mean: float, parts: tuple[float, float]) -> Outcomes:
     n = int(rng.poisson(mean))
     own = int(rng.binomial(n, share))
-    errors = [int(rng.binomial(m, 0.001)) for m in (own, n - own)]
-    burst, hit = int(rng.integers(3, 6)) if rng.random() < mean * part / 4 else 0, int(rng.random() >= share)
-    errors[hit] += burst
     requests = [own, n - own]
-    requests[hit] += burst
+    errors = [int(rng.binomial(m, 0.001)) for m in requests]
+    for i, expected in enumerate((mean * share * parts[0], mean * (1 - share) * parts[1])):
+        burst = int(rng.integers(3, 6)) if rng.random() < expected / 4 else 0
+        errors[i] += burst
+        requests[i] += burst
     sides = (
         SideOutcomes(side, Origin.LIVE, requests[i], errors[i], {"reset": errors[i]} if errors[i] else {})
         for i, side in enumerate((Side.CANDIDATE, Side.BASELINE))

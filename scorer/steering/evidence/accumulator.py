@@ -196,12 +196,13 @@ class Evidence:
     def requests(self) -> int:
         """Return the number of the candidate's requests that have counted in this step."""
         self._requests.settle()
-        return self._requests.total.c_n
+        step = self._gates.step
+        return step.total.c_n + step.in_bursts.c_n
 
     def sides(self) -> tuple[SideStatus, SideStatus]:
         """Return two statuses that cover this step: first the baseline's, then the candidate's."""
         self._requests.settle()
-        return side_statuses(self._requests.total, self._gates.signals)
+        return side_statuses(self._gates.step.everything, self._gates.signals)
 
     def agreement(self) -> float | None:
         """Return the mean agreement of all scored cross pairs of this step; None if there are none."""

@@ -10,8 +10,8 @@ requests in this second, or if it had too many errors in each of its last two se
 cases, what was left out of the run of failures, or of this second, counts after all. So an outage counts in full from
 its sixth request on.
 
-Whether an error counts depends on counts only, alike for both sides. What is left out is no evidence against the
-candidate, but a gate passes only if the candidate meets the limit with it (error_gates.py). See ADR 0273.
+Whether an error counts depends on counts only, alike for both sides. What is left out still counts in a second test,
+which holds for bursts too (burst_tests.py). See ADR 0273.
 """
 
 from __future__ import annotations
@@ -79,15 +79,12 @@ class BurstState:
     - ``second``: the present second
     - ``rate``: the error rate of both sides' recent requests before this second
     - ``candidate``, ``baseline``: see ``SideBurst``
-    - ``left_out``, ``baseline_left_out``: how many errors of each side have been left out in this step
     """
 
     second: int = 0
     rate: FadingRate = _PRIOR
     candidate: SideBurst = field(default_factory=SideBurst)
     baseline: SideBurst = field(default_factory=SideBurst)
-    left_out: int = 0
-    baseline_left_out: int = 0
 
     def after(self, second: int, counts: RequestCounts) -> tuple[BurstState, RequestCounts]:
         """Return the state after the requests ``counts``, which ended in ``second``, and what of them counts."""
@@ -99,7 +96,7 @@ class BurstState:
         own, c_errors = own.after(counts.c_n, counts.c_errors, rate)
         base, b_errors = base.after(counts.b_n, counts.b_errors, rate)
         c_left, b_left = counts.c_errors - c_errors, counts.b_errors - b_errors
-        state = BurstState(second, pooled, own, base, self.left_out + c_left, self.baseline_left_out + b_left)
+        state = BurstState(second, pooled, own, base)
         if not (c_left or b_left):
             return state, counts
         unreachable = round(counts.c_unreachable * c_errors / counts.c_errors) if counts.c_errors else 0

@@ -24,14 +24,12 @@ class CountedRequestsState:
     - ``bin_number``: the index of the latest bin, which is a period of BIN_MS milliseconds
     - ``block_from_ms``: the time at which the present block of the increase test began
     - ``pending``: the counts of the requests that ended in the latest bin; the gates have not observed them yet
-    - ``total``: the counts of all requests of the step, including the errors that the burst discount leaves out
     - ``bursts``: the state of the burst discount
     """
 
     bin_number: int
     block_from_ms: int
     pending: RequestCounts
-    total: RequestCounts
     bursts: BurstState
 
 
@@ -47,7 +45,7 @@ class CountedRequests:
         self._name = ""  # the workload's name, set by the first flush
         self._bin_number = self._block_from_ms = 0
         self._pending = NO_REQUESTS
-        self.total, self._bursts = NO_REQUESTS, BurstState()
+        self._bursts = BurstState()
 
     def add(self, outcomes: Outcomes) -> list[SideOutcomes]:
         """Add a flush. Return those of its sides that count as evidence."""
@@ -65,29 +63,22 @@ class CountedRequests:
         if self._pending is NO_REQUESTS:
             return
         at_ms = self._bin_number * BIN_MS
-        self.total += self._pending
-        self._bursts, counted = self._bursts.after(at_ms // 1000, self._pending)
-        self._note_bursts()
-        self._gates.observe(RequestsEnded(counted))
-        self._pending = NO_REQUESTS
+        pending, self._pending = self._pending, NO_REQUESTS
+        self._bursts, counted = self._bursts.after(at_ms // 1000, pending)
+        self._gates.observe(RequestsEnded(counted, NO_REQUESTS if counted is pending else pending - counted))
         if period_began(self._name, self._block_from_ms, at_ms, BLOCK_MS) and self._gates.close_block():
             self._block_from_ms = at_ms
 
-    def _note_bursts(self) -> None:
-        step, bursts = self._gates.step, self._bursts
-        step.in_bursts, step.baseline_in_bursts = bursts.left_out, bursts.baseline_left_out
-
     @property
     def state(self) -> CountedRequestsState:
-        return CountedRequestsState(self._bin_number, self._block_from_ms, self._pending, self.total, self._bursts)
+        return CountedRequestsState(self._bin_number, self._block_from_ms, self._pending, self._bursts)
 
     def restore(self, state: CountedRequestsState, name: str) -> None:
         """Continue from ``state``. ``name``: the workload's name, or "" before the first flush."""
         self._name = name
         self._bin_number, self._block_from_ms = state.bin_number, state.block_from_ms
         self._pending = NO_REQUESTS if state.pending == NO_REQUESTS else state.pending
-        self.total, self._bursts = state.total, state.bursts
-        self._note_bursts()
+        self._bursts = state.bursts
 
 
 def _added(pending: RequestCounts, sides: Sequence[SideOutcomes]) -> RequestCounts:

@@ -6,16 +6,17 @@ See ADR 0042.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+from scorer.steering.evidence.burst_tests import CLUSTER, BurstTests, BurstTestsState, come_in_bursts
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
 from scorer.steering.evidence.confidence import Interval, difference_interval, rate_interval
-from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest
+from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing, StepRequests
 from scorer.steering.evidence.gate_observations import BlockClosed, RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.mixture import TwoSidedState
 
 
 class RequestGate(Gate):
@@ -27,70 +28,74 @@ class RequestGate(Gate):
 
     @property
     def counts(self) -> RequestCounts:
-        """The counts of both sides' requests and errors in the step so far."""
+        """The counts of both sides' requests and errors in the step so far, without those of bursts."""
         return self._step.total
 
     @property
     def n(self) -> int:
         return self._step.total.c_n
 
+
+class ErrorGate(RequestGate):
+    """Base class of the gates on error rates, in which errors of bursts count too (burst_tests.py)."""
+
+    def __init__(self, spec: GateSpec, step: StepRequests, test: BurstTests[Any]) -> None:
+        super().__init__(spec, step)
+        self._test, self._since, self._in_bursts = test, NO_BAD_PERIOD, False
+
+    def _judge(self) -> None:
+        """Note the evidence. What was proven as if errors did not come in bursts is not proven if they do."""
+        left_out, everything = self._step.in_bursts, self._step.everything
+        in_bursts = come_in_bursts(left_out.c_errors + left_out.b_errors, everything.c_errors + everything.b_errors)
+        if in_bursts is not self._in_bursts:
+            self._in_bursts, self.standing = in_bursts, replace(self.standing, pass_peak=0.0)
+        self.note(self._test.log_fail, self._test.log_pass(in_bursts=in_bursts))
+
     @property
-    def beyond_by_bursts(self) -> float | None:
-        """The value with the errors that the burst discount leaves out, if only with them it is above the limit.
+    def counts(self) -> RequestCounts:
+        """The counts of both sides' requests and errors in the step so far."""
+        return self._step.everything
 
-        Such a gate does not pass: what is no evidence against the candidate is still an error that clients got.
-        """
-        value, limit = self.value, self.spec.limit
-        if value is None or value > limit or not self._step.in_bursts:
-            return None
-        everything = self._with_bursts(value)
-        return everything if everything > limit else None
-
-    def _with_bursts(self, value: float) -> float:
-        own, base = self._step.burst_rates
-        return value + own - (base if self.spec.increase else 0.0)
+    @property
+    def n(self) -> int:
+        return self._step.total.c_n + self._step.in_bursts.c_n
 
     @property
     def _burst_note(self) -> str:
-        beyond = self.beyond_by_bursts
-        with_them = "" if beyond is None else f"; with them it is {share_text(beyond)}, so the gate does not pass"
-        return f"{self._step.burst_note}{with_them}"
+        if not self._in_bursts:
+            return ""
+        return f"; {self._step.in_bursts.c_errors} errors came in bursts, so {CLUSTER} count as one"
 
 
 @dataclass(frozen=True, slots=True)
 class RateGateState:
     standing: Standing
-    test: TwoSidedState
+    test: BurstTestsState
     since: BadPeriod
+    in_bursts: bool
 
 
-class RateGate(RequestGate):
+class RateGate(ErrorGate):
     """The gate that compares the candidate's error rate with a fixed limit."""
 
     STATE = RateGateState
 
     def __init__(self, spec: GateSpec, step: StepRequests) -> None:
-        super().__init__(spec, step)
-        self._test = RateTest(min(max(spec.limit, 1e-6), 1 - 1e-6))
-        self._since = NO_BAD_PERIOD
+        super().__init__(spec, step, BurstTests(RateTest(min(max(spec.limit, 1e-6), 1 - 1e-6))))
 
     def handlers(self) -> Mapping[type, Handler]:
         return {RequestsEnded: self.fold_requests}
 
     def fold_requests(self, ended: RequestsEnded) -> None:
-        errors, n = ended.counts.c_errors, ended.counts.c_n
-        if n:
-            self._test.update(errors, n)
+        errors, n, bursts = ended.counts.c_errors, ended.counts.c_n, ended.in_bursts
+        if n + bursts.c_n:
+            self._test.update((errors, n), (errors + bursts.c_errors, n + bursts.c_n))
             self._since = self._since.after(self._test.gain, errors, n, 0, 0)
-            self.note(self._test.log_fail, self._test.log_pass)
+            self._judge()
 
     @property
     def value(self) -> float | None:
         return self.counts.c_errors / self.n if self.n else None
-
-    @property
-    def within(self) -> bool:
-        return super().within and self.beyond_by_bursts is None
 
     @property
     def interval(self) -> Interval | None:
@@ -112,10 +117,10 @@ class RateGate(RequestGate):
 
     @property
     def state(self) -> RateGateState:
-        return RateGateState(self.standing, self._test.state, self._since)
+        return RateGateState(self.standing, self._test.state, self._since, self._in_bursts)
 
     def restore(self, state: RateGateState) -> None:
-        self.standing, self._since = state.standing, state.since
+        self.standing, self._since, self._in_bursts = state.standing, state.since, state.in_bursts
         self._test.restore(state.test)
 
 
@@ -138,12 +143,13 @@ class WeightedDifference:
 @dataclass(frozen=True, slots=True)
 class IncreaseGateState:
     standing: Standing
-    test: IncreaseTestState
+    test: BurstTestsState
     since: BadPeriod
+    in_bursts: bool
     blocks: WeightedDifference
 
 
-class IncreaseGate(RequestGate):
+class IncreaseGate(ErrorGate):
     """The gate that limits the difference: the candidate's error rate minus the baseline's error rate at the same time.
 
     The gate's value is the mean of this difference over blocks of time, with the weights of Mantel and Haenszel (1959).
@@ -154,30 +160,24 @@ class IncreaseGate(RequestGate):
     STATE = IncreaseGateState
 
     def __init__(self, spec: GateSpec, step: StepRequests) -> None:
-        super().__init__(spec, step)
-        self._test = IncreaseTest(min(max(spec.limit, 1e-6), 0.98))
-        self._since = NO_BAD_PERIOD
+        super().__init__(spec, step, BurstTests(IncreaseTest(min(max(spec.limit, 1e-6), 0.98))))
         self._blocks = WeightedDifference()
 
     def handlers(self) -> Mapping[type, Handler]:
         return {BlockClosed: self.fold_block}
 
     def fold_block(self, closed: BlockClosed) -> None:
-        block = closed.counts
-        counts = (block.c_errors, block.c_n, block.b_errors, block.b_n)
-        self._test.update(*counts)
-        self._since = self._since.after(self._test.gain, *counts)
-        self._blocks = self._blocks.after(block)
-        self.note(self._test.log_fail, self._test.log_pass)
+        everything = closed.counts + closed.in_bursts
+        counted = _four(closed.counts)
+        self._test.update(counted, _four(everything))
+        self._since = self._since.after(self._test.gain, *counted)
+        self._blocks = self._blocks.after(everything)
+        self._judge()
 
     @property
     def value(self) -> float | None:
         blocks = self._blocks
         return blocks.differences / blocks.weights if blocks.weights else self._difference_over_step
-
-    @property
-    def within(self) -> bool:
-        return super().within and self.beyond_by_bursts is None
 
     @property
     def interval(self) -> Interval | None:
@@ -215,8 +215,13 @@ class IncreaseGate(RequestGate):
 
     @property
     def state(self) -> IncreaseGateState:
-        return IncreaseGateState(self.standing, self._test.state, self._since, self._blocks)
+        return IncreaseGateState(self.standing, self._test.state, self._since, self._in_bursts, self._blocks)
 
     def restore(self, state: IncreaseGateState) -> None:
         self.standing, self._since, self._blocks = state.standing, state.since, state.blocks
+        self._in_bursts = state.in_bursts
         self._test.restore(state.test)
+
+
+def _four(counts: RequestCounts) -> tuple[int, int, int, int]:
+    return counts.c_errors, counts.c_n, counts.b_errors, counts.b_n

@@ -28,12 +28,22 @@ class RateTest(TwoSidedTest):
     """
 
     def __init__(self, limit: float) -> None:
+        self._limit = limit
         self._above = RateGrid.around(limit, _SHIFTS, above=True)
         self._below = RateGrid.around(limit, _DOWN_SHIFTS, above=False)
         super().__init__(self._above.weights, self._below.weights)
 
     def update(self, errors: int, n: int) -> None:
         self.add(self._above.ratios(errors, n), self._below.ratios(errors, n))
+
+    def with_clusters(self, most: int) -> RateTest:
+        """Return a test that holds although up to ``most`` requests depend on each other (burst_tests.py).
+
+        In the candidate's favour it counts the requests of this test too.
+        """
+        other = RateTest(self._limit)
+        other.temper(self, 1 / most)
+        return other
 
     @property
     def state(self) -> TwoSidedState:
@@ -92,6 +102,16 @@ class IncreaseTest(TwoSidedTest):
         self.add(ratios, [self._ratio(theta, base, block) for theta in (base, _clamped(base + self.d / 3))])
         keep = 2000 / (2000 + b_n)  # older requests lose weight, so the estimate follows the baseline's rate
         self._base_n, self._base_errors = self._base_n * keep + b_n, self._base_errors * keep + b_errors
+
+    def with_clusters(self, most: int) -> IncreaseTest:
+        """Return a test that holds although up to ``most`` requests depend on each other (burst_tests.py).
+
+        In the candidate's favour it counts the blocks of this test too.
+        """
+        other = IncreaseTest(self.d)
+        other._base_n, other._base_errors = self._base_n, self._base_errors
+        other.temper(self, 1 / most)
+        return other
 
     def _ratio(self, theta_c: float, theta_b: float, block: tuple[float, int, float, int]) -> float:
         c_errors, c_n, b_errors, b_n = block

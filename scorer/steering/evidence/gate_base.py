@@ -20,24 +20,21 @@ Handler = Callable[[Any], None]
 class StepRequests:
     """The counts of the requests of the step so far. The gates that count requests share this object.
 
-    ``in_bursts``, ``baseline_in_bursts``: how many errors of the candidate and of the baseline are not in ``total``,
-    because they came in bursts.
+    ``total``: without the errors, and their requests, that the burst discount leaves out, which are ``in_bursts``.
     """
 
     total: RequestCounts = NO_REQUESTS
-    in_bursts: int = 0
-    baseline_in_bursts: int = 0
+    in_bursts: RequestCounts = NO_REQUESTS
 
     @property
-    def burst_rates(self) -> tuple[float, float]:
-        """The shares of both sides' requests that failed in bursts and are not in ``total``: the candidate's first."""
-        own, base = self.in_bursts, self.baseline_in_bursts
-        return own / max(1, self.total.c_n + own), base / max(1, self.total.b_n + base)
+    def everything(self) -> RequestCounts:
+        return self.total + self.in_bursts if self.in_bursts != NO_REQUESTS else self.total
 
     @property
     def burst_note(self) -> str:
         """What is left out, as text for people; "" if nothing is."""
-        return f"; {self.in_bursts} more errors came in bursts of one cause" if self.in_bursts else ""
+        left = self.in_bursts.c_errors
+        return f"; {left} more errors came in bursts of one cause" if left else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from glidepath.histogram import Histogram
 from glidepath.pairs_and_outcomes import Correctness, Preference
@@ -58,9 +58,14 @@ NO_REQUESTS = RequestCounts()
 
 @dataclass(frozen=True, slots=True)
 class RequestsEnded:
-    """The counts of requests that ended at about the same time."""
+    """The counts of requests that ended at about the same time.
+
+    ``in_bursts``: what the burst discount leaves out of ``counts``; negative where it counts now what it left out
+    before.
+    """
 
     counts: RequestCounts
+    in_bursts: RequestCounts = NO_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +116,13 @@ class ClientsWaited:
 
 @dataclass(frozen=True, slots=True)
 class BlockClosed:
-    """The counts of a complete block, which consists of both sides' requests that ended within a short time."""
+    """The counts of a complete block, which consists of both sides' requests that ended within a short time.
+
+    ``in_bursts``: as in ``RequestsEnded``.
+    """
 
     counts: RequestCounts
+    in_bursts: RequestCounts = NO_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +250,17 @@ class CopyAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CopiesCompared:
-    """How both sides answered their copies of one request. Both copies were sent at the same moment."""
+    """How both sides answered their copies of one request. Both copies were sent at the same moment.
+
+    ``as_first``: latency signal → what the baseline's copy would have taken if its first token had come when it came to
+    the client, in milliseconds. The client's request came first, so it found no prompt in the baseline's cache. Without
+    the time of that token, a signal is left out.
+    """
 
     candidate: CopyAnswer
     baseline: CopyAnswer
     pair: PairRef | None = None
+    as_first: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

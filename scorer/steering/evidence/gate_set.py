@@ -79,14 +79,16 @@ GateState = (
 class GateSetState:
     """The state of a ``GateSet``.
 
-    - ``requests``: the counts of all requests of the step so far
-    - ``block_began``: the counts of the requests of the step before the present block of the increase test
+    - ``requests``, ``in_bursts``: the counts of all requests of the step so far, see ``StepRequests``
+    - ``block_began``, ``bursts_began``: the same before the present block of the increase test
     - ``signals``: the name of each latency signal → its state
     - ``gates``: the name of each gate → its state
     """
 
     requests: RequestCounts
+    in_bursts: RequestCounts
     block_began: RequestCounts
+    bursts_began: RequestCounts
     signals: Mapping[str, LatencySignalState]
     gates: Mapping[str, GateState]
 
@@ -122,7 +124,7 @@ class GateSet:
             self.signal(name)
         self.gates: dict[str, Gate] = {}
         self._last: dict[str, Verdict] = {}
-        self._block_began = NO_REQUESTS  # the requests of the step before the present block
+        self._block_began = self._bursts_began = NO_REQUESTS  # of the step before the present block
         worth = _WORTH_UNKNOWN if percent is None else _WORTH_STICKY if workload.assignment else _WORTH
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
         self.sides_differ = workload.assignment is not None or percent == 0  # and not by chance alone
@@ -164,6 +166,8 @@ class GateSet:
 
     def _count(self, ended: RequestsEnded) -> None:
         self.step.total += ended.counts
+        if ended.in_bursts is not NO_REQUESTS:
+            self.step.in_bursts += ended.in_bursts
 
     def close_block(self) -> bool:
         """Close the present block of the increase test if it is large enough and has requests of both sides.
@@ -174,8 +178,9 @@ class GateSet:
         c_n, b_n = total.c_n - began.c_n, total.b_n - began.b_n
         if not c_n or not b_n or c_n + b_n < BLOCK_REQUESTS:
             return False
-        self.observe(BlockClosed(total - began))
-        self._block_began = total
+        bursts, before = self.step.in_bursts, self._bursts_began
+        self.observe(BlockClosed(total - began, NO_REQUESTS if bursts == before else bursts - before))
+        self._block_began, self._bursts_began = total, bursts
         return True
 
     def events(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> dict[str, bool]:
@@ -209,7 +214,9 @@ class GateSet:
     def state(self) -> GateSetState:
         return GateSetState(
             self.step.total,
+            self.step.in_bursts,
             self._block_began,
+            self._bursts_began,
             {name: signal.state for name, signal in self.signals.items()},
             {name: gate.state for name, gate in self.gates.items()},
         )
@@ -221,6 +228,7 @@ class GateSet:
         or kind, starts without data. All other gates continue.
         """
         self.step.total, self._block_began = state.requests, state.block_began
+        self.step.in_bursts, self._bursts_began = state.in_bursts, state.bursts_began
         for name, signal in self.signals.items():
             if name in state.signals:
                 signal.restore(state.signals[name])

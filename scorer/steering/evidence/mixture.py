@@ -156,6 +156,15 @@ class Mixture:
         self.log_e = log_sum(self._stakes)
         return self.log_e
 
+    def tempered(self, weights: Sequence[float], part: float) -> Mixture:
+        """Return the mixture that all data so far would have made, had every ratio been raised to the power ``part``.
+
+        ``weights``: of the alternatives, as at the beginning.
+        """
+        other = Mixture(weights)
+        other.update([part * (stake - log(w)) for stake, w in zip(self._stakes, weights, strict=True)])
+        return other
+
     @property
     def state(self) -> MixtureState:
         return MixtureState(tuple(self._stakes), self.log_e)
@@ -184,6 +193,8 @@ class TwoSidedTest:
     def __init__(self, against: Sequence[float], in_favour: Sequence[float]) -> None:
         """Start without data. ``against`` and ``in_favour``: the weights of the alternatives of the two e-processes."""
         self._fail, self._pass = RestartingMixture(against), Mixture(in_favour)
+        self._weights = (against, in_favour)
+        self._power = 1.0  # to which each ratio is raised
         self.gain = 0.0  # ln of the last update's ratio for the nearest alternative beyond the limit (changepoint.py)
 
     @property
@@ -198,9 +209,20 @@ class TwoSidedTest:
 
     def add(self, against: Sequence[float], in_favour: Sequence[float]) -> None:
         """Add new data: for each alternative, ln of its ratio. The first of ``against`` is nearest to the limit."""
+        if self._power != 1:
+            against, in_favour = ([self._power * ratio for ratio in ratios] for ratios in (against, in_favour))
         self.gain = against[0]
         self._fail.update(against)
         self._pass.update(in_favour)
+
+    def temper(self, first: TwoSidedTest, power: float) -> None:
+        """Raise each ratio to ``power`` from now on. In the candidate's favour, the data of ``first`` counts so too."""
+        self._power = power
+        self._pass = first._pass.tempered(self._weights[1], power)
+
+    def forget_against(self) -> None:
+        """Begin the e-process against the candidate again."""
+        self._fail = RestartingMixture(self._weights[0])
 
     @property
     def mixtures(self) -> TwoSidedState:

@@ -85,7 +85,6 @@ def test_no_request_counts_twice_and_the_state_survives_json(steps: Bins) -> Non
         assert 0 <= total.c_errors <= seen.c_errors
         assert 0 <= total.b_errors <= seen.b_errors
         assert total.c_n == seen.c_n - (seen.c_errors - total.c_errors)
-        assert state.left_out == seen.c_errors - total.c_errors
         assert 0 <= part.c_unreachable <= part.c_errors
 
 
@@ -93,15 +92,30 @@ def test_no_request_counts_twice_and_the_state_survives_json(steps: Bins) -> Non
 def test_a_candidate_whose_errors_all_come_in_bursts_does_not_pass(limit: str) -> None:
     found = errors_verdict(limit, BURSTS_OF_FIVE, NONE)
     assert found.outcome == "inconclusive"
-    assert found.evidence_to_pass is not None
-    assert found.evidence_to_pass >= 1  # from what the discount leaves
-    assert "91 more errors came in bursts of one cause; with them it is 0.71" in found.message
-    assert "so the gate does not pass" in found.message
+    assert found.value == pytest.approx(150 / 21_000)
+    assert found.evidence_to_pass < 1
+    assert "errors came in bursts, so 5 count as one" in found.message
+
+
+@pytest.mark.parametrize("limit", ["max_increase: 0.5%", "{max_increase: null, max_rate: 0.5%}"])
+def test_a_candidate_with_many_bursts_fails(limit: str) -> None:
+    bursts = [5 if k % 2 == 0 else 0 for k in range(210)]
+    found = errors_verdict(limit, bursts, NONE)
+    assert found.outcome == "fail"
+    assert "came in bursts, so 5 count as one" in found.message
 
 
 def test_equal_sides_with_bursts_pass() -> None:
-    assert errors_verdict("max_increase: 0.5%", BURSTS_OF_FIVE, BURSTS_OF_FIVE[::-1]).outcome == "pass"
+    assert errors_verdict("max_increase: 2%", BURSTS_OF_FIVE, BURSTS_OF_FIVE[::-1]).outcome == "pass"
     assert errors_verdict("max_increase: 0.5%", NONE, NONE).outcome == "pass"
+
+
+def test_errors_that_coincide_by_chance_are_no_bursts() -> None:
+    rng = np.random.default_rng(3)
+    own, base = (rng.binomial(100, 0.002, 400).tolist() for _ in range(2))
+    found = errors_verdict("max_increase: 0.5%", own, base)
+    assert found.outcome == "pass"
+    assert "bursts" not in found.message
 
 
 def errors_verdict(limit: str, own: list[int], base: list[int]) -> Verdict:

@@ -1,0 +1,98 @@
+"""Test error rates where errors may come in bursts: two tests, one of which holds whatever the errors of a burst share.
+
+The first test takes each error as independent. It gets the requests without the errors that the burst discount leaves
+out (burst_discount.py), so it hears of a burst as of one error: bursts alone cannot fail a candidate.
+
+The second test gets all requests, and divides all evidence by CLUSTER. It is valid if each cause hits at most CLUSTER
+requests. Proof: let L be the likelihood ratio of one request, and let the s ≤ CLUSTER requests of a cause depend on
+each other in any way. By Hölder's inequality, E[Π L^(1/CLUSTER)] ≤ Π E[L^(s/CLUSTER)]^(1/s), and by Jensen's that is
+at most Π E[L]^(1/CLUSTER). So the expected product over all causes is at most the CLUSTER-th root of the one that is at
+most 1 for independent requests.
+
+It begins when the burst discount first leaves out an error. Against the candidate, it has a quarter of the weight: the
+mean of two e-values with fixed weights is an e-value. In the candidate's favour, it alone counts while a fifth or more
+of all errors are left out, and it counts the requests before its begin too. Where errors are independent, less than a
+tenth is left out, because chance explains all but one in a hundred seconds. See ADR 0257.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest
+from scorer.steering.evidence.mixture import TwoSidedState, log_add
+
+CLUSTER = 5  # the most errors of one cause: six failures in a row are an outage, which counts in full
+_LOG_FIRST, _LOG_SECOND = math.log(0.75), math.log(0.25)
+_FEW, _MANY = 3, 0.2  # from so many errors that are left out, and from this share of all, errors come in bursts
+
+
+def come_in_bursts(left_out: int, errors: int) -> bool:
+    """Return whether errors come in bursts. ``left_out``: by the burst discount, of all ``errors`` of both sides."""
+    return left_out >= _FEW and left_out >= _MANY * errors
+
+
+T = TypeVar("T", IncreaseTest, RateTest)
+
+
+@dataclass(frozen=True, slots=True)
+class BurstTestsState:
+    """The state of ``BurstTests``. ``second``: empty before the burst discount has left an error out."""
+
+    first: IncreaseTestState | TwoSidedState
+    second: tuple[IncreaseTestState | TwoSidedState, ...]
+
+
+class BurstTests(Generic[T]):
+    """A test of errors without those of bursts, and a test of all errors that holds in bursts."""
+
+    def __init__(self, first: T) -> None:
+        """Start without data. ``first``: the test without data."""
+        self.first: T = first
+        self._second: T | None = None
+
+    def update(self, counted: tuple[int, ...], everything: tuple[int, ...]) -> None:
+        """Add requests, as the arguments of the tests' ``update``.
+
+        ``counted``: without what the burst discount leaves out; ``everything``: with it.
+        """
+        if self._second is not None:
+            self._second.update(*everything)
+        elif counted != everything:
+            self._second = self.first.with_clusters(CLUSTER)
+            self._second.update(*everything)
+            self._second.forget_against()  # evidence may not begin with this burst because it is one
+        self.first.update(*counted)
+
+    @property
+    def gain(self) -> float:
+        gain: float = self.first.gain
+        return gain
+
+    @property
+    def log_fail(self) -> float:
+        """ln of the e-value against the candidate."""
+        second = 0.0 if self._second is None else self._second.log_fail
+        return log_add(_LOG_FIRST + self.first.log_fail, _LOG_SECOND + second)
+
+    def log_pass(self, *, in_bursts: bool) -> float:
+        """ln of the e-value in favour of the candidate. ``in_bursts``: whether errors come in bursts."""
+        return self._second.log_pass if in_bursts and self._second is not None else self.first.log_pass
+
+    @property
+    def state(self) -> BurstTestsState:
+        second = () if self._second is None else (self._second.state,)
+        return BurstTestsState(self.first.state, second)
+
+    def restore(self, state: BurstTestsState) -> None:
+        """Continue from ``state``. Raises ValueError if its tests are of another kind, or have other alternatives."""
+        if not {type(one) for one in (state.first, *state.second)} <= {type(self.first.state)}:
+            raise ValueError("a test of another kind")
+        first: Any = self.first
+        first.restore(state.first)
+        if state.second:
+            second: Any = self.first.with_clusters(CLUSTER)
+            second.restore(state.second[0])
+            self._second = second
