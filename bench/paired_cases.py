@@ -17,6 +17,10 @@ from bench.ramp_traffic import Traffic
 from bench.ramps import Ramp, run_ramp
 from glidepath.config import Workload, parse_config
 from glidepath.histogram import MAX_INDEX, MIN_INDEX
+from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswer
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec
+from scorer.steering.evidence.latency_samples import LatencySignal
+from scorer.steering.evidence.paired_evidence import PairedLatency
 from scorer.steering.evidence.paired_increase_test import PairedIncreaseTest
 from scorer.steering.evidence.paired_quantile_test import PairedQuantileTest
 
@@ -69,6 +73,56 @@ def latency(runs: int, seed: int, q: float, requests: Requests, *, n: int) -> Ru
             for name, log_e in (("fail", test.log_fail), ("pass", test.log_pass)):
                 if at[name] == math.inf and log_e >= AT:
                     at[name] = i
+        fails.append(at["fail"])
+        passes.append(at["pass"])
+    return Runs(np.array(fails), np.array(passes))
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixCache:
+    """The times to the first token of requests to sides that keep the prefixes of prompts.
+
+    - ``candidate``: the candidate's time as a multiple of the baseline's
+    - ``faster``: how many times as early the first token of the second request with a prompt comes at the same side
+    - ``copies_slower``: how many times as long both sides' answers to copies take as those to clients
+    - ``asked``: whether the client's own answer is used, as in production
+    """
+
+    candidate: float
+    faster: float = 3.0
+    copies_slower: float = 1.0
+    asked: bool = True
+
+    def draw(self, rng: np.random.Generator, n: int) -> Floats:
+        """Return n times: of the candidate's copies, of the baseline's copies, and of its answers to clients. [3, n]"""
+        shared, own = rng.normal(0, 0.5 * math.sqrt(0.6), n), rng.normal(0, 0.5 * math.sqrt(0.4), (3, n))
+        times: Floats = 400 * np.exp(shared + own)
+        times[0] *= self.candidate * self.copies_slower
+        times[1] *= self.copies_slower / self.faster
+        return times
+
+
+def first_token(runs: int, seed: int, cache: PrefixCache, *, n: int) -> Runs:
+    """Test the p95 of the time to the first token of copies, of which the baseline's come second at their side."""
+    rng, spec = (
+        np.random.default_rng(seed),
+        GateSpec("ttft_p95", GateKind.LATENCY, LIMIT, "ratio", AT, AT, signal="ttft"),
+    )
+    fails, passes = [], []
+    for _ in range(runs):
+        pairs, at, due = PairedLatency(spec, 0.95, LatencySignal()), {"fail": math.inf, "pass": math.inf}, 0.0
+        for i, (own, copy, client) in enumerate(cache.draw(rng, n).T.tolist(), start=1):
+            answers = (CopyAnswer(False, False, {"ttft": ms}) for ms in (own, copy))
+            pairs.add(CopiesCompared(*answers, as_first={"ttft": client} if cache.asked else {}))
+            if i < due:
+                continue
+            due = 1.06 * i
+            pairs.look(everything=False)
+            for name, log_e in (("fail", pairs.log_fail), ("pass", pairs.log_pass)):
+                if at[name] == math.inf and log_e >= AT:
+                    at[name] = i
+            if min(at.values()) < math.inf:
+                break
         fails.append(at["fail"])
         passes.append(at["pass"])
     return Runs(np.array(fails), np.array(passes))

@@ -13,7 +13,7 @@ import numpy as np
 from bench import paired_cases as cases
 from bench.evidence_cases import ALPHA, Runs, upper_limit
 from bench.evidence_fixed_tests import fixed_test
-from bench.paired_cases import Failures, Requests
+from bench.paired_cases import Failures, PrefixCache, Requests
 from bench.ramp_traffic import Traffic
 
 Row = dict[str, Any]
@@ -51,7 +51,32 @@ def guarantees(runs: int) -> list[Case]:
             lambda: _errors(runs, 90, Failures(lambda _: 0.015, lambda _: 0.01, _swing)),
         ),
     ]
-    return [partial(_both, name, runs, run) for name, run in found]
+    warm = [
+        ("ttft p95 at 1.2 ×, a prompt's second request 3 × faster", PrefixCache(cases.LIMIT)),
+        ("ttft p95 at 1.2 ×, the same, copies 10 % slower", PrefixCache(cases.LIMIT / 1.1, copies_slower=1.1)),
+        ("ttft p95 at 1.2 ×, no prefix cache", PrefixCache(cases.LIMIT, faster=1.0)),
+    ]
+    found += [(name, partial(cases.first_token, runs, 93, cache, n=600)) for name, cache in warm]
+    return [
+        *(partial(_both, name, runs, run) for name, run in found),
+        *(partial(_equal_with_cache, max(20, runs // 5), asked) for asked in (False, True)),
+    ]
+
+
+def _equal_with_cache(runs: int, asked: bool) -> list[Row]:
+    name = f"ttft p95, equal sides, the same, {'with' if asked else 'without'} the clients' first tokens"
+    found, limit = cases.first_token(runs, 94, PrefixCache(1.0, asked=asked), n=2500), upper_limit(runs, ALPHA)
+    rows = (("false rollback", found.fail_rate), ("promotion, which is right", found.pass_rate))
+    return [
+        {
+            "case": f"{name}: {what}",
+            "runs": runs,
+            "share": share,
+            "limit": limit,
+            "ok": share <= limit if judged else None,
+        }
+        for (what, share), judged in zip(rows, (asked, False), strict=True)
+    ]
 
 
 def _errors(runs: int, seed: int, failures: Failures) -> Runs:
@@ -82,8 +107,25 @@ def foresight(runs: int) -> list[Case]:
         ("errors, 10 % and 0.5 %, roll back", 0.10, 0.005, 500),
     ]
     return [
+        partial(_slower_first_token, runs),
         *(partial(_latency_against_fixed, runs, *row) for row in latency),
         *(partial(_errors_against_fixed, runs, *row) for row in errors),
+    ]
+
+
+def _slower_first_token(runs: int) -> list[Row]:
+    """Return how many pairs a rollback takes where the baseline keeps prefixes of prompts. No fixed test knows it."""
+    found = cases.first_token(runs, 95, PrefixCache(1.5), n=4000)
+    name = "ttft p95, 1.5 ×, a prompt's second request 3 × faster, roll back"
+    return [
+        {
+            "case": name,
+            "runs": runs,
+            "median": float(np.median(found.fail)),
+            "fixed test": None,
+            "ratio": None,
+            "ok": None,
+        }
     ]
 
 

@@ -1,8 +1,12 @@
 """Join the two pairs of a request of which each side got a copy: its cross pair and its noise pair.
 
 The candidate's copy and the baseline's copy are sent at the same moment, by the same process, over the same way. So
-whatever makes a copy differ from a client's request is the same for both, and cancels when the two are compared. The
-client's own answer has no part in this comparison. See ADR 0260.
+whatever makes a copy differ from a client's request is the same for both, and cancels when the two are compared. See
+ADR 0260.
+
+One thing is not the same: the baseline has just seen the prompt in the client's own request. If it keeps prefixes of
+prompts, its copy begins to answer earlier than a first request would. So the comparison also gets the time that the
+baseline's copy would have taken had its first token come when the client's came (``as_first``). See ADR 0256.
 
 A copy that was given up after its time limit is a slow answer, unless the other side answered the same request in a
 quarter of that time: then it hung, and a client would have left it. So it failed.
@@ -12,6 +16,7 @@ The number of pairs that wait for the other pair of their request is bounded.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glidepath.answer_faults import AnswerFault, Grade
@@ -36,6 +41,7 @@ class CopyFacts:
     - ``gave_up``: whether extproc gave the copy up, after its time limit
     - ``streamed``: whether its first token has a time of its own
     - ``total_ms``, ``first_token_ms``, ``tokens``, ``chars``: 0: unknown
+    - ``clients_first_token_ms``: of the baseline's answer to the client, 0: unknown
     - ``entry``, ``at_ms``: of the pair, see ``PairRef``
     """
 
@@ -47,6 +53,7 @@ class CopyFacts:
     total_ms: float
     streamed: bool
     first_token_ms: float
+    clients_first_token_ms: float
     tokens: int
     chars: int
     entry: str
@@ -77,7 +84,8 @@ class CopyMatcher:
             return None
         candidate, baseline = (facts, other) if facts.candidate else (other, facts)
         pair = PairRef(candidate.request, candidate.entry, candidate.at_ms)
-        return CopiesCompared(_answer(candidate, baseline), _answer(baseline, candidate), pair)
+        own, base = _answer(candidate, baseline), _answer(baseline, candidate)
+        return CopiesCompared(own, base, pair, _as_first(baseline, base.ms))
 
     @property
     def state(self) -> CopyMatcherState:
@@ -104,7 +112,8 @@ def copy_ended(scored: ScoredPair) -> CopyEnded | None:
 
 def _facts(scored: ScoredPair) -> CopyFacts:
     copy = scored.candidate  # in a noise pair, the baseline's answer to the copy
-    gave_up = copy.ending is Ending.TIMEOUT
+    gave_up, live = copy.ending is Ending.TIMEOUT, scored.baseline
+    own_first = live.origin is Origin.LIVE and live.streamed and not _failed(live)
     return CopyFacts(
         request=scored.pair_id.removesuffix(NOISE_SUFFIX),
         candidate=scored.kind is PairKind.CROSS,
@@ -114,6 +123,7 @@ def _facts(scored: ScoredPair) -> CopyFacts:
         total_ms=round(copy.total_ms, 2),
         streamed=copy.streamed,
         first_token_ms=round(copy.first_byte_ms, 2) if copy.streamed else 0.0,
+        clients_first_token_ms=round(live.first_byte_ms, 2) if own_first else 0.0,
         tokens=copy.output_tokens,
         chars=copy.text_chars,
         entry=scored.entry,
@@ -137,6 +147,15 @@ def _answer(facts: CopyFacts, other: CopyFacts) -> CopyAnswer:
     failed = facts.failed or hung or (refused and not facts.gave_up)
     answered = not facts.failed and not 400 <= facts.status < 500
     return CopyAnswer(failed, facts.gave_up, _signals(facts, other) if answered else {})
+
+
+def _as_first(baseline: CopyFacts, ms: Mapping[str, float]) -> dict[str, float]:
+    """Return ``ms``, the values of the baseline's copy, with the first token as late as the client's was."""
+    later = baseline.clients_first_token_ms - baseline.first_token_ms
+    if not baseline.clients_first_token_ms or not baseline.first_token_ms or baseline.gave_up:
+        return {}
+    factors = {"per_token": 1 + later / baseline.total_ms}
+    return {signal: value * factors[signal] if signal in factors else value + later for signal, value in ms.items()}
 
 
 def _hung(gave_up_after_ms: float, other_ms: float) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from scorer.steering.evidence.confidence import Interval, difference_interval, rate_interval
@@ -27,9 +28,13 @@ from scorer.steering.evidence.paired_quantile_test import PairedQuantileState, P
 
 @dataclass(frozen=True, slots=True)
 class PairedLatencyState:
-    """``left_out``: the number of pairs that the warm-up has left out."""
+    """The state of a ``PairedLatency``. ``as_first``: empty while it equals ``test``.
+
+    ``left_out``: the number of pairs that the warm-up has left out.
+    """
 
     test: PairedQuantileState
+    as_first: tuple[PairedQuantileState, ...]
     left_out: int
 
 
@@ -78,22 +83,31 @@ class PairedEvidence(Protocol):
 class PairedLatency:
     """The evidence of a latency gate on pairs.
 
+    The baseline's latency is the slower one of two: its copies' as they were, and as if their first token had come when
+    it came to the clients, whose requests came first (paired_copies.py). So a candidate fails only if it is too slow
+    compared with both, and may pass if it is fast enough compared with one of them: both statements are about the
+    slower one. The least of two e-values is an e-value if either null is true; their mean is one if both are.
+
     The warm-up leaves pairs out as long as it leaves out live answers of the candidate, but not more pairs than it
     leaves out answers: a candidate that has answered so many copies is warm.
     """
 
     def __init__(self, spec: GateSpec, q: float, signal: LatencySignal) -> None:
         self._spec, self._signal = spec, signal
-        self.test = PairedQuantileTest(q, spec.limit)
+        self._new_test = partial(PairedQuantileTest, q, spec.limit)
+        self.test = self._new_test()
+        self._as_first: PairedQuantileTest | None = None  # None: as ``test``, because no first token was known so far
         self._left_out = 0
 
     @property
     def log_fail(self) -> float:
-        return self.test.log_fail
+        return self.test.log_fail if self._as_first is None else min(self.test.log_fail, self._as_first.log_fail)
 
     @property
     def log_pass(self) -> float:
-        return self.test.log_pass
+        if self._as_first is None:
+            return self.test.log_pass
+        return log_add(self.test.log_pass, self._as_first.log_pass) - LN2
 
     @property
     def compared(self) -> int:
@@ -105,7 +119,15 @@ class PairedLatency:
 
     @property
     def value(self) -> float | None:
-        return self.test.ratio
+        return self._slower.ratio
+
+    @property
+    def _slower(self) -> PairedQuantileTest:
+        """The test with the slower latency of the baseline."""
+        copies, first = self.test, self._as_first
+        if first is None or copies.ratio is None or first.ratio is None:
+            return copies
+        return first if first.ratio < copies.ratio else copies
 
     def interval(self, alpha: float) -> Interval | None:
         """Return None: an interval from each side alone would not use that both answered the same request."""
@@ -118,21 +140,32 @@ class PairedLatency:
         if self._signal.warming and self._left_out < self._signal.warm_up:
             self._left_out += 1
             return False
-        longer = (copies.candidate.gave_up, copies.baseline.gave_up)
-        self.test.add(slot_of(own), slot_of(base), candidate_longer=longer[0], baseline_longer=longer[1])
+        first = copies.as_first.get(self._spec.signal)
+        if first is not None and self._as_first is None:
+            self._as_first = self._new_test()
+            self._as_first.restore(self.test.state)
+        for test, ms in ((self.test, base), (self._as_first, base if first is None else first)):
+            if test is not None:
+                longer = {"candidate_longer": copies.candidate.gave_up, "baseline_longer": copies.baseline.gave_up}
+                test.add(slot_of(own), slot_of(ms), **longer)
         return True
 
     def look(self, *, everything: bool) -> None:
-        self.test.look(everything=everything)
+        for test in (self.test, self._as_first):
+            if test is not None:
+                test.look(everything=everything)
 
     def weight(self, copies: CopiesCompared) -> float:
         own, base = (copy.ms.get(self._spec.signal, 0.0) for copy in (copies.candidate, copies.baseline))
+        base = max(base, copies.as_first.get(self._spec.signal, 0.0))
         excess = own / base / self._spec.limit if base else 0.0
         return 1 - 1 / excess if excess > 1 else 0.0
 
     def message(self) -> str:
-        own, base = self.test.quantiles()
+        own, base = self._slower.quantiles()
         pairs = f"of both sides' copies of {self.n} requests"
+        if self._slower is self._as_first:
+            pairs += ", with the baseline's first token as late as its clients got it"
         if base is None:
             return f"{signal_text(self._spec.name)} {pairs}: the baseline's is longer than the time limit of a copy"
         ratio = self.value
@@ -142,10 +175,15 @@ class PairedLatency:
 
     @property
     def state(self) -> PairedLatencyState:
-        return PairedLatencyState(self.test.state, self._left_out)
+        return PairedLatencyState(
+            self.test.state, () if self._as_first is None else (self._as_first.state,), self._left_out
+        )
 
     def restore(self, state: PairedLatencyState) -> None:
         self.test.restore(state.test)
+        if state.as_first:
+            self._as_first = self._new_test()
+            self._as_first.restore(state.as_first[0])
         self._left_out = state.left_out
 
 

@@ -19,18 +19,26 @@ FINE = AnswerFacts(
 LATE = AnswerFacts(Origin.SHADOW, status=0, total_ms=60_000.0, ending=Ending.TIMEOUT)
 
 
-def pairs(request: str, candidate: AnswerFacts = FINE, baseline: AnswerFacts = FINE) -> list[ScoredPair]:
-    """Return the cross pair and the noise pair of a request, given the answers to its two copies."""
-    live = AnswerFacts(Origin.LIVE, status=200)
+def pairs(
+    request: str,
+    candidate: AnswerFacts = FINE,
+    baseline: AnswerFacts = FINE,
+    live: AnswerFacts = AnswerFacts(Origin.LIVE, status=200),  # noqa: B008 - frozen
+) -> list[ScoredPair]:
+    """Return the cross pair and the noise pair of a request, given the answers to its two copies and to the client."""
     cross = ScoredPair(
         request, "chat", PairKind.CROSS, 5, 6, True, baseline=live, candidate=candidate, both_copied=True, entry="1-0"
     )
     return [cross, replace(cross, pair_id=f"{request}~noise", kind=PairKind.NOISE, candidate=baseline)]
 
 
-def joined(candidate: AnswerFacts = FINE, baseline: AnswerFacts = FINE) -> CopiesCompared | None:
+def joined(
+    candidate: AnswerFacts = FINE,
+    baseline: AnswerFacts = FINE,
+    live: AnswerFacts = AnswerFacts(Origin.LIVE, status=200),  # noqa: B008 - frozen
+) -> CopiesCompared | None:
     matcher = CopyMatcher()
-    found = [matcher.add(pair) for pair in pairs("a", candidate, baseline)]
+    found = [matcher.add(pair) for pair in pairs("a", candidate, baseline, live)]
     assert found[0] is None
     return found[1]
 
@@ -55,6 +63,36 @@ def test_the_two_pairs_of_a_request_are_joined_in_any_order_and_among_others() -
         assert matcher.add(pairs("b")[0]) is None
         assert matcher.add(both[1]) == expected
         assert matcher.add(both[1]) is None  # it waits for another one
+
+
+def test_the_client_s_own_first_token_shows_what_the_baseline_s_copy_would_have_taken_first() -> None:
+    answers = AnswerFacts(Origin.LIVE, status=200, first_byte_ms=150.0, total_ms=900.0, streamed=True)
+    found = joined(live=answers)
+    assert found is not None
+    assert found.baseline.ms == {"total": 400.0, "ttft": 50.0, "per_token": 10.0}
+    assert found.as_first == pytest.approx({"total": 500.0, "ttft": 150.0, "per_token": 12.5})
+
+
+@pytest.mark.parametrize(
+    "live",
+    [
+        AnswerFacts(Origin.LIVE, status=200, first_byte_ms=150.0, total_ms=900.0),  # not streamed
+        AnswerFacts(Origin.LIVE, status=503, first_byte_ms=150.0, total_ms=900.0, streamed=True),
+        AnswerFacts(Origin.PROBE, status=200, first_byte_ms=150.0, total_ms=900.0, streamed=True),
+    ],
+)
+def test_without_the_client_s_first_token_the_copy_counts_as_it_was(live: AnswerFacts) -> None:
+    found = joined(live=live)
+    assert found is not None
+    assert found.as_first == {}
+
+
+@pytest.mark.parametrize("baseline", [replace(FINE, streamed=False), LATE])
+def test_a_copy_without_a_first_token_counts_as_it_was(baseline: AnswerFacts) -> None:
+    live = AnswerFacts(Origin.LIVE, status=200, first_byte_ms=150.0, total_ms=900.0, streamed=True)
+    found = joined(baseline=baseline, live=live)
+    assert found is not None
+    assert found.as_first == {}
 
 
 def test_a_request_with_one_copy_is_not_waited_for() -> None:
