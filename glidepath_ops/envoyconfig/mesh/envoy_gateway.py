@@ -35,7 +35,7 @@ from glidepath_ops.envoyconfig.continued_routes import headers_at_route
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.internal_hops import hop_listeners
-from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued
+from glidepath_ops.envoyconfig.mesh.added_http_rules import Continued
 from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
 from glidepath_ops.envoyconfig.mesh.gateway_api import (
     ENVOY_GROUP,

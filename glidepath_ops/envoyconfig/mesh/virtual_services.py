@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import yaml
 
@@ -24,6 +24,7 @@ from glidepath_ops.envoyconfig.continued_routes import (
 )
 from glidepath_ops.envoyconfig.header_rules import APPEND_ACTIONS, RoutedHeader, header_added
 from glidepath_ops.envoyconfig.mesh.go_durations import duration
+from glidepath_ops.envoyconfig.mesh.istio_documents import Document, hashed_by_the_user, refuse_patches_by_name
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import kubernetes_objects
 from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind, RouteCopy, copies_of, refuse_unread
 from glidepath_ops.envoyconfig.mesh.routes_for_copies import of_virtual_service
@@ -103,7 +104,7 @@ def complete_virtual_services(
     cannot be continued.
     """
     base = remove(text)
-    documents = [_Document(one.node, verbatim(one.node), file) for one in kubernetes_objects(base, file)]
+    documents = [Document(one.node, verbatim(one.node), file) for one in kubernetes_objects(base, file)]
     services = [one for one in documents if one.data.get("kind") == "VirtualService"]
     chosen = [one for one in services if choice is None or choice.admits(one.data)]
     if not chosen:
@@ -129,8 +130,8 @@ def complete_virtual_services(
         continued_names |= naming.continued
         for headers in naming.headers:
             _refuse_other_rules(routed.setdefault(config.candidate_cluster(workload), headers), headers, workload, file)
-    hashed = _hashed_by_the_user(documents, config, file)
-    _refuse_patches_by_name(documents, continued_names, file)
+    hashed = hashed_by_the_user(documents, config, file)
+    refuse_patches_by_name(documents, continued_names, file)
     text = insert(base, _insertions(added), file)
     return ContinuedRoutes(routes, text, routed=routed, for_copies=for_copies, hashed=hashed)
 
@@ -198,27 +199,11 @@ def _operation(cluster: str, uri: Json) -> str:
     return f"{host}:{port}{uri['regex']}" if "regex" in uri else f"{host}:{port}{uri.get('prefix', '/')}*"
 
 
-@dataclass(frozen=True, slots=True)
-class _Document:
-    node: yaml.Node
-    data: Json
-    file: str
-
-    @property
-    def namespace(self) -> str | None:
-        found: str | None = self.data.get("metadata", {}).get("namespace")
-        return found
-
-    @property
-    def name(self) -> str:
-        return f"{self.namespace or ''}/{self.data.get('metadata', {}).get('name', '')}"
-
-
 def _path(rule: Match) -> str:
     return rule.path or f"{rule.path_prefix}*"
 
 
-def _continued(service: _Document, naming: CopyNames, only: str | None) -> Iterator[_Added]:
+def _continued(service: Document, naming: CopyNames, only: str | None) -> Iterator[_Added]:
     """Yield copies of each route of the VirtualService that serves requests of the workload, in the routes' order."""
     routes = child(child(service.node, "spec"), "http")
     if routes is None:
@@ -265,7 +250,7 @@ def _copy(entry: Json, name: str, matches: list[Json], rewrite: str | None) -> J
     return {"name": name, "match": matches, **rest}
 
 
-def _check(entry: Json, service: _Document, config: Config, workload: str, place: str) -> None:
+def _check(entry: Json, service: Document, config: Config, workload: str, place: str) -> None:
     """Refuse a route whose destination cannot become the baseline's side of the split."""
     where = f"workloads.{workload}: {place}: the route that serves it"
     if not service.data.get("spec", {}).get("hosts"):
@@ -335,49 +320,6 @@ def _refuse_other_rules(
             "request that failed at the candidate cannot get them again; give these routes the same header rules, or "
             "set fallback: false in the workload"
         )
-
-
-def _hashed_by_the_user(documents: list[_Document], config: Config, file: str) -> frozenset[str]:
-    """Return the workloads for which a DestinationRule of the file chooses the baseline's endpoints by a hash.
-
-    Raises ConfigError if such a workload declares another sticky value.
-    """
-    found = set()
-    for document in documents:
-        if document.data.get("kind") != "DestinationRule":
-            continue
-        spec = document.data.get("spec", {})
-        policies = [spec.get("trafficPolicy", {}), *(one.get("trafficPolicy", {}) for one in spec.get("subsets", []))]
-        if not any("consistentHash" in policy.get("loadBalancer", {}) for policy in policies):
-            continue
-        host: Any = spec.get("host", "")
-        for name, workload in config.workloads.items():
-            cluster = config.backends[workload.baseline].cluster or ""
-            if cluster.rpartition("|")[2].split(".")[0] != str(host).split(".")[0]:
-                continue
-            found.add(name)
-            if workload.declared_sticky is not None:
-                raise ConfigError(
-                    f"workloads.{name}.sticky: {file}:{document.node.start_mark.line + 1}: a DestinationRule chooses "
-                    f"the endpoints of {host} by a hash, which a second value would change; remove sticky or "
-                    "consistentHash"
-                )
-    return frozenset(found)
-
-
-def _refuse_patches_by_name(documents: list[_Document], names: set[str], file: str) -> None:
-    """Refuse that an EnvoyFilter of the file patches a continued route by its name, which the copy does not have."""
-    for document in documents:
-        patches = (document.data.get("spec") or {}).get("configPatches") or []
-        for patch in patches if document.data.get("kind") == "EnvoyFilter" else []:
-            host = ((patch.get("match") or {}).get("routeConfiguration") or {}).get("vhost") or {}
-            name = (host.get("route") or {}).get("name")
-            if name and name in names:
-                raise InputError(
-                    f"{file}:{document.node.start_mark.line + 1}: this EnvoyFilter finds the route {name} by its name, "
-                    "which the copy for a workload does not have: write a route for only the workload's requests with "
-                    "the same patch, and give it to --route without --into, with fallback: false in the workload"
-                )
 
 
 def continued_by_name(config: Config, choices: Sequence[str]) -> ContinuedRoutes:

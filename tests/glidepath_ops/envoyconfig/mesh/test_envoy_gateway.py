@@ -16,7 +16,7 @@ from glidepath.config.root import Workload
 from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
-from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued
+from glidepath_ops.envoyconfig.mesh.added_http_rules import Continued
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes, GatewayTarget, gateway_resources
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GatewayListener, GeneratedRoutes, XdsNames, xds_names
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict

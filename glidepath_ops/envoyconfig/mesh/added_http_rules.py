@@ -1,0 +1,187 @@
+"""The rules that are added to a user's HTTPRoute: copies of the rule that serves a workload."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import yaml
+
+from glidepath import envoy_names
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.header_rules import APPEND_ACTIONS, header_added, joined_rules
+from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
+from glidepath_ops.envoyconfig.mesh.http_route_matches import path_of
+from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import ObjectNode
+from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind, RouteCopy
+from glidepath_ops.envoyconfig.mesh.routes_for_copies import of_http_route
+from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, items
+
+MOST_RULES = 16  # of an HTTPRoute
+# The header exists only inside Envoy, so its removal changes no request.
+FORCING_FILTER: Json = {
+    "type": "RequestHeaderModifier",
+    "requestHeaderModifier": {"remove": [envoy_names.HEADER_BACKEND]},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """The Envoy routes of a workload, and the rule's header rules in the form of an Envoy route.
+
+    ``routes``: those that get the split. ``others``: those that help to read, each with what it is for. ``copy``: what
+    the split demands of a request that was read. ``for_copies``: what the rule does with requests
+    (``part_for_copies``), once for each match. ``is_copy``: whether the routes are those of a copy of the user's rule,
+    which is below them. ``hashed``: whether a policy of the user's chooses the endpoint by a hash.
+    """
+
+    routes: GeneratedRoutes
+    header_rules: Json
+    place: str
+    for_copies: Sequence[Json] = ()
+    is_copy: bool = False
+    hashed: bool = False
+    copy: RouteCopy = field(default_factory=RouteCopy)
+    others: Sequence[tuple[GeneratedRoutes, RouteCopy]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRule:
+    """A rule of a user's HTTPRoute. ``index``: its number there."""
+
+    route: ObjectNode
+    node: yaml.MappingNode
+    index: int
+    data: Json
+    matches: tuple[Json, ...]
+
+    @property
+    def place(self) -> str:
+        return self.route.place(self.node)
+
+
+def rule_nodes(route: ObjectNode) -> list[yaml.Node]:
+    return items(child(child(route.node, "spec"), "rules"))
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A workload, the rule that serves it, its narrowed ``matches``, and the ``copies`` of the rule that it needs."""
+
+    workload: str
+    rule: RouteRule
+    matches: Sequence[Json]
+    copies: Sequence[RouteCopy]
+    continued: Continued
+
+    @property
+    def made(self) -> list[RouteCopy]:
+        """The copies that are rules of their own: a rule for only the workload's requests carries the split itself."""
+        return [one for one in self.copies if self.continued.is_copy or one.kind is not CopyKind.SPLIT]
+
+
+@dataclass(frozen=True, slots=True)
+class _AddedRule:
+    workload: str
+    copy: RouteCopy
+    rule: Json
+
+
+def rules_to_add(route: ObjectNode, served: Sequence[Served]) -> list[_AddedRule]:
+    """Return the rules to append to an HTTPRoute, those of one kind together.
+
+    Envoy Gateway keeps the order of rules with equal conditions. The splits come first unless a candidate declares what
+    it cannot serve: a rule's number is in the name of its cluster, which glidepath.yaml names.
+    """
+    found = [
+        _AddedRule(one.workload, copy, _copy(one.rule, one.matches, splits=copy.kind is CopyKind.SPLIT))
+        for one in served
+        if one.rule.route is route
+        for copy in one.made
+    ]
+    return sorted(found, key=lambda one: one.copy.kind)
+
+
+def with_routes(served: Served, added: Sequence[_AddedRule]) -> Continued:
+    """Return where the workload's routes are once the rules are appended."""
+    first = len(rule_nodes(served.rule.route))
+    ours = [(first + at, one) for at, one in enumerate(added) if one.workload == served.workload]
+    found = served.continued
+    split = next((copy for copy in served.copies if copy.kind is CopyKind.SPLIT), RouteCopy())
+    places = {one.copy.kind: (at, one.rule) for at, one in ours}
+    index, rule = places.get(CopyKind.SPLIT, (served.rule.index, served.rule.data))
+    others = [(replace(found.routes, rule=at), one.copy) for at, one in ours if one.copy.kind is not CopyKind.SPLIT]
+    routes = replace(found.routes, rule=index)
+    return replace(found, routes=routes, for_copies=_for_copies(rule), copy=split, others=others)
+
+
+def refuse_kept(rule: RouteRule, copies: Sequence[RouteCopy], workload: str) -> None:
+    if any(one.kind is CopyKind.KEPT for one in copies):
+        raise InputError(
+            f"{rule.place}: is only for requests of workloads.{workload}, so no rule can come before it for those that "
+            "the candidate declares that it cannot serve (context, modalities, tools, max_body, foreign_reasoning): "
+            "let the rule serve more paths or methods, or remove the declaration"
+        )
+
+
+def _copy(rule: RouteRule, matches: Sequence[Json], *, splits: bool) -> Json:
+    if rule.data.get("name"):
+        raise InputError(
+            f"{rule.place}: has the name {rule.data['name']!r}, so a policy can hold for it and not for its copy; "
+            "remove the name, and let the policy target the HTTPRoute"
+        )
+    reference = dict(rule.data["backendRefs"][0])
+    if splits and not reference.get("filters"):
+        reference["filters"] = [FORCING_FILTER]
+    copy = {**rule.data, "matches": list(matches), "backendRefs": [reference]}
+    if rule.data.get("filters"):
+        copy["filters"] = [_rewriting(one, rule, matches) for one in rule.data["filters"]]
+    return copy
+
+
+def _rewriting(one: Json, rule: RouteRule, matches: Sequence[Json]) -> Json:
+    """Return a filter of the rule for its copy. A rewrite of the prefix must replace the same text of the path."""
+    path = (one.get("urlRewrite") or {}).get("path") or {}
+    if str(path.get("type")) != "ReplacePrefixMatch":
+        return one
+    before, (kind, value) = path_of(rule.matches[0])[1].rstrip("/"), path_of(matches[0])
+    text = str(path.get("replacePrefixMatch", "")).rstrip("/") + value[len(before) :]
+    if kind == "Exact":
+        return _with_path(one, {"type": "ReplaceFullPath", "replaceFullPath": text or "/"})
+    return _with_path(one, {"type": "ReplacePrefixMatch", "replacePrefixMatch": text or "/"})
+
+
+def _with_path(one: Json, path: Json) -> Json:
+    return {**one, "urlRewrite": {**one["urlRewrite"], "path": path}}
+
+
+def appended(route: ObjectNode, added: Sequence[_AddedRule]) -> Insertion:
+    node = child(child(route.node, "spec"), "rules")
+    if node is None or len(items(node)) + len(added) > MOST_RULES:
+        raise InputError(
+            f"{route.place()}: has too many rules for {len(added)} more (most: {MOST_RULES}); split it. A workload "
+            "needs one rule, or several if its requests must be read: they are not with sticky: {header: …} and, for a "
+            "path_prefix or the Responses API, stateless: true"
+        )
+    return Insertion(node, [one.rule for one in added])
+
+
+def _for_copies(rule: Json) -> list[Json]:
+    """Return what the rule does with requests. Envoy applies the header rules of a backendRef before the rule's."""
+    return of_http_route(rule, joined_rules([header_rules_of(rule["backendRefs"][0]), header_rules_of(rule)]))
+
+
+def header_rules_of(rule: Json) -> Json:
+    """Return the changes of request headers by the filters of a rule or a backendRef, in the form of an Envoy route.
+
+    Envoy Gateway passes a value on as it is, so Envoy reads ``%...%`` in it as a command.
+    """
+    found: Json = {"request_headers_to_remove": [], "request_headers_to_add": []}
+    for one in rule.get("filters") or []:
+        changes = one.get("requestHeaderModifier") or {}
+        found["request_headers_to_remove"] += [str(name) for name in changes.get("remove") or []]
+        for key, action in APPEND_ACTIONS:
+            for header in changes.get(key) or []:
+                found["request_headers_to_add"].append(header_added(header["name"], header["value"], action))
+    return found
