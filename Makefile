@@ -126,6 +126,7 @@ reference: $(VENV)/.setup ## rewrite docs/reference/configuration.md, metrics.md
 	$(BIN)/python -m glidepath.config.reference_page > docs/reference/configuration.md
 	$(BIN)/python -m glidepath_ops.monitoring.reference_page > docs/reference/metrics.md
 	$(BIN)/python -m glidepath_ops.monitoring.dashboard > deploy/grafana/dashboards/glidepath.json
+	$(BIN)/python -m glidepath_ops.monitoring.prometheus_rule > deploy/kubernetes/monitoring/alerts.yaml
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

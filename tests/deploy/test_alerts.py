@@ -131,6 +131,12 @@ CASES = (
     Case("GlidepathPairsWait", {f"glidepath_scorer_queue_pairs{{{CHAT}}}": "10x5 5000x60"}, 15, 40),
     Case("GlidepathTickFails", {f"glidepath_steer_errors_total{{{CHAT}}}": "0x5 1x60"}, 5, 8),
     Case("GlidepathNotSteered", {'glidepath_workloads_not_steered{job="s"}': "0x5 2x60"}, 8),
+    Case(
+        "GlidepathTelemetryLost",
+        {'glidepath_otel_items_total{job="glidepath-extproc", signal="traces", result="dropped"}': "0x10 0+5x60"},
+        10,
+        40,
+    ),
     Case("GlidepathNotificationsDropped", {'glidepath_notifications_dropped_total{kind="slack"}': "0x5 1x60"}, 5, 8),
     Case("GlidepathClocksDiffer", {f"glidepath_clock_skew_seconds{{{CHAT}}}": "0.1x5 -30x60"}, 8),
 )

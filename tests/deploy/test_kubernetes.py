@@ -9,7 +9,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from cloudcoil.models.prometheus_operator.v1 import PodMonitor, ServiceMonitor
+from cloudcoil.models.prometheus_operator.v1 import PodMonitor, PrometheusRule, ServiceMonitor
 
 from glidepath.config import load_config
 
@@ -78,7 +78,7 @@ def test_the_example_envoy_has_the_fields_of_its_kind_and_no_other(version: str)
     kubernetes_validate.validate(envoy_with_sidecar(), version, strict=True)
 
 
-MONITORS = {"ServiceMonitor": ServiceMonitor, "PodMonitor": PodMonitor}
+MONITORS = {"ServiceMonitor": ServiceMonitor, "PodMonitor": PodMonitor, "PrometheusRule": PrometheusRule}
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from glidepath.config import load_config
 from glidepath_ops.monitoring.dashboard import as_text
 from glidepath_ops.monitoring.exported_metrics import exported_metrics
 from glidepath_ops.monitoring.panels import ROWS
+from glidepath_ops.monitoring.prometheus_rule import prometheus_rule
 from glidepath_ops.monitoring.reference_page import LABELS, reference, undescribed
 from tests.support.promql_names import unknown_names
 from tests.support.promtool import needs_promtool, promtool
@@ -32,6 +33,13 @@ def test_the_committed_reference_of_the_metrics_is_up_to_date() -> None:
 
 def test_the_committed_dashboard_is_up_to_date() -> None:
     assert DASHBOARD.read_text() == as_text(), "run: make reference"
+
+
+def test_the_alerts_for_the_prometheus_operator_are_those_of_prometheus() -> None:
+    rules = (DEPLOY / "prometheus" / "alerts.yml").read_text()
+    manifest = (DEPLOY / "kubernetes" / "monitoring" / "alerts.yaml").read_text()
+    assert manifest == prometheus_rule(rules), "run: make reference"
+    assert yaml.safe_load(manifest)["spec"] == yaml.safe_load(rules)
 
 
 def test_the_reference_describes_each_label_and_no_other() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,8 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("opentelemetry.sdk", reason='the extra otel is not installed: pip install "glidepath[otel]"')
+
+from opentelemetry.sdk.trace import TracerProvider
 
 from extproc.latency_totals import LatencyTotals
 from extproc.otel_durations import DurationMetric
@@ -29,8 +34,11 @@ from glidepath.pairs_and_outcomes import (
     Side,
     SideOutcomes,
 )
+from glidepath.telemetry.bounded_export import BoundedExport, QueueLimits
 from glidepath.telemetry.load import NoSignals, Signals, load_signals
+from glidepath.telemetry.otel_signals import OtelTracer
 from glidepath.telemetry.signals import CopyToTrace
+from tests.conftest import VALID
 from tests.support.otlp_receiver import Receiver, attributes, grpc_receiver, http_receiver
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -101,6 +109,17 @@ def test_a_copy_of_a_request_without_a_trace_begins_one(valid_yaml: str) -> None
             signals.traces.begin(replace(COPY, headers=headers)).end(ANSWER)
         sent(signals)
     assert [one.parent_span_id for one in receiver.spans] == [b"", b""]
+
+
+@given(st.dictionaries(st.sampled_from(["traceparent", "tracestate", "x"]), st.text(max_size=300)))
+@settings(max_examples=60)
+def test_no_header_of_a_client_makes_the_tracer_fail(headers: dict[str, str]) -> None:
+    queue: BoundedExport[Any] = BoundedExport(lambda _: True, QueueLimits(16), "test")
+    tracer = OtelTracer(parse_config(VALID), queue, TracerProvider(shutdown_on_exit=False))
+    span = tracer.begin(replace(COPY, headers=headers))
+    span.end(ANSWER)
+    assert re.fullmatch(r"(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?", span.traceparent)
+    queue.close(5)
 
 
 def test_a_client_that_does_not_record_its_trace_has_no_spans_of_copies(valid_yaml: str) -> None:
