@@ -19,6 +19,7 @@ import structlog
 from extproc.content_coding import decode
 from extproc.extproc_errors import DecodeError
 from extproc.refusal_matching import RefusedRequest, Rejection
+from extproc.token_counting import TokenCounters
 from extproc.traffic_counters import TrafficCounters
 from glidepath.answer_faults import FoundFault
 from glidepath.failed_answers import failed_answer
@@ -36,7 +37,7 @@ _log = structlog.get_logger(__name__)
 class CheckedAnswer:
     """What the check reads of an answer. ``encoding`` is the content encoding of ``body``.
 
-    ``request_bytes``: the length of the request's body.
+    ``request_bytes``: the length of the request's body. ``request``: the body itself if its tokens are to be counted.
     """
 
     status: int
@@ -45,6 +46,7 @@ class CheckedAnswer:
     cut: bool = False
     encoding: str = ""
     request_bytes: int = 0
+    request: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,18 @@ class AnswerChecker:
     """Reports failed answers to ``counters``. The methods never wait and never raise an error.
 
     ``limit``: the most bytes of a decoded body. ``judge``: what tells why an answer failed, given this limit.
+    ``tokens``: the tokenizers of the backends that have one.
     """
 
     def __init__(
-        self, counters: TrafficCounters, limit: int, wall: Callable[[], float] = time.time, judge: Judge | None = None
+        self,
+        counters: TrafficCounters,
+        limit: int,
+        wall: Callable[[], float] = time.time,
+        judge: Judge | None = None,
+        tokens: TokenCounters | None = None,
     ) -> None:
+        self.tokens = tokens if tokens is not None else TokenCounters({})
         self._counters, self._limit, self._wall, self._judge = counters, limit, wall, judge or _find_fault
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="check")
         self._logged: dict[tuple[str, ...], float] = {}  # by workload, side and kind
@@ -74,13 +83,14 @@ class AnswerChecker:
         self.totals: Counter[tuple[str, ...]] = Counter()  # workload, side, origin, result: good, failed, unchecked
 
     def check(self, request: RefusedRequest, answer: CheckedAnswer) -> None:
-        if not answer.encoding and len(answer.body) <= AT_ONCE:
+        small = not answer.encoding and len(answer.body) <= AT_ONCE
+        if small and not self._must_count(request, answer):
             self._run_at_once(request, answer)
         elif self.waiting >= MAX_WAITING:
             self._count(request, "unchecked")
         else:
             self.waiting += 1
-            running = asyncio.get_running_loop().run_in_executor(self._thread, self._examine, answer)
+            running = asyncio.get_running_loop().run_in_executor(self._thread, self._examine, request, answer)
             running.add_done_callback(partial(self._checked_in_thread, request))
 
     def close(self) -> None:
@@ -88,13 +98,17 @@ class AnswerChecker:
 
     def _run_at_once(self, request: RefusedRequest, answer: CheckedAnswer) -> None:
         try:
-            result = self._examine(answer)
+            result = self._examine(request, answer)
         except Exception as error:
             self._give_up(request, error)
         else:
             self._report(request, result)
 
-    def _examine(self, answer: CheckedAnswer) -> CheckResult:
+    def _must_count(self, request: RefusedRequest, answer: CheckedAnswer) -> bool:
+        """Return whether the tokens of a small answer are to be counted, which takes too long for the event loop."""
+        return self.tokens.knows(request.workload, request.side) and read_usage(answer.body) is None
+
+    def _examine(self, request: RefusedRequest, answer: CheckedAnswer) -> CheckResult:
         """Judge an answer, and read its tokens. Of a body whose content encoding cannot be decoded, nothing is known.
 
         It runs in the thread too, so it changes nothing.
@@ -105,10 +119,11 @@ class AnswerChecker:
         fault = self._judge(plain, self._limit)
         if plain.cut or not 200 <= plain.status < 300:
             return CheckResult(fault, None)
-        stated = read_usage(plain.body)
-        if stated is None and fault is None:
-            stated = estimated_usage(plain.request_bytes, plain.body)
-        return CheckResult(fault, stated)
+        usage = read_usage(plain.body)
+        if usage is None and fault is None:
+            counted = self.tokens.count(request.workload, request.side, plain.request, plain.body)
+            usage = counted or estimated_usage(plain.request_bytes, plain.body)
+        return CheckResult(fault, usage)
 
     def _checked_in_thread(self, request: RefusedRequest, running: asyncio.Future[CheckResult]) -> None:
         self.waiting -= 1

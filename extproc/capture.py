@@ -239,12 +239,16 @@ class Capturer:
             return
         headers, body = response.headers, exchange.response_body
         kind, encoding = headers.get("content-type", "")[:256], headers.get("content-encoding", "")
-        answer = CheckedAnswer(response.status, kind, body.value(), body.cut, encoding, exchange.request_body.size)
+        asked = exchange.request_body
+        known = asked.value() if self.checker.tokens.knows(workload.name, side) else b""
+        answer = CheckedAnswer(response.status, kind, body.value(), body.cut, encoding, asked.size, known)
         self.checker.check(RefusedRequest(workload.name, side, Origin.LIVE, captured.logged_id), answer)
 
     def _check_copys_answer(self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> None:
         answer = answered.answer
         request = RefusedRequest(captured.workload.name, planned.side, Origin.SHADOW, captured.id)
+        asked = captured.exchange.request_body
+        known = asked.value() if self.checker.tokens.knows(captured.workload.name, planned.side) else b""
         self.checker.check(
             request,
             CheckedAnswer(
@@ -253,7 +257,8 @@ class Capturer:
                 answer.body,
                 answer.body_cut,
                 answered.encoding,
-                captured.exchange.request_body.size,
+                asked.size,
+                known,
             ),
         )
 

@@ -33,6 +33,7 @@ from extproc.redaction import Redactor
 from extproc.redis_retention import StreamTrimmer
 from extproc.redis_writer import RedisWriter
 from extproc.served_requests import ServedRequests
+from extproc.token_counting import TokenCounters
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import build_workloads
 from extproc.write_buffer import BufferLimits, WriteBuffer
@@ -122,7 +123,7 @@ class ExtprocWorker:
             extproc = self._config.extproc
             limits = BufferLimits(extproc.buffer, extproc.buffer_bytes)
             buffer = WriteBuffer(writer, encoder, self.counters, limits, source)
-            checker = AnswerChecker(self.counters, extproc.max_body)
+            checker = AnswerChecker(self.counters, extproc.max_body, tokens=TokenCounters.of(self._config))
             stack.callback(checker.close)
             tee = Tee.open(self._config.envoy.shadow_listen, extproc.max_body, self.memory)
             stack.push_async_callback(tee.close)

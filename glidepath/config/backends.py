@@ -158,6 +158,7 @@ class Backend(Section):
     price: BackendPrice | None = None
     contract: Contract | None = None  # with its provider; absent: none that has to be renewed
     hardware: Literal["own", "provider"] | None = None  # whose it is, for the report; absent: not declared
+    tokenizer: str | None = None  # file tokenizer.json of its model, to count the tokens that it does not state
     region: str = ""  # where it processes data, for the report, such as "eu-central-1, Frankfurt"
     capacity: Capacity | None = None
 

@@ -350,4 +350,4 @@ def _not_in_digest_of_backend(backend: Backend) -> dict[str, Any]:
     newer = ("cluster", "client_cert", "outlier_detection", "protocol", *_NEWEST_OF_BACKEND)
     left_out = {name: True for name in newer if getattr(backend, name) == Backend.model_fields[name].default}
     prices = {"price": set(BackendPrice.model_fields) - {"input", "output"}} if backend.price is not None else {}
-    return {**left_out, **prices, "contract": True, "hardware": True, "region": True}
+    return {**left_out, **prices, "contract": True, "hardware": True, "region": True, "tokenizer": True}

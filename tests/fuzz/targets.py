@@ -34,6 +34,7 @@ from extproc.inventory_observer import InventoryObserver
 from extproc.outcome_classification import classify
 from extproc.redaction import Redactor
 from extproc.requests_with_credentials import gives_a_credential
+from extproc.texts_with_tokens import answer_text, request_text
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import build_workloads
 from glidepath import zstd
@@ -482,6 +483,7 @@ TARGETS = {
     "inventory-stored": Target(_stored_group, (mutated((_GROUP, zstd.compress(_GROUP_TEXT))),)),
     "inventory-line": Target(_log_line, (mutated((_LINE,)),)),
     "token-usage": Target(lambda body: token_usage(len(body), body), (_BODY | _STATED_USAGE,)),
+    "texts-with-tokens": Target(lambda body: (request_text(body), answer_text(body)), (_BODY | _STATED_USAGE,)),
     "request-path": Target(_path, (mutated(tuple(path.encode() for path in PATHS)),)),
     "answer-check": Target(_answer_check, (_BODY, _TYPE)),
     "answer": Target(_answer, (_BODY, _BODY, _TYPE, _PATH)),

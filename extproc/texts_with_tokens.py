@@ -1,0 +1,80 @@
+"""The texts of a request and of an answer that the model's tokenizer reads, in the usual forms of inference APIs. Pure.
+
+A chat template adds a few tokens to each message, which no body shows. Images and sound are left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+MOST_BYTES = 256 * 1024  # of a body; the tokens of a longer one are not counted
+_DEPTH = 12
+_OF_REQUEST = (
+    "messages",
+    "prompt",
+    "input",
+    "inputs",
+    "system",
+    "instructions",
+    "contents",
+    "systemInstruction",
+    "query",
+)
+_TEXTS = (
+    "content",
+    "text",
+    "refusal",
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "arguments",
+    "generated_text",
+    "parts",
+)
+_OF_ANSWER = ("choices", "message", "delta", "output", "candidates", "function", "tool_calls", "response", *_TEXTS)
+
+
+def request_text(body: bytes) -> str | None:
+    """Return the texts of a request, with the schemas of its tools, or None if it is no JSON object or too long."""
+    document = _parsed(body) if len(body) <= MOST_BYTES else None
+    if not isinstance(document, dict):
+        return None
+    texts = [text for key in _OF_REQUEST for text in _strings(document.get(key), None, _DEPTH)]
+    if document.get("tools"):
+        texts.append(json.dumps(document["tools"], ensure_ascii=False))
+    return "\n".join(texts)
+
+
+def answer_text(body: bytes) -> str | None:
+    """Return the texts of an answer, or of all events of a stream; None if nothing can be read or it is too long."""
+    if len(body) > MOST_BYTES:
+        return None
+    document = _parsed(body)
+    if isinstance(document, dict | list):
+        return "".join(_strings(document, _OF_ANSWER, _DEPTH))
+    events = [_parsed(line.partition(b":")[2]) for line in body.splitlines() if line.startswith(b"data:")]
+    documents = [event for event in events if isinstance(event, dict)]
+    return "".join(t for event in documents for t in _strings(event, _OF_ANSWER, _DEPTH)) if documents else None
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _strings(value: Any, keys: tuple[str, ...] | None, depth: int) -> Iterator[str]:
+    """Yield the texts in a value, at most ``depth`` levels deep. ``keys``: below which keys; None: those of texts."""
+    if isinstance(value, str):
+        yield value
+    elif depth and isinstance(value, list):
+        for item in value:
+            if not isinstance(item, int | float):
+                yield from _strings(item, keys, depth - 1)
+    elif depth and isinstance(value, dict):
+        for key in keys if keys is not None else (*_TEXTS, "tool_calls", "function"):
+            if key in value:
+                yield from _strings(value[key], keys, depth - 1)
