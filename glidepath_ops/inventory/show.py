@@ -21,6 +21,7 @@ from glidepath_ops.inventory.spend import Spend
 Spends = Mapping[int, Spend]  # by the place of the workload in the order
 _QUANTILES = (0.5, 0.95, 0.99)
 _NOT_MEASURED = "not measured"
+_DAY_MS = 86_400_000
 
 
 def lines(inventory: Inventory, read: ReadTraffic, spends: Spends, top: int) -> Iterator[str]:
@@ -51,7 +52,8 @@ def _headline(inventory: Inventory, read: ReadTraffic) -> str:
     if not read.from_ms:
         return f"{total}; the lines have no time, so nothing is said of a month"
     span = duration_text((read.to_ms - read.from_ms) / 1000)
-    return f"{_time(read.from_ms)} to {_time(read.to_ms)} UTC ({span}): {total}"
+    short = "; a month is only a projection of that" if read.to_ms - read.from_ms < _DAY_MS else ""
+    return f"{_time(read.from_ms)} to {_time(read.to_ms)} UTC ({span}): {total}{short}"
 
 
 def _time(at_ms: int) -> str:
@@ -120,6 +122,8 @@ def _ttft(group: CallGroup) -> str:
 
 
 def _milliseconds(value: float) -> str:
+    if value < 1:
+        return "< 1 ms"
     return f"{value / 1000:.1f} s" if value >= 1000 else f"{value:.0f} ms"
 
 

@@ -77,6 +77,8 @@ class RedisPairQueue:
         """
         await self._create_groups()
         order = list(self._keys)
+        if not order:
+            return []
         self._first_workload = (self._first_workload + 1) % len(order)
         order = order[self._first_workload :] + order[: self._first_workload]
         claimed: list[QueueEntry] = []
