@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from glidepath.config import parse_config
-from glidepath_ops.doctor.facts import Finding, Severity
+from glidepath_ops.doctor.checks import examine_envoy
+from glidepath_ops.doctor.facts import EnvoyFacts, Finding, Severity
 from glidepath_ops.doctor.http_route_checks import examine_http_routes, gather_http_routes
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.kubernetes_api_server import ApiServer, api_server, http_route, steered_by_http_route
@@ -70,3 +71,11 @@ async def test_a_route_without_the_two_sides_is_a_failure() -> None:
 
 async def test_a_configuration_without_httproutes_asks_no_api_server() -> None:
     assert await gather_http_routes(parse_config(CHAT_CONFIG)) == []
+
+
+def test_an_envoy_needs_no_split_of_a_workload_whose_weights_are_in_an_httproute() -> None:
+    def checks(text: str) -> set[str]:
+        return {one.check for one in examine_envoy(parse_config(text), EnvoyFacts("http://127.0.0.1:1"))}
+
+    assert "chat: routes" in checks(CHAT_CONFIG)
+    assert not [one for one in checks(steered_by_http_route(CHAT_CONFIG, "http://127.0.0.1:1")) if "chat" in one]
