@@ -14,17 +14,17 @@ from glidepath.config.urls_and_secrets import UrlWithoutUser
 class OtelSection(Section):
     """What extproc and the scorer send to an OpenTelemetry collector by OTLP. Without this section, nothing is sent.
 
-    A key that is absent here follows the standard variables: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS
-    (credentials belong there), OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, and so on. It needs
-    the extra otel. No request or answer is sent, only numbers, names and ids.
+    ``endpoint``, ``protocol`` and ``timeout``, where absent, and all else follow the standard variables:
+    OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS (credentials belong there), OTEL_SERVICE_NAME,
+    OTEL_TRACES_SAMPLER, and so on. It needs the extra otel. No request or answer is sent, only numbers, names and ids.
     """
 
     endpoint: UrlWithoutUser | None = None  # of the collector, such as http://collector:4318 (4317 for grpc)
-    protocol: Literal["http/protobuf", "grpc"] = "http/protobuf"
+    protocol: Literal["http/protobuf", "grpc"] | None = None  # absent: the standard variable, else http/protobuf
     traces: bool = True  # a span for each copy, in the trace of the client's request (traceparent)
     metrics: bool = True  # gen_ai.client.operation.duration, …time_to_first_chunk, gen_ai.client.token.usage
     events: bool = True  # gen_ai.evaluation.result for each scored pair
     every: Duration = Field(default=5, ge=0.1, le=300)  # longest time until spans and events are sent
     metrics_every: Duration = Field(default=30, ge=0.1, le=3600)  # time between two exports of metrics
-    timeout: Duration = Field(default=10, ge=0.1, le=60)  # of one export
+    timeout: Duration | None = Field(default=None, ge=0.1, le=60)  # of one export; absent: the variable, else 10s
     queue: int = Field(default=2048, ge=16, le=100_000)  # most spans, and most events, that wait; more are dropped

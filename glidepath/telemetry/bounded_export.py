@@ -36,8 +36,19 @@ class ExportCounts:
 class BoundedExport(Generic[T]):
     """Exports items in batches. ``export`` returns whether the collector has accepted the batch; it may block."""
 
-    def __init__(self, export: Callable[[Sequence[T]], bool], limits: QueueLimits, name: str) -> None:
-        self._export, self._limits = export, limits
+    def __init__(
+        self,
+        export: Callable[[Sequence[T]], bool],
+        limits: QueueLimits,
+        name: str,
+        on_change: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        """``on_change``: called in the thread when the collector begins to refuse (False), and to accept again (True).
+
+        It is not called for a first batch that is accepted.
+        """
+        self._export, self._limits, self._on_change = export, limits, on_change
+        self._accepts = True
         self.counts = ExportCounts()
         self._waiting: deque[T] = deque()
         self._wake, self._closing = threading.Event(), threading.Event()
@@ -78,6 +89,9 @@ class BoundedExport(Generic[T]):
                 accepted = self._export(batch)
             except Exception:  # whatever an exporter raises, it costs only telemetry
                 accepted = False
+            if accepted is not self._accepts:
+                self._accepts = accepted
+                self._on_change(accepted)
             if accepted:
                 self.counts.exported += len(batch)
             else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
@@ -24,52 +26,92 @@ from glidepath.config.telemetry import OtelSection
 from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Ending, PairKind, ScoredPair, Side, is_failure
 from glidepath.telemetry import genai_names as names
 from glidepath.telemetry.bounded_export import BoundedExport, ExportCounts, QueueLimits
-from glidepath.telemetry.otlp import SCOPE, Exporters, exporters, resource
+from glidepath.telemetry.otlp import SCOPE, Exporters, exporters, is_wanted, resource
 from glidepath.telemetry.signals import CopySpan, CopyToTrace, CopyTracer, EvaluationEvents, NoEvents, NoTraces
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
+log = structlog.get_logger()
+
 _PROPAGATOR = TraceContextTextMapPropagator()
 _STREAM = "text/event-stream"
+
+
+class SdkMessages(logging.Handler):
+    """Keeps the latest message of OpenTelemetry's packages, which would print each of them as plain text."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._latest = ""
+
+    @classmethod
+    def installed(cls) -> SdkMessages:
+        """Return the handler of this process, and make it the only one of OpenTelemetry's packages."""
+        handler, sdk = cls(), logging.getLogger("opentelemetry")
+        sdk.handlers, sdk.propagate = [handler], False
+        return handler
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._latest = record.getMessage()[:300]
+
+    def taken(self) -> str:
+        """Return the latest message, and forget it; "" if there was none."""
+        latest, self._latest = self._latest, ""
+        return latest
 
 
 class OtelSignals:
     """What one process sends: ``traces``, ``events`` and metrics. ``counts`` says what became of them, by signal."""
 
     def __init__(self, config: Config, section: OtelSection, part: str, send: Exporters | None = None) -> None:
+        self._messages = SdkMessages.installed()
         send = send if send is not None else exporters(section)
         limits, batches = QueueLimits(section.queue, every_s=section.every), QueueLimits(2, 1, section.every)
         self._resource, self._section = resource(part), section
         self._queues: dict[str, BoundedExport[ReadableSpan] | BoundedExport[ReadableLogRecord]] = {}
         self._metrics: BoundedExport[MetricsData] = BoundedExport(
-            lambda batch: send.metrics(batch[0]), batches, "metrics"
+            lambda batch: send.metrics(batch[0]), batches, "metrics", self._reporter("metrics")
         )
         self.traces: CopyTracer = NoTraces()
         self.events: EvaluationEvents = NoEvents()
         self._answers: AnswerMetrics | None = None
-        if section.traces and part == "extproc":
-            spans = self._queues["traces"] = BoundedExport(send.spans, limits, "traces")
+        self._sends_metrics = section.metrics and is_wanted("metrics")
+        if section.traces and is_wanted("traces") and part == "extproc":
+            spans = self._queues["traces"] = BoundedExport(send.spans, limits, "traces", self._reporter("traces"))
             self.traces = OtelTracer(config, spans, TracerProvider(resource=self._resource, shutdown_on_exit=False))
         if part == "scorer":
-            self._answers = AnswerMetrics(config, self._resource) if section.metrics else None
+            self._answers = AnswerMetrics(config, self._resource) if self._sends_metrics else None
             logs: BoundedExport[ReadableLogRecord] | None = None
-            if section.events:
-                logs = self._queues["events"] = BoundedExport(send.logs, limits, "events")
+            if section.events and is_wanted("logs"):
+                logs = self._queues["events"] = BoundedExport(send.logs, limits, "events", self._reporter("events"))
             self.events = OtelEvents(logs, self._resource, self._answers)
+        if reason := self._messages.taken():
+            log.warning("otel_setting_ignored", reason=reason, effect="the default is used")
+
+    def _reporter(self, signal: str) -> Callable[[bool], None]:
+        def report(accepted: bool) -> None:
+            reason = self._messages.taken()
+            if accepted:
+                log.info("telemetry_accepted", signal=signal)
+            else:
+                effect = "what is not sent is counted; nothing else is affected"
+                log.warning("telemetry_refused", signal=signal, reason=reason, effect=effect)
+
+        return report
 
     @property
     def counts(self) -> Mapping[str, ExportCounts]:
         found = {signal: queue.counts for signal, queue in self._queues.items()}
-        return {**found, "metrics": self._metrics.counts} if self._section.metrics else found
+        return {**found, "metrics": self._metrics.counts} if self._sends_metrics else found
 
     @property
     def metrics_every_s(self) -> float:
-        return self._section.metrics_every if self._section.metrics else 0.0
+        return self._section.metrics_every if self._sends_metrics else 0.0
 
     def put_metrics(self, more: Callable[[], Any] | None = None) -> None:
         """Queue an export of metrics; dropped if two wait already."""
-        if not self._section.metrics:
+        if not self._sends_metrics:
             return
         data = more() if more is not None else self._answers.read() if self._answers is not None else None
         if data is not None:

@@ -50,7 +50,7 @@ def exporters(section: OtelSection) -> Exporters:
     Raises ConfigError if a variable cannot be understood.
     """
     try:
-        spans, logs, metrics = _grpc(section) if section.protocol == "grpc" else _http(section)
+        spans, logs, metrics = _grpc(section) if _protocol(section) == "grpc" else _http(section)
     except ValueError as error:
         raise ConfigError(f"otel: a variable OTEL_… cannot be understood: {error}") from error
     from opentelemetry.sdk._logs.export import LogRecordExportResult
@@ -60,6 +60,18 @@ def exporters(section: OtelSection) -> Exporters:
         lambda batch: logs.export(batch) is LogRecordExportResult.SUCCESS,
         lambda data: metrics.export(data) is MetricExportResult.SUCCESS,
     )
+
+
+def _protocol(section: OtelSection) -> str:
+    asked = section.protocol or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip() or "http/protobuf"
+    if asked not in ("http/protobuf", "grpc"):
+        raise ValueError(f"OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf or grpc (got {asked[:40]!r})")
+    return asked
+
+
+def is_wanted(signal: str) -> bool:
+    """Return whether the standard variable OTEL_TRACES_EXPORTER, …METRICS… or …LOGS… permits to send a signal."""
+    return os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "").strip().lower() != "none"
 
 
 def _http(section: OtelSection) -> tuple[SpanExporter, LogRecordExporter, MetricExporter]:
@@ -93,8 +105,3 @@ def _grpc(section: OtelSection) -> tuple[SpanExporter, LogRecordExporter, Metric
         OTLPLogExporter(endpoint=place, insecure=insecure, timeout=wait),
         OTLPMetricExporter(endpoint=place, insecure=insecure, timeout=wait),
     )
-
-
-def is_disabled() -> bool:
-    """Return whether the standard variable OTEL_SDK_DISABLED turns everything off."""
-    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"

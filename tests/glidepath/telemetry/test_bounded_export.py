@@ -65,6 +65,15 @@ def test_what_the_collector_refuses_is_counted_and_the_next_batch_is_tried() -> 
         assert (queue.counts.exported, queue.counts.failed, queue.counts.dropped) == (0, 4, 0)
 
 
+def test_it_is_said_once_that_the_collector_refuses_and_once_that_it_accepts_again() -> None:
+    answers, said = iter([True, False, False, True, True]), list[bool]()
+    queue = BoundedExport[int](lambda _: next(answers), QueueLimits(10, 1, 60), "test", said.append)
+    for item in range(5):
+        queue.put(item)
+    queue.close(10)
+    assert said == [False, True]
+
+
 def test_closing_does_not_wait_for_a_collector_that_hangs() -> None:
     exporter = Exporter(is_open=False)
     queue = BoundedExport(exporter, QueueLimits(10, 1, 60), "test")

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 pytest.importorskip("opentelemetry.sdk", reason='the extra otel is not installed: pip install "glidepath[otel]"')
 
 from opentelemetry.sdk.trace import TracerProvider
+from structlog.testing import capture_logs
 
 from extproc.latency_totals import LatencyTotals
 from extproc.otel_durations import DurationMetric
 from glidepath.config import Config, parse_config
+from glidepath.errors import ConfigError
 from glidepath.histogram import Histogram
 from glidepath.pairs_and_outcomes import (
     Answer,
@@ -247,6 +249,47 @@ def test_the_standard_variables_say_what_the_file_leaves_out(valid_yaml: str, mo
         sent(signals)
     assert receiver.headers[0]["api-key"] == "the-key"
     assert receiver.services == {"ours"}
+
+
+@pytest.mark.parametrize(("name", "value"), [("PROTOCOL", "grpc"), ("TIMEOUT", "3")])
+def test_protocol_and_timeout_come_from_the_standard_variables_too(
+    name: str, value: str, valid_yaml: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", value)
+    with grpc_receiver() if value == "grpc" else http_receiver() as receiver:
+        signals = load_signals(config_for(receiver, valid_yaml), "extproc")
+        signals.traces.begin(COPY).end(ANSWER)
+        sent(signals)
+    assert len(receiver.spans) == 1
+
+
+def test_a_standard_variable_turns_one_signal_off(valid_yaml: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    with http_receiver() as receiver:
+        signals = load_signals(config_for(receiver, valid_yaml), "extproc")
+        signals.traces.begin(COPY).end(ANSWER)
+        sent(signals)
+    assert not receiver.spans
+
+
+def test_an_unknown_protocol_is_an_error_that_names_the_allowed_ones(
+    valid_yaml: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
+    with pytest.raises(ConfigError, match=r"http/protobuf or grpc \(got 'http/json'\)"):
+        load_signals(parse_config(f"{valid_yaml}otel: {{}}\n"), "extproc")
+
+
+def test_the_log_says_once_that_the_collector_refuses(valid_yaml: str) -> None:
+    with http_receiver() as receiver, capture_logs() as lines:
+        receiver.refuses = True
+        signals = load_signals(config_for(receiver, valid_yaml), "extproc")
+        for _ in range(3):
+            signals.traces.begin(COPY).end(ANSWER)
+        signals.close(20)
+    (line,) = [one for one in lines if one["event"] == "telemetry_refused"]
+    assert (line["signal"], line["log_level"]) == ("traces", "warning")
+    assert "400" in line["reason"]
 
 
 def test_nothing_is_sent_without_the_section_or_if_the_standard_variable_forbids_it(
