@@ -93,6 +93,19 @@ class Capacity(Section):
         return self
 
 
+class Quota(Section):
+    """What the provider of a backend allows in a minute: requests, and tokens of requests and answers together."""
+
+    requests: int | None = Field(default=None, ge=1, le=MOST)
+    tokens: int | None = Field(default=None, ge=1, le=MOST * 1000)
+
+    @model_validator(mode="after")
+    def _one(self) -> Quota:
+        if self.requests is None and self.tokens is None:
+            raise ValueError("needs requests, tokens, or both")
+        return self
+
+
 class OutlierDetection(Section):
     """When Envoy itself stops sending live requests to a failing candidate, without any process of Glidepath's.
 
@@ -155,6 +168,7 @@ class Backend(Section):
     tools: bool = True  # whether it can call tools
     max_body: Size | None = Field(default=None, ge=1)  # longest body of a request
     foreign_reasoning: Literal["accepts", "refuses", "strip"] = "accepts"  # what another server made; see below
+    quota: Quota | None = None  # of its provider; `glidepath plan` says whether everything could go back to it
     price: BackendPrice | None = None
     contract: Contract | None = None  # with its provider; absent: none that has to be renewed
     hardware: Literal["own", "provider"] | None = None  # whose it is, for the report; absent: not declared

@@ -348,6 +348,7 @@ def _not_in_digest_of_backend(backend: Backend) -> dict[str, Any]:
     No decision depends on the contract, on what is declared for the report, nor on the newer prices.
     """
     newer = ("cluster", "client_cert", "outlier_detection", "protocol", *_NEWEST_OF_BACKEND)
-    left_out = {name: True for name in newer if getattr(backend, name) == Backend.model_fields[name].default}
+    left_out: dict[str, Any] = {n: True for n in newer if getattr(backend, n) == Backend.model_fields[n].default}
     prices = {"price": set(BackendPrice.model_fields) - {"input", "output"}} if backend.price is not None else {}
-    return {**left_out, **prices, "contract": True, "hardware": True, "region": True, "tokenizer": True}
+    left_out |= {"contract": True, "hardware": True, "region": True, "tokenizer": True, "quota": True}
+    return {**left_out, **prices}

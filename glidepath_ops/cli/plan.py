@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +24,7 @@ from glidepath_ops.cli.stored_latencies import stored_spreads
 from scorer.steering.planning.latency_spread import LatencySpread
 from scorer.steering.planning.samples_needed import Assumptions
 from scorer.steering.planning.step_times import StepPlan, WorkloadPlan, plan_workload
+from scorer.steering.planning.way_back_quota import WayBack, ways_back
 
 _MAX_ERROR_RATE = 0.5
 _LEAST_SIGMA, _MOST_SIGMA = 0.01, 3.0
@@ -81,20 +82,29 @@ def command(
     settings = load_config(config)
     rates = parse_rates(rate or [], settings)
     assumed = Assumptions(error_rate=_error_rate(error_rate), sd=sd)
-    spreads = stored_spreads(config, settings) if sigma is None else {}
+    with_tokens = any(one.quota is not None and one.quota.tokens for one in settings.backends.values())
+    spreads = stored_spreads(config, settings) if sigma is None or with_tokens else {}
     plans = [
         plan_workload(name, workload, rates.get(name), _with_spread(assumed, spreads.get(name), sigma))
         for name, workload in settings.workloads.items()
     ]
+    back = ways_back(settings, rates, {name: one.tokens for name, one in spreads.items() if one.tokens is not None})
     movable = _movable(config) if measured else {}
     if as_json:
         found = [{**_plan_json(p), **_share(movable, p.workload, measured=measured)} for p in plans]
-        typer.echo(json.dumps({"workloads": found}, ensure_ascii=False))
+        quotas = [{**dataclasses.asdict(one), "fits": one.fits} for one in back]
+        typer.echo(json.dumps({"workloads": found, "way_back": quotas}, ensure_ascii=False))
         return
     for plan in plans:
         _show(plan)
         if measured:
             typer.echo(f"  {_movable_text(movable.get(plan.workload), max(s.percent for s in plan.steps))}")
+    _show_ways_back(back)
+
+
+def _show_ways_back(back: Sequence[WayBack]) -> None:
+    for one in back:
+        typer.echo(f"{'warning: ' if one.fits is False else ''}{one}")
 
 
 def _with_spread(assumed: Assumptions, spread: LatencySpread | None, sigma: float | None) -> Assumptions:

@@ -19,11 +19,13 @@ _LEAST, _MOST = 0.01, 3.0
 class LatencySpread:
     """The standard deviation of the natural logarithm of each latency signal. It always has ``total``.
 
-    ``answers``: the number of answers from which that of ``total`` is.
+    ``answers``: the number of answers from which that of ``total`` is. ``tokens``: the mean tokens of a request with
+    its answer; None if the answers state none.
     """
 
     sigmas: Mapping[str, float]
     answers: int
+    tokens: float | None = None
 
 
 def spread_of(scored: Sequence[ScoredPair]) -> LatencySpread | None:
@@ -35,7 +37,9 @@ def spread_of(scored: Sequence[ScoredPair]) -> LatencySpread | None:
     firsts = [math.log(answer.first_byte_ms) for answer in facts if answer.streamed and answer.first_byte_ms > 0]
     per_token = [math.log(answer.total_ms / tokens) for answer in facts if (tokens := _tokens(answer)) > 0]
     signals = {"total": totals, "ttft": firsts, "per_token": per_token}
-    return LatencySpread({name: _sd(logs) for name, logs in signals.items() if len(logs) >= LEAST_ANSWERS}, len(totals))
+    stated = [answer.input_tokens + answer.output_tokens for answer in facts if answer.output_tokens]
+    sigmas = {name: _sd(logs) for name, logs in signals.items() if len(logs) >= LEAST_ANSWERS}
+    return LatencySpread(sigmas, len(totals), sum(stated) / len(stated) if stated else None)
 
 
 def _tokens(answer: AnswerFacts) -> float:

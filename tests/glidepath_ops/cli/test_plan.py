@@ -78,3 +78,13 @@ def test_plan_shows_which_share_of_the_requests_can_move(config: Path, redis_ser
 def test_plan_refuses_two_rates_for_one_workload(config: Path) -> None:
     with pytest.raises(InputError, match="--rate chat=2: chat is given twice"):
         run_cli("plan", "-c", str(config), "--rate", "chat=1", "--rate", "chat=2")
+
+
+@pytest.mark.slow
+def test_plan_says_whether_everything_could_go_back(config: Path) -> None:
+    url = 'cloud: {url: "http://127.0.0.1:9001"'
+    config.write_text(CHAT_CONFIG.replace(url, f"{url}, quota: {{requests: 100}}"))
+    shown = run_cli("plan", "-c", str(config), "--rate", "chat=50")
+    assert "warning: way back to cloud: 3,300 requests a minute of 100" in shown
+    (back,) = json.loads(run_cli("plan", "-c", str(config), "--rate", "chat=50", "--json"))["way_back"]
+    assert (back["backend"], back["fits"], back["requests_quota"]) == ("cloud", False, 100)
