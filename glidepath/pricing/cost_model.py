@@ -100,6 +100,11 @@ class WorkloadCosts:
         return self.baseline.requests + self.candidate.requests
 
     @property
+    def of_prices(self) -> bool:
+        """Whether something of it has a price."""
+        return bool(self.spent or self.without)
+
+    @property
     def unpriced_share(self) -> float:
         """The share of all requests, copies included, whose price is unknown or lacks a part."""
         requests = sum(cost.requests for cost in self._all())

@@ -13,7 +13,8 @@ from glidepath_ops.console.access import Visitor
 from glidepath_ops.console.context import Console, reading
 from glidepath_ops.console.history_series import RANGES, Range, columns, marks, table_rows
 from glidepath_ops.console.workload_page import MOST_DECISIONS, name_of
-from glidepath_ops.costs.read_money import read_level
+from glidepath_ops.costs.cost_text import brief_line
+from glidepath_ops.costs.read_money import read_level, read_money
 
 
 def routes(console: Console) -> list[Route]:
@@ -31,6 +32,7 @@ def routes(console: Console) -> list[Route]:
             ranges=RANGES,
             rows=table_rows(points),
             marks=list(reversed(decided)),
+            money=brief_line(await read_money(console.config, console.redis, [name], unix_ms(), since_ms=since_ms)),
         )
 
     async def data(request: Request, visitor: Visitor) -> Response:

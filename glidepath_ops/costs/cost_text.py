@@ -187,6 +187,19 @@ def _row(name: str, *cells: str) -> str:
     return f"    {name:<38}" + "".join(f"{cell:>16}" for cell in cells)
 
 
+def brief_line(summary: MoneySummary) -> str:
+    """Return the money of the workloads in one line; "" if no traffic or no price is known."""
+    if not any(one.costs.of_prices for one in summary.workloads):
+        return ""
+    currency = summary.currency
+    parts = [f"spent {money_text(summary.spent)} {currency}", f"saved {money_text(summary.saved)} {currency} so far"]
+    if summary.monthly:
+        saving = money_text(summary.monthly[1].saving_target)
+        parts.append(f"at the target share, a month saves {saving} {currency} at expected traffic")
+        parts.append(f"paid off: {payback_text(summary.paybacks[1])}")
+    return "; ".join(parts)
+
+
 def cost_record(summary: MoneySummary) -> dict[str, Any]:
     """Return the summary as values for JSON. Amounts are texts, which keep their digits."""
     return {

@@ -23,7 +23,7 @@ from glidepath_ops.report.whole_report import whole_report
 from tests.support.commands import run_cli
 from tests.support.console_client import console_client
 from tests.support.console_data import decision, pair, scored, store_decisions, store_pairs
-from tests.support.console_example import HOUR_MS
+from tests.support.console_example import HOUR_MS, store_history
 from tests.support.report_example import report_config, store_report_example
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
@@ -159,6 +159,18 @@ async def test_wrong_arguments_are_named_and_nothing_is_written(file: Path, tmp_
     with pytest.raises(InputError, match="there is no directory"):
         await asyncio.to_thread(run_cli, "report", "-c", str(file), "-o", str(tmp_path / "no" / "r.html"))
     assert not (tmp_path / "r.html").exists()
+
+
+async def test_the_console_shows_the_money_of_the_time_that_is_looked_at(file: Path, redis_client: Any) -> None:
+    async with console_client(load_config(file), redis_client) as (client, _):
+        page = "/workloads/chat/history"
+        assert "Unknown: there was no traffic" in (await client.get(page)).text
+        await store_history(redis_client)
+        month, hour = [(await client.get(page, params={"range": name})).text for name in ("30d", "1h")]
+        spent = [re.search(r"spent ([0-9,.]+) EUR; saved", text) for text in (month, hour)]
+        assert None not in spent
+        amounts = [float(found[1].replace(",", "")) for found in spent if found is not None]
+        assert amounts[0] > 100 * amounts[1] > 0
 
 
 async def test_the_console_offers_it_as_a_download(file: Path, redis_client: Any) -> None:
