@@ -59,12 +59,13 @@ _CALLERS = InventorySection(callers=("x-team",), fingerprint=False)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the command: its result, its time, its largest memory, and the greatest relative error of a sum."""
+    """One run of the command: its result, its times, its largest memory, and the greatest relative error of a sum."""
 
     way: str
     named: int
     worst: float
     seconds: float
+    cpu_seconds: float
     megabytes: float
 
     @property
@@ -80,17 +81,23 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         runs = [asyncio.run(by_redis(Path(folder), requests)), by_file(Path(folder), requests)]
     print(f"{requests:,} requests, {len(WORKLOADS)} workloads")
-    print(f"{'way':8}{'named':>6}{'worst error':>13}{'time':>10}{'memory':>10}")
+    print(f"{'way':8}{'named':>6}{'worst error':>13}{'time':>10}{'CPU time':>10}{'memory':>10}")
     for run in runs:
         memory = f"{run.megabytes:.0f} MB"
-        print(f"{run.way:8}{run.named:>6}{run.worst:>12.4%} {run.seconds:>7.1f} s{memory:>10}")
+        print(f"{run.way:8}{run.named:>6}{run.worst:>12.4%} {run.seconds:>7.1f} s{run.cpu_seconds:>8.1f} s{memory:>10}")
     good = all(run.good for run in runs)
     print(json.dumps({"bench": "inventory", "good": good, **{run.way: _values(run) for run in runs}}))
     return 0 if good else 1
 
 
 def _values(run: Run) -> dict[str, float]:
-    return {"named": run.named, "worst": run.worst, "seconds": run.seconds, "megabytes": run.megabytes}
+    return {
+        "named": run.named,
+        "worst": run.worst,
+        "seconds": run.seconds,
+        "cpu_seconds": run.cpu_seconds,
+        "megabytes": run.megabytes,
+    }
 
 
 async def by_redis(folder: Path, requests: int) -> Run:
@@ -193,7 +200,7 @@ def run_command(way: str, requests: int, *options: str, folder: Path | None = No
     if status:
         raise SystemExit(f"{way}: the command failed")
     named, worst = compared(json.loads(text), requests)
-    return Run(way, named, worst, seconds, usage.ru_maxrss / 1024)
+    return Run(way, named, worst, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def compared(found: Mapping[str, Any], requests: int) -> tuple[int, float]:

@@ -28,10 +28,12 @@ class InventoryWriter:
     ) -> None:
         self._client, self._section, self._observer, self._source = client, section, observer, source
         self._failing = False
-        if section.key is not None:
-            key = read_secret(section.key).encode()
+        if section.fingerprint_key is not None:
+            key = read_secret(section.fingerprint_key).encode()
             if len(key) < LEAST_KEY:
-                raise ConfigError(f"inventory.key: the secret must have at least {LEAST_KEY} bytes (got {len(key)})")
+                raise ConfigError(
+                    f"inventory.fingerprint_key: the secret must have at least {LEAST_KEY} bytes (got {len(key)})"
+                )
             observer.use_key(hashlib.blake2b(key, digest_size=32).digest())
 
     async def write(self, now_ms: int) -> None:

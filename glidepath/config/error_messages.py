@@ -17,7 +17,9 @@ from glidepath.suggestions import allowed_names, did_you_mean
 
 # Under these keys, a user may have written a secret instead of its name. Error messages end up in logs and tickets, so
 # they never quote these values.
-SECRET_KEYS = frozenset({"credential", "password", "routing_key", "url_from", "sticky_key", "headers"})
+SECRET_KEYS = frozenset(
+    {"credential", "password", "routing_key", "url_from", "sticky_key", "fingerprint_key", "headers"}
+)
 _USERINFO = re.compile(r"//[^/@\s]*@")
 _SHOWN_CHARS = 100
 

@@ -38,7 +38,7 @@ class InventorySection(Section):
     sample: Percent = 100  # percent of the inference calls that match no workload whose bodies are read
     callers: Patterns = ()  # request headers whose value names the caller, such as x-team; the first that is there
     fingerprint: bool = True  # whether callers without such a header are told apart by their credential
-    key: Secret | None = None  # key of the fingerprints; absent: a random one in Redis
+    fingerprint_key: Secret | None = None  # key of the fingerprints; absent: a random one in Redis
     paths: Patterns = ()  # further paths of inference calls, besides the well-known ones
     groups: int = Field(default=500, ge=10, le=5000)  # most groups of an hour or a day; others are counted together
     keep: Duration = Field(default=35 * 86400, ge=86400, le=400 * 86400)  # how long the counts of days are kept

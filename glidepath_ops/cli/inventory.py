@@ -33,13 +33,18 @@ from glidepath_ops.inventory.spend import Spend, spend_of
 from glidepath_ops.inventory.workload_fragment import Sides, sides_for
 
 _WIDTH, _INDENT = 80, 13
-_LONGEST_SINCE = 400 * 86400.0
+DEFAULT_SINCE, _LONGEST_SINCE = "30d", 400 * 86400.0
 _MODALITIES = get_args(Modality)
 
 
 def command(
     config: ConfigPath = DEFAULT_CONFIG,
-    since: Annotated[str, typer.Option(help="How far back to count, such as 6h or 30d; whole hours or days.")] = "30d",
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="How far back to count, such as 6h or 7d; whole hours or days; default: 30d, or with --from all lines."
+        ),
+    ] = None,
     from_files: Annotated[
         list[str] | None,
         typer.Option(
@@ -89,9 +94,12 @@ def command(
     serve, and how much the answers vary. Batch jobs come first, then internal tools, then customers.
     """
     settings = _settings(config, needed=not from_files)
-    seconds = seconds_of("--since", since, _LONGEST_SINCE)
+    seconds = seconds_of("--since", since or DEFAULT_SINCE, _LONGEST_SINCE)
     limits = _limits(settings, candidate, context, modalities, tools, max_body)
-    read = _from_files(from_files, settings, caller_field, seconds) if from_files else _from_redis(config, seconds)
+    if from_files:
+        read = _from_files(from_files, settings, caller_field, seconds if since else None)
+    else:
+        read = _from_redis(config, seconds)
     sides = sides_for(settings, list(read.traffic.groups.values()), baseline, candidate)
     observed = settings.inventory if settings and settings.inventory else InventorySection()
     configured = frozenset(settings.workloads) if settings else frozenset()
@@ -104,7 +112,7 @@ def command(
     elif sections is not None:
         _write_sections(all_sections(found, sides, configured), sections)
     else:
-        _print(found, read, settings, sides, texts, top, as_json=as_json)
+        _print(found, read, settings, sides, texts, None if as_json else top)
 
 
 def _settings(path: Path, *, needed: bool) -> Config | None:
@@ -144,10 +152,11 @@ def _modalities(text: str) -> frozenset[str]:
     return frozenset(given)
 
 
-def _from_files(files: list[str], settings: Config | None, caller: str, seconds: float) -> ReadTraffic:
+def _from_files(files: list[str], settings: Config | None, caller: str, seconds: float | None) -> ReadTraffic:
     section = settings.inventory if settings and settings.inventory else InventorySection()
     with late_progress("reading the access log", size_of(files)) as advance:
-        return read_from_files(files, section, caller, unix_ms() - round(seconds * 1000), advance)
+        since_ms = 0 if seconds is None else unix_ms() - round(seconds * 1000)
+        return read_from_files(files, section, caller, since_ms, advance)
 
 
 def _from_redis(config: Path, seconds: float) -> ReadTraffic:
@@ -177,16 +186,15 @@ def _print(
     settings: Config | None,
     sides: Sides,
     texts: Mapping[str, str],
-    top: int,
-    *,
-    as_json: bool,
+    top: int | None,
 ) -> None:
+    """Print the inventory as text with ``top`` workloads, or as JSON if ``top`` is None."""
     spends: dict[int, Spend] = {}
     for place, one in enumerate(found.workloads):
         spend = spend_of(settings, one.group, sides.baseline) if settings else None
         if spend is not None:
             spends[place] = spend
-    if as_json:
+    if top is None:
         typer.echo(printable_json(json.dumps(as_values(found, read, spends, texts), ensure_ascii=False)))
         return
     for line in lines(found, read, spends, top):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from glidepath.config.backends import Backend
+from glidepath.config.units import format_size
 from glidepath.eligibility import Ineligible
 from glidepath.histogram import bucket_of
 from glidepath.inventory.tally import OTHER, Buckets, Shape, Tally, shape_parts
@@ -26,6 +27,20 @@ class CandidateLimits:
     modalities: frozenset[str] | None = None
     tools: bool = True
     max_body: int | None = None
+
+    @property
+    def unlimited(self) -> bool:
+        return self.tools and self.context is None and self.modalities is None and self.max_body is None
+
+    def __str__(self) -> str:
+        if self.unlimited:
+            return "no limits given"
+        limits = [f"context {self.context:,} tokens"] if self.context is not None else []
+        if self.modalities is not None:
+            limits.append(f"reads {', '.join(sorted(self.modalities | {'text'}))}")
+        limits += [] if self.tools else ["no tools"]
+        limits += [] if self.max_body is None else [f"bodies up to {format_size(self.max_body)}"]
+        return "; ".join(limits)
 
     @classmethod
     def of(cls, name: str, backend: Backend) -> CandidateLimits:

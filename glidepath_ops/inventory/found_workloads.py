@@ -51,6 +51,7 @@ class Inventory:
     workloads: tuple[FoundWorkload, ...]
     others: tuple[CallGroup, ...]
     months: float | None
+    candidate: CandidateLimits
 
     @property
     def requests(self) -> int:
@@ -67,7 +68,7 @@ def found_workloads(read: ReadTraffic, question: Question) -> Inventory:
     names = group_names(keys, sections)
     found = [_found(one, names[one.key], sections, read.variations, question, months) for one in inference]
     others = sorted((one for one in groups if not _is_workload(one)), key=lambda one: (-one.requests, one.key))
-    return Inventory(tuple(in_order(found)), tuple(others), months)
+    return Inventory(tuple(in_order(found)), tuple(others), months, question.candidate)
 
 
 def months_of(from_ms: int, to_ms: int) -> float | None:

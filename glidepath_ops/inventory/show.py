@@ -27,6 +27,8 @@ _DAY_MS = 86_400_000
 def lines(inventory: Inventory, read: ReadTraffic, spends: Spends, top: int) -> Iterator[str]:
     """Yield the lines of the text. ``top``: how many workloads are shown."""
     yield _headline(inventory, read)
+    hint = " (--candidate, --context, --modalities, --no-tools, --max-body)" if inventory.candidate.unlimited else ""
+    yield f"what can move: {inventory.candidate.name}, {inventory.candidate}{hint}"
     shown = inventory.workloads[:top]
     for place, one in enumerate(shown):
         yield ""
@@ -153,6 +155,13 @@ def as_json(inventory: Inventory, read: ReadTraffic, spends: Spends, sections: M
         "to_ms": read.to_ms or None,
         "requests": inventory.requests,
         "months": inventory.months,
+        "candidate": {
+            "name": inventory.candidate.name,
+            "context": inventory.candidate.context,
+            "modalities": None if inventory.candidate.modalities is None else sorted(inventory.candidate.modalities),
+            "tools": inventory.candidate.tools,
+            "max_body": inventory.candidate.max_body,
+        },
         "workloads": [
             _workload_json(place, one, spends.get(place), inventory.months, sections)
             for place, one in enumerate(inventory.workloads)

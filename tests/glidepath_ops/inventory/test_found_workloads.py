@@ -163,6 +163,7 @@ def test_the_text_names_what_is_not_known() -> None:
     found = inventory(group("key:aabbccddeeff"))
     text = "\n".join(lines(found, ReadTraffic(Traffic(), DAY_MS, 31 * DAY_MS), {}, 10))
     assert "no prices" in text
+    assert "what can move: onprem, no limits given" in text
     assert "not measured; run its section at 0 %" in text
     assert "keyed digest" in text
 
