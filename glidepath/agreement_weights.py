@@ -25,13 +25,13 @@ FEATURE_SIGNS: dict[str, int] = {
     "code": 1,
     "numbers": -1,
     "numbers_elsewhere": -1,
+    "other_words": -1,
     "negation": -1,
     "swapped_words": -1,
     "one_word": -1,
     "omission": -1,
     "names": -1,
     "final_answer": 1,
-    "wording": 0,
     "length": 0,
 }
 
@@ -102,7 +102,10 @@ def _parsed(raw: object, where: str) -> AgreementWeights:
     found: dict[str, Any] = raw["features"]
     if set(found) != set(FEATURE_SIGNS):
         wrong = sorted(set(found) ^ set(FEATURE_SIGNS))
-        raise InputError(f"{where}: features: must be exactly {', '.join(FEATURE_SIGNS)} (wrong: {', '.join(wrong)})")
+        raise InputError(
+            f"{where}: features: must be exactly {', '.join(FEATURE_SIGNS)} (wrong: {', '.join(wrong)}); if another "
+            "version made the file, run `glidepath calibrate --labels` again"
+        )
     features = {name: _feature(one, f"{where}: features.{name}") for name, one in found.items()}
     made = raw.get("made", {})
     return AgreementWeights(

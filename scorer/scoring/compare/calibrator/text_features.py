@@ -7,6 +7,7 @@ Cost: a few µs, because signals and alignment are computed before.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -106,6 +107,17 @@ def _numbers_elsewhere(texts: ComparedTexts) -> float:
     return multiset_distance(texts.pair.left.numbers, texts.pair.right.numbers) * (1 - texts.pair.alignment.closeness)
 
 
+def _other_words(texts: ComparedTexts) -> float:
+    """The share of words that only one text has, where the wording differs freely. Sentences without content are left
+    out, and so is the sentence around a bare answer."""
+    pair = texts.pair
+    apart = 1 - pair.alignment.closeness
+    if not apart or _states_bare_answer(pair):
+        return 0.0
+    filler = Counter(t.key for e in pair.alignment.edits if is_filler(e, pair) for t in (*e.left, *e.right))
+    return apart * multiset_distance(pair.left.words - filler, pair.right.words - filler)
+
+
 def _negation(texts: ComparedTexts) -> float:
     return texts.effect("negation")
 
@@ -115,9 +127,14 @@ def _swapped_words(texts: ComparedTexts) -> float:
 
 
 def _one_word(texts: ComparedTexts) -> float:
-    """One replaced word as the only edit, unless it is a synonym. Many edits are a rewording, which shows little."""
-    only = len(texts.pair.alignment.edits) <= _ONE_EDIT
-    return texts.effect("wording") * texts.substance(_FEW_WORDS_OF_A_SYNONYM) if only else 0.0
+    """One replaced word as the only edit, unless it is a synonym. Many edits are a rewording, which shows little.
+
+    Words, cells or items that exchanged their places are one edit, too.
+    """
+    swapped, edits = texts.effect("swapped_words"), len(texts.pair.alignment.edits)
+    if edits > _ONE_EDIT + (swapped > 0):
+        return 0.0
+    return max(texts.effect("wording"), swapped) * texts.substance(_FEW_WORDS_OF_A_SYNONYM)
 
 
 def _omission(texts: ComparedTexts) -> float:
@@ -134,11 +151,6 @@ def _final_answer(texts: ComparedTexts) -> float:
     return 1 - 2 * texts.effect("final_answer") if "final_answer" in texts.effects else 0.0
 
 
-def _wording(texts: ComparedTexts) -> float:
-    """How much the wording differs. Only people's labels give it a weight: some workloads allow no rewording."""
-    return texts.effect("wording")
-
-
 def _length(texts: ComparedTexts) -> float:
     """The absolute logarithm of the ratio of the lengths. Only people's labels give it a weight."""
     return abs(math.log((len(texts.pair.left.tokens) + 3) / (len(texts.pair.right.tokens) + 3)))
@@ -149,13 +161,13 @@ FEATURES: dict[str, Callable[[ComparedTexts], float]] = {
     "code": _code,
     "numbers": _numbers,
     "numbers_elsewhere": _numbers_elsewhere,
+    "other_words": _other_words,
     "negation": _negation,
     "swapped_words": _swapped_words,
     "one_word": _one_word,
     "omission": _omission,
     "names": _names,
     "final_answer": _final_answer,
-    "wording": _wording,
     "length": _length,
 }
 

@@ -163,6 +163,11 @@ class Document:
         return addresses(self.text)
 
     @cached_property
+    def words(self) -> Counter[str]:
+        """The keys of the tokens, without the numbers of list items."""
+        return Counter(t.key for t in self.tokens if not t.marker)
+
+    @cached_property
     def numbers(self) -> Counter[str]:
         return Counter(t.key for t in self.tokens if t.number and not t.marker)
 

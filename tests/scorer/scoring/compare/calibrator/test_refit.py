@@ -16,7 +16,7 @@ NAMES = list(FEATURE_SIGNS)
 BASE = shipped_weights()
 
 
-def labels(seed: int, n: int, by: str = "wording") -> Examples:
+def labels(seed: int, n: int, by: str = "length") -> Examples:
     """Pairs with random features, whose label depends on one feature that the shipped weights ignore."""
     rng = np.random.default_rng(seed)
     values = rng.random((n, len(NAMES)))
@@ -34,7 +34,7 @@ def test_without_labels_the_weights_stay() -> None:
 
 
 def test_few_labels_move_the_weights_less_than_many() -> None:
-    few, many = (refit(BASE, labels(1, n), {}).features["wording"].weight for n in (5, 200))
+    few, many = (refit(BASE, labels(1, n), {}).features["length"].weight for n in (5, 200))
     assert many < few < 0.5
     assert many < -3
 
