@@ -108,14 +108,17 @@ def _numbers_elsewhere(texts: ComparedTexts) -> float:
 
 
 def _other_words(texts: ComparedTexts) -> float:
-    """The share of words that only one text has, where the wording differs freely. Sentences without content are left
-    out, and so is the sentence around a bare answer."""
+    """The share of words that only one text has, where the wording differs freely.
+
+    Passages that the candidate adds are left out, sentences without content, and the sentence around a bare answer.
+    """
     pair = texts.pair
     apart = 1 - pair.alignment.closeness
     if not apart or _states_bare_answer(pair):
         return 0.0
-    filler = Counter(t.key for e in pair.alignment.edits if is_filler(e, pair) for t in (*e.left, *e.right))
-    return apart * multiset_distance(pair.left.words - filler, pair.right.words - filler)
+    edits = (e for e in pair.alignment.edits if not e.left or is_filler(e, pair))
+    added = Counter(t.key for e in edits for t in (*e.left, *e.right))
+    return apart * multiset_distance(pair.left.words - added, pair.right.words - added)
 
 
 def _negation(texts: ComparedTexts) -> float:

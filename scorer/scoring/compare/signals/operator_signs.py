@@ -21,6 +21,7 @@ _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9]{0,9}\s{0,3}/?>")
 _RULER = re.compile(r"^[ \t:|*_=-]{3,}$", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*(?:(?:[-*+]|#{1,6}|>(?![ \t]{0,3}[\d.+-]))[ \t]+)+(?=\S)", re.MULTILINE)
 _EMPHASIS = re.compile(r"(\*{1,3}|_{1,3}|~~)(?=\S)([^*_~\n]{1,300}?)(?<=\S)\1")
+_ESCAPED = re.compile(r"\\(?=[_*`#+!|<>~.-])")  # Markdown: \_name\_
 _PLUS = re.compile(r"(?<![^\s(:=])\+(?=\d)")  # +5 is 5
 _FORMULA = re.compile(r"\$[^$\n]+\$|\\[A-Za-z()\[\]]")
 _SPELLINGS = {"≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "×": "*", "÷": "/", "**": "^", "==": "="}
@@ -73,7 +74,7 @@ def changed_operators(left: str, right: str) -> list[tuple[str, str]]:
 
 
 def _without_markup(text: str) -> str:
-    text = _TAG.sub(" ", _LINK.sub(r"\1", _FENCE.sub("", typeset(text))))
+    text = _ESCAPED.sub("", _TAG.sub(" ", _LINK.sub(r"\1", _FENCE.sub("", typeset(text)))))
     text = _PLUS.sub("", _BULLET.sub("", _RULER.sub("", text)).replace("`", ""))
     return _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", text))
 

@@ -15,6 +15,8 @@ DIFFERENT = [
     ("The operator is `+`.", "The operator is `*`."),
 ]  # fmt: skip
 EQUAL = [
+    ("Set the \\_limit\\_ key.", "Set the _limit_ key."),
+    ("It costs 5 \\* 3.", "It costs 5 * 3."),
     ("**bold**", "bold"), ("`+`", "+"), ("**+**", "+"), ("# Title\n\ntext", "Title\ntext"), ("- a\n- b", "a\nb"),
     ("* a\n* b", "- a\n- b"), ("+ a\n+ b", "- a\n- b"), ("1. a\n2. b", "1) a\n2) b"), ("Yes.", "Yes"),
     ("fine…", "fine..."), ("“a”", "a"), ("```python\nx = 1\n```", "x = 1"), ("a — b", "a, b"), ("_x_", "x"),
