@@ -37,6 +37,7 @@ from glidepath.token_usage import counts_of
 
 AT_ONCE = 32 * 1024  # bytes of both bodies together that are read in the event loop
 MAX_WAITING, MAX_WAITING_BYTES = 64, 32 * 2**20
+_METHODS = {one.number: one.name for one in RequestMethod.DESCRIPTOR.values}
 _FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
 _NO_VALUE = ("", "-")
 _LONGEST_HEADER = 8192
@@ -91,7 +92,7 @@ class InventoryObserver:
     """``limit``: the most bytes of a decoded body. ``exact_paths``: paths whose calls are inference by declaration.
 
     ``totals`` counts requests by how they were seen: ``log``; ``body``, or ``unread`` without a readable body;
-    ``dropped`` of those if too many bodies waited, and ``failed`` if reading one raised an unexpected error.
+    ``dropped`` of those if too many bodies waited, and ``failed`` if an unexpected error was raised.
     """
 
     def __init__(
@@ -139,12 +140,18 @@ class InventoryObserver:
         return self.callers.caller([found[name] for name in wanted], path)
 
     def logged(self, entry: HTTPAccessLogEntry) -> None:
-        """Count a request of a client by its access log entry."""
+        """Count a request of a client by its access log entry. Raises no error: outcomes come from the same entry."""
+        try:
+            self._logged(entry)
+        except Exception as error:
+            self._note_failure(error)
+
+    def _logged(self, entry: HTTPAccessLogEntry) -> None:
         common = entry.common_properties
         if common.access_log_type not in _FINAL or common.intermediate_log_entry:
             return
         path = entry.request.original_path or entry.request.path
-        method = RequestMethod.Name(entry.request.request_method)
+        method = _METHODS.get(entry.request.request_method, "")
         status = entry.response.response_code.value
         key = self._key(Source.LOG, method, path, self._logged_caller(common.custom_tags, path), status == _SWITCHED)
         self.totals["log"] += 1
@@ -167,7 +174,13 @@ class InventoryObserver:
         return self.callers.caller(values, path) if len(values) == len(self.callers.sources) else UNKNOWN
 
     def exchange(self, exchange: Exchange, caller: str, workload: str) -> None:
-        """Count a captured exchange that has ended. Its bodies may be released after this call."""
+        """Count a captured exchange that has ended. Its bodies may be released after this call. Raises no error."""
+        try:
+            self._exchange(exchange, caller, workload)
+        except Exception as error:
+            self._note_failure(error)
+
+    def _exchange(self, exchange: Exchange, caller: str, workload: str) -> None:
         request, response = exchange.request, exchange.response
         if request is None:
             return
@@ -238,11 +251,14 @@ class InventoryObserver:
         else:
             self._give_up(seen, error)
 
-    def _give_up(self, seen: SeenExchange, error: BaseException) -> None:
+    def _note_failure(self, error: BaseException) -> None:
         if not self.totals["failed"]:
             # Only the type of the error: its message may quote the body.
-            _log.error("inventory_body_failed", error=type(error).__name__)
+            _log.error("inventory_request_failed", error=type(error).__name__)
         self.totals["failed"] += 1
+
+    def _give_up(self, seen: SeenExchange, error: BaseException) -> None:
+        self._note_failure(error)
         self.count(seen, BodyFacts("", streamed=False))
 
     def count(self, seen: SeenExchange, facts: BodyFacts) -> None:

@@ -109,6 +109,22 @@ def test_classes_of_calls_are_told_apart() -> None:
     }
 
 
+def test_an_unexpected_error_is_counted_and_raised_to_nobody() -> None:
+    made = observer()
+    made.callers = None  # type: ignore[assignment]  # as a defect of ours could leave it
+    made.logged(entry(caller="x"))
+    made.exchange(exchange(b"{}"), "none", "")
+    made._facts = None  # type: ignore[method-assign,assignment]
+    made.exchange(exchange(b"{}"), "none", "")
+    assert made.totals["failed"] == 2
+
+
+def test_a_method_that_envoy_does_not_name_yet_is_no_error() -> None:
+    made = observer()
+    made.logged(entry(request_method=99))
+    assert made.totals["failed"] == 0
+
+
 def test_an_exchange_counts_with_its_model_and_tokens_once() -> None:
     made = observer()
     body = json.dumps({"model": "gpt-4o", "messages": []}).encode()
