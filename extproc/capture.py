@@ -8,43 +8,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 
 from extproc.answer_check import AnswerChecker, CheckedAnswer
+from extproc.captured_exchange import CapturedExchange, failed_over, reason_not_comparable
+from extproc.captured_pair import raw_pair
+from extproc.copied_request import copied_request, copy_to_trace
 from extproc.copy_budget import Budgets
 from extproc.copy_cool_down import CoolDowns
-from extproc.copy_plan import PlannedCopy, plan_copies, readable_body
-from extproc.copy_sender import InFlight, ShadowAnswer, ShadowRequest, ShadowSender
-from extproc.copyable_bodies import without_storing
-from extproc.exchange import Exchange, Milestone
+from extproc.copy_plan import PlannedCopy, plan_copies
+from extproc.copy_sender import InFlight, ShadowAnswer, ShadowSender
+from extproc.exchange import Exchange
+from extproc.exchange_events import Milestone
 from extproc.opt_out import is_kept_out
 from extproc.outcome_classification import RATE_LIMITED, error_of_status
+from extproc.pair_ids import PairIds, usable_id
 from extproc.refusal_matching import RefusedRequest, Rejection
 from extproc.traffic_counters import TrafficCounters
 from extproc.unexpected_errors import UnexpectedErrors
 from extproc.workloads import WorkloadInfo
-from extproc.write_buffer import RawPair, RecordSink
+from extproc.write_buffer import RecordSink
 from glidepath.pairs_and_outcomes import (
     CAPABILITY,
     CAPABILITY_STATUSES,
-    Answer,
     Coverage,
     Ending,
     Origin,
-    Pair,
     PairKind,
     Side,
     is_failure,
 )
 from glidepath.read_token_usage import token_usage
-from glidepath.telemetry.signals import NO_TRACES, CopySpan, CopyToTrace, CopyTracer
-
-MAX_ID = 128
-RECENT_IDS = 10_000  # ids of exchanges that are remembered, so that two pairs never have the same
+from glidepath.telemetry.signals import NO_TRACES, CopySpan, CopyTracer
 
 
 @dataclass(slots=True)
@@ -55,27 +52,6 @@ class _RunningCopy:
     sending: bool = True
     answered: ShadowAnswer | None = None
     span: CopySpan | None = None
-
-
-@dataclass(slots=True)
-class CapturedExchange:
-    """An exchange of a configured workload, and the copies of its request."""
-
-    workload: WorkloadInfo
-    exchange: Exchange
-    id: str  # of its pair, and of its copies
-    logged_id: str  # its x-request-id, as the access log has it
-    captured_at_ms: int
-    served: str = ""  # the digest of what Envoy serves; "" if unknown
-    copy_tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    planned_copies: tuple[PlannedCopy, ...] = ()
-    reason: Coverage | None = Coverage.NOT_TEED  # why no CROSS copy was sent; None if a CROSS copy was sent
-    both_copied: bool = False  # whether each side got a copy of the request
-    traceparents: dict[PairKind, str] = field(default_factory=dict)  # of the spans of its copies, if they are recorded
-    finished: asyncio.Event | None = None  # set when the exchange ends; None until a copy waits for the end
-    references: int = 1  # the stream and every copy count as one; at 0 the bodies are released
-    opted_out: bool = False  # whether nothing of it may be copied or kept
-    planned: bool = False  # whether it was decided which copies to send
 
 
 class Capturer:
@@ -101,7 +77,7 @@ class Capturer:
         self.in_flight, self.cool_downs = InFlight(), CoolDowns()
         self._sender, self._tasks, self._wall, self._clock = sender, tasks, wall, clock
         self._errors = UnexpectedErrors()
-        self._recent_ids: OrderedDict[str, None] = OrderedDict()
+        self._ids = PairIds()
         self.running: set[asyncio.Task[None]] = set()
 
     def begin(self, workload: WorkloadInfo, exchange: Exchange, own_id: str = "", served: str = "") -> CapturedExchange:
@@ -114,21 +90,12 @@ class Capturer:
         logged_id = headers.get("x-request-id", "")
         sent = own_id or logged_id
         self.counters.count(workload.name, Coverage.CAPTURED)
-        request_id = sent if 0 < len(sent) <= MAX_ID and sent.isprintable() else str(uuid.uuid4())
+        request_id = usable_id(sent)
         captured = CapturedExchange(
-            workload, exchange, self._unique(request_id), logged_id or request_id, int(self._wall() * 1000), served
+            workload, exchange, self._ids.unique(request_id), logged_id or request_id, int(self._wall() * 1000), served
         )
         captured.opted_out = is_kept_out(workload.settings.shadow.opt_out, headers)
         return captured
-
-    def _unique(self, request_id: str) -> str:
-        """Return an id that no exchange of this process had lately. A client may give each attempt the same id."""
-        if request_id in self._recent_ids:
-            return f"{request_id}~{uuid.uuid4().hex[:8]}"
-        self._recent_ids[request_id] = None
-        if len(self._recent_ids) > RECENT_IDS:
-            self._recent_ids.popitem(last=False)
-        return request_id
 
     def advance(self, captured: CapturedExchange, milestone: Milestone) -> None:
         """Send the copies as soon as they may be sent. If the exchange has ended, handle its end."""
@@ -281,9 +248,9 @@ class Capturer:
     async def _join(self, captured: CapturedExchange, running_copy: _RunningCopy, finished: asyncio.Event) -> None:
         """Send the copy, wait for the end of the client's answer, and write the pair if that answer can be compared."""
         planned = running_copy.planned
-        span = running_copy.span = self._traces.begin(_copy_to_trace(captured, planned))
+        span = running_copy.span = self._traces.begin(copy_to_trace(captured, planned))
         captured.traceparents[planned.kind] = span.traceparent
-        answered = await self._sender.send(_shadow_request(captured, planned, span.headers))
+        answered = await self._sender.send(copied_request(captured, planned, span.headers))
         running_copy.answered = answered
         span.end(answered.answer)
         self._stop_sending(captured, running_copy)
@@ -376,117 +343,3 @@ class Capturer:
         request = RefusedRequest(captured.workload.name, side, origin, request_id)
         kind = CAPABILITY if status in CAPABILITY_STATUSES else f"rejected_{status}"
         self.counters.count_rejection(Rejection(request, kind, int(self._wall() * 1000)))
-
-
-def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:
-    """Return whether the baseline answered for the candidate, or may have. A retry at the same backend does not count.
-
-    If the candidate has no usable endpoint, the baseline gets the first attempt. So only the endpoint shows which side
-    has answered: it names its backend, except in a cluster that Envoy had already (``backends.X.cluster``).
-    """
-    request, response = exchange.request, exchange.response
-    if request is None or response is None or request.cluster != workload.fallback:
-        return False
-    return exchange.retried or response.backend != workload.name_at_endpoint
-
-
-def reason_not_comparable(workload: WorkloadInfo, exchange: Exchange) -> Coverage | None:
-    """Return why the client's answer cannot be compared with a copy's answer, or None if it can be compared.
-
-    A failed request has no answer whose quality can be compared, and the access log already counts the failure. After
-    a failover, the client's answer comes from the baseline, so it does not show the candidate's quality.
-    """
-    if exchange.shed:
-        return Coverage.SHED_MEMORY
-    if exchange.cut:
-        return Coverage.CUT
-    if exchange.ending is Ending.ABORTED or exchange.ending is None:
-        return Coverage.ABORTED
-    if exchange.ending is Ending.LOCAL or is_failure(exchange.status) or failed_over(workload, exchange):
-        return Coverage.NOT_COMPARABLE
-    return None
-
-
-def _copy_to_trace(captured: CapturedExchange, planned: PlannedCopy) -> CopyToTrace:
-    request = captured.exchange.request
-    headers = request.headers if request is not None else {}
-    path = headers.get(":path", "/")
-    place = (captured.workload.name, planned.side.value, planned.backend)
-    return CopyToTrace(*place, path, pair_id(captured, planned), planned.kind, headers)
-
-
-def _shadow_request(
-    captured: CapturedExchange, planned: PlannedCopy, trace_headers: Mapping[str, str]
-) -> ShadowRequest:
-    exchange = captured.exchange
-    headers = {**(exchange.request.headers if exchange.request else {}), **trace_headers}
-    headers["x-request-id"] = captured.id
-    body, path = exchange.request_body.value(), headers.get(":path", "/")
-    readable = readable_body(exchange)
-    if readable is not None:
-        stored_nowhere = without_storing(path, readable)
-        if stored_nowhere is not readable:
-            body = stored_nowhere
-            headers.pop("content-encoding", None)
-    return ShadowRequest(
-        workload=captured.workload.name,
-        side=planned.side,
-        backend=planned.backend,
-        path=captured.workload.without_secrets(path),
-        headers=headers,
-        body=body,
-        timeout_s=captured.workload.settings.shadow.timeout,
-        client_ended=captured.finished,
-    )
-
-
-def pair_id(captured: CapturedExchange, planned: PlannedCopy) -> str:
-    """Return the id of the pair of a copy.
-
-    The scorer counts each pair id once, so the noise pair of the same request needs an id of its own.
-    """
-    return captured.id if planned.kind is PairKind.CROSS else f"{captured.id}~noise"
-
-
-def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> RawPair:
-    """Return the pair of the client's answer and a copy's answer. The bodies in the pair are not yet decoded."""
-    exchange, workload = captured.exchange, captured.workload
-    request, response = exchange.request, exchange.response
-    if request is None or response is None:  # pragma: no cover - a COMPLETE exchange has both
-        raise AssertionError("a pair needs a request and an answer")
-    served = workload.clusters[request.cluster]
-    first = Answer(
-        side=served,
-        origin=Origin.LIVE,
-        backend=workload.backend(served),
-        status=response.status,
-        content_type=response.headers.get("content-type", "")[:256],
-        body=exchange.response_body.value(),
-        body_cut=exchange.response_body.cut,
-        ending=Ending.COMPLETE,
-        first_byte_ms=exchange.first_byte_ms,
-        total_ms=exchange.total_ms,
-    )
-    pair = Pair(
-        id=pair_id(captured, planned),
-        workload=workload.name,
-        kind=planned.kind,
-        captured_at_ms=captured.captured_at_ms,
-        method=request.headers.get(":method", ""),
-        path=workload.without_secrets(request.headers.get(":path", "")),
-        request_body=exchange.request_body.value(),
-        first=first,
-        second=answered.answer,
-        request_cut=exchange.request_body.cut,
-        request_content_type=request.headers.get("content-type", "")[:256],
-        sticky=workload.sticky(request.headers.get(workload.sticky_header, "")) if workload.sticky_header else "",
-        served=captured.served,
-        both_copied=captured.both_copied,
-        traceparent=captured.traceparents.get(planned.kind, ""),
-    )
-    return RawPair(
-        pair,
-        request.headers.get("content-encoding", ""),
-        response.headers.get("content-encoding", ""),
-        answered.encoding,
-    )

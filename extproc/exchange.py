@@ -16,150 +16,15 @@ nothing*.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum, auto
-
 from extproc.body_limits import Body, BodyMemory
 from extproc.content_coding import decode
+from extproc.exchange_events import Chunk, Closed, Event, Milestone, RequestHeaders, ResponseHeaders, Trailers
+from extproc.exchange_transitions import TRANSITIONS, Half, HalfState, MessageKind
 from extproc.extproc_errors import DecodeError, IllegalEventError
 from glidepath.failed_answers import has_ended
 from glidepath.first_content import FirstContent
 from glidepath.latency import waited_ms
 from glidepath.pairs_and_outcomes import Ending
-
-
-class _IdentityHashEnum(Enum):
-    """An Enum whose members are hashed by identity, in C.
-
-    This is faster than the hash of Enum, which matters because every message needs several lookups by member.
-    """
-
-    __hash__ = object.__hash__
-
-
-class Half(_IdentityHashEnum):
-    REQUEST = auto()
-    RESPONSE = auto()
-
-
-class HalfState(_IdentityHashEnum):
-    WAITING = auto()
-    OPEN = auto()
-    DONE = auto()
-
-
-class MessageKind(_IdentityHashEnum):
-    """The kind of an ext_proc message.
-
-    A kind that ends with ``_END`` has ``end_of_stream`` set. EMPTY and EMPTY_END are body chunks without bytes.
-    """
-
-    INFORMATIONAL = auto()  # headers of a 1xx answer
-    HEADERS = auto()
-    HEADERS_END = auto()
-    CHUNK = auto()
-    CHUNK_END = auto()
-    EMPTY = auto()
-    EMPTY_END = auto()
-    TRAILERS = auto()
-
-
-# The rows of OPEN and DONE are the same for both halves.
-_OPEN: Mapping[MessageKind, HalfState] = {
-    MessageKind.CHUNK: HalfState.OPEN,
-    MessageKind.CHUNK_END: HalfState.DONE,
-    MessageKind.EMPTY: HalfState.OPEN,
-    MessageKind.EMPTY_END: HalfState.DONE,
-    MessageKind.TRAILERS: HalfState.DONE,
-}
-_DONE: Mapping[MessageKind, HalfState] = {
-    MessageKind.EMPTY: HalfState.DONE,
-    MessageKind.EMPTY_END: HalfState.DONE,
-}
-
-# All legal transitions.
-TRANSITIONS: Mapping[Half, Mapping[HalfState, Mapping[MessageKind, HalfState]]] = {
-    Half.REQUEST: {
-        HalfState.WAITING: {
-            MessageKind.HEADERS: HalfState.OPEN,
-            MessageKind.HEADERS_END: HalfState.DONE,
-        },
-        HalfState.OPEN: _OPEN,
-        HalfState.DONE: _DONE,
-    },
-    Half.RESPONSE: {
-        HalfState.WAITING: {
-            MessageKind.INFORMATIONAL: HalfState.WAITING,
-            MessageKind.HEADERS: HalfState.OPEN,
-            MessageKind.HEADERS_END: HalfState.DONE,
-        },
-        HalfState.OPEN: _OPEN,
-        HalfState.DONE: _DONE,
-    },
-}
-
-
-@dataclass(frozen=True, slots=True)
-class RequestHeaders:
-    """The event that the request headers have arrived.
-
-    ``headers``: the allow-listed headers, with names in lower case.
-    ``cluster``: Envoy's attribute xds.cluster_name.
-    ``end``: True if no body follows.
-    """
-
-    headers: Mapping[str, str]
-    cluster: str = ""
-    end: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseHeaders:
-    """The event that the headers of the answer have arrived.
-
-    ``attempts``: Envoy's attribute upstream.request_attempt_count.
-    ``details``: Envoy's attribute response.code_details.
-    ``end``: True if no body follows.
-    ``backend``: the backend that the metadata of the answering endpoint names, or "" if it names none.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    attempts: int = 0
-    details: str = ""
-    end: bool = False
-    backend: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    half: Half
-    data: bytes = b""
-    end: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Trailers:
-    half: Half
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The event that Envoy has half-closed the gRPC stream. No message follows it."""
-
-
-Event = RequestHeaders | ResponseHeaders | Chunk | Trailers | Closed
-
-
-class Milestone(Enum):
-    """What an event has completed: nothing, the request, or the whole exchange."""
-
-    NONE = auto()
-    REQUEST_COMPLETE = auto()  # copies may be sent
-    ANSWER_BEGUN = auto()  # the headers of the final answer are there
-    FINISHED = auto()  # the stream may be closed; ``Exchange.ending`` is set
-
 
 # A module constant costs one dictionary lookup; ``Half.REQUEST`` costs two.
 _REQUEST, _NO_MILESTONE = Half.REQUEST, Milestone.NONE

@@ -11,7 +11,9 @@ from typing import Any
 
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 
-from extproc.exchange import Chunk, Event, Exchange, Half, Milestone, RequestHeaders, ResponseHeaders, Trailers
+from extproc.exchange import Exchange
+from extproc.exchange_events import Chunk, Event, Milestone, RequestHeaders, ResponseHeaders, Trailers
+from extproc.exchange_transitions import Half
 from extproc.extproc_errors import IllegalEventError
 from glidepath.envoy_names import (
     CREDENTIAL_HEADERS,

@@ -17,8 +17,10 @@ from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage, StreamAc
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest, ProcessingResponse
 
 from extproc.body_limits import BodyMemory
-from extproc.capture import CapturedExchange, Capturer
-from extproc.exchange import Closed, Exchange, Milestone
+from extproc.capture import Capturer
+from extproc.captured_exchange import CapturedExchange
+from extproc.exchange import Exchange
+from extproc.exchange_events import Closed, Milestone
 from extproc.ext_proc_messages import feed, wanted_headers
 from extproc.extproc_errors import IllegalEventError
 from extproc.inventory_observer import InventoryObserver, WatchedExchange

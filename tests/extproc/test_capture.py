@@ -12,10 +12,13 @@ import pytest
 
 from extproc.answer_check import AnswerChecker
 from extproc.body_limits import BodyMemory
-from extproc.capture import CapturedExchange, Capturer
+from extproc.capture import Capturer
+from extproc.captured_exchange import CapturedExchange
 from extproc.copy_budget import Budgets, InMemorySpendingCounters
 from extproc.copy_sender import ShadowAnswer, ShadowRequest
-from extproc.exchange import Chunk, Closed, Event, Exchange, Half, RequestHeaders, ResponseHeaders
+from extproc.exchange import Exchange
+from extproc.exchange_events import Chunk, Closed, Event, RequestHeaders, ResponseHeaders
+from extproc.exchange_transitions import Half
 from extproc.outcome_classification import RequestOutcome
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo, build_workloads

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from extproc.body_limits import BodyMemory
 from extproc.copy_plan import PlannedCopy, plan_copies, share_of
-from extproc.exchange import Chunk, Exchange, Half, RequestHeaders
+from extproc.exchange import Exchange
+from extproc.exchange_events import Chunk, RequestHeaders
+from extproc.exchange_transitions import Half
 from extproc.workloads import WorkloadInfo, build_workloads
 from glidepath import envoy_names
 from glidepath.config import parse_config

@@ -9,20 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.body_limits import BodyMemory
-from extproc.exchange import (
-    TRANSITIONS,
-    Chunk,
-    Closed,
-    Event,
-    Exchange,
-    Half,
-    HalfState,
-    MessageKind,
-    Milestone,
-    RequestHeaders,
-    ResponseHeaders,
-    Trailers,
-)
+from extproc.exchange import Exchange
+from extproc.exchange_events import Chunk, Closed, Event, Milestone, RequestHeaders, ResponseHeaders, Trailers
+from extproc.exchange_transitions import TRANSITIONS, Half, HalfState, MessageKind
 from extproc.extproc_errors import IllegalEventError
 from glidepath.pairs_and_outcomes import Ending
 

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.body_limits import BodyMemory
-from extproc.exchange import Chunk, Exchange, Half, RequestHeaders, ResponseHeaders, Trailers
+from extproc.exchange import Exchange
+from extproc.exchange_events import Chunk, RequestHeaders, ResponseHeaders, Trailers
+from extproc.exchange_transitions import Half
 from extproc.ext_proc_messages import MAX_HEADER, read, wanted_headers
 from extproc.extproc_errors import IllegalEventError
 from glidepath.envoy_names import CREDENTIAL_HEADERS

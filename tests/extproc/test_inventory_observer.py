@@ -10,7 +10,9 @@ from envoy.config.core.v3.base_pb2 import HeaderValue, RequestMethod
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
 from extproc.body_limits import BodyMemory
-from extproc.exchange import Chunk, Closed, Exchange, Half, RequestHeaders, ResponseHeaders
+from extproc.exchange import Exchange
+from extproc.exchange_events import Chunk, Closed, RequestHeaders, ResponseHeaders
+from extproc.exchange_transitions import Half
 from extproc.inventory_observer import MAX_WAITING, InventoryObserver
 from glidepath import envoy_names
 from glidepath.call_classes import CallClass

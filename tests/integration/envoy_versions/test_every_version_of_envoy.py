@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from extproc.exchange import RequestHeaders, ResponseHeaders
+from extproc.exchange_events import RequestHeaders, ResponseHeaders
 from extproc.ext_proc_messages import read, wanted_headers
 from extproc.outcome_classification import classify
 from extproc.workloads import build_workloads

@@ -1,0 +1,70 @@
+"""The events of an exchange, as ``ext_proc_messages.py`` reads them from Envoy's messages, and what they complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from extproc.exchange_transitions import Half
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHeaders:
+    """The event that the request headers have arrived.
+
+    ``headers``: the allow-listed headers, with names in lower case.
+    ``cluster``: Envoy's attribute xds.cluster_name.
+    ``end``: True if no body follows.
+    """
+
+    headers: Mapping[str, str]
+    cluster: str = ""
+    end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHeaders:
+    """The event that the headers of the answer have arrived.
+
+    ``attempts``: Envoy's attribute upstream.request_attempt_count.
+    ``details``: Envoy's attribute response.code_details.
+    ``end``: True if no body follows.
+    ``backend``: the backend that the metadata of the answering endpoint names, or "" if it names none.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    attempts: int = 0
+    details: str = ""
+    end: bool = False
+    backend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    half: Half
+    data: bytes = b""
+    end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trailers:
+    half: Half
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The event that Envoy has half-closed the gRPC stream. No message follows it."""
+
+
+Event = RequestHeaders | ResponseHeaders | Chunk | Trailers | Closed
+
+
+class Milestone(Enum):
+    """What an event has completed: nothing, the request, or the whole exchange."""
+
+    NONE = auto()
+    REQUEST_COMPLETE = auto()  # copies may be sent
+    ANSWER_BEGUN = auto()  # the headers of the final answer are there
+    FINISHED = auto()  # the stream may be closed; ``Exchange.ending`` is set
