@@ -125,8 +125,9 @@ class Sticky(Section):
     the baseline to the candidate. ``body`` is a key of the request's body: ``user``, ``prompt_cache_key``, or one of
     ``metadata`` such as ``metadata.user_id``. A body without a value there, and each body with ``conversation: true``,
     is sticky by its conversation: by a hash of its messages up to the first of the user, which later turns repeat.
-    With ``random: true`` no request is sticky. Without the section, tasks with conversations (chat, tools, auto) are
-    sticky by conversation.
+    With ``random: true`` no request is sticky. With ``route: true`` your own route decides, by a hash policy of its
+    own. Without the section, tasks with conversations (chat, tools, auto) are sticky by conversation, and the gates do
+    not count on random assignment for any task.
     """
 
     header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
@@ -135,12 +136,13 @@ class Sticky(Section):
     body: str | None = Field(default=None, pattern=r"^(metadata\.)?[A-Za-z0-9_-]{1,40}$")
     conversation: bool = False
     random: bool = False  # true: each request is assigned at random
+    route: bool = False  # true: the hash policy of your own route assigns requests
 
     @model_validator(mode="after")
     def _one(self) -> Sticky:
         given = (self.header is not None, self.cookie is not None, self.source_ip, self.body is not None)
-        if sum(given) + self.conversation + self.random != 1:
-            allowed = "header, cookie, source_ip: true, body, conversation: true, random: true"
+        if sum(given) + self.conversation + self.random + self.route != 1:
+            allowed = "header, cookie, source_ip: true, body, conversation: true, random: true, route: true"
             raise ValueError(f"needs exactly one of: {allowed}")
         return self
 
@@ -208,8 +210,16 @@ class Workload(Section):
 
     @property
     def declared_sticky(self) -> Sticky | None:
-        """What the file declares to be the sticky value; None if it declares none, or that there is none."""
-        return None if self.sticky is None or self.sticky.random else self.sticky
+        """What the file declares to be the sticky value; None if it declares none, or that there is none of ours."""
+        return None if self.sticky is None or self.sticky.random or self.sticky.route else self.sticky
+
+    @property
+    def assigned_at_random(self) -> bool:
+        """Whether the file says that each request is assigned at random.
+
+        If it does not, a route of the user's own may assign by a hash, so the gates take the sides' users as different.
+        """
+        return self.sticky is not None and self.sticky.random
 
     @property
     def assignment(self) -> Sticky | None:
@@ -304,8 +314,9 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
         left_out["ramp"] = ramp
     if workload.match.model is None:
         left_out["match"] = {"model"}
-    if workload.sticky is not None and not workload.sticky.from_body:
-        left_out["sticky"] = {"body", "conversation", "random"}
+    if workload.sticky is not None:
+        unset = set() if workload.sticky.route else {"route"}
+        left_out["sticky"] = unset if workload.sticky.from_body else {"body", "conversation", "random", *unset}
     if not workload.stateless:
         left_out["stateless"] = True
     gates: dict[str, Any] = {}

@@ -191,11 +191,17 @@ def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Find
         policies = len(route.get("route", {}).get("hash_policy", []))
         if hashed and workload.assignment is not None and policies > 1:
             detail = f"{_shown(route)} has {policies} hash policies, which Envoy combines to one value"
-            ours = f"remove workloads.{name}.sticky" if sticky else f"set workloads.{name}.sticky: {{random: true}}"
+            ours = f"remove workloads.{name}.sticky" if sticky else f"set workloads.{name}.sticky: {{route: true}}"
             remedy = f"{ours}, or remove the other hash (on Istio: a DestinationRule's consistentHash)"
             return warn(subject, check, detail, remedy)
+    if hashed and workload.assigned_at_random:
+        detail = "the routes assign by a hash, but the file says at random, and the gates count on that"
+        return warn(subject, check, detail, f"set workloads.{name}.sticky: {{route: true}}")
     if hashed:
         return ok(subject, check, "by hash")
+    if workload.sticky is not None and workload.sticky.route:
+        remedy = f"give the routes a hash policy, or remove workloads.{name}.sticky"
+        return warn(subject, check, "the routes have no hash policy of their own", remedy)
     if sticky is None:
         remedy = f"set workloads.{name}.sticky, or accept that a user is sent to both sides"
         return warn(subject, check, "not configured", remedy)

@@ -199,6 +199,14 @@ def _refuse_other_baseline(config: Config, workload: str, action: Json, where: s
     )
 
 
+def not_at_random(workload: str) -> str:
+    """Return the rest of the message about a workload that is assigned by the user's own hash, not at random."""
+    return (
+        "so requests are not assigned at random, on which the gates would count: set "
+        f"workloads.{workload}.sticky: {{route: true}}"
+    )
+
+
 def refuse_short_timeout(config: Config, workload: str, limit: float, what_ends: str, remedy: str) -> None:
     """Raise InputError if a route's time limit, in seconds (0: none), leaves no time for the workload's fallback.
 
@@ -223,6 +231,8 @@ def _hash_policy(config: Config, workload: str, action: Json, where: str) -> Jso
     """Return the entry ``hash_policy`` of a RouteAction, or nothing if neither the user nor the workload has one."""
     sticky = config.workload(workload).assignment
     theirs = action.get("hash_policy")
+    if theirs and config.workload(workload).assigned_at_random:
+        raise InputError(f"{where}: the route has its own hash_policy, {not_at_random(workload)}")
     if theirs and config.workload(workload).declared_sticky is None:
         return {"hash_policy": theirs}
     if theirs and sticky is not None:

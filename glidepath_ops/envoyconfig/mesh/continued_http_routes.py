@@ -16,7 +16,7 @@ import yaml
 from glidepath.config.root import Config, Match
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
-from glidepath_ops.envoyconfig.continued_routes import refuse_short_timeout
+from glidepath_ops.envoyconfig.continued_routes import not_at_random, refuse_short_timeout
 from glidepath_ops.envoyconfig.mesh.added_http_rules import (
     FORCING_FILTER,
     Continued,
@@ -224,6 +224,8 @@ def _refuse(rule: RouteRule, *, fallback: bool) -> None:
 def _refuse_traffic_settings(rule: RouteRule, config: Config, workload: str, policy: TrafficSettings) -> None:
     """Raise InputError for a time limit that leaves no time for the fallback, and for two hash policies."""
     settings = config.workload(workload)
+    if policy.hashed and settings.assigned_at_random:
+        raise InputError(f"{rule.place}: a BackendTrafficPolicy hashes its requests, {not_at_random(workload)}")
     if policy.hashed and settings.declared_sticky is not None:
         raise InputError(
             f"{rule.place}: a BackendTrafficPolicy hashes its requests, which chooses the endpoint: remove workloads."

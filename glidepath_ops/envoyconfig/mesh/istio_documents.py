@@ -11,6 +11,7 @@ import yaml
 from glidepath.config.root import Config
 from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.continued_routes import not_at_random
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,12 @@ def hashed_by_the_user(documents: Sequence[Document], config: Config, file: str)
             if cluster.rpartition("|")[2].split(".")[0] != str(host).split(".")[0]:
                 continue
             found.add(name)
+            place = f"workloads.{name}.sticky: {file}:{document.node.start_mark.line + 1}: a DestinationRule chooses "
+            if workload.assigned_at_random:
+                raise ConfigError(f"{place}the endpoints of {host} by a hash, {not_at_random(name)}")
             if workload.declared_sticky is not None:
                 raise ConfigError(
-                    f"workloads.{name}.sticky: {file}:{document.node.start_mark.line + 1}: a DestinationRule chooses "
-                    f"the endpoints of {host} by a hash, which a second value would change; remove sticky or "
+                    f"{place}the endpoints of {host} by a hash, which a second value would change; remove sticky or "
                     "consistentHash"
                 )
     return frozenset(found)

@@ -125,9 +125,9 @@ class GateSet:
         self.gates: dict[str, Gate] = {}
         self._last: dict[str, Verdict] = {}
         self._block_began = self._bursts_began = NO_REQUESTS  # of the step before the present block
-        worth = _WORTH_UNKNOWN if percent is None else _WORTH_STICKY if workload.assignment else _WORTH
+        worth = _WORTH_UNKNOWN if percent is None else _WORTH if workload.assigned_at_random else _WORTH_STICKY
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
-        self.sides_differ = workload.assignment is not None or percent == 0  # and not by chance alone
+        self.sides_differ = not workload.assigned_at_random or percent == 0  # and not by chance alone
         self.compares_copies = copies and compares_copies(workload, percent)
         self.floor = max(CATASTROPHE_FLOOR, limit or 0.0)
         self.prior = CandidateShare.from_prior(prior_share, worth)

@@ -370,7 +370,8 @@ def _split_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     # With sticky users or conversations, all requests of one go to the same side. So the share of requests is weak
     # evidence about the router, and the guard is only informational. A wrong split is caused by the router or by a few
     # busy users. A rollback would correct neither, so the guard only holds (ADR 0053).
-    action = GateAction.HOLD if workload.assignment is None else GateAction.INFORM
+    by_users = workload.assignment is not None or (workload.sticky is not None and workload.sticky.route)
+    action = GateAction.INFORM if by_users else GateAction.HOLD
     return [_Draft("split", GateKind.SPLIT, percent / 100, "share", None, action, guard=True)]
 
 

@@ -157,18 +157,19 @@ def _need(workload: Workload, spec: GateSpec, percent: float, ratio: float, assu
     copies = _copies_need(workload, spec, percent, assumed)
     if copies is None:
         return live
-    return copies if workload.assignment else replace(live, copies=copies)
+    return replace(live, copies=copies) if workload.assigned_at_random else copies
 
 
 def _copies_need(workload: Workload, spec: GateSpec, percent: float, assumed: Assumptions) -> Need | None:
     """Return how many pairs of copies a gate needs that compares copies; None if it does not. See ADR 0260.
 
-    With sticky users, only the copies pass the gate. Without, both kinds of evidence may, each at half of alpha.
+    Only the copies pass the gate, unless requests are assigned at random: then both kinds of evidence may, each at half
+    of alpha.
     """
     section = section_of(workload, spec.name)
     if not compares_copies(workload, percent) or (section is None and spec.kind is not GateKind.ERROR_INCREASE):
         return None
-    pass_at = spec.pass_at if workload.assignment else spec.pass_at + math.log(2)
+    pass_at = spec.pass_at + math.log(2) if workload.assigned_at_random else spec.pass_at
     if unprovable(workload, spec):
         counts = _NEVER
     elif section is None:

@@ -245,6 +245,17 @@ def test_the_users_own_hash_policy_is_stickiness_if_the_split_uses_it(used: bool
     assert finding(examine_envoy(parse_config(WITHOUT_STICKY), found), "chat: stickiness").level is level
 
 
+@pytest.mark.parametrize(("said", "hashed"), [("random", True), ("route", False)])
+def test_a_file_that_says_otherwise_than_the_route_how_requests_are_assigned_is_a_warning(
+    said: str, hashed: bool
+) -> None:
+    config = parse_config(WITHOUT_STICKY + f"    sticky: {{{said}: true}}\n")
+    found = edited(*ROUTE, "weighted_clusters", "use_hash_policy", value=hashed)
+    assert finding(examine_envoy(config, found), "chat: stickiness").level is Severity.WARN
+    same = parse_config(WITHOUT_STICKY + "    sticky: {route: true}\n")
+    assert finding(examine_envoy(same, found), "chat: stickiness").level is (Severity.OK if hashed else Severity.WARN)
+
+
 def test_two_hash_policies_on_a_sticky_route_are_a_warning() -> None:
     other = [{"header": {"header_name": "x-user-id"}}, {"connection_properties": {"source_ip": True}}]
     found = finding(examine_envoy(CONFIG, edited(*ROUTE, "hash_policy", value=other)), "chat: stickiness")

@@ -166,8 +166,11 @@ def test_a_workload_without_a_route_of_the_users_gets_a_complete_one_for_its_met
 
 def test_a_users_hash_policy_also_decides_the_split() -> None:
     policy = [{"header": {"header_name": "x-session"}}]
-    action = only(added_routes(config(), users(to(hash_policy=policy)))).route["route"]
+    said = config(sticky={"route": True})
+    action = only(added_routes(said, users(to(hash_policy=policy)))).route["route"]
     assert (action["hash_policy"], action["weighted_clusters"]["use_hash_policy"]) == (policy, True)
+    with pytest.raises(InputError, match=r"has its own hash_policy.*set workloads.chat.sticky: \{route: true\}"):
+        added_routes(config(), users(to(hash_policy=policy)))
     sticky = config(sticky={"header": "X-User"})
     action = only(added_routes(sticky, users(to()))).route["route"]
     assert action["hash_policy"] == [{"header": {"header_name": "x-user"}}]

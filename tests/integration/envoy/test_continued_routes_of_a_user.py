@@ -350,7 +350,7 @@ async def test_a_users_retry_policy_goes_on_holding_for_the_users_backend_only(t
 
 async def test_a_users_hash_policy_also_keeps_users_on_one_side(tmp_path: Path) -> None:
     hashing = to_theirs(action={"hash_policy": [{"header": {"header_name": "x-session"}}]})
-    async with users_setup(tmp_path, users_table(hashing)) as setup:
+    async with users_setup(tmp_path, users_table(hashing), sticky={"route": True}) as setup:
         with setup.after() as envoy:
             setup.set_share(envoy, 50)
             sides: dict[str, set[str]] = {f"session-{n}": set() for n in range(16)}

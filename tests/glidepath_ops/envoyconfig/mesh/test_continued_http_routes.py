@@ -22,6 +22,7 @@ CHAT: dict[str, Any] = {
     "stateless": True,
 }
 HEADER = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n"
+HASHED = {"route": True}  # the policy hashes, and chooses the side too
 ROUTE = HEADER + "metadata: {name: own, namespace: apps}\nspec:\n  rules:\n"
 V1 = "    - matches: [{path: {type: PathPrefix, value: /v1}}]\n      backendRefs: [{name: models, port: 80}]\n"
 REST = "    - backendRefs: [{name: web}]\n"
@@ -235,7 +236,8 @@ def test_the_chosen_route_is_continued() -> None:
             r"after 10 s, .*b\.first_byte_timeout below",
         ),
         (ROUTE + V1 + "      timeouts: {request: soon}\n", None, {}, "not a duration"),
-        (ROUTE + V1 + POLICY.replace("20s", "1s"), None, {}, "after 1 s"),
+        (ROUTE + V1 + POLICY.replace("20s", "1s"), None, {"sticky": {"route": True}}, "after 1 s"),
+        (ROUTE + V1 + POLICY, None, {}, "set workloads.chat.sticky: {route: true}"),
         (ROUTE + V1 + POLICY, None, {"sticky": {"source_ip": True}}, "remove workloads.chat.sticky"),
         (ROUTE + "    - matches: [{cookies: []}]\n", None, {}, "the condition cookies of this match is not known"),
     ],
@@ -254,14 +256,15 @@ def test_filters_of_the_backend_are_kept_without_fallback() -> None:
 
 @pytest.mark.parametrize("policies", ["", POLICY, GENERAL.replace("20s", "1s") + POLICY, POLICY.replace("own", "x")])
 def test_a_time_limit_that_leaves_time_for_the_fallback_is_kept(policies: str) -> None:
-    assert completed(ROUTE + V1 + policies).continued
-    assert completed(ROUTE + V1 + "      timeouts: {request: 0s}\n" + POLICY.replace("20s", "1s")).continued
-    assert completed(ROUTE + V1 + POLICY.replace("20s", "1s"), fallback=False).continued
+    assert completed(ROUTE + V1 + policies, sticky=HASHED).continued
+    unlimited = "      timeouts: {request: 0s}\n" + POLICY.replace("20s", "1s")
+    assert completed(ROUTE + V1 + unlimited, sticky=HASHED).continued
+    assert completed(ROUTE + V1 + POLICY.replace("20s", "1s"), fallback=False, sticky=HASHED).continued
 
 
 def test_a_policy_of_the_gateway_sets_the_time_limit_too() -> None:
     with pytest.raises(InputError, match="after 1 s"):
-        completed(ROUTE + V1 + GENERAL.replace("20s", "1s"))
+        completed(ROUTE + V1 + GENERAL.replace("20s", "1s"), sticky=HASHED)
 
 
 READ: dict[str, Any] = {"sticky": None, "stateless": False}  # each conversation stays on its side, so bodies are read

@@ -25,10 +25,13 @@ DESTINATION = f"{{destination: {{host: {HOST}, port: {{number: 8000}}}}}}"
 PATH = "/v1/chat/completions"
 
 
-def config(fallback: bool = True, cluster: str = CLUSTER, sticky: bool = False, **match: Any) -> Config:
+HASH = "{loadBalancer: {consistentHash: {httpHeaderName: a}}}"
+
+
+def config(fallback: bool = True, cluster: str = CLUSTER, sticky: dict[str, Any] | None = None, **match: Any) -> Config:
     """Return a configuration whose requests are not read, so that one copy is enough."""
     workload: dict[str, Any] = {"match": match or {"path": PATH}, "baseline": "cloud", "candidate": "onprem"}
-    workload |= {"stateless": True, "sticky": {"header": "x-user"} if sticky else {"random": True}}
+    workload |= {"stateless": True, "sticky": sticky or {"random": True}}
     return parse_config(
         yaml.safe_dump(
             {
@@ -223,9 +226,15 @@ def test_a_sticky_workload_with_a_hash_of_the_users_is_refused() -> None:
         f"---\nkind: DestinationRule\nspec: {{host: {HOST}, trafficPolicy: {{loadBalancer: {{consistentHash: "
         "{httpHeaderName: a}}}}\n"
     )
-    assert complete_virtual_services(service(entry()) + rule, config(), "vs.yaml").text
-    with pytest.raises(GlidepathError, match=r"workloads.chat.sticky: vs.yaml:9: "):
-        complete_virtual_services(service(entry()) + rule, config(sticky=True), "vs.yaml")
+    with pytest.raises(GlidepathError, match=r"workloads.chat.sticky: vs.yaml:9: .*remove sticky or consistentHash"):
+        complete_virtual_services(service(entry()) + rule, config(sticky={"header": "x-user"}), "vs.yaml")
+
+
+def test_where_users_are_assigned_by_a_hash_of_their_own_the_file_must_not_say_at_random() -> None:
+    text = service(entry()) + f"---\nkind: DestinationRule\nspec: {{host: {HOST}, trafficPolicy: {HASH}}}\n"
+    assert complete_virtual_services(text, config(sticky={"route": True}), "vs.yaml").text
+    with pytest.raises(GlidepathError, match=r"vs.yaml:9: .*set workloads.chat.sticky: \{route: true\}"):
+        complete_virtual_services(text, config(), "vs.yaml")
 
 
 def test_a_route_that_an_envoy_filter_finds_by_its_name_is_refused() -> None:
@@ -324,5 +333,6 @@ def test_a_hash_of_the_users_decides_where_no_sticky_value_is_declared() -> None
         f"---\nkind: DestinationRule\nspec: {{host: {HOST}, trafficPolicy: {{loadBalancer: {{consistentHash: "
         "{httpHeaderName: a}}}}\n"
     )
-    assert complete_virtual_services(service(entry()) + rule, config(), "vs.yaml").hashed == {"chat"}
+    by_route = config(sticky={"route": True})
+    assert complete_virtual_services(service(entry()) + rule, by_route, "vs.yaml").hashed == {"chat"}
     assert complete_virtual_services(service(entry()), config(), "vs.yaml").hashed == frozenset()

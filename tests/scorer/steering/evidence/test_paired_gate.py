@@ -129,6 +129,25 @@ class Step:
         return {gate: (self.verdict(gate).outcome, self.verdict(gate).basis) for gate in GATES}
 
 
+@pytest.mark.parametrize(
+    ("task", "sticky", "differ"),
+    [
+        ("classification", "{random: true}", False),
+        ("classification", "{route: true}", True),
+        ("classification", "null", True),
+        ("chat", "null", True),
+    ],
+)
+def test_only_a_file_that_says_so_has_requests_that_are_assigned_at_random(
+    task: str, sticky: str, differ: bool
+) -> None:
+    text = CONFIG.format(sticky=sticky, same_side=10).replace("    baseline:", f"    task: {task}\n    baseline:")
+    step = Step(parse_config(text).workload("chat"))
+    step.live(50, candidate=1.0)
+    step.copies(40, candidate=1.0)
+    assert step.outcomes()["errors"][1] == ("pairs" if differ else "both")
+
+
 def test_with_sticky_users_the_copies_decide_although_live_requests_differ() -> None:
     step = Step(workload())
     for _ in range(40):
