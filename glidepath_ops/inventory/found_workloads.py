@@ -122,6 +122,8 @@ def section_text(inventory: Inventory, one: FoundWorkload, sides: Sides, *, back
     missing = backends_section(sides) if backends else {}
     if missing:
         comments.append(f"Put the addresses of {' and '.join(missing)} in the place of those below.")
+    if missing and sides.cluster:
+        comments.append(f"The cluster {sides.cluster} of your Envoy serves these requests now; host: what it expects.")
     sections: dict[str, Any] = {
         "backends": missing,
         "workloads": workload_section(one.section, match, one.task, sides),

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from glidepath.call_classes import CallClass
 from glidepath.counted_nouns import number_of, plural_unless_one
 from glidepath.duration_text import duration_text
 from glidepath.inventory.callers import FINGERPRINT
+from glidepath.inventory.tally import OTHER
 from glidepath.token_usage import COUNTS
 from glidepath_ops.inventory.estimate import SUMS, CallGroup
 from glidepath_ops.inventory.found_workloads import Inventory, key_text
@@ -139,12 +141,18 @@ def _shapes(group: CallGroup) -> str:
 
 
 def _others(others: tuple[CallGroup, ...]) -> Iterator[str]:
+    beyond = [group for group in others if group.key.path == OTHER and group.key.call is CallClass.INFERENCE]
+    if beyond:
+        requests = sum(group.requests for group in beyond)
+        yield f"{requests:,} requests of further workloads were counted together; raise inventory.groups"
     by_call: Counter[str] = Counter()
-    for group in others:
+    named = [group for group in others if group not in beyond]
+    for group in named:
         by_call[group.key.call.value] += group.requests
-    listed = ", ".join(f"{number:,} {name}" for name, number in by_call.most_common())
-    yield f"other calls, which stay where they are: {listed}"
-    for group in others[:5]:
+    if named:
+        listed = ", ".join(f"{number:,} {name}" for name, number in by_call.most_common())
+        yield f"other calls, which stay where they are: {listed}"
+    for group in named[:5]:
         yield f"    {group.requests:>9,}  {group.key.path[:64]}"
 
 

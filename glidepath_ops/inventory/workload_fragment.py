@@ -12,6 +12,7 @@ import yaml
 
 from glidepath.call_classes import form_of_path
 from glidepath.config import Config
+from glidepath.errors import InputError
 from glidepath.inventory.callers import FINGERPRINT, MOST_VALUE
 from glidepath.inventory.paths import PLACEHOLDER, model_in_path
 from glidepath.inventory.tally import shape_parts
@@ -19,6 +20,7 @@ from glidepath_ops.inventory.estimate import CallGroup, CallKey
 
 _MOST_NAME = 48
 _TOOLS = 0.5  # share of requests with tools from which on the task is tools
+_CLUSTER = re.compile(r"[!-~]{1,100}")
 _GENERATION = ("openai.completions", "ollama.generate", "tgi.generate")
 _CHAT = (
     *("openai.chat", "openai.responses", "anthropic.messages", "ollama.chat", "cohere.chat"),
@@ -40,11 +42,15 @@ class MatchKey:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """The backends of a section. ``known``: the names of the backends that the configuration has already."""
+    """The backends of a section. ``known``: the names of the backends that the configuration has already.
+
+    ``cluster``: the cluster of the user's Envoy that serves most requests, if the baseline is none of these.
+    """
 
     baseline: str
     candidate: str
     known: frozenset[str] = frozenset()
+    cluster: str = ""
 
 
 def match_key(key: CallKey) -> MatchKey:
@@ -124,19 +130,28 @@ def _name(match: MatchKey) -> str:
 
 
 def sides_for(config: Config | None, groups: Sequence[CallGroup], baseline: str | None, candidate: str | None) -> Sides:
-    """Return the backends: those that are named, or those of the configuration, or else names to be filled in."""
+    """Return the backends: those that are named, or those of the configuration, or else names to be filled in.
+
+    Raises InputError if both are the same.
+    """
     known = frozenset(config.backends) if config else frozenset()
+    served: Counter[str] = Counter()
+    for group in groups:
+        served.update(group.sample.backends)
     if baseline is None:
-        served = [name for group in groups for name in group.sample.backends if name in known]
-        default = config.envoy.default_backend if config else None
-        baseline = default or (max(set(served), key=served.count) if served else "baseline")
+        most = next((name for name, _ in served.most_common() if name in known), "baseline")
+        baseline = (config.envoy.default_backend if config else None) or most
     if candidate is None:
         others = sorted(known - {baseline})
         candidate = others[0] if len(others) == 1 else "candidate"
-    return Sides(baseline, candidate, known)
+    if baseline == candidate:
+        raise InputError(f"--candidate: is {candidate!r}, the same backend as the baseline")
+    cluster = next((name for name, _ in served.most_common() if _CLUSTER.fullmatch(name)), "")
+    into = config is not None and not known  # an Envoy of the user's that is only observed
+    return Sides(baseline, candidate, known, cluster if into else "")
 
 
-def workload_section(name: str, match: MatchKey, task: str, sides: Sides, after: Sequence[str] = ()) -> dict[str, Any]:
+def workload_section(name: str, match: MatchKey, task: str, sides: Sides) -> dict[str, Any]:
     """Return the ``workloads`` section of one workload as data."""
     found: dict[str, Any] = _path(match.path)
     if match.header is not None:
@@ -144,8 +159,6 @@ def workload_section(name: str, match: MatchKey, task: str, sides: Sides, after:
     if match.model:
         found["model"] = match.model
     section: dict[str, Any] = {"match": found, "task": task, "baseline": sides.baseline, "candidate": sides.candidate}
-    if after:
-        section["after"] = list(after)
     return {name: section}
 
 
@@ -157,8 +170,10 @@ def _path(path: str) -> dict[str, str]:
 
 def backends_section(sides: Sides) -> dict[str, Any]:
     """Return the backends that the configuration lacks, with addresses to be replaced."""
-    wanted = (name for name in (sides.baseline, sides.candidate) if name not in sides.known)
-    return {name: {"url": f"http://{name}.example:8000"} for name in wanted}
+    found: dict[str, Any] = {name: {"url": f"http://{name}.example:8000"} for name in (sides.baseline, sides.candidate)}
+    if sides.cluster:
+        found[sides.baseline] = {"cluster": sides.cluster, "host": f"{sides.baseline}.example"}
+    return {name: section for name, section in found.items() if name not in sides.known}
 
 
 def as_yaml(sections: dict[str, Any], comments: Sequence[str] = ()) -> str:

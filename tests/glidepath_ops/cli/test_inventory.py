@@ -81,6 +81,7 @@ def test_the_limits_of_a_candidate_are_those_of_its_section_and_of_the_options(l
     ("options", "message"),
     [
         (("--candidate", "onprm"), "did you mean 'onprem'"),
+        (("--candidate", "onprem", "--baseline", "onprem"), "the same backend as the baseline"),
         (("--modalities", "text,smell"), "unknown 'smell'"),
         (("--max-body", "4"), "a number needs its unit"),
         (("--since", "5"), "--since"),

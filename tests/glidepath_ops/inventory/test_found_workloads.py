@@ -18,7 +18,7 @@ from glidepath_ops.inventory.found_workloads import Inventory, Question, all_sec
 from glidepath_ops.inventory.migration_order import reason, short_number
 from glidepath_ops.inventory.read_inventory import ReadTraffic
 from glidepath_ops.inventory.show import as_json, lines
-from glidepath_ops.inventory.workload_fragment import Sides
+from glidepath_ops.inventory.workload_fragment import Sides, sides_for
 
 CHAT, EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
 DAY_MS = 86_400_000
@@ -153,6 +153,14 @@ def test_callers_known_by_their_key_share_a_section_that_says_so() -> None:
     assert "Only a header tells them apart" in section_text(found, shared[0], SIDES)
 
 
+def test_an_envoy_that_is_only_observed_keeps_its_cluster_as_the_baseline() -> None:
+    found = inventory(group("x-team=etl", backends={"openai": 1000}))
+    sides = sides_for(parse_config("inventory: {}"), [one.group for one in found.workloads], None, None)
+    config = parse_config(section_text(found, found.workloads[0], sides))
+    assert config.backends["baseline"].cluster == "openai"
+    assert config.workloads[found.workloads[0].section].baseline == "baseline"
+
+
 def test_a_configuration_that_has_the_backends_gets_workloads_only() -> None:
     found = inventory(group("x-team=etl"))
     text = section_text(found, found.workloads[0], Sides("cloud", "onprem", frozenset({"cloud", "onprem"})))
@@ -166,6 +174,18 @@ def test_the_text_names_what_is_not_known() -> None:
     assert "what can move: onprem, no limits given" in text
     assert "not measured; run its section at 0 %" in text
     assert "keyed digest" in text
+
+
+def test_the_text_names_other_calls_and_what_was_beyond_the_limit() -> None:
+    found = inventory(
+        group("none"),
+        group("none", "", "/v1/files", call=CallClass.MANAGEMENT, requests=7),
+        group("other", "", "other", requests=9000),
+    )
+    text = list(lines(found, ReadTraffic(Traffic(), DAY_MS, 31 * DAY_MS), {}, 10))
+    assert "9,000 requests of further workloads were counted together; raise inventory.groups" in text
+    assert "other calls, which stay where they are: 7 management" in text
+    assert found.requests == 10_007
 
 
 def test_json_has_every_workload_and_its_section() -> None:
