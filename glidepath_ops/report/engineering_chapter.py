@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.history import HistoryPoint
 from glidepath.pairs_and_outcomes import PINNED, Coverage
 from glidepath.pricing.traffic_range import requests_in
-from glidepath.printable_text import one_line, shown_id
+from glidepath.printable_text import one_line
 from glidepath.status_and_decisions import Decision, SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.costs.cost_text import time_text
 from glidepath_ops.evidence_text import BASES
@@ -27,14 +26,11 @@ from glidepath_ops.report.document import (
 )
 from glidepath_ops.report.report_facts import ReportFacts, WorkloadFacts
 from glidepath_ops.report.time_series import Kind, Value, chart_over_time
+from glidepath_ops.report.what_happened import drills, incidents, weighed_pairs
 
-MOST_INCIDENTS, MOST_PAIRS, MOST_KINDS = 40, 24, 12
+MOST_KINDS = 12
+STANDING = ("held", "cooling_down", "aborted", "awaiting_approval", "rolling_back")  # phases in which no step is taken
 NEVER = "no scorer has steered this workload yet"
-_INCIDENTS = (
-    *("rollback", "shadow_failed", "guard_overridden", "gate_holds", "abort", "hold", "unexpected_traffic", "blind"),
-    *("credential_refused", "path_not_found", "side_not_answering", "envoy_failing", "other_configuration"),
-    *("tick_failed", "state_discarded", "probe_failed", "invalid_override"),
-)
 # The beginning of a gate's name → the instrument, and the question that it answers
 _INSTRUMENTS = (
     ("sameness", "sameness", "the same as the baseline's answer?"),
@@ -68,9 +64,9 @@ def _workload(facts: ReportFacts, one: WorkloadFacts) -> Iterator[Section]:
     yield Section(f"{one.name}: quality, by instrument", tuple(_quality(one)))
     yield Section(f"{one.name}: latency", tuple(_latency(one)))
     yield Section(f"{one.name}: errors", tuple(_errors(one)))
-    yield Section(f"{one.name}: incidents", tuple(_incidents(one)))
-    yield Section(f"{one.name}: drills", tuple(_drills(one)))
-    yield Section(f"{one.name}: the pairs that mattered", tuple(_pairs(facts, one)))
+    yield Section(f"{one.name}: incidents", tuple(incidents(one)))
+    yield Section(f"{one.name}: drills", tuple(drills(one)))
+    yield Section(f"{one.name}: the pairs that mattered", tuple(weighed_pairs(facts, one)))
 
 
 def _standing(one: WorkloadFacts) -> Iterator[Block]:
@@ -101,13 +97,19 @@ def _standing(one: WorkloadFacts) -> Iterator[Block]:
         ]
         title = f"{one.name}: the candidate's share"
         yield chart_over_time(title, one.points, lines, "%", _marks(one.decisions))
+    if one.candidate.capacity is None:
+        yield NoData("the candidate's load", f"backends.{one.workload.candidate}.capacity names no source of it")
     yield Source((f"glidepath status -w {one.name}", "glidepath plan --measured"))
 
 
 def _ramp_text(one: WorkloadFacts) -> str:
     if one.ramp_s is None:
         return f"unknown: {one.no_ramp}"
-    return "it is there" if one.ramp_s == 0 else f"about {duration_text(one.ramp_s)} in the median (glidepath plan)"
+    if one.ramp_s == 0:
+        return "it is there"
+    phase = one.status.phase if one.status is not None else ""
+    stands = f", once it goes on: it is {phase.replace('_', ' ')} now" if phase in STANDING else ""
+    return f"about {duration_text(one.ramp_s)} in the median (glidepath plan){stands}"
 
 
 def _seen(points: Sequence[HistoryPoint]) -> float | None:
@@ -265,78 +267,3 @@ def _share(part: int, whole: int) -> str:
 
 def _percent(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
-
-
-def _incidents(one: WorkloadFacts) -> Iterator[Block]:
-    causes = {d.details.get("target"): d.reason for d in one.decisions if d.event == "annotate"}
-    found = [d for d in one.decisions if d.event in _INCIDENTS or d.to_percent < d.from_percent]
-    if not found:
-        yield Text("Nothing went back, held or failed in this time.")
-    else:
-        rows = [
-            [
-                f"{time_text(d.at_ms)} UTC",
-                d.event.replace("_", " "),
-                f"{d.from_percent:g} % → {d.to_percent:g} %",
-                one_line(d.reason),
-                one_line(d.actor),
-                one_line(causes.get(d.id, "")) or "not noted yet",
-            ]
-            for d in found[-MOST_INCIDENTS:]
-        ]
-        yield Table(["time", "event", "share", "why", "by", "root cause, by a person"], rows)
-        if len(found) > MOST_INCIDENTS:
-            yield Text(f"{len(found) - MOST_INCIDENTS} earlier ones are in the log.")
-    yield Source((f"glidepath log -w {one.name}",), "a root cause is noted by glidepath log annotate ID --cause TEXT")
-
-
-def _drills(one: WorkloadFacts) -> Iterator[Block]:
-    found = [d for d in one.decisions if d.event == "drill_finished"]
-    if not found:
-        yield NoData("drills", f"the way back was not rehearsed in this time; glidepath drill {one.name} does it")
-        return
-    rows: list[list[str | Cell]] = []
-    for d in found[-MOST_INCIDENTS:]:
-        passed = bool(d.details.get("passed"))
-        times = (d.details.get("confirmed_after_ms"), d.details.get("last_request_after_ms"))
-        rows.append(
-            [
-                f"{time_text(d.at_ms)} UTC",
-                Cell("✓ passed" if passed else "✗ failed", "good" if passed else "bad"),
-                *(f"{ms:,} ms" if isinstance(ms, int) else "–" for ms in times),
-                one_line(d.reason),
-                one_line(d.actor),
-            ]
-        )
-    yield Table(
-        ["time", "result", "confirmed after", "last request after", "what was seen", "by"], rows, numbers=(2, 3)
-    )
-    yield Source((f"glidepath log -w {one.name}",), f"a new drill: glidepath drill {one.name}")
-
-
-def _pairs(facts: ReportFacts, one: WorkloadFacts) -> Iterator[Block]:
-    weighed = [(d, pair) for d in one.decisions for pair in d.weighed_pairs]
-    if not weighed:
-        yield NoData("pairs that weighed for a decision", "no gate on pairs stopped or lowered the share in this time")
-        return
-    rows: list[list[str | Cell]] = []
-    for d, pair in weighed[:MOST_PAIRS]:
-        result = one.results.get(pair.id)
-        excerpts = [_excerpt(side.excerpt) for side in (result.baseline, result.candidate)] if result else ["–", "–"]
-        rows.append(
-            [
-                Cell(shown_id(pair.id), href=facts.pair_link(one.name, pair.id)),
-                f"{d.event.replace('_', ' ')} by {d.trigger}",
-                f"{pair.weight:.2f}",
-                *(excerpts if one.results else []),
-            ]
-        )
-    heads = ["pair", "weighed for", "weight", *(["baseline began", "candidate began"] if one.results else [])]
-    yield Table(heads, rows, f"{number_of(len(weighed), 'pair')}; links lead to the console", numbers=(2,))
-    if facts.config.redaction.excerpts == 0:
-        yield Text("No text of an answer is shown, because the policy keeps no excerpts (redaction.excerpts is 0).")
-    yield Source((f"glidepath pairs show ID -w {one.name}",))
-
-
-def _excerpt(text: str) -> str:
-    return one_line(text[:120]) or "–"

@@ -185,14 +185,14 @@ def _prices(facts: ReportFacts) -> Iterator[Block]:
 
 def _method() -> Iterator[Block]:
     yield Text(
-        "Tokens are those that the backends state in captured answers; where they state none, they are estimated. The "
-        "mean of these answers stands for the requests that were not captured. Prices are those of the configuration. "
-        "Amounts are computed in decimal and rounded only to be shown."
+        "Tokens are those that the backends state in captured answers; where they state none, they are counted with "
+        "the tokenizer of the model, or estimated. The mean of these answers stands for the requests that were not "
+        "captured. Prices are those of the configuration. Amounts are computed in decimal and rounded only to be shown."
     )
     yield Text(
         "Saved so far is what the baseline alone would have cost for the same requests, less all that was spent: both "
         "sides, copies and probes, the evaluator, egress, GPUs and fixed amounts. The cost of people is in it only as "
-        "far as costs.migration says."
+        "far as costs.migration says. Copies can be limited by shadow.sample, shadow.same_side and shadow.budget."
     )
     yield Text(
         "Low and high are the ends of a 90 % interval of a month's traffic, from the variation of whole days; a trend "

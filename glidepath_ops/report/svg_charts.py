@@ -23,10 +23,9 @@ _BAR = 26
 def chart_svg(chart: Chart) -> str:
     """Return a picture of lines over time."""
     times = chart.times
-    begin, end = (times[0], times[-1]) if times else (0.0, 1.0)
+    begin, end = (times[0], max([times[-1], *(mark.at_s for mark in chart.marks)])) if times else (0.0, 1.0)
     values = [v for series in chart.series for v in series.values if v is not None]
-    top = nice_top(max([*values, chart.limit or 0.0], default=0.0))
-    bottom = -nice_top(-min(values)) if min(values, default=0.0) < 0 else 0.0
+    bottom, top = axis_range([*values, chart.limit or 0.0])
 
     def x(at_s: float) -> float:
         return LEFT + (at_s - begin) / max(end - begin, 1e-9) * (WIDTH - LEFT - RIGHT)
@@ -84,7 +83,7 @@ def thinned(chart: Chart) -> Chart:
 
 def nice_top(value: float) -> float:
     """Return the end of an axis: the smallest of 1, 2, 2.5, 5 times a power of ten that is not below the value."""
-    if value <= 0 or not math.isfinite(value):
+    if value < 1e-12 or not math.isfinite(value):
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next((step * power for step in (1, 2, 2.5, 5) if step * power >= value), 10 * power)
@@ -93,6 +92,19 @@ def nice_top(value: float) -> float:
 def _svg(title: str, inside: str, height: int) -> str:
     label = escape(title, quote=True)
     return f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{inside}</svg>'
+
+
+def axis_range(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of an axis that has zero and all values on it, in round numbers."""
+    least, most = min([*values, 0.0]), max([*values, 0.0])
+    bottom = -nice_top(-least) if least < 0 else 0.0
+    return bottom, nice_top(most) if most > 0 or bottom == 0 else 0.0
+
+
+def ticks(bottom: float, top: float) -> list[float]:
+    """Return the numbers of an axis, in ascending order: zero, and round ones at enough distance from each other."""
+    step = max(-bottom, top) / (_TICKS if bottom == 0 or top == 0 else 2)
+    return [step * n for n in range(-_TICKS, _TICKS + 1) if bottom <= step * n <= top]
 
 
 def tick_text(value: float, unit: str) -> str:
@@ -104,8 +116,7 @@ def tick_text(value: float, unit: str) -> str:
 
 
 def _grid(bottom: float, top: float, unit: str, y: Callable[[float], float]) -> Iterator[str]:
-    ticks = [bottom + (top - bottom) * number / _TICKS for number in range(_TICKS + 1)]
-    for value in ticks if bottom == 0 else (bottom, 0.0, top):
+    for value in ticks(bottom, top):
         level = y(value)
         line = "axis" if value == 0 and bottom < 0 else "grid"
         yield f'<line class="{line}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{level:.1f}" y2="{level:.1f}"/>'

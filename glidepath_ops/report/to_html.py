@@ -160,7 +160,12 @@ def _numbers_of_bars(bars: Bars) -> Table:
 
 
 def number_text(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.6g}"
+    """Return a number of a picture's table; from 1,000 on with two decimals, as amounts of money have."""
+    if value is None:
+        return "–"
+    if abs(value) < 1000:
+        return f"{value:.4g}"
+    return f"{value:,.2f}" if value % 1 else f"{value:,.0f}"
 
 
 def _table(table: Table) -> str:

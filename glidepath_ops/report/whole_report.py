@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from glidepath.counted_nouns import number_of
+from glidepath.printable_text import one_line
 from glidepath_ops.costs.cost_text import money_text, payback_text, time_text
 from glidepath_ops.report.document import Block, Cell, Document, NoData, Source, Table, Text
 from glidepath_ops.report.engineering_chapter import engineering
@@ -29,15 +31,20 @@ def whole_report(facts: ReportFacts) -> Document:
 
 
 def _summary(facts: ReportFacts) -> Iterator[Block]:
-    heads = ["workload", "from → to", "share now", "gates", "can move", "saved so far", "saved a month at the target"]
-    yield Table(
-        heads, [_row(facts, one) for one in facts.workloads], f"Amounts in {facts.money.currency}", (2, 4, 5, 6)
-    )
+    about = ("workload", "from → to", "share now", "phase", "gates", "can move")
+    rows = [_row(facts, one) for one in facts.workloads]
+    caption = f"Amounts in {facts.money.currency}"
+    yield Table((*about, "saved so far", "a month at the target saves"), rows, caption, (2, 5, 6, 7))
+    for one in facts.workloads:
+        back = [decision for decision in one.decisions if decision.to_percent < decision.from_percent]
+        if back:
+            last = f"the last on {time_text(back[-1].at_ms)} UTC: {one_line(back[-1].reason)}"
+            yield Text(f"{one.name} went back {number_of(len(back), 'time')} in this time, {last}.")
     if facts.money.paybacks:
         yield Text(f"Paid off, at expected traffic: {payback_text(facts.money.paybacks[1])}.")
-        for one in facts.money.workloads:
-            if one.forecast is not None:
-                yield from short_time(one.forecast)
+        for money in facts.money.workloads:
+            if money.forecast is not None:
+                yield from short_time(money.forecast)
     else:
         yield NoData("the payback", "it needs prices of both sides and traffic of the last week")
     yield Source(("glidepath report",), "each section below names the command that makes its numbers again")
@@ -50,6 +57,7 @@ def _row(facts: ReportFacts, one: WorkloadFacts) -> list[str | Cell]:
         one.name,
         f"{one.workload.baseline} → {one.workload.candidate}",
         "–" if status is None else f"{status.percent:g} %",
+        "–" if status is None else status.phase.replace("_", " "),
         _gates(one),
         f"{one.movable.share:.0%}" if one.movable else "not known yet",
         money_text(money.costs.saved) if money is not None else "–",

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath_ops.report.document import Bars, Chart, Mark, Series
-from glidepath_ops.report.svg_charts import MOST_POINTS, bars_svg, chart_svg, nice_top, thinned, tick_text
+from glidepath_ops.report.svg_charts import (
+    MOST_POINTS,
+    axis_range,
+    bars_svg,
+    chart_svg,
+    nice_top,
+    thinned,
+    tick_text,
+    ticks,
+)
 
 VALUES = st.lists(st.none() | st.floats(-1e12, 1e12), min_size=1, max_size=12)
 
@@ -55,6 +65,15 @@ def test_every_bar_is_within_the_picture(values: list[float | None]) -> None:
 )
 def test_a_number_of_an_axis_is_short(value: float, text: str) -> None:
     assert tick_text(value, "EUR") == text
+
+
+@given(st.lists(st.floats(-1e9, 1e9), max_size=5))
+def test_no_two_numbers_of_an_axis_are_in_one_place(values: list[float]) -> None:
+    bottom, top = axis_range(values)
+    shown = ticks(bottom, top)
+    assert 0.0 in shown
+    assert all((later - earlier) >= 0.2 * (top - bottom) for earlier, later in pairwise(shown))
+    assert all(bottom <= value <= top for value in values)
 
 
 @given(st.floats(1e-9, 1e12))
