@@ -60,6 +60,13 @@ def _mean_agreement() -> str:
     return f"{mean} / {by} (rate(glidepath_scorer_agreement_ratio_count{{{_W}}}{_RATE}))"
 
 
+def _error_share() -> str:
+    """Return a query that is 0 where a side has had no error at all, and so no series of errors."""
+    failed, ended = _requests(f"{_LIVE}, {_FAILED}"), _requests(_LIVE_ENDED)
+    by = "sum by (workload, side)"
+    return f"({by} ({failed}) or 0 * {by} ({ended})) / {by} ({ended})"
+
+
 def _spend_an_hour() -> str:
     by = "sum by (workload, side, origin"
     spend = f"{by}, currency) (rate(glidepath_extproc_spend_total{{{_W}}}{_RATE}))"
@@ -159,13 +166,7 @@ _TRAFFIC = Row(
         Panel(
             "Share of errors, clients' requests",
             "Of the requests that the client did not abort.",
-            (
-                Query(
-                    f"sum by (workload, side) ({_requests(f'{_LIVE}, {_FAILED}')})"
-                    f" / sum by (workload, side) ({_requests(_LIVE_ENDED)})",
-                    "{{workload}} {{side}}",
-                ),
-            ),
+            (Query(_error_share(), "{{workload}} {{side}}"),),
             "percentunit",
         ),
         Panel(
