@@ -27,7 +27,7 @@ from tests.support.waiting import eventually
 MESHES = ("istio gateway", "istio sidecar", "envoy gateway", "new route")
 PREFIX = {"match": {"path_prefix": "/v1"}, "sticky": None}
 meshes = pytest.mark.parametrize("mesh", MESHES)
-one_of_each = pytest.mark.parametrize("mesh", ("istio gateway", "envoy gateway"))
+one_of_each = pytest.mark.parametrize("mesh", ["istio gateway", "envoy gateway"])
 
 
 class Client:
