@@ -37,6 +37,9 @@ class Sent:
 
 
 NOTHING_SENT = Sent()
+# In stored traffic, a source and a tier are their places here. New ones are appended.
+_SOURCES = (TokenSource.MEASURED, TokenSource.COUNTED, TokenSource.ESTIMATED)
+_TIERS = (ServiceTier.STANDARD, ServiceTier.BATCH, ServiceTier.PRIORITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +70,28 @@ def traffic_from_json(raw: Any) -> SideTraffic:
 
 
 def _sent_to_json(sent: Sent) -> list[Any]:
-    usage = [[one.source.value, one.tier.value, one.answers, *counts_of(one)] for one in sent.usage]
-    return [sent.requests, sent.sent_bytes, usage]
+    return [sent.requests, sent.sent_bytes, [_usage_to_json(one) for one in sent.usage]]
+
+
+def _usage_to_json(usage: TokenUsage) -> list[int]:
+    """Return the places of source and tier, the answers, and the counts without the zeros at their end."""
+    counts = list(counts_of(usage))
+    while counts and counts[-1] == 0:
+        counts.pop()
+    return [_SOURCES.index(usage.source), _TIERS.index(usage.tier), usage.answers, *counts]
 
 
 def _sent_from_json(raw: Sequence[Any]) -> Sent:
     requests, sent_bytes, usage = raw
-    found = []
-    for source, tier, answers, *counts in usage:
-        tokens: dict[str, Any] = dict(zip(COUNTS, map(_count, counts), strict=True))
-        found.append(TokenUsage(**tokens, source=TokenSource(source), tier=ServiceTier(tier), answers=_count(answers)))
-    return Sent(_count(requests), _count(sent_bytes), tuple(found))
+    return Sent(_count(requests), _count(sent_bytes), tuple(map(_usage_from_json, usage)))
+
+
+def _usage_from_json(raw: Sequence[Any]) -> TokenUsage:
+    source, tier, answers, *counts = map(_count, raw)
+    if len(counts) > len(COUNTS) or source >= len(_SOURCES) or tier >= len(_TIERS):
+        raise ValueError("more counts, sources or tiers than are known")
+    tokens: dict[str, Any] = dict(zip(COUNTS, counts, strict=False))
+    return TokenUsage(**tokens, source=_SOURCES[source], tier=_TIERS[tier], answers=answers)
 
 
 def _count(number: Any) -> int:
