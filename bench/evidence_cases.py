@@ -25,7 +25,8 @@ from scorer.steering.evidence.gate_base import StepRequests
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LookDue, RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_set import GateSet
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
-from scorer.steering.evidence.latency_gates import LatencyGate, LatencyTest
+from scorer.steering.evidence.latency_gates import LatencyGate
+from scorer.steering.evidence.latency_ratio_test import LatencyTest
 from scorer.steering.evidence.latency_samples import LatencySignal
 from scorer.steering.evidence.recent_rates import CandidateShare
 from scorer.steering.evidence.split_gate import SplitTest

@@ -29,7 +29,8 @@ from scorer.scoring.answers import Expectation, extract
 from scorer.scoring.compare.evaluator.judge_addressing import addresses_judge
 from scorer.scoring.judge.judge_answer import judge_answer
 from scorer.steering.evidence.gate_observations import PreferenceGiven
-from scorer.steering.evidence.gate_specs import GateSpec, specs_of
+from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.gates_of_workload import specs_of
 from scorer.steering.evidence.preference_gate import PreferenceGate
 from scorer.steering.evidence.verdicts import outcome_of
 

@@ -31,7 +31,8 @@ from glidepath.config import Workload, parse_config
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.gate_set import compares_copies
-from scorer.steering.evidence.gate_specs import GateKind, specs_of
+from scorer.steering.evidence.gate_specs import GateKind
+from scorer.steering.evidence.gates_of_workload import specs_of
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of
 from scorer.steering.ramp.states import RampState, initial

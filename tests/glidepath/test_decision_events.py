@@ -12,7 +12,7 @@ import scorer
 from glidepath.decision_events import EventName
 from glidepath.status_and_decisions import CommandKind
 from scorer.steering.notify.channels import OPENS_INCIDENT, RESOLVES_INCIDENT
-from scorer.steering.ramp.states import RampEvent
+from scorer.steering.ramp.transition_table import RampEvent
 
 NAMES = frozenset(get_args(EventName))
 

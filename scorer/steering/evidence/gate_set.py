@@ -30,7 +30,8 @@ from scorer.steering.evidence.gate_observations import (
     RequestCounts,
     RequestsEnded,
 )
-from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec
+from scorer.steering.evidence.gates_of_workload import specs_of
 from scorer.steering.evidence.latency_gates import LatencyGate, LatencyGateState
 from scorer.steering.evidence.latency_samples import LatencySignal, LatencySignalState
 from scorer.steering.evidence.pair_gates import PairGate, PairGateState, pair_gate

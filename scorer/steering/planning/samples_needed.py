@@ -16,8 +16,9 @@ from scorer.steering.evidence.betting import MeanTest, score_of_difference
 from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, slot_of
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
 from scorer.steering.evidence.gate_set import compares_copies
-from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
-from scorer.steering.evidence.latency_gates import LatencyTest
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec
+from scorer.steering.evidence.gates_of_workload import specs_of
+from scorer.steering.evidence.latency_ratio_test import LatencyTest
 from scorer.steering.evidence.pair_gates import pair_gate
 from scorer.steering.planning.copies_needed import error_copies, latency_copies
 from scorer.steering.planning.unprovable_limits import LEAST_RATE, MOST_INCREASE, MOST_RATE, section_of, unprovable

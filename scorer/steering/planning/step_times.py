@@ -13,7 +13,7 @@ from glidepath.config.latency_quantiles import QUANTILES, Quantile
 from glidepath.config.ramp import EffectiveRules
 from glidepath.duration_text import duration_text
 from glidepath.status_and_decisions import GateAction
-from scorer.steering.evidence.gate_specs import latency_name, specs_of
+from scorer.steering.evidence.gates_of_workload import latency_name, specs_of
 from scorer.steering.planning.samples_needed import (
     TRIED,
     TRIED_LATENCIES,

@@ -9,14 +9,8 @@ from glidepath.config import Config, Workload
 from glidepath.config.comparison import EvaluatorSection
 from glidepath.config.gates import LatencyGateConfig
 from glidepath.status_and_decisions import GateAction
-from scorer.steering.evidence.gate_specs import (
-    GateKind,
-    GateSpec,
-    judges_answers,
-    latency_name,
-    specs_of,
-    tells_better_from_worse,
-)
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec
+from scorer.steering.evidence.gates_of_workload import judges_answers, latency_name, specs_of, tells_better_from_worse
 
 # The range of the gates' own tests (scorer/steering/evidence/error_gates.py).
 LEAST_RATE, MOST_RATE, MOST_INCREASE = 1e-6, 1 - 1e-6, 0.98

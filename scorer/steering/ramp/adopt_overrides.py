@@ -11,8 +11,9 @@ from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.manual_override import ALLOWED_WEIGHTS
 from scorer.steering.ramp import commands
 from scorer.steering.ramp.ramp_policy import RampPolicy
-from scorer.steering.ramp.states import RETREATING, RampEvent, RampState, transition
+from scorer.steering.ramp.states import RETREATING, RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, manual_override_decision, new_decision
+from scorer.steering.ramp.transition_table import RampEvent
 
 
 def set_autopilot(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:

@@ -12,8 +12,9 @@ from glidepath.duration_text import duration_text
 from glidepath.pairs_and_outcomes import Outcome
 from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy
-from scorer.steering.ramp.states import RampEvent, RampState, transition
+from scorer.steering.ramp.states import RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
+from scorer.steering.ramp.transition_table import RampEvent
 from scorer.steering.ramp.verdict_effects import (
     describe,
     failed_guards,

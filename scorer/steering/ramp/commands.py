@@ -12,8 +12,9 @@ from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
 from scorer.steering.ramp.automatic_steps import validation_obstacle
 from scorer.steering.ramp.drill import start_drill
 from scorer.steering.ramp.ramp_policy import RampPolicy
-from scorer.steering.ramp.states import RETREATING, IllegalTransitionError, RampEvent, RampState, transition
+from scorer.steering.ramp.states import RETREATING, IllegalTransitionError, RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
+from scorer.steering.ramp.transition_table import RampEvent
 from scorer.steering.ramp.verdict_effects import failed_gates
 
 # Commands that stop the ramp or lower the share.

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy
-from scorer.steering.ramp.states import RampEvent, RampState, transition
+from scorer.steering.ramp.states import RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
+from scorer.steering.ramp.transition_table import RampEvent
 
 
 def apply_configuration(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:

@@ -10,8 +10,9 @@ from dataclasses import replace
 from glidepath.counted_nouns import number_of
 from glidepath.status_and_decisions import Phase, Verdict
 from scorer.steering.ramp.ramp_policy import RampPolicy
-from scorer.steering.ramp.states import RampEvent, RampState, transition
+from scorer.steering.ramp.states import RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
+from scorer.steering.ramp.transition_table import RampEvent
 from scorer.steering.ramp.verdict_effects import describe, failed_guards
 
 

@@ -1,4 +1,4 @@
-"""The states of a workload's ramp, and the table of transitions between them.
+"""The states of a workload's ramp, and what a transition between them changes.
 
 ::
 
@@ -18,140 +18,19 @@ A transition that is not in the table raises IllegalTransitionError and changes 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Any
 
 from glidepath.errors import CommandRefusedError, InputError
 from glidepath.status_and_decisions import Phase
+from scorer.steering.ramp.transition_table import TABLE, DerivedPhase, RampEvent
 from scorer.steering.stored_fields import dataclass_fields
 
 
 class IllegalTransitionError(CommandRefusedError):
     """The event is not possible in the ramp's present state: the table has no transition for it."""
 
-
-class RampEvent(StrEnum):
-    """The cause of a transition. Its value is the ``event`` of the decision in the log."""
-
-    PROMOTE = "promote"
-    AWAIT_APPROVAL = "await_approval"
-    HOLD = "hold"
-    RESUME = "resume"
-    ADOPT_WEIGHTS = "adopt_weights"  # a person set weights at an Envoy
-    ROLLBACK = "rollback"  # by a guard or by command, see the decision's trigger
-    ROLLBACK_CONFIRMED = "rollback_confirmed"  # every Envoy runs the new weights
-    SHADOW_FAILED = "shadow_failed"  # a gate fails at 0 %
-    RETRY = "retry"
-    COMPLETE = "complete"
-    ABORT = "abort"
-    RECONFIGURE = "reconfigure"
-    REPLACE_BACKEND = "replace_backend"  # the configuration has another candidate or baseline, or another model of one
-    EXTEND = "extend"  # a completed ramp got further steps
-
-
-class DerivedPhase(Enum):
-    """A rule in the table that derives the target state from the new share or from the state before a hold."""
-
-    BY_SHARE = "by_share"
-    HELD_FROM = "held_from"
-
-
-BY_SHARE, HELD_FROM = DerivedPhase.BY_SHARE, DerivedPhase.HELD_FROM
-
-TABLE: Mapping[RampEvent, Mapping[Phase, Phase | DerivedPhase]] = {
-    RampEvent.PROMOTE: {
-        Phase.SHADOW: BY_SHARE,
-        Phase.BAKING: BY_SHARE,
-        Phase.AWAITING_APPROVAL: BY_SHARE,
-        Phase.HELD: Phase.HELD,
-    },
-    RampEvent.AWAIT_APPROVAL: {
-        Phase.SHADOW: Phase.AWAITING_APPROVAL,
-        Phase.BAKING: Phase.AWAITING_APPROVAL,
-    },
-    RampEvent.HOLD: {
-        Phase.SHADOW: Phase.HELD,
-        Phase.BAKING: Phase.HELD,
-        Phase.AWAITING_APPROVAL: Phase.HELD,
-        Phase.COOLING_DOWN: Phase.HELD,
-        Phase.VALIDATING: Phase.HELD,
-        Phase.COMPLETED: Phase.HELD,
-        Phase.HELD: Phase.HELD,
-    },
-    RampEvent.RESUME: {Phase.HELD: HELD_FROM},
-    RampEvent.ADOPT_WEIGHTS: {
-        Phase.SHADOW: Phase.HELD,
-        Phase.BAKING: Phase.HELD,
-        Phase.AWAITING_APPROVAL: Phase.HELD,
-        Phase.HELD: Phase.HELD,
-        Phase.ROLLING_BACK: Phase.HELD,
-        Phase.COOLING_DOWN: Phase.HELD,
-        Phase.VALIDATING: Phase.HELD,
-        Phase.COMPLETED: Phase.HELD,
-        Phase.ABORTED: Phase.HELD,
-    },
-    RampEvent.ROLLBACK: {
-        Phase.SHADOW: Phase.ROLLING_BACK,
-        Phase.BAKING: Phase.ROLLING_BACK,
-        Phase.AWAITING_APPROVAL: Phase.ROLLING_BACK,
-        Phase.HELD: Phase.ROLLING_BACK,
-        Phase.ROLLING_BACK: Phase.ROLLING_BACK,
-        Phase.COOLING_DOWN: Phase.ROLLING_BACK,
-        Phase.VALIDATING: Phase.ROLLING_BACK,
-        Phase.COMPLETED: Phase.ROLLING_BACK,
-        Phase.ABORTED: Phase.ABORTED,
-    },
-    RampEvent.ROLLBACK_CONFIRMED: {Phase.ROLLING_BACK: Phase.COOLING_DOWN},
-    RampEvent.SHADOW_FAILED: {
-        Phase.SHADOW: Phase.COOLING_DOWN,
-        Phase.AWAITING_APPROVAL: Phase.COOLING_DOWN,
-    },
-    RampEvent.RETRY: {
-        Phase.SHADOW: BY_SHARE,
-        Phase.BAKING: BY_SHARE,
-        Phase.AWAITING_APPROVAL: BY_SHARE,
-        Phase.VALIDATING: BY_SHARE,
-        Phase.COOLING_DOWN: BY_SHARE,
-        Phase.ABORTED: BY_SHARE,
-    },
-    RampEvent.COMPLETE: {Phase.VALIDATING: Phase.COMPLETED},
-    RampEvent.ABORT: {
-        Phase.SHADOW: Phase.ABORTED,
-        Phase.BAKING: Phase.ABORTED,
-        Phase.AWAITING_APPROVAL: Phase.ABORTED,
-        Phase.HELD: Phase.ABORTED,
-        Phase.ROLLING_BACK: Phase.ABORTED,
-        Phase.COOLING_DOWN: Phase.ABORTED,
-        Phase.VALIDATING: Phase.ABORTED,
-        Phase.COMPLETED: Phase.ABORTED,
-        Phase.ABORTED: Phase.ABORTED,
-    },
-    RampEvent.RECONFIGURE: {
-        Phase.SHADOW: BY_SHARE,
-        Phase.BAKING: BY_SHARE,
-        Phase.AWAITING_APPROVAL: BY_SHARE,
-        Phase.HELD: Phase.HELD,
-        Phase.ROLLING_BACK: Phase.ROLLING_BACK,
-        Phase.COOLING_DOWN: Phase.COOLING_DOWN,
-        Phase.VALIDATING: BY_SHARE,
-        Phase.COMPLETED: Phase.COMPLETED,
-        Phase.ABORTED: Phase.ABORTED,
-    },
-    RampEvent.REPLACE_BACKEND: {
-        Phase.SHADOW: BY_SHARE,
-        Phase.BAKING: BY_SHARE,
-        Phase.AWAITING_APPROVAL: BY_SHARE,
-        Phase.HELD: Phase.HELD,
-        Phase.ROLLING_BACK: Phase.ROLLING_BACK,
-        Phase.COOLING_DOWN: BY_SHARE,
-        Phase.VALIDATING: BY_SHARE,
-        Phase.COMPLETED: BY_SHARE,
-        Phase.ABORTED: Phase.ABORTED,
-    },
-    RampEvent.EXTEND: {Phase.COMPLETED: BY_SHARE},
-}
 
 _ON_THE_RAMP = frozenset({Phase.SHADOW, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.VALIDATING})
 _MOVES_WHILE_HELD = frozenset({RampEvent.PROMOTE, RampEvent.ADOPT_WEIGHTS, RampEvent.REPLACE_BACKEND})

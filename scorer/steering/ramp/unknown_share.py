@@ -11,8 +11,9 @@ from dataclasses import replace
 from glidepath.counted_nouns import number_of
 from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy
-from scorer.steering.ramp.states import RETREATING, RampEvent, RampState, transition
+from scorer.steering.ramp.states import RETREATING, RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
+from scorer.steering.ramp.transition_table import RampEvent
 
 
 def hold_if_state_lost(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:

@@ -12,7 +12,7 @@ from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
 from glidepath.served_digest import served_digest
 from scorer.steering.envoy.runtime_values import RuntimeKeys
-from scorer.steering.evidence.gate_specs import judges_answers
+from scorer.steering.evidence.gates_of_workload import judges_answers
 from scorer.steering.ramp.ramp_policy import RampPolicy, policy_of
 from scorer.steering.ramp.states import RampState
 from scorer.steering.steering_interfaces import EvidenceKind, StepEvidence

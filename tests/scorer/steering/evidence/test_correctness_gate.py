@@ -13,7 +13,7 @@ from glidepath.pairs_and_outcomes import Correctness, PairKind, ScoredPair
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.correctness_gate import CorrectnessGate, true_class
 from scorer.steering.evidence.gate_observations import CorrectnessGiven
-from scorer.steering.evidence.gate_specs import judges_answers, specs_of
+from scorer.steering.evidence.gates_of_workload import judges_answers, specs_of
 from tests.support.evidence_builders import by_gate, pair, through_json, workload_of
 
 VERIFIER = "    scoring: {verifier: {command: [verify]}}\n"

@@ -14,7 +14,7 @@ from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.defects_gate import DefectsGate, answers_judged
 from scorer.steering.evidence.gate_observations import AnswersJudged
-from scorer.steering.evidence.gate_specs import specs_of
+from scorer.steering.evidence.gates_of_workload import specs_of
 from tests.support.evidence_builders import by_gate, pair, through_json, workload_of
 
 FINE, REFUSAL, LOOP = (), ("refusal",), ("loop",)

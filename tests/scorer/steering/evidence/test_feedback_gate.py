@@ -11,7 +11,7 @@ from glidepath.feedback import Feedback, FeedbackMatch
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.feedback_gate import FeedbackGate
 from scorer.steering.evidence.gate_observations import FeedbackGiven
-from scorer.steering.evidence.gate_specs import specs_of
+from scorer.steering.evidence.gates_of_workload import specs_of
 from tests.support.evidence_builders import by_gate, through_json, workload_of
 
 FEEDBACK = "    feedback: {}\n"

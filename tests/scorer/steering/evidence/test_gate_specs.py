@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from scorer.steering.evidence.gate_specs import judges_answers, specs_of
+from scorer.steering.evidence.gates_of_workload import judges_answers, specs_of
 from tests.support.evidence_builders import workload_of
 
 

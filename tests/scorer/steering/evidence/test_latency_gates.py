@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from bench import evidence_cases as cases
 from glidepath.histogram import Histogram, StoredCounts, bucket_of
-from scorer.steering.evidence import latency_gates
+from scorer.steering.evidence import latency_ratio_test
 from scorer.steering.evidence.dense_histogram import (
     SIZE,
     DenseHistogram,
     HistogramState,
     SlotCounts,
 )
-from scorer.steering.evidence.latency_gates import LatencyTest, QuantileRatio
+from scorer.steering.evidence.latency_ratio_test import LatencyTest, QuantileRatio
 from scorer.steering.evidence.mixture import RateGrid, RateGrids
 from tests.support.evidence_builders import through_json
 
@@ -33,9 +33,9 @@ def dense(values: list[float]) -> DenseHistogram:
 
 def mixtures(q: float, share: float) -> tuple[RateGrids, RateGrids]:
     """Return the grids of the test that fails and of the one that passes: the candidate's, then the baseline's."""
-    more = RateGrid.around(1 - q, latency_gates._MORE, above=True, weights=latency_gates._MORE_WEIGHTS)
-    fewer = RateGrid.around(1 - q, latency_gates._FEWER, above=False, weights=latency_gates._FEWER_WEIGHTS)
-    own, base = latency_gates._reserves(share)
+    more = RateGrid.around(1 - q, latency_ratio_test._MORE, above=True, weights=latency_ratio_test._MORE_WEIGHTS)
+    fewer = RateGrid.around(1 - q, latency_ratio_test._FEWER, above=False, weights=latency_ratio_test._FEWER_WEIGHTS)
+    own, base = latency_ratio_test._reserves(share)
     return RateGrids((more, own), (fewer, base)), RateGrids((fewer, own), (more, base))
 
 

@@ -13,7 +13,8 @@ from bench import evidence_cases as cases
 from glidepath.pairs_and_outcomes import PairKind
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
-from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec
+from scorer.steering.evidence.gates_of_workload import specs_of
 from scorer.steering.evidence.pair_gates import PairGate, pair_gate
 from tests.support.evidence_builders import pair, workload_of
 

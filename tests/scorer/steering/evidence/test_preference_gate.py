@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from glidepath.pairs_and_outcomes import Preference, ScoredPair
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.gate_observations import PreferenceGiven
-from scorer.steering.evidence.gate_specs import judges_answers, specs_of
+from scorer.steering.evidence.gates_of_workload import judges_answers, specs_of
 from scorer.steering.evidence.preference_gate import PreferenceGate
 from tests.support.evidence_builders import by_gate, pair, through_json, workload_of
 

@@ -12,18 +12,16 @@ from glidepath.errors import InputError
 from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.states import (
     RETREATING,
-    TABLE,
-    DerivedPhase,
     Drill,
     DrillStage,
     IllegalTransitionError,
-    RampEvent,
     RampState,
     initial,
     phase_at,
     state_from_json,
     transition,
 )
+from scorer.steering.ramp.transition_table import TABLE, DerivedPhase, RampEvent
 from tests.support.ramp_ticks import at
 
 ALL = list(itertools.product(RampEvent, Phase))
