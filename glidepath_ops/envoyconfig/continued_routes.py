@@ -23,16 +23,11 @@ from glidepath_ops.envoyconfig.header_rules import RoutedHeader, joined_rules, r
 from glidepath_ops.envoyconfig.lease_routes import lease_condition
 from glidepath_ops.envoyconfig.path_conditions import clear_path_headers, inference_path_headers, path_header
 from glidepath_ops.envoyconfig.read_users_routes import with_reading
+from glidepath_ops.envoyconfig.route_conditions import by_specificity, match
+from glidepath_ops.envoyconfig.route_marks import route_metadata
 from glidepath_ops.envoyconfig.route_overlap import METHOD, PATHS, Overlap, is_false, overlap
-from glidepath_ops.envoyconfig.routes import (
-    buffer_limit,
-    by_specificity,
-    hash_policy,
-    match,
-    route_metadata,
-    routes_of_workload,
-    weighted_clusters,
-)
+from glidepath_ops.envoyconfig.routes import routes_of_workload
+from glidepath_ops.envoyconfig.weighted_split import buffer_limit, hash_policy, weighted_clusters
 
 _ENVOYS_TIMEOUT = 15.0  # seconds for the whole answer if a route sets no timeout
 # Fields of a RouteAction that decide what the backend gets, and which of its endpoints.

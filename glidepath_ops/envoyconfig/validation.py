@@ -14,7 +14,7 @@ from glidepath import runtime_keys
 from glidepath.config.yaml_source import not_yaml
 from glidepath.errors import InputError, error_text
 from glidepath_ops.envoyconfig.commented_yaml import Json
-from glidepath_ops.envoyconfig.routes import workload_of_route
+from glidepath_ops.envoyconfig.route_marks import workload_of_route
 from glidepath_ops.envoyconfig.strict_parsing import StrictParser
 
 _UNTYPED = "Can't unpack unregistered type: None"  # envoy-data-plane's message about an Any without a type

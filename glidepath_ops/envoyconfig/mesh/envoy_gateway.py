@@ -56,13 +56,9 @@ from glidepath_ops.envoyconfig.mesh.reading_copies import (
     removed_headers,
     unsplit_settings,
 )
-from glidepath_ops.envoyconfig.routes import (
-    buffer_limit,
-    hash_policy,
-    route_metadata,
-    weighted_clusters,
-    workload_route,
-)
+from glidepath_ops.envoyconfig.route_marks import route_metadata
+from glidepath_ops.envoyconfig.routes import workload_route
+from glidepath_ops.envoyconfig.weighted_split import buffer_limit, hash_policy, weighted_clusters
 
 CLUSTER, LISTENER = TYPE + "config.cluster.v3.Cluster", TYPE + "config.listener.v3.Listener"
 ROUTES = TYPE + "config.route.v3.RouteConfiguration"

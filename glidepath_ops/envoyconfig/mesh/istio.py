@@ -49,12 +49,8 @@ from glidepath_ops.envoyconfig.mesh.reading_copies import (
     unsplit_settings,
 )
 from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute
-from glidepath_ops.envoyconfig.routes import (
-    buffer_limit,
-    hash_policy,
-    route_metadata,
-    weighted_clusters,
-)
+from glidepath_ops.envoyconfig.route_marks import route_metadata
+from glidepath_ops.envoyconfig.weighted_split import buffer_limit, hash_policy, weighted_clusters
 
 Context = Literal["gateway", "sidecar"]
 CONTEXTS: Mapping[str, str] = {"gateway": "GATEWAY", "sidecar": "SIDECAR_OUTBOUND"}

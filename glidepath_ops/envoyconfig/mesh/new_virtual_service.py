@@ -17,7 +17,7 @@ from glidepath_ops.envoyconfig.mesh.virtual_services import (
     check_cluster,
     in_order,
 )
-from glidepath_ops.envoyconfig.routes import by_specificity
+from glidepath_ops.envoyconfig.route_conditions import by_specificity
 
 
 def routes_of_service(

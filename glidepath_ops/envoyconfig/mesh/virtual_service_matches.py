@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from glidepath.config.root import Match
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.route_conditions import authority_pattern
 from glidepath_ops.envoyconfig.route_overlap import METHOD
-from glidepath_ops.envoyconfig.routes import authority_pattern
 
 _NO_CONDITIONS = ("uri", "method", "authority", "headers", "name", "statPrefix", "ignoreUriCase")
 _OTHER_SYNTAX = re.compile(r"\[\[:|\\[pPzQC]")  # regular expressions that Istio (RE2) and Python read differently

@@ -29,7 +29,7 @@ from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import kubernetes_objects
 from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind, RouteCopy, copies_of, refuse_unread
 from glidepath_ops.envoyconfig.mesh.routes_for_copies import of_virtual_service
 from glidepath_ops.envoyconfig.mesh.virtual_service_matches import NarrowMatch, covers, narrowed
-from glidepath_ops.envoyconfig.routes import by_specificity
+from glidepath_ops.envoyconfig.route_conditions import by_specificity
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
 
 _T = TypeVar("_T")
