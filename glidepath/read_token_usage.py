@@ -14,9 +14,11 @@ docs.cohere.com/reference/chat, docs/api.md of github.com/ollama/ollama, and the
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +27,9 @@ from glidepath.token_usage import MOST_TOKENS, ServiceTier, TokenSource, TokenUs
 BYTES_PER_TOKEN = 4
 _FIRST, _LAST = 2, 4  # objects that are read from the beginning and from the end of a body
 _WINDOW = 8 * 1024  # bytes of the largest usage object
-_NAMES = (b'"usage"', b'"usageMetadata"', b'"billed_units"')
+_NAMES = (b'"usage"', b'"usageMetadata"', b'"billed_units"', b'"amazon-bedrock-invocationMetrics"')
+# An event of Bedrock's InvokeModelWithResponseStream has the model's own event in base64.
+_WRAPPED, _CHUNK = b'"bytes"', re.compile(rb'\s*:\s*"([A-Za-z0-9+/]{1,16384}={0,2})"')
 _OBJECT = re.compile(rb"\s*:\s*(?=\{)")
 _TIER = re.compile(rb'"service_tier"\s*:\s*"(\w{1,20})"')
 _TIERS = {"batch": ServiceTier.BATCH, "flex": ServiceTier.BATCH, "priority": ServiceTier.PRIORITY}
@@ -51,6 +55,7 @@ def read_usage(answer: bytes) -> TokenUsage | None:
     that is not zero replaces an earlier one.
     """
     found: dict[str, Any] = {}
+    answer = _unwrapped(answer)
     for one in _objects(answer):
         found |= {key: value for key, value in one.items() if value}
     usage = usage_from(found) or _loose_usage(answer)
@@ -62,7 +67,7 @@ def read_usage(answer: bytes) -> TokenUsage | None:
 
 def estimated_usage(request_bytes: int, answer: bytes) -> TokenUsage:
     """Return an estimate: a token for four bytes of the request, and for each event of a stream or four bytes."""
-    events = answer.count(b"\ndata:") + answer.startswith(b"data:")
+    events = answer.count(b"\ndata:") + answer.startswith(b"data:") or answer.count(_WRAPPED + b':"')
     output = events or len(answer) // BYTES_PER_TOKEN
     return TokenUsage(request_bytes // BYTES_PER_TOKEN, output, source=TokenSource.ESTIMATED)
 
@@ -71,7 +76,7 @@ def usage_from(found: Mapping[str, Any]) -> TokenUsage | None:
     """Return the usage in a provider's usage object, or None if it has no number that is known and not zero."""
     if isinstance(found.get("billed_units"), dict):  # Cohere: what it charges for
         found = found["billed_units"]
-    for read in (_gemini, _bedrock, _openai_or_anthropic):
+    for read in (_gemini, _bedrock, _openai_or_anthropic, _invocation_metrics):
         usage = read(found)
         if usage.input or usage.output:
             return usage
@@ -134,6 +139,24 @@ def _bedrock(found: Mapping[str, Any]) -> TokenUsage:
     long = min(sum(_count(one, "inputTokens") for one in entries if one.get("ttl") == "1h"), write)
     total = _count(found, "inputTokens") + read + write
     return TokenUsage(total, _count(found, "outputTokens"), read, write - long, long)
+
+
+def _invocation_metrics(found: Mapping[str, Any]) -> TokenUsage:
+    read, write = _count(found, "cacheReadInputTokenCount"), _count(found, "cacheWriteInputTokenCount")
+    total = _count(found, "inputTokenCount") + read + write
+    return TokenUsage(total, _count(found, "outputTokenCount"), read, write)
+
+
+def _unwrapped(answer: bytes) -> bytes:
+    """Return the first and the last of the model's own events in a stream of Bedrock's; any other answer unchanged."""
+    if _WRAPPED not in answer:
+        return answer
+    chunks = [_CHUNK.match(answer, place) for place in sorted(set(_places(answer, _WRAPPED)))]
+    texts = []
+    for chunk in chunks:
+        with suppress(ValueError):
+            texts.append(base64.b64decode(chunk[1], validate=True) if chunk is not None else b"")
+    return b"\n".join(texts) if any(text.startswith(b"{") for text in texts) else answer
 
 
 def _loose_usage(answer: bytes) -> TokenUsage | None:

@@ -443,7 +443,11 @@ _LINE = (
 _CHOICE = json.dumps(chat({"content": 'so {"reason": "x", "better": "A"}'})).encode()
 
 _STATED_USAGE = mutated(
-    (sse({"usage": OPENAI}), sse({"usage": ANTHROPIC}, {"usage": RESPONSES}, {"service_tier": "flex"}))
+    (
+        sse({"usage": OPENAI}),
+        sse({"usage": ANTHROPIC}, {"usage": RESPONSES}, {"service_tier": "flex"}),
+        b'{"bytes":"eyJ1c2FnZSI6eyJpbnB1dF90b2tlbnMiOjR9fQ=="}',
+    )
 )
 _REQUESTS = mutated(
     tuple(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -73,6 +75,23 @@ FROM_ANTHROPIC = TokenUsage(47_000, 800, cached_read=40_000, cached_write=4_000,
 )  # fmt: skip
 def test_usage_is_read_in_the_form_of_each_provider(answer: bytes, expected: TokenUsage) -> None:
     assert read_usage(answer) == expected
+
+
+def wrapped(*events: dict[str, Any]) -> bytes:
+    """Return events as in Bedrock's InvokeModelWithResponseStream, between the bytes of their frames."""
+    chunks = (base64.b64encode(json.dumps(event).encode()).decode() for event in events)
+    return b"".join(b'\x00\x0b:event-type{"bytes":"%s","p":"abc"}' % chunk.encode() for chunk in chunks)
+
+
+def test_the_events_that_bedrock_wraps_are_read() -> None:
+    deltas = [{"type": "content_block_delta", "delta": {"text": "x" * n}} for n in range(20)]
+    metrics = {"inputTokenCount": 2_000, "outputTokenCount": 800, "cacheReadInputTokenCount": 40_000}
+    stop = {"type": "message_stop", "amazon-bedrock-invocationMetrics": metrics}
+    begin, end = {"message": {"usage": ANTHROPIC}}, {"usage": {"output_tokens": 800}}
+    assert read_usage(wrapped(begin, *deltas, end, stop)) == FROM_ANTHROPIC
+    assert read_usage(wrapped(*deltas, stop)) == TokenUsage(42_000, 800, cached_read=40_000)
+    assert token_usage(8, wrapped(*deltas)) == TokenUsage(2, 20, source=TokenSource.ESTIMATED)
+    assert read_usage(b'{"bytes": "no base64!", "usage": {"prompt_tokens": 4}}') == TokenUsage(4)
 
 
 @pytest.mark.parametrize(
