@@ -122,6 +122,19 @@ def test_a_mesh_without_workloads_is_refused_with_the_other_way(target: tuple[st
         run_cli("render", *target, "-c", str(file), "-o", str(tmp_path))
 
 
+def test_a_mesh_with_a_workload_observes_the_other_requests_too(tmp_path: Path) -> None:
+    file = tmp_path / "glidepath.yaml"
+    cluster = '{cluster: "outbound|80||llm.svc", host: llm.svc}'
+    file.write_text(VALID.replace('{url: "http://127.0.0.1:9001", model: gpt-4o-mini}', cluster) + "inventory: {}\n")
+    place = ("--context", "sidecar", "--service", "llm.svc:80", "--workload-selector", "app=shop")
+    shown = run_cli("render", "istio", "-c", str(file), *place, "-o", "-")
+    (envoy_filter,) = (one for one in yaml.safe_load_all(shown) if one and one.get("kind") == "EnvoyFilter")
+    patches = [one["patch"]["value"] for one in envoy_filter["spec"]["configPatches"]]
+    added = {one.get("name"): one for one in patches if isinstance(one, dict)}
+    assert CALLER in added
+    assert runtime_keys.INVENTORY_SAMPLE in str(added[CAPTURE])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
