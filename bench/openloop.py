@@ -30,13 +30,26 @@ BODY = json.dumps(
 ANSWER = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: " + str(len(BODY)).encode() + HEAD_END + BODY
 )
-QUESTION = json.dumps({"model": "bench", "messages": [{"role": "user", "content": "please " * 40}]}).encode()
-REQUEST = (
-    b"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: "
-    + str(len(QUESTION)).encode()
-    + HEAD_END
-    + QUESTION
-)
+INTERVAL = 0.02  # seconds between two tokens of a streamed answer
+STREAM_BEGIN = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked" + HEAD_END
+
+
+def request(body_bytes: int, *, stream: bool) -> bytes:
+    """Return a request whose body has about ``body_bytes`` bytes. ``stream``: whether it asks for a streamed answer."""
+    content = "please " * max(body_bytes // 7, 1)
+    body = json.dumps({"model": "bench", "stream": stream, "messages": [{"role": "user", "content": content}]}).encode()
+    head = "POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(body)}".encode() + HEAD_END + body
+
+
+def event(text: bytes) -> bytes:
+    """Return one server-sent event as a chunk of HTTP/1.1."""
+    data = b"data: " + text + b"\n\n"
+    return f"{len(data):x}".encode() + b"\r\n" + data + b"\r\n"
+
+
+TOKEN = event(b'{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"word "}}]}')
+STREAM_END = event(b"[DONE]") + b"0" + HEAD_END
 
 
 def message_length(data: bytes | bytearray) -> int | None:
@@ -59,10 +72,13 @@ def message_length(data: bytes | bytearray) -> int | None:
 
 
 class BackendConnection(asyncio.Protocol):
-    """A connection to the backend, which answers each request ``delay`` seconds after its arrival."""
+    """A connection to the backend, which begins to answer each request ``delay`` seconds after its arrival.
 
-    def __init__(self, delay: float) -> None:
-        self.delay, self.data = delay, bytearray()
+    ``tokens``: 0 for a whole answer, else the events of a streamed one, INTERVAL seconds apart.
+    """
+
+    def __init__(self, delay: float, tokens: int = 0) -> None:
+        self.delay, self.tokens, self.data = delay, tokens, bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -75,30 +91,46 @@ class BackendConnection(asyncio.Protocol):
             self.loop.call_later(self.delay, self._answer)
 
     def _answer(self) -> None:
+        if self.tokens:
+            self._stream(self.tokens, STREAM_BEGIN)
+        else:
+            self._write(ANSWER)
+
+    def _stream(self, left: int, before: bytes = b"") -> None:
+        if left == 0:
+            return self._write(STREAM_END)
+        self._write(before + TOKEN)
+        self.loop.call_later(INTERVAL, self._stream, left - 1)
+        return None
+
+    def _write(self, data: bytes) -> None:
         if not self.transport.is_closing():
-            self.transport.write(ANSWER)  # type: ignore[attr-defined]
+            self.transport.write(data)  # type: ignore[attr-defined]
 
 
 class ClientConnection(asyncio.Protocol):
     """A connection of the load generator. An idle connection is in the ``pool`` of the round."""
 
     def __init__(self, round_: Round) -> None:
-        self.round, self.data, self.sent = round_, bytearray(), 0.0
+        self.round, self.data, self.sent, self.first = round_, bytearray(), 0.0, 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
     def ask(self) -> None:
-        self.sent = time.perf_counter()
-        self.transport.write(REQUEST)  # type: ignore[attr-defined]
+        self.sent, self.first = time.perf_counter(), 0.0
+        self.transport.write(self.round.request)  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
+        now = time.perf_counter()
         self.data += data
+        if not self.first:
+            self.first = now
         if message_length(self.data) is None:
             return
         ok = self.data.startswith(b"HTTP/1.1 200")
         self.data.clear()
-        self.round.answered(self, (time.perf_counter() - self.sent) * 1000, ok)
+        self.round.answered(self, (self.first - self.sent) * 1000, (now - self.sent) * 1000, ok)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.round.lost(self)
@@ -107,19 +139,21 @@ class ClientConnection(asyncio.Protocol):
 class Round:
     """A round of load on one port: ``rate`` requests per second on average, at the times of a Poisson process."""
 
-    def __init__(self, port: int, rate: float, limit: int = 512) -> None:
-        self.port, self.rate, self.limit = port, rate, limit
+    def __init__(self, port: int, rate: float, sent: bytes, limit: int = 512) -> None:
+        self.port, self.rate, self.request, self.limit = port, rate, sent, limit
         self.pool: list[ClientConnection] = []
         self.busy: set[ClientConnection] = set()
         self.latencies: list[float] = []
+        self.firsts: list[float] = []
         self.late: list[float] = []
         self.errors = self.skipped = 0
 
-    def answered(self, connection: ClientConnection, latency: float, ok: bool) -> None:
+    def answered(self, connection: ClientConnection, first: float, latency: float, ok: bool) -> None:
         self.busy.discard(connection)
         self.pool.append(connection)
         if ok:
             self.latencies.append(latency)
+            self.firsts.append(first)
         else:
             self.errors += 1
 
@@ -145,16 +179,18 @@ class Round:
     async def run(self, seconds: float, seed: int) -> dict[str, object]:
         """Send load for a warm-up and then for ``seconds`` seconds, and return the results.
 
-        The latencies (in milliseconds) do not include the warm-up.
+        The latencies (in milliseconds; ``firsts``: to the first byte of the answer) do not include the warm-up.
         """
         await self._load(WARM_UP, random.Random(seed + 1))
         self.latencies.clear()
+        self.firsts.clear()
         self.late.clear()
         await self._load(seconds, random.Random(seed))
         for connection in [*self.pool, *self.busy]:
             connection.transport.close()
         return {
             "latencies": self.latencies,
+            "firsts": self.firsts,
             "late_ms": sorted(self.late)[int(len(self.late) * 0.99)],
             "errors": self.errors,
             "skipped": self.skipped,
@@ -166,26 +202,27 @@ class Round:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             self.late.append((time.perf_counter() - due) * 1000)
             await self._ask()
-        for _ in range(1000):
+        for _ in range(2000):
             if not self.busy:
                 return
             await asyncio.sleep(0.005)
 
 
-async def serve(port: int, delay: float) -> None:
+async def serve(port: int, delay: float, tokens: int) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    server = await loop.create_server(lambda: BackendConnection(delay), "127.0.0.1", port, backlog=1024)
+    server = await loop.create_server(lambda: BackendConnection(delay, tokens), "127.0.0.1", port, backlog=1024)
     await stop.wait()
     server.close()
 
 
 async def load() -> None:
-    """Run a round for each JSON line {port, rate, seconds, seed} on stdin, and print its results as a JSON line."""
+    """Run a round for each JSON line {port, rate, seconds, seed, body_bytes, stream} on stdin; print its results."""
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         job = json.loads(line)
-        result = await Round(job["port"], job["rate"]).run(job["seconds"], job["seed"])
+        sent = request(job["body_bytes"], stream=job["stream"])
+        result = await Round(job["port"], job["rate"], sent).run(job["seconds"], job["seed"])
         print(json.dumps(result), flush=True)
 
 
@@ -193,5 +230,6 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--serve", type=int, metavar="PORT")
     options.add_argument("--delay", type=float, default=0.02)
+    options.add_argument("--tokens", type=int, default=0)
     given = options.parse_args()
-    asyncio.run(serve(given.serve, given.delay) if given.serve else load())
+    asyncio.run(serve(given.serve, given.delay, given.tokens) if given.serve else load())

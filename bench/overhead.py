@@ -3,7 +3,8 @@
 Three arms are compared: Envoy alone, Envoy with its own mirroring, and Envoy with Glidepath. They have the same backend
 (20 ms) and the same open-loop Poisson load, in short alternating rounds, so that other load on the machine affects all
 arms alike. Glidepath's arm has the complete data path: every request is captured, copied through Envoy to the other
-side, and written to Redis. See ADR 0063.
+side, and written to Redis. Envoy reads each body before it chooses the route, as by default; with ``--unread`` it does
+not. ``--body 16384 --tokens 50 --rate 20`` sends longer requests, whose answers are streamed. See ADR 0063.
 """
 
 from __future__ import annotations
@@ -86,7 +87,14 @@ def _cluster(name: str, port: int) -> dict[str, Any]:
     return {"name": name, "type": "STATIC", "load_assignment": {"cluster_name": name, "endpoints": [endpoint]}}
 
 
-def glidepath_config(ports: list[int], backend: int, other: int, folder: Path, workers: int) -> Config:
+def glidepath_config(
+    ports: list[int], backend: int, other: int, folder: Path, workers: int, *, reading: bool, sample: float
+) -> Config:
+    """Return the configuration of Glidepath's arm.
+
+    ``reading``: whether Envoy reads bodies to choose their route. ``sample``: percent of the requests captured.
+    """
+    sticky = {} if reading else {"sticky": {"random": True}}
     return Config.model_validate(
         {
             "envoy": {
@@ -111,16 +119,18 @@ def glidepath_config(ports: list[int], backend: int, other: int, folder: Path, w
                     "match": {"path": "/v1/chat/completions"},
                     "baseline": "today",
                     "candidate": "other",
-                    "shadow": {"sample": 100, "same_side": 0, "max_in_flight": 512},
+                    "shadow": {"sample": sample, "same_side": 0, "max_in_flight": 512},
                     "ramp": {"shadow_hold": "48h"},
+                    **sticky,
                 }
             },
         }
     )
 
 
-def backend_service(name: str, port: int, delay: float, folder: Path) -> Service:
+def backend_service(name: str, port: int, delay: float, folder: Path, tokens: int = 0) -> Service:
     command = [sys.executable, "-m", "bench.openloop", "--serve", str(port), "--delay", str(delay)]
+    command += ["--tokens", str(tokens)]
     return Service(name, lambda: Child(name, command, folder / f"{name}.log"), lambda: answers("127.0.0.1", port))
 
 
@@ -131,8 +141,8 @@ def everything(options: argparse.Namespace) -> Iterator[dict[str, Arm]]:
         folder, ports = Path(name), free_ports(14)
         backend, other = ports[0], ports[1]
         stack.start(
-            backend_service("backend", backend, options.delay, folder),
-            backend_service("other", other, options.delay, folder),
+            backend_service("backend", backend, options.delay, folder, options.tokens),
+            backend_service("other", other, options.delay, folder, options.tokens),
             redis_service(folder / "redis", ports[7]),
         )
         arms = {}
@@ -142,7 +152,9 @@ def everything(options: argparse.Namespace) -> Iterator[dict[str, Arm]]:
             service = envoy_service(file, f"http://127.0.0.1:{admin}", folder / f"{arm}.log", 2)
             stack.start(Service(f"{arm} alone", service.spawn, service.ready))
             arms[arm] = Arm(listen, stack.children[f"{arm} alone"].process.pid)
-        config = glidepath_config(ports[4:10], backend, other, folder, options.workers)
+        config = glidepath_config(
+            ports[4:10], backend, other, folder, options.workers, reading=not options.unread, sample=options.sample
+        )
         parts = local_services(config, folder)
         stack.start(*(parts if options.scorer else [part for part in parts if part.name != "scorer"]))
         yield arms | {"glidepath": Arm(ports[5], stack.children["envoy"].process.pid)}
@@ -156,8 +168,10 @@ def generator() -> Iterator[subprocess.Popen[str]]:
         process.stdin.close()
 
 
-def run_round(process: subprocess.Popen[str], port: int, rate: float, seconds: float, seed: int) -> dict[str, Any]:
-    print(json.dumps({"port": port, "rate": rate, "seconds": seconds, "seed": seed}), file=process.stdin, flush=True)
+def run_round(process: subprocess.Popen[str], port: int, options: argparse.Namespace, seed: int) -> dict[str, Any]:
+    job = {"port": port, "rate": options.rate, "seconds": options.seconds, "seed": seed}
+    job |= {"body_bytes": options.body, "stream": options.tokens > 0}
+    print(json.dumps(job), file=process.stdin, flush=True)
     return json.loads(process.stdout.readline())
 
 
@@ -173,7 +187,7 @@ def measure(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
             turn = ARMS[number % 3 :] + ARMS[: number % 3]  # each arm is first in equally many rounds
             for arm in turn:
                 before = arms[arm].busy_us()
-                one = run_round(process, arms[arm].port, options.rate, options.seconds, seed=number)
+                one = run_round(process, arms[arm].port, options, seed=number)
                 busy = arms[arm].busy_us() - before
                 results[arm].append(one | {"envoy_us": busy / (options.rate * (options.seconds + WARM_UP))})
     return results
@@ -185,6 +199,7 @@ def summarise(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     A median ignores a few rounds that other load on the machine disturbed.
     """
     every = [ms for one in rounds for ms in one["latencies"]]
+    firsts = [ms for one in rounds for ms in one["firsts"]]
     by_round = [(quantile(one["latencies"], 0.5), quantile(one["latencies"], 0.99)) for one in rounds]
     return {
         "requests": len(every),
@@ -192,6 +207,8 @@ def summarise(rounds: list[dict[str, Any]]) -> dict[str, Any]:
         "skipped": sum(one["skipped"] for one in rounds),
         "p50_ms": round(quantile(every, 0.5), 3),
         "p99_ms": round(quantile(every, 0.99), 3),
+        "first_p50_ms": round(quantile(firsts, 0.5), 3),
+        "first_p99_ms": round(quantile(firsts, 0.99), 3),
         "round_p50_ms": round(statistics.median(p50 for p50, _ in by_round), 3),
         "round_p99_ms": round(statistics.median(p99 for _, p99 in by_round), 3),
         "envoy_cpu_us": round(statistics.median(one["envoy_us"] for one in rounds)),
@@ -204,6 +221,9 @@ def report(results: dict[str, list[dict[str, Any]]], options: argparse.Namespace
     for row in arms.values():
         for name in ("p50", "p99", "round_p50", "round_p99"):
             row[f"{name}_ratio"] = round(row[f"{name}_ms"] / arms["envoy"][f"{name}_ms"], 4)
+        row["cpu_of_mirrors"] = round(row["envoy_cpu_us"] / arms["mirror"]["envoy_cpu_us"], 3)
+        for name in ("first_p50", "first_p99"):
+            row[f"{name}_added_ms"] = round(row[f"{name}_ms"] - arms["envoy"][f"{name}_ms"], 3)
     ours, mirror = arms["glidepath"], arms["mirror"]
     return {
         "bench": "overhead",
@@ -222,6 +242,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="seconds per round")
     parser.add_argument("--rounds", type=int, default=9, help="rounds per arm")
     parser.add_argument("--delay", type=float, default=0.02, help="seconds that the backend takes")
+    parser.add_argument("--body", type=int, default=280, help="bytes of a request's body")
+    parser.add_argument(
+        "--tokens", type=int, default=0, help="tokens of a streamed answer, 50 a second; 0: not streamed"
+    )
+    parser.add_argument(
+        "--sample", type=float, default=100, help="percent of the requests that are captured and copied"
+    )
+    parser.add_argument("--unread", action="store_true", help="assign at random, so that Envoy reads no body")
     parser.add_argument("--workers", type=int, default=1, help="number of extproc processes")
     parser.add_argument("--scorer", action="store_true", help="run the scorer on this machine too")
     options = parser.parse_args()
@@ -240,6 +268,11 @@ def main() -> None:
             for kind in ("", "round_")
         ]
         print(f"{arm:12}{row['requests']:9}{row['errors']:8} |" + "|".join(cells) + f"|{row['envoy_cpu_us']:10}")
+    print()
+    for arm, row in outcome["arms"].items():
+        added = f"added {row['first_p50_added_ms']:.2f} / {row['first_p99_added_ms']:.2f}"
+        first = f"first byte p50 {row['first_p50_ms']:.2f} ms, p99 {row['first_p99_ms']:.2f} ms ({added})"
+        print(f"{arm:12}{first}, Envoy CPU {row['cpu_of_mirrors']:.2f} × the mirror's")
     print(json.dumps(outcome))
 
 
