@@ -19,13 +19,7 @@ from scorer.scoring.compare.result import ramp
 from scorer.scoring.compare.text.token_pattern import is_pictograph
 from scorer.scoring.compare.text.tokens import Token
 from scorer.scoring.compare.vocabulary.lexicon import CODE_LABELS, Lexicon
-from scorer.scoring.compare.vocabulary.word_relations import (
-    excludes,
-    misspelled,
-    numbered_differently,
-    same_word,
-    synonymous,
-)
+from scorer.scoring.compare.vocabulary.word_relations import excludes, numbered_differently, same_word
 
 FEW = 4  # words; a longer edit is a rewritten passage
 
@@ -137,9 +131,7 @@ def _same_kind(a: Token, b: Token, lexicon: Lexicon) -> bool:
     if (a.number and b.number) or (a.capital and b.capital) or (a.symbol and b.symbol):
         return True
     one, other = a.key, b.key
-    if same_word(one, other) or synonymous(one, other, lexicon) or numbered_differently(one, other):
-        return True
-    return excludes(one, other, lexicon) or misspelled(one, other, lexicon)
+    return same_word(one, other) or numbered_differently(one, other) or excludes(one, other, lexicon)
 
 
 def align(left: tuple[Token, ...], right: tuple[Token, ...], lexicon: Lexicon) -> Alignment:
@@ -178,8 +170,6 @@ def _align(left: tuple[Token, ...], right: tuple[Token, ...], lexicon: Lexicon) 
         i, j = op.src_end, op.dest_end
     if open_at is not None or i < len(left) or j < len(right):
         edits.append(_between(left, right, (i, j), (len(left), len(right))))
-    _shift_first_to_start(edits, left, right)
-    _shift_last_to_end(edits, left, right)
     lists: list[str] = []
     wrong: list[str] = []
     if len(edits) > 1:
@@ -228,34 +218,6 @@ def _without_reordered(
 
 def _between(left: tuple[Token, ...], right: tuple[Token, ...], start: tuple[int, int], end: tuple[int, int]) -> Edit:
     return Edit(left[start[0] : end[0]], right[start[1] : end[1]], *start, *end)
-
-
-def _shift_first_to_start(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
-    """Shift the first edit to the start of the text, where it counts as a heading.
-
-    Only an insertion or a deletion is shifted, and only if the shifted edit produces the same text.
-    """
-    if not edits or (edits[0].left and edits[0].right):
-        return
-    edit = edits[0]
-    whole, start, size = (left, edit.left_at, len(edit.left)) if edit.left else (right, edit.right_at, len(edit.right))
-    if start and all(whole[i].key == whole[size + i].key for i in range(start)):
-        end = (edit.left_end - start, edit.right_end - start)
-        edits[0] = _between(left, right, (0, 0), end)
-
-
-def _shift_last_to_end(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
-    """Shift the last edit to the end of the text, where it counts as a truncation.
-
-    Only an insertion or a deletion is shifted, and only if the shifted edit produces the same text.
-    """
-    if not edits or (edits[-1].left and edits[-1].right):
-        return
-    edit = edits[-1]
-    whole, start, size = (left, edit.left_at, len(edit.left)) if edit.left else (right, edit.right_at, len(edit.right))
-    rest = len(whole) - start - size
-    if rest and all(whole[start + i].key == whole[start + size + i].key for i in range(rest)):
-        edits[-1] = _between(left, right, (edit.left_at + rest, edit.right_at + rest), (len(left), len(right)))
 
 
 def _without_formatting(edit: Edit) -> Edit:

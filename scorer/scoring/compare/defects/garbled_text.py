@@ -28,7 +28,9 @@ def garbled_text(left: Document, right: Document) -> tuple[Defect, Defect]:
     texts = left.prose[:_READ], right.prose[:_READ]
     shared = words_of(texts[0]) & words_of(texts[1])
     implausible = [implausible_share(text, shared) for text in texts]
-    if max(share for share, _ in implausible) > _IMPLAUSIBLE and left.foreign and right.foreign:
+    if max(share for share, _ in implausible) > _IMPLAUSIBLE and not (
+        left.lexicon.is_english or right.lexicon.is_english
+    ):
         implausible = [implausible_share(text, shared, european=True) for text in texts]
     (a, example_a), (b, example_b) = implausible
     return _garbled(left, a - b, example_a), _garbled(right, b - a, example_b)

@@ -13,7 +13,7 @@ from scorer.scoring.compare.similarity.character_similarity import multiset_dist
 from scorer.scoring.compare.text.addresses import exchanged_addresses
 from scorer.scoring.compare.text.tokens import Token, is_name
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
-from scorer.scoring.compare.vocabulary.word_relations import any_same_word_or_synonym, same_word
+from scorer.scoring.compare.vocabulary.word_relations import same_word
 
 
 def names(pair: DocumentPair) -> Signal:
@@ -39,10 +39,8 @@ def _name_changed(known: frozenset[str], edit: Edit, alignment: Alignment) -> fl
     removed, added = left - others_right, right - others_left
     if not removed and not added:
         return 0.7 if _subject_changed(edit, alignment.lexicon) else 0.0
-    if any_same_word_or_synonym(removed, added, alignment.lexicon):
-        return 0.0
     if removed and added:
-        return 1.0
+        return 0.0 if any(same_word(a.key, b.key) for a, b in edit.exchanged()) else 1.0
     if edit.left and edit.right and not edit.is_long():
         return 0.8
     return 0.1 if alignment.at_edge(edit) else 0.3

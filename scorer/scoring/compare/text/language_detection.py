@@ -116,13 +116,6 @@ def _by_function_words(prose: str) -> str:
     return winners[0] if most and len(winners) == 1 else ""
 
 
-def is_foreign(text: str) -> bool:
-    """Return whether the text is probably not English."""
-    prose = _beginning(text[:_READ])
-    name, confidence = detect_language(prose) if len(prose) >= 20 else ("en", 0.0)
-    return name != "en" and confidence >= 0.4
-
-
 def script_shares(text: str, least: int = 8) -> dict[str, float]:
     """Return the share of each script among the letters of a text.
 

@@ -10,7 +10,6 @@ from functools import cached_property
 from scorer.scoring.compare.text.addresses import addresses
 from scorer.scoring.compare.text.canonical_text import MAX_CHARS, CanonicalText, canonical_text
 from scorer.scoring.compare.text.language_detection import (
-    is_foreign,
     language_of,
     language_with_words,
     languages_of,
@@ -147,11 +146,6 @@ class Document:
     def languages(self) -> tuple[str, ...]:
         """The language of the beginning and, if it is different, of the end; empty if the detector is not sure."""
         return languages_of(self.prose)
-
-    @cached_property
-    def foreign(self) -> bool:
-        """Whether the text is probably not English."""
-        return is_foreign(self.prose)
 
     @cached_property
     def scripts(self) -> dict[str, float]:

@@ -7,7 +7,6 @@ contains antonyms. The packages for WordNet download it at run time, which a sco
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import product
 
@@ -112,24 +111,6 @@ def same_word(left: str, right: str) -> bool:
         return True
     short, long = sorted((left, right), key=len)
     return len(short) > 3 and long in (short + "s", short + "es")
-
-
-def any_same_word_or_synonym(left: Collection[str], right: Collection[str], lexicon: Lexicon) -> bool:
-    """Return whether any left word and any right word are the same word or synonyms (``same_word``, ``synonymous``).
-
-    The cost grows with the number of words and not with the number of pairs.
-    """
-    if not {_spelling(word) for word in left}.isdisjoint(_spelling(word) for word in right):
-        return True
-    if _has_plural_in(left, right) or _has_plural_in(right, left):
-        return True
-    groups = {group for word in left for group in _synonym_groups(word, lexicon)}
-    return any(not groups.isdisjoint(_synonym_groups(word, lexicon)) for word in right)
-
-
-def _has_plural_in(words: Iterable[str], others: Collection[str]) -> bool:
-    plurals = (word + ending for word in words if len(word) > 3 for ending in ("s", "es"))
-    return not frozenset(others).isdisjoint(plurals)
 
 
 @lru_cache(maxsize=50_000)
