@@ -92,8 +92,13 @@ class WorkloadCosts:
 
     @property
     def saved(self) -> Decimal | None:
-        """Positive: the migration saved money so far. Negative: it has cost more than it saved."""
-        return None if self.without is None else self.without - self.spent
+        """Positive: the migration saved money so far. Negative: it has cost more than it saved. None: unknown."""
+        return self.without - self.spent if self.without is not None and self.is_known else None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether every side that got requests has prices. Else ``spent`` is less than what was spent."""
+        return not any(cost.is_unknown for cost in self._all())
 
     @property
     def requests(self) -> int:

@@ -38,6 +38,11 @@ class TrafficCost:
         return self.of_known.amount / self.known if self.known > self.of_known.unpriced_answers else None
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether no request has a full price, so that the amount says nothing."""
+        return self.requests > 0 and self.unpriced >= self.requests
+
+    @property
     def mean_egress(self) -> Decimal:
         return self.egress / self.requests if self.requests else ZERO
 

@@ -26,20 +26,22 @@ class MonthlyCosts:
     the baseline's GPUs and fixed amounts. None: unknown.
     """
 
-    now: Decimal
+    now: Decimal | None
     without: Decimal | None
     target: Decimal | None
 
     @property
     def saving_now(self) -> Decimal | None:
-        return None if self.without is None else self.without - self.now
+        return None if self.without is None or self.now is None else self.without - self.now
 
     @property
     def saving_target(self) -> Decimal | None:
         return None if self.without is None or self.target is None else self.without - self.target
 
     def __add__(self, other: MonthlyCosts) -> MonthlyCosts:
-        return MonthlyCosts(self.now + other.now, _both(self.without, other.without), _both(self.target, other.target))
+        return MonthlyCosts(
+            _both(self.now, other.now), _both(self.without, other.without), _both(self.target, other.target)
+        )
 
 
 def _both(one: Decimal | None, other: Decimal | None) -> Decimal | None:
@@ -73,7 +75,8 @@ def forecast(costs: WorkloadCosts, traffic: TrafficRange, target_share: float) -
 def _monthly(costs: WorkloadCosts, months: Decimal, factor: Decimal, target_share: float) -> MonthlyCosts:
     """``months``: how many times the costs fit into a month. ``factor``: of the traffic."""
     of_baseline, of_candidate = costs.baseline_fixed * months, costs.candidate_fixed * months
-    now = (costs.spent - costs.baseline_fixed - costs.candidate_fixed) * months * factor + of_baseline + of_candidate
+    by_traffic = (costs.spent - costs.baseline_fixed - costs.candidate_fixed) * months * factor
+    now = by_traffic + of_baseline + of_candidate if costs.is_known else None
     if costs.without is None:
         return MonthlyCosts(now, None, None)
     at_baseline = (costs.without - costs.baseline_fixed) * months * factor

@@ -69,6 +69,11 @@ class MoneySummary:
         return sum((one.costs.spent for one in self.workloads), ZERO)
 
     @property
+    def is_known(self) -> bool:
+        """Whether every side that got requests has prices. Else ``spent`` is less than what was spent."""
+        return all(one.costs.is_known for one in self.workloads)
+
+    @property
     def without(self) -> Decimal | None:
         return _sum([one.costs.without for one in self.workloads])
 

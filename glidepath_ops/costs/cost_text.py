@@ -60,7 +60,7 @@ def _workload_lines(one: WorkloadMoney, currency: str) -> Iterator[str]:
     yield f"{costs.workload}: {time_text(costs.from_ms)} to {time_text(costs.to_ms)} UTC ({length}), in {currency}"
     for name, amount in spent_lines(one):
         yield _row(name, money_text(amount))
-    yield _row("spent", money_text(costs.spent))
+    yield _row("spent", spent_text(costs.spent, is_known=costs.is_known))
     yield _row("without the migration", money_text(costs.without))
     yield _row("saved so far", money_text(costs.saved))
     if one.forecast is not None:
@@ -70,19 +70,29 @@ def _workload_lines(one: WorkloadMoney, currency: str) -> Iterator[str]:
     yield from (f"  {line}" for line in what_is_known(one))
 
 
-def spent_lines(one: WorkloadMoney) -> list[tuple[str, Decimal]]:
-    """Return what the workload's money was spent on; together they are ``spent``."""
+def spent_text(spent: Decimal, *, is_known: bool) -> str:
+    """Return what was spent; where a side has no prices, it is more."""
+    return money_text(spent) if is_known else f"at least {money_text(spent)}"
+
+
+def spent_lines(one: WorkloadMoney) -> list[tuple[str, Decimal | None]]:
+    """Return what the workload's money was spent on; together they are ``spent``. None: unknown."""
     costs = one.costs
+    of_copies = None if any(cost.is_unknown for cost in costs.copies.values()) else costs.of_copies
     copies = sum(cost.requests for cost in costs.copies.values())
     return [
-        (f"baseline, {costs.baseline.requests:,} requests", costs.baseline.amount),
-        (f"candidate, {costs.candidate.requests:,} requests", costs.candidate.amount),
-        (f"copies and probes, {copies:,}", costs.of_copies),
+        (f"baseline, {costs.baseline.requests:,} requests", _known(costs.baseline)),
+        (f"candidate, {costs.candidate.requests:,} requests", _known(costs.candidate)),
+        (f"copies and probes, {copies:,}", of_copies),
         ("evaluator", costs.evaluator),
         ("egress", costs.egress),
         ("baseline's GPUs and fixed amounts", costs.baseline_fixed),
         ("candidate's GPUs and fixed amounts", costs.candidate_fixed),
     ]
+
+
+def _known(cost: TrafficCost) -> Decimal | None:
+    return None if cost.is_unknown else cost.amount
 
 
 def what_is_known(one: WorkloadMoney) -> list[str]:
@@ -95,6 +105,8 @@ def what_is_known(one: WorkloadMoney) -> list[str]:
     for name, seen in costs.copies.items():
         if seen.requests:
             lines.append(f"copies to {name}: tokens known of {seen.known:,} of {seen.requests:,}")
+    without = [name for name, seen in (*sides.items(), *costs.copies.items()) if seen.is_unknown]
+    lines += [f"no price of the {name}: write backends.NAME.price" for name in dict.fromkeys(without)]
     lines.append(f"unpriced: {costs.unpriced_share:.1%} of the requests and copies{_lacking(one)}")
     assumed = {kind for cost in _all(one) for kind in cost.of_known.assumed}
     if assumed:
@@ -166,7 +178,7 @@ def _month_lines(forecast: Forecast) -> Iterator[str]:
 
 def _total_lines(summary: MoneySummary) -> Iterator[str]:
     yield f"total of {number_of(len(summary.workloads), 'workload')}, in {summary.currency}"
-    yield _row("spent", money_text(summary.spent))
+    yield _row("spent", spent_text(summary.spent, is_known=summary.is_known))
     yield _row("saved so far", money_text(summary.saved))
     yield _row("cost of the migration, once", money_text(summary.migration))
     if not summary.monthly:
@@ -192,7 +204,8 @@ def brief_line(summary: MoneySummary) -> str:
     if not any(one.costs.of_prices for one in summary.workloads):
         return ""
     currency = summary.currency
-    parts = [f"spent {money_text(summary.spent)} {currency}", f"saved {money_text(summary.saved)} {currency} so far"]
+    spent = spent_text(summary.spent, is_known=summary.is_known)
+    parts = [f"spent {spent} {currency}", f"saved {money_text(summary.saved)} {currency} so far"]
     if summary.monthly:
         saving = money_text(summary.monthly[1].saving_target)
         parts.append(f"at the target share, a month saves {saving} {currency} at expected traffic")

@@ -20,6 +20,7 @@ from glidepath_ops.costs.cost_text import (
     month_rows,
     payback_cells,
     spent_lines,
+    spent_text,
     time_text,
     what_is_known,
 )
@@ -60,7 +61,10 @@ def _totals(facts: ReportFacts) -> Iterator[Block]:
         yield NoData("costs", "no traffic is in the history yet")
         return
     rows: list[list[str | Cell]] = [
-        ["spent so far, both sides and the migration's running costs", money_text(money.spent)],
+        [
+            "spent so far, both sides and the migration's running costs",
+            spent_text(money.spent, is_known=money.is_known),
+        ],
         ["the baseline alone would have cost", money_text(money.without)],
         ["saved so far", _signed(money.saved)],
         ["cost of the migration, once (costs.migration)", money_text(money.migration)],
@@ -101,7 +105,10 @@ def _workload(facts: ReportFacts, one: WorkloadFacts) -> Iterator[Block]:
     costs, currency = money.costs, facts.money.currency
     yield Text(f"From {time_text(costs.from_ms)} to {time_text(costs.to_ms)} UTC.")
     rows: list[list[str | Cell]] = [[name, money_text(amount)] for name, amount in spent_lines(money)]
-    rows += [["spent", money_text(costs.spent)], ["the baseline alone", money_text(costs.without)]]
+    rows += [
+        ["spent", spent_text(costs.spent, is_known=costs.is_known)],
+        ["the baseline alone", money_text(costs.without)],
+    ]
     rows.append(["saved so far", _signed(costs.saved)])
     yield Table(["", currency], rows, numbers=(1,))
     yield from _picture(facts, one)

@@ -152,6 +152,16 @@ def test_without_prices_nothing_is_saved_or_spent_and_this_is_said() -> None:
     assert monthly.expected.saving_target is None
 
 
+def test_a_candidate_without_prices_saves_nothing_that_is_known() -> None:
+    """It must not look free: what it saves, and when it has paid off, stays unknown until it has a price."""
+    found = costs_of([replace(example(), candidate_prices=NO_PRICES)])[0]
+    assert (found.without, found.saved, found.is_known) == (Decimal("27.504"), None, False)
+    monthly = forecast(found, TrafficRange(), 1.0)
+    assert monthly is not None
+    assert (monthly.expected.now, monthly.expected.target, monthly.expected.saving_now) == (None, None, None)
+    assert payback(found.saved, Decimal(0), monthly.expected, None, T0).on is None
+
+
 def test_requests_that_envoy_keeps_at_the_baseline_cost_what_the_others_cost() -> None:
     pinned = costs_of([replace(example(), pinned=1_000)])[0]
     assert pinned.baseline.amount == Decimal("24.75")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry
 
 from glidepath.clock import unix_ms
@@ -73,6 +75,21 @@ async def test_the_text_says_what_the_amounts_are_from(file: Path, redis_client:
     assert "baseline: tokens known of 15 of 36 requests, all stated by the backend" in text
     assert "no low and high: needs 2 whole days (UTC) of traffic" in text
     assert "batch" not in text  # it has no history
+
+
+def take_the_candidates_price_away(file: Path) -> None:
+    found = yaml.safe_load(file.read_text())
+    found["backends"]["onprem"]["price"] = {"egress": 0.1}
+    file.write_text(yaml.safe_dump(found))
+
+
+async def test_a_side_without_a_price_is_named_and_nothing_is_said_to_be_saved(file: Path, redis_client: Any) -> None:
+    take_the_candidates_price_away(file)
+    await record(redis_client)
+    text = await asyncio.to_thread(run_cli, "cost", "-c", str(file), "-w", "chat")
+    assert "no price of the candidate: write backends.NAME.price" in text
+    assert re.search(r"spent +at least [0-9.]+", text)
+    assert (await cost(file))["saved"] is None
 
 
 async def test_since_leaves_out_what_was_before(file: Path, redis_client: Any) -> None:
