@@ -35,7 +35,9 @@ class TrafficCost:
     @property
     def mean(self) -> Decimal | None:
         """What a request costs in the mean, without egress; None if that is not known."""
-        return self.of_known.amount / self.known if self.known > self.of_known.unpriced_answers else None
+        if self.known > self.of_known.unpriced_answers:
+            return self.of_known.amount / self.known
+        return ZERO if self.requests and not self.unpriced else None  # a backend that costs by time only
 
     @property
     def is_unknown(self) -> bool:

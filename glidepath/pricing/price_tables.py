@@ -26,18 +26,15 @@ class PriceTable:
     """What a backend costs. ``tokens``: by tier, the price of a million tokens of each kind that has one.
 
     ``gpu_hours``: what an hour of all its GPUs costs that are charged to these workloads. ``monthly``: fixed amounts.
-    ``egress``: the price of 10^9 bytes sent to it.
+    ``egress``: the price of 10^9 bytes sent to it. ``by_time``: whether its GPUs or fixed amounts have a price, which
+    may be 0.
     """
 
     tokens: Mapping[ServiceTier, Mapping[str, Decimal]] = field(default_factory=dict)
     gpu_hours: Decimal = Decimal(0)
     monthly: Decimal = Decimal(0)
     egress: Decimal = Decimal(0)
-
-    @property
-    def by_time(self) -> bool:
-        """Whether the backend costs something that does not depend on its requests."""
-        return bool(self.gpu_hours or self.monthly)
+    by_time: bool = False
 
 
 NO_PRICES = PriceTable()
@@ -52,7 +49,8 @@ def price_table(price: BackendPrice | None) -> PriceTable:
     if price.batch is not None:
         tokens[ServiceTier.BATCH] = _given(price.batch)
     gpus = decimal(price.gpu_hour) * decimal(price.gpus) * decimal(price.utilisation) if price.gpus else Decimal(0)
-    return PriceTable(tokens, gpus, decimal(price.monthly), decimal(price.egress))
+    by_time = price.gpus is not None or price.monthly is not None
+    return PriceTable(tokens, gpus, decimal(price.monthly), decimal(price.egress), by_time)
 
 
 def _given(price: BackendPrice | TokenPrices) -> dict[str, Decimal]:

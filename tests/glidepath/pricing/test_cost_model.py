@@ -152,6 +152,14 @@ def test_without_prices_nothing_is_saved_or_spent_and_this_is_said() -> None:
     assert monthly.expected.saving_target is None
 
 
+def test_a_candidate_that_costs_by_time_needs_no_known_tokens() -> None:
+    one = replace(example(), candidate=SideTraffic(Sent(2_000, 8_000_000)))
+    monthly = forecast(costs_of([one])[0], TrafficRange(), 1.0)
+    assert monthly is not None
+    assert monthly.expected.target is not None
+    assert round(monthly.expected.target, 4) == 803
+
+
 def test_a_candidate_without_prices_saves_nothing_that_is_known() -> None:
     """It must not look free: what it saves, and when it has paid off, stays unknown until it has a price."""
     found = costs_of([replace(example(), candidate_prices=NO_PRICES)])[0]

@@ -97,6 +97,7 @@ def test_tokens_of_a_backend_that_costs_by_time_cost_nothing() -> None:
     cost = price_of(TokenUsage(100, 50), table(gpu_hour=2.5, gpus=4, utilisation="50%"))
     assert (cost.amount, cost.unpriced_answers) == (0, 0)
     assert table(gpu_hour=2.5, gpus=4, utilisation="50%", monthly=100).gpu_hours == Decimal("5.000")
+    assert price_of(TokenUsage(100, 50), table(monthly=0)).unpriced_answers == 0  # it is declared to cost nothing
 
 
 @given(st.lists(st.builds(TokenUsage, *[st.integers(0, 10**6)] * 8, tier=st.sampled_from(ServiceTier)), max_size=6))
