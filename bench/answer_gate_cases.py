@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from bench.evidence_cases import AT, Runs
+from bench.simulated_runs import AT, Runs
 from glidepath.pairs_and_outcomes import Correctness
 from scorer.steering.evidence.correctness_gate import CorrectnessGate
 from scorer.steering.evidence.defects_gate import DefectsGate

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.evidence_cases import AT
+from bench.simulated_runs import AT
 from glidepath.histogram import Histogram
 from scorer.steering.evidence.error_gates import RateGate
 from scorer.steering.evidence.gate_base import Gate, StepRequests

@@ -15,7 +15,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from bench.evidence_cases import ALPHA
+from bench.simulated_runs import ALPHA
 
 POWER = 0.8
 _RUNS = 2000

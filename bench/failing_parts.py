@@ -26,18 +26,18 @@ from pathlib import Path
 import aiohttp
 
 from bench.failing_backend import FailingBackend, Failure
+from bench.local_system import WORKLOAD, local_config
 from bench.steering_process import READY
 from glidepath import runtime_keys
 from glidepath.config import Config
 from glidepath.redis_keys import LEASE, WorkloadKeys
 from glidepath.redisio import RedisClient, connect
 from glidepath.status_and_decisions import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
-from glidepath_ops.local.child_process import Child, free_ports
+from glidepath_ops.local.child_process import Child
 from glidepath_ops.local.services import config_file, local_services, redis_service
 from glidepath_ops.local.stack import Stack
 
 ROOT = Path(__file__).parents[1]
-WORKLOAD = "chat"
 RATE, SHARE = 50, 50
 WELL_S, FAILING_S, PATIENCE_S = 4.0, 10.0, 30.0
 LIMIT = 40  # errors of clients until the way back
@@ -68,32 +68,12 @@ class Row:
 
 
 def system_config(folder: Path, cloud: str, onprem: str) -> Config:
-    envoy, shadow, admin, redis_port, extproc, scorer = free_ports(6)
-    return Config.model_validate(
-        {
-            "envoy": {
-                "admin": [f"http://127.0.0.1:{admin}"],
-                "listen": f"127.0.0.1:{envoy}",
-                "shadow_listen": f"127.0.0.1:{shadow}",
-                "concurrency": 1,
-            },
-            "redis": {"url": f"redis://127.0.0.1:{redis_port}/0"},
-            "extproc": {"listen": f"unix:{folder}/extproc.sock", "metrics": f"127.0.0.1:{extproc}", "drain": "1s"},
-            "scorer": {"metrics": f"127.0.0.1:{scorer}"},
-            "backends": {"cloud": {"url": cloud}, "onprem": {"url": onprem}},
-            "workloads": {
-                WORKLOAD: {
-                    "match": {"path": "/v1/chat/completions"},
-                    "baseline": "cloud",
-                    "candidate": "onprem",
-                    "sticky": {"random": True},
-                    "fallback": False,
-                    "shadow": {"sample": 0},
-                    "ramp": {"steps": [SHARE, 100], "hold": "1h", "min_samples": 2, "unjudged_limit": 100},
-                }
-            },
-        }
-    )
+    workload = {
+        "fallback": False,
+        "shadow": {"sample": 0},
+        "ramp": {"steps": [SHARE, 100], "hold": "1h", "min_samples": 2, "unjudged_limit": 100},
+    }
+    return local_config(folder, {"url": cloud}, {"url": onprem}, workload)
 
 
 @dataclass(slots=True)

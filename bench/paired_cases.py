@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.evidence_cases import ALPHA, AT, Runs
 from bench.evidence_fixed_tests import Statistic
 from bench.ramp_traffic import Traffic
 from bench.ramps import Ramp, run_ramp
+from bench.simulated_runs import ALPHA, AT, Runs
 from glidepath.config import Workload, parse_config
 from glidepath.histogram import MAX_INDEX, MIN_INDEX
 from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswer

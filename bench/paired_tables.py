@@ -6,18 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from bench import paired_cases as cases
-from bench.evidence_cases import ALPHA, Runs, upper_limit
 from bench.evidence_fixed_tests import fixed_test
 from bench.paired_cases import Failures, PrefixCache, Requests
 from bench.ramp_traffic import Traffic
-
-Row = dict[str, Any]
-Case = Callable[[], list[Row]]
+from bench.simulated_runs import ALPHA, Case, Row, Runs, upper_limit
 
 
 def _swing(part: float) -> float:

@@ -12,17 +12,17 @@ from typing import Any
 import aiohttp
 import redis.asyncio
 
+from bench.local_system import WORKLOAD, local_config
 from glidepath import protobuf_codec, redis_keys, runtime_keys
 from glidepath.config import Config
 from glidepath.pairs_and_outcomes import Outcomes, Pair, ScoredPair
 from glidepath.redisio import connect
 from glidepath.status_and_decisions import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
-from glidepath_ops.local.child_process import Child, free_ports
+from glidepath_ops.local.child_process import Child
 from glidepath_ops.local.services import local_services, redis_service
 from glidepath_ops.local.stack import Stack
 from tests.support.waiting import eventually
 
-WORKLOAD = "chat"
 START_S = 60  # a scorer loads its engine; the same bound as that of a first start
 
 
@@ -98,36 +98,18 @@ class System:
 
 def system_config(folder: Path, baseline: str, candidate: str, **workload: Mapping[str, Any]) -> Config:
     """Return a configuration with the workload ``chat`` from ``cloud`` to ``onprem``; ``workload``: its sections."""
-    envoy, shadow, admin, redis_port, extproc, scorer = free_ports(6)
-    return Config.model_validate(
-        {
-            "envoy": {
-                "admin": [f"http://127.0.0.1:{admin}"],
-                "listen": f"127.0.0.1:{envoy}",
-                "shadow_listen": f"127.0.0.1:{shadow}",
-                "concurrency": 1,
-            },
-            "redis": {"url": f"redis://127.0.0.1:{redis_port}/0"},
-            "extproc": {
-                "listen": f"unix:{folder}/extproc.sock",
-                "metrics": f"127.0.0.1:{extproc}",
-                "flush": "100ms",
-                "drain": "1s",
-            },
-            "scorer": {"metrics": f"127.0.0.1:{scorer}", "tick": "100ms", "lease": "1s", "reclaim_after": "1s"},
-            "backends": {"cloud": {"url": baseline, "model": "m-cloud"}, "onprem": {"url": candidate, "model": "m-on"}},
-            "workloads": {
-                WORKLOAD: {
-                    "match": {"path": "/v1/chat/completions"},
-                    "baseline": "cloud",
-                    "candidate": "onprem",
-                    "sticky": {"random": True},  # the clients of the tests send few different prompts
-                    "shadow": {"sample": 100, "same_side": 0, "timeout": "5s"},
-                    "ramp": {"steps": [100], "shadow_hold": "1h", "hold": "1h"},
-                    **workload,
-                }
-            },
-        }
+    chat = {
+        "shadow": {"sample": 100, "same_side": 0, "timeout": "5s"},
+        "ramp": {"steps": [100], "shadow_hold": "1h", "hold": "1h"},
+        **workload,
+    }
+    return local_config(
+        folder,
+        {"url": baseline, "model": "m-cloud"},
+        {"url": candidate, "model": "m-on"},
+        chat,
+        extproc={"flush": "100ms"},
+        scorer={"tick": "100ms", "lease": "1s", "reclaim_after": "1s"},
     )
 
 

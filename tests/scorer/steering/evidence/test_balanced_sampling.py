@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import evidence as bench
-from bench import evidence_cases as cases
+from bench import boundary_tables, latency_cases
+from bench.simulated_runs import AT
 from glidepath.histogram import Histogram
 from scorer.steering.evidence.balanced_sampling import UNITS, SideBalance
 from scorer.steering.evidence.dense_histogram import DenseHistogram
@@ -25,33 +25,41 @@ SLOW = Histogram.of([10_000.0] * 25)
 @pytest.mark.parametrize(
     ("q", "drift"),
     [
-        (0.99, bench.UP_AND_SLOWER),
-        (0.95, bench.UP_AND_SLOWER),
-        (0.95, bench.DOWN_AND_SLOWER),
-        (0.5, bench.UP_AND_FASTER),
-        (0.95, bench.SLOWLY),
+        (0.99, boundary_tables.UP_AND_SLOWER),
+        (0.95, boundary_tables.UP_AND_SLOWER),
+        (0.95, boundary_tables.DOWN_AND_SLOWER),
+        (0.5, boundary_tables.UP_AND_FASTER),
+        (0.95, boundary_tables.SLOWLY),
     ],
     ids=["p99 up and slower", "p95 up and slower", "p95 down and slower", "p50 up and faster", "p95 slowly"],
 )
 def test_common_drift_and_a_changing_split_decide_nothing_in_ten_runs_at_the_boundary(
-    q: float, drift: cases.Drift
+    q: float, drift: latency_cases.Drift
 ) -> None:
     """The share of false decisions itself is measured by ``make bench-evidence``, over a thousand runs."""
-    runs = cases.latency_drift(10, 1, 1.2, q, drift, n=4000)
+    runs = latency_cases.latency_drift(10, 1, 1.2, q, drift, n=4000)
     assert runs.fail_rate == 0
     assert runs.pass_rate == 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("drift", [bench.UP_AND_SLOWER, bench.UP_AND_FASTER, bench.SLOWLY, bench.DOWN_AND_SLOWER])
-def test_an_equal_candidate_never_fails_because_of_common_drift(drift: cases.Drift) -> None:
-    assert cases.latency_drift(20, 2, 1.0, 0.95, drift, n=4000).fail_rate == 0
+@pytest.mark.parametrize(
+    "drift",
+    [
+        boundary_tables.UP_AND_SLOWER,
+        boundary_tables.UP_AND_FASTER,
+        boundary_tables.SLOWLY,
+        boundary_tables.DOWN_AND_SLOWER,
+    ],
+)
+def test_an_equal_candidate_never_fails_because_of_common_drift(drift: latency_cases.Drift) -> None:
+    assert latency_cases.latency_drift(20, 2, 1.0, 0.95, drift, n=4000).fail_rate == 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("drift", [bench.DOWN_AND_SLOWER, bench.UP_AND_FASTER])
-def test_a_slower_candidate_fails_despite_drift_in_its_favour(drift: cases.Drift) -> None:
-    runs = cases.latency_drift(10, 3, 1.6, 0.95, drift, n=8000)
+@pytest.mark.parametrize("drift", [boundary_tables.DOWN_AND_SLOWER, boundary_tables.UP_AND_FASTER])
+def test_a_slower_candidate_fails_despite_drift_in_its_favour(drift: latency_cases.Drift) -> None:
+    runs = latency_cases.latency_drift(10, 3, 1.6, 0.95, drift, n=8000)
     assert runs.fail_rate > 0.8
     assert runs.pass_rate == 0
 
@@ -59,7 +67,7 @@ def test_a_slower_candidate_fails_despite_drift_in_its_favour(drift: cases.Drift
 @pytest.mark.slow
 def test_a_share_that_rises_and_falls_with_the_latency_of_both_sides_fails_nobody() -> None:
     """Before, left-out requests returned hours later, and equal sides failed in 8 of 12 such runs."""
-    assert cases.latency_day(4, 1, 1.0, 0.5, 0.3).fail_rate == 0
+    assert latency_cases.latency_day(4, 1, 1.0, 0.5, 0.3).fail_rate == 0
 
 
 def left_out(share: float, flushes: int, size: int, seed: int) -> float:
@@ -98,9 +106,7 @@ def test_weighted_counts_stay_in_proportion_under_any_split(flushes: list[tuple[
 
 def gate() -> tuple[LatencyGate, LatencySignal]:
     signal = LatencySignal()
-    return LatencyGate(
-        GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", cases.AT, cases.AT), 0.99, signal
-    ), signal
+    return LatencyGate(GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", AT, AT), 0.99, signal), signal
 
 
 def test_a_candidate_with_standstills_does_not_pass() -> None:

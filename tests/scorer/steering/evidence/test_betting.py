@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import evidence_cases as cases
+from bench import sameness_cases
+from bench.simulated_runs import AT, upper_limit
 from scorer.steering.evidence.betting import MeanTest
 
 RUNS = 300
@@ -34,18 +35,18 @@ def test_a_bet_on_the_nulls_side_wins_at_most_one_on_average(
 
 @pytest.mark.slow
 def test_at_the_boundary_false_decisions_stay_below_alpha_with_a_look_at_every_pair() -> None:
-    runs = cases.quality(RUNS, 1, -0.03, n=1500)
-    assert runs.fail_rate <= cases.upper_limit(RUNS)
-    assert runs.pass_rate <= cases.upper_limit(RUNS)
+    runs = sameness_cases.quality(RUNS, 1, -0.03, n=1500)
+    assert runs.fail_rate <= upper_limit(RUNS)
+    assert runs.pass_rate <= upper_limit(RUNS)
 
 
 def test_the_naive_test_at_the_same_boundary_is_wrong_far_more_often() -> None:
-    assert cases.naive(RUNS, 1) > 0.25
+    assert sameness_cases.naive(RUNS, 1) > 0.25
 
 
 @pytest.mark.parametrize(("mean", "reference"), [(0.0, 215), (-0.06, 215), (-0.10, 85)])
 def test_power_is_within_1_3_of_the_measured_counts(mean: float, reference: int) -> None:
-    runs = cases.quality(80, 2, mean, n=1000)
+    runs = sameness_cases.quality(80, 2, mean, n=1000)
     first = runs.passed if mean == 0 else runs.fail
     assert np.median(first) <= 1.3 * reference
 
@@ -55,13 +56,13 @@ def test_a_late_fall_is_seen_within_a_few_hundred_pairs() -> None:
     test = MeanTest(0.85)
     for x in np.clip(rng.normal(0.92, 0.1, 5000), 0, 1).tolist():
         test.update(x)
-    assert test.log_pass >= cases.AT
-    assert test.log_fail < cases.AT
+    assert test.log_pass >= AT
+    assert test.log_fail < AT
     late = 0
     for x in np.clip(rng.normal(0.70, 0.15, 1000), 0, 1).tolist():
         test.update(x)
         late += 1
-        if test.log_fail >= cases.AT:
+        if test.log_fail >= AT:
             break
     assert late < 300
 
@@ -70,8 +71,8 @@ def test_scores_that_never_vary_are_decided_without_dividing_by_zero() -> None:
     test = MeanTest(0.85)
     for _ in range(200):
         test.update(1.0)
-    assert test.log_pass >= cases.AT
+    assert test.log_pass >= AT
     for _ in range(1000):
         test.update(0.0)
-    assert test.log_fail >= cases.AT
+    assert test.log_fail >= AT
     assert math.isfinite(test.log_pass)

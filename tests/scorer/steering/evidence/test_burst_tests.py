@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from bench import evidence_cases as cases
+from bench.simulated_runs import AT, upper_limit
 from scorer.steering.evidence.burst_tests import CLUSTER, BurstTests, come_in_bursts
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
 from tests.support.evidence_builders import through_json
@@ -26,7 +26,7 @@ def decisions(test: IncreaseTest, blocks: Blocks) -> tuple[bool, bool]:
     failed = passed = False
     for block in blocks:
         test.update(*block)
-        failed, passed = failed or test.log_fail >= cases.AT, passed or test.log_pass >= cases.AT
+        failed, passed = failed or test.log_fail >= AT, passed or test.log_pass >= AT
     return failed, passed
 
 
@@ -39,8 +39,8 @@ def test_at_the_boundary_dependent_requests_decide_falsely_no_more_often_than_al
     runs = 100
     found = np.array([decisions(clustered(), dependent_blocks(seed, 0.03, 0.01)) for seed in range(runs)])
     naive = np.array([decisions(IncreaseTest(0.02), dependent_blocks(seed, 0.03, 0.01)) for seed in range(runs)])
-    assert found.mean(axis=0).max() <= cases.upper_limit(runs)
-    assert naive.mean(axis=0).max() > cases.upper_limit(runs)
+    assert found.mean(axis=0).max() <= upper_limit(runs)
+    assert naive.mean(axis=0).max() > upper_limit(runs)
 
 
 def test_a_difference_beyond_the_limit_is_found_and_one_within_it_is_proven() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import evidence as bench
-from bench import evidence_cases as cases
+from bench import boundary_tables, error_cases, simulated_runs
+from bench.simulated_runs import ALPHA, AT, upper_limit
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest, RatioGuard, project
 from scorer.steering.evidence.gate_observations import RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_set import GateSet
@@ -52,25 +52,25 @@ def test_a_block_of_the_increase_test_has_an_expectation_of_at_most_one_everywhe
 @pytest.mark.parametrize(
     ("traffic", "limit"),
     [
-        (cases.steady(0.25, 0.015, 0.01), 0.005),
-        (cases.steady(0.5, 0.25, 0.2), 0.05),
-        (bench.DRIFT, 0.005),
-        (bench.JUMPING, 0.005),
+        (error_cases.steady(0.25, 0.015, 0.01), 0.005),
+        (error_cases.steady(0.5, 0.25, 0.2), 0.05),
+        (boundary_tables.DRIFT, 0.005),
+        (boundary_tables.JUMPING, 0.005),
     ],
     ids=["rare", "frequent", "common drift and outage", "jumping split"],
 )
 def test_false_decisions_of_the_increase_test_stay_below_alpha_at_the_boundary(
-    traffic: cases.ErrorTraffic, limit: float
+    traffic: error_cases.ErrorTraffic, limit: float
 ) -> None:
-    runs = cases.increase(RUNS, 1, traffic, limit=limit, blocks=80)
-    assert runs.fail_rate <= cases.upper_limit(RUNS)
-    assert runs.pass_rate <= cases.upper_limit(RUNS)
+    runs = error_cases.increase(RUNS, 1, traffic, limit=limit, blocks=80)
+    assert runs.fail_rate <= upper_limit(RUNS)
+    assert runs.pass_rate <= upper_limit(RUNS)
 
 
 @pytest.mark.slow
 def test_the_increase_test_sees_an_increase_and_proves_its_absence() -> None:
-    worse = cases.increase(30, 2, cases.steady(0.1, 0.03, 0.005), limit=0.005, blocks=600)
-    equal = cases.increase(30, 3, cases.steady(0.1, 0.001, 0.001), limit=0.005, blocks=600)
+    worse = error_cases.increase(30, 2, error_cases.steady(0.1, 0.03, 0.005), limit=0.005, blocks=600)
+    equal = error_cases.increase(30, 3, error_cases.steady(0.1, 0.001, 0.001), limit=0.005, blocks=600)
     assert np.median(worse.fail) < 600
     assert np.median(equal.passed) < 1200
 
@@ -102,9 +102,9 @@ def test_a_common_outage_at_a_large_share_does_not_keep_an_equal_candidate_from_
 
 @pytest.mark.slow
 def test_false_decisions_of_the_rate_test_stay_below_alpha_at_the_boundary() -> None:
-    runs = cases.rate(RUNS, 4, 0.02, n=1000)
-    assert runs.fail_rate <= cases.upper_limit(RUNS)
-    assert runs.pass_rate <= cases.upper_limit(RUNS)
+    runs = error_cases.rate(RUNS, 4, 0.02, n=1000)
+    assert runs.fail_rate <= upper_limit(RUNS)
+    assert runs.pass_rate <= upper_limit(RUNS)
 
 
 def test_a_rate_a_tenth_above_the_limit_is_detected() -> None:
@@ -120,7 +120,7 @@ def test_a_better_rate_than_the_limit_is_never_evidence_against_the_candidate() 
     for _ in range(3000):
         test.update(0, 1)
     assert test.log_fail < 0
-    assert test.log_pass > cases.AT
+    assert test.log_pass > AT
 
 
 def test_a_flush_counts_as_its_requests_would_one_by_one_for_promotion() -> None:
@@ -134,12 +134,17 @@ def test_a_flush_counts_as_its_requests_would_one_by_one_for_promotion() -> None
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "traffic",
-    [cases.steady(0.25, 0.02, 0.01), bench.FAST_JUMPING, bench.outage(0.25, 0.5), bench.outage(0.25, 1.0)],
+    [
+        error_cases.steady(0.25, 0.02, 0.01),
+        boundary_tables.FAST_JUMPING,
+        boundary_tables.outage(0.25, 0.5),
+        boundary_tables.outage(0.25, 1.0),
+    ],
     ids=["ratio at its limit", "jumping split", "half an outage of both", "an outage of both"],
 )
-def test_false_alarms_of_the_fast_guard_stay_below_alpha(traffic: cases.ErrorTraffic) -> None:
+def test_false_alarms_of_the_fast_guard_stay_below_alpha(traffic: error_cases.ErrorTraffic) -> None:
     runs = 100
-    assert cases.fast_false_alarms(runs, 5, traffic, n=1400) <= cases.upper_limit(runs)
+    assert error_cases.fast_false_alarms(runs, 5, traffic, n=1400) <= upper_limit(runs)
 
 
 @pytest.mark.slow
@@ -147,15 +152,15 @@ def test_false_alarms_of_the_fast_guard_stay_below_alpha(traffic: cases.ErrorTra
 @pytest.mark.parametrize("healthy", [0, 40, 5000])
 def test_when_every_request_fails_the_guard_fires_within_ten_bad_answers(share: float, healthy: int) -> None:
     runs = 2 if healthy > 1000 else 20
-    assert cases.bad_answers(runs, 6, share, healthy=healthy, baseline_rate=0.0).max() <= 10
-    assert np.quantile(cases.bad_answers(runs, 7, share, healthy=healthy, baseline_rate=0.01), 0.9) <= 10
+    assert error_cases.bad_answers(runs, 6, share, healthy=healthy, baseline_rate=0.0).max() <= 10
+    assert np.quantile(error_cases.bad_answers(runs, 7, share, healthy=healthy, baseline_rate=0.01), 0.9) <= 10
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.05, 0.25, 0.5])
 @pytest.mark.parametrize(("failing", "most"), [(0.02, 20), (0.1, 20), (0.5, 9)])
 def test_a_candidate_that_breaks_some_of_its_answers_is_rolled_back(share: float, failing: float, most: int) -> None:
-    assert np.median(cases.failed_answers(8, 8, share, failing)) <= most
+    assert np.median(error_cases.failed_answers(8, 8, share, failing)) <= most
 
 
 @pytest.mark.parametrize("share", [0.99, 1.0])
@@ -188,14 +193,14 @@ def test_old_failures_of_a_baseline_without_requests_do_not_excuse_a_broken_cand
 def test_a_shared_outage_rarely_fires_the_guard_where_the_baseline_has_enough_requests(
     share: float, most: float
 ) -> None:
-    alpha = cases.DEFAULT_FAST_ALPHA
-    assert cases.fast_false_alarms(120, 8, bench.outage(share, 1.0), n=1400, alpha=alpha) <= most
+    alpha = simulated_runs.DEFAULT_FAST_ALPHA
+    assert error_cases.fast_false_alarms(120, 8, boundary_tables.outage(share, 1.0), n=1400, alpha=alpha) <= most
 
 
 @pytest.mark.parametrize("share", [0.75, 0.9, 0.95])
 def test_the_guard_waits_for_an_answer_of_the_baseline_until_the_tenth_bad_answer(share: float) -> None:
     for answered, expected in ((False, 10), (True, 8)):
-        guard = cases.FastGuard(cases.DEFAULT_FAST_ALPHA, share)
+        guard = error_cases.FastGuard(simulated_runs.DEFAULT_FAST_ALPHA, share)
         for _ in range(50):
             guard.add(RequestCounts(c_n=9, b_n=1))
         for bad in range(1, 12):
@@ -210,16 +215,21 @@ def test_the_guard_waits_for_an_answer_of_the_baseline_until_the_tenth_bad_answe
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 0.9, 0.95, 1.0])
 def test_with_fallback_a_shared_outage_never_fires_the_guard(share: float) -> None:
-    alpha, runs = cases.DEFAULT_FAST_ALPHA, 25
-    assert cases.fast_false_alarms(runs, 8, bench.outage(share, 1.0), n=1400, alpha=alpha, fallback=True) == 0
+    alpha, runs = simulated_runs.DEFAULT_FAST_ALPHA, 25
+    assert (
+        error_cases.fast_false_alarms(runs, 8, boundary_tables.outage(share, 1.0), n=1400, alpha=alpha, fallback=True)
+        == 0
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.75, 0.9, 0.95])
 def test_with_fallback_a_partial_shared_outage_fires_the_guard_less_often(share: float) -> None:
-    alpha, runs = cases.DEFAULT_FAST_ALPHA, 50
+    alpha, runs = simulated_runs.DEFAULT_FAST_ALPHA, 50
     with_it, without = (
-        cases.fast_false_alarms(runs, 8, bench.outage(share, 0.6), n=1400, alpha=alpha, fallback=fallback)
+        error_cases.fast_false_alarms(
+            runs, 8, boundary_tables.outage(share, 0.6), n=1400, alpha=alpha, fallback=fallback
+        )
         for fallback in (True, False)
     )
     assert with_it < without
@@ -230,15 +240,16 @@ def test_with_fallback_a_partial_shared_outage_fires_the_guard_less_often(share:
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 0.9, 0.95, 1.0])
 def test_with_fallback_a_broken_candidate_needs_no_more_bad_answers(share: float) -> None:
     for healthy in (0, 1000):
-        assert cases.bad_answers(20, 6, share, healthy=healthy, baseline_rate=0.0, fallback=True).max() <= 7
+        assert error_cases.bad_answers(20, 6, share, healthy=healthy, baseline_rate=0.0, fallback=True).max() <= 7
         assert (
-            np.quantile(cases.bad_answers(20, 7, share, healthy=healthy, baseline_rate=0.01, fallback=True), 0.9) <= 10
+            np.quantile(error_cases.bad_answers(20, 7, share, healthy=healthy, baseline_rate=0.01, fallback=True), 0.9)
+            <= 10
         )
 
 
 def bad_answers_at_95_percent(answer: RequestCounts) -> int:
     """Return how many such bad answers the guard needs; 0 if a hundred are not enough."""
-    guard = cases.FastGuard(cases.DEFAULT_FAST_ALPHA, 0.95)
+    guard = error_cases.FastGuard(simulated_runs.DEFAULT_FAST_ALPHA, 0.95)
     for _ in range(50):
         guard.add(RequestCounts(c_n=19, b_n=1))
     for number in range(1, 100):
@@ -256,7 +267,7 @@ def test_an_answered_rescue_shows_how_the_baseline_does_so_the_guard_need_not_wa
 
 def test_requests_that_both_sides_fail_do_not_excuse_a_broken_candidate() -> None:
     """One rescue in ten fails: some requests fail on both sides."""
-    guard = cases.FastGuard(cases.DEFAULT_FAST_ALPHA, 0.9)
+    guard = error_cases.FastGuard(simulated_runs.DEFAULT_FAST_ALPHA, 0.9)
     for _ in range(50):
         guard.add(RequestCounts(c_n=9, b_n=1))
     for bad in range(30):
@@ -268,7 +279,7 @@ def test_requests_that_both_sides_fail_do_not_excuse_a_broken_candidate() -> Non
 
 def test_failed_rescues_excuse_the_candidate_only_while_they_are_recent() -> None:
     """Both fail, then rescues are answered: from then on the failures are the candidate's alone."""
-    guard = cases.FastGuard(cases.DEFAULT_FAST_ALPHA, 0.95)
+    guard = error_cases.FastGuard(simulated_runs.DEFAULT_FAST_ALPHA, 0.95)
     for _ in range(30):
         guard.add(replace(BAD_ANSWER, rescues_failed=1))
     assert not guard.failed
@@ -296,13 +307,13 @@ def test_rescues_change_the_fast_guards_and_no_other_gate() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.5])
 def test_a_much_higher_error_rate_fires_the_guard_though_most_requests_succeed(share: float) -> None:
-    alpha = cases.DEFAULT_FAST_ALPHA
-    worse = cases.steady(share, 0.15, 0.003)
-    assert cases.fast_false_alarms(20, 9, worse, n=4000, alpha=alpha) == 1
+    alpha = simulated_runs.DEFAULT_FAST_ALPHA
+    worse = error_cases.steady(share, 0.15, 0.003)
+    assert error_cases.fast_false_alarms(20, 9, worse, n=4000, alpha=alpha) == 1
 
 
 def test_a_failed_fast_guard_that_was_stored_goes_on() -> None:
-    old, new = cases.FastGuard(0.01, 0.5), cases.FastGuard(0.01, 0.5)
+    old, new = error_cases.FastGuard(0.01, 0.5), error_cases.FastGuard(0.01, 0.5)
     for _ in range(20):
         old.add(RequestCounts(c_n=1, c_errors=1, b_n=1))
     assert old.failed
@@ -312,7 +323,7 @@ def test_a_failed_fast_guard_that_was_stored_goes_on() -> None:
 
 
 def test_four_errors_never_fire_the_fast_guard_however_small_the_share() -> None:
-    guard = cases.FastGuard(cases.ALPHA, 0.001)
+    guard = error_cases.FastGuard(ALPHA, 0.001)
     for _ in range(4):
         guard.add(BAD_ANSWER)
     assert not guard.failed

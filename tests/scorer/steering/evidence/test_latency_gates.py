@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import evidence_cases as cases
+from bench import latency_cases
+from bench.simulated_runs import AT, upper_limit
 from glidepath.histogram import Histogram, StoredCounts, bucket_of
 from scorer.steering.evidence import latency_ratio_test
 from scorer.steering.evidence.dense_histogram import (
@@ -115,9 +116,9 @@ def every_edge(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tup
 @pytest.mark.slow
 @pytest.mark.parametrize(("q", "n", "baseline"), [(0.5, 500, 4), (0.95, 800, 1), (0.99, 1000, 5)])
 def test_at_the_boundary_false_decisions_stay_below_alpha(q: float, n: int, baseline: int) -> None:
-    runs = cases.latency(40, 1, 1.2, q, n=n, baseline=baseline, growth=1.05)
-    assert runs.fail_rate <= cases.upper_limit(40)
-    assert runs.pass_rate <= cases.upper_limit(40)
+    runs = latency_cases.latency(40, 1, 1.2, q, n=n, baseline=baseline, growth=1.05)
+    assert runs.fail_rate <= upper_limit(40)
+    assert runs.pass_rate <= upper_limit(40)
 
 
 @pytest.mark.slow
@@ -126,7 +127,7 @@ def test_at_the_boundary_false_decisions_stay_below_alpha(q: float, n: int, base
     [(0.99, 2.0, 110), (0.99, 1.5, 850), (0.95, 1.5, 240), (0.95, 2.0, 50), (0.95, 1.0, 740)],
 )
 def test_power_is_within_1_3_of_the_published_counts(q: float, ratio: float, reference: int) -> None:
-    runs = cases.latency(15, 2, ratio, q, n=4 * reference, growth=1.03)
+    runs = latency_cases.latency(15, 2, ratio, q, n=4 * reference, growth=1.03)
     assert np.median(runs.passed if ratio == 1.0 else runs.fail) <= 1.3 * reference
 
 
@@ -146,7 +147,7 @@ def test_a_candidate_that_becomes_slow_late_is_detected() -> None:
         own.add(Histogram.of((100 * slower * rng.lognormal(0, 0.5, 20)).tolist()))
         base.add(Histogram.of((100 * rng.lognormal(0, 0.5, 40)).tolist()))
         test.look(own, base)
-        if test.log_fail >= cases.AT:
+        if test.log_fail >= AT:
             seen = k
             break
     assert seen is not None

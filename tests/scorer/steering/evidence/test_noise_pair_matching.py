@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench import evidence_cases as cases
+from bench import sameness_cases
+from bench.simulated_runs import upper_limit
 from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
@@ -38,17 +39,17 @@ def margin_of(evidence: Evidence) -> Verdict:
 @pytest.mark.parametrize(
     ("crowd", "worse", "outcome"),
     [
-        (cases.Crowd(heavy_share=0.3, heavy=0.70, others=0.97), 0.10, "fail"),
-        (cases.Crowd(heavy_share=0.5, heavy=0.75, others=0.95), 0.08, "fail"),
-        (cases.Crowd(heavy_share=0.5, heavy=0.98, others=0.80), 0.0, "pass"),
-        (cases.Crowd(heavy_share=0.3, heavy=0.99, others=0.85), 0.0, "pass"),
+        (sameness_cases.Crowd(heavy_share=0.3, heavy=0.70, others=0.97), 0.10, "fail"),
+        (sameness_cases.Crowd(heavy_share=0.5, heavy=0.75, others=0.95), 0.08, "fail"),
+        (sameness_cases.Crowd(heavy_share=0.5, heavy=0.98, others=0.80), 0.0, "pass"),
+        (sameness_cases.Crowd(heavy_share=0.3, heavy=0.99, others=0.85), 0.0, "pass"),
     ],
     ids=["worse, a hard third", "worse, a hard half", "equal, an easy half", "equal, an easy third"],
 )
 def test_one_heavy_user_changes_neither_the_failure_of_a_worse_candidate_nor_the_pass_of_an_equal_one(
-    crowd: cases.Crowd, worse: float, outcome: str
+    crowd: sameness_cases.Crowd, worse: float, outcome: str
 ) -> None:
-    runs = cases.margin(5, 1, crowd, worse, n=6000)
+    runs = sameness_cases.margin(5, 1, crowd, worse, n=6000)
     reached, missed = (runs.fail, runs.passed) if outcome == "fail" else (runs.passed, runs.fail)
     assert np.isfinite(reached).all()
     assert not np.isfinite(missed).any()
@@ -57,9 +58,9 @@ def test_one_heavy_user_changes_neither_the_failure_of_a_worse_candidate_nor_the
 @pytest.mark.slow
 def test_false_decisions_at_the_margin_stay_below_alpha_with_one_heavy_user() -> None:
     count = 60
-    runs = cases.margin(count, 2, cases.Crowd(heavy_share=0.3, heavy=0.70, others=0.85), 0.05, n=1200)
-    assert runs.fail_rate <= cases.upper_limit(count)
-    assert runs.pass_rate <= cases.upper_limit(count)
+    runs = sameness_cases.margin(count, 2, sameness_cases.Crowd(heavy_share=0.3, heavy=0.70, others=0.85), 0.05, n=1200)
+    assert runs.fail_rate <= upper_limit(count)
+    assert runs.pass_rate <= upper_limit(count)
 
 
 def test_a_fact_is_compared_with_noise_pairs_of_the_same_users() -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench import evidence_cases as cases
+from bench.simulated_runs import AT, upper_limit
 from glidepath.pairs_and_outcomes import PairKind
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
@@ -53,7 +53,7 @@ def by_gate(evidence: Evidence) -> dict[str, Verdict]:
 
 def spec(increase: bool, limit: float) -> GateSpec:
     kind = GateKind.CLASS_RECALL
-    return GateSpec("recall_fraud", kind, limit, "share", cases.AT, cases.AT, increase=increase, of="fraud")
+    return GateSpec("recall_fraud", kind, limit, "share", AT, AT, increase=increase, of="fraud")
 
 
 def decisions(gate: PairGate, rate: float, floor: float, n: int, rng: np.random.Generator) -> tuple[bool, bool]:
@@ -74,8 +74,8 @@ def test_false_decisions_about_a_candidate_at_the_limit_stay_below_alpha(
 ) -> None:
     rng = np.random.default_rng(7)
     runs = [decisions(pair_gate(spec(increase, limit)), rate, floor, 600, rng) for _ in range(RUNS)]
-    assert np.mean([fail for fail, _ in runs]) <= cases.upper_limit(RUNS)
-    assert np.mean([passed for _, passed in runs]) <= cases.upper_limit(RUNS)
+    assert np.mean([fail for fail, _ in runs]) <= upper_limit(RUNS)
+    assert np.mean([passed for _, passed in runs]) <= upper_limit(RUNS)
 
 
 @pytest.mark.slow

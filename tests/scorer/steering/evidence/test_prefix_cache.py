@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench import evidence_cases as cases
 from bench import paired_cases
 from bench.paired_cases import PrefixCache
+from bench.simulated_runs import AT, upper_limit
 from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswer
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.latency_samples import LatencySignal
@@ -16,7 +16,7 @@ from tests.support.evidence_builders import through_json
 
 
 def evidence() -> PairedLatency:
-    spec = GateSpec("ttft_p95", GateKind.LATENCY, 1.2, "ratio", cases.AT, cases.AT, signal="ttft")
+    spec = GateSpec("ttft_p95", GateKind.LATENCY, 1.2, "ratio", AT, AT, signal="ttft")
     return PairedLatency(spec, 0.95, LatencySignal())
 
 
@@ -31,8 +31,8 @@ def feed(pairs: PairedLatency, cache: PrefixCache, n: int, *, seed: int, known_f
 def test_an_equal_candidate_passes_although_the_baseline_s_copies_begin_three_times_as_early() -> None:
     pairs = evidence()
     feed(pairs, PrefixCache(1.0), 1500, seed=1)
-    assert pairs.log_fail < 0.5 * cases.AT
-    assert pairs.log_pass >= cases.AT
+    assert pairs.log_fail < 0.5 * AT
+    assert pairs.log_pass >= AT
     assert pairs.value == pytest.approx(1.0, abs=0.15)
     assert "with the baseline's first token as late as its clients got it" in pairs.message()
 
@@ -40,14 +40,14 @@ def test_an_equal_candidate_passes_although_the_baseline_s_copies_begin_three_ti
 def test_a_candidate_that_is_half_as_slow_again_still_fails() -> None:
     pairs = evidence()
     feed(pairs, PrefixCache(1.5), 1500, seed=2)
-    assert pairs.log_fail >= cases.AT
+    assert pairs.log_fail >= AT
     assert pairs.value == pytest.approx(1.5, abs=0.25)
 
 
 def test_where_copies_are_slower_than_clients_requests_the_copies_are_compared() -> None:
     pairs = evidence()
     feed(pairs, PrefixCache(1.0, faster=1.0, copies_slower=1.5), 1500, seed=3)
-    assert pairs.log_fail < 0.5 * cases.AT
+    assert pairs.log_fail < 0.5 * AT
     assert pairs.value == pytest.approx(1.0, abs=0.15)
     assert "as late as its clients" not in pairs.message()
 
@@ -77,4 +77,4 @@ def test_both_comparisons_can_be_stored_and_continue_alike() -> None:
 def test_at_the_limit_false_decisions_stay_below_alpha() -> None:
     for cache in (PrefixCache(1.2), PrefixCache(1.2 / 1.1, copies_slower=1.1)):
         found = paired_cases.first_token(40, 8, cache, n=300)
-        assert max(found.fail_rate, found.pass_rate) <= cases.upper_limit(40)
+        assert max(found.fail_rate, found.pass_rate) <= upper_limit(40)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench import evidence_cases as cases
+from bench import error_cases
+from bench.simulated_runs import AT, upper_limit
 from glidepath.pairs_and_outcomes import Outcome
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.split_gate import SplitGate, SplitTest
@@ -16,23 +17,23 @@ from tests.support.evidence_builders import through_json
 @pytest.mark.slow
 def test_a_split_as_configured_does_not_fail() -> None:
     runs = 100
-    assert cases.split(runs, 1, 0.1, 0.1, n=1500).fail_rate <= cases.upper_limit(runs)
+    assert error_cases.split(runs, 1, 0.1, 0.1, n=1500).fail_rate <= upper_limit(runs)
 
 
 @pytest.mark.slow
 def test_a_split_of_15_instead_of_10_percent_is_detected() -> None:
-    assert np.median(cases.split(20, 2, 0.15, 0.1).fail) < 3000
+    assert np.median(error_cases.split(20, 2, 0.15, 0.1).fail) < 3000
 
 
 def test_a_split_as_configured_passes_in_time() -> None:
     guard = SplitTest(0.1)
     for _ in range(400):
         guard.update(1, 9)
-    assert guard.log_pass > cases.AT
+    assert guard.log_pass > AT
 
 
 def gate() -> SplitGate:
-    return SplitGate(GateSpec("split", GateKind.SPLIT, 0.1, "share", cases.AT, cases.AT, guard=True))
+    return SplitGate(GateSpec("split", GateKind.SPLIT, 0.1, "share", AT, AT, guard=True))
 
 
 def feed(split: SplitGate, share: float, flushes: int, seed: int) -> None:
@@ -75,7 +76,7 @@ def test_the_recovery_after_an_alarm_can_be_restored_from_json() -> None:
 
 @pytest.mark.parametrize("before", [0, 100, 20_000])
 def test_a_candidate_that_gets_half_by_the_weights_and_nothing_in_fact_is_no_pass(before: int) -> None:
-    split = SplitGate(GateSpec("split", GateKind.SPLIT, 0.5, "share", cases.AT, cases.AT, guard=True))
+    split = SplitGate(GateSpec("split", GateKind.SPLIT, 0.5, "share", AT, AT, guard=True))
     split.add(before, before)
     missed = 0
     while outcome_of(split) is not Outcome.FAIL:

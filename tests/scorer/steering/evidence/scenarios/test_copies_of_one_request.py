@@ -14,8 +14,8 @@ import pytest
 
 from bench import paired_cases as cases
 from bench import paired_tables as tables
-from bench.evidence_cases import upper_limit
 from bench.paired_cases import Failures, Requests
+from bench.simulated_runs import upper_limit
 
 pytestmark = pytest.mark.slow
 RUNS = 60

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from bench import evidence_cases as cases
+from bench.simulated_runs import AT
 from glidepath.histogram import Histogram
 from scorer.steering.evidence.balanced_sampling import UNITS, WINDOW_MS, SideBalance
 from scorer.steering.evidence.dense_histogram import DenseHistogram
@@ -32,7 +32,7 @@ class Result(NamedTuple):
 
 def gate_of(q: float) -> tuple[LatencyGate, LatencySignal]:
     signal = LatencySignal()
-    return LatencyGate(GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", cases.AT, cases.AT), q, signal), signal
+    return LatencyGate(GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", AT, AT), q, signal), signal
 
 
 def delay(at: np.ndarray, seconds: float) -> np.ndarray:
