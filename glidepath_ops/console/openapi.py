@@ -111,7 +111,7 @@ def _send(summary: str, model: type[CommandBody] | type[FeedbackBody] | type[Lab
         "summary": summary,
         "parameters": [_WORKLOAD],
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
-        "responses": {"200": done, **_errors("400", "401", "403", "404", "409", "503", "504")},
+        "responses": {"200": done, **_errors("400", "401", "403", "404", "409", "413", "503", "504")},
     }
 
 
