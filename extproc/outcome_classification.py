@@ -42,6 +42,7 @@ from extproc.response_flags import Owner, answer_without_side, client_left, side
 from extproc.workload_by_path import workload_by_path
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
+from glidepath.answer_faults import AnswerFault
 from glidepath.eligibility import FOREIGN_REASONING, Ineligible
 from glidepath.pairs_and_outcomes import CAPABILITY, CAPABILITY_STATUSES, NO_DIGEST, AtFault, Origin, Side
 
@@ -180,7 +181,7 @@ def _after_failover(
     incapable, not_found = refused in _INCAPABLE, refused == str(NOT_FOUND)
     if incapable and rescued and 400 <= entry.response.response_code.value < 500:
         return RequestOutcome(workload.name, side, origin, at_ms, not_found=not_found, refused=True)
-    kind = CAPABILITY if incapable else "failover"
+    kind = CAPABILITY if incapable else AnswerFault.REDIRECT.value if refused.startswith("3") else "failover"
     return RequestOutcome(
         workload.name, side, origin, at_ms, error=kind, failover=True, rescued=rescued, not_found=not_found
     )

@@ -85,7 +85,7 @@ CHOSEN_ENTRY_TAG = "chosen_entry"
 BACKEND_TAG = "backend"  # custom tag of both access logs: the backend that the endpoint names, if it names one
 SERVED_TAG = "served"  # custom tag of both access logs: the digest that the route carries
 NOT_RENAMED_TAG = "not_renamed"  # custom tag of the live log: why the model in the body was not replaced
-REFUSED_TAG = "refused"  # custom tag of the live log: the 4xx of the candidate after which the baseline was asked
+REFUSED_TAG = "refused"  # custom tag of the live log: the 3xx or 4xx after which the baseline was asked
 STRIPPED_TAG = "stripped"  # custom tag of the live log: the backend that got no reasoning of another server
 # Custom tag of both access logs: µs from the first byte of the request to the first byte of the answer's body.
 BODY_BEGIN_TAG = "body_begin_us"

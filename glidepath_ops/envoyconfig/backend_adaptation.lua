@@ -245,7 +245,7 @@ function envoy_on_request(handle)
   if length ~= nil then adapt_length(headers, length) end
 end
 
--- Notes the 4xx of the candidate, which the access log does not show once the baseline has answered. The latest attempt
+-- Notes the 3xx or 4xx of the candidate, which the access log does not show once the baseline has answered. The latest attempt
 -- is the one that answers, unless Envoy waits for two at once; then the candidate's answer is not noted.
 local function note_refusal(handle, headers)
   local metadata = handle:streamInfo():dynamicMetadata()
@@ -253,7 +253,7 @@ local function note_refusal(handle, headers)
   if known == nil then return SIDES[DEFAULT] end
   if known.left then headers:replace(":status", "503") end
   local status = headers:get(":status")
-  if known.asked and status:sub(1, 1) == "4" and not known.left then metadata:set("glidepath", "refused", status) end
+  if known.asked and status:find("^[34]") and not known.left then metadata:set("glidepath", "refused", status) end
   for _, side in pairs(SIDES) do
     if (side.candidate == true) == known.asked then return side end
   end

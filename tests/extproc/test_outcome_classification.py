@@ -9,7 +9,7 @@ from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.outcome_classification import MAX_UNIX_MS, LocalReply, RequestOutcome, classify
+from extproc.outcome_classification import MAX_UNIX_MS, LocalReply, RequestOutcome, classify, stripped_request
 from extproc.response_flags import FLAGS, Flag, Owner
 from extproc.workloads import build_workloads
 from glidepath import envoy_names
@@ -200,6 +200,15 @@ def refused(first: str, status: int = 200, *flags: str, details: str = "via_upst
     return outcome
 
 
+@pytest.mark.parametrize("status", ["301", "307", "308"])
+def test_a_redirect_of_the_candidate_that_the_baseline_answered_instead_is_an_error_of_its_own_kind(
+    status: str,
+) -> None:
+    outcome = refused(status)
+    assert (outcome.error, outcome.failover, outcome.rescued) == ("redirect", True, True)
+    assert refused("-").error == "failover"
+
+
 @pytest.mark.parametrize("first", ["400", "404", "413", "415", "422"])
 def test_a_request_that_only_the_baseline_can_answer_is_an_error_of_the_candidates_capability(first: str) -> None:
     outcome = refused(first)
@@ -384,6 +393,33 @@ def test_other_4xx_are_requests_without_error_and_without_latency(status: int) -
 @pytest.mark.parametrize(("status", "expected"), [(200, False), (400, False), (403, False), (404, True), (500, False)])
 def test_a_404_of_a_side_is_marked(status: int, expected: bool) -> None:
     assert live("onprem", status).not_found is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(200, False), (307, False), (400, True), (404, True), (422, True), (429, False), (503, False)],
+)
+def test_a_4xx_that_is_no_error_of_a_side_counts_as_refused(status: int, expected: bool) -> None:
+    assert live("cloud", status).refused is expected
+
+
+def test_a_request_that_both_sides_refused_counts_as_refused_once() -> None:
+    assert refused("400", 422).refused
+    assert not refused("400").refused
+
+
+@pytest.mark.parametrize("tag", [envoy_names.WORKLOAD_TAG, envoy_names.PINNED_TAG])
+def test_the_backend_that_got_no_foreign_reasoning_is_counted(tag: str) -> None:
+    made = entry("cloud")
+    tags = made.common_properties.custom_tags
+    del tags[envoy_names.WORKLOAD_TAG]
+    tags[tag] = "chat"
+    assert stripped_request(made, WORKLOADS) is None
+    for backend, expected in (("-", None), ("", None), ("spare", None), ("cloud", ("chat", "cloud"))):
+        tags[envoy_names.STRIPPED_TAG] = backend
+        assert stripped_request(made, WORKLOADS) == expected
+    made.common_properties.access_log_type = AccessLogType.DownstreamPeriodic
+    assert stripped_request(made, WORKLOADS) is None
 
 
 @pytest.mark.parametrize("status", [401, 403])

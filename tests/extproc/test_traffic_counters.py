@@ -65,6 +65,15 @@ def test_answers_with_404_are_counted_and_add_up() -> None:
     assert (side + side).not_found == 4
 
 
+def test_refused_requests_are_counted_and_add_up() -> None:
+    counters = TrafficCounters()
+    for refused in (True, False, True):
+        counters.record(replace(GOOD, latency_ms=None, ttft_ms=None, refused=refused))
+    side = only(counters.flush(8_000))
+    assert (side.requests, side.errors, side.refused) == (3, 0, 2)
+    assert (side + side).refused == 4
+
+
 def test_an_answered_request_without_a_latency_is_counted_and_shown() -> None:
     counters = TrafficCounters()
     counters.record(GOOD)
