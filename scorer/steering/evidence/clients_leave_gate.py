@@ -115,7 +115,7 @@ class ClientsLeaveGate(FastGate):
 
     @property
     def state(self) -> Any:
-        return ClientsLeaveGateState(self.standing, self.counts, self._usual, super().state)
+        return ClientsLeaveGateState(self.standing, self.counts, self._usual, self._state_as(FastGateState))
 
     def restore(self, state: Any) -> None:
         super().restore(state.guard)

@@ -85,11 +85,3 @@ class CorrectnessGate(DifferenceGate):
             f"the candidate is right in {candidate} of {self.n} verified pairs{of}, the baseline in {baseline}; "
             f"{share_text(self.spec.limit)} less is allowed"
         )
-
-    @property
-    def state(self) -> CorrectnessGateState:
-        return CorrectnessGateState(self.standing, self._test.state, self._sums)
-
-    def restore(self, state: CorrectnessGateState) -> None:
-        self.standing, self._sums = state.standing, state.sums
-        self._test.restore(state.test)

@@ -113,11 +113,3 @@ class DefectsGate(DifferenceGate):
             f"only the candidate's answer has a defect in {counts.candidate_only} of {counts.n} pairs{kinds}, only the "
             f"baseline's in {counts.baseline_only}; {share_text(self.spec.limit)} more are allowed"
         )
-
-    @property
-    def state(self) -> DefectsGateState:
-        return DefectsGateState(self.standing, self._test.state, self._counts)
-
-    def restore(self, state: DefectsGateState) -> None:
-        self.standing, self._counts = state.standing, state.counts
-        self._test.restore(state.test)

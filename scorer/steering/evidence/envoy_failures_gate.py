@@ -125,23 +125,3 @@ class EnvoyFailuresGate(Gate):
     def message(self) -> str:
         text = f"Envoy itself failed {self._step.failed} of {self._step.n} requests ({share_text(self.value)})"
         return f"{text}; at present it fails most, so no step is taken" if self.blocks_step else text
-
-    @property
-    def state(self) -> EnvoyFailuresGateState:
-        return EnvoyFailuresGateState(
-            self.standing,
-            self._share,
-            self._ratio.state,
-            self._before,
-            self._onset,
-            self._step,
-            self._candidate,
-            self._rise,
-            self._latest,
-        )
-
-    def restore(self, state: EnvoyFailuresGateState) -> None:
-        self.standing, self._share, self._latest = state.standing, state.share, state.latest
-        self._before, self._onset, self._step = state.before, state.onset, state.step
-        self._candidate, self._rise = state.candidate, state.rise
-        self._ratio.restore(state.ratio)

@@ -115,14 +115,6 @@ class RateGate(ErrorGate):
         limit = f"limit {share_text(self.spec.limit)}{self._burst_note}"
         return f"error rate {share_text(self.value)} ({seen}), {limit}"
 
-    @property
-    def state(self) -> RateGateState:
-        return RateGateState(self.standing, self._test.state, self._since, self._in_bursts)
-
-    def restore(self, state: RateGateState) -> None:
-        self.standing, self._since, self._in_bursts = state.standing, state.since, state.in_bursts
-        self._test.restore(state.test)
-
 
 @dataclass(frozen=True, slots=True)
 class WeightedDifference:
@@ -212,15 +204,6 @@ class IncreaseGate(ErrorGate):
         if plain is None or (plain <= self.spec.limit) == (self.value <= self.spec.limit):
             return text
         return f"{text}; compared at the same times, it is {share_text(self.value)} more"
-
-    @property
-    def state(self) -> IncreaseGateState:
-        return IncreaseGateState(self.standing, self._test.state, self._since, self._in_bursts, self._blocks)
-
-    def restore(self, state: IncreaseGateState) -> None:
-        self.standing, self._since, self._blocks = state.standing, state.since, state.blocks
-        self._in_bursts = state.in_bursts
-        self._test.restore(state.test)
 
 
 def _four(counts: RequestCounts) -> tuple[int, int, int, int]:

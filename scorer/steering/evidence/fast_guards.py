@@ -204,28 +204,6 @@ class FastGate(GuardGate):
         text += self._step.burst_note
         return f"{text}; both sides fail at present, so no step is taken" if self.blocks_step else text
 
-    @property
-    def state(self) -> FastGateState:
-        return FastGateState(
-            self.standing,
-            self._share,
-            self._baseline,
-            self._ratio.state,
-            self._catastrophe.state,
-            self._since_ratio,
-            self._since,
-            self._outage,
-            self._candidate,
-            self._good,
-        )
-
-    def restore(self, state: FastGateState) -> None:
-        self.standing, self._share, self._baseline = state.standing, state.share, state.baseline
-        self._since_ratio, self._since, self._outage = state.since_ratio, state.since, state.outage
-        self._candidate, self._good = state.candidate, state.good
-        self._ratio.restore(state.ratio)
-        self._catastrophe.restore(state.catastrophe)
-
 
 class BaselineView(Protocol):
     """The two properties of ``FastGate`` that ``UnreachableGate`` reads, about the baseline's failures."""
@@ -292,11 +270,3 @@ class UnreachableGate(GuardGate):
 
     def message(self) -> str:
         return f"{self.counts.c_unreachable} of the candidate's {self.n} requests found it unreachable"
-
-    @property
-    def state(self) -> UnreachableGateState:
-        return UnreachableGateState(self.standing, self._guard.state, self._since)
-
-    def restore(self, state: UnreachableGateState) -> None:
-        self.standing, self._since = state.standing, state.since
-        self._guard.restore(state.guard)

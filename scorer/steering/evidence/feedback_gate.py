@@ -123,12 +123,3 @@ class FeedbackGate(Gate):
             f"mean feedback {candidate} on {step.c_n} answers of the candidate, {baseline} on {step.b_n} of the "
             f"baseline; {share_text(self.spec.limit)} less is allowed"
         )
-
-    @property
-    def state(self) -> FeedbackGateState:
-        return FeedbackGateState(self.standing, self._test.state, self._step, self._block, self._since)
-
-    def restore(self, state: FeedbackGateState) -> None:
-        self.standing, self._step = state.standing, state.step
-        self._block, self._since = state.block, state.since
-        self._test.restore(state.test)

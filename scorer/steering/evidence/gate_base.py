@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from glidepath.status_and_decisions import WeighedPair
@@ -207,18 +207,37 @@ class Gate(ABC):
         """Return a text for people that shows the gate's numbers over the step."""
 
     @property
-    @abstractmethod
     def state(self) -> Any:
-        """The gate's state as a frozen dataclass, from which ``restore`` continues."""
+        """The gate's state as a frozen dataclass, from which ``restore`` continues.
+
+        Each field of ``STATE`` but ``standing`` holds the attribute of the gate that has its name after an underscore,
+        or that attribute's own state.
+        """
+        return self._state_as(self.STATE)
+
+    def _state_as(self, kind: Any) -> Any:
+        parts = (getattr(self, f"_{name}") for name in _parts(kind))
+        return kind(self.standing, *(part.state if hasattr(part, "restore") else part for part in parts))
 
     def fits(self, state: Any) -> bool:
         """Return whether a stored state belongs to this kind of gate and to this gate's limit."""
         return type(state) is self.STATE and bool(state.standing.limit == self.spec.limit)
 
-    @abstractmethod
     def restore(self, state: Any) -> None:
         """Continue from a state that ``fits`` accepts.
 
         Raises ValueError if the state does not match the tests of the gate, for example because a test now has another
         number of alternatives.
         """
+        self.standing = state.standing
+        for name in _parts(type(state)):
+            part, stored = getattr(self, f"_{name}"), getattr(state, name)
+            if hasattr(part, "restore"):
+                part.restore(stored)
+            else:
+                setattr(self, f"_{name}", stored)
+
+
+def _parts(kind: Any) -> list[str]:
+    """Return the names of the fields of a gate's state but ``standing``, which is the first one."""
+    return [field.name for field in fields(kind) if field.name != "standing"]

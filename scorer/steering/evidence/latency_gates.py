@@ -112,11 +112,3 @@ class LatencyGate(Gate):
     def _compared(self, own: float, base: float, over: str) -> str:
         ratio = f"{own / base:.2f} × the baseline's {base:.3g} ms"
         return f"{signal_text(self.spec.name)} {own:.3g} ms{over} is {ratio}, limit {self.spec.limit:.2f}"
-
-    @property
-    def state(self) -> LatencyGateState:
-        return LatencyGateState(self.standing, self._test.state)
-
-    def restore(self, state: LatencyGateState) -> None:
-        self.standing = state.standing
-        self._test.restore(state.test)

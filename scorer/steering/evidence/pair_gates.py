@@ -143,19 +143,9 @@ class PairGate(Gate):
     def noise_n(self) -> int:
         return self._step.noise_n
 
-    @property
-    def state(self) -> PairGateState:
-        return PairGateState(self.standing, self._test.state, self._step, self._block, self._since)
-
     def fits(self, state: Any) -> bool:
         """Return whether a stored state belongs to this gate, and contains the type of test that this gate uses."""
         return super().fits(state) and isinstance(state.test, IncreaseTestState) == self.spec.increase
-
-    def restore(self, state: PairGateState) -> None:
-        self.standing, self._step = state.standing, state.step
-        self._block, self._since = state.block, state.since
-        test: Any = self._test  # ``fits`` has compared the kinds of test
-        test.restore(state.test)
 
 
 class ClassGate(PairGate):

@@ -87,11 +87,3 @@ class PreferenceGate(MeanGate):
             f"({counts.wins} won, {counts.ties} tied, {counts.losses} lost; the two orders disagreed in "
             f"{share_text(counts.inconsistent / counts.n)}{forfeits})"
         )
-
-    @property
-    def state(self) -> PreferenceGateState:
-        return PreferenceGateState(self.standing, self._test.state, self._counts)
-
-    def restore(self, state: PreferenceGateState) -> None:
-        self.standing, self._counts = state.standing, state.counts
-        self._test.restore(state.test)

@@ -45,14 +45,6 @@ class SamenessGate(MeanGate):
     def message(self) -> str:
         return f"agreement {self.value:.3f} over {self.n} pairs, limit at least {self.spec.limit:.3f}"
 
-    @property
-    def state(self) -> SamenessGateState:
-        return SamenessGateState(self.standing, self._test.state)
-
-    def restore(self, state: SamenessGateState) -> None:
-        self.standing = state.standing
-        self._test.restore(state.test)
-
 
 @dataclass(frozen=True, slots=True)
 class SamenessMarginBlock:
@@ -124,11 +116,3 @@ class SamenessMarginGate(DifferenceGate):
         return (
             f"agreement is {self.value:.3f} below the noise floor ({self.n} noise pairs), limit {self.spec.limit:.3f}"
         )
-
-    @property
-    def state(self) -> SamenessMarginGateState:
-        return SamenessMarginGateState(self.standing, self._test.state, self._block)
-
-    def restore(self, state: SamenessMarginGateState) -> None:
-        self.standing, self._block = state.standing, state.block
-        self._test.restore(state.test)

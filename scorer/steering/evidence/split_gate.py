@@ -264,12 +264,3 @@ class SplitGate(Gate):
         if not self.failed or not since.n:
             return text
         return f"{text}; it got {share_text(since.candidate / since.n)} of the last {since.n}"
-
-    @property
-    def state(self) -> SplitGateState:
-        return SplitGateState(self.standing, self._test.state, self._counts, self._waiting, self._recovery.state)
-
-    def restore(self, state: SplitGateState) -> None:
-        self.standing, self._counts, self._waiting = state.standing, state.counts, state.waiting
-        self._test.restore(state.test)
-        self._recovery.restore(state.recovery)
