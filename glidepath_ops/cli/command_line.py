@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "console": ("console", "Serve the web page that shows the workloads and their pairs, and steers them."),
     "render": ("render", "Write Envoy or mesh configuration from glidepath.yaml."),
     "validate": ("validate", "Check glidepath.yaml and the Envoy configuration rendered from it."),
-    "inventory": ("inventory", "List the workloads in the traffic, and in which order to move them."),
+    "inventory": ("inventory", "List the workloads in the traffic, what each needs, and in which order to move them."),
     "status": ("status", "Show the candidate's share, the phase and the gates of each workload."),
     "watch": ("watch", "Show the workloads, their gates and the latest decisions, and follow them until Ctrl-C."),
     "hold": ("steering_commands:hold", "Pause the automation of a workload at its current share."),

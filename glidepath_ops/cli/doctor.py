@@ -39,9 +39,9 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Check the running Envoys, Redis and the HTTPRoutes with weights, and suggest a remedy for each problem.
+    """Check the running Envoys and Redis, and suggest a remedy for each problem.
 
-    The exit status is 1 if a check fails; a warning is not a failure.
+    HTTPRoutes that carry weights are checked too. The exit status is 1 if a check fails; a warning is not a failure.
     """
     settings = with_running_up(load_config(config), config)
     if envoy:

@@ -68,7 +68,8 @@ def test_the_images_of_the_dockerfile_are_those_of_the_lock() -> None:
 def test_the_compose_file_names_no_image_but_ours_and_those_of_the_lock() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     named = {service["image"] for service in services.values()}
-    assert named == {"glidepath", "glidepath-redis", "${ENVOY_IMAGE:?}"}
+    locked = {f"${{{name}:?}}" for name in ("ENVOY_IMAGE", "PROMETHEUS_IMAGE", "GRAFANA_IMAGE")}
+    assert named == {"glidepath", "glidepath-redis", *locked}
     passed = {name: value for one in services.values() for name, value in one.get("build", {}).get("args", {}).items()}
     assert passed.pop("MULTILINGUAL") == "${MULTILINGUAL:-0}"  # no image, but whether ours has the second model
     assert passed == {name: f"${{{name}:?}}" for name in ("PYTHON_IMAGE", "REDIS_IMAGE")}
