@@ -405,13 +405,14 @@ async def test_at_a_share_of_0_two_thousand_open_answers_are_served_as_before(
     async with parts(tmp_path, CLUSTER, sticky=None) as among:
         seen = {}
         documents = {
-            "before": [*user_documents(among.own.url), limits(4000)],
-            "after": [*with_glidepath(tmp_path, among.own.url), limits(4000)],
+            "before": [*user_documents(among.own.url), limits(MOST)],
+            "after": [*with_glidepath(tmp_path, among.own.url), limits(MOST)],
         }
         for name in documents:
             (tmp_path / name).mkdir()
             with envoy_gateway(control_planes, tmp_path / name, documents[name]) as gateway:
                 await ready(gateway, among)
+                await eventually(lambda g=gateway: has_limits(g), within=60)  # type: ignore[misc]
                 if name == "after":
                     await among.shares.set(0)
                 among.clear()
@@ -420,3 +421,15 @@ async def test_at_a_share_of_0_two_thousand_open_answers_are_served_as_before(
                 among.own.delay = 0
         assert seen["after"] == seen["before"] == (Counter({200: STREAMS}), STREAMS)
         assert among.onprem.received == []
+
+
+MOST = 4000  # requests that the user's limits let run at a time
+
+
+def has_limits(gateway: EnvoyGateway) -> bool:
+    """Return whether the user's limits are in force in each cluster of the HTTPRoute."""
+    with urllib.request.urlopen(f"{gateway.admin}/clusters", timeout=10) as response:
+        lines = response.read().decode().splitlines()
+    found = [line for line in lines if line.startswith("httproute/default/own/") and "::max_requests::" in line]
+    default = [line for line in found if "::default_priority::" in line]
+    return bool(default) and all(line.endswith(f"::{MOST}") for line in default)

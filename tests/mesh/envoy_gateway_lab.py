@@ -91,7 +91,7 @@ def envoy_gateway(
     command = [str(programs.envoy_gateway), "server", "--config-path", str(home / "settings.yaml")]
     _write(resources, documents, options)
     with Child("envoy-gateway", command, folder / "envoy-gateway.log") as child:
-        child.wait_until(lambda: answers_ok(f"{ADMIN}/ready"), 60)
+        child.wait_until(lambda: answers_ok(f"{ADMIN}/ready"), 180)  # on a busy machine Envoy connects late
         yield EnvoyGateway(child, resources, options)
 
 
