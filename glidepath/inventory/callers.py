@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from glidepath.envoy_names import CREDENTIAL_HEADERS
 from glidepath.printable_text import shown_id
 
 # The headers that are fingerprinted, the first that a request has. Cookies are none: they tell users, not callers.
@@ -26,6 +27,12 @@ _PARAMETERS = ("key", "api_key", "api-key", "subscription-key")
 MOST_VALUE = 64
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256\s.*?Credential=([^/,\s]{1,128})")
 _WHO = ("iss", "sub", "azp", "client_id", "appid")
+# What a value begins with that is a credential wherever it stands: schemes of HTTP, keys of known providers, JWT.
+_CREDENTIAL = re.compile(
+    r"(?i:bearer|basic|aws4-hmac-sha256)\s"
+    r"|(?:sk|pk|rk|gsk|xai|hf|pplx|r8|fw|nvapi|ghp|glpat)[-_][A-Za-z0-9_-]{16}|AIza[\w-]{20}|AKIA[A-Z0-9]{12}"
+    r"|ey[\w-]{8,}\.ey[\w-]{8,}\."
+)
 _MOST_TOKEN = 8192
 
 
@@ -45,14 +52,22 @@ class CallerNames:
     def caller(self, values: Sequence[str], path: str = "") -> str:
         """Return the caller of a request. ``values``: of ``sources``, "" for a header that the request lacks."""
         for name, value in zip(self.headers, values, strict=False):
+            if value and is_credential(name, value):
+                return self._of_secret(value)
             if value:
                 return f"{name}={shown_id(value[:MOST_VALUE])}"
         if not self.fingerprint:
             return NOBODY
         secret = next((value for value in values[len(self.headers) :] if value), "") or _in_query(path)
-        if not secret:
-            return NOBODY
-        return UNKNOWN if self.key is None else FINGERPRINT + fingerprint(secret, self.key)
+        return self._of_secret(secret) if secret else NOBODY
+
+    def _of_secret(self, secret: str) -> str:
+        return FINGERPRINT + fingerprint(secret, self.key) if self.fingerprint and self.key is not None else UNKNOWN
+
+
+def is_credential(name: str, value: str) -> bool:
+    """Return whether a header or a field of a log holds a credential, by its name or by its value."""
+    return name.lower().replace("_", "-") in CREDENTIAL_HEADERS or _CREDENTIAL.match(value) is not None
 
 
 def fingerprint(credential: str, key: bytes) -> str:

@@ -105,7 +105,7 @@ def command(
     configured = frozenset(settings.workloads) if settings else frozenset()
     found = found_workloads(read, Question(limits, sides, observed.kinds, configured))
     if not found.requests:
-        raise InputError(_nothing_found(settings, from_files))
+        raise InputError(_nothing_found(settings, from_files, since))
     texts = {one.name: section_text(found, one, sides) for one in found.workloads if one.section not in configured}
     if section is not None:
         _print_section(texts, section)
@@ -170,9 +170,9 @@ def _from_redis(config: Path, seconds: float) -> ReadTraffic:
         return with_redis(config, work)
 
 
-def _nothing_found(settings: Config | None, files: list[str] | None) -> str:
+def _nothing_found(settings: Config | None, files: list[str] | None, since: str | None) -> str:
     if files:
-        return "--from: no line is of the wanted time (--since)"
+        return "--from: no line is of the wanted time (--since)" if since else f"--from: {', '.join(files)}: is empty"
     if settings is not None and settings.inventory is None:
         return (
             "inventory: is not in glidepath.yaml; add `inventory: {}`, render Envoy's configuration again, restart both"

@@ -1,7 +1,8 @@
 """The share of a group's requests that a candidate could serve, by what it declares (``glidepath/eligibility.py``).
 
 Histograms do not say which requests have both too many tokens and too many bytes. Such a request may count twice among
-those that cannot move, so the share is never too high.
+those that cannot move, so the share is rather too low. Histograms do not tell a request less than 1.1 % above a limit
+from one at the limit either: such a request counts among those that can move.
 """
 
 from __future__ import annotations

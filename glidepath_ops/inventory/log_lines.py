@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from secrets import token_bytes
 from typing import Any
 
 from pydantic_core import from_json
 
 from glidepath.call_classes import call_class
 from glidepath.config.inventory import InventorySection
-from glidepath.inventory.callers import NOBODY, UNKNOWN
+from glidepath.inventory.callers import FINGERPRINT, NOBODY, UNKNOWN, fingerprint, is_credential
 from glidepath.inventory.paths import model_in_path, path_pattern
 from glidepath.inventory.tally import OTHER, GroupKey, Source, Tally, count_name, count_value, shape_name
 from glidepath.printable_text import shown_id
@@ -54,6 +55,7 @@ class LogLines:
     def __init__(self, section: InventorySection, caller: str, since_ms: int = 0) -> None:
         self._caller, self._since_ms = caller, since_ms
         self._exact = frozenset(path.rstrip("/") for path in section.paths)
+        self._fingerprints, self._fingerprint_key = section.fingerprint, token_bytes(32)
         self._known: dict[tuple[Any, ...], Tally] = {}
         self.tallies: dict[GroupKey, Tally] = {}
         self.lines = self.requests = self.too_old = self.overflow = 0
@@ -124,13 +126,18 @@ class LogLines:
         bare = path.rstrip("/")
         call = call_class(verb, path, bare if bare in self._exact else None, upgrade=upgrade)
         named = shown_id(model) if isinstance(model, str) and model not in ("", "-") else model_in_path(path)
+        return GroupKey(Source.BODY, path_pattern(path), call, named, self._who(caller))
+
+    def _who(self, caller: object) -> str:
+        """Return the name of a caller. A credential never is one: its fingerprint is."""
         if caller is None:
-            who = UNKNOWN
-        else:
-            who = shown_id(str(caller)) if caller not in ("", "-") else NOBODY
-            if who != NOBODY and self._caller != "caller":
-                who = f"{self._caller}={who}"
-        return GroupKey(Source.BODY, path_pattern(path), call, named, who)
+            return UNKNOWN
+        if caller in ("", "-"):
+            return NOBODY
+        text = str(caller)
+        if is_credential(self._caller, text):
+            return FINGERPRINT + fingerprint(text, self._fingerprint_key) if self._fingerprints else UNKNOWN
+        return shown_id(text) if self._caller == "caller" else f"{self._caller}={shown_id(text)}"
 
     def _tally_of(self, key: GroupKey) -> Tally:
         if key not in self.tallies and len(self.tallies) >= MOST_GROUPS:
@@ -223,7 +230,10 @@ def unix_ms_of(given: object) -> int:
             at = datetime.fromisoformat(given)
         except ValueError:
             raise BadLineError("the time is not of ISO 8601, nor a number of seconds or milliseconds") from None
-        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+        at_ms = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+        if at_ms < 0:
+            raise BadLineError("the time is before 1970")
+        return at_ms
     if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < _MOST_NUMBER:
         return int(given if given > 1e11 else given * 1000)
     raise BadLineError("the time is not of ISO 8601, nor a number of seconds or milliseconds")

@@ -69,7 +69,7 @@ def _workload(place: int, one: FoundWorkload, spend: Spend | None, months: float
     yield f"{place:>2}. {one.name}"
     yield f"    {key_text(group.key)}"
     yield f"    why      {reason(one)}"
-    volume = f"{group.requests:,} requests"
+    volume = f"{group.requests:,} {plural_unless_one(group.requests, 'request')}"
     if months:
         volume += f", {short_number(one.month)} a month"
     bad = group.sums.get("errors", 0.0) / group.requests if group.requests else 0.0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.inventory.callers import CREDENTIALS, NOBODY, UNKNOWN, CallerNames, fingerprint
+from glidepath.inventory.callers import CREDENTIALS, NOBODY, UNKNOWN, CallerNames, fingerprint, is_credential
 
 KEY = b"k" * 32
 NAMES = CallerNames(("x-team",), fingerprint=True, key=KEY)
@@ -81,3 +81,17 @@ def test_a_damaged_token_has_a_fingerprint_too(damaged: str) -> None:
 def test_no_part_of_a_credential_is_in_its_fingerprint(secret: str) -> None:
     shown = NAMES.caller(values(authorization=f"Bearer {secret}")).removeprefix("key:")
     assert not any(secret[at : at + 6] in shown for at in range(len(secret) - 5))
+
+
+@pytest.mark.parametrize(
+    "secret", ["Bearer abc", "sk-proj-abcdefghijklmnop", "AIzaSyD-abcdefghijklmnopq", "AKIA1234567890AB"]
+)
+def test_a_credential_in_the_header_of_callers_is_a_fingerprint(secret: str) -> None:
+    names = replace(NAMES, headers=("x-team",), key=KEY)
+    assert names.caller([secret, "", "", "", ""]) == f"key:{fingerprint(secret, KEY)}"
+    assert replace(names, fingerprint=False).caller([secret]) == UNKNOWN
+
+
+@pytest.mark.parametrize("value", ["basic", "skills-team", "sk-team", "bearer-proxy", "hf_jobs", "eyewear.com.shop"])
+def test_a_name_that_begins_as_a_credential_stays_a_name(value: str) -> None:
+    assert not is_credential("x-team", value)

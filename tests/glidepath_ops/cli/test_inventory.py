@@ -100,6 +100,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         run_cli("inventory", "--from", str(tmp_path / "none"))
 
 
+def test_an_empty_log_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    with pytest.raises(InputError, match=r"--from: .*empty: is empty"):
+        run_cli("inventory", "--from", str(tmp_path / "empty"))
+
+
 def test_an_inventory_that_is_not_configured_is_named_with_its_remedy(file: Path) -> None:
     with pytest.raises(InputError, match=r"add `inventory: \{\}`"):
         run_cli("inventory", "-c", str(file))

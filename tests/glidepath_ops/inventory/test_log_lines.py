@@ -18,8 +18,10 @@ from glidepath_ops.inventory.read_inventory import read_from_files
 CHAT = "/v1/chat/completions"
 
 
-def read(*entries: dict[str, Any] | bytes, caller: str = "caller", since_ms: int = 0) -> LogLines:
-    lines = LogLines(InventorySection(), caller, since_ms)
+def read(
+    *entries: dict[str, Any] | bytes, caller: str = "caller", since_ms: int = 0, fingerprint: bool = True
+) -> LogLines:
+    lines = LogLines(InventorySection(fingerprint=fingerprint), caller, since_ms)
     for number, entry in enumerate(entries):
         line = entry if isinstance(entry, bytes) else json.dumps(entry).encode()
         lines.add(line + b"\n", lambda: f"log:{number + 1}")  # noqa: B023 - called at once
@@ -136,3 +138,20 @@ def test_the_rest_of_a_line_that_is_too_long_is_no_line_of_its_own(tmp_path: Pat
     read_traffic = read_from_files([str(log)], InventorySection(), "caller", 0, lambda _: None)
     assert read_traffic.traffic.requests == 3
     assert "1 of 4 lines were left out: 1 longer than 64 KiB" in read_traffic.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("authorization", "Basic dXNlcjpwYXNz"), ("x_api_key", "anything"), ("caller", "sk-proj-abcdefghijklmnop")],
+)
+def test_a_credential_in_a_line_is_told_by_its_fingerprint_only(field: str, value: str) -> None:
+    lines = read({"path": CHAT, field: value}, {"path": CHAT, field: value}, caller=field)
+    key, tally = only(lines)
+    assert (key.caller[:4], len(key.caller), tally.requests) == ("key:", 16, 2)
+    ((without, _),) = read({"path": CHAT, field: value}, caller=field, fingerprint=False).tallies.items()
+    assert without.caller == "?"
+
+
+def test_a_time_before_1970_is_no_time() -> None:
+    lines = read({"path": CHAT, "time": "0001-01-01T00:00:00+14:00"})
+    assert lines.bad == {"the time is before 1970": 1}
