@@ -47,6 +47,7 @@ local function rewrite_id(scan, span)
   local first, last = span[1], span[2]
   if last - first < 2 or last - first > LONGEST_ID then return end
   local text = piece(scan, first + 1, last - 1)
+  scan.tokens = scan.tokens + #text * PER_HASHED
   local short = short_id(text)
   if short ~= text then edit(scan, first + 1, last - 1, short) end
 end
@@ -146,6 +147,7 @@ local function begins_value(scan, at)
     scan.tokens = MAX_TOKENS + 1
     return false
   end
+  if at - key_end > SHORT_GAP then scan.tokens = scan.tokens + (at - key_end) * PER_MATCHED end
   return at - key_end == 2 or piece(scan, key_end + 1, at - 1):find("^%s*:%s*$") ~= nil
 end
 
@@ -211,21 +213,33 @@ local function take_piece_of_body(scan, text, at)
   end
 end
 
+-- Returns the bytes of the body from `first` on, or up to `last`: few of them, or LONGEST_SPACE if the few are white space.
+local function around(scan, first, last)
+  local text
+  for _, most in ipairs({ SHORT_GAP, LONGEST_SPACE }) do
+    local from = first or math.max(last - most + 1, 1)
+    local count = math.min(last and last - from + 1 or most, scan.body:length() - from + 1)
+    text = scan.body:getBytes(from - 1, count)
+    if text:find("%S") then return text end
+    scan.tokens = scan.tokens + LONGEST_SPACE * PER_MATCHED
+  end
+  return text
+end
+
 -- Adds the comma after a span that is removed, or the one before it if it is the last of its list or object.
-local function with_comma(body, span)
-  local length = body:length()
-  local after = body:getBytes(span[2], math.min(LONGEST_SPACE, length - span[2])):match("^%s*,")
+local function with_comma(scan, span)
+  local after = around(scan, span[2] + 1):match("^%s*,")
   if after ~= nil then
     span[2] = span[2] + #after
     return
   end
-  local from = math.max(span[1] - 1 - LONGEST_SPACE, 0)
-  local before = body:getBytes(from, span[1] - 1 - from):match(",%s*$")
+  local before = around(scan, nil, span[1] - 1):match(",%s*$")
   if before ~= nil then span[1] = span[1] - #before end
 end
 
 -- Returns the edits in their order, without those inside another one.
-local function in_order(body, edits)
+local function in_order(scan)
+  local edits = scan.edits
   table.sort(edits, function(one, other)
     return one[1] < other[1] or (one[1] == other[1] and one[2] > other[2])
   end)
@@ -236,7 +250,7 @@ local function in_order(body, edits)
     end
   end
   for _, span in ipairs(kept) do
-    if span.owner ~= nil then with_comma(body, span) end
+    if span.owner ~= nil and scan.tokens <= MAX_TOKENS then with_comma(scan, span) end
   end
   return kept
 end
@@ -265,7 +279,9 @@ local function foreign_spans(body)
   if scan.has_thought and scan.after_tool and scan.thinking ~= nil then
     edit(scan, scan.thinking[1], scan.thinking[2], "", 0)
   end
-  return in_order(body, scan.edits)
+  local spans = in_order(scan)
+  if scan.tokens > MAX_TOKENS then return nil, TOO_COMPLEX end
+  return spans
 end
 
 -- Takes out of the body what another server may have made. Returns whether anything was, and a reason if the body could not

@@ -5,7 +5,10 @@
 
 local WINDOW = 65536
 local MAX_TOKENS = 50000 -- take 5 ms, and more until LuaJIT has compiled the loop
-local PER_ESCAPE, PER_READ = 0.125, 10 -- the work for a byte of a run of backslashes, and for a read of a key, in tokens
+-- The work in tokens: for a byte of a run of backslashes, for a read of a key, for a byte that a pattern is matched with, and
+-- for a byte that is hashed.
+local PER_ESCAPE, PER_READ, PER_MATCHED, PER_HASHED = 0.125, 10, 0.125, 0.0625
+local SHORT_GAP = 32 -- bytes between two tokens that are matched at no cost
 local TOO_COMPLEX, UNREADABLE = "too_complex", "unreadable"
 
 -- Returns the position of the quote that ends a string, or nil if it is not in this window. `at`: where to search.

@@ -9,6 +9,7 @@ local LONGEST_NAME, LONGEST_ESCAPED = 40, 130 -- bytes of a key, without and wit
 local LONGEST_GAP = 1024 -- bytes between a key and the next token
 local LONGEST_VALUE = 512 -- bytes of a value that is read
 local HASHED_END = 1024 -- bytes of a text's beginning and of its end that a conversation is told apart by
+local MOST_HASHED = 65536 -- bytes that a conversation is told apart by
 local MOST_MODELS = 16 -- times that a body may name its model
 local MOST_MESSAGES = 8 -- messages until the first of the user's
 
@@ -103,11 +104,13 @@ end
 local function add_text(scan, first, last)
   hashed(scan.hash, sample(scan, first, last))
   hashed(scan.hash, tostring(last - first))
+  if scan.hash.bytes >= MOST_HASHED then scan.decided = true end
 end
 
 local function add_sticky(scan, key, text)
   if not STICKY_KEYS[key] or text == "" then return end
   local hash = new_hash()
+  scan.tokens = scan.tokens + #text * PER_HASHED
   hashed(hash, text)
   scan.facts.keys[key] = digest(hash)
 end
@@ -150,7 +153,7 @@ local function take_member(scan, name, first, last)
   if NEEDS[name] and not is_empty then needs_state(scan, name) end
   if PROMPTS[name] and not is_empty and not scan.decided then
     add_text(scan, first, last)
-    scan.decided = name ~= "text_input"
+    scan.decided = scan.decided or name ~= "text_input"
   end
   if STICKY_KEYS[name] and last - first <= LONGEST_VALUE then add_sticky(scan, name, piece(scan, first + 1, last - 1)) end
 end
@@ -212,10 +215,12 @@ local function after_key(scan, at)
     scan.tokens = MAX_TOKENS + 1
     return nil
   end
+  if length > SHORT_GAP then scan.tokens = scan.tokens + length * PER_MATCHED end
   local gap = piece(scan, key_end + 1, at - 1)
   if gap:find("^%s*:%s*$") then return "value" end
   local name = scan.key[depth]
   if name and depth == 1 then
+    scan.tokens = scan.tokens + 2 * length * PER_MATCHED
     local text = gap:match("^%s*:%s*([%w.+-]+)%s*,?%s*$")
     if text ~= nil then take_literal(scan, name, text) end
   end
