@@ -93,6 +93,17 @@ class ServedRequest:
     at_ms: int
 
 
+def part_ms(section: FeedbackSection) -> int:
+    """Return the length of a part of the window, in ms."""
+    return round(section.window * 1000) // PARTS
+
+
+def served_keys(workload: str, section: FeedbackSection, now_ms: int) -> list[str]:
+    """Return the keys of the remembered requests, the newest part first."""
+    present = now_ms // part_ms(section)
+    return [WorkloadKeys(workload).served(present - back) for back in range(PARTS + 1)]
+
+
 class FeedbackStore:
     """The remembered requests and the feedback of one workload. All methods raise RedisError or OSError."""
 
@@ -104,7 +115,7 @@ class FeedbackStore:
         self._shown_ms = round(shown_s * 1000)
         self._keys = WorkloadKeys(workload)
         self._window_ms = round(section.window * 1000)
-        self._part_ms = self._window_ms // PARTS
+        self._part_ms = part_ms(section)
 
     async def remember(self, served: Sequence[ServedRequest], now_ms: int) -> int:
         """Remember requests. Return how many were left out, because ``feedback.requests`` are remembered already."""
@@ -121,8 +132,7 @@ class FeedbackStore:
         ``final``: whether an unknown request is counted as such; otherwise the caller tries again later, because
         extproc writes a moment after the request.
         """
-        present = now_ms // self._part_ms
-        parts = (self._keys.served(present - back) for back in range(PARTS + 1))
+        parts = served_keys(self._workload, self._section, now_ms)
         keys = [self._keys.feedback, self._keys.feedback_notes, self._keys.feedback_note_times, *parts]
         digest, user = request_digest(given.request_id), user_digest(self._workload, given.user)
         score = "" if given.score is None else given.score

@@ -31,6 +31,11 @@ class Sent:
         return sum(usage.answers for usage in self.usage)
 
     @property
+    def counted(self) -> int:
+        """How many requests there were: those that the access log counted, or the known answers if they are more."""
+        return max(self.requests, self.answers)
+
+    @property
     def measured(self) -> int:
         """Of how many answers the backend itself stated the tokens."""
         return sum(usage.answers for usage in self.usage if usage.source is TokenSource.MEASURED)

@@ -204,4 +204,4 @@ def _parts_of_backends(workloads: Sequence[WorkloadTraffic]) -> dict[tuple[str, 
 def _tokens(sent: Sent) -> Decimal:
     """Return about how many tokens were sent and answered: those that are known, for all requests."""
     known = sum(usage.input + usage.output for usage in sent.usage)
-    return Decimal(known) * max(sent.requests, sent.answers) / sent.answers if sent.answers else ZERO
+    return Decimal(known) * sent.counted / sent.answers if sent.answers else ZERO

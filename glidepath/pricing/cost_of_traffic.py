@@ -63,7 +63,7 @@ class TrafficCost:
 def cost_of_traffic(sent: Sent, table: PriceTable, unseen: int = 0) -> TrafficCost:
     """Return what was sent to a side costs. ``unseen``: further requests of which nothing else is known."""
     cost = price_of_all(sent.usage, table)
-    requests = max(sent.requests, cost.answers) + unseen
+    requests = sent.counted + unseen
     if not cost.answers:
         # Of a backend that costs only by time, no request has a price, so none is missing.
         unpriced = 0 if table.by_time and not table.tokens else requests

@@ -44,6 +44,12 @@ def requests_in(point: HistoryPoint) -> int:
     return point.baseline.traffic.live.requests + point.candidate.traffic.live.requests + point.pinned
 
 
+def rate_of(points: Sequence[HistoryPoint]) -> float | None:
+    """Return the clients' requests a second in the mean of some periods; None without any. Gaps do not count."""
+    seconds = sum(point.seconds for point in points)
+    return sum(map(requests_in, points)) / seconds if seconds else None
+
+
 def whole_days(points: Iterable[HistoryPoint], from_ms: int, to_ms: int) -> list[int]:
     """Return the number of requests on each whole day (UTC) between two times."""
     first, last = math.ceil(from_ms / DAY_MS), to_ms // DAY_MS

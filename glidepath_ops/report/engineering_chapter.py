@@ -8,7 +8,7 @@ from itertools import chain
 from glidepath.duration_text import duration_text
 from glidepath.history import HistoryPoint
 from glidepath.pairs_and_outcomes import PINNED, Coverage
-from glidepath.pricing.traffic_range import requests_in
+from glidepath.pricing.traffic_range import rate_of
 from glidepath.printable_text import one_line
 from glidepath.status_and_decisions import Decision, SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.costs.cost_text import time_text
@@ -123,8 +123,8 @@ def _percent_seen(point: HistoryPoint) -> float | None:
 
 
 def _rate(points: Sequence[HistoryPoint]) -> str:
-    seconds = sum(point.seconds for point in points)
-    return f"{sum(map(requests_in, points)) / seconds:,.3g}" if seconds else "–"
+    rate = rate_of(points)
+    return "–" if rate is None else f"{rate:,.3g}"
 
 
 def _marks(decisions: Sequence[Decision]) -> list[Mark]:
@@ -145,6 +145,9 @@ def _quality(one: WorkloadFacts) -> Iterator[Block]:
     rows = [_verdict_row(verdict) for verdict in status.verdicts]
     heads = ["gate", "question", "verdict", "value", "limit", "95 % or wider band", "samples", "compares", "may"]
     yield Table(heads, rows, "This step's gates. A band holds at all looks of the step at once", numbers=(3, 4, 6))
+    outside = [verdict.gate for verdict in status.verdicts if _is_outside(verdict)]
+    if outside:
+        yield Text(f"The value of {', '.join(outside)} is outside the band: it has changed within the step.", "asks")
     yield Table(["", "value"], list(_comparison_rows(status)), "Pairs of answers to the same request", numbers=(1,))
     if any(point.agreement is not None for point in one.points):
         lines: list[tuple[str, Kind, Value]] = [
@@ -172,6 +175,12 @@ def _verdict_row(verdict: Verdict) -> list[str | Cell]:
         BASES.get(verdict.basis, "–"),
         verdict.action.replace("_", " "),
     ]
+
+
+def _is_outside(verdict: Verdict) -> bool:
+    """Return whether the value of the whole step has left the band of all looks, which a steady value does not."""
+    value, low, high = verdict.value, verdict.low, verdict.high
+    return value is not None and low is not None and high is not None and not low <= value <= high
 
 
 def _question(gate: str) -> str:
@@ -217,8 +226,7 @@ def _latency(one: WorkloadFacts) -> Iterator[Block]:
     rows = [_latency_row("baseline", status.baseline), _latency_row("candidate", status.candidate)]
     heads = ["side", "requests", "p50 ms", "p95 ms", "p99 ms", "first byte p50 ms", "headers p50 ms"]
     yield Table(heads, rows, "This step, from the end of the request", numbers=range(1, 7))
-    if status.candidate_counts_copies:
-        yield Text("The candidate serves no client in this step, so its numbers are those of copies.", "asks")
+    yield from _of_copies(status)
     if any(point.baseline.p95 or point.candidate.p95 for point in one.points):
         lines: list[tuple[str, Kind, Value]] = [
             ("baseline", "baseline", lambda point: point.baseline.p95),
@@ -228,6 +236,13 @@ def _latency(one: WorkloadFacts) -> Iterator[Block]:
     else:
         yield NoData("latency over time", "no answer of a client was timed in this time")
     yield Source((f"glidepath status -w {one.name} --json",))
+
+
+def _of_copies(status: WorkloadStatus) -> Iterator[Block]:
+    """Yield which side's numbers of this step are those of copies."""
+    for name, of_copies in (("candidate", status.candidate_counts_copies), ("baseline", status.baseline_counts_copies)):
+        if of_copies:
+            yield Text(f"The {name} serves no client in this step, so its numbers are those of copies.", "asks")
 
 
 def _latency_row(name: str, side: SideStatus) -> list[str]:
@@ -247,6 +262,7 @@ def _errors(one: WorkloadFacts) -> Iterator[Block]:
     yield Table(
         ["side", "requests", "errors", "share", "answered by the baseline instead"], rows, "This step", (1, 2, 3, 4)
     )
+    yield from _of_copies(status)
     if status.error_kinds:
         kinds = [[one_line(name), f"{n:,}"] for name, n in _largest(status.error_kinds)]
         yield Table(["side, origin, kind", "requests"], kinds, "Since the beginning", (1,))

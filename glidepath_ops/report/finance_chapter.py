@@ -93,6 +93,8 @@ def _months_and_payback(money: MoneySummary) -> Iterator[Block]:
     rows = [[f"a month, {name}", *amounts] for name, amounts in month_rows(money.monthly, ranged=ranged)]
     rows.append(["paid off", *payback_cells(money)])
     yield Table(["", *LEVELS], rows, f"By traffic, in {money.currency}", numbers=(1, 2, 3))
+    if not money.migration:
+        yield ToWrite("what the migration costs once (costs.migration is 0), because the payback counts it")
     if money.ramp_days is None:
         yield Text("How long the rest of the ramp takes is unknown, so the payback counts the target share from today.")
 
@@ -144,17 +146,23 @@ def _month_picture(money: WorkloadMoney, currency: str) -> Iterator[Block]:
 
 
 def _picture(facts: ReportFacts, one: WorkloadFacts) -> Iterator[Block]:
-    """Yield what was saved so far, over time: above zero, the migration has saved more than it cost to run."""
-    groups = _grouped(one.points)
-    if len(groups) < 2:
+    """Yield what was saved so far, over time: above zero, the migration has saved more than it cost to run.
+
+    Periods of which no answer was captured have no price of their own, so they are taken together with the next ones.
+    """
+    if not one.points:
         return
-    saved, times = [0.0], [one.points[0].at_ms / 1000]
-    for group in groups:
-        [cost] = costs_of([_traffic(facts, one, group)])
+    saved, times, together = [0.0], [one.points[0].at_ms / 1000], list[HistoryPoint]()
+    for group in _grouped(one.points):
+        together += group
+        [cost] = costs_of([_traffic(facts, one, together)])
         if cost.saved is None:
-            return
+            continue
         saved.append(saved[-1] + float(cost.saved))
-        times.append(end_of(group[-1]) / 1000)
+        times.append(end_of(together[-1]) / 1000)
+        together = []
+    if len(saved) < 3:
+        return
     title = f"{one.name}: saved so far, without the evaluator and the cost of the migration"
     yield Chart(title, times, [Series("saved so far", saved, "candidate")], facts.money.currency)
 
@@ -204,5 +212,6 @@ def _method() -> Iterator[Block]:
     yield Text(
         "Low and high are the ends of a 90 % interval of a month's traffic, from the variation of whole days; a trend "
         "or a season is not in it. Not in any amount: prices that depend on the length of a prompt, discounts by "
-        "volume, taxes, and answers that a client did not wait for."
+        "volume, taxes, answers that a client did not wait for, and requests that Envoy served from the baseline "
+        "while no scorer leased the split (if_lost: baseline)."
     )

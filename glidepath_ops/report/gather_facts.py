@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from glidepath.config import Config
+from glidepath.config.user_feedback import FeedbackSection
+from glidepath.feedback_intake import served_keys
 from glidepath.movable_share import movable_share_of
 from glidepath.pairs_and_outcomes import ScoredPair
 from glidepath.pricing.money_summary import money_summary
-from glidepath.pricing.stitched_history import end_of
-from glidepath.pricing.traffic_range import requests_in
+from glidepath.pricing.traffic_range import rate_of
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Decision
@@ -30,7 +31,7 @@ async def gather_facts(
     """Return the facts about some workloads since a time. Raises RedisError or OSError."""
     found, histories = [], []
     for name in names:
-        facts = await _workload_facts(config, redis, name, since_ms)
+        facts = await _workload_facts(config, redis, name, now_ms, since_ms)
         history = await read_workload_history(redis, config, name, now_ms, since_ms, {name: facts.ramp_s})
         found.append(facts)
         histories.append(history)
@@ -38,13 +39,12 @@ async def gather_facts(
     return ReportFacts(config, version("glidepath"), now_ms, since_ms, found, money, demo=demo)
 
 
-async def _workload_facts(config: Config, redis: RedisClient, name: str, since_ms: int) -> WorkloadFacts:
+async def _workload_facts(config: Config, redis: RedisClient, name: str, now_ms: int, since_ms: int) -> WorkloadFacts:
     workload, status = config.workload(name), await read_status(redis, name)
     decisions = [d for d in await read_log(redis, name, MOST_DECISIONS) if d.at_ms >= since_ms]
     history = await read_workload_history(redis, config, name, 0, since_ms, {})
     percent, phase = (status.percent, status.phase) if status is not None else (0.0, "")
-    seconds = (end_of(history.points[-1]) - history.points[0].at_ms) / 1000 if history.points else 0.0
-    rate = sum(map(requests_in, history.points)) / seconds if seconds else None
+    rate = rate_of(history.points)
     ramp_s, no_ramp = await asyncio.to_thread(remaining_ramp, name, workload, percent, phase, rate)  # a simulation
     excerpts = config.redaction.excerpts > 0
     return WorkloadFacts(
@@ -56,7 +56,7 @@ async def _workload_facts(config: Config, redis: RedisClient, name: str, since_m
         decisions,
         history.points,
         await _results(redis, name, decisions) if excerpts else {},
-        await _stored(redis, name),
+        await _stored(redis, name, workload.feedback, now_ms),
         movable_share_of(status) if status is not None else None,
         ramp_s,
         no_ramp,
@@ -74,13 +74,16 @@ async def _results(redis: RedisClient, name: str, decisions: Sequence[Decision])
     return found
 
 
-async def _stored(redis: RedisClient, name: str) -> Stored:
+async def _stored(redis: RedisClient, name: str, feedback: FeedbackSection | None, now_ms: int) -> Stored:
     keys = WorkloadKeys(name)
     pipe = redis.pipeline(transaction=False)
     for stream in (keys.pairs, keys.results, keys.outcomes, keys.log):
         pipe.xlen(stream)
     pipe.hlen(keys.kept).hlen(keys.labels)
+    pipe.zcard(keys.feedback_note_times)
     pipe.xrange(keys.pairs, count=1)
-    pairs, results, outcomes, decisions, kept, labels, oldest = await pipe.execute()
+    for key in served_keys(name, feedback, now_ms) if feedback is not None else ():
+        pipe.hlen(key)
+    pairs, results, outcomes, decisions, kept, labels, shown, oldest, *served = await pipe.execute()
     oldest_ms = int(oldest[0][0].split(b"-")[0]) if oldest else None
-    return Stored(pairs, results, outcomes, kept, labels, decisions, oldest_ms)
+    return Stored(pairs, results, outcomes, kept, labels, decisions, sum(served), shown, oldest_ms)

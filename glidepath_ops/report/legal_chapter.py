@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from glidepath.config import Config
 from glidepath.config.units import format_duration, format_size
 from glidepath.pairs_and_outcomes import Coverage
+from glidepath.side_traffic import NOTHING_SENT
 from glidepath_ops.costs.cost_text import time_text
 from glidepath_ops.report.access_texts import (
     console_access_text,
@@ -60,7 +61,8 @@ def _flows(facts: ReportFacts) -> Iterator[Block]:
         "to extproc, and from there to Redis; all of these run where the company runs them."
     )
     yield Source(
-        ("glidepath cost --json",), "the sections backends, scoring, notify, registry and redis of the configuration"
+        ("glidepath cost --json",),
+        "the sections backends, scoring, notify, registry, otel, kubernetes and redis of the configuration",
     )
 
 
@@ -70,14 +72,14 @@ def _flow_rows(one: WorkloadFacts) -> Iterator[list[str]]:
         (
             "baseline",
             one.baseline,
-            sum(b.live.requests for b, _ in traffic),
-            sum(b.copies.requests for b, _ in traffic),
+            sum((b.live for b, _ in traffic), NOTHING_SENT).counted,
+            sum((b.copies for b, _ in traffic), NOTHING_SENT).counted,
         ),
         (
             "candidate",
             one.candidate,
-            sum(c.live.requests for _, c in traffic),
-            sum(c.copies.requests for _, c in traffic),
+            sum((c.live for _, c in traffic), NOTHING_SENT).counted,
+            sum((c.copies for _, c in traffic), NOTHING_SENT).counted,
         ),
     ):
         place = [host_of(backend), backend.region or "not declared", hardware_text(backend)]
@@ -113,6 +115,13 @@ def _flows_of_tools(config: Config) -> Iterator[list[str]]:
     if config.registry is not None:
         to = urlsplit(config.registry.mlflow).hostname or "–"
         yield ["all", "the status of a model version", "scorer", to, "not declared", "not declared", "–"]
+    if config.otel is not None:
+        to = urlsplit(config.otel.endpoint or "").hostname or "the address in OTEL_EXPORTER_OTLP_ENDPOINT"
+        data = "spans, evaluations and metrics: numbers, names and ids, no text (OpenTelemetry)"
+        yield ["all", data, "extproc, scorer", to, "not declared", "not declared", "–"]
+    if any(workload.actuator is not None for workload in config.workloads.values()):
+        to = urlsplit(config.kubernetes.api or "").hostname or "the cluster in which the scorer runs"
+        yield ["all", "weights of HTTPRoutes (Kubernetes API)", "scorer", to, "not declared", "not declared", "–"]
     yield [
         "all",
         "pairs after redaction, results, counts, decisions",
@@ -140,7 +149,9 @@ def _own_hardware(facts: ReportFacts) -> Iterator[Block]:
     rows, unknown = [], []
     for one in facts.workloads:
         sides = ((one.baseline, "baseline"), (one.candidate, "candidate"))
-        counts = {name: sum(getattr(p, name).traffic.live.requests for p in one.points) for _, name in sides}
+        counts = {
+            name: sum((getattr(p, name).traffic.live for p in one.points), NOTHING_SENT).counted for _, name in sides
+        }
         total = sum(counts.values())
         if not total:
             unknown.append(one.name)
@@ -176,6 +187,7 @@ def _kept(facts: ReportFacts) -> Iterator[Block]:
         [f"results: numbers and flags of pairs{excerpts}", "no limit of age", f"{kept.results:,}", "results"],
         ["outcome summaries: counts, no text", most_age, f"{kept.outcomes:,}", "outcomes"],
         ["people's labels", "until erased", f"{kept.labels:,}", "labels"],
+        *_kept_of_feedback(facts),
         ["decision log", "until the limit", f"{kept.log:,}", "decisions"],
         ["history: numbers of periods", "100 days", "4,000 periods", ""],
     ]
@@ -188,6 +200,11 @@ def _kept(facts: ReportFacts) -> Iterator[Block]:
         for row in rows
     ]
     yield Table(heads, shown, "What Redis keeps; the limit that is reached first applies", range(3, len(heads)))
+    if (inventory := facts.config.inventory) is not None:
+        yield Text(
+            "The inventory keeps counts by path, model and caller for all of Envoy's requests, for "
+            f"{format_duration(inventory.keep)}: no text, and no credential but as 48 bits of a keyed digest."
+        )
     if excerpts:
         yield Text(
             "Results hold the beginnings of answers (redaction.excerpts), and only their number is limited.", "asks"
@@ -201,6 +218,16 @@ def _kept(facts: ReportFacts) -> Iterator[Block]:
         "the company's own."
     )
     yield Source(("redis-cli XLEN glidepath:{WORKLOAD}:pairs",), "and the section retention of the configuration")
+
+
+def _kept_of_feedback(facts: ReportFacts) -> Iterator[list[str]]:
+    """Yield what is kept of users' feedback, with the longest and largest limits of the workloads that take it."""
+    taking = [one.workload.feedback for one in facts.workloads if one.workload.feedback is not None]
+    if taking:
+        window, requests = max(one.window for one in taking), max(one.requests for one in taking)
+        shown, age = max(one.shown for one in taking), format_duration(facts.config.retention.age)
+        yield ["digests of request ids, with the side", format_duration(window), f"{requests:,}", "served"]
+        yield ["users' feedback, with redacted labels", f"{age} after the newest", f"{shown:,} requests", "feedback"]
 
 
 def _redaction(config: Config) -> Iterator[Block]:

@@ -17,7 +17,10 @@ from glidepath.status_and_decisions import Decision, WorkloadStatus
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How much Redis holds of a workload now. ``oldest_ms``: when the oldest pair was stored; None without any."""
+    """How much Redis holds of a workload now. ``oldest_ms``: when the oldest pair was stored; None without any.
+
+    ``served``: requests whose side is remembered for feedback; ``feedback``: requests with feedback that is shown.
+    """
 
     pairs: int = 0
     results: int = 0
@@ -25,6 +28,8 @@ class Stored:
     kept: int = 0
     labels: int = 0
     decisions: int = 0
+    served: int = 0
+    feedback: int = 0
     oldest_ms: int | None = None
 
 

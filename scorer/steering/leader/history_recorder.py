@@ -65,12 +65,16 @@ class Standing:
 
 @dataclass(slots=True)
 class _Track:
-    """A workload's open periods, by level: their beginning and totals. ``flushes``, ``pairs``: not yet added up."""
+    """A workload's open periods, by level: their beginning and totals. ``flushes``, ``pairs``: not yet added up.
+
+    ``unstored``: the totals that were added since Redis has last got the open periods.
+    """
 
     standing: Standing
     flushes: list[Outcomes] = field(default_factory=list)
     pairs: list[ScoredPair] = field(default_factory=list)
     open: dict[str, tuple[int, PeriodTotals]] = field(default_factory=dict)
+    unstored: PeriodTotals | None = None
     restored: bool = False
 
 
@@ -82,7 +86,7 @@ class HistoryRecorder:
         self._tracks: dict[str, _Track] = {}
         self._lost = Counter(
             "glidepath_history_lost_total",
-            "Periods, flushes and pairs that are missing in the history, which only charts show",
+            "Periods, flushes and pairs that are missing in the history, from which charts and costs are made",
             registry=registry,
         )
 
@@ -99,7 +103,8 @@ class HistoryRecorder:
         track.pairs += news.scored
 
     async def run(self) -> None:
-        self._tracks.clear()  # of an earlier term
+        for track in self._tracks.values():  # of an earlier term: another leader may have gone on since
+            track.restored = False
         reason = ""
         while not being_cancelled():
             await asyncio.sleep(EVERY_S)
@@ -108,7 +113,9 @@ class HistoryRecorder:
                 problem = await self._try(workload) or problem
                 await asyncio.sleep(0)
             if problem and problem != reason:
-                log.warning("history_not_stored", reason=problem, effect="charts have a gap; decisions do not change")
+                log.warning(
+                    "history_not_stored", reason=problem, effect="charts and costs have a gap; decisions do not change"
+                )
             reason = problem
 
     async def _try(self, workload: str) -> str:
@@ -122,14 +129,16 @@ class HistoryRecorder:
     async def write(self, workload: str) -> None:
         """Add up what waits, and store the periods that are over. Raises RedisError or OSError; then they are lost."""
         track = self._tracks[workload]
-        if not track.restored:
-            track.open = await self._restored(workload)
-            track.restored = True
+        found = None if track.restored else await self._restored(workload)
         new, standing = added_up(track.flushes, track.pairs, track.standing), track.standing
         track.flushes, track.pairs = [], []
+        track.unstored = new if track.unstored is None else track.unstored + new
+        if found is not None:  # a new term: what Redis has not got of the earlier one counts too
+            track.open, track.restored, new = found, True, track.unstored
         closed, track.open = after(track.open, new, standing.at_ms)
         if closed:
             await self._store(workload, closed, track.open)
+            track.unstored = None
 
     async def _store(
         self,

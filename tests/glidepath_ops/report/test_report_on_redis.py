@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from glidepath.clock import unix_ms
 from glidepath.config import load_config
 from glidepath.errors import InputError, UnknownWorkloadError
+from glidepath.feedback import GivenFeedback
+from glidepath.feedback_intake import FeedbackStore, ServedRequest
+from glidepath.pairs_and_outcomes import Side
 from glidepath_ops.report.document import Document, NoData, Source, ToWrite
 from glidepath_ops.report.gather_facts import gather_facts
 from glidepath_ops.report.to_html import to_html
@@ -122,6 +126,27 @@ async def test_no_body_is_in_it_and_what_a_backend_or_person_wrote_is_only_text(
     assert "script" not in Parsed(page).tags
     assert "<script>" not in text
     assert HOSTILE in Parsed(page).text
+
+
+async def test_what_else_leaves_and_is_kept_is_in_the_chapter_for_legal(
+    tmp_path: Path, redis_url: str, redis_client: Any
+) -> None:
+    sections = {"otel": {"endpoint": "http://collector.example:4318"}, "inventory": {"keep": "40d"}}
+    workloads = yaml.safe_load(report_config(redis_url))["workloads"]
+    workloads["chat"]["feedback"] = {"window": "2d", "requests": 700, "shown": 90}
+    path = tmp_path / "glidepath.yaml"
+    path.write_text(report_config(redis_url, **sections, workloads=workloads))
+    config, now = load_config(path), unix_ms()
+    section = config.workloads["chat"].feedback
+    assert section is not None
+    store = FeedbackStore(redis_client, "chat", section)
+    await store.remember([ServedRequest(f"r-{n}", Side.CANDIDATE, now) for n in range(3)], now)
+    await store.give(GivenFeedback("r-1", "", 1.0), now)
+    text = to_markdown(whole_report(await gather_facts(config, redis_client, ["chat"], now)))
+    assert "no text (OpenTelemetry) | extproc, scorer | collector.example |" in text
+    assert "| digests of request ids, with the side | 48h | 700 | 3 |" in text
+    assert "| users' feedback, with redacted labels | 7d after the newest | 90 requests | 1 |" in text
+    assert "for 40d: no text, and no credential" in text
 
 
 async def test_where_nothing_is_known_it_says_so_with_the_reason(file: Path, redis_client: Any) -> None:

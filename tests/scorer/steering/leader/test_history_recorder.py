@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -97,6 +98,29 @@ async def test_each_closed_period_is_stored_once(redis_client: Any) -> None:
     assert [(one.at_ms - T0, one.candidate.requests) for one in stored] == [(0, 20), (10_000, 20), (20_000, 20)]
     assert stored[0].candidate.p99 is not None
     assert 99 < stored[0].candidate.p99 < 101
+
+
+async def test_a_leader_that_leads_again_counts_what_it_had_not_stored(redis_client: Any) -> None:
+    first, second = (HistoryRecorder(redis_client, CollectorRegistry()) for _ in range(2))
+
+    async def next_term(recorder: HistoryRecorder) -> None:
+        term = asyncio.create_task(recorder.run())
+        await asyncio.sleep(0)  # a term begins, and is over at once
+        term.cancel()
+        await asyncio.gather(term, return_exceptions=True)
+
+    first.note("chat", News(outcomes=(flush(),)), standing(0))
+    await first.write("chat")  # the period is open, so Redis has nothing of it
+    first.note("chat", News(outcomes=(flush(),)), standing(1))
+    second.note("chat", News(outcomes=(flush(),)), standing(2))
+    await second.write("chat")
+    for recorder, seconds in ((first, (5, 10)), (second, (12, 20))):
+        await next_term(recorder)
+        for at in seconds:
+            recorder.note("chat", News(outcomes=(flush(),)), standing(at))
+            await recorder.write("chat")
+    stored = await points(redis_client)
+    assert [one.candidate.requests for one in stored] == [30, 30]  # the last flush, of the 20th second, is still open
 
 
 async def test_the_tokens_of_clients_and_of_copies_are_stored_apart(redis_client: Any) -> None:
