@@ -26,7 +26,8 @@ class WorkloadHistory:
     """What is known of a workload.
 
     - ``points``: its periods, in order of time, without overlap (``stitched_history.py``)
-    - ``percent``: the candidate's share now; ``movable``: the share of the requests that can move; None if unknown
+    - ``percent``, ``phase``: the candidate's share and the ramp's phase now; ``movable``: the share of the requests
+      that can move; None if unknown
     - ``evaluator``: what the evaluator has cost since the beginning
     - ``ramp_s``: how long the rest of the ramp takes, in seconds; None if unknown
     """
@@ -37,6 +38,7 @@ class WorkloadHistory:
     movable: float | None = None
     evaluator: Decimal = ZERO
     ramp_s: float | None = None
+    phase: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def command(
         now_ms = unix_ms()
         since_ms = 0 if back_s is None else now_ms - round(back_s * 1000)
         names = [workload] if workload is not None else list(settings.workloads)
-        return await read_money(settings, redis, names, now_ms, since_ms=since_ms)
+        return await read_money(settings, redis, names, now_ms, since_ms=since_ms, ramps=True)
 
     summary = with_redis(config, work)
     if as_json:

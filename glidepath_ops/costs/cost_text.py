@@ -187,6 +187,8 @@ def _total_lines(summary: MoneySummary) -> Iterator[str]:
     for name, amounts in month_rows(summary.monthly, ranged=is_ranged(summary)):
         yield _row(f"a month, {name}", *amounts)
     yield _row("paid off", *payback_cells(summary))
+    rest = "of unknown length, so it is not counted" if summary.ramp_days is None else f"{summary.ramp_days:.1f} d"
+    yield _row("the rest of the ramp until then", "", rest)
 
 
 def payback_text(found: Payback) -> str:
@@ -224,6 +226,7 @@ def cost_record(summary: MoneySummary) -> dict[str, Any]:
         "unpriced_share": summary.unpriced_share,
         "monthly": _levels([_monthly(month) for month in summary.monthly]),
         "payback": _levels([_payback(found) for found in summary.paybacks]),
+        "ramp_days": summary.ramp_days,
         "workloads": [_workload_record(one) for one in summary.workloads],
     }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from glidepath.config import Config
@@ -11,9 +13,11 @@ from glidepath.evaluation_cost import read_cost
 from glidepath.history import LEVELS, HistoryPoint, Level, decode_point
 from glidepath.pricing.money_summary import MoneySummary, WorkloadHistory, money_summary
 from glidepath.pricing.stitched_history import stitched
+from glidepath.pricing.traffic_range import rate_of
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath_ops.cli.steering_client import read_status
+from glidepath_ops.costs.remaining_ramp import remaining_ramp
 
 PAGE = 500  # periods in one read
 
@@ -25,18 +29,28 @@ async def read_money(
     now_ms: int,
     *,
     since_ms: int = 0,
-    ramps: Mapping[str, float | None] | None = None,
+    ramps: bool = False,
 ) -> MoneySummary:
-    """Return the money of some workloads since a time.
+    """Return the money of some workloads since a time. Raises RedisError or OSError.
 
-    ``ramps``: how long the rest of each workload's ramp takes, in seconds. Raises RedisError or OSError.
+    ``ramps``: whether the rest of each ramp is estimated, on which the day of the payback depends; it takes a moment.
     """
-    histories = [await read_workload_history(redis, config, name, now_ms, since_ms, ramps or {}) for name in names]
+    histories = [await read_workload_history(redis, config, name, now_ms, since_ms) for name in names]
+    if ramps:
+        histories = [(await with_ramp(config, history))[0] for history in histories]
     return money_summary(config, histories, now_ms)
 
 
+async def with_ramp(config: Config, history: WorkloadHistory) -> tuple[WorkloadHistory, str]:
+    """Return the history with the time that the rest of the ramp takes, or with None and the reason."""
+    workload, rate = config.workload(history.workload), rate_of(history.points)
+    place = history.percent, history.phase
+    seconds, why = await asyncio.to_thread(remaining_ramp, history.workload, workload, *place, rate)  # a simulation
+    return replace(history, ramp_s=seconds), why
+
+
 async def read_workload_history(
-    redis: RedisClient, config: Config, name: str, now_ms: int, since_ms: int, ramps: Mapping[str, float | None]
+    redis: RedisClient, config: Config, name: str, now_ms: int, since_ms: int
 ) -> WorkloadHistory:
     status = await read_status(redis, name)
     evaluator = config.workload(name).scoring.evaluator
@@ -47,7 +61,7 @@ async def read_workload_history(
         status.percent if status is not None else 0.0,
         status.movable_share if status is not None else None,
         Decimal(repr(cost.total)) if cost is not None else Decimal(0),
-        ramps.get(name),
+        phase=status.phase if status is not None else "",
     )
 
 

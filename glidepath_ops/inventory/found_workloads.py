@@ -96,7 +96,7 @@ def _found(
         kind=kind_of(group, question.kinds),
         eligible=eligible_share(group.sample, question.candidate),
         variation=variation or by_repeats(group.sample.repeats, group.sample.same),
-        month=group.requests / months if months else float(group.requests),
+        month=group.requests / months if months else None,
         task=task_of(group),
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glidepath.call_classes import CallClass
+from glidepath.counted_nouns import number_of
 from glidepath_ops.inventory.answer_variation import AnswerVariation
 from glidepath_ops.inventory.eligible_share import EligibleShare
 from glidepath_ops.inventory.estimate import CallGroup
@@ -30,7 +31,7 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class FoundWorkload:
-    """A group of calls with all that decides about its migration. ``month``: its requests in 30 days.
+    """A group of calls with all that decides about its migration. ``month``: its requests in 30 days; None: unknown.
 
     ``section``: the name of its section of glidepath.yaml, which other groups may have too.
     """
@@ -41,7 +42,7 @@ class FoundWorkload:
     kind: FoundKind
     eligible: EligibleShare | None
     variation: AnswerVariation | None
-    month: float
+    month: float | None
     task: str
 
     @property
@@ -57,9 +58,14 @@ class FoundWorkload:
         return _UNKNOWN_TOLERANCE if self.variation is None else 1 - self.variation.sameness
 
     @property
+    def volume(self) -> float:
+        """The requests in 30 days, or all that were counted, if the time is unknown or too short."""
+        return float(self.group.requests) if self.month is None else self.month
+
+    @property
     def score(self) -> float:
         share = 1.0 if self.eligible is None else self.eligible.share
-        return math.log10(1 + self.month) * share * (0.5 + self.tolerance)
+        return math.log10(1 + self.volume) * share * (0.5 + self.tolerance)
 
 
 def in_order(found: Sequence[FoundWorkload]) -> list[FoundWorkload]:
@@ -72,7 +78,7 @@ def reason(one: FoundWorkload) -> str:
     if one.group.key.call is not CallClass.INFERENCE:
         return f"{one.group.key.call.value} calls stay with the server that has the state"
     how = "declared" if one.kind.declared else f"guessed: {one.kind.why}"
-    parts = [f"{one.kind.kind.value} ({how})", f"{short_number(one.month)} requests a month"]
+    parts = [f"{one.kind.kind.value} ({how})", _volume(one)]
     if one.eligible is not None:
         parts.append(f"{one.eligible.share:.0%} can move{_why_not(one.eligible)}")
     if one.task == "embeddings":
@@ -80,6 +86,12 @@ def reason(one: FoundWorkload) -> str:
     elif one.variation is not None:
         parts.append(f"the baseline {one.variation}" if "agrees" in str(one.variation) else str(one.variation))
     return "; ".join(parts)
+
+
+def _volume(one: FoundWorkload) -> str:
+    if one.month is None:
+        return number_of(one.group.requests, "request")
+    return f"{short_number(one.month) if one.month >= 1 else 'less than 1'} requests a month"
 
 
 def _why_not(eligible: EligibleShare) -> str:

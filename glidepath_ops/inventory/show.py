@@ -57,6 +57,8 @@ def _headline(inventory: Inventory, read: ReadTraffic) -> str:
         return f"{total}; the lines have no time, so nothing is said of a month"
     span = duration_text((read.to_ms - read.from_ms) / 1000)
     short = "; a month is only a projection of that" if read.to_ms - read.from_ms < _DAY_MS else ""
+    if inventory.months is None:
+        short = ", too short to say anything of a month"
     return f"{_time(read.from_ms)} to {_time(read.to_ms)} UTC ({span}): {total}{short}"
 
 
@@ -70,10 +72,11 @@ def _workload(place: int, one: FoundWorkload, spend: Spend | None, months: float
     yield f"    {key_text(group.key)}"
     yield f"    why      {reason(one)}"
     volume = f"{group.requests:,} {plural_unless_one(group.requests, 'request')}"
-    if months:
-        volume += f", {short_number(one.month)} a month"
-    bad = group.sums.get("errors", 0.0) / group.requests if group.requests else 0.0
-    yield f"    volume   {volume}; {bad:.2%} failed; {_share(group, 'streamed'):.0%} streamed"
+    if one.month is not None:
+        volume += f", {short_number(one.month) if one.month >= 1 else '< 1'} a month"
+    refused = f" {_share(group, 'refused'):.2%} refused (4xx);" if group.sums.get("refused") else ""
+    failed, streamed = _share(group, "errors"), _share(group, "streamed")
+    yield f"    volume   {volume}; {failed:.2%} failed;{refused} {streamed:.0%} streamed"
     yield f"    tokens   {_tokens(group)}"
     yield f"    spend    {_spend(spend, months)}"
     yield f"    latency  {_quantiles([group.latency(q) for q in _QUANTILES])}{_ttft(group)}"
@@ -200,7 +203,7 @@ def _workload_json(
         "reason": reason(one),
         "movable": one.movable,
         "requests": group.requests,
-        "requests_a_month": one.month if months else None,
+        "requests_a_month": one.month,
         "sampled": group.sampled,
         **{name: round(group.sums.get(name, 0.0)) for name in SUMS},
         "tokens": {name: round(group.tokens(name)) for name in COUNTS} if group.usage else None,

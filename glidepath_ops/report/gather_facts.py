@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -11,15 +10,13 @@ from glidepath.config.user_feedback import FeedbackSection
 from glidepath.feedback_intake import served_keys
 from glidepath.movable_share import movable_share_of
 from glidepath.pairs_and_outcomes import ScoredPair
-from glidepath.pricing.money_summary import money_summary
-from glidepath.pricing.traffic_range import rate_of
+from glidepath.pricing.money_summary import WorkloadHistory, money_summary
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Decision
 from glidepath_ops.cli.steering_client import read_log, read_status
-from glidepath_ops.costs.read_money import read_workload_history
+from glidepath_ops.costs.read_money import read_workload_history, with_ramp
 from glidepath_ops.pairs.read_pairs import newest_results
-from glidepath_ops.report.remaining_ramp import remaining_ramp
 from glidepath_ops.report.report_facts import ReportFacts, Stored, WorkloadFacts
 
 MOST_DECISIONS, MOST_RESULTS = 5000, 5000
@@ -31,21 +28,19 @@ async def gather_facts(
     """Return the facts about some workloads since a time. Raises RedisError or OSError."""
     found, histories = [], []
     for name in names:
-        facts = await _workload_facts(config, redis, name, now_ms, since_ms)
-        history = await read_workload_history(redis, config, name, now_ms, since_ms, {name: facts.ramp_s})
-        found.append(facts)
+        history, no_ramp = await with_ramp(config, await read_workload_history(redis, config, name, now_ms, since_ms))
+        found.append(await _workload_facts(config, redis, history, no_ramp, now_ms, since_ms))
         histories.append(history)
     money = money_summary(config, histories, now_ms)
     return ReportFacts(config, version("glidepath"), now_ms, since_ms, found, money, demo=demo)
 
 
-async def _workload_facts(config: Config, redis: RedisClient, name: str, now_ms: int, since_ms: int) -> WorkloadFacts:
+async def _workload_facts(
+    config: Config, redis: RedisClient, history: WorkloadHistory, no_ramp: str, now_ms: int, since_ms: int
+) -> WorkloadFacts:
+    name = history.workload
     workload, status = config.workload(name), await read_status(redis, name)
     decisions = [d for d in await read_log(redis, name, MOST_DECISIONS) if d.at_ms >= since_ms]
-    history = await read_workload_history(redis, config, name, 0, since_ms, {})
-    percent, phase = (status.percent, status.phase) if status is not None else (0.0, "")
-    rate = rate_of(history.points)
-    ramp_s, no_ramp = await asyncio.to_thread(remaining_ramp, name, workload, percent, phase, rate)  # a simulation
     excerpts = config.redaction.excerpts > 0
     return WorkloadFacts(
         name,
@@ -58,7 +53,7 @@ async def _workload_facts(config: Config, redis: RedisClient, name: str, now_ms:
         await _results(redis, name, decisions) if excerpts else {},
         await _stored(redis, name, workload.feedback, now_ms),
         movable_share_of(status) if status is not None else None,
-        ramp_s,
+        history.ramp_s,
         no_ramp,
     )
 

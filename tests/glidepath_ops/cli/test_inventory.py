@@ -100,6 +100,17 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         run_cli("inventory", "--from", str(tmp_path / "none"))
 
 
+def test_refusals_are_shown_and_a_few_seconds_say_nothing_of_a_month(tmp_path: Path) -> None:
+    entry = {"path": "/v1/chat/completions", "time": 1_790_000_000, "status": 429}
+    path = tmp_path / "access.jsonl"
+    path.write_text("".join(f"{json.dumps(entry | one)}\n" for one in ({}, {"time": 1_790_000_020, "status": 200})))
+    shown = run_cli("inventory", "--from", str(path))
+    assert "2 requests; 0.00% failed; 50.00% refused (4xx); 0% streamed" in shown
+    assert "too short to say anything of a month" in " ".join(shown.split())
+    assert "a month;" not in shown
+    assert json.loads(run_cli("inventory", "--from", str(path), "--json"))["workloads"][0]["requests_a_month"] is None
+
+
 def test_an_empty_log_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     with pytest.raises(InputError, match=r"--from: .*empty: is empty"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,9 @@ def test_batch_comes_before_internal_and_internal_before_customers() -> None:
     assert order(found) == ["x-team=nights", "x-team=staff", "x-team=shop"]
     assert [one.kind.declared for one in found.workloads] == [True, False, True]
     assert reason(found.workloads[0]).startswith("batch (declared); 1.0k requests a month; 100% can move")
+    rare, short = replace(found.workloads[0], month=0.2), replace(found.workloads[0], month=None)
+    assert "; less than 1 requests a month; " in reason(rare)
+    assert "month" not in reason(short)
 
 
 def test_within_a_kind_more_eligible_and_tolerant_requests_come_first() -> None:

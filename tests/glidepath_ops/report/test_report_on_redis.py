@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -147,6 +148,17 @@ async def test_what_else_leaves_and_is_kept_is_in_the_chapter_for_legal(
     assert "| digests of request ids, with the side | 48h | 700 | 3 |" in text
     assert "| users' feedback, with redacted labels | 7d after the newest | 90 requests | 1 |" in text
     assert "for 40d: no text, and no credential" in text
+
+
+@pytest.mark.slow
+async def test_the_command_that_it_names_gives_its_day_of_the_payback(file: Path, redis_client: Any) -> None:
+    await store_report_example(redis_client)
+    found = json.loads(await asyncio.to_thread(run_cli, "cost", "-c", str(file), "-w", "chat", "--json"))
+    text = await asyncio.to_thread(run_cli, "report", "-c", str(file), "-w", "chat", "--format", "md")
+    assert found["ramp_days"] > 1  # else the day would be the same without it
+    assert f"Paid off, at expected traffic: {found['payback']['expected']['on']}." in text
+    shown = await asyncio.to_thread(run_cli, "cost", "-c", str(file), "-w", "chat")
+    assert f"{found['ramp_days']:.1f} d" in shown
 
 
 async def test_where_nothing_is_known_it_says_so_with_the_reason(file: Path, redis_client: Any) -> None:
