@@ -22,6 +22,7 @@ from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.served_digest import served_digest
 from glidepath_ops.cli.calibrate_from_labels import fit_labels, report_lines
+from glidepath_ops.cli.late_progress import bytes_of, late_progress, lines_with_progress
 from glidepath_ops.cli.output_files import check_output, write_output
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadOrOnly, only_workload
@@ -97,7 +98,8 @@ def command(
 def _fit(config: Path, workload: str, labels: Path, output: Path | None, as_json: bool) -> None:
     if output is not None:
         check_output(output, "--output")
-    fitted = fit_labels(load_config(config), workload, labels)
+    with late_progress("fitting the weights", None):
+        fitted = fit_labels(load_config(config), workload, labels)
     written = output if fitted.better else None
     if written is not None:
         write_output(written, fitted.weights.to_json())
@@ -141,8 +143,8 @@ def read_file(path: Path) -> History:
     """
     history, times, seen = History(), [], KeysSeen()
     try:
-        with path.open("rb") as file:
-            for at, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 2), b""), start=1):
+        with path.open("rb") as file, late_progress("reading events", bytes_of(file)) as advance:
+            for at, line in enumerate(lines_with_progress(file, advance, MAX_LINE_BYTES + 2), start=1):
                 if line.strip():
                     where = f"{path}:{at}"
                     raw = read_object(line, where)

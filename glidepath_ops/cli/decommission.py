@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,6 +19,7 @@ from glidepath.kept_pairs import forget_pairs
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Decision, Phase, to_json
+from glidepath_ops.cli.output_console import WIDE_TABLE, output_console
 from glidepath_ops.cli.output_files import PRIVATE, check_output, is_standard_output, write_output
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, Reason
@@ -82,7 +82,7 @@ def command(
     if as_json:
         typer.echo(json.dumps(found, default=asdict))
     elif workload is None:
-        _console().print(_order_table(found["order"]))
+        output_console(WIDE_TABLE).print(_order_table(found["order"]))
     else:
         _show(found, stderr=to_stdout)
     if found.get("blocked"):
@@ -183,11 +183,6 @@ def _files(
     }
 
 
-def _console(*, stderr: bool = False) -> Console:
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(width=160, stderr=stderr)
-
-
 def _order_table(order: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("", "workload", "baseline", "share", "phase", "blocking items"):
@@ -207,7 +202,7 @@ def _show(found: dict[str, Any], *, stderr: bool) -> None:
         detail = escape(item.detail) + (f"\n→ {escape(item.remedy)}" if item.remedy else "")
         mark = "☐" if item.level is ItemState.TODO else item.level.value
         table.add_row(f"[{_STYLE[item.level]}]{mark}[/]", item.workload, item.what, detail)
-    console = _console(stderr=stderr)
+    console = output_console(WIDE_TABLE, stderr=stderr)
     console.print(table)
     if found["archive"]:
         console.print(f"archived in {escape(found['archive'])} and recorded in the decision log")

@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 from rich.table import Table
 
 from glidepath.config import load_config
 from glidepath.config.urls_and_secrets import AdminUrl
 from glidepath.errors import InputError
+from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.cli.output_console import WIDE_TABLE, output_console
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
-from glidepath_ops.cli.status import PIPED_WIDTH
 from glidepath_ops.doctor.checks import examine
 from glidepath_ops.doctor.facts import Finding, Severity
 from glidepath_ops.doctor.gather_facts import gather
@@ -47,8 +47,10 @@ def command(
     if envoy:
         chosen = settings.envoy.model_copy(update={"admin": tuple(_admin_url(url) for url in envoy)})
         settings = settings.model_copy(update={"envoy": chosen})
-    envoys, redis = asyncio.run(gather(settings))
-    findings = [*examine(settings, envoys, redis), *examine_http_routes(asyncio.run(gather_http_routes(settings)))]
+    with late_progress("asking Redis and the Envoys", None):
+        envoys, redis = asyncio.run(gather(settings))
+        routes = asyncio.run(gather_http_routes(settings))
+    findings = [*examine(settings, envoys, redis), *examine_http_routes(routes)]
     if not envoys and not all(one.actuator for one in settings.workloads.values()):
         note = "the configuration names no Envoy (envoy.admin is empty), and no `glidepath up` runs with it here"
         findings.insert(0, Finding("envoy", "reachable", Severity.WARN, note, "set envoy.admin, or give --envoy URL"))
@@ -82,5 +84,4 @@ def _print(findings: list[Finding]) -> None:
         found = finding.detail + (f"\n→ {finding.remedy}" if finding.remedy else "")
         style = _STYLE[finding.level]
         table.add_row(f"[{style}]{finding.level.value}[/]", finding.subject, finding.check, found)
-    console = Console()
-    (console if console.is_terminal else Console(width=PIPED_WIDTH)).print(table)
+    output_console(WIDE_TABLE).print(table)

@@ -44,7 +44,7 @@ def command(
             settings.workload(name)
         return {name: await erase(redis, name, _erasure(settings, name, user, request_id)) for name in names}
 
-    found = with_redis(config, work)
+    found = with_redis(config, work, "erasing")
     if as_json:
         typer.echo(json.dumps({name: _counts(erased) for name, erased in found.items()}))
         return

@@ -82,7 +82,8 @@ def command(
         redacted = ((number, redact(given)) for number, given in source)
         return await _give_all(stores, redacted, bad, settings.extproc.flush + LATER_S)
 
-    found = with_redis(config, work)
+    typed = not single and sys.stdin.isatty()  # a bar would overwrite what a person types
+    found = with_redis(config, work, None if typed else "recording feedback")
     typer.echo(json.dumps({match.value: found[match] for match in FeedbackMatch}))
     for problem in bad:
         typer.echo(f"glidepath: {problem}", err=True)

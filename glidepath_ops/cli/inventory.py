@@ -167,7 +167,7 @@ def _from_redis(config: Path, seconds: float) -> ReadTraffic:
         async def work(settings: Config, redis: RedisClient) -> ReadTraffic:
             return await read_from_redis(settings, redis, since, now, advance)
 
-        return with_redis(config, work)
+        return with_redis(config, work, waiting=None)
 
 
 def _nothing_found(settings: Config | None, files: list[str] | None, since: str | None) -> str:

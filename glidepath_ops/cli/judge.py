@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -12,6 +11,7 @@ import typer
 
 from glidepath.config import Workload, load_config
 from glidepath.errors import InputError
+from glidepath_ops.cli.late_progress import Advance, bytes_of, late_progress, lines_with_progress
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, WorkloadOption, percent_of
 from scorer.steering.evidence.replay import MAX_LINE_BYTES, ReplayResult, parse_events, replay
 from scorer.steering.planning.recorded_events import KeysSeen, checked, warnings
@@ -48,11 +48,12 @@ def command(
     """
     section, seen, share = load_config(config).workload(workload), KeysSeen(), _configured_share(percent)
     if str(outcomes) == "-":
-        result = _judge(section, sys.stdin.buffer, "<stdin>", share, seen)
+        with late_progress("reading events", None) as advance:
+            result = _judge(section, sys.stdin.buffer, "<stdin>", share, seen, advance)
     else:
         try:
-            with outcomes.open("rb") as file:
-                result = _judge(section, file, str(outcomes), share, seen)
+            with outcomes.open("rb") as file, late_progress("reading events", bytes_of(file)) as advance:
+                result = _judge(section, file, str(outcomes), share, seen, advance)
         except OSError as error:
             raise InputError(f"{outcomes}: cannot be read: {error.strerror}") from error
     for warning in warnings(result.verdicts, seen):
@@ -67,10 +68,9 @@ def _configured_share(text: str | None) -> float | None:
     return percent
 
 
-def _judge(section: Workload, file: BinaryIO, name: str, percent: float | None, seen: KeysSeen) -> ReplayResult:
-    return replay(section, parse_events(checked(_lines(file), name, seen), name), percent)
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the file's lines. Of a line longer than MAX_LINE_BYTES, only a part is read; the parser then rejects it."""
-    return iter(lambda: file.readline(MAX_LINE_BYTES + 2), b"")
+def _judge(
+    section: Workload, file: BinaryIO, name: str, percent: float | None, seen: KeysSeen, advance: Advance
+) -> ReplayResult:
+    # Of a line longer than MAX_LINE_BYTES, only a part is read; the parser then rejects it.
+    lines = lines_with_progress(file, advance, MAX_LINE_BYTES + 2)
+    return replay(section, parse_events(checked(lines, name, seen), name), percent)

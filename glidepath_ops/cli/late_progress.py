@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 AFTER_S = 2.0
 Advance = Callable[[int], None]
@@ -17,23 +20,49 @@ Advance = Callable[[int], None]
 def late_progress(
     what: str, total: int | None, console: Console | None = None, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Advance]:
-    """Yield a function that is told how much more of ``total`` is done. ``total``: None if it is not known."""
+    """Yield a function that is told how much more of ``total`` is done. ``total``: None if it is not known.
+
+    The bar appears also while nothing is told, such as in one long wait. Standard output stays untouched by it, because
+    a result may go there into a pipe. One at a time: the bars of two would overwrite each other.
+    """
     shown = console or Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal)
-    task, began, done, started = bar.add_task(what, total=total), clock(), 0, False
+    last = TimeElapsedColumn() if total is None else TimeRemainingColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), last)
+    bar = Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal, redirect_stdout=False)
+    task, began, done, ended, lock = bar.add_task(what, total=total), clock(), 0, False, threading.Lock()
+
+    def show() -> None:
+        with lock:
+            if not ended and not bar.live.is_started:
+                bar.start()
 
     def advance(more: int) -> None:
-        nonlocal done, started
+        nonlocal done
         done += more
-        if not started and clock() - began >= AFTER_S:
-            bar.start()
-            started = True
-        if started:
+        if clock() - began >= AFTER_S:
+            show()
             bar.update(task, completed=done)
 
+    timer = threading.Timer(AFTER_S, show)
+    timer.daemon = True
+    if shown.is_terminal:
+        timer.start()
     try:
         yield advance
     finally:
-        if started:
-            bar.stop()
+        timer.cancel()
+        with lock:
+            ended = True
+        bar.stop()
+
+
+def bytes_of(file: BinaryIO) -> int | None:
+    """Return the size of the file, or None for a pipe, whose end is not known."""
+    return os.fstat(file.fileno()).st_size or None
+
+
+def lines_with_progress(file: BinaryIO, advance: Advance, most: int = -1) -> Iterator[bytes]:
+    """Yield the lines of the file, and tell ``advance`` the bytes. Of a line longer than ``most``, only a part."""
+    while line := file.readline(most):
+        advance(len(line))
+        yield line

@@ -17,7 +17,7 @@ from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Command, CommandKind, Decision
 from glidepath_ops.cli.redis_connection import with_redis
-from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJsonLines, ConfigPath, WorkloadFilter
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, AsJsonLines, ConfigPath, WorkloadFilter
 from glidepath_ops.cli.steering_client import actor, read_log, send_command, wait_for_answer
 from glidepath_ops.cli.steering_commands import headline, sentence
 
@@ -74,6 +74,7 @@ def annotate(
     workload: Annotated[
         str | None, typer.Option("--workload", "-w", help="Search only the log of this workload; default: all logs.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Add a root cause to a decision.
 
@@ -96,7 +97,8 @@ def annotate(
     if not cause.strip():
         raise InputError("--cause: is empty")
 
-    typer.echo(sentence(with_redis(config, work)))
+    noted = with_redis(config, work, "waiting for the scorer")
+    typer.echo(json.dumps(asdict(noted)) if as_json else sentence(noted))
 
 
 async def _owner(settings: Config, redis: RedisClient, workload: str | None, decision_id: str) -> tuple[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from glidepath.clock import unix_ms
@@ -21,6 +21,8 @@ from glidepath.pair_labels import Judgement, PairLabel, read_labels, store_label
 from glidepath.pairs_and_outcomes import ScoredPair
 from glidepath.printable_text import shown_id
 from glidepath.redisio import RedisClient
+from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.cli.output_console import output_console
 from glidepath_ops.cli.output_files import PRIVATE, STANDARD_OUTPUT, check_output, write_output
 from glidepath_ops.cli.pair_options import PairChoice, choosing_pairs
 from glidepath_ops.cli.redis_connection import with_redis
@@ -32,7 +34,8 @@ from glidepath_ops.cli.shared_options import (
     WorkloadOrOnly,
     only_workload,
 )
-from glidepath_ops.cli.steering_client import actor
+from glidepath_ops.cli.steering_client import actor, read_status
+from glidepath_ops.pairs.early_scores import early_scores_note
 from glidepath_ops.pairs.pair_dataset import line_of, record_of
 from glidepath_ops.pairs.read_pairs import (
     StoredPair,
@@ -49,8 +52,8 @@ MOST_RESULTS = 100_000
 DEFAULT_RESULTS = 10_000
 SHOWN_CHARS = 4000
 MOST_BYTES = 512 * 2**20  # of an exported data set, which is built in memory
-_WIDTH = 80  # of the output if it is no terminal
 
+_Listed = tuple[str, list[ScoredPair], Mapping[str, PairLabel], int, str]
 _Shown = tuple[Config, str, StoredPair, PairLabel | None, FeedbackNote | None]
 
 command = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Look at stored pairs, and judge them.")
@@ -77,26 +80,29 @@ def list_pairs(
     A pair must meet all conditions that you give. Of two statuses, the first one is the baseline's.
     """
 
-    async def work(settings: Config, redis: RedisClient) -> tuple[str, list[ScoredPair], Mapping[str, PairLabel], int]:
+    async def work(settings: Config, redis: RedisClient) -> _Listed:
         name = only_workload(settings, workload)
         chosen = choice.filter_of(settings, name)
         labels = await read_labels(redis, name, settings.retention.labels)
         found = [r async for r in newest_results(redis, name, look_back) if chosen.selects(r, labels)]
         ordered = worst_first(found) if choice.worst else newest_first(found)
-        return name, ordered[:count], labels, await count_results(redis, name)
+        note = early_scores_note(settings.workload(name), await read_status(redis, name)) if choice.worst else ""
+        return name, ordered[:count], labels, await count_results(redis, name), note
 
-    name, found, labels, known = with_redis(config, work)
+    name, found, labels, known, note = with_redis(config, work)
     if as_json:
         for pair in found:
             one = labels.get(pair.pair_id)
             typer.echo(line_of({**asdict(pair), "label": one.label.value if one else None}), nl=False)
         return
-    console = _console()
+    console = output_console()
     for row in rows(found, labels):
         console.print(row)
     console.print(
         Text(f"{number_of(len(found), 'pair')} of {name}; {min(known, look_back)} of {known} results searched")
     )
+    if note and found:
+        console.print(Text(f"note: {note}"))
 
 
 @command.command("show")
@@ -126,7 +132,7 @@ def show(
         record = record_of(section, stored.pair, stored.result, label)
         typer.echo(line_of({**record, "feedback": feedback.to_json() if feedback else None}), nl=False)
         return
-    _console().print(page(section, stored, label, 2**31 if full else SHOWN_CHARS, feedback))
+    output_console().print(page(section, stored, label, 2**31 if full else SHOWN_CHARS, feedback))
 
 
 @command.command("export")
@@ -154,21 +160,24 @@ def export(
         name = only_workload(settings, workload)
         chosen, section = choice.filter_of(settings, name), settings.workload(name)
         labels = await read_labels(redis, name, settings.retention.labels)
-        results = [r async for r in newest_results(redis, name, look_back)]
-        results += await labelled_without_result(redis, name, results, labels)
+        with late_progress("searching", None):
+            results = [r async for r in newest_results(redis, name, look_back)]
+            results += await labelled_without_result(redis, name, results, labels)
         found = [r for r in results if chosen.selects(r, labels)]
         ordered = (worst_first(found) if choice.worst else newest_first(found))[:count]
         data, written = bytearray(), 0
-        for result in ordered:
-            stored = await with_body(redis, name, result)
-            if stored.pair is not None:
-                data += line_of(record_of(section, stored.pair, result, labels.get(result.pair_id)))
-                written += 1
-            if len(data) > MOST_BYTES:
-                raise InputError(f"the data set is larger than {MOST_BYTES >> 20} MiB; write fewer pairs (--count)")
+        with late_progress("reading pairs", len(ordered)) as advance:
+            for result in ordered:
+                stored = await with_body(redis, name, result)
+                if stored.pair is not None:
+                    data += line_of(record_of(section, stored.pair, result, labels.get(result.pair_id)))
+                    written += 1
+                if len(data) > MOST_BYTES:
+                    raise InputError(f"the data set is larger than {MOST_BYTES >> 20} MiB; write fewer pairs (--count)")
+                advance(1)
         return bytes(data), written, len(ordered) - written
 
-    data, written, missing = with_redis(config, work)
+    data, written, missing = with_redis(config, work, waiting=None)
     write_output(output, data, mode=PRIVATE)
     left_out = f"; {missing} left out, whose bodies are not stored any more" if missing else ""
     typer.echo(f"{number_of(written, 'pair')} written{left_out}", err=True)
@@ -185,6 +194,7 @@ def label_pair(
     workload: WorkloadOrOnly = None,
     note: Annotated[str, typer.Option("--note", help="Reason for the judgement, at most 500 characters.")] = "",
     look_back: LookBack = MOST_RESULTS,
+    as_json: AsJson = False,
 ) -> None:
     """Record whether the candidate's answer of a pair is acceptable in place of the baseline's.
 
@@ -204,6 +214,9 @@ def label_pair(
         return label, count.gone == 0, removed
 
     label, kept, removed = with_redis(config, work)
+    if as_json:
+        typer.echo(json.dumps({**asdict(label), "bodies_kept": kept, "labels_removed": removed}))
+        return
     text = "" if kept else "; its bodies are not stored any more, so it cannot be exported with its texts"
     oldest = f"; {removed} of the oldest labels were removed (retention.labels)" if removed else ""
     typer.echo(f"{shown_id(label.pair_id)}: {label.label.value}, by {label.who}{text}{oldest}")
@@ -213,6 +226,7 @@ def label_pair(
 def forget(
     workload: Annotated[str, typer.Option("--workload", "-w", help="Name of the workload.")],
     config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Remove the labels of a workload, and the pairs that were kept because of a decision or a label.
 
@@ -223,7 +237,11 @@ def forget(
         settings.workload(workload)
         return await forget_pairs(redis, workload)
 
-    typer.echo(f"{with_redis(config, work)} kept pairs of {workload} and all its labels were removed")
+    removed = with_redis(config, work, "removing")
+    if as_json:
+        typer.echo(json.dumps({"workload": workload, "kept_pairs_removed": removed}))
+    else:
+        typer.echo(f"{removed} kept pairs of {workload} and all its labels were removed")
 
 
 async def _found(redis: RedisClient, name: str, pair_id: str, look_back: int) -> StoredPair:
@@ -239,8 +257,3 @@ def _id_of(stored: StoredPair) -> str:
     if stored.result is not None:
         return stored.result.pair_id
     return stored.pair.id if stored.pair else ""
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=_WIDTH, highlight=False)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from glidepath.config import Config
+from glidepath.config import Config, Workload
 from glidepath.errors import InputError, UnreachableError
 from glidepath.pairs_and_outcomes import Answer, ScoredPair
 from glidepath.probe.prompts import probe_requests
@@ -22,11 +22,16 @@ from glidepath.probe.send import Prober, ProbeResult, answer_failure, store_pair
 from glidepath.protobuf_codec import decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
+from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.cli.output_console import WIDE_TABLE, output_console
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJsonLines, ConfigPath, seconds_of
+from glidepath_ops.pairs.read_pairs import StoredPair
+from glidepath_ops.pairs.show_pairs import page
+from glidepath_ops.pairs.stored_texts import answer_text, prompt_text
 
-PIPED_WIDTH = 160
 _MAX_WAIT_S = 600.0
+MOST_CHARS = 4000  # of each text that --answers shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +65,37 @@ def command(
             "--via", help="Address of Envoy's shadow listener: HOST:PORT or unix:/path; default: envoy.shadow_listen."
         ),
     ] = None,
+    answers: Annotated[
+        bool, typer.Option("--answers", help="Also show each prompt and the texts of both answers, side by side.")
+    ] = False,
     as_json: AsJsonLines = False,
 ) -> None:
     """Send synthetic prompts to both backends, and show status, time and agreement of the answers.
 
-    The texts of the answers are not shown. The prompts are sent one at a time. The exit status is 1 if a backend did
-    not answer a prompt successfully.
+    The prompts are sent one at a time. --answers shows the texts too; `glidepath pairs show ID` shows them later. The
+    exit status is 1 if a backend did not answer a prompt successfully.
     """
 
     seconds = seconds_of("--wait", wait, _MAX_WAIT_S)
 
-    async def work(settings: Config, redis: RedisClient) -> list[Row]:
+    async def work(settings: Config, redis: RedisClient) -> tuple[dict[str, Workload], list[Row]]:
         names = _names(settings, workload)
         listener = via or settings.envoy.shadow_listen
         async with Prober(settings, listener) as prober:
-            return [row for name in names for row in await _probe(settings, redis, prober, name, count, seconds)]
+            rows = [row for name in names for row in await _probe(settings, redis, prober, name, count, seconds)]
+        return settings.workloads, rows
 
-    rows = with_redis(config, work)
+    sections, rows = with_redis(config, work, waiting=None)
     if as_json:
         for row in rows:
-            typer.echo(json.dumps(_record(row)))
+            typer.echo(json.dumps({**_record(row), **(_texts(sections, row) if answers else {})}))
     else:
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=PIPED_WIDTH)
+        console = output_console(WIDE_TABLE)
         console.print(table(rows))
+        for row in rows if answers else ():
+            pair = row.probed.pair
+            stored = StoredPair(row.scored, pair)
+            console.print(Text(), page(sections[pair.workload], stored, None, MOST_CHARS))
     if not all(row.probed.comparable for row in rows):
         raise typer.Exit(1)
 
@@ -105,14 +116,19 @@ async def _probe(
     requests = await asyncio.to_thread(probe_requests, settings, name)
     before = await _last_result(redis, name)
     probes: list[ProbeResult] = []
-    for request in requests[:count]:
-        probed = await prober.probe(name, request)
-        if probed.not_sent:
-            raise UnreachableError(f"envoy.shadow_listen: {probed.answers[0].error} (use --via for another listener)")
-        await store_pair(redis, settings, probed)
-        probes.append(probed)
+    sent = requests[:count]
+    with late_progress(f"probing {name}", len(sent)) as advance:
+        for request in sent:
+            probed = await prober.probe(name, request)
+            if probed.not_sent:
+                why = f"{probed.answers[0].error} (use --via for another listener)"
+                raise UnreachableError(f"envoy.shadow_listen: {why}")
+            await store_pair(redis, settings, probed)
+            probes.append(probed)
+            advance(1)
     wanted = {probed.pair.id for probed in probes if probed.comparable}
-    scores = await _scores(redis, name, before, wanted, wait)
+    with late_progress("waiting for the scores", None):
+        scores = await _scores(redis, name, before, wanted, wait)
     return [Row(probed, scores.get(probed.pair.id)) for probed in probes]
 
 
@@ -169,6 +185,12 @@ def _score(row: Row) -> tuple[str, str]:
     if not row.scored.scored:
         return "–", f"not scored: {escape(row.scored.unscored_reason)}"
     return f"{row.scored.agreement:.3f}", ", ".join(row.scored.flags)
+
+
+def _texts(sections: Mapping[str, Workload], row: Row) -> dict[str, Any]:
+    pair = row.probed.pair
+    sides = {one.side.value: answer_text(sections[pair.workload], pair, one).text for one in row.probed.answers}
+    return {"prompt": prompt_text(pair), "answers": sides}
 
 
 def _record(row: Row) -> dict[str, Any]:

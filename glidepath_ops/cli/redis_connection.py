@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,18 +14,21 @@ from glidepath.config import Config, load_config
 from glidepath.config.loader import locate
 from glidepath.errors import ConfigError, UnreachableError, error_text
 from glidepath.redisio import RedisClient, check, connect, without_password
+from glidepath_ops.cli.late_progress import late_progress
 from glidepath_ops.local.addresses_of_running_up import with_running_up
 from glidepath_ops.local.data_folder import DEFAULT_FOLDER
 
 T = TypeVar("T")
+READING = "reading from Redis"
 Work = Callable[[Config, RedisClient], Awaitable[T]]
 
 
-def with_redis(path: Path, work: Work[T]) -> T:
+def with_redis(path: Path, work: Work[T], waiting: str | None = READING) -> T:
     """Call ``work`` with the configuration at ``path`` and a connected Redis client, and return the result of ``work``.
 
-    If the configuration names no Redis, it is the one of the ``glidepath up`` that runs with this configuration. Raises
-    ConfigError if there is none, and UnreachableError if Redis does not answer or fails during the work.
+    If the configuration names no Redis, it is the one of the ``glidepath up`` that runs with this configuration.
+    ``waiting``: what a progress bar says if this takes over two seconds; None if ``work`` itself shows its progress.
+    Raises ConfigError if there is no Redis, and UnreachableError if Redis does not answer or fails during the work.
     """
     config = with_running_up(load_config(path), path)
     if config.redis.url is None:
@@ -33,7 +37,8 @@ def with_redis(path: Path, work: Work[T]) -> T:
             f"{DEFAULT_FOLDER}; start `glidepath up`, set redis.url, "
             f"or name the file glidepath.yaml in the data folder of your `up`"
         )
-    return asyncio.run(_run(config, work, locate(path, "redis", "url")))
+    with nullcontext() if waiting is None else late_progress(waiting, None):
+        return asyncio.run(_run(config, work, locate(path, "redis", "url")))
 
 
 async def _run(config: Config, work: Work[T], where: str) -> T:

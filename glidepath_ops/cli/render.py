@@ -58,7 +58,7 @@ class EnvoyByDefault(TyperGroup):
     """A command group that runs ``envoy`` if no subcommand is given: ``glidepath render -o envoy.yaml``."""
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
-        if not arguments or (arguments[0].startswith("-") and arguments[0] != "--help"):
+        if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("--help", "-h")):
             arguments = ["envoy", *arguments]
         return super().parse_args(context, arguments)
 

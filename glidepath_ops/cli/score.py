@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, TypeGuard, get_args
 
 import typer
 
@@ -16,6 +17,7 @@ from glidepath.config.comparison import ScoringSection, Task
 from glidepath.config.processes import EmbedderSection
 from glidepath.errors import InputError, UnknownWorkloadError
 from glidepath.pairs_and_outcomes import EXACT_CALL
+from glidepath_ops.cli.late_progress import Advance, bytes_of, late_progress
 from glidepath_ops.cli.output_files import check_output, write_output
 from scorer.scoring.compare import Confusion
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
@@ -88,11 +90,12 @@ def command(
         check_output(summary, "--summary")
     with ExitStack() as stack:
         source = _open(pairs, stack)
+        advance = _progress(source, stack)
         scorer = FileScorer(chosen, settings, load_embedder(engine), path=path, now_ms=unix_ms)
         scorer.evaluator = Evaluator(settings.evaluator) if settings.evaluator else None
         scorer.verifier = Verifier(settings.verifier, show_errors=True) if settings.verifier else None
         found = FileSummary(confusion=Confusion(matter=frozenset(settings.classification.matter)))
-        _run(scorer, source, found, explain=explain)
+        _run(scorer, source, found, advance, explain=explain)
     found.no_preference = dict(scorer.evaluator.failures) if scorer.evaluator else {}
     found.correctness.none = dict(scorer.verifier.failures) if scorer.verifier else {}
     for line in found.lines():
@@ -103,8 +106,23 @@ def command(
         raise typer.Exit(2)
 
 
-def _run(scorer: FileScorer, source: Lines, found: FileSummary, *, explain: bool) -> None:
+def _progress(source: Lines, stack: ExitStack) -> Advance:
+    """Show a progress bar while ``stack`` is open, unless the results themselves go to the terminal."""
+    if sys.stdout.isatty():
+        return lambda _: None
+    return stack.enter_context(late_progress("scoring", bytes_of(source) if _is_file(source) else None))
+
+
+def _is_file(source: Lines) -> TypeGuard[io.BufferedReader]:
+    return isinstance(source, io.BufferedReader) and source.seekable()
+
+
+def _run(scorer: FileScorer, source: Lines, found: FileSummary, advance: Advance, *, explain: bool) -> None:
+    shown, read = sys.stderr.isatty(), 0  # a terminal has the bar
     for result in scorer.score(source):
+        if _is_file(source):
+            advance(source.tell() - read)
+            read = source.tell()
         if isinstance(result, BadLine):
             found.bad_lines += 1
             typer.echo(f"glidepath: line {result.number} {result.problem}", err=True)
@@ -116,7 +134,7 @@ def _run(scorer: FileScorer, source: Lines, found: FileSummary, *, explain: bool
         if result.correctness is not None:
             found.correctness.add(result.correctness)
         found.add_faults(*(frozenset(f.kind.value for f in result.faults.get(side, ())) for side in SIDES))
-        if found.pairs % _PROGRESS_EVERY == 0:
+        if found.pairs % _PROGRESS_EVERY == 0 and not shown:
             typer.echo(f"glidepath: {found.pairs} pairs", err=True)
 
 

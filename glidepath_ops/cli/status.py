@@ -19,13 +19,13 @@ from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.cli.narrow_status import NARROW, NEVER_STEERED, gate_lines, indented, workload_lines
+from glidepath_ops.cli.output_console import output_console
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
 from glidepath_ops.cli.status_details import details
 from glidepath_ops.evidence_text import evidence_text
 from glidepath_ops.fleet_reading import STALE_S, FleetReading, read_fleet
 
-PIPED_WIDTH = 200
 MOST_SHOWN = 3  # workloads whose gates are shown without --workload
 _STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 
@@ -37,8 +37,8 @@ def command(
 ) -> None:
     """Show the candidate's share, the phase and the gates of each workload.
 
-    Gates, errors by kind and coverage are shown only with --workload, or if at most three workloads are configured. A
-    narrow terminal shows lines instead of tables.
+    Gates, errors by kind and coverage are shown only with --workload, or if at most three workloads are configured.
+    Below 120 columns, lines are shown instead of tables. A file or a pipe gets 80 columns, or as many as COLUMNS says.
     """
 
     async def work(settings: Config, redis: RedisClient) -> FleetReading:
@@ -49,9 +49,7 @@ def command(
     if as_json:
         typer.echo(json.dumps(read.records()))
         return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(width=PIPED_WIDTH, highlight=False)  # in a log or a pager: do not wrap at 80 columns
+    console = output_console()
     if console.width < NARROW:
         for line in narrow_overview(read.statuses, time.time(), read.troubles):
             console.print(indented(line))

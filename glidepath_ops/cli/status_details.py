@@ -93,9 +93,8 @@ def coverage(status: WorkloadStatus) -> Iterator[str]:
     """Yield what became of the captured exchanges, and what part of the candidate's live answers was checked."""
     counts = status.coverage
     if counts:
-        stages = " → ".join(f"{name} {counts.get(name, 0)}" for name in _STAGES)
-        scored = status.pairs_scored - sum(status.pairs_apart.values())
-        yield f"coverage since the beginning: {stages} → scored {scored}"
+        captured, paired, scored = stages(status)
+        yield f"coverage since the beginning: captured {captured} → paired {paired} → scored {scored}"
         yield from _scored_apart(status)
         lost = {
             name: number
@@ -111,6 +110,16 @@ def coverage(status: WorkloadStatus) -> Iterator[str]:
         checked = min(answers.get("candidate checked", 0), live)
         rest = "; the others by status, content type and length" if checked < live else ""
         yield f"candidate's live answers checked in full: {checked} of {live} ({checked / live:.0%}){rest}"
+
+
+def stages(status: WorkloadStatus) -> tuple[int, int, int]:
+    """Return how many exchanges were captured, of these paired, and of these scored, since the beginning.
+
+    Extproc stores its counts up to a second after a pair, which may be scored by then: a scored pair counts as paired.
+    """
+    scored = max(status.pairs_scored - sum(status.pairs_apart.values()), 0)
+    paired = max(status.coverage.get(Coverage.PAIRED.value, 0), scored)
+    return max(status.coverage.get(Coverage.CAPTURED.value, 0), paired), paired, scored
 
 
 def _scored_apart(status: WorkloadStatus) -> Iterator[str]:

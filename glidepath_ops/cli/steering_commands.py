@@ -51,7 +51,7 @@ def _send(config: Path, workload: str, command: Command, wait: float, as_json: b
             )
         return decision
 
-    decision = with_redis(config, work)
+    decision = with_redis(config, work, "waiting for the scorer")
     if decision is None:
         return
     if decision.event == "refused":

@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +20,10 @@ from glidepath.config.faulty_values import has_faults
 from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.loader import load_with_places
 from glidepath.counted_nouns import number_of
+from glidepath.errors import GlidepathError
 from glidepath.suggestions import first_of_many
-from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
+from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap, with_stand_ins
 from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import Json
@@ -28,6 +31,25 @@ from glidepath_ops.envoyconfig.validation import check_splits, check_strict, loa
 from glidepath_ops.local.missing_secrets import secret_problems
 from scorer.scoring.embed.missing_packages import missing_package
 from scorer.steering.planning.unprovable_limits import judging_note, undecidable_in_config
+
+Hint = tuple[str, str, str]  # ("warning" or "note", place, text)
+
+
+@dataclass(slots=True)
+class Checked:
+    """What has been checked. ``skipped``: why a check was left out; ``hints``: what is valid and may not work."""
+
+    passed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    hints: list[Hint] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        yield from (f"ok  {text}" for text in self.passed)
+        yield from (f"--  {text}" for text in self.skipped)
+
+    def to_json(self) -> dict[str, object]:
+        hints = [{"kind": kind, "place": place, "text": text} for kind, place, text in self.hints]
+        return {"passed": self.passed, "skipped": self.skipped, "hints": hints}
 
 
 def command(
@@ -39,6 +61,7 @@ def command(
     without_secrets: Annotated[
         bool, typer.Option("--without-secrets", help="Do not check that the secrets' variables and files exist.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check glidepath.yaml and the Envoy configuration rendered from it.
 
@@ -52,20 +75,42 @@ def command(
     Each error is a line on stderr, and the exit status is then 2. If a gate can never pass, a warning goes to stderr;
     `glidepath plan` explains it. Two processes with the same address cause a warning too.
     """
-    if envoy is not None:
-        _check(load_envoy_file(envoy), envoy)
-        return
+    with _shown(as_json=as_json) as checked:
+        if envoy is not None:
+            _check(checked, load_envoy_file(envoy), envoy)
+        else:
+            _check_configuration(checked, config, without_secrets=without_secrets)
+    for line in one_line_a_text(checked.hints):
+        typer.echo(line, err=True)
+
+
+@contextmanager
+def _shown(*, as_json: bool) -> Iterator[Checked]:
+    """Print what has been checked when the checks are over, also if one has failed. A progress bar is shown before."""
+    checked = Checked()
+    try:
+        with late_progress("checking", None):
+            yield checked
+    except GlidepathError:
+        for line in () if as_json else checked.lines():
+            typer.echo(line)
+        raise
+    for line in (json.dumps(checked.to_json()),) if as_json else checked.lines():
+        typer.echo(line)
+
+
+def _check_configuration(checked: Checked, config: Path, *, without_secrets: bool) -> None:
     checks = (_embedder_problems,) if without_secrets else (_embedder_problems, secret_problems)
     settings, places = load_with_places(config, lambda read: (one for check in checks for one in check(read)))
     check_calibrations(settings)
     counts = number_of(len(settings.backends), "backend"), number_of(len(settings.workloads), "workload")
-    _ok(f"{config}: {', '.join(counts)}")
+    checked.passed.append(f"{config}: {', '.join(counts)}")
     with _without_cyclic_collection(), tempfile.TemporaryDirectory() as folder:
         bootstrap = with_stand_ins(settings, render_bootstrap(settings))
         rendered = Path(folder) / "envoy.json"  # with many workloads, YAML would take longer than all checks
         rendered.write_text(json.dumps(bootstrap))
-        _check(bootstrap, rendered, f"the Envoy configuration rendered from {config}")
-    hints = [
+        _check(checked, bootstrap, rendered, f"the Envoy configuration rendered from {config}")
+    checked.hints += [
         *(
             ("warning", places.locate("workloads", name, "gates"), warning)
             for name in settings.workloads
@@ -77,13 +122,13 @@ def command(
             if (note := judging_note(workload))
         ),
     ]
-    for line in one_line_a_text(hints):
-        typer.echo(line, err=True)
-    for conflict in conflicts(listen_addresses(settings), on_one_machine=True):
-        _warn(places.locate(*conflict.second.key), f"{conflict.message}, so not both can run on one machine")
+    checked.hints += [
+        ("warning", places.locate(*one.second.key), f"{one.message}, so not both can run on one machine")
+        for one in conflicts(listen_addresses(settings), on_one_machine=True)
+    ]
 
 
-def one_line_a_text(hints: Iterable[tuple[str, str, str]]) -> list[str]:
+def one_line_a_text(hints: Iterable[Hint]) -> list[str]:
     """Return a line for each different text of ``hints``: (``warning`` or ``note``, place, text) each.
 
     The line names the first place and the number of others, so that 400 workloads with one hint make one line.
@@ -118,21 +163,13 @@ def _without_cyclic_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _check(bootstrap: Json, path: Path, name: str = "") -> None:
+def _check(checked: Checked, bootstrap: Json, path: Path, name: str = "") -> None:
     check_strict(bootstrap)
-    _ok("every field belongs to Envoy's API (envoy-data-plane)")
+    checked.passed.append("every field belongs to Envoy's API (envoy-data-plane)")
     workloads = check_splits(bootstrap)
-    _ok(f"splits: candidate first, sum 10000: {first_of_many(workloads) or 'no split of Glidepath'}")
+    checked.passed.append(f"splits: candidate first, sum 10000: {first_of_many(workloads) or 'no split of Glidepath'}")
     binary = check_with_envoy(path, name)
     if binary is None:
-        typer.echo("--  no Envoy found: envoy --mode validate was skipped")
+        checked.skipped.append("no Envoy found: envoy --mode validate was skipped")
     else:
-        _ok("envoy --mode validate")
-
-
-def _warn(place: str, warning: str) -> None:
-    typer.echo(f"glidepath: warning: {place}: {warning}", err=True)
-
-
-def _ok(text: str) -> None:
-    typer.echo(f"ok  {text}")
+        checked.passed.append("envoy --mode validate")

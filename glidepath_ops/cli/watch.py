@@ -68,7 +68,7 @@ def command(
         else:
             await _draw(settings, redis, names, seconds, console)
 
-    with_redis(config, work)
+    with_redis(config, work, waiting=None)
 
 
 async def _look(settings: Config, redis: RedisClient, names: list[str], last: Seen) -> Seen:

@@ -56,8 +56,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def facts_of(request: Request) -> RequestFacts:
+    """Return the facts. Headers of the same name are joined by a comma, so two of a proxy's header name nobody: the
+    first one may be what a client has sent through a proxy that adds its own.
+    """
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     peer = request.client.host if request.client else ""
-    return RequestFacts(dict(request.headers), request.cookies.get(COOKIE, ""), peer)
+    return RequestFacts(headers, request.cookies.get(COOKIE, ""), peer)
 
 
 def reading(console: Console, handler: Handler) -> Endpoint:

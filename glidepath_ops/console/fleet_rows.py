@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glidepath.counted_nouns import number_of
-from glidepath.pairs_and_outcomes import Coverage
 from glidepath.status_and_decisions import CommandKind, Phase, Verdict, WorkloadStatus
+from glidepath_ops.cli.status_details import stages
 from glidepath_ops.fleet_reading import STALE_S, FleetReading
 
 NEVER_STEERED = "no scorer has steered it yet"
@@ -102,7 +102,7 @@ def _row(name: str, status: WorkloadStatus | None, reading: FleetReading, candid
         seen=_seen(status),
         confirmed=f"{status.confirmed} of {number_of(status.envoys, 'Envoy')}",
         next=status.message,
-        gates=tuple(map(gate_mark, status.verdicts)),
+        gates=tuple(gate_mark(one) for one in status.verdicts if one.gating or one.outcome == "fail"),
         funnel=funnel_of(status),
         action=_NEXT_ACTION.get(status.phase) if status.autopilot else CommandKind.RESUME,
         may_go_back=not status.share_known or status.percent > 0,
@@ -137,6 +137,4 @@ def gate_mark(verdict: Verdict) -> GateMark:
 
 
 def funnel_of(status: WorkloadStatus) -> Funnel:
-    counts = status.coverage
-    scored = status.pairs_scored - sum(status.pairs_apart.values())
-    return Funnel(counts.get(Coverage.CAPTURED.value, 0), counts.get(Coverage.PAIRED.value, 0), max(scored, 0))
+    return Funnel(*stages(status))

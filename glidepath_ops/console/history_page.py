@@ -11,7 +11,15 @@ from glidepath.errors import InputError
 from glidepath_ops.cli.steering_client import read_log
 from glidepath_ops.console.access import Visitor
 from glidepath_ops.console.context import Console, reading
-from glidepath_ops.console.history_series import RANGES, Range, columns, marks, table_rows
+from glidepath_ops.console.history_series import (
+    RANGES,
+    Range,
+    axis_start_ms,
+    columns,
+    kind_columns,
+    marks,
+    table_rows,
+)
 from glidepath_ops.console.workload_page import MOST_DECISIONS, name_of
 from glidepath_ops.costs.cost_text import brief_line
 from glidepath_ops.costs.read_money import read_level, read_money
@@ -31,6 +39,7 @@ def routes(console: Console) -> list[Route]:
             span=span,
             ranges=RANGES,
             rows=table_rows(points),
+            begins_ms=begins if (begins := axis_start_ms(points, since_ms, unix_ms())) > since_ms else 0,
             marks=list(reversed(decided)),
             money=brief_line(await read_money(console.config, console.redis, [name], unix_ms(), since_ms=since_ms)),
         )
@@ -43,8 +52,9 @@ def routes(console: Console) -> list[Route]:
         record = {
             "range": span.name,
             "period_s": span.level.seconds,
-            "from_s": since_ms / 1000,
+            "from_s": axis_start_ms(points, since_ms, unix_ms()) / 1000,
             "series": columns(points),
+            "kinds": kind_columns(points),
             "marks": [mark.record() for mark in decided],
         }
         return JSONResponse(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from glidepath.history import LEVELS, HistoryPoint, Level, SidePoint
 from glidepath.status_and_decisions import Decision
 
 MOST_ROWS = 48
+MOST_KINDS = 5  # lines of the chart of errors by kind
+LEAST_PERIODS = 12  # on the time axis
 _LEVEL = {level.name: level for level in LEVELS}
 
 
@@ -32,6 +35,7 @@ RANGES = (
 )
 
 Number = float | None
+SIDES = ("baseline", "candidate")
 _SIDE_COLUMNS: dict[str, Callable[[SidePoint, int], Number]] = {
     "p50": lambda side, _: side.p50,
     "p95": lambda side, _: side.p95,
@@ -62,12 +66,42 @@ def columns(points: Sequence[HistoryPoint]) -> dict[str, list[Number]]:
     found: dict[str, list[Number]] = {"t": [at for at, _ in filled]}
     for name, of_point in _COLUMNS.items():
         found[name] = [None if point is None else of_point(point) for _, point in filled]
-    for prefix in ("baseline", "candidate"):
+    for prefix in SIDES:
         for name, of_side in _SIDE_COLUMNS.items():
             found[f"{prefix}_{name}"] = [
                 None if point is None else of_side(getattr(point, prefix), point.seconds) for _, point in filled
             ]
     return found
+
+
+def kind_columns(points: Sequence[HistoryPoint]) -> dict[str, list[Number]]:
+    """Return ``SIDE: KIND`` → failed requests a minute, for the most frequent kinds, the most frequent first.
+
+    The values stand at the times of ``columns``.
+    """
+    totals: Counter[tuple[str, str]] = Counter()
+    for point in points:
+        for side in SIDES:
+            totals.update({(side, kind): n for kind, n in getattr(point, side).kinds.items()})
+    filled = list(_with_gaps(points))
+    return {
+        f"{side}: {kind}": [
+            None if point is None else round(60 * getattr(point, side).kinds.get(kind, 0) / point.seconds, 3)
+            for _, point in filled
+        ]
+        for (side, kind), _ in totals.most_common(MOST_KINDS)
+    }
+
+
+def axis_start_ms(points: Sequence[HistoryPoint], since_ms: int, now_ms: int) -> int:
+    """Return where the time axis begins: at ``since_ms``, or with the first period if the history began later.
+
+    So a few minutes of history fill the charts instead of their right edge.
+    """
+    if not points:
+        return since_ms
+    period_ms = points[0].seconds * 1000
+    return max(since_ms, min(points[0].at_ms - period_ms, now_ms - LEAST_PERIODS * period_ms))
 
 
 def _with_gaps(points: Iterable[HistoryPoint]) -> Iterable[tuple[float, HistoryPoint | None]]:

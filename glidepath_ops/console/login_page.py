@@ -55,7 +55,8 @@ def routes(console: Console) -> list[Route]:
 
     async def logout(request: Request) -> Response:
         answer = RedirectResponse("/", 303)
-        answer.delete_cookie(COOKIE)
+        if _same_site(request):  # another site's page cannot end a session
+            answer.delete_cookie(COOKIE)
         return answer
 
     return [

@@ -17,6 +17,7 @@ from glidepath.clock import unix_ms
 from glidepath.config import Workload
 from glidepath.errors import ConfigError
 from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Pair, ScoredPair, Side
+from glidepath_ops.cli.steering_client import read_status
 from glidepath_ops.console.access import Visitor
 from glidepath_ops.console.actions_page import actor_of
 from glidepath_ops.console.api_models import LabelBody, parsed
@@ -26,6 +27,7 @@ from glidepath_ops.console.pair_query import LABELS, PairQuery, query_of
 from glidepath_ops.console.pair_store import MOST_LISTED, PairStore
 from glidepath_ops.console.signal_meanings import meaning_of
 from glidepath_ops.console.workload_page import name_of, number_of_query
+from glidepath_ops.pairs.early_scores import early_scores_note
 from glidepath_ops.pairs.pair_dataset import record_of
 from glidepath_ops.pairs.read_pairs import StoredPair
 from glidepath_ops.pairs.select_pairs import facts_of
@@ -50,6 +52,7 @@ def routes(console: Console, store: PairStore) -> list[Route]:
         start = number_of_query(request, "start", 1, MOST_LISTED) - 1
         shown = await store.stored(name, found, start, ON_PAGE)
         rows = [(one, found.labels.get(one.pair_id)) for one in shown]
+        status = await read_status(console.redis, name) if asked.worst else None
         return console.page(
             request,
             "pairs.html",
@@ -61,6 +64,7 @@ def routes(console: Console, store: PairStore) -> list[Route]:
             start=start,
             on_page=ON_PAGE,
             labels=LABELS,
+            early=early_scores_note(console.config.workload(name), status),
         )
 
     async def pair(request: Request, visitor: Visitor) -> Response:

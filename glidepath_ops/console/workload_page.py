@@ -24,6 +24,7 @@ from glidepath_ops.console.gate_picture import gate_picture
 from glidepath_ops.fleet_reading import FleetReading, read_fleet
 
 SHOWN_DECISIONS, MOST_DECISIONS = 50, 1000
+_MOST_DIGITS = 12  # Python reads no number of thousands of digits
 _EXAMPLES_S = 30.0  # the examples of errors are searched this often
 
 
@@ -149,6 +150,6 @@ def number_of_query(request: Request, name: str, default: int, most: int) -> int
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:12]) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and 1 <= int(text) <= most):
         raise InputError(f"{name}: must be a number from 1 to {most} (got {text[:40]!r})")
     return int(text)

@@ -14,6 +14,7 @@ from pathlib import Path
 from glidepath import redis_keys, runtime_keys
 from glidepath.config import Config
 from glidepath.config.kubernetes import HttpRouteSection
+from glidepath.duration_text import duration_text
 
 
 def glidepath_command() -> str:
@@ -49,6 +50,8 @@ def example_lines(config: Config, path: Path, *, own_envoy: bool = True) -> Iter
             yield from _glidepath_commands(path, name)
         else:
             yield from _curl_commands(admin, name, config.candidate_cluster(name), config.baseline_cluster(name))
+        if workload.if_lost == "baseline" and workload.actuator is None:
+            yield from _lease_commands(admin, name, workload.lost_after)
 
 
 def _glidepath_commands(path: Path, workload: str) -> Iterator[str]:
@@ -70,6 +73,15 @@ def _kubectl_commands(workload: str, route: HttpRouteSection) -> Iterator[str]:
     yield "  automation off, and on again"
     yield f"    kubectl annotate {place} glidepath/{workload}.autopilot=0"
     yield f"    kubectl annotate {place} glidepath/{workload}.autopilot-"
+
+
+def _lease_commands(admin: str, workload: str, lost_after_s: float) -> Iterator[str]:
+    """Yield commands for a split that ends by itself without a scorer: weights alone do not bring it back then."""
+    key = runtime_keys.lease_key(workload)
+    yield f"  after {duration_text(lost_after_s)} without a scorer the split ends (if_lost); bring it back by hand"
+    yield f"    curl -X POST '{admin}/runtime_modify?{key}=100'"
+    yield "  leave it to the scorer again"
+    yield f"    curl -X POST '{admin}/runtime_modify?{key}='"
 
 
 def _curl_commands(admin: str, workload: str, candidate: str, baseline: str) -> Iterator[str]:

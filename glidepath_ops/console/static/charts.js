@@ -7,6 +7,7 @@ const CHARTS = {
   latency: { sides: ["p50", "p99"], band: true },
   ttft: { sides: ["ttft50", "ttft95"], band: true },
   errors: { sides: ["errors"] },
+  kinds: { byKind: true },
   rate: { sides: ["rate"] },
   tokens: { sides: ["tokens"] },
   defects: { sides: ["defects"] },
@@ -16,6 +17,7 @@ const NAMES = {
   asked: "asked", seen: "seen", agreement: "agreement", noise: "noise floor", preference: "preference",
   p50: "p50", p99: "p99", ttft50: "p50", ttft95: "p95", errors: "errors", rate: "requests/s", tokens: "tokens", defects: "defects",
 };
+const DASHES = [[], [6, 3], [2, 3], [10, 4, 2, 4], [1, 5]];
 const TONES = { bad: "--bad", hold: "--asks", step: "--good", person: "--dim" };
 
 const box = document.querySelector("[data-history]");
@@ -35,14 +37,23 @@ function rangeOf(chart, min, max) {
   return [0, max > 0 ? max * 1.08 : 1];
 }
 
-// Times of the axis: hours within two days, else days.
+// Times of the axis: seconds within ten minutes, hours within two days, else days.
 function timesOf(plot, splits) {
   const days = plot.scales.x.max - plot.scales.x.min > 2 * 86400;
   const two = (number) => String(number).padStart(2, "0");
+  const seconds = plot.scales.x.max - plot.scales.x.min < 600;
   return splits.map((at) => {
     const date = new Date(at * 1000);
-    return days ? `${two(date.getMonth() + 1)}-${two(date.getDate())}` : `${two(date.getHours())}:${two(date.getMinutes())}`;
+    if (days) return `${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+    const minute = `${two(date.getHours())}:${two(date.getMinutes())}`;
+    return seconds ? `${minute}:${two(date.getSeconds())}` : minute;
   });
+}
+
+// Lines of one side have its color, and each kind of error a dash of its own.
+function kindSeriesOf(name, index) {
+  const stroke = color(name.startsWith("baseline") ? "--base" : "--cand");
+  return { label: name.replaceAll("_", " "), stroke, width: 1.5, points: { size: 4 }, spanGaps: false, dash: DASHES[index % DASHES.length] };
 }
 
 function seriesOf(name) {
@@ -103,13 +114,14 @@ function draw() {
   plots = [];
   for (const figure of box.querySelectorAll("[data-chart]")) {
     const chart = CHARTS[figure.dataset.chart];
-    const names = namesOf(chart).filter((name) => shown.series[name]);
-    const data = [shown.series.t, ...names.map((name) => shown.series[name])];
+    const values = chart.byKind ? shown.kinds : shown.series;
+    const names = chart.byKind ? Object.keys(values) : namesOf(chart).filter((name) => values[name]);
+    const data = [shown.series.t, ...names.map((name) => values[name])];
     const empty = !data.slice(1).some((values) => values.some((value) => value !== null));
     let note = figure.querySelector("p");
     if (empty) {
       if (!note) { note = document.createElement("p"); note.className = "dim"; figure.append(note); }
-      note.textContent = "No data in this time.";
+      note.textContent = chart.byKind ? "No request has failed in this time." : "No data in this time.";
       continue;
     }
     if (note) note.remove();
@@ -120,7 +132,7 @@ function draw() {
       cursor: { sync: { key: "workload" }, y: false },
       scales: { x: { range: (_, min, max) => [Math.min(shown.from_s, min), Math.max(Date.now() / 1000, max)] }, y: { range: (_, min, max) => rangeOf(chart, min, max) } },
       axes: [{ ...axis, values: timesOf, size: 34 }, { ...axis, size: 56 }],
-      series: [{ value: (_, v) => (v === null ? "–" : new Date(v * 1000).toLocaleString()) }, ...names.map(seriesOf)],
+      series: [{ value: (_, v) => (v === null ? "–" : new Date(v * 1000).toLocaleString()) }, ...names.map(chart.byKind ? kindSeriesOf : seriesOf)],
       bands: chart.band ? [{ series: [2, 1], fill: color("--base") + "22" }, { series: [4, 3], fill: color("--cand") + "33" }] : [],
       hooks: { drawClear: [drawSteps], draw: [drawMarks], setCursor: [sayMark] },
     }, data, figure));

@@ -40,6 +40,15 @@ document.addEventListener("htmx:responseError", (event) => {
   notice(`the console answered ${event.detail.xhr.status}`);
 });
 
+// A page that gets no more events shows an old state, so it must say so: the console is away, or the login has ended.
+function notLive(text) {
+  const line = document.getElementById("not-live");
+  line.textContent = text;
+  line.hidden = !text;
+}
+document.addEventListener("htmx:sseError", () => notLive("Not live: the console does not answer, or your login has ended. Reload the page."));
+document.addEventListener("htmx:sseOpen", () => notLive(""));
+
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-close]")) dialog().close();
   const copied = event.target.closest("[data-copy]");

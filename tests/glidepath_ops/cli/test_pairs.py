@@ -164,6 +164,12 @@ async def test_a_label_is_stored_shown_selected_and_exported_with_the_texts(pair
     assert stat.S_IMODE((tmp_path / "labels.jsonl").stat().st_mode) == 0o600
 
 
+async def test_a_label_can_be_printed_as_json(pairs: StoredPairs) -> None:
+    label = json.loads(await pairs.run("label", "bad", "not", "--note", "another city", "--json"))
+    assert (label["pair_id"], label["label"], label["note"]) == ("bad", "not", "another city")
+    assert (label["bodies_kept"], label["labels_removed"]) == (True, 0)
+
+
 async def test_a_label_without_bodies_says_so(pairs: StoredPairs) -> None:
     await pairs.client.delete(CHAT.pairs)
     assert "cannot be exported with its texts" in await pairs.run("label", "bad", "unsure")
@@ -179,6 +185,8 @@ async def test_kept_pairs_and_labels_can_be_forgotten(pairs: StoredPairs) -> Non
     await pairs.run("label", "bad", "not")
     assert "1 kept pairs of chat" in await pairs.run("forget", "-w", "chat")
     assert await pairs.ids("--labelled") == []
+    removed = json.loads(await pairs.run("forget", "-w", "chat", "--json"))
+    assert removed == {"workload": "chat", "kept_pairs_removed": 0}
 
 
 @pytest.mark.parametrize(

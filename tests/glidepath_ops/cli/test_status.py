@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,9 @@ from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind, ScoredPa
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus, from_json, to_json
 from glidepath_ops.cli.narrow_status import gate_lines, indented
+from glidepath_ops.cli.output_console import output_console
 from glidepath_ops.cli.status import gates, narrow_overview, overview, title_of, tool_calls, unread_answers
-from glidepath_ops.cli.status_details import details, examples_of, without_a_scorer
+from glidepath_ops.cli.status_details import details, examples_of, stages, without_a_scorer
 from glidepath_ops.demo.progress_display import verdict_row
 
 STATUS = WorkloadStatus("chat", "baking", 5, 0, (5, 100), 0, 99_000)
@@ -214,6 +216,24 @@ def test_the_coverage_says_where_exchanges_were_lost_and_what_was_checked() -> N
         "  not scored, of all pairs: 40 candidate_truncated, 30 candidate_status",
         "candidate's live answers checked in full: 412 of 8230 (5%); the others by status, content type and length",
     ]
+
+
+def test_a_pair_that_is_scored_before_its_count_arrives_counts_as_paired() -> None:
+    early = replace(BUSY, coverage={"captured": 701, "paired": 698}, pairs_scored=715)
+    assert stages(early) == (703, 703, 703)
+    assert stages(BUSY) == (900, 770, 700)
+    assert stages(replace(BUSY, pairs_scored=0)) == (900, 770, 0)
+
+
+@pytest.mark.parametrize(("columns", "width"), [(None, 80), ("132", 132), ("0", 80), ("wide", 80), ("٣٠", 80)])
+def test_a_pipe_has_80_columns_or_as_many_as_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch, columns: str | None, width: int
+) -> None:
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert output_console().width == width
 
 
 def test_a_failing_baseline_is_named() -> None:

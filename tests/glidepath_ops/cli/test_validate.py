@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -57,6 +58,19 @@ def test_two_processes_with_one_address_are_a_warning_because_they_may_run_on_tw
 
 def test_a_good_configuration_is_valid_without_a_warning(tmp_path: Path) -> None:
     assert validate(tmp_path / "g.yaml", JUDGED) == (0, "")
+
+
+def test_the_result_can_be_printed_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "g.yaml"
+    path.write_text(CHAT_CONFIG + "    gates: {latency: {max_ratio: 0.5}}\n" + JUDGED)
+    done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(path), "--json"], catch_exceptions=False)
+    found = json.loads(done.stdout)
+    assert found["passed"][0] == f"{path}: 2 backends, 1 workload"
+    [hint] = found["hints"]
+    assert (hint["kind"], hint["place"]) == ("warning", f"{path}:9: workloads.chat.gates")
+    path.write_text(CHAT_CONFIG + "    gates: {latency: {max_ratio: x}}\n")
+    with pytest.raises(ConfigError):
+        CliRunner().invoke(build_app("validate"), ["validate", "-c", str(path), "--json"], catch_exceptions=False)
 
 
 def test_a_workload_whose_answers_no_gate_judges_gets_a_note(tmp_path: Path) -> None:

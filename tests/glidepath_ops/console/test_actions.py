@@ -102,6 +102,53 @@ async def test_another_sites_page_cannot_use_a_session(
         assert not await redis_client.xlen(WorkloadKeys("chat").commands)
 
 
+async def test_another_sites_page_cannot_end_a_session(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    config = console_config(tmp_path, valid_yaml, redis_url, WITH_TOKEN)
+    async with console_client(config, redis_client) as (client, _):
+        await client.post("/login", data={"name": "Ana", "token": TOKEN})
+        await client.post("/logout", headers={"sec-fetch-site": "cross-site"})
+        assert (await client.get("/api/status")).status_code == 200
+        await client.post("/logout", headers={"sec-fetch-site": "same-origin"})
+        assert (await client.get("/api/status")).status_code == 401
+
+
+async def test_a_token_in_the_address_is_no_token(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    config = console_config(tmp_path, valid_yaml, redis_url, WITH_TOKEN)
+    async with console_client(config, redis_client) as (client, _):
+        for name in ("token", "authorization", "access_token"):
+            assert (await client.get("/api/status", params={name: f"Bearer {TOKEN}"})).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("x-forwarded-user", "root"), ("x-forwarded-user", "ana")],
+        [("authorization", f"Bearer {TOKEN}"), ("authorization", "Bearer x")],
+    ],
+)
+async def test_two_headers_of_one_name_name_nobody(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any, headers: list[tuple[str, str]]
+) -> None:
+    section = "{{token: {{file: {token}}}, trusted_proxy: {{addresses: [127.0.0.1/32]}}}}"
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url, section), redis_client) as (client, _):
+        assert (await client.get("/api/status", headers=headers[:1])).status_code == 200
+        assert (await client.get("/api/status", headers=headers)).status_code == 401
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "9" * 5000, "0" * 11 + "1" + "9" * 5000, "x", "1e3", "٣"])
+async def test_a_number_of_any_form_or_length_is_answered(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any, count: str
+) -> None:
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        answer = await client.get("/api/workloads/chat/log", params={"count": count})
+        assert answer.status_code == 400
+        assert "count: must be a number from 1 to 1000" in answer.json()["error"]
+
+
 async def test_without_a_token_nobody_sends_a_command(
     tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
 ) -> None:

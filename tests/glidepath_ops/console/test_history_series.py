@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from glidepath.history import HistoryPoint, SidePoint
-from glidepath_ops.console.history_series import MOST_ROWS, columns, marks, table_rows
+from glidepath_ops.console.history_series import MOST_ROWS, axis_start_ms, columns, kind_columns, marks, table_rows
 from tests.support.console_data import decision
 
 
@@ -23,6 +25,26 @@ def test_a_missing_period_is_a_gap_in_each_line() -> None:
     found = columns([point(0), point(10), point(50)])
     assert found["t"] == [0, 10, 20, 50]
     assert found["asked"] == [10.0, 10.0, None, 10.0]
+
+
+def test_the_axis_begins_with_a_history_that_began_lately() -> None:
+    hour_ago, now = 1000_000, 4600_000
+    assert axis_start_ms([point(4000)], hour_ago, now) == 3_990_000
+    assert axis_start_ms([point(4595)], hour_ago, now) == 4_480_000  # at least twelve periods
+    assert axis_start_ms([point(1004)], hour_ago, now) == hour_ago
+    assert axis_start_ms([], hour_ago, now) == hour_ago
+
+
+def test_the_most_frequent_kinds_of_errors_are_lines_of_their_own() -> None:
+    def failed(at_s: int, **kinds: int) -> HistoryPoint:
+        return replace(point(at_s), candidate=SidePoint(requests=10, errors=sum(kinds.values()), kinds=kinds))
+
+    found = kind_columns([failed(0, http_503=2), failed(10), failed(50, http_503=1, reset=9)])
+    assert list(found) == ["candidate: reset", "candidate: http_503"]
+    assert found["candidate: http_503"] == [12.0, 0.0, None, 6.0]
+    many = kind_columns([failed(0, **{f"kind_{number}": number + 1 for number in range(9)})])
+    assert list(many) == [f"candidate: kind_{number}" for number in (8, 7, 6, 5, 4)]
+    assert kind_columns([point(0)]) == {}
 
 
 def test_no_period_is_no_number() -> None:

@@ -54,6 +54,17 @@ async def test_the_worst_pairs_come_first(tmp_path: Path, valid_yaml: str, redis
         assert places(newest, "no", "far", "near") == sorted(places(newest, "no", "far", "near"))
 
 
+@pytest.mark.parametrize(("noise", "sort", "noted"), [(3, "worst", True), (30, "worst", False), (3, "newest", False)])
+async def test_the_worst_pairs_have_a_note_until_the_baselines_own_variation_is_known(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any, noise: int, sort: str, noted: bool
+) -> None:
+    await store_three(redis_client)
+    await store_status(redis_client, status_of(pairs_apart={"noise": noise}))
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        text = (await client.get(PAIRS, params={"sort": sort})).text
+        assert ("the worst pairs may be harmless" in text) == noted
+
+
 @pytest.mark.parametrize("sort", ["worst", "newest"])
 async def test_the_page_says_how_many_match_if_not_all_are_listed(
     tmp_path: Path,

@@ -27,6 +27,14 @@ def test_the_address_for_clients_is_shown_only_if_it_is_that_of_our_envoy(valid_
     assert "clients        the listener of your own Envoy" in theirs
 
 
+def test_a_split_that_ends_without_a_scorer_has_the_command_that_brings_it_back(valid_yaml: str) -> None:
+    assert ".lease=" not in lines(valid_yaml)
+    shown = lines(valid_yaml.replace("    candidate: onprem\n", "    candidate: onprem\n    if_lost: baseline\n"))
+    assert "after 10 s without a scorer the split ends (if_lost); bring it back by hand" in shown
+    assert "/runtime_modify?glidepath.chat.lease=100'" in shown
+    assert "/runtime_modify?glidepath.chat.lease='" in shown
+
+
 def test_with_rtds_and_no_admin_api_glidepath_commands_are_shown_and_no_curl(valid_yaml: str) -> None:
     shown = lines(valid_yaml + RTDS)
     assert "runtime_modify" not in shown

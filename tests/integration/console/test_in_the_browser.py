@@ -5,15 +5,15 @@ The tests share one browser. Without Chromium (`make browser`) or playwright the
 
 from __future__ import annotations
 
-import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from glidepath_ops.local.child_process import Child
+from tests.support.browser_visit import CHROMIUM, Visit
 from tests.support.console_client import TOKEN
 from tests.support.console_data import pair, scored, store_pairs
 from tests.support.console_example import CONFIG, store_example, store_history
@@ -22,7 +22,6 @@ from tests.support.console_in_a_process import fill, running_console, scorer_tha
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: make setup-dev")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-playwright-python: make setup-dev")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: `make browser`, or apt-get install chromium")
 
 HOSTILE = '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 2">\u202eevil مرحبا'
@@ -35,35 +34,6 @@ def browser() -> Iterator[Any]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
-
-
-class Visit:
-    """A page, with everything that must not happen in it: errors, dialogs, requests of other hosts."""
-
-    def __init__(self, browser: Any, url: str, **context: Any) -> None:
-        self.url, self.problems = url, list[str]()
-        self.page = browser.new_context(**context).new_page()
-        self.page.set_default_timeout(10_000)
-        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        self.page.on("console", lambda line: self.problems.append(line.text) if line.type == "error" else None)
-        self.page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
-        self.page.on("request", self._note_host)
-
-    def _note_host(self, request: Any) -> None:
-        parts = urlsplit(request.url)
-        if parts.scheme not in ("data", "blob", "about") and parts.netloc != urlsplit(self.url).netloc:
-            self.problems.append(f"request to {request.url}")
-
-    def open(self, path: str) -> Any:
-        self.page.goto(self.url + path)
-        return self.page
-
-    def log_in(self) -> Any:
-        page = self.open(f"/login#{TOKEN}")
-        page.fill("#name", "Ana")
-        page.click("form.login button")
-        page.wait_for_selector("table.fleet")
-        return page
 
 
 def serious(page: Any) -> list[str]:
@@ -123,7 +93,7 @@ def test_a_person_logs_in_holds_resumes_and_judges(
         page.click("form.login button")
         page.wait_for_selector("text=this is not the token")
         visit.problems.clear()  # the browser reports the status 403
-        page = visit.log_in()
+        page = visit.log_in(f"/login#{TOKEN}")
         assert TOKEN not in page.url
         row = page.locator("#row-chat")
         row.get_by_role("button", name="Roll back").click()  # the way back, on a phone
@@ -148,6 +118,29 @@ def test_a_person_logs_in_holds_resumes_and_judges(
         page.wait_for_selector("text=not, by Ana (console)")
         page.keyboard.press("j")
         page.wait_for_function(f"document.querySelector('[data-pair]').dataset.pair !== {first!r}")
+        assert visit.problems == []
+
+
+def test_a_page_that_gets_no_more_events_says_that_it_is_old(
+    browser: Any, example: list[str], own_redis: str, tmp_path: Path
+) -> None:
+    with running_console(tmp_path, CONFIG, own_redis, token=False) as (url, child):
+        page = Visit(browser, url).open("/")
+        page.wait_for_selector("table.fleet")
+        assert page.locator("#not-live").is_hidden()
+        child.signal(signal.SIGKILL)
+        page.wait_for_selector("text=Not live: the console does not answer")
+
+
+def test_a_history_of_some_minutes_fills_the_charts(browser: Any, own_redis: str, tmp_path: Path) -> None:
+    fill(own_redis, lambda client: store_history(client, share=0.1))
+    with running_console(tmp_path, CONFIG, own_redis, token=False) as (url, _):
+        visit = Visit(browser, url)
+        page = visit.open("/workloads/chat/history?range=1h")
+        page.wait_for_selector("[data-chart=kinds] canvas")
+        assert "The history began at" in page.inner_text("main")
+        axis = page.evaluate("plots[0].scales.x.max - plots[0].scales.x.min")
+        assert axis < 900
         assert visit.problems == []
 
 

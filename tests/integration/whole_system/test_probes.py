@@ -55,8 +55,10 @@ async def probing(tmp_path: Path) -> AsyncIterator[Probing]:
 
 
 async def test_a_probe_is_scored_like_any_pair_and_each_side_gets_its_own_credential(probing: Probing) -> None:
-    status, lines, error = await probing.cli("chat", "--wait", "40s")
+    status, lines, error = await probing.cli("chat", "--wait", "40s", "--answers")
     assert status == 0, error
+    assert [line["prompt"] for line in lines] == ["Who?", "What?"]
+    assert all(line["answers"]["baseline"] == line["answers"]["candidate"] != "" for line in lines)
     assert [(line["probe"], line["agreement"]) for line in lines] == [("Who?", 1.0), ("What?", 1.0)]
     assert {line[side]["status"] for line in lines for side in ("baseline", "candidate")} == {200}
     assert {r.headers["authorization"] for r in probing.cloud.received} == {"Bearer cloud-secret"}

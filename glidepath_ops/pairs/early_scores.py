@@ -1,0 +1,24 @@
+"""Say when scores do not know yet how the baseline varies, so that the worst pairs may be harmless. Pure."""
+
+from __future__ import annotations
+
+from glidepath.config import Workload
+from glidepath.config.comparison import FREE_TEXT
+from glidepath.counted_nouns import number_of
+from glidepath.status_and_decisions import WorkloadStatus
+from scorer.scoring.compare.noise_floor import MIN_PAIRS
+
+
+def early_scores_note(workload: Workload, status: WorkloadStatus | None) -> str:
+    """Return the note; "" once MIN_PAIRS noise pairs are scored, without any pair, or for exact answers (ADR 0034)."""
+    if workload.task not in FREE_TEXT or status is None or not status.pairs_scored:
+        return ""
+    known = status.pairs_apart.get("noise", 0)
+    if known >= MIN_PAIRS:
+        return ""
+    why = "shadow.same_side is 0, so none is made" if not workload.shadow.same_side else f"{known} so far"
+    return (
+        "the worst pairs may be harmless: until "
+        f"{number_of(MIN_PAIRS, 'noise pair')} (two answers of the baseline to one request) are scored, nothing says "
+        f"how much the baseline itself varies ({why})"
+    )
