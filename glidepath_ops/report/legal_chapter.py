@@ -274,7 +274,7 @@ def _opt_outs(facts: ReportFacts) -> Iterator[Block]:
         yield Table(heads, rows, numbers=(3,))
     else:
         yield Text("No rule is in force (shadow.opt_out).", "asks")
-    yield Text("Stored pairs of one user or one request are erased by glidepath erase --user VALUE or --request ID.")
+    yield Text("Stored pairs of one user or one request are erased by glidepath erase --user VALUE or --request-id ID.")
     yield Source(("glidepath status --json",), "coverage, and shadow.opt_out of the configuration")
 
 

@@ -151,6 +151,17 @@ async def test_what_else_leaves_and_is_kept_is_in_the_chapter_for_legal(
 
 
 @pytest.mark.slow
+async def test_each_command_that_it_names_exists_with_its_options(document: Document) -> None:
+    text = to_markdown(document).replace("\\", "")
+    named = set(re.findall(r"glidepath ([a-z]+(?: (?:annotate|show|list))?)\b([^`|;\n]*)", text))
+    assert {"status", "cost", "log", "log annotate", "erase", "pairs show"} <= {command for command, _ in named}
+    for command, rest in named:
+        usage = await asyncio.to_thread(run_cli, *command.split(), "--help")
+        for option in re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest):
+            assert re.search(rf"(?<![a-z-]){option}(?![a-z-])", usage), (command, option)
+
+
+@pytest.mark.slow
 async def test_the_command_that_it_names_gives_its_day_of_the_payback(file: Path, redis_client: Any) -> None:
     await store_report_example(redis_client)
     found = json.loads(await asyncio.to_thread(run_cli, "cost", "-c", str(file), "-w", "chat", "--json"))
