@@ -159,6 +159,9 @@ class Sticky(Section):
         return (self.header or "").lower()
 
 
+_BY_CONVERSATION = Sticky(conversation=True)
+
+
 class Workload(Section):
     """A set of requests that moves as one from the baseline to the candidate.
 
@@ -225,7 +228,7 @@ class Workload(Section):
     def assignment(self) -> Sticky | None:
         """By what Envoy assigns requests to a side where it can read bodies; None: at random."""
         if self.sticky is None and self.task in _WITH_CONVERSATIONS and self.actuator is None:
-            return Sticky(conversation=True)
+            return _BY_CONVERSATION
         return self.declared_sticky
 
     @property
