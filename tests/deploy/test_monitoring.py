@@ -110,3 +110,12 @@ def test_grafana_is_on_loopback_and_reaches_prometheus_only() -> None:
     for source, target, _ in (volume.split(":") for one in (grafana, prometheus) for volume in one["volumes"]):
         assert (ROOT / source).exists(), source
         assert target.startswith("/etc/")
+
+
+def test_grafana_reports_to_nobody_and_downloads_nothing() -> None:
+    """Source: Grafana's configuration reference: analytics, plugins, news, security."""
+    compose: Json = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    said = compose["services"]["grafana"]["environment"]
+    off = ("ANALYTICS_REPORTING_ENABLED", "ANALYTICS_CHECK_FOR_UPDATES", "ANALYTICS_CHECK_FOR_PLUGIN_UPDATES")
+    assert [said[f"GF_{name}"] for name in (*off, "NEWS_NEWS_FEED_ENABLED")] == ["false"] * 4
+    assert [said[f"GF_{name}"] for name in ("PLUGINS_PREINSTALL_DISABLED", "SECURITY_DISABLE_GRAVATAR")] == ["true"] * 2
