@@ -212,7 +212,10 @@ def test_a_command_that_finds_no_redis_says_where_it_looked(tmp_path: Path) -> N
 async def run(command: str, config: Path) -> str:
     """Return what the command prints. It must succeed."""
     arguments = [sys.executable, "-m", "glidepath_ops", command, "-c", str(config)]
-    done = await asyncio.to_thread(subprocess.run, arguments, capture_output=True, text=True, timeout=60, check=False)
+    env = {**os.environ, "COLUMNS": "200"}  # else it may be 80: readline, which pytest imports, sets it
+    done = await asyncio.to_thread(
+        subprocess.run, arguments, capture_output=True, text=True, timeout=60, check=False, env=env
+    )
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
     return done.stdout
 
