@@ -124,7 +124,8 @@ def stages(status: WorkloadStatus) -> tuple[int, int, int]:
 
 def _scored_apart(status: WorkloadStatus) -> Iterator[str]:
     """Yield a line about the pairs that are no captured exchange with its copy, if there are any."""
-    paired, noise = status.coverage.get("noise_paired", 0), status.pairs_apart.get("noise", 0)
+    noise = status.pairs_apart.get("noise", 0)
+    paired = max(status.coverage.get("noise_paired", 0), noise)
     apart = [f"noise pairs: paired {paired} → scored {noise}"] if paired or noise else []
     if probes := status.pairs_apart.get("probe", 0):
         apart.append(f"probes: scored {probes}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glidepath.counted_nouns import number_of
+from glidepath.duration_text import duration_text
 from glidepath.status_and_decisions import CommandKind, Phase, Verdict, WorkloadStatus
 from glidepath_ops.cli.status_details import stages
 from glidepath_ops.fleet_reading import STALE_S, FleetReading
@@ -23,6 +24,7 @@ _SHAPES: Mapping[str, tuple[str, str]] = {
     Phase.COMPLETED.value: ("●", "good"),
     Phase.ABORTED.value: ("✕", "bad"),
 }
+_RAMPING = (Phase.SHADOW.value, Phase.BAKING.value)
 _MARKS = {"pass": "✓", "fail": "✗", "inconclusive": "…"}
 _NEXT_ACTION = {
     Phase.AWAITING_APPROVAL.value: CommandKind.APPROVE,
@@ -60,7 +62,8 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True)
 class FleetRow:
-    """One workload. ``action``: the command that matters now; ``trouble``: why what is shown may be wrong."""
+    """One workload. ``action``: the command that matters now; ``next_in``: in what time the next step may
+    be taken at the current rate, or ""; ``trouble``: why what is shown may be wrong."""
 
     name: str
     state: str
@@ -70,6 +73,7 @@ class FleetRow:
     seen: str
     confirmed: str
     next: str
+    next_in: str = ""
     gates: tuple[GateMark, ...] = ()
     funnel: Funnel | None = None
     action: CommandKind | None = None
@@ -102,6 +106,7 @@ def _row(name: str, status: WorkloadStatus | None, reading: FleetReading, candid
         seen=_seen(status),
         confirmed=f"{status.confirmed} of {number_of(status.envoys, 'Envoy')}",
         next=status.message,
+        next_in=_next_in(status, now_s),
         gates=tuple(gate_mark(one) for one in status.verdicts if one.gating or one.outcome == "fail"),
         funnel=funnel_of(status),
         action=_NEXT_ACTION.get(status.phase) if status.autopilot else CommandKind.RESUME,
@@ -109,6 +114,20 @@ def _row(name: str, status: WorkloadStatus | None, reading: FleetReading, candid
         trouble="; ".join(filter(None, (_late(status, now_s, why), why))),
         backends=backends,
     )
+
+
+def _next_in(status: WorkloadStatus, now_s: float) -> str:
+    """Return the time until the slowest gate of the step decides and its least time is over.
+
+    It is "" if that is unknown, and while a gate fails.
+    """
+    waiting = [v for v in status.verdicts if v.gating and not v.guard and v.outcome == "inconclusive"]
+    times = [v.eta_s for v in waiting if v.eta_s is not None]
+    fails = any(v.gating and v.outcome == "fail" for v in status.verdicts)
+    if status.phase not in _RAMPING or fails or not waiting or len(times) < len(waiting):
+        return ""
+    longest = max([*times, (status.bake_until_ms or 0) / 1000 - now_s])
+    return "in about " + (duration_text(round(longest, -1)) if longest >= 90 else "a minute")
 
 
 def _seen(status: WorkloadStatus) -> str:

@@ -109,10 +109,11 @@ async def _store_statuses(redis: Any, flagged: list[str], now: int) -> None:
     )
     weighed = tuple(WeighedPair(name, "", 0.9, now) for name in flagged)
     verdicts = (*verdicts[:2], replace(verdicts[2], pairs=weighed))
+    counts = {"pairs_scored": 5740, "pairs_apart": {"noise": 620}}
     times = {"since_ms": now, "updated_at_ms": now + HOUR_MS}  # so that the status stays current while it is looked at
     done = "done at 100 %; the guards still run"
     asks = "waits for `glidepath approve extraction` to go to 25 %"
-    await store_status(redis, status(verdicts=verdicts, **times))
+    await store_status(redis, status(verdicts=verdicts, **times, **counts))
     batch = status("batch", phase="completed", percent=100.0, message=done, verdicts=verdicts[:1], **times)
     await store_status(redis, batch)
     extraction = status("extraction", phase="awaiting_approval", message=asks, verdicts=verdicts[:2], **times)

@@ -38,7 +38,7 @@ class Picture:
 
 
 PICTURES = (
-    Picture("console-fleet", "/", "table.fleet", height=460),
+    Picture("console-fleet", "/", "table.fleet", height=560),
     Picture("console-workload", "/workloads/chat", ".gate", height=980),
     Picture("console-history", "/workloads/chat/history?range=1h", "[data-chart=latency] canvas", height=820),
     Picture("console-pairs", "/workloads/chat/pairs", "table.pairs", height=640),
@@ -80,14 +80,14 @@ def main() -> None:
     url = f"redis://127.0.0.1:{port}/0"
     with tempfile.TemporaryDirectory() as name, start_redis(Path(name), port):
         ids, _ = fill(url, store_example, store_history)
+        config, page_file = Path(name) / "report.yaml", Path(name) / "report.html"
+        config.write_text(report_config(url))
+        run_cli("report", "-c", str(config), "-w", "chat", "-o", str(page_file))  # before the browser: it has a loop
         console = running_console(Path(name) / "console", CONFIG, url, token=True)
         with console as (address, _child), sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             for picture in PICTURES:
                 take(browser, address, ids[1], picture, folder)
-            config, page_file = Path(name) / "report.yaml", Path(name) / "report.html"
-            config.write_text(report_config(url))
-            run_cli("report", "-c", str(config), "-w", "chat", "-o", str(page_file))
             take_report(browser, page_file, folder)
             browser.close()
 

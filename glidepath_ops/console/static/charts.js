@@ -50,10 +50,13 @@ function timesOf(plot, splits) {
   });
 }
 
+// A number of the legend: that under the cursor, or nothing.
+const shownValue = (_, value) => (value === null || value === undefined ? "" : value.toLocaleString(undefined, { maximumSignificantDigits: 4 }));
+
 // Lines of one side have its color, and each kind of error a dash of its own.
 function kindSeriesOf(name, index) {
   const stroke = color(name.startsWith("baseline") ? "--base" : "--cand");
-  return { label: name.replaceAll("_", " "), stroke, width: 1.5, points: { size: 4 }, spanGaps: false, dash: DASHES[index % DASHES.length] };
+  return { label: name.replaceAll("_", " "), value: shownValue, stroke, width: 1.5, points: { size: 4 }, spanGaps: false, dash: DASHES[index % DASHES.length] };
 }
 
 function seriesOf(name) {
@@ -61,7 +64,7 @@ function seriesOf(name) {
   const isSide = rest.length > 0;
   const first = name === "asked" || name === "noise" || side === "baseline";
   const label = isSide ? `${side} ${NAMES[rest.join("_")]}` : NAMES[name];
-  const series = { label, stroke: color(first ? "--base" : "--cand"), width: 1.5, points: { size: 4 }, spanGaps: false };
+  const series = { label, value: shownValue, stroke: color(first ? "--base" : "--cand"), width: 1.5, points: { size: 4 }, spanGaps: false };
   if (first) series.dash = [6, 3];  // the two lines differ in form, not only in color
   if (name === "asked") series.paths = uPlot.paths.stepped({ align: 1 });
   return series;
@@ -132,7 +135,7 @@ function draw() {
       cursor: { sync: { key: "workload" }, y: false },
       scales: { x: { range: (_, min, max) => [Math.min(shown.from_s, min), Math.max(Date.now() / 1000, max)] }, y: { range: (_, min, max) => rangeOf(chart, min, max) } },
       axes: [{ ...axis, values: timesOf, size: 34 }, { ...axis, size: 56 }],
-      series: [{ value: (_, v) => (v === null ? "–" : new Date(v * 1000).toLocaleString()) }, ...names.map(chart.byKind ? kindSeriesOf : seriesOf)],
+      series: [{ value: (_, v) => (v === null ? "" : new Date(v * 1000).toLocaleString()) }, ...names.map(chart.byKind ? kindSeriesOf : seriesOf)],
       bands: chart.band ? [{ series: [2, 1], fill: color("--base") + "22" }, { series: [4, 3], fill: color("--cand") + "33" }] : [],
       hooks: { drawClear: [drawSteps], draw: [drawMarks], setCursor: [sayMark] },
     }, data, figure));

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from glidepath_ops.console.access import COOKIE
+from glidepath_ops.console.fleet_rows import FleetRow, fleet_rows
+from glidepath_ops.fleet_reading import FleetReading
 from tests.support.console_client import TOKEN, console_client, console_config
-from tests.support.console_data import status, store_status
+from tests.support.console_data import VERDICTS, status, store_status
 
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 
@@ -32,6 +36,28 @@ async def test_the_fleet_shows_each_workload(
     ):
         assert part in text
     assert "<button" not in text  # nobody may act without a token
+
+
+def row_of(**changes: Any) -> FleetRow:
+    return fleet_rows(FleetReading(statuses={"chat": status(**changes)}), {}, time.time())[0]
+
+
+def test_the_next_step_waits_for_the_slowest_gate_and_the_least_time() -> None:
+    slow = VERDICTS[1]
+    assert row_of(verdicts=(slow, replace(slow, eta_s=60.0))).next_in == "in about 14 h"
+    assert row_of(verdicts=(replace(slow, eta_s=5.0),)).next_in == "in about a minute"
+    later = round(time.time() * 1000) + 3 * 86_400_000
+    assert row_of(verdicts=(slow,), bake_until_ms=later).next_in.startswith("in about 3 d")
+    assert row_of(verdicts=(slow, replace(slow, eta_s=None))).next_in == ""  # one gate has no data
+    assert row_of(verdicts=(replace(slow, guard=True),)).next_in == ""
+    assert row_of(verdicts=(slow,), phase="held").next_in == ""
+    assert row_of(verdicts=(slow, replace(slow, outcome="fail"))).next_in == ""
+
+
+def test_a_gate_that_informs_is_shown_only_if_it_fails() -> None:
+    informs = replace(VERDICTS[1], gate="split", action="inform")
+    assert [mark.name for mark in row_of(verdicts=(VERDICTS[0], informs)).gates] == ["errors"]
+    assert [mark.name for mark in row_of(verdicts=(replace(informs, outcome="fail"),)).gates] == ["split"]
 
 
 @pytest.mark.parametrize("percent", [0.0, 1.0, 100.0])
