@@ -83,6 +83,9 @@ from scorer.steering.envoy.admin_interface import admin_layer
 from scorer.steering.envoy.envoy_counters import SideClusters, increase, parse_counters
 from scorer.steering.envoy.http_route_weights import RouteError, entries_of, gateways, patch_of, steered_rules
 from scorer.steering.envoy.kubernetes_api import ApiError, read_answer
+from scorer.steering.leader.capacity import gauge_in_answer, gauge_on_page
+from scorer.steering.leader.count_unseen_entries import produced_entries
+from scorer.steering.notify.mlflow import first_version
 from tests.conftest import VALID
 from tests.fuzz.mutated_bytes import mutated
 from tests.support.answer_bodies import call, chat, stream
@@ -277,6 +280,15 @@ def _admin_answer(data: bytes) -> None:
         admin_layer(data)
     with contextlib.suppress(ValueError):
         increase({}, parse_counters(data), SideClusters("onprem", "onprem"))
+    with contextlib.suppress(ValueError):
+        produced_entries(data)
+
+
+def _metrics_server(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        gauge_in_answer(data)
+    gauge_on_page(data.decode("utf-8", "replace"), "load")
+    first_version(data)
 
 
 def _http_route(data: bytes, status: int) -> None:
@@ -410,6 +422,17 @@ _LOG = mutated((log_entry().SerializeToString(), log_entry("onprem", 404).Serial
 _ADMIN = mutated(
     (b'{"layers": ["rtds", "admin"], "entries": {"glidepath.chat.weight.b": {"layer_values": ["1", "50"]}}}',)
 )
+_STATS = mutated(
+    (b'{"stats": [{"name": "a.logs_written", "value": 5}, {"name": "b", "value": 1e999}]}', b"[" * 100_000)
+)
+_METRICS = mutated(
+    (
+        b'{"status": "success", "data": {"resultType": "vector", "result": [{"value": [1, "0.5"]}]}}',
+        b'{"model_versions": [{"version": "7"}]}',
+        b'load{pod="a"} 0.5 1\nload 1e999\n',
+        b"[" * 100_000,
+    )
+)
 _CONSOLE_PATHS = mutated(
     (
         b"/workloads/chat/pairs?flag=numbers&since=2h&label=not&sort=newest&start=51",
@@ -509,6 +532,7 @@ TARGETS = {
     ),
     "feedback": Target(_decoder(parse_line), (mutated((_FEEDBACK, b'{"request_id": "r", "success": true}')),)),
     "stored-feedback": Target(_stored_feedback, (_NOTES, _NOTES)),
-    "envoy-admin": Target(_admin_answer, (_ADMIN,)),
+    "envoy-admin": Target(_admin_answer, (_ADMIN | _STATS,)),
+    "metrics-server": Target(_metrics_server, (_METRICS,)),
     "http-route": Target(_http_route, (_HTTP_ROUTE, st.sampled_from((200, 409, 500)))),
 }

@@ -82,7 +82,7 @@ def produced_entries(stats: bytes) -> int:
         found = json.loads(stats)["stats"]
         names = ("logs_written", "logs_dropped")
         return sum(int(one["value"]) for one in found if str(one.get("name", "")).endswith(names))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ValueError("not an answer to GET /stats") from error
 
 

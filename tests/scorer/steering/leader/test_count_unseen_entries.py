@@ -57,3 +57,11 @@ def test_written_and_dropped_entries_are_produced() -> None:
 def test_another_answer_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match="not an answer"):
         produced_entries(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"stats": [{"name": "x.logs_written", "value": 1e999}]}', b'{"stats": 5}', b"\xff"]
+)
+def test_what_is_no_answer_of_envoy_is_a_value_error(body: bytes) -> None:
+    with pytest.raises(ValueError, match="not an answer"):
+        produced_entries(body)
