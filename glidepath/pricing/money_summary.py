@@ -96,14 +96,32 @@ def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
     return sum(known, ZERO) if amounts and len(known) == len(amounts) else None
 
 
-def money_summary(config: Config, histories: Sequence[WorkloadHistory], now_ms: int) -> MoneySummary:
-    """Return the money of the workloads of which a history is given."""
+def sharing_backends(config: Config, names: Sequence[str]) -> list[str]:
+    """Return the workloads ``names``, and then those that share a backend with them that costs by time."""
+    used = {backend for name in names for backend in _backends(config, name)}
+    by_time = {name for name in used if price_table(config.backends[name].price).by_time}
+    return [*names, *(name for name in config.workloads if name not in names and by_time & _backends(config, name))]
+
+
+def _backends(config: Config, name: str) -> set[str]:
+    return {config.workload(name).baseline, config.workload(name).candidate}
+
+
+def money_summary(
+    config: Config, histories: Sequence[WorkloadHistory], now_ms: int, others: Sequence[WorkloadHistory] = ()
+) -> MoneySummary:
+    """Return the money of the workloads of which a history is given.
+
+    ``others``: of workloads that share backends with these. Each bears its part of GPUs and fixed amounts, and nothing
+    else is said of them.
+    """
     known = [history for history in histories if history.points]
-    so_far = costs_of([_traffic(config, history, history.points) for history in known])
-    recent = costs_of([_traffic(config, history, _recent(history.points)) for history in known])
+    all_known = [*known, *(history for history in others if history.points)]
+    so_far = costs_of([_traffic(config, history, history.points) for history in all_known])
+    recent = costs_of([_traffic(config, history, _recent(history.points)) for history in all_known])
     workloads = tuple(
         WorkloadMoney(costs, history.percent, *_forecast(config, history, lately))
-        for history, costs, lately in zip(known, so_far, recent, strict=True)
+        for history, costs, lately in zip(known, so_far, recent, strict=False)
     )
     found = total_forecast([one.forecast for one in workloads if one.forecast is not None])
     monthly = found if found is not None and all(one.forecast for one in workloads) else ()

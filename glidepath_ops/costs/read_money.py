@@ -11,7 +11,7 @@ from glidepath.config import Config
 from glidepath.errors import InputError
 from glidepath.evaluation_cost import read_cost
 from glidepath.history import LEVELS, HistoryPoint, Level, decode_point
-from glidepath.pricing.money_summary import MoneySummary, WorkloadHistory, money_summary
+from glidepath.pricing.money_summary import MoneySummary, WorkloadHistory, money_summary, sharing_backends
 from glidepath.pricing.stitched_history import stitched
 from glidepath.pricing.traffic_range import rate_of
 from glidepath.redis_keys import WorkloadKeys
@@ -38,7 +38,15 @@ async def read_money(
     histories = [await read_workload_history(redis, config, name, now_ms, since_ms) for name in names]
     if ramps:
         histories = [(await with_ramp(config, history))[0] for history in histories]
-    return money_summary(config, histories, now_ms)
+    return money_summary(config, histories, now_ms, await read_others(redis, config, names, now_ms, since_ms))
+
+
+async def read_others(
+    redis: RedisClient, config: Config, names: Sequence[str], now_ms: int, since_ms: int
+) -> list[WorkloadHistory]:
+    """Return the histories of the workloads that share GPUs or fixed amounts with ``names``."""
+    others = sharing_backends(config, names)[len(names) :]
+    return [await read_workload_history(redis, config, name, now_ms, since_ms) for name in others]
 
 
 async def with_ramp(config: Config, history: WorkloadHistory) -> tuple[WorkloadHistory, str]:

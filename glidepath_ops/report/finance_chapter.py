@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from glidepath.duration_text import duration_text
 from glidepath.history import HistoryPoint
-from glidepath.pricing.cost_model import WorkloadTraffic, costs_of, traffic_in
+from glidepath.pricing.cost_model import HOUR_MS, WorkloadTraffic, costs_of, fixed, traffic_in
 from glidepath.pricing.forecast import Forecast
 from glidepath.pricing.money_summary import MoneySummary, WorkloadMoney
-from glidepath.pricing.price_tables import price_table
+from glidepath.pricing.price_tables import PriceTable, price_table
 from glidepath.pricing.stitched_history import end_of
 from glidepath.pricing.traffic_range import FEWEST_DAYS
 from glidepath_ops.costs.cost_text import (
@@ -150,17 +151,19 @@ def _picture(facts: ReportFacts, one: WorkloadFacts) -> Iterator[Block]:
 
     Periods of which no answer was captured have no price of their own, so they are taken together with the next ones.
     """
-    if not one.points:
+    money = facts.money_of(one.name)
+    if money is None:
         return
-    saved, times, together = [0.0], [one.points[0].at_ms / 1000], list[HistoryPoint]()
+    begin_ms, saved, together = one.points[0].at_ms, [0.0], list[HistoryPoint]()
+    times = [begin_ms / 1000]
     for group in _grouped(one.points):
         together += group
-        [cost] = costs_of([_traffic(facts, one, together)])
+        [cost] = costs_of([_traffic(one, money, together, begin_ms)])
         if cost.saved is None:
             continue
         saved.append(saved[-1] + float(cost.saved))
-        times.append(end_of(together[-1]) / 1000)
-        together = []
+        begin_ms, together = end_of(together[-1]), []
+        times.append(begin_ms / 1000)
     if len(saved) < 3:
         return
     title = f"{one.name}: saved so far, without the evaluator and the cost of the migration"
@@ -172,18 +175,30 @@ def _grouped(points: Sequence[HistoryPoint]) -> list[Sequence[HistoryPoint]]:
     return [points[at : at + size] for at in range(0, len(points), size)]
 
 
-def _traffic(facts: ReportFacts, one: WorkloadFacts, points: Sequence[HistoryPoint]) -> WorkloadTraffic:
-    """Return the traffic of some periods. The picture leaves out the evaluator, whose cost is known as a total only."""
+def _traffic(one: WorkloadFacts, money: WorkloadMoney, points: Sequence[HistoryPoint], from_ms: int) -> WorkloadTraffic:
+    """Return the traffic of some periods and of the gap before them, which costs GPUs and fixed amounts, too.
+
+    The picture leaves out the evaluator, whose cost is known as a total only.
+    """
+    costs = money.costs
+    hours = Decimal(costs.to_ms - costs.from_ms) / HOUR_MS
     return WorkloadTraffic(
         one.name,
         one.workload.baseline,
         one.workload.candidate,
-        points[0].at_ms,
+        from_ms,
         end_of(points[-1]),
         *traffic_in(points),
-        price_table(one.baseline.price),
-        price_table(one.candidate.price),
+        _as_charged(price_table(one.baseline.price), costs.baseline_fixed, hours),
+        _as_charged(price_table(one.candidate.price), costs.candidate_fixed, hours),
     )
+
+
+def _as_charged(prices: PriceTable, amount: Decimal, hours: Decimal) -> PriceTable:
+    """Return prices with the part of GPUs and fixed amounts that the workload bears: ``amount`` in ``hours``."""
+    whole = fixed(prices, hours)
+    part = amount / whole if whole else Decimal(1)
+    return replace(prices, gpu_hours=prices.gpu_hours * part, monthly=prices.monthly * part)
 
 
 def _prices(facts: ReportFacts) -> Iterator[Block]:

@@ -15,7 +15,7 @@ from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Decision
 from glidepath_ops.cli.steering_client import read_log, read_status
-from glidepath_ops.costs.read_money import read_workload_history, with_ramp
+from glidepath_ops.costs.read_money import read_others, read_workload_history, with_ramp
 from glidepath_ops.pairs.read_pairs import newest_results
 from glidepath_ops.report.report_facts import ReportFacts, Stored, WorkloadFacts
 
@@ -31,7 +31,7 @@ async def gather_facts(
         history, no_ramp = await with_ramp(config, await read_workload_history(redis, config, name, now_ms, since_ms))
         found.append(await _workload_facts(config, redis, history, no_ramp, now_ms, since_ms))
         histories.append(history)
-    money = money_summary(config, histories, now_ms)
+    money = money_summary(config, histories, now_ms, await read_others(redis, config, names, now_ms, since_ms))
     return ReportFacts(config, version("glidepath"), now_ms, since_ms, found, money, demo=demo)
 
 

@@ -15,10 +15,16 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from glidepath.clock import unix_ms
+from glidepath.config import load_config
 from glidepath.errors import InputError, UnknownWorkloadError
+from glidepath.history import LEVELS
 from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
 from glidepath.pricing.money_summary import RATE_MS
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.token_usage import TokenUsage
+from glidepath_ops.report.document import Chart
+from glidepath_ops.report.finance_chapter import finance
+from glidepath_ops.report.gather_facts import gather_facts
 from scorer.steering.leader.history_recorder import HistoryRecorder, Standing
 from scorer.steering.store_protocol import News
 from tests.support.commands import run_cli
@@ -37,14 +43,14 @@ def file(tmp_path: Path, redis_url: str) -> Path:
     return path
 
 
-async def record(redis: Any, periods: int = 3) -> None:
+async def record(redis: Any, periods: int = 3, workload: str = "chat") -> None:
     """Record periods of ten seconds with ten requests at the baseline and ten copies at the candidate, ending now."""
     recorder, begin = HistoryRecorder(redis, CollectorRegistry()), unix_ms() - periods * 10_000
     copies = replace(LIVE, side=Side.CANDIDATE, origin=Origin.SHADOW)
     for number in range(periods + 1):
-        news = News(outcomes=(Outcomes("chat", "e", number, 0, 1, (LIVE, copies), {"pinned_store": 2}),))
-        recorder.note("chat", news, Standing(begin + number * 10_000, 1.0, "baking"))
-        await recorder.write("chat")
+        news = News(outcomes=(Outcomes(workload, "e", number, 0, 1, (LIVE, copies), {"pinned_store": 2}),))
+        recorder.note(workload, news, Standing(begin + number * 10_000, 1.0, "baking"))
+        await recorder.write(workload)
 
 
 async def cost(file: Path, *arguments: str) -> dict[str, Any]:
@@ -67,6 +73,38 @@ async def test_recorded_tokens_cost_what_the_hand_computes(file: Path, redis_cli
     assert Decimal(chat["saved"]) < 0
     assert (chat["unpriced_share"], chat["measured_share"]) == (0.0, pytest.approx(30 / 66))
     assert Decimal(found["payback"]["expected"]["net"]) == Decimal(chat["saved"]) - 60_000
+
+
+async def test_a_workload_bears_the_same_part_of_shared_gpus_whether_it_is_asked_for_alone(
+    file: Path, redis_client: Any
+) -> None:
+    await record(redis_client)
+    await record(redis_client, workload="batch")
+    both, alone = await cost(file), await cost(file, "-w", "chat")
+    [chat] = [one for one in both["workloads"] if one["workload"] == "chat"]
+    assert [one["workload"] for one in both["workloads"]] == ["chat", "batch"]
+    assert alone["workloads"] == [chat]
+    hours = Decimal(30) / 3600
+    assert Decimal(chat["candidate_fixed"]) == round(hours * (Decimal("8.8") + Decimal(2500) / 730) / 2, 6)
+
+
+async def test_the_picture_of_the_savings_ends_at_the_amount_of_the_table(file: Path, redis_client: Any) -> None:
+    """Also with a gap in the history, in which GPUs cost as much as before."""
+    await record(redis_client)
+    periods = WorkloadKeys("chat").history(LEVELS[0].name)
+    [_, (missing, _), _] = await redis_client.xrange(periods)
+    await redis_client.xdel(periods, missing)
+    await record(redis_client, workload="batch")
+    config = load_config(file)
+    facts = await gather_facts(config, redis_client, ["chat"], unix_ms())
+    [pictures] = [
+        [block for block in section.blocks if isinstance(block, Chart)]
+        for section in finance(facts).sections
+        if section.title.startswith("chat:")
+    ]
+    saved = facts.money.workloads[0].costs.saved
+    assert saved is not None
+    assert pictures[0].series[0].values[-1] == pytest.approx(float(saved))
 
 
 async def test_the_text_says_what_the_amounts_are_from(file: Path, redis_client: Any) -> None:
