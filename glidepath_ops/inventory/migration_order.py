@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glidepath.call_classes import CallClass
-from glidepath.counted_nouns import number_of
+from glidepath.counted_nouns import number_of, plural_unless_one
 from glidepath_ops.inventory.answer_variation import AnswerVariation
 from glidepath_ops.inventory.eligible_share import EligibleShare
 from glidepath_ops.inventory.estimate import CallGroup
@@ -91,7 +91,9 @@ def reason(one: FoundWorkload) -> str:
 def _volume(one: FoundWorkload) -> str:
     if one.month is None:
         return number_of(one.group.requests, "request")
-    return f"{short_number(one.month) if one.month >= 1 else 'less than 1'} requests a month"
+    if one.month < 1:
+        return "less than 1 request a month"
+    return f"{short_number(one.month)} {plural_unless_one(round(one.month), 'request')} a month"
 
 
 def _why_not(eligible: EligibleShare) -> str:

@@ -133,8 +133,8 @@ def _contracts(facts: ReportFacts) -> Iterator[Block]:
     heads = ["backend", "renewal", "notice until", "latest start of a ramp", "least amount a month", "rest of the ramp"]
     yield Table(heads, rows)
     yield Text(
-        "The latest start is the day of notice less the rest of the longest ramp of the workloads that this backend "
-        "serves as baseline, in the median of glidepath plan. It leaves no time for a validation after the last step."
+        "The latest start is the day of notice less the rest of the longest ramp of this report's workloads that this "
+        "backend serves as baseline, in the median of glidepath plan. It leaves no time for a validation after it."
     )
     for one in facts.workloads:
         if one.ramp_s is None:

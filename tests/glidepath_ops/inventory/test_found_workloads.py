@@ -72,7 +72,7 @@ def test_batch_comes_before_internal_and_internal_before_customers() -> None:
     assert [one.kind.declared for one in found.workloads] == [True, False, True]
     assert reason(found.workloads[0]).startswith("batch (declared); 1.0k requests a month; 100% can move")
     rare, short = replace(found.workloads[0], month=0.2), replace(found.workloads[0], month=None)
-    assert "; less than 1 requests a month; " in reason(rare)
+    assert "; less than 1 request a month; " in reason(rare)
     assert "month" not in reason(short)
 
 
