@@ -20,7 +20,7 @@ _MARKS = {"pass": "[green]✓[/]", "fail": "[bold red]✗[/]", "inconclusive": "
 def indented(line: str) -> Padding:
     """Return the line so that its continuation lines are indented as it is."""
     depth = len(line) - len(line.lstrip())
-    return Padding(Text.from_markup(line.lstrip()), (0, 0, 0, depth))
+    return Padding(Text.from_markup(line.lstrip()), (0, 0, 0, depth), expand=False)
 
 
 def workload_lines(name: str, status: WorkloadStatus | None, trouble: str, latency: str) -> Iterator[str]:

@@ -113,12 +113,13 @@ def view(seen: Seen, now_s: float, width: int) -> RenderableType:
         parts += [indented(line) for line in narrow_overview(statuses, now_s, seen.read.troubles)]
     else:
         parts.append(overview(statuses, now_s, seen.read.troubles))
+    # above the gates, whose last lines a low terminal cuts off
+    parts += [Text(), *(Text(line, no_wrap=True, overflow="ellipsis") for line in log_lines(seen.decisions))]
     if len(statuses) <= MOST_SHOWN:
         for status in filter(None, statuses.values()):
             parts.append(Text())
             narrow = [indented(line) for line in gate_lines(status.verdicts)]
             parts += narrow if width < NARROW else [gates(status)]
-    parts += [Text(), *(Text(line, no_wrap=True, overflow="ellipsis") for line in log_lines(seen.decisions))]
     return Group(*parts)
 
 

@@ -18,6 +18,7 @@ const NAMES = {
   p50: "p50", p99: "p99", ttft50: "p50", ttft95: "p95", errors: "errors", rate: "requests/s", tokens: "tokens", defects: "defects",
 };
 const DASHES = [[], [6, 3], [2, 3], [10, 4, 2, 4], [1, 5]];
+const DISTANCES = [10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 172800, 432000, 864000, 1728000];  // s, of the times on the axis
 const TONES = { bad: "--bad", hold: "--asks", step: "--good", person: "--dim" };
 
 const box = document.querySelector("[data-history]");
@@ -37,11 +38,11 @@ function rangeOf(chart, min, max) {
   return [0, max > 0 ? max * 1.08 : 1];
 }
 
-// Times of the axis: seconds within ten minutes, hours within two days, else days.
+// Times of the axis: hours within two days (with seconds if the marks are closer than a minute), else days.
 function timesOf(plot, splits) {
   const days = plot.scales.x.max - plot.scales.x.min > 2 * 86400;
   const two = (number) => String(number).padStart(2, "0");
-  const seconds = plot.scales.x.max - plot.scales.x.min < 600;
+  const seconds = splits.length > 1 && splits[1] - splits[0] < 60;
   return splits.map((at) => {
     const date = new Date(at * 1000);
     if (days) return `${two(date.getMonth() + 1)}-${two(date.getDate())}`;
@@ -134,7 +135,7 @@ function draw() {
       height: 170,
       cursor: { sync: { key: "workload" }, y: false },
       scales: { x: { range: (_, min, max) => [Math.min(shown.from_s, min), Math.max(Date.now() / 1000, max)] }, y: { range: (_, min, max) => rangeOf(chart, min, max) } },
-      axes: [{ ...axis, values: timesOf, size: 34 }, { ...axis, size: 56 }],
+      axes: [{ ...axis, values: timesOf, size: 34, space: 65, incrs: DISTANCES }, { ...axis, size: 56 }],
       series: [{ value: (_, v) => (v === null ? "" : new Date(v * 1000).toLocaleString()) }, ...names.map(chart.byKind ? kindSeriesOf : seriesOf)],
       bands: chart.band ? [{ series: [2, 1], fill: color("--base") + "22" }, { series: [4, 3], fill: color("--cand") + "33" }] : [],
       hooks: { drawClear: [drawSteps], draw: [drawMarks], setCursor: [sayMark] },

@@ -27,6 +27,7 @@ def test_the_view_has_share_gates_and_the_newest_decisions_first(width: int) -> 
     assert "10 %" in text
     assert "latency_p99" in text
     assert text.index("reason 2000") < text.index("reason 1000")
+    assert text.index("reason 1000") < text.index("latency_p99: inconclusive" if width == 80 else "gate ")
     assert max(map(len, text.splitlines())) <= width
 
 
