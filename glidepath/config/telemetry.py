@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from glidepath.config.section import Section
 from glidepath.config.units import Duration
-from glidepath.config.urls_and_secrets import UrlWithoutUser
+from glidepath.config.urls_and_secrets import BaseUrl, split_url
 
 
 class OtelSection(Section):
@@ -19,7 +19,7 @@ class OtelSection(Section):
     OTEL_TRACES_SAMPLER, and so on. It needs the extra otel. No request or answer is sent, only numbers, names and ids.
     """
 
-    endpoint: UrlWithoutUser | None = None  # of the collector, such as http://collector:4318 (4317 for grpc)
+    endpoint: BaseUrl | None = None  # of the collector, such as http://collector:4318 (4317 for grpc)
     protocol: Literal["http/protobuf", "grpc"] | None = None  # absent: the standard variable, else http/protobuf
     traces: bool = True  # a span for each copy, in the trace of the client's request (traceparent)
     metrics: bool = True  # gen_ai.client.operation.duration, …time_to_first_chunk, gen_ai.client.token.usage
@@ -28,3 +28,13 @@ class OtelSection(Section):
     metrics_every: Duration = Field(default=30, ge=0.1, le=3600)  # time between two exports of metrics
     timeout: Duration | None = Field(default=None, ge=0.1, le=60)  # of one export; absent: the variable, else 10s
     queue: int = Field(default=2048, ge=16, le=100_000)  # most spans, and most events, that wait; more are dropped
+
+    @field_validator("endpoint")
+    @classmethod
+    def _no_user(cls, value: str | None) -> str | None:
+        if value is not None and "@" in split_url(value).netloc:
+            raise ValueError(
+                "must not contain a user or a password: they would not be sent. Set the variable "
+                "OTEL_EXPORTER_OTLP_HEADERS, such as authorization=Basic%20…"
+            )
+        return value

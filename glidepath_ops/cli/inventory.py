@@ -96,6 +96,7 @@ def command(
     settings = _settings(config, needed=not from_files)
     seconds = seconds_of("--since", since or DEFAULT_SINCE, _LONGEST_SINCE)
     limits = _limits(settings, candidate, context, modalities, tools, max_body)
+    _check_backend("--baseline", settings, baseline)
     if from_files:
         read = _from_files(from_files, settings, caller_field, seconds if since else None)
     else:
@@ -132,8 +133,7 @@ def _limits(
 ) -> CandidateLimits:
     """Return what the candidate can serve: by its section, and by the options, which have precedence."""
     backends = settings.backends if settings else {}
-    if candidate is not None and candidate not in backends and backends:
-        raise InputError(f"--candidate: unknown backend {candidate!r} {allowed_names(backends, candidate)}")
+    _check_backend("--candidate", settings, candidate)
     declared = CandidateLimits.of(candidate, backends[candidate]) if candidate in backends else None
     limits = declared or CandidateLimits(candidate or "candidate")
     return CandidateLimits(
@@ -143,6 +143,13 @@ def _limits(
         tools if tools is not None else limits.tools,
         round(quantity_of("--max-body", max_body, parse_size)) if max_body is not None else limits.max_body,
     )
+
+
+def _check_backend(option: str, settings: Config | None, name: str | None) -> None:
+    """Raise InputError if the configuration has backends, and none of this name."""
+    backends = settings.backends if settings else {}
+    if name is not None and backends and name not in backends:
+        raise InputError(f"{option}: unknown backend {name!r} {allowed_names(backends, name)}")
 
 
 def _modalities(text: str) -> frozenset[str]:

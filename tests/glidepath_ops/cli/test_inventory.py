@@ -80,7 +80,8 @@ def test_the_limits_of_a_candidate_are_those_of_its_section_and_of_the_options(l
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--candidate", "onprm"), "did you mean 'onprem'"),
+        (("--candidate", "onprm"), "--candidate: .*did you mean 'onprem'"),
+        (("--baseline", "onprm"), "--baseline: .*did you mean 'onprem'"),
         (("--candidate", "onprem", "--baseline", "onprem"), "the same backend as the baseline"),
         (("--modalities", "text,smell"), "unknown 'smell'"),
         (("--max-body", "4"), "a number needs its unit"),
