@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from glidepath.config.backends import Backend
 from glidepath.config.units import format_size
 from glidepath.eligibility import Ineligible
-from glidepath.histogram import bucket_of
+from glidepath.histogram import MAX_INDEX, bucket_of
 from glidepath.inventory.tally import OTHER, Buckets, Shape, Tally, shape_parts
 
 NEEDS_STATE = "state"
@@ -89,8 +89,11 @@ def _refused(name: str, shape: Shape, candidate: CandidateLimits) -> dict[str, i
 
 
 def _above(buckets: Buckets, limit: int | None) -> int:
-    """Return the number of values above ``limit``; those in its own bucket (within 1.1 %) are not."""
+    """Return the number of values above ``limit``; those in its own bucket (within 1.1 %) are not.
+
+    The last bucket has all values above 10,000,000, so of a larger limit those between are counted as above it.
+    """
     if limit is None:
         return 0
-    last = bucket_of(limit)
+    last = min(bucket_of(limit), MAX_INDEX - 1)
     return sum(number for index, number in buckets.items() if index > last)

@@ -63,3 +63,9 @@ def test_a_share_with_one_limit_of_length_is_that_of_the_single_decisions(
     assert found is not None
     can = sum(ineligible(backend, one) is None for one in facts)
     assert found.share == pytest.approx(can / len(facts), abs=1e-9)
+
+
+def test_bodies_above_a_limit_of_many_megabytes_cannot_move() -> None:
+    found = eligible_share(tally_of(RequestFacts(30 * 2**20, 10)), CandidateLimits("onprem", max_body=20 * 2**20))
+    assert found is not None
+    assert (found.share, found.reasons) == (0.0, {"max_body": 1})
