@@ -9,6 +9,7 @@ from typing import Any
 from glidepath.call_classes import CallClass
 from glidepath.config.inventory import KindsSection
 from glidepath.inventory.tally import OTHER
+from glidepath.pricing.traffic_range import DAY_MS, DAYS_OF_MONTH
 from glidepath_ops.inventory.answer_variation import AnswerVariation, by_repeats
 from glidepath_ops.inventory.eligible_share import CandidateLimits, eligible_share
 from glidepath_ops.inventory.estimate import CallGroup, CallKey
@@ -27,7 +28,7 @@ from glidepath_ops.inventory.workload_fragment import (
     workload_section,
 )
 
-MONTH_MS = 30 * 86_400_000
+MONTH_MS = DAYS_OF_MONTH * DAY_MS  # as `glidepath cost` counts a month
 SHORTEST_MS = 60_000  # of a time from which a month is estimated
 
 
@@ -45,7 +46,7 @@ class Question:
 class Inventory:
     """``workloads``: in the order of migration. ``others``: calls that are no inference, and those beyond the limits.
 
-    ``months``: the time that was counted, as a part of 30 days; None if it is not known.
+    ``months``: the time that was counted, as a part of a month of 365/12 days; None if it is not known.
     """
 
     workloads: tuple[FoundWorkload, ...]

@@ -31,7 +31,7 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class FoundWorkload:
-    """A group of calls with all that decides about its migration. ``month``: its requests in 30 days; None: unknown.
+    """A group of calls with all that decides about its migration. ``month``: its requests in a month; None: unknown.
 
     ``section``: the name of its section of glidepath.yaml, which other groups may have too.
     """
@@ -59,7 +59,7 @@ class FoundWorkload:
 
     @property
     def volume(self) -> float:
-        """The requests in 30 days, or all that were counted, if the time is unknown or too short."""
+        """The requests in a month, or all that were counted, if the time is unknown or too short."""
         return float(self.group.requests) if self.month is None else self.month
 
     @property
