@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -116,12 +117,15 @@ async def test_an_envoy_without_requests_is_idle_and_not_blind(tmp_path: Path) -
     async with running_system(tmp_path) as system:
         await system.serve_the_share()
         await system.load(1)
+        since: dict[int, float] = {}  # the number of entries in Envoy → when it was first seen
 
         async def all_entries_have_arrived() -> bool:
+            """Return whether nothing is under way: extproc reports entries and writes outcomes at different times."""
             async with system.http.get(f"{system.config.envoy.admin[0]}{STATS}") as answer:
                 logged = produced_entries(await answer.read())
             arrived = await system.redis.hgetall(ARRIVED_ENTRIES)
-            return logged == sum(map(int, arrived.values())) > 0
+            unchanged = time.monotonic() - since.setdefault(logged, time.monotonic())
+            return logged == sum(map(int, arrived.values())) > 0 and unchanged > 2
 
         await eventually(all_entries_have_arrived)
         os.killpg(os.getpgid(system.stack.children["extproc"].pid), signal.SIGSTOP)
