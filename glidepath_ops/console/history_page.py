@@ -29,7 +29,7 @@ def routes(console: Console) -> list[Route]:
     async def history(request: Request, visitor: Visitor) -> Response:
         name, span = name_of(console, request), range_of(request.query_params.get("range", ""))
         since_ms = unix_ms() - span.seconds * 1000
-        points = await read_level(console.redis, name, span.level, since_ms)
+        points = await read_level(console.redis, name, span.level, since_ms, with_traffic=False)
         decided = marks(await read_log(console.redis, name, MOST_DECISIONS), since_ms)
         return console.page(
             request,
@@ -41,13 +41,13 @@ def routes(console: Console) -> list[Route]:
             rows=table_rows(points),
             begins_ms=begins if (begins := axis_start_ms(points, since_ms, unix_ms())) > since_ms else 0,
             marks=list(reversed(decided)),
-            money=brief_line(await read_money(console.config, console.redis, [name], unix_ms(), since_ms=since_ms)),
+            money=await _money(console, name, since_ms),
         )
 
     async def data(request: Request, visitor: Visitor) -> Response:
         name, span = name_of(console, request), range_of(request.query_params.get("range", ""))
         since_ms = unix_ms() - span.seconds * 1000
-        points = await read_level(console.redis, name, span.level, since_ms)
+        points = await read_level(console.redis, name, span.level, since_ms, with_traffic=False)
         decided = marks(await read_log(console.redis, name, MOST_DECISIONS), since_ms)
         record = {
             "range": span.name,
@@ -63,6 +63,14 @@ def routes(console: Console) -> list[Route]:
         Route("/workloads/{workload}/history", reading(console, history)),
         Route("/api/workloads/{workload}/history", reading(console, data)),
     ]
+
+
+async def _money(console: Console, workload: str, since_ms: int) -> str:
+    """Return the line about money; "" without any price, in which case the history is not read again."""
+    sides = console.config.workload(workload).baseline, console.config.workload(workload).candidate
+    if all(console.config.backends[side].price is None for side in sides):
+        return ""
+    return brief_line(await read_money(console.config, console.redis, [workload], unix_ms(), since_ms=since_ms))
 
 
 def range_of(name: str) -> Range:

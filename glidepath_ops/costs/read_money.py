@@ -79,10 +79,13 @@ async def read_periods(redis: RedisClient, workload: str, since_ms: int) -> list
     return stitched([await read_level(redis, workload, level, since_ms) for level in longest_first])
 
 
-async def read_level(redis: RedisClient, workload: str, level: Level, since_ms: int) -> list[HistoryPoint]:
+async def read_level(
+    redis: RedisClient, workload: str, level: Level, since_ms: int, *, with_traffic: bool = True
+) -> list[HistoryPoint]:
     """Return the stored periods of one length since a time, the oldest first. One that cannot be read is left out.
 
-    Raises RedisError or OSError.
+    ``with_traffic``: whether the points have their traffic, which only amounts need; to decode it takes most of the
+    time. Raises RedisError or OSError.
     """
     key, found, after = WorkloadKeys(workload).history(level.name), list[HistoryPoint](), str(since_ms)
     for _ in range(level.kept // PAGE + 2):
@@ -90,7 +93,8 @@ async def read_level(redis: RedisClient, workload: str, level: Level, since_ms: 
         for entry, fields in entries:
             try:
                 at_ms = int(entry.split(b"-")[0])
-                found.append(decode_point(fields.get(b"h", b""), at_ms, level.seconds, fields.get(b"t", b"")))
+                traffic = fields.get(b"t", b"") if with_traffic else b""
+                found.append(decode_point(fields.get(b"h", b""), at_ms, level.seconds, traffic))
             except InputError:
                 continue
         if len(entries) < PAGE:
