@@ -108,7 +108,7 @@ def overview(
     ``troubles`` maps a workload to the reason why its scorer group does not steer it.
     """
     table = Table(box=None, pad_edge=False)
-    for heading in ("workload", "share", "phase", "step", "Envoys", "sameness", "latency base → cand", "next"):
+    for heading in ("workload", "share", "phase", "step", "Envoys", "agreement", "latency base → cand", "next"):
         table.add_column(heading, overflow="fold")
     for name, status in found.items():
         trouble = (troubles or {}).get(name)

@@ -86,7 +86,7 @@ async def test_the_steering_commands_act_in_sequence(cli: CommandLine) -> None:
     _, out, _ = await cli("status")
     assert "chat" in out
     assert "1 of 1" in out
-    assert "sameness" in out
+    assert "agreement" in out
     _, out, _ = await cli("status", "--json", "--workload", "chat")
     assert json.loads(out)["chat"]["percent"] == 1
     assert (await cli("rollback", "chat"))[0] == 0

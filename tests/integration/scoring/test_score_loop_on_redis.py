@@ -219,13 +219,14 @@ async def test_the_claimed_pairs_of_a_running_scorer_are_not_reclaimed(config, r
     await add(redis_client, pair("slow"))
     slow = InstantScorer()
     slow.may_score.clear()
-    async with running_loop(config, redis_client, "a", slow), running_loop(config, redis_client, "b") as other:
-        await eventually(lambda: has_pending(redis_client))
-        taken = asyncio.get_running_loop().time()
-        await eventually(lambda: asyncio.get_running_loop().time() > taken + 3 * config.scorer.reclaim_after)
-        assert other.get_sample_value("glidepath_scorer_pairs_reclaimed_total", {"workload": "chat"}) is None
-        slow.may_score.set()
-        await eventually(lambda: has_results(redis_client, 1))
+    async with running_loop(config, redis_client, "a", slow):
+        await eventually(lambda: has_pending(redis_client))  # before "b" starts, which would score the pair at once
+        async with running_loop(config, redis_client, "b") as other:
+            taken = asyncio.get_running_loop().time()
+            await eventually(lambda: asyncio.get_running_loop().time() > taken + 3 * config.scorer.reclaim_after)
+            assert other.get_sample_value("glidepath_scorer_pairs_reclaimed_total", {"workload": "chat"}) is None
+            slow.may_score.set()
+            await eventually(lambda: has_results(redis_client, 1))
 
 
 async def test_pairs_trimmed_while_a_dead_scorer_held_them_are_counted_lost_once(config, redis_client):
