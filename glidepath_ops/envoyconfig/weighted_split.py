@@ -26,8 +26,12 @@ def buffer_limit(config: Config, name: str) -> Json:
 
 
 def start_weights(config: Config, name: str) -> dict[str, int]:
-    """Return the initial weight of each cluster in basis points. Their sum is ``runtime_keys.FULL_WEIGHT``."""
-    points = round(config.workload(name).start * 100)
+    """Return the initial weight of each cluster in basis points. Their sum is ``runtime_keys.FULL_WEIGHT``.
+
+    Where an HTTPRoute has the split, ``start`` is its share, and this Envoy sends no client to the candidate.
+    """
+    workload = config.workload(name)
+    points = round(workload.start * 100) if workload.actuator is None else 0
     return {
         config.candidate_cluster(name): points,
         config.baseline_cluster(name): runtime_keys.FULL_WEIGHT - points,

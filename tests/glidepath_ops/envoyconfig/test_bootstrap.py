@@ -18,6 +18,8 @@ from glidepath_ops.envoyconfig.bootstrap import OWNER_ONLY, admin_address, annot
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.extensions import used_extensions
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
+from tests.support.chat_config import CHAT_CONFIG
+from tests.support.kubernetes_api_server import steered_by_http_route
 
 
 def changed_config(valid_yaml: str, **changes: Any) -> Config:
@@ -315,6 +317,18 @@ def test_comments_and_quotes_do_not_change_the_data(valid_yaml: str) -> None:
     assert text.startswith("# a header\n# of two lines\n")
     assert yaml.safe_load(text) == render_bootstrap(settings_)
     assert max(map(len, (line for line in text.splitlines() if line.lstrip().startswith("#")))) <= 120
+
+
+def test_an_envoy_sends_no_client_to_the_candidate_of_a_workload_that_an_http_route_splits() -> None:
+    started = f"{CHAT_CONFIG}    start: 25\n"
+    bootstrap = render_bootstrap(parse_config(steered_by_http_route(started, "http://127.0.0.1:8001")))
+    split = routes(bootstrap, 0)[0]["route"]["weighted_clusters"]
+    assert {one["name"]: one["weight"] for one in split["clusters"]} == {"onprem": 0, "cloud": 10_000}
+    values = bootstrap["layered_runtime"]["layers"][0]["static_layer"]
+    assert {name: value for name, value in values.items() if name.startswith(split["runtime_key_prefix"])} == {
+        f"{split['runtime_key_prefix']}.onprem": 0,
+        f"{split['runtime_key_prefix']}.cloud": 10_000,
+    }
 
 
 @pytest.mark.slow
