@@ -16,6 +16,7 @@ import grpc
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage, StreamAccessLogsResponse
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest, ProcessingResponse
 
+from extproc.access_log_tag_values import pinned_request, served_by, stripped_request
 from extproc.body_limits import BodyMemory
 from extproc.capture import Capturer
 from extproc.captured_exchange import CapturedExchange
@@ -24,7 +25,7 @@ from extproc.exchange_events import Closed, Milestone
 from extproc.ext_proc_messages import feed, wanted_headers
 from extproc.extproc_errors import IllegalEventError
 from extproc.inventory_observer import InventoryObserver, WatchedExchange
-from extproc.outcome_classification import LocalReply, classify, pinned_request, served_by, stripped_request
+from extproc.outcome_classification import LocalReply, classify
 from extproc.served_requests import ServedRequests
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo

@@ -1,4 +1,4 @@
-"""Classifies access log entries: what became of a request, and whose it is.
+"""Classifies access log entries: what became of a request, and whose fault an error is.
 
 ``classify`` is a pure function from Envoy's access log entry to an outcome. It applies these rules in order
 (docs/reference/extproc.md describes them for users; response_flags.py says whose each response flag is):
@@ -34,32 +34,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEntry
+from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
 from extproc.access_log_fault import logged_fault
 from extproc.access_log_latency import answer_ended, logged_latency, waited_in_vain
+from extproc.access_log_side import is_failover, logged_origin, logged_side, logged_workload
+from extproc.access_log_tag_values import FINAL, NO_VALUE
 from extproc.response_flags import Owner, answer_without_side, client_left, side_failure, slow_upload
-from extproc.workload_by_path import workload_by_path
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
 from glidepath.answer_faults import AnswerFault
-from glidepath.eligibility import FOREIGN_REASONING, Ineligible
-from glidepath.pairs_and_outcomes import CAPABILITY, CAPABILITY_STATUSES, NO_DIGEST, AtFault, Origin, Side
+from glidepath.pairs_and_outcomes import CAPABILITY, CAPABILITY_STATUSES, AtFault, Origin, Side
 
 MAX_UNIX_MS = 253_402_300_799_999  # the end of the year 9999, protobuf's last Timestamp
 DENIED = (401, 403)
 NOT_FOUND, RATE_LIMITED = 404, 429
 ERROR_STATUS = {408: "http_408", RATE_LIMITED: "rate_limited"}
-FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
 _INCAPABLE = tuple(str(status) for status in CAPABILITY_STATUSES)
-PIN_REASONS = frozenset(
-    {
-        *("background", "cachedContent", "cached_content", "container", "conversation", "file", "item_reference"),
-        *("previous_response_id", "store", "ambiguous", "compressed", "too_complex", "too_long", "unreadable"),
-    }
-)
-INELIGIBLE_REASONS = (*(f"ineligible_{why.value}" for why in Ineligible), FOREIGN_REASONING)
-_NO_VALUE = ("", "-")  # texts of a custom tag that Envoy has no value for
 _PLAIN = re.compile(r"[a-z0-9_]{1,40}")  # the constant part of response code details
 TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout, as Envoy starts its clock a little later than the tee
 
@@ -124,10 +115,10 @@ def classify(
     ``shadow`` is True if the entry comes from the access log of the shadow listener.
     """
     common = entry.common_properties
-    workload = _workload(entry, workloads, shadow)
+    workload = logged_workload(entry, workloads, shadow)
     if workload is None or common.access_log_type not in FINAL or common.intermediate_log_entry:
         return None
-    side, origin = _side(workload, common, shadow), _origin(entry, shadow)
+    side, origin = logged_side(workload, common, shadow), logged_origin(entry, shadow)
     if side is None and shadow:
         return None  # the route of a backend that the workload no longer has
     at_ms = min(max(0, _whole_ms(common.start_time) + _whole_ms(common.duration)), MAX_UNIX_MS)
@@ -137,21 +128,36 @@ def classify(
     if side is None:
         return None  # the client left, and nothing says which side it left
     kind = side_failure(entry)
-    if side is Side.CANDIDATE and origin is Origin.LIVE and _is_failover(workload, common):
+    if side is Side.CANDIDATE and origin is Origin.LIVE and is_failover(workload, common):
         rescued = _rescued(entry, workload, kind)
-        if common.custom_tags.get(envoy_names.NOT_RENAMED_TAG, "") not in _NO_VALUE and rescued is not False:
+        if common.custom_tags.get(envoy_names.NOT_RENAMED_TAG, "") not in NO_VALUE and rescued is not False:
             return LocalReply(workload.name, side, origin, at_ms, AtFault.NONE, "not_renamed")
         return _after_failover(workload, entry, at_ms, rescued)
     if not kind and client_left(entry):
-        timeout_ms = workload.settings.shadow.timeout * 1000 * TEE_TIMEOUT_SHARE
-        if shadow and _whole_ms(common.duration) >= timeout_ms and not answer_ended(entry):
-            return RequestOutcome(workload.name, side, origin, at_ms, error="tee_timeout")
-        return RequestOutcome(workload.name, side, origin, at_ms, client_abort=True, aborted_ms=waited_in_vain(entry))
+        return _after_abort(entry, workload, side, origin, at_ms)
     if origin is Origin.SHADOW and entry.response.response_code.value == RATE_LIMITED:
         return LocalReply(workload.name, side, origin, at_ms, AtFault.NONE, "copy_rate_limited")
     kind = kind or _status_kind(entry, workload, side) or logged_fault(entry)
     if kind:
         return RequestOutcome(workload.name, side, origin, at_ms, error=kind)
+    return _without_error(entry, workload, side, origin, at_ms)
+
+
+def _after_abort(
+    entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side, origin: Origin, at_ms: int
+) -> RequestOutcome:
+    """Return the outcome of a request whose client, or the tee, ended it first."""
+    timeout_ms = workload.settings.shadow.timeout * 1000 * TEE_TIMEOUT_SHARE
+    timed_out = origin is not Origin.LIVE and _whole_ms(entry.common_properties.duration) >= timeout_ms
+    if timed_out and not answer_ended(entry):
+        return RequestOutcome(workload.name, side, origin, at_ms, error="tee_timeout")
+    return RequestOutcome(workload.name, side, origin, at_ms, client_abort=True, aborted_ms=waited_in_vain(entry))
+
+
+def _without_error(
+    entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side, origin: Origin, at_ms: int
+) -> RequestOutcome:
+    """Return the outcome of a request that the side answered or refused without an error of its own."""
     status = entry.response.response_code.value
     if status >= 400:
         return RequestOutcome(workload.name, side, origin, at_ms, not_found=status == NOT_FOUND, refused=True)
@@ -164,7 +170,7 @@ def classify(
         latency_ms=latency.total_ms,
         ttft_ms=latency.ttft_ms,
         headers_ms=latency.headers_ms,
-        duration_ms=max(_whole_ms(common.duration), 0),
+        duration_ms=max(_whole_ms(entry.common_properties.duration), 0),
         untimed=latency.total_ms is None,
     )
 
@@ -185,42 +191,6 @@ def _after_failover(
     return RequestOutcome(
         workload.name, side, origin, at_ms, error=kind, failover=True, rescued=rescued, not_found=not_found
     )
-
-
-def pinned_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> tuple[str, str] | None:
-    """Return the workload and the reason of a request that the baseline serves without a split, or None.
-
-    It is no evidence, because the candidate gets no request of its kind. The reasons are the values ``why`` of
-    read_request.lua; any other text is "other".
-    """
-    tags = entry.common_properties.custom_tags
-    workload = tags.get(envoy_names.PINNED_TAG, "")
-    if workload not in workloads or entry.common_properties.access_log_type not in FINAL:
-        return None
-    by_route = tags.get(envoy_names.PINNED_BY_ROUTE_TAG, "")
-    if by_route in INELIGIBLE_REASONS:
-        return workload, by_route
-    why = tags.get(envoy_names.PINNED_WHY_TAG, "")
-    return workload, why if why in PIN_REASONS else "other"
-
-
-def stripped_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> tuple[str, str] | None:
-    """Return the workload of a request and the backend that got it without another server's reasoning, or None."""
-    tags = entry.common_properties.custom_tags
-    backend = tags.get(envoy_names.STRIPPED_TAG, "")
-    if backend in _NO_VALUE or entry.common_properties.access_log_type not in FINAL:
-        return None
-    for tag in (envoy_names.WORKLOAD_TAG, envoy_names.PINNED_TAG):
-        workload = workloads.get(tags.get(tag, ""))
-        if workload is not None and backend in (workload.settings.baseline, workload.settings.candidate):
-            return workload.name, backend
-    return None
-
-
-def served_by(entry: HTTPAccessLogEntry) -> str:
-    """Return the digest of what Envoy serves that an access log entry reports, or NO_DIGEST."""
-    digest = str(entry.common_properties.custom_tags.get(envoy_names.SERVED_TAG, ""))
-    return NO_DIGEST if digest in _NO_VALUE else digest
 
 
 def _local_reply(entry: HTTPAccessLogEntry, side: Side | None) -> tuple[AtFault, str] | None:
@@ -253,69 +223,6 @@ def _fault_of_status(status: int) -> AtFault:
     if 0 < status < 400:
         return AtFault.NONE
     return AtFault.CLIENT if 400 <= status < 500 else AtFault.ENVOY
-
-
-def _workload(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], shadow: bool) -> WorkloadInfo | None:
-    """Return the workload that the route names: on the shadow listener by the route's name, else in a custom tag."""
-    common = entry.common_properties
-    if shadow:
-        return workloads.get(envoy_names.workload_of_shadow_route(common.route_name) or "")
-    named = str(common.custom_tags.get(envoy_names.WORKLOAD_TAG, ""))
-    return workload_by_path(entry, workloads) if named in _NO_VALUE else workloads.get(named)
-
-
-def _side(workload: WorkloadInfo, common: Any, shadow: bool) -> Side | None:
-    """Return the side that the split chose, or None if that is no cluster of the workload."""
-    if shadow:
-        return workload.side_of_backend(common.route_name.rpartition("/")[2])
-    # The field upstream_cluster names the cluster of the endpoint, which is the baseline's after a failover.
-    chosen = common.custom_tags.get(envoy_names.CHOSEN_CLUSTER_TAG, "")
-    if chosen in _NO_VALUE and common.response_flags.no_cluster_found:
-        # Envoy has no cluster of the name that the split chose. The candidate's entry marks its requests.
-        marked = common.custom_tags.get(envoy_names.CHOSEN_ENTRY_TAG, "") not in _NO_VALUE
-        return Side.CANDIDATE if marked else Side.BASELINE
-    return workload.clusters.get(chosen)
-
-
-def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
-    if not shadow:
-        return Origin.LIVE
-    # The origin is in a custom tag, because Envoy has already removed the header when it writes the entry.
-    origin = entry.common_properties.custom_tags.get(envoy_names.HEADER_ORIGIN, "")
-    probe = (origin or entry.request.request_headers.get(envoy_names.HEADER_ORIGIN, "")) == Origin.PROBE.value
-    return Origin.PROBE if probe else Origin.SHADOW
-
-
-def _is_failover(workload: WorkloadInfo, common: Any) -> bool:
-    """Return whether Envoy failed over from the candidate to the baseline.
-
-    An aggregate cluster skips a member without usable hosts, so the first attempt may go to the baseline too. This
-    also counts as a failover, since the candidate could not serve the request.
-
-    A failover counts even if the request could not be sent to the baseline. The access log entry then names no cluster
-    or the candidate's cluster. Two flags show this case:
-    - no_healthy_upstream: neither side has a usable host.
-    - upstream_overflow with a second attempt: Envoy never retries after a circuit breaker, so the circuit breaker
-      stopped the second attempt, which is the rescue.
-    """
-    if not workload.fallback or _is_at_baseline(workload, common):
-        return bool(workload.fallback)
-    flags = common.response_flags
-    return bool(flags.no_healthy_upstream or (flags.upstream_overflow and common.upstream_request_attempt_count > 1))
-
-
-def _is_at_baseline(workload: WorkloadInfo, common: Any) -> bool:
-    """Return whether the endpoint of the last attempt is the baseline's.
-
-    The entry names the cluster of the endpoint by its name for statistics, which Istio sets to another text. So the
-    endpoint's metadata decides too: the endpoints of a cluster that Envoy had already (``backends.X.cluster``) have
-    none of Glidepath's.
-    """
-    named = common.custom_tags.get(envoy_names.BACKEND_TAG, "")
-    if common.upstream_cluster == workload.baseline_cluster or named == workload.settings.baseline:
-        return True
-    unmarked = workload.baseline_cluster != workload.settings.baseline
-    return unmarked and named in _NO_VALUE and common.HasField("upstream_remote_address")
 
 
 def _answered_by_a_filter(entry: HTTPAccessLogEntry) -> bool:

@@ -186,7 +186,7 @@ def ineligible_conditions(workload: Workload, candidate: Backend) -> Iterator[tu
 def kept_from_candidate(workload: Workload, candidate: Backend) -> Iterator[tuple[str, list[Json]]]:
     """Yield why requests are kept from the candidate as far as it declares, each with their MetadataMatchers.
 
-    The reasons are those by which extproc counts the requests (``outcome_classification.PIN_REASONS``).
+    The reasons are those by which extproc counts the requests (``access_log_tag_values.PIN_REASONS``).
     """
     for why, conditions in ineligible_conditions(workload, candidate):
         yield f"ineligible_{why.value}", conditions

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.outcome_classification import pinned_request
+from extproc.access_log_tag_values import pinned_request
 from extproc.workloads import build_workloads
 from glidepath import envoy_names
 from glidepath_ops.envoyconfig.request_reading import regex_of_numbers_above

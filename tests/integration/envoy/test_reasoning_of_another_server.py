@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 import yaml
 
-from extproc.outcome_classification import RequestOutcome, classify, stripped_request
+from extproc.access_log_tag_values import stripped_request
+from extproc.outcome_classification import RequestOutcome, classify
 from extproc.workloads import build_workloads
 from glidepath import envoy_names, runtime_keys
 from glidepath.pairs_and_outcomes import Side
