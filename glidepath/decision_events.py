@@ -19,6 +19,8 @@ EventName = Literal[
     # events without a transition: guards while the autopilot is off, manual overrides, restarts, drills, probes
     "guard_overridden",
     "gate_holds",  # a gate whose action is to hold fails: no further step until a person decides
+    "warm_up",  # copies raise the candidate's load to that of the next step
+    "warm_up_stopped",  # they were ended without the step, because they did harm or a condition failed
     "autopilot_off",
     "autopilot_on",
     "adopt_shadow",

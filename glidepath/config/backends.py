@@ -168,7 +168,7 @@ class Backend(Section):
     tools: bool = True  # whether it can call tools
     max_body: Size | None = Field(default=None, ge=1)  # longest body of a request
     foreign_reasoning: Literal["accepts", "refuses", "strip"] = "accepts"  # what another server made; see below
-    quota: Quota | None = None  # of its provider; `glidepath plan` says whether everything could go back to it
+    quota: Quota | None = None  # of its provider: no step beyond it, none without a way back, copies get what is left
     price: BackendPrice | None = None
     contract: Contract | None = None  # with its provider; absent: none that has to be renewed
     hardware: Literal["own", "provider"] | None = None  # whose it is, for the report; absent: not declared

@@ -16,6 +16,7 @@ from glidepath.config.units import Duration, Percent
 
 LONGEST_FREEZE = 366 * 86400
 MOST_WARM_UP = 50  # without ramp.warm_up
+MOST_WARM_UP_TIME = 600  # seconds, without ramp.warm_up_time
 
 
 def _cron(value: str) -> str:
@@ -97,7 +98,9 @@ class RampSection(Section):
     The workload stays at the last step, which need not be 100. ``hold`` and ``min_samples`` are the minimum time and
     the minimum number of the candidate's requests before the next step. The latency gates leave out the candidate's
     first ``warm_up`` answers of each step, because it may be cold: a quarter of ``min_samples``, but at most 50, unless
-    it is set.
+    it is set. Before the ramp takes a step by itself, copies raise the candidate's load for ``warm_up_time`` to that of
+    the next step, so that no client waits for further replicas and cold caches. That needs a ``shadow.sample`` between
+    0 and 100 %: with 100 %, the candidate has this load already.
     """
 
     steps: tuple[Step, ...] = (1, 5, 10, 25, 50, 75, 100)
@@ -113,6 +116,7 @@ class RampSection(Section):
     max_retries: int = Field(default=3, ge=0, le=MOST)
     require_drill: bool = False
     warm_up: int | None = Field(default=None, ge=0, le=MOST)  # answers of the candidate; absent: see above
+    warm_up_time: Duration | None = Field(default=None, ge=0)  # 0: none; absent: a tenth of hold, at most 10m
     validation: Duration = Field(default=30 * 86400, ge=0)  # time at the last step before the workload is completed
 
     @field_validator("steps")
@@ -168,6 +172,11 @@ class RampSection(Section):
     def warm_up_at(self, percent: float) -> int:
         """Return how many of the candidate's first answers at a share the latency gates leave out. See ADR 0272."""
         return min(MOST_WARM_UP, self.rules_at(percent).min_samples // 4) if self.warm_up is None else self.warm_up
+
+    def warm_up_time_at(self, percent: float) -> float:
+        """Return how many seconds copies warm the candidate up before the step after ``percent``. See ADR 0425."""
+        unset = min(MOST_WARM_UP_TIME, self.rules_at(percent).hold / 10)
+        return unset if self.warm_up_time is None else self.warm_up_time
 
     @model_validator(mode="after")
     def _approval_steps(self) -> RampSection:

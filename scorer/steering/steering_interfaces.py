@@ -73,7 +73,9 @@ class CapacityForecast(Protocol):
 
     async def run(self) -> None: ...
 
-    def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None: ...
+    def verdict(
+        self, workload: str, percent: float, shadow: float | None = None, copied: float | None = None
+    ) -> Verdict | None: ...
 
 
 class Ownership(Protocol):

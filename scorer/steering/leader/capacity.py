@@ -21,7 +21,7 @@ from glidepath.config.backends import Capacity
 from glidepath.errors import error_text_with_type
 from glidepath.pairs_and_outcomes import Outcome
 from glidepath.status_and_decisions import GateAction, Verdict
-from scorer.steering.ramp.ramp_policy import policy_of
+from scorer.steering.ramp.ramp_policy import policy_of, seen_share
 
 EVERY_S = 5.0
 TIMEOUT_S = 3.0
@@ -74,22 +74,19 @@ def _finite(text: str) -> list[float]:
     return [value] if math.isfinite(value) else []
 
 
-def seen_share(percent: float, sample: float) -> float:
-    """Return the percentage of all requests that the candidate receives at ``percent``, copies included.
-
-    ``percent``: the candidate's share. ``sample``: the percentage of the baseline's requests that are copied to the
-    candidate.
-    """
-    return percent + (100 - percent) * sample / 100
-
-
 def predict(
-    load: float | None, workload: Workload, percent: float, target: float, source: Capacity, shadow: float | None = None
+    load: float | None,
+    workload: Workload,
+    percent: float,
+    target: float,
+    source: Capacity,
+    shadow: float | None = None,
+    copied: float | None = None,
 ) -> Verdict:
     """Return the verdict of the capacity gate on the step from ``percent`` to ``target``.
 
     ``load``: the candidate's present load; None if unknown. ``shadow``: the shadow sample that a person set; None: the
-    configured sample applies.
+    configured sample applies. ``copied``: the sample of a warm-up now; None: there is none.
     """
     sample = workload.shadow.sample if shadow is None else shadow
     gate = workload.gates.capacity
@@ -99,7 +96,7 @@ def predict(
     if load is None:
         message = "the candidate's load is not known: its metrics cannot be read"
         return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, action=action, message=message)
-    now, then = (seen_share(p, sample) for p in (percent, target))
+    now, then = seen_share(percent, sample if copied is None else copied), seen_share(target, sample)
     if now <= 0:
         message = f"{unit} is {load:.3g} without any request, so the load at {target:g} % cannot be predicted"
         return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, action=action, message=message)
@@ -143,12 +140,14 @@ class CandidateLoads:
             log.warning("load_unknown", workload=name, reason=error_text_with_type(error))
             return None
 
-    def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None:
+    def verdict(
+        self, workload: str, percent: float, shadow: float | None = None, copied: float | None = None
+    ) -> Verdict | None:
         """Return the capacity verdict on the step after ``percent``.
 
         Return None if the workload has no capacity gate or if there is no further step.
 
-        ``shadow``: the shadow sample that a person set; None: the configured sample applies.
+        ``shadow``, ``copied``: see ``predict``.
         """
         settings = self._workloads.get(workload)
         target = policy_of(settings.ramp).next_step(percent) if settings else None
@@ -160,7 +159,7 @@ class CandidateLoads:
             action = GateAction.HOLD.value
             return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, None, "", 0, action=action, message=message)
         fresh = last is not None and time.monotonic() - last.at < STALE_S
-        return predict(last.load if last and fresh else None, settings, percent, target, source, shadow)
+        return predict(last.load if last and fresh else None, settings, percent, target, source, shadow, copied)
 
 
 async def _fetch(session: aiohttp.ClientSession, url: str, query: dict[str, str]) -> bytes:

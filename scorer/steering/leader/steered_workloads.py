@@ -16,6 +16,7 @@ from scorer.steering.envoy.http_route_weights import steered_rules
 from scorer.steering.envoy.joined_actuators import is_http_route
 from scorer.steering.envoy.runtime_values import RuntimeValues, ToldRollback
 from scorer.steering.leader.host_clocks import HostTime
+from scorer.steering.leader.quota_forecast import QuotaForecast
 from scorer.steering.leader.redis_clocks import JUMP_MS, RedisClocks
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.takeover import take_over
@@ -76,6 +77,7 @@ class SteeredWorkloads:
         self._states: dict[str, WorkloadState] = {}
         self._config, self._kind, self._store, self._clocks = config, kind, store, clocks
         self._metrics, self._forecast, self._leader = metrics, forecast, leader
+        self._quotas = QuotaForecast(config)
         self._rules = {rule.workload: rule.name for rule in steered_rules(config)}
         self._inherited: dict[str, frozenset[RuntimeValues]] = {}  # values that a former leader may have written late
         self._took_over_ms = 0
@@ -197,11 +199,13 @@ class SteeredWorkloads:
         waiting_for = ", ".join(name for name in state.spec.workload.after if not self._is_done(name))
         percent, capacity = state.ramp.percent, None
         if self._forecast is not None and state.spec.policy.next_step(percent) is not None:
-            capacity = self._forecast.verdict(state.name, percent, state.ramp.shadow_override)
+            copied = None if state.ramp.warm_up is None else state.copied
+            capacity = self._forecast.verdict(state.name, percent, state.ramp.shadow_override, copied)
         recent = here.monotonic_ms - self._took_over_ms < STALE_MS
         return TickContext(
             waiting_for=waiting_for,
             capacity=capacity,
+            quota=self._quotas.outlook(state, self._states, here.monotonic_ms),
             stale=self._inherited.get(state.name, frozenset()) if recent else frozenset(),
             unknown_weights=fleet.unknown_weights,
             admin_layers=fleet.admin_layers,

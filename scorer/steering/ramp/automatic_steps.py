@@ -23,7 +23,7 @@ from scorer.steering.ramp.verdict_effects import (
     stopping_gates,
 )
 
-_STEPPING = (Phase.SHADOW, Phase.BAKING)
+STEPPING = (Phase.SHADOW, Phase.BAKING)
 
 
 def move_automatically(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
@@ -40,12 +40,17 @@ def move_automatically(state: RampState, inputs: TickInputs, policy: RampPolicy,
         return _complete(state, inputs, policy, now_ms)
     if state.percent <= 0 and state.phase in (Phase.SHADOW, Phase.AWAITING_APPROVAL) and failed_guards(inputs.verdicts):
         return _fail_shadow(state, inputs, policy, now_ms)
-    if state.phase in _STEPPING and not obstacle(state, inputs, policy, now_ms):
+    if state.phase in STEPPING and not obstacle(state, inputs, policy, now_ms):
         return _step_up(state, inputs, policy, now_ms)
     return state, ()
 
 
 def obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
+    """Return why the next step is not taken yet, as text; "" if all conditions are met and the candidate is warm."""
+    return unmet_condition(state, inputs, policy, now_ms) or _warms_up(state, policy, now_ms)
+
+
+def unmet_condition(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
     """Return the first unmet condition for the next step, as text; "" if all conditions are met."""
     if policy.next_step(state.percent) is None:
         return "at the last step"
@@ -58,7 +63,31 @@ def obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
         or _missing_samples(state, inputs, policy)
         or _missing_passes(inputs)
         or _capacity(inputs)
+        or inputs.quota
+        or ("" if inputs.quota_known else "quota: the requests a minute are not known yet")
     )
+
+
+def warm_up_share(state: RampState, policy: RampPolicy) -> float | None:
+    """Return the percentage of requests to copy before the next step; None if that step needs no warm-up.
+
+    A person's step is taken at once, and a person's share of copies is left alone. So neither has a warm-up.
+    """
+    if state.shadow_override is not None or policy.next_step(state.percent) in policy.approvals | policy.unjudged:
+        return None
+    return policy.warm_up_share(state.percent)
+
+
+def _warms_up(state: RampState, policy: RampPolicy, now_ms: int) -> str:
+    """Return what the warm-up of the candidate (``warm_up_copies.py``) still needs, as text; "" if it needs nothing."""
+    if warm_up_share(state, policy) is None:
+        return ""
+    if state.warm_up is None:
+        left_ms = state.next_warm_up_ms - now_ms
+        return f"warms up again in {duration_text(left_ms / 1000)}" if left_ms > 0 else "copies warm it up first"
+    left_ms = state.warm_up.since_ms + policy.warm_up_ms(state.percent) - now_ms
+    copies = f"copies of {state.warm_up.share:g} % of the requests"
+    return f"warms up for another {duration_text(left_ms / 1000)} with {copies}" if left_ms > 0 else ""
 
 
 def _time_left(left_ms: int) -> str:

@@ -240,6 +240,8 @@ def _check_gates(inputs: TickInputs, command: Command) -> None:
     if failed and not command.force:
         names = ", ".join(f"{v.gate} ({v.message})" if v.message else v.gate for v in failed)
         raise CommandRefusedError(f"failing gates: {names}; --force continues anyway")
+    if inputs.quota and not command.force:
+        raise CommandRefusedError(f"{inputs.quota}; --force continues anyway")
 
 
 def _check_not_frozen(inputs: TickInputs, command: Command) -> None:

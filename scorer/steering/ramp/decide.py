@@ -11,7 +11,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from glidepath.status_and_decisions import Decision
-from scorer.steering.ramp import adopt_overrides, commands, configuration_change, drill, rollback, unknown_share
+from scorer.steering.ramp import (
+    adopt_overrides,
+    commands,
+    configuration_change,
+    drill,
+    rollback,
+    unknown_share,
+    warm_up_copies,
+)
 from scorer.steering.ramp.automatic_steps import move_automatically
 from scorer.steering.ramp.log_holding_gates import log_holding_gates
 from scorer.steering.ramp.ramp_policy import RampPolicy
@@ -33,6 +41,7 @@ STAGES: tuple[Stage, ...] = (
     rollback.roll_back_on_failed_guard,
     log_holding_gates,
     drill.continue_drill,
+    warm_up_copies.warm_up,
     move_automatically,
 )
 

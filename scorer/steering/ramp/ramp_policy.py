@@ -25,6 +25,7 @@ class RampPolicy:
     - ``approvals``: the shares of the steps that a person must approve
     - ``unjudged``: the shares of the other steps that the ramp does not take by itself, because no gate judges the
       answers (ADR 0170). A person may approve or promote them
+    - ``copied``: the configured percentage of the requests that are copied
     """
 
     ramp: RampSection
@@ -35,6 +36,7 @@ class RampPolicy:
     max_retries: int = 0
     require_drill: bool = False
     validation_ms: int = 0
+    copied: float = 100
 
     @property
     def steps(self) -> tuple[float, ...]:
@@ -62,9 +64,36 @@ class RampPolicy:
         """Return how many requests the candidate must serve at ``percent`` before the next step."""
         return self.ramp.rules_at(percent).min_samples
 
+    def warm_up_ms(self, percent: float) -> int:
+        """Return how long copies warm the candidate up before the step after ``percent``, in milliseconds."""
+        return round(self.ramp.warm_up_time_at(percent) * 1000)
 
-def policy_of(ramp: RampSection, *, judged: bool = True) -> RampPolicy:
-    """Return the rules of a ``ramp`` section. ``judged``: whether a gate judges the answers of the workload."""
+    def warm_up_share(self, percent: float) -> float | None:
+        """Return the percentage of requests to copy at ``percent`` so that the candidate's load is the next step's.
+
+        None if no more copies are needed, or none are wanted: there is no next step, all requests are copied already,
+        or none at all.
+        """
+        target = self.next_step(percent)
+        if target is None or self.copied in (0, 100) or not self.warm_up_ms(percent):
+            return None
+        return round(100 * (seen_share(target, self.copied) - percent) / (100 - percent), 4)
+
+
+def seen_share(percent: float, sample: float) -> float:
+    """Return the percentage of all requests that the candidate receives at ``percent``, copies included.
+
+    ``percent``: the candidate's share. ``sample``: the percentage of the baseline's requests that are copied to the
+    candidate.
+    """
+    return percent + (100 - percent) * sample / 100
+
+
+def policy_of(ramp: RampSection, *, judged: bool = True, copied: float = 100) -> RampPolicy:
+    """Return the rules of a ``ramp`` section.
+
+    ``judged``: whether a gate judges the answers of the workload. ``copied``: see RampPolicy.
+    """
     approvals = (ramp.steps if ramp.approval else ()) if isinstance(ramp.approval, bool) else ramp.approval
     unjudged = frozenset() if judged else frozenset(step for step in ramp.steps if step > ramp.unjudged_limit)
     return RampPolicy(
@@ -76,6 +105,7 @@ def policy_of(ramp: RampSection, *, judged: bool = True) -> RampPolicy:
         max_retries=ramp.max_retries,
         require_drill=ramp.require_drill,
         validation_ms=round(ramp.validation * 1000),
+        copied=copied,
     )
 
 

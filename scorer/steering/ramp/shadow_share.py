@@ -11,6 +11,8 @@ from scorer.steering.envoy.observation import Observation
 from scorer.steering.ramp.states import RampState
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, manual_override_decision
 
+AFTER_A_PERSON_MS = 3_600_000  # how long no warm-up begins after a person ended one at an Envoy
+
 
 def adopt_shadow_share(
     state: RampState, inputs: TickInputs, observation: Observation, sample: float, now_ms: int
@@ -18,18 +20,20 @@ def adopt_shadow_share(
     """Adopt the shadow share that a person set at an Envoy.
 
     If the person set the configured share, ``sample``, no override is stored. So a later change of the configuration
-    takes effect.
+    takes effect. In any case it ends the copies of a warm-up.
     """
     if state.shadow_override == sample:
         state = replace(state, shadow_override=None)
     share = sample if observation.shadow_reset else observation.shadow
     override = None if share == sample else share
-    if share is None or override == state.shadow_override:
+    if share is None or (override == state.shadow_override and state.warm_up is None):
         return state, ()
     reason = f"a person set the shadow share to {share:g} % at an Envoy; adopted"
     if override is None:
         reason = f"a person reset the shadow share at an Envoy: {share:g} %, as configured"
     after = replace(state, shadow_override=override)
+    if state.warm_up is not None:
+        after = replace(after, warm_up=None, next_warm_up_ms=now_ms + AFTER_A_PERSON_MS)
     details = {"shadow_percent": share}
     return after, (manual_override_decision("adopt_shadow", state, after, inputs, now_ms, reason, details=details),)
 

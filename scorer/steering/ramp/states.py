@@ -18,6 +18,7 @@ A transition that is not in the table raises IllegalTransitionError and changes 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -78,6 +79,14 @@ class Drill:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmUp:
+    """The time in which copies warm the candidate up: ``share`` percent of the requests, since ``since_ms``."""
+
+    share: float
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class RampState:
     """The state of one workload's ramp.
 
@@ -108,6 +117,8 @@ class RampState:
     state_lost: bool = False  # held because Envoys run weights that this state never wrote; nothing is written
     unexpected_traffic: bool = False  # clients' requests reach the candidate although its desired share is 0
     invalid_override: str = ""  # the last invalid values that a person set; shown until the next transition
+    warm_up: WarmUp | None = None
+    next_warm_up_ms: int = 0  # after one that was stopped, none begins before this time
 
     @property
     def share_unknown(self) -> bool:
@@ -136,16 +147,23 @@ class RampState:
 
     def to_json(self) -> dict[str, Any]:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {**values, "drill": None if self.drill is None else dataclasses.asdict(self.drill)}
+        nested = {name: None if (one := values[name]) is None else dataclasses.asdict(one) for name in _NESTED}
+        return {**values, **nested}
+
+
+_NESTED = ("drill", "warm_up")
+_NEWER: Mapping[str, Any] = {"warm_up": None, "next_warm_up_ms": 0}  # fields that an older scorer does not store
 
 
 def state_from_json(raw: object) -> RampState:
     """Parse the result of ``to_json``. Raises InputError if a field of ``raw`` is missing, unknown or invalid."""
     try:
-        values = dataclass_fields(RampState, raw, "ramp")
+        known = {**_NEWER, **raw} if isinstance(raw, dict) else raw
+        values = dataclass_fields(RampState, known, "ramp")
         phases = {name: Phase(values[name]) for name in ("phase", "held_from")}
         gates = tuple(map(str, values["holding_gates"]))
-        return RampState(**{**values, **phases, "drill": _drill(values["drill"]), "holding_gates": gates})
+        nested = {"drill": _drill(values["drill"]), "warm_up": _warm_up(values["warm_up"])}
+        return RampState(**{**values, **phases, **nested, "holding_gates": gates})
     except (TypeError, ValueError) as error:
         raise InputError(f"not a stored ramp state: {error}") from error
 
@@ -156,6 +174,10 @@ def _drill(raw: object) -> Drill | None:
     known = {"lost": False, **raw} if isinstance(raw, dict) else raw  # an older scorer's drill has no such field
     values = dataclass_fields(Drill, known, "drill")
     return Drill(**{**values, "stage": DrillStage(values["stage"])})
+
+
+def _warm_up(raw: object) -> WarmUp | None:
+    return None if raw is None else WarmUp(**dataclass_fields(WarmUp, raw, "warm_up"))
 
 
 def phase_at(percent: float, last: float) -> Phase:
@@ -197,6 +219,8 @@ def transition(
         state_lost=state.state_lost and event is RampEvent.HOLD,
         unexpected_traffic=state.unexpected_traffic and event is RampEvent.HOLD,
         invalid_override="",
+        warm_up=None,
+        next_warm_up_ms=0 if fresh else state.next_warm_up_ms,
     )
     return _with_hold(state, changed, event, share, last)
 

@@ -31,6 +31,9 @@ class TickInputs:
 
     The lease of the split (``glidepath.split_leases``) is in force in ``leases_held`` of ``lease_envoys`` Envoys, and
     ends after ``lost_after_ms`` without a scorer; 0: the split needs no lease. A person set it at ``lease_set_at``.
+    ``quota``: why the next step would exceed a backend's quota, or leave no way back; "" if it would not, or if that is
+    not known (``quota_known``).
+    ``copies_failing``: why the copies of the warm-up do harm; "" if they do not.
     ``told_percent``: a lower share that a scorer told the Envoys before it was stored, and ``told`` why; None if there
     is none.
     """
@@ -50,6 +53,9 @@ class TickInputs:
     frozen: str = ""
     waiting_for: str = ""
     capacity: Verdict | None = None
+    quota: str = ""
+    quota_known: bool = True
+    copies_failing: str = ""
     config_digest: str = ""
     baseline: str = ""
     candidate: str = ""

@@ -20,7 +20,7 @@ from scorer.steering.workload.other_configuration import is_other, other_request
 from scorer.steering.workload.refuse_other_embedder import refuse_other_embedder
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.unexpected_traffic import begun_after
-from scorer.steering.workload.workload_state import RecentCounts, StreamPosition, WorkloadState
+from scorer.steering.workload.workload_state import StreamPosition, WorkloadState
 
 Entry = TypeVar("Entry", Outcomes, ScoredPair, Feedback)
 OTHER_WEIGHTS = "other_weights"  # why an agreement is refused: it was computed with other weights than the configured
@@ -141,9 +141,16 @@ class _Counting:
         seen_before = watches[0] is recent.refusals and watches[1] is recent.envoy
         if drill_errors or unexpected or failed != recent.candidate_failed or not seen_before:
             drill_errors, unexpected = recent.drill_errors + drill_errors, recent.unexpected_traffic + unexpected
-            self._recent = RecentCounts(
-                failed, drill_errors, unexpected, *watches, recent.served, recent.since_ms, recent.retreat
+            self._recent = replace(
+                recent,
+                candidate_failed=failed,
+                drill_errors=drill_errors,
+                unexpected_traffic=unexpected,
+                refusals=watches[0],
+                envoy=watches[1],
             )
+        if self._spec.has_quota:
+            self._recent = replace(self._recent, load=self._recent.load.with_flush(flush))
         early = flush.from_ms < ramp.since_ms and not drilling
         left_out = sum(side.requests for side in flush.sides) if early else 0
         self._totals = self._totals.with_flush(flush, left_out, flush.to_ms if live else 0)

@@ -13,7 +13,7 @@ from typing import Any
 
 from glidepath.status_and_decisions import Decision, to_json
 from scorer.steering.envoy.actuator import LeaseReading
-from scorer.steering.envoy.runtime_values import RuntimeEntries
+from scorer.steering.envoy.runtime_values import RuntimeEntries, RuntimeValues
 from scorer.steering.ramp import shadow_share
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import frozen_by
@@ -23,6 +23,7 @@ from scorer.steering.staggering import period_index
 from scorer.steering.store_protocol import News, Record
 from scorer.steering.workload.compute_verdicts import judge, settle
 from scorer.steering.workload.envoy_fleet import Readings, look, next_writes, unknown_envoys
+from scorer.steering.workload.failing_copies import CopiesBefore
 from scorer.steering.workload.fold_stream_entries import fold
 from scorer.steering.workload.refusals_after_retreat import EVENT
 from scorer.steering.workload.refusing_sides import refusal_text
@@ -69,8 +70,11 @@ def tick(before: WorkloadState, news: News, readings: Readings, context: TickCon
     if state.blindness is not context.report.blindness:
         state = replace(state, blindness=context.report.blindness)
     inputs = tick_inputs(state, context, unknown)
+    wanted = state.desired
+    if state.quota is not context.quota:
+        state = replace(state, quota=context.quota)
     ramp, decisions = _decide(state, inputs, now_ms)
-    state = _after_decision(state, ramp, inputs, context, now_ms)
+    state = _after_decision(state, ramp, inputs, context, now_ms, wanted)
     state, writes = next_writes(state, readings, context.admin_layers)
     decisions = (
         *_discarded(before, inputs, now_ms),
@@ -106,6 +110,9 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
         frozen=_frozen(state) or _served_otherwise(state) or _blind_text(state),
         waiting_for=context.waiting_for,
         capacity=context.capacity,
+        quota=context.quota.obstacle,
+        quota_known=context.quota.known,
+        copies_failing="" if state.ramp.warm_up is None else recent.copies.failing(state.totals),
         config_digest=spec.digest,
         baseline=spec.baseline,
         candidate=spec.candidate,
@@ -170,18 +177,25 @@ def _decide(state: WorkloadState, inputs: TickInputs, now_ms: int) -> tuple[Ramp
 
 
 def _after_decision(
-    state: WorkloadState, ramp: RampState, inputs: TickInputs, context: TickContext, now_ms: int
+    state: WorkloadState,
+    ramp: RampState,
+    inputs: TickInputs,
+    context: TickContext,
+    now_ms: int,
+    wanted: RuntimeValues,
 ) -> WorkloadState:
     """Return the workload's state after the ramp's decisions.
 
-    If the desired values change, the state has no confirmed Envoys, because they confirmed the old values.
+    If the desired values are no longer ``wanted``, the state has no confirmed Envoys: they confirmed the old values.
     """
-    was, wanted, recent = state.ramp, state.desired, state.recent
+    was, recent = state.ramp, state.recent
     if ramp.drill is None or was.drill is None:
         recent = replace(recent, drill_errors=0) if recent.drill_errors else recent
     retreat = recent.retreat.after_tick(state.totals.live_answers, was.percent, ramp.percent, now_ms)
     if retreat is not recent.retreat:
         recent = replace(recent, retreat=retreat)
+    if ramp.warm_up is not None and was.warm_up is None:
+        recent = replace(recent, copies=CopiesBefore.of(state.totals))
     if ramp.epoch != was.epoch:
         state = with_fresh_evidence(state, ramp, now_ms)
         recent = replace(recent, unexpected_traffic=0)
@@ -195,7 +209,7 @@ def _after_decision(
         restart=_announced(state.restart) if ramp.percent <= 0 else None,
         written=_periods(state.name, now_ms),
     )
-    if ramp is was or state.desired == wanted:
+    if state.desired == wanted:
         return state
     unconfirmed = replace(state.fleet.observation, confirmed=frozenset())
     return replace(state, fleet=replace(state.fleet, observation=unconfirmed))

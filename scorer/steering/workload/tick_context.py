@@ -9,6 +9,7 @@ from glidepath.status_and_decisions import Verdict
 from scorer.steering.envoy.actuator import LeaseReading
 from scorer.steering.envoy.runtime_values import RuntimeEntries, RuntimeValues, ToldRollback
 from scorer.steering.workload.blindness import NO_REPORT, WitnessReport
+from scorer.steering.workload.quota_outlook import NO_QUOTA, QuotaOutlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class TickContext:
 
     - ``waiting_for``: the names of the workloads that must be done before this ramp begins
     - ``capacity``: the verdict of the capacity gate on the next step
+    - ``quota``: what the quotas of the backends allow
     - ``stale``: the values that a former leader may have written last
     - ``unknown_weights``: the Envoys that run weights which cannot be read
     - ``admin_layers``: the admin layers above RTDS
@@ -28,6 +30,7 @@ class TickContext:
 
     waiting_for: str = ""
     capacity: Verdict | None = None
+    quota: QuotaOutlook = NO_QUOTA
     stale: frozenset[RuntimeValues] = frozenset()
     unknown_weights: frozenset[str] = frozenset()
     admin_layers: Mapping[str, RuntimeEntries | None] = field(default_factory=dict)

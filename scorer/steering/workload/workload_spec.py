@@ -25,7 +25,7 @@ class WorkloadSpec:
     ``digest`` identifies the workload's configuration; ``models`` are the names of the models of both sides and of the
     embedder, for the decision log. ``baseline`` and ``candidate`` identify the two sides of the evidence, see
     ``backend_identity``. ``served``: the digest of what every Envoy should serve. ``weights``: the digest of the
-    weights by which the agreement of its pairs is computed.
+    weights by which the agreement of its pairs is computed. ``has_quota``: whether one of its backends has a quota.
     """
 
     name: str
@@ -39,6 +39,7 @@ class WorkloadSpec:
     served: str
     weights: str
     kind: EvidenceKind
+    has_quota: bool = False
 
     @classmethod
     def of(cls, name: str, config: Config, kind: EvidenceKind) -> WorkloadSpec:
@@ -49,7 +50,7 @@ class WorkloadSpec:
         return cls(
             name=name,
             workload=workload,
-            policy=policy_of(workload.ramp, judged=judges_answers(workload)),
+            policy=policy_of(workload.ramp, judged=judges_answers(workload), copied=workload.shadow.sample),
             digest=_digest(config.digest(name), workload.scoring.calibration),
             names=RuntimeKeys.of(config, name),
             baseline=backend_identity(workload.baseline, config.backends[workload.baseline]),
@@ -58,6 +59,7 @@ class WorkloadSpec:
             served=served_digest(config, name),
             weights=workload_weights(workload.scoring.calibration).digest,
             kind=kind,
+            has_quota=any(config.backends[backend].quota is not None for backend in backends.values()),
         )
 
     def fresh_evidence(self, ramp: RampState, now_ms: int, before: StepEvidence | None = None) -> StepEvidence:

@@ -14,10 +14,13 @@ from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import no_cursors
 from scorer.steering.workload.blindness import SEEING, Blindness
 from scorer.steering.workload.clock_offsets import SourceClocks
+from scorer.steering.workload.failing_copies import CopiesBefore
 from scorer.steering.workload.failing_envoy import EnvoyWatch
 from scorer.steering.workload.flush_deduplication import SeenFlushes
 from scorer.steering.workload.lifetime_counts import Totals
 from scorer.steering.workload.other_configuration import NOTHING_OTHER, ServedWatch
+from scorer.steering.workload.quota_outlook import NO_QUOTA, QuotaOutlook
+from scorer.steering.workload.recent_load import RecentLoad
 from scorer.steering.workload.refusals_after_retreat import RetreatWatch
 from scorer.steering.workload.refusing_sides import RefusalWatch
 from scorer.steering.workload.steady_time import SteadyTime
@@ -61,6 +64,8 @@ class RecentCounts:
     - ``since_ms``: the steady time at which this leader's term began. Flushes and pairs from before say nothing about
       what runs now, so ``refusals``, ``envoy`` and ``served`` leave them out
     - ``retreat``: the requests that were refused before and after the latest retreat
+    - ``load``: the clients' requests of the latest minutes
+    - ``copies``: the copies before the present warm-up
     """
 
     candidate_failed: bool = False
@@ -71,6 +76,8 @@ class RecentCounts:
     served: ServedWatch = NOTHING_OTHER
     since_ms: int = 0
     retreat: RetreatWatch = field(default_factory=RetreatWatch)
+    load: RecentLoad = field(default_factory=RecentLoad)
+    copies: CopiesBefore = field(default_factory=CopiesBefore)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +156,7 @@ class WorkloadState:
     - ``restart``: set if the stored state was discarded, until the candidate has a share again
     - ``now``: the moment of the last tick, or of the takeover
     - ``blindness``: where the leader was blind in the last tick
+    - ``quota``: what the quotas of the backends allowed in the last tick
     """
 
     spec: WorkloadSpec
@@ -167,6 +175,7 @@ class WorkloadState:
     restart: BaselineRestart | None = None
     now: SteadyTime = field(default_factory=SteadyTime)
     blindness: Blindness = SEEING
+    quota: QuotaOutlook = NO_QUOTA
 
     @property
     def name(self) -> str:
@@ -175,8 +184,22 @@ class WorkloadState:
     @property
     def desired(self) -> RuntimeValues:
         """The runtime values that every Envoy should have."""
-        sample = self.spec.workload.shadow.sample if self.ramp.shadow_override is None else self.ramp.shadow_override
-        return desired_values(self.ramp.serving, sample, self.ramp.autopilot)
+        return desired_values(self.ramp.serving, self.copied, self.ramp.autopilot)
+
+    @property
+    def wanted_copies(self) -> float:
+        """The percentage of the requests to copy, whatever the quotas of the backends allow."""
+        ramp = self.ramp
+        if ramp.shadow_override is not None:
+            return ramp.shadow_override
+        return self.spec.workload.shadow.sample if ramp.warm_up is None else ramp.warm_up.share
+
+    @property
+    def copied(self) -> float:
+        """The percentage of the requests to copy. A share that a person set is not lowered to fit a quota."""
+        if self.ramp.shadow_override is not None:
+            return self.wanted_copies
+        return min(self.wanted_copies, self.quota.most_copies)
 
     @property
     def skew(self) -> tuple[str, int]:

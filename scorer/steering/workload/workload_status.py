@@ -113,9 +113,15 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
         hidden,
         _without_lease(state),
         next_step(state, now_ms),
+        _limited_copies(state),
         shadow,
         ramp.invalid_override,
     )
+
+
+def _limited_copies(state: WorkloadState) -> str:
+    """Return that fewer requests are copied than configured, to fit a quota; "" if none are missing."""
+    return state.quota.copies_note if state.copied < state.wanted_copies else ""
 
 
 def _refusals(state: WorkloadState) -> tuple[SideRefusal, ...]:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from glidepath.config import Config, parse_config
 from glidepath.config.backends import Capacity
 from glidepath.pairs_and_outcomes import Outcome
-from scorer.steering.leader.capacity import CandidateLoads, gauge_in_answer, gauge_on_page, predict, seen_share
+from scorer.steering.leader.capacity import CandidateLoads, gauge_in_answer, gauge_on_page, predict
+from scorer.steering.ramp.ramp_policy import seen_share
 
 PAGE = """\
 # HELP vllm:gpu_cache_usage_perc GPU KV-cache usage.

@@ -1,0 +1,34 @@
+"""Notice that the copies of a warm-up do harm: that the candidate fails more of them than before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glidepath.movable_share import COPIES, REFUSED
+from glidepath.pairs_and_outcomes import Origin, Side
+from scorer.steering.workload.lifetime_counts import Totals
+
+FEWEST = 5  # failed copies before a warm-up is stopped
+MOST = 0.05  # of the copies of the warm-up
+_FAILED = f"{Side.CANDIDATE.value} {Origin.SHADOW.value} "
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesBefore:
+    """The copies that had reached the candidate, and those that it had failed, when the present warm-up began."""
+
+    copies: int = 0
+    failed: int = 0
+
+    @classmethod
+    def of(cls, totals: Totals) -> CopiesBefore:
+        """Return the counts of now. A copy that the candidate cannot serve by its abilities has not failed."""
+        kinds = totals.error_kinds.items()
+        failed = sum(number for kind, number in kinds if kind.startswith(_FAILED) and kind != REFUSED)
+        return cls(totals.live_answers.get(COPIES, 0), failed)
+
+    def failing(self, totals: Totals) -> str:
+        """Return which copies have failed since, as text; "" if they are few."""
+        now = CopiesBefore.of(totals)
+        copies, failed = now.copies - self.copies, now.failed - self.failed
+        return f"{failed} of {copies} copies failed" if failed >= FEWEST and failed > MOST * copies else ""

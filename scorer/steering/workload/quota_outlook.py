@@ -1,0 +1,157 @@
+"""Compare what is sent to a workload's backends with their quotas: before a step, and now.
+
+Clients' requests come first. A step is held if those of the candidate would exceed its quota, or if all of them would
+not fit the baseline's on the way back. Copies get what is left. See ADR 0426.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from glidepath.config import Workload
+from glidepath.config.backends import Quota
+from scorer.steering.workload.recent_load import LoadPerMinute
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaOutlook:
+    """What quotas allow a workload.
+
+    ``obstacle``: why the next step would not fit; "" if it would. ``known``: whether that is known. ``most_copies``:
+    the percentage of the requests that may be copied now, and ``copies_note`` why not more.
+    """
+
+    obstacle: str = ""
+    known: bool = True
+    most_copies: float = 100.0
+    copies_note: str = ""
+
+
+NO_QUOTA = QuotaOutlook()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Requests and tokens in a minute. ``tokens``: of the workloads for which they are known."""
+
+    requests: float = 0.0
+    tokens: float = 0.0
+
+    def __add__(self, other: Load) -> Load:
+        return Load(self.requests + other.requests, self.tokens + other.tokens)
+
+    def __sub__(self, other: Load) -> Load:
+        return Load(self.requests - other.requests, self.tokens - other.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class BackendLoad:
+    """What a backend gets from one workload, or from several.
+
+    - ``served``: clients' requests, at the present shares
+    - ``copies``: copies, if as many requests are copied as is wanted
+    - ``back``: clients' requests if the workloads of which it is the baseline are at 0 %
+    """
+
+    served: Load = Load()
+    copies: Load = Load()
+    back: Load = Load()
+
+    def __add__(self, other: BackendLoad) -> BackendLoad:
+        return BackendLoad(self.served + other.served, self.copies + other.copies, self.back + other.back)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitedBackend:
+    """A backend with a quota, and its load from all workloads."""
+
+    name: str
+    quota: Quota
+    load: BackendLoad
+
+
+def load_of(number: float, per_minute: LoadPerMinute) -> Load:
+    """Return the load of ``number`` requests of a workload in a minute."""
+    return Load(number, number * (per_minute.tokens or 0.0))
+
+
+def loads_of(
+    workload: Workload, per_minute: LoadPerMinute, percent: float, wanted: float
+) -> tuple[BackendLoad, BackendLoad]:
+    """Return what a workload sends to its candidate, and what it sends to its baseline.
+
+    ``percent``: the candidate's share. ``wanted``: the percentage of the requests to copy.
+    """
+    shadow, share = workload.shadow, percent / 100
+    candidates, baselines, copied = per_minute.split * share, per_minute.split * (1 - share), wanted / 100
+    to_baseline = copied * (candidates * shadow.reverse / 100 + baselines * shadow.same_side / 100)
+    kept = load_of(candidates, per_minute)
+    everything = load_of(per_minute.split + per_minute.pinned, per_minute)
+    served = load_of(baselines + per_minute.pinned, per_minute)
+    return (
+        BackendLoad(kept, load_of(baselines * copied, per_minute), kept),
+        BackendLoad(served, load_of(to_baseline, per_minute), everything),
+    )
+
+
+def outlook(
+    per_minute: LoadPerMinute | None,
+    percent: float,
+    target: float | None,
+    wanted: float,
+    candidate: LimitedBackend | None,
+    baseline: LimitedBackend | None,
+) -> QuotaOutlook:
+    """Return what the quotas of a workload's backends allow. A backend without a quota is None.
+
+    ``per_minute``: the workload's load; None if it is not known. ``target``: the next step; None if there is none.
+    ``wanted``: the percentage of the requests to copy.
+    """
+    if per_minute is None:
+        return QuotaOutlook(known=False)
+    obstacles = _obstacles(per_minute, percent, target, candidate, baseline) if target is not None else iter(())
+    limits = (limit for one in (candidate, baseline) if one is not None for limit in _room_for_copies(one))
+    room, why = min(limits, default=(1.0, ""))
+    most = math.floor(wanted * room)
+    if most >= wanted:
+        return QuotaOutlook(next(obstacles, ""))
+    note = f"copies {most:g} % of the requests instead of {wanted:g} %: more would exceed {why}"
+    return QuotaOutlook(next(obstacles, ""), most_copies=most, copies_note=note)
+
+
+def _obstacles(
+    per_minute: LoadPerMinute,
+    percent: float,
+    target: float,
+    candidate: LimitedBackend | None,
+    baseline: LimitedBackend | None,
+) -> Iterator[str]:
+    if candidate is not None:
+        more = load_of(per_minute.split * (target - percent) / 100, per_minute)
+        for expected, allowed in _exceeded(candidate.load.served + more, candidate.quota):
+            yield f"quota of {candidate.name}: {expected} a minute expected at {target:g} %, {allowed} allowed"
+    if baseline is not None:
+        for expected, allowed in _exceeded(baseline.load.back, baseline.quota):
+            yield f"quota of {baseline.name}: a rollback to 0 % would send {expected} a minute, {allowed} allowed"
+
+
+def _limits(quota: Quota) -> tuple[tuple[str, int | None], ...]:
+    return (("requests", quota.requests), ("tokens", quota.tokens))
+
+
+def _exceeded(load: Load, quota: Quota) -> Iterator[tuple[str, str]]:
+    for what, allowed in _limits(quota):
+        expected: float = getattr(load, what)
+        if allowed is not None and expected > allowed:
+            yield f"{expected:,.0f} {what}", f"{allowed:,}"
+
+
+def _room_for_copies(backend: LimitedBackend) -> Iterator[tuple[float, str]]:
+    """Yield for each limit the part of all wanted copies that fits beside the clients' requests, and the limit."""
+    for what, allowed in _limits(backend.quota):
+        served, copies = getattr(backend.load.served, what), getattr(backend.load.copies, what)
+        if allowed is not None and copies > 0:
+            room = max(0.0, (allowed - served) / copies)
+            yield room, f"the quota of {backend.name} ({allowed:,} {what} a minute)"
