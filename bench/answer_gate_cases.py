@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from bench.simulated_runs import AT, Runs
-from glidepath.pairs_and_outcomes import Correctness
+from glidepath.pair_scores import Correctness
 from scorer.steering.evidence.correctness_gate import CorrectnessGate
 from scorer.steering.evidence.defects_gate import DefectsGate
 from scorer.steering.evidence.feedback_gate import FeedbackGate

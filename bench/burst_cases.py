@@ -8,7 +8,9 @@ import numpy as np
 
 from bench.simulated_runs import Runs, chat_workload
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import Origin, Outcome, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
+from glidepath.status_and_decisions import GateOutcome
 from scorer.steering.evidence import Evidence
 
 BURSTS = (
@@ -83,7 +85,7 @@ def leaving_clients(runs: int, seed: int, share: float, *, slower: float = 1.0, 
             )
             evidence.fold_outcomes(Outcomes("chat", "simulated", k, 500 * k, 500 * k + 500, sides))
             verdict = next(v for v in evidence.verdicts(500 * k) if v.gate == "clients_leave")
-            if verdict.outcome == Outcome.FAIL.value:
+            if verdict.outcome == GateOutcome.FAIL.value:
                 fail = verdict.n
                 break
         fails.append(fail)

@@ -27,7 +27,7 @@ import redis.asyncio
 from playwright.sync_api import sync_playwright
 
 from glidepath.clock import unix_ms
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
 from tests.support.console_data import pair, scored, store_results

@@ -10,7 +10,9 @@ import numpy as np
 
 from bench.simulated_runs import AT, Runs, chat_workload, decided
 from glidepath.histogram import MIN_INDEX, Histogram
-from glidepath.pairs_and_outcomes import Origin, Outcome, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
+from glidepath.status_and_decisions import GateOutcome
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LookDue
@@ -47,7 +49,7 @@ def cold_start(runs: int, seed: int, *, cold: int = 50, factor: float = 5.0, war
 
 def _failed(evidence: Evidence, gate: str) -> bool:
     found = decided(evidence, gate)
-    return found is not None and found.outcome == Outcome.FAIL.value
+    return found is not None and found.outcome == GateOutcome.FAIL.value
 
 
 def latency(

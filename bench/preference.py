@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from glidepath.config import Workload, parse_config
-from glidepath.pairs_and_outcomes import Outcome, Preference
+from glidepath.pair_scores import Preference
+from glidepath.status_and_decisions import GateOutcome
 from scorer.scoring.answers import Expectation, extract
 from scorer.scoring.compare.evaluator.judge_addressing import addresses_judge
 from scorer.scoring.judge.judge_answer import judge_answer
@@ -141,8 +142,8 @@ def _faults(text: str) -> Iterable[str]:
 def _measure(recording: Recording, spec: GateSpec, runs: int, most: int, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     found = [_replay(recording.scores, spec, most, rng) for _ in range(runs)]
-    failed = [n for outcome, n in found if outcome is Outcome.FAIL]
-    passed = [n for outcome, n in found if outcome is Outcome.PASS]
+    failed = [n for outcome, n in found if outcome is GateOutcome.FAIL]
+    passed = [n for outcome, n in found if outcome is GateOutcome.PASS]
     row: dict[str, Any] = {
         "candidate": recording.name,
         "kind": recording.kind,
@@ -161,14 +162,14 @@ def _measure(recording: Recording, spec: GateSpec, runs: int, most: int, seed: i
 
 def _replay(
     scores: Sequence[PreferenceGiven], spec: GateSpec, most: int, rng: np.random.Generator
-) -> tuple[Outcome, int]:
+) -> tuple[GateOutcome, int]:
     gate = PreferenceGate(spec)
     for index in rng.integers(0, len(scores), most).tolist():
         gate.fold_preference(scores[index])
         outcome = outcome_of(gate)
-        if outcome is not Outcome.INCONCLUSIVE:
+        if outcome is not GateOutcome.INCONCLUSIVE:
             return outcome, gate.n
-    return Outcome.INCONCLUSIVE, gate.n
+    return GateOutcome.INCONCLUSIVE, gate.n
 
 
 def _goal_met(row: dict[str, Any]) -> bool:

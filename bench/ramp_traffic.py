@@ -17,7 +17,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from glidepath.histogram import MAX_INDEX, MIN_INDEX, Histogram
-from glidepath.pairs_and_outcomes import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin, Side
 
 Floats = np.ndarray
 WORKLOAD = "chat"

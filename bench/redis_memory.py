@@ -29,19 +29,12 @@ from glidepath.config.user_feedback import FeedbackSection
 from glidepath.feedback import GivenFeedback
 from glidepath.feedback_intake import FeedbackStore, ServedRequest
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import (
-    Answer,
-    AnswerFacts,
-    Origin,
-    Outcomes,
-    Pair,
-    PairKind,
-    ScoredPair,
-    Side,
-    SideOutcomes,
-)
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import Answer, Pair, PairKind
 from glidepath.protobuf_codec import encode_pair, encode_scored
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.sides import Origin, Side
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
 

@@ -29,11 +29,12 @@ import aiohttp
 from glidepath.clock import unix_ms
 from glidepath.config import Config, Workload
 from glidepath.config.units import parse_duration
-from glidepath.pairs_and_outcomes import Origin, Outcome, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.protobuf_codec import decode_outcomes
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, connect
-from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase, to_json
+from glidepath.sides import Origin, Side
+from glidepath.status_and_decisions import Command, CommandKind, Decision, GateOutcome, Phase, to_json
 from glidepath_ops.demo.backend_processes import backend_services
 from glidepath_ops.demo.client_load import Clients, Profile
 from glidepath_ops.demo.demo_settings import WORKLOAD, DemoPlan, Ports, demo_config
@@ -157,7 +158,7 @@ class Bench:
             failed = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=1, errors=1, error_kinds={"status_503": 1})
             fine = SideOutcomes(Side.BASELINE, Origin.LIVE, requests=1)
             evidence = evidence.fold_outcomes(Outcomes(WORKLOAD, "replay", count, at_ms - 250, at_ms, (failed, fine)))
-            if any(v.fast and v.outcome == Outcome.FAIL.value for v in evidence.verdicts(at_ms)):
+            if any(v.fast and v.outcome == GateOutcome.FAIL.value for v in evidence.verdicts(at_ms)):
                 return count
         return -1
 

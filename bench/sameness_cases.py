@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.simulated_runs import AT, Runs, chat_workload, decided
-from glidepath.pairs_and_outcomes import Outcome, PairKind, ScoredPair
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.status_and_decisions import GateOutcome
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.betting import MeanTest, score_of_difference
 
@@ -62,7 +64,10 @@ def margin(runs: int, seed: int, crowd: Crowd, worse: float, *, n: int = 4000) -
     workload = chat_workload(MARGIN)
     fails, passes = [], []
     for _ in range(runs):
-        evidence, at = Evidence.fresh(workload, 10, 0), {Outcome.FAIL.value: math.inf, Outcome.PASS.value: math.inf}
+        evidence, at = (
+            Evidence.fresh(workload, 10, 0),
+            {GateOutcome.FAIL.value: math.inf, GateOutcome.PASS.value: math.inf},
+        )
         heavy, who = rng.random(n) < crowd.heavy_share, rng.integers(0, 100, n)
         again, noises = rng.random(n) < 0.3, np.clip(rng.normal(0, 0.05, (2, n)), -0.15, 0.15)
         for i in range(n):
@@ -74,8 +79,8 @@ def margin(runs: int, seed: int, crowd: Crowd, worse: float, *, n: int = 4000) -
             if i % 25 == 24 and (found := decided(evidence, "sameness_margin")) is not None:
                 at[found.outcome] = found.n
                 break
-        fails.append(at[Outcome.FAIL.value])
-        passes.append(at[Outcome.PASS.value])
+        fails.append(at[GateOutcome.FAIL.value])
+        passes.append(at[GateOutcome.PASS.value])
     return Runs(np.array(fails), np.array(passes))
 
 

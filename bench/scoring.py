@@ -197,8 +197,9 @@ def _wait_for(client: Any, stream: str, count: int) -> float:
 
 
 def _stored(name: str, left: str, right: str) -> bytes:
-    from glidepath.pairs_and_outcomes import Answer, Origin, Pair, PairKind, Side
+    from glidepath.pairs import Answer, Pair, PairKind
     from glidepath.protobuf_codec import encode_pair
+    from glidepath.sides import Origin, Side
 
     def body(text: str) -> bytes:
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}

@@ -14,8 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from glidepath.config import Workload, parse_config
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Verdict
+from glidepath.status_and_decisions import GateOutcome, Verdict
 from scorer.steering.evidence import Evidence
 
 Row: TypeAlias = dict[str, Any]
@@ -65,4 +64,4 @@ def chat_workload(more: str = "") -> Workload:
 def decided(evidence: Evidence, gate: str) -> Verdict | None:
     """Return the gate's verdict; None while it is inconclusive."""
     verdict = next(v for v in evidence.verdicts(0) if v.gate == gate)
-    return None if verdict.outcome == Outcome.INCONCLUSIVE.value else verdict
+    return None if verdict.outcome == GateOutcome.INCONCLUSIVE.value else verdict

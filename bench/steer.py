@@ -33,10 +33,13 @@ from prometheus_client import CollectorRegistry
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import PairKind
 from glidepath.protobuf_codec import encode_outcomes, encode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import connect
+from glidepath.sides import Origin, Side
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
 from scorer.python_gc import freeze_present_objects

@@ -11,7 +11,7 @@ from extproc.access_log_tag_values import NO_VALUE
 from extproc.workload_by_path import workload_by_path
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.sides import Origin, Side
 
 
 def logged_workload(

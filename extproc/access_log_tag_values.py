@@ -12,7 +12,7 @@ from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEn
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
 from glidepath.eligibility import FOREIGN_REASONING, Ineligible
-from glidepath.pairs_and_outcomes import NO_DIGEST
+from glidepath.outcome_summaries import NO_DIGEST
 
 NO_VALUE = ("", "-")  # the texts of a custom tag that Envoy has no value for
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)  # entries of requests that ended

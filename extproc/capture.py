@@ -30,17 +30,10 @@ from extproc.traffic_counters import TrafficCounters
 from extproc.unexpected_errors import UnexpectedErrors
 from extproc.workloads import WorkloadInfo
 from extproc.write_buffer import RecordSink
-from glidepath.pairs_and_outcomes import (
-    CAPABILITY,
-    CAPABILITY_STATUSES,
-    Coverage,
-    Ending,
-    Origin,
-    PairKind,
-    Side,
-    is_failure,
-)
+from glidepath.outcome_summaries import CAPABILITY, CAPABILITY_STATUSES, Coverage
+from glidepath.pairs import Ending, PairKind, is_failure
 from glidepath.read_token_usage import token_usage
+from glidepath.sides import Origin, Side
 from glidepath.telemetry.signals import NO_TRACES, CopySpan, CopyTracer
 
 

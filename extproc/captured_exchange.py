@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from extproc.copy_plan import PlannedCopy
 from extproc.exchange import Exchange
 from extproc.workloads import WorkloadInfo
-from glidepath.pairs_and_outcomes import Coverage, Ending, PairKind, is_failure
+from glidepath.outcome_summaries import Coverage
+from glidepath.pairs import Ending, PairKind, is_failure
 
 
 @dataclass(slots=True)

@@ -6,7 +6,8 @@ from extproc.captured_exchange import CapturedExchange
 from extproc.copy_plan import PlannedCopy
 from extproc.copy_sender import ShadowAnswer
 from extproc.write_buffer import RawPair
-from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Pair
+from glidepath.pairs import Answer, Ending, Pair
+from glidepath.sides import Origin
 
 
 def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> RawPair:

@@ -16,7 +16,9 @@ from extproc.opt_out import sides_kept_out
 from extproc.requests_with_credentials import gives_a_credential
 from extproc.workloads import WorkloadInfo
 from glidepath.call_classes import may_be_copied
-from glidepath.pairs_and_outcomes import Coverage, PairKind, Side
+from glidepath.outcome_summaries import Coverage
+from glidepath.pairs import PairKind
+from glidepath.sides import Side
 
 
 @dataclass(frozen=True, slots=True)

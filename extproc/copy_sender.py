@@ -21,8 +21,9 @@ from extproc.body_limits import Body, BodyMemory
 from glidepath import envoy_names
 from glidepath.first_content import FirstContent
 from glidepath.latency import waited_ms
-from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Side
+from glidepath.pairs import Answer, Ending
 from glidepath.request_body_end_time import TimedBody
+from glidepath.sides import Origin, Side
 
 _SKIP = ("User-Agent", "Accept-Encoding", "Accept", "Content-Type")
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 
 from glidepath.config.backends import Backend
 from glidepath.eligibility import Ineligible, facts_of, ineligible
-from glidepath.pairs_and_outcomes import Coverage
+from glidepath.outcome_summaries import Coverage
 
 # A body without any of these needs no parsing. An escape may stand for one of them.
 _HINTS = re.compile(

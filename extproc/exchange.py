@@ -24,7 +24,7 @@ from extproc.extproc_errors import DecodeError, IllegalEventError
 from glidepath.failed_answers import has_ended
 from glidepath.first_content import FirstContent
 from glidepath.latency import waited_ms
-from glidepath.pairs_and_outcomes import Ending
+from glidepath.pairs import Ending
 
 # A module constant costs one dictionary lookup; ``Half.REQUEST`` costs two.
 _REQUEST, _NO_MILESTONE = Half.REQUEST, Milestone.NONE

@@ -30,7 +30,7 @@ from extproc.served_requests import ServedRequests
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import NO_DIGEST, Coverage
+from glidepath.outcome_summaries import NO_DIGEST, Coverage
 
 _NO_MILESTONE = Milestone.NONE
 PROCESS = "envoy.service.ext_proc.v3.ExternalProcessor"

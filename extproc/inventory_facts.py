@@ -19,7 +19,7 @@ from glidepath.eligibility import RequestFacts, facts_of
 from glidepath.inventory.paths import model_in_path
 from glidepath.inventory.tally import shape_name
 from glidepath.latency import is_streamed
-from glidepath.pairs_and_outcomes import Coverage
+from glidepath.outcome_summaries import Coverage
 from glidepath.printable_text import shown_id
 from glidepath.read_token_usage import token_usage
 from glidepath.token_usage import TokenUsage

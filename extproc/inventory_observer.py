@@ -32,7 +32,7 @@ from glidepath.inventory.callers import UNKNOWN, CallerNames
 from glidepath.inventory.paths import path_pattern
 from glidepath.inventory.period_tallies import PeriodTallies
 from glidepath.inventory.tally import GroupKey, Source, Tally, count_name, count_value
-from glidepath.pairs_and_outcomes import Ending
+from glidepath.pairs import Ending
 from glidepath.token_usage import counts_of
 
 AT_ONCE = 32 * 1024  # bytes of both bodies together that are read in the event loop

@@ -15,7 +15,8 @@ from prometheus_client.core import HistogramMetricFamily
 
 from glidepath.histogram import SCALE, Histogram, midpoint
 from glidepath.metric_families import Family, MetricDefinition, seconds_by_bucket
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side
+from glidepath.outcome_summaries import Outcomes
+from glidepath.sides import Origin, Side
 
 Key = tuple[str, Side, Origin]
 _LABELS = ("workload", "side", "origin")

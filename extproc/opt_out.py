@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from glidepath.config.shadow_traffic import OptOut
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 
 
 def is_kept_out(rules: Iterable[OptOut], headers: Mapping[str, str]) -> bool:

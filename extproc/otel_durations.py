@@ -25,7 +25,7 @@ from extproc.latency_totals import Key, LatencyTotal, LatencyTotals
 from glidepath.config import Config
 from glidepath.histogram import SCALE, midpoint
 from glidepath.metric_families import seconds_by_bucket
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from glidepath.telemetry import genai_names as names
 from glidepath.telemetry.otlp import SCHEMA_URL, SCOPE, resource
 

@@ -44,7 +44,8 @@ from extproc.response_flags import Owner, answer_without_side, client_left, side
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
 from glidepath.answer_faults import AnswerFault
-from glidepath.pairs_and_outcomes import CAPABILITY, CAPABILITY_STATUSES, AtFault, Origin, Side
+from glidepath.outcome_summaries import CAPABILITY, CAPABILITY_STATUSES, AtFault
+from glidepath.sides import Origin, Side
 
 MAX_UNIX_MS = 253_402_300_799_999  # the end of the year 9999, protobuf's last Timestamp
 DENIED = (401, 403)

@@ -15,7 +15,7 @@ from extproc.content_coding import decode
 from extproc.extproc_errors import DecodeError, NotRedactedError
 from extproc.redaction import Redactor
 from extproc.unexpected_errors import UnexpectedErrors
-from glidepath.pairs_and_outcomes import Answer, Pair, PairKind
+from glidepath.pairs import Answer, Pair, PairKind
 from glidepath.protobuf_codec import encode_pair
 
 TURN_S = 0.1

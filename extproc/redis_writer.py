@@ -9,7 +9,7 @@ import structlog
 
 from extproc.pair_encoding import EncodedPair
 from glidepath.config.retention import RetentionSection
-from glidepath.pairs_and_outcomes import Outcomes
+from glidepath.outcome_summaries import Outcomes
 from glidepath.protobuf_codec import encode_outcomes
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.sides import Origin, Side
 
 MAX_ENTRIES = 10_000  # the access log entries of refused requests that are kept, and the proofs that wait
 ELSEWHERE_MS = 10_000  # after this time another process is presumed to have received the entry

@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 from extproc.outcome_classification import RequestOutcome
 from glidepath.config import Config
 from glidepath.feedback_intake import FeedbackStore, ServedRequest
-from glidepath.pairs_and_outcomes import Origin
 from glidepath.redisio import RedisClient
+from glidepath.sides import Origin
 
 MAX_WAITING = 10_000  # requests of a workload that wait for the next write
 

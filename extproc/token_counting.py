@@ -13,7 +13,7 @@ import structlog
 
 from extproc.texts_with_tokens import answer_text, request_text
 from glidepath.config import Config
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from glidepath.token_usage import TokenSource, TokenUsage
 
 _log = structlog.get_logger(__name__)

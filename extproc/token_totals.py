@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from extproc.latency_totals import Key
 from glidepath.config import Config
 from glidepath.metric_families import Family, FamilyTable, MetricDefinition
-from glidepath.pairs_and_outcomes import Outcomes, Side
+from glidepath.outcome_summaries import Outcomes
 from glidepath.pricing.price_of_tokens import price_of_all
 from glidepath.pricing.price_tables import price_table
+from glidepath.sides import Side
 from glidepath.token_usage import COUNTS, TokenUsage, counts_of, merged
 
 _PLACE = ("workload", "side", "origin")

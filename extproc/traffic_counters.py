@@ -15,19 +15,18 @@ from extproc.refusal_matching import RefusalMatcher, RefusedRequest, Rejection
 from extproc.token_totals import TokenTotals
 from glidepath.histogram import Histogram, bucket_of
 from glidepath.latency import LEAST_WAIT_MS
-from glidepath.pairs_and_outcomes import (
+from glidepath.outcome_summaries import (
     PINNED,
     AtFault,
     Coverage,
     LocalReplies,
-    Origin,
     Outcomes,
-    PairKind,
-    Side,
     SideOutcomes,
     add_counts,
     joined_digests,
 )
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin, Side
 from glidepath.token_usage import ServiceTier, TokenSource, TokenUsage
 
 MAX_WAITING_REJECTIONS = 10_000

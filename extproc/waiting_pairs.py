@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from extproc.pair_encoding import EncodedPair, RawPair
-from glidepath.pairs_and_outcomes import PairKind
+from glidepath.pairs import PairKind
 
 BATCH = 64  # pairs that are encoded and written together
 BATCH_BYTES = 8 * 2**20

@@ -10,9 +10,9 @@ from glidepath import envoy_names
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
 from glidepath.eligibility import declares
-from glidepath.pairs_and_outcomes import Side
 from glidepath.query_parameters import with_harmless_parameters
 from glidepath.redisio import read_secret
+from glidepath.sides import Side
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from extproc.pair_encoding import EncodedPair, RawPair
 from extproc.traffic_counters import TrafficCounters, merge
 from extproc.waiting_pairs import FIRST_WAIT_S, LONGEST_WAIT_S, BufferLimits, PairLanes, WriteBackoff
 from glidepath.errors import error_text
-from glidepath.pairs_and_outcomes import Coverage, Outcomes, Pair
+from glidepath.outcome_summaries import Coverage, Outcomes
+from glidepath.pairs import Pair
 from glidepath.redisio import being_cancelled
 from glidepath.timed_wait import wait_until_set
 

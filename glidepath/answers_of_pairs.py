@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair, Side
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Side
 
 
 def answers_of(pair: ScoredPair) -> list[tuple[Side, AnswerFacts]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from glidepath.errors import InputError
 from glidepath.json_object_line import json_object
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 
 MAX_ID_CHARS, MAX_USER_CHARS, MAX_LABEL_CHARS = 200, 500, 200
 MAX_LINE_BYTES = 10_000

@@ -14,9 +14,9 @@ from typing import Any
 
 from glidepath.errors import InputError
 from glidepath.feedback import FeedbackKind, GivenFeedback, request_digest, score_of
-from glidepath.pairs_and_outcomes import Side
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
+from glidepath.sides import Side
 
 LABEL = b":label"  # ends the field of a label
 _SIDES = {b"b": Side.BASELINE, b"c": Side.CANDIDATE}

@@ -13,7 +13,7 @@ from typing import Any
 
 from glidepath.errors import InputError
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import add_counts
+from glidepath.outcome_summaries import add_counts
 from glidepath.side_traffic import NO_TRAFFIC, SideTraffic, traffic_from_json, traffic_to_json
 
 MOST_KINDS = 12  # kinds of errors of a side in one period; the rest is counted as "other"

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from glidepath.pairs_and_outcomes import CAPABILITY, PINNED, Coverage, Side
+from glidepath.outcome_summaries import CAPABILITY, PINNED, Coverage
+from glidepath.sides import Side
 from glidepath.status_and_decisions import WorkloadStatus
 
 REFUSED = f"candidate shadow {CAPABILITY}"  # in WorkloadStatus.error_kinds

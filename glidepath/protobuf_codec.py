@@ -18,23 +18,11 @@ from google.protobuf.message import DecodeError, Message
 from glidepath import zstd
 from glidepath.errors import InputError
 from glidepath.histogram import SCALE, Histogram, StoredCounts
-from glidepath.pairs_and_outcomes import (
-    Answer,
-    AnswerFacts,
-    AtFault,
-    Correctness,
-    Ending,
-    LocalReplies,
-    Origin,
-    Outcomes,
-    Pair,
-    PairKind,
-    Preference,
-    ScoredPair,
-    Side,
-    SideOutcomes,
-)
+from glidepath.outcome_summaries import AtFault, LocalReplies, Outcomes, SideOutcomes
+from glidepath.pair_scores import AnswerFacts, Correctness, Preference, ScoredPair
+from glidepath.pairs import Answer, Ending, Pair, PairKind
 from glidepath.pb import glidepath_pb2 as pb
+from glidepath.sides import Origin, Side
 from glidepath.token_usage import ServiceTier, TokenSource, TokenUsage
 
 R = TypeVar("R")

@@ -9,7 +9,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, TypeVar
 
 from glidepath.errors import InputError
@@ -41,6 +41,14 @@ class CommandKind(StrEnum):
     DRILL = "drill"
     SHADOW = "shadow"  # copy `percent` of the requests; None: the configured share
     ANNOTATE = "annotate"
+
+
+class GateOutcome(Enum):
+    """The outcome of a gate. While a gate is inconclusive, the share stays and more evidence is collected."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
 
 
 class GateAction(StrEnum):
@@ -101,7 +109,7 @@ class Verdict:
     """
 
     gate: str
-    outcome: str  # value of pairs_and_outcomes.Outcome
+    outcome: str  # value of GateOutcome
     value: float | None
     limit: float | None
     unit: str
@@ -151,7 +159,7 @@ class SideStatus:
 class SideRefusal:
     """A side that fails or refuses most of its latest requests for one cause: what happens, and what to check."""
 
-    side: str  # a value of pairs_and_outcomes.Side
+    side: str  # a value of glidepath.sides.Side
     # the event of the decision that named the side: credential_refused, path_not_found, side_not_answering,
     # baseline_refuses
     cause: str
@@ -187,8 +195,8 @@ class WorkloadStatus:
     pairs_scored: int = 0  # since the beginning
     pairs_apart: Mapping[str, int] = field(default_factory=dict)  # "noise" or "probe" → those of the pairs_scored
     pairs_unscored: Mapping[str, int] = field(default_factory=dict)
-    coverage: Mapping[str, int] = field(default_factory=dict)  # by pairs_and_outcomes.Coverage, since the beginning
-    # "AT_FAULT KIND" (pairs_and_outcomes.AtFault) → the requests that Envoy itself answered, since the beginning
+    coverage: Mapping[str, int] = field(default_factory=dict)  # by outcome_summaries.Coverage, since the beginning
+    # "AT_FAULT KIND" (outcome_summaries.AtFault) → the requests that Envoy itself answered, since the beginning
     local_replies: Mapping[str, int] = field(default_factory=dict)
     # "SIDE ORIGIN KIND" → the requests that failed at the side in this way, since the beginning (reference/extproc.md)
     error_kinds: Mapping[str, int] = field(default_factory=dict)

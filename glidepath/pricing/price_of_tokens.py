@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from glidepath.pairs_and_outcomes import add_counts
+from glidepath.outcome_summaries import add_counts
 from glidepath.pricing.price_tables import PriceTable
 from glidepath.token_usage import ServiceTier, TokenUsage
 

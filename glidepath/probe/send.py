@@ -16,11 +16,13 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.first_content import FirstContent
 from glidepath.latency import waited_ms
-from glidepath.pairs_and_outcomes import NO_DIGEST, Answer, Ending, Origin, Pair, PairKind, Side, joined_digests
+from glidepath.outcome_summaries import NO_DIGEST, joined_digests
+from glidepath.pairs import Answer, Ending, Pair, PairKind
 from glidepath.probe.prompts import ProbeRequest
 from glidepath.protobuf_codec import encode_pair
 from glidepath.redisio import RedisClient
 from glidepath.request_body_end_time import TimedBody
+from glidepath.sides import Origin, Side
 
 MAX_DIGEST = 40  # characters of a header
 LISTENER_UNREACHABLE = "the shadow listener cannot be reached"

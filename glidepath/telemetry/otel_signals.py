@@ -23,7 +23,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from glidepath.answers_of_pairs import answers_of
 from glidepath.config import Config
 from glidepath.config.telemetry import OtelSection
-from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Ending, PairKind, ScoredPair, Side, is_failure
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import Answer, Ending, PairKind, is_failure
+from glidepath.sides import Side
 from glidepath.telemetry import genai_names as names
 from glidepath.telemetry.bounded_export import BoundedExport, ExportCounts, QueueLimits
 from glidepath.telemetry.otlp import SCOPE, Exporters, exporters, is_wanted, resource

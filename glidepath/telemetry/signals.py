@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from glidepath.pairs_and_outcomes import Answer, PairKind, ScoredPair
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import Answer, PairKind
 
 
 @dataclass(frozen=True, slots=True)

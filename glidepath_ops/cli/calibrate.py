@@ -16,7 +16,7 @@ import typer
 from glidepath.agreement_weights import workload_weights
 from glidepath.config import Config, load_config
 from glidepath.errors import InputError
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath.protobuf_codec import decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient

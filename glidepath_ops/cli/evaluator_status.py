@@ -9,7 +9,7 @@ from glidepath.config import Config
 from glidepath.config.comparison import EvaluatorCost
 from glidepath.evaluation_cost import CostSoFar, read_cost
 from glidepath.pair_labels import Judgement, PairLabel, read_labels
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath.redisio import RedisClient
 from glidepath_ops.pairs.read_pairs import newest_results
 

@@ -18,7 +18,8 @@ from glidepath.config import Config
 from glidepath.config.units import parse_duration
 from glidepath.errors import InputError
 from glidepath.pair_labels import Judgement
-from glidepath.pairs_and_outcomes import PairKind, Side
+from glidepath.pairs import PairKind
+from glidepath.sides import Side
 from glidepath.suggestions import did_you_mean
 from glidepath_ops.cli.shared_options import quantity_of
 from glidepath_ops.pairs.flag_names import FLAG_NAMES, is_flag

@@ -18,7 +18,7 @@ from glidepath.errors import InputError
 from glidepath.feedback_notes import FeedbackNote, read_note
 from glidepath.kept_pairs import forget_pairs, keep_pairs
 from glidepath.pair_labels import Judgement, PairLabel, read_labels, store_label
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath.printable_text import shown_id
 from glidepath.redisio import RedisClient
 from glidepath_ops.cli.late_progress import late_progress

@@ -16,7 +16,8 @@ from rich.text import Text
 
 from glidepath.config import Config, Workload
 from glidepath.errors import InputError, UnreachableError
-from glidepath.pairs_and_outcomes import Answer, ScoredPair
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import Answer
 from glidepath.probe.prompts import probe_requests
 from glidepath.probe.send import Prober, ProbeResult, answer_failure, store_pair
 from glidepath.protobuf_codec import decode_scored

@@ -16,7 +16,7 @@ from glidepath.config import Config, Workload, load_config
 from glidepath.config.comparison import ScoringSection, Task
 from glidepath.config.processes import EmbedderSection
 from glidepath.errors import InputError, UnknownWorkloadError
-from glidepath.pairs_and_outcomes import EXACT_CALL
+from glidepath.pair_scores import EXACT_CALL
 from glidepath_ops.cli.late_progress import Advance, bytes_of, late_progress
 from glidepath_ops.cli.output_files import check_output, write_output
 from scorer.scoring.compare import Confusion

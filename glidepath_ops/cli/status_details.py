@@ -9,8 +9,10 @@ from glidepath.config import Config
 from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.movable_share import movable_share_of
-from glidepath.pairs_and_outcomes import PINNED, Coverage, ScoredPair, Side
+from glidepath.outcome_summaries import PINNED, Coverage
+from glidepath.pair_scores import ScoredPair
 from glidepath.printable_text import one_line, shown_id
+from glidepath.sides import Side
 from glidepath.status_and_decisions import SideStatus, WorkloadStatus
 from glidepath_ops.envoyconfig.outlier_detection import may_be_ejected_whole
 from glidepath_ops.pairs.select_pairs import facts_of

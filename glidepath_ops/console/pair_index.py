@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from glidepath.errors import InputError
 from glidepath.pair_labels import PairLabel
-from glidepath.pairs_and_outcomes import AnswerFacts, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.protobuf_codec import decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient

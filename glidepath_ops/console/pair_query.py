@@ -12,7 +12,8 @@ from glidepath.answer_faults import AnswerFault
 from glidepath.config.units import parse_duration
 from glidepath.errors import InputError
 from glidepath.pair_labels import Judgement
-from glidepath.pairs_and_outcomes import PairKind, Side
+from glidepath.pairs import PairKind
+from glidepath.sides import Side
 from glidepath_ops.pairs.flag_names import is_flag
 from glidepath_ops.pairs.select_pairs import PairFilter
 

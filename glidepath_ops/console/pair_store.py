@@ -13,7 +13,7 @@ from glidepath.errors import InputError
 from glidepath.feedback_notes import FeedbackNote, read_note
 from glidepath.kept_pairs import keep_pairs
 from glidepath.pair_labels import Judgement, PairLabel, label_from_json, read_labels, store_label
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath.protobuf_codec import decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient

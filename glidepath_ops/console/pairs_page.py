@@ -16,7 +16,9 @@ from glidepath.answer_faults import FAULTS, AnswerFault
 from glidepath.clock import unix_ms
 from glidepath.config import Workload
 from glidepath.errors import ConfigError
-from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Pair, ScoredPair, Side
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import Answer, Pair
+from glidepath.sides import Side
 from glidepath_ops.cli.steering_client import read_status
 from glidepath_ops.console.access import Visitor
 from glidepath_ops.console.actions_page import actor_of

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from glidepath.config import Config
 from glidepath.pair_labels import read_labels
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath_ops.decommission.archive import as_lines

@@ -13,7 +13,7 @@ from typing import Protocol
 import aiohttp
 from aiohttp import web
 
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from glidepath_ops.demo.injected_faults import SLOW_FACTOR, InjectedFault, spoil
 from glidepath_ops.demo.openai_api import ChatRequest, chunks, completion
 from glidepath_ops.demo.written_answers import answer, texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from glidepath_ops.demo.demo_settings import BASELINE, CANDIDATE, MODELS, DemoPlan, Ports
 from glidepath_ops.local.child_process import Child
 from glidepath_ops.local.redis_and_envoy import answers_ok

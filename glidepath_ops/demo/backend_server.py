@@ -21,7 +21,7 @@ from aiohttp import web
 
 from glidepath.clock import unix_ms
 from glidepath.health import serve_app
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from glidepath_ops.demo.answer_sources import AnswerSource, LlamaCpp, Pace, WrittenTexts
 from glidepath_ops.demo.broken_bodies import broken_body
 from glidepath_ops.demo.injected_faults import RESET_SHARE, InjectedFault

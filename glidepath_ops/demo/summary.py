@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from glidepath.pairs_and_outcomes import Coverage
+from glidepath.outcome_summaries import Coverage
 from glidepath.status_and_decisions import Decision
 from glidepath_ops.demo.client_load import ClientStats
 from glidepath_ops.demo.injected_faults import InjectedFault

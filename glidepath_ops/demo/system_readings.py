@@ -11,7 +11,7 @@ import aiohttp
 from glidepath import envoy_names, redis_keys, runtime_keys
 from glidepath.clock import unix_ms
 from glidepath.errors import UnreachableError
-from glidepath.pairs_and_outcomes import Coverage
+from glidepath.outcome_summaries import Coverage
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json
 from glidepath_ops.demo.demo_settings import BASELINE, CANDIDATE, WORKLOAD

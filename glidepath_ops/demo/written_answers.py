@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 
 # The share of answers in the first wording. Both sides vary their wording, like a model at a temperature above 0. The
 # baseline's share determines how often the baseline agrees with itself (the noise floor). The candidate cannot be

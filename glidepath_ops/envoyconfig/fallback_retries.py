@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config
-from glidepath.pairs_and_outcomes import CAPABILITY_STATUSES
+from glidepath.outcome_summaries import CAPABILITY_STATUSES
 from glidepath_ops.envoyconfig.backend_adaptation import keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.envoy_api_builders import typed

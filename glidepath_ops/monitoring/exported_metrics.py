@@ -20,7 +20,7 @@ from extproc.workloads import build_workloads
 from extproc.write_buffer import BufferLimits, WriteBuffer
 from glidepath.config import Config, parse_config
 from glidepath.metric_families import MetricDefinition, ProcessRegistry
-from glidepath.pairs_and_outcomes import Outcomes
+from glidepath.outcome_summaries import Outcomes
 from glidepath.telemetry.load import NoSignals, SignalsCollector
 from glidepath_ops.console.live import LiveViews
 from glidepath_ops.console.metrics import ConsoleMetrics

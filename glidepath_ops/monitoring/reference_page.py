@@ -15,7 +15,8 @@ from glidepath.answer_faults import AnswerFault
 from glidepath.decision_events import EventName
 from glidepath.feedback import FeedbackMatch
 from glidepath.metric_families import BUILD_INFO, MetricDefinition
-from glidepath.pairs_and_outcomes import AtFault, Coverage, Origin, Side
+from glidepath.outcome_summaries import AtFault, Coverage
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import GateAction, Phase
 from glidepath.token_usage import COUNTS, TokenSource
 from glidepath_ops.monitoring.exported_metrics import CONSOLE, EXTPROC, SCORER, exported_metrics

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from glidepath.errors import InputError
 from glidepath.feedback_notes import erase_notes
-from glidepath.pairs_and_outcomes import Pair, ScoredPair
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import Pair
 from glidepath.protobuf_codec import decode_pair, decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient

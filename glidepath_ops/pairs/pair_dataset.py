@@ -9,7 +9,8 @@ from typing import Any
 
 from glidepath.config import Workload
 from glidepath.pair_labels import PairLabel
-from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Pair, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import Answer, Pair
 from glidepath.printable_text import printable_json
 from glidepath_ops.pairs.select_pairs import request_id
 from glidepath_ops.pairs.stored_texts import answer_text, prompt_text

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from glidepath.errors import InputError
 from glidepath.kept_pairs import read_kept
-from glidepath.pairs_and_outcomes import Pair, ScoredPair
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import Pair
 from glidepath.protobuf_codec import decode_pair, decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from glidepath.pair_labels import Judgement, PairLabel
-from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, Preference, ScoredPair, Side
+from glidepath.pair_scores import AnswerFacts, Preference, ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Side
 
 _LOST = frozenset({Preference.LOSS, Preference.FORFEIT})
 

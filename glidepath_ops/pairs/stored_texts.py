@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from glidepath.config import Workload
-from glidepath.pairs_and_outcomes import Answer, Pair
+from glidepath.pairs import Answer, Pair
 from scorer.scoring.answers import CustomSurface, Extracted, Unusable, expectation, extract
 
 

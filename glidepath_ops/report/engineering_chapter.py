@@ -7,7 +7,7 @@ from itertools import chain
 
 from glidepath.duration_text import duration_text
 from glidepath.history import HistoryPoint
-from glidepath.pairs_and_outcomes import PINNED, Coverage
+from glidepath.outcome_summaries import PINNED, Coverage
 from glidepath.pricing.traffic_range import rate_of
 from glidepath.printable_text import one_line
 from glidepath.status_and_decisions import Decision, SideStatus, Verdict, WorkloadStatus

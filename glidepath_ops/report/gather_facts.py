@@ -9,7 +9,7 @@ from glidepath.config import Config
 from glidepath.config.user_feedback import FeedbackSection
 from glidepath.feedback_intake import served_keys
 from glidepath.movable_share import movable_share_of
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath.pricing.money_summary import WorkloadHistory, money_summary
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient

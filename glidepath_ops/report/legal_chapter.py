@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from glidepath.config import Config
 from glidepath.config.units import format_duration, format_size
-from glidepath.pairs_and_outcomes import Coverage
+from glidepath.outcome_summaries import Coverage
 from glidepath.side_traffic import NOTHING_SENT
 from glidepath_ops.costs.cost_text import time_text
 from glidepath_ops.report.access_texts import (

@@ -10,7 +10,7 @@ from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
 from glidepath.history import HistoryPoint
 from glidepath.movable_share import MovableShare
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath.pricing.money_summary import MoneySummary, WorkloadMoney
 from glidepath.status_and_decisions import Decision, WorkloadStatus
 

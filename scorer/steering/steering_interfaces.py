@@ -8,7 +8,8 @@ from typing import Any, Protocol, Self
 
 from glidepath.config import Workload
 from glidepath.feedback import Feedback
-from glidepath.pairs_and_outcomes import Outcomes, ScoredPair
+from glidepath.outcome_summaries import Outcomes
+from glidepath.pair_scores import ScoredPair
 from glidepath.status_and_decisions import Decision, SideStatus, Verdict
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from glidepath.feedback import Feedback
-from glidepath.pairs_and_outcomes import Outcomes, ScoredPair
+from glidepath.outcome_summaries import Outcomes
+from glidepath.pair_scores import ScoredPair
 from glidepath.scorer_groups import group_label
 from glidepath.status_and_decisions import Command, Decision
 

@@ -9,7 +9,8 @@ import pytest
 
 from bench.ramp_traffic import Crowd, Traffic, outcomes, period, scored_pairs
 from bench.ramps import Case, Ramp, readme_workload, report, run_ramp
-from glidepath.pairs_and_outcomes import Origin, PairKind, Side
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin, Side
 
 EASY = "{errors: {max_increase: 5%}, latency: []}"
 SHORT = {"steps": [50, 100], "hold": "6h", "min_samples": 200}

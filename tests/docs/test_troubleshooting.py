@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from tests.docs.test_log_events import CALLS
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,8 @@ from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEn
 
 from extproc.outcome_classification import RequestOutcome, classify
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import AtFault, Origin, Side
+from glidepath.outcome_summaries import AtFault
+from glidepath.sides import Origin, Side
 from tests.support.access_log_entries import (
     FALLBACK,
     WORKLOADS,

@@ -16,7 +16,7 @@ from extproc.outcome_classification import RequestOutcome
 from extproc.refusal_matching import RefusedRequest
 from extproc.traffic_counters import TrafficCounters
 from glidepath.answer_faults import FoundFault
-from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.sides import Origin, Side
 from glidepath.token_usage import TokenSource, TokenUsage
 from tests.support.waiting import eventually
 

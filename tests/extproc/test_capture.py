@@ -23,7 +23,8 @@ from extproc.outcome_classification import RequestOutcome
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo, build_workloads
 from extproc.write_buffer import InMemorySink, RawPair
-from glidepath.pairs_and_outcomes import Answer, Ending, Origin, PairKind, Side
+from glidepath.pairs import Answer, Ending, PairKind
+from glidepath.sides import Origin, Side
 from glidepath.telemetry.signals import NO_TRACES, CopyToTrace, CopyTracer
 from tests.support.extproc_twins import CHAT, TwinSender, capture_config
 from tests.support.waiting import eventually

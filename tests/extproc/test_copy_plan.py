@@ -16,7 +16,9 @@ from extproc.exchange_transitions import Half
 from extproc.workloads import WorkloadInfo, build_workloads
 from glidepath import envoy_names
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import Coverage, PairKind, Side
+from glidepath.outcome_summaries import Coverage
+from glidepath.pairs import PairKind
+from glidepath.sides import Side
 
 CHAT = "/v1/chat/completions"
 CANDIDATE = envoy_names.fallback_cluster("onprem", "cloud")  # the cluster to which the split sends its share

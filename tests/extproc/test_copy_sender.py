@@ -16,7 +16,8 @@ from aiohttp import web
 from extproc.body_limits import BodyMemory
 from extproc.copy_sender import InFlight, ShadowAnswer, ShadowRequest, Tee
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import Ending, Side
+from glidepath.pairs import Ending
+from glidepath.sides import Side
 from glidepath_ops.local.child_process import free_ports
 
 PAUSE_S = 0.3  # for this long, a slow server does not read the body of a copy

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from extproc.copyable_bodies import reason_not_to_copy, without_storing
 from glidepath.config.backends import Backend
-from glidepath.pairs_and_outcomes import Coverage
+from glidepath.outcome_summaries import Coverage
 
 RESPONSES, CHAT = "/v1/responses", "/v1/chat/completions"
 ACTING: dict[str, Any] = {

@@ -13,7 +13,7 @@ from extproc.exchange import Exchange
 from extproc.exchange_events import Chunk, Closed, Event, Milestone, RequestHeaders, ResponseHeaders, Trailers
 from extproc.exchange_transitions import TRANSITIONS, Half, HalfState, MessageKind
 from extproc.extproc_errors import IllegalEventError
-from glidepath.pairs_and_outcomes import Ending
+from glidepath.pairs import Ending
 
 POST = RequestHeaders({":method": "POST", ":path": "/v1/chat/completions"}, "cloud")
 GET = RequestHeaders({":method": "GET"}, "cloud", end=True)

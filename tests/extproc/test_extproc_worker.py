@@ -19,7 +19,8 @@ from extproc.extproc_worker import ExtprocWorker, WorkerAddresses, source_name
 from glidepath import redis_keys
 from glidepath.config import Config
 from glidepath.errors import UnreachableError
-from glidepath.pairs_and_outcomes import Outcomes, Pair
+from glidepath.outcome_summaries import Outcomes
+from glidepath.pairs import Pair
 from glidepath.protobuf_codec import decode_outcomes, decode_pair
 from glidepath.redis_keys import WorkloadKeys
 from glidepath_ops.local.child_process import free_ports

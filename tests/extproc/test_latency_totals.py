@@ -10,7 +10,8 @@ from extproc.latency_totals import EDGES, LatencyTotals
 from extproc.outcome_classification import RequestOutcome
 from extproc.traffic_counters import TrafficCounters
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
 
 KEY = ("chat", Side.BASELINE, Origin.LIVE)
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from extproc.outcome_classification import MAX_UNIX_MS, LocalReply, RequestOutcome, classify
 from extproc.response_flags import FLAGS, Flag, Owner
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import AtFault, Origin, Side
+from glidepath.outcome_summaries import AtFault
+from glidepath.sides import Origin, Side
 from tests.support.access_log_entries import (
     CLIENT_FLAGS,
     FALLBACK,

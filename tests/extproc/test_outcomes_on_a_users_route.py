@@ -9,7 +9,8 @@ from extproc.outcome_classification import LocalReply, RequestOutcome, classify
 from extproc.workloads import build_workloads
 from glidepath import envoy_names
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import AtFault, Side
+from glidepath.outcome_summaries import AtFault
+from glidepath.sides import Side
 
 CLUSTER = "outbound|80||llm.example"
 WORKLOADS = build_workloads(

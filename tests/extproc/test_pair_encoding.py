@@ -9,8 +9,9 @@ import structlog
 from extproc.pair_encoding import PairEncoder, RawPair
 from extproc.redaction import Redactor
 from glidepath.config.retention import RedactionSection
-from glidepath.pairs_and_outcomes import Answer, Origin, Pair, PairKind, Side
+from glidepath.pairs import Answer, Pair, PairKind
 from glidepath.protobuf_codec import decode_pair
+from glidepath.sides import Origin, Side
 
 
 def pair(body: bytes) -> Pair:

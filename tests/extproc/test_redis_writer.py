@@ -7,9 +7,10 @@ from typing import Any
 
 from extproc.redis_writer import RedisWriter
 from glidepath.config.retention import RetentionSection
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.protobuf_codec import decode_outcomes
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.sides import Origin, Side
 from tests.support.extproc_twins import encoded_pair
 
 KEYS = WorkloadKeys("chat")

@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from extproc.outcome_classification import RequestOutcome
 from extproc.served_requests import MAX_WAITING, ServedRequests
 from glidepath.feedback_intake import ServedRequest
-from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.sides import Origin, Side
 
 GOOD = RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 1000)
 

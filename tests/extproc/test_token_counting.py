@@ -21,7 +21,7 @@ from extproc.refusal_matching import RefusedRequest
 from extproc.texts_with_tokens import MOST_BYTES, answer_text, request_text
 from extproc.token_counting import TokenCounters
 from extproc.traffic_counters import TrafficCounters
-from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.sides import Origin, Side
 from glidepath.token_usage import TokenSource, TokenUsage
 from tests.support.extproc_twins import capture_config
 from tests.support.token_usages import sse

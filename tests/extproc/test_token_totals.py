@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from extproc.token_totals import TokenTotals
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
 from glidepath.token_usage import ServiceTier, TokenSource, TokenUsage
 
 CONFIG = parse_config(

@@ -12,7 +12,9 @@ from extproc.outcome_classification import RequestOutcome
 from extproc.refusal_matching import ELSEWHERE_MS, MAX_ENTRIES, RefusedRequest, Rejection
 from extproc.traffic_counters import TrafficCounters, merge
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
+from glidepath.outcome_summaries import Coverage, Outcomes, SideOutcomes
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin, Side
 from glidepath.token_usage import ServiceTier, TokenSource, TokenUsage
 
 GOOD = RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 5_000, latency_ms=100.0, ttft_ms=10.0)

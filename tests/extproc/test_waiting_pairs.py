@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from extproc.pair_encoding import EncodedPair, RawPair
 from extproc.waiting_pairs import BATCH, LONGEST_WAIT_S, BufferLimits, PairLanes
-from glidepath.pairs_and_outcomes import Answer, Origin, Pair, PairKind, Side
+from glidepath.pairs import Answer, Pair, PairKind
+from glidepath.sides import Origin, Side
 
 ROOM = BufferLimits(1000, 10**8)
 

@@ -12,7 +12,9 @@ import pytest
 from extproc.pair_encoding import EncodedPair, RawPair
 from extproc.traffic_counters import TrafficCounters
 from extproc.write_buffer import BufferLimits, WriteBuffer
-from glidepath.pairs_and_outcomes import Answer, Coverage, Origin, Outcomes, Pair, PairKind, Side, SideOutcomes
+from glidepath.outcome_summaries import Coverage, Outcomes, SideOutcomes
+from glidepath.pairs import Answer, Pair, PairKind
+from glidepath.sides import Origin, Side
 from tests.support.extproc_twins import TwinEncoder, TwinWriter
 from tests.support.waiting import eventually
 

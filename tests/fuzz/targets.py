@@ -61,11 +61,12 @@ from glidepath.history import (
 from glidepath.inventory.callers import CallerNames
 from glidepath.inventory.tally import GroupKey, Source, Tally
 from glidepath.inventory.tally_codec import UnreadableTallyError, decode_group, encode_group
-from glidepath.pairs_and_outcomes import Outcomes, Side
+from glidepath.outcome_summaries import Outcomes
 from glidepath.protobuf_codec import decode_outcomes, decode_pair, decode_scored, encode_outcomes, encode_pair
 from glidepath.query_parameters import HARMLESS_PARAMETERS, with_harmless_parameters
 from glidepath.read_token_usage import token_usage
 from glidepath.side_traffic import Sent, SideTraffic
+from glidepath.sides import Side
 from glidepath.token_usage import TokenUsage
 from glidepath_ops.console.access import Access
 from glidepath_ops.console.app import make_app

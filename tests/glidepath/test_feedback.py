@@ -19,7 +19,7 @@ from glidepath.feedback import (
     request_digest,
     user_digest,
 )
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 
 UUID = "8f14e45f-ceea-467a-9575-6f1f0d3d1a2b"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from glidepath.feedback import FeedbackKind, GivenFeedback
 from glidepath.feedback_notes import FeedbackNote, label_text, note_of, score_text
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 
 
 @given(

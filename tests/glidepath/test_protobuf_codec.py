@@ -14,21 +14,11 @@ from hypothesis import strategies as st
 from glidepath import protobuf_codec, zstd
 from glidepath.errors import InputError
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import (
-    Answer,
-    AnswerFacts,
-    AtFault,
-    Ending,
-    LocalReplies,
-    Origin,
-    Outcomes,
-    Pair,
-    PairKind,
-    ScoredPair,
-    Side,
-    SideOutcomes,
-)
+from glidepath.outcome_summaries import AtFault, LocalReplies, Outcomes, SideOutcomes
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import Answer, Ending, Pair, PairKind
 from glidepath.pb import glidepath_pb2 as pb
+from glidepath.sides import Origin, Side
 from glidepath.token_usage import ServiceTier, TokenSource, TokenUsage
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import SEVERAL_DIGESTS, joined_digests
+from glidepath.outcome_summaries import SEVERAL_DIGESTS, joined_digests
 from glidepath.served_digest import served_digest
 
 

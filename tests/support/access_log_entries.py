@@ -9,7 +9,7 @@ from extproc.response_flags import FLAGS, Flag, Owner
 from extproc.workloads import build_workloads
 from glidepath import envoy_names
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 
 CONFIG = """\
 backends:

@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Pair, PairKind, Side
+from glidepath.pairs import Answer, Ending, Pair, PairKind
+from glidepath.sides import Origin, Side
 
 LONG = "The committee met on Tuesday, read the report and asked for a second one. " * 40
 

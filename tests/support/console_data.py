@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from glidepath.clock import unix_ms
-from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Origin, Pair, PairKind, ScoredPair, Side
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import Answer, Pair, PairKind
 from glidepath.protobuf_codec import encode_pair, encode_scored
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Decision, SideStatus, Verdict, WeighedPair, WorkloadStatus, to_json
 
 VERDICTS = (

@@ -10,7 +10,7 @@ from typing import Any
 from glidepath.clock import unix_ms
 from glidepath.histogram import Histogram
 from glidepath.history import LEVELS, PeriodTotals, SideTotals, encode_point, encode_traffic, point_of
-from glidepath.pairs_and_outcomes import Preference
+from glidepath.pair_scores import Preference
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.side_traffic import Sent, SideTraffic
 from glidepath.status_and_decisions import WeighedPair

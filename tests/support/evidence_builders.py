@@ -9,7 +9,10 @@ import numpy as np
 
 from glidepath.config import Workload, parse_config
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.state_codec import decode, encode

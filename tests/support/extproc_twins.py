@@ -12,7 +12,9 @@ from extproc.body_limits import Body, BodyMemory
 from extproc.copy_sender import ShadowAnswer, ShadowRequest
 from extproc.pair_encoding import EncodedPair, RawPair
 from glidepath.config import Config, parse_config
-from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Outcomes, PairKind
+from glidepath.outcome_summaries import Outcomes
+from glidepath.pairs import Answer, Ending, PairKind
+from glidepath.sides import Origin
 
 CHAT = "/v1/chat/completions"
 

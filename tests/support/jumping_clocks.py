@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 
-from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Decision
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.store_protocol import News

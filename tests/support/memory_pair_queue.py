@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from glidepath.pairs_and_outcomes import Pair, ScoredPair
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import Pair
 from glidepath.protobuf_codec import decode_pair, encode_scored
 from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson, PairResult

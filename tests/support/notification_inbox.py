@@ -10,8 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Decision
+from glidepath.status_and_decisions import Decision, GateOutcome
 from scorer.steering.notify.decision_log_file import DecisionLogFile
 from scorer.steering.notify.delivery import DeliveryQueue
 from tests.support.scripted_evidence import verdict
@@ -25,7 +24,7 @@ ROLLBACK = Decision(
     phase="rolling_back",
     reason="catastrophe: errors_fast",
     trigger="errors_fast",
-    verdicts=(verdict("errors_fast", Outcome.FAIL, fast=True),),
+    verdicts=(verdict("errors_fast", GateOutcome.FAIL, fast=True),),
 )
 
 

@@ -11,7 +11,7 @@ import aiohttp
 from extproc.outcome_classification import LocalReply, RequestOutcome, classify
 from extproc.workloads import build_workloads
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from tests.support.envoy_with_backends import EnvoySetup
 from tests.support.waiting import eventually
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from glidepath.config.ramp import RampSection
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
+from glidepath.status_and_decisions import Command, CommandKind, Decision, GateOutcome, Phase
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import RampPolicy, policy_of
 from scorer.steering.ramp.states import RampState
@@ -15,10 +14,10 @@ from tests.support.scripted_evidence import verdict
 
 RAMP = RampSection(steps=(1, 10, 50, 100), hold="1s", min_samples=10, cool_down="5s", validation="9s")
 POLICY = policy_of(RAMP)
-PASSING = (verdict("sameness", Outcome.PASS), verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True))
-UNDECIDED = (verdict("sameness", Outcome.INCONCLUSIVE),)
-REGRESSION = (verdict("sameness", Outcome.FAIL),)
-CATASTROPHE = (verdict("sameness", Outcome.PASS), verdict("errors_fast", Outcome.FAIL, fast=True))
+PASSING = (verdict("sameness", GateOutcome.PASS), verdict("errors_fast", GateOutcome.INCONCLUSIVE, fast=True))
+UNDECIDED = (verdict("sameness", GateOutcome.INCONCLUSIVE),)
+REGRESSION = (verdict("sameness", GateOutcome.FAIL),)
+CATASTROPHE = (verdict("sameness", GateOutcome.PASS), verdict("errors_fast", GateOutcome.FAIL, fast=True))
 GOOD = TickInputs(workload="chat", verdicts=PASSING, samples=100, confirmed=2, envoys=2, config_digest="d")
 LATE = 1_000_000
 

@@ -21,8 +21,10 @@ from aiohttp import web
 
 from glidepath import envoy_names, redis_keys, runtime_keys
 from glidepath.config import Config, load_config
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Pair, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pairs import Pair
 from glidepath.protobuf_codec import decode_outcomes, decode_pair
+from glidepath.sides import Origin, Side
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.local.child_process import Child, answers, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy, start_redis

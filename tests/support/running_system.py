@@ -15,7 +15,9 @@ import redis.asyncio
 from bench.local_system import WORKLOAD, local_config
 from glidepath import protobuf_codec, redis_keys, runtime_keys
 from glidepath.config import Config
-from glidepath.pairs_and_outcomes import Outcomes, Pair, ScoredPair
+from glidepath.outcome_summaries import Outcomes
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import Pair
 from glidepath.redisio import connect
 from glidepath.status_and_decisions import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
 from glidepath_ops.local.child_process import Child

@@ -10,7 +10,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from glidepath.config import Config
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath.protobuf_codec import decode_scored, encode_pair
 from glidepath.redis_keys import SCORER_GROUP, WorkloadKeys
 from scorer.scoring.worker.score_loop import ScoreLoop

@@ -7,12 +7,14 @@ from typing import Any
 
 from glidepath.config import Workload
 from glidepath.feedback import Feedback
-from glidepath.pairs_and_outcomes import Origin, Outcome, Outcomes, ScoredPair, Side
-from glidepath.status_and_decisions import SideStatus, Verdict
+from glidepath.outcome_summaries import Outcomes
+from glidepath.pair_scores import ScoredPair
+from glidepath.sides import Origin, Side
+from glidepath.status_and_decisions import GateOutcome, SideStatus, Verdict
 from scorer.steering.steering_interfaces import StepEvidence
 
 
-def verdict(gate: str, outcome: Outcome, *, fast: bool = False, action: str = "") -> Verdict:
+def verdict(gate: str, outcome: GateOutcome, *, fast: bool = False, action: str = "") -> Verdict:
     action = action or ("hold" if gate in ("split", "capacity") else "rollback")
     return Verdict(gate, outcome.value, 0.5, 0.9, "", 100, 1.0, action=action, guard=fast or gate == "split", fast=fast)
 
@@ -48,10 +50,10 @@ class ScriptedEvidence:
 
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]:
         mean = self.agreement()
-        sameness = Outcome.INCONCLUSIVE
+        sameness = GateOutcome.INCONCLUSIVE
         if mean is not None:
-            sameness = Outcome.PASS if mean >= 0.9 else Outcome.FAIL if mean < 0.5 else Outcome.INCONCLUSIVE
-        errors = Outcome.FAIL if self.errors >= 3 else Outcome.INCONCLUSIVE
+            sameness = GateOutcome.PASS if mean >= 0.9 else GateOutcome.FAIL if mean < 0.5 else GateOutcome.INCONCLUSIVE
+        errors = GateOutcome.FAIL if self.errors >= 3 else GateOutcome.INCONCLUSIVE
         return (verdict("sameness", sameness), verdict("errors_fast", errors, fast=True))
 
     def still_decides(self, verdicts: tuple[Verdict, ...]) -> bool:

@@ -12,10 +12,13 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import PairKind
 from glidepath.protobuf_codec import encode_outcomes, encode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, connect
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
 from scorer.steering.envoy.admin_interface import admin_layer
 from scorer.steering.leader.redis_clocks import LIKELY_MS

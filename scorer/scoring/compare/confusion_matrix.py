@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from glidepath.pairs_and_outcomes import add_counts
+from glidepath.outcome_summaries import add_counts
 
 OTHER = "(other)"
 MAX_CLASSES = 200  # limits the size of the state if labels are in fact free text

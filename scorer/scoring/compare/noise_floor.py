@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from glidepath.pairs_and_outcomes import TRIP_DIVERGENCE, add_counts
+from glidepath.outcome_summaries import add_counts
+from glidepath.pair_scores import TRIP_DIVERGENCE
 from scorer.scoring.compare.result import clamp
 
 MIN_PAIRS = 30  # with fewer pairs, the noise floor counts as unknown

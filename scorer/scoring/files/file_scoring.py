@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from glidepath.agreement_weights import workload_weights
 from glidepath.answer_faults import FoundFault
 from glidepath.config.comparison import ScoringSection, Task
-from glidepath.pairs_and_outcomes import Correctness, Preference, Side
+from glidepath.pair_scores import Correctness, Preference
 from glidepath.printable_text import printable_json
+from glidepath.sides import Side
 from scorer.scoring.answers import CustomSurface, Expectation, Extracted, Unusable, expectation, extract
 from scorer.scoring.compare import Comparison, Unscorable, WorkloadKnowledge, compare, texts_to_embed
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from glidepath.pairs_and_outcomes import Correctness, Preference
+from glidepath.pair_scores import Correctness, Preference
 from scorer.scoring.compare.confusion_matrix import Confusion
 
 _STEPS = 1000  # of the histogram of agreements

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from glidepath.config.comparison import VerifierSection
-from glidepath.pairs_and_outcomes import Correctness
+from glidepath.pair_scores import Correctness
 from glidepath.redisio import read_secret
 from scorer.scoring.verify.call_rate import CallRate
 from scorer.scoring.verify.run_command import MAX_OUTPUT, CommandLimits, NoResultError, run_command

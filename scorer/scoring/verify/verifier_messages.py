@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from glidepath.pairs_and_outcomes import Correctness, Side
+from glidepath.pair_scores import Correctness
+from glidepath.sides import Side
 
 if TYPE_CHECKING:  # the scorer's main process only reads replies, and needs less memory without these
     from glidepath.config.comparison import Task

@@ -15,7 +15,7 @@ from glidepath.clock import unix_ms
 from glidepath.config.comparison import EvaluatorSection
 from glidepath.errors import ConfigError
 from glidepath.evaluation_cost import CostSoFar, add_cost, read_cost
-from glidepath.pairs_and_outcomes import Preference
+from glidepath.pair_scores import Preference
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from scorer.scoring.compare.evaluator.daily_budget import DAY_MS

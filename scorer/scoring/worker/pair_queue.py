@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from redis.exceptions import ResponseError
 
 from glidepath.config import Config
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath.redis_keys import SCORER_GROUP, WorkloadKeys
 from glidepath.redisio import RedisClient
 from scorer.scoring.worker.redis_scripts import (

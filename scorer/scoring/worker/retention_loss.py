@@ -10,7 +10,7 @@ writes its outcomes. The status thus counts each trimmed pair exactly once. See 
 
 from __future__ import annotations
 
-from glidepath.pairs_and_outcomes import Coverage, Outcomes
+from glidepath.outcome_summaries import Coverage, Outcomes
 from glidepath.protobuf_codec import encode_outcomes
 from glidepath.redis_keys import SCORER_GROUP, WorkloadKeys
 from glidepath.redisio import RedisClient

@@ -8,7 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from glidepath.answers_of_pairs import answers_of
 from glidepath.metric_families import BoundedNames
-from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
 
 MOST_FLAGS = 64  # kinds of flags that are counted by themselves
 _ANSWER = ("workload", "side", "origin")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from glidepath.latency import is_streamed
-from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Pair, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import Answer, Pair
 
 
 def facts_without_body(answer: Answer) -> AnswerFacts:

@@ -8,7 +8,7 @@ import aiohttp
 
 from glidepath.config.comparison import VerifierSection
 from glidepath.errors import ConfigError
-from glidepath.pairs_and_outcomes import Correctness
+from glidepath.pair_scores import Correctness
 from scorer.scoring.verify.call_rate import CallRate
 from scorer.scoring.verify.verifier_client import TOO_LARGE, Verifier, VerifierInput
 from scorer.scoring.worker.judging_queue import Finding

@@ -15,7 +15,9 @@ from glidepath.config import Workload
 from glidepath.errors import InputError
 from glidepath.feedback import Feedback
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, ScoredPair, Side, SideOutcomes
+from glidepath.outcome_summaries import AtFault, Outcomes, SideOutcomes
+from glidepath.pair_scores import ScoredPair
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import SideStatus, Verdict
 from scorer.steering.evidence.counted_requests import CountedRequests, CountedRequestsState, expected_share
 from scorer.steering.evidence.gate_observations import (

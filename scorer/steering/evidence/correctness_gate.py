@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from glidepath.pairs_and_outcomes import Correctness
+from glidepath.pair_scores import Correctness
 from scorer.steering.evidence.betting import MeanTestState
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing

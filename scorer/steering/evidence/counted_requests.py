@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glidepath.config import Workload
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
 from scorer.steering.evidence.burst_discount import BurstState
 from scorer.steering.evidence.fast_guards import UNREACHABLE_KINDS
 from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCounts, RequestsEnded

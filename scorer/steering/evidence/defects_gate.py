@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from glidepath.answer_faults import AnswerFault, Grade
-from glidepath.pairs_and_outcomes import AnswerFacts, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
 from scorer.steering.evidence.betting import MeanTestState
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import Correctness, Preference
+from glidepath.pair_scores import Correctness, Preference
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from glidepath.pairs_and_outcomes import TRIP_DIVERGENCE
+from glidepath.pair_scores import TRIP_DIVERGENCE
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
 from scorer.steering.evidence.confidence import Interval, difference_interval, rate_interval
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest

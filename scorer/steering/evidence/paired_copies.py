@@ -20,7 +20,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glidepath.answer_faults import AnswerFault, Grade
-from glidepath.pairs_and_outcomes import AnswerFacts, Ending, Origin, PairKind, ScoredPair, is_failure
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import Ending, PairKind, is_failure
+from glidepath.sides import Origin
 from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswer, CopyEnded, PairRef
 from scorer.steering.evidence.time_per_token import CHARS_PER_TOKEN
 

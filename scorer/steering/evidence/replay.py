@@ -12,8 +12,9 @@ from glidepath.config import Workload
 from glidepath.config.gates import default_latency
 from glidepath.errors import InputError
 from glidepath.json_object_line import json_object
-from glidepath.pairs_and_outcomes import EXACT_CALL, Correctness, Outcome, Side
-from glidepath.status_and_decisions import Verdict
+from glidepath.pair_scores import EXACT_CALL, Correctness
+from glidepath.sides import Side
+from glidepath.status_and_decisions import GateOutcome, Verdict
 from scorer.steering.evidence.correctness_gate import true_class
 from scorer.steering.evidence.gate_base import Gate
 from scorer.steering.evidence.gate_observations import (
@@ -214,7 +215,7 @@ class _DecisionTimes:
 
     def __init__(self, gates: dict[str, Gate]) -> None:
         self._gates = gates
-        self._last = dict.fromkeys(gates, Outcome.INCONCLUSIVE)
+        self._last = dict.fromkeys(gates, GateOutcome.INCONCLUSIVE)
         self.decided_at: dict[str, int] = {}
 
     def note(self, index: int) -> None:
@@ -223,7 +224,7 @@ class _DecisionTimes:
             if outcome is not self._last[name]:
                 self._last[name] = outcome
                 self.decided_at[name] = index
-                if outcome is Outcome.INCONCLUSIVE:
+                if outcome is GateOutcome.INCONCLUSIVE:
                     del self.decided_at[name]
 
 
@@ -237,7 +238,7 @@ def decide(verdicts: Iterable[Verdict]) -> str:
       step, as in the live ramp (ADR 0053). Also while most of the latest requests of both sides fail
     """
     gating = [v for v in verdicts if v.gating]
-    failed = [v for v in gating if v.outcome == Outcome.FAIL.value]
+    failed = [v for v in gating if v.outcome == GateOutcome.FAIL.value]
     if any(v.fast for v in failed):
         return "rollback_to_zero"
     if any(v.rolls_back for v in failed):
@@ -245,7 +246,7 @@ def decide(verdicts: Iterable[Verdict]) -> str:
     if failed or any(v.blocks_step for v in gating):
         return "hold"
     proofs = [v for v in gating if not v.guard]
-    return "promote" if proofs and all(v.outcome == Outcome.PASS.value for v in proofs) else "hold"
+    return "promote" if proofs and all(v.outcome == GateOutcome.PASS.value for v in proofs) else "hold"
 
 
 def parse_events(lines: Iterable[bytes], name: str) -> Iterator[ReplayEvent]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from glidepath.pairs_and_outcomes import EXACT_CALL, Origin, PairKind, ScoredPair
+from glidepath.pair_scores import EXACT_CALL, ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin
 from scorer.steering.evidence.correctness_gate import true_class
 from scorer.steering.evidence.defects_gate import answers_judged
 from scorer.steering.evidence.gate_observations import (

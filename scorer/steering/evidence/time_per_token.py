@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from glidepath.histogram import Histogram, bucket_of
-from glidepath.pairs_and_outcomes import AnswerFacts
+from glidepath.pair_scores import AnswerFacts
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LatencyUnmeasured
 
 CHARS_PER_TOKEN = 4  # of English text, about; what matters is that both answers of a pair are counted alike

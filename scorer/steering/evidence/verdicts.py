@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from glidepath.duration_text import duration_text
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Verdict
+from glidepath.status_and_decisions import GateOutcome, Verdict
 from scorer.steering.evidence.gate_base import FailureCause, Gate
 
 # With fewer samples than _FEW, or less than the part _TOO_EARLY of the evidence that decides, the number of missing
@@ -26,13 +25,13 @@ def verdict_of(gate: Gate, rate: float | None, before: Verdict | None = None) ->
     outcome = outcome_of(gate)
     spec, cause = gate.spec, gate.standing.cause
     to_pass, to_fail = gate.pass_peak / spec.pass_at, gate.fail_peak / spec.fail_at
-    toward = {Outcome.FAIL: to_fail, Outcome.PASS: to_pass}
-    if outcome is Outcome.FAIL and cause is not None and not gate.step_explains_failure:
+    toward = {GateOutcome.FAIL: to_fail, GateOutcome.PASS: to_pass}
+    if outcome is GateOutcome.FAIL and cause is not None and not gate.step_explains_failure:
         value, n, message = cause.value, cause.n, _past(cause, gate.n)
         missing = eta = interval = None
     else:
         value, n, interval = gate.value, gate.n, gate.interval
-        missing = _missing(gate) if outcome is Outcome.INCONCLUSIVE else None
+        missing = _missing(gate) if outcome is GateOutcome.INCONCLUSIVE else None
         eta = missing / rate if missing is not None and rate else None
         message = _message(gate, outcome, missing, eta)
     return Verdict(
@@ -51,7 +50,7 @@ def verdict_of(gate: Gate, rate: float | None, before: Verdict | None = None) ->
         message=message,
         blocks_step=gate.blocks_step,
         basis=gate.basis,
-        pairs=gate.standing.pairs if outcome is Outcome.FAIL else (),
+        pairs=gate.standing.pairs if outcome is GateOutcome.FAIL else (),
         evidence_to_pass=to_pass,
         evidence_to_fail=to_fail,
         low=interval.low if interval else None,
@@ -64,16 +63,16 @@ def _past(cause: FailureCause, n: int) -> str:
     return cause.message if n == cause.at else f"when it failed, at sample {cause.at} of this step: {cause.message}"
 
 
-def outcome_of(gate: Gate) -> Outcome:
+def outcome_of(gate: Gate) -> GateOutcome:
     """Return whether a gate passes, fails or is inconclusive.
 
     This takes little time, because the gate's value is computed only if the gate has enough evidence to pass.
     """
     if gate.failed:
-        return Outcome.FAIL
+        return GateOutcome.FAIL
     if not gate.proven or gate.n == 0 or gate.n < gate.spec.min_samples:
-        return Outcome.INCONCLUSIVE
-    return Outcome.PASS if gate.within else Outcome.INCONCLUSIVE
+        return GateOutcome.INCONCLUSIVE
+    return GateOutcome.PASS if gate.within else GateOutcome.INCONCLUSIVE
 
 
 def decides_as(gate: Gate, verdict: Verdict) -> bool:
@@ -109,11 +108,11 @@ def _no_data(gate: Gate) -> str:
     return gate.why_no_data or "no data yet"
 
 
-def _message(gate: Gate, outcome: Outcome, missing: int | None, eta: float | None) -> str:
+def _message(gate: Gate, outcome: GateOutcome, missing: int | None, eta: float | None) -> str:
     if gate.n == 0:
         return _no_data(gate)
     text = gate.message()
-    if outcome is not Outcome.INCONCLUSIVE:
+    if outcome is not GateOutcome.INCONCLUSIVE:
         return text
     if gate.blocks_step:
         return text

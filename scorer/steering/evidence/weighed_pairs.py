@@ -5,7 +5,7 @@ The selection is shown and kept when the gate fails, so that people see the answ
 
 from __future__ import annotations
 
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath.status_and_decisions import WeighedPair
 from scorer.steering.evidence.gate_observations import PairRef
 

@@ -19,8 +19,7 @@ import structlog
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Capacity
 from glidepath.errors import error_text_with_type
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import GateAction, Verdict
+from glidepath.status_and_decisions import GateAction, GateOutcome, Verdict
 from scorer.steering.ramp.ramp_policy import policy_of, seen_share
 
 EVERY_S = 5.0
@@ -95,13 +94,13 @@ def predict(
     unit = source.metric or "load"
     if load is None:
         message = "the candidate's load is not known: its metrics cannot be read"
-        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, action=action, message=message)
+        return Verdict("capacity", GateOutcome.INCONCLUSIVE.value, None, limit, unit, 0, action=action, message=message)
     now, then = seen_share(percent, sample if copied is None else copied), seen_share(target, sample)
     if now <= 0:
         message = f"{unit} is {load:.3g} without any request, so the load at {target:g} % cannot be predicted"
-        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, action=action, message=message)
+        return Verdict("capacity", GateOutcome.INCONCLUSIVE.value, None, limit, unit, 0, action=action, message=message)
     expected = load * then / now
-    outcome = Outcome.PASS if expected <= limit else Outcome.FAIL
+    outcome = GateOutcome.PASS if expected <= limit else GateOutcome.FAIL
     message = f"{unit} {load:.3g} now, {expected:.3g} expected at {target:g} %, limit {limit:.3g}"
     return Verdict("capacity", outcome.value, expected, limit, unit, 1, action=action, message=message)
 
@@ -157,7 +156,9 @@ class CandidateLoads:
         if source is None:
             message = "gates.capacity is set, but the candidate's backend has no capacity section"
             action = GateAction.HOLD.value
-            return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, None, "", 0, action=action, message=message)
+            return Verdict(
+                "capacity", GateOutcome.INCONCLUSIVE.value, None, None, "", 0, action=action, message=message
+            )
         fresh = last is not None and time.monotonic() - last.at < STALE_S
         return predict(last.load if last and fresh else None, settings, percent, target, source, shadow, copied)
 

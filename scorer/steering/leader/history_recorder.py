@@ -30,20 +30,13 @@ from glidepath.history import (
     totals_from_json,
     totals_to_json,
 )
-from glidepath.pairs_and_outcomes import (
-    PINNED,
-    AnswerFacts,
-    Coverage,
-    Origin,
-    Outcomes,
-    PairKind,
-    ScoredPair,
-    Side,
-    SideOutcomes,
-)
+from glidepath.outcome_summaries import PINNED, Coverage, Outcomes, SideOutcomes
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.side_traffic import Sent, SideTraffic
+from glidepath.sides import Origin, Side
 from glidepath.token_usage import TokenUsage, merged
 from scorer.steering.store_protocol import News
 

@@ -15,7 +15,8 @@ from redis.exceptions import ResponseError
 
 from glidepath.errors import InputError
 from glidepath.feedback import Feedback, decode_feedback
-from glidepath.pairs_and_outcomes import Outcomes, ScoredPair
+from glidepath.outcome_summaries import Outcomes
+from glidepath.pair_scores import ScoredPair
 from glidepath.protobuf_codec import decode_outcomes, decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient

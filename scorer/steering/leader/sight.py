@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from glidepath.config import Config
 from glidepath.counted_nouns import number_of
-from glidepath.pairs_and_outcomes import Outcomes
+from glidepath.outcome_summaries import Outcomes
 from scorer.steering.envoy.actuator import CountersReading
 from scorer.steering.envoy.envoy_counters import (
     NONE,

@@ -13,14 +13,22 @@ from dataclasses import dataclass
 from prometheus_client.registry import Collector
 
 from glidepath.metric_families import Family, FamilyTable
-from glidepath.pairs_and_outcomes import Origin, Outcome, Side
-from glidepath.status_and_decisions import GateAction, Phase, SideStatus, Verdict, WorkloadStatus, from_json
+from glidepath.sides import Origin, Side
+from glidepath.status_and_decisions import (
+    GateAction,
+    GateOutcome,
+    Phase,
+    SideStatus,
+    Verdict,
+    WorkloadStatus,
+    from_json,
+)
 from scorer.steering.leader.workload_metric_table import DEFINITIONS
 from scorer.steering.workload.lifetime_counts import Totals
 from scorer.steering.workload.workload_state import WorkloadState
 
 MOST_WORKLOADS = 200
-_OUTCOME_VALUE = {Outcome.PASS.value: 1.0, Outcome.INCONCLUSIVE.value: 0.0, Outcome.FAIL.value: -1.0}
+_OUTCOME_VALUE = {GateOutcome.PASS.value: 1.0, GateOutcome.INCONCLUSIVE.value: 0.0, GateOutcome.FAIL.value: -1.0}
 _ROLLED_BACK = (Phase.ROLLING_BACK.value, Phase.COOLING_DOWN.value, Phase.ABORTED.value)
 
 

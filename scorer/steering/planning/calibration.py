@@ -17,7 +17,8 @@ from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.latency_quantiles import QUANTILES, Quantile
 from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
-from glidepath.pairs_and_outcomes import PairKind, ScoredPair
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import PairKind
 
 FEW = 50  # a proposal from fewer pairs is a guess, and its reasons then mention this
 _BLOCKS = 8

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
 from scorer.steering.evidence.time_per_token import CHARS_PER_TOKEN
 
 LEAST_ANSWERS = 50  # from fewer answers, a standard deviation is a guess

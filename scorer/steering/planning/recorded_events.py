@@ -12,7 +12,7 @@ from typing import Any
 
 from glidepath.errors import InputError
 from glidepath.json_object_line import json_object
-from glidepath.pairs_and_outcomes import EXACT_CALL
+from glidepath.pair_scores import EXACT_CALL
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.replay import MAX_LINE_BYTES
 

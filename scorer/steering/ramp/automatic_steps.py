@@ -9,8 +9,7 @@ from dataclasses import replace
 
 from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Phase
+from glidepath.status_and_decisions import GateOutcome, Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
@@ -122,7 +121,7 @@ def _missing_passes(inputs: TickInputs) -> str:
 
 def _capacity(inputs: TickInputs) -> str:
     verdict = inputs.capacity
-    if verdict is None or not verdict.gating or verdict.outcome == Outcome.PASS.value:
+    if verdict is None or not verdict.gating or verdict.outcome == GateOutcome.PASS.value:
         return ""
     return f"capacity: {verdict.message or verdict.outcome}"
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Verdict
+from glidepath.status_and_decisions import GateOutcome, Verdict
 from scorer.steering.ramp.tick_inputs import TickInputs
 
-_PASS, _FAIL = Outcome.PASS.value, Outcome.FAIL.value  # an enum's value is a slow property
+_PASS, _FAIL = GateOutcome.PASS.value, GateOutcome.FAIL.value  # an enum's value is a slow property
 
 
 def failed_guards(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
@@ -16,7 +15,7 @@ def failed_guards(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
 
 def holding_gates(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     """Return the failing verdicts that permit no further step and cause no rollback."""
-    return tuple(v for v in verdicts if v.gating and not v.rolls_back and v.outcome == Outcome.FAIL.value)
+    return tuple(v for v in verdicts if v.gating and not v.rolls_back and v.outcome == GateOutcome.FAIL.value)
 
 
 def failed_gates(inputs: TickInputs) -> tuple[Verdict, ...]:

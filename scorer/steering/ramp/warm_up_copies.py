@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from glidepath.duration_text import duration_text
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Decision
+from glidepath.status_and_decisions import Decision, GateOutcome
 from scorer.steering.ramp.automatic_steps import STEPPING, unmet_condition, warm_up_share
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampState, WarmUp
@@ -57,7 +56,7 @@ def _reason_to_stop(state: RampState, begun: WarmUp, inputs: TickInputs, policy:
     After its time, a warm-up whose step does not follow waits no longer: copies cost money.
     """
     capacity = inputs.capacity
-    full = capacity is not None and capacity.gating and capacity.outcome == Outcome.FAIL.value
+    full = capacity is not None and capacity.gating and capacity.outcome == GateOutcome.FAIL.value
     over = now_ms - begun.since_ms >= 2 * policy.warm_up_ms(state.percent)
     return (
         ("a person set the share of copies" if state.shadow_override is not None else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from glidepath.movable_share import COPIES, REFUSED
-from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.sides import Origin, Side
 from scorer.steering.workload.lifetime_counts import Totals
 
 FEWEST = 5  # failed copies before a warm-up is stopped

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes
+from glidepath.outcome_summaries import AtFault, Outcomes
+from glidepath.sides import Origin
 
 FEWEST = 5  # failed requests before they are announced
 WINDOW = 200  # requests; above it, all counts are halved

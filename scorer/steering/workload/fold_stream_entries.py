@@ -12,7 +12,9 @@ from typing import TypeVar
 from glidepath.feedback import Feedback
 from glidepath.histogram import bucket_of
 from glidepath.latency import LEAST_WAIT_MS
-from glidepath.pairs_and_outcomes import AtFault, Origin, Outcomes, ScoredPair, Side, SideOutcomes
+from glidepath.outcome_summaries import AtFault, Outcomes, SideOutcomes
+from glidepath.pair_scores import ScoredPair
+from glidepath.sides import Origin, Side
 from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import SourceClocks

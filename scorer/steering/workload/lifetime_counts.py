@@ -9,7 +9,10 @@ from typing import Any
 
 from glidepath.feedback import Feedback
 from glidepath.movable_share import COPIES
-from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes, add_counts
+from glidepath.outcome_summaries import Outcomes, SideOutcomes, add_counts
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin, Side
 from scorer.steering.stored_fields import dataclass_fields
 
 MOST_LANGUAGES = 30

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import Outcomes, ScoredPair, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import ScoredPair
 
 LASTS_MS = 60_000  # after this time without another configuration, it is taken to be gone
 _NOTHING = Histogram()

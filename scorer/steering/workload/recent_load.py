@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glidepath.pairs_and_outcomes import PINNED, Origin, Outcomes
+from glidepath.outcome_summaries import PINNED, Outcomes
+from glidepath.sides import Origin
 
 MINUTE_MS = 60_000
 KEPT = 16  # minutes: the present one, and the fifteen before it

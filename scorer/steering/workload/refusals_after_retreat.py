@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from glidepath.config import Workload
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from glidepath.status_and_decisions import SideRefusal
 
 EVENT = "baseline_refuses"

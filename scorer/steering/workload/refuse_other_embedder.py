@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 
 OTHER_EMBEDDER = "other_embedder"
 

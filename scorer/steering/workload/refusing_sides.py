@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from glidepath.config import Workload
-from glidepath.pairs_and_outcomes import Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.sides import Side
 from glidepath.status_and_decisions import SideRefusal
 
 # Only errors: a 401 or 403 that may be the client's fault is not among them (docs/reference/extproc.md).

@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Verdict
+from glidepath.status_and_decisions import GateOutcome, Verdict
 from scorer.steering.envoy.envoy_counters import NONE, SideCounts
 from scorer.steering.ramp.states import RampState
 from scorer.steering.workload.blindness import WitnessReport
@@ -84,7 +83,7 @@ def witness_verdict(report: WitnessReport, ramp: RampState) -> tuple[Verdict, ..
     return (
         Verdict(
             gate=GATE,
-            outcome=Outcome.FAIL.value,
+            outcome=GateOutcome.FAIL.value,
             value=report.failures / report.requests,
             limit=ALLOWED,
             unit="of requests",

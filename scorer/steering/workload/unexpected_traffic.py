@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from glidepath.histogram import bucket_of
-from glidepath.pairs_and_outcomes import SideOutcomes
+from glidepath.outcome_summaries import SideOutcomes
 
 SETTLE_MS = 10_000  # Envoys should confirm a change of the weights within this time
 LONGEST_MS = (

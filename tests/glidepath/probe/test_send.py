@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from glidepath import envoy_names
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import NO_DIGEST, SEVERAL_DIGESTS
+from glidepath.outcome_summaries import NO_DIGEST, SEVERAL_DIGESTS
 from glidepath.probe.prompts import ProbeRequest
 from glidepath.probe.send import MAX_DIGEST, Prober
 

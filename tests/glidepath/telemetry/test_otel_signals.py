@@ -23,19 +23,10 @@ from extproc.otel_durations import DurationMetric
 from glidepath.config import Config, parse_config
 from glidepath.errors import ConfigError
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import (
-    Answer,
-    AnswerFacts,
-    Correctness,
-    Ending,
-    Origin,
-    Outcomes,
-    PairKind,
-    Preference,
-    ScoredPair,
-    Side,
-    SideOutcomes,
-)
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import AnswerFacts, Correctness, Preference, ScoredPair
+from glidepath.pairs import Answer, Ending, PairKind
+from glidepath.sides import Origin, Side
 from glidepath.telemetry.bounded_export import BoundedExport, QueueLimits
 from glidepath.telemetry.load import NoSignals, Signals, load_signals
 from glidepath.telemetry.otel_signals import OtelTracer

@@ -19,7 +19,7 @@ from glidepath.config.retention import RetentionSection
 from glidepath.errors import InputError
 from glidepath.kept_pairs import keep_pairs
 from glidepath.pair_labels import Judgement, PairLabel, store_label
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath.protobuf_codec import encode_pair, encode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json, to_json

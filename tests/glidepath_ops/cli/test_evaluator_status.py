@@ -12,7 +12,8 @@ from glidepath.config.comparison import EvaluatorCost
 from glidepath.config.retention import RetentionSection
 from glidepath.evaluation_cost import CostSoFar, add_cost
 from glidepath.pair_labels import Judgement, PairLabel, store_label
-from glidepath.pairs_and_outcomes import PairKind, Preference, ScoredPair
+from glidepath.pair_scores import Preference, ScoredPair
+from glidepath.pairs import PairKind
 from glidepath.protobuf_codec import encode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath_ops.cli.evaluator_status import (

@@ -17,8 +17,8 @@ from glidepath.config.user_feedback import FeedbackSection
 from glidepath.feedback import FeedbackKind, FeedbackMatch, decode_feedback
 from glidepath.feedback_intake import FeedbackStore, ServedRequest
 from glidepath.feedback_notes import read_note
-from glidepath.pairs_and_outcomes import Side
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.sides import Side
 
 NOTHING = {"baseline": 0, "candidate": 0, "unknown": 0, "repeated": 0, "noted": 0}
 

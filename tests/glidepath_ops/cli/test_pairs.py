@@ -15,7 +15,8 @@ import yaml
 from extproc.workloads import build_workloads
 from glidepath.config import load_config
 from glidepath.errors import GlidepathError, InputError
-from glidepath.pairs_and_outcomes import AnswerFacts, Pair, PairKind, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import Pair, PairKind
 from glidepath.protobuf_codec import encode_pair, encode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath_ops.cli.steering_client import actor

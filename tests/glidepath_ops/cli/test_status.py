@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
 from glidepath.scorer_groups import GroupProblem
+from glidepath.sides import Origin
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus, from_json, to_json
 from glidepath_ops.cli.narrow_status import gate_lines, indented
 from glidepath_ops.cli.output_console import output_console

@@ -14,8 +14,8 @@ from glidepath.clock import unix_ms
 from glidepath.config.user_feedback import FeedbackSection
 from glidepath.feedback import FeedbackMatch, decode_feedback
 from glidepath.feedback_intake import FeedbackStore, ServedRequest
-from glidepath.pairs_and_outcomes import Side
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.sides import Side
 from glidepath_ops.console import feedback_endpoint
 from glidepath_ops.console.feedback_endpoint import RateLimit
 from tests.support.console_client import HOST, TOKEN, console_client, console_config

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.pair_labels import Judgement, PairLabel
-from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind, ScoredPair, Side
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
 from glidepath.protobuf_codec import encode_scored
+from glidepath.sides import Origin, Side
 from glidepath_ops.console.pair_index import PAGE, PairIndex
 from glidepath_ops.pairs.select_pairs import PairFilter, badness
 from tests.support.console_data import pair, scored

@@ -6,7 +6,7 @@ import pytest
 
 from glidepath.errors import InputError
 from glidepath.pair_labels import Judgement
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from glidepath_ops.console.pair_query import PairQuery, query_of
 from glidepath_ops.pairs.select_pairs import PairFilter
 

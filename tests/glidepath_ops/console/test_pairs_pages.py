@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from glidepath.pair_labels import read_labels
-from glidepath.pairs_and_outcomes import AnswerFacts, Origin
+from glidepath.pair_scores import AnswerFacts
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.sides import Origin
 from glidepath_ops.console import pair_store
 from tests.support.console_client import TOKEN, console_client, console_config
 from tests.support.console_data import (

@@ -18,9 +18,10 @@ from glidepath.clock import unix_ms
 from glidepath.config import load_config
 from glidepath.errors import InputError, UnknownWorkloadError
 from glidepath.history import LEVELS
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.pricing.money_summary import RATE_MS
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.sides import Origin, Side
 from glidepath.token_usage import TokenUsage
 from glidepath_ops.report.document import Chart
 from glidepath_ops.report.finance_chapter import finance

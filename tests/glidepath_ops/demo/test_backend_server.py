@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from glidepath.clock import unix_ms
 from glidepath.failed_answers import failed_answer
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from glidepath_ops.demo.answer_sources import LlamaCpp, Pace, WrittenTexts
 from glidepath_ops.demo.backend_server import BackendServer
 from glidepath_ops.demo.client_load import Clients, Profile

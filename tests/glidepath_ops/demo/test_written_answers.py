@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from glidepath_ops.demo.injected_faults import InjectedFault, garble, spoil
 from glidepath_ops.demo.written_answers import answer, pieces, texts
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from glidepath.pair_labels import Judgement, PairLabel
-from glidepath.pairs_and_outcomes import PairKind, ScoredPair
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import PairKind
 from glidepath_ops.pairs.pair_dataset import line_of, record_of
 from tests.support.answer_pairs import pair
 from tests.support.evidence_builders import workload_of

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from glidepath.pair_labels import Judgement, PairLabel
-from glidepath.pairs_and_outcomes import AnswerFacts, Correctness, PairKind, Preference, ScoredPair, Side
+from glidepath.pair_scores import AnswerFacts, Correctness, Preference, ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Side
 from glidepath_ops.pairs.select_pairs import PairFilter, badness, is_to_blame, request_id, worst_first
 
 OK = AnswerFacts(status=200)

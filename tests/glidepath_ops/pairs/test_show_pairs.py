@@ -8,7 +8,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from glidepath.pair_labels import Judgement, PairLabel
-from glidepath.pairs_and_outcomes import AnswerFacts, Correctness, Pair, PairKind, Preference, ScoredPair, Side
+from glidepath.pair_scores import AnswerFacts, Correctness, Preference, ScoredPair
+from glidepath.pairs import Pair, PairKind
+from glidepath.sides import Side
 from glidepath_ops.pairs.read_pairs import StoredPair
 from glidepath_ops.pairs.show_pairs import page, rows, why_unscored
 from tests.support.answer_pairs import answer, pair

@@ -19,7 +19,7 @@ from glidepath.config import load_config
 from glidepath.errors import InputError, UnknownWorkloadError
 from glidepath.feedback import GivenFeedback
 from glidepath.feedback_intake import FeedbackStore, ServedRequest
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from glidepath_ops.report.document import Document, NoData, Source, ToWrite
 from glidepath_ops.report.gather_facts import gather_facts
 from glidepath_ops.report.to_html import to_html

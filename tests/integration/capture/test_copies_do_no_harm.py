@@ -14,8 +14,8 @@ import pytest
 
 from glidepath import redis_keys
 from glidepath.movable_share import movable_share
-from glidepath.pairs_and_outcomes import Origin, Side
 from glidepath.protobuf_codec import decode_outcomes
+from glidepath.sides import Origin, Side
 from scorer.steering.workload.lifetime_counts import Totals
 from tests.support.running_capture import Processes, RunningCapture, connected, running_processes
 from tests.support.waiting import eventually

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from glidepath.pairs_and_outcomes import PairKind, ScoredPair
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import PairKind
 from glidepath.protobuf_codec import decode_pair, encode_scored
 from glidepath.redis_keys import WorkloadKeys
 from tests.support.commands import run_cli

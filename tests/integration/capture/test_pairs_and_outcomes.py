@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import pytest
 
-from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.sides import Origin, Side
 from tests.support.planted_secrets import SECRET
 from tests.support.running_capture import (
     CHAT,

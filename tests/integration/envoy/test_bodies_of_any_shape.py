@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extproc.outcome_classification import LocalReply
-from glidepath.pairs_and_outcomes import AtFault
+from glidepath.outcome_summaries import AtFault
 from tests.support.envoy_with_backends import EnvoySetup, envoy_with_backends
 from tests.support.json_values import JSON
 from tests.support.outcome_log import OutcomeLog

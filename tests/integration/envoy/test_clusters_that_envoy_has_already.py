@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup, envoy_with_backends
 from tests.support.outcome_log import OutcomeLog
 from tests.support.recording_backend import Received

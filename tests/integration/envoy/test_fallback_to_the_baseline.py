@@ -13,7 +13,7 @@ import pytest
 from extproc.outcome_classification import RequestOutcome, classify
 from extproc.workloads import build_workloads
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from tests.support.envoy_with_backends import BODY, EnvoySetup, envoy_with_backends
 from tests.support.recording_backend import Behaviour
 from tests.support.waiting import eventually

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from extproc.outcome_classification import RequestOutcome
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from tests.support.envoy_with_backends import PATH, EnvoySetup, envoy_with_backends
 from tests.support.outcome_log import OutcomeLog
 from tests.support.recording_backend import Recorder

@@ -14,7 +14,8 @@ import pytest
 from extproc.outcome_classification import LocalReply, RequestOutcome, classify
 from extproc.workloads import build_workloads
 from glidepath import envoy_names, runtime_keys
-from glidepath.pairs_and_outcomes import AtFault, Side
+from glidepath.outcome_summaries import AtFault
+from glidepath.sides import Side
 from tests.support.envoy_with_backends import PATH, EnvoySetup, envoy_with_backends
 from tests.support.running_envoy import Edit
 from tests.support.waiting import eventually

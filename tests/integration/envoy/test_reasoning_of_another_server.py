@@ -18,7 +18,7 @@ from extproc.access_log_tag_values import stripped_request
 from extproc.outcome_classification import RequestOutcome, classify
 from extproc.workloads import build_workloads
 from glidepath import envoy_names, runtime_keys
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from tests.support.envoy_collector import Collector
 from tests.support.running_envoy import RunningEnvoy, running_envoy
 from tests.support.signing_backend import SigningBackend

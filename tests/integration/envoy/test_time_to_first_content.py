@@ -12,7 +12,7 @@ from extproc.outcome_classification import RequestOutcome, classify
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import build_workloads
 from glidepath import envoy_names
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from scorer.steering.evidence.accumulator import Evidence
 from tests.support.envoy_with_backends import BODY, EnvoySetup, envoy_with_backends
 from tests.support.evidence_builders import by_gate, fresh_evidence

@@ -23,7 +23,7 @@ from extproc.workloads import build_workloads
 from glidepath import envoy_names, runtime_keys
 from glidepath.config import parse_config
 from glidepath.errors import ConfigError
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.envoy_versions import FEATURES, FILE_CONTENT, MissingFeature, missing_features

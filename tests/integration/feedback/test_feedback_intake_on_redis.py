@@ -11,8 +11,8 @@ from redis.exceptions import ResponseError
 from glidepath.config.user_feedback import FeedbackSection
 from glidepath.feedback import Feedback, FeedbackMatch, GivenFeedback, decode_feedback, user_digest
 from glidepath.feedback_intake import PARTS, FeedbackStore, ServedRequest
-from glidepath.pairs_and_outcomes import Side
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.sides import Side
 
 KEYS = WorkloadKeys("chat")
 NOW = 1_764_500_000_000

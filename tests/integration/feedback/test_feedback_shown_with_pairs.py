@@ -8,8 +8,8 @@ from glidepath.config.user_feedback import FeedbackSection
 from glidepath.feedback import FeedbackKind, FeedbackMatch, GivenFeedback, user_digest
 from glidepath.feedback_intake import FeedbackStore, ServedRequest
 from glidepath.feedback_notes import FeedbackNote, erase_notes, read_note
-from glidepath.pairs_and_outcomes import Side
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.sides import Side
 
 KEYS = WorkloadKeys("chat")
 NOW = 1_764_500_000_000

@@ -8,7 +8,7 @@ from typing import Any
 from glidepath.clock import unix_ms
 from glidepath.config import parse_config
 from glidepath.evaluation_cost import HOUR_MS, CostSoFar, read_cost
-from glidepath.pairs_and_outcomes import Preference
+from glidepath.pair_scores import Preference
 from scorer.scoring.compare.evaluator.daily_budget import DAY_MS
 from scorer.scoring.worker.evaluator_instrument import RedisEvaluationBudget
 from tests.support.answer_pairs import pair

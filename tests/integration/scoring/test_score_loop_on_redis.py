@@ -17,9 +17,10 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import ResponseError
 
 from glidepath.config import Config, parse_config
-from glidepath.pairs_and_outcomes import ScoredPair, Side
+from glidepath.pair_scores import ScoredPair
 from glidepath.protobuf_codec import decode_scored
 from glidepath.redis_keys import SCORER_GROUP
+from glidepath.sides import Side
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
 from scorer.scoring.worker.pair_queue import RedisPairQueue

@@ -9,10 +9,11 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config, parse_config
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.protobuf_codec import encode_outcomes
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled, connect
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Command, CommandKind, WorkloadStatus, from_json, to_json
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.evidence import Evidence

@@ -14,7 +14,8 @@ from extproc.redis_writer import RedisWriter
 from glidepath.clock import unix_ms
 from glidepath.config.connections import RedisSection
 from glidepath.config.retention import RetentionSection
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Command, CommandKind
 from glidepath_ops.cli.steering_client import send_command
 from tests.support.chat_config import CHAT_CONFIG

@@ -11,8 +11,9 @@ import pytest
 
 from glidepath.config import Config
 from glidepath.config.connections import RedisSection
-from glidepath.pairs_and_outcomes import Origin, Outcomes
+from glidepath.outcome_summaries import Outcomes
 from glidepath.protobuf_codec import encode_outcomes
+from glidepath.sides import Origin
 from glidepath.status_and_decisions import CommandKind
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy, start_redis

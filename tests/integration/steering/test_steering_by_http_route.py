@@ -8,7 +8,7 @@ from typing import Any
 
 from glidepath.config import Config, parse_config
 from glidepath.config.connections import RedisSection
-from glidepath.pairs_and_outcomes import Origin
+from glidepath.sides import Origin
 from glidepath.status_and_decisions import CommandKind
 from tests.integration.steering.test_steering_by_admin_api import YAML
 from tests.support.kubernetes_api_server import ApiServer, api_server, http_route, steered_by_http_route

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from glidepath.config import Config
-from glidepath.pairs_and_outcomes import Origin
 from glidepath.served_digest import served_digest
+from glidepath.sides import Origin
 from glidepath_ops.local.services import config_file
 from tests.support.recording_backend import Recorder
 from tests.support.running_system import System, running_system, system_config

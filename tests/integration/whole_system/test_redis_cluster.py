@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from glidepath import protobuf_codec
 from glidepath.config import Config
-from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.pair_scores import ScoredPair
 from glidepath.redis_keys import WorkloadKeys
 from glidepath_ops.local.child_process import Child
 from glidepath_ops.local.redis_and_envoy import spawn_redis

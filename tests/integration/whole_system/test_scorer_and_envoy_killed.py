@@ -11,7 +11,7 @@ from pathlib import Path
 from aiohttp.test_utils import TestServer
 from openai import AsyncOpenAI
 
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from glidepath.status_and_decisions import Command, CommandKind, to_json
 from glidepath_ops.demo.answer_sources import Pace, WrittenTexts
 from glidepath_ops.demo.backend_server import BackendServer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.sides import Origin, Side
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from tests.support.recording_backend import Recorder
 from tests.support.running_system import START_S, System, running_system, system_config

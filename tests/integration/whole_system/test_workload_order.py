@@ -9,8 +9,8 @@ import yaml
 from yarl import URL
 
 from glidepath.config import Config, load_config
-from glidepath.pairs_and_outcomes import Origin
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.sides import Origin
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import free_ports

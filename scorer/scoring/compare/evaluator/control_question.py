@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 
 from glidepath.config.comparison import DEFAULT_RUBRIC, EvaluatorSection
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge, Question, questions
 
 _FIRST_CHINESE = "\u3000"

@@ -15,8 +15,9 @@ import aiohttp
 
 from glidepath.config.comparison import EvaluatorSection
 from glidepath.evaluation_cost import CostSoFar
-from glidepath.pairs_and_outcomes import Preference, Side
+from glidepath.pair_scores import Preference
 from glidepath.redisio import read_secret
+from glidepath.sides import Side
 from scorer.scoring.compare.evaluator.control_question import control_questions
 from scorer.scoring.compare.evaluator.daily_budget import Budget
 from scorer.scoring.compare.evaluator.question_cost import question_cost

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from glidepath.config.comparison import FREE_TEXT, EvaluatorSection, Task
-from glidepath.pairs_and_outcomes import Preference, Side
+from glidepath.pair_scores import Preference
+from glidepath.sides import Side
 from scorer.scoring.answers import Expectation, Extracted
 from scorer.scoring.compare.evaluator.judge_addressing import addresses_judge
 from scorer.scoring.compare.evaluator.questions import BOTH, AnswersToJudge

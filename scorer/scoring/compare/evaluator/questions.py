@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from glidepath.config.comparison import EvaluatorSection
-from glidepath.pairs_and_outcomes import Preference, Side
+from glidepath.pair_scores import Preference
+from glidepath.sides import Side
 
 MAX_REPLY_CHARS = 20_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from glidepath.pairs_and_outcomes import EXACT_CALL
+from glidepath.pair_scores import EXACT_CALL
 from scorer.scoring.answers.answer import Extracted
 from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.structured.assignment import pair_equal

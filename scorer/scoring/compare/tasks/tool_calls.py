@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from glidepath.config.comparison import ExtractionSection
-from glidepath.pairs_and_outcomes import EXACT_CALL
+from glidepath.pair_scores import EXACT_CALL
 from scorer.scoring.answers.answer import ToolCall
 from scorer.scoring.compare.result import Comparison, excerpt
 from scorer.scoring.compare.structured.assignment import Pairing, pair_by_similarity, pair_equal

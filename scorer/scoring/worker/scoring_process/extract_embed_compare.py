@@ -12,7 +12,9 @@ from glidepath.agreement_weights import workload_weights
 from glidepath.answer_faults import AnswerFault
 from glidepath.config import Config, Workload
 from glidepath.config.comparison import FREE_TEXT
-from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Ending, Pair, PairKind, Preference, ScoredPair, Side
+from glidepath.pair_scores import AnswerFacts, Preference, ScoredPair
+from glidepath.pairs import Answer, Ending, Pair, PairKind
+from glidepath.sides import Side
 from scorer.scoring.answers import (
     CustomSurface,
     Expectation,

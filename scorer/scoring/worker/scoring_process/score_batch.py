@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from glidepath.errors import InputError
-from glidepath.pairs_and_outcomes import Pair, PairKind
+from glidepath.pairs import Pair, PairKind
 from glidepath.protobuf_codec import decode_pair, encode_scored
 from scorer.scoring.compare import NoiseFloor
 from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson, PairResult

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.config.comparison import Task
-from glidepath.pairs_and_outcomes import Correctness
+from glidepath.pair_scores import Correctness
 from scorer.scoring.answers import Extracted, Surface
 from scorer.scoring.answers.answer import Choice, ToolCall
 from scorer.scoring.verify.verifier_messages import PairToVerify, correctness_in, message_of

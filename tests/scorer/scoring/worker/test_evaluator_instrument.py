@@ -15,7 +15,7 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config, parse_config
 from glidepath.errors import ConfigError
 from glidepath.evaluation_cost import HOUR_MS, CostSoFar
-from glidepath.pairs_and_outcomes import Preference
+from glidepath.pair_scores import Preference
 from glidepath.protobuf_codec import decode_scored, encode_pair
 from scorer.scoring.worker.judging_queue import MAX_FAILURES, MAX_WAITING, OPEN_S, CircuitBreaker
 from scorer.scoring.worker.pair_queue import QueueEntry

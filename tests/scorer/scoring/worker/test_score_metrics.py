@@ -7,7 +7,9 @@ from dataclasses import replace
 from prometheus_client import CollectorRegistry
 
 from glidepath.metric_families import OTHER
-from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin
 from scorer.scoring.worker.score_metrics import MOST_FLAGS, ScoreMetrics
 
 LIVE = AnswerFacts(Origin.LIVE, input_tokens=10, output_tokens=20)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glidepath.pairs_and_outcomes import PairKind
+from glidepath.pairs import PairKind
 from glidepath.protobuf_codec import decode_scored, encode_pair
 from scorer.scoring.worker.stale_pairs import BACKLOG_REASON, SHORT_MS, stale_before_ms, stale_results, written_ms
 from tests.support.answer_pairs import noise_pair, pair

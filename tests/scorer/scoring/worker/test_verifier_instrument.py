@@ -10,7 +10,7 @@ import pytest
 
 from glidepath.config import Config, parse_config
 from glidepath.errors import ConfigError
-from glidepath.pairs_and_outcomes import Correctness, Preference
+from glidepath.pair_scores import Correctness, Preference
 from glidepath.protobuf_codec import encode_pair
 from scorer.scoring.worker.judging_queue import MAX_FAILURES
 from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext

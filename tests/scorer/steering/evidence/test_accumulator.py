@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair, Side
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Side
 from scorer.steering.evidence import Evidence
 from tests.support.evidence_builders import (
     GATES,

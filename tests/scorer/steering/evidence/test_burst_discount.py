@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.pairs_and_outcomes import Outcomes, Side
+from glidepath.outcome_summaries import Outcomes
+from glidepath.sides import Side
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.burst_discount import BurstState, most_by_chance

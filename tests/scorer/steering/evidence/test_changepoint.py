@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.pairs_and_outcomes import PairKind, Side
+from glidepath.pairs import PairKind
+from glidepath.sides import Side
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD

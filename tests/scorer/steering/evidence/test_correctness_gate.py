@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.pairs_and_outcomes import Correctness, PairKind, ScoredPair
+from glidepath.pair_scores import Correctness, ScoredPair
+from glidepath.pairs import PairKind
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.correctness_gate import CorrectnessGate, true_class
 from scorer.steering.evidence.gate_observations import CorrectnessGiven

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from glidepath.pairs_and_outcomes import Origin, Side
+from glidepath.sides import Origin, Side
 from tests.support.evidence_builders import flush, fresh_evidence, side, with_healthy_flushes
 
 B, C = Side.BASELINE, Side.CANDIDATE

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.answer_faults import AnswerFault, Grade
-from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.defects_gate import DefectsGate, answers_judged
 from scorer.steering.evidence.gate_observations import AnswersJudged

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from glidepath.config import Workload
-from glidepath.pairs_and_outcomes import AtFault, LocalReplies, Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import AtFault, LocalReplies, Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.accumulator import Evidence
 from tests.support.evidence_builders import by_gate, workload_of

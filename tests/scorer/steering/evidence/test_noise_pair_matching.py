@@ -10,7 +10,9 @@ import pytest
 
 from bench import sameness_cases
 from bench.simulated_runs import upper_limit
-from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind
+from glidepath.pair_scores import AnswerFacts
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher

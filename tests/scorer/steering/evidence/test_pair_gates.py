@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench.simulated_runs import AT, upper_limit
-from glidepath.pairs_and_outcomes import PairKind
+from glidepath.pairs import PairKind
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec

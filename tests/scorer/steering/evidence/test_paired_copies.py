@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.pairs_and_outcomes import AnswerFacts, Ending, Origin, PairKind, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import Ending, PairKind
+from glidepath.sides import Origin
 from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswer, PairRef
 from scorer.steering.evidence.paired_copies import MOST_WAITING, CopyMatcher, copy_ended
 from scorer.steering.evidence.state_codec import decode, encode

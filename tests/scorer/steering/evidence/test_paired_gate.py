@@ -9,16 +9,10 @@ import pytest
 
 from glidepath.config import Workload, parse_config
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import (
-    AnswerFacts,
-    Ending,
-    Origin,
-    Outcomes,
-    PairKind,
-    ScoredPair,
-    Side,
-    SideOutcomes,
-)
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import Ending, PairKind
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.paired_gate import PATIENCE

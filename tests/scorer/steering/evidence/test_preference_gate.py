@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.pairs_and_outcomes import Preference, ScoredPair
+from glidepath.pair_scores import Preference, ScoredPair
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.gate_observations import PreferenceGiven
 from scorer.steering.evidence.gates_of_workload import judges_answers, specs_of

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.errors import InputError
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from scorer.steering.evidence.replay import ReplayEvent, ReplayResult, parse_events, replay
 from tests.support.evidence_builders import workload_of
 

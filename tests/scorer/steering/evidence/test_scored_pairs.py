@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glidepath.pairs_and_outcomes import AnswerFacts, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
 from scorer.steering.evidence.accumulator import Evidence
 from tests.support.evidence_builders import GATES, by_gate, fresh_evidence, pair, workload_of
 

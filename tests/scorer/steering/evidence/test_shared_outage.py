@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD
 from scorer.steering.evidence.shared_outage import OutageWatch, at_most

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from tests.support.evidence_builders import flush, fresh_evidence, side
 
 

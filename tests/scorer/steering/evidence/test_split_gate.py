@@ -7,7 +7,7 @@ import pytest
 
 from bench import error_cases
 from bench.simulated_runs import AT, upper_limit
-from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import GateOutcome
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.split_gate import SplitGate, SplitTest
 from scorer.steering.evidence.verdicts import outcome_of
@@ -44,12 +44,12 @@ def feed(split: SplitGate, share: float, flushes: int, seed: int) -> None:
 def test_a_corrected_split_passes_again_however_long_it_was_wrong() -> None:
     split = gate()
     feed(split, 0.3, 2000, 1)
-    assert outcome_of(split) is Outcome.FAIL
+    assert outcome_of(split) is GateOutcome.FAIL
     feed(split, 0.1, 200, 2)
-    assert outcome_of(split) is Outcome.PASS
+    assert outcome_of(split) is GateOutcome.PASS
     assert split.value == pytest.approx(0.1, abs=0.02)
     feed(split, 0.3, 200, 3)
-    assert outcome_of(split) is Outcome.FAIL
+    assert outcome_of(split) is GateOutcome.FAIL
 
 
 @pytest.mark.slow
@@ -71,7 +71,7 @@ def test_the_recovery_after_an_alarm_can_be_restored_from_json() -> None:
     for one in (split, twin):
         feed(one, 0.1, 200, 6)
     assert twin.message() == split.message()
-    assert outcome_of(twin) is outcome_of(split) is Outcome.PASS
+    assert outcome_of(twin) is outcome_of(split) is GateOutcome.PASS
 
 
 @pytest.mark.parametrize("before", [0, 100, 20_000])
@@ -79,7 +79,7 @@ def test_a_candidate_that_gets_half_by_the_weights_and_nothing_in_fact_is_no_pas
     split = SplitGate(GateSpec("split", GateKind.SPLIT, 0.5, "share", AT, AT, guard=True))
     split.add(before, before)
     missed = 0
-    while outcome_of(split) is not Outcome.FAIL:
+    while outcome_of(split) is not GateOutcome.FAIL:
         missed += 1
         split.add(0, 1)
     assert missed <= 60

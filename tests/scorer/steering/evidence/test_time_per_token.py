@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from glidepath.histogram import bucket_of
-from glidepath.pairs_and_outcomes import AnswerFacts
+from glidepath.pair_scores import AnswerFacts
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LatencyUnmeasured
 from scorer.steering.evidence.time_per_token import time_per_token
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.pairs_and_outcomes import AnswerFacts, Correctness, PairKind, Preference, ScoredPair
+from glidepath.pair_scores import AnswerFacts, Correctness, Preference, ScoredPair
+from glidepath.pairs import PairKind
 from glidepath.status_and_decisions import Verdict, WeighedPair
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.gate_observations import PairRef

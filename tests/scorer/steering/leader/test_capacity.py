@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from glidepath.config import Config, parse_config
 from glidepath.config.backends import Capacity
-from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import GateOutcome
 from scorer.steering.leader.capacity import CandidateLoads, gauge_in_answer, gauge_on_page, predict
 from scorer.steering.ramp.ramp_policy import seen_share
 
@@ -98,9 +98,9 @@ def test_copies_count_as_load(percent: float, sample: float, seen: float) -> Non
 def test_the_load_at_the_next_step_is_predicted_in_proportion() -> None:
     workload = capacity_config(shadow=0).workload("chat")
     verdict = predict(0.1, workload, 10, 50, SOURCE)
-    assert (verdict.outcome, verdict.value, verdict.limit) == (Outcome.PASS.value, pytest.approx(0.5), 0.8)
+    assert (verdict.outcome, verdict.value, verdict.limit) == (GateOutcome.PASS.value, pytest.approx(0.5), 0.8)
     verdict = predict(0.2, workload, 10, 50, SOURCE)
-    assert (verdict.outcome, verdict.value) == (Outcome.FAIL.value, pytest.approx(1.0))
+    assert (verdict.outcome, verdict.value) == (GateOutcome.FAIL.value, pytest.approx(1.0))
     assert "0.2 now, 1 expected at 50 %, limit 0.8" in verdict.message
 
 
@@ -111,23 +111,25 @@ def test_with_a_full_shadow_the_prediction_equals_the_present_load() -> None:
 def test_a_shadow_share_set_by_a_person_replaces_the_configured_one() -> None:
     """10 % live and a manual shadow share of 0: the load at 50 % is predicted as five times the present load."""
     full = capacity_config().workload("chat")
-    assert predict(0.2, full, 10, 50, SOURCE).outcome == Outcome.PASS.value
-    assert predict(0.2, full, 10, 50, SOURCE, shadow=0).outcome == Outcome.FAIL.value
+    assert predict(0.2, full, 10, 50, SOURCE).outcome == GateOutcome.PASS.value
+    assert predict(0.2, full, 10, 50, SOURCE, shadow=0).outcome == GateOutcome.FAIL.value
 
 
 def test_without_any_request_at_the_candidate_the_verdict_is_inconclusive() -> None:
     verdict = predict(0.1, capacity_config().workload("chat"), 0, 10, SOURCE, shadow=0)
-    assert verdict.outcome == Outcome.INCONCLUSIVE.value
+    assert verdict.outcome == GateOutcome.INCONCLUSIVE.value
     assert "without any request" in verdict.message
 
 
 def test_headroom_lowers_the_limit() -> None:
-    assert predict(0.7, capacity_config(headroom="20%").workload("chat"), 0, 10, SOURCE).outcome == Outcome.FAIL.value
+    assert (
+        predict(0.7, capacity_config(headroom="20%").workload("chat"), 0, 10, SOURCE).outcome == GateOutcome.FAIL.value
+    )
 
 
 def test_an_unknown_load_is_inconclusive() -> None:
-    assert predict(None, capacity_config().workload("chat"), 0, 10, SOURCE).outcome == Outcome.INCONCLUSIVE.value
-    assert CandidateLoads(capacity_config()).verdict("chat", 0).outcome == Outcome.INCONCLUSIVE.value  # type: ignore[union-attr]
+    assert predict(None, capacity_config().workload("chat"), 0, 10, SOURCE).outcome == GateOutcome.INCONCLUSIVE.value
+    assert CandidateLoads(capacity_config()).verdict("chat", 0).outcome == GateOutcome.INCONCLUSIVE.value  # type: ignore[union-attr]
 
 
 def test_there_is_no_verdict_without_a_gate_or_a_next_step(valid_yaml: str) -> None:

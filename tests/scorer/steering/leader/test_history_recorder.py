@@ -10,17 +10,11 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.histogram import Histogram
 from glidepath.history import LEVELS, HistoryPoint, PeriodTotals, SideTotals, decode_point
-from glidepath.pairs_and_outcomes import (
-    AnswerFacts,
-    Origin,
-    Outcomes,
-    PairKind,
-    Preference,
-    ScoredPair,
-    Side,
-    SideOutcomes,
-)
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import AnswerFacts, Preference, ScoredPair
+from glidepath.pairs import PairKind
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.sides import Origin, Side
 from glidepath.token_usage import TokenUsage
 from scorer.steering.leader.history_recorder import MOST_WAITING, HistoryRecorder, Standing, added_up, after
 from scorer.steering.store_protocol import News

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.feedback import Feedback, FeedbackMatch
-from glidepath.pairs_and_outcomes import Outcomes
+from glidepath.outcome_summaries import Outcomes
 from glidepath.protobuf_codec import encode_outcomes
 from glidepath.status_and_decisions import Command, CommandKind, to_json
 from scorer.steering.leader.redis_store import decode_news

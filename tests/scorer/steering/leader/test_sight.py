@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
 from scorer.steering.envoy.actuator import CountersReading
 from scorer.steering.leader.arrived_entries import entries_by_node
 from scorer.steering.leader.sight import PAUSED_S, Sight, tells

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
 from scorer.steering.planning.calibration import History, fragment, mean_interval, propose
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.evidence_builders import pair, workload_of

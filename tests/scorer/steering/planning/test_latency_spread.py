@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glidepath.pairs_and_outcomes import AnswerFacts, PairKind
+from glidepath.pair_scores import AnswerFacts
+from glidepath.pairs import PairKind
 from scorer.steering.planning.latency_spread import LEAST_ANSWERS, spread_of
 from tests.support.evidence_builders import pair
 

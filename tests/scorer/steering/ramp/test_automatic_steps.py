@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from glidepath.config.ramp import RampSection
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import CommandKind, Phase
+from glidepath.status_and_decisions import CommandKind, GateOutcome, Phase
 from scorer.steering.ramp.automatic_steps import obstacle, validation_obstacle
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of
@@ -43,7 +42,9 @@ def test_each_step_has_its_own_configured_rules() -> None:
 
 
 def test_a_gate_that_holds_the_ramp_says_what_a_person_can_do() -> None:
-    held = replace(GOOD, workload="chat", verdicts=(*PASSING, verdict("sameness_margin", Outcome.FAIL, action="hold")))
+    held = replace(
+        GOOD, workload="chat", verdicts=(*PASSING, verdict("sameness_margin", GateOutcome.FAIL, action="hold"))
+    )
     assert obstacle(at(Phase.BAKING, 10), held, POLICY, LATE) == (
         "sameness_margin fail; look at its pairs, then `glidepath promote chat --force` or `glidepath rollback chat`"
     )
@@ -76,7 +77,7 @@ def moved(state: RampState, inputs: TickInputs) -> tuple[RampState, list[str]]:
     ("inputs", "text"),
     [
         (replace(GOOD, samples=0, verdicts=UNDECIDED), "0 of 10 samples"),
-        (replace(GOOD, verdicts=(*PASSING, verdict("split", Outcome.FAIL))), "split fail"),
+        (replace(GOOD, verdicts=(*PASSING, verdict("split", GateOutcome.FAIL))), "split fail"),
     ],
 )
 def test_a_validation_needs_samples_and_no_failing_gate_besides_time(inputs: TickInputs, text: str) -> None:
@@ -102,9 +103,9 @@ def test_a_ramp_whose_last_step_is_below_100_completes_there() -> None:
         (replace(GOOD, confirmed=1), "1 of 2 Envoys"),
         (replace(GOOD, confirmed=0, envoys=0), "0 of 0 Envoys"),
         (replace(GOOD, waiting_for="batch"), "waits for batch"),
-        (replace(GOOD, capacity=verdict("capacity", Outcome.FAIL)), "capacity"),
-        (replace(GOOD, capacity=verdict("capacity", Outcome.INCONCLUSIVE)), "capacity"),
-        (replace(GOOD, verdicts=(*PASSING, verdict("split", Outcome.FAIL))), "split fail"),
+        (replace(GOOD, capacity=verdict("capacity", GateOutcome.FAIL)), "capacity"),
+        (replace(GOOD, capacity=verdict("capacity", GateOutcome.INCONCLUSIVE)), "capacity"),
+        (replace(GOOD, verdicts=(*PASSING, verdict("split", GateOutcome.FAIL))), "split fail"),
     ],
 )
 def test_an_unmet_condition_delays_the_step_and_is_the_stated_obstacle(inputs: TickInputs, text: str) -> None:
@@ -122,8 +123,8 @@ def test_a_step_waits_for_its_hold_to_the_millisecond() -> None:
 def test_gates_that_are_not_gating_do_not_stop_a_step() -> None:
     inputs = replace(
         GOOD,
-        verdicts=(*PASSING, verdict("latency_p99", Outcome.FAIL, action="inform")),
-        capacity=verdict("capacity", Outcome.FAIL, action="inform"),
+        verdicts=(*PASSING, verdict("latency_p99", GateOutcome.FAIL, action="inform")),
+        capacity=verdict("capacity", GateOutcome.FAIL, action="inform"),
     )
     assert tick(at(Phase.BAKING, 10), inputs)[0].percent == 50
 
@@ -172,12 +173,12 @@ def test_a_failing_gate_at_0_percent_cools_down_before_any_traffic() -> None:
 
 
 def test_no_step_is_taken_and_no_validation_ends_while_both_sides_fail() -> None:
-    outage = replace(verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True), blocks_step=True)
+    outage = replace(verdict("errors_fast", GateOutcome.INCONCLUSIVE, fast=True), blocks_step=True)
     during = replace(GOOD, verdicts=(*PASSING, outage))
     assert obstacle(at(Phase.BAKING, 10), during, POLICY, LATE) == "errors_fast: both sides fail"
     assert advance(at(Phase.BAKING, 10), during, POLICY, LATE)[0].percent == 10
     assert advance(at(Phase.VALIDATING, 100), during, POLICY, LATE)[0].phase is Phase.VALIDATING
-    after = replace(GOOD, verdicts=(*PASSING, verdict("errors_fast", Outcome.PASS, fast=True)))
+    after = replace(GOOD, verdicts=(*PASSING, verdict("errors_fast", GateOutcome.PASS, fast=True)))
     assert advance(at(Phase.BAKING, 10), after, POLICY, LATE)[0].percent == 50
 
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from glidepath.config.ramp import RampSection
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Command, CommandKind, Phase
+from glidepath.status_and_decisions import Command, CommandKind, GateOutcome, Phase
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.drill import MAX_ERRORS
 from scorer.steering.ramp.ramp_policy import DRILL_QUIET_MS, DRILL_RAISE_MS, MAX_DRILL_MS, policy_of
@@ -115,20 +114,22 @@ def test_a_drill_with_much_traffic_or_failing_evidence_is_refused_unless_forced(
     forced = replace(COMMAND, commands=(replace(COMMAND.commands[0], force=True),))
     assert advance(at(Phase.VALIDATING, 100), COMMAND, POLICY, 0)[1][0].event == "refused"
     assert advance(at(Phase.VALIDATING, 100), forced, POLICY, 0)[0].serving == 0
-    failing = replace(COMMAND, verdicts=(verdict("sameness", Outcome.FAIL),))
+    failing = replace(COMMAND, verdicts=(verdict("sameness", GateOutcome.FAIL),))
     state, decisions = advance(at(Phase.SHADOW, 0), failing, POLICY, 0)
     assert (state.serving, decisions[0].event) == (0, "refused")
 
 
 def test_a_failing_guard_ends_a_drill_with_a_real_rollback() -> None:
     state, _ = advance(at(Phase.BAKING, 10), COMMAND, POLICY, 0)
-    state, _ = advance(state, replace(ALL, verdicts=(verdict("errors_fast", Outcome.FAIL, fast=True),)), POLICY, 250)
+    state, _ = advance(
+        state, replace(ALL, verdicts=(verdict("errors_fast", GateOutcome.FAIL, fast=True),)), POLICY, 250
+    )
     assert (state.drill, state.phase, state.serving) == (None, Phase.ROLLING_BACK, 0)
 
 
 def test_no_step_is_taken_during_a_drill() -> None:
     policy = policy_of(RAMP.model_copy(update={"hold": 0, "min_samples": 1}))
-    passing = replace(ALL, verdicts=(verdict("sameness", Outcome.PASS),), samples=10)
+    passing = replace(ALL, verdicts=(verdict("sameness", GateOutcome.PASS),), samples=10)
     state, _ = advance(at(Phase.BAKING, 10), replace(passing, commands=COMMAND.commands), policy, 0)
     assert state.percent == 10
 
@@ -189,5 +190,5 @@ def test_a_drill_of_lost_scorers_is_refused_where_it_would_prove_nothing(inputs:
 
 def test_a_guard_that_fails_ends_the_drill_and_the_lease_is_renewed() -> None:
     state, _ = advance(at(Phase.BAKING, 10), replace(LEASED, commands=(LOST,)), POLICY, 0)
-    state, _ = advance(state, replace(LEASED, verdicts=(verdict("errors", Outcome.FAIL),)), POLICY, 100)
+    state, _ = advance(state, replace(LEASED, verdicts=(verdict("errors", GateOutcome.FAIL),)), POLICY, 100)
     assert (state.phase, state.withholds_lease) == (Phase.ROLLING_BACK, False)

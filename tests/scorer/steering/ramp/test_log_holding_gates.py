@@ -6,16 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import GateAction, Phase, WeighedPair
+from glidepath.status_and_decisions import GateAction, GateOutcome, Phase, WeighedPair
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.states import state_from_json
 from tests.support.ramp_ticks import CATASTROPHE, GOOD, LATE, POLICY, at, tick
 from tests.support.scripted_evidence import verdict
 
-HOLDS = verdict("sameness", Outcome.FAIL, action=GateAction.HOLD.value)
-SPLIT = replace(verdict("split", Outcome.FAIL, action=GateAction.HOLD.value), guard=True)
-PASSES = verdict("sameness", Outcome.PASS, action=GateAction.HOLD.value)
+HOLDS = verdict("sameness", GateOutcome.FAIL, action=GateAction.HOLD.value)
+SPLIT = replace(verdict("split", GateOutcome.FAIL, action=GateAction.HOLD.value), guard=True)
+PASSES = verdict("sameness", GateOutcome.PASS, action=GateAction.HOLD.value)
 PAIRS = (WeighedPair("p1", "1-0", 1.0),)
 
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Phase
+from glidepath.status_and_decisions import GateOutcome, Phase
 from tests.support.ramp_ticks import CATASTROPHE, GOOD, LATE, REGRESSION, at, tick
 from tests.support.scripted_evidence import verdict
 
@@ -49,9 +48,9 @@ def test_a_rollback_ignores_freeze_windows_and_missing_samples() -> None:
 @pytest.mark.parametrize("action", ["hold", "inform"])
 @pytest.mark.parametrize("phase", [Phase.HELD, Phase.BAKING, Phase.VALIDATING])
 def test_a_gate_rolls_back_only_if_that_is_its_action(action: str, phase: Phase) -> None:
-    inputs = replace(GOOD, verdicts=(verdict("sameness", Outcome.FAIL, action=action),), samples=0)
+    inputs = replace(GOOD, verdicts=(verdict("sameness", GateOutcome.FAIL, action=action),), samples=0)
     assert tick(at(phase, 50), inputs)[1] == (["gate_holds"] if action == "hold" else [])
-    inputs = replace(GOOD, verdicts=(verdict("sameness", Outcome.FAIL, action="rollback"),), samples=0)
+    inputs = replace(GOOD, verdicts=(verdict("sameness", GateOutcome.FAIL, action="rollback"),), samples=0)
     assert tick(at(phase, 50), inputs)[1] == ["rollback"]
 
 

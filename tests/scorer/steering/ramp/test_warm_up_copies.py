@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.config.ramp import RampSection
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import CommandKind, Phase
+from glidepath.status_and_decisions import CommandKind, GateOutcome, Phase
 from scorer.steering.envoy.observation import Observation
 from scorer.steering.ramp.automatic_steps import obstacle
 from scorer.steering.ramp.decide import advance
@@ -79,8 +78,8 @@ def test_a_step_that_a_person_takes_is_not_warmed_up() -> None:
         (replace(GOOD, copies_failing="9 of 40 copies failed"), "9 of 40 copies failed"),
         (replace(GOOD, quota="quota of backends.b: full"), "quota of backends.b: full"),
         (replace(GOOD, frozen="freeze window"), "freeze window"),
-        (replace(GOOD, verdicts=(verdict("latency", Outcome.FAIL, action="hold"),)), "latency fail"),
-        (replace(GOOD, capacity=verdict("capacity", Outcome.FAIL, action="hold")), "capacity: "),
+        (replace(GOOD, verdicts=(verdict("latency", GateOutcome.FAIL, action="hold"),)), "latency fail"),
+        (replace(GOOD, capacity=verdict("capacity", GateOutcome.FAIL, action="hold")), "capacity: "),
         (replace(GOOD, autopilot=False), "the autopilot is off"),
     ],
 )

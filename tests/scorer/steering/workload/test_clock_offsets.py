@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Phase, to_json
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.evidence import Evidence

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import Outcomes, Side
+from glidepath.outcome_summaries import Outcomes
+from glidepath.sides import Side
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.leader.wiring import evidence_kind

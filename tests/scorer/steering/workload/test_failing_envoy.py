@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from glidepath.pairs_and_outcomes import AtFault, LocalReplies, Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import AtFault, LocalReplies, Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Decision
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.workload_status import status_of

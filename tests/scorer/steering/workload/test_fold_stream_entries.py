@@ -6,7 +6,10 @@ from dataclasses import replace
 
 from glidepath.feedback import Feedback, FeedbackMatch
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin, Side
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.store_protocol import News
 from tests.support.scripted_evidence import ScriptedEvidence

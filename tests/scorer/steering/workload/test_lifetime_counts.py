@@ -8,18 +8,10 @@ from typing import Any
 import pytest
 
 from glidepath.feedback import Feedback, FeedbackMatch
-from glidepath.pairs_and_outcomes import (
-    AnswerFacts,
-    Correctness,
-    Ending,
-    Origin,
-    Outcomes,
-    PairKind,
-    Preference,
-    ScoredPair,
-    Side,
-    SideOutcomes,
-)
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import AnswerFacts, Correctness, Preference, ScoredPair
+from glidepath.pairs import Ending, PairKind
+from glidepath.sides import Origin, Side
 from scorer.steering.workload.lifetime_counts import MOST_LANGUAGES, Totals
 
 

@@ -9,17 +9,10 @@ import pytest
 
 from glidepath.config import parse_config
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import (
-    NO_DIGEST,
-    SEVERAL_DIGESTS,
-    AnswerFacts,
-    Origin,
-    Outcomes,
-    PairKind,
-    ScoredPair,
-    Side,
-    SideOutcomes,
-)
+from glidepath.outcome_summaries import NO_DIGEST, SEVERAL_DIGESTS, Outcomes, SideOutcomes
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Phase
 from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.store_protocol import News

@@ -9,7 +9,9 @@ import pytest
 
 from glidepath.agreement_weights import shipped_weights
 from glidepath.config import Config, parse_config
-from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin
 from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.fold_stream_entries import OTHER_WEIGHTS

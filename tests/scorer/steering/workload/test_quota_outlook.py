@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from glidepath.config import Config
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Command, CommandKind, Phase
 from glidepath.token_usage import TokenUsage
 from scorer.steering.leader.quota_forecast import QuotaForecast

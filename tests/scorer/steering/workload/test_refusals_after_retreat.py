@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Command, CommandKind, Phase
 from scorer.steering.notify.channels import ALARM_TRIGGERS
 from scorer.steering.store_protocol import News

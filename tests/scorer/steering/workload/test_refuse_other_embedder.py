@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind, ScoredPair
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin
 from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.refuse_other_embedder import OTHER_EMBEDDER, refuse_other_embedder

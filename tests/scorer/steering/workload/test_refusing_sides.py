@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import SideRefusal
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.workload_state_codec import encode

@@ -14,7 +14,10 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from glidepath.config import Workload, parse_config
-from glidepath.pairs_and_outcomes import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.pair_scores import AnswerFacts, ScoredPair
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase, Verdict, WorkloadStatus, from_json
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.steer_loop import SteerLoop

@@ -10,7 +10,8 @@ import yaml
 
 from glidepath.config import parse_config
 from glidepath.histogram import Histogram
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.outcome_summaries import Outcomes, SideOutcomes
+from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.evidence import Evidence

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.config.comparison import DEFAULT_RUBRIC, EvaluatorSection
-from glidepath.pairs_and_outcomes import Preference, Side
+from glidepath.pair_scores import Preference
+from glidepath.sides import Side
 from scorer.scoring.compare.evaluator.control_question import control_questions
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.compare.evaluator.judge_addressing import addresses_judge

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from glidepath.config.comparison import EvaluatorSection
-from glidepath.pairs_and_outcomes import Preference
+from glidepath.pair_scores import Preference
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge
 from tests.support.evaluator_server import EvaluatorServer, evaluator_server, first

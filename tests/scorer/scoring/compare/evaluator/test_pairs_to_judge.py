@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from glidepath.config.comparison import EvaluatorSection, Task
-from glidepath.pairs_and_outcomes import Preference, Side
+from glidepath.pair_scores import Preference
+from glidepath.sides import Side
 from scorer.scoring.answers import Choice, Expectation, Extracted, Surface, ToolCall
 from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.config.comparison import EvaluatorSection
-from glidepath.pairs_and_outcomes import Preference, Side
+from glidepath.pair_scores import Preference
+from glidepath.sides import Side
 from scorer.scoring.compare.evaluator.questions import (
     AnswersToJudge,
     Question,

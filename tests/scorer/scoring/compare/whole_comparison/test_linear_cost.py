@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from glidepath.config.comparison import ClassificationSection, ScoringSection
-from glidepath.pairs_and_outcomes import Side
+from glidepath.sides import Side
 from scorer.scoring.answers import CustomSurface, extract
 from scorer.scoring.compare.code.broken_code import broken_code
 from scorer.scoring.compare.defects.leaked_tokens import leaked_tokens

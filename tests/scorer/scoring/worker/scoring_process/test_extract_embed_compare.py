@@ -9,7 +9,8 @@ import pytest
 
 from glidepath.agreement_weights import shipped_weights
 from glidepath.config import parse_config
-from glidepath.pairs_and_outcomes import Ending, Origin, PairKind, Side
+from glidepath.pairs import Ending, PairKind
+from glidepath.sides import Origin, Side
 from scorer.scoring.compare import NoiseFloor
 from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext, score_pairs
 from tests.support.answer_pairs import BAD_ENDINGS, LONG, answer, completion, noise_pair, pair

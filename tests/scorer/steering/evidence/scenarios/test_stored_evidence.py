@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glidepath.errors import InputError
-from glidepath.pairs_and_outcomes import AtFault, LocalReplies, Origin, PairKind, Side
+from glidepath.outcome_summaries import AtFault, LocalReplies
+from glidepath.pairs import PairKind
+from glidepath.sides import Origin, Side
 from scorer.steering.evidence import Evidence
 from tests.support.evidence_builders import (
     GATES,

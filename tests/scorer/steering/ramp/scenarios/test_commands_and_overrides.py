@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 
 from glidepath.config.ramp import RampSection
-from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase, Verdict
+from glidepath.status_and_decisions import Command, CommandKind, Decision, GateOutcome, Phase, Verdict
 from scorer.steering.ramp.automatic_steps import obstacle
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of
@@ -19,9 +18,9 @@ from tests.support.ramp_ticks import LATE, at
 from tests.support.scripted_evidence import verdict
 
 POLICY = policy_of(RampSection(steps=(10, 25, 60), hold="1s", min_samples=10, cool_down="5s", validation="9s"))
-PASSING = (verdict("sameness", Outcome.PASS), verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True))
-CATASTROPHE = (verdict("errors_fast", Outcome.FAIL, fast=True),)
-REGRESSION = (verdict("sameness", Outcome.FAIL),)
+PASSING = (verdict("sameness", GateOutcome.PASS), verdict("errors_fast", GateOutcome.INCONCLUSIVE, fast=True))
+CATASTROPHE = (verdict("errors_fast", GateOutcome.FAIL, fast=True),)
+REGRESSION = (verdict("sameness", GateOutcome.FAIL),)
 GOOD = TickInputs(workload="chat", verdicts=PASSING, samples=100, confirmed=2, envoys=2, config_digest="d")
 UNDECIDED = replace(GOOD, verdicts=())
 TYPO = replace(UNDECIDED, adopted=25.0, adopted_at="envoy-1", ambiguous_weights="envoy-1: a=2500, b=7500.0", samples=0)
@@ -219,7 +218,7 @@ def test_unexpected_traffic_at_0_percent_is_logged_once_and_guarded(phase: Phase
 
 # Commands and failing gates.
 
-OVERLOAD = replace(GOOD, capacity=replace(verdict("capacity", Outcome.FAIL), message="0.95 now, limit 0.8"))
+OVERLOAD = replace(GOOD, capacity=replace(verdict("capacity", GateOutcome.FAIL), message="0.95 now, limit 0.8"))
 
 
 @pytest.mark.parametrize(
@@ -229,7 +228,7 @@ OVERLOAD = replace(GOOD, capacity=replace(verdict("capacity", Outcome.FAIL), mes
     ("inputs", "text"),
     [
         (OVERLOAD, "capacity (0.95 now, limit 0.8)"),
-        (replace(GOOD, verdicts=(verdict("split", Outcome.FAIL),)), "split"),
+        (replace(GOOD, verdicts=(verdict("split", GateOutcome.FAIL),)), "split"),
     ],
 )
 def test_promote_and_approve_with_any_failing_gate_are_refused_unless_forced(
@@ -240,7 +239,7 @@ def test_promote_and_approve_with_any_failing_gate_are_refused_unless_forced(
     assert (decision.event, refused.percent) == ("refused", 10)
     assert text in decision.reason
     assert command(before, kind, inputs, force=True)[0].percent == 25
-    informational = replace(inputs, verdicts=(), capacity=verdict("capacity", Outcome.FAIL, action="inform"))
+    informational = replace(inputs, verdicts=(), capacity=verdict("capacity", GateOutcome.FAIL, action="inform"))
     assert command(before, kind, informational)[0].percent == 25
 
 
@@ -257,7 +256,7 @@ def test_a_retry_restarts_the_evidence_of_a_step(phase: Phase) -> None:
 
 
 def test_a_resume_restarts_the_evidence_only_after_a_failed_split() -> None:
-    split = replace(GOOD, verdicts=(*PASSING, verdict("split", Outcome.FAIL)))
+    split = replace(GOOD, verdicts=(*PASSING, verdict("split", GateOutcome.FAIL)))
     held = at(Phase.HELD, 10, held_by="ann")
     assert command(held, CommandKind.RESUME, split)[0].epoch == 1
     assert command(held, CommandKind.RESUME, GOOD)[0].epoch == 0

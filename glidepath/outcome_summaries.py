@@ -1,0 +1,204 @@
+"""How requests ended, summed over a short time: the summaries (flushes) that extproc writes to Redis.
+
+The fields ``from_ms``, ``to_ms``, ``arrived_ms`` and ``first_error_ms`` are times in Unix milliseconds. All other
+fields ``*_ms`` are durations in milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from glidepath.histogram import Histogram
+from glidepath.sides import Origin, Side
+from glidepath.token_usage import TokenUsage, merged
+
+NO_DIGEST = "none"  # reported for an Envoy whose routes carry no digest (glidepath/served_digest.py)
+SEVERAL_DIGESTS = "several"  # reported for counts of requests of more than one digest
+# The statuses with which a backend refuses what it cannot do. If the other side accepts the request, the refusal is an
+# error of this kind (ADR 0312).
+CAPABILITY_STATUSES = (400, 404, 413, 415, 422)
+CAPABILITY = "capability"
+PINNED = "pinned_"  # begins the names in Outcomes.coverage of requests that are never split; the reason follows
+
+
+class AtFault(StrEnum):
+    """Whose fault it is that Envoy or one of its filters answered a request, and no side did."""
+
+    CLIENT = "client"  # the request was refused
+    ENVOY = "envoy"  # Envoy or a filter failed
+    NONE = "none"  # it did not fail: for example, it came from a cache
+
+
+class Coverage(StrEnum):
+    """What happened to an exchange, which is a request with its answer.
+
+    An exchange that is lost before it is scored is counted under the reason for the loss.
+    """
+
+    CAPTURED = "captured"  # exchanges whose bodies extproc received
+    PAIRED = "paired"  # pairs written to Redis
+    NOT_TEED = "not_teed"  # no copy: not an idempotent inference call, or the request was cut or incomplete
+    GIVES_CREDENTIAL = "gives_credential"  # no copy: the body gives a credential or a remote tool, or is unreadable
+    HAS_EFFECTS = "has_effects"  # no copy: the server would act: hosted tools, background work
+    NEEDS_STATE = "needs_state"  # no copy: the request needs what one server keeps: a response, a file, a container
+    INELIGIBLE_MAX_BODY = "ineligible_max_body"  # no copy: the candidate cannot serve it (glidepath/eligibility.py)
+    INELIGIBLE_CONTEXT = "ineligible_context"
+    INELIGIBLE_MODALITIES = "ineligible_modalities"
+    INELIGIBLE_TOOLS = "ineligible_tools"
+    OPTED_OUT = "opted_out"  # no copy, and nothing kept: a header or a rule of shadow.opt_out says so
+    COOL_DOWN = "cool_down"  # no copy: the side answered 429, or fails every request; copies pause
+    SAMPLED_OUT = "sampled_out"  # no copy: shadow.reverse left this request out
+    SHED_IN_FLIGHT = "shed_in_flight"  # no copy: shadow.max_in_flight copies were in flight
+    SHED_BUDGET = "shed_budget"  # no copy: the daily budget of the paid side was spent
+    SHED_STREAMS = "shed_streams"  # not captured: extproc had max_streams open exchanges
+    SHED_MEMORY = "shed_memory"  # Envoy left out the rest of the copy: extproc.envoy_memory, or a very long body
+    TEE_FAILED = "tee_failed"  # the copy failed or timed out
+    CUT = "cut"  # an answer was longer than extproc.max_body, or the memory was used up; its rest was not read
+    INTERNAL_ERROR = "internal_error"  # an unexpected error in Glidepath's own code while the pair was built
+    LOST_BUFFER = "lost_buffer"  # Redis did not answer and the buffer was full
+    LOST_SHUTDOWN = "lost_shutdown"  # not yet written when extproc stopped
+    ABORTED = "aborted"  # client or upstream ended the exchange during a body
+    TRIMMED = "trimmed"  # the pair was removed by retention before a scorer took it; counted by the scorers
+    NOT_COMPARABLE = "not_comparable"  # the client got an error, or the baseline answered for a failed candidate
+
+
+@dataclass(frozen=True, slots=True)
+class SideOutcomes:
+    """How the requests of one origin to one side ended, in one outcome summary.
+
+    A failover, also called a rescue, is a failed candidate request that Envoy then sent to the baseline. ``errors``
+    includes ``failovers``. ``rescued`` counts failovers that the baseline answered, and ``rescues_failed`` failovers
+    that failed there too. In all other failovers the client disconnected first.
+
+    ``ttft_ms``, ``headers_ms``: to the first byte of the answer's body, and of its headers, which a server may send
+    long before the first content of a stream.
+
+    ``duration_ms``: the durations of the clients' requests that the candidate answered, uploads included. It shows when
+    they began; for other requests it is empty.
+
+    ``refused`` counts the requests whose client got a 4xx that is no error of a side, and ``not_found`` those that the
+    side answered with 404. ``checked`` counts the answers whose captured body was checked by itself; of the others,
+    only what the access log shows is known.
+
+    ``aborted_ms``: how long the clients of ``client_aborts`` waited that left without a byte of an answer. The latency
+    of these requests would have been longer.
+
+    ``usage``: the tokens of the captured answers, by their source and tier; of requests that were not captured, they
+    are unknown. ``sent_bytes``: the bytes of the bodies of all ``requests``.
+    """
+
+    side: Side
+    origin: Origin
+    requests: int = 0
+    errors: int = 0
+    error_kinds: Mapping[str, int] = field(default_factory=dict)
+    client_aborts: int = 0
+    failovers: int = 0
+    latency_ms: Histogram = field(default_factory=Histogram)
+    ttft_ms: Histogram = field(default_factory=Histogram)
+    first_error_ms: int = 0
+    rescued: int = 0
+    rescues_failed: int = 0
+    duration_ms: Histogram = field(default_factory=Histogram)
+    not_found: int = 0
+    served: str = ""  # the digest of what Envoy serves (glidepath/served_digest.py); "" if unknown
+    checked: int = 0
+    aborted_ms: Histogram = field(default_factory=Histogram)
+    headers_ms: Histogram = field(default_factory=Histogram)
+    usage: tuple[TokenUsage, ...] = ()
+    sent_bytes: int = 0
+    refused: int = 0
+
+    def __add__(self, other: SideOutcomes) -> SideOutcomes:
+        firsts = [t for t in (self.first_error_ms, other.first_error_ms) if t]
+        return SideOutcomes(
+            side=self.side,
+            origin=self.origin,
+            requests=self.requests + other.requests,
+            errors=self.errors + other.errors,
+            error_kinds=add_counts(self.error_kinds, other.error_kinds),
+            client_aborts=self.client_aborts + other.client_aborts,
+            failovers=self.failovers + other.failovers,
+            latency_ms=self.latency_ms + other.latency_ms,
+            ttft_ms=self.ttft_ms + other.ttft_ms,
+            first_error_ms=min(firsts, default=0),
+            rescued=self.rescued + other.rescued,
+            rescues_failed=self.rescues_failed + other.rescues_failed,
+            duration_ms=self.duration_ms + other.duration_ms,
+            not_found=self.not_found + other.not_found,
+            served=joined_digests(self.served, other.served),
+            checked=self.checked + other.checked,
+            aborted_ms=self.aborted_ms + other.aborted_ms,
+            headers_ms=self.headers_ms + other.headers_ms,
+            usage=merged((*self.usage, *other.usage)),
+            sent_bytes=self.sent_bytes + other.sent_bytes,
+            refused=self.refused + other.refused,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LocalReplies:
+    """The requests of one origin that Envoy or a filter answered, in one outcome summary, by the kind of reply.
+
+    ``side``: the side that the split chose for them; None if it is unknown. They are in no ``SideOutcomes``.
+    """
+
+    side: Side | None
+    origin: Origin
+    at_fault: AtFault
+    kinds: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: LocalReplies) -> LocalReplies:
+        return LocalReplies(self.side, self.origin, self.at_fault, add_counts(self.kinds, other.kinds))
+
+    @property
+    def requests(self) -> int:
+        return sum(self.kinds.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """One outcome summary (flush) that an extproc process wrote for one workload; ``(source, seq)`` is unique.
+
+    ``arrived_ms`` is the time at which Redis received the summary, by Redis' clock, or 0 if unknown. The reader of
+    the stream takes it from the id of the stream entry.
+    """
+
+    workload: str
+    source: str
+    seq: int
+    from_ms: int
+    to_ms: int
+    sides: tuple[SideOutcomes, ...] = ()
+    coverage: Mapping[str, int] = field(default_factory=dict)
+    local_replies: tuple[LocalReplies, ...] = ()
+    arrived_ms: int = 0
+
+    def later(self, ms: int) -> Outcomes:
+        """Return this summary with ``from_ms`` and ``to_ms`` shifted by ``ms``, to correct an extproc's slow clock."""
+        return Outcomes(  # ``replace`` takes several times as long, and most flushes are shifted
+            self.workload,
+            self.source,
+            self.seq,
+            self.from_ms + ms,
+            self.to_ms + ms,
+            self.sides,
+            self.coverage,
+            self.local_replies,
+            self.arrived_ms,
+        )
+
+
+def joined_digests(a: str, b: str) -> str:
+    """Return the digest of two counts together: theirs if it is the same, else SEVERAL_DIGESTS. "": no requests."""
+    return a if a == b or not b else b if not a else SEVERAL_DIGESTS
+
+
+def add_counts(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
+    """Return the sum of two mappings of counts, key by key."""
+    total = dict(a)
+    for key, count in b.items():
+        total[key] = total.get(key, 0) + count
+    return total
