@@ -156,7 +156,7 @@ def increase(runs: int, seed: int, failures: Failures, *, limit: float, n: int) 
         test, fail, passed = PairedIncreaseTest(limit), math.inf, math.inf
         kinds = (rng.random(n) >= edges).sum(axis=0).tolist()  # 0: only the candidate's fails, 1: the baseline's, …
         for i, kind in enumerate(kinds, start=1):
-            test.add(candidate=kind in (0, 2), baseline=kind in (1, 2))
+            test.update(candidate=kind in (0, 2), baseline=kind in (1, 2))
             if fail == math.inf and test.log_fail >= AT:
                 fail = i
             if passed == math.inf and test.log_pass >= AT:

@@ -15,15 +15,21 @@ from glidepath.pairs import PairKind
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
-from scorer.steering.evidence.state_codec import decode, encode
+from scorer.steering.evidence.state_codec import Stored, encode, load
 from tests.support.chat_config import CHAT_CONFIG
 
 T = TypeVar("T")
 
 
 def through_json(state: T) -> T:
-    """Return a state as it is after it was stored as JSON and read back."""
-    return decode(type(state), json.loads(json.dumps(encode(state), allow_nan=False)))
+    """Return a part's state, or the value of a stored attribute, as it is after it was stored as JSON and read back."""
+    if isinstance(state, list):
+        return json.loads(json.dumps(state, allow_nan=False))
+    kind = type("Holder", (Stored,), {"__annotations__": {"value": type(state)}})
+    holder, twin = kind(), kind()
+    holder.value, twin.value = state, None
+    load(twin, json.loads(json.dumps(encode(holder), allow_nan=False)))
+    return twin.value
 
 
 def workload_of(text: str = "") -> Workload:

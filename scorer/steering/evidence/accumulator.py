@@ -1,25 +1,23 @@
 """The evidence about one workload's candidate at one step of the ramp. The steer loop adds outcomes and scores to it.
 
 The evidence is mutable, because adding data is the hot path of a tick. The fold methods still return the evidence, so
-that callers do not depend on its mutability. Its stored form is ``EvidenceState``, a small frozen dataclass that
-survives JSON unchanged.
+that callers do not depend on its mutability.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from glidepath.config import Workload
-from glidepath.errors import InputError
 from glidepath.feedback import Feedback
 from glidepath.histogram import Histogram
 from glidepath.outcome_summaries import AtFault, Outcomes, SideOutcomes
 from glidepath.pair_scores import ScoredPair
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import SideStatus, Verdict
-from scorer.steering.evidence.counted_requests import CountedRequests, CountedRequestsState, expected_share
+from scorer.steering.evidence.counted_requests import CountedRequests, expected_share
 from scorer.steering.evidence.gate_observations import (
     ClientsWaited,
     EnvoyFailures,
@@ -28,12 +26,12 @@ from scorer.steering.evidence.gate_observations import (
     LatencyUnmeasured,
     SideWaits,
 )
-from scorer.steering.evidence.gate_set import GateSet, GateSetState
+from scorer.steering.evidence.gate_set import GateSet
 from scorer.steering.evidence.rate_change import NO_FAILURE_HISTORY, FailureHistory
-from scorer.steering.evidence.scored_pairs import ScoredPairs, ScoredPairsState
+from scorer.steering.evidence.scored_pairs import ScoredPairs
 from scorer.steering.evidence.side_figures_for_status import side_statuses
-from scorer.steering.evidence.state_codec import decode, encode
-from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
+from scorer.steering.evidence.state_codec import Stored, encode, load
+from scorer.steering.evidence.user_discount import UserDiscount
 from scorer.steering.staggering import period_began
 from scorer.steering.steering_interfaces import StepEvidence
 
@@ -42,30 +40,23 @@ _NOBODY = SideWaits(_EMPTY, _EMPTY, 0)
 LOOK_MS = 1000  # the latency gates and the split are evaluated this often: none of them is a fast guard
 
 
-@dataclass(frozen=True, slots=True)
-class EvidenceState:
-    """All evidence of a step, as it is stored.
+class Evidence(Stored):
+    """The evidence about one workload's candidate at one step. Create it with ``fresh`` or ``from_json``.
 
-    - ``name``: the workload's name, on which it depends when periodic work is due; "" before the first flush
-    - ``last_ms``: the time of the latest flush or score that was added
-    - ``looked_ms``: the time of the last evaluation of the latency gates
-    - ``failures``: the requests of the last minutes, also before the step, and how many of them Envoy itself failed
+    - ``_last_ms``: the time of the latest flush or score that was added
+    - ``_looked_ms``: the time of the last evaluation of the latency gates
+    - ``_failures``: the requests of the last minutes, also before the step, and how many of them Envoy itself failed
     """
 
-    name: str
     percent: float
     started_ms: int
-    last_ms: int
-    looked_ms: int
-    failures: FailureHistory
-    requests: CountedRequestsState
-    pairs: ScoredPairsState
-    feedback_discount: UserDiscountState
-    gates: GateSetState
-
-
-class Evidence:
-    """The evidence about one workload's candidate at one step. Create it with ``fresh`` or ``from_json``."""
+    _last_ms: int
+    _looked_ms: int
+    _failures: FailureHistory
+    _requests: CountedRequests
+    _pairs: ScoredPairs
+    _feedback_discount: UserDiscount
+    _gates: GateSet
 
     def __init__(
         self, workload: Workload, percent: float, now_ms: int, failures: FailureHistory = NO_FAILURE_HISTORY
@@ -80,7 +71,6 @@ class Evidence:
         self._feedback_discount = UserDiscount()
         self._last_ms = now_ms
         self._looked_ms = 0
-        self._name = ""  # the workload's name, set by the first flush
         self._shown: tuple[Verdict, ...] | None = None
 
     @classmethod
@@ -99,7 +89,6 @@ class Evidence:
         """
         if outcomes.from_ms < self.started_ms:
             return self
-        self._name = outcomes.workload
         at_ms = outcomes.to_ms
         self._last_ms = max(self._last_ms, at_ms)
         counted = self._requests.add(outcomes)
@@ -187,7 +176,7 @@ class Evidence:
 
     def _look(self) -> None:
         self._requests.settle()
-        if period_began(self._name, self._looked_ms, self._last_ms, LOOK_MS):
+        if period_began(self._requests.name, self._looked_ms, self._last_ms, LOOK_MS):
             self._gates.look()
             self._looked_ms = self._last_ms
 
@@ -218,24 +207,9 @@ class Evidence:
         """Return the number of scored cross pairs of this step with tool calls, and of those with equal calls."""
         return self._pairs.scores.with_calls, self._pairs.scores.exact_calls
 
-    @property
-    def state(self) -> EvidenceState:
-        return EvidenceState(
-            name=self._name,
-            percent=self.percent,
-            started_ms=self.started_ms,
-            last_ms=self._last_ms,
-            looked_ms=self._looked_ms,
-            failures=self._failures,
-            requests=self._requests.state,
-            pairs=self._pairs.state,
-            feedback_discount=self._feedback_discount.state,
-            gates=self._gates.state,
-        )
-
     def to_json(self) -> dict[str, Any]:
-        """Return ``state`` as JSON values. Their text is shorter than 100 KB."""
-        return encode(self.state)
+        """Return ``state`` with its schema as JSON values. Their text is shorter than 100 KB."""
+        return encode(self)
 
     @classmethod
     def from_json(cls, workload: Workload, raw: Mapping[str, Any]) -> Evidence:
@@ -245,18 +219,17 @@ class Evidence:
         InputError if ``raw`` is no valid state, for example because another version stored it. The caller then starts
         with empty evidence.
         """
-        state = decode(EvidenceState, raw)
-        evidence = cls(workload, state.percent, state.started_ms)
-        evidence._last_ms, evidence._looked_ms, evidence._failures = state.last_ms, state.looked_ms, state.failures
-        evidence._name = state.name
-        evidence._requests.restore(state.requests, state.name)
-        evidence._pairs.restore(state.pairs)
-        evidence._feedback_discount.restore(state.feedback_discount)
-        try:
-            evidence._gates.restore(state.gates)
-        except ValueError as error:
-            raise InputError(f"stored evidence: {error}") from error
+        evidence = cls(workload, *_step_of(raw))
+        load(evidence, raw)
         return evidence
+
+
+def _step_of(raw: Mapping[str, Any]) -> tuple[float, int]:
+    """Return the share and the beginning of a stored step; zeros for a state that ``load`` will refuse."""
+    match raw.get("state"):
+        case [int() | float() as percent, int() as started_ms, *_] if math.isfinite(percent):
+            return percent, started_ms
+    return 0.0, 0
 
 
 def _waits(side: SideOutcomes) -> SideWaits:

@@ -26,6 +26,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from scorer.steering.evidence.state_codec import Stored
+
 UNITS = 256  # weights are whole multiples of 1/UNITS, so that sums are exact
 # In the constants below, counts of requests are counts of the rarer side.
 _SLACK = 4.0  # an excess up to this is not left out
@@ -72,32 +74,23 @@ class LeftOut:
 _NOTHING = LeftOut()
 
 
-@dataclass(frozen=True, slots=True)
-class StandstillState:
-    """The state of a ``Standstill``. All fields but ``window`` are numbers of requests, scaled to the rarer side.
-
-    - ``window``: the index of the present window, a period of WINDOW_MS
-    - ``earlier``, ``present``: what was left out in the window before the present one, and in the present one
-    - ``burst_grown``: the size of the burst when it last grew
-    - ``since_growth``: the baseline's requests since the burst last grew
-    """
-
-    window: int
-    earlier: LeftOut
-    present: LeftOut
-    burst_grown: float
-    since_growth: float
-
-
-class Standstill:
+class Standstill(Stored):
     """Detect the end of a candidate's standstill: a burst of its delayed requests that makes up for an earlier gap.
 
     The gap is the number of the baseline's requests that were recently left out of the evidence. The burst is the
-    number of the candidate's requests that were recently left out. Both numbers are scaled to the rarer side.
+    number of the candidate's requests that were recently left out. All numbers are scaled to the rarer side.
 
-    The class is mutable, because every flush with latencies updates it. Its stored form is ``state``.
+    - ``_window``: the index of the present window, a period of WINDOW_MS
+    - ``_earlier``, ``_present``: what was left out in the window before the present one, and in the present one
+    - ``_burst_grown``: the size of the burst when it last grew
+    - ``_since_growth``: the baseline's requests since the burst last grew
     """
 
+    _window: int
+    _earlier: LeftOut
+    _present: LeftOut
+    _burst_grown: float
+    _since_growth: float
     __slots__ = ("_burst_grown", "_earlier", "_present", "_since_growth", "_window", "returns")
 
     def __init__(self) -> None:
@@ -148,50 +141,35 @@ class Standstill:
         self._burst_grown, self._since_growth = burst - back, 0.0
         return returns
 
-    @property
-    def state(self) -> StandstillState:
-        return StandstillState(self._window, self._earlier, self._present, self._burst_grown, self._since_growth)
-
-    def restore(self, state: StandstillState) -> None:
-        self._window, self._earlier, self._present = state.window, state.earlier, state.present
-        self._burst_grown, self._since_growth = state.burst_grown, state.since_growth
+    def _restored(self) -> None:
         self.returns = _NOTHING_RETURNS
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceState:
-    """The state of a ``SideBalance``.
+class SideBalance(Stored):
+    """Decide which fraction of each flush to leave out of the evidence, from both sides' numbers of requests.
 
-    - ``candidate``, ``baseline``: the numbers of requests of each side so far
+    - ``_candidate``, ``_baseline``: the numbers of requests of each side so far
     - ``odds``: the number of candidate requests for each baseline request; 0 while unknown
-    - ``known_by``: the rarer side's number of requests when ``odds`` was estimated
-    - ``next_at``: the rarer side's number of requests at which the odds are estimated again
+    - ``_known_by``: the rarer side's number of requests when ``odds`` was estimated
+    - ``_next_at``: the rarer side's number of requests at which the odds are estimated again
     - ``debt``: by how many requests, scaled to the rarer side, the candidate exceeds ``odds``; negative if it has fewer
     """
 
-    candidate: int
-    baseline: int
+    _candidate: int
+    _baseline: int
     odds: float
-    known_by: int
-    next_at: int
+    _known_by: int
+    _next_at: int
     debt: float
-    standstill: StandstillState
-
-
-class SideBalance:
-    """Decide which fraction of each flush to leave out of the evidence, from both sides' numbers of requests.
-
-    The class is mutable, because every flush with latencies updates it. Its stored form is ``state``.
-    """
-
-    __slots__ = ("_baseline", "_candidate", "_debt", "_known_by", "_next_at", "_odds", "_standstill")
+    _standstill: Standstill
+    __slots__ = ("_baseline", "_candidate", "_known_by", "_next_at", "_standstill", "debt", "odds")
 
     def __init__(self) -> None:
         self._candidate = self._baseline = 0
-        self._odds = 0.0
+        self.odds = 0.0
         self._known_by = 0
         self._next_at = _FIRST
-        self._debt = 0.0
+        self.debt = 0.0
         self._standstill = Standstill()
 
     def leave_out(self, candidate: int, baseline: int, at_ms: int = 0) -> tuple[int, int]:
@@ -203,13 +181,13 @@ class SideBalance:
         self._baseline += baseline
         if self._next_at <= _LAST and min(self._candidate, self._baseline) >= self._next_at:
             self._estimate_odds()
-        if not self._odds:
+        if not self.odds:
             return (0, 0)
-        scaled_c, scaled_b = candidate / max(1.0, self._odds), baseline * min(1.0, self._odds)
-        self._debt += scaled_c - scaled_b
-        left_c = _part(self._debt - _SLACK, scaled_c)
-        left_b = _part(-_SLACK - self._debt, scaled_b)
-        self._debt += (left_b * scaled_b - left_c * scaled_c) / UNITS
+        scaled_c, scaled_b = candidate / max(1.0, self.odds), baseline * min(1.0, self.odds)
+        self.debt += scaled_c - scaled_b
+        left_c = _part(self.debt - _SLACK, scaled_c)
+        left_b = _part(-_SLACK - self.debt, scaled_b)
+        self.debt += (left_b * scaled_b - left_c * scaled_c) / UNITS
         self._standstill.add(left_c * scaled_c / UNITS, left_b * scaled_b / UNITS, scaled_b, at_ms)
         return (left_c, left_b)
 
@@ -224,8 +202,8 @@ class SideBalance:
 
     def _estimate_odds(self) -> None:
         odds, rarer = self._candidate / self._baseline, min(self._candidate, self._baseline)
-        if self._known_by < _ROUGH or abs(math.log(odds / self._odds)) <= self._tolerated_change:
-            self._odds, self._known_by, self._debt = odds, rarer, 0.0
+        if self._known_by < _ROUGH or abs(math.log(odds / self.odds)) <= self._tolerated_change:
+            self.odds, self._known_by, self.debt = odds, rarer, 0.0
         while self._next_at <= rarer:
             self._next_at *= 2
 
@@ -233,23 +211,6 @@ class SideBalance:
     def _tolerated_change(self) -> float:
         """The largest change of ln(odds) that counts as a better estimate. A larger change means another split."""
         return max(_FIRM, _DOUBT / math.sqrt(self._known_by))
-
-    @property
-    def state(self) -> BalanceState:
-        return BalanceState(
-            candidate=self._candidate,
-            baseline=self._baseline,
-            odds=self._odds,
-            known_by=self._known_by,
-            next_at=self._next_at,
-            debt=self._debt,
-            standstill=self._standstill.state,
-        )
-
-    def restore(self, state: BalanceState) -> None:
-        self._candidate, self._baseline, self._odds = state.candidate, state.baseline, state.odds
-        self._known_by, self._next_at, self._debt = state.known_by, state.next_at, state.debt
-        self._standstill.restore(state.standstill)
 
 
 def _part(excess: float, n: float) -> int:

@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 
 from scorer.steering.evidence.confidence import NO_BOUNDS, Interval, MeanBounds
-from scorer.steering.evidence.mixture import TwoSidedState, TwoSidedTest
+from scorer.steering.evidence.mixture import TwoSidedTest
 
 # The bets, as parts of the largest bet with which E cannot become negative, and their weights.
 _PARTS = (0.04, 0.1, 0.2, 0.4, 0.7, 0.95)
@@ -48,28 +48,20 @@ class ScoreSums:
 NO_SCORES = ScoreSums()
 
 
-@dataclass(frozen=True, slots=True)
-class MeanTestState:
-    """The state of a ``MeanTest``.
-
-    - ``all``: the scores of the step
-    - ``recent``: the scores since the present bad period began, see changepoint.py; ``score``: the sum of their gains
-    - ``bounds``: the sums for the confidence sequence
-    - ``mixtures``: the two e-processes
-    """
-
-    all: ScoreSums
-    recent: ScoreSums
-    score: float
-    bounds: MeanBounds
-    mixtures: TwoSidedState
-
-
 class MeanTest(TwoSidedTest):
     """Test whether the mean of scores in [0, 1] is below or above the limit m, 0 < m < 1.
 
     ``log_fail`` is evidence for a mean below m; ``log_pass`` is evidence for a mean above m. Both are ln of an e-value.
+
+    - ``all``: the scores of the step
+    - ``recent``: the scores since the present bad period began, see changepoint.py; ``_score``: the sum of their gains
+    - ``_bounds``: the sums for the confidence sequence
     """
+
+    all: ScoreSums
+    recent: ScoreSums
+    _score: float
+    _bounds: MeanBounds
 
     def __init__(self, m: float) -> None:
         super().__init__(_WEIGHTS, _WEIGHTS)
@@ -97,12 +89,3 @@ class MeanTest(TwoSidedTest):
     def interval(self, alpha: float) -> Interval | None:
         """Return the confidence sequence of the mean; None without scores."""
         return self._bounds.interval(alpha)
-
-    @property
-    def state(self) -> MeanTestState:
-        return MeanTestState(self.all, self.recent, self._score, self._bounds, self.mixtures)
-
-    def restore(self, state: MeanTestState) -> None:
-        self.all, self.recent = state.all, state.recent
-        self._score, self._bounds = state.score, state.bounds
-        self.restore_mixtures(state.mixtures)

@@ -18,11 +18,11 @@ tenth is left out, because chance explains all but one in a hundred seconds. See
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest
-from scorer.steering.evidence.mixture import TwoSidedState, log_add
+from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
+from scorer.steering.evidence.mixture import log_add
+from scorer.steering.evidence.state_codec import Stored
 
 CLUSTER = 5  # the most errors of one cause: six failures in a row are an outage, which counts in full
 _LOG_FIRST, _LOG_SECOND = math.log(0.75), math.log(0.25)
@@ -37,21 +37,18 @@ def come_in_bursts(left_out: int, errors: int) -> bool:
 T = TypeVar("T", IncreaseTest, RateTest)
 
 
-@dataclass(frozen=True, slots=True)
-class BurstTestsState:
-    """The state of ``BurstTests``. ``second``: empty before the burst discount has left an error out."""
+class BurstTests(Stored, Generic[T]):
+    """A test of errors without those of bursts (``first``), and one of all errors, which holds in bursts.
 
-    first: IncreaseTestState | TwoSidedState
-    second: tuple[IncreaseTestState | TwoSidedState, ...]
+    ``_second``: the latter; None before the burst discount has left an error out.
+    """
 
-
-class BurstTests(Generic[T]):
-    """A test of errors without those of bursts, and a test of all errors that holds in bursts."""
+    first: T
+    _second: T | None
 
     def __init__(self, first: T) -> None:
         """Start without data. ``first``: the test without data."""
-        self.first: T = first
-        self._second: T | None = None
+        self.first, self._second = first, None
 
     def update(self, counted: tuple[int, ...], everything: tuple[int, ...]) -> None:
         """Add requests, as the arguments of the tests' ``update``.
@@ -81,18 +78,6 @@ class BurstTests(Generic[T]):
         """ln of the e-value in favour of the candidate. ``in_bursts``: whether errors come in bursts."""
         return self._second.log_pass if in_bursts and self._second is not None else self.first.log_pass
 
-    @property
-    def state(self) -> BurstTestsState:
-        second = () if self._second is None else (self._second.state,)
-        return BurstTestsState(self.first.state, second)
-
-    def restore(self, state: BurstTestsState) -> None:
-        """Continue from ``state``. Raises ValueError if its tests are of another kind, or have other alternatives."""
-        if not {type(one) for one in (state.first, *state.second)} <= {type(self.first.state)}:
-            raise ValueError("a test of another kind")
-        first: Any = self.first
-        first.restore(state.first)
-        if state.second:
-            second: Any = self.first.with_clusters(CLUSTER)
-            second.restore(state.second[0])
-            self._second = second
+    def restore(self, raw: Any) -> None:
+        self._second = self.first.with_clusters(CLUSTER)
+        super().restore(raw)

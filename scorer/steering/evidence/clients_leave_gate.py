@@ -13,13 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from glidepath.duration_text import duration_text
 from glidepath.histogram import Histogram, bucket_of
 from glidepath.latency import LEAST_WAIT_MS
-from scorer.steering.evidence.fast_guards import FastGate, FastGateState
-from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing, StepRequests
+from scorer.steering.evidence.fast_guards import FastGate
+from scorer.steering.evidence.gate_base import FailureCause, Handler, StepRequests
 from scorer.steering.evidence.gate_observations import ClientsWaited, RequestCounts, RequestsEnded, SideWaits
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.recent_rates import CandidateShare
@@ -55,24 +54,11 @@ class UsualWait:
         return max(LEAST_WAIT_MS, math.exp(self.log_sum / self.weight))
 
 
-@dataclass(frozen=True, slots=True)
-class ClientsLeaveGateState:
-    """The state of a ``ClientsLeaveGate``.
-
-    ``counts``: the requests of the step that count, with the clients that left as errors. ``guard``: the state of the
-    test.
-    """
-
-    standing: Standing
-    counts: RequestCounts
-    usual: UsualWait
-    guard: FastGateState
-
-
 class ClientsLeaveGate(FastGate):
     """The fast guard that fails if far too many of the candidate's clients leave after a wait without an answer."""
 
-    STATE: ClassVar[Any] = ClientsLeaveGateState
+    _step: StepRequests  # those that count, with the clients that left as errors
+    _usual: UsualWait
 
     def __init__(self, spec: GateSpec, floor: float, prior: CandidateShare, *, sides_differ: bool = False) -> None:
         """Start without requests. ``sides_differ``: whether the two sides serve different users."""
@@ -112,14 +98,6 @@ class ClientsLeaveGate(FastGate):
     @property
     def _after(self) -> str:
         return f"; only a wait of {duration_text(self._usual.counts_from_ms / 1000)} or more counts"
-
-    @property
-    def state(self) -> Any:
-        return ClientsLeaveGateState(self.standing, self.counts, self._usual, self._state_as(FastGateState))
-
-    def restore(self, state: Any) -> None:
-        super().restore(state.guard)
-        self._step.total, self._usual = state.counts, state.usual
 
 
 def _counts(side: SideWaits, least: int) -> tuple[int, int]:

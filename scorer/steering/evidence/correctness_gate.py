@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glidepath.pair_scores import Correctness
-from scorer.steering.evidence.betting import MeanTestState
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing
+from scorer.steering.evidence.gate_base import FailureCause, Handler
 from scorer.steering.evidence.gate_observations import CorrectnessGiven
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mean_gate import DifferenceGate
@@ -40,20 +39,13 @@ class CorrectnessSums:
     baseline: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class CorrectnessGateState:
-    standing: Standing
-    test: MeanTestState
-    sums: CorrectnessSums
-
-
 class CorrectnessGate(DifferenceGate):
     """The gate that limits how much less right the candidate's answers are than the baseline's, as a verifier says.
 
     If ``spec.of`` is a class, the gate counts only the requests of this class.
     """
 
-    STATE = CorrectnessGateState
+    _sums: CorrectnessSums
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from glidepath.config import Workload
 from glidepath.outcome_summaries import Outcomes, SideOutcomes
@@ -12,45 +11,40 @@ from scorer.steering.evidence.burst_discount import BurstState
 from scorer.steering.evidence.fast_guards import UNREACHABLE_KINDS
 from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_set import GateSet
+from scorer.steering.evidence.state_codec import Stored
 from scorer.steering.staggering import period_began
 
 BIN_MS = 50  # flushes of all Envoys that end within this time form one observation
 BLOCK_MS = 1000  # a block of the increase test lasts about this long, because common drift of both sides is slower
 
 
-@dataclass(frozen=True, slots=True)
-class CountedRequestsState:
-    """The state of ``CountedRequests``.
-
-    - ``bin_number``: the index of the latest bin, which is a period of BIN_MS milliseconds
-    - ``block_from_ms``: the time at which the present block of the increase test began
-    - ``pending``: the counts of the requests that ended in the latest bin; the gates have not observed them yet
-    - ``bursts``: the state of the burst discount
-    """
-
-    bin_number: int
-    block_from_ms: int
-    pending: RequestCounts
-    bursts: BurstState
-
-
-class CountedRequests:
+class CountedRequests(Stored):
     """Passes the requests that count as evidence to the gates: one observation for each bin, and a block of bins.
 
-    The class is mutable, because every flush adds to it. Its stored form is ``state``.
+    - ``name``: the workload's name, on which it depends when periodic work is due; "" before the first flush
+    - ``_bin_number``: the index of the latest bin, which is a period of BIN_MS milliseconds
+    - ``_block_from_ms``: the time at which the present block of the increase test began
+    - ``_pending``: the counts of the requests that ended in the latest bin; the gates have not observed them yet
+    - ``_bursts``: the state of the burst discount
     """
+
+    name: str
+    _bin_number: int
+    _block_from_ms: int
+    _pending: RequestCounts
+    _bursts: BurstState
 
     def __init__(self, percent: float, gates: GateSet) -> None:
         """Start without requests. ``percent``: the candidate's share in the step."""
         self._origins, self._gates = _counted_origins(percent), gates
-        self._name = ""  # the workload's name, set by the first flush
+        self.name = ""
         self._bin_number = self._block_from_ms = 0
         self._pending = NO_REQUESTS
         self._bursts = BurstState()
 
     def add(self, outcomes: Outcomes) -> list[SideOutcomes]:
         """Add a flush. Return those of its sides that count as evidence."""
-        self._name = outcomes.workload
+        self.name = outcomes.workload
         number = outcomes.to_ms // BIN_MS
         if number != self._bin_number:
             self.settle()
@@ -67,19 +61,11 @@ class CountedRequests:
         pending, self._pending = self._pending, NO_REQUESTS
         self._bursts, counted = self._bursts.after(at_ms // 1000, pending)
         self._gates.observe(RequestsEnded(counted, NO_REQUESTS if counted is pending else pending - counted))
-        if period_began(self._name, self._block_from_ms, at_ms, BLOCK_MS) and self._gates.close_block():
+        if period_began(self.name, self._block_from_ms, at_ms, BLOCK_MS) and self._gates.close_block():
             self._block_from_ms = at_ms
 
-    @property
-    def state(self) -> CountedRequestsState:
-        return CountedRequestsState(self._bin_number, self._block_from_ms, self._pending, self._bursts)
-
-    def restore(self, state: CountedRequestsState, name: str) -> None:
-        """Continue from ``state``. ``name``: the workload's name, or "" before the first flush."""
-        self._name = name
-        self._bin_number, self._block_from_ms = state.bin_number, state.block_from_ms
-        self._pending = NO_REQUESTS if state.pending == NO_REQUESTS else state.pending
-        self._bursts = state.bursts
+    def _restored(self) -> None:
+        self._pending = NO_REQUESTS if self._pending == NO_REQUESTS else self._pending
 
 
 def _added(pending: RequestCounts, sides: Sequence[SideOutcomes]) -> RequestCounts:

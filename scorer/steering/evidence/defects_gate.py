@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 
 from glidepath.answer_faults import AnswerFault, Grade
 from glidepath.pair_scores import AnswerFacts, ScoredPair
-from scorer.steering.evidence.betting import MeanTestState
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing
+from scorer.steering.evidence.gate_base import FailureCause, Handler
 from scorer.steering.evidence.gate_observations import AnswersJudged
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mean_gate import DifferenceGate
@@ -73,17 +72,10 @@ class DefectCounts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DefectsGateState:
-    standing: Standing
-    test: MeanTestState
-    counts: DefectCounts
-
-
 class DefectsGate(DifferenceGate):
     """The gate that limits by how much the candidate's rate of defects exceeds the baseline's, on the same requests."""
 
-    STATE = DefectsGateState
+    _counts: DefectCounts
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glidepath.histogram import MAX_INDEX, MIN_INDEX, Histogram, StoredCounts, bucket_of, midpoint
 from scorer.steering.evidence.balanced_sampling import UNITS
+from scorer.steering.evidence.state_codec import Form, MisfitError, Stored
 
 SIZE = MAX_INDEX - MIN_INDEX + 2  # slot 0 holds values ≤ 0, slot i + 1 holds bucket MIN_INDEX + i
 
@@ -25,73 +26,69 @@ Slots = NDArray[np.int64]
 Sums = NDArray[np.int64] | NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class SlotCounts:
-    """The counts of successive slots, beginning with slot ``first``. The zeros at both ends are left out."""
+def array_form(size: int, kind: type[np.signedinteger[Any]], *, least: int | None = None) -> Form:
+    """Return the stored form of an array: its first slot that is not zero, and the numbers from there to the last one.
 
-    first: int
-    counts: tuple[int, ...]
-
-    @classmethod
-    def of(cls, counts: Slots) -> SlotCounts:
-        used = counts.nonzero()[0]
-        if not len(used):
-            return cls(0, ())
-        first, last = int(used[0]), int(used[-1])
-        return cls(first, tuple(counts[first : last + 1].tolist()))
-
-    def dense(self) -> Slots:
-        """Return an array with the counts of all SIZE slots. Raises ValueError for slots or counts out of range."""
-        if not 0 <= self.first <= SIZE - len(self.counts):
-            raise ValueError(f"slots {self.first} to {self.first + len(self.counts)} of {SIZE}")
-        counts: Slots = np.zeros(SIZE, dtype=np.int64)
-        try:
-            counts[self.first : self.first + len(self.counts)] = self.counts
-        except OverflowError as error:
-            raise ValueError(f"a count of {max(self.counts, key=abs)}") from error
-        if counts.min() < 0:
-            raise ValueError(f"a count of {counts.min()}")
-        return counts
-
-
-@dataclass(frozen=True, slots=True)
-class HistogramState:
-    """The state of a ``DenseHistogram``.
-
-    - ``counts``: the number of all values in each slot
-    - ``left_out``: how much of each count is left out of the evidence, in units of 1/UNITS; None if nothing is
-    - ``may_return``: how much of ``left_out``, of the present window, may return to the evidence; None if nothing may
-    - ``may_return_earlier``: the same of the window before the present one
+    ``size``, ``kind``: of the array. ``least``: the least number that it may hold.
     """
 
-    counts: SlotCounts
-    left_out: SlotCounts | None
-    may_return: SlotCounts | None
-    may_return_earlier: SlotCounts | None
+    def encode(array: Slots) -> list[Any]:
+        used = array.nonzero()[0]
+        first, last = (int(used[0]), int(used[-1])) if len(used) else (0, -1)
+        return [first, array[first : last + 1].tolist()]
+
+    def decode(current: Any, raw: Any) -> Slots:
+        first, numbers = raw if isinstance(raw, list) and len(raw) == 2 else (None, None)
+        if type(first) is not int or not isinstance(numbers, list) or not set(map(type, numbers)) <= {int}:
+            raise MisfitError("a slot and a list of whole numbers", raw)
+        if not 0 <= first <= size - len(numbers):
+            raise ValueError(f"slots {first} to {first + len(numbers)} of {size}")
+        bounds, worst = np.iinfo(kind), (max(numbers, key=abs) if least is None else min(numbers)) if numbers else 0
+        if not (bounds.min if least is None else least) <= min(numbers, default=0):
+            raise ValueError(f"a count of {worst}")
+        if max(numbers, default=0) > bounds.max:
+            raise ValueError(f"a count of {max(numbers)}")
+        array: Slots = np.zeros(size, dtype=kind)
+        array[first : first + len(numbers)] = numbers
+        return array
+
+    return Form(encode, decode, f"array of {size} {kind.__name__}")
 
 
-class DenseHistogram:
+StoredSlots = Annotated[Slots, array_form(SIZE, np.int64, least=0)]
+
+
+class DenseHistogram(Stored):
     """A histogram of latencies: the number of values in each slot, and their total.
 
     A part of the values may be left out of the evidence (see balanced_sampling.py). Values that are left out are
     counted but have no weight.
 
-    The class is mutable, because every flush adds to it and the arrays have about 1900 slots. Added histograms wait in
-    a list until the arrays are read. The stored form is ``state``.
+    Added histograms wait in a list until the arrays, which have about 1900 slots, are read.
+
+    - ``_counts``: the number of all values in each slot
+    - ``_left_out``: how much of each count is left out of the evidence, in units of 1/UNITS; None if nothing is
+    - ``_may_return``: how much of ``_left_out``, of the present window, may return to the evidence; None if nothing may
+    - ``_earlier``: the same of the window before the present one
     """
 
-    __slots__ = ("_counts", "_earlier", "_left_out", "_may_return", "_sums", "_total", "_waiting", "_weighed")
+    _counts: StoredSlots
+    _left_out: StoredSlots | None
+    _may_return: StoredSlots | None
+    _earlier: StoredSlots | None
+    __slots__ = (
+        *("_counts", "_earlier", "_left_out", "_may_return"),
+        *("_stored", "_sums", "_total", "_waiting", "_weighed"),
+    )
 
     def __init__(self) -> None:
-        self._counts: Slots = np.zeros(SIZE, dtype=np.int64)
+        self._counts = np.zeros(SIZE, dtype=np.int64)
+        self._stored: list[Any] | None = None  # the state, which takes time; None after a change
         self._sums: Slots | None = None
         self._total = 0
         self._waiting: list[Histogram] = []
-        self._left_out: Slots | None = None  # in parts of UNITS
         self._weighed: Sums | None = None
-        # The parts of _left_out that may return: of the present window, and of the one before (balanced_sampling.py).
-        self._may_return: Slots | None = None
-        self._earlier: Slots | None = None
+        self._left_out = self._may_return = self._earlier = None
 
     @property
     def counts(self) -> Slots:
@@ -154,11 +151,12 @@ class DenseHistogram:
         for array in (self._left_out, self._may_return):
             np.add.at(array, slots, numbers * left_out)
             array[0] += added.zeros * left_out
-        self._weighed = None
+        self._weighed = self._stored = None
 
     def end_windows(self, ended: int) -> None:
         """Begin a new window, after ``ended`` windows. Of what was left out before, only the last one's may return."""
         self._earlier, self._may_return = self._may_return if ended == 1 else None, None
+        self._stored = None
 
     def take_back(self, part: float) -> None:
         """Return the fraction ``part`` of the left-out values that may return to the evidence."""
@@ -167,12 +165,12 @@ class DenseHistogram:
                 back = np.floor(array * part).astype(np.int64)
                 array -= back
                 self._left_out -= back
-        self._weighed = None
+        self._weighed = self._stored = None
 
     def _settle(self) -> None:
         if not self._waiting:
             return
-        waiting, self._waiting, self._sums, self._weighed = self._waiting, [], None, None
+        waiting, self._waiting, self._sums, self._weighed, self._stored = self._waiting, [], None, None, None
         slots, numbers = _slots_and_counts(waiting)
         if len(numbers):
             if numbers.min() < 0:
@@ -184,7 +182,7 @@ class DenseHistogram:
         slot = slot_of(value)
         self._counts[slot] += 1
         self._total += 1
-        self._sums = self._weighed = None
+        self._sums = self._weighed = self._stored = None
         if left_out:
             if self._left_out is None:
                 self._left_out = np.zeros(SIZE, dtype=np.int64)
@@ -197,7 +195,7 @@ class DenseHistogram:
         """Add one value to a slot for each slot index in ``slots``. An index may occur several times."""
         np.add.at(self._counts, slots, 1)
         self._total += len(slots)
-        self._sums = self._weighed = None
+        self._sums = self._weighed = self._stored = None
 
     def quantile(self, q: float) -> float | None:
         """Return the q-quantile of all values by nearest rank, to within ±0.55 %; None when empty."""
@@ -224,24 +222,15 @@ class DenseHistogram:
         return other
 
     @property
-    def state(self) -> HistogramState:
-        """The stored form of this histogram."""
-        apart = (_stored(array) for array in (self._left_out, self._may_return, self._earlier))
-        return HistogramState(SlotCounts.of(self.counts), *apart)
+    def state(self) -> list[Any]:
+        self._settle()
+        if self._stored is None:
+            self._stored = super().state
+        return self._stored
 
-    def restore(self, state: HistogramState) -> None:
-        """Continue from ``state``. Raises ValueError for slots or counts out of range."""
-        self._waiting, self._sums, self._weighed = [], None, None
-        self._counts = state.counts.dense()
-        self._left_out, self._may_return, self._earlier = (
-            None if counts is None else counts.dense()
-            for counts in (state.left_out, state.may_return, state.may_return_earlier)
-        )
+    def _restored(self) -> None:
+        self._waiting, self._sums, self._weighed, self._stored = [], None, None, None
         self._total = int(self._counts.sum())
-
-
-def _stored(counts: Slots | None) -> SlotCounts | None:
-    return None if counts is None else SlotCounts.of(counts)
 
 
 def _quantile(sums: Sums, q: float) -> float | None:

@@ -13,15 +13,14 @@ requests fail, no step is taken. See ADR 0165.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from scorer.steering.evidence.confidence import Interval, rate_interval
 from scorer.steering.evidence.error_rate_tests import RatioGuard, log_e_below_half
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler
 from scorer.steering.evidence.gate_observations import EnvoyFailures
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.mixture import LN2, RestartingState, log_add
+from scorer.steering.evidence.mixture import LN2, log_add
 from scorer.steering.evidence.rate_change import NO_FAILURE_COUNTS, FailureCounts, log_e_of_rise
 from scorer.steering.evidence.recent_rates import NO_FAILURES, CandidateShare, FadingRate
 
@@ -30,31 +29,24 @@ MIN_FAILED = 5  # as for the other fast guards
 _LATEST, _HALF = 20.0, 0.5  # the half-life in requests, and the rate at which no step is taken
 
 
-@dataclass(frozen=True, slots=True)
-class EnvoyFailuresGateState:
-    """The state of an ``EnvoyFailuresGate``.
+class EnvoyFailuresGate(Gate):
+    """The guard that fails if Envoy's own failures came with the candidate or with the step.
 
-    - ``ratio``: the state of RatioGuard
-    - ``before``, ``onset``, ``step``: the counts before the step, in its first minute, and in the step so far
-    - ``candidate``: the counts of the requests that the split gave to the candidate
-    - ``rise``: ln of the largest e-value so far for a rise with the step
+    - ``_share``: the estimate of the candidate's share of the clients' requests
+    - ``_before``, ``_onset``, ``_step``: the counts before the step, in its first minute, and in the step so far
+    - ``_candidate``: the counts of the requests that the split gave to the candidate
+    - ``_rise``: ln of the largest e-value so far for a rise with the step
+    - ``_latest``: the rate of about the last twenty requests
     """
 
-    standing: Standing
-    share: CandidateShare
-    ratio: RestartingState
-    before: FailureCounts
-    onset: FailureCounts
-    step: FailureCounts
-    candidate: FailureCounts
-    rise: float
-    latest: FadingRate
-
-
-class EnvoyFailuresGate(Gate):
-    """The guard that fails if Envoy's own failures came with the candidate or with the step."""
-
-    STATE = EnvoyFailuresGateState
+    _share: CandidateShare
+    _ratio: RatioGuard
+    _before: FailureCounts
+    _onset: FailureCounts
+    _step: FailureCounts
+    _candidate: FailureCounts
+    _rise: float
+    _latest: FadingRate
 
     def __init__(self, spec: GateSpec, prior: CandidateShare, before: FailureCounts) -> None:
         """Start without requests.

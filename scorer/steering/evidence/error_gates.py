@@ -6,15 +6,15 @@ See ADR 0042.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from scorer.steering.evidence.burst_tests import CLUSTER, BurstTests, BurstTestsState, come_in_bursts
+from scorer.steering.evidence.burst_tests import CLUSTER, BurstTests, come_in_bursts
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
 from scorer.steering.evidence.confidence import Interval, difference_interval, rate_interval
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing, StepRequests
+from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, StepRequests
 from scorer.steering.evidence.gate_observations import BlockClosed, RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
 
@@ -39,6 +39,10 @@ class RequestGate(Gate):
 class ErrorGate(RequestGate):
     """Base class of the gates on error rates, in which errors of bursts count too (burst_tests.py)."""
 
+    _test: BurstTests[Any]
+    _since: BadPeriod
+    _in_bursts: bool
+
     def __init__(self, spec: GateSpec, step: StepRequests, test: BurstTests[Any]) -> None:
         super().__init__(spec, step)
         self._test, self._since, self._in_bursts = test, NO_BAD_PERIOD, False
@@ -48,7 +52,7 @@ class ErrorGate(RequestGate):
         left_out, everything = self._step.in_bursts, self._step.everything
         in_bursts = come_in_bursts(left_out.c_errors + left_out.b_errors, everything.c_errors + everything.b_errors)
         if in_bursts is not self._in_bursts:
-            self._in_bursts, self.standing = in_bursts, replace(self.standing, pass_peak=0.0)
+            self._in_bursts, self.pass_peak = in_bursts, 0.0
         self.note(self._test.log_fail, self._test.log_pass(in_bursts=in_bursts))
 
     @property
@@ -67,18 +71,8 @@ class ErrorGate(RequestGate):
         return f"; {self._step.in_bursts.c_errors} errors came in bursts, so {CLUSTER} count as one"
 
 
-@dataclass(frozen=True, slots=True)
-class RateGateState:
-    standing: Standing
-    test: BurstTestsState
-    since: BadPeriod
-    in_bursts: bool
-
-
 class RateGate(ErrorGate):
     """The gate that compares the candidate's error rate with a fixed limit."""
-
-    STATE = RateGateState
 
     def __init__(self, spec: GateSpec, step: StepRequests) -> None:
         super().__init__(spec, step, BurstTests(RateTest(min(max(spec.limit, 1e-6), 1 - 1e-6))))
@@ -132,15 +126,6 @@ class WeightedDifference:
         return WeightedDifference(self.weights + weight, self.differences + weight * difference)
 
 
-@dataclass(frozen=True, slots=True)
-class IncreaseGateState:
-    standing: Standing
-    test: BurstTestsState
-    since: BadPeriod
-    in_bursts: bool
-    blocks: WeightedDifference
-
-
 class IncreaseGate(ErrorGate):
     """The gate that limits the difference: the candidate's error rate minus the baseline's error rate at the same time.
 
@@ -149,7 +134,7 @@ class IncreaseGate(ErrorGate):
     outage of both sides, the outage would count against the candidate.
     """
 
-    STATE = IncreaseGateState
+    _blocks: WeightedDifference
 
     def __init__(self, spec: GateSpec, step: StepRequests) -> None:
         super().__init__(spec, step, BurstTests(IncreaseTest(min(max(spec.limit, 1e-6), 0.98))))

@@ -7,10 +7,9 @@ error rates that the fast guards need are estimated in recent_rates.py.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from math import log
 
-from scorer.steering.evidence.mixture import RateGrid, RestartingMixture, TwoSidedState, TwoSidedTest, log_sum
+from scorer.steering.evidence.mixture import RateGrid, RestartingMixture, TwoSidedTest, log_sum
 
 _SHIFTS = (0.1, 0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
 _DOWN_SHIFTS = (0.3, 0.7, 1.2, 2.0, 3.0)
@@ -45,26 +44,6 @@ class RateTest(TwoSidedTest):
         other.temper(self, 1 / most)
         return other
 
-    @property
-    def state(self) -> TwoSidedState:
-        return self.mixtures
-
-    def restore(self, state: TwoSidedState) -> None:
-        self.restore_mixtures(state)
-
-
-@dataclass(frozen=True, slots=True)
-class IncreaseTestState:
-    """The state of an ``IncreaseTest``.
-
-    ``base_n`` and ``base_errors`` are the numbers of the baseline's requests and errors, from which its error rate is
-    estimated. Older requests have less weight.
-    """
-
-    base_n: float
-    base_errors: float
-    mixtures: TwoSidedState
-
 
 class IncreaseTest(TwoSidedTest):
     """Test whether p_c - p_b, the increase of the candidate's error rate over the baseline's, is above the limit d.
@@ -82,7 +61,13 @@ class IncreaseTest(TwoSidedTest):
 
     Source: Turner & Grünwald, "Exact anytime-valid confidence intervals for contingency tables and beyond" (2023). They
     call θ° the reverse information projection of θ. See ADR 0042.
+
+    ``_base_n``, ``_base_errors``: the numbers of the baseline's requests and errors, from which its error rate is
+    estimated. Older requests have less weight.
     """
+
+    _base_n: float
+    _base_errors: float
 
     def __init__(self, limit: float) -> None:
         super().__init__((1 / len(_SHIFTS),) * len(_SHIFTS), (0.5, 0.5))
@@ -123,14 +108,6 @@ class IncreaseTest(TwoSidedTest):
             + b_errors * math.log(theta_b / null_b)
             + (b_n - b_errors) * (math.log1p(-theta_b) - math.log1p(-null_b))
         )
-
-    @property
-    def state(self) -> IncreaseTestState:
-        return IncreaseTestState(self._base_n, self._base_errors, self.mixtures)
-
-    def restore(self, state: IncreaseTestState) -> None:
-        self._base_n, self._base_errors = state.base_n, state.base_errors
-        self.restore_mixtures(state.mixtures)
 
 
 def _clamped(rate: float) -> float:

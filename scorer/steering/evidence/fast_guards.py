@@ -9,17 +9,15 @@ See ADR 0043 and ADR 0116.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
 
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
 from scorer.steering.evidence.confidence import Interval, rate_interval
 from scorer.steering.evidence.error_gates import RequestGate
 from scorer.steering.evidence.error_rate_tests import CatastropheGuard, RatioGuard, log_e_below_half
-from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing, StepRequests
+from scorer.steering.evidence.gate_base import FailureCause, Handler, StepRequests
 from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.mixture import LN2, RestartingState, log_add
+from scorer.steering.evidence.mixture import LN2, log_add
 from scorer.steering.evidence.recent_rates import NO_FAILURES, BaselineRate, CandidateShare, FadingRate
 from scorer.steering.evidence.shared_outage import NO_OUTAGE, OutageWatch
 
@@ -51,40 +49,29 @@ class GuardGate(RequestGate):
         return False  # a catastrophe concerns only the last few requests of the step
 
 
-@dataclass(frozen=True, slots=True)
-class FastGateState:
-    """The state of a ``FastGate``.
-
-    - ``share``: the estimate of the candidate's share of the requests
-    - ``baseline``: the estimate of the baseline's recent error rate
-    - ``ratio``, ``catastrophe``: the states of RatioGuard and of CatastropheGuard
-    - ``since_ratio``: the present bad period, found with RatioGuard
-    - ``since``: the present bad period, found with CatastropheGuard
-    - ``outage``: the counts by which the guard decides whether to wait for the baseline's results
-    - ``candidate``: the error rate of about the last ten requests of the candidate
-    - ``good``: the latest requests, without a failure, that the estimates do not contain yet
-    """
-
-    standing: Standing
-    share: CandidateShare
-    baseline: BaselineRate
-    ratio: RestartingState
-    catastrophe: RestartingState
-    since_ratio: BadPeriod
-    since: BadPeriod
-    outage: OutageWatch
-    candidate: FadingRate
-    good: RequestCounts
-
-
 class FastGate(GuardGate):
     """The fast guard that fails if far too many of the candidate's requests fail. See ADR 0043.
 
     Its e-value is the average of two e-values: RatioGuard's and CatastropheGuard's. Under its null, the nulls of both
     guards are true.
+
+    - ``_share``: the estimate of the candidate's share of the requests
+    - ``_baseline``: the estimate of the baseline's recent error rate
+    - ``_since_ratio``, ``_since``: the present bad period, found with RatioGuard and with CatastropheGuard
+    - ``_outage``: the counts by which the guard decides whether to wait for the baseline's results
+    - ``_candidate``: the error rate of about the last ten requests of the candidate
+    - ``_good``: the latest requests, without a failure, that the estimates do not contain yet
     """
 
-    STATE = FastGateState
+    _share: CandidateShare
+    _baseline: BaselineRate
+    _ratio: RatioGuard
+    _catastrophe: CatastropheGuard
+    _since_ratio: BadPeriod
+    _since: BadPeriod
+    _outage: OutageWatch
+    _candidate: FadingRate
+    _good: RequestCounts
 
     def __init__(self, spec: GateSpec, step: StepRequests, floor: float, prior: CandidateShare) -> None:
         """Start without requests.
@@ -205,23 +192,6 @@ class FastGate(GuardGate):
         return f"{text}; both sides fail at present, so no step is taken" if self.blocks_step else text
 
 
-class BaselineView(Protocol):
-    """The two properties of ``FastGate`` that ``UnreachableGate`` reads, about the baseline's failures."""
-
-    @property
-    def baseline_fails(self) -> bool: ...
-
-    @property
-    def baseline_known(self) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class UnreachableGateState:
-    standing: Standing
-    guard: RestartingState
-    since: BadPeriod
-
-
 class UnreachableGate(GuardGate):
     """The fast guard that fails if the candidate is unreachable. It counts only the errors of UNREACHABLE_KINDS.
 
@@ -229,9 +199,10 @@ class UnreachableGate(GuardGate):
     observation first.
     """
 
-    STATE = UnreachableGateState
+    _guard: CatastropheGuard
+    _since: BadPeriod
 
-    def __init__(self, spec: GateSpec, step: StepRequests, baseline: BaselineView) -> None:
+    def __init__(self, spec: GateSpec, step: StepRequests, baseline: FastGate) -> None:
         super().__init__(spec, step)
         self._baseline = baseline
         self._guard = CatastropheGuard(spec.limit)

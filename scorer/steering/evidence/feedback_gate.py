@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scorer.steering.evidence.confidence import Interval, difference_interval
-from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState
+from scorer.steering.evidence.error_rate_tests import IncreaseTest
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler
 from scorer.steering.evidence.gate_observations import FeedbackGiven
 from scorer.steering.evidence.gate_specs import GateSpec
 
@@ -57,24 +57,17 @@ class WorsePeriod:
         return WorsePeriod() if score <= 0 else WorsePeriod(score, self.counts + block)
 
 
-@dataclass(frozen=True, slots=True)
-class FeedbackGateState:
-    """The state of a ``FeedbackGate``. ``step`` counts the feedback of the step, ``block`` that of the open block."""
-
-    standing: Standing
-    test: IncreaseTestState
-    step: FeedbackCounts
-    block: FeedbackCounts
-    since: WorsePeriod
-
-
 class FeedbackGate(Gate):
     """The gate that limits by how much the candidate's mean score is below the baseline's.
 
-    A block ends as soon as it has feedback on both sides.
+    A block ends as soon as it has feedback on both sides. ``_step`` counts the feedback of the step, ``_block`` that of
+    the open block.
     """
 
-    STATE = FeedbackGateState
+    _test: IncreaseTest
+    _step: FeedbackCounts
+    _block: FeedbackCounts
+    _since: WorsePeriod
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)

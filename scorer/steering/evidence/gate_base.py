@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 from glidepath.status_and_decisions import WeighedPair
 from scorer.steering.evidence.confidence import Interval
 from scorer.steering.evidence.gate_observations import NO_REQUESTS, PairRef, RequestCounts
 from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.state_codec import MisfitError, Stored
 from scorer.steering.evidence.weighed_pairs import with_pair
 
 Handler = Callable[[Any], None]
 
 
 @dataclass(slots=True)
-class StepRequests:
+class StepRequests(Stored):
     """The counts of the requests of the step so far. The gates that count requests share this object.
 
     ``total``: without the errors, and their requests, that the burst discount leaves out, which are ``in_bursts``.
@@ -51,11 +52,11 @@ class FailureCause:
     at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The part of the state that every gate has.
+class Gate(Stored, ABC):
+    """One gate of a step.
 
-    - ``limit``: the gate's limit when the evidence was collected
+    A failed gate stays failed until the evidence starts again. Only the split gate can recover earlier.
+
     - ``fail_peak``: ln of the largest e-value against the candidate so far
     - ``pass_peak``: ln of the largest e-value in favour of the candidate so far
     - ``fail_now``, ``pass_now``: ln of the present e-values
@@ -63,40 +64,17 @@ class Standing:
     - ``pairs``: of a gate on pairs, those that weigh most against the candidate, the heaviest first
     """
 
-    limit: float
-    fail_peak: float = 0.0
-    pass_peak: float = 0.0
-    fail_now: float = 0.0
-    pass_now: float = 0.0
-    cause: FailureCause | None = None
-    pairs: tuple[WeighedPair, ...] = ()
-
-
-class Gate(ABC):
-    """One gate of a step.
-
-    A failed gate stays failed until the evidence starts again. Only the split gate can recover earlier.
-
-    ``STATE`` is the type of ``state``: a frozen dataclass that has a field ``standing`` of type ``Standing``.
-    """
-
-    STATE: ClassVar[Any]
+    fail_peak: float
+    pass_peak: float
+    fail_now: float
+    pass_now: float
+    cause: FailureCause | None
+    pairs: tuple[WeighedPair, ...]
 
     def __init__(self, spec: GateSpec) -> None:
         self.spec = spec
-        self._standing = Standing(spec.limit)
-        self._now = (0.0, 0.0)
-
-    @property
-    def standing(self) -> Standing:
-        standing, (fail, passed) = self._standing, self._now
-        if standing.fail_now != fail or standing.pass_now != passed:
-            self._standing = standing = replace(standing, fail_now=fail, pass_now=passed)
-        return standing
-
-    @standing.setter
-    def standing(self, standing: Standing) -> None:
-        self._standing, self._now = standing, (standing.fail_now, standing.pass_now)
+        self.fail_peak = self.pass_peak = self.fail_now = self.pass_now = 0.0
+        self.cause, self.pairs = None, ()
 
     @abstractmethod
     def handlers(self) -> Mapping[type, Handler]:
@@ -107,47 +85,27 @@ class Gate(ABC):
 
         If they make the gate fail, also record the cause.
         """
-        standing = self._standing
-        self._now = (log_fail, log_pass)
-        if log_fail <= standing.fail_peak and log_pass <= standing.pass_peak:
+        self.fail_now, self.pass_now = log_fail, log_pass
+        self.pass_peak = max(self.pass_peak, log_pass)
+        if log_fail <= self.fail_peak:
             return
-        failed_before = self.failed
-        fail_peak, pass_peak = max(standing.fail_peak, log_fail), max(standing.pass_peak, log_pass)
-        self.standing = Standing(
-            standing.limit, fail_peak, pass_peak, log_fail, log_pass, standing.cause, standing.pairs
-        )
+        failed_before, self.fail_peak = self.failed, log_fail
         if self.failed and not failed_before:
             recent = None if self.step_explains_failure else self.recent_cause()
             cause = recent or FailureCause(self.value, self.n, self.message())
-            self.standing = replace(self.standing, cause=replace(cause, at=self.n))
+            self.cause = replace(cause, at=self.n)
 
     def weigh(self, pair: PairRef | None, weight: float) -> None:
         """Remember the pair if few pairs weigh more against the candidate. ``weight``: from 0 (nothing) to 1."""
-        pairs = self._standing.pairs
-        kept = with_pair(pairs, pair, weight)
-        if kept is not pairs:
-            self.standing = replace(self.standing, pairs=kept)
-
-    @property
-    def fail_peak(self) -> float:
-        return self._standing.fail_peak
-
-    @property
-    def pass_peak(self) -> float:
-        return self._standing.pass_peak
-
-    @property
-    def now(self) -> tuple[float, float]:
-        """ln of the present e-values: against the candidate, and in its favour."""
-        return self._now
+        self.pairs = with_pair(self.pairs, pair, weight)
 
     @property
     def failed(self) -> bool:
-        return self._standing.fail_peak >= self.spec.fail_at
+        return self.fail_peak >= self.spec.fail_at
 
     @property
     def proven(self) -> bool:
-        return self._standing.pass_peak >= self.spec.pass_at
+        return self.pass_peak >= self.spec.pass_at
 
     @property
     @abstractmethod
@@ -207,37 +165,17 @@ class Gate(ABC):
         """Return a text for people that shows the gate's numbers over the step."""
 
     @property
-    def state(self) -> Any:
-        """The gate's state as a frozen dataclass, from which ``restore`` continues.
+    def identity(self) -> str:
+        """What a stored gate must agree in to be this one: its kind and its limit."""
+        return f"{type(self).__name__} {self.spec.limit!r}"
 
-        Each field of ``STATE`` but ``standing`` holds the attribute of the gate that has its name after an underscore,
-        or that attribute's own state.
-        """
-        return self._state_as(self.STATE)
+    @property
+    def state(self) -> list[Any]:
+        return [self.identity, *super().state]
 
-    def _state_as(self, kind: Any) -> Any:
-        parts = (getattr(self, f"_{name}") for name in _parts(kind))
-        return kind(self.standing, *(part.state if hasattr(part, "restore") else part for part in parts))
-
-    def fits(self, state: Any) -> bool:
-        """Return whether a stored state belongs to this kind of gate and to this gate's limit."""
-        return type(state) is self.STATE and bool(state.standing.limit == self.spec.limit)
-
-    def restore(self, state: Any) -> None:
-        """Continue from a state that ``fits`` accepts.
-
-        Raises ValueError if the state does not match the tests of the gate, for example because a test now has another
-        number of alternatives.
-        """
-        self.standing = state.standing
-        for name in _parts(type(state)):
-            part, stored = getattr(self, f"_{name}"), getattr(state, name)
-            if hasattr(part, "restore"):
-                part.restore(stored)
-            else:
-                setattr(self, f"_{name}", stored)
-
-
-def _parts(kind: Any) -> list[str]:
-    """Return the names of the fields of a gate's state but ``standing``, which is the first one."""
-    return [field.name for field in fields(kind) if field.name != "standing"]
+    def restore(self, raw: Any) -> None:
+        """Continue from ``raw``, the ``state`` of a gate with this identity. With another one, start without data."""
+        if not isinstance(raw, list) or not raw:
+            raise MisfitError("a list that begins with the identity of a gate", raw)
+        if raw[0] == self.identity:
+            super().restore(raw[1:])

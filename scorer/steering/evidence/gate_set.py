@@ -6,18 +6,17 @@ The module uses no clock and no I/O.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from glidepath.config import Workload
 from glidepath.config.latency_quantiles import QUANTILES
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence.clients_leave_gate import ClientsLeaveGate, ClientsLeaveGateState
-from scorer.steering.evidence.correctness_gate import CorrectnessGate, CorrectnessGateState
-from scorer.steering.evidence.defects_gate import DefectsGate, DefectsGateState
-from scorer.steering.evidence.envoy_failures_gate import EnvoyFailuresGate, EnvoyFailuresGateState
-from scorer.steering.evidence.error_gates import IncreaseGate, IncreaseGateState, RateGate, RateGateState
-from scorer.steering.evidence.fast_guards import FastGate, FastGateState, UnreachableGate, UnreachableGateState
-from scorer.steering.evidence.feedback_gate import FeedbackGate, FeedbackGateState
+from scorer.steering.evidence.clients_leave_gate import ClientsLeaveGate
+from scorer.steering.evidence.correctness_gate import CorrectnessGate
+from scorer.steering.evidence.defects_gate import DefectsGate
+from scorer.steering.evidence.envoy_failures_gate import EnvoyFailuresGate
+from scorer.steering.evidence.error_gates import IncreaseGate, RateGate
+from scorer.steering.evidence.fast_guards import FastGate, UnreachableGate
+from scorer.steering.evidence.feedback_gate import FeedbackGate
 from scorer.steering.evidence.gate_base import Gate, Handler, StepRequests
 from scorer.steering.evidence.gate_observations import (
     NO_REQUESTS,
@@ -32,21 +31,17 @@ from scorer.steering.evidence.gate_observations import (
 )
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.gates_of_workload import specs_of
-from scorer.steering.evidence.latency_gates import LatencyGate, LatencyGateState
-from scorer.steering.evidence.latency_samples import LatencySignal, LatencySignalState
-from scorer.steering.evidence.pair_gates import PairGate, PairGateState, pair_gate
+from scorer.steering.evidence.latency_gates import LatencyGate
+from scorer.steering.evidence.latency_samples import LatencySignal
+from scorer.steering.evidence.pair_gates import PairGate, pair_gate
 from scorer.steering.evidence.paired_evidence import PairedErrors, PairedLatency
-from scorer.steering.evidence.paired_gate import GROSS_INCREASE, GROSS_RATIO, PairedGate, PairedGateState, gross_spec
-from scorer.steering.evidence.preference_gate import PreferenceGate, PreferenceGateState
+from scorer.steering.evidence.paired_gate import GROSS_INCREASE, GROSS_RATIO, PairedGate, gross_spec
+from scorer.steering.evidence.preference_gate import PreferenceGate
 from scorer.steering.evidence.rate_change import NO_FAILURE_COUNTS, FailureCounts
 from scorer.steering.evidence.recent_rates import CandidateShare
-from scorer.steering.evidence.sameness_gates import (
-    SamenessGate,
-    SamenessGateState,
-    SamenessMarginGate,
-    SamenessMarginGateState,
-)
-from scorer.steering.evidence.split_gate import SplitGate, SplitGateState
+from scorer.steering.evidence.sameness_gates import SamenessGate, SamenessMarginGate
+from scorer.steering.evidence.split_gate import SplitGate
+from scorer.steering.evidence.state_codec import Stored
 from scorer.steering.evidence.verdicts import decides_as, verdict_of
 
 BLOCK_REQUESTS = 32  # the least number of requests in a block of the increase test
@@ -56,46 +51,21 @@ _WORTH_UNKNOWN = 4.0  # no share is configured
 _WORTH = 200.0
 _WORTH_STICKY = 20.0  # the configured share is a share of users, and the number of requests per user varies
 
-GateState = (
-    SamenessGateState
-    | SamenessMarginGateState
-    | DefectsGateState
-    | PreferenceGateState
-    | CorrectnessGateState
-    | FeedbackGateState
-    | PairGateState
-    | IncreaseGateState
-    | RateGateState
-    | FastGateState
-    | UnreachableGateState
-    | ClientsLeaveGateState
-    | EnvoyFailuresGateState
-    | LatencyGateState
-    | PairedGateState
-    | SplitGateState
-)
 
+class GateSet(Stored):
+    """One workload's gates at one step, with the latency signals and the request counts that the gates share.
 
-@dataclass(frozen=True, slots=True)
-class GateSetState:
-    """The state of a ``GateSet``.
+    The configuration may change while a step's evidence is stored. A new gate, or a gate that then has another limit or
+    kind, starts without data. All other gates continue.
 
-    - ``requests``, ``in_bursts``: the counts of all requests of the step so far, see ``StepRequests``
-    - ``block_began``, ``bursts_began``: the same before the present block of the increase test
-    - ``signals``: the name of each latency signal → its state
-    - ``gates``: the name of each gate → its state
+    ``_block_began``, ``_bursts_began``: the counts of ``step`` before the present block of the increase test.
     """
 
-    requests: RequestCounts
-    in_bursts: RequestCounts
-    block_began: RequestCounts
-    bursts_began: RequestCounts
-    signals: Mapping[str, LatencySignalState]
-    gates: Mapping[str, GateState]
-
-
-class GateSet:
-    """One workload's gates at one step, with the latency signals and the request counts that the gates share."""
+    step: StepRequests
+    _block_began: RequestCounts
+    _bursts_began: RequestCounts
+    signals: dict[str, LatencySignal]
+    gates: dict[str, Gate]
 
     def __init__(
         self,
@@ -120,12 +90,12 @@ class GateSet:
         self.before = before
         self.step = StepRequests()
         self._warm_up = warm_up
-        self.signals: dict[str, LatencySignal] = {}
+        self.signals = {}
         for name in ("total", "ttft", "headers"):
             self.signal(name)
-        self.gates: dict[str, Gate] = {}
+        self.gates = {}
         self._last: dict[str, Verdict] = {}
-        self._block_began = self._bursts_began = NO_REQUESTS  # of the step before the present block
+        self._block_began = self._bursts_began = NO_REQUESTS
         worth = _WORTH_UNKNOWN if percent is None else _WORTH if workload.assigned_at_random else _WORTH_STICKY
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
         self.sides_differ = not workload.assigned_at_random or percent == 0  # and not by chance alone
@@ -210,33 +180,6 @@ class GateSet:
     def decide_as(self, verdicts: Sequence[Verdict]) -> bool:
         """Return whether the gates decide at present as in ``verdicts``, which are of the same gates."""
         return all(map(decides_as, self.gates.values(), verdicts))
-
-    @property
-    def state(self) -> GateSetState:
-        return GateSetState(
-            self.step.total,
-            self.step.in_bursts,
-            self._block_began,
-            self._bursts_began,
-            {name: signal.state for name, signal in self.signals.items()},
-            {name: gate.state for name, gate in self.gates.items()},
-        )
-
-    def restore(self, state: GateSetState) -> None:
-        """Continue from a stored state. Raises ValueError if the state does not match the gates' tests.
-
-        The configuration may have changed since the state was stored. A new gate, or a gate that now has another limit
-        or kind, starts without data. All other gates continue.
-        """
-        self.step.total, self._block_began = state.requests, state.block_began
-        self.step.in_bursts, self._bursts_began = state.in_bursts, state.bursts_began
-        for name, signal in self.signals.items():
-            if name in state.signals:
-                signal.restore(state.signals[name])
-        for name, gate in self.gates.items():
-            stored = state.gates.get(name)
-            if stored is not None and gate.fits(stored):
-                gate.restore(stored)
 
 
 def _latency_gate(spec: GateSpec, gates: GateSet) -> Gate:

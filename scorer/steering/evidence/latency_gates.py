@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from scorer.steering.evidence.confidence import Interval
 from scorer.steering.evidence.formatting import estimate_note, signal_text, why_unmeasured
-from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler
 from scorer.steering.evidence.gate_observations import LookDue
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.latency_ratio_test import LEAST_GROWTH, LatencyTest, LatencyTestState, worse_quantiles
+from scorer.steering.evidence.latency_ratio_test import LEAST_GROWTH, LatencyTest, worse_quantiles
 from scorer.steering.evidence.latency_samples import LatencySignal
 
 _LEAST_WITHOUT = 50  # so many answers without a value show that the traffic has none
 
 
-@dataclass(frozen=True, slots=True)
-class LatencyGateState:
-    standing: Standing
-    test: LatencyTestState
-
-
 class LatencyGate(Gate):
     """The gate that limits the ratio of the candidate's latency quantile to the baseline's."""
 
-    STATE = LatencyGateState
+    _test: LatencyTest
 
     def __init__(
         self, spec: GateSpec, q: float, signal: LatencySignal, share: float = 0.5, *, shown: bool = True
@@ -71,7 +64,7 @@ class LatencyGate(Gate):
         return own / base if own is not None and base else None
 
     @property
-    def _quantiles(self) -> tuple[float | None, float | None]:
+    def _quantiles(self) -> tuple[float | None, ...]:
         """Both sides' quantiles at the last look, because computing them takes time."""
         if self._test.looked_at:
             return self._test.quantiles

@@ -23,14 +23,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from glidepath.histogram import SCALE
 from scorer.steering.evidence.confidence import Interval, quantile_places, ratio_interval
-from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, HistogramState, Slots, Sums
-from scorer.steering.evidence.mixture import LEAST_CASH, LN2, FloatArray, RateGrid, RateGrids, log_sum, spend
+from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, Slots, Sums
+from scorer.steering.evidence.mixture import FloatArray, RateGrid, RateGrids, Restarts
+from scorer.steering.evidence.state_codec import Stored
 
 # The alternatives, as shifts of the log-odds of exceeding x, and their weights. For latencies with σ from 0.25 to 1, a
 # healthy candidate is about 1 below its limit of 1.2 at the p99.
@@ -160,37 +160,26 @@ def _quantile_interval(histogram: DenseHistogram, q: float, alpha: float) -> Int
     return Interval(histogram.weighed_quantile(low), None if high is None else histogram.weighed_quantile(high))
 
 
-@dataclass(frozen=True, slots=True)
-class LatencyTestState:
-    """The state of a ``LatencyTest``. Part of its evidence against the candidate restarts from time to time.
-
-    - ``starts``: how many times the restarting part has started
-    - ``cash``: the weight not yet spent, reserved for later starts of the restarting part
-    - ``looked_at``: the candidate's number of latencies at the last evaluation
-    - ``own``, ``base``: the candidate's quantile and the baseline's at the last evaluation, in milliseconds
-    - ``log_fail``, ``log_pass``: ln of the e-values against the candidate and in its favour
-    - ``interval``: the confidence sequence of their ratio at the last evaluation
-    - ``candidate``, ``baseline``: each side's histogram at the last start of the restarting part
-    """
-
-    starts: int
-    cash: float
-    looked_at: int
-    own: float | None
-    base: float | None
-    log_fail: float
-    log_pass: float
-    interval: Interval | None
-    candidate: HistogramState
-    baseline: HistogramState
-
-
-class LatencyTest:
+class LatencyTest(Stored):
     """Test the ratio of both sides' latency quantiles over a step.
 
     Half of the evidence against the candidate restarts from time to time, so that a late fault is detected. The
     evidence in favour of the candidate covers the whole step.
+
+    - ``looked_at``: the candidate's number of latencies at the last look; ``quantiles``: the candidate's and the
+      baseline's then, in milliseconds; ``interval``: the confidence sequence of their ratio then
+    - ``log_fail``, ``log_pass``: ln of the e-values against the candidate and in its favour
+    - ``_start_c``, ``_start_b``: each side's histogram at the last start of the restarting part
     """
+
+    looked_at: int
+    quantiles: tuple[float | None, ...]
+    interval: Interval | None
+    log_fail: float
+    log_pass: float
+    _restarts: Restarts
+    _start_c: DenseHistogram
+    _start_b: DenseHistogram
 
     def __init__(self, q: float, max_ratio: float, share: float = 0.5) -> None:
         """Start without data. ``share``: the candidate's expected share of the requests."""
@@ -198,13 +187,9 @@ class LatencyTest:
         self._quantiles = QuantileRatio(q, max_ratio, share)
         self._window_least = math.ceil(4 / (1 - q))
         self._start_c, self._start_b = DenseHistogram(), DenseHistogram()
-        self._start_states: tuple[HistogramState, HistogramState] | None = None  # they change only at a restart
-        self._starts = 1
-        self._cash = 0.5 * (1 - spend(1))
-        self.looked_at = 0  # the candidate's number of latencies at the last look
-        self.quantiles: tuple[float | None, float | None] = (None, None)  # at the last look: candidate's, baseline's
+        self._restarts = Restarts()
+        self.looked_at, self.quantiles, self.interval = 0, (None, None), None
         self.log_fail = self.log_pass = 0.0
-        self.interval: Interval | None = None
 
     def due(self, candidate: DenseHistogram, growth: float = LEAST_GROWTH) -> bool:
         return candidate.total >= max(self.looked_at + 1, self.looked_at * growth)
@@ -220,17 +205,17 @@ class LatencyTest:
             self.interval = ratio_interval(own_interval, base_interval)
         self.quantiles = worse_quantiles(candidate, baseline, self.q)
         steady, self.log_pass, recent = self._evidence(candidate.weighed, baseline.weighed)
-        bet = math.log(spend(self._starts)) - LN2 + recent
-        self.log_fail = log_sum([steady - LN2, bet, math.log(max(self._cash, LEAST_CASH))])
+        self.log_fail = self._restarts.log_e(steady, recent)
         if recent < 0 and candidate.total - self._start_c.total >= self._window_least:
-            self._restart(candidate, baseline)
+            self._restarts.restart()
+            self._start_c, self._start_b = candidate.copy(), baseline.copy()
 
     def unweighted_log_pass(self, candidate: DenseHistogram, baseline: DenseHistogram) -> float:
         """Return ``log_pass`` computed from all requests, including those that are left out of the evidence."""
         return self._quantiles.log_e(candidate.sums, baseline.sums)[1]
 
     def _evidence(self, candidate: Sums, baseline: Sums) -> tuple[float, float, float]:
-        if self._starts == 1:
+        if self._restarts.starts == 1:
             steady, passed = self._quantiles.log_e(candidate, baseline)
             return steady, passed, steady
         recent = (candidate - self._start_c.weighed, baseline - self._start_b.weighed)
@@ -239,34 +224,3 @@ class LatencyTest:
     def since(self, candidate: DenseHistogram, baseline: DenseHistogram) -> tuple[DenseHistogram, DenseHistogram]:
         """Return the latencies of each side that were added since the restarting evidence last started."""
         return candidate.less(self._start_c), baseline.less(self._start_b)
-
-    def _restart(self, candidate: DenseHistogram, baseline: DenseHistogram) -> None:
-        self._starts += 1
-        self._cash -= 0.5 * spend(self._starts)
-        self._start_c, self._start_b = candidate.copy(), baseline.copy()
-        self._start_states = None
-
-    @property
-    def state(self) -> LatencyTestState:
-        if self._start_states is None:
-            self._start_states = (self._start_c.state, self._start_b.state)
-        return LatencyTestState(
-            starts=self._starts,
-            cash=self._cash,
-            looked_at=self.looked_at,
-            own=self.quantiles[0],
-            base=self.quantiles[1],
-            log_fail=self.log_fail,
-            log_pass=self.log_pass,
-            interval=self.interval,
-            candidate=self._start_states[0],
-            baseline=self._start_states[1],
-        )
-
-    def restore(self, state: LatencyTestState) -> None:
-        self._starts, self._cash, self.looked_at = state.starts, state.cash, state.looked_at
-        self.quantiles, self.log_fail, self.log_pass = (state.own, state.base), state.log_fail, state.log_pass
-        self.interval = state.interval
-        self._start_c.restore(state.candidate)
-        self._start_b.restore(state.baseline)
-        self._start_states = (state.candidate, state.baseline)

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from scorer.steering.evidence.balanced_sampling import BalanceState, SideBalance
-from scorer.steering.evidence.dense_histogram import DenseHistogram, HistogramState
+from scorer.steering.evidence.balanced_sampling import SideBalance
+from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LatencyMeasured, LatencyUnmeasured
+from scorer.steering.evidence.state_codec import Stored
 
 
-@dataclass(frozen=True, slots=True)
-class LatencySignalState:
-    """The state of a ``LatencySignal``. For ``without`` and ``estimated``, see ``LatencyUnmeasured``.
+class LatencySignal(Stored):
+    """Both sides' histograms of one latency signal, with weights by which common drift cancels (balanced_sampling.py).
 
-    ``warmed``: the number of the candidate's answers that the warm-up has left out. ``cold``: the candidate's and the
-    baseline's values that it leaves out, until the candidate has others.
+    - ``without``, ``estimated``: see ``LatencyUnmeasured``
+    - ``warmed``: the number of the candidate's answers that the warm-up has left out
+    - ``_cold_candidate``, ``_cold_baseline``: what the warm-up leaves out of each side, until the candidate has others
     """
 
-    candidate: HistogramState
-    baseline: HistogramState
-    balance: BalanceState
+    candidate: DenseHistogram
+    baseline: DenseHistogram
+    balance: SideBalance
     without: int
     estimated: int
     warmed: int
-    cold: tuple[HistogramState, ...]
-
-
-class LatencySignal:
-    """Both sides' histograms of one latency signal, with weights by which common drift cancels (balanced_sampling.py).
-
-    The class is mutable, because every flush adds to it. Its stored form is ``state``.
-    """
+    _cold_candidate: DenseHistogram
+    _cold_baseline: DenseHistogram
 
     def __init__(self, *, judged: bool = False, warm_up: int = 0) -> None:
         """Start without data.
@@ -43,32 +36,38 @@ class LatencySignal:
         self.judged = judged
         self.without = self.estimated = 0
         self._warm_up, self.warmed = warm_up, 0
-        self._cold = (DenseHistogram(), DenseHistogram())  # what the warm-up leaves out of each side
+        self._cold_candidate, self._cold_baseline = DenseHistogram(), DenseHistogram()
 
     def add(self, values: LatencyHistograms) -> None:
         candidate, baseline = values.candidate, values.baseline
         if self.warming:
             self.warmed += candidate.total
-            self._cold[0].add(candidate)
-            self._cold[1].add(baseline)
+            self._cold_candidate.add(candidate)
+            self._cold_baseline.add(baseline)
             return
         left_candidate, left_baseline = (
             self._leave_out(candidate.total, baseline.total, values.at_ms) if self.judged else (0, 0)
         )
         self.candidate.add(candidate, left_candidate)
         self.baseline.add(baseline, left_baseline)
+        self._forget_cold()
 
     def add_value(self, value: LatencyMeasured) -> None:
         own = value.candidate
         if self.warming:
             self.warmed += own
-            self._cold[0 if own else 1].add_value(value.ms, 0)
+            (self._cold_candidate if own else self._cold_baseline).add_value(value.ms, 0)
             return
         left_candidate, left_baseline = self._leave_out(int(own), int(not own), value.at_ms) if self.judged else (0, 0)
         if own:
             self.candidate.add_value(value.ms, left_candidate)
         else:
             self.baseline.add_value(value.ms, left_baseline)
+        self._forget_cold()
+
+    def _forget_cold(self) -> None:
+        if self.candidate.total and self._cold_candidate.total:
+            self._cold_candidate, self._cold_baseline = DenseHistogram(), DenseHistogram()
 
     @property
     def warm_up(self) -> int:
@@ -83,11 +82,9 @@ class LatencySignal:
     @property
     def shown(self) -> tuple[DenseHistogram, DenseHistogram]:
         """The values to show of the candidate and of the baseline: those of the warm-up until there are others."""
-        return self._cold if self._only_cold else (self.candidate, self.baseline)
-
-    @property
-    def _only_cold(self) -> bool:
-        return self.warmed > 0 and not self.candidate.total
+        if self.warmed and not self.candidate.total:
+            return self._cold_candidate, self._cold_baseline
+        return self.candidate, self.baseline
 
     @property
     def warm_up_text(self) -> str:
@@ -114,24 +111,3 @@ class LatencySignal:
     def uneven(self) -> bool:
         """Whether any value of the candidate or of the baseline is left out of the evidence."""
         return self.candidate.uneven or self.baseline.uneven
-
-    @property
-    def state(self) -> LatencySignalState:
-        cold = tuple(values.state for values in self._cold) if self._only_cold else ()
-        return LatencySignalState(
-            self.candidate.state,
-            self.baseline.state,
-            self.balance.state,
-            self.without,
-            self.estimated,
-            self.warmed,
-            cold,
-        )
-
-    def restore(self, state: LatencySignalState) -> None:
-        self.candidate.restore(state.candidate)
-        self.baseline.restore(state.baseline)
-        self.balance.restore(state.balance)
-        self.without, self.estimated, self.warmed = state.without, state.estimated, state.warmed
-        for values, stored in zip(self._cold, state.cold, strict=False):
-            values.restore(stored)

@@ -11,6 +11,8 @@ from scorer.steering.evidence.gate_specs import GateSpec
 class MeanGate(Gate):
     """A gate that requires that the mean of the scores, each from 0 to 1, is at least the limit."""
 
+    _test: MeanTest
+
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
         self._test = MeanTest(min(max(spec.limit, 1e-6), 1 - 1e-6))
@@ -38,6 +40,8 @@ class MeanGate(Gate):
 
 class DifferenceGate(Gate):
     """A gate that limits the mean of paired differences: by how much the candidate's answer is worse, from -1 to 1."""
+
+    _test: MeanTest
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)

@@ -23,6 +23,8 @@ from math import exp, log, log1p
 import numpy as np
 from numpy.typing import NDArray
 
+from scorer.steering.evidence.state_codec import Stored
+
 LN2 = math.log(2.0)
 LEAST_CASH = 1e-12  # a lower bound of the unspent weight, which may become ≤ 0 by rounding: its logarithm must exist
 _SPEND_TOTAL = 2.109742802  # Σ_{n≥2} 1/(n ln² n)
@@ -49,32 +51,23 @@ def log_sum(values: Sequence[float]) -> float:
     return top + log(sum([exp(v - top) for v in values]))
 
 
-@dataclass(frozen=True, slots=True)
-class RestartingState:
-    """The state of a ``RestartingMixture``.
-
-    - ``stakes``: for each alternative, ln of its part of the e-value
-    - ``cash``: the weight that is kept for later starts
-    - ``updates``: the number of updates so far
-    - ``log_e``: ln of the e-value
-    """
-
-    stakes: tuple[float, ...]
-    cash: float
-    updates: int
-    log_e: float
-
-
-class RestartingMixture:
+class RestartingMixture(Stored):
     """An e-process that averages over a grid of alternatives and over starting times: each update is a starting time.
 
     At the beginning, half of the weight is divided among the alternatives in proportion to ``weights``, which add up to
     1. The other half is the cash. The k-th update takes the fraction ``spend(k)`` of this half from the cash and
     divides it among the alternatives in the same way. The state has a constant size.
 
-    The class is mutable, because every flush updates several such objects, and a new dataclass for each update would
-    slow down the tick. Its stored form is ``state``.
+    - ``_stakes``: for each alternative, ln of its part of the e-value
+    - ``_cash``: the weight that is kept for later starts
+    - ``_updates``: the number of updates so far
+    - ``log_e``: ln of the e-value
     """
+
+    _stakes: list[float]
+    _cash: float
+    _updates: int
+    log_e: float
 
     def __init__(self, weights: Sequence[float]) -> None:
         self._base = [math.log(w) - LN2 for w in weights]
@@ -112,38 +105,27 @@ class RestartingMixture:
         self._stakes = [min(s, b + self._log_cash) for s, b in zip(self._stakes, self._base, strict=True)]
         self.log_e = log_sum([*self._stakes, self._log_cash])
 
-    @property
-    def state(self) -> RestartingState:
-        return RestartingState(tuple(self._stakes), self._cash, self._updates, self.log_e)
-
-    def restore(self, state: RestartingState) -> None:
-        """Continue from ``state``. Raises ValueError if ``state`` has another number of alternatives."""
-        _check_grid(state.stakes, self._base)
-        self._stakes, self._cash = list(state.stakes), state.cash
-        self._updates, self.log_e = state.updates, state.log_e
+    def _restored(self) -> None:
+        _check_grid(self._stakes, len(self._base))
         self._log_cash = math.log(max(self._cash, LEAST_CASH))
 
 
-def _check_grid(stakes: Sequence[float], grid: Sequence[float]) -> None:
-    if len(stakes) != len(grid):
-        raise ValueError(f"{len(stakes)} stakes for a grid of {len(grid)} alternatives")
+def _check_grid(stakes: Sequence[float], alternatives: int) -> None:
+    if len(stakes) != alternatives:
+        raise ValueError(f"{len(stakes)} stakes for a grid of {alternatives} alternatives")
 
 
-@dataclass(frozen=True, slots=True)
-class MixtureState:
-    """The state of a ``Mixture``. ``stakes``: for each alternative, ln of its part of the e-value."""
-
-    stakes: tuple[float, ...]
-    log_e: float
-
-
-class Mixture:
+class Mixture(Stored):
     """An e-process that averages over a grid of alternatives. It has no restarts: its evidence covers the whole step.
 
-    The class is mutable for the same reason as ``RestartingMixture``. Its stored form is ``state``.
+    ``_stakes``, ``log_e``: as of a ``RestartingMixture``.
     """
 
+    _stakes: list[float]
+    log_e: float
+
     def __init__(self, weights: Sequence[float]) -> None:
+        self._alternatives = len(weights)
         self._stakes = [math.log(w) for w in weights]
         self.log_e = 0.0
 
@@ -165,30 +147,42 @@ class Mixture:
         other.update([part * (stake - log(w)) for stake, w in zip(self._stakes, weights, strict=True)])
         return other
 
-    @property
-    def state(self) -> MixtureState:
-        return MixtureState(tuple(self._stakes), self.log_e)
-
-    def restore(self, state: MixtureState) -> None:
-        """Continue from ``state``. Raises ValueError if ``state`` has another number of alternatives."""
-        _check_grid(state.stakes, self._stakes)
-        self._stakes, self.log_e = list(state.stakes), state.log_e
+    def _restored(self) -> None:
+        _check_grid(self._stakes, self._alternatives)
 
 
-@dataclass(frozen=True, slots=True)
-class TwoSidedState:
-    """The state of a ``TwoSidedTest``."""
+class Restarts(Stored):
+    """The mean of evidence against the candidate over the step, and of such evidence that restarts from time to time.
 
-    fail: RestartingState
-    passed: MixtureState
+    - ``starts``: how many times the restarting part has started
+    - ``_cash``: the weight not yet spent, which is kept for later starts
+    """
+
+    starts: int
+    _cash: float
+
+    def __init__(self) -> None:
+        self.starts, self._cash = 1, 0.5 * (1 - spend(1))
+
+    def log_e(self, steady: float, recent: float) -> float:
+        """Return ln of the e-value. ``steady``, ``recent``: ln of those of the step, and since the last start."""
+        bet = math.log(spend(self.starts)) - LN2 + recent
+        return log_sum([steady - LN2, bet, math.log(max(self._cash, LEAST_CASH))])
+
+    def restart(self) -> None:
+        self.starts += 1
+        self._cash -= 0.5 * spend(self.starts)
 
 
-class TwoSidedTest:
+class TwoSidedTest(Stored):
     """The two e-processes of a gate: one against the candidate, which may start late, and one in its favour.
 
     Each is a mixture over a grid of alternatives. The tests of a mean, of a rate and of an increase differ only in the
     likelihood ratios, or the results of bets, that they give to ``add``.
     """
+
+    _fail: RestartingMixture
+    _pass: Mixture
 
     def __init__(self, against: Sequence[float], in_favour: Sequence[float]) -> None:
         """Start without data. ``against`` and ``in_favour``: the weights of the alternatives of the two e-processes."""
@@ -223,14 +217,6 @@ class TwoSidedTest:
     def forget_against(self) -> None:
         """Begin the e-process against the candidate again."""
         self._fail = RestartingMixture(self._weights[0])
-
-    @property
-    def mixtures(self) -> TwoSidedState:
-        return TwoSidedState(self._fail.state, self._pass.state)
-
-    def restore_mixtures(self, state: TwoSidedState) -> None:
-        self._fail.restore(state.fail)
-        self._pass.restore(state.passed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scorer.steering.evidence.state_codec import Stored
+
 _APART_MS = 60_000  # pairs captured further apart are not matched
 _MOST_USERS = 256  # the largest number of users with a waiting pair, for each kind of pair
 
@@ -38,11 +40,9 @@ class MatchedPair:
 class WaitingCross:
     """A cross pair that is not matched yet.
 
-    ``user``: a digest of the user's sticky key. ``at_ms``: the time of capture. ``counts``: whether the pair counts as
-    evidence; the user discount leaves some pairs out.
+    ``at_ms``: the time of capture. ``counts``: whether the pair counts as evidence; the user discount leaves some out.
     """
 
-    user: str
     at_ms: int
     agreement: float
     counts: bool
@@ -50,33 +50,26 @@ class WaitingCross:
 
 @dataclass(frozen=True, slots=True)
 class WaitingNoise:
-    """A noise pair that is not matched yet.
+    """A noise pair that is not matched yet. ``at_ms``: the time of capture."""
 
-    ``user``: a digest of the user's sticky key. ``at_ms``: the time of capture. ``events``: see ``NoisePair``.
-    """
-
-    user: str
     at_ms: int
-    agreement: float
-    events: Mapping[str, bool]
+    pair: NoisePair
 
 
-@dataclass(frozen=True, slots=True)
-class PairMatcherState:
-    crosses: tuple[WaitingCross, ...]
-    noises: tuple[WaitingNoise, ...]
-
-
-class PairMatcher:
+class PairMatcher(Stored):
     """Matches cross pairs with noise pairs of the same user.
 
     At most one cross pair and one noise pair of each user wait for a match. If more than 256 cross pairs or more than
     256 noise pairs wait, the oldest of them is dropped.
+
+    ``_crosses``, ``_noises``: a digest of the user's sticky key → the pair that waits
     """
 
+    _crosses: dict[str, WaitingCross]
+    _noises: dict[str, WaitingNoise]
+
     def __init__(self) -> None:
-        self._crosses: dict[str, WaitingCross] = {}
-        self._noises: dict[str, WaitingNoise] = {}
+        self._crosses, self._noises = {}, {}
 
     def add_cross(self, user: str, at_ms: int, agreement: float, *, counts: bool) -> MatchedPair | None:
         """Add a cross pair. If it counts and a waiting noise pair matches it, return both as a ``MatchedPair``.
@@ -86,9 +79,9 @@ class PairMatcher:
         name = _digest(user)
         noise = self._noises.pop(name, None)
         if noise is not None and abs(noise.at_ms - at_ms) <= _APART_MS:
-            return MatchedPair(_rounded(agreement), NoisePair(noise.agreement, noise.events)) if counts else None
+            return MatchedPair(_rounded(agreement), noise.pair) if counts else None
         self._crosses.pop(name, None)
-        self._crosses[name] = WaitingCross(name, at_ms, _rounded(agreement), counts)
+        self._crosses[name] = WaitingCross(at_ms, _rounded(agreement), counts)
         _drop_oldest(self._crosses)
         return None
 
@@ -102,17 +95,9 @@ class PairMatcher:
         if cross is not None and abs(cross.at_ms - at_ms) <= _APART_MS:
             return MatchedPair(cross.agreement, noise) if cross.counts else None
         self._noises.pop(name, None)
-        self._noises[name] = WaitingNoise(name, at_ms, _rounded(noise.agreement), noise.events)
+        self._noises[name] = WaitingNoise(at_ms, NoisePair(_rounded(noise.agreement), noise.events))
         _drop_oldest(self._noises)
         return None
-
-    @property
-    def state(self) -> PairMatcherState:
-        return PairMatcherState(tuple(self._crosses.values()), tuple(self._noises.values()))
-
-    def restore(self, state: PairMatcherState) -> None:
-        self._crosses = {cross.user: cross for cross in state.crosses}
-        self._noises = {noise.user: noise for noise in state.noises}
 
 
 def _digest(user: str) -> str:

@@ -8,17 +8,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from glidepath.pair_scores import TRIP_DIVERGENCE
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
 from scorer.steering.evidence.confidence import Interval, difference_interval, rate_interval
-from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest
+from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler
 from scorer.steering.evidence.gate_observations import NoiseEventsMatched, PairCompared
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
-from scorer.steering.evidence.mixture import TwoSidedState
 
 # The divergences of answers that can be equal: the label, JSON fields, calls with their arguments, the final answer.
 _EXACT_SIGNALS = ("label", "fields", "json", "tool", "arguments", "final_answer")
@@ -40,31 +38,25 @@ class PairCounts:
         return PairCounts(self.hits + hit, self.n + 1, self.noise_hits, self.noise_n)
 
 
-@dataclass(frozen=True, slots=True)
-class PairGateState:
-    """The state of a ``PairGate``. ``step`` counts the pairs of the step, ``block`` the pairs of the open block."""
-
-    standing: Standing
-    test: IncreaseTestState | TwoSidedState
-    step: PairCounts
-    block: PairCounts
-    since: BadPeriod
-
-
 class PairGate(Gate):
     """A gate that limits how often an event occurs in cross pairs.
 
     Without ``spec.increase``, the gate limits the rate of the event among cross pairs. With ``spec.increase``, it
     limits by how much this rate exceeds the rate among noise pairs. In the second case, the rates are compared within
     blocks, so that common changes over time cancel. A block ends as soon as it has a cross pair and a noise pair.
+
+    ``_step`` counts the pairs of the step, ``_block`` the pairs of the open block.
     """
 
-    STATE = PairGateState
+    _test: IncreaseTest | RateTest
+    _step: PairCounts
+    _block: PairCounts
+    _since: BadPeriod
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
         limit = min(max(spec.limit, 1e-6), 0.98)
-        self._test: IncreaseTest | RateTest = IncreaseTest(limit) if spec.increase else RateTest(limit)
+        self._test = IncreaseTest(limit) if spec.increase else RateTest(limit)
         self._step = self._block = PairCounts()
         self._since = NO_BAD_PERIOD
 
@@ -143,9 +135,9 @@ class PairGate(Gate):
     def noise_n(self) -> int:
         return self._step.noise_n
 
-    def fits(self, state: Any) -> bool:
-        """Return whether a stored state belongs to this gate, and contains the type of test that this gate uses."""
-        return super().fits(state) and isinstance(state.test, IncreaseTestState) == self.spec.increase
+    @property
+    def identity(self) -> str:
+        return f"{super().identity} {type(self._test).__name__}"
 
 
 class ClassGate(PairGate):

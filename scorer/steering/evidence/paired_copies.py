@@ -24,6 +24,7 @@ from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.pairs import Ending, PairKind, is_failure
 from glidepath.sides import Origin
 from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswer, CopyEnded, PairRef
+from scorer.steering.evidence.state_codec import Stored
 from scorer.steering.evidence.time_per_token import CHARS_PER_TOKEN
 
 NOISE_SUFFIX = "~noise"  # of the id of the noise pair, which otherwise equals that of the cross pair (extproc/capture)
@@ -62,16 +63,13 @@ class CopyFacts:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class CopyMatcherState:
-    waiting: tuple[CopyFacts, ...]
-
-
-class CopyMatcher:
+class CopyMatcher(Stored):
     """Joins the copies of a request. If more than MOST_WAITING wait for the other one, the oldest is dropped."""
 
+    _waiting: dict[str, CopyFacts]  # by the id of the request
+
     def __init__(self) -> None:
-        self._waiting: dict[str, CopyFacts] = {}
+        self._waiting = {}
 
     def add(self, scored: ScoredPair) -> CopiesCompared | None:
         """Add a pair. Return how both copies of its request were answered, once both pairs are known; else None."""
@@ -88,13 +86,6 @@ class CopyMatcher:
         pair = PairRef(candidate.request, candidate.entry, candidate.at_ms)
         own, base = _answer(candidate, baseline), _answer(baseline, candidate)
         return CopiesCompared(own, base, pair, _as_first(baseline, base.ms))
-
-    @property
-    def state(self) -> CopyMatcherState:
-        return CopyMatcherState(tuple(self._waiting.values()))
-
-    def restore(self, state: CopyMatcherState) -> None:
-        self._waiting = {facts.request: facts for facts in state.waiting}
 
 
 def copy_ended(scored: ScoredPair) -> CopyEnded | None:

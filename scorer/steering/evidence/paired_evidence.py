@@ -6,9 +6,8 @@ Both classes have the same attributes, which ``paired_gate.PairedGate`` uses.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any
 
 from scorer.steering.evidence.confidence import Interval, difference_interval, rate_interval
 from scorer.steering.evidence.dense_histogram import slot_of
@@ -18,69 +17,14 @@ from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.latency_samples import LatencySignal
 from scorer.steering.evidence.mixture import LN2, log_add
 from scorer.steering.evidence.paired_increase_test import (
-    PairedIncreaseState,
     PairedIncreaseTest,
-    RateBelowState,
     RateBelowTest,
 )
-from scorer.steering.evidence.paired_quantile_test import PairedQuantileState, PairedQuantileTest
+from scorer.steering.evidence.paired_quantile_test import PairedQuantileTest
+from scorer.steering.evidence.state_codec import Stored
 
 
-@dataclass(frozen=True, slots=True)
-class PairedLatencyState:
-    """The state of a ``PairedLatency``. ``as_first``: empty while it equals ``test``.
-
-    ``left_out``: the number of pairs that the warm-up has left out.
-    """
-
-    test: PairedQuantileState
-    as_first: tuple[PairedQuantileState, ...]
-    left_out: int
-
-
-@dataclass(frozen=True, slots=True)
-class PairedErrorsState:
-    test: PairedIncreaseState
-    single: RateBelowState
-
-
-class PairedEvidence(Protocol):
-    """The evidence of a gate on pairs.
-
-    ``log_fail``, ``log_pass``: ln of the present e-values against the candidate and in its favour. ``compared``: the
-    number of requests whose two copies were compared. ``n``: the number of requests that are shown. ``value``: the
-    measured value that the gate's limit applies to; None without pairs.
-    """
-
-    @property
-    def log_fail(self) -> float: ...
-    @property
-    def log_pass(self) -> float: ...
-    @property
-    def compared(self) -> int: ...
-    @property
-    def n(self) -> int: ...
-    @property
-    def value(self) -> float | None: ...
-
-    def interval(self, alpha: float) -> Interval | None: ...
-
-    def add(self, copies: CopiesCompared) -> bool:
-        """Add a pair. Return whether the gate counts it."""
-        ...
-
-    def look(self, *, everything: bool) -> None:
-        """Compute the evidence anew, if that is not done with each pair."""
-        ...
-
-    def weight(self, copies: CopiesCompared) -> float:
-        """Return how much the pair weighs against the candidate, from 0 (nothing) to 1."""
-        ...
-
-    def message(self) -> str: ...
-
-
-class PairedLatency:
+class PairedLatency(Stored):
     """The evidence of a latency gate on pairs.
 
     The baseline's latency is the slower one of two: its copies' as they were, and as if their first token had come when
@@ -90,14 +34,20 @@ class PairedLatency:
 
     The warm-up leaves pairs out as long as it leaves out live answers of the candidate, but not more pairs than it
     leaves out answers: a candidate that has answered so many copies is warm.
+
+    ``_as_first``: None while it equals ``test``, because no first token was known so far. ``_left_out``: the number of
+    pairs that the warm-up has left out.
     """
+
+    test: PairedQuantileTest
+    _as_first: PairedQuantileTest | None
+    _left_out: int
 
     def __init__(self, spec: GateSpec, q: float, signal: LatencySignal) -> None:
         self._spec, self._signal = spec, signal
         self._new_test = partial(PairedQuantileTest, q, spec.limit)
         self.test = self._new_test()
-        self._as_first: PairedQuantileTest | None = None  # None: as ``test``, because no first token was known so far
-        self._left_out = 0
+        self._as_first, self._left_out = None, 0
 
     @property
     def log_fail(self) -> float:
@@ -173,21 +123,12 @@ class PairedLatency:
         times = "" if ratio is None or math.isinf(ratio) else f" is {ratio:.2f} × the baseline's {base:.3g} ms"
         return f"{signal_text(self._spec.name)} {candidate}{times}, {pairs}, limit {self._spec.limit:.2f}"
 
-    @property
-    def state(self) -> PairedLatencyState:
-        return PairedLatencyState(
-            self.test.state, () if self._as_first is None else (self._as_first.state,), self._left_out
-        )
-
-    def restore(self, state: PairedLatencyState) -> None:
-        self.test.restore(state.test)
-        if state.as_first:
-            self._as_first = self._new_test()
-            self._as_first.restore(state.as_first[0])
-        self._left_out = state.left_out
+    def restore(self, raw: Any) -> None:
+        self._as_first = self._new_test()
+        super().restore(raw)
 
 
-class PairedErrors:
+class PairedErrors(Stored):
     """The evidence of the errors gate on pairs.
 
     Where both sides got a copy of a request, the two copies are compared. In favour of the candidate, all requests that
@@ -195,6 +136,9 @@ class PairedErrors:
     failed. A failure that hits the baseline's copies as well counts against the candidate there, so this evidence is
     cautious, and there is far more of it.
     """
+
+    test: PairedIncreaseTest
+    single: RateBelowTest
 
     def __init__(self, spec: GateSpec) -> None:
         limit = min(max(spec.limit, 1e-6), 0.98)
@@ -237,7 +181,7 @@ class PairedErrors:
     def add(self, copies: CopiesCompared) -> bool:
         if any(copy.gave_up and not copy.failed for copy in (copies.candidate, copies.baseline)):
             return False  # whether the answer would have failed is unknown
-        self.test.add(candidate=copies.candidate.failed, baseline=copies.baseline.failed)
+        self.test.update(candidate=copies.candidate.failed, baseline=copies.baseline.failed)
         return True
 
     def add_single(self, ended: CopyEnded) -> None:
@@ -260,11 +204,3 @@ class PairedErrors:
             f"only the candidate's copy failed in {test.candidate_only} of {test.n} requests, only the baseline's in "
             f"{test.baseline_only}; {limit} more are allowed"
         )
-
-    @property
-    def state(self) -> PairedErrorsState:
-        return PairedErrorsState(self.test.state, self.single.state)
-
-    def restore(self, state: PairedErrorsState) -> None:
-        self.test.restore(state.test)
-        self.single.restore(state.single)

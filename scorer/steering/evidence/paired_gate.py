@@ -14,39 +14,20 @@ ln 2 is subtracted from its evidence. The same holds for passing, unless the cop
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 from scorer.steering.evidence.confidence import Interval
-from scorer.steering.evidence.error_gates import IncreaseGateState
-from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler
 from scorer.steering.evidence.gate_observations import CopiesCompared, CopyEnded, LookDue
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.latency_gates import LatencyGateState
 from scorer.steering.evidence.mixture import LN2
-from scorer.steering.evidence.paired_evidence import (
-    PairedErrors,
-    PairedErrorsState,
-    PairedLatency,
-    PairedLatencyState,
-)
+from scorer.steering.evidence.paired_evidence import PairedErrors, PairedLatency
 
 # Where the copies decide:
 GROSS_RATIO = 3.0  # the latency of the other requests may be this many times the limit
 GROSS_INCREASE = 0.05  # their error rate may exceed the limit by this
 PATIENCE = 200  # they decide after all if so many of the candidate have come without a pair of copies
-
-LiveState: TypeAlias = LatencyGateState | IncreaseGateState
-
-
-@dataclass(frozen=True, slots=True)
-class PairedGateState:
-    """The state of a ``PairedGate``. ``gross``: empty, or the state of the gate with the wide limit."""
-
-    standing: Standing
-    pairs: PairedLatencyState | PairedErrorsState
-    live: LiveState
-    gross: tuple[LiveState, ...]
 
 
 class PairedGate(Gate):
@@ -56,7 +37,9 @@ class PairedGate(Gate):
     else None.
     """
 
-    STATE = PairedGateState
+    _pairs: PairedLatency | PairedErrors
+    _live: Gate
+    _gross: Gate | None
 
     def __init__(self, spec: GateSpec, pairs: PairedLatency | PairedErrors, live: Gate, gross: Gate | None) -> None:
         super().__init__(spec)
@@ -99,7 +82,7 @@ class PairedGate(Gate):
         if not self._pairs.add(copies):
             return
         if first and self._gross:  # so far, live requests may have passed the gate, which now decide no longer
-            self.standing = replace(self.standing, pass_peak=0.0)
+            self.pass_peak = 0.0
         self.weigh(copies.pair, self._pairs.weight(copies))
 
     def look(self, due: LookDue) -> None:
@@ -165,7 +148,7 @@ class PairedGate(Gate):
         live = self._deciding
         if live.fail_peak <= self._pairs.log_fail:
             return FailureCause(self._pairs.value, self._pairs.n, self._pairs.message())
-        cause = live.standing.cause or FailureCause(live.value, live.n, live.message())
+        cause = live.cause or FailureCause(live.value, live.n, live.message())
         return replace(cause, message=f"live requests: {cause.message}") if self._pairs.compared else cause
 
     def message(self) -> str:
@@ -174,19 +157,8 @@ class PairedGate(Gate):
         return f"{shown.message()}{beside}"
 
     @property
-    def state(self) -> PairedGateState:
-        gross = () if self._gross is None else (self._gross.state,)
-        return PairedGateState(self.standing, self._pairs.state, self._live.state, gross)
-
-    def fits(self, state: Any) -> bool:
-        return super().fits(state) and len(state.gross) == (self._gross is not None) and self._live.fits(state.live)
-
-    def restore(self, state: Any) -> None:
-        self.standing = state.standing
-        self._pairs.restore(state.pairs)
-        self._live.restore(state.live)
-        if self._gross is not None:
-            self._gross.restore(state.gross[0])
+    def identity(self) -> str:
+        return f"{super().identity} {self._live.identity}{'' if self._gross is None else f' {self._gross.identity}'}"
 
 
 def gross_spec(spec: GateSpec, limit: float) -> GateSpec:

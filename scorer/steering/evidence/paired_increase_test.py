@@ -11,9 +11,9 @@ variables by betting" (2023). See ADR 0260.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
-from scorer.steering.evidence.mixture import Mixture, MixtureState, RestartingMixture, RestartingState
+from scorer.steering.evidence.mixture import Mixture, TwoSidedTest
+from scorer.steering.evidence.state_codec import Stored
 
 # The parts of the largest bet that is staked, and their weights. In favour, large bets have most of the weight: where
 # failures are rare, most pairs have D = 0, of which only a large bet gains much.
@@ -21,54 +21,32 @@ _AGAINST = ((0.1, 0.25), (0.3, 0.25), (0.6, 0.25), (0.9, 0.25))
 _IN_FAVOUR = ((0.1, 0.1), (0.3, 0.15), (0.6, 0.25), (0.95, 0.5))
 
 
-@dataclass(frozen=True, slots=True)
-class PairedIncreaseState:
-    """The state of a ``PairedIncreaseTest``.
+class PairedIncreaseTest(TwoSidedTest):
+    """Test by how much more often the candidate's answer fails than the baseline's, on the same requests.
 
-    ``both``, ``candidate_only``, ``baseline_only``, ``neither``: the numbers of pairs by which answers failed.
+    ``candidate_only``, ``baseline_only``, ``both``, ``neither``: the numbers of pairs by which answers failed.
     """
 
     candidate_only: int
     baseline_only: int
     both: int
     neither: int
-    against: RestartingState
-    in_favour: MixtureState
-
-
-class PairedIncreaseTest:
-    """Test by how much more often the candidate's answer fails than the baseline's, on the same requests.
-
-    The class is mutable, as the mixtures are. Its stored form is ``state``.
-    """
 
     def __init__(self, limit: float) -> None:
         """Start without pairs. ``limit``: the limit δ of the difference of both rates, with 0 < δ < 1."""
         self.candidate_only = self.baseline_only = self.both = self.neither = 0
-        self._against = RestartingMixture([weight for _, weight in _AGAINST])
-        self._in_favour = Mixture([weight for _, weight in _IN_FAVOUR])
+        super().__init__([weight for _, weight in _AGAINST], [weight for _, weight in _IN_FAVOUR])
         self._gains_against = {d: [math.log1p(part * (d - limit) / (1 + limit)) for part, _ in _AGAINST] for d in _D}
         self._gains_favour = {d: [math.log1p(part * (limit - d) / (1 - limit)) for part, _ in _IN_FAVOUR] for d in _D}
 
-    def add(self, *, candidate: bool, baseline: bool) -> None:
+    def update(self, *, candidate: bool, baseline: bool) -> None:
         """Add a pair. ``candidate``, ``baseline``: whether the side's answer failed."""
         d = candidate - baseline
         self.candidate_only += d == 1
         self.baseline_only += d == -1
         self.both += candidate and baseline
         self.neither += not candidate and not baseline
-        self._against.update(self._gains_against[d])
-        self._in_favour.update(self._gains_favour[d])
-
-    @property
-    def log_fail(self) -> float:
-        """ln of the e-value against the candidate."""
-        return self._against.log_e
-
-    @property
-    def log_pass(self) -> float:
-        """ln of the e-value in favour of the candidate."""
-        return self._in_favour.log_e
+        self.add(self._gains_against[d], self._gains_favour[d])
 
     @property
     def n(self) -> int:
@@ -79,31 +57,16 @@ class PairedIncreaseTest:
         """The candidate's rate of failures minus the baseline's; None without pairs."""
         return (self.candidate_only - self.baseline_only) / self.n if self.n else None
 
-    @property
-    def state(self) -> PairedIncreaseState:
-        return PairedIncreaseState(
-            self.candidate_only, self.baseline_only, self.both, self.neither, self._against.state, self._in_favour.state
-        )
 
-    def restore(self, state: PairedIncreaseState) -> None:
-        """Continue from ``state``. Raises ValueError if ``state`` has another number of bets."""
-        self.candidate_only, self.baseline_only = state.candidate_only, state.baseline_only
-        self.both, self.neither = state.both, state.neither
-        self._against.restore(state.against)
-        self._in_favour.restore(state.in_favour)
+class RateBelowTest(Stored):
+    """Gather evidence that a rate of failures is below a limit, with the bets of ``PairedIncreaseTest``.
 
-
-@dataclass(frozen=True, slots=True)
-class RateBelowState:
-    """The state of a ``RateBelowTest``: the numbers of all events and of the failures, and its evidence."""
+    ``n``, ``failed``: the numbers of all events and of the failures.
+    """
 
     n: int
     failed: int
-    in_favour: MixtureState
-
-
-class RateBelowTest:
-    """Gather evidence that a rate of failures is below a limit, with the bets of ``PairedIncreaseTest``."""
+    _in_favour: Mixture
 
     def __init__(self, limit: float) -> None:
         self.n = self.failed = 0
@@ -119,14 +82,6 @@ class RateBelowTest:
     def log_pass(self) -> float:
         """ln of the e-value for a rate below the limit."""
         return self._in_favour.log_e
-
-    @property
-    def state(self) -> RateBelowState:
-        return RateBelowState(self.n, self.failed, self._in_favour.state)
-
-    def restore(self, state: RateBelowState) -> None:
-        self.n, self.failed = state.n, state.failed
-        self._in_favour.restore(state.in_favour)
 
 
 _D = (-1, 0, 1)

@@ -24,19 +24,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glidepath.histogram import MIN_INDEX, SCALE, midpoint
-from scorer.steering.evidence.dense_histogram import SIZE, SlotCounts
-from scorer.steering.evidence.mixture import LEAST_CASH, LN2, FloatArray, log_sum, spend
+from scorer.steering.evidence.dense_histogram import SIZE, array_form
+from scorer.steering.evidence.mixture import FloatArray, Restarts
+from scorer.steering.evidence.state_codec import Stored
 
 UNBOUNDED = SIZE - 1  # the slot of a latency of which only a lower bound is known
 LEAST_GROWTH = 1.01  # the growth of the number of pairs before the next evaluation; skipping evaluations is valid
 Slots = NDArray[Any]
 _COUNT = np.int32  # a gate has about twenty such arrays, and a scorer may have hundreds of workloads
+Counts = Annotated[Slots, array_form(SIZE, _COUNT, least=0)]
+Differences = Annotated[Slots, array_form(SIZE + 1, _COUNT)]
 # The differences of log-odds from those of 1 - q on which α bets, and their weights.
 _LOCATIONS = ((-1.6, 1.0), (-0.5, 1.0), (0.0, 2.0), (0.5, 1.0))
 _STAKES = ((0.0, 0.5), (0.3, 1.0), (0.7, 1.0))  # the part of the largest possible β, and its weight
@@ -89,15 +92,15 @@ def _odds(tail: float, shift: float) -> tuple[float, float]:
 
 
 @dataclass(slots=True)
-class DiscordantPairs:
+class DiscordantPairs(Stored):
     """The numbers of discordant pairs at every threshold, for one direction of the test.
 
     ``candidate_late`` and ``baseline_late`` hold, at slot j, by how much the number of such pairs at threshold j is
     larger than at threshold j - 1. Shape: [SIZE + 1].
     """
 
-    candidate_late: Slots
-    baseline_late: Slots
+    candidate_late: Differences
+    baseline_late: Differences
 
     @classmethod
     def none(cls) -> DiscordantPairs:
@@ -121,38 +124,30 @@ class DiscordantPairs:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PairedQuantileState:
-    """The state of a ``PairedQuantileTest``. Part of its evidence against the candidate restarts from time to time.
+class PairedQuantileTest(Stored):
+    """Test the ratio of both sides' latency quantiles on pairs.
 
-    - ``n``: the number of pairs; ``candidate``, ``baseline``: the latencies of each side
-    - ``against``, ``in_favour``: the discordant pairs of each direction, see ``DiscordantPairs``
-    - ``starts``, ``cash``: how often the restarting part has started, and the weight for later starts
-    - ``looked_at``: the number of pairs at the last evaluation; ``log_fail``, ``log_pass``: ln of the e-values then
-    - ``began_n``, ``began``: the number of pairs, and the baseline's latencies and the discordant pairs against the
-      candidate, at the last start of the restarting part
+    Half of the evidence against the candidate restarts from time to time, so that a late fault is detected.
+
+    - ``n``: the number of pairs; ``_candidate``, ``_baseline``: the latencies of each side
+    - ``_against``, ``_in_favour``: the discordant pairs of each direction
+    - ``log_fail``, ``log_pass``: ln of the e-values at the last evaluation; ``_looked_at``: the number of pairs then
+    - ``_began_n``, ``_began_baseline``, ``_began``: the number of pairs, the baseline's latencies and the discordant
+      pairs against the candidate, at the last start of the restarting part
     """
 
     n: int
-    candidate: SlotCounts
-    baseline: SlotCounts
-    against: tuple[SlotCounts, ...]
-    in_favour: tuple[SlotCounts, ...]
-    starts: int
-    cash: float
-    looked_at: int
     log_fail: float
     log_pass: float
-    began_n: int
-    began: tuple[SlotCounts, ...]
-
-
-class PairedQuantileTest:
-    """Test the ratio of both sides' latency quantiles on pairs.
-
-    Half of the evidence against the candidate restarts from time to time, so that a late fault is detected. The class
-    is mutable, because every pair adds to arrays of about 1900 slots. Its stored form is ``state``.
-    """
+    _candidate: Counts
+    _baseline: Counts
+    _against: DiscordantPairs
+    _in_favour: DiscordantPairs
+    _restarts: Restarts
+    _looked_at: int
+    _began_n: int
+    _began_baseline: Counts
+    _began: DiscordantPairs
 
     def __init__(self, q: float, max_ratio: float) -> None:
         """Start without pairs. ``q``: which quantile. ``max_ratio``: the limit ρ of the ratio."""
@@ -163,14 +158,12 @@ class PairedQuantileTest:
         self._up, self._down = math.ceil(buckets - 1e-9), math.floor(buckets + 1e-9)
         self._window_least = math.ceil(4 / tail)
         self.n = 0
-        self._candidate: Slots = np.zeros(SIZE, dtype=_COUNT)
-        self._baseline: Slots = np.zeros(SIZE, dtype=_COUNT)
-        self._against, self._in_favour = DiscordantPairs.none(), DiscordantPairs.none()
-        self._starts, self._cash, self._looked_at = 1, 0.5 * (1 - spend(1)), 0
-        self._began_n = 0
-        self._began: tuple[Slots, DiscordantPairs] | None = None  # None: the evidence has not restarted
+        self._candidate, self._baseline, self._began_baseline = (np.zeros(SIZE, dtype=_COUNT) for _ in range(3))
+        self._against, self._in_favour, self._began = (DiscordantPairs.none() for _ in range(3))
+        self._restarts = Restarts()
+        self._looked_at = self._began_n = 0
         self.log_fail = self.log_pass = 0.0
-        self._stored: PairedQuantileState | None = None
+        self._stored: list[Any] | None = None  # the state, which takes time; None after a change
 
     def add(
         self, candidate: int, baseline: int, *, candidate_longer: bool = False, baseline_longer: bool = False
@@ -207,19 +200,14 @@ class PairedQuantileTest:
         steady = self._least(self._baseline, self.n, self._against, in_favour=False)
         self.log_pass = self._least(self._baseline, self.n, self._in_favour, in_favour=True)
         since, recent = self.n - self._began_n, steady
-        if self._began is not None:
-            baseline, pairs = self._began
-            recent = self._least(self._baseline - baseline, since, self._against.less(pairs), in_favour=False)
-        bet = math.log(spend(self._starts)) - LN2 + recent
-        self.log_fail = log_sum([steady - LN2, bet, math.log(max(self._cash, LEAST_CASH))])
+        if self._restarts.starts > 1:
+            pairs = self._against.less(self._began)
+            recent = self._least(self._baseline - self._began_baseline, since, pairs, in_favour=False)
+        self.log_fail = self._restarts.log_e(steady, recent)
         if recent < 0 and since >= self._window_least:
-            self._restart()
+            self._restarts.restart()
+            self._began_n, self._began_baseline, self._began = self.n, self._baseline.copy(), self._against.copy()
         return True
-
-    def _restart(self) -> None:
-        self._starts += 1
-        self._cash -= 0.5 * spend(self._starts)
-        self._began_n, self._began = self.n, (self._baseline.copy(), self._against.copy())
 
     def _least(self, baseline: Slots, n: int, pairs: DiscordantPairs, *, in_favour: bool) -> float:
         """Return ln of the least e-value over all thresholds. Only where a cell changes can the e-value change."""
@@ -247,33 +235,12 @@ class PairedQuantileTest:
         return math.inf if own is None else own / base
 
     @property
-    def state(self) -> PairedQuantileState:
+    def state(self) -> list[Any]:
         if self._stored is None:
-            began = () if self._began is None else (SlotCounts.of(self._began[0]), *_stored(self._began[1]))
-            self._stored = PairedQuantileState(
-                n=self.n,
-                candidate=SlotCounts.of(self._candidate),
-                baseline=SlotCounts.of(self._baseline),
-                against=_stored(self._against),
-                in_favour=_stored(self._in_favour),
-                starts=self._starts,
-                cash=self._cash,
-                looked_at=self._looked_at,
-                log_fail=self.log_fail,
-                log_pass=self.log_pass,
-                began_n=self._began_n,
-                began=began,
-            )
+            self._stored = super().state
         return self._stored
 
-    def restore(self, state: PairedQuantileState) -> None:
-        """Continue from ``state``. Raises ValueError for slots or counts out of range."""
-        self.n, self._candidate, self._baseline = state.n, _counts(state.candidate), _counts(state.baseline)
-        self._against, self._in_favour = _restored(state.against), _restored(state.in_favour)
-        self._starts, self._cash, self._looked_at = state.starts, state.cash, state.looked_at
-        self.log_fail, self.log_pass = state.log_fail, state.log_pass
-        self._began_n = state.began_n
-        self._began = (_counts(state.began[0]), _restored(state.began[1:])) if state.began else None
+    def _restored(self) -> None:
         self._stored = None
 
 
@@ -282,29 +249,3 @@ def _quantile(counts: Slots, n: int, q: float) -> float | None:
         return None
     slot = int(counts.cumsum().searchsorted(max(1, math.ceil(q * n))))
     return None if slot >= UNBOUNDED else 0.0 if slot <= 0 else midpoint(slot - 1 + MIN_INDEX)
-
-
-def _counts(stored: SlotCounts) -> Slots:
-    return stored.dense().astype(_COUNT)
-
-
-def _stored(pairs: DiscordantPairs) -> tuple[SlotCounts, ...]:
-    return SlotCounts.of(pairs.candidate_late), SlotCounts.of(pairs.baseline_late)
-
-
-def _restored(stored: Sequence[SlotCounts]) -> DiscordantPairs:
-    if len(stored) != 2:
-        raise ValueError(f"{len(stored)} counts of discordant pairs instead of 2")
-    return DiscordantPairs(*map(_differences, stored))
-
-
-def _differences(stored: SlotCounts) -> Slots:
-    """Return an array of SIZE + 1 differences. Raises ValueError for slots or numbers out of range."""
-    if not 0 <= stored.first <= SIZE + 1 - len(stored.counts):
-        raise ValueError(f"slots {stored.first} to {stored.first + len(stored.counts)} of {SIZE + 1}")
-    found: Slots = np.zeros(SIZE + 1, dtype=_COUNT)
-    try:
-        found[stored.first : stored.first + len(stored.counts)] = stored.counts
-    except OverflowError as error:
-        raise ValueError(f"a count of {max(stored.counts, key=abs)}") from error
-    return found

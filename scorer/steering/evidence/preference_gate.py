@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glidepath.pair_scores import Preference
-from scorer.steering.evidence.betting import MeanTestState
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing
+from scorer.steering.evidence.gate_base import FailureCause, Handler
 from scorer.steering.evidence.gate_observations import PreferenceGiven
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mean_gate import MeanGate
@@ -47,17 +46,10 @@ class PreferenceCounts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PreferenceGateState:
-    standing: Standing
-    test: MeanTestState
-    counts: PreferenceCounts
-
-
 class PreferenceGate(MeanGate):
     """The gate that requires that the mean preference is at least the limit, which is 1/2 minus the margin."""
 
-    STATE = PreferenceGateState
+    _counts: PreferenceCounts
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scorer.steering.evidence.betting import MeanTestState
-from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing
+from scorer.steering.evidence.gate_base import FailureCause, Handler
 from scorer.steering.evidence.gate_observations import AgreementScored, NoiseScored, PairsMatched
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mean_gate import DifferenceGate, MeanGate
@@ -16,16 +15,8 @@ def _clamped(score: float) -> float:
     return min(max(score, 0.0), 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class SamenessGateState:
-    standing: Standing
-    test: MeanTestState
-
-
 class SamenessGate(MeanGate):
     """The gate that requires that the mean agreement of the cross pairs is at least the limit."""
-
-    STATE = SamenessGateState
 
     def handlers(self) -> Mapping[type, Handler]:
         return {AgreementScored: self.fold_scored}
@@ -56,13 +47,6 @@ class SamenessMarginBlock:
     noise_sum: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class SamenessMarginGateState:
-    standing: Standing
-    test: MeanTestState
-    block: SamenessMarginBlock
-
-
 class SamenessMarginGate(DifferenceGate):
     """The gate that limits how far the mean agreement of cross pairs may be below the noise floor.
 
@@ -72,7 +56,7 @@ class SamenessMarginGate(DifferenceGate):
     agreements. So changes over time that affect both kinds of pair cancel.
     """
 
-    STATE = SamenessMarginGateState
+    _block: SamenessMarginBlock
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)

@@ -19,10 +19,11 @@ from scorer.steering.evidence.gate_observations import (
     PreferenceGiven,
 )
 from scorer.steering.evidence.gate_set import GateSet
-from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
-from scorer.steering.evidence.paired_copies import CopyMatcher, CopyMatcherState, copy_ended
+from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher
+from scorer.steering.evidence.paired_copies import CopyMatcher, copy_ended
+from scorer.steering.evidence.state_codec import Stored
 from scorer.steering.evidence.time_per_token import time_per_token
-from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
+from scorer.steering.evidence.user_discount import UserDiscount
 from scorer.steering.evidence.weighed_pairs import pair_ref
 
 
@@ -65,20 +66,14 @@ class ScoreSums:
         return self.noise_sum / self.noises if self.noises else None
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredPairsState:
+class ScoredPairs(Stored):
+    """Passes scored pairs to the gates. The user discount and the matching of noise pairs decide which count."""
+
     scores: ScoreSums
-    discount: UserDiscountState
-    matcher: PairMatcherState
-    copies: CopyMatcherState
-    copies_discount: UserDiscountState
-
-
-class ScoredPairs:
-    """Passes scored pairs to the gates. The user discount and the matching of noise pairs decide which of them count.
-
-    The class is mutable, because every scored pair adds to it. Its stored form is ``state``.
-    """
+    _discount: UserDiscount
+    _matcher: PairMatcher
+    _copies: CopyMatcher
+    _copies_discount: UserDiscount
 
     def __init__(self, gates: GateSet, *, match: bool) -> None:
         """Start without pairs. ``match``: whether there are noise pairs to match with cross pairs of the same user."""
@@ -143,19 +138,6 @@ class ScoredPairs:
         if "per_token" in self._gates.signals:
             for seen in time_per_token(scored.candidate, scored.baseline):
                 self._gates.observe(seen)
-
-    @property
-    def state(self) -> ScoredPairsState:
-        return ScoredPairsState(
-            self.scores, self._discount.state, self._matcher.state, self._copies.state, self._copies_discount.state
-        )
-
-    def restore(self, state: ScoredPairsState) -> None:
-        self.scores = state.scores
-        self._discount.restore(state.discount)
-        self._matcher.restore(state.matcher)
-        self._copies.restore(state.copies)
-        self._copies_discount.restore(state.copies_discount)
 
 
 def _is_comparable(scored: ScoredPair) -> bool:

@@ -16,48 +16,40 @@ from dataclasses import dataclass
 
 from scorer.steering.evidence.confidence import Interval, rate_interval
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import Gate, Handler, Standing
+from scorer.steering.evidence.gate_base import Gate, Handler
 from scorer.steering.evidence.gate_observations import LookDue, RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mixture import (
     LN2,
     Mixture,
-    MixtureState,
     RateGrid,
     RestartingMixture,
-    RestartingState,
     log_add,
     spend,
 )
+from scorer.steering.evidence.state_codec import Stored
 
 TOLERANCE = 1.25  # the odds may differ from the configured odds by this factor in either direction
 PROVEN = 1.6  # a split passes when its odds are proven to be within this factor of the configured odds
 _SHIFTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
+_RESTART_AT = -2.0  # the evidence for a right split, at which the test of a recovery begins again
 
 
-@dataclass(frozen=True, slots=True)
-class SplitTestState:
-    """The state of a ``SplitTest``. Each field is the evidence for one statement about the candidate's requests.
-
-    - ``more``: the candidate gets more requests than TOLERANCE permits
-    - ``less``: the candidate gets fewer requests than TOLERANCE permits
-    - ``not_more``: the candidate does not get more requests than PROVEN permits
-    - ``not_less``: the candidate does not get fewer requests than PROVEN permits
-    """
-
-    more: RestartingState
-    less: RestartingState
-    not_more: MixtureState
-    not_less: MixtureState
-
-
-class SplitTest:
+class SplitTest(Stored):
     """Test whether the candidate gets its configured ``share`` of the requests.
 
     ``log_e`` is evidence against this null: the candidate's odds (candidate requests for each baseline request) differ
     from ``share`` : 1 - ``share`` by at most the factor TOLERANCE. It may begin at any time in the step, because a side
     that vanishes late in a long step must be noticed too (ADR 0041).
+
+    - ``_more``, ``_less``: the evidence that the candidate gets more or fewer requests than TOLERANCE permits
+    - ``_not_more``, ``_not_less``: the evidence that it does not get more or fewer requests than PROVEN permits
     """
+
+    _more: RestartingMixture
+    _less: RestartingMixture
+    _not_more: Mixture
+    _not_less: Mixture
 
     def __init__(self, share: float) -> None:
         self._high = RateGrid.around(_with_odds_times(share, TOLERANCE), _SHIFTS, above=True)
@@ -84,16 +76,6 @@ class SplitTest:
         It is the smaller of two values: the evidence that the odds are not too high, and that they are not too low.
         """
         return min(self._not_more.log_e, self._not_less.log_e)
-
-    @property
-    def state(self) -> SplitTestState:
-        return SplitTestState(self._more.state, self._less.state, self._not_more.state, self._not_less.state)
-
-    def restore(self, state: SplitTestState) -> None:
-        self._more.restore(state.more)
-        self._less.restore(state.less)
-        self._not_more.restore(state.not_more)
-        self._not_less.restore(state.not_less)
 
 
 def _with_odds_times(share: float, factor: float) -> float:
@@ -124,14 +106,7 @@ class SplitCounts:
 NO_COUNTS = SplitCounts()
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryState:
-    starts: int
-    counts: SplitCounts
-    test: SplitTestState
-
-
-class SplitRecovery:
+class SplitRecovery(Stored):
     """Test, after the split gate has failed (the alarm), whether the split is right again.
 
     The test uses only requests since the alarm. It restarts whenever these requests indicate a wrong split. With each
@@ -139,7 +114,9 @@ class SplitRecovery:
     differ from the configured odds by more than the factor PROVEN.
     """
 
-    _RESTART_AT = -2.0
+    _starts: int
+    counts: SplitCounts
+    test: SplitTest
 
     def __init__(self, share: float) -> None:
         self._share = share
@@ -150,7 +127,7 @@ class SplitRecovery:
     def update(self, c_n: int, b_n: int) -> None:
         self.test.update(c_n, b_n)
         self.counts = self.counts.after(c_n, b_n)
-        if self.test.log_pass < self._RESTART_AT:
+        if self.test.log_pass < _RESTART_AT:
             self.test, self.counts = SplitTest(self._share), NO_COUNTS
             self._starts += 1
 
@@ -158,38 +135,20 @@ class SplitRecovery:
     def log_pass(self) -> float:
         return self.test.log_pass + math.log(spend(self._starts))
 
-    @property
-    def state(self) -> RecoveryState:
-        return RecoveryState(self._starts, self.counts, self.test.state)
-
-    def restore(self, state: RecoveryState) -> None:
-        self._starts, self.counts = state.starts, state.counts
-        self.test.restore(state.test)
-
-
-@dataclass(frozen=True, slots=True)
-class SplitGateState:
-    """The state of a ``SplitGate``.
-
-    ``counts``: the requests that count, see ``SplitGate``. ``waiting``: those that came since the last look.
-    """
-
-    standing: Standing
-    test: SplitTestState
-    counts: SplitCounts
-    waiting: SplitCounts
-    recovery: RecoveryState
-
 
 class SplitGate(Gate):
     """The gate that compares the candidate's actual share of the requests with the configured share.
 
     It counts the requests since the step began, and tests them at each look: a wrong split harms nobody within a
     second. An alarm begins when the gate fails, and ends when the split is proven to be right again. From then on, the
-    gate counts only requests since the alarm began.
+    gate counts only requests since the alarm began. ``_counts``: the requests that count. ``_waiting``: those that came
+    since the last look.
     """
 
-    STATE = SplitGateState
+    _test: SplitTest
+    _counts: SplitCounts
+    _waiting: SplitCounts
+    _recovery: SplitRecovery
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
@@ -228,7 +187,8 @@ class SplitGate(Gate):
         """
         recovered, self._recovery = self._recovery, SplitRecovery(self.spec.limit)
         self._test, self._counts = recovered.test, recovered.counts
-        self.standing = Standing(self.spec.limit)
+        self.fail_peak = self.pass_peak = 0.0
+        self.cause, self.pairs = None, ()
         self.note(0.0, self._test.log_pass)
 
     @property

@@ -17,6 +17,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from scorer.steering.evidence.state_codec import Stored
+
 _KEYS_PER_GAP, _LARGEST_GAP = 8, 8
 _PATIENCE = 4  # a pair counts once this many times the gap's number of pairs of its key have been left out
 
@@ -25,27 +27,25 @@ _PATIENCE = 4  # a pair counts once this many times the gap's number of pairs of
 class KeySlot:
     """The record about all sticky keys that have the same hash.
 
-    - ``slot``: the hash
     - ``admitted_at``: how many pairs of all keys had counted when a pair of these keys last counted
     - ``refused_since``: how many pairs of these keys have been left out since then
     """
 
-    slot: int
     admitted_at: int
     refused_since: int
 
 
-@dataclass(frozen=True, slots=True)
-class UserDiscountState:
-    admitted: int
-    slots: tuple[KeySlot, ...]
+class UserDiscount(Stored):
+    """Decides which cross pairs count as evidence.
 
+    ``_slots``: the hash of sticky keys → the record about them. ``_admitted``: how many pairs of all keys have counted.
+    """
 
-class UserDiscount:
-    """Decides which cross pairs count as evidence. The stored form is ``state``."""
+    _slots: dict[str, KeySlot]
+    _admitted: int
 
     def __init__(self) -> None:
-        self._slots: dict[int, KeySlot] = {}
+        self._slots = {}
         self._admitted = 0
 
     def admits(self, key: str) -> bool:
@@ -55,20 +55,12 @@ class UserDiscount:
         """
         if not key:
             return True
-        slot = hashlib.blake2b(key.encode(), digest_size=1).digest()[0]
+        slot = hashlib.blake2b(key.encode(), digest_size=1).hexdigest()
         gap = min(_LARGEST_GAP, len(self._slots) // _KEYS_PER_GAP)
-        seen = self._slots.get(slot) or KeySlot(slot, -1 - gap, 0)
+        seen = self._slots.get(slot) or KeySlot(-1 - gap, 0)
         if self._admitted - seen.admitted_at <= gap and seen.refused_since < _PATIENCE * gap:
-            self._slots[slot] = KeySlot(slot, seen.admitted_at, seen.refused_since + 1)
+            self._slots[slot] = KeySlot(seen.admitted_at, seen.refused_since + 1)
             return False
         self._admitted += 1
-        self._slots[slot] = KeySlot(slot, self._admitted, 0)
+        self._slots[slot] = KeySlot(self._admitted, 0)
         return True
-
-    @property
-    def state(self) -> UserDiscountState:
-        return UserDiscountState(self._admitted, tuple(self._slots[slot] for slot in sorted(self._slots)))
-
-    def restore(self, state: UserDiscountState) -> None:
-        self._admitted = state.admitted
-        self._slots = {slot.slot: slot for slot in state.slots}

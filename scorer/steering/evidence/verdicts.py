@@ -23,7 +23,7 @@ def verdict_of(gate: Gate, rate: float | None, before: Verdict | None = None) ->
     if before is not None and before.n == gate.n == 0 and before.message == _no_data(gate) and decides_as(gate, before):
         return before
     outcome = outcome_of(gate)
-    spec, cause = gate.spec, gate.standing.cause
+    spec, cause = gate.spec, gate.cause
     to_pass, to_fail = gate.pass_peak / spec.pass_at, gate.fail_peak / spec.fail_at
     toward = {GateOutcome.FAIL: to_fail, GateOutcome.PASS: to_pass}
     if outcome is GateOutcome.FAIL and cause is not None and not gate.step_explains_failure:
@@ -50,7 +50,7 @@ def verdict_of(gate: Gate, rate: float | None, before: Verdict | None = None) ->
         message=message,
         blocks_step=gate.blocks_step,
         basis=gate.basis,
-        pairs=gate.standing.pairs if outcome is GateOutcome.FAIL else (),
+        pairs=gate.pairs if outcome is GateOutcome.FAIL else (),
         evidence_to_pass=to_pass,
         evidence_to_fail=to_fail,
         low=interval.low if interval else None,
@@ -97,7 +97,7 @@ def _missing(gate: Gate) -> int | None:
         return short or None
     if gate.n < _FEW:
         return None
-    (fail, passed), fail_at, pass_at = gate.now, gate.spec.fail_at, gate.spec.pass_at
+    fail, passed, fail_at, pass_at = gate.fail_now, gate.pass_now, gate.spec.fail_at, gate.spec.pass_at
     evidence, at = (fail, fail_at) if fail * pass_at > passed * fail_at else (passed, pass_at)
     if evidence < _TOO_EARLY * at:
         return None

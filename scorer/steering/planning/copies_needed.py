@@ -44,7 +44,7 @@ def error_copies(limit: float, pass_at: float, rate: float, seed: int) -> int | 
     test = PairedIncreaseTest(limit)
     failed = (np.random.default_rng(seed).random((MOST_COPIES, 2)) < rate).tolist()
     for n, (c, b) in enumerate(failed, start=1):
-        test.add(candidate=c, baseline=b)
+        test.update(candidate=c, baseline=b)
         if n % _LOOK_ERRORS == 0 and test.log_pass >= pass_at:
             return n
     return None

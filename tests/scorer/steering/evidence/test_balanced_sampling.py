@@ -94,13 +94,13 @@ def test_weighted_counts_stay_in_proportion_under_any_split(flushes: list[tuple[
         balance.leave_out(1, 9)
     excess = 0.0
     for own, base in flushes:
-        if min((balance.state.candidate, balance.state.baseline)) > 4000:
+        if min(balance.state[:2]) > 4000:
             break
-        odds = balance.state.odds
+        odds = balance.odds
         left_own, left_base = balance.leave_out(own, base)
         excess += own * (1 - left_own / UNITS) / max(1, odds) - base * (1 - left_base / UNITS) * min(1, odds)
-        if balance.state.odds != odds:  # a better guess of the proportion
-            excess = balance.state.debt
+        if balance.odds != odds:  # a better guess of the proportion
+            excess = balance.debt
         assert abs(excess) <= 4.0 + 60 / UNITS
 
 

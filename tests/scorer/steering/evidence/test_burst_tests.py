@@ -83,7 +83,7 @@ def test_both_tests_can_be_stored_and_continue_alike() -> None:
     for one in (both, twin):
         one.update((0, 40, 1, 60), (4, 44, 1, 60))
     assert twin.state == both.state
-    with pytest.raises(ValueError, match="another kind"):
+    with pytest.raises(ValueError, match="a list of 2 values"):
         BurstTests(RateTest(0.02)).restore(both.state)
 
 

@@ -16,8 +16,6 @@ from scorer.steering.evidence import latency_ratio_test
 from scorer.steering.evidence.dense_histogram import (
     SIZE,
     DenseHistogram,
-    HistogramState,
-    SlotCounts,
 )
 from scorer.steering.evidence.latency_ratio_test import LatencyTest, QuantileRatio
 from scorer.steering.evidence.mixture import RateGrid, RateGrids
@@ -222,9 +220,7 @@ def test_a_count_that_does_not_fit_64_bits_is_refused() -> None:
         _ = found.counts
 
 
-@pytest.mark.parametrize(
-    "counts", [SlotCounts(-1, (1,)), SlotCounts(SIZE, (1,)), SlotCounts(0, (-1,)), SlotCounts(0, (2**63,))]
-)
-def test_a_stored_histogram_with_impossible_slots_or_counts_is_refused(counts: SlotCounts) -> None:
-    with pytest.raises(ValueError, match=r"slots|a count of"):
-        DenseHistogram().restore(HistogramState(counts, None, None, None))
+@pytest.mark.parametrize("counts", [[-1, [1]], [SIZE, [1]], [0, [-1]], [0, [2**63]], [0, [True]], None])
+def test_a_stored_histogram_with_impossible_slots_or_counts_is_refused(counts: object) -> None:
+    with pytest.raises(ValueError, match=r"slots|a count of|a slot and a list"):
+        DenseHistogram().restore([counts, None, None, None])

@@ -16,7 +16,6 @@ from glidepath.sides import Origin
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher
-from scorer.steering.evidence.state_codec import encode
 from tests.support.evidence_builders import pair, through_json, workload_of
 
 MARGIN = """\
@@ -132,7 +131,7 @@ def test_waiting_pairs_can_be_restored_from_json_and_stay_bounded() -> None:
     for i in range(2000):
         found.add_cross(f"c{i}", i, 0.123456, counts=bool(i % 2))
         found.add_noise(f"n{i}", i, NoisePair(0.5, {"recall_fraud": True}))
-    stored = json.dumps(encode(found.state))
+    stored = json.dumps(found.state)
     twin.restore(through_json(found.state))
     assert len(stored) < 32_000
     assert twin.add_noise("c1999", 2000, QUIET) == found.add_noise("c1999", 2000, QUIET) == MatchedPair(0.1235, QUIET)

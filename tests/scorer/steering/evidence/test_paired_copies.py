@@ -13,7 +13,7 @@ from glidepath.pairs import Ending, PairKind
 from glidepath.sides import Origin
 from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswer, PairRef
 from scorer.steering.evidence.paired_copies import MOST_WAITING, CopyMatcher, copy_ended
-from scorer.steering.evidence.state_codec import decode, encode
+from tests.support.evidence_builders import through_json
 
 FINE = AnswerFacts(
     Origin.SHADOW, status=200, first_byte_ms=50.0, total_ms=400.0, output_tokens=40, text_chars=200, streamed=True
@@ -100,7 +100,7 @@ def test_a_copy_without_a_first_token_counts_as_it_was(baseline: AnswerFacts) ->
 def test_a_request_with_one_copy_is_not_waited_for() -> None:
     matcher = CopyMatcher()
     assert matcher.add(replace(pairs("a")[0], both_copied=False)) is None
-    assert matcher.state.waiting == ()
+    assert matcher.state == [{}]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_the_number_of_waiting_copies_is_bounded() -> None:
     matcher = CopyMatcher()
     for n in range(2 * MOST_WAITING):
         matcher.add(pairs(f"id-{n}")[n % 2])
-    assert len(matcher.state.waiting) == MOST_WAITING
+    assert len(matcher.state[0]) == MOST_WAITING
     assert matcher.add(pairs("id-0")[1]) is None  # the oldest was dropped
     assert matcher.add(pairs(f"id-{2 * MOST_WAITING - 1}")[0]) is not None
 
@@ -185,7 +185,7 @@ def test_it_continues_from_its_stored_form(events: list[tuple[int, int]]) -> Non
     for number, which in events:
         pair = pairs(f"id-{number}")[which]
         assert whole.add(pair) == parts.add(pair)
-        stored = decode(type(parts.state), encode(parts.state))
+        stored = through_json(parts.state)
         parts = CopyMatcher()
         parts.restore(stored)
 

@@ -288,7 +288,7 @@ def test_a_pass_by_live_requests_ends_when_pairs_of_copies_come() -> None:
 
 def test_at_100_percent_no_request_is_copied_to_both_sides() -> None:
     assert Step(workload(), percent=100).verdict("latency_p95").basis == "live"
-    assert type(Step(workload(), percent=100).evidence.state.gates.gates["latency_p95"]).__name__ == "LatencyGateState"
+    assert Step(workload(), percent=100).evidence.state[-1][-1]["latency_p95"][0] == "LatencyGate 1.2"
 
 
 def test_gates_on_answers_have_pairs_as_their_basis_and_guards_have_live_requests() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scorer.steering.evidence.paired_increase_test import PairedIncreaseTest, RateBelowTest
-from scorer.steering.evidence.state_codec import decode, encode
+from tests.support.evidence_builders import through_json
 
 AT = math.log(20)
 failures = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)
@@ -19,7 +19,7 @@ failures = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)
 def filled(answers: list[tuple[bool, bool]], limit: float = 0.005) -> PairedIncreaseTest:
     test = PairedIncreaseTest(limit)
     for candidate, baseline in answers:
-        test.add(candidate=candidate, baseline=baseline)
+        test.update(candidate=candidate, baseline=baseline)
     return test
 
 
@@ -58,10 +58,10 @@ def test_a_candidate_that_breaks_after_a_long_good_time_fails() -> None:
 @given(failures, failures)
 def test_it_continues_from_its_stored_form(before, after) -> None:
     first, second = filled(before), PairedIncreaseTest(0.005)
-    second.restore(decode(type(first.state), encode(first.state)))
+    second.restore(through_json(first.state))
     for candidate, baseline in after:
         for test in (first, second):
-            test.add(candidate=candidate, baseline=baseline)
+            test.update(candidate=candidate, baseline=baseline)
     assert first.state == second.state
 
 
@@ -80,6 +80,6 @@ def test_a_rate_below_the_limit_is_proven_and_continues_from_its_stored_form() -
     for i in range(4000):
         whole.add(failed=i % 1000 == 999)
     parts = RateBelowTest(0.005)
-    parts.restore(decode(type(whole.state), encode(whole.state)))
+    parts.restore(through_json(whole.state))
     assert whole.log_pass > AT
     assert (parts.n, parts.failed, parts.log_pass) == (4000, 4, whole.log_pass)

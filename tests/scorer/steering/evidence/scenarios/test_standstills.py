@@ -139,7 +139,7 @@ def test_a_standstill_at_the_very_beginning_does_not_determine_the_proportion() 
     balance = SideBalance()
     for own, base in [(0, 1)] * 40 + [(20, 2), (160, 1), (160, 1)] + [(9, 1)] * 100:
         balance.leave_out(own, base)
-    assert balance.state.odds == pytest.approx(9, rel=0.1)
+    assert balance.odds == pytest.approx(9, rel=0.1)
 
 
 def left_after(flushes: list[tuple[int, int]], pause: tuple[int, int] = (0, 0)) -> list[float]:
