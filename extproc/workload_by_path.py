@@ -13,7 +13,7 @@ from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
-from glidepath.config.root import Match
+from glidepath.config.request_match import Match
 
 OVERLOAD = "overload"  # the response code details of the connection manager; Envoy sets no flag
 

@@ -14,7 +14,8 @@ from glidepath.config.doubled_paths import doubled_path
 from glidepath.config.faulty_values import FAULTY, FaultyValueError, has_faults
 from glidepath.config.gates import EXACT_TASKS
 from glidepath.config.listen_addresses import conflicts, listen_addresses
-from glidepath.config.root import Config, Workload
+from glidepath.config.root import Config
+from glidepath.config.workload import Workload
 from glidepath.split_leases import shortest_lost_after
 from glidepath.suggestions import allowed_names
 

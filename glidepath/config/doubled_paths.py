@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from glidepath.config.backends import Backend
-from glidepath.config.root import Workload
+from glidepath.config.workload import Workload
 
 
 def doubled_path(backend: Backend, workloads: Iterable[Workload]) -> str | None:

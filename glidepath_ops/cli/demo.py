@@ -16,7 +16,8 @@ from glidepath_ops.demo.demo_settings import llm_plan, written_plan
 from glidepath_ops.demo.injected_faults import InjectedFault
 from glidepath_ops.demo.llama_server import check_installed
 from glidepath_ops.demo.progress_display import make_display
-from glidepath_ops.demo.run import Options, run_demo
+from glidepath_ops.demo.run import run_demo
+from glidepath_ops.demo.running_demo import Options
 from glidepath_ops.demo.summary import text
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from glidepath import envoy_names, runtime_keys
 from glidepath.config import Config
-from glidepath.config.root import Match
+from glidepath.config.request_match import Match
 from glidepath.served_digest import served_digest
 from glidepath.split_leases import layer_name, parse_lease
 from glidepath_ops.doctor.facts import RENDER, EnvoyFacts, Finding, fail, ok, warn

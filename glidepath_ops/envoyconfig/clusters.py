@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from glidepath import envoy_names
 from glidepath.config.backends import Backend
-from glidepath.config.root import Config, Workload
+from glidepath.config.root import Config
+from glidepath.config.workload import Workload
 from glidepath.errors import ConfigError
 from glidepath.split_leases import serves_rtds
 from glidepath_ops.envoyconfig.backend_adaptation import (

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glidepath.config.root import Config, Match
+from glidepath.config.request_match import Match
+from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.added_route import BUFFER_LIMITS, AddedRoute, UsersRoute, UsersRoutes
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, keeps_client_credential

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from glidepath import envoy_names
-from glidepath.config.root import Config, Workload
+from glidepath.config.root import Config
+from glidepath.config.workload import Workload
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS, TYPE, assignment, seconds, typed

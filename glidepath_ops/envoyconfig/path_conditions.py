@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from glidepath.call_classes import INFERENCE_PATHS, NOT_INFERENCE
-from glidepath.config.root import Match, Workload
+from glidepath.config.request_match import Match
+from glidepath.config.workload import Workload
 from glidepath_ops.envoyconfig.commented_yaml import Json
 
 # The backend answers TRACE with the request that it got, its credential included, and CONNECT asks for a tunnel

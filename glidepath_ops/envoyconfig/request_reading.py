@@ -13,7 +13,9 @@ from importlib.resources import files
 
 from glidepath import envoy_names
 from glidepath.config.backends import Backend
-from glidepath.config.root import Config, Match, Workload
+from glidepath.config.request_match import Match
+from glidepath.config.root import Config
+from glidepath.config.workload import Workload
 from glidepath.eligibility import BYTES_PER_TOKEN, FOREIGN_REASONING, OTHER_THAN_TEXT, Ineligible, declares
 from glidepath_ops.envoyconfig.backend_adaptation import quote
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment

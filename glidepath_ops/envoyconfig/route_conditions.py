@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from glidepath.config.root import Config, Match
+from glidepath.config.request_match import Match
+from glidepath.config.root import Config
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.path_conditions import (
     clear_path_headers,

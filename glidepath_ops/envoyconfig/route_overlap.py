@@ -11,7 +11,7 @@ from typing import Any
 
 import regex
 
-from glidepath.config.root import Match
+from glidepath.config.request_match import Match
 from glidepath_ops.envoyconfig.commented_yaml import Json
 
 METHOD = "POST"

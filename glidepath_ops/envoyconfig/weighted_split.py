@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from glidepath import envoy_names, runtime_keys
 from glidepath.config.backends import Backend
-from glidepath.config.root import Config, Sticky
+from glidepath.config.root import Config
+from glidepath.config.sticky_values import Sticky
 from glidepath_ops.envoyconfig.access_log_tags import mark_of_candidate, record_of_entry
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment

@@ -21,7 +21,8 @@ from urllib.request import urlopen
 import yaml
 
 from glidepath_ops.local.child_process import Child, free_ports
-from glidepath_ops.monitoring.panels import ROWS, Panel, Query
+from glidepath_ops.monitoring.dashboard import ROWS
+from glidepath_ops.monitoring.panel_types import Panel, Query
 from tests.support.promtool import PROMETHEUS
 
 ROOT = Path(__file__).parents[2]

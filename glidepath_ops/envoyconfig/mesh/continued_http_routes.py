@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from glidepath.config.root import Config, Match
+from glidepath.config.request_match import Match
+from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.continued_routes import not_at_random, refuse_short_timeout

@@ -12,7 +12,8 @@ from copy import deepcopy
 from urllib.parse import urlsplit
 
 from glidepath import envoy_names
-from glidepath.config.root import Config, Match
+from glidepath.config.request_match import Match
+from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.backend_adaptation import (
     REQUEST_CREDENTIALS,

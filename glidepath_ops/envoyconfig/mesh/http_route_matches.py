@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from glidepath.config.root import Match
+from glidepath.config.request_match import Match
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.route_overlap import METHOD

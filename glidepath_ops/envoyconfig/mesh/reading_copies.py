@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from glidepath import envoy_names
-from glidepath.config.root import Config, Workload
+from glidepath.config.root import Config
+from glidepath.config.workload import Workload
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.lease_routes import lease_condition

@@ -14,7 +14,8 @@ from typing import TypeVar
 
 import yaml
 
-from glidepath.config.root import Config, Match
+from glidepath.config.request_match import Match
+from glidepath.config.root import Config
 from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.continued_routes import (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glidepath.config.faulty_values import FAULTY, FaultyValueError, has_faults
-from glidepath.config.root import Match
+from glidepath.config.request_match import Match
 
 USES: list[Callable[[Any], object]] = [
     bool,

@@ -319,7 +319,9 @@ def test_an_error_never_repeats_a_secret(what: str, by: str) -> None:
 
 
 def test_the_digest_of_an_unchanged_configuration_is_stable() -> None:
-    assert parse_config(GOOD).digest("chat") == "14d2e6679263", "a new key with a default counts: see _not_in_digest"
+    assert parse_config(GOOD).digest("chat") == "14d2e6679263", (
+        "a new key with a default counts: see decision_digest.py"
+    )
     informing = GOOD.replace("max_increase: 0.5%", "max_increase: 0.5%, fast: inform")
     assert parse_config(informing).digest("chat") != "14d2e6679263"
 

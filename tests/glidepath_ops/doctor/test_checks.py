@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from glidepath.config import Config, parse_config
-from glidepath.config.root import Match
+from glidepath.config.request_match import Match
 from glidepath.scorer_groups import LastSteering
 from glidepath.status_and_decisions import SideRefusal
 from glidepath.unseen_entries import UnseenRecord

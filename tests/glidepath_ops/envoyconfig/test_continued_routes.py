@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from glidepath.config import parse_config
-from glidepath.config.root import Config, Match
+from glidepath.config.request_match import Match
+from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath.served_digest import served_digest
 from glidepath_ops.envoyconfig.added_route import AddedRoute, UsersRoute, UsersRoutes

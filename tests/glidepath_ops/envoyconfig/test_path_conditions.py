@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.config.root import Match
+from glidepath.config.request_match import Match
 from glidepath_ops.envoyconfig.path_conditions import REFUSED_METHODS, clear_path_headers
 
 PIECES = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from glidepath.config.root import Match
+from glidepath.config.request_match import Match
 from glidepath_ops.envoyconfig.route_overlap import Overlap, overlap
 
 EXACT = Match(path="/v1/chat/completions")

@@ -12,7 +12,7 @@ import pytest
 
 from glidepath.config import Config
 from glidepath.config.backends import Backend
-from glidepath.config.root import Workload
+from glidepath.config.workload import Workload
 from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
