@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from glidepath.check_calibration_files import check_calibrations
-from glidepath.config import Config
+from glidepath.config import Config, Workload
 from glidepath.config.cross_checks import Problem
 from glidepath.config.faulty_values import has_faults
 from glidepath.config.listen_addresses import conflicts, listen_addresses
@@ -123,9 +123,26 @@ def _check_configuration(checked: Checked, config: Path, *, without_secrets: boo
         ),
     ]
     checked.hints += [
+        ("warning", places.locate("workloads", name, "fallback"), _FORMS.format(workload.candidate))
+        for name, workload in settings.workloads.items()
+        if _gets_forms_as_they_are(settings, workload)
+    ]
+    checked.hints += [
         ("warning", places.locate(*one.second.key), f"{one.message}, so not both can run on one machine")
         for one in conflicts(listen_addresses(settings), on_one_machine=True)
     ]
+
+
+_FORMS = (
+    "without fallback, forms with a file (audio transcriptions, image edits) reach {} with the model that clients "
+    "send, because only JSON bodies and paths are renamed"
+)
+
+
+def _gets_forms_as_they_are(config: Config, workload: Workload) -> bool:
+    """Return whether forms with a file can reach a candidate that has its own name for the model. See ADR 0427."""
+    may_come = workload.match.path is None and workload.actuator is None
+    return may_come and not workload.fallback and config.backends[workload.candidate].model is not None
 
 
 def one_line_a_text(hints: Iterable[Hint]) -> list[str]:

@@ -18,6 +18,7 @@ local JSON_CALLS = {
   "/completions", "/responses", "/embeddings", "/messages", "/moderations", "/rerank",
   "/api/chat", "/api/generate", "/api/embed",
 }
+local LONGEST_FORM = 33554432 -- bytes that Envoy holds by default; OpenAI's longest recording has 25 MB
 local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
 
 local function trim(text)
@@ -103,6 +104,18 @@ local function rename_in_path(path, side)
     if before ~= nil then return before .. side.path_model .. after .. query end
   end
   return path
+end
+
+-- Returns whether a form with a file, such as a recording to transcribe, names the model of another backend: in a part of the
+-- form, which is not replaced.
+local function names_other_model(side, headers, path)
+  if not (FALLBACK and side.candidate and side.model) or not (headers:get("content-type") or ""):lower():find("^multipart/") then
+    return false
+  end
+  for _, form in ipairs(MODELS_IN_PATHS) do
+    if path:match("^[^?]*"):match(form) then return false end
+  end
+  return (tonumber(headers:get("content-length")) or 0) <= LONGEST_FORM
 end
 
 local function adapt_path(path, side, as_sent)
@@ -232,10 +245,19 @@ function envoy_on_request(handle)
   if facts ~= nil and facts.state == "unread" and facts.read ~= "ambiguous" then as_sent = true end
   local without = is_without(side, facts, first)
   local changes = (RENAMES or without) and not as_sent
-  if changes and not is_upload(headers:get("content-type") or "", headers:get(":path") or "") then
+  local sent_to = headers:get(":path") or ""
+  if changes and not is_upload(headers:get("content-type") or "", sent_to) then
     local body = handle:body() -- yields: objects fetched from the handle before are invalid afterwards
     headers = handle:headers()
     length = adapt_body(handle, body, side, first, without)
+  elseif changes and first and names_other_model(side, headers, sent_to) then
+    local body = handle:body()
+    headers = handle:headers()
+    local metadata = handle:streamInfo():dynamicMetadata()
+    metadata:set("glidepath", "not_renamed", "form")
+    length = leave_to_baseline(metadata, body)
+  elseif not first then -- attempt 1 may have had no content
+    put(headers, "content-length", known.length)
   end
   local state = handle:streamInfo():filterState()
   local path = nil

@@ -89,6 +89,19 @@ def test_a_workload_in_which_no_gate_tells_better_from_worse_gets_a_note(tmp_pat
     )
 
 
+@pytest.mark.parametrize(
+    ("match", "fallback", "warned"),
+    [("path_prefix: /v1", "false", True), ("path_prefix: /v1", "true", False), ("path: /v1/a", "false", False)],
+)
+def test_forms_that_reach_a_candidate_with_another_model_are_a_warning(
+    tmp_path: Path, match: str, fallback: str, warned: bool
+) -> None:
+    text = CHAT_CONFIG.replace("path: /v1/chat/completions", match).replace(':9002"', ':9002", model: m')
+    (tmp_path / "g.yaml").write_text(f"{text}    fallback: {fallback}\n")
+    done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(tmp_path / "g.yaml")])
+    assert ("forms with a file" in done.stderr) is warned
+
+
 def test_many_workloads_with_one_hint_make_one_line_that_counts_the_others(tmp_path: Path) -> None:
     rest = "baseline: cloud, candidate: onprem, gates: {latency: {max_ratio: 0.5}}"
     more = "".join(f"  w{i}: {{match: {{path: /w{i}}}, {rest}}}\n" for i in range(3))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,38 @@ async def test_a_body_that_takes_too_long_is_left_to_the_baseline_and_is_not_the
         setup.cloud.behaviour, setup.cloud.status = "status", 500
         failed = await outcomes.by(setup.post(body))
         assert failed.error == "failover"
+
+
+FORM = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n--b--\r\n'
+FORMS = {"content-type": "multipart/form-data; boundary=b"}
+
+
+async def in_chunks(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 100_000):
+        yield body[start : start + 100_000]
+
+
+@pytest.mark.parametrize("theirs", [{}, {"cloud": {}}], ids=["our-baseline", "their-baseline"])
+async def test_a_form_that_names_the_model_of_the_baseline_is_left_to_it(
+    tmp_path: Path, theirs: dict[str, dict[str, Any]]
+) -> None:
+    chat, long, path = {**AT_ONCE, "match": {"path_prefix": "/"}}, FORM + b"x" * (2 * MIB), "/v1/audio/transcriptions"
+    async with envoy_with_backends(tmp_path, onprem=ONPREM, chat=chat, theirs=theirs) as setup:
+        for body in (FORM, long):
+            setup.clear_received()
+            outcome = await OutcomeLog(setup).counted_by(setup.post(body, FORMS, path=path))
+            assert [one.body for one in setup.onprem.received] == [b""]
+            assert [one.body for one in setup.cloud.received] == [body]
+            assert isinstance(outcome, LocalReply)
+            assert (outcome.kind, outcome.at_fault) == ("not_renamed", AtFault.NONE)
+        async with setup.session.post(setup.envoy.live + path, data=in_chunks(long), headers=FORMS) as reply:
+            assert reply.status == 200
+        assert setup.cloud.last.body == long
+        await setup.post(FORM, FORMS, path="/openai/deployments/gpt-4o/audio/transcriptions")
+        assert (setup.onprem.last.path, setup.onprem.last.body) == (
+            "/openai/deployments/m-on/audio/transcriptions",
+            FORM,
+        )
 
 
 async def test_without_a_fallback_the_candidate_gets_such_a_body_as_it_is(tmp_path: Path) -> None:
