@@ -54,6 +54,15 @@ filter_metadata {
   }
 }
 """
+# A question and an answer of two kilobytes each.
+QUESTION = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "How strong is the wind? " * 80}]})
+ANSWER = json.dumps(
+    {
+        "object": "chat.completion",
+        "choices": [{"message": {"role": "assistant", "content": "It is strong. " * 130}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 480, "completion_tokens": 390, "total_tokens": 870},
+    }
+)
 FILTER = "envoy.filters.http.ext_proc"
 CONCURRENT = 32
 ROLES = ("empty", "capture", "tee")
@@ -80,8 +89,10 @@ def exchange(number: int, cluster: str) -> list[bytes]:
             "upstream.request_attempt_count": 1,
         }
     )
-    messages = [ask, _body("request_body", b"q" * 2048), _body("request_body", b"", end=True), answered]
-    messages += [_body("response_body", b"a" * 1024)] * 2 + [_body("response_body", b"", end=True)]
+    question, answer = QUESTION.encode(), ANSWER.encode()
+    messages = [ask, _body("request_body", question), _body("request_body", b"", end=True), answered]
+    messages += [_body("response_body", answer[:1024]), _body("response_body", answer[1024:])]
+    messages.append(_body("response_body", b"", end=True))
     return [message.SerializeToString() for message in messages]
 
 
@@ -140,7 +151,7 @@ async def serve_backend(port: int) -> None:
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
-        return web.Response(body=b"b" * 2048, content_type="application/json")
+        return web.Response(body=ANSWER.encode(), content_type="application/json")
 
     app = web.Application()
     app.router.add_post("/{tail:.*}", answer)

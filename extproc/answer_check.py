@@ -158,7 +158,7 @@ class AnswerChecker:
             )
 
     def _count(self, request: RefusedRequest, result: str) -> None:
-        self.totals[(request.workload, request.side.value, request.origin.value, result)] += 1
+        self.totals[(request.workload, request.side, request.origin, result)] += 1
         if result != "unchecked":
             self._counters.count_checked(request.workload, request.side, request.origin)
 

@@ -66,22 +66,23 @@ def plan_copies(
     path, method = request.headers.get(":path", ""), request.headers.get(":method", "")
     if not may_be_copied(method, path, workload.settings.match.path):
         return (), Coverage.NOT_TEED
+    shadow = workload.settings.shadow
+    kept_out = sides_kept_out(shadow.opt_out, request.headers)
+    sampled_out = served is Side.CANDIDATE and share_of(request_id, "reverse") >= shadow.reverse
+    if sampled_out and served.other not in kept_out:
+        return (), Coverage.SAMPLED_OUT  # before the body is searched: most of the candidate's requests may end here
     body = readable_body(exchange)
     if body is None or gives_a_credential(body):
         return (), Coverage.GIVES_CREDENTIAL
     refusal = reason_not_to_copy(body, workload.limited_candidate if served is Side.BASELINE else None)
     if refusal is not None:
         return (), refusal
-    shadow = workload.settings.shadow
-    kept_out = sides_kept_out(shadow.opt_out, request.headers)
     planned_copies: list[PlannedCopy] = []
     reason: Coverage | None = None
     if served.other in kept_out:
         reason = Coverage.OPTED_OUT
-    elif served is Side.BASELINE or share_of(request_id, "reverse") < shadow.reverse:
-        planned_copies.append(PlannedCopy(PairKind.CROSS, served.other, workload.backend(served.other)))
     else:
-        reason = Coverage.SAMPLED_OUT
+        planned_copies.append(PlannedCopy(PairKind.CROSS, served.other, workload.backend(served.other)))
     # The noise floor compares the baseline with itself; the candidate is never compared with itself.
     noise = served is Side.BASELINE and served not in kept_out
     if noise and share_of(request_id, "same-side") < shadow.same_side:

@@ -19,9 +19,10 @@ from glidepath.config.backends import Backend
 from glidepath.eligibility import Ineligible, facts_of, ineligible
 from glidepath.outcome_summaries import Coverage
 
-# A body without any of these needs no parsing. An escape may stand for one of them.
+# A body without any of these, and without an escape that may stand for one of them, needs no parsing. The search is
+# fast because all of them begin with the same byte.
 _HINTS = re.compile(
-    rb'\\u00|"(?:tools|background|store|previous_response_id|conversation|container|prompt|connectors|plugins'
+    rb'"(?:tools|background|store|previous_response_id|conversation|container|prompt|connectors|plugins'
     rb"|web_search_options|search_parameters|mcp_servers|cachedContent|cached_content|file_id|fileUri|file_uri"
     rb'|item_reference|encrypted_content|signature|redacted_thinking|thoughtSignature|thought_signature)"'
 )
@@ -61,13 +62,13 @@ def reason_not_to_copy(body: bytes, to: Backend | None = None) -> Coverage | Non
     A body that is no JSON object gives no reason, except its length. ``to``: the candidate to which a copy would go, if
     it declares that it cannot serve every request.
     """
-    if to is None and not _HINTS.search(body):
+    if to is None and not _may_have_hints(body):
         return None
     short = without_pictures(body)
     document: object = None
     if len(short) <= MOST_PARSED:
         document = _parsed(_LONG_STRING.sub(b'""', short))
-    elif _HINTS.search(body):
+    elif _may_have_hints(body):
         return Coverage.HAS_EFFECTS
     if to is not None and (why := ineligible(to, facts_of(document, len(short), len(body)))) is not None:
         return _INELIGIBLE[why]
@@ -76,6 +77,10 @@ def reason_not_to_copy(body: bytes, to: Backend | None = None) -> Coverage | Non
     if _acts(document):
         return Coverage.HAS_EFFECTS
     return Coverage.NEEDS_STATE if _needs_state(document) else None
+
+
+def _may_have_hints(body: bytes) -> bool:
+    return b"\\u00" in body or _HINTS.search(body) is not None
 
 
 def without_pictures(body: bytes) -> bytes:

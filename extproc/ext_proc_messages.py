@@ -7,6 +7,7 @@ Of the code that runs for every request, only this module reads the fields of ex
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
@@ -67,7 +68,7 @@ def feed(exchange: Exchange, message: ProcessingRequest, wanted: frozenset[str],
     if part == "request_body":
         body = message.request_body
         return exchange.chunk(_REQUEST, body.body, body.end_of_stream, now)
-    if not message.ByteSize():
+    if part is None and not message.ByteSize():
         return exchange.shed_rest(now)
     return exchange.feed(read(message, wanted), now)
 
@@ -102,10 +103,11 @@ def _response_headers(message: ProcessingRequest) -> ResponseHeaders:
     )
 
 
+@lru_cache(256)
 def _backend(metadata: str) -> str:
     """Return the backend that the metadata of an endpoint names, or "" if it names none.
 
-    Envoy sends the metadata as protobuf text, whose spaces may vary.
+    Envoy sends the metadata as protobuf text, whose spaces may vary. All answers of an endpoint have the same.
     """
     found = _BACKEND.search(metadata)
     return found[1] if found else ""
@@ -131,8 +133,9 @@ def _attributes(message: ProcessingRequest) -> Any:
     Envoy sends them as a map with one entry. The key is the name of the Envoy filter, which may vary, and the value is
     a Struct with the attributes.
     """
-    for struct in message.attributes.values():
-        return struct.fields
+    attributes = message.attributes
+    for name in attributes:
+        return attributes[name].fields
     return _EMPTY
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage, StreamAccessLogsResponse
@@ -69,22 +68,21 @@ class ProcessService:
             return
         self.open += 1
         exchange = Exchange(self._max_body, self._memory)
-        workload, route = self._workload(context), _of_stream(context)
+        route = self._route(context)
         captured: CapturedExchange | None = None
-        watched = None if self._inventory is None else self._inventory.watch(workload.name if workload else "")
+        watched = None if self._inventory is None else self._inventory.watch(route.name)
         try:
             while exchange.ending is None:
                 message = await context.read()
                 if message is grpc.aio.EOF:
                     break
-                captured = self._step(workload, route, exchange, captured, message, watched)
+                captured = self._step(route, exchange, captured, message, watched)
         finally:
             self.open -= 1
             self._close(exchange, captured, watched)
 
     def _step(
         self,
-        workload: WorkloadInfo | None,
         route: _Route,
         exchange: Exchange,
         captured: CapturedExchange | None,
@@ -103,8 +101,8 @@ class ProcessService:
                 watched.headers(message.request_headers.headers.headers, path)
             if milestone is Milestone.FINISHED:
                 watched.finish(exchange)
-        if captured is None and workload is not None and (exchange.request is not None or exchange.shed):
-            captured = self._capturer.begin(workload, exchange, route.own_id, route.served)
+        if captured is None and route.workload is not None and (exchange.request is not None or exchange.shed):
+            captured = self._capturer.begin(route.workload, exchange, route.own_id, route.served)
         if captured is not None and milestone is not _NO_MILESTONE:
             self._capturer.advance(captured, milestone)
         if exchange.ending is None and (exchange.cut or (captured is not None and captured.opted_out)):
@@ -134,32 +132,35 @@ class ProcessService:
 
     async def _reject(self, context: grpc.aio.ServicerContext) -> None:
         """Count the exchange as SHED_STREAMS, because ``max_streams`` streams are already open. Capture nothing."""
-        workload = self._workload(context)
+        workload = self._route(context).workload
         message = await context.read()
         if message is not grpc.aio.EOF and message.HasField("request_headers") and workload is not None:
             self._capturer.counters.count(workload.name, Coverage.SHED_STREAMS)
 
-    def _workload(self, context: grpc.aio.ServicerContext) -> WorkloadInfo | None:
-        """Return the workload that Envoy names in the stream's metadata, or None if it is not configured."""
-        return self._workloads.get(_metadata(context, envoy_names.HEADER_WORKLOAD))
+    def _route(self, context: grpc.aio.ServicerContext) -> _Route:
+        # Once for each stream, because each call makes new objects of all metadata.
+        metadata = dict(context.invocation_metadata() or ())
+        return _Route(
+            self._workloads.get(metadata.get(envoy_names.HEADER_WORKLOAD, "")),
+            metadata.get(envoy_names.HEADER_REQUEST_ID, ""),
+            metadata.get(envoy_names.HEADER_SERVED, "") or NO_DIGEST,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """What the metadata of a stream say: Envoy's own id of the request, and the digest of what the route serves."""
+class _Route(NamedTuple):
+    """What the metadata of a stream say.
 
+    ``workload``: the workload that Envoy names, or None if it is not configured. ``own_id``: Envoy's own id of the
+    request. ``served``: the digest of what the route serves.
+    """
+
+    workload: WorkloadInfo | None
     own_id: str
     served: str
 
-
-def _of_stream(context: grpc.aio.ServicerContext) -> _Route:
-    own_id = _metadata(context, envoy_names.HEADER_REQUEST_ID)
-    return _Route(own_id, _metadata(context, envoy_names.HEADER_SERVED) or NO_DIGEST)
-
-
-def _metadata(context: grpc.aio.ServicerContext, name: str) -> str:
-    """Return a text of the stream's metadata, or "" if there is none of this name."""
-    return next((str(value) for key, value in context.invocation_metadata() or () if key == name), "")
+    @property
+    def name(self) -> str:
+        return self.workload.name if self.workload else ""
 
 
 class AccessLogService:

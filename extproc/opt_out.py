@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from glidepath.config.shadow_traffic import OptOut
 from glidepath.sides import Side
 
 
-def is_kept_out(rules: Iterable[OptOut], headers: Mapping[str, str]) -> bool:
+def is_kept_out(rules: Sequence[OptOut], headers: Mapping[str, str]) -> bool:
     """Return whether nothing of a request may be copied or kept. ``headers``: with names in lower case."""
-    return any(rule.to is None and _applies(rule, headers) for rule in rules)
+    return bool(rules) and any(rule.to is None and _applies(rule, headers) for rule in rules)
 
 
-def sides_kept_out(rules: Iterable[OptOut], headers: Mapping[str, str]) -> frozenset[Side]:
+def sides_kept_out(rules: Sequence[OptOut], headers: Mapping[str, str]) -> frozenset[Side]:
     """Return the sides to which no copy of a request may be sent."""
     return frozenset(Side(rule.to) for rule in rules if rule.to is not None and _applies(rule, headers))
 

@@ -190,10 +190,7 @@ class TrafficCounters:
         rejection = self._proven(outcome, request_id) if request_id else None
         if rejection is not None:
             outcome = replace(outcome, latency_ms=None, ttft_ms=None, headers_ms=None, duration_ms=None, untimed=False)
-        key = (outcome.workload, outcome.side, outcome.origin)
-        side_counts = self._side_counts.get(key)
-        if side_counts is None:
-            side_counts = self._side_counts[key] = _SideCounts()
+        side_counts = self._counts_of(outcome.workload, outcome.side, outcome.origin)
         side_counts.add(outcome)
         side_counts.sent_bytes += sent_bytes
         side_counts.served = joined_digests(side_counts.served, served)
@@ -207,6 +204,13 @@ class TrafficCounters:
         if outcome.failover:
             self.rescue_totals[(outcome.workload, _RESCUE_RESULTS[outcome.rescued])] += 1
         self._reject(rejection)
+
+    def _counts_of(self, workload: str, side: Side, origin: Origin) -> _SideCounts:
+        key = (workload, side, origin)
+        counts = self._side_counts.get(key)
+        if counts is None:
+            counts = self._side_counts[key] = _SideCounts()
+        return counts
 
     def _proven(self, outcome: RequestOutcome, request_id: str) -> Rejection | None:
         """Return the error that capture has proven, and that the access log entry does not show; else None."""
@@ -236,19 +240,18 @@ class TrafficCounters:
         if rejection is None:
             return
         workload, side, origin = rejection.request.workload, rejection.request.side, rejection.request.origin
-        side_counts = self._side_counts.setdefault((workload, side, origin), _SideCounts())
-        side_counts.rejections.append((rejection.kind, rejection.at_ms))
+        self._counts_of(workload, side, origin).rejections.append((rejection.kind, rejection.at_ms))
         self.rejection_totals[(workload, side.value, origin.value, rejection.kind)] += 1
         if side is Side.CANDIDATE and origin is Origin.LIVE:
             self._on_failure()
 
     def count_checked(self, workload: str, side: Side, origin: Origin) -> None:
         """Count an answer whose captured body was checked."""
-        self._side_counts.setdefault((workload, side, origin), _SideCounts()).checked += 1
+        self._counts_of(workload, side, origin).checked += 1
 
     def count_usage(self, workload: str, side: Side, origin: Origin, usage: TokenUsage) -> None:
         """Count the tokens of a captured answer."""
-        by_key = self._side_counts.setdefault((workload, side, origin), _SideCounts()).usage
+        by_key = self._counts_of(workload, side, origin).usage
         known = by_key.get(usage.key)
         by_key[usage.key] = usage if known is None else known + usage
 

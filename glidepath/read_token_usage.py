@@ -17,7 +17,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -76,7 +76,9 @@ def usage_from(found: Mapping[str, Any]) -> TokenUsage | None:
     """Return the usage in a provider's usage object, or None if it has no number that is known and not zero."""
     if isinstance(found.get("billed_units"), dict):  # Cohere: what it charges for
         found = found["billed_units"]
-    for read in (_gemini, _bedrock, _openai_or_anthropic, _invocation_metrics):
+    for names, read in _FORMS:
+        if found.keys().isdisjoint(names):
+            continue
         usage = read(found)
         if usage.input or usage.output:
             return usage
@@ -147,6 +149,27 @@ def _invocation_metrics(found: Mapping[str, Any]) -> TokenUsage:
     return TokenUsage(total, _count(found, "outputTokenCount"), read, write)
 
 
+# The numbers of each form without which it states no tokens, and what reads it. The first that states tokens counts.
+_FORMS: tuple[tuple[tuple[str, ...], Callable[[Mapping[str, Any]], TokenUsage]], ...] = (
+    (
+        (
+            "promptTokenCount",
+            "toolUsePromptTokenCount",
+            "candidatesTokenCount",
+            "responseTokenCount",
+            "thoughtsTokenCount",
+        ),
+        _gemini,
+    ),
+    (("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"), _bedrock),
+    (("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "total_tokens"), _openai_or_anthropic),
+    (
+        ("inputTokenCount", "outputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"),
+        _invocation_metrics,
+    ),
+)
+
+
 def _unwrapped(answer: bytes) -> bytes:
     """Return the first and the last of the model's own events in a stream of Bedrock's; any other answer unchanged."""
     if _WRAPPED not in answer:
@@ -210,7 +233,11 @@ def _tier(answer: bytes) -> ServiceTier:
 
 
 def _details(found: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    return next((found[name] for name in names if isinstance(found.get(name), dict)), {})
+    for name in names:
+        value = found.get(name)
+        if isinstance(value, dict):
+            return value
+    return {}
 
 
 def _count(found: Mapping[str, Any], *names: str) -> int:

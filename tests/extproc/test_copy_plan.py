@@ -57,6 +57,14 @@ def test_the_reverse_rate_limits_copies_to_the_baseline_only() -> None:
     assert plan_copies(workload("{reverse: 0}"), exchange("cloud"), "id") == ((CROSS_TO_CANDIDATE,), None)
 
 
+def test_the_body_of_a_request_that_is_sampled_out_is_not_searched() -> None:
+    one = Exchange(100, BodyMemory(1000))
+    one.feed(RequestHeaders({":method": "POST", ":path": CHAT}, CANDIDATE), 1)
+    one.feed(Chunk(Half.REQUEST, b'{"password": "T"}', end=True), 2)
+    assert plan_copies(workload("{reverse: 0}"), one, "id") == ((), Coverage.SAMPLED_OUT)
+    assert plan_copies(workload(), one, "id") == ((), Coverage.GIVES_CREDENTIAL)
+
+
 def test_only_requests_served_by_the_baseline_are_copied_to_the_same_side() -> None:
     everything = workload("{same_side: 100}")
     assert plan_copies(everything, exchange(), "id") == ((CROSS_TO_CANDIDATE, NOISE), None)

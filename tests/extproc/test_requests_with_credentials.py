@@ -68,6 +68,7 @@ FORMS = {
     "JSON in a form": b"payload=%7B%22password%22%3A%22T%22%7D",
     "a URL in a form": b"image=https%3A%2F%2Fx%2Fy%3Fsig%3D0123456789abcdef0123",
     "a part": b'--b\r\nContent-Disposition: form-data; name="api_key"\r\n\r\nT\r\n--b--\r\n',
+    "a part whose name has a hyphen": b'--b\r\nContent-Disposition: form-data; name="pass-word"\r\n\r\nT\r\n--b--\r\n',
     "a part with a type": b"--b\nContent-Disposition: form-data; name=token\nContent-Type: a/b\n\nT0PSECRET\n--b--",
 }
 HARMLESS_FORMS = {
