@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from glidepath.pair_scores import Correctness
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Handler
+from scorer.steering.evidence.gate_base import Handler
 from scorer.steering.evidence.gate_observations import CorrectnessGiven
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mean_gate import DifferenceGate
@@ -63,12 +63,8 @@ class CorrectnessGate(DifferenceGate):
         self.weigh(given.pair, worse)
         self.add_difference(worse)
 
-    def recent_cause(self) -> FailureCause | None:
-        less, n = self.recent_value, self._test.recent.n
-        if less is None:
-            return None
-        text = f"right in {share_text(less)} less over the last {n} pairs; over the step: {self.message()}"
-        return FailureCause(less, n, text)
+    def recent_message(self, value: float, n: int) -> str:
+        return f"right in {share_text(value)} less over the last {n} pairs; over the step: {self.message()}"
 
     def message(self) -> str:
         of = f" of “{self.spec.of}”" if self.spec.of else ""

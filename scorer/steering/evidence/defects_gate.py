@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from glidepath.answer_faults import AnswerFault, Grade
 from glidepath.pair_scores import AnswerFacts, ScoredPair
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Handler
+from scorer.steering.evidence.gate_base import Handler
 from scorer.steering.evidence.gate_observations import AnswersJudged
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mean_gate import DifferenceGate
@@ -90,12 +90,8 @@ class DefectsGate(DifferenceGate):
         self.weigh(pair.pair, worse)
         self.add_difference(worse)
 
-    def recent_cause(self) -> FailureCause | None:
-        more, n = self.recent_value, self._test.recent.n
-        if more is None:
-            return None
-        text = f"{share_text(more)} more defects over the last {n} pairs; over the step: {self.message()}"
-        return FailureCause(more, n, text)
+    def recent_message(self, value: float, n: int) -> str:
+        return f"{share_text(value)} more defects over the last {n} pairs; over the step: {self.message()}"
 
     def message(self) -> str:
         counts = self._counts

@@ -178,19 +178,6 @@ class DenseHistogram(Stored):
             np.add.at(self._counts, slots, numbers)
         self._counts[0] += sum([one.zeros for one in waiting])
 
-    def add_value(self, value: float, left_out: int = 0) -> None:
-        slot = slot_of(value)
-        self._counts[slot] += 1
-        self._total += 1
-        self._sums = self._weighed = self._stored = None
-        if left_out:
-            if self._left_out is None:
-                self._left_out = np.zeros(SIZE, dtype=np.int64)
-            if self._may_return is None:
-                self._may_return = np.zeros(SIZE, dtype=np.int64)
-            self._left_out[slot] += left_out
-            self._may_return[slot] += left_out
-
     def add_slots(self, slots: Slots) -> None:
         """Add one value to a slot for each slot index in ``slots``. An index may occur several times."""
         np.add.at(self._counts, slots, 1)

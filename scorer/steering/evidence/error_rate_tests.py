@@ -32,7 +32,7 @@ class RateTest(TwoSidedTest):
         self._below = RateGrid.around(limit, _DOWN_SHIFTS, above=False)
         super().__init__(self._above.weights, self._below.weights)
 
-    def update(self, errors: int, n: int) -> None:
+    def update(self, errors: float, n: int) -> None:
         self.add(self._above.ratios(errors, n), self._below.ratios(errors, n))
 
     def with_clusters(self, most: int) -> RateTest:

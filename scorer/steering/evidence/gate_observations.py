@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import add, attrgetter, sub
 
 from glidepath.histogram import Histogram
 from glidepath.pair_scores import Correctness, Preference
@@ -27,26 +28,10 @@ class RequestCounts:
     rescues_failed: int = 0  # the candidate's errors after which the baseline failed too
 
     def __add__(self, other: RequestCounts) -> RequestCounts:
-        return RequestCounts(
-            self.c_n + other.c_n,
-            self.c_errors + other.c_errors,
-            self.c_unreachable + other.c_unreachable,
-            self.b_n + other.b_n,
-            self.b_errors + other.b_errors,
-            self.rescued + other.rescued,
-            self.rescues_failed + other.rescues_failed,
-        )
+        return RequestCounts(*map(add, _values(self), _values(other)))
 
     def __sub__(self, earlier: RequestCounts) -> RequestCounts:
-        return RequestCounts(
-            self.c_n - earlier.c_n,
-            self.c_errors - earlier.c_errors,
-            self.c_unreachable - earlier.c_unreachable,
-            self.b_n - earlier.b_n,
-            self.b_errors - earlier.b_errors,
-            self.rescued - earlier.rescued,
-            self.rescues_failed - earlier.rescues_failed,
-        )
+        return RequestCounts(*map(sub, _values(self), _values(earlier)))
 
     @property
     def rescues(self) -> int:
@@ -54,6 +39,7 @@ class RequestCounts:
 
 
 NO_REQUESTS = RequestCounts()
+_values = attrgetter(*(field.name for field in fields(RequestCounts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +100,10 @@ class ClientsWaited:
     baseline: SideWaits
 
 
-@dataclass(frozen=True, slots=True)
-class BlockClosed:
-    """The counts of a complete block, which consists of both sides' requests that ended within a short time.
+class BlockClosed(RequestsEnded):
+    """The counts of a complete block, which consists of both sides' requests that ended within a short time."""
 
-    ``in_bursts``: as in ``RequestsEnded``.
-    """
-
-    counts: RequestCounts
-    in_bursts: RequestCounts = NO_REQUESTS
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +126,6 @@ class LatencyUnmeasured:
     signal: str
     without: int = 0
     estimated: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LatencyMeasured:
-    """One request's value of a latency signal, in milliseconds. ``at_ms``: when it ended; 0 if that is unknown."""
-
-    signal: str
-    candidate: bool  # false: the baseline's
-    ms: float
-    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +172,14 @@ class NoiseScored:
 
 @dataclass(frozen=True, slots=True)
 class PairsMatched:
-    """The agreement of a cross pair, and the agreement (``noise``) of the noise pair that was matched with it."""
+    """A cross pair and the noise pair that was matched with it: the agreement of each.
+
+    ``events``: a gate's name → whether the event that this gate counts occurred in the noise pair
+    """
 
     agreement: float
     noise: float
+    events: Mapping[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,23 +275,12 @@ class FeedbackGiven:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class NoiseEventsMatched:
-    """The events of a noise pair that was matched with a cross pair.
-
-    ``events`` maps a gate's name to whether the event that this gate counts occurred in the noise pair.
-    """
-
-    events: Mapping[str, bool]
-
-
 GateObservation = (
     RequestsEnded
     | EnvoyFailures
     | ClientsWaited
     | BlockClosed
     | LatencyHistograms
-    | LatencyMeasured
     | LatencyUnmeasured
     | LookDue
     | AgreementScored
@@ -329,5 +293,4 @@ GateObservation = (
     | PreferenceGiven
     | CorrectnessGiven
     | FeedbackGiven
-    | NoiseEventsMatched
 )

@@ -23,7 +23,6 @@ from scorer.steering.evidence.gate_observations import (
     BlockClosed,
     GateObservation,
     LatencyHistograms,
-    LatencyMeasured,
     LatencyUnmeasured,
     LookDue,
     RequestCounts,
@@ -122,7 +121,6 @@ class GateSet(Stored):
         found: dict[type, list[Handler]] = {
             RequestsEnded: [self._count],
             LatencyHistograms: [lambda seen: self.signals[seen.signal].add(seen)],
-            LatencyMeasured: [lambda seen: self.signals[seen.signal].add_value(seen)],
             LatencyUnmeasured: [lambda seen: self.signals[seen.signal].add_unmeasured(seen)],
         }
         for gate in self.gates.values():

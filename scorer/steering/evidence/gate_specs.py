@@ -67,8 +67,8 @@ class GateSpec:
     kind: GateKind
     limit: float
     unit: str
-    fail_at: float
-    pass_at: float
+    fail_at: float = math.inf
+    pass_at: float = math.inf
     action: GateAction = GateAction.ROLLBACK
     fast: bool = False
     guard: bool = False

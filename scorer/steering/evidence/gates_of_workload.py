@@ -13,17 +13,18 @@ See ADR 0040.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
 
 from glidepath.config import Workload
 from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.gates import DEFAULT_FAST_RATIO, EXACT_TASKS, AnyGateConfig, LatencyGateConfig
-from glidepath.config.latency_quantiles import Quantile
 from glidepath.status_and_decisions import GateAction
 from scorer.steering.evidence.gate_specs import ANSWER_KINDS, GateKind, GateSpec
 
 # The relative shares of alpha, by kind of gate. They are scaled so that they add up to alpha.
 _PROOF, _GUARD = 1.0, 0.5
+_AS_THE_STEP = -1  # the least number of samples of a gate whose section has none
 _ENVOY_RATIO = 2.0  # Envoy may fail the candidate's requests this many times as often as the baseline's
 
 
@@ -39,23 +40,14 @@ _DIRECTED_KINDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """The definition of a gate before its part of alpha is known. ``section``: the gate's configuration."""
-
-    name: str
-    kind: GateKind
-    limit: float
-    unit: str
-    section: AnyGateConfig | None = None
-    action: GateAction = GateAction.ROLLBACK
-    fast: bool = False
-    guard: bool = False
-    increase: bool = False
-    of: str = ""
-    signal: str = ""
-    quantile: Quantile | None = None
-    optional: bool = False
+def _draft(
+    name: str, kind: GateKind, limit: float, unit: str, section: AnyGateConfig | None = None, **changes: Any
+) -> GateSpec:
+    """Return the definition of a gate before its part of alpha is known. ``section``: the gate's configuration."""
+    own = section.min_samples if section else None
+    action = getattr(section, "action", None) or GateAction.ROLLBACK
+    settings = {"action": action, "min_samples": _AS_THE_STEP if own is None else own, **changes}
+    return GateSpec(name, kind, limit, unit, **settings)
 
 
 def latency_name(gate: LatencyGateConfig) -> str:
@@ -73,23 +65,13 @@ def specs_of(workload: Workload, percent: float | None, *, error_kinds: bool = T
     weights = {d.name: _GUARD if d.guard else _PROOF for d in drafts}
     total = sum(weights[d.name] for d in drafts if d.action is not GateAction.INFORM) or 1.0
     alpha = workload.gates.alpha
+    rules = workload.ramp if percent is None else workload.ramp.rules_at(percent)
     return tuple(
-        GateSpec(
-            name=d.name,
-            kind=d.kind,
-            limit=d.limit,
-            unit=d.unit,
+        replace(
+            d,
             fail_at=math.log(total / (weights[d.name] * alpha)),
             pass_at=math.log(1 / alpha),
-            action=d.action,
-            fast=d.fast,
-            guard=d.guard,
-            increase=d.increase,
-            min_samples=0 if d.guard else _min_samples(workload, d.section, percent),
-            of=d.of,
-            signal=d.signal,
-            quantile=d.quantile,
-            optional=d.optional,
+            min_samples=0 if d.guard else rules.min_samples if d.min_samples == _AS_THE_STEP else d.min_samples,
         )
         for d in drafts
     )
@@ -112,7 +94,7 @@ def tells_better_from_worse(workload: Workload) -> bool:
     )
 
 
-def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
+def _drafts(workload: Workload, percent: float | None) -> list[GateSpec]:
     return [
         *_sameness_drafts(workload),
         *_defect_drafts(workload),
@@ -128,7 +110,7 @@ def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     ]
 
 
-def _sameness_drafts(workload: Workload) -> list[_Draft]:
+def _sameness_drafts(workload: Workload) -> list[GateSpec]:
     section = workload.sameness
     if section is None or section.action is None:
         return []
@@ -136,14 +118,10 @@ def _sameness_drafts(workload: Workload) -> list[_Draft]:
         ("sameness", GateKind.SAMENESS, section.min_agreement),
         ("sameness_margin", GateKind.SAMENESS_MARGIN, section.margin),
     )
-    return [
-        _Draft(name, kind, limit, "agreement", section, section.action)
-        for name, kind, limit in limits
-        if limit is not None
-    ]
+    return [_draft(name, kind, limit, "agreement", section) for name, kind, limit in limits if limit is not None]
 
 
-def _defect_drafts(workload: Workload) -> list[_Draft]:
+def _defect_drafts(workload: Workload) -> list[GateSpec]:
     """Return the defects gate, which exists for every task whose answers have a text or calls.
 
     It is a guard: where defects are rare, a proof that there are no more of them would take longer than all other
@@ -153,19 +131,19 @@ def _defect_drafts(workload: Workload) -> list[_Draft]:
     if section is None or workload.task in ("embeddings", "rerank"):
         return []
     limit = section.max_increase
-    return [_Draft("defects", GateKind.DEFECTS, limit, "share", section, section.action, guard=True, increase=True)]
+    return [_draft("defects", GateKind.DEFECTS, limit, "share", section, guard=True, increase=True)]
 
 
-def _preference_drafts(workload: Workload) -> list[_Draft]:
+def _preference_drafts(workload: Workload) -> list[GateSpec]:
     """Return the preference gate, which exists if an evaluator judges the workload's answers."""
     section = workload.gates.preference
     if section is None or workload.scoring.evaluator is None or workload.task not in FREE_TEXT:
         return []
     limit = 0.5 - section.margin
-    return [_Draft("preference", GateKind.PREFERENCE, limit, "preference", section, section.action)]
+    return [_draft("preference", GateKind.PREFERENCE, limit, "preference", section)]
 
 
-def _correctness_drafts(workload: Workload) -> list[_Draft]:
+def _correctness_drafts(workload: Workload) -> list[GateSpec]:
     """Return the correctness gate, which exists if a verifier or an exact answer says what is right. See ADR 0225."""
     section, verifier = workload.gates.correctness, workload.scoring.verifier is not None
     asked = "correctness" in workload.gates.model_fields_set and workload.task in FREE_TEXT  # final answers
@@ -174,10 +152,10 @@ def _correctness_drafts(workload: Workload) -> list[_Draft]:
     noise_pairs = workload.shadow.same_side > 0
     limit = section.limit(verifier=verifier, noise_pairs=noise_pairs)
     kind, increase = (GateKind.CORRECTNESS, True) if verifier else (GateKind.EXACTNESS, noise_pairs)
-    return [_Draft("correctness", kind, limit, "share", section, section.action, increase=increase)]
+    return [_draft("correctness", kind, limit, "share", section, increase=increase)]
 
 
-def _feedback_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
+def _feedback_drafts(workload: Workload, percent: float | None) -> list[GateSpec]:
     """Return the feedback gate, which exists while both sides serve clients.
 
     It is a guard: users give little feedback, so a proof would take longer than all other gates.
@@ -185,11 +163,10 @@ def _feedback_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     section = workload.gates.feedback
     if section is None or workload.feedback is None or (percent is not None and not 0 < percent < 100):
         return []
-    limit, action = section.margin, section.action
-    return [_Draft("feedback", GateKind.FEEDBACK, limit, "share", section, action, guard=True, increase=True)]
+    return [_draft("feedback", GateKind.FEEDBACK, section.margin, "share", section, guard=True, increase=True)]
 
 
-def _class_drafts(workload: Workload) -> list[_Draft]:
+def _class_drafts(workload: Workload) -> list[GateSpec]:
     """Return gates for each class in ``scoring.classification.matter``: for recall and for precision (ADR 0101).
 
     If the workload has noise pairs, the limit applies to the loss beyond the noise floor. If it has a verifier, there
@@ -198,61 +175,61 @@ def _class_drafts(workload: Workload) -> list[_Draft]:
     section, classes = workload.gates.classes, dict.fromkeys(workload.scoring.classification.matter)
     if section is None or workload.task not in ("classification", "auto"):
         return []
-    increase, limit, action = workload.shadow.same_side > 0, section.max_loss, section.action
+    increase, limit = workload.shadow.same_side > 0, section.max_loss
     if workload.scoring.verifier is not None:
         kind = GateKind.CORRECTNESS
         return [
-            _Draft(f"correctness_{name}", kind, limit, "share", section, action, increase=True, of=name)
-            for name in classes
+            _draft(f"correctness_{name}", kind, limit, "share", section, increase=True, of=name) for name in classes
         ]
     return [
-        _Draft(f"{measure}_{name}", kind, limit, "share", section, action, increase=increase, of=name)
+        _draft(f"{measure}_{name}", kind, limit, "share", section, increase=increase, of=name)
         for name in classes
         for measure, kind in (("recall", GateKind.CLASS_RECALL), ("precision", GateKind.CLASS_PRECISION))
     ]
 
 
-def _error_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
+def _error_drafts(workload: Workload, percent: float | None) -> list[GateSpec]:
     """Return the gates on errors, and the guards: on failing requests, and on clients that leave the candidate."""
     drafts, section = [], workload.gates.errors
     if section is not None and section.max_increase is not None:
         limit = section.max_increase
-        draft = _Draft("errors", GateKind.ERROR_INCREASE, limit, "share", section, section.action, increase=True)
+        draft = _draft("errors", GateKind.ERROR_INCREASE, limit, "share", section, increase=True)
         drafts.append(draft)
     if section is not None and section.max_rate is not None:
         name = "errors" if section.max_increase is None else "errors_rate"
-        drafts.append(_Draft(name, GateKind.ERROR_RATE, section.max_rate, "share", section, section.action))
+        drafts.append(_draft(name, GateKind.ERROR_RATE, section.max_rate, "share", section))
     # The fast guards are a safety net: they stay on if there is no errors gate, or if it is only informational.
     ratio = section.max_ratio if section else DEFAULT_FAST_RATIO
     informs = section is not None and section.fast == "inform"
     action = GateAction.INFORM if informs else GateAction.ROLLBACK
-    fast = _Draft("errors_fast", GateKind.ERRORS_FAST, ratio, "ratio", section, action, fast=True, guard=True)
-    left = _Draft("clients_leave", GateKind.CLIENTS_LEAVE, ratio, "ratio", section, action, fast=True, guard=True)
-    down = _Draft("candidate_down", GateKind.CANDIDATE_DOWN, 0.02, "share", None, fast=True, guard=True)
+    fast = _draft("errors_fast", GateKind.ERRORS_FAST, ratio, "ratio", section, action=action, fast=True, guard=True)
+    left = _draft(
+        "clients_leave", GateKind.CLIENTS_LEAVE, ratio, "ratio", section, action=action, fast=True, guard=True
+    )
+    down = _draft("candidate_down", GateKind.CANDIDATE_DOWN, 0.02, "share", fast=True, guard=True)
     return [*drafts, fast, down, *([] if percent is None or percent <= 0 else [left])]
 
 
-def _envoy_drafts(percent: float | None) -> list[_Draft]:
+def _envoy_drafts(percent: float | None) -> list[GateSpec]:
     """Return the guard on requests that Envoy itself failed, while clients' requests go to the candidate."""
     if percent is None or percent <= 0:
         return []
-    return [_Draft("envoy_failures", GateKind.ENVOY_FAILURES, _ENVOY_RATIO, "ratio", fast=True, guard=True)]
+    return [_draft("envoy_failures", GateKind.ENVOY_FAILURES, _ENVOY_RATIO, "ratio", fast=True, guard=True)]
 
 
-def _latency_drafts(workload: Workload) -> list[_Draft]:
+def _latency_drafts(workload: Workload) -> list[GateSpec]:
     """Return the latency gates. Only streamed answers have a time to the first token.
 
     So a gate on it is optional if another gating latency gate judges answers that are not streamed.
     """
     others = any(s.signal != "ttft" and s.action is not GateAction.INFORM for s in workload.gates.latency)
     return [
-        _Draft(
+        _draft(
             latency_name(section),
             GateKind.LATENCY,
             section.max_ratio,
             "ratio",
             section,
-            section.action,
             signal=section.signal,
             quantile=section.quantile,
             optional=others and section.signal == "ttft",
@@ -261,7 +238,7 @@ def _latency_drafts(workload: Workload) -> list[_Draft]:
     ]
 
 
-def _fact_drafts(workload: Workload) -> list[_Draft]:
+def _fact_drafts(workload: Workload) -> list[GateSpec]:
     """Return one gate for each fact in ``gates.signals.of``. See ADR 0102.
 
     If the workload has no noise pairs, these gates can never decide. Informational gates are then left out. Gating
@@ -272,14 +249,13 @@ def _fact_drafts(workload: Workload) -> list[_Draft]:
         return []
     if not workload.shadow.same_side and section.action is GateAction.INFORM:
         return []
-    limit, action = section.max_increase, section.action
     return [
-        _Draft(f"signal_{name}", GateKind.FACT, limit, "share", section, action, increase=True, of=name)
+        _draft(f"signal_{name}", GateKind.FACT, section.max_increase, "share", section, increase=True, of=name)
         for name in dict.fromkeys(section.of)
     ]
 
 
-def _split_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
+def _split_drafts(workload: Workload, percent: float | None) -> list[GateSpec]:
     if not workload.gates.split or percent is None or not 0 < percent < 100:
         return []
     # With sticky users or conversations, all requests of one go to the same side. So the share of requests is weak
@@ -287,16 +263,4 @@ def _split_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     # busy users. A rollback would correct neither, so the guard only holds (ADR 0053).
     by_users = workload.assignment is not None or (workload.sticky is not None and workload.sticky.route)
     action = GateAction.INFORM if by_users else GateAction.HOLD
-    return [_Draft("split", GateKind.SPLIT, percent / 100, "share", None, action, guard=True)]
-
-
-def _min_samples(workload: Workload, section: AnyGateConfig | None, percent: float | None) -> int:
-    """Return the least number of samples with which a gate may pass.
-
-    The setting in the gate's ``section`` applies first. Without it, the setting of the step at ``percent`` applies, or
-    the ramp's setting if ``percent`` is None.
-    """
-    own = section.min_samples if section else None
-    if own is not None:
-        return own
-    return workload.ramp.min_samples if percent is None else workload.ramp.rules_at(percent).min_samples
+    return [_draft("split", GateKind.SPLIT, percent / 100, "share", action=action, guard=True)]

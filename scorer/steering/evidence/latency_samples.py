@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scorer.steering.evidence.balanced_sampling import SideBalance
 from scorer.steering.evidence.dense_histogram import DenseHistogram
-from scorer.steering.evidence.gate_observations import LatencyHistograms, LatencyMeasured, LatencyUnmeasured
+from scorer.steering.evidence.gate_observations import LatencyHistograms, LatencyUnmeasured
 from scorer.steering.evidence.state_codec import Stored
 
 
@@ -50,19 +50,6 @@ class LatencySignal(Stored):
         )
         self.candidate.add(candidate, left_candidate)
         self.baseline.add(baseline, left_baseline)
-        self._forget_cold()
-
-    def add_value(self, value: LatencyMeasured) -> None:
-        own = value.candidate
-        if self.warming:
-            self.warmed += own
-            (self._cold_candidate if own else self._cold_baseline).add_value(value.ms, 0)
-            return
-        left_candidate, left_baseline = self._leave_out(int(own), int(not own), value.at_ms) if self.judged else (0, 0)
-        if own:
-            self.candidate.add_value(value.ms, left_candidate)
-        else:
-            self.baseline.add_value(value.ms, left_baseline)
         self._forget_cold()
 
     def _forget_cold(self) -> None:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from scorer.steering.evidence.betting import MeanTest, ScoreSums, score_of_difference
 from scorer.steering.evidence.confidence import Interval
-from scorer.steering.evidence.gate_base import Gate
+from scorer.steering.evidence.gate_base import FailureCause, Gate
 from scorer.steering.evidence.gate_specs import GateSpec
 
 
-class MeanGate(Gate):
-    """A gate that requires that the mean of the scores, each from 0 to 1, is at least the limit."""
+class ScoresGate(Gate):
+    """Base class of the two kinds of such gates. ``value_of``: of the scores in ``sums``; None if there are none."""
 
     _test: MeanTest
 
-    def __init__(self, spec: GateSpec) -> None:
+    def __init__(self, spec: GateSpec, limit: float) -> None:
         super().__init__(spec)
-        self._test = MeanTest(min(max(spec.limit, 1e-6), 1 - 1e-6))
+        self._test = MeanTest(limit)
 
-    def add(self, score: float) -> None:
-        self._test.update(min(max(score, 0.0), 1.0))
+    def add_score(self, score: float) -> None:
+        self._test.update(score)
         self.note(self._test.log_fail, self._test.log_pass)
+
+    @staticmethod
+    @abstractmethod
+    def value_of(sums: ScoreSums) -> float | None: ...
 
     @property
     def n(self) -> int:
@@ -27,7 +33,30 @@ class MeanGate(Gate):
 
     @property
     def value(self) -> float | None:
-        return self._test.mean
+        return self.value_of(self._test.all)
+
+    def recent_cause(self) -> FailureCause | None:
+        recent = self._test.recent
+        value = self.value_of(recent)
+        return None if value is None else FailureCause(value, recent.n, self.recent_message(value, recent.n))
+
+    @abstractmethod
+    def recent_message(self, value: float, n: int) -> str:
+        """Return a text for people about the last ``n`` samples, the bad period, whose value is ``value``."""
+
+
+class MeanGate(ScoresGate):
+    """A gate that requires that the mean of the scores, each from 0 to 1, is at least the limit."""
+
+    def __init__(self, spec: GateSpec) -> None:
+        super().__init__(spec, min(max(spec.limit, 1e-6), 1 - 1e-6))
+
+    def add(self, score: float) -> None:
+        self.add_score(min(max(score, 0.0), 1.0))
+
+    @staticmethod
+    def value_of(sums: ScoreSums) -> float | None:
+        return sums.mean
 
     @property
     def interval(self) -> Interval | None:
@@ -38,26 +67,18 @@ class MeanGate(Gate):
         return self.value is not None and self.value >= self.spec.limit
 
 
-class DifferenceGate(Gate):
+class DifferenceGate(ScoresGate):
     """A gate that limits the mean of paired differences: by how much the candidate's answer is worse, from -1 to 1."""
 
-    _test: MeanTest
-
     def __init__(self, spec: GateSpec) -> None:
-        super().__init__(spec)
-        self._test = MeanTest(score_of_difference(spec.limit))
+        super().__init__(spec, score_of_difference(spec.limit))
 
     def add_difference(self, worse: float) -> None:
-        self._test.update(score_of_difference(worse))
-        self.note(self._test.log_fail, self._test.log_pass)
+        self.add_score(score_of_difference(worse))
 
-    @property
-    def n(self) -> int:
-        return self._test.n
-
-    @property
-    def value(self) -> float | None:
-        return mean_difference(self._test.all)
+    @staticmethod
+    def value_of(sums: ScoreSums) -> float | None:
+        return (sums.n - 2 * sums.total) / sums.n if sums.n else None
 
     @property
     def interval(self) -> Interval | None:
@@ -65,13 +86,3 @@ class DifferenceGate(Gate):
         if found is None or found.low is None or found.high is None:
             return None
         return Interval(1 - 2 * found.high, 1 - 2 * found.low)
-
-    @property
-    def recent_value(self) -> float | None:
-        """The mean difference since the evidence of the failure began; None without data."""
-        return mean_difference(self._test.recent)
-
-
-def mean_difference(sums: ScoreSums) -> float | None:
-    """Return the mean of the differences whose scores ``sums`` holds; None if there are none."""
-    return (sums.n - 2 * sums.total) / sums.n if sums.n else None

@@ -255,7 +255,7 @@ class RateGrid:
         miss = tuple(math.log1p(-g) - math.log1p(-limit) for g in rates)
         return cls(hit, miss, share)
 
-    def ratios(self, hits: int, n: int) -> list[float]:
+    def ratios(self, hits: float, n: int) -> list[float]:
         """Return, for each alternative, ln of the likelihood ratio of ``hits`` events in ``n`` trials."""
         misses = n - hits
         return [hits * h + misses * m for h, m in zip(self.hit, self.miss, strict=True)]

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scorer.steering.evidence.gate_observations import PairsMatched
 from scorer.steering.evidence.state_codec import Stored
 
 _APART_MS = 60_000  # pairs captured further apart are not matched
@@ -26,14 +27,6 @@ class NoisePair:
 
     agreement: float
     events: Mapping[str, bool]
-
-
-@dataclass(frozen=True, slots=True)
-class MatchedPair:
-    """The agreement of a cross pair, and the noise pair that was matched with it."""
-
-    agreement: float
-    noise: NoisePair
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +64,37 @@ class PairMatcher(Stored):
     def __init__(self) -> None:
         self._crosses, self._noises = {}, {}
 
-    def add_cross(self, user: str, at_ms: int, agreement: float, *, counts: bool) -> MatchedPair | None:
-        """Add a cross pair. If it counts and a waiting noise pair matches it, return both as a ``MatchedPair``.
+    def add_cross(self, user: str, at_ms: int, agreement: float, *, counts: bool) -> PairsMatched | None:
+        """Add a cross pair. If it counts and a waiting noise pair matches it, return both as ``PairsMatched``.
 
         Otherwise, return None. A noise pair matches if it has the same user and was captured at most a minute apart.
         """
         name = _digest(user)
         noise = self._noises.pop(name, None)
         if noise is not None and abs(noise.at_ms - at_ms) <= _APART_MS:
-            return MatchedPair(_rounded(agreement), noise.pair) if counts else None
+            return _matched(_rounded(agreement), noise.pair) if counts else None
         self._crosses.pop(name, None)
         self._crosses[name] = WaitingCross(at_ms, _rounded(agreement), counts)
         _drop_oldest(self._crosses)
         return None
 
-    def add_noise(self, user: str, at_ms: int, noise: NoisePair) -> MatchedPair | None:
-        """Add a noise pair. If a waiting cross pair matches it and counts, return both as a ``MatchedPair``.
+    def add_noise(self, user: str, at_ms: int, noise: NoisePair) -> PairsMatched | None:
+        """Add a noise pair. If a waiting cross pair matches it and counts, return both as ``PairsMatched``.
 
         Otherwise, return None. A cross pair matches if it has the same user and was captured at most a minute apart.
         """
         name = _digest(user)
         cross = self._crosses.pop(name, None)
         if cross is not None and abs(cross.at_ms - at_ms) <= _APART_MS:
-            return MatchedPair(cross.agreement, noise) if cross.counts else None
+            return _matched(cross.agreement, noise) if cross.counts else None
         self._noises.pop(name, None)
         self._noises[name] = WaitingNoise(at_ms, NoisePair(_rounded(noise.agreement), noise.events))
         _drop_oldest(self._noises)
         return None
+
+
+def _matched(agreement: float, noise: NoisePair) -> PairsMatched:
+    return PairsMatched(agreement, noise.agreement, noise.events)
 
 
 def _digest(user: str) -> str:

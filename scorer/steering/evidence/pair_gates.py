@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from glidepath.pair_scores import TRIP_DIVERGENCE
-from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
-from scorer.steering.evidence.confidence import Interval, difference_interval, rate_interval
-from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
+from scorer.steering.evidence.block_gate import BlockGate
+from scorer.steering.evidence.changepoint import BadPeriod, EventCounts
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler
-from scorer.steering.evidence.gate_observations import NoiseEventsMatched, PairCompared
+from scorer.steering.evidence.gate_base import Handler
+from scorer.steering.evidence.gate_observations import PairCompared, PairsMatched
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 
 # The divergences of answers that can be equal: the label, JSON fields, calls with their arguments, the final answer.
@@ -23,45 +21,11 @@ _EXACT_SIGNALS = ("label", "fields", "json", "tool", "arguments", "final_answer"
 _TEXT_SIGNAL = "word_overlap"  # a signal that exists only in a comparison of two texts
 
 
-@dataclass(frozen=True, slots=True)
-class PairCounts:
-    """The numbers of pairs, and of pairs in which the gate's event occurred (hits), for cross pairs and noise pairs."""
-
-    hits: int = 0
-    n: int = 0
-    noise_hits: int = 0
-    noise_n: int = 0
-
-    def after(self, hit: bool, noise: bool) -> PairCounts:
-        if noise:
-            return PairCounts(self.hits, self.n, self.noise_hits + hit, self.noise_n + 1)
-        return PairCounts(self.hits + hit, self.n + 1, self.noise_hits, self.noise_n)
-
-
-class PairGate(Gate):
-    """A gate that limits how often an event occurs in cross pairs.
-
-    Without ``spec.increase``, the gate limits the rate of the event among cross pairs. With ``spec.increase``, it
-    limits by how much this rate exceeds the rate among noise pairs. In the second case, the rates are compared within
-    blocks, so that common changes over time cancel. A block ends as soon as it has a cross pair and a noise pair.
-
-    ``_step`` counts the pairs of the step, ``_block`` the pairs of the open block.
-    """
-
-    _test: IncreaseTest | RateTest
-    _step: PairCounts
-    _block: PairCounts
-    _since: BadPeriod
-
-    def __init__(self, spec: GateSpec) -> None:
-        super().__init__(spec)
-        limit = min(max(spec.limit, 1e-6), 0.98)
-        self._test = IncreaseTest(limit) if spec.increase else RateTest(limit)
-        self._step = self._block = PairCounts()
-        self._since = NO_BAD_PERIOD
+class PairGate(BlockGate):
+    """A gate that limits how often an event occurs in cross pairs, by itself or beyond its rate in noise pairs."""
 
     def handlers(self) -> Mapping[type, Handler]:
-        return {PairCompared: self.fold_pair, NoiseEventsMatched: self.fold_noise_events}
+        return {PairCompared: self.fold_pair, PairsMatched: self.fold_match}
 
     def fold_pair(self, pair: PairCompared) -> None:
         event = self.event(pair.labels, pair.signals) if pair.comparable or not self.spec.increase else None
@@ -69,7 +33,7 @@ class PairGate(Gate):
             self.weigh(None if pair.noise else pair.pair, self.weight(pair.signals) if event else 0.0)
             self.add(event, pair.noise)
 
-    def fold_noise_events(self, matched: NoiseEventsMatched) -> None:
+    def fold_match(self, matched: PairsMatched) -> None:
         if self.spec.name in matched.events:
             self.add(matched.events[self.spec.name], True)
 
@@ -82,62 +46,24 @@ class PairGate(Gate):
         return 1.0
 
     def add(self, hit: bool, noise: bool) -> None:
-        self._step, self._block = self._step.after(hit, noise), self._block.after(hit, noise)
-        block = self._block
-        if not block.n or (self.spec.increase and not block.noise_n):
-            return
-        if isinstance(self._test, IncreaseTest):
-            self._test.update(block.hits, block.n, block.noise_hits, block.noise_n)
-        else:
-            self._test.update(block.hits, block.n)
-        self._since = self._since.after(self._test.gain, block.hits, block.n, block.noise_hits, block.noise_n)
-        self._block = PairCounts()
-        self.note(self._test.log_fail, self._test.log_pass)
-
-    @property
-    def n(self) -> int:
-        return self._step.n
+        self.add_samples(EventCounts(b_errors=hit, b_n=1) if noise else EventCounts(c_errors=hit, c_n=1))
 
     @property
     def rate(self) -> float | None:
-        step = self._step
-        return step.hits / step.n if step.n else None
+        return self._step.rate
 
     @property
     def floor(self) -> float | None:
         """The rate of the event among noise pairs; None without noise pairs."""
-        step = self._step
-        return step.noise_hits / step.noise_n if step.noise_n else None
-
-    @property
-    def value(self) -> float | None:
-        if not self.spec.increase or self.rate is None:
-            return self.rate
-        return None if self.floor is None else self.rate - self.floor
-
-    @property
-    def interval(self) -> Interval | None:
-        step, alpha = self._step, self.spec.alpha
-        if not self.spec.increase:
-            return rate_interval(step.hits, step.n, alpha)
-        return difference_interval((step.hits, step.n), (step.noise_hits, step.noise_n), alpha)
-
-    def recent_cause(self) -> FailureCause | None:
-        since = self._since
-        if not since.c_n or (self.spec.increase and not since.b_n):
-            return None
-        rate, floor = since.c_errors / since.c_n, since.b_errors / since.b_n if since.b_n else 0.0
-        meanwhile = f", {since.b_errors} of {since.b_n} noise pairs" if since.b_n else ""
-        text = f"{since.c_errors} of the last {since.c_n} pairs{meanwhile}; over the step: {self.message()}"
-        return FailureCause(rate - floor, since.c_n, text)
+        return self._step.base_rate
 
     @property
     def noise_n(self) -> int:
-        return self._step.noise_n
+        return self._step.b_n
 
-    @property
-    def identity(self) -> str:
-        return f"{super().identity} {type(self._test).__name__}"
+    def recent_message(self, since: BadPeriod, more: float) -> str:
+        meanwhile = f", {since.b_errors} of {since.b_n} noise pairs" if since.b_n else ""
+        return f"{since.c_errors} of the last {since.c_n} pairs{meanwhile}; over the step: {self.message()}"
 
 
 class ClassGate(PairGate):

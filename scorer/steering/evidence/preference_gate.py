@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from glidepath.pair_scores import Preference
 from scorer.steering.evidence.formatting import share_text
-from scorer.steering.evidence.gate_base import FailureCause, Handler
+from scorer.steering.evidence.gate_base import Handler
 from scorer.steering.evidence.gate_observations import PreferenceGiven
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mean_gate import MeanGate
@@ -63,13 +63,8 @@ class PreferenceGate(MeanGate):
         self.weigh(given.pair, 1 - 2 * given.score)
         self.add(given.score)
 
-    def recent_cause(self) -> FailureCause | None:
-        recent = self._test.recent
-        if not recent.n:
-            return None
-        mean = recent.total / recent.n
-        text = f"preference {mean:.3f} over the last {recent.n} judged pairs; over the step: {self.message()}"
-        return FailureCause(mean, recent.n, text)
+    def recent_message(self, value: float, n: int) -> str:
+        return f"preference {value:.3f} over the last {n} judged pairs; over the step: {self.message()}"
 
     def message(self) -> str:
         counts = self._counts

@@ -11,6 +11,7 @@ from typing import Any
 from glidepath.config import Workload
 from glidepath.config.gates import default_latency
 from glidepath.errors import InputError
+from glidepath.histogram import Histogram
 from glidepath.json_object_line import json_object
 from glidepath.pair_scores import EXACT_CALL, Correctness
 from glidepath.sides import Side
@@ -22,7 +23,7 @@ from scorer.steering.evidence.gate_observations import (
     AnswersJudged,
     CorrectnessGiven,
     FeedbackGiven,
-    LatencyMeasured,
+    LatencyHistograms,
     LatencyUnmeasured,
     NoiseScored,
     PairCompared,
@@ -37,6 +38,7 @@ MAX_LINE_BYTES = 1_000_000
 # A value of the key ``defect`` → whether the candidate's answer has a defect, and whether the baseline's answer has one
 DEFECTIVE = {"candidate": (True, False), "baseline": (False, True), "both": (True, True), "neither": (False, False)}
 _LARGEST = sys.float_info.max
+_EMPTY = Histogram()
 _LARGEST_S = 1e12  # later times are taken for this one, in seconds
 
 
@@ -200,13 +202,12 @@ def _observe(gates: GateSet, event: ReplayEvent) -> None:
 
 def _observe_times(gates: GateSet, event: ReplayEvent, own: bool) -> None:
     at_ms = max(0, round(1000 * min(event.t, _LARGEST_S)))
-    if event.latency_ms is not None:
-        gates.observe(LatencyMeasured("total", own, event.latency_ms, at_ms))
-        if event.tokens and "per_token" in gates.signals:
-            gates.observe(LatencyMeasured("per_token", own, event.latency_ms / event.tokens, at_ms))
-    if event.ttft_ms is not None:
-        gates.observe(LatencyMeasured("ttft", own, event.ttft_ms, at_ms))
-    elif own:
+    per_token = event.latency_ms / event.tokens if event.latency_ms is not None and event.tokens else None
+    for signal, ms in (("total", event.latency_ms), ("per_token", per_token), ("ttft", event.ttft_ms)):
+        if ms is not None and signal in gates.signals:
+            sides = (Histogram.of((ms,)), _EMPTY) if own else (_EMPTY, Histogram.of((ms,)))
+            gates.observe(LatencyHistograms(signal, *sides, at_ms))
+    if own and event.ttft_ms is None:
         gates.observe(LatencyUnmeasured("ttft", without=1))
 
 

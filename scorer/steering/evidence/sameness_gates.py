@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scorer.steering.evidence.gate_base import FailureCause, Handler
+from scorer.steering.evidence.gate_base import Handler
 from scorer.steering.evidence.gate_observations import AgreementScored, NoiseScored, PairsMatched
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mean_gate import DifferenceGate, MeanGate
@@ -25,13 +25,9 @@ class SamenessGate(MeanGate):
         self.weigh(scored.pair, 1 - scored.agreement)
         self.add(scored.agreement)
 
-    def recent_cause(self) -> FailureCause | None:
-        recent = self._test.recent
-        if not recent.n:
-            return None
-        mean = recent.total / recent.n
+    def recent_message(self, value: float, n: int) -> str:
         limit = f"limit at least {self.spec.limit:.3f} ({self.value:.3f} over all {self.n})"
-        return FailureCause(mean, recent.n, f"agreement {mean:.3f} over the last {recent.n} pairs, {limit}")
+        return f"agreement {value:.3f} over the last {n} pairs, {limit}"
 
     def message(self) -> str:
         return f"agreement {self.value:.3f} over {self.n} pairs, limit at least {self.spec.limit:.3f}"
@@ -88,13 +84,9 @@ class SamenessMarginGate(DifferenceGate):
     def fold_match(self, matched: PairsMatched) -> None:
         self.add_difference(_clamped(matched.noise) - _clamped(matched.agreement))
 
-    def recent_cause(self) -> FailureCause | None:
-        below, n = self.recent_value, self._test.recent.n
-        if below is None:
-            return None
+    def recent_message(self, value: float, n: int) -> str:
         limit = f"limit {self.spec.limit:.3f} ({self.value:.3f} over all {self.n})"
-        text = f"agreement is {below:.3f} below the noise floor over the last {n} noise pairs, {limit}"
-        return FailureCause(below, n, text)
+        return f"agreement is {value:.3f} below the noise floor over the last {n} noise pairs, {limit}"
 
     def message(self) -> str:
         return (

@@ -12,14 +12,13 @@ from scorer.steering.evidence.defects_gate import answers_judged
 from scorer.steering.evidence.gate_observations import (
     AgreementScored,
     CorrectnessGiven,
-    NoiseEventsMatched,
     NoiseScored,
     PairCompared,
     PairsMatched,
     PreferenceGiven,
 )
 from scorer.steering.evidence.gate_set import GateSet
-from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher
+from scorer.steering.evidence.noise_pair_matching import NoisePair, PairMatcher
 from scorer.steering.evidence.paired_copies import CopyMatcher, copy_ended
 from scorer.steering.evidence.state_codec import Stored
 from scorer.steering.evidence.time_per_token import time_per_token
@@ -129,10 +128,9 @@ class ScoredPairs(Stored):
             at_ms = scored.captured_at_ms
             self._observe_match(self._matcher.add_cross(scored.sticky, at_ms, scored.agreement, counts=counts))
 
-    def _observe_match(self, match: MatchedPair | None) -> None:
+    def _observe_match(self, match: PairsMatched | None) -> None:
         if match is not None:
-            self._gates.observe(PairsMatched(match.agreement, match.noise.agreement))
-            self._gates.observe(NoiseEventsMatched(match.noise.events))
+            self._gates.observe(match)
 
     def _observe_time_per_token(self, scored: ScoredPair) -> None:
         if "per_token" in self._gates.signals:

@@ -67,7 +67,7 @@ class OutageWatch:
 
     def _baseline(self, since: BadPeriod) -> tuple[int, int]:
         """Return the numbers of the baseline's failures and requests in the bad period, including rescues."""
-        return since.b_errors + self.rescues_failed, since.b_n + self.rescued + self.rescues_failed
+        return int(since.b_errors) + self.rescues_failed, since.b_n + self.rescued + self.rescues_failed
 
     def is_conclusive(self, since: BadPeriod) -> bool:
         """Return whether the guard can decide without more results of the baseline.

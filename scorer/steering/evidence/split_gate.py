@@ -19,14 +19,7 @@ from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import Gate, Handler
 from scorer.steering.evidence.gate_observations import LookDue, RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.mixture import (
-    LN2,
-    Mixture,
-    RateGrid,
-    RestartingMixture,
-    log_add,
-    spend,
-)
+from scorer.steering.evidence.mixture import LN2, RateGrid, TwoSidedTest, log_add, spend
 from scorer.steering.evidence.state_codec import Stored
 
 TOLERANCE = 1.25  # the odds may differ from the configured odds by this factor in either direction
@@ -42,32 +35,30 @@ class SplitTest(Stored):
     from ``share`` : 1 - ``share`` by at most the factor TOLERANCE. It may begin at any time in the step, because a side
     that vanishes late in a long step must be noticed too (ADR 0041).
 
-    - ``_more``, ``_less``: the evidence that the candidate gets more or fewer requests than TOLERANCE permits
-    - ``_not_more``, ``_not_less``: the evidence that it does not get more or fewer requests than PROVEN permits
+    ``_more``, ``_less``: whether the candidate gets more or fewer requests than TOLERANCE permits; and, as evidence in
+    its favour, that it does not get more or fewer than PROVEN permits.
     """
 
-    _more: RestartingMixture
-    _less: RestartingMixture
-    _not_more: Mixture
-    _not_less: Mixture
+    _more: TwoSidedTest
+    _less: TwoSidedTest
 
     def __init__(self, share: float) -> None:
-        self._high = RateGrid.around(_with_odds_times(share, TOLERANCE), _SHIFTS, above=True)
-        self._low = RateGrid.around(_with_odds_times(share, 1 / TOLERANCE), _SHIFTS, above=False)
-        self._more, self._less = RestartingMixture(self._high.weights), RestartingMixture(self._low.weights)
-        self._under = RateGrid.around(_with_odds_times(share, PROVEN), _SHIFTS, above=False)
-        self._over = RateGrid.around(_with_odds_times(share, 1 / PROVEN), _SHIFTS, above=True)
-        self._not_more, self._not_less = Mixture(self._under.weights), Mixture(self._over.weights)
+        around = RateGrid.around
+        self._high = around(_with_odds_times(share, TOLERANCE), _SHIFTS, above=True)
+        self._low = around(_with_odds_times(share, 1 / TOLERANCE), _SHIFTS, above=False)
+        self._under = around(_with_odds_times(share, PROVEN), _SHIFTS, above=False)
+        self._over = around(_with_odds_times(share, 1 / PROVEN), _SHIFTS, above=True)
+        self._more = TwoSidedTest(self._high.weights, self._under.weights)
+        self._less = TwoSidedTest(self._low.weights, self._over.weights)
 
     def update(self, c_n: int, b_n: int) -> None:
-        self._more.update(self._high.ratios(c_n, c_n + b_n))
-        self._less.update(self._low.ratios(c_n, c_n + b_n))
-        self._not_more.update(self._under.ratios(c_n, c_n + b_n))
-        self._not_less.update(self._over.ratios(c_n, c_n + b_n))
+        n = c_n + b_n
+        self._more.add(self._high.ratios(c_n, n), self._under.ratios(c_n, n))
+        self._less.add(self._low.ratios(c_n, n), self._over.ratios(c_n, n))
 
     @property
     def log_e(self) -> float:
-        return log_add(self._more.log_e, self._less.log_e) - LN2
+        return log_add(self._more.log_fail, self._less.log_fail) - LN2
 
     @property
     def log_pass(self) -> float:
@@ -75,7 +66,7 @@ class SplitTest(Stored):
 
         It is the smaller of two values: the evidence that the odds are not too high, and that they are not too low.
         """
-        return min(self._not_more.log_e, self._not_less.log_e)
+        return min(self._more.log_pass, self._less.log_pass)
 
 
 def _with_odds_times(share: float, factor: float) -> float:

@@ -5,7 +5,7 @@ determines the form of its value:
 
 | type | JSON value |
 |---|---|
-| ``int``, ``float``, ``bool``, ``str`` | the value itself; a float must be finite |
+| ``int``, ``float``, ``int | float``, ``bool``, ``str`` | the value itself; a float must be finite |
 | ``X | None`` | null, or the JSON value of X |
 | ``tuple[X, ...]``, ``list[X]`` | a list |
 | ``Mapping[str, X]``, ``dict[str, X]`` | an object |
@@ -188,10 +188,14 @@ def _scalar(kind: type, expected: str) -> Form:
     return Form(_same, decode)
 
 
-def _decode_float(current: Any, raw: Any) -> float:
+def _decode_number(current: Any, raw: Any) -> Any:
     if type(raw) not in (int, float) or not math.isfinite(raw):
         raise MisfitError("a finite number", raw)
-    return float(raw)
+    return raw
+
+
+def _decode_float(current: Any, raw: Any) -> float:
+    return float(_decode_number(current, raw))
 
 
 _SCALARS: dict[Any, Form] = {
@@ -199,6 +203,7 @@ _SCALARS: dict[Any, Form] = {
     float: Form(_same, _decode_float),
     bool: _scalar(bool, "true or false"),
     str: _scalar(str, "a string"),
+    int | float: Form(_same, _decode_number),
 }
 
 

@@ -139,7 +139,7 @@ def test_a_histogram_with_and_without_something_left_out_can_be_restored_from_js
     plain, uneven = DenseHistogram(), DenseHistogram()
     plain.add(Histogram.of([1.0, 50.0, 0.0]))
     uneven.add(Histogram.of([1.0, 50.0, 0.0]), 64)
-    uneven.add_value(70.0, 128)
+    uneven.add(Histogram.of([70.0]), 128)
     for one in (plain, uneven):
         twin = DenseHistogram()
         twin.restore(through_json(one.state))

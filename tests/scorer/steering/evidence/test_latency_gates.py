@@ -202,7 +202,7 @@ def test_stored_counts_are_added_like_other_counts(flushes: list[list[float]]) -
 def test_the_sums_include_every_kind_of_addition() -> None:
     found = dense([100.0])
     assert found.sums[-1] == 1
-    found.add_value(200.0)
+    found.add(Histogram.of([200.0]))
     found.add_slots(np.array([5, 6]))
     found.add(Histogram.of([0.0]))
     assert (found.sums[-1], found.sums[1], found.sums[0]) == (5, 1, 0)

@@ -15,7 +15,8 @@ from glidepath.pairs import PairKind
 from glidepath.sides import Origin
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
-from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher
+from scorer.steering.evidence.gate_observations import PairsMatched
+from scorer.steering.evidence.noise_pair_matching import NoisePair, PairMatcher
 from tests.support.evidence_builders import pair, through_json, workload_of
 
 MARGIN = """\
@@ -113,7 +114,7 @@ def test_the_pairs_of_a_request_are_matched_in_either_order(noise_first: bool) -
     else:
         assert found.add_cross("ann", 5000, 0.8, counts=True) is None
         match = found.add_noise("ann", 5000, QUIET)
-    assert match == MatchedPair(0.8, QUIET)
+    assert match == PairsMatched(0.8, QUIET.agreement, QUIET.events)
     assert found.add_noise("ann", 5000, QUIET) is None  # each counts once
 
 
@@ -134,5 +135,9 @@ def test_waiting_pairs_can_be_restored_from_json_and_stay_bounded() -> None:
     stored = json.dumps(found.state)
     twin.restore(through_json(found.state))
     assert len(stored) < 32_000
-    assert twin.add_noise("c1999", 2000, QUIET) == found.add_noise("c1999", 2000, QUIET) == MatchedPair(0.1235, QUIET)
+    assert (
+        twin.add_noise("c1999", 2000, QUIET)
+        == found.add_noise("c1999", 2000, QUIET)
+        == PairsMatched(0.1235, QUIET.agreement, QUIET.events)
+    )
     assert twin.state == found.state
