@@ -66,7 +66,7 @@ async def test_the_pairs_of_a_killed_scorer_are_scored_exactly_once(tmp_path: Pa
         await system.restart("scorer")
         await under_way.more(50)
         await under_way.finish()
-        await eventually(lambda: all_scored_once(system), within=30)
+        await eventually(lambda: all_scored_once(system), within=60)
         assert await assert_each_pair_once(system) > 100
 
 
