@@ -140,7 +140,7 @@ class PairLanes:
         return [encoded for lane in lanes for encoded in lane.ready]
 
     def settle(self, written: Sequence[EncodedPair], kept: Sequence[bool], now: float) -> None:
-        """Remove the pairs that Redis has kept. The lane of a pair that it has refused waits."""
+        """Remove the pairs that Redis has stored. The lane of a pair that Redis refused pauses."""
         for name in dict.fromkeys(encoded.workload for encoded in written):
             lane = self._lanes[name]
             refused = [one for one, k in zip(written, kept, strict=True) if one.workload == name and not k]

@@ -28,7 +28,7 @@ _LAST_MS = 253_402_300_799_000  # the end of the year 9999
 class FeedbackNote:
     """The feedback on one request. ``side``: which side served it. ``at_ms``: when it was given, in Unix ms.
 
-    ``score``: from 0 to 1; None if there is only a label. ``label``: a text of whoever gave it, or "".
+    ``score``: from 0 to 1; None if there is only a label. ``label``: a text that the client sent with it, or "".
     """
 
     side: Side

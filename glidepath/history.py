@@ -215,7 +215,7 @@ _SIDE = (
 def encode_point(point: HistoryPoint) -> str:
     """Return the point as compact JSON: lists in the order of _POINT and _SIDE. Its time is the id of its entry.
 
-    What costs money is not in it: ``encode_traffic``.
+    ``encode_traffic`` encodes the tokens and requests that cost money, which the point does not contain.
     """
     sides = [[getattr(side, name) for name in _SIDE] for side in (point.baseline, point.candidate)]
     return json.dumps([[getattr(point, name) for name in _POINT], *sides], separators=(",", ":"))

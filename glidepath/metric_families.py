@@ -88,7 +88,7 @@ class BuildInfo(Collector):
 
 
 class ProcessRegistry(CollectorRegistry):
-    """The registry of a process. It has what each process shows, and lists its metrics for the reference page."""
+    """The registry of a process. It has the metrics that every process has, and can list all of its metrics."""
 
     def __init__(self) -> None:
         super().__init__()

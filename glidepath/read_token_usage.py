@@ -44,7 +44,7 @@ _DECODER = json.JSONDecoder()
 
 
 def token_usage(request_bytes: int, answer: bytes) -> TokenUsage:
-    """Return what an answer states of its tokens, or else an estimate. ``answer`` has no content encoding."""
+    """Return the tokens that an answer states, or an estimate if it states none. ``answer`` has no content encoding."""
     return read_usage(answer) or estimated_usage(request_bytes, answer)
 
 

@@ -223,8 +223,8 @@ class WorkloadStatus:
     share_known: bool = True  # False: the actual share differs from percent and is unknown
     blind: str = ""  # why the steering is blind; "": outcomes arrive, or no requests end
     blind_envoys: tuple[str, ...] = ()  # the Envoys whose outcomes do not arrive
-    second_witness: str = ""  # what Envoy's own counters say while the steering is blind
-    no_second_witness: str = ""  # why no counters of Envoy's can be read
+    counter_guard: str = ""  # what Envoy's own counters say while the steering is blind
+    no_counter_guard: str = ""  # why no counters of Envoy's can be read
 
     @property
     def candidate_counts_copies(self) -> bool:

@@ -1,4 +1,4 @@
-"""The cost of a migration: what both sides cost so far, what it saved, what it will cost, and when it has paid off.
+"""The cost of a migration: costs so far, savings, the costs of the rest, and the time of the payback.
 
 Pure. Everything comes from the tokens that were measured (``glidepath/side_traffic.py``) and the configured prices. Two
 worlds are compared, with the same requests of clients:
@@ -7,7 +7,7 @@ worlds are compared, with the same requests of clients:
   GPUs and fixed amounts of both backends
 - **without**: the baseline alone: all requests at its prices, with its GPUs and fixed amounts
 
-What was saved is without less spent. See ADR 0372.
+The saving is **without** minus **spent**. See ADR 0372.
 """
 
 from __future__ import annotations

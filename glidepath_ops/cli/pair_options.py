@@ -101,7 +101,7 @@ class PairChoice:
     sticky: str
 
     def filter_of(self, settings: Config, workload: str) -> PairFilter:
-        """Return the filter for a workload. It accepts the sticky key and its keyed digest, as pairs have it.
+        """Return the filter for a workload. A sticky key may be given as itself, or as its digest in the pairs.
 
         Raises ConfigError if the digest's key cannot be read.
         """

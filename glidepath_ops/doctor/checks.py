@@ -239,7 +239,7 @@ def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
         yield from _group(subject, workload, redis)
         yield from examine_instruments(subject, workload, redis.instruments.get(workload, {}))
     for workload, reason in redis.blind.items():
-        yield _sight(f"workload {workload}", reason, redis.no_witness.get(workload, ""))
+        yield _sight(f"workload {workload}", reason, redis.no_counters.get(workload, ""))
     for workload, refusals in redis.refusals.items():
         yield from (fail(f"workload {workload}", one.side, one.detail, one.remedy) for one in refusals)
 
@@ -259,18 +259,18 @@ def examine_languages(config: Config, redis: RedisFacts) -> Iterator[Finding]:
             yield ok(subject, check, ", ".join(sorted(texts, key=lambda language: -texts[language])[:5]))
 
 
-def _sight(subject: str, blind: str, no_witness: str) -> Finding:
+def _sight(subject: str, blind: str, no_counters: str) -> Finding:
     """Return whether outcomes arrive, and whether Envoy's own counters could replace them for a while."""
     check = "outcomes arrive"
     if blind:
         remedy = "check extproc and Redis: until then no step is taken, and only Envoy's own counters take a share back"
         return fail(subject, check, blind, remedy)
-    if no_witness:
+    if no_counters:
         remedy = (
             "give the addresses in envoy.admin; without them, only a lease of the split in Envoy takes a share back "
             "while outcomes do not arrive"
         )
-        return warn(subject, check, f"no second witness: {no_witness}", remedy)
+        return warn(subject, check, f"no counter guard: {no_counters}", remedy)
     return ok(subject, check, "yes, and Envoy's own counters are read")
 
 

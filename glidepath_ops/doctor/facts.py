@@ -185,7 +185,7 @@ class RedisFacts:
     status_age_s: Mapping[str, float | None] = field(default_factory=dict)  # workload → age of its status
     refusals: Mapping[str, tuple[SideRefusal, ...]] = field(default_factory=dict)  # by workload, from its status
     blind: Mapping[str, str] = field(default_factory=dict)  # workload → why the steering is blind; "" if it sees
-    no_witness: Mapping[str, str] = field(default_factory=dict)  # workload → why Envoy's counters cannot be read
+    no_counters: Mapping[str, str] = field(default_factory=dict)  # workload → why Envoy's counters cannot be read
     # workload → the counts of what the evaluator and the verifier said (WorkloadStatus.instruments)
     instruments: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     # workload → language (ISO 639) → the number of its scored pairs of free text in this language

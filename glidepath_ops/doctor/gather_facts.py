@@ -115,7 +115,7 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
         instruments={name: status.instruments for name, status in statuses.items() if status is not None},
         refusals={name: one.refusals for name, one in statuses.items() if one is not None},
         blind={name: one.blind for name, one in statuses.items() if one is not None},
-        no_witness={name: one.no_second_witness for name, one in statuses.items() if one is not None},
+        no_counters={name: one.no_counter_guard for name, one in statuses.items() if one is not None},
         languages={name: one.languages for name, one in statuses.items() if one is not None},
     )
 

@@ -155,7 +155,7 @@ def unsplit_settings(config: Config, copy: RouteCopy) -> Json:
 
 
 def removed_headers(config: Config, copy: RouteCopy) -> Json:
-    """Return the removal of the headers with sticky values, which no backend is to see."""
+    """Return what removes the headers with sticky values, so that no backend gets them."""
     headers = list(sticky_headers(config)) if copy.is_read else []
     return {"request_headers_to_remove": headers} if headers else {}
 

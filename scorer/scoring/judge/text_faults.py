@@ -1,6 +1,6 @@
 """Find what is wrong with the text of one answer: refusal, cut, loop, leaked tokens, garbling, language, code.
 
-A fault that the request asks for is none: a letter that declines, a text that is to be repeated, a translation. Where
+What the request asks for is no fault: a letter that declines, a repeated text, a translation. Where
 that is uncertain, the answer has no fault, because a false alarm costs more than a miss. Cost: 0.1 ms for 330 words.
 """
 

@@ -1,6 +1,6 @@
 """Envoy's own counters of the requests to the two sides of a workload, read from its admin API. Pure.
 
-They are the second witness of the steering: Envoy counts in itself, so they need neither extproc nor Redis. Which
+They are the counter guard of the steering: Envoy counts in itself, so they need neither extproc nor Redis. Which
 counters show a failure was found with Envoy 1.40 (docs/proof/failing-parts.md):
 
 - an answer 5xx: ``upstream_rq_5xx`` of the cluster to which the split routes, or, if a fallback retried it,
@@ -69,14 +69,14 @@ NONE = SideCounts()
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessedClusters:
+class CountedClusters:
     """The clusters of a workload's two sides. Workloads with the same clusters have the same counters."""
 
     candidate: SideClusters
     baseline: SideClusters
 
     @classmethod
-    def of(cls, config: Config, name: str) -> WitnessedClusters:
+    def of(cls, config: Config, name: str) -> CountedClusters:
         workload = config.workload(name)
         candidate, baseline = (config.backends[one] for one in (workload.candidate, workload.baseline))
         entry = (
@@ -94,7 +94,7 @@ class WitnessedClusters:
         return frozenset((self.candidate.entry, self.candidate.real, self.baseline.entry, self.baseline.real))
 
 
-def stats_path(clusters: Iterable[WitnessedClusters]) -> str:
+def stats_path(clusters: Iterable[CountedClusters]) -> str:
     """Return the path of the counters of these clusters and of the access log, for a GET at the admin API."""
     names = sorted({name for one in clusters for name in one.names})
     some = "|".join(map(re.escape, names)) if len(names) <= MAX_NAMES else ".*"
@@ -128,14 +128,14 @@ class Answered(NamedTuple):
     requests: int = 0
 
 
-def answered(counters: Counters, clusters: Iterable[WitnessedClusters]) -> Answered:
+def answered(counters: Counters, clusters: Iterable[CountedClusters]) -> Answered:
     """Return how many requests to these clusters an Envoy has answered."""
     entries = {_name(side.entry, COMPLETED) for one in clusters for side in (one.candidate, one.baseline)}
     found = [counters[name] for name in entries if name in counters]
     return Answered(len(found), sum(found))
 
 
-def knows(counters: Counters, clusters: WitnessedClusters) -> bool:
+def knows(counters: Counters, clusters: CountedClusters) -> bool:
     """Return whether an Envoy counts the requests of the candidate's clusters under the expected names.
 
     Every cluster has the counter of sent requests from its beginning. The others may come with the first request.

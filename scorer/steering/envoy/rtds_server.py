@@ -74,7 +74,7 @@ class RtdsServer:
         services: Sequence[LayerService],
         patience_s: float = BIND_PATIENCE_S,
     ) -> None:
-        self._listen, self._may_write, self._patience_s = listen, may_write, patience_s
+        self._note_arrivals, self._may_write, self._patience_s = listen, may_write, patience_s
         self._services = services
 
     async def run(self) -> None:
@@ -110,11 +110,11 @@ class RtdsServer:
         until = time.monotonic() + self._patience_s
         while True:
             try:
-                server.add_insecure_port(self._listen)
+                server.add_insecure_port(self._note_arrivals)
             except RuntimeError as error:
                 if time.monotonic() >= until:
                     reason = error_text(error)
-                    raise ListenError(f"envoy.rtds_listen: cannot listen on {self._listen}: {reason}") from error
+                    raise ListenError(f"envoy.rtds_listen: cannot listen on {self._note_arrivals}: {reason}") from error
             else:
                 return
             await asyncio.sleep(BIND_PAUSE_S)

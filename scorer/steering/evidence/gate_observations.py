@@ -84,7 +84,7 @@ class SideWaits:
 
     - ``answered``: until the first token of streamed answers; if there are none, until the end of the answers
     - ``in_vain``: until they left without an answer
-    - ``requests``: the number of requests that ended otherwise than by their client
+    - ``requests``: the number of requests that their client did not end
     """
 
     answered: Histogram

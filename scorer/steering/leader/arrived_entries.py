@@ -1,4 +1,4 @@
-"""Read which Envoys' access log entries have arrived at an extproc, for the leader's sight. See ADR 0280."""
+"""Read which Envoys' access log entries have arrived at an extproc, for the leader's outcome watch. See ADR 0280."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from glidepath import redis_keys
 from glidepath.errors import error_text_with_type
 from glidepath.redisio import RedisClient, being_cancelled
-from scorer.steering.leader.sight import Sight
+from scorer.steering.leader.outcome_watch import OutcomeWatch
 
 EVERY_S = 0.5
 
@@ -29,15 +29,15 @@ def entries_by_node(raw: Mapping[bytes, bytes]) -> dict[str, int]:
 
 
 class ArrivedEntries:
-    """The leader's task that tells the sight what has arrived. ``run`` never raises an error."""
+    """The leader's task that tells its outcome watch what has arrived. ``run`` never raises an error."""
 
-    def __init__(self, redis: RedisClient, sight: Sight) -> None:
-        self._redis, self._sight = redis, sight
+    def __init__(self, redis: RedisClient, outcome_watch: OutcomeWatch) -> None:
+        self._redis, self._outcome_watch = redis, outcome_watch
 
     async def run(self) -> None:
         while not being_cancelled():
             try:
-                self._sight.arrived(entries_by_node(await self._redis.hgetall(redis_keys.ARRIVED_BY_ENVOY)))
+                self._outcome_watch.arrived(entries_by_node(await self._redis.hgetall(redis_keys.ARRIVED_BY_ENVOY)))
             except (RedisError, OSError) as error:
                 log.debug("entries_not_counted", reason=error_text_with_type(error))
             await asyncio.sleep(EVERY_S)

@@ -1,4 +1,7 @@
-"""What the quotas of the backends allow each workload: the load of all workloads that share a backend, added up."""
+"""Predict whether the backends' quotas allow the next step of each workload.
+
+Workloads that share a backend share its quota, so their loads are added up.
+"""
 
 from __future__ import annotations
 

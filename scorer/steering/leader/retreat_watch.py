@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable
 from glidepath.redisio import being_cancelled
 from glidepath.status_and_decisions import Decision, Phase
 from scorer.steering.envoy.actuator import Actuator
+from scorer.steering.leader.outcome_watch import OutcomeWatch
 from scorer.steering.leader.retreats import Retreats
 from scorer.steering.leader.running_actuator import RunningActuator
-from scorer.steering.leader.sight import Sight
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steered_workloads import SteeredWorkloads
-from scorer.steering.workload.second_witness import GATE
+from scorer.steering.workload.counter_guard import GATE
 from scorer.steering.workload.workload_state import WorkloadState
 
 WATCH_S = 0.1
@@ -32,13 +32,13 @@ class RetreatWatch:
 
     def __init__(
         self,
-        sight: Sight,
+        outcome_watch: OutcomeWatch,
         retreats: Retreats,
         workloads: SteeredWorkloads,
         metrics: SteerMetrics,
         announce: Announce,
     ) -> None:
-        self._sight, self._retreats, self._workloads = sight, retreats, workloads
+        self._outcome_watch, self._retreats, self._workloads = outcome_watch, retreats, workloads
         self._metrics, self._announce = metrics, announce
         self._blind_since: dict[str, float] = {}
         self._announced: set[str] = set()
@@ -50,15 +50,15 @@ class RetreatWatch:
                 self.look(actuator, time.monotonic())
 
     def look(self, actuator: Actuator, now_s: float) -> None:
-        """Read the counters, and retreat where the second witness convicts. ``now_s``: monotonic seconds."""
+        """Read the counters, and retreat where the counter guard fails the candidate. ``now_s``: monotonic seconds."""
         states = self._workloads.states
         serving = [name for name, state in states.items() if state.ramp.serving > 0 or state.ramp.share_unknown]
-        actuator.count(self._sight.serve(serving))
-        self._sight.look(actuator.counters(), now_s)
+        actuator.count(self._outcome_watch.serve(serving))
+        self._outcome_watch.look(actuator.counters(), now_s)
         for name, state in states.items():
-            report = self._sight.report(name)
-            if name in serving and report.convicted and state.ramp.autopilot:
-                self._metrics.retreats.labels(name).inc(self._retreats.convict(state, report.convicted, actuator))
+            report = self._outcome_watch.report(name)
+            if name in serving and report.failure and state.ramp.autopilot:
+                self._metrics.retreats.labels(name).inc(self._retreats.send(state, report.failure, actuator))
             self._show(state, report.blindness.describe() if name in serving else "", now_s)
 
     def _show(self, state: WorkloadState, blind: str, now_s: float) -> None:

@@ -62,13 +62,13 @@ class Retreats:
             self._told[after.name] = told
             actuator.retreat(writes)
 
-    def convict(self, state: WorkloadState, reason: str, actuator: Actuator) -> bool:
+    def send(self, state: WorkloadState, reason: str, actuator: Actuator) -> bool:
         """Tell every Envoy with a share for the candidate that it is 0 %. Return whether this is new.
 
         An Envoy that has run the told share and has a higher one now got it from a person, so it keeps it.
         """
         known = self._told.get(state.name)
-        told = known or ToldRollback(0.0, max(unix_ms(), state.now.unix_ms(state.now.ms)), f"second_witness: {reason}")
+        told = known or ToldRollback(0.0, max(unix_ms(), state.now.unix_ms(state.now.ms)), f"counter_guard: {reason}")
         values = desired_values(0.0, state.spec.workload.shadow.sample, state.ramp.autopilot)
         names = state.spec.names
         entries = {names.candidate: str(values.candidate), names.baseline: str(values.baseline), names.told: told.text}

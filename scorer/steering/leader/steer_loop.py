@@ -26,11 +26,11 @@ from scorer.steering.envoy.actuator import Actuator, ListenError, MayWrite
 from scorer.steering.leader.history_recorder import HistoryRecorder, Standing
 from scorer.steering.leader.host_clocks import HostClocks, HostTime
 from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.outcome_watch import OutcomeWatch
 from scorer.steering.leader.redis_clocks import RedisClocks
 from scorer.steering.leader.retreat_watch import RetreatWatch
 from scorer.steering.leader.retreats import Retreats
 from scorer.steering.leader.running_actuator import RunningActuator
-from scorer.steering.leader.sight import Sight
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steered_workloads import NO_NEWS, FleetSnapshot, SteeredWorkloads
 from scorer.steering.steering_interfaces import (
@@ -70,12 +70,12 @@ class SteerLoop:
         leader_tasks: Sequence[LeaderTask] = (),
         ownership: Ownership | None = None,
         host: HostClocks | None = None,
-        sight: Sight | None = None,
+        outcome_watch: OutcomeWatch | None = None,
         history: HistoryRecorder | None = None,
     ) -> None:
         self._config, self._store, self._lease = config, store, lease
         self._metrics, self._envoys = metrics, RunningActuator(partial(actuator, lease.held))
-        self._sight, self._retreats = sight or Sight(config), Retreats()
+        self._outcome_watch, self._retreats = outcome_watch or OutcomeWatch(config), Retreats()
         self._sinks, self._ownership = tuple(sinks), ownership or SoleOwner()
         self._history = history
         self._side_tasks = [task for task in (forecast, history) if task is not None] + list(leader_tasks)
@@ -83,7 +83,7 @@ class SteerLoop:
         self._workloads = SteeredWorkloads(
             config, kind, store, self._clocks, metrics, forecast=forecast, leader=lease.owner
         )
-        self._watch = RetreatWatch(self._sight, self._retreats, self._workloads, metrics, self._announce)
+        self._watch = RetreatWatch(self._outcome_watch, self._retreats, self._workloads, metrics, self._announce)
         self._led_until = -MEMORY_S
         self._unavailable = ""
 
@@ -126,7 +126,7 @@ class SteerLoop:
             return
         await self._envoys.end()
         self._retreats.forget()
-        self._sight.forget()
+        self._outcome_watch.forget()
         self._metrics.stand_by()
         await self._ownership.check_as_standby()
 
@@ -136,7 +136,7 @@ class SteerLoop:
         if not self._unavailable:
             log.warning("steering_paused", reason=reason, effect="no step is taken; a failing candidate is withdrawn")
         self._unavailable = reason
-        self._sight.redis_answers(reason)
+        self._outcome_watch.redis_answers(reason)
 
     async def _lead(self, stop: asyncio.Event) -> None:
         """Steer for one term, which ends when the lease is lost or ``stop`` is set."""
@@ -173,7 +173,7 @@ class SteerLoop:
                 await self._ask_clocks()
                 await self._ownership.check_as_leader()
                 self._unavailable = ""
-                self._sight.redis_answers()
+                self._outcome_watch.redis_answers()
             except (RedisError, OSError) as error:
                 self._report_unavailable(error)
 
@@ -214,7 +214,7 @@ class SteerLoop:
             await asyncio.sleep(max(last + GAP_S - time.monotonic(), 0.0))
             wait_s = 0.0 if written or full else max(next_tick - time.monotonic(), 0.0)
             news = await self.read_news(wait_s)
-            self._sight.heard(flush for one in news.values() for flush in one.outcomes)
+            self._outcome_watch.heard(flush for one in news.values() for flush in one.outcomes)
             started = time.monotonic()
             names, states = sorted(written | set(news)), self._workloads.states
             if started >= next_tick:
@@ -242,7 +242,7 @@ class SteerLoop:
             actuator.envoys_with_unknown_weights(),
             actuator.admin_layers(),
             actuator.leases(),
-            self._sight.report,
+            self._outcome_watch.report,
             self._retreats.told,
         )
         here = self._clocks.now()

@@ -22,7 +22,7 @@ from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.takeover import take_over
 from scorer.steering.steering_interfaces import CapacityForecast, EvidenceKind
 from scorer.steering.store_protocol import News, SteeringStore
-from scorer.steering.workload.blindness import NO_REPORT, WitnessReport
+from scorer.steering.workload.blindness import NO_REPORT, CounterReport
 from scorer.steering.workload.envoy_fleet import Readings
 from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick
 from scorer.steering.workload.tick import Tick, tick
@@ -40,14 +40,14 @@ log = structlog.get_logger()
 class FleetSnapshot:
     """The actuator's data about all Envoys at the beginning of a tick. ``Actuator`` describes the first three fields.
 
-    ``report``: by workload, see WitnessReport. ``told``: the shares that this scorer told and has not stored yet.
+    ``report``: by workload, see CounterReport. ``told``: the shares that this scorer told and has not stored yet.
     """
 
     readings: Readings
     unknown_weights: frozenset[str] = frozenset()
     admin_layers: Readings = field(default_factory=dict)
     leases: Mapping[str, LeaseReading] = field(default_factory=dict)
-    report: Callable[[str], WitnessReport] = lambda _: NO_REPORT
+    report: Callable[[str], CounterReport] = lambda _: NO_REPORT
     told: Mapping[str, ToldRollback] = field(default_factory=dict)
 
     def envoys_alone(self) -> FleetSnapshot:
@@ -113,7 +113,7 @@ class SteeredWorkloads:
         try:
             new = {name for name in names if await self.take_over(name, here, former.get(name))}
         except Exception:
-            self._states = {**before, **self._states}  # the second witness must know the shares while Redis is away
+            self._states = {**before, **self._states}  # the counter guard must know the shares while Redis is away
             raise
         # If every workload is new, Redis may have lost its states. One new workload among others was simply added.
         if new == set(self._config.workloads):

@@ -26,9 +26,9 @@ from scorer.steering.leader.group_ownership import GroupOwnership
 from scorer.steering.leader.history_recorder import HistoryRecorder
 from scorer.steering.leader.keep_weighed_pairs import WeighedPairsKeeper
 from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.outcome_watch import OutcomeWatch
 from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.scheduled_probes import RedisProbeStore, ScheduledProbes
-from scorer.steering.leader.sight import Sight
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.notify.channels import notification_queue
@@ -91,7 +91,7 @@ def steer_loop(
             sink.announce(decision)
 
     group = config.scorer.group
-    sight = Sight(config)
+    outcome_watch = OutcomeWatch(config)
     lease = Lease(redis, owner, config.scorer.lease, group=group)
     return SteerLoop(
         config,
@@ -107,8 +107,8 @@ def steer_loop(
             ScheduledProbes(config, RedisProbeStore(redis, config), registry, announce),
             UnseenEntries(config, redis, registry),
             WeighedPairsKeeper(config, redis, registry),
-            ArrivedEntries(redis, sight),
+            ArrivedEntries(redis, outcome_watch),
         ),
-        sight=sight,
+        outcome_watch=outcome_watch,
         history=HistoryRecorder(redis, registry),
     )

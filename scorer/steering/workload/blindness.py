@@ -15,34 +15,34 @@ from scorer.steering.envoy.envoy_counters import Answered
 # ``extproc.flush``, it takes longer (``blind_after_s``).
 BLIND_S = 3.0
 NOT_ANSWERED = Answered()
-# After this silence, the second witness may convict the candidate: of all Envoys together, whose flushes come several
+# After this silence, the counter guard may fail the candidate: of all Envoys together, whose flushes come several
 # times a second, and of one Envoy, of which extproc reports only once a second that it heard something.
 UNHEARD_S, UNHEARD_ENVOY_S = 0.4, 2.5
 
 
 @dataclass(frozen=True, slots=True)
-class EnvoyHearing:
+class LogArrivals:
     """What is known of one Envoy's access log.
 
     ``logged``: its entries at the last reading; None: not read yet. ``answered``: the requests of workloads that it had
-    answered when outcomes last arrived, or at the first reading. ``unheard_since_s``: when an entry was first seen
-    logged of which nothing has arrived; None: nothing is missing. Times are monotonic seconds.
+    answered when outcomes last arrived, or at the first reading. ``unheard_since_s``: since when the Envoy has
+    logged entries that did not arrive; None: none is missing. Times are monotonic seconds.
     """
 
     logged: int | None = None
     answered: Answered = NOT_ANSWERED
     unheard_since_s: float | None = None
 
-    def after(self, logged: int | None, answered: Answered, now_s: float, *, heard: bool) -> EnvoyHearing:
-        """Return the hearing after a reading. ``heard``: outcomes of this Envoy have arrived since the last one."""
+    def after(self, logged: int | None, answered: Answered, now_s: float, *, heard: bool) -> LogArrivals:
+        """Return what is known after a reading. ``heard``: outcomes of this Envoy have arrived since the last one."""
         if logged is None:
             logged = self.logged
         if heard or self.logged is None:
-            return EnvoyHearing(logged, answered, None if heard else self.unheard_since_s)
+            return LogArrivals(logged, answered, None if heard else self.unheard_since_s)
         missing = self.would_miss(logged, answered)
         since = now_s if missing and self.unheard_since_s is None else self.unheard_since_s
         same = answered.counters == self.answered.counters
-        return EnvoyHearing(logged, self.answered if same else answered, since)
+        return LogArrivals(logged, self.answered if same else answered, since)
 
     def would_miss(self, logged: int | None, answered: Answered) -> bool:
         """Return whether a reading shows entries that must arrive."""
@@ -50,10 +50,10 @@ class EnvoyHearing:
             return False
         return answered.counters == self.answered.counters and answered.requests != self.answered.requests
 
-    def of_several(self, now_s: float, *, heard: bool, missing: bool) -> EnvoyHearing:
-        """Return the hearing of several Envoys together. ``missing``: one of them shows entries that must arrive."""
+    def of_several(self, now_s: float, *, heard: bool, missing: bool) -> LogArrivals:
+        """Return what is known of several Envoys together. ``missing``: one of them shows entries that must arrive."""
         since = None if heard else self.unheard_since_s
-        return EnvoyHearing(None, NOT_ANSWERED, now_s if missing and since is None and not heard else since)
+        return LogArrivals(None, NOT_ANSWERED, now_s if missing and since is None and not heard else since)
 
     def silent_s(self, now_s: float) -> float:
         """Return for how long entries have been missing; 0 if none are."""
@@ -66,20 +66,20 @@ class Blindness:
 
     - ``envoys``: the Envoys whose outcomes do not arrive
     - ``reason``: why, for people; "" if nothing is blind
-    - ``witness``: what the second witness says; "" if it has nothing to say
-    - ``no_witness``: why there is no second witness; "" if there is one
+    - ``counters_show``: what Envoy's own counters show; "" if nothing is blind or they cannot be read
+    - ``no_counters``: why Envoy's own counters cannot be read; "" if they can
     """
 
     envoys: tuple[str, ...] = ()
     reason: str = ""
-    witness: str = ""
-    no_witness: str = ""
+    counters_show: str = ""
+    no_counters: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.reason)
 
     def describe(self) -> str:
-        told = self.witness or self.no_witness
+        told = self.counters_show or self.no_counters
         return f"blind: {self.reason}{f'; {told}' if told else ''}" if self.reason else ""
 
 
@@ -91,21 +91,22 @@ def blind_after_s(flush_s: float) -> float:
     return max(BLIND_S, 2 * flush_s + 1)
 
 
-def blind_envoys(hearing: Mapping[str, EnvoyHearing], now_s: float, after_s: float = BLIND_S) -> tuple[str, ...]:
-    return tuple(sorted(name for name, one in hearing.items() if one.silent_s(now_s) >= after_s))
+def blind_envoys(log_arrivals: Mapping[str, LogArrivals], now_s: float, after_s: float = BLIND_S) -> tuple[str, ...]:
+    return tuple(sorted(name for name, one in log_arrivals.items() if one.silent_s(now_s) >= after_s))
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessReport:
-    """What the leader tells a workload's tick about its sight: see ``Blindness``; ``convicted``: the way back is due.
+class CounterReport:
+    """What the leader tells a workload's tick about arriving outcomes, and about Envoy's own counters.
 
+    ``failure``: why the candidate must go back to 0 %; "" if it need not.
     ``requests`` and ``failures``: of the candidate, by Envoy's own counters, since nothing was heard.
     """
 
     blindness: Blindness = SEEING
-    convicted: str = ""
+    failure: str = ""
     requests: int = 0
     failures: int = 0
 
 
-NO_REPORT = WitnessReport()
+NO_REPORT = CounterReport()

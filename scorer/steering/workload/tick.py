@@ -22,12 +22,12 @@ from scorer.steering.ramp.tick_inputs import TickInputs, new_decision
 from scorer.steering.staggering import period_index
 from scorer.steering.store_protocol import News, Record
 from scorer.steering.workload.compute_verdicts import judge, settle
+from scorer.steering.workload.counter_guard import counter_guard_verdict
 from scorer.steering.workload.envoy_fleet import Readings, look, next_writes, unknown_envoys
 from scorer.steering.workload.failing_copies import CopiesBefore
 from scorer.steering.workload.fold_stream_entries import fold
 from scorer.steering.workload.refusals_after_retreat import EVENT
 from scorer.steering.workload.refusing_sides import refusal_text
-from scorer.steering.workload.second_witness import witness_verdict
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import (
@@ -96,7 +96,7 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
     leased = spec.workload.if_lost == "baseline"
     return TickInputs(
         workload=spec.name,
-        verdicts=state.judged.verdicts + witness_verdict(context.report, state.ramp),
+        verdicts=state.judged.verdicts + counter_guard_verdict(context.report, state.ramp),
         samples=state.evidence.requests(),
         commands=state.streams.commands,
         old_commands_to=state.streams.old_commands_to,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.envoy.actuator import LeaseReading
 from scorer.steering.envoy.runtime_values import RuntimeEntries, RuntimeValues, ToldRollback
-from scorer.steering.workload.blindness import NO_REPORT, WitnessReport
+from scorer.steering.workload.blindness import NO_REPORT, CounterReport
 from scorer.steering.workload.quota_outlook import NO_QUOTA, QuotaOutlook
 
 
@@ -36,5 +36,5 @@ class TickContext:
     admin_layers: Mapping[str, RuntimeEntries | None] = field(default_factory=dict)
     leader: str = ""
     lease: LeaseReading | None = None
-    report: WitnessReport = NO_REPORT
+    report: CounterReport = NO_REPORT
     told: ToldRollback | None = None

@@ -84,8 +84,8 @@ def standing(state: WorkloadState, leader: str) -> WorkloadStatus:
         lease_set_at=state.inputs.lease_set_at,
         blind=state.blindness.reason,
         blind_envoys=state.blindness.envoys,
-        second_witness=state.blindness.witness,
-        no_second_witness=state.blindness.no_witness,
+        counter_guard=state.blindness.counters_show,
+        no_counter_guard=state.blindness.no_counters,
     )
 
 

@@ -50,7 +50,7 @@ async def test_a_rollback_told_while_redis_was_frozen_is_stored_logged_and_kept(
         row = await system.fail(Part.REDIS_FROZEN, Failure.BREAKS)
         assert row.errors <= LIMIT
         told = (await system.runtime())[runtime_keys.told_key("chat")]
-        assert "second_witness" in told
+        assert "counter_guard" in told
         system.signal("redis", signal.SIGCONT)
 
         async def rolled_back() -> list[Decision]:
@@ -59,7 +59,7 @@ async def test_a_rollback_told_while_redis_was_frozen_is_stored_logged_and_kept(
         await eventually(rolled_back, within=30)
         (decision,) = [one for one in await system.decisions() if one.event == "rollback"]
         assert (decision.trigger, decision.from_percent, decision.to_percent) == ("told_before_stored", 50, 0)
-        assert "second_witness" in decision.reason
+        assert "counter_guard" in decision.reason
         assert await system.share() == 0
 
         async def told_no_more() -> bool:
@@ -98,7 +98,7 @@ async def test_blindness_is_shown_blocks_steps_and_ends(tmp_path: Path) -> None:
         assert status is not None
         assert status.blind_envoys == system.config.envoy.admin
         assert "blind: of 1 of 1 Envoy" in status.message
-        assert "no failing candidate" in status.second_witness
+        assert "no failing candidate" in status.counter_guard
         (blind,) = [one for one in await system.decisions() if one.event == "blind"]
         assert blind.to_percent == 50
         os.killpg(os.getpgid(extproc.pid), signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""The tokens of a text: words, quantities and signs; and what their place in the text says about them."""
+"""The tokens of a text: words, quantities and signs; and the properties that they have by their place in the text."""
 
 from __future__ import annotations
 

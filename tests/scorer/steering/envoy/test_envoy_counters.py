@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from glidepath.config import parse_config
 from scorer.steering.envoy.envoy_counters import (
     COUNTERS,
+    CountedClusters,
     SideClusters,
     SideCounts,
-    WitnessedClusters,
     increase,
     knows,
     log_entries,
@@ -73,7 +73,7 @@ def test_there_are_never_more_failures_than_requests(values: dict[str, int], fal
 
 def test_the_path_asks_for_the_counters_of_both_sides_and_of_the_access_log_only() -> None:
     config = parse_config(CHAT_CONFIG)
-    clusters = WitnessedClusters.of(config, "chat")
+    clusters = CountedClusters.of(config, "chat")
     assert clusters.candidate == WITH_FALLBACK
     (pattern,) = parse_qs(urlsplit(stats_path([clusters])).query)["filter"]
     for name in ("onprem", "onprem-or-cloud", "cloud"):
@@ -94,12 +94,12 @@ def test_without_a_share_only_the_access_log_is_asked_for() -> None:
 
 
 def test_the_path_stays_short_for_hundreds_of_clusters() -> None:
-    many = [WitnessedClusters(SideClusters(f"c{i}", f"c{i}"), SideClusters("b", "b")) for i in range(500)]
+    many = [CountedClusters(SideClusters(f"c{i}", f"c{i}"), SideClusters("b", "b")) for i in range(500)]
     assert len(stats_path(many)) < 1000
 
 
-def test_an_envoy_without_these_clusters_is_no_witness() -> None:
-    clusters = WitnessedClusters(ALONE, SideClusters("cloud", "cloud"))
+def test_an_envoy_without_these_clusters_is_not_counted() -> None:
+    clusters = CountedClusters(ALONE, SideClusters("cloud", "cloud"))
     assert knows(counters("onprem", upstream_rq_total=0), clusters)
     assert not knows(counters("onprem-renamed", upstream_rq_total=0), clusters)
 

@@ -17,18 +17,18 @@ from scorer.steering.envoy.runtime_values import desired_values
 from scorer.steering.leader.retreat_watch import UNSTORED_S, RetreatWatch
 from scorer.steering.leader.retreats import Retreats
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.workload.blindness import Blindness, WitnessReport
+from scorer.steering.workload.blindness import Blindness, CounterReport
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.steered_workload import SteeredWorkload
 
 CONFIG = parse_config(CHAT_CONFIG)
-CONVICTED = WitnessReport(Blindness(("envoy-0",), "no outcome arrives"), "9 of 9 failed", 9, 9)
+FAILING = CounterReport(Blindness(("envoy-0",), "no outcome arrives"), "9 of 9 failed", 9, 9)
 
 
 class FixedSight:
-    """A sight with one report, whatever the counters are."""
+    """An outcome watch with one report, whatever the counters are."""
 
-    def __init__(self, report: WitnessReport) -> None:
+    def __init__(self, report: CounterReport) -> None:
         self.told = report
 
     def serve(self, names: Iterable[str]) -> str:
@@ -36,14 +36,14 @@ class FixedSight:
 
     def look(self, counters: Any, now_s: float) -> None: ...
 
-    def report(self, workload: str) -> WitnessReport:
+    def report(self, workload: str) -> CounterReport:
         return self.told
 
 
 class Watched:
     """One workload at 50 %, at one Envoy, that is watched."""
 
-    def __init__(self, report: WitnessReport, **ramp: Any) -> None:
+    def __init__(self, report: CounterReport, **ramp: Any) -> None:
         self.chat = SteeredWorkload(CONFIG)
         self.chat.set_ramp(**{"phase": Phase.BAKING, "percent": 50.0, **ramp})
         self.envoys, self.retreats, self.announced = MemoryActuator(), Retreats(), list[Decision]()
@@ -73,7 +73,7 @@ class Watched:
 
 
 def test_a_convicted_candidate_loses_its_share_at_once_and_the_metrics_show_it() -> None:
-    watched = Watched(CONVICTED)
+    watched = Watched(FAILING)
     watched.look(1)
     assert watched.weight == "0"
     assert watched.envoys.path == "/stats?chat"
@@ -85,31 +85,31 @@ def test_a_convicted_candidate_loses_its_share_at_once_and_the_metrics_show_it()
 
 @pytest.mark.parametrize("ramp", [{"autopilot": False}, {"percent": 0.0, "phase": Phase.SHADOW}])
 def test_without_autopilot_or_without_a_share_nothing_is_told(ramp: dict[str, Any]) -> None:
-    watched = Watched(CONVICTED, **ramp)
+    watched = Watched(FAILING, **ramp)
     watched.look(1)
     assert watched.weight == "5000"
 
 
 def test_a_retreat_that_no_tick_stores_is_announced_once_as_not_stored() -> None:
-    watched = Watched(CONVICTED)
+    watched = Watched(FAILING)
     watched.look(1)
     assert not watched.announced
     for second in (UNSTORED_S, UNSTORED_S + 1, UNSTORED_S + 9):
         watched.look(1 + second)
     (decision,) = watched.announced
-    assert (decision.event, decision.trigger, decision.to_percent) == ("rollback", "second_witness", 0)
+    assert (decision.event, decision.trigger, decision.to_percent) == ("rollback", "counter_guard", 0)
     assert decision.details == {"stored": False}
 
 
 def test_blindness_that_no_tick_stores_is_announced_once() -> None:
-    watched = Watched(WitnessReport(Blindness(("envoy-0",), "no outcome arrives")))
+    watched = Watched(CounterReport(Blindness(("envoy-0",), "no outcome arrives")))
     for second in (0, UNSTORED_S, UNSTORED_S + 5):
         watched.look(second)
     assert [one.event for one in watched.announced] == ["blind"]
 
 
 def test_what_a_tick_has_announced_is_not_announced_again() -> None:
-    report = WitnessReport(Blindness(("envoy-0",), "no outcome arrives"))
+    report = CounterReport(Blindness(("envoy-0",), "no outcome arrives"))
     watched = Watched(report)
     for second in (0, UNSTORED_S - 0.1):
         watched.look(second)

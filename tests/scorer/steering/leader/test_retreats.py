@@ -42,12 +42,12 @@ def share(actuator: MemoryActuator, envoy: int = 0) -> int:
 
 def test_a_conviction_is_told_to_every_envoy_with_its_time_and_reason(chat: SteeredWorkload) -> None:
     actuator, retreats = envoys_at(chat, 50, 5), Retreats()
-    assert retreats.convict(chat.state, "9 of 9 failed", actuator)
+    assert retreats.send(chat.state, "9 of 9 failed", actuator)
     assert (share(actuator, 0), share(actuator, 1)) == (0, 0)
     at_ms, _, reason = actuator.runtime["envoy-0"][TOLD].partition(" ")
     assert int(at_ms) >= 1000
-    assert reason == "second_witness 9 of 9 failed"  # Envoy would read a colon as YAML
-    assert not retreats.convict(chat.state, "9 of 9 failed", actuator), "it is told once"
+    assert reason == "counter_guard 9 of 9 failed"  # Envoy would read a colon as YAML
+    assert not retreats.send(chat.state, "9 of 9 failed", actuator), "it is told once"
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=5))
@@ -55,25 +55,25 @@ def test_whatever_the_envoys_serve_a_retreat_never_raises_a_share(percents: list
     chat = SteeredWorkload(CONFIG)
     actuator = envoys_at(chat, *percents)
     before = [share(actuator, i) for i in range(len(percents))]
-    Retreats().convict(chat.state, "failed", actuator)
+    Retreats().send(chat.state, "failed", actuator)
     assert all(share(actuator, i) <= was for i, was in enumerate(before))
 
 
 def test_a_share_that_a_person_sets_after_the_retreat_stays(chat: SteeredWorkload) -> None:
     actuator, retreats = envoys_at(chat, 50), Retreats()
-    retreats.convict(chat.state, "failed", actuator)
-    retreats.convict(chat.state, "failed", actuator)  # the Envoy is seen at 0 %
+    retreats.send(chat.state, "failed", actuator)
+    retreats.send(chat.state, "failed", actuator)  # the Envoy is seen at 0 %
     actuator.set_runtime("envoy-0", chat.spec.names.write(desired_values(30, 100, True)))
-    retreats.convict(chat.state, "failed", actuator)
+    retreats.send(chat.state, "failed", actuator)
     assert share(actuator) == 3000
 
 
 def test_an_envoy_that_could_not_be_reached_is_told_when_it_is_back(chat: SteeredWorkload) -> None:
     actuator, retreats = envoys_at(chat, 50), Retreats()
     actuator.unreachable.add("envoy-0")
-    assert not retreats.convict(chat.state, "failed", actuator)
+    assert not retreats.send(chat.state, "failed", actuator)
     actuator.unreachable.clear()
-    assert retreats.convict(chat.state, "failed", actuator)
+    assert retreats.send(chat.state, "failed", actuator)
     assert share(actuator) == 0
 
 
@@ -100,7 +100,7 @@ def test_a_step_forward_waits_until_it_is_stored(chat: SteeredWorkload) -> None:
 
 def test_the_next_leader_adopts_what_was_told_and_removes_the_key(chat: SteeredWorkload) -> None:
     actuator = envoys_at(chat, 50, 50)
-    Retreats().convict(chat.state, "9 of 9 failed", actuator)
+    Retreats().send(chat.state, "9 of 9 failed", actuator)
     actuator.set_runtime("envoy-1", chat.spec.names.write(desired_values(50, 100, True)))  # it was not reached
     done = chat.tick(2000, actuator.readings())
     (decision,) = done.decisions
@@ -121,7 +121,7 @@ def test_what_was_told_before_the_present_phase_changes_nothing(chat: SteeredWor
 
 def test_a_retreat_that_this_scorer_told_is_adopted_although_envoy_lost_it(chat: SteeredWorkload) -> None:
     actuator, retreats = envoys_at(chat, 50), Retreats()
-    retreats.convict(chat.state, "failed", actuator)
+    retreats.send(chat.state, "failed", actuator)
     actuator.restart("envoy-0")
     done = chat.tick(2000, actuator.readings(), TickContext(leader="me", told=retreats.told["chat"]))
     assert [one.event for one in done.decisions][:1] == ["rollback"]
@@ -138,5 +138,5 @@ def test_a_told_key_with_other_text_means_nothing(chat: SteeredWorkload) -> None
 def test_a_person_who_holds_the_workload_still_holds_it_after_an_adopted_retreat(chat: SteeredWorkload) -> None:
     chat.set_ramp(phase=Phase.HELD, held_by="ann", held_reason="lunch", held_from=Phase.BAKING)
     actuator = envoys_at(chat, 50)
-    Retreats().convict(chat.state, "failed", actuator)
+    Retreats().send(chat.state, "failed", actuator)
     assert chat.tick(2000, actuator.readings()).state.ramp.held_by == "ann"

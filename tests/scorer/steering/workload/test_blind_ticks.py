@@ -10,15 +10,15 @@ from glidepath.config import parse_config
 from glidepath.status_and_decisions import Command, CommandKind, Phase
 from scorer.steering.envoy.runtime_values import desired_values
 from scorer.steering.store_protocol import News
-from scorer.steering.workload.blindness import Blindness, WitnessReport
+from scorer.steering.workload.blindness import Blindness, CounterReport
 from scorer.steering.workload.tick_context import TickContext
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.steered_workload import SteeredWorkload
 
 CONFIG = parse_config(CHAT_CONFIG + "    ramp: {steps: [5, 50, 100], hold: 1s, min_samples: 1, unjudged_limit: 100}\n")
 BLIND = Blindness(("envoy-0",), "no outcome of envoy-0 arrives", "0 of 9 failed")
-UNSEEN = TickContext(leader="me", report=WitnessReport(BLIND))
-CONVICTED = TickContext(leader="me", report=WitnessReport(BLIND, "9 of 9 failed", 9, 9))
+UNSEEN = TickContext(leader="me", report=CounterReport(BLIND))
+FAILING = TickContext(leader="me", report=CounterReport(BLIND, "9 of 9 failed", 9, 9))
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def test_without_a_share_blindness_is_shown_and_not_announced(chat: SteeredWorkl
     assert chat.status(2000).blind == "no outcome of envoy-0 arrives"
 
 
-def test_the_status_says_where_it_is_blind_and_what_the_witness_says(chat: SteeredWorkload) -> None:
+def test_the_status_says_where_it_is_blind_and_what_the_counters_show(chat: SteeredWorkload) -> None:
     chat.tick(2000, readings(chat), UNSEEN)
     status = chat.status(2000)
-    assert (status.blind_envoys, status.second_witness) == (("envoy-0",), "0 of 9 failed")
+    assert (status.blind_envoys, status.counter_guard) == (("envoy-0",), "0 of 9 failed")
     assert status.message.startswith("blind: no outcome of envoy-0 arrives; 0 of 9 failed; to 50 %: no step while")
 
 
@@ -67,16 +67,16 @@ def test_no_step_is_taken_while_blind_and_a_person_must_force_it(chat: SteeredWo
     assert promote(force=True) == ["promote"]
 
 
-def test_the_second_witness_rolls_back_to_zero(chat: SteeredWorkload) -> None:
-    rollback, *_ = chat.decisions(2000, readings(chat), CONVICTED)
-    assert (rollback.event, rollback.trigger, rollback.to_percent) == ("rollback", "second_witness", 0)
+def test_the_counter_guard_rolls_back_to_zero(chat: SteeredWorkload) -> None:
+    rollback, *_ = chat.decisions(2000, readings(chat), FAILING)
+    assert (rollback.event, rollback.trigger, rollback.to_percent) == ("rollback", "counter_guard", 0)
     assert "9 of 9 failed" in rollback.reason
-    (verdict,) = [one for one in rollback.verdicts if one.gate == "second_witness"]
+    (verdict,) = [one for one in rollback.verdicts if one.gate == "counter_guard"]
     assert (verdict.n, verdict.value) == (9, 1.0)
 
 
-def test_with_the_autopilot_off_the_second_witness_only_says_so(chat: SteeredWorkload) -> None:
+def test_with_the_autopilot_off_the_counter_guard_only_says_so(chat: SteeredWorkload) -> None:
     chat.set_ramp(autopilot=False)
     values = {"envoy-0": chat.spec.names.write(desired_values(5, 100, False))}
-    assert "guard_overridden" in [one.event for one in chat.decisions(2000, values, CONVICTED)]
+    assert "guard_overridden" in [one.event for one in chat.decisions(2000, values, FAILING)]
     assert chat.state.ramp.percent == 5

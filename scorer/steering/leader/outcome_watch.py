@@ -1,7 +1,7 @@
-"""What this scorer sees of the requests' outcomes, and what Envoy's own counters say while it sees nothing.
+"""Watch whether the outcomes of requests arrive, and judge by Envoy's own counters while they do not.
 
 Every new reading of an Envoy's counters is compared with the last one. If outcomes arrived in between, the ordinary
-guards judge; if not, the failures count as evidence of the second witness. See ADR 0280 and ADR 0281.
+guards judge; if not, the failures count as evidence of the counter guard. See ADR 0280 and ADR 0281.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from glidepath.outcome_summaries import Outcomes
 from scorer.steering.envoy.actuator import CountersReading
 from scorer.steering.envoy.envoy_counters import (
     NONE,
+    CountedClusters,
     SideCounts,
-    WitnessedClusters,
     answered,
     increase,
     knows,
@@ -28,12 +28,12 @@ from scorer.steering.workload.blindness import (
     UNHEARD_ENVOY_S,
     UNHEARD_S,
     Blindness,
-    EnvoyHearing,
-    WitnessReport,
+    CounterReport,
+    LogArrivals,
     blind_after_s,
     blind_envoys,
 )
-from scorer.steering.workload.second_witness import WitnessState
+from scorer.steering.workload.counter_guard import CounterGuardState
 
 PAUSED_S = 2.0  # after a longer pause of this process, everything begins anew: much may have happened meanwhile
 NO_ADMIN = "envoy.admin names no Envoy whose own counters could be read"
@@ -45,8 +45,8 @@ def tells(flush: Outcomes) -> bool:
 
 
 @dataclass(slots=True)
-class _Ears:
-    """What has been heard since the last look: outcomes of any Envoy, or entries of those with these node ids."""
+class _Arrivals:
+    """What has arrived since the last look: outcomes of any Envoy, or entries of those with these node ids."""
 
     outcomes: bool = False
     nodes: set[str] = field(default_factory=set)
@@ -57,41 +57,41 @@ class _Ears:
 
 
 _FLEET = ""  # the key of what is known of all Envoys together
-Key = tuple[WitnessedClusters, str]
+Key = tuple[CountedClusters, str]
 
 
-class Sight:
-    """The leader's hearing of each Envoy and of all together, and the second witness of each pair of sides."""
+class OutcomeWatch:
+    """What arrives of each Envoy and of all together, and the counter guard of each pair of sides."""
 
     def __init__(self, config: Config) -> None:
-        self._clusters = {name: WitnessedClusters.of(config, name) for name in config.workloads}
+        self._clusters = {name: CountedClusters.of(config, name) for name in config.workloads}
         self._has_admin = bool(config.envoy.admin)
         self._blind_after_s = blind_after_s(config.extproc.flush)
-        self._serving: frozenset[WitnessedClusters] = frozenset()
+        self._serving: frozenset[CountedClusters] = frozenset()
         self._served: tuple[str, ...] = ()
         self._path = stats_path(())
-        self._counted: frozenset[WitnessedClusters] = frozenset()  # the served ones that some Envoy counts
+        self._counted: frozenset[CountedClusters] = frozenset()  # the served ones that some Envoy counts
         self._store_problem = ""
         self._arrived: dict[str, int] = {}
-        self._ears = _Ears()
+        self._arrivals = _Arrivals()
         self._readings: dict[str, CountersReading] = {}
-        self._hearing: dict[str, EnvoyHearing] = {}
-        self._witness: dict[Key, WitnessState] = {}
+        self._log_arrivals: dict[str, LogArrivals] = {}
+        self._guards: dict[Key, CounterGuardState] = {}
         self._now_s: float | None = None
 
     def forget(self) -> None:
         """Begin anew, because another scorer leads or because nothing was looked at for a while."""
-        self._ears, self._readings, self._hearing, self._witness = _Ears(), {}, {}, {}
+        self._arrivals, self._readings, self._log_arrivals, self._guards = _Arrivals(), {}, {}, {}
         self._arrived, self._now_s = {}, None
 
     def heard(self, flushes: Iterable[Outcomes]) -> None:
         """Note outcomes that have arrived. They do not say of which Envoy."""
-        self._ears.outcomes = self._ears.outcomes or any(map(tells, flushes))
+        self._arrivals.outcomes = self._arrivals.outcomes or any(map(tells, flushes))
 
     def arrived(self, entries: Mapping[str, int]) -> None:
         """Note how many access log entries have arrived at all extprocs: node id of the Envoy → number."""
         if self._arrived:
-            self._ears.nodes |= {node for node, count in entries.items() if count != self._arrived.get(node)}
+            self._arrivals.nodes |= {node for node, count in entries.items() if count != self._arrived.get(node)}
         self._arrived = dict(entries)
 
     def redis_answers(self, problem: str = "") -> None:
@@ -107,7 +107,7 @@ class Sight:
         if served != self._served:
             self._served = served
             self._serving = frozenset(self._clusters[name] for name in served if name in self._clusters)
-            self._witness = {key: state for key, state in self._witness.items() if key[0] in self._serving}
+            self._guards = {key: state for key, state in self._guards.items() if key[0] in self._serving}
             self._path = stats_path(self._serving)
         return self._path
 
@@ -118,45 +118,47 @@ class Sight:
         self._now_s = now_s
         before, self._readings = self._readings, dict(counters)
         new = {name: one for name, one in counters.items() if name not in before or before[name].at_s != one.at_s}
-        for name in set(self._hearing) - {_FLEET, *counters}:
-            del self._hearing[name]
+        for name in set(self._log_arrivals) - {_FLEET, *counters}:
+            del self._log_arrivals[name]
         if new:
-            ears, self._ears = self._ears, _Ears()
-            self._listen(new, ears)
-            self._count({name: one for name, one in new.items() if name in before}, before, ears)
+            arrivals, self._arrivals = self._arrivals, _Arrivals()
+            self._note_arrivals(new, arrivals)
+            self._count({name: one for name, one in new.items() if name in before}, before, arrivals)
             self._counted = frozenset(
                 clusters
                 for clusters in self._serving
                 if any(knows(one.values, clusters) for one in self._readings.values())
             )
 
-    def _listen(self, new: Mapping[str, CountersReading], ears: _Ears) -> None:
+    def _note_arrivals(self, new: Mapping[str, CountersReading], arrivals: _Arrivals) -> None:
         named, missing = _unique_nodes(self._readings), False
         for name, reading in new.items():
             node = named.get(name, "")
-            told = node in ears.nodes if node in self._arrived else ears.anything
-            old = self._hearing.get(name, EnvoyHearing())
+            told = node in arrivals.nodes if node in self._arrived else arrivals.anything
+            old = self._log_arrivals.get(name, LogArrivals())
             entries, requests = log_entries(reading.values), answered(reading.values, self._serving)
-            self._hearing[name] = old.after(entries, requests, reading.at_s, heard=told)
+            self._log_arrivals[name] = old.after(entries, requests, reading.at_s, heard=told)
             missing = missing or old.would_miss(entries, requests)
             if told:
                 self._forget_evidence(name)
         newest = max(reading.at_s for reading in new.values())
-        self._hearing[_FLEET] = self._hearing.get(_FLEET, EnvoyHearing()).of_several(
-            newest, heard=ears.anything, missing=missing
+        self._log_arrivals[_FLEET] = self._log_arrivals.get(_FLEET, LogArrivals()).of_several(
+            newest, heard=arrivals.anything, missing=missing
         )
-        if ears.anything:
+        if arrivals.anything:
             self._forget_evidence(_FLEET)
 
     def _forget_evidence(self, envoy: str) -> None:
-        for key, state in self._witness.items():
+        for key, state in self._guards.items():
             if key[1] == envoy:
-                self._witness[key] = state.heard()
+                self._guards[key] = state.heard()
 
-    def _count(self, new: Mapping[str, CountersReading], before: Mapping[str, CountersReading], ears: _Ears) -> None:
+    def _count(
+        self, new: Mapping[str, CountersReading], before: Mapping[str, CountersReading], arrivals: _Arrivals
+    ) -> None:
         """Add what the Envoys counted since the last reading, where nothing was heard. Usually that is nowhere."""
-        unheard = {name for name in new if self._hearing[name].silent_s(new[name].at_s) >= UNHEARD_S}
-        if ears.anything and not unheard:
+        unheard = {name for name in new if self._log_arrivals[name].silent_s(new[name].at_s) >= UNHEARD_S}
+        if arrivals.anything and not unheard:
             return
         for clusters in self._serving:
             sums = NONE, NONE
@@ -170,49 +172,49 @@ class Sight:
                 if name in unheard:
                     self._add((clusters, name), candidate, baseline)
                 sums = sums[0] + candidate, sums[1] + baseline
-            if not ears.anything:
+            if not arrivals.anything:
                 self._add((clusters, _FLEET), *sums)
 
     def _add(self, key: Key, candidate: SideCounts, baseline: SideCounts) -> None:
         if candidate.requests or baseline.requests:
-            self._witness[key] = self._witness.get(key, WitnessState()).after(candidate, baseline)
+            self._guards[key] = self._guards.get(key, CounterGuardState()).after(candidate, baseline)
 
-    def report(self, workload: str) -> WitnessReport:
+    def report(self, workload: str) -> CounterReport:
         """Return what a tick of the workload must know."""
         clusters, now_s = self._clusters.get(workload), self._now_s
         if clusters is None or now_s is None:
             return NO_REPORT
-        silent = [(name, one) for name, one in self._hearing.items() if one.silent_s(now_s) >= UNHEARD_S]
-        blindness = self._blindness(clusters, now_s) if silent else Blindness(no_witness=self._no_witness(clusters))
-        for name, hearing in silent:
-            state = self._witness.get((clusters, name), WitnessState())
-            if state.convicts and (name == _FLEET or hearing.silent_s(now_s) >= UNHEARD_ENVOY_S):
+        silent = [(name, one) for name, one in self._log_arrivals.items() if one.silent_s(now_s) >= UNHEARD_S]
+        blindness = self._blindness(clusters, now_s) if silent else Blindness(no_counters=self._no_counters(clusters))
+        for name, log_arrivals in silent:
+            state = self._guards.get((clusters, name), CounterGuardState())
+            if state.fails_candidate and (name == _FLEET or log_arrivals.silent_s(now_s) >= UNHEARD_ENVOY_S):
                 where = f" of {name}" if name else ""
-                convicted = f"{state.describe()}, and no outcome{where} arrives{self._why()}"
-                return WitnessReport(blindness, convicted, state.seen.requests, state.seen.failures)
-        return WitnessReport(blindness)
+                failure = f"{state.describe()}, and no outcome{where} arrives{self._why()}"
+                return CounterReport(blindness, failure, state.seen.requests, state.seen.failures)
+        return CounterReport(blindness)
 
-    def _no_witness(self, clusters: WitnessedClusters) -> str:
+    def _no_counters(self, clusters: CountedClusters) -> str:
         if not self._has_admin:
             return NO_ADMIN
         counting = clusters in self._counted if clusters in self._serving else self._readings
         return "" if counting else "Envoy's own counters cannot be read"
 
-    def _blindness(self, clusters: WitnessedClusters, now_s: float) -> Blindness:
-        no_witness = self._no_witness(clusters)
-        envoys = {name: one for name, one in self._hearing.items() if name != _FLEET}
+    def _blindness(self, clusters: CountedClusters, now_s: float) -> Blindness:
+        no_counters = self._no_counters(clusters)
+        envoys = {name: one for name, one in self._log_arrivals.items() if name != _FLEET}
         blind = blind_envoys(envoys, now_s, self._blind_after_s)
         if not blind:
-            return Blindness(no_witness=no_witness)
+            return Blindness(no_counters=no_counters)
         names = f"{', '.join(blind[:3])}{' …' if len(blind) > 3 else ''}"
         reason = (
             f"of {len(blind)} of {number_of(len(envoys), 'Envoy')} ({names}) no outcome arrives, although requests end "
             f"there{self._why()}"
         )
-        states = [self._witness.get((clusters, name), WitnessState()) for name in (_FLEET, *blind)]
+        states = [self._guards.get((clusters, name), CounterGuardState()) for name in (_FLEET, *blind)]
         worst = max(states, key=lambda state: state.log_e)
         said = worst.describe() if worst.seen.failures else "Envoy's own counters show no failing candidate"
-        return Blindness(blind, reason, "" if no_witness else said, no_witness)
+        return Blindness(blind, reason, "" if no_counters else said, no_counters)
 
     def _why(self) -> str:
         return f" ({self._store_problem})" if self._store_problem else ""

@@ -1,4 +1,4 @@
-"""Where the leader is blind, and when Envoy's own counters convict the candidate."""
+"""Where the leader is blind, and when Envoy's own counters fail the candidate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.sides import Origin, Side
 from scorer.steering.envoy.actuator import CountersReading
 from scorer.steering.leader.arrived_entries import entries_by_node
-from scorer.steering.leader.sight import PAUSED_S, Sight, tells
+from scorer.steering.leader.outcome_watch import PAUSED_S, OutcomeWatch, tells
 from scorer.steering.workload.blindness import BLIND_S, UNHEARD_ENVOY_S, UNHEARD_S
 from tests.support.chat_config import CHAT_CONFIG
 
@@ -19,11 +19,11 @@ FLUSH = Outcomes("chat", "x", 1, 0, 1, (SideOutcomes(Side.CANDIDATE, Origin.LIVE
 
 
 class Fleet:
-    """Envoys that count, and a sight that looks at them four times a second."""
+    """Envoys that count, and an outcome watch that looks at them four times a second."""
 
     def __init__(self, *nodes: str, config: str = "") -> None:
-        self.sight = Sight(parse_config(config) if config else CONFIG)
-        self.sight.serve(["chat"])
+        self.outcome_watch = OutcomeWatch(parse_config(config) if config else CONFIG)
+        self.outcome_watch.serve(["chat"])
         self.nodes = nodes or ("",)
         self.values = [dict.fromkeys(_names(), 0) for _ in self.nodes]
         self.now_s = 100.0
@@ -34,7 +34,7 @@ class Fleet:
             f"envoy-{i}": CountersReading(dict(values), self.now_s, node)
             for i, (values, node) in enumerate(zip(self.values, self.nodes, strict=True))
         }
-        self.sight.look(readings, self.now_s)
+        self.outcome_watch.look(readings, self.now_s)
 
     def serve(self, seconds: float, *, failing: bool = False, envoy: int = 0, heard: bool = False) -> None:
         """Let an Envoy end 100 requests/s, half of them at the candidate, for so long."""
@@ -48,7 +48,7 @@ class Fleet:
             values["cluster.onprem-or-cloud.retry.upstream_rq_5xx"] += 12 if failing else 0
             values["access_logs.grpc_access_log.logs_written"] += 24
             if heard:
-                self.sight.heard([FLUSH])
+                self.outcome_watch.heard([FLUSH])
             self.look()
 
     def wait(self, seconds: float) -> None:
@@ -67,8 +67,8 @@ def _names() -> list[str]:
 def test_while_outcomes_arrive_the_ordinary_guards_judge() -> None:
     fleet = Fleet()
     fleet.serve(10, failing=True, heard=True)
-    report = fleet.sight.report("chat")
-    assert not report.convicted
+    report = fleet.outcome_watch.report("chat")
+    assert not report.failure
     assert not report.blindness
 
 
@@ -76,10 +76,10 @@ def test_a_failing_candidate_is_convicted_soon_after_outcomes_cease_to_arrive() 
     fleet = Fleet()
     fleet.serve(5, heard=True)
     fleet.serve(UNHEARD_S, failing=True)
-    assert not fleet.sight.report("chat").convicted
+    assert not fleet.outcome_watch.report("chat").failure
     fleet.serve(2 * POLL_S, failing=True)
-    report = fleet.sight.report("chat")
-    assert "at the candidate failed by Envoy's own counters, and no outcome arrives" in report.convicted
+    report = fleet.outcome_watch.report("chat")
+    assert "at the candidate failed by Envoy's own counters, and no outcome arrives" in report.failure
     assert report.failures == report.requests
     assert not report.blindness, "three seconds are not over"
 
@@ -87,42 +87,42 @@ def test_a_failing_candidate_is_convicted_soon_after_outcomes_cease_to_arrive() 
 def test_after_an_hour_of_blindness_a_failing_candidate_is_convicted_as_soon() -> None:
     fleet = Fleet()
     fleet.serve(3600)
-    assert fleet.sight.report("chat").blindness.envoys == ("envoy-0",)
+    assert fleet.outcome_watch.report("chat").blindness.envoys == ("envoy-0",)
     fleet.serve(2 * POLL_S, failing=True)
-    assert fleet.sight.report("chat").convicted
+    assert fleet.outcome_watch.report("chat").failure
 
 
 def test_with_rare_flushes_an_envoy_is_blind_later() -> None:
     fleet = Fleet(config=CHAT_CONFIG + "\nextproc: {flush: 10s}\nenvoy: {admin: http://127.0.0.1:1}\n")
     fleet.serve(20)
-    assert not fleet.sight.report("chat").blindness
+    assert not fleet.outcome_watch.report("chat").blindness
     fleet.serve(2)
-    assert fleet.sight.report("chat").blindness
+    assert fleet.outcome_watch.report("chat").blindness
 
 
 def test_a_well_candidate_is_only_unseen() -> None:
     fleet = Fleet()
     fleet.serve(BLIND_S + 1)
-    blindness = fleet.sight.report("chat").blindness
+    blindness = fleet.outcome_watch.report("chat").blindness
     assert "of 1 of 1 Envoy (envoy-0) no outcome arrives" in blindness.describe()
-    assert "no failing candidate" in blindness.witness
+    assert "no failing candidate" in blindness.counters_show
 
 
 def test_an_idle_envoy_is_not_blind() -> None:
     fleet = Fleet()
     fleet.serve(1, heard=True)
     fleet.wait(60)
-    assert not fleet.sight.report("chat").blindness
+    assert not fleet.outcome_watch.report("chat").blindness
 
 
 def test_outcomes_that_arrive_again_end_blindness_and_the_evidence() -> None:
     fleet = Fleet()
     fleet.serve(BLIND_S + 1, failing=True)
-    assert fleet.sight.report("chat").blindness
+    assert fleet.outcome_watch.report("chat").blindness
     fleet.serve(POLL_S, heard=True)
-    report = fleet.sight.report("chat")
+    report = fleet.outcome_watch.report("chat")
     assert not report.blindness
-    assert not report.convicted
+    assert not report.failure
 
 
 def test_a_process_that_was_paused_forgets_what_it_saw() -> None:
@@ -130,64 +130,64 @@ def test_a_process_that_was_paused_forgets_what_it_saw() -> None:
     fleet.serve(2, failing=True)
     fleet.now_s += PAUSED_S
     fleet.serve(POLL_S)
-    assert not fleet.sight.report("chat").convicted
+    assert not fleet.outcome_watch.report("chat").failure
 
 
 def test_the_evidence_against_a_candidate_ends_with_its_share() -> None:
     fleet = Fleet()
     fleet.serve(2, failing=True)
-    assert fleet.sight.report("chat").convicted
-    fleet.sight.serve([])
-    fleet.sight.serve(["chat"])
-    assert not fleet.sight.report("chat").convicted
+    assert fleet.outcome_watch.report("chat").failure
+    fleet.outcome_watch.serve([])
+    fleet.outcome_watch.serve(["chat"])
+    assert not fleet.outcome_watch.report("chat").failure
 
 
 def test_one_of_two_envoys_is_blind_although_the_other_is_heard() -> None:
     fleet = Fleet("north", "south")
-    fleet.sight.arrived({"north": 0, "south": 0})
+    fleet.outcome_watch.arrived({"north": 0, "south": 0})
     for second in range(8):
         fleet.serve(0.5, envoy=0)
-        fleet.sight.arrived({"north": 24 * second, "south": 0})
+        fleet.outcome_watch.arrived({"north": 24 * second, "south": 0})
         fleet.serve(0.5, envoy=1, failing=True, heard=True)
-    report = fleet.sight.report("chat")
+    report = fleet.outcome_watch.report("chat")
     assert report.blindness.envoys == ("envoy-1",)
-    assert "no outcome of envoy-1 arrives" in report.convicted
+    assert "no outcome of envoy-1 arrives" in report.failure
     assert UNHEARD_ENVOY_S < BLIND_S
 
 
 def test_envoys_that_share_a_node_id_are_heard_together() -> None:
     fleet = Fleet("envoy", "envoy")
-    fleet.sight.arrived({"envoy": 0})
+    fleet.outcome_watch.arrived({"envoy": 0})
     for second in range(1, 6):
         fleet.serve(1, envoy=second % 2)
-        fleet.sight.arrived({"envoy": second})
+        fleet.outcome_watch.arrived({"envoy": second})
     fleet.look()
     fleet.serve(POLL_S)
-    assert not fleet.sight.report("chat").blindness
+    assert not fleet.outcome_watch.report("chat").blindness
 
 
 def test_entries_of_other_routes_that_arrive_are_no_blindness() -> None:
     fleet = Fleet("envoy")
     for second in range(10):
-        fleet.sight.arrived({"envoy": second})
+        fleet.outcome_watch.arrived({"envoy": second})
         fleet.serve(1)
-    assert not fleet.sight.report("chat").blindness
+    assert not fleet.outcome_watch.report("chat").blindness
 
 
 @pytest.mark.parametrize(("admin", "why"), [("", "envoy.admin names no Envoy"), ("http://a", "cannot be read")])
-def test_without_counters_the_report_says_why_there_is_no_witness(admin: str, why: str) -> None:
+def test_without_counters_the_report_says_why_there_is_no_counter_guard(admin: str, why: str) -> None:
     text = CHAT_CONFIG + (f"\nenvoy: {{admin: {admin}}}\n" if admin else "")
-    sight = Sight(parse_config(text))
-    sight.look({}, 1.0)
-    assert why in sight.report("chat").blindness.no_witness
-    assert not sight.report("chat").blindness
+    outcome_watch = OutcomeWatch(parse_config(text))
+    outcome_watch.look({}, 1.0)
+    assert why in outcome_watch.report("chat").blindness.no_counters
+    assert not outcome_watch.report("chat").blindness
 
 
 def test_why_redis_does_not_answer_is_part_of_the_reason() -> None:
     fleet = Fleet()
-    fleet.sight.redis_answers("Redis: connection refused")
+    fleet.outcome_watch.redis_answers("Redis: connection refused")
     fleet.serve(BLIND_S + 1)
-    assert "(Redis: connection refused)" in fleet.sight.report("chat").blindness.reason
+    assert "(Redis: connection refused)" in fleet.outcome_watch.report("chat").blindness.reason
 
 
 def test_a_flush_of_captures_only_tells_nothing_about_outcomes() -> None:

@@ -1,9 +1,9 @@
-"""The second witness: a guard on Envoy's own counters, for the time in which no outcome arrives. Pure.
+"""The counter guard: a guard on Envoy's own counters, for the time in which no outcome arrives. Pure.
 
 An e-detector (Shin, Ramdas, Rinaldo, "E-detectors", 2023) of the CUSUM form: the evidence is multiplied by the
 likelihood ratio of each request, and never falls below 1. Until the candidate's failure rate rises above ``ALLOWED``,
-and above twice the baseline's, it takes at least 1 / ``ALPHA`` requests on average until it convicts. It needs no fixed
-beginning, so it is as fast after an hour of blindness as after a second. See ADR 0281.
+and above twice the baseline's, it takes at least 1 / ``ALPHA`` requests on average until it fails the
+candidate. It needs no fixed beginning, so it is as fast after an hour of blindness as after a second. See ADR 0281.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from glidepath.status_and_decisions import GateOutcome, Verdict
 from scorer.steering.envoy.envoy_counters import NONE, SideCounts
 from scorer.steering.ramp.states import RampState
-from scorer.steering.workload.blindness import WitnessReport
+from scorer.steering.workload.blindness import CounterReport
 
-GATE = "second_witness"
-ALLOWED = 0.1  # a failure rate up to this convicts nobody: the ordinary gates judge it when they can see again
+GATE = "counter_guard"
+ALLOWED = 0.1  # a failure rate up to this is left to the ordinary gates, which judge it once outcomes arrive again
 ALPHA = 1e-6
-CONVICTED_AT = math.log(1 / ALPHA)
+FAILED_AT = math.log(1 / ALPHA)
 FEWEST = 5  # failures; as the fast guards (evidence/fast_guards.py)
 _HALF_LIFE = 100.0  # requests of the baseline after which they count half
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessState:
+class CounterGuardState:
     """The evidence against the candidate since the steering last heard of outcomes.
 
     - ``log_e``: ln of the e-detector
@@ -39,14 +39,14 @@ class WitnessState:
     baseline_failures: float = 0.0
 
     @property
-    def convicts(self) -> bool:
-        return self.log_e >= CONVICTED_AT and self.seen.failures >= FEWEST
+    def fails_candidate(self) -> bool:
+        return self.log_e >= FAILED_AT and self.seen.failures >= FEWEST
 
     @property
     def baseline_rate(self) -> float:
         return self.baseline_failures / self.baseline_requests if self.baseline_requests else 0.0
 
-    def after(self, candidate: SideCounts, baseline: SideCounts) -> WitnessState:
+    def after(self, candidate: SideCounts, baseline: SideCounts) -> CounterGuardState:
         """Return the state after these further requests."""
         keep = 0.5 ** (baseline.requests / _HALF_LIFE)
         requests = self.baseline_requests * keep + baseline.requests
@@ -54,13 +54,13 @@ class WitnessState:
         allowed = max(ALLOWED, 2 * failures / requests if requests else 0.0)
         log_e = max(self.log_e + _gain(candidate, allowed), 0.0)
         seen = self.seen + candidate if log_e > 0 else NONE
-        return WitnessState(log_e, seen, requests, failures)
+        return CounterGuardState(log_e, seen, requests, failures)
 
-    def heard(self) -> WitnessState:
+    def heard(self) -> CounterGuardState:
         """Return the state after outcomes have arrived, which the ordinary guards judge."""
         if not self.log_e:
             return self
-        return WitnessState(0.0, NONE, self.baseline_requests, self.baseline_failures)
+        return CounterGuardState(0.0, NONE, self.baseline_requests, self.baseline_failures)
 
     def describe(self) -> str:
         seen = self.seen
@@ -76,9 +76,9 @@ def _gain(counts: SideCounts, allowed: float) -> float:
     return failures * math.log(worse / allowed) + successes * math.log((1 - worse) / (1 - allowed))
 
 
-def witness_verdict(report: WitnessReport, ramp: RampState) -> tuple[Verdict, ...]:
-    """Return the verdict of the second witness if it convicts a candidate with a share; else nothing."""
-    if not report.convicted or (ramp.percent <= 0 and not ramp.share_unknown):
+def counter_guard_verdict(report: CounterReport, ramp: RampState) -> tuple[Verdict, ...]:
+    """Return the verdict of the counter guard if it fails a candidate with a share; else nothing."""
+    if not report.failure or (ramp.percent <= 0 and not ramp.share_unknown):
         return ()
     return (
         Verdict(
@@ -91,6 +91,6 @@ def witness_verdict(report: WitnessReport, ramp: RampState) -> tuple[Verdict, ..
             evidence=1.0,
             guard=True,
             fast=True,
-            message=report.convicted,
+            message=report.failure,
         ),
     )

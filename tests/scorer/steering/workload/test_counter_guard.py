@@ -1,4 +1,4 @@
-"""The second witness convicts a failing candidate soon, and a well one hardly ever."""
+"""The counter guard fails a bad candidate soon, and a sound one hardly ever."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from hypothesis import strategies as st
 
 from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.envoy_counters import NONE, SideCounts
-from scorer.steering.workload.blindness import NO_REPORT, WitnessReport
-from scorer.steering.workload.second_witness import ALPHA, FEWEST, WitnessState, witness_verdict
+from scorer.steering.workload.blindness import NO_REPORT, CounterReport
+from scorer.steering.workload.counter_guard import ALPHA, FEWEST, CounterGuardState, counter_guard_verdict
 from tests.support.ramp_ticks import at
 
 COUNTS = st.builds(lambda n, f: SideCounts(n, min(n, f)), st.integers(0, 50), st.integers(0, 50))
 
 
 def test_it_convicts_after_nine_failures_in_a_row_whatever_was_before() -> None:
-    state = WitnessState().after(SideCounts(100_000, 1000), SideCounts(100_000, 1000))
+    state = CounterGuardState().after(SideCounts(100_000, 1000), SideCounts(100_000, 1000))
     for _ in range(8):
         state = state.after(SideCounts(1, 1), SideCounts(1, 0))
-    assert not state.convicts
-    assert state.after(SideCounts(1, 1), SideCounts(1, 0)).convicts
+    assert not state.fails_candidate
+    assert state.after(SideCounts(1, 1), SideCounts(1, 0)).fails_candidate
 
 
 def test_it_convicts_nobody_for_what_the_baseline_suffers_too() -> None:
-    state = WitnessState()
+    state = CounterGuardState()
     for _ in range(200):
         state = state.after(SideCounts(10, 10), SideCounts(10, 6))
-    assert not state.convicts
+    assert not state.fails_candidate
 
 
 def test_outcomes_that_arrive_end_the_evidence() -> None:
-    state = WitnessState().after(SideCounts(20, 20), NONE)
-    assert state.convicts
-    assert not state.heard().convicts
+    state = CounterGuardState().after(SideCounts(20, 20), NONE)
+    assert state.fails_candidate
+    assert not state.heard().fails_candidate
     assert state.heard().seen == NONE
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.1])
 def test_at_an_allowed_rate_it_hardly_ever_convicts(rate: float) -> None:
-    rng, convicted, state = random.Random(1), 0, WitnessState()
+    rng, convicted, state = random.Random(1), 0, CounterGuardState()
     for _ in range(20_000):
         state = state.after(SideCounts(1, int(rng.random() < rate)), SideCounts(1, 0))
-        if state.convicts:
-            convicted, state = convicted + 1, WitnessState()
+        if state.fails_candidate:
+            convicted, state = convicted + 1, CounterGuardState()
     assert convicted <= 20_000 * ALPHA * 20  # the mean time between two is at least 1 / ALPHA requests
 
 
@@ -54,19 +54,19 @@ def test_at_an_allowed_rate_it_hardly_ever_convicts(rate: float) -> None:
 def test_evidence_is_never_negative_and_never_counts_more_failures_than_requests(
     polls: list[tuple[SideCounts, SideCounts]],
 ) -> None:
-    state = WitnessState()
+    state = CounterGuardState()
     for candidate, baseline in polls:
         state = state.after(candidate, baseline)
         assert state.log_e >= 0
         assert state.seen.failures <= state.seen.requests
         assert 0 <= state.baseline_rate <= 1
-        assert not state.convicts or state.seen.failures >= FEWEST
+        assert not state.fails_candidate or state.seen.failures >= FEWEST
 
 
 def test_its_verdict_is_that_of_a_fast_guard_and_only_of_a_candidate_with_a_share() -> None:
-    told = WitnessReport(convicted="9 of 9 failed", requests=9, failures=9)
-    (verdict,) = witness_verdict(told, at(Phase.BAKING, 50))
-    assert (verdict.gate, verdict.outcome, verdict.fast, verdict.rolls_back) == ("second_witness", "fail", True, True)
-    assert witness_verdict(told, at(Phase.SHADOW, 0)) == ()
-    assert witness_verdict(NO_REPORT, at(Phase.BAKING, 50)) == ()
-    assert witness_verdict(told, replace(at(Phase.HELD, 0), state_lost=True))
+    told = CounterReport(failure="9 of 9 failed", requests=9, failures=9)
+    (verdict,) = counter_guard_verdict(told, at(Phase.BAKING, 50))
+    assert (verdict.gate, verdict.outcome, verdict.fast, verdict.rolls_back) == ("counter_guard", "fail", True, True)
+    assert counter_guard_verdict(told, at(Phase.SHADOW, 0)) == ()
+    assert counter_guard_verdict(NO_REPORT, at(Phase.BAKING, 50)) == ()
+    assert counter_guard_verdict(told, replace(at(Phase.HELD, 0), state_lost=True))
