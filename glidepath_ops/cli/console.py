@@ -29,7 +29,7 @@ def command(
     """Serve the web page that shows the workloads and their pairs, and steers them.
 
     It listens on console.listen. All it shows is in Redis, so any number of consoles can run. Without console.token
-    and console.trusted_proxy the page changes nothing.
+    and console.trusted_proxy the page is read-only.
     """
     settings = with_running_up(load_config(config), config)
     if settings.redis.url is None:

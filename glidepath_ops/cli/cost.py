@@ -19,7 +19,7 @@ from glidepath_ops.costs.read_money import read_money
 
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="DURATION", help="Only the time since then, such as 30d; default: all of it."),
+    typer.Option("--since", metavar="DURATION", help="How far back to look, such as 30d; default: the whole history."),
 ]
 
 
@@ -28,8 +28,8 @@ def command(
 ) -> None:
     """Show what the migration costs and saves, and when it has paid off.
 
-    The tokens are those that the backends state in captured answers, or estimates; the output says of how many requests
-    they are known. The prices are those of `backends.X.price`. The history in Redis goes back 100 days.
+    The tokens are those that the backends state in captured answers, or estimates; the output says for how many
+    requests they are known. The prices are those of `backends.X.price`. The history in Redis goes back 100 days.
     """
     back_s = None if since is None else quantity_of("--since", since, parse_duration)
 

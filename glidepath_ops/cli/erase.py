@@ -32,8 +32,8 @@ def command(
     In all workloads, or in one.
 
     Requests, both answers, results, kept copies, labels and feedback are erased. Redis has only a digest of a user's
-    value, whose key is extproc.sticky_key; without this setting, it depends on the configuration, and pairs from before
-    a change of it are not found. Pairs of users without a sticky header or key of the body have no trace of the user.
+    sticky value. Set extproc.sticky_key, so that the digest stays the same: without it, a changed configuration changes
+    the digest, and older pairs are not found. Pairs of requests without a sticky value cannot be found by user.
     """
     if bool(user) == bool(request_id):
         raise InputError("erase: give exactly one of --user VALUE, --request-id ID")

@@ -60,10 +60,11 @@ def command(
         str | None, typer.Option(help="Backend that is to take over; its limits decide what can move.")
     ] = None,
     baseline: Annotated[
-        str | None, typer.Option(help="Backend that serves now; default: envoy.default_backend, or what served most.")
+        str | None,
+        typer.Option(help="Backend that serves now; default: envoy.default_backend, or the busiest one."),
     ] = None,
     context: Annotated[
-        int | None, typer.Option(min=1, help="Longest prompt and answer together that the candidate serves, in tokens.")
+        int | None, typer.Option(min=1, help="Longest prompt plus answer that the candidate can serve, in tokens.")
     ] = None,
     modalities: Annotated[
         str | None,
@@ -73,7 +74,7 @@ def command(
         bool | None, typer.Option("--tools/--no-tools", help="Whether the candidate can call tools.")
     ] = None,
     max_body: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Longest body of a request that the candidate takes, as 4MiB.")
+        str | None, typer.Option(metavar="SIZE", help="Longest request body that the candidate accepts, such as 4MiB.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, max=10_000, help="How many workloads are shown.")] = 20,
     section: Annotated[
@@ -81,7 +82,7 @@ def command(
     ] = None,
     sections: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write the sections of all workloads found to this directory, a file each."),
+        typer.Option(metavar="DIR", help="Write a file with the section of each workload found to this directory."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -77,8 +77,8 @@ def command(
     """Estimate how long each step of the ramp takes and which gate is slowest.
 
     For each step and gate, the output shows how many samples a healthy candidate needs to pass: the median of
-    simulations with fixed seeds. For the whole ramp, it shows how long half of the ramps take at most, and how long
-    nine in ten.
+    simulations with fixed seeds. For the whole ramp, it shows the time within which half of the simulated ramps end,
+    and nine in ten.
     """
     settings = load_config(config)
     rates = parse_rates(rate or [], settings)

@@ -32,7 +32,9 @@ def command(
     workload: WorkloadFilter = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="DURATION", help="Only the time since then, such as 30d; default: all of it."),
+        typer.Option(
+            "--since", metavar="DURATION", help="How far back to look, such as 30d; default: the whole history."
+        ),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="html: one file with pictures; md: Markdown.")] = Format.HTML,
     output: Annotated[
@@ -41,9 +43,10 @@ def command(
 ) -> None:
     """Write the case for a migration as one document: engineering, finance, legal, procurement.
 
-    Engineering (quality, latency, errors, incidents, drills), finance (spent, saved, a month, payback), legal (which
-    data went where, what is kept, redaction) and procurement (alternatives, contracts). It has no request and no
-    answer, and short excerpts only if `redaction.excerpts` keeps them. The HTML file needs no network.
+    The chapters are engineering (quality, latency, errors, incidents, drills), finance (spent, saved, costs a month,
+    payback), legal (which data went where, what is kept, redaction) and procurement (alternatives, contracts). The
+    report contains no requests and no answers, and short excerpts only if redaction.excerpts keeps them. The HTML file
+    needs no network.
     """
     check_output(output, "--output")
     back_s = None if since is None else quantity_of("--since", since, parse_duration)

@@ -45,13 +45,13 @@ def command(
     config: ConfigPath = DEFAULT_CONFIG,
     workload: WorkloadFilter = None,
     every: Annotated[
-        str, typer.Option("--every", metavar="DURATION", help="Time between two looks, such as 5s.")
+        str, typer.Option("--every", metavar="DURATION", help="Time between two updates, such as 5s.")
     ] = "1s",
     as_json: AsJsonLines = False,
 ) -> None:
     """Show the workloads, their gates and the latest decisions, and follow them until Ctrl-C.
 
-    On a terminal the view is drawn again and again. Otherwise a line is printed for each decision and for each change
+    On a terminal the view is updated in place. Otherwise a line is printed for each decision and for each change
     of a state or a share; with --json, one object for each change of a status.
     """
     seconds = seconds_of("--every", every, MOST_EVERY_S)
