@@ -6,18 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from scorer.scoring.compare.text.tokens import Token
-from scorer.scoring.compare.vocabulary.lexicon import Lexicon
+from scorer.scoring.compare.vocabulary.lexicon import Lexicon, word_data, words
 
 _LONGEST = 60  # maximum number of words of a passage that can be a list
-_RESPECTIVELY = frozenset({"respectively", "beziehungsweise", "respectivement", "respectivamente", "rispettivamente"})
-_KINDS_OF_ORDER = frozenset(
-    {"that", "this", "following", "right", "correct", "chronological", "descending", "ascending", "increasing"}
-    | {"decreasing", "reverse", "of"}
-)
-_AFTER_ORDER = frozenset({"is", "was", "of"})
-_EXTREMES = frozenset({"most", "least", "worst", "top"})
-_RANKED = frozenset({"ranked", "sorted", "descending", "ascending"})
-_SEQUENCE_WORDS = _RESPECTIVELY | {"then", "first", "second", "before", "after"}
+_ORDER = {name: words(text) for name, text in word_data("languages/any")["order"].items()}
+_SEQUENCE_WORDS = _ORDER["respectively"] | _ORDER["sequence"]
 
 
 def same_items_reordered(left: Sequence[Token], right: Sequence[Token], lexicon: Lexicon) -> bool:
@@ -48,10 +41,9 @@ def _sentence_start(before: Sequence[Token]) -> int:
     order: "in this order: flour, …".
     """
     starts = [i for i, t in enumerate(before) if t.opens]
-    if len(starts) > 1:
-        items = before[starts[-1] :]
-        if len(items) <= 2 * (1 + sum(t.comma for t in items)):
-            return starts[-2]
+    items = before[starts[-1] :] if starts else ()
+    if len(starts) > 1 and len(items) <= 2 * (1 + sum(t.comma for t in items)):
+        return starts[-2]
     return starts[-1] if starts else 0
 
 
@@ -59,11 +51,11 @@ def _names_an_order(words: list[str], i: int) -> bool:
     word = words[i]
     if word == "order":
         in_order = words[i - 1] == "in" and words[i + 1] != "to"
-        return words[i - 1] in _KINDS_OF_ORDER or in_order or words[i + 1] in _AFTER_ORDER
+        return words[i - 1] in _ORDER["kinds"] or in_order or words[i + 1] in _ORDER["after"]
     if word in ("from", "with"):
-        return any(w.endswith("est") or w in _EXTREMES for w in words[i + 1 : i + 3])
+        return any(w.endswith("est") or w in _ORDER["extremes"] for w in words[i + 1 : i + 3])
     top = word == "top" and words[i + 1].isdecimal()  # the top 3
-    return top or word in _RESPECTIVELY or word in _RANKED
+    return top or word in _ORDER["respectively"] | _ORDER["ranked"]
 
 
 def _items(tokens: Sequence[Token], lexicon: Lexicon) -> list[tuple[str, ...]]:

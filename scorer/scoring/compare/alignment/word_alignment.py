@@ -44,6 +44,9 @@ class Edit:
     def __str__(self) -> str:
         return f"{_quoted(self.left)} → {_quoted(self.right)}"
 
+    def swapped(self) -> Edit:
+        return Edit(self.right, self.left, self.right_at, self.left_at, self.right_end, self.left_end)
+
     def is_long(self, words: int = FEW) -> bool:
         return max(len(self.left), len(self.right)) > words
 
@@ -137,83 +140,54 @@ def _same_kind(a: Token, b: Token, lexicon: Lexicon) -> bool:
 def align(left: tuple[Token, ...], right: tuple[Token, ...], lexicon: Lexicon) -> Alignment:
     """Align the tokens of two texts, whose language has the words ``lexicon``.
 
-    Edits that only change the formatting, such as list markers, are left out.
-
-    The result is symmetric: if ``left`` and ``right`` are swapped, only the sides of the edits are swapped. This needs
-    care, because two texts may have several shortest alignments, and the algorithm's choice depends on the order of the
-    texts. Therefore the algorithm always gets the shorter text first or, if both are equally long, the text whose keys
-    sort first. If this is the right text, the sides of the edits are swapped back afterwards.
+    Edits that only change the formatting, such as list markers, are left out. The result is symmetric: if the texts are
+    swapped, only the sides of the edits are. Two texts may have several shortest alignments, so the algorithm always
+    gets the shorter text first, or the one whose keys sort first.
     """
-    if (len(left), [t.key for t in left]) <= (len(right), [t.key for t in right]):
-        return _align(left, right, lexicon)
-    swapped = _align(right, left, lexicon)
-    edits = tuple(Edit(e.right, e.left, e.right_at, e.left_at, e.right_end, e.left_end) for e in swapped.edits)
-    return Alignment(left, right, lexicon, edits, swapped.matched, swapped.reordered_lists, swapped.misordered_lists)
-
-
-def _align(left: tuple[Token, ...], right: tuple[Token, ...], lexicon: Lexicon) -> Alignment:
+    if (len(left), [t.key for t in left]) > (len(right), [t.key for t in right]):
+        found = align(right, left, lexicon)
+        return replace(found, left=left, right=right, edits=tuple(edit.swapped() for edit in found.edits))
     ids: dict[str, int] = {}
-    a = [ids.setdefault(t.key, len(ids)) for t in left]
-    b = [ids.setdefault(t.key, len(ids)) for t in right]
-    edits: list[Edit] = []
-    matched = 0
-    open_at: tuple[int, int] | None = None
-    i = j = 0
-    for op in Levenshtein.opcodes(a, b):
-        if op.tag != "equal":
-            open_at = open_at or (op.src_start, op.dest_start)
-            continue
-        if open_at is not None:
-            edits.append(_between(left, right, open_at, (op.src_start, op.dest_start)))
-            open_at = None
-        matched += op.src_end - op.src_start
-        i, j = op.src_end, op.dest_end
-    if open_at is not None or i < len(left) or j < len(right):
-        edits.append(_between(left, right, (i, j), (len(left), len(right))))
-    lists: list[str] = []
-    wrong: list[str] = []
-    if len(edits) > 1:
-        edits, lists, wrong, words = _without_reordered(edits, left, right, lexicon)
-        matched += words
-    kept = [edit for edit in (_without_formatting(e) for e in edits) if edit.left or edit.right]
-    return Alignment(left, right, lexicon, tuple(kept), matched, tuple(lists), tuple(wrong))
+    a, b = ([ids.setdefault(t.key, len(ids)) for t in side] for side in (left, right))
+    equal = [op for op in Levenshtein.opcodes(a, b) if op.tag == "equal"]
+    ends = [(0, 0), *((op.src_end, op.dest_end) for op in equal)]
+    starts = [*((op.src_start, op.dest_start) for op in equal), (len(left), len(right))]
+    edits = [_between(left, right, a, b) for a, b in zip(ends, starts, strict=True) if a != b]
+    matched = sum(op.src_end - op.src_start for op in equal)
+    return _without_reordered(Alignment(left, right, lexicon, tuple(edits), matched))
 
 
 _NEAR = 8  # maximum number of words between two edits of the same list
 _SENTENCE = 30  # words before and after a list in which its order may be stated
 
 
-def _without_reordered(
-    edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...], lexicon: Lexicon
-) -> tuple[list[Edit], list[str], list[str], int]:
-    """Remove the edits that only reorder the items of a list.
+def _without_reordered(found: Alignment) -> Alignment:
+    """Return the alignment without edits of the formatting, and without edits that only reorder the items of a list.
 
-    Return four values:
-
-    - the edits that are left,
-    - a description of each reordered list whose order does not matter,
-    - a description of each reordered list whose order matters,
-    - the number of reordered words, which count as common to both texts.
+    The reordered words count as common to both texts.
     """
-    kept: list[Edit] = []
-    lists: list[str] = []
-    wrong: list[str] = []
-    words = start = 0
-    for end in range(1, len(edits) + 1):
-        if end < len(edits) and edits[end].left_at - edits[end - 1].left_end <= _NEAR:
-            continue
-        run = edits[start:end]
-        start = end
-        a = left[run[0].left_at : run[-1].left_end]
-        b = right[run[0].right_at : run[-1].right_end]
-        if len(run) > 1 and same_items_reordered(a, b, lexicon):
-            before = left[max(0, run[0].left_at - _SENTENCE) : run[0].left_at]
-            fixed = order_matters(before, a, left[run[-1].left_end : run[-1].left_end + _SENTENCE])
-            (wrong if fixed else lists).append(f"{_quoted(a)} → {_quoted(b)}")
-            words += max(sum(len(e.left) for e in run), sum(len(e.right) for e in run))
+    runs: list[list[Edit]] = []
+    for edit in found.edits:
+        near = runs and edit.left_at - runs[-1][-1].left_end <= _NEAR
+        if near:
+            runs[-1].append(edit)
         else:
+            runs.append([edit])
+    kept: list[Edit] = []
+    lists: dict[bool, list[str]] = {True: [], False: []}
+    matched = found.matched
+    for run in runs:
+        start, end = run[0].left_at, run[-1].left_end
+        a, b = found.left[start:end], found.right[run[0].right_at : run[-1].right_end]
+        if len(run) == 1 or not same_items_reordered(a, b, found.lexicon):
             kept += run
-    return kept, lists, wrong, words
+            continue
+        before, after = found.left[max(0, start - _SENTENCE) : start], found.left[end : end + _SENTENCE]
+        lists[order_matters(before, a, after)].append(f"{_quoted(a)} → {_quoted(b)}")
+        matched += max(sum(len(e.left) for e in run), sum(len(e.right) for e in run))
+    edits = tuple(edit for edit in map(_without_formatting, kept) if edit.left or edit.right)
+    ordered, free = tuple(lists[True]), tuple(lists[False])
+    return replace(found, edits=edits, matched=matched, reordered_lists=free, misordered_lists=ordered)
 
 
 def _between(left: tuple[Token, ...], right: tuple[Token, ...], start: tuple[int, int], end: tuple[int, int]) -> Edit:
@@ -232,7 +206,7 @@ def _without_formatting(edit: Edit) -> Edit:
     if any(t.symbol for t in left) != any(t.symbol for t in right):
         left = tuple(t for t in left if not _decorates(t))
         right = tuple(t for t in right if not _decorates(t))
-    if joined(left) == joined(right) or _same_day(left, right):
+    if joined(left) == joined(right):
         left = right = ()
     if len(left) + len(right) == 1 and (left or right)[0].key in CODE_LABELS:
         left = right = ()  # the language label of a code fence whose backticks were dropped
@@ -254,17 +228,3 @@ def joined(tokens: Sequence[Token]) -> str:
     Numbers are enclosed in ``|``.
     """
     return "".join(f"|{t.key}|" if t.number else t.key for t in tokens).replace("'", "")
-
-
-def _same_day(left: Sequence[Token], right: Sequence[Token]) -> bool:
-    """Return whether each side is a single date and both may be the same day, because one date is ambiguous.
-
-    For example, 05/03/2024 may be 5 March or 3 May.
-    """
-    if len(left) != 1 or len(right) != 1 or not (left[0].number and right[0].number):
-        return False
-    one, other = sorted((left[0].key, right[0].key), key=lambda key: "/" not in key)
-    if "/" not in one or not one[:4].isdigit() or len(one) != 10:
-        return False
-    year, first, second = one[:4], one[5:7], one[8:10]
-    return other in (f"{year}-{first}-{second}", f"{year}-{second}-{first}")

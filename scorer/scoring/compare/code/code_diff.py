@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from rapidfuzz.distance import Levenshtein, Opcode
 
 from scorer.scoring.compare.code.code_lexer import DEDENT, INDENT, lexemes
-from scorer.scoring.compare.code.command_options import SHELL, changed_argument, changed_options
+from scorer.scoring.compare.code.command_options import (
+    SHELL,
+    changed_argument,
+    changed_options,
+    changed_options_in_prose,
+)
 from scorer.scoring.compare.code.python_ast import PYTHON, same_program
 from scorer.scoring.compare.result import excerpt, ramp
 from scorer.scoring.compare.text.canonical_text import typeset
@@ -62,8 +67,11 @@ def compare_code(left: Document, right: Document) -> CodeDifference:
 
     The result is symmetric.
     """
-    if not (_has_code(left) and _has_code(right)) or left.text == right.text:
+    if left.text == right.text:
         return NO_DIFFERENCE
+    if not (_has_code(left) and _has_code(right)):
+        options = changed_options_in_prose(left.text, right.text) if _may_have_options(left, right) else ""
+        return CodeDifference(1.0, 1.0, f"options: {options}") if options else NO_DIFFERENCE
     found = [*_blocks(_programs(left), _programs(right)), *_spans(typeset(left.prose), typeset(right.prose))]
     if not found:
         return NO_DIFFERENCE
@@ -73,6 +81,10 @@ def compare_code(left: Document, right: Document) -> CodeDifference:
 
 def _has_code(document: Document) -> bool:
     return "`" in document.text or "~~~" in document.text
+
+
+def _may_have_options(left: Document, right: Document) -> bool:
+    return any(" -" in side.text or "sudo " in side.text for side in (left, right))
 
 
 def _programs(document: Document) -> list[tuple[str, str]]:

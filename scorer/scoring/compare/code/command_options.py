@@ -12,6 +12,7 @@ from scorer.scoring.compare.vocabulary.word_relations import same_word
 
 SHELL = words("bash sh shell zsh console terminal powershell cmd")
 _OPTION = re.compile(r"(?<!\S)--?[A-Za-z][\w-]{0,60}|(?<!\S)sudo(?=\s)")
+_OPTION_IN_PROSE = re.compile(r"(?<!\S)(?:--[A-Za-z][\w-]{1,60}|-[A-Za-z](?=\s|$)|sudo(?=\s))")
 _PLAIN = re.compile(r"[a-z]{2,30}(?:-[a-z]{1,30}){0,3}")
 _PLACEHOLDER = re.compile(r"(?:my|your|some|example|foo|bar)(?:-|$)")
 _STATEMENTS = words("if else for while return import from def class let const var not with try print export echo")
@@ -27,6 +28,10 @@ def changed_options(left: str, right: str) -> str:
     ours, theirs = set(_OPTION.findall(a)), set(_OPTION.findall(b))
     if ours == theirs or not _same_command(a, b):
         return ""
+    return _changed(ours, theirs)
+
+
+def _changed(ours: set[str], theirs: set[str]) -> str:
     removed, added = ours - theirs, theirs - ours
     for one in sorted(removed):
         if twin := next((other for other in sorted(added) if _same_option(one, other)), ""):
@@ -34,6 +39,23 @@ def changed_options(left: str, right: str) -> str:
             added.discard(twin)
     shown = [" ".join(sorted(side)) or "(nothing)" for side in (removed, added)]
     return " → ".join(shown) if removed or added else ""
+
+
+def changed_options_in_prose(left: str, right: str) -> str:
+    """Return the options in which two lines of prose differ that have the same words otherwise, or "".
+
+    Which words of prose belong to a command is unknown, so ``-x`` counts only as a word by itself.
+    """
+    ours, theirs = (
+        {tuple(_OPTION_IN_PROSE.sub("", line).split()): line for line in side.splitlines()} for side in (left, right)
+    )
+    options = (
+        [set(_OPTION_IN_PROSE.findall(side[words])) for side in (ours, theirs)] for words in ours if words in theirs
+    )
+    for one, other in options:
+        if changed := _changed(one, other):
+            return changed
+    return ""
 
 
 def _same_command(left: str, right: str) -> bool:

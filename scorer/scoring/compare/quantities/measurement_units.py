@@ -7,16 +7,14 @@ that no answer uses.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
-from importlib.resources import files
+
+from scorer.scoring.compare.vocabulary.lexicon import word_data
 
 Unit = tuple[str, Decimal]  # base, factor
 
-_TABLE = tomllib.loads(
-    files("scorer.scoring.compare.vocabulary").joinpath("quantities.toml").read_text(encoding="utf-8")
-)
+_TABLE = word_data("quantities")
 MONTHS = {name: i for i, names in enumerate(_TABLE["months"].split(), 1) for name in names.split("/")}
 CURRENCIES = frozenset(_TABLE["currencies"].split())
 _ATTACHED_ONLY = frozenset(_TABLE["attached_only"].split())

@@ -13,6 +13,7 @@ from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
 
 from scorer.scoring.compare.quantities.measurement_units import MONTHS, unit_at
+from scorer.scoring.compare.vocabulary.lexicon import by_entry, one_of, word_data
 
 _MONTH = "(" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")(?![^\W\d])"
 _DAY_MONTH = re.compile(
@@ -24,7 +25,6 @@ _MONTH_DAY = re.compile(
     re.IGNORECASE,
 )
 _HALF = re.compile(r" ?([ap])\.?m\b\.?", re.IGNORECASE)
-_TWELVE = re.compile(r" (noon|midnight)\b", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 _ISO = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})")
 _DOTTED = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4})")
@@ -38,28 +38,18 @@ _COMMA_DECIMAL = re.compile(r"\d+,\d+")
 _PART = re.compile(r"(\d{1,3})/(\d{1,3})")
 _AND_PART = re.compile(r" (\d{1,2})/(\d{1,2})(?![\d/])")
 _POWER = re.compile(r"(\d{1,4})\^\(?(-?\d{1,2})\)?")
-_SCALE = re.compile(
-    r"(k|K|M|bn|B|mn|m|T)(?![\w/^])|[ -]?((?i:hundred|thousand|millions?|billions?|trillions?|bn|mn|mio\.?|mrd\.?"
-    r"|millionen|milliarden?|tausend|billionen|milliards?|mille|millones|mil|milioni|miliardi|milhões|bilhões))(?!\w)"
-    r"| ?([万亿億兆千])"
-)
-_SCALES = {
-    "k": 3, "K": 3, "M": 6, "mn": 6, "m": 6, "bn": 9, "B": 9, "T": 12, "hundred": 2, "thousand": 3, "million": 6,
-    "billion": 9, "trillion": 12, "mio": 6, "mrd": 9, "millionen": 6, "milliarde": 9, "milliarden": 9, "tausend": 3,
-    "billionen": 12, "milliard": 9, "mille": 3, "millones": 6, "mil": 3, "milioni": 6, "miliardi": 9, "milhões": 6,
-    "bilhões": 9, "millions": 6, "billions": 9, "trillions": 12, "milliards": 9,
-    "千": 3, "万": 4, "亿": 8, "億": 8, "兆": 12,
-}  # fmt: skip
+_NOTATION = word_data("notation")
+_LETTERS, _WORDS, _CHARACTERS = (by_entry(_NOTATION[f"scale_{kind}"]) for kind in ("letters", "words", "characters"))
+_SCALES = _LETTERS | _WORDS | _CHARACTERS
+_SCALE = re.compile(rf"({one_of(_LETTERS)})(?![\w/^])|[ -]?((?i:{one_of(_WORDS)}))(?!\w)| ?([{''.join(_CHARACTERS)}])")
 _VERSIONED = re.compile(
     r"\+(?!\d)|x\b| (?:or|and) (?:newer|later|higher|above|up|older|earlier)\b|[-.]?(?:alpha|beta|rc)"
 )
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)(?!\w)")
 FRACTION_WORDS = {"third": 3, "quarter": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-_HAN_DIGITS = {
-    "〇": 0, "零": 0, "一": 1, "二": 2, "两": 2, "兩": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9,
-}  # fmt: skip
-_HAN_POWERS = {"十": 1, "百": 2, "千": 3, "万": 4, "萬": 4, "亿": 8, "億": 8}
+_HAN_DIGITS = by_entry(_NOTATION["han_digits"]) | by_entry(_NOTATION["formal_digits"])
+_HAN_POWERS = by_entry(_NOTATION["han_powers"]) | by_entry(_NOTATION["formal_powers"])
 _BEFORE_A_MINUS = " \t([{=<>,:;|\"'~/^"
 _DIGITS = 40
 _NO_FACTOR = Decimal(1)
@@ -75,7 +65,7 @@ class Quantity:
     - ``plain``: True for a number without a unit. At the beginning of a range, this number gets the unit of the range.
     - ``base``: the base unit in which the key is given.
     - ``factor``: the factor that converts the unit in the text to the base unit.
-    - ``word``: True if ``key`` is a word instead of a number: an ordinal up to "tenth", or a quarter ("q1").
+    - ``word``: True if ``key`` is a word instead of a number: an ordinal up to "tenth".
     """
 
     key: str
@@ -163,32 +153,21 @@ def read_number(
     value = _value(surface, version or ("." in surface and _VERSIONED.match(text, end) is not None), comma)
     if value is None:
         return Quantity(surface.lower(), end)
-    if isinstance(value, Fraction):
-        return _with_scale_and_unit(str(value), None, text, end, currency)
-    part = _AND_PART.match(text, end) if value == value.to_integral_value() else None
+    part = _AND_PART.match(text, end) if value == int(value) else None
     if part and 0 < int(part[1]) < int(part[2]):
-        mixed = Fraction(int(value)) + Fraction(int(part[1]), int(part[2]))
-        return _with_scale_and_unit(str(mixed), _decimal(mixed), text, part.end(), currency)
-    return _with_scale_and_unit("", value, text, end, currency)
-
-
-def read_word(value: Decimal, text: str, end: int) -> Quantity:
-    """Parse a quantity that begins with a number word: five million, sixty days.
-
-    ``value`` is the value of the number word, and ``end`` is the position after it.
-    """
-    return _with_scale_and_unit("", value, text, end, "")
+        value, end = exact(Fraction(int(value)) + Fraction(int(part[1]), int(part[2]))), part.end()
+    return read_amount(value, text, end, currency)
 
 
 def han_number(numeral: str) -> Decimal:
     """Return the value of a numeral of Chinese characters: 三百五十 is 350, 二〇二四 is 2024, 三万 is 30,000."""
     if not any(char in _HAN_POWERS for char in numeral):
-        return Decimal("".join(str(_HAN_DIGITS[char]) for char in numeral))
+        return Decimal("".join(_HAN_DIGITS[char] for char in numeral))
     total = section = digit = 0
     for char in numeral:
-        power = _HAN_POWERS.get(char)
-        if power is None:
-            digit = _HAN_DIGITS[char]
+        power = int(_HAN_POWERS.get(char, 0))
+        if not power:
+            digit = int(_HAN_DIGITS[char])
         elif power < 4:
             section, digit = section + (digit or 1) * 10**power, 0
         else:
@@ -196,32 +175,7 @@ def han_number(numeral: str) -> Decimal:
     return Decimal(total + section + digit)
 
 
-def read_fraction(numerator: int, denominator: int, text: str, end: int) -> Quantity:
-    """Parse a quantity that begins with a fraction in words: two thirds, three quarters.
-
-    ``end`` is the position after the fraction.
-    """
-    part = Fraction(numerator, denominator)
-    return _with_scale_and_unit(str(part), _decimal(part), text, end, "")
-
-
-def combined_amount(one: Quantity, other: Quantity) -> Quantity | None:
-    """Return the sum of two quantities that form one amount: 1 h and 30 min, 5 ft and 3 in.
-
-    Return None unless both units have the same base unit (a time, length or weight) and the greater unit comes first.
-    """
-    if one.base != other.base or one.base not in ("s", "inch", "ounce") or one.factor <= other.factor:
-        return None
-    try:
-        amount = sum((Decimal(part.key.split()[0]) for part in (one, other)), Decimal(0))
-    except InvalidOperation:
-        return None
-    return Quantity(f"{spell(amount)} {one.base}", other.end, base=one.base, factor=other.factor)
-
-
 def _clock(surface: str, text: str, end: int) -> Quantity | None:
-    if surface in ("12", "12:00") and (named := _TWELVE.match(text, end)):
-        return Quantity("12:00" if named[1].lower() == "noon" else "00:00", named.end())
     match = _CLOCK.fullmatch(surface)
     if match is None and not (surface.isdigit() and len(surface) <= 2):
         return None
@@ -235,9 +189,10 @@ def _clock(surface: str, text: str, end: int) -> Quantity | None:
     return Quantity(f"{hour:02d}:{minutes}" + (f":{seconds}" if seconds else ""), half.end() if half else end)
 
 
-def _decimal(value: Fraction) -> Decimal | None:
-    exact = value.denominator in (2, 4, 5, 8, 10, 16)
-    return Decimal(value.numerator) / Decimal(value.denominator) if exact else None
+def exact(value: Fraction) -> Decimal | Fraction:
+    """Return a fraction as a decimal number if it has few decimal places, such as 3/8."""
+    few = value.denominator in (1, 2, 4, 5, 8, 10, 16)
+    return Decimal(value.numerator) / Decimal(value.denominator) if few else value
 
 
 def _value(surface: str, version: bool, comma: bool) -> Decimal | Fraction | None:
@@ -247,10 +202,13 @@ def _value(surface: str, version: bool, comma: bool) -> Decimal | Fraction | Non
             return None
         return Decimal(surface)
     if power := _POWER.fullmatch(surface):
-        return Decimal(10) ** int(power[2]) if power[1] == "10" else _power(int(power[1]), int(power[2]))
+        base, exponent = int(power[1]), int(power[2])
+        if 0 <= exponent <= 24:
+            return Decimal(base**exponent)
+        return Decimal(10) ** exponent if base == 10 else None
     if part := _PART.fullmatch(surface):
         above, below = int(part[1]), int(part[2])
-        return None if not 0 < above < below <= 16 else _decimal(Fraction(above, below)) or Fraction(above, below)
+        return exact(Fraction(above, below)) if 0 < above < below <= 16 else None
     if _DECIMALS_AFTER_A_GAP.fullmatch(surface):
         surface = surface.replace(" ", "").replace(",", ".")
     if (version and "." in surface) or len(surface) > _DIGITS:
@@ -268,23 +226,16 @@ def _value(surface: str, version: bool, comma: bool) -> Decimal | Fraction | Non
     return found if found.is_finite() else None
 
 
-def _power(base: int, exponent: int) -> Decimal | None:
-    return Decimal(base**exponent) if 0 <= exponent <= 24 else None
+def read_amount(value: Decimal | Fraction, text: str, end: int, currency: str = "") -> Quantity:
+    """Parse the quantity that begins with a number: five million, two thirds, sixty days, 1st.
 
-
-def _with_scale_and_unit(key: str, value: Decimal | None, text: str, end: int, currency: str) -> Quantity:
-    """Return the quantity that consists of a number and of the scale (million), unit or ordinal ending (1st) after it.
-
-    ``value`` is the number, and ``end`` is the position after it. If ``value`` is None, ``key`` is the number as text,
-    such as the fraction 1/3. ``currency`` is the currency sign before the number, or "".
+    ``value`` is the number, ``end`` the position after it, and ``currency`` the currency sign before it, or "".
     """
-    if value is None:
-        return _with_unit(key, None, text, end, currency)
+    if isinstance(value, Fraction):
+        return _with_unit(value, text, end, currency)
     ending = text[end : end + 1]
     if ending in _ORDINAL_OR_DECADE_LETTERS:
         if not currency and _ORDINAL.match(text, end):
-            if 1 <= value <= 4 and text.startswith(" quarter", end + 2):
-                return Quantity(f"q{value}", end + 10, word=True)
             if 1 <= value <= 10 and value == int(value):
                 return Quantity(ORDINALS[int(value) - 1], end + 2, word=True)
             return Quantity(f"{spell(value)}th", end + 2)
@@ -292,9 +243,9 @@ def _with_scale_and_unit(key: str, value: Decimal | None, text: str, end: int, c
             return decade
     scaled = _SCALE.match(text, end)
     if scaled and (scaled[1] != "m" or currency):
-        name = scaled[1] or (scaled[2] or scaled[3]).lower().rstrip(".")
-        value, end = value * Decimal(10) ** _SCALES[name], scaled.end()
-    return _with_unit(key, value, text, end, currency)
+        name = scaled[1] or (scaled[2] or scaled[3]).lower()
+        value, end = value * Decimal(10) ** int(_SCALES[name]), scaled.end()
+    return _with_unit(value, text, end, currency)
 
 
 _ORDINAL_OR_DECADE_LETTERS = frozenset("snrt")
@@ -308,14 +259,15 @@ def _decade(value: Decimal, text: str, end: int) -> Quantity | None:
     return Quantity(f"{spell(value + 1900 if short else value)}s", end + 1)
 
 
-def _with_unit(key: str, value: Decimal | None, text: str, end: int, currency: str) -> Quantity:
+def _with_unit(value: Decimal | Fraction, text: str, end: int, currency: str) -> Quantity:
+    number = spell(value) if isinstance(value, Decimal) else str(value)
     if currency:
-        return Quantity(f"{spell(value) if value is not None else key} {currency}", end, base=currency)
+        return Quantity(f"{number} {currency}", end, base=currency)
     unit = unit_at(text, end)
     if unit is None:
-        return Quantity(spell(value) if value is not None else key, end, plain=value is not None)
+        return Quantity(number, end, plain=isinstance(value, Decimal))
     base, factor, after = unit
-    amount = spell(value * factor) if value is not None else f"{key}*{factor}"
+    amount = spell(value * factor) if isinstance(value, Decimal) else f"{number}*{factor}"
     return Quantity(f"{amount} {base}", after, base=base, factor=factor)
 
 

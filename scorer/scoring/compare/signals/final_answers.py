@@ -17,7 +17,7 @@ from scorer.scoring.compare.quantities.number_parser import read_number
 from scorer.scoring.compare.result import Signal, Span, excerpt
 from scorer.scoring.compare.signals.document_pair import DocumentPair
 from scorer.scoring.compare.text.canonical_text import QUOTES
-from scorer.scoring.compare.vocabulary.lexicon import words
+from scorer.scoring.compare.vocabulary.lexicon import by_entry, one_of, word_data
 
 _REACH = 20_000  # characters at the end of a text in which a declaration is searched
 _SHORT = 200  # maximum characters of a text that as a whole may be a final answer
@@ -26,15 +26,9 @@ _MOST = 20  # the number of declarations that are read, from the end of the text
 
 _HASHES = re.compile(r"^####[ \t]+(?=\S)", re.MULTILINE)
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{")
-_DECLARED = re.compile(
-    r"\b(?:answer|choice|option)\b(?:[ \t]+(?:here|(?:to|for) (?:the|this|your) (?:question|problem)))?[*_]{0,3}"
-    r"(?:[ \t]+(?:is|would be|should be|must be)\b[ \t]{0,3}:?|[ \t]{0,3}[:=])"
-    r"|\bantwort[ \t]+(?:ist|lautet)\b:?|\bantwort:|\bréponse(?:[ \t]+(?:correcte|finale))?(?:[ \t]+est\b|[ \t]?:)"
-    r"|\brespuesta(?:[ \t]+(?:correcta|final))?(?:[ \t]+es\b|:)|\brisposta(?:[ \t]+(?:corretta|finale))?(?:[ \t]+è|:)"
-    r"|\bresposta(?:[ \t]+(?:correta|final))?(?:[ \t]+é|:)|答案[是为為]?[:：]?|答えは",
-    re.IGNORECASE,
-)
-_DECLARING = ("answer", "choice", "option", "antwort", "réponse", "respuesta", "risposta", "resposta", "答案", "答え")
+_WORDS = word_data("notation")["final_answers"]
+_DECLARED = re.compile("|".join(_WORDS["declared"]), re.IGNORECASE)
+_DECLARING = tuple(_WORDS["declaring"].split())
 _DECORATION = re.compile(
     r"(?:[\s*_`\"'“”‘’:：]|\$(?!\d)|\\[(\[,;! ]|\\text(?:bf)?\{|≈|~|(?:approximately|about|simply|option)\b)*"
 )
@@ -52,12 +46,8 @@ _GOES_ON = re.compile(  # a range, a date, a time, a version, a ratio or a term
 # The terms before the last equals sign: The answer is 5 * 8 = 40.
 _TERMS = re.compile(r"(?:(?:[\d\s$€£*×·+÷^/(),%−–-]|\.\d|\b[A-Za-z]\b|\\times|\\cdot){0,80}={1,2}){1,10}")
 _MORE_NUMBERS = re.compile(r"[^\n.!?]{0,200}?\d")  # in the rest of the sentence
-_YES = words("yes yeah true correct ja oui sí si sì sim да はい 是 是的 对")
-_NO = words("no nope false incorrect nein non não nee нет いいえ 不 不是 不对")
-_TRUTH = re.compile(
-    "(" + "|".join(sorted(_YES | _NO, key=len, reverse=True)) + r")(?=[.,;:!*_\n—–。，！]|\s+[—–-]\s|\s*\Z)",
-    re.IGNORECASE,
-)
+_TRUTHS = by_entry({"yes": _WORDS["yes"], "no": _WORDS["no"]})
+_TRUTH = re.compile(rf"({one_of(_TRUTHS)})(?=[.,;:!*_\n—–。，！]|\s+[—–-]\s|\s*\Z)", re.IGNORECASE)
 _TAKEN_BACK = re.compile(r"[,.]?\s+(?:and no|wait|no|yes)\b", re.IGNORECASE)  # "Yes and no", "No, wait"
 _CURRENCY = {"US$": "$", "£": "pound"}
 
@@ -245,8 +235,7 @@ def _truth(text: str, at: int) -> FinalAnswer | None:
     match = _TRUTH.match(text, at)
     if match is None:
         return None
-    value = "yes" if match[1].casefold() in _YES else "no"
-    return FinalAnswer(AnswerKind.TRUTH, value, match.start(), match.end())
+    return FinalAnswer(AnswerKind.TRUTH, _TRUTHS[match[1].casefold()], match.start(), match.end())
 
 
 def _whole(text: str) -> FinalAnswer | None:

@@ -17,7 +17,6 @@ from scorer.scoring.compare.result import Signal, ramp
 from scorer.scoring.compare.signals.document_pair import ALIGNED, DocumentPair
 from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.text.tokens import Token, is_name
-from scorer.scoring.compare.vocabulary.lexicon import words
 
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
 _CLOSING_MARKS = " \n\t\"'”’»」』)*_`"
@@ -25,11 +24,6 @@ _ROW = re.compile(r"[ \t]*(?:[-*+•|]|\d{1,3}[.)])[ \t|]*\S")  # a row of a lis
 _SHORT = 0.25  # largest share of a text's words for which two closing sentences count as a closing remark
 _ADDED = 0.25  # weight of an addition, relative to an omission
 _LONGEST_FILLER = 16  # words
-_FILLER = words(
-    "sure certainly course absolutely great good excellent question hello hi hey thanks thank hope helps help know "
-    "happy glad assist assistance let feel free ask need want like anything else further more questions welcome please "
-    "here answer got"
-)
 
 
 def truncation(pair: DocumentPair) -> Signal:
@@ -197,4 +191,4 @@ def is_filler(edit: Edit, pair: DocumentPair) -> bool:
     if (edit.left and edit.right) or len(tokens) > _LONGEST_FILLER or not (whole and at_edge):
         return False
     without = pair.lexicon.stop_words
-    return all(t.key in _FILLER or (t.key in without and not pair.lexicon.negates(t.key)) for t in tokens)
+    return all(t.key in pair.lexicon.filler or (t.key in without and not pair.lexicon.negates(t.key)) for t in tokens)

@@ -36,8 +36,11 @@ def _number_changed(edit: Edit, alignment: Alignment) -> float:
     right = Counter(t.key for t in edit.right if t.number)
     if left and right and left != right:
         return 1.0
-    if any(both_quantities(a.key, b.key, alignment.lexicon) for a, b in edit.exchanged()):
-        return 1.0
+    for a, b in edit.exchanged():
+        if both_quantities(a.key, b.key, alignment.lexicon):
+            return 1.0
+        if a.number != b.number and not alignment.lexicon.ones.isdisjoint((a.key, b.key)):
+            return float("1" not in (a.key, b.key))
     if left != right:  # numbers were only added or only removed
         return 0.25 if alignment.at_edge(edit) else 0.45
     return 0.0

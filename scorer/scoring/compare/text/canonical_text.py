@@ -12,24 +12,16 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from scorer.scoring.compare.vocabulary.lexicon import by_entry, word_data
+
 MAX_CHARS = 200_000  # maximum number of compared characters of an answer; this limits the cost of the patterns
 
-QUOTES = str.maketrans({
-    "‘": "'", "’": "'", "‚": "'", "‛": "'", "´": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "‟": '"', "«": '"',
-    "»": '"', "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "―": "-", "−": "-", "「": '"', "」": '"',
-    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u200b": None, "\u200c": None, "\u200d": None, "\u2060": None,
-    "\ufeff": None, "\u00ad": None, "\ufe0f": None, "…": "...", "•": "-", "▪": "-", "◦": "-", "●": "-", "‣": "-",
-    "·": " ", "。": ".", "、": ",", "º": "°", "™": None, "®": None, "©": None,
-    "🏻": None, "🏼": None, "🏽": None, "🏾": None, "🏿": None,
-    "¼": " 1/4", "½": " 1/2", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3", "⅕": " 1/5", "⅖": " 2/5", "⅗": " 3/5",
-    "⅘": " 4/5", "⅙": " 1/6", "⅚": " 5/6", "⅛": " 1/8", "⅜": " 3/8", "⅝": " 5/8", "⅞": " 7/8",
-})  # fmt: skip
-
+_NOTATION = word_data("notation")
+QUOTES = str.maketrans({char: key for key, chars in _NOTATION["characters"].items() for char in chars})
+_COMMANDS = by_entry(_NOTATION["latex"])
 _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 _LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", "⁺")
 _THIN = re.compile("(?<=[0-9])[\u00a0\u202f\u2009](?=[0-9]{3}(?![0-9]))")  # 6 650
-
-
 _LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\((?:[^()\s]|\([^()\s]{0,300}\)){1,500}(?:\s{1,3}\"[^\"\n]{0,300}\")?\)")
 _BULLET = re.compile(r"^[ \t]*(?:[-*+>][ \t]+)+", re.MULTILINE)
 _HTML = re.compile(r"</?(?:b|i|em|strong|u|p|br|hr|ul|ol|li|code|pre|h[1-6]|span|div)\s{0,3}/?>", re.IGNORECASE)
@@ -42,27 +34,16 @@ _GAP = re.compile(r"[ \t]{2,}")  # replaced first, because later patterns would 
 _WRONG_APOSTROPHE = re.compile(r'(?<=[a-z])"(?=(?:t|s|re|ll|ve|d|m)\b)')
 _TIMES = re.compile(r"(?<=[\w)\]] )(\*\*?)(?= [\w(\[-])|(?<=\d)(\*\*?)(?=\d)|(?<=\d)\s?[xX×](?=\s?\d)")
 _CROSS = re.compile(r"[xX×]\s?\d")
-
 _FORMULA = re.compile(r"\$(?! )([^$\n]{1,120})(?<! )\$(?!\d|[.,]\d)")
-_BOXED = re.compile(r"\\(?:boxed|text|textbf|mathrm|mathbf|mathit|operatorname|left|right)\b\s?")
-_TYPESET = re.compile(
-    r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|operatorname|mbox)\{([^{}\n]{1,60})\}"
-)
+_TYPEFACES = "text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|operatorname|mbox"
+_TYPESET = re.compile(rf"\\(?:{_TYPEFACES})\{{([^{{}}\n]{{1,60}})\}}")
+_BOXED = re.compile(rf"\\(?:boxed|left|right|{_TYPEFACES})\b\s?")
 _DEGREE = re.compile(r"\^\{?\\circ\b\}?")
 _COMMA_IN_BRACES = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _RAISED_OR_LOWERED = re.compile(r"([_^])\{(\w{1,12}|-\d{1,3})\}")
 _POWER_OF_TEN = re.compile(r"(?<![\w.,/^-])(\d{1,12}(?:[.,]\d{1,12})?) {0,3}× {0,3}10\^\(?(-?\d{1,3})\)?(?![\w.^])")
 _FRACTION = re.compile(r"\\[dt]?frac\{([^{}\n]{1,60})\}\{([^{}\n]{1,60})\}")
-_COMMAND = re.compile(r"\\(times|cdot|leq?|geq?|neq?|pm|approx|to|rightarrow|pi|alpha|beta|%|\$|,|;|!|\(|\)|\[|\])")
-_SET_OR_LOGIC = re.compile(
-    r"\\(cup|cap|forall|exists|notin|in|subseteq|supseteq|subset|supset|land|lor|neg|lnot|sqrt)(?![A-Za-z])"
-)
-_COMMANDS = {
-    "times": "×", "cdot": "×", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "pm": "±",
-    "approx": "≈", "to": "→", "rightarrow": "→", "pi": "π", "alpha": "α", "beta": "β", "%": "%", "$": "$",
-    "cup": "∪", "cap": "∩", "forall": "∀", "exists": "∃", "notin": "∉", "in": "∈", "subseteq": "⊆", "supseteq": "⊇",
-    "subset": "⊂", "supset": "⊃", "land": "∧", "lor": "∨", "neg": "¬", "lnot": "¬", "sqrt": "√",
-}  # fmt: skip
+_COMMAND = re.compile(r"\\([A-Za-z]+|[%$,;!()\[\]])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +64,10 @@ def typeset(text: str) -> str:
     text = text[:MAX_CHARS]
     if text.isascii():
         return text
-    text = _RAISED.sub(_power, _THIN.sub("", text).translate(QUOTES))
+    text = _RAISED.sub(lambda m: "^" + m[0].translate(_LOWERED), _THIN.sub("", text).translate(QUOTES))
     if not unicodedata.is_normalized("NFKC", text):
         text = unicodedata.normalize("NFKC", text)[:MAX_CHARS]
     return text
-
-
-def _power(match: re.Match[str]) -> str:
-    return "^" + match[0].translate(_LOWERED)
 
 
 def plain(text: str) -> str:
@@ -152,6 +129,5 @@ def _operator(match: re.Match[str]) -> str:
 
 
 def _formula(text: str) -> str:
-    text = _DEGREE.sub("°", _TYPESET.sub(r"\1", text))
-    text = _SET_OR_LOGIC.sub(lambda m: _COMMANDS[m[1]], _FRACTION.sub(r"\1/\2", _BOXED.sub("", text)))
-    return _COMMAND.sub(lambda m: _COMMANDS.get(m[1], ""), text)
+    text = _BOXED.sub("", _DEGREE.sub("°", _TYPESET.sub(r"\1", text)))
+    return _COMMAND.sub(lambda m: _COMMANDS.get(m[1], m[0]), _FRACTION.sub(r"\1/\2", text))

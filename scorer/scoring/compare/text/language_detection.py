@@ -15,6 +15,7 @@ import fasttext
 
 from scorer.scoring.compare.text.canonical_text import MAX_CHARS, plain
 from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, UNKNOWN, known_languages, lexicon_of
+from scorer.scoring.embed.vocabulary_coverage import script_of
 from scorer.scoring.import_without_package_init import package_file
 
 _LETTER = re.compile(r"[A-Za-z]")
@@ -26,14 +27,8 @@ _PLAUSIBLE = 0.4
 _FEW_WORDS = 8
 # Languages that share the words of another language's lexicon, and names that the model gives to a language.
 _SAME_WORDS = {"nn": "no", "nb": "no", "ms": "id", "yue": "zh", "wuu": "zh", "arz": "ar", "pnb": "ur"}
-_SCRIPT_LANGUAGES = {"kana": "ja", "hangul": "ko", "thai": "th", "greek": "el", "hebrew": "he", "han": "zh"}
+_SCRIPT_LANGUAGES = {"kana": "ja", "hangul": "ko", "thai": "th", "greek": "el", "hebrew": "he", "cjk": "zh"}
 _WORD = re.compile(r"[^\W\d_]+")
-_SCRIPTS = (
-    ("latin", 0x41, 0x24F), ("greek", 0x370, 0x3FF), ("cyrillic", 0x400, 0x52F), ("hebrew", 0x590, 0x5FF),
-    ("arabic", 0x600, 0x6FF), ("indic", 0x900, 0xDFF), ("thai", 0xE00, 0xE7F), ("georgian", 0x10A0, 0x10FF),
-    ("latin", 0x1E00, 0x1EFF), ("kana", 0x3040, 0x30FF),
-    ("han", 0x3400, 0x9FFF), ("hangul", 0xAC00, 0xD7AF),
-)  # fmt: skip
 
 
 class _Detector(Protocol):
@@ -119,14 +114,15 @@ def _by_function_words(prose: str) -> str:
 def script_shares(text: str, least: int = 8) -> dict[str, float]:
     """Return the share of each script among the letters of a text.
 
-    The result is empty if there are fewer than ``least`` letters.
+    A script is the first word of its letters' Unicode names. The result is empty if there are fewer than ``least``
+    letters.
     """
     if text.isascii() and len(_LETTER.findall(text[:_PASSAGE])) >= least:
         return {"latin": 1.0}  # far cheaper
     counts: Counter[str] = Counter()
     for char, n in Counter(text[:MAX_CHARS]).items():
         if char.isalpha():
-            counts[next((name for name, low, high in _SCRIPTS if low <= ord(char) <= high), "other")] += n
+            counts[script_of(char).lower()] += n
     total = counts.total()
     return {name: n / total for name, n in counts.items()} if total >= least else {}
 

@@ -1,4 +1,4 @@
-"""The text of one answer, parsed once for all signals: blocks, canonical form, tokens, sentences and languages."""
+"""The text of one answer, parsed once for all signals: blocks, canonical form, tokens and languages."""
 
 from __future__ import annotations
 
@@ -103,11 +103,6 @@ class Document:
     def tokens(self) -> tuple[Token, ...]:
         form = self.canonical_form
         return tokenize(form.text, self.lexicon, form.code_spans, form.paragraph_starts)
-
-    @cached_property
-    def sentences(self) -> tuple[tuple[Token, ...], ...]:
-        starts = [i for i, token in enumerate(self.tokens) if token.opens]
-        return tuple(self.tokens[a:b] for a, b in zip(starts, [*starts[1:], len(self.tokens)], strict=True))
 
     @cached_property
     def places(self) -> tuple[int, ...]:

@@ -10,6 +10,8 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 
+from scorer.scoring.compare.vocabulary.lexicon import by_entry, word_data
+
 NEGATIVE = "−"  # the key of a minus before a letter; it distinguishes e^{-x} from e^{x}
 _OPERAND = r"(?=[([{\\]|[A-Za-zα-ω](?![A-Za-z'])|(?:sin|cos|tan|log|ln|exp|sqrt|max|min)\b{digit})"
 _AFTER_A_DIGIT = r"(?<=\d-)"
@@ -33,21 +35,9 @@ SIGN = (
     r"|√(?: ?\d{1,12}|[({]?\w{1,12})"
 )  # fmt: skip
 _OPENS_AN_OPERAND = re.compile(_OPENING)
-_AFTER_CAPITALS = re.compile(r"(?:(?<=[A-Z]{2}.)|(?<=\bO.)|(?<=\b[A-Z][a-z].))(?![\w+-])")
-_CHARGES = {"+": "positive", "-": "negative"}
-CURRENCY_MARKS = {
-    "$": "$", "US$": "$", "USD": "$", "A$": "AUD", "C$": "CAD", "€": "€", "EUR": "€", "£": "pound", "GBP": "pound",
-    "¥": "¥", "JPY": "¥", "₹": "₹", "INR": "₹", "CHF": "CHF",
-}  # fmt: skip
-# Signs with their normal forms. Signs with the same meaning have the same normal form.
-_NORMAL_FORMS = {
-    "%": "percent", "€": "euro", "£": "pound", "¥": "yen", "₹": "rupee", "&": "and", "°": "degree", "≤": "<=",
-    "≥": ">=", "≠": "!=", "→": ">", "->": ">", "=>": ">", "⇒": ">", "←": "<", "⇐": "<", "==": "=", "*": "×", "÷": "/",
-    **dict.fromkeys("↑⬆▲🔺📈", "↑"), **dict.fromkeys("↓⬇▼🔻📉", "↓"),
-    **dict.fromkeys("✓✔✅☑", "✓"), **dict.fromkeys("✗✘❌❎☒✖", "✗"),
-    # Pictures that decorate a text, and faces that smile.
-    **dict.fromkeys("✨🎉🎊🌟💫🚀💡🔥🙌👏🥳", "✨"), **dict.fromkeys("😀😃😄😁😊🙂☺😉🤗😇", "🙂"),
-}  # fmt: skip
+_NOTATION = word_data("notation")
+CURRENCY_MARKS = by_entry(_NOTATION["currencies"])
+_NORMAL_FORMS = by_entry(_NOTATION["signs"])
 _PICTOGRAPHS = "\u2600-\u27bf\u2b1b\u2b1c\u2b50\u2b55\U0001f000-\U0001f1e5\U0001f200-\U0001faff"
 PICTURE = f"[\U0001f1e6-\U0001f1ff]{{2}}|[{_PICTOGRAPHS}]"  # a flag, or another picture
 _ONE_PICTURE = re.compile(PICTURE)
@@ -60,15 +50,10 @@ def is_pictograph(key: str) -> bool:
 
 
 def sign_key(text: str, start: int, sign: str) -> str:
-    """Return the normal form of the sign at ``text[start]``. The plus of HIV+ becomes "positive".
-
-    A minus that opens an operand, as in e^{-x}, becomes NEGATIVE.
-    """
-    if sign not in _CHARGES:
-        return _NORMAL_FORMS.get(sign, sign)
-    if _AFTER_CAPITALS.match(text, start + 1):
-        return _CHARGES[sign]
-    return NEGATIVE if sign == "-" and _OPENS_AN_OPERAND.match(text, start + 1) else sign
+    """Return the normal form of the sign at ``text[start]``: NEGATIVE for a minus that opens an operand (e^{-x})."""
+    if sign == "-" and _OPENS_AN_OPERAND.match(text, start + 1):
+        return NEGATIVE
+    return _NORMAL_FORMS.get(sign, sign)
 
 
 # Scripts without spaces between words: kana, ideographs, Thai, Lao, Burmese and Khmer, without their digits. Each
@@ -79,11 +64,14 @@ _UNSPACED = (
 )
 
 
-# A numeral of Chinese characters: several of them, or one that counts or measures something, or one after 第.
-_HAN_NUMERAL = (
-    "[〇零一二两兩三四五六七八九十百千万萬亿億]{2,16}|(?<=第)[一二三四五六七八九十]"
-    "|[二两兩三四五六七八九十百千](?=[个個名位人次年月日天号號点點分秒时時周週件本张張台只条條元円块塊倍岁歳回枚匹杯度届层階])"
+_HAN, _FORMAL = (
+    "".join((*by_entry(_NOTATION[f"{kind}_digits"]), *by_entry(_NOTATION[f"{kind}_powers"])))
+    for kind in ("han", "formal")
 )
+# A numeral of Chinese characters: several of them, or one that counts or measures something, or one after 第. One 一 is
+# also an article.
+_COUNTED = "".join(_NOTATION["han_counters"].split())
+_HAN_NUMERAL = f"[{_HAN}]{{2,16}}|[{_FORMAL}]{{2,16}}|(?<=第)[{_HAN}]|[{_HAN.replace('一', '')}](?=[{_COUNTED}])"
 HAN_NUMERAL = re.compile(_HAN_NUMERAL)
 
 
@@ -104,7 +92,6 @@ _BEFORE = (
     r"|(?<![\d.,])(?<!\d )[1-9]\d{0,2} \d{3}(?= ?(?:[€$£]|(?:EUR|[Ee]uros?|CHF|km|kg)\b))"  # 1 250 €
     r"|(?<![\d.,])(?<!\d )[1-9]\d{0,2} \d{3},\d{1,2}(?![\d,.]\d|\d)"  # 1 234,56
     r"|\d+(?:[.,:/']\d+)*(?:[eE][+-]?\d{1,3}(?!\w)|\^(?:\(-?\d{1,3}\)|-?\d{1,3}))?"  # 1,234.5  12:30  3/4  1e6  10^6
-    r"|[vV]\d{1,9}(?:\.\d{1,9})+"
     r"|(?:US\$|[AC]\$|[$€£¥₹]|USD|EUR|GBP|CHF|JPY|INR)(?= ?-?\d)"
     rf"|{_WORD}(?:['.]{_WORD})*\d*"  # don't  e.g  U.S  h2
 )

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from fractions import Fraction
 
 from scorer.scoring.compare.quantities.measurement_units import CURRENCIES, MONTHS
 from scorer.scoring.compare.quantities.number_parser import (
     FRACTION_WORDS,
     Quantity,
-    combined_amount,
+    exact,
     han_number,
     has_minus,
     is_one_number,
     month_at,
-    read_fraction,
+    read_amount,
     read_number,
-    read_word,
     with_unit,
 )
 from scorer.scoring.compare.text.token_pattern import CURRENCY_MARKS, HAN_NUMERAL, sign_key, token_pattern
 from scorer.scoring.compare.text.tokens import Token, ends_sentence, list_markers, with_code, with_nouns
-from scorer.scoring.compare.text.word_forms import TIMES, key_reader, plain_words, short_form
+from scorer.scoring.compare.text.word_forms import word_forms
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 
 MAX_TOKENS = 6000  # limited because the alignment's memory grows with the square; the embedding reads the rest too
@@ -33,8 +33,7 @@ MAX_TOKENS = 6000  # limited because the alignment's memory grows with the squar
 _UNITS_AFTER = re.compile(r"[- ](one|two|three|four|five|six|seven|eight|nine)\b", re.IGNORECASE)
 _FRACTION_AFTER = re.compile(r"[- ]((?:third|quarter|fifth|sixth|eighth|tenth)s?)(?![\w-])", re.IGNORECASE)
 _SCALE_AFTER = re.compile(r" (?:hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
-_ARTICLE = re.compile(r" (?:of )?an?(?= [a-z])")
-_SOME = re.compile(r" (few|dozen)\b", re.IGNORECASE)
+_NUMBER_OF = re.compile(r"(?:(?<=\w )|(?<=\())No\.(?= ?\d)")
 _IN_DIGITS = re.compile(r" \((\d{1,3})\)")
 _FIGURE_AFTER = re.compile(r" (?=[$€£¥₹]?\d)")
 _CENTS = re.compile(r"[\d.]+,\d{2}")
@@ -79,8 +78,7 @@ class _Scanner:
         self.text = text
         self.starts = starts
         self.lexicon = lexicon
-        self.keys_of = key_reader(lexicon)
-        self.plain_words = plain_words(lexicon)
+        self.forms = word_forms(lexicon)
         self.found: list[Token] = []
         self.end = 0
         self.quantity: Quantity | None = None
@@ -90,25 +88,26 @@ class _Scanner:
         self.markers = list_markers(text, starts)
 
     def scan(self) -> list[Token]:
-        text, starts, found, plain_words = self.text, self.starts, self.found, self.plain_words
+        text, starts, found, forms = self.text, self.starts, self.found, self.forms
         end = 0
         for match in token_pattern(self.lexicon.unspaced).finditer(text):
             start = match.start(1)
             if start < end:
                 continue
             surface = match[1]
-            word = plain_words[surface]
+            form = forms[surface]
             if (
-                word is not None
+                form.plain
                 and start == end + 1
                 and text[end] == " "
                 and self.quantity is None
                 and start not in starts
                 and found
             ):  # most words
-                key, noun = word
-                opens = found[-1].marker
-                found.append(_plain(Token, (key, surface, start, False, False, opens, False, False, noun, False)))
+                key, opens = form.keys[0], found[-1].marker
+                found.append(
+                    _plain(Token, (key, surface, start, False, False, opens, False, False, form.not_name, False))
+                )
                 end = start + len(surface)
             else:
                 self.end = end
@@ -140,8 +139,9 @@ class _Scanner:
         self.end = start + len(surface)
 
     def _word(self, surface: str, start: int) -> None:
-        keys, special = self.keys_of(surface)
-        if special and self._read_longer(surface, start):
+        form = self.forms[surface]
+        keys = form.keys
+        if form.special and self._read_longer(surface, start):
             return
         if self.quantity is not None and keys[0] not in _BETWEEN_NUMBERS:
             self.quantity = None
@@ -157,7 +157,7 @@ class _Scanner:
         word, text, end = surface.casefold(), self.text, start + len(surface)
         if word[0].isnumeric():
             return self._read_han_numeral(surface, start, end)
-        if word in self.lexicon.numbers or (self.lexicon.is_english and word in TIMES):
+        if word in self.lexicon.numbers:
             return self._read_number_word(word, start, end)
         if word in MONTHS and (surface[0].isupper() or word not in ("may", "march", "mar", "mars")):
             date = month_at(word, text, end)
@@ -173,60 +173,33 @@ class _Scanner:
             self.minus = _FIGURE_AFTER.match(text, end) is not None
             self.begin = start if self.minus else -1
             return self.minus
-        if word[0] == "v" and word[1:2].isdecimal():
-            self._add_quantity(Quantity(word[1:], end), start)
-            return True
         return self._read_phrase(word, start, end)
 
     def _read_phrase(self, word: str, start: int, end: int) -> bool:
-        """Read an English phrase ("a few", "half a cup") or the long form of an abbreviation.
-
-        Return whether there is one.
-        """
-        if not self.lexicon.is_english:
-            return False
-        text = self.text
-        if word == "a":
-            some = _SOME.match(text, end)
-            if some is not None and some[1].lower() == "dozen":
-                self._add_quantity(read_word(Decimal(12), text, some.end()), start)
-                return True
-            return some is not None and self._add_phrase("a " + some[1].lower(), start, some.end())
-        if short := short_form(word, text, start):
-            return self._add_phrase(short, start, end + (2 if short == "without" else 1))
-        if word == "half":
-            article = _ARTICLE.match(text, end)
-            quantity = read_word(Decimal("0.5"), text, article.end()) if article else None
-            if quantity is not None and quantity.key != "0.5":
-                self._add_quantity(quantity, start)
-                return True
-        for phrase, key in self.lexicon.abbreviations.get(word, ()):
+        """Read the long form of an abbreviation, or the "No." of "No. 5". Return whether there is one."""
+        text, phrases = self.text, self.lexicon.abbreviations.get(word, ())
+        if word == "no" and self.lexicon.is_english and _NUMBER_OF.match(text, start):
+            phrases = (("no.", "number"),)
+        for phrase, key in phrases:
             stop = start + len(phrase)
             if text[start:stop].casefold() == phrase and not text[stop : stop + 1].isalnum():
-                return self._add_phrase(key, start, stop)
+                self.quantity = None
+                self._add(key, text[start:stop], start, number=key[0].isdecimal())
+                return True
         return False
 
-    def _add_phrase(self, key: str, start: int, stop: int) -> bool:
-        self.quantity = None
-        self._add(key, self.text[start:stop], start)
-        return True
-
     def _read_number_word(self, word: str, start: int, end: int) -> bool:
-        if word not in self.lexicon.numbers:
-            self._add_quantity(Quantity(TIMES[word], end), start)
-            return True
         value = Decimal(self.lexicon.numbers[word])
         if self.lexicon.is_english and value >= 20 and (behind := _UNITS_AFTER.match(self.text, end)):
             value, end = value + self.lexicon.numbers[behind[1].lower()], behind.end()
         part = _FRACTION_AFTER.match(self.text, end)
         if part and (value == 1) != part[1].endswith("s"):
-            self._add_quantity(
-                read_fraction(int(value), FRACTION_WORDS[part[1].lower().rstrip("s")], self.text, part.end()), start
-            )
+            share = exact(Fraction(int(value), FRACTION_WORDS[part[1].lower().rstrip("s")]))
+            self._add_quantity(read_amount(share, self.text, part.end()), start)
             return True
         if (again := _IN_DIGITS.match(self.text, end)) and int(again[1]) == value:
             end = again.end()  # thirty (30)
-        quantity = read_word(value, self.text, end)
+        quantity = read_amount(value, self.text, end)
         if word == "one" and not quantity.base and not _SCALE_AFTER.match(self.text, end):
             return False
         self._add_quantity(quantity, start)
@@ -237,7 +210,7 @@ class _Scanner:
         numeral = HAN_NUMERAL.match(self.text, start) if known and surface not in known else None
         if numeral is None or numeral.end() != end:
             return False
-        self._add_quantity(read_word(han_number(surface), self.text, end), start)
+        self._add_quantity(read_amount(han_number(surface), self.text, end), start)
         return True
 
     def _read_currency(self, surface: str, start: int) -> bool:
@@ -265,9 +238,6 @@ class _Scanner:
         minus, self.minus = self.minus, False
         begin, self.begin = (self.begin if self.begin >= 0 else start), -1
         minus = minus or (text[start - 1] == "-" if currency and start else has_minus(text, start))
-        if not minus and start and text[start - 1] == "(" and text[quantity.end : quantity.end + 2] == ")%":
-            # Balance sheets write a negative percentage as (4.2)%.
-            minus, quantity = True, Quantity(f"{quantity.key} %", quantity.end + 2, base="%")
         if minus:
             quantity = Quantity("-" + quantity.key, quantity.end, quantity.plain, quantity.base, quantity.factor)
         self._add_quantity(quantity, begin, marker=start in self.markers and quantity.end == end)
@@ -289,16 +259,12 @@ class _Scanner:
         """Give "5-10 minutes", "5 to 10 minutes" and "between 5 and 10 minutes" the same tokens.
 
         ``before`` is the quantity before ``quantity``. Tokens that are already in ``found`` are changed if necessary.
-        Return the quantity that must be added next: ``quantity`` itself, ``quantity`` with the currency of ``before``,
-        or the sum of both if they form one amount (1 h 30 min).
+        Return the quantity that must be added next: ``quantity`` itself, or with the currency of ``before``.
         """
         found = self.found
         at = len(found) - 1
         if found[at].number:
             gap = self.text[self.end : start]
-            if gap == " " and (both := combined_amount(before, quantity)):
-                found.pop()  # 1 h 30 min
-                return both
             if gap not in ("-", "--") or quantity.key.startswith("-"):
                 return quantity
             self._add("to", "-", self.end)

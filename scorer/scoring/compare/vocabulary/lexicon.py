@@ -28,14 +28,23 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Language labels of code fences.
-CODE_LABELS = words(
-    """
-    python py python3 javascript js typescript ts jsx tsx java c cpp csharp go rust ruby php sql bash sh shell zsh
-    console text plaintext json yaml yml toml xml html css scss markdown md kotlin swift scala r perl lua
-    dockerfile makefile diff ini latex
-    """
-)
+@cache
+def word_data(name: str) -> dict[str, Any]:
+    """Return the content of a data file of this folder: ``notation``, ``quantities`` or ``languages/CODE``."""
+    return tomllib.loads(files(_FOLDER).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def by_entry(table: Mapping[str, str]) -> dict[str, str]:
+    """Return the key of each entry of a table whose values are entries separated by white space."""
+    return {entry: key for key, entries in table.items() for entry in entries.split()}
+
+
+def one_of(entries: Iterable[str]) -> str:
+    """Return a pattern that matches one of the entries, the longest possible."""
+    return "|".join(re.escape(entry) for entry in sorted(entries, key=lambda entry: (-len(entry), entry)))
+
+
+CODE_LABELS = words(word_data("languages/any")["code_labels"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +64,9 @@ class Lexicon:
     - ``connectives``: words at the beginning of a sentence whose exchange does not change the statement.
     - ``hedges``: words that weaken a statement. ``connectors``: words between the items of a list.
     - ``restrictions``: words that begin a restriction. A text without the restriction makes a stronger statement.
+    - ``filler``: words of sentences that say nothing, such as "I hope this helps".
     - ``titles``: words after which a capitalised noun is a name.
+    - ``ones``: words for the number 1 that also are articles or pronouns. They are numbers in place of a number only.
     - ``numbers``: number words with their values.
     - ``decimal_comma``: 3,5 is a number. ``capital_nouns``: all nouns are capitalised.
     - ``opposites``: pairs of words whose exchange reverses a statement, each in both orders.
@@ -83,7 +94,9 @@ class Lexicon:
     hedges: frozenset[str]
     connectors: frozenset[str]
     restrictions: frozenset[str]
+    filler: frozenset[str]
     titles: frozenset[str]
+    ones: frozenset[str]
     numbers: Mapping[str, int]
     decimal_comma: bool
     capital_nouns: bool
@@ -122,8 +135,8 @@ class Lexicon:
 @cache
 def lexicon_of(language: str) -> Lexicon:
     """Return the lexicon of a language (ISO 639 code). It has the common words only if the language has no file."""
-    own = _read(language) if language in known_languages() else {}
-    return _lexicon(language if own else UNKNOWN, own, _read("any"))
+    own = word_data(f"languages/{language}") if language in known_languages() else {}
+    return _lexicon(language if own else UNKNOWN, own, word_data("languages/any"))
 
 
 @cache
@@ -131,10 +144,6 @@ def known_languages() -> frozenset[str]:
     """Return the languages that have a file of words."""
     names = (entry.name for entry in files(_FOLDER).joinpath("languages").iterdir())
     return frozenset(name.removesuffix(".toml") for name in names if name.endswith(".toml")) - {"any"}
-
-
-def _read(name: str) -> dict[str, Any]:
-    return tomllib.loads(files(_FOLDER).joinpath(f"languages/{name}.toml").read_text(encoding="utf-8"))
 
 
 def _lexicon(language: str, own: dict[str, Any], common: dict[str, Any]) -> Lexicon:
@@ -170,7 +179,7 @@ def _lexicon(language: str, own: dict[str, Any], common: dict[str, Any]) -> Lexi
 _LISTS = words(
     """
     not_negated negating_prefixes negating_long_words not_negated_by_prefix avoidance stop_words not_names connectives
-    hedges connectors restrictions titles version_words
+    hedges connectors restrictions filler titles ones version_words
     """
 )
 
@@ -193,6 +202,7 @@ def _by_member(groups: Iterable[tuple[_Name, Iterable[str]]]) -> dict[str, froze
 
 
 def _by_first_word(forms: Mapping[str, str]) -> dict[str, tuple[tuple[str, str], ...]]:
-    firsts = {form.split()[0] for form in forms}
-    longest = sorted(forms.items(), key=lambda item: -len(item[0]))
-    return {first: tuple(item for item in longest if item[0].split()[0] == first) for first in firsts}
+    found: dict[str, list[tuple[str, str]]] = {}
+    for item in sorted(forms.items(), key=lambda item: -len(item[0])):
+        found.setdefault(re.split("[ /]", item[0])[0], []).append(item)
+    return {first: tuple(items) for first, items in found.items()}

@@ -1,4 +1,4 @@
-"""Relations between two words: whether one excludes the other, misspells it, or is another spelling or a synonym of it.
+"""Relations between two words: whether one excludes the other, or is another spelling or a synonym of it.
 
 Opposites and synonyms are lists in languages/CODE.toml. They are written by hand, because no maintained package
 contains antonyms. The packages for WordNet download it at run time, which a scorer must not do.
@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import product
 
 from scorer.scoring.compare.text.token_pattern import is_pictograph
-from scorer.scoring.compare.vocabulary.lexicon import Lexicon
+from scorer.scoring.compare.vocabulary.lexicon import Lexicon, word_data
 
 _QUANTITIES = frozenset({"scale", "month", "weekday", "unit", "currency", "half", "times", "period", "multiple"})
 _NUMBERED = re.compile(r"([^\W\d](?:.*\D)?)(\d{1,9})")
@@ -97,14 +97,6 @@ def _stems(word: str, ending: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=50_000)
-def misspelled(left: str, right: str, lexicon: Lexicon) -> bool:
-    """Return whether one word has the letters of the other in another order. British -re for -er is no misspelling."""
-    if min(len(left), len(right)) < 4 or left == right or sorted(left) != sorted(right):
-        return False
-    return left[:-2] != right[:-2] and not excludes(left, right, lexicon)
-
-
-@lru_cache(maxsize=50_000)
 def same_word(left: str, right: str) -> bool:
     """Return whether two words differ only in spelling (colour/color), in a hyphen, or in number (singular/plural)."""
     if left == right or _spelling(left) == _spelling(right):
@@ -123,7 +115,4 @@ def _spelling(word: str) -> str:
 
 
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
-_BRITISH = (
-    ("isation", "ization"), ("ise", "ize"), ("ising", "izing"), ("ised", "ized"), ("yse", "yze"), ("our", "or"),
-    ("tre", "ter"), ("ogue", "og"), ("lled", "led"), ("lling", "ling"),
-)  # fmt: skip
+_BRITISH = [tuple(pair.split("=")) for pair in word_data("languages/any")["british_spellings"].split()]

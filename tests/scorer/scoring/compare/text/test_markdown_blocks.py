@@ -89,12 +89,6 @@ def test_code_and_prose_make_up_the_whole_text(parts: list[str]) -> None:
     assert all(block.kind is BlockKind.CODE for block in blocks)
 
 
-def test_the_sentences_of_a_document_are_its_tokens() -> None:
-    document = Document("First, open it. Then close it!\n\n- One more thing")
-    assert sum(document.sentences, ()) == document.tokens
-    assert [sentence[0].surface for sentence in document.sentences] == ["First", "Then", "One"]
-
-
 def test_a_token_is_found_at_its_place_in_the_text() -> None:
     document = Document("**Paris** is the *capital* of France — it has 2.1 million people.")
     shown = [
