@@ -12,6 +12,8 @@ from glidepath_ops.doctor.facts import Finding, fail, ok, warn
 from scorer.steering.envoy.http_route_weights import (
     RouteError,
     SteeredRule,
+    backends_of,
+    controllers_of,
     entries_of,
     gateways,
     steered_rules,
@@ -26,6 +28,8 @@ _REMEDIES = {
     403: _PERMISSION,
     404: "correct actuator.namespace and actuator.name, or install the Gateway API's resource definitions",
 }
+
+_ISTIO, _POOL = "istio.io/gateway-controller", "InferencePool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ def examine_http_routes(found: Sequence[HttpRouteFacts]) -> Iterator[Finding]:
         else:
             yield ok(subject, f"{name}: may be changed", "a patch without a change was taken")
         yield from _served(subject, facts)
+        yield from _picker(subject, facts)
 
 
 def _weights(subject: str, facts: HttpRouteFacts) -> Finding:
@@ -107,3 +112,20 @@ def _served(subject: str, facts: HttpRouteFacts) -> Iterator[Finding]:
             yield warn(subject, check, f"{one.name}: {one.problem}", remedy)
         else:
             yield ok(subject, check, f"{one.name} serves it as it is")
+
+
+def _picker(subject: str, facts: HttpRouteFacts) -> Iterator[Finding]:
+    """Yield a warning where Istio does not ask the endpoint picker of an InferencePool.
+
+    Istio takes the picker of the rule's last backendRef with a weight, and none if that is no InferencePool (1.31,
+    ``buildHTTPDestination`` in pilot/pkg/config/kube/gateway/conversion.go).
+    """
+    if _ISTIO not in controllers_of(facts.route):
+        return
+    try:
+        first, last = backends_of(facts.route, facts.rule)
+    except RouteError:
+        return
+    if first.get("kind") == _POOL and last.get("kind") != _POOL:
+        detail = f"InferencePool {first['name']} is not the last backendRef of the rule, so Istio asks no picker for it"
+        yield warn(subject, f"{facts.rule.workload}: endpoint picker", detail, "put the InferencePool last")

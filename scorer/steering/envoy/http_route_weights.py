@@ -88,6 +88,13 @@ def entries_of(route: Json, rule: SteeredRule) -> dict[str, str]:
     return entries
 
 
+def backends_of(route: Json, rule: SteeredRule) -> list[Json]:
+    """Return the two backendRefs in their order. Raises RouteError as ``entries_of`` does."""
+    found = _weights(route, rule.target)
+    sides = ((found.candidate_path, found.candidate_reference), (found.baseline_path, found.baseline_reference))
+    return [reference for _, reference in sorted(sides, key=lambda side: side[0])]
+
+
 def patch_of(route: Json, rule: SteeredRule, values: RuntimeEntries, *, at_once: bool = False) -> list[Json]:
     """Return the JSON patch that gives the rule ``values``; nothing if it has them. Raises RouteError.
 
@@ -223,13 +230,22 @@ def gateways(route: Json) -> list[ServingGateway]:
     """
     generation = _mapping(route.get("metadata")).get("generation")
     found: dict[str, ServingGateway] = {}
-    for parent in _items(_mapping(route.get("status")).get("parents"))[:_MOST_GATEWAYS]:
+    for parent in _parents(route):
         reference = _mapping(_mapping(parent).get("parentRef"))
         name = str(reference.get("name"))
         if section := reference.get("sectionName"):
             name = f"{name}/{section}"
         found[name] = ServingGateway(name, _problem(_items(_mapping(parent).get("conditions")), generation))
     return list(found.values()) or [ServingGateway("no Gateway", "no Gateway has accepted the HTTPRoute")]
+
+
+def controllers_of(route: Json) -> frozenset[str]:
+    """Return the names of the programs that serve the HTTPRoute's Gateways, e.g. ``istio.io/gateway-controller``."""
+    return frozenset(str(_mapping(parent).get("controllerName")) for parent in _parents(route))
+
+
+def _parents(route: Json) -> list[Any]:
+    return _items(_mapping(route.get("status")).get("parents"))[:_MOST_GATEWAYS]
 
 
 def _problem(conditions: Sequence[Any], generation: Any) -> str:

@@ -61,6 +61,20 @@ async def test_a_gateway_that_does_not_serve_the_route_is_named() -> None:
         )
 
 
+@pytest.mark.parametrize(("controller", "warned"), [("istio.io/gateway-controller", True), ("another.test/c", False)])
+async def test_a_pool_that_istio_would_serve_without_its_picker_is_a_warning(controller: str, warned: bool) -> None:
+    def serve(route: dict[str, Any]) -> None:
+        route["status"]["parents"][0]["controllerName"] = controller
+
+    async with api_server(http_route(95, 5)) as server:
+        server.edit(serve)
+        assert "chat: endpoint picker" not in await findings(server), "the pool is the last backendRef"
+        server.edit(lambda route: route["spec"]["rules"][0]["backendRefs"].reverse())
+        server.edit(serve)
+        found = (await findings(server)).get("chat: endpoint picker")
+        assert (found is not None and found.level is Severity.WARN) is warned
+
+
 async def test_a_route_without_the_two_sides_is_a_failure() -> None:
     async with api_server(http_route(95, 5)) as server:
         server.edit(lambda route: route["spec"]["rules"][0]["backendRefs"].pop())
