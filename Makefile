@@ -124,7 +124,7 @@ render-examples: $(VENV)/.setup-dev ## rewrite envoy/ from its glidepath.yaml fi
 
 reference: $(VENV)/.setup ## rewrite docs/reference/configuration.md, metrics.md and the Grafana dashboard from the code
 	$(BIN)/python -m glidepath.config.reference_page > docs/reference/configuration.md
-	$(BIN)/python -m glidepath_ops.monitoring.reference_page > docs/reference/metrics.md
+	$(BIN)/python -m glidepath_ops.monitoring.metrics_page > docs/reference/metrics.md
 	$(BIN)/python -m glidepath_ops.monitoring.dashboard > deploy/grafana/dashboards/glidepath.json
 	$(BIN)/python -m glidepath_ops.monitoring.prometheus_rule > deploy/kubernetes/monitoring/alerts.yaml
 

@@ -38,8 +38,8 @@ from glidepath.status_and_decisions import Command, CommandKind, Decision, GateO
 from glidepath_ops.demo.backend_processes import backend_services
 from glidepath_ops.demo.client_load import Clients, Profile
 from glidepath_ops.demo.demo_settings import WORKLOAD, DemoPlan, Ports, demo_config
+from glidepath_ops.demo.demo_state import DemoState, StateReader
 from glidepath_ops.demo.injected_faults import InjectedFault
-from glidepath_ops.demo.system_readings import DemoState, StateReader
 from glidepath_ops.demo.written_answers import texts
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.own_redis import start_own_redis

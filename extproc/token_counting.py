@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from extproc.texts_with_tokens import answer_text, request_text
+from extproc.tokenized_texts import answer_text, request_text
 from glidepath.config import Config
 from glidepath.sides import Side
 from glidepath.token_usage import TokenSource, TokenUsage

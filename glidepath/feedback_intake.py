@@ -13,10 +13,10 @@ from glidepath.config import Config
 from glidepath.config.user_feedback import FeedbackSection
 from glidepath.errors import ConfigError, UnknownWorkloadError
 from glidepath.feedback import FeedbackMatch, GivenFeedback, request_digest, user_digest
-from glidepath.feedback_notes import label_text, score_text
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.sides import Side
+from glidepath.stored_feedback import label_text, score_text
 from glidepath.suggestions import allowed_names
 
 PARTS = 8  # of the window; each has a hash of its own

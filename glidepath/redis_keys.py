@@ -114,7 +114,7 @@ class WorkloadKeys:
     def feedback_notes(self) -> str:
         """Hash with a TTL: the digest of a request id → the feedback on it, for the pages that show the pair.
 
-        A field that ends in ``:label`` is the label. See feedback_notes.py. ``feedback.shown`` limits it.
+        A field that ends in ``:label`` is the label. See stored_feedback.py. ``feedback.shown`` limits it.
         """
         return self._key("feedback:notes")
 

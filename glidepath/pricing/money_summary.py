@@ -14,8 +14,8 @@ from glidepath.history import HistoryPoint
 from glidepath.pricing.cost_model import WorkloadCosts, WorkloadTraffic, costs_of, traffic_in
 from glidepath.pricing.cost_of_traffic import ZERO
 from glidepath.pricing.forecast import Forecast, MonthlyCosts, Payback, forecast, payback, total_forecast
+from glidepath.pricing.periods_without_overlap import end_of
 from glidepath.pricing.price_tables import decimal, price_table
-from glidepath.pricing.stitched_history import end_of
 from glidepath.pricing.traffic_range import DAY_MS, traffic_range, whole_days
 
 RATE_MS = 7 * DAY_MS  # the run rate is that of the last week
@@ -25,7 +25,7 @@ RATE_MS = 7 * DAY_MS  # the run rate is that of the last week
 class WorkloadHistory:
     """What is known of a workload.
 
-    - ``points``: its periods, in order of time, without overlap (``stitched_history.py``)
+    - ``points``: its periods, in order of time, without overlap (``periods_without_overlap.py``)
     - ``percent``, ``phase``: the candidate's share and the ramp's phase now; ``movable``: the share of the requests
       that can move; None if unknown
     - ``evaluator``: what the evaluator has cost since the beginning

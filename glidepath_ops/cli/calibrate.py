@@ -22,7 +22,7 @@ from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.served_digest import served_digest
 from glidepath_ops.cli.calibrate_from_labels import fit_labels, report_lines
-from glidepath_ops.cli.late_progress import bytes_of, late_progress, lines_with_progress
+from glidepath_ops.cli.delayed_progress_bar import bytes_of, delayed_progress_bar, lines_with_progress
 from glidepath_ops.cli.output_files import check_output, write_output
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadOrOnly, only_workload
@@ -98,7 +98,7 @@ def command(
 def _fit(config: Path, workload: str, labels: Path, output: Path | None, as_json: bool) -> None:
     if output is not None:
         check_output(output, "--output")
-    with late_progress("fitting the weights", None):
+    with delayed_progress_bar("fitting the weights", None):
         fitted = fit_labels(load_config(config), workload, labels)
     written = output if fitted.better else None
     if written is not None:
@@ -143,7 +143,7 @@ def read_file(path: Path) -> History:
     """
     history, times, seen = History(), [], KeysSeen()
     try:
-        with path.open("rb") as file, late_progress("reading events", bytes_of(file)) as advance:
+        with path.open("rb") as file, delayed_progress_bar("reading events", bytes_of(file)) as advance:
             for at, line in enumerate(lines_with_progress(file, advance, MAX_LINE_BYTES + 2), start=1):
                 if line.strip():
                     where = f"{path}:{at}"

@@ -15,7 +15,7 @@ from glidepath.redisio import RedisClient
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter, quantity_of
 from glidepath_ops.costs.cost_text import cost_lines, cost_record
-from glidepath_ops.costs.read_money import read_money
+from glidepath_ops.costs.read_costs import read_money
 
 Since = Annotated[
     str | None,

@@ -14,13 +14,13 @@ from rich.table import Table
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import InputError
-from glidepath.full_redis_writes import add_to_stream
 from glidepath.kept_pairs import forget_pairs
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Decision, Phase, to_json
-from glidepath_ops.cli.output_console import WIDE_TABLE, output_console
+from glidepath.writes_to_a_full_redis import add_to_stream
 from glidepath_ops.cli.output_files import PRIVATE, check_output, is_standard_output, write_output
+from glidepath_ops.cli.output_width import WIDE_TABLE, output_console
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, Reason
 from glidepath_ops.cli.steering_client import actor, read_log, read_status

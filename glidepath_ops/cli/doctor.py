@@ -14,8 +14,8 @@ from rich.table import Table
 from glidepath.config import load_config
 from glidepath.config.urls_and_secrets import AdminUrl
 from glidepath.errors import InputError
-from glidepath_ops.cli.late_progress import late_progress
-from glidepath_ops.cli.output_console import WIDE_TABLE, output_console
+from glidepath_ops.cli.delayed_progress_bar import delayed_progress_bar
+from glidepath_ops.cli.output_width import WIDE_TABLE, output_console
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
 from glidepath_ops.doctor.checks import examine
 from glidepath_ops.doctor.facts import Finding, Severity
@@ -47,7 +47,7 @@ def command(
     if envoy:
         chosen = settings.envoy.model_copy(update={"admin": tuple(_admin_url(url) for url in envoy)})
         settings = settings.model_copy(update={"envoy": chosen})
-    with late_progress("asking Redis and the Envoys", None):
+    with delayed_progress_bar("asking Redis and the Envoys", None):
         envoys, redis = asyncio.run(gather(settings))
         routes = asyncio.run(gather_http_routes(settings))
     findings = [*examine(settings, envoys, redis), *examine_http_routes(routes)]

@@ -26,7 +26,7 @@ from glidepath.feedback_intake import LATER_S, FeedbackStore, feedback_stores, s
 from glidepath.redisio import RedisClient
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
-from glidepath_ops.redacted_labels import LabelRedactor
+from glidepath_ops.redact_feedback_labels import LabelRedactor
 
 _MOST_LATER = 10_000  # feedback on unknown requests that is tried again at the end
 

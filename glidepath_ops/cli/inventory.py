@@ -20,7 +20,7 @@ from glidepath.inventory.stored_periods import periods_between
 from glidepath.printable_text import printable_json
 from glidepath.redisio import RedisClient
 from glidepath.suggestions import allowed_names
-from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.cli.delayed_progress_bar import delayed_progress_bar
 from glidepath_ops.cli.output_files import write_output
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, quantity_of, seconds_of
@@ -162,7 +162,7 @@ def _modalities(text: str) -> frozenset[str]:
 
 def _from_files(files: list[str], settings: Config | None, caller: str, seconds: float | None) -> ReadTraffic:
     section = settings.inventory if settings and settings.inventory else InventorySection()
-    with late_progress("reading the access log", size_of(files)) as advance:
+    with delayed_progress_bar("reading the access log", size_of(files)) as advance:
         since_ms = 0 if seconds is None else unix_ms() - round(seconds * 1000)
         return read_from_files(files, section, caller, since_ms, advance)
 
@@ -170,7 +170,7 @@ def _from_files(files: list[str], settings: Config | None, caller: str, seconds:
 def _from_redis(config: Path, seconds: float) -> ReadTraffic:
     now = unix_ms()
     since = now - round(seconds * 1000)
-    with late_progress("reading the counts", len(periods_between(since, now))) as advance:
+    with delayed_progress_bar("reading the counts", len(periods_between(since, now))) as advance:
 
         async def work(settings: Config, redis: RedisClient) -> ReadTraffic:
             return await read_from_redis(settings, redis, since, now, advance)

@@ -11,7 +11,7 @@ import typer
 
 from glidepath.config import Workload, load_config
 from glidepath.errors import InputError
-from glidepath_ops.cli.late_progress import Advance, bytes_of, late_progress, lines_with_progress
+from glidepath_ops.cli.delayed_progress_bar import Advance, bytes_of, delayed_progress_bar, lines_with_progress
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, WorkloadOption, percent_of
 from scorer.steering.evidence.replay import MAX_LINE_BYTES, ReplayResult, parse_events, replay
 from scorer.steering.planning.recorded_events import KeysSeen, checked, warnings
@@ -48,11 +48,11 @@ def command(
     """
     section, seen, share = load_config(config).workload(workload), KeysSeen(), _configured_share(percent)
     if str(outcomes) == "-":
-        with late_progress("reading events", None) as advance:
+        with delayed_progress_bar("reading events", None) as advance:
             result = _judge(section, sys.stdin.buffer, "<stdin>", share, seen, advance)
     else:
         try:
-            with outcomes.open("rb") as file, late_progress("reading events", bytes_of(file)) as advance:
+            with outcomes.open("rb") as file, delayed_progress_bar("reading events", bytes_of(file)) as advance:
                 result = _judge(section, file, str(outcomes), share, seen, advance)
         except OSError as error:
             raise InputError(f"{outcomes}: cannot be read: {error.strerror}") from error

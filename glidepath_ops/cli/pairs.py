@@ -15,15 +15,15 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.counted_nouns import number_of
 from glidepath.errors import InputError
-from glidepath.feedback_notes import FeedbackNote, read_note
 from glidepath.kept_pairs import forget_pairs, keep_pairs
 from glidepath.pair_labels import Judgement, PairLabel, read_labels, store_label
 from glidepath.pair_scores import ScoredPair
 from glidepath.printable_text import shown_id
 from glidepath.redisio import RedisClient
-from glidepath_ops.cli.late_progress import late_progress
-from glidepath_ops.cli.output_console import output_console
+from glidepath.stored_feedback import FeedbackNote, read_note
+from glidepath_ops.cli.delayed_progress_bar import delayed_progress_bar
 from glidepath_ops.cli.output_files import PRIVATE, STANDARD_OUTPUT, check_output, write_output
+from glidepath_ops.cli.output_width import output_console
 from glidepath_ops.cli.pair_options import PairChoice, choosing_pairs
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import (
@@ -160,13 +160,13 @@ def export(
         name = only_workload(settings, workload)
         chosen, section = choice.filter_of(settings, name), settings.workload(name)
         labels = await read_labels(redis, name, settings.retention.labels)
-        with late_progress("searching", None):
+        with delayed_progress_bar("searching", None):
             results = [r async for r in newest_results(redis, name, look_back)]
             results += await labelled_without_result(redis, name, results, labels)
         found = [r for r in results if chosen.selects(r, labels)]
         ordered = (worst_first(found) if choice.worst else newest_first(found))[:count]
         data, written = bytearray(), 0
-        with late_progress("reading pairs", len(ordered)) as advance:
+        with delayed_progress_bar("reading pairs", len(ordered)) as advance:
             for result in ordered:
                 stored = await with_body(redis, name, result)
                 if stored.pair is not None:

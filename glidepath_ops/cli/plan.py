@@ -17,7 +17,7 @@ from glidepath.duration_text import duration_text
 from glidepath.errors import InputError
 from glidepath.movable_share import MovableShare, movable_share_of
 from glidepath.redisio import RedisClient
-from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.cli.delayed_progress_bar import delayed_progress_bar
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, quantity_of
 from glidepath_ops.cli.steering_client import read_status
@@ -86,7 +86,7 @@ def command(
     with_tokens = any(one.quota is not None and one.quota.tokens for one in settings.backends.values())
     spreads = stored_spreads(config, settings) if sigma is None or with_tokens else {}
     plans = []
-    with late_progress("simulating ramps", len(settings.workloads)) as advance:
+    with delayed_progress_bar("simulating ramps", len(settings.workloads)) as advance:
         for name, workload in settings.workloads.items():
             spread = _with_spread(assumed, spreads.get(name), sigma)
             plans.append(plan_workload(name, workload, rates.get(name), spread))

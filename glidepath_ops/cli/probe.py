@@ -23,8 +23,8 @@ from glidepath.probe.send import Prober, ProbeResult, answer_failure, store_pair
 from glidepath.protobuf_codec import decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
-from glidepath_ops.cli.late_progress import late_progress
-from glidepath_ops.cli.output_console import WIDE_TABLE, output_console
+from glidepath_ops.cli.delayed_progress_bar import delayed_progress_bar
+from glidepath_ops.cli.output_width import WIDE_TABLE, output_console
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJsonLines, ConfigPath, seconds_of
 from glidepath_ops.pairs.read_pairs import StoredPair
@@ -118,7 +118,7 @@ async def _probe(
     before = await _last_result(redis, name)
     probes: list[ProbeResult] = []
     sent = requests[:count]
-    with late_progress(f"probing {name}", len(sent)) as advance:
+    with delayed_progress_bar(f"probing {name}", len(sent)) as advance:
         for request in sent:
             probed = await prober.probe(name, request)
             if probed.not_sent:
@@ -128,7 +128,7 @@ async def _probe(
             probes.append(probed)
             advance(1)
     wanted = {probed.pair.id for probed in probes if probed.comparable}
-    with late_progress("waiting for the scores", None):
+    with delayed_progress_bar("waiting for the scores", None):
         scores = await _scores(redis, name, before, wanted, wait)
     return [Row(probed, scores.get(probed.pair.id)) for probed in probes]
 

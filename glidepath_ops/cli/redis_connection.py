@@ -14,7 +14,7 @@ from glidepath.config import Config, load_config
 from glidepath.config.loader import locate
 from glidepath.errors import ConfigError, UnreachableError, error_text
 from glidepath.redisio import RedisClient, check, connect, without_password
-from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.cli.delayed_progress_bar import delayed_progress_bar
 from glidepath_ops.local.addresses_of_running_up import with_running_up
 from glidepath_ops.local.data_folder import DEFAULT_FOLDER
 
@@ -37,7 +37,7 @@ def with_redis(path: Path, work: Work[T], waiting: str | None = READING) -> T:
             f"{DEFAULT_FOLDER}; start `glidepath up`, set redis.url, "
             f"or name the file glidepath.yaml in the data folder of your `up`"
         )
-    with nullcontext() if waiting is None else late_progress(waiting, None):
+    with nullcontext() if waiting is None else delayed_progress_bar(waiting, None):
         return asyncio.run(_run(config, work, locate(path, "redis", "url")))
 
 

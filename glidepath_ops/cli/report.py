@@ -15,7 +15,7 @@ from glidepath.redisio import RedisClient
 from glidepath_ops.cli.output_files import PRIVATE, check_output, write_output
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, WorkloadFilter, quantity_of
-from glidepath_ops.report.gather_facts import gather_facts
+from glidepath_ops.report.gather_report_facts import gather_facts
 from glidepath_ops.report.report_facts import ReportFacts
 from glidepath_ops.report.to_html import to_html
 from glidepath_ops.report.to_markdown import to_markdown

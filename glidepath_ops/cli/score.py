@@ -17,7 +17,7 @@ from glidepath.config.comparison import ScoringSection, Task
 from glidepath.config.processes import EmbedderSection
 from glidepath.errors import InputError, UnknownWorkloadError
 from glidepath.pair_scores import EXACT_CALL
-from glidepath_ops.cli.late_progress import Advance, bytes_of, late_progress
+from glidepath_ops.cli.delayed_progress_bar import Advance, bytes_of, delayed_progress_bar
 from glidepath_ops.cli.output_files import check_output, write_output
 from scorer.scoring.compare import Confusion
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
@@ -110,7 +110,7 @@ def _progress(source: Lines, stack: ExitStack) -> Advance:
     """Show a progress bar while ``stack`` is open, unless the results themselves go to the terminal."""
     if sys.stdout.isatty():
         return lambda _: None
-    return stack.enter_context(late_progress("scoring", bytes_of(source) if _is_file(source) else None))
+    return stack.enter_context(delayed_progress_bar("scoring", bytes_of(source) if _is_file(source) else None))
 
 
 def _is_file(source: Lines) -> TypeGuard[io.BufferedReader]:

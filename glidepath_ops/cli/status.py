@@ -19,12 +19,12 @@ from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.cli.narrow_status import NARROW, NEVER_STEERED, gate_lines, indented, workload_lines
-from glidepath_ops.cli.output_console import output_console
+from glidepath_ops.cli.output_width import output_console
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
 from glidepath_ops.cli.status_details import details
 from glidepath_ops.evidence_text import evidence_text
-from glidepath_ops.fleet_reading import STALE_S, FleetReading, read_fleet
+from glidepath_ops.read_fleet_status import STALE_S, FleetReading, read_fleet
 
 MOST_SHOWN = 3  # workloads whose gates are shown without --workload
 _STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from glidepath.full_redis_writes import add_to_stream
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Command, Decision, WorkloadStatus, from_json, to_json
+from glidepath.writes_to_a_full_redis import add_to_stream
 
 
 async def read_status(client: RedisClient, workload: str) -> WorkloadStatus | None:

@@ -11,7 +11,7 @@ import typer
 
 from glidepath.config import Config, load_config
 from glidepath.errors import GlidepathError
-from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.cli.delayed_progress_bar import delayed_progress_bar
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.local.console_process import console_url, start_console, with_console
 from glidepath_ops.local.curl_examples import example_lines
@@ -42,7 +42,7 @@ def command(
     """
     settings, folder = load_config(config, secret_problems_of_up), data.resolve()
     with Interrupt(), locked_data_folder(folder, config), Stack() as stack, Stack() as beside:
-        with late_progress("starting", None):
+        with delayed_progress_bar("starting", None):
             effective = _start(settings, config, folder, stack)
             has_console = start_console(beside, effective, folder, _say)
         if has_console:

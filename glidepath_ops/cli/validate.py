@@ -22,7 +22,7 @@ from glidepath.config.loader import load_with_places
 from glidepath.counted_nouns import number_of
 from glidepath.errors import GlidepathError
 from glidepath.suggestions import first_of_many
-from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.cli.delayed_progress_bar import delayed_progress_bar
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap, with_stand_ins
 from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
@@ -89,7 +89,7 @@ def _shown(*, as_json: bool) -> Iterator[Checked]:
     """Print what has been checked when the checks are over, also if one has failed. A progress bar is shown before."""
     checked = Checked()
     try:
-        with late_progress("checking", None):
+        with delayed_progress_bar("checking", None):
             yield checked
     except GlidepathError:
         for line in () if as_json else checked.lines():

@@ -26,7 +26,7 @@ from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJsonLines, Config
 from glidepath_ops.cli.status import MOST_SHOWN, gates, narrow_overview, overview
 from glidepath_ops.cli.steering_client import read_log
 from glidepath_ops.cli.steering_commands import headline
-from glidepath_ops.fleet_reading import FleetReading, read_fleet
+from glidepath_ops.read_fleet_status import FleetReading, read_fleet
 
 SHOWN_DECISIONS = 8
 LEAST_EVERY_S, MOST_EVERY_S = 0.2, 3600.0

@@ -19,7 +19,7 @@ from glidepath.errors import CommandRefusedError, GlidepathError, UnknownWorkloa
 from glidepath.redisio import RedisClient
 from glidepath_ops.console import html
 from glidepath_ops.console.access import COOKIE, Access, RequestFacts, Visitor, forged
-from glidepath_ops.console.live import LiveViews
+from glidepath_ops.console.live_updates import LiveViews
 from glidepath_ops.console.metrics import ConsoleMetrics
 
 MOST_BODY = 64 * 1024

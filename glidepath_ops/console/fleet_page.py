@@ -13,8 +13,8 @@ from glidepath_ops.console import html
 from glidepath_ops.console.access import Visitor
 from glidepath_ops.console.context import Console, reading
 from glidepath_ops.console.fleet_rows import fleet_rows
-from glidepath_ops.console.live import Render, TooManyPagesError
-from glidepath_ops.fleet_reading import read_fleet
+from glidepath_ops.console.live_updates import Render, TooManyPagesError
+from glidepath_ops.read_fleet_status import read_fleet
 
 
 def routes(console: Console) -> list[Route]:

@@ -9,7 +9,7 @@ from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.status_and_decisions import CommandKind, Phase, Verdict, WorkloadStatus
 from glidepath_ops.cli.status_details import stages
-from glidepath_ops.fleet_reading import STALE_S, FleetReading
+from glidepath_ops.read_fleet_status import STALE_S, FleetReading
 
 NEVER_STEERED = "no scorer has steered it yet"
 # phase → the shape that stands beside its word, so that the state is never shown by colour alone; and its tone

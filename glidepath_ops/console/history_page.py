@@ -22,7 +22,7 @@ from glidepath_ops.console.history_series import (
 )
 from glidepath_ops.console.workload_page import MOST_DECISIONS, name_of
 from glidepath_ops.costs.cost_text import brief_line
-from glidepath_ops.costs.read_money import read_level, read_money
+from glidepath_ops.costs.read_costs import read_level, read_money
 
 
 def routes(console: Console) -> list[Route]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from glidepath_ops.console.live import LiveViews
+from glidepath_ops.console.live_updates import LiveViews
 
 
 class ConsoleMetrics:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import InputError
-from glidepath.feedback_notes import FeedbackNote, read_note
 from glidepath.kept_pairs import keep_pairs
 from glidepath.pair_labels import Judgement, PairLabel, label_from_json, read_labels, store_label
 from glidepath.pair_scores import ScoredPair
 from glidepath.protobuf_codec import decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
+from glidepath.stored_feedback import FeedbackNote, read_note
 from glidepath_ops.console.pair_index import PairIndex, PairIndexes
 from glidepath_ops.console.pair_query import PairQuery
 from glidepath_ops.pairs.pair_dataset import line_of, record_of

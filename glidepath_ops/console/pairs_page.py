@@ -24,7 +24,7 @@ from glidepath_ops.console.access import Visitor
 from glidepath_ops.console.actions_page import actor_of
 from glidepath_ops.console.api_models import LabelBody, parsed
 from glidepath_ops.console.context import Console, acting, json_body, reading
-from glidepath_ops.console.marked_texts import MOST_SHOWN, MarkedTexts, marked_texts, weight_of
+from glidepath_ops.console.highlighted_differences import MOST_SHOWN, MarkedTexts, marked_texts, weight_of
 from glidepath_ops.console.pair_query import LABELS, PairQuery, query_of
 from glidepath_ops.console.pair_store import MOST_LISTED, PairStore
 from glidepath_ops.console.signal_meanings import meaning_of

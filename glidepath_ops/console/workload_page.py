@@ -20,8 +20,8 @@ from glidepath_ops.console.action_effects import possible, requests_per_second
 from glidepath_ops.console.context import Console, reading
 from glidepath_ops.console.fleet_page import events
 from glidepath_ops.console.fleet_rows import fleet_rows
-from glidepath_ops.console.gate_picture import gate_picture
-from glidepath_ops.fleet_reading import FleetReading, read_fleet
+from glidepath_ops.console.gate_chart import gate_chart
+from glidepath_ops.read_fleet_status import FleetReading, read_fleet
 
 SHOWN_DECISIONS, MOST_DECISIONS = 50, 1000
 _MOST_DIGITS = 12  # Python reads no number of thousands of digits
@@ -87,7 +87,7 @@ async def _state(console: Console, details: _Details, name: str, *, may_act: boo
     row = fleet_rows(read, {name: section.candidate}, time.time())[0]
     log = with_causes(await read_log(console.redis, name, SHOWN_DECISIONS))
     rate = requests_per_second(status) if status else None
-    pictures = [gate_picture(verdict, rate) for verdict in status.verdicts] if status else []
+    pictures = [gate_chart(verdict, rate) for verdict in status.verdicts] if status else []
     return html.render(
         "_workload_state.html",
         row=row,

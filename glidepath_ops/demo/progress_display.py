@@ -17,7 +17,7 @@ from rich.text import Text
 
 from glidepath.status_and_decisions import Decision, SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.demo.client_load import ClientStats
-from glidepath_ops.demo.system_readings import DemoState
+from glidepath_ops.demo.demo_state import DemoState
 from glidepath_ops.evidence_text import evidence_text
 
 LOG_LINES = 12

@@ -20,11 +20,11 @@ from glidepath_ops.demo.backend_processes import backend_services
 from glidepath_ops.demo.client_load import Clients
 from glidepath_ops.demo.collect_summary import summarise
 from glidepath_ops.demo.demo_settings import Ports, demo_config
+from glidepath_ops.demo.demo_state import StateReader
 from glidepath_ops.demo.progress_display import Display
 from glidepath_ops.demo.running_demo import Options, Running, Setup
 from glidepath_ops.demo.stages import inject_fault, keep_running, reach_last_step
 from glidepath_ops.demo.summary import DemoSummary
-from glidepath_ops.demo.system_readings import StateReader
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.console_process import console_url, start_console, with_console
 from glidepath_ops.local.own_redis import start_own_redis

@@ -14,10 +14,10 @@ from glidepath.config import Config
 from glidepath.errors import UnreachableError
 from glidepath_ops.demo.client_load import Clients
 from glidepath_ops.demo.demo_settings import DemoPlan, Ports
+from glidepath_ops.demo.demo_state import DemoState, StateReader
 from glidepath_ops.demo.injected_faults import InjectedFault
 from glidepath_ops.demo.progress_display import Display, Snapshot
 from glidepath_ops.demo.summary import Rollback
-from glidepath_ops.demo.system_readings import DemoState, StateReader
 from glidepath_ops.local.shutdown_signals import Interrupt
 from glidepath_ops.local.stack import Stack
 

@@ -7,10 +7,10 @@ import contextlib
 
 from glidepath.status_and_decisions import Decision, Phase
 from glidepath_ops.demo.demo_settings import WORKLOAD
+from glidepath_ops.demo.demo_state import DemoState
 from glidepath_ops.demo.injected_faults import InjectedFault
 from glidepath_ops.demo.running_demo import LOG_WITHIN, Running
 from glidepath_ops.demo.summary import Rollback
-from glidepath_ops.demo.system_readings import DemoState
 from glidepath_ops.local.curl_examples import example_lines, glidepath_command
 from glidepath_ops.local.services import config_file
 

@@ -9,8 +9,8 @@ from typing import Any
 from glidepath.outcome_summaries import Coverage
 from glidepath.status_and_decisions import Decision
 from glidepath_ops.demo.client_load import ClientStats
+from glidepath_ops.demo.demo_state import DemoState, counted, unscored
 from glidepath_ops.demo.injected_faults import InjectedFault
-from glidepath_ops.demo.system_readings import DemoState, counted, unscored
 
 LOST = (Coverage.LOST_BUFFER, Coverage.LOST_SHUTDOWN, Coverage.INTERNAL_ERROR)
 

@@ -16,7 +16,7 @@ from glidepath_ops.doctor.copied_route_checks import examine_copied_routes
 from glidepath_ops.doctor.facts import RENDER, RUNTIME_LAYER, EnvoyFacts, Finding, RedisFacts, fail, ok, warn
 from glidepath_ops.doctor.instrument_checks import examine_instruments
 from glidepath_ops.doctor.mesh_remedies import with_control_plane
-from glidepath_ops.doctor.refused_parts import refused_parts
+from glidepath_ops.doctor.missing_envoy_parts import missing_parts
 from glidepath_ops.doctor.split_checks import examine_split
 from glidepath_ops.envoyconfig.access_log_tags import record_filters
 from glidepath_ops.envoyconfig.envoy_versions import (
@@ -56,7 +56,7 @@ def examine_envoy(config: Config, envoy: EnvoyFacts) -> list[Finding]:
         _steerable(subject, config, envoy),
         _admin_exposed(subject, envoy),
         _clock(subject, "clock", envoy.clock_skew_s),
-        *refused_parts(subject, config, envoy),
+        *missing_parts(subject, config, envoy),
         _filters(subject, config, envoy),
         *_extproc_cluster(subject, envoy),
         *examine_capture(subject, config, envoy),

@@ -12,7 +12,7 @@ from typing import Any
 
 from glidepath.scorer_groups import LastSteering
 from glidepath.status_and_decisions import SideRefusal
-from glidepath.unseen_entries import UnseenRecord
+from glidepath.unseen_log_entries import UnseenRecord
 from scorer.steering.envoy.admin_interface import ADMIN_LAYER
 
 RUNTIME_LAYER = "runtime layer"  # the name of a check

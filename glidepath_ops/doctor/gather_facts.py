@@ -21,7 +21,7 @@ from glidepath.config import Config
 from glidepath.errors import InputError, error_text
 from glidepath.redisio import RedisClient, connect, without_password
 from glidepath.status_and_decisions import WorkloadStatus, from_json
-from glidepath.unseen_entries import UnseenRecord
+from glidepath.unseen_log_entries import UnseenRecord
 from glidepath_ops.doctor.facts import EnvoyFacts, RedisFacts
 from scorer.steering.envoy.admin_actuator import addresses_of
 

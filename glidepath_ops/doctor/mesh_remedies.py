@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from glidepath_ops.doctor.facts import RENDER, RUNTIME_LAYER, EnvoyFacts, Finding
-from glidepath_ops.doctor.refused_parts import REFUSED
+from glidepath_ops.doctor.missing_envoy_parts import REFUSED
 
 
 @dataclass(frozen=True, slots=True)

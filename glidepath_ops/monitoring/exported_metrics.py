@@ -22,7 +22,7 @@ from glidepath.config import Config, parse_config
 from glidepath.metric_families import MetricDefinition, ProcessRegistry
 from glidepath.outcome_summaries import Outcomes
 from glidepath.telemetry.load import NoSignals, SignalsCollector
-from glidepath_ops.console.live import LiveViews
+from glidepath_ops.console.live_updates import LiveViews
 from glidepath_ops.console.metrics import ConsoleMetrics
 from scorer.scoring.worker.score_metrics import ScoreMetrics
 from scorer.service import ScorerService

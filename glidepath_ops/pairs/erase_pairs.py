@@ -12,12 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from glidepath.errors import InputError
-from glidepath.feedback_notes import erase_notes
 from glidepath.pair_scores import ScoredPair
 from glidepath.pairs import Pair
 from glidepath.protobuf_codec import decode_pair, decode_scored
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
+from glidepath.stored_feedback import erase_notes
 from glidepath_ops.pairs.select_pairs import request_id
 
 PAGE = 100  # entries in one read

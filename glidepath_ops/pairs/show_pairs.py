@@ -15,12 +15,12 @@ from rich.text import Text
 from glidepath.answer_faults import FAULTS, AnswerFault
 from glidepath.config import Workload
 from glidepath.feedback import FeedbackKind
-from glidepath.feedback_notes import FeedbackNote
 from glidepath.pair_labels import PairLabel
 from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.pairs import Answer, Pair
 from glidepath.printable_text import one_line, printable, shown_id
 from glidepath.sides import Side
+from glidepath.stored_feedback import FeedbackNote
 from glidepath_ops.pairs.read_pairs import StoredPair
 from glidepath_ops.pairs.select_pairs import facts_of
 from glidepath_ops.pairs.stored_texts import answer_text, prompt_text

@@ -1,5 +1,5 @@
 """``glidepath report``: the case for a migration in one document, from what was measured.
 
-``gather_facts.py`` reads Redis, the chapters turn facts into a document (``document.py``), and ``to_html.py`` and
-``to_markdown.py`` write it. Only ``gather_facts.py`` does I/O.
+``gather_report_facts.py`` reads Redis, the chapters turn facts into a document (``document.py``), and ``to_html.py``
+and ``to_markdown.py`` write it. Only ``gather_report_facts.py`` does I/O.
 """

@@ -24,9 +24,9 @@ from glidepath_ops.report.document import (
     Table,
     Text,
 )
+from glidepath_ops.report.incidents_and_drills import drills, incidents, weighed_pairs
 from glidepath_ops.report.report_facts import ReportFacts, WorkloadFacts
 from glidepath_ops.report.time_series import Kind, Value, chart_over_time
-from glidepath_ops.report.what_happened import drills, incidents, weighed_pairs
 
 MOST_KINDS = 12
 STANDING = ("held", "cooling_down", "aborted", "awaiting_approval", "rolling_back")  # phases in which no step is taken

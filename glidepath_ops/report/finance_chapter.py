@@ -11,8 +11,8 @@ from glidepath.history import HistoryPoint
 from glidepath.pricing.cost_model import HOUR_MS, WorkloadTraffic, costs_of, fixed, traffic_in
 from glidepath.pricing.forecast import Forecast
 from glidepath.pricing.money_summary import MoneySummary, WorkloadMoney
+from glidepath.pricing.periods_without_overlap import end_of
 from glidepath.pricing.price_tables import PriceTable, price_table
-from glidepath.pricing.stitched_history import end_of
 from glidepath.pricing.traffic_range import FEWEST_DAYS
 from glidepath_ops.costs.cost_text import (
     LEVELS,

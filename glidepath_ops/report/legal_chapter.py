@@ -14,7 +14,7 @@ from glidepath.config.units import format_duration, format_size
 from glidepath.outcome_summaries import Coverage
 from glidepath.side_traffic import NOTHING_SENT
 from glidepath_ops.costs.cost_text import time_text
-from glidepath_ops.report.access_texts import (
+from glidepath_ops.report.access_and_encryption import (
     console_access_text,
     credentials_text,
     redis_host_text,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from glidepath_ops.report.access_texts import console_access_text, redis_text, samples_text, tls_text
+from glidepath_ops.report.access_and_encryption import console_access_text, redis_text, samples_text, tls_text
 from glidepath_ops.report.document import Block, Section, Table, ToWrite
 from glidepath_ops.report.report_facts import ReportFacts
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from glidepath.history import HistoryPoint
-from glidepath.pricing.stitched_history import end_of
+from glidepath.pricing.periods_without_overlap import end_of
 from glidepath_ops.report.document import Chart, Mark, Series
 
 Value = Callable[[HistoryPoint], float | None]

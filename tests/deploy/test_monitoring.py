@@ -13,8 +13,8 @@ import yaml
 from glidepath.config import load_config
 from glidepath_ops.monitoring.dashboard import ROWS, as_text
 from glidepath_ops.monitoring.exported_metrics import exported_metrics
+from glidepath_ops.monitoring.metrics_page import LABELS, reference, undescribed
 from glidepath_ops.monitoring.prometheus_rule import prometheus_rule
-from glidepath_ops.monitoring.reference_page import LABELS, reference, undescribed
 from tests.support.promql_names import unknown_names
 from tests.support.promtool import needs_promtool, promtool
 

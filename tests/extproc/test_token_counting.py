@@ -18,8 +18,8 @@ from tokenizers.pre_tokenizers import Whitespace
 from extproc.answer_check import AnswerChecker, CheckedAnswer
 from extproc.outcome_classification import RequestOutcome
 from extproc.refusal_matching import RefusedRequest
-from extproc.texts_with_tokens import MOST_BYTES, answer_text, request_text
 from extproc.token_counting import TokenCounters
+from extproc.tokenized_texts import MOST_BYTES, answer_text, request_text
 from extproc.traffic_counters import TrafficCounters
 from glidepath.sides import Origin, Side
 from glidepath.token_usage import TokenSource, TokenUsage

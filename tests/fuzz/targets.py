@@ -34,7 +34,7 @@ from extproc.inventory_observer import InventoryObserver
 from extproc.outcome_classification import classify
 from extproc.redaction import Redactor
 from extproc.requests_with_credentials import gives_a_credential
-from extproc.texts_with_tokens import answer_text, request_text
+from extproc.tokenized_texts import answer_text, request_text
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import build_workloads
 from glidepath import zstd
@@ -47,7 +47,6 @@ from glidepath.config.urls_and_secrets import Secret
 from glidepath.errors import InputError
 from glidepath.failed_answers import failed_answer
 from glidepath.feedback import decode_feedback, parse_line
-from glidepath.feedback_notes import note_of
 from glidepath.history import (
     PeriodTotals,
     SideTotals,
@@ -67,11 +66,12 @@ from glidepath.query_parameters import HARMLESS_PARAMETERS, with_harmless_parame
 from glidepath.read_token_usage import token_usage
 from glidepath.side_traffic import Sent, SideTraffic
 from glidepath.sides import Side
+from glidepath.stored_feedback import note_of
 from glidepath.token_usage import TokenUsage
 from glidepath_ops.console.access import Access
 from glidepath_ops.console.app import make_app
 from glidepath_ops.console.context import Console
-from glidepath_ops.console.live import LiveViews
+from glidepath_ops.console.live_updates import LiveViews
 from glidepath_ops.console.metrics import ConsoleMetrics
 from glidepath_ops.inventory.log_lines import LogLines
 from scorer.scoring.answers import extract

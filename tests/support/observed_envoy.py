@@ -18,7 +18,7 @@ import yaml
 from glidepath import zstd
 from glidepath.clock import unix_ms
 from glidepath.config import Config, load_config
-from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.cli.delayed_progress_bar import delayed_progress_bar
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.insert_into_bootstrap import insert_glidepath
 from glidepath_ops.inventory.estimate import CallGroup, Traffic
@@ -73,7 +73,7 @@ class ObservedEnvoy:
     async def traffic(self) -> Traffic:
         """Return what `glidepath inventory` reads of the last hour."""
         now = unix_ms()
-        with late_progress("", None) as advance:
+        with delayed_progress_bar("", None) as advance:
             return (await read_from_redis(self.config, self.redis, now - HOUR_MS, now, advance)).traffic
 
     async def groups(self, *, requests: int) -> dict[tuple[str, str, str], CallGroup]:

@@ -24,7 +24,7 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import InputError, error_text_with_type
 from glidepath.redisio import RedisClient, being_cancelled
-from glidepath.unseen_entries import UnseenRecord
+from glidepath.unseen_log_entries import UnseenRecord
 
 EVERY_S = 1.0
 LAG_S = 3.0

@@ -24,7 +24,7 @@ SLACK_S = 0.01  # so much later than the end of another scorer's lease, the next
 MARGIN = 0.2  # the holder stops trusting the lease this fraction of its duration before Redis ends it
 
 # A full Redis refuses the commands that need memory, unless the script has written before: DEL and PERSIST change
-# nothing here and count as writes (glidepath/full_redis_writes.py).
+# nothing here and count as writes (glidepath/writes_to_a_full_redis.py).
 # A key that lives for longer than any lease shows that Redis' clock was set back, because Redis keeps the time at which
 # a key expires. If its holder has died, nobody could steer until that time.
 _ACQUIRE = """

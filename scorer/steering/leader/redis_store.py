@@ -35,7 +35,7 @@ SLACK_MS = 1_000  # a command may arrive during the write of a tick that has not
 LOOK_BACK = 500  # the number of latest decisions that are searched for the last answered command
 
 # A full Redis refuses the commands that need memory, unless the script has written before. PERSIST changes nothing and
-# counts as a write, so that a rollback can be stored (glidepath/full_redis_writes.py).
+# counts as a write, so that a rollback can be stored (glidepath/writes_to_a_full_redis.py).
 _WRITE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)

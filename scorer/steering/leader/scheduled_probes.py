@@ -20,12 +20,12 @@ from redis.exceptions import RedisError
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, InputError, error_text_with_type
-from glidepath.full_redis_writes import add_to_stream
 from glidepath.probe.prompts import ProbeRequest, probe_requests
 from glidepath.probe.send import Prober, ProbeResult, answer_failure, store_pair
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json, to_json
+from glidepath.writes_to_a_full_redis import add_to_stream
 
 MAX_PAUSE_S = 15.0  # the longest pause between two reads of the progress in Redis; also the pause after an error
 

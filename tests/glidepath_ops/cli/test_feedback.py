@@ -16,9 +16,9 @@ from glidepath.clock import unix_ms
 from glidepath.config.user_feedback import FeedbackSection
 from glidepath.feedback import FeedbackKind, FeedbackMatch, decode_feedback
 from glidepath.feedback_intake import FeedbackStore, ServedRequest
-from glidepath.feedback_notes import read_note
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.sides import Side
+from glidepath.stored_feedback import read_note
 
 NOTHING = {"baseline": 0, "candidate": 0, "unknown": 0, "repeated": 0, "noted": 0}
 

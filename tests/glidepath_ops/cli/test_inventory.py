@@ -16,7 +16,7 @@ from bench.traffic_of_a_month import WORKLOADS, line, month
 from glidepath.clock import unix_ms
 from glidepath.config import load_config
 from glidepath.errors import InputError
-from glidepath_ops.cli.late_progress import late_progress
+from glidepath_ops.cli.delayed_progress_bar import delayed_progress_bar
 from tests.support.commands import run_cli
 
 REQUESTS = 7200  # ten an hour
@@ -127,7 +127,7 @@ def test_progress_is_shown_after_two_seconds_and_only_on_a_terminal() -> None:
     def shown(*, terminal: bool, seconds: float) -> str:
         screen, now = io.StringIO(), [0.0]
         console = Console(file=screen, force_terminal=terminal, width=60)
-        with late_progress("reading", 10, console, lambda: now[0]) as advance:
+        with delayed_progress_bar("reading", 10, console, lambda: now[0]) as advance:
             advance(1)
             now[0] = seconds
             advance(1)

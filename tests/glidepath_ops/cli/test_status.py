@@ -15,7 +15,7 @@ from glidepath.scorer_groups import GroupProblem
 from glidepath.sides import Origin
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus, from_json, to_json
 from glidepath_ops.cli.narrow_status import gate_lines, indented
-from glidepath_ops.cli.output_console import output_console
+from glidepath_ops.cli.output_width import output_console
 from glidepath_ops.cli.status import gates, narrow_overview, overview, title_of, tool_calls, unread_answers
 from glidepath_ops.cli.status_details import details, examples_of, stages, without_a_scorer
 from glidepath_ops.demo.progress_display import verdict_row

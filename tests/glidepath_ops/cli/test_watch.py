@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from glidepath_ops.cli.watch import Seen, changed_records, changes, view
-from glidepath_ops.fleet_reading import FleetReading
+from glidepath_ops.read_fleet_status import FleetReading
 from tests.support.console_data import decision, status
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from glidepath_ops.console.access import COOKIE
 from glidepath_ops.console.fleet_rows import FleetRow, fleet_rows
-from glidepath_ops.fleet_reading import FleetReading
+from glidepath_ops.read_fleet_status import FleetReading
 from tests.support.console_client import TOKEN, console_client, console_config
 from tests.support.console_data import VERDICTS, status, store_status
 

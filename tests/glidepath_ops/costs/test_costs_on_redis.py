@@ -25,7 +25,7 @@ from glidepath.sides import Origin, Side
 from glidepath.token_usage import TokenUsage
 from glidepath_ops.report.document import Chart
 from glidepath_ops.report.finance_chapter import finance
-from glidepath_ops.report.gather_facts import gather_facts
+from glidepath_ops.report.gather_report_facts import gather_facts
 from scorer.steering.leader.history_recorder import HistoryRecorder, Standing
 from scorer.steering.store_protocol import News
 from tests.support.commands import run_cli

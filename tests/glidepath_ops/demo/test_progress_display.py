@@ -9,8 +9,8 @@ from rich.console import Console
 
 from glidepath.status_and_decisions import Decision, SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.demo.client_load import ClientStats
+from glidepath_ops.demo.demo_state import DemoState
 from glidepath_ops.demo.progress_display import Display, LiveDisplay, PlainDisplay, Snapshot, make_display
-from glidepath_ops.demo.system_readings import DemoState
 
 VERDICTS = (
     Verdict("sameness", "pass", 0.93, 0.75, "", 120, 1.4),

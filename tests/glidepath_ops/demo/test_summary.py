@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from glidepath.status_and_decisions import Decision, WorkloadStatus
 from glidepath_ops.demo.client_load import ClientStats
+from glidepath_ops.demo.demo_state import DemoState
 from glidepath_ops.demo.injected_faults import InjectedFault
 from glidepath_ops.demo.summary import DemoSummary, Rollback, Step, failures, lost_and_waiting, promotions, text
-from glidepath_ops.demo.system_readings import DemoState
 
 STEPS = (Step(50, 3.0, "all gates pass"), Step(100, 6.5, "all gates pass"))
 BACK = Rollback("errors_fast", 100, 0, 0.4, "9 of 9 failed")

@@ -13,7 +13,7 @@ from glidepath.config import Config, parse_config
 from glidepath.config.request_match import Match
 from glidepath.scorer_groups import LastSteering
 from glidepath.status_and_decisions import SideRefusal
-from glidepath.unseen_entries import UnseenRecord
+from glidepath.unseen_log_entries import UnseenRecord
 from glidepath_ops.doctor.checks import examine, examine_envoy, examine_languages, examine_redis
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap

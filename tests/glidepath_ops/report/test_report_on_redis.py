@@ -21,7 +21,7 @@ from glidepath.feedback import GivenFeedback
 from glidepath.feedback_intake import FeedbackStore, ServedRequest
 from glidepath.sides import Side
 from glidepath_ops.report.document import Document, NoData, Source, ToWrite
-from glidepath_ops.report.gather_facts import gather_facts
+from glidepath_ops.report.gather_report_facts import gather_facts
 from glidepath_ops.report.to_html import to_html
 from glidepath_ops.report.to_markdown import to_markdown
 from glidepath_ops.report.whole_report import whole_report

@@ -7,9 +7,9 @@ from typing import Any
 from glidepath.config.user_feedback import FeedbackSection
 from glidepath.feedback import FeedbackKind, FeedbackMatch, GivenFeedback, user_digest
 from glidepath.feedback_intake import FeedbackStore, ServedRequest
-from glidepath.feedback_notes import FeedbackNote, erase_notes, read_note
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.sides import Side
+from glidepath.stored_feedback import FeedbackNote, erase_notes, read_note
 
 KEYS = WorkloadKeys("chat")
 NOW = 1_764_500_000_000

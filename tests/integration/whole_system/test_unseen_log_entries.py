@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glidepath import redis_keys
-from glidepath.unseen_entries import UnseenRecord
+from glidepath.unseen_log_entries import UnseenRecord
 from glidepath_ops.doctor.checks import examine_redis
 from glidepath_ops.doctor.facts import Severity
 from glidepath_ops.doctor.gather_facts import gather_redis

@@ -23,7 +23,7 @@ REFUSED = (
 _UPDATES_REFUSED = ("cluster_manager.cds.update_rejected", "listener_manager.lds.update_rejected")
 
 
-def refused_parts(subject: str, config: Config, envoy: EnvoyFacts) -> Iterator[Finding]:
+def missing_parts(subject: str, config: Config, envoy: EnvoyFacts) -> Iterator[Finding]:
     """Yield a finding on each kind of part, in the order in which a missing one causes the next."""
     yield _extensions(subject, config, envoy)
     yield _clusters(subject, config, envoy)

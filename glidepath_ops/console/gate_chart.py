@@ -18,7 +18,7 @@ _WHAT = {
 
 
 @dataclass(frozen=True, slots=True)
-class GatePicture:
+class GateChart:
     """Places on a line of WIDTH units, and lengths of the bars. A place is None without its number.
 
     ``span``: the places of the ends of the confidence sequence of the value, cut at the ends of the line; None without.
@@ -45,11 +45,11 @@ class GatePicture:
     pairs: tuple[WeighedPair, ...] = ()
 
 
-def gate_picture(verdict: Verdict, requests_per_s: float | None) -> GatePicture:
+def gate_chart(verdict: Verdict, requests_per_s: float | None) -> GateChart:
     """Return the picture of a gate. ``requests_per_s``: of the workload, for the sentence."""
     low, high = _range(verdict)
     to_pass, to_fail = (_share(one) for one in (verdict.evidence_to_pass, verdict.evidence_to_fail))
-    return GatePicture(
+    return GateChart(
         name=verdict.gate,
         outcome=verdict.outcome,
         value=verdict.value,

@@ -9,15 +9,15 @@ import time
 import pytest
 from rich.console import Console
 
-from glidepath_ops.cli import late_progress as module
-from glidepath_ops.cli.late_progress import bytes_of, late_progress, lines_with_progress
+from glidepath_ops.cli import delayed_progress_bar as module
+from glidepath_ops.cli.delayed_progress_bar import bytes_of, delayed_progress_bar, lines_with_progress
 
 
 def test_a_wait_in_which_nothing_is_told_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AFTER_S", 0.0)
     screen = io.StringIO()
     deadline = time.monotonic() + 20
-    with late_progress("waiting for the scorer", None, Console(file=screen, force_terminal=True, width=60)):
+    with delayed_progress_bar("waiting for the scorer", None, Console(file=screen, force_terminal=True, width=60)):
         while "waiting for the scorer" not in screen.getvalue():
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -26,7 +26,7 @@ def test_a_wait_in_which_nothing_is_told_shows_a_bar(monkeypatch: pytest.MonkeyP
 def test_standard_output_is_the_same_while_a_bar_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AFTER_S", 0.0)
     before = sys.stdout
-    with late_progress("scoring", 10, Console(file=io.StringIO(), force_terminal=True)) as advance:
+    with delayed_progress_bar("scoring", 10, Console(file=io.StringIO(), force_terminal=True)) as advance:
         advance(5)
         assert sys.stdout is before
 
@@ -36,7 +36,7 @@ def test_a_work_that_fails_leaves_no_bar(monkeypatch: pytest.MonkeyPatch) -> Non
     screen = io.StringIO()
 
     def work() -> None:
-        with late_progress("probing", 2, Console(file=screen, force_terminal=True)) as advance:
+        with delayed_progress_bar("probing", 2, Console(file=screen, force_terminal=True)) as advance:
             advance(1)
             raise ValueError("no")
 

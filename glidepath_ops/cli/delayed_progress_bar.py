@@ -17,7 +17,7 @@ Advance = Callable[[int], None]
 
 
 @contextmanager
-def late_progress(
+def delayed_progress_bar(
     what: str, total: int | None, console: Console | None = None, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Advance]:
     """Yield a function that is told how much more of ``total`` is done. ``total``: None if it is not known.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.history import HistoryPoint
-from glidepath.pricing.stitched_history import end_of, stitched
+from glidepath.pricing.periods_without_overlap import end_of, stitched
 
 HOUR, FIVE, TEN = 3600, 300, 10
 

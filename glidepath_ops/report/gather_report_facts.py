@@ -15,7 +15,7 @@ from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Decision
 from glidepath_ops.cli.steering_client import read_log, read_status
-from glidepath_ops.costs.read_money import read_others, read_workload_history, with_ramp
+from glidepath_ops.costs.read_costs import read_others, read_workload_history, with_ramp
 from glidepath_ops.pairs.read_pairs import newest_results
 from glidepath_ops.report.report_facts import ReportFacts, Stored, WorkloadFacts
 

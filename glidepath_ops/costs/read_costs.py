@@ -12,7 +12,7 @@ from glidepath.errors import InputError
 from glidepath.evaluation_cost import read_cost
 from glidepath.history import LEVELS, HistoryPoint, Level, decode_point
 from glidepath.pricing.money_summary import MoneySummary, WorkloadHistory, money_summary, sharing_backends
-from glidepath.pricing.stitched_history import stitched
+from glidepath.pricing.periods_without_overlap import stitched
 from glidepath.pricing.traffic_range import rate_of
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient

@@ -11,7 +11,7 @@ from glidepath.config import Config
 from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import WorkloadStatus
-from glidepath.unseen_entries import UnseenRecord
+from glidepath.unseen_log_entries import UnseenRecord
 from glidepath_ops.cli.evaluator_status import evaluator_lines
 from glidepath_ops.cli.status_details import ejection_line, examples_of
 from glidepath_ops.cli.steering_client import read_status

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glidepath.config.comparison import ScoringSection
-from glidepath_ops.console.marked_texts import MOST_ALIGNED, Segment, marked_texts, merged, segments, weight_of
+from glidepath_ops.console.highlighted_differences import (
+    MOST_ALIGNED,
+    Segment,
+    marked_texts,
+    merged,
+    segments,
+    weight_of,
+)
 
 SETTINGS = ScoringSection()
 

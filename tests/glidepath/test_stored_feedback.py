@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.feedback import FeedbackKind, GivenFeedback
-from glidepath.feedback_notes import FeedbackNote, label_text, note_of, score_text
 from glidepath.sides import Side
+from glidepath.stored_feedback import FeedbackNote, label_text, note_of, score_text
 
 
 @given(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.status_and_decisions import Verdict
-from glidepath_ops.console.gate_picture import WIDTH, gate_picture, sentence_of
+from glidepath_ops.console.gate_chart import WIDTH, gate_chart, sentence_of
 from tests.support.console_data import VERDICTS
 
 NUMBERS = st.none() | st.floats(allow_nan=False, allow_infinity=False, min_value=-1e9, max_value=1e9)
@@ -21,7 +21,7 @@ def test_everything_lies_on_the_picture(
     verdict = Verdict(
         "g", "inconclusive", value, limit, "", 9, evidence_to_pass=to_pass, evidence_to_fail=to_fail, low=low, high=high
     )
-    picture = gate_picture(verdict, None)
+    picture = gate_chart(verdict, None)
     for place in (picture.value_at, picture.limit_at, *(picture.span or ())):
         assert place is None or 0 <= place <= WIDTH
     assert 0 <= picture.fail_percent <= 100
@@ -29,7 +29,7 @@ def test_everything_lies_on_the_picture(
 
 
 def test_a_value_below_its_limit_stands_left_of_it() -> None:
-    picture = gate_picture(VERDICTS[1], None)
+    picture = gate_chart(VERDICTS[1], None)
     assert picture.value_at is not None
     assert picture.limit_at is not None
     assert picture.value_at < picture.limit_at
@@ -37,15 +37,15 @@ def test_a_value_below_its_limit_stands_left_of_it() -> None:
 
 def test_the_confidence_sequence_is_drawn_around_the_value_and_said() -> None:
     verdict = replace(VERDICTS[1], value=0.9, limit=0.8, low=0.85, high=None)
-    picture = gate_picture(verdict, None)
+    picture = gate_chart(verdict, None)
     assert picture.span is not None
     assert picture.value_at is not None
     assert picture.limit_at is not None
     assert picture.limit_at < picture.span[0] < picture.value_at < picture.span[1]
     assert picture.sentence.endswith(" The value is at least 0.85 (confidence sequence).")
-    assert "at most 0.95" in gate_picture(replace(verdict, low=None, high=0.95), None).sentence
-    assert "between 0.85 and 0.95" in gate_picture(replace(verdict, high=0.95), None).sentence
-    assert gate_picture(replace(verdict, low=None), None).span is None
+    assert "at most 0.95" in gate_chart(replace(verdict, low=None, high=0.95), None).sentence
+    assert "between 0.85 and 0.95" in gate_chart(replace(verdict, high=0.95), None).sentence
+    assert gate_chart(replace(verdict, low=None), None).span is None
 
 
 def test_the_sentence_says_how_many_samples_are_missing_and_when_they_are_there() -> None:

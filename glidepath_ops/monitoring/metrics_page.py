@@ -1,6 +1,6 @@
 """Generate the reference of the metrics from what the processes export.
 
-``python -m glidepath_ops.monitoring.reference_page`` prints docs/reference/metrics.md.
+``python -m glidepath_ops.monitoring.metrics_page`` prints docs/reference/metrics.md.
 """
 
 from __future__ import annotations
