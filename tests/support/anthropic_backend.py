@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from typing import Any
 
 from aiohttp import web
 
-from glidepath.timed_wait import wait_until_set
+from tests.support.api_backend import ApiBackend
 
-ERRORS = {
+KINDS_OF_ERRORS = {
     "bad-request": (400, "invalid_request_error"),
     "no-key": (401, "authentication_error"),
     "forbidden": (403, "permission_error"),
     "too-large": (413, "request_too_large"),
     "busy": (429, "rate_limit_error"),
 }
+HEADERS = {"retry-after": "7", "request-id": "req_1"}
 
 
-class AnthropicBackend:
-    """The backend: ``async with AnthropicBackend() as backend``. The last user message selects errors and delays."""
+def _error(said: str, kind: str) -> dict[str, Any]:
+    return {"type": "error", "error": {"type": kind, "message": said}, "request_id": "req_1"}
+
+
+class AnthropicBackend(ApiBackend):
+    """The last user message selects errors and delays."""
 
     def __init__(self) -> None:
-        self.calls = 0
-        self.port = 0
-        self._ending = asyncio.Event()
+        refusals = {said: (status, _error(said, kind)) for said, (status, kind) in KINDS_OF_ERRORS.items()}
+        super().__init__(refusals, HEADERS)
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def __aenter__(self) -> AnthropicBackend:
-        app = web.Application(client_max_size=64 * 2**20)
-        app.router.add_post("/v1/messages", self._messages)
-        app.router.add_route("*", "/v1/{name:.*}", self._other)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._ending.set()
-        await self._runner.cleanup()
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_post("/v1/messages", self._messages)
+        router.add_route("*", "/v1/{name:.*}", self._other)
 
     async def _other(self, request: web.Request) -> web.StreamResponse:
         """Count tokens, list models, and serve batches: calls that are no inference."""
@@ -63,13 +52,9 @@ class AnthropicBackend:
         self.calls += 1
         body = json.loads(await request.read())
         body.pop("model")  # each side has its own model name
-        said = str(body["messages"][-1]["content"])
-        if said in ERRORS:
-            status, kind = ERRORS[said]
-            error = {"type": "error", "error": {"type": kind, "message": said}, "request_id": "req_1"}
-            return web.json_response(error, status=status, headers={"retry-after": "7", "request-id": "req_1"})
-        if said == "slow":
-            await wait_until_set(self._ending, 3)
+        refused = await self.refusal(str(body["messages"][-1]["content"]))
+        if refused is not None:
+            return refused
         message = _message(body)
         if not body.get("stream"):
             return web.json_response(message, headers={"request-id": "req_1"})

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,48 +13,20 @@ from anthropic import AsyncAnthropic
 
 from glidepath.config import Config
 from tests.support.anthropic_backend import AnthropicBackend
+from tests.support.client_calls import TIMES, Call, Calls
 from tests.support.running_system import System, running_system, system_config
 from tests.support.waiting import eventually
 
-TIMES = 5
 MODEL: dict[str, Any] = {"model": "m", "max_tokens": 64}
 TOOL = {"name": "weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
 IMAGE = {
     "type": "image",
     "source": {"type": "base64", "media_type": "image/png", "data": base64.b64encode(bytes(range(256)) * 40).decode()},
 }
-Call = Callable[[AsyncAnthropic], Awaitable[Any]]
 
 
 def user(content: Any) -> list[dict[str, Any]]:
     return [{"role": "user", "content": content}]
-
-
-@dataclass(slots=True)
-class Calls:
-    system: System
-    cloud: AnthropicBackend
-    onprem: AnthropicBackend
-
-    async def same(self, call: Call, **client: Any) -> list[Any]:
-        """Return the outcome of the call, made directly and several times through Glidepath; all must be equal."""
-        outcomes = []
-        for url in (self.cloud.url, *[self.system.url] * TIMES):
-            async with AsyncAnthropic(base_url=url, api_key="k", max_retries=0, **client) as one:
-                outcomes.append(await outcome(call, one))
-        assert outcomes[1:] == outcomes[:1] * TIMES
-        return outcomes
-
-
-async def outcome(call: Call, client: AsyncAnthropic) -> Any:
-    """Return the answer, or the client's error with what it says."""
-    try:
-        answer = await call(client)
-    except anthropic.APIStatusError as error:
-        return type(error).__name__, error.status_code, error.body, error.response.headers.get("retry-after")
-    except anthropic.APITimeoutError as error:
-        return type(error).__name__
-    return answer.model_dump() if hasattr(answer, "model_dump") else answer
 
 
 def message(**body: Any) -> Call:
@@ -108,8 +79,12 @@ KINDS: dict[str, Call] = {
 async def calls(tmp_path: Path) -> AsyncIterator[Calls]:
     async with AnthropicBackend() as cloud, AnthropicBackend() as onprem:
         config = everything_on(system_config(tmp_path, cloud.url, onprem.url))
-        async with running_system(config, tmp_path, scorer=False) as system:
-            yield Calls(system, cloud, onprem)
+        async with (
+            running_system(config, tmp_path, scorer=False) as system,
+            AsyncAnthropic(base_url=cloud.url, api_key="k", max_retries=0) as direct,
+            AsyncAnthropic(base_url=system.url, api_key="k", max_retries=0) as through,
+        ):
+            yield Calls(system, cloud, onprem, anthropic, direct, through)
 
 
 def everything_on(config: Config) -> Config:
@@ -128,13 +103,10 @@ async def test_each_kind_of_call_gets_the_backends_answer(calls: Calls) -> None:
         assert direct, kind
     assert min(calls.cloud.calls, calls.onprem.calls) > 2 * TIMES
     await eventually(lambda: _paired(calls.system), what="pairs of messages and of streams")
+    outcomes = await calls.same(message(messages=user("slow"), timeout=0.3))
+    assert outcomes[-1] == "APITimeoutError"
 
 
 async def _paired(system: System) -> bool:
     pairs = [pair for pair in await system.pairs() if not pair.id.endswith("~noise")]
     return {pair.first.content_type.partition(";")[0] for pair in pairs} == {"application/json", "text/event-stream"}
-
-
-async def test_a_client_that_leaves_gets_its_own_error(calls: Calls) -> None:
-    outcomes = await calls.same(message(messages=user("slow")), timeout=0.3)
-    assert outcomes[-1] == "APITimeoutError"

@@ -2,92 +2,58 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import openai
 import pytest
 from openai import AsyncOpenAI
 
 from glidepath.config import Config
+from tests.integration.openai_client.kinds_of_calls import ERRORS, INFERENCE, OTHERS, chat, user
+from tests.support.client_calls import TIMES, Calls
 from tests.support.openai_backend import OpenAIBackend
 from tests.support.running_system import System, running_system, system_config
 from tests.support.waiting import eventually
 
-TOOL = {
-    "type": "function",
-    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+MATCHES = {
+    "chat": {"path": "/v1/chat/completions"},
+    "embed": {"path": "/v1/embeddings"},
+    "responses": {"path": "/v1/responses"},
+    "rest": {"path_prefix": "/v1"},
 }
-PIXEL = "data:image/png;base64," + base64.b64encode(bytes(range(256)) * 40).decode()
-TIMES = 6  # with a split in halves, all six calls go to one side with probability 1 in 32, which is harmless
-PATHS = {"chat": "/v1/chat/completions", "embed": "/v1/embeddings", "responses": "/v1/responses"}
-
-Call = Callable[[AsyncOpenAI], Awaitable[Any]]
-
-
-def user(content: Any) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": content}]
-
-
-@dataclass(slots=True)
-class Calls:
-    system: System
-    cloud: OpenAIBackend
-    onprem: OpenAIBackend
-
-    async def same(
-        self, call: Call, transport: type[httpx.AsyncHTTPTransport] | None = None, **client: Any
-    ) -> list[Any]:
-        """Return the outcome of the call, made directly and several times through Glidepath; all must be equal."""
-        outcomes = []
-        for url in (self.cloud.url, *[self.system.url] * TIMES):
-            if transport is not None:
-                client["http_client"] = httpx.AsyncClient(transport=transport())
-            async with AsyncOpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0, **client) as openai_client:
-                outcomes.append(await outcome(call, openai_client))
-        assert outcomes[1:] == outcomes[:1] * TIMES
-        return outcomes
-
-
-async def outcome(call: Call, client: AsyncOpenAI) -> Any:
-    """Return the status, the headers that clients read, and the body; or the client's error with the same."""
-    try:
-        response = await call(client)
-    except openai.APIStatusError as error:
-        return type(error).__name__, error.status_code, headers_of(error.response), error.body, error.message
-    except openai.APITimeoutError as error:
-        return type(error).__name__
-    return response.status_code, headers_of(response), response.content, response.parse()
-
-
-def headers_of(response: Any) -> dict[str, str]:
-    # Each hop sets the first four itself. Envoy returns the id of a request to which the backend has given none.
-    own = ("date", "server", "transfer-encoding", "content-length", "x-request-id")
-    return {name.lower(): value for name, value in response.headers.items() if name.lower() not in own}
 
 
 def everything_on(config: Config) -> Config:
-    """Return the configuration with all features: a split in halves, fallback, stickiness, all copies, redaction."""
+    """Return the configuration with all features: a split in halves, fallback, all copies, redaction."""
     data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
     shadow = {"sample": 100, "same_side": 50, "timeout": "5s", "budget": {"requests": 1000}}
     more = {"shadow": shadow, "ramp": {"steps": [50, 100], "hold": "1h"}, "start": 50, "fallback": True}
-    chat = data["workloads"]["chat"] | more
-    data["workloads"] = {name: {**chat, "match": {"path": path}} for name, path in PATHS.items()}
+    one = data["workloads"]["chat"] | more
+    data["workloads"] = {name: {**one, "match": match} for name, match in MATCHES.items()}
+    data["envoy"]["default_backend"] = one["baseline"]
     data["redaction"] = {"builtin": ["email", "card"]}
     return Config.model_validate(data)
+
+
+def client(url: str, http: httpx.AsyncClient | None = None) -> AsyncOpenAI:
+    return AsyncOpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0, http_client=http)
 
 
 @pytest.fixture
 async def calls(tmp_path: Path) -> AsyncIterator[Calls]:
     async with OpenAIBackend() as cloud, OpenAIBackend() as onprem:
         config = everything_on(system_config(tmp_path, cloud.url, onprem.url))
-        async with running_system(config, tmp_path, scorer=False) as system:
-            yield Calls(system, cloud, onprem)
+        async with (
+            running_system(config, tmp_path, scorer=False) as system,
+            client(cloud.url) as direct,
+            client(system.url) as through,
+        ):
+            yield Calls(system, cloud, onprem, openai, direct, through)
 
 
 class Gzipped(httpx.AsyncHTTPTransport):
@@ -102,86 +68,77 @@ class Gzipped(httpx.AsyncHTTPTransport):
         )
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # some calls of the client
 async def test_each_kind_of_call_gets_the_backends_answer(calls: Calls) -> None:
-    def chat(**body: Any) -> Call:
-        return lambda c: c.chat.completions.with_raw_response.create(model="m", **body)
+    found = {kind: (await calls.same(call))[0] for kind, call in INFERENCE.items()}
+    assert min(calls.cloud.calls, calls.onprem.calls) > len(INFERENCE)
+    await _check_a_gzipped_request(calls)
+    await eventually(
+        lambda: _paired(calls.system), what="pairs of some of that"
+    )  # later, a 429 ends copies for a while
+    found |= {kind: (await calls.same(call))[0] for kind, call in (OTHERS | ERRORS).items()}
+    assert all(found.values())
+    _check_that_answers_are_what_was_asked_for(found)
+    await _check_a_conversation_by_websocket(calls)
+    await _check_clients_that_leave(calls)
 
-    plain = await calls.same(chat(messages=user("Hello")))
-    assert plain[0][3].choices[0].message.content.startswith("I read")
-    twice = await calls.same(chat(messages=user("Hello"), n=2))
-    assert len(twice[0][3].choices) == 2
-    tool = await calls.same(chat(messages=user("Weather?"), tools=[TOOL]))
-    assert tool[0][3].choices[0].message.tool_calls[0].function.arguments == '{"city": "Zürich"}'
-    await calls.same(chat(messages=user("JSON"), response_format={"type": "json_object"}))
-    image = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": PIXEL}}]
-    await calls.same(chat(messages=user(image)))
-    await calls.same(chat(messages=user("x" * 2**20)))
-    long = await calls.same(chat(messages=user("at length")))
-    assert long[0][1]["content-encoding"] == "gzip"
-    await calls.same(lambda c: c.embeddings.with_raw_response.create(model="m", input=["a", "b"]))
-    answer = await calls.same(lambda c: c.responses.with_raw_response.create(model="m", input="Hello"))
-    assert answer[0][3].output_text.startswith("I read")
-    assert min(calls.cloud.calls, calls.onprem.calls) > 9
-    await eventually(lambda: _paired(calls.system), what="pairs of all of that")
+
+def _check_that_answers_are_what_was_asked_for(found: dict[str, Any]) -> None:
+    assert found["a chat"][3]["choices"][0]["message"]["content"].startswith("I read")
+    assert len(found["several choices"][3]["choices"]) == 2
+    assert found["a tool"][3]["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"] == '{"city": "Zürich"}'
+    assert found["a long answer, compressed"][1]["content-encoding"] == "gzip"
+    assert found["a parsed answer"]["choices"][0]["message"]["parsed"]["answer"].startswith("I read")
+    errors = [one for one in found.values() if isinstance(one, tuple) and one[0] in _ERRORS]
+    assert [name for name, *_ in errors] == list(_ERRORS)
+    assert {headers["retry-after"] for _, _, headers, *_ in errors} == {"7"}  # clients read it
+
+
+_ERRORS = (
+    "BadRequestError",
+    "AuthenticationError",
+    "PermissionDeniedError",
+    "UnprocessableEntityError",
+    "RateLimitError",
+)
+
+
+async def _check_a_gzipped_request(calls: Calls) -> None:
+    async with (
+        client(calls.cloud.url, httpx.AsyncClient(transport=Gzipped())) as direct,
+        client(calls.system.url, httpx.AsyncClient(transport=Gzipped())) as through,
+    ):
+        (first, *_) = await calls.same(chat(messages=user("Hello")), direct, through)
+    assert first[3]["choices"][0]["message"]["content"].startswith("I read")
+
+
+async def _check_a_conversation_by_websocket(calls: Calls) -> None:
+    async def talk(url: str) -> list[Any]:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.ws_connect(f"{url}/v1/realtime?model=m", protocols=("realtime",)) as socket,
+        ):
+            begun = await socket.receive_json(timeout=5)
+            await socket.send_json({"type": "response.create"})
+            return [socket.protocol, begun, await socket.receive_json(timeout=5)]
+
+    direct = await talk(calls.cloud.url)
+    assert direct[2]["type"] == "response.done"
+    assert [await talk(calls.system.url) for _ in range(TIMES)] == [direct] * TIMES
 
 
 async def _paired(system: System) -> bool:
-    return len([pair for pair in await system.pairs() if not pair.id.endswith("~noise")]) >= 7 * TIMES
+    return len([pair for pair in await system.pairs() if not pair.id.endswith("~noise")]) >= TIMES
 
 
-async def test_a_stream_has_the_same_events(calls: Calls) -> None:
-    async def stream(client: AsyncOpenAI) -> Any:
-        options = {"stream": True, "stream_options": {"include_usage": True}}
-        create = client.chat.completions.with_streaming_response.create
-        async with create(model="m", messages=user("Hello"), **options) as response:
-            whole = b"".join([piece async for piece in response.iter_bytes()])
-        return Streamed(response, whole)
-
-    (first, *_) = await calls.same(stream)
-    assert first[2].endswith(b"data: [DONE]\n\n")
-
-
-class Streamed:
-    """A streamed response with the interface that ``outcome`` uses."""
-
-    def __init__(self, response: Any, whole: bytes) -> None:
-        self.status_code, self.headers, self.content = response.status_code, response.headers, whole
-
-    def parse(self) -> None:
-        return None
-
-
-@pytest.mark.parametrize(
-    ("said", "error", "status"),
-    [("bad-request", "BadRequestError", 400), ("no-key", "AuthenticationError", 401), ("busy", "RateLimitError", 429)],
-)
-async def test_errors_pass_unchanged_with_the_headers_that_clients_read(
-    calls: Calls, said: str, error: str, status: int
-) -> None:
-    outcomes = await calls.same(lambda c: c.chat.completions.with_raw_response.create(model="m", messages=user(said)))
-    assert outcomes[0][:2] == (error, status)
-    assert outcomes[-1][2]["retry-after"] == "7"
-
-
-async def test_a_gzipped_request_gets_the_same_answer(calls: Calls) -> None:
-    (first, *_) = await calls.same(
-        lambda c: c.chat.completions.with_raw_response.create(model="m", messages=user("Hello")), Gzipped
-    )
-    assert first[3].choices[0].message.content.startswith("I read")
-
-
-async def test_a_client_abort_is_not_counted_as_an_error(calls: Calls) -> None:
-    outcomes = await calls.same(
-        lambda c: c.chat.completions.with_raw_response.create(model="m", messages=user("slow")), timeout=0.3
-    )
-    assert outcomes[-1] == "APITimeoutError"
-
-    async def aborts() -> int:
-        sides = [side for flush in await calls.system.outcomes() for side in flush.sides]
-        assert not any(side.errors for side in sides if side.origin == "live")
-        return sum(side.client_aborts for side in sides if side.origin == "live")
+async def _check_clients_that_leave(calls: Calls) -> None:
+    """A client's abort is not counted as an error."""
+    assert (await calls.same(chat(messages=user("slow"), timeout=0.3)))[-1] == "APITimeoutError"
 
     async def all_counted() -> bool:
-        return await aborts() >= TIMES
+        sides = [side for flush in await calls.system.outcomes() for side in flush.sides if side.origin == "live"]
+        return sum(side.client_aborts for side in sides) >= TIMES
 
     await eventually(all_counted)
+    kinds = {kind for flush in await calls.system.outcomes() for side in flush.sides for kind in side.error_kinds}
+    assert kinds <= {"http_401", "http_403", "rate_limited", "failover"}  # of the errors that were asked for
