@@ -58,10 +58,10 @@ class Tally:
     """The counts of one group.
 
     - ``errors``: answers of 5xx and requests without an answer; ``refused``: answers of 4xx
-    - ``latency``, ``ttft``: milliseconds to the last byte, and of streams to the first, of what was answered
+    - ``latency``, ``ttft``: of answered requests, milliseconds to the last byte; of streams, also to the first
     - ``shapes``: see ``shape_name``; their requests are those whose body was read
     - ``unread``: requests whose body was not read: cut, compressed in an unknown way, or dropped under load
-    - ``state``, ``acting``: requests that need what the server keeps, and that let the server itself act
+    - ``state``, ``acting``: requests that need state at the server, and requests on which the server itself acts
     - ``usage``: SOURCE/TIER → the counts of ``glidepath.token_usage.COUNTS``, and the number of answers
     - ``repeats``, ``same``: requests like an earlier one, and those of them with an answer like the earlier one
     """

@@ -70,7 +70,7 @@ def _protocol(section: OtelSection) -> str:
 
 
 def is_wanted(signal: str) -> bool:
-    """Return whether the standard variable OTEL_TRACES_EXPORTER, …METRICS… or …LOGS… permits to send a signal."""
+    """Return whether the standard variable OTEL_TRACES_EXPORTER, …METRICS… or …LOGS… permits sending the signal."""
     return os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "").strip().lower() != "none"
 
 

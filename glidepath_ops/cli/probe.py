@@ -36,7 +36,7 @@ MOST_CHARS = 4000  # of each text that --answers shows
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProbeRow:
     """One probe and its score. ``scored`` is None if no score arrived in time, or if a backend failed."""
 
     probed: ProbeResult
@@ -79,7 +79,7 @@ def command(
 
     seconds = seconds_of("--wait", wait, _MAX_WAIT_S)
 
-    async def work(settings: Config, redis: RedisClient) -> tuple[dict[str, Workload], list[Row]]:
+    async def work(settings: Config, redis: RedisClient) -> tuple[dict[str, Workload], list[ProbeRow]]:
         names = _names(settings, workload)
         listener = via or settings.envoy.shadow_listen
         async with Prober(settings, listener) as prober:
@@ -113,7 +113,7 @@ def _names(settings: Config, workload: str | None) -> list[str]:
 
 async def _probe(
     settings: Config, redis: RedisClient, prober: Prober, name: str, count: int | None, wait: float
-) -> list[Row]:
+) -> list[ProbeRow]:
     requests = await asyncio.to_thread(probe_requests, settings, name)
     before = await _last_result(redis, name)
     probes: list[ProbeResult] = []
@@ -130,7 +130,7 @@ async def _probe(
     wanted = {probed.pair.id for probed in probes if probed.comparable}
     with delayed_progress_bar("waiting for the scores", None):
         scores = await _scores(redis, name, before, wanted, wait)
-    return [Row(probed, scores.get(probed.pair.id)) for probed in probes]
+    return [ProbeRow(probed, scores.get(probed.pair.id)) for probed in probes]
 
 
 async def _last_result(redis: RedisClient, name: str) -> str:
@@ -157,7 +157,7 @@ async def _scores(redis: RedisClient, name: str, cursor: str, wanted: set[str], 
     return found
 
 
-def table(rows: Sequence[Row]) -> Table:
+def table(rows: Sequence[ProbeRow]) -> Table:
     """Return a table with one row per probe: status and time of both answers, their agreement and a remark."""
     grid = Table(box=None, pad_edge=False)
     for heading in ("workload", "probe", "baseline", "candidate", "agreement", ""):
@@ -177,7 +177,7 @@ def _answer(answer: Answer) -> str:
     return f"[red]{escape(f'{answer.backend}: {why}')}[/]" if why else f"{answer.status} in {answer.total_ms:.0f} ms"
 
 
-def _score(row: Row) -> tuple[str, str]:
+def _score(row: ProbeRow) -> tuple[str, str]:
     """Return the agreement of a probe's two answers as text, and a remark: why there is no agreement, or the flags."""
     if not row.probed.comparable:
         return "–", "not compared: a side failed"
@@ -188,13 +188,13 @@ def _score(row: Row) -> tuple[str, str]:
     return f"{row.scored.agreement:.3f}", ", ".join(row.scored.flags)
 
 
-def _texts(sections: Mapping[str, Workload], row: Row) -> dict[str, Any]:
+def _texts(sections: Mapping[str, Workload], row: ProbeRow) -> dict[str, Any]:
     pair = row.probed.pair
     sides = {one.side.value: answer_text(sections[pair.workload], pair, one).text for one in row.probed.answers}
     return {"prompt": prompt_text(pair), "answers": sides}
 
 
-def _record(row: Row) -> dict[str, Any]:
+def _record(row: ProbeRow) -> dict[str, Any]:
     pair, scored = row.probed.pair, row.scored
     sides = {
         answer.side.value: {

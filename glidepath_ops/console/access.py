@@ -38,7 +38,7 @@ class Visitor:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestFacts:
+class ArrivingRequest:
     """What is known of a request before its body is read. Header names are in lower case.
 
     ``peer``: the address of the connection's other end; "" for a Unix socket.
@@ -76,7 +76,7 @@ class Access:
         """Whether anybody may send feedback: with one of the tokens, or as a person whom the proxy names."""
         return bool(self._feedback_token) or self._section.authenticates
 
-    def visitor(self, facts: RequestFacts, now_s: float) -> Visitor:
+    def visitor(self, facts: ArrivingRequest, now_s: float) -> Visitor:
         """Return who sends the request, and what the visitor may do."""
         scheme, _, given = facts.headers.get("authorization", "").partition(" ")
         if self._token and scheme.lower() == "bearer":
@@ -90,7 +90,7 @@ class Access:
     def is_token(self, given: str) -> bool:
         return bool(self._token) and hmac.compare_digest(given.encode(), self._token.encode())
 
-    def may_send_feedback(self, facts: RequestFacts) -> bool:
+    def may_send_feedback(self, facts: ArrivingRequest) -> bool:
         """Return whether the request has the token that allows feedback, and nothing else."""
         scheme, _, given = facts.headers.get("authorization", "").partition(" ")
         return (
@@ -114,7 +114,7 @@ class Access:
     def _signature(self, text: bytes) -> bytes:
         return hmac.digest(self._key, text, "sha256")
 
-    def _proxy_name(self, facts: RequestFacts) -> str:
+    def _proxy_name(self, facts: ArrivingRequest) -> str:
         proxy = self._section.trusted_proxy
         if proxy is None or not self._is_proxy(facts.peer):
             return ""
@@ -129,7 +129,7 @@ class Access:
             return False
         return any(address in network for network in self._networks)
 
-    def is_known_host(self, facts: RequestFacts) -> bool:
+    def is_known_host(self, facts: ArrivingRequest) -> bool:
         """Return whether the request names a host under which the console is reachable.
 
         On a loopback address, another name means that a page elsewhere lets its own name lead here (DNS rebinding), to
@@ -160,7 +160,7 @@ def host_of(host: str) -> str:
     return host.rpartition(":")[0].lower() if ":" in host else host.lower()
 
 
-def forged(facts: RequestFacts) -> str:
+def forged(facts: ArrivingRequest) -> str:
     """Return why a request that changes something may come from another site's page; "" if it may not.
 
     A page of another site can make a browser send the session, but no header of its own: browsers ask first (CORS), and

@@ -18,7 +18,7 @@ from glidepath.config import Config
 from glidepath.errors import CommandRefusedError, GlidepathError, UnknownWorkloadError, UnreachableError, error_text
 from glidepath.redisio import RedisClient
 from glidepath_ops.console import html
-from glidepath_ops.console.access import COOKIE, Access, RequestFacts, Visitor, forged
+from glidepath_ops.console.access import COOKIE, Access, ArrivingRequest, Visitor, forged
 from glidepath_ops.console.live_updates import LiveViews
 from glidepath_ops.console.metrics import ConsoleMetrics
 
@@ -55,7 +55,7 @@ Handler = Callable[[Request, Visitor], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def facts_of(request: Request) -> RequestFacts:
+def facts_of(request: Request) -> ArrivingRequest:
     """Return the facts. Headers of the same name are joined by a comma, so two of a proxy's header name nobody: the
     first one may be what a client has sent through a proxy that adds its own.
     """
@@ -63,7 +63,7 @@ def facts_of(request: Request) -> RequestFacts:
     for name, value in request.headers.items():
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     peer = request.client.host if request.client else ""
-    return RequestFacts(headers, request.cookies.get(COOKIE, ""), peer)
+    return ArrivingRequest(headers, request.cookies.get(COOKIE, ""), peer)
 
 
 def reading(console: Console, handler: Handler) -> Endpoint:
@@ -183,7 +183,7 @@ def _status_of(error: Exception) -> tuple[int, str]:
     return 503, f"Redis does not answer: {error_text(error)}"
 
 
-def _login_first(console: Console, request: Request, facts: RequestFacts) -> Response:
+def _login_first(console: Console, request: Request, facts: ArrivingRequest) -> Response:
     if "authorization" in facts.headers:
         console.metrics.refused.inc()
     if is_api(request) or not console.access.takes_token:

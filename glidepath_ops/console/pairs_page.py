@@ -42,20 +42,35 @@ FULL = 2_000_000
 
 
 def routes(console: Console, store: PairStore) -> list[Route]:
-    digests = _digests(console)
+    pages = _PairPages(console, store)
+    return [
+        Route("/workloads/{workload}/pairs", reading(console, pages.pairs)),
+        Route("/workloads/{workload}/pair", reading(console, pages.pair)),
+        Route("/api/workloads/{workload}/pairs", reading(console, pages.listed)),
+        Route("/api/workloads/{workload}/pair", reading(console, pages.single)),
+        Route("/api/workloads/{workload}/pairs.jsonl", reading(console, pages.export)),
+        Route("/api/workloads/{workload}/label", acting(console, pages.label), methods=["PUT"]),
+    ]
 
-    def query(request: Request, name: str) -> PairQuery:
-        return query_of(request.query_params, digests[name], unix_ms())
 
-    async def pairs(request: Request, visitor: Visitor) -> Response:
-        name = name_of(console, request)
-        asked = query(request, name)
-        found = await store.search(name, asked)
+class _PairPages:
+    """The pages and the API of stored pairs."""
+
+    def __init__(self, console: Console, store: PairStore) -> None:
+        self._console, self._store, self._digests = console, store, _digests(console)
+
+    def _query(self, request: Request, name: str) -> PairQuery:
+        return query_of(request.query_params, self._digests[name], unix_ms())
+
+    async def pairs(self, request: Request, visitor: Visitor) -> Response:
+        name = name_of(self._console, request)
+        asked = self._query(request, name)
+        found = await self._store.search(name, asked)
         start = number_of_query(request, "start", 1, MOST_LISTED) - 1
-        shown = await store.stored(name, found, start, ON_PAGE)
+        shown = await self._store.stored(name, found, start, ON_PAGE)
         rows = [(one, found.labels.get(one.pair_id)) for one in shown]
-        status = await read_status(console.redis, name) if asked.worst else None
-        return console.page(
+        status = await read_status(self._console.redis, name) if asked.worst else None
+        return self._console.page(
             request,
             "pairs.html",
             visitor,
@@ -66,68 +81,62 @@ def routes(console: Console, store: PairStore) -> list[Route]:
             start=start,
             on_page=ON_PAGE,
             labels=LABELS,
-            early=early_scores_note(console.config.workload(name), status),
+            early=early_scores_note(self._console.config.workload(name), status),
         )
 
-    async def pair(request: Request, visitor: Visitor) -> Response:
-        name = name_of(console, request)
+    async def pair(self, request: Request, visitor: Visitor) -> Response:
+        name = name_of(self._console, request)
         wanted = request.query_params.get("id", "")
-        stored = await store.find(name, wanted)
-        shown = await asyncio.to_thread(_shown, console.config.workload(name), stored, "full" in request.query_params)
-        asked = query(request, name)
-        before, after = (await store.search(name, asked)).neighbours(shown.id)
-        return console.page(
+        stored = await self._store.find(name, wanted)
+        workload, full = self._console.config.workload(name), "full" in request.query_params
+        shown = await asyncio.to_thread(_shown, workload, stored, full)
+        asked = self._query(request, name)
+        before, after = (await self._store.search(name, asked)).neighbours(shown.id)
+        return self._console.page(
             request,
             "pair.html",
             visitor,
             name=name,
             stored=stored,
             shown=shown,
-            label=await store.label_of(name, shown.id),
-            feedback=feedback_text(await store.feedback_on(name, shown.id)),
-            curl=_curl(stored.pair, console.config.envoy.listen),
+            label=await self._store.label_of(name, shown.id),
+            feedback=feedback_text(await self._store.feedback_on(name, shown.id)),
+            curl=_curl(stored.pair, self._console.config.envoy.listen),
             query=asked,
             before=before,
             after=after,
             decision=request.query_params.get("decision", "")[:60],
-            full="full" in request.query_params,
+            full=full,
         )
 
-    async def label(request: Request, visitor: Visitor) -> Response:
-        name = name_of(console, request)
+    async def label(self, request: Request, visitor: Visitor) -> Response:
+        name = name_of(self._console, request)
         body = parsed(LabelBody, await json_body(request))
-        made = await store.judge(name, body.id, body.label, actor_of(visitor, body.who), body.note)
+        made = await self._store.judge(name, body.id, body.label, actor_of(visitor, body.who), body.note)
         return JSONResponse({"sentence": f"{made.label.value}, by {made.who}", "label": asdict(made)})
 
-    async def listed(request: Request, visitor: Visitor) -> Response:
-        name = name_of(console, request)
-        found = await store.search(name, query(request, name))
+    async def listed(self, request: Request, visitor: Visitor) -> Response:
+        name = name_of(self._console, request)
+        found = await self._store.search(name, self._query(request, name))
         count = number_of_query(request, "count", ON_PAGE, MOST_LISTED)
-        return JSONResponse([_record(one, found.labels) for one in await store.stored(name, found, 0, count)])
+        return JSONResponse([_record(one, found.labels) for one in await self._store.stored(name, found, 0, count)])
 
-    async def single(request: Request, visitor: Visitor) -> Response:
-        name = name_of(console, request)
-        stored = await store.find(name, request.query_params.get("id", ""))
+    async def single(self, request: Request, visitor: Visitor) -> Response:
+        name = name_of(self._console, request)
+        stored = await self._store.find(name, request.query_params.get("id", ""))
         known = stored.result.pair_id if stored.result else stored.pair.id if stored.pair else ""
-        record = record_of(console.config.workload(name), stored.pair, stored.result, await store.label_of(name, known))
-        feedback = await store.feedback_on(name, known)
+        label = await self._store.label_of(name, known)
+        record = record_of(self._console.config.workload(name), stored.pair, stored.result, label)
+        feedback = await self._store.feedback_on(name, known)
         return JSONResponse({**record, "feedback": feedback.to_json() if feedback else None})
 
-    async def export(request: Request, visitor: Visitor) -> Response:
-        name = name_of(console, request)
-        found = await store.search(name, query(request, name))
+    async def export(self, request: Request, visitor: Visitor) -> Response:
+        name = name_of(self._console, request)
+        found = await self._store.search(name, self._query(request, name))
         count = number_of_query(request, "count", MOST_LISTED, MOST_LISTED)
         headers = {"content-disposition": f'attachment; filename="{name}-pairs.jsonl"'}
-        return StreamingResponse(store.export(name, found, count), media_type="application/x-ndjson", headers=headers)
-
-    return [
-        Route("/workloads/{workload}/pairs", reading(console, pairs)),
-        Route("/workloads/{workload}/pair", reading(console, pair)),
-        Route("/api/workloads/{workload}/pairs", reading(console, listed)),
-        Route("/api/workloads/{workload}/pair", reading(console, single)),
-        Route("/api/workloads/{workload}/pairs.jsonl", reading(console, export)),
-        Route("/api/workloads/{workload}/label", acting(console, label), methods=["PUT"]),
-    ]
+        lines = self._store.export(name, found, count)
+        return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
 
 def _digests(console: Console) -> dict[str, Callable[[str], str]]:

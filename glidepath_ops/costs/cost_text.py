@@ -96,7 +96,7 @@ def _known(cost: TrafficCost) -> Decimal | None:
 
 
 def what_is_known(one: WorkloadMoney) -> list[str]:
-    """Return what the amounts of a workload are from, and what they lack."""
+    """Return lines that say how the amounts of a workload are known, and what is missing from them."""
     costs, lines = one.costs, list[str]()
     sides = {"baseline": costs.baseline, "candidate": costs.candidate}
     for name, seen in sides.items():

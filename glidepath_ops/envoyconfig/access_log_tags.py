@@ -109,7 +109,10 @@ def _filter(rules: list[Json]) -> Json:
 
 
 def record_of_entry(config: Config, cluster: str) -> Json:
-    """Return the ``typed_per_filter_config`` of an entry of a weighted split that keeps its cluster's name, or {}."""
+    """Return the ``typed_per_filter_config`` by which an entry of a weighted split records its cluster, or {}.
+
+    The access log reads it. It is {} where ``mark_of_candidate`` is needed instead.
+    """
     if not lacks(config.envoy.version, TAG_VALUE):
         return {}
     kept = _entry(envoy_names.CHOSEN_CLUSTER_TAG) | {"value": cluster}

@@ -21,7 +21,7 @@ NEEDS_STATE = "state"
 
 @dataclass(frozen=True, slots=True)
 class CandidateLimits:
-    """What a candidate can serve. None: everything. ``name``: for people."""
+    """What a candidate can serve. A limit that is None allows everything. ``name``: the candidate's, for people."""
 
     name: str
     context: int | None = None

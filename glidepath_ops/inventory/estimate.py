@@ -1,7 +1,7 @@
-"""From the counts of all requests and of a sample with bodies to groups by path, class, model and caller.
+"""Estimate the groups by path, class, model and caller from the counts of all requests and of a sample with bodies.
 
-The access log knows of every request, and not its model. The sample knows the model. So of each period, path and
-caller, the requests are divided among the models as the sample is, and the sample's sums grow by the same factor. If
+The access log has every request, but not its model. The sample has the model. So the requests of each period, path
+and caller are divided among the models as the sample is, and the sample's sums are multiplied by the same factor. If
 every body was read, the factor is 1 and all sums are exact. Histograms are those of the sample.
 """
 

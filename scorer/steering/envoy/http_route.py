@@ -53,7 +53,7 @@ class HttpRoute:
         self.idle.set()
 
     def submit(self, name: str, values: RuntimeEntries) -> None:
-        """Queue a write to a rule. ``name``: as in ``readings``; each leads to the one object."""
+        """Queue a write to a rule. ``name``: a name in ``readings``; all names are rules of one HTTPRoute."""
         if (rule := self._rule(name)) is not None:
             self._queue(self._pending, rule, values)
 

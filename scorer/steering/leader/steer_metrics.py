@@ -56,7 +56,7 @@ class SteerMetrics:
             self._workloads.show(state, status)
 
     def drop(self, workload: str) -> None:
-        """Show nothing of the workload any more, because another group of scorers steers it."""
+        """Remove the workload's metrics, because another group of scorers steers it."""
         self._workloads.drop(workload)
 
     def end_term(self) -> None:

@@ -59,7 +59,7 @@ class Recent:
 
 
 @dataclass(frozen=True, slots=True)
-class RetreatWatch:
+class RefusalWatchAfterRetreat:
     """The refused requests before the latest retreat, and those at the baseline since.
 
     ``before``: clients' requests at both sides. ``since_ms``: the steady time of the retreat; None while none is
@@ -75,7 +75,7 @@ class RetreatWatch:
 
     def after_tick(
         self, live_answers: Mapping[str, int], before_percent: float, percent: float, now_ms: int
-    ) -> RetreatWatch:
+    ) -> RefusalWatchAfterRetreat:
         """Return the watch after a tick that changed the candidate's share from ``before_percent`` to ``percent``.
 
         ``live_answers``: the counts over all steps (``Totals``). A retreat during a watched one goes on with the first.
@@ -83,18 +83,18 @@ class RetreatWatch:
         watch = self
         if self.since_ms is not None and (percent > before_percent or now_ms - self.since_ms > WATCHED_MS):
             totals = Refused.of(live_answers, *Side)
-            watch = RetreatWatch(Recent(totals, totals))
+            watch = RefusalWatchAfterRetreat(Recent(totals, totals))
         if watch.since_ms is not None:
             return watch._compared(Refused.of(live_answers, Side.BASELINE))
         totals = Refused.of(live_answers, *Side)
         if percent < before_percent:
             baseline = Refused.of(live_answers, Side.BASELINE)
             before = totals - watch.recent.older
-            return RetreatWatch(Recent(baseline, baseline), before, Refused(), now_ms, before_percent)
+            return RefusalWatchAfterRetreat(Recent(baseline, baseline), before, Refused(), now_ms, before_percent)
         recent = watch.recent.at(totals, BEFORE_WINDOW)
         return watch if recent is watch.recent else replace(watch, recent=recent)
 
-    def _compared(self, baseline: Refused) -> RetreatWatch:
+    def _compared(self, baseline: Refused) -> RefusalWatchAfterRetreat:
         after = baseline - self.recent.older
         if after == self.after:
             return self

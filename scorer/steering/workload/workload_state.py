@@ -21,7 +21,7 @@ from scorer.steering.workload.lifetime_counts import Totals
 from scorer.steering.workload.other_configuration import NOTHING_OTHER, ServedWatch
 from scorer.steering.workload.quota_outlook import NO_QUOTA, QuotaOutlook
 from scorer.steering.workload.recent_load import RecentLoad
-from scorer.steering.workload.refusals_after_retreat import RetreatWatch
+from scorer.steering.workload.refusals_after_retreat import RefusalWatchAfterRetreat
 from scorer.steering.workload.refusing_sides import RefusalWatch
 from scorer.steering.workload.steady_time import SteadyTime
 from scorer.steering.workload.workload_spec import WorkloadSpec
@@ -75,7 +75,7 @@ class RecentCounts:
     envoy: EnvoyWatch = field(default_factory=EnvoyWatch)
     served: ServedWatch = NOTHING_OTHER
     since_ms: int = 0
-    retreat: RetreatWatch = field(default_factory=RetreatWatch)
+    retreat: RefusalWatchAfterRetreat = field(default_factory=RefusalWatchAfterRetreat)
     load: RecentLoad = field(default_factory=RecentLoad)
     copies: CopiesBefore = field(default_factory=CopiesBefore)
 

@@ -7,7 +7,7 @@ import pytest
 from glidepath.config.console import ConsoleSection, TrustedProxySection, is_loopback
 from glidepath.config.urls_and_secrets import Secret
 from glidepath.errors import ConfigError
-from glidepath_ops.console.access import SESSION_S, Access, RequestFacts, Visitor, forged, host_of, person_name
+from glidepath_ops.console.access import SESSION_S, Access, ArrivingRequest, Visitor, forged, host_of, person_name
 
 TOKEN = "a-token-of-the-tests"
 WITH_TOKEN = ConsoleSection(token=Secret(env="GLIDEPATH_TEST_TOKEN"))
@@ -15,12 +15,12 @@ PROXY = ConsoleSection(listen="0.0.0.0:9480", trusted_proxy=TrustedProxySection(
 NOBODY = Visitor()
 
 
-def bearer(token: str) -> RequestFacts:
-    return RequestFacts({"authorization": f"Bearer {token}"})
+def bearer(token: str) -> ArrivingRequest:
+    return ArrivingRequest({"authorization": f"Bearer {token}"})
 
 
 def test_without_a_token_and_a_proxy_everybody_reads_and_nobody_acts() -> None:
-    visitor = Access(ConsoleSection()).visitor(RequestFacts({}), 0)
+    visitor = Access(ConsoleSection()).visitor(ArrivingRequest({}), 0)
     assert visitor.may_read
     assert not visitor.may_act
     assert not Access(ConsoleSection()).visitor(bearer(""), 0).may_act
@@ -38,32 +38,32 @@ def test_a_wrong_token_lets_nobody_in(wrong: str) -> None:
 
 def test_a_session_names_the_person_until_it_expires() -> None:
     access = Access(WITH_TOKEN, TOKEN)
-    facts = RequestFacts({}, cookie=access.session("Ana", 1000))
+    facts = ArrivingRequest({}, cookie=access.session("Ana", 1000))
     assert access.visitor(facts, 1000 + SESSION_S - 1) == Visitor("Ana", True, True, by_session=True)
     assert access.visitor(facts, 1000 + SESSION_S) == NOBODY
 
 
 def test_another_token_ends_the_sessions() -> None:
     cookie = Access(WITH_TOKEN, TOKEN).session("Ana", 1000)
-    assert Access(WITH_TOKEN, TOKEN + "2").visitor(RequestFacts({}, cookie=cookie), 1000) == NOBODY
+    assert Access(WITH_TOKEN, TOKEN + "2").visitor(ArrivingRequest({}, cookie=cookie), 1000) == NOBODY
 
 
 @pytest.mark.parametrize("damage", ["", ".", "x.y", "é.é", "====", "QW5h.QW5h"])
 def test_a_damaged_session_names_nobody(damage: str) -> None:
-    assert Access(WITH_TOKEN, TOKEN).visitor(RequestFacts({}, cookie=damage), 0) == NOBODY
+    assert Access(WITH_TOKEN, TOKEN).visitor(ArrivingRequest({}, cookie=damage), 0) == NOBODY
 
 
 def test_only_the_proxy_names_a_person() -> None:
     access = Access(PROXY)
     headers = {"x-forwarded-user": "ana@example.com"}
-    assert access.visitor(RequestFacts(headers, peer="10.1.2.3"), 0).name == "ana@example.com"
-    assert access.visitor(RequestFacts(headers, peer="192.0.2.1"), 0) == NOBODY
-    assert access.visitor(RequestFacts({}, peer="10.1.2.3"), 0) == NOBODY
+    assert access.visitor(ArrivingRequest(headers, peer="10.1.2.3"), 0).name == "ana@example.com"
+    assert access.visitor(ArrivingRequest(headers, peer="192.0.2.1"), 0) == NOBODY
+    assert access.visitor(ArrivingRequest({}, peer="10.1.2.3"), 0) == NOBODY
 
 
 def test_with_open_reading_a_person_without_a_token_reads() -> None:
     section = WITH_TOKEN.model_copy(update={"open_reading": True})
-    visitor = Access(section, TOKEN).visitor(RequestFacts({}), 0)
+    visitor = Access(section, TOKEN).visitor(ArrivingRequest({}), 0)
     assert (visitor.may_read, visitor.may_act) == (True, False)
 
 
@@ -91,18 +91,18 @@ def test_addresses_that_other_machines_reach(address: str) -> None:
 
 def test_a_foreign_name_of_a_loopback_address_is_refused() -> None:
     access = Access(ConsoleSection())
-    assert access.is_known_host(RequestFacts({"host": "localhost:9480"}))
-    assert access.is_known_host(RequestFacts({"host": "[::1]:9480"}))
-    assert not access.is_known_host(RequestFacts({"host": "rebound.example:9480"}))
-    assert not access.is_known_host(RequestFacts({}))
+    assert access.is_known_host(ArrivingRequest({"host": "localhost:9480"}))
+    assert access.is_known_host(ArrivingRequest({"host": "[::1]:9480"}))
+    assert not access.is_known_host(ArrivingRequest({"host": "rebound.example:9480"}))
+    assert not access.is_known_host(ArrivingRequest({}))
 
 
 def test_a_request_of_another_site_is_recognised() -> None:
     own = {"x-glidepath-console": "1", "host": "a:1", "origin": "http://a:1", "sec-fetch-site": "same-origin"}
-    assert not forged(RequestFacts(own))
-    assert "header" in forged(RequestFacts({**own, "x-glidepath-console": ""}))
-    assert "site" in forged(RequestFacts({**own, "sec-fetch-site": "cross-site"}))
-    assert "origin" in forged(RequestFacts({**own, "origin": "http://evil"}))
+    assert not forged(ArrivingRequest(own))
+    assert "header" in forged(ArrivingRequest({**own, "x-glidepath-console": ""}))
+    assert "site" in forged(ArrivingRequest({**own, "sec-fetch-site": "cross-site"}))
+    assert "origin" in forged(ArrivingRequest({**own, "origin": "http://evil"}))
 
 
 @pytest.mark.parametrize(("text", "name"), [("Ana", "Ana"), (" ana@x ", "ana@x"), ("a\nb", ""), ("<b>", ""), ("", "")])

@@ -14,7 +14,7 @@ from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Command, CommandKind, Phase
 from scorer.steering.notify.channels import ALARM_TRIGGERS
 from scorer.steering.store_protocol import News
-from scorer.steering.workload.refusals_after_retreat import EVENT, WATCHED_MS, Refused, RetreatWatch
+from scorer.steering.workload.refusals_after_retreat import EVENT, WATCHED_MS, RefusalWatchAfterRetreat, Refused
 from tests.support.steered_workload import SteeredWorkload
 
 
@@ -105,14 +105,14 @@ def counts(baseline: Refused) -> dict[str, int]:
 
 
 def test_what_happens_a_day_after_a_retreat_has_other_causes() -> None:
-    watch = RetreatWatch().after_tick(counts(Refused(1000, 5)), 50, 0, 0)
+    watch = RefusalWatchAfterRetreat().after_tick(counts(Refused(1000, 5)), 50, 0, 0)
     assert watch.since_ms == 0
     late = watch.after_tick(counts(Refused(2000, 905)), 0, 0, WATCHED_MS + 1)
     assert (late.since_ms, late.named) == (None, False)
 
 
 def test_only_the_latest_requests_before_a_retreat_are_compared() -> None:
-    watch, total = RetreatWatch(), Refused()
+    watch, total = RefusalWatchAfterRetreat(), Refused()
     for _ in range(40):  # first 10 % were refused, then 1 % of 20,000
         total = Refused(total.requests + 1000, total.refused + (100 if total.requests < 20_000 else 10))
         watch = watch.after_tick(counts(total), 50, 50, 0)
@@ -122,7 +122,7 @@ def test_only_the_latest_requests_before_a_retreat_are_compared() -> None:
 
 @given(st.integers(0, 2**32), st.floats(0, 0.3))
 def test_an_equal_share_of_4xx_is_not_announced(seed: int, share: float) -> None:
-    random, total, watch = Random(seed), Refused(), RetreatWatch()
+    random, total, watch = Random(seed), Refused(), RefusalWatchAfterRetreat()
 
     def more(number: int) -> Refused:
         refused = sum(random.random() < share for _ in range(number))
@@ -138,7 +138,7 @@ def test_an_equal_share_of_4xx_is_not_announced(seed: int, share: float) -> None
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), max_size=20))
 def test_any_counts_give_shares_that_are_numbers(steps: list[tuple[int, int]]) -> None:
-    watch, total = RetreatWatch(before=Refused(100, 1), since_ms=0), Refused()
+    watch, total = RefusalWatchAfterRetreat(before=Refused(100, 1), since_ms=0), Refused()
     for requests, refused in steps:
         total = Refused(total.requests + requests, total.refused + min(refused, requests))
         watch = watch.after_tick(counts(total), 0, 0, 1)
