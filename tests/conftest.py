@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,11 @@ import pytest
 import redis.asyncio
 from hypothesis import settings
 
+from glidepath_ops.local import child_process
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
 from tests.support.fast_run import FOLDERS, forbid_processes_and_torch, is_fast
+from tests.support.steady_environment import make_steady
 
 # Tests start real servers by fork and exec beside gRPC servers of their own; gRPC's fork handlers crash the child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -24,17 +25,18 @@ settings.register_profile("without_deadline", deadline=None)
 settings.load_profile("without_deadline")
 
 
-# Under nohup, SIGHUP is ignored, and each child inherits that. A handler that does nothing keeps this process alive,
-# and gives the children the default action, which the tests of signals expect.
-if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, lambda number, frame: None)
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="only tests that start no process and load no torch")
     parser.addoption(
         "--envoy-versions", action="store_true", help="also other versions of Envoy than the installed one"
     )
+
+
+def pytest_sessionstart() -> None:
+    make_steady()
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    child_process.PORTS = child_process.PORTS[number::count]  # no port of another process whose server starts later
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -24,6 +24,9 @@ from glidepath.errors import DependencyError, UnreachableError
 from glidepath_ops.local.private_files import append_private, naming
 
 _PR_SET_PDEATHSIG = 1
+# From 32768 up, the system (on Linux) gives ports to outgoing connections, which could take one before its server does.
+PORTS = range(20_000, 32_000)
+_given: set[int] = set()  # the ports that this process was given, whose servers may start later
 
 
 def _die_with_parent() -> None:
@@ -134,20 +137,21 @@ class Child:
 
 
 def free_ports(count: int, rng: random.Random | None = None) -> list[int]:
-    """Return ``count`` different loopback ports that are free now.
-
-    The system gives the ports from 32768 up (on Linux) to outgoing connections. The returned ports are lower, so
-    that no connection takes a port before its server does.
-    """
+    """Return ``count`` different loopback ports from PORTS that are free now, and that no earlier call returned."""
     rng = rng or random.SystemRandom()
+    if len(_given) + count > len(PORTS) // 2:
+        _given.clear()
     with contextlib.ExitStack() as stack:
         ports: list[int] = []
         while len(ports) < count:
-            port = rng.randrange(20_000, 32_000)
+            port = rng.choice(PORTS)
+            if port in _given:
+                continue
             one = stack.enter_context(socket.socket())
             with contextlib.suppress(OSError):
                 one.bind(("127.0.0.1", port))
                 ports.append(port)
+                _given.add(port)
         return ports
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -37,7 +38,8 @@ def run_isolated(folder: Path, command: Sequence[str], cwd: Path, timeout: float
     """Run the command. Skips the test if this machine allows no namespaces. ``folder`` is created for the view."""
     folder.mkdir()
     line = [sys.executable, "-m", "tests.support.isolated_program", str(folder), *command]
-    done = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=True)
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # Python's own cache is no file of the program
+    done = subprocess.run(line, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     if "unsupported" in found:
         pytest.skip(f"no namespaces here: {found['unsupported']}")
