@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from glidepath.sides import Side
-from tests.docs.test_log_events import CALLS
+from tests.docs.test_log_events import calls
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "how-to" / "troubleshoot.md").read_text()
@@ -73,11 +73,11 @@ def test_every_check_of_doctor_is_on_the_page_and_no_other() -> None:
 
 @pytest.mark.parametrize("level", ["warning", "error"])
 def test_every_warning_and_error_of_the_logs_is_on_the_page(level: str) -> None:
-    logged = {str(call.event) for call in CALLS if call.level == level}
+    logged = {str(call.event) for call in calls() if call.level == level}
     assert len(logged) > 5
     assert logged - listed("Warnings and errors in the logs") == set()
 
 
 def test_the_page_has_no_event_that_is_no_longer_logged() -> None:
-    logged = {str(call.event) for call in CALLS if call.level in ("warning", "error")} | {"log_lines_lost"}
+    logged = {str(call.event) for call in calls() if call.level in ("warning", "error")} | {"log_lines_lost"}
     assert listed("Warnings and errors in the logs") - logged == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -41,17 +42,18 @@ def _written(tree: ast.Module) -> Iterator[str]:
             yield from _texts(node.value)
 
 
-TREES = [
-    ast.parse(file.read_text())
-    for package in (scorer, glidepath_ops)
-    for file in Path(str(package.__file__)).parent.rglob("*.py")
-]
+@cache
+def trees() -> list[ast.Module]:
+    folders = [Path(str(package.__file__)).parent for package in (scorer, glidepath_ops)]
+    return [ast.parse(file.read_text()) for folder in folders for file in folder.rglob("*.py")]
+
+
 # A drill command is logged as drill_started.
 ENUMS = {e.value for e in RampEvent} | {c.value for c in CommandKind if c is not CommandKind.DRILL}
 
 
 def test_every_event_that_the_code_writes_is_in_the_list() -> None:
-    written = {word for tree in TREES for word in _written(tree)}
+    written = {word for tree in trees() for word in _written(tree)}
     known = {"guard_overridden", "refused", "drill_started", "restore_weights", "probe_failed", "decommission"}
     assert known <= written
     assert written | ENUMS <= NAMES
@@ -59,7 +61,7 @@ def test_every_event_that_the_code_writes_is_in_the_list() -> None:
 
 def test_every_event_in_the_list_is_written_by_the_code() -> None:
     texts = {
-        n.value for tree in TREES for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+        n.value for tree in trees() for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
     }
     assert texts | ENUMS >= NAMES
 
