@@ -147,11 +147,11 @@ class System:
         except (aiohttp.ClientError, TimeoutError, OSError):
             self.errors += 1
 
-    async def load(self, seconds: float) -> None:
-        """Send requests at the rate, whatever their answers do."""
+    async def load(self, seconds: float, stop: asyncio.Event | None = None) -> None:
+        """Send requests at the rate, whatever their answers do, for some seconds or until ``stop`` is set."""
         async with asyncio.TaskGroup() as group:
             began, number = time.monotonic(), 0
-            while time.monotonic() - began < seconds:
+            while time.monotonic() - began < seconds and not (stop and stop.is_set()):
                 group.create_task(self.ask())
                 number += 1
                 await asyncio.sleep(max(began + number / RATE - time.monotonic(), 0))
@@ -171,17 +171,22 @@ class System:
         elif part is Part.LEADER_KILLED:
             self.scorers[0].kill()
 
-    async def fail(self, part: Part, failure: Failure) -> Row:
-        """Let a part and the candidate fail at one moment. Return what clients got."""
+    async def fail(self, part: Part, failure: Failure, after_s: float = FAILING_S) -> Row:
+        """Let a part and the candidate fail at one moment. Return what clients got.
+
+        Requests are sent for FAILING_S seconds, or until ``after_s`` seconds after the way back.
+        """
         before = self.errors
         await self.break_part(part)
-        began, back_s = time.monotonic(), None
+        began, back_s, stop = time.monotonic(), None, asyncio.Event()
         self.onprem.fail(failure)
-        loading = asyncio.create_task(self.load(FAILING_S))
+        loading = asyncio.create_task(self.load(FAILING_S, stop))
         while not loading.done():
             await asyncio.sleep(0.05)
             if back_s is None and await self.share() == 0:
                 back_s = round(time.monotonic() - began, 2)
+            if back_s is not None and time.monotonic() - began > back_s + after_s:
+                stop.set()
         await loading
         return Row(part, failure, self.errors - before, back_s)
 
@@ -215,7 +220,7 @@ async def running_system(folder: Path) -> AsyncIterator[System]:
                     await redis.aclose()
 
 
-async def measure(part: Part, failure: Failure, folder: Path) -> Row:
+async def measure(part: Part, failure: Failure, folder: Path, after_s: float = FAILING_S) -> Row:
     async with running_system(folder) as system:
         await system.serve_the_share()
         if part is Part.LEADER_KILLED:
@@ -223,7 +228,7 @@ async def measure(part: Part, failure: Failure, folder: Path) -> Row:
         await system.load(WELL_S)
         if system.errors:
             raise RuntimeError(f"{system.errors} requests failed before anything was broken")
-        return await system.fail(part, failure)
+        return await system.fail(part, failure, after_s)
 
 
 def main() -> None:
