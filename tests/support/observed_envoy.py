@@ -87,7 +87,7 @@ class ObservedEnvoy:
             inference = [one for one in found.groups.values() if one.key.call == "inference"]
             return found.requests >= requests and all(one.sampled == one.requests for one in inference)
 
-        await eventually(counted, within=40)
+        await eventually(counted)
         return {(key.path, key.model, key.caller): group for key, group in found.groups.items()}
 
     async def redis_has(self, text: str) -> bool:

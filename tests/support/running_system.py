@@ -25,7 +25,7 @@ from glidepath_ops.local.services import local_services, redis_service
 from glidepath_ops.local.stack import Stack
 from tests.support.waiting import eventually
 
-START_S = 60  # a scorer loads its engine; the same bound as that of a first start
+START_S = 120  # a scorer loads its engine; the same bound as that of a first start
 
 
 @dataclass(slots=True)

@@ -8,8 +8,11 @@ import time
 from collections.abc import Awaitable, Callable
 
 
-async def eventually(condition: Callable[[], bool | Awaitable[bool]], within: float = 15, what: str = "") -> float:
-    """Poll ``condition`` and return the seconds until it is true. Raises AssertionError after ``within`` seconds."""
+async def eventually(condition: Callable[[], bool | Awaitable[bool]], within: float = 60, what: str = "") -> float:
+    """Poll ``condition`` and return the seconds until it is true. Raises AssertionError after ``within`` seconds.
+
+    On a busy machine, what takes a second may take twenty. A shorter time is for a test whose wrong result comes later.
+    """
     began, pause = time.monotonic(), 0.001
     while True:
         held = condition()

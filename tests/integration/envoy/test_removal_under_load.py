@@ -78,7 +78,7 @@ async def test_no_client_notices_that_glidepath_is_taken_out(tmp_path: Path) -> 
                 removed = remove(inserted)
                 assert removed == setup.text
                 with envoy(setup, removed, 1):
-                    await eventually(lambda: first.process.poll() is not None, within=60)
+                    await eventually(lambda: first.process.poll() is not None)
                     setup.clear_received()
                     await more(60)
                     assert setup.served == {"theirs"}

@@ -161,7 +161,7 @@ async def test_without_a_lease_nothing_is_read_and_the_users_own_route_serves(tm
         leases = LeaseService(one.setup.envoy.config, lambda: True)
         serving = asyncio.create_task(RtdsServer(listen, lambda: True, [leases]).run())
         try:
-            await eventually(lambda: is_served_by(one, "onprem"), within=30)
+            await eventually(lambda: is_served_by(one, "onprem"))
         finally:
             serving.cancel()
             await asyncio.wait({serving})

@@ -92,7 +92,7 @@ async def test_the_claimed_pairs_of_a_killed_scorer_are_scored_exactly_once_by_a
     command = [sys.executable, "-c", SCORE_LOOP, redis_url, valid_yaml + SETTINGS]
     victim = await asyncio.create_subprocess_exec(*command, stdin=subprocess.DEVNULL)
     try:
-        await eventually(lambda: has_results(redis_client, 1), within=60)
+        await eventually(lambda: has_results(redis_client, 1))
         await eventually(lambda: _frozen_with_claimed_pairs(redis_client, victim))
         (child,) = _children(victim.pid)
     finally:
@@ -101,7 +101,7 @@ async def test_the_claimed_pairs_of_a_killed_scorer_are_scored_exactly_once_by_a
     held = await pending(redis_client)
     assert held > 0
     async with running_loop(config, redis_client, "successor") as registry:
-        await eventually(lambda: has_results(redis_client, 40), within=60)
+        await eventually(lambda: has_results(redis_client, 40))
         await eventually(lambda: nothing_pending(redis_client))
     assert await result_ids(redis_client) == [f"{i:02}" for i in range(40)]
     assert registry.get_sample_value("glidepath_scorer_pairs_reclaimed_total", {"workload": "chat"}) == held
@@ -349,7 +349,7 @@ async def test_a_long_queue_does_not_block_the_event_loop(valid_yaml, redis_clie
     lags: list[float] = []
     async with asyncio.TaskGroup() as group:
         group.create_task(score_loop.run(stop))
-        await eventually(lambda: has_results(redis_client, 1), within=60)
+        await eventually(lambda: has_results(redis_client, 1))
         loop = asyncio.get_running_loop()
         while await redis_client.xlen(CHAT.results) < 60 and len(lags) < 1000:
             before = loop.time()

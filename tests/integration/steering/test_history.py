@@ -37,7 +37,7 @@ async def test_requests_and_the_share_are_in_the_history(tmp_path: Path, redis_u
                 found = await points()
                 return sum(one.candidate.requests for one in found) == 30
 
-            await eventually(are_there, within=40)
+            await eventually(are_there)
             found = await points()
             assert (found[-1].percent, found[-1].phase) == (5.0, "baking")
             assert sum(one.candidate.errors for one in found) == 0

@@ -313,6 +313,6 @@ async def test_without_redis_weights_stay_and_steering_continues_when_redis_is_b
             first = start_redis(tmp_path / "redis", port)
             await client.redis.connection_pool.disconnect()
             await client.order(CommandKind.ROLLBACK)
-            await eventually(lambda: client.has(admin, 0), within=15)
+            await eventually(lambda: client.has(admin, 0))
     finally:
         first.stop()

@@ -131,7 +131,7 @@ async def test_a_fleet_of_20_envoys_confirms_a_step_and_a_rollback(tmp_path: Pat
 async def _step_up_and_roll_back(
     client: SteeringClient, envoys: list[RunningEnvoy], fleet: list[StreamClient], n: int
 ) -> None:
-    await eventually(lambda: client.stands("shadow", 0, n), within=20)
+    await eventually(lambda: client.stands("shadow", 0, n))
     await client.order(CommandKind.PROMOTE)
     await eventually(lambda: client.stands("baking", 5, n))
     assert {c.candidate for c in fleet} == {500}
@@ -146,7 +146,7 @@ async def _step_up_and_roll_back(
 
 async def test_a_restarted_envoy_is_served_again(envoys: list[RunningEnvoy], tmp_path: Path, redis_url: str) -> None:
     async with steering(rtds_config(envoys[0], redis_url)) as client:
-        await eventually(lambda: client.stands("shadow", 0, 2), within=20)
+        await eventually(lambda: client.stands("shadow", 0, 2))
         await client.order(CommandKind.PROMOTE)
         await eventually(lambda: client.stands("baking", 5, 2))
         admin = envoys[0].admin
@@ -165,7 +165,7 @@ async def test_an_envoy_that_refuses_the_layer_or_leaves_is_not_confirmed(
         AsyncExitStack() as stack,
     ):
         await stack.enter_async_context(clients(port, leaving))
-        await eventually(lambda: client.stands("shadow", 0, 3), within=20)
+        await eventually(lambda: client.stands("shadow", 0, 3))
         await stack.aclose()
         await client.order(CommandKind.PROMOTE)
         await eventually(lambda: client.stands("baking", 5, 2))
@@ -182,14 +182,14 @@ async def test_after_the_loss_of_redis_and_the_leader_the_envoys_weights_stay_un
     command = [sys.executable, "-m", "tests.support.steering_process", str(file), "leader"]
     async with steering_client(config) as client:
         with Child("leader", command, tmp_path / "leader.log", cwd=ROOT) as leader:
-            await eventually(lambda: client.stands("shadow", 0, 2), within=20)
+            await eventually(lambda: client.stands("shadow", 0, 2))
             await client.order(CommandKind.PROMOTE)
             await client.order(CommandKind.PROMOTE)
             await eventually(lambda: client.stands("baking", 25, 2))
             leader.kill()
         await client.redis.flushall()
     async with steering(config, "another") as client:
-        await eventually(lambda: client.stands("held", 0), within=20)
+        await eventually(lambda: client.stands("held", 0))
         held = await client.logged("hold")
         assert held is not None
         assert (held.actor, held.trigger) == ("glidepath", "state_lost")
@@ -197,7 +197,7 @@ async def test_after_the_loss_of_redis_and_the_leader_the_envoys_weights_stay_un
         for envoy in envoys:
             assert await client.has(envoy.admin, 2500)
         await client.order(CommandKind.PROMOTE, percent=25)
-        await eventually(lambda: client.stands("held", 25, 2), within=20)
+        await eventually(lambda: client.stands("held", 25, 2))
         await client.order(CommandKind.RESUME)
         await eventually(lambda: client.stands("baking", 25, 2))
         for envoy in envoys:
@@ -209,7 +209,7 @@ async def test_weights_set_at_a_known_admin_interface_are_adopted_on_all_envoys_
 ) -> None:
     first, second = (e.admin for e in envoys)
     async with steering(rtds_config(envoys[0], redis_url)) as client:
-        await eventually(lambda: client.stands("shadow", 0, 2), within=20)
+        await eventually(lambda: client.stands("shadow", 0, 2))
         await client.curl(first, candidate=9000, baseline=1000)
         await eventually(lambda: client.stands("held", 90, 2))
         await eventually(lambda: client.has(second, 9000))
@@ -229,7 +229,7 @@ async def test_a_shadow_share_set_at_a_known_admin_interface_is_adopted_on_all_e
 ) -> None:
     first, other = envoys[0].admin, StreamClient("other")
     async with steering(rtds_config(envoys[0], redis_url)) as client, clients(port, other):
-        await eventually(lambda: client.stands("shadow", 0, 3), within=20)
+        await eventually(lambda: client.stands("shadow", 0, 3))
         async with client.http.post(
             f"{first}/runtime_modify", params={runtime_keys.shadow_key("chat"): "10"}
         ) as answer:
@@ -250,7 +250,7 @@ async def test_a_manual_autopilot_0_stops_the_ramp_and_manual_weights_do_not_hid
 ) -> None:
     first, second = (e.admin for e in envoys)
     async with steering(rtds_config(envoys[0], redis_url)) as client:
-        await eventually(lambda: client.stands("shadow", 0, 2), within=20)
+        await eventually(lambda: client.stands("shadow", 0, 2))
         await client.curl(first, autopilot="off", candidate=2000, baseline=8000)
         await eventually(lambda: client.logged("autopilot_off"))
         await eventually(lambda: client.stands("held", 20, 2))
@@ -266,14 +266,14 @@ async def test_after_the_loss_of_redis_a_guard_and_a_command_can_still_roll_back
     """The new leader has no state and finds Envoys that serve 25 %."""
     config = rtds_config(envoys[0], redis_url)
     async with steering(config, "first") as client:
-        await eventually(lambda: client.stands("shadow", 0, 2), within=20)
+        await eventually(lambda: client.stands("shadow", 0, 2))
         await client.order(CommandKind.PROMOTE)
         await client.order(CommandKind.PROMOTE)
         await eventually(lambda: client.stands("baking", 25, 2))
     async with steering_client(config) as client:
         await client.redis.flushall()
     async with steering(config, "second") as client:
-        await eventually(lambda: client.stands("held", 0), within=20)
+        await eventually(lambda: client.stands("held", 0))
         status = await client.status()
         assert status is not None
         assert not status.share_known

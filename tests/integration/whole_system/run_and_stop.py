@@ -41,7 +41,7 @@ async def use_up(folder: Path) -> None:
                 status: WorkloadStatus | None = await read_status(redis, "chat")
                 return status is not None and status.pairs_scored > 0
 
-            await eventually(scored, within=60)
+            await eventually(scored)
             await redis.aclose()
     addresses = (config.envoy.listen, config.extproc.metrics, config.scorer.metrics, config.console.listen)
     servers = (*config.envoy.admin, str(config.redis.url), cloud.url, onprem.url)

@@ -94,7 +94,7 @@ async def test_pairs_scores_steering_and_commands_work_on_a_cluster(clustered: C
 
     await eventually(steered, what="a scorer that steers: what came before its step began counts in no step")
     await clustered.ask(5)
-    await eventually(lambda: clustered.scored(5), within=40)
+    await eventually(lambda: clustered.scored(5))
     for name in PATHS:
         assert len({scored.pair_id for scored in await clustered.results(name)}) == 5
         assert await redis.hgetall(f"{WorkloadKeys(name).budget}:{await _today(clustered, name)}")
@@ -123,13 +123,13 @@ async def _weighs(system: System, candidate: int) -> bool:
 
 async def test_after_an_outage_of_the_cluster_every_pair_is_stored_exactly_once(clustered: Clustered) -> None:
     await clustered.ask(1)
-    await eventually(lambda: clustered.scored(1), within=40)
+    await eventually(lambda: clustered.scored(1))
     for node in clustered.nodes:
         node.kill()
     await clustered.ask(4)  # clients are served during the outage
     again = [_again(node) for node in clustered.nodes]
     try:
-        await eventually(lambda: _answers(clustered, 5), within=60, what="five scores of each workload")
+        await eventually(lambda: _answers(clustered, 5), what="five scores of each workload")
         assert all(child.alive for child in clustered.system.stack.children.values())
         for name in PATHS:
             assert len({scored.pair_id for scored in await clustered.results(name)}) == 5

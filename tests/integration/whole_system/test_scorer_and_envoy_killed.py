@@ -66,7 +66,7 @@ async def test_the_pairs_of_a_killed_scorer_are_scored_exactly_once(tmp_path: Pa
         await system.restart("scorer")
         await under_way.more(50)
         await under_way.finish()
-        await eventually(lambda: all_scored_once(system), within=60)
+        await eventually(lambda: all_scored_once(system))
         assert await assert_each_pair_once(system) > 100
 
 
@@ -81,7 +81,7 @@ async def test_results_have_the_facts_of_both_sides(tmp_path: Path) -> None:
                     answer = await client.chat.completions.create(model="m", messages=messages, **more)
                     if stream:
                         await drain(answer)
-            await eventually(lambda: has_results(system.redis, 2), within=30)
+            await eventually(lambda: has_results(system.redis, 2))
             for result in await system.results():
                 assert result.scored, result.unscored_reason
                 assert 0.5 < result.agreement <= 1

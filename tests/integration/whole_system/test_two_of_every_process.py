@@ -115,17 +115,14 @@ async def both(tmp_path: Path) -> AsyncIterator[TwoSystems]:
 
 async def test_two_of_every_process_run_one_migration_and_either_process_may_be_killed(both: TwoSystems) -> None:
     await both.ask(20)
-    await eventually(lambda: both.scored(40), within=40, what="40 scores")
+    await eventually(lambda: both.scored(40), what="40 scores")
     await eventually(lambda: both.sums_up(40))
     assert len({flush.source for flush in await both.one.outcomes()}) == 2
 
-    async def counted() -> bool:
-        return (await both.one.coverage()).get("paired") == 40
-
-    await eventually(counted)
+    await eventually(lambda: _paired(both, 40))
     await eventually(lambda: both.weigh(0))
     await both.cli("promote", "chat", "--percent", "50", "--force")
-    await eventually(lambda: both.weigh(5000), within=5)
+    await eventually(lambda: both.weigh(5000))
 
     leader = await both.leader()
     assert leader is not None
@@ -133,16 +130,20 @@ async def test_two_of_every_process_run_one_migration_and_either_process_may_be_
     await both.ask(20)
     decision = await both.cli("rollback", "chat", "--reason", "the other scorer takes over")
     assert decision["to_percent"] == 0
-    await eventually(lambda: both.weigh(0), within=5)
-    await eventually(lambda: _confirmed(both), within=5)
+    await eventually(lambda: both.weigh(0))
+    await eventually(lambda: _confirmed(both))
     assert await both.leader() not in (None, leader)
 
-    await eventually(lambda: both.scored(80), within=40, what="80 scores")
+    await eventually(lambda: both.scored(80), what="80 scores")
     ids = [scored.pair_id for scored in await both.one.results()]
     assert len(ids) == len(set(ids)) == 80
     await eventually(lambda: _all_live(both, 80))
     assert (await both.live())[Side.CANDIDATE] > 5
-    assert (await both.one.coverage())["paired"] == 80
+    await eventually(lambda: _paired(both, 80))
+
+
+async def _paired(both: TwoSystems, pairs: int) -> bool:
+    return (await both.one.coverage()).get("paired") == pairs
 
 
 async def _all_live(both: TwoSystems, requests: int) -> bool:

@@ -87,7 +87,7 @@ async def test_up_serves_requests_restarts_dead_processes_and_stops_in_order(tmp
         path = write_up_config(tmp_path, cloud.url, onprem.url)
         config, data = load_config(path), tmp_path / ".glidepath"
         with Child("up", [*COMMAND, "-c", str(path)], tmp_path / "up.log", cwd=tmp_path) as up:
-            await eventually(lambda: "Ctrl-C stops everything" in up.log.read_text(), within=60)
+            await eventually(lambda: "Ctrl-C stops everything" in up.log.read_text())
             assert "runtime_modify?glidepath.chat.weight.onprem-or-cloud=0" in up.log.read_text()
             children = children_of(up.pid)
             assert len(children) >= 5
@@ -100,7 +100,7 @@ async def test_up_serves_requests_restarts_dead_processes_and_stops_in_order(tmp
                 found[:] = await by_console(up.log.read_text(), "/api/workloads/chat/pairs")
                 return bool(found)
 
-            await eventually(has_a_divergent_pair, within=60)
+            await eventually(has_a_divergent_pair)
             pair = await by_console(up.log.read_text(), f"/api/workloads/chat/pair?id={found[0]['id']}")
             assert (pair["left"], pair["right"]) == ("I am cloud.", "I am onprem.")
             assert found[0]["agreement"] < 1
@@ -124,7 +124,7 @@ async def test_only_the_user_can_read_the_data_of_up_and_only_one_up_uses_it(tmp
     async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
         path, data = write_up_config(tmp_path, cloud.url, onprem.url), tmp_path / "data"
         with Child("up", [*COMMAND, "-c", str(path), "--data", str(data)], tmp_path / "up.log") as up:
-            await eventually(lambda: "Ctrl-C stops everything" in up.log.read_text(), within=60)
+            await eventually(lambda: "Ctrl-C stops everything" in up.log.read_text())
             await ask(f"http://{load_config(path).envoy.listen}/v1/chat/completions")
             effective = load_config(data / "glidepath.yaml")
             await eventually(lambda: (data / "redis" / "appendonlydir").is_dir())
