@@ -389,7 +389,8 @@ async def test_a_split_ends_with_its_lease_and_the_users_own_rule_serves(
 async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
     control_planes: ControlPlanes, tmp_path: Path, arm: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with parts(tmp_path, CLUSTER, None, lost_glidepath.QUICK, **ARMS[arm]) as among:
+    candidate, workload = ARMS[arm]
+    async with parts(tmp_path, CLUSTER, None, candidate, **workload) as among:
         documents = with_glidepath(tmp_path, among.own.url)
         with envoy_gateway(control_planes, tmp_path, documents) as gateway:
             await ready(gateway, among)

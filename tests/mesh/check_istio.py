@@ -368,7 +368,8 @@ async def test_a_split_ends_with_its_lease_and_the_users_own_route_serves(
 async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
     control_planes: ControlPlanes, tmp_path: Path, arm: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with parts(tmp_path, CLUSTERS["gateway"], None, lost_glidepath.QUICK, **ARMS[arm]) as among:
+    candidate, workload = ARMS[arm]
+    async with parts(tmp_path, CLUSTERS["gateway"], None, candidate, **workload) as among:
         under_test = mesh("gateway", control_planes, tmp_path, among)
         with under_test.running("istio", under_test.with_glidepath()) as running:
             await under_test.ready(running)

@@ -13,9 +13,16 @@ from tests.mesh.mesh_under_test import Parts
 from tests.mesh.traffic import Caller, Seen, backends, statuses
 from tests.support.waiting import eventually
 
-QUICK = {"first_byte_timeout": "1s"}
+QUICK: dict[str, Any] = {"first_byte_timeout": "1s"}
 HOLD: dict[str, Any] = {"shadow": {"sample": 0}}
-ARMS: dict[str, dict[str, Any]] = {"if_lost: hold": HOLD, "if_lost: baseline": LEASED}
+DETECTED = {**QUICK, "outlier_detection": {}}  # five failures in a row
+# Name → the candidate's settings, and the workload's. An ejected candidate comes back within 10 s.
+ARMS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "if_lost: hold": (QUICK, HOLD),
+    "if_lost: hold, outlier detection": (DETECTED, HOLD),
+    "if_lost: baseline": (QUICK, LEASED),
+    "if_lost: baseline, outlier detection": (DETECTED, LEASED),
+}
 # Each way in which the candidate fails, the status that it answers, and whether Envoy can ask the baseline instead: not
 # once the headers of the answer are sent. The last way is for good.
 FAILURES: dict[str, tuple[str, int, bool]] = {
@@ -47,22 +54,28 @@ async def _check(among: Parts, caller: Caller, arm: str, failure: str) -> str:
         await among.onprem.__aexit__()
     else:
         among.onprem.behaviour, among.onprem.status = behaviour, status  # type: ignore[assignment]
+    asked = len(among.onprem.received)
     seen, last_s = await requests_of_clients(among, caller, LOST_AFTER_S + GRACE_S)
     errors = sum(1 for code, who in seen if code != 200 or not who)
     assert (errors == 0) if rescued else (errors > 0), (failure, errors)
     reached = len(among.onprem.received)
     after = await caller.ask(AFTER)
-    if arm == "if_lost: baseline":
+    if _leased(arm):
         assert (statuses(after), set(backends(after))) == ({200}, {"own"}), "the split has ended with its lease"
         assert len(among.onprem.received) == reached
     late = sum(count for (code, who), count in after.items() if code != 200 or not who)
-    return f"{arm} | {failure} | {errors} of {len(seen)}, then {late} of {AFTER} | candidate last asked {last_s:.1f} s"
+    clients = f"{errors} of {len(seen)}, then {late} of {AFTER}"
+    return f"{arm} | {failure} | {clients} | candidate asked {reached - asked} times, last after {last_s:.1f} s"
+
+
+def _leased(arm: str) -> bool:
+    return "baseline" in arm
 
 
 @asynccontextmanager
 async def half(among: Parts, arm: str) -> AsyncIterator[None]:
     """Give the candidate half of the requests. The scorer dies at the end of the block."""
-    if arm == "if_lost: baseline":
+    if _leased(arm):
         async with leased_share(among.config, 50):
             yield
     else:
