@@ -61,9 +61,9 @@ class ApiServer:
         found: dict[str, str] = self.route()["metadata"].get("annotations", {})
         return found
 
-    def edit(self, change: Callable[[Json], None]) -> None:
+    def edit(self, change: Callable[[Json], None], namespace: str = "models") -> None:
         """Change the HTTPRoute as a person does."""
-        self._store(self.route(), change)
+        self._store(self.route(namespace), change)
 
     def serve(self, route: Json) -> None:
         """Do what a Gateway's controller does: say that it serves the present form."""
