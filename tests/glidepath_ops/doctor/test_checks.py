@@ -1,87 +1,37 @@
-"""Tests of doctor's checks: each fault of an Envoy or a Redis gets its finding and remedy."""
+"""Tests of doctor's checks: each fault of an Envoy gets its finding and remedy."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from glidepath.config import Config, parse_config
+from glidepath.config import parse_config
 from glidepath.config.request_match import Match
-from glidepath.scorer_groups import LastSteering
-from glidepath.status_and_decisions import SideRefusal
-from glidepath.unseen_log_entries import UnseenRecord
-from glidepath_ops.doctor.checks import examine, examine_envoy, examine_languages, examine_redis
-from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
-from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.doctor.checks import examine_envoy
+from glidepath_ops.doctor.facts import EnvoyFacts, Severity
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS
 from glidepath_ops.envoyconfig.extensions import used_extensions
 from glidepath_ops.envoyconfig.filters import CAPTURE
 from glidepath_ops.envoyconfig.path_conditions import path_header
-from tests.support.chat_config import CHAT_CONFIG
-
-Json = dict[str, Any]
-WITHOUT_STICKY = CHAT_CONFIG
-YAML = WITHOUT_STICKY + "    sticky: {header: x-user-id}\n"
-CONFIG = parse_config(YAML)
-
-
-def facts(config: Config = CONFIG, **changes: Any) -> EnvoyFacts:
-    """Return the facts of a healthy Envoy with the rendered configuration, in the form of its own dump."""
-    bootstrap = render_bootstrap(config)
-    listeners = bootstrap["static_resources"]["listeners"]
-    tables = [
-        manager["typed_config"]["route_config"]
-        for listener in listeners
-        for chain in listener["filter_chains"]
-        for manager in chain["filters"]
-    ]
-    clusters = bootstrap["static_resources"]["clusters"]
-    kind = "type.googleapis.com/envoy.admin.v3."
-    dump = {
-        "configs": [
-            {"@type": f"{kind}BootstrapConfigDump", "bootstrap": bootstrap},
-            {"@type": f"{kind}ListenersConfigDump", "static_listeners": [{"listener": one} for one in listeners]},
-            {"@type": f"{kind}RoutesConfigDump", "static_route_configs": [{"route_config": one} for one in tables]},
-            {"@type": f"{kind}ClustersConfigDump", "static_clusters": [{"cluster": one} for one in clusters]},
-        ]
-    }
-    connected = {"stats": [{"name": "cx_active", "value": "1"}, {"name": "cx_connect_fail"}]}
-    well = {
-        "server_info": server_info("1.40.0", used_extensions(config)),
-        "dump": dump,
-        "clusters": {"cluster_statuses": [{"name": "glidepath-extproc", "host_statuses": [connected]}]},
-        "stats": {"access_logs.grpc_access_log.logs_written": 7},
-        "clock_skew_s": 0.1,
-    }
-    return EnvoyFacts("http://127.0.0.1:9901", **(well | changes))
-
-
-def server_info(version: str, extensions: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the answer at /server_info of an Envoy whose build has the ``extensions``."""
-    named = [{"name": name, "category": "some"} for name in extensions]
-    return {"version": f"abc/{version}/Clean/RELEASE/BoringSSL", "node": {"extensions": named}}
-
-
-def without(*left_out: str) -> dict[str, Any]:
-    return server_info("1.40.0", set(used_extensions(CONFIG)) - set(left_out))
-
-
-def finding(findings: list[Finding], check: str) -> Finding:
-    return next(f for f in findings if f.check == check)
-
-
-def edited(*path: str | int, value: Any) -> EnvoyFacts:
-    """Return the facts of the healthy Envoy with one value of its dump changed."""
-    dump = copy.deepcopy(dict(facts().dump))
-    node: Any = dump["configs"]
-    for part in path[:-1]:
-        node = node[part]
-    node[path[-1]] = value
-    return facts(dump=dump)
+from tests.support.envoy_facts import (
+    AGGREGATE,
+    CLUSTERS,
+    CONFIG,
+    FILTERS,
+    MANAGER,
+    ROUTE,
+    WHOLE_ROUTE,
+    WITHOUT_STICKY,
+    YAML,
+    Json,
+    edited,
+    facts,
+    finding,
+    server_info,
+    without,
+)
 
 
 def extproc(fails: int) -> Json:
@@ -91,22 +41,30 @@ def extproc(fails: int) -> Json:
     return {"cluster_statuses": [{"name": "glidepath-extproc", "host_statuses": [host]}]}
 
 
-MANAGER = (1, "static_listeners", 0, "listener", "filter_chains", 0, "filters", 0, "typed_config")
-WHOLE_ROUTE = (2, "static_route_configs", 0, "route_config", "virtual_hosts", 0, "routes", 1)
-ROUTE = (*WHOLE_ROUTE, "route")
-FILTERS = facts().section("ListenersConfigDump")["static_listeners"][0]["listener"]["filter_chains"][0]["filters"][0][
-    "typed_config"
-]["http_filters"]
 REWRITES = {"name": "rewrites", "typed_config": {"@type": "type.googleapis.com/envoy.x.Lua"}}
+
+
 ACTION = (*WHOLE_ROUTE, "typed_per_filter_config", CAPTURE, "xds_matcher", "on_no_match", "action", "typed_config")
+
+
 EXT_PROC = (*ACTION, "typed_config", "typed_config")
-CLUSTERS = [one["cluster"]["name"] for one in facts().section("ClustersConfigDump")["static_clusters"]]
-AGGREGATE = CLUSTERS.index("onprem-or-cloud")
+
+
 EXTPROC = (3, "static_clusters", CLUSTERS.index("glidepath-extproc"), "cluster")
+
+
 EXTPROC_OPTIONS = (*EXTPROC, "typed_extension_protocol_options", HTTP_OPTIONS)
+
+
 HTTP2 = (*EXTPROC_OPTIONS, "explicit_http_config", "http2_protocol_options")
+
+
 STARTED, LOST = (f"http.x.ext_proc.{name}" for name in ("streams_started", "failure_mode_allowed"))
+
+
 POST = {"name": ":method", "string_match": {"exact": "POST"}}
+
+
 ONLY_CHAT = path_header(Match(path="/v1/chat/completions"))
 
 
@@ -262,93 +220,6 @@ def test_two_hash_policies_on_a_sticky_route_are_a_warning() -> None:
     assert (found.level, "consistentHash" in found.remedy) == (Severity.WARN, True)
 
 
-REDIS = RedisFacts(
-    "redis://r:6379",
-    version="7.2.4",
-    eviction="noeviction",
-    unseen=UnseenRecord(produced=10),
-    append_only=True,
-    clock_skew_s=0.0,
-    leader="scorer-1",
-    last_steering={"chat": LastSteering("", 0.3)},
-    status_age_s={"chat": 0.3},
-    blind={"chat": ""},
-)
-SICK_REDIS = [
-    ({"error": "refused"}, "reachable", Severity.FAIL),
-    ({"version": "6.0.16"}, "version", Severity.FAIL),
-    ({"eviction": "allkeys-lru"}, "memory policy", Severity.FAIL),
-    ({"eviction": None}, "memory policy", Severity.WARN),
-    ({"append_only": False, "snapshots": True}, "persistence", Severity.WARN),
-    ({"append_only": False, "snapshots": False}, "persistence", Severity.FAIL),
-    ({"append_only": None}, "persistence", Severity.WARN),
-    ({"append_only": True, "append_failed": True}, "persistence", Severity.FAIL),
-    ({"clock_skew_s": 9.0}, "clock", Severity.WARN),
-    ({"leader": ""}, "leader", Severity.FAIL),
-    ({"status_age_s": {"chat": None}}, "chat: status", Severity.WARN),
-    ({"status_age_s": {"chat": 60.0}}, "chat: status", Severity.FAIL),
-    ({"last_steering": {"chat": LastSteering("", 60.0)}}, "chat: group", Severity.FAIL),
-    ({"last_steering": {"chat": LastSteering()}}, "chat: group", Severity.FAIL),
-    ({"last_steering": {"chat": LastSteering("b", 1.0)}}, "chat: group", Severity.FAIL),
-    ({"blind": {"chat": "of 1 of 1 Envoy no outcome arrives"}}, "outcomes arrive", Severity.FAIL),
-    ({"blind": {"chat": ""}, "no_counters": {"chat": "no Envoy"}}, "outcomes arrive", Severity.WARN),
-]
-
-
-@pytest.mark.parametrize(("changes", "check", "level"), SICK_REDIS)
-def test_a_fault_of_redis_is_found(changes: dict[str, Any], check: str, level: Severity) -> None:
-    found = finding(list(examine_redis(replace(REDIS, **changes))), check)
-    assert found.level is level
-    assert found.remedy
-
-
-def test_a_side_that_refuses_its_requests_is_named_with_what_to_do() -> None:
-    refusal = SideRefusal("candidate", "credential_refused", "the candidate onprem answers 401 …", "check its key")
-    found = finding(list(examine_redis(replace(REDIS, refusals={"chat": (refusal,)}))), "candidate")
-    assert found == Finding("workload chat", "candidate", Severity.FAIL, refusal.detail, refusal.remedy)
-
-
-def test_a_healthy_redis_has_only_findings_that_are_ok() -> None:
-    assert {f.level for f in examine_redis(REDIS)} == {Severity.OK}
-
-
-@pytest.mark.parametrize(
-    ("record", "level", "text"),
-    [
-        (None, Severity.WARN, "not counted"),
-        (UnseenRecord(silent="all"), Severity.WARN, "not counted"),
-        (UnseenRecord(produced=394, unseen=268), Severity.WARN, "268 of 394 entries reached no extproc"),
-        (UnseenRecord(produced=9), Severity.OK, "none of 9"),
-        (UnseenRecord(produced=9, silent="1 of envoy.admin"), Severity.OK, "none of 9; 1 of envoy.admin not read"),
-    ],
-)
-def test_log_entries_that_reached_no_extproc_are_shown(record: UnseenRecord | None, level: Severity, text: str) -> None:
-    found = finding(list(examine_redis(replace(REDIS, unseen=record))), "unseen log entries")
-    assert found.level is level
-    assert text in found.detail
-
-
-def test_findings_of_all_envoys_and_redis_are_in_one_list() -> None:
-    findings = examine(CONFIG, [facts(), facts(error="x")], REDIS)
-    assert len({f.subject for f in findings}) == 3  # the Envoys have one address here, and there is a workload
-    assert finding(findings, "leader").level is Severity.OK
-
-
-def test_a_group_that_does_not_steer_its_workload_is_named_with_the_remedy() -> None:
-    left_out = finding(
-        list(examine_redis(replace(REDIS, group="a", last_steering={"chat": LastSteering("a", 60.0)}))), "chat: group"
-    )
-    assert left_out.detail == "scorer-1 holds the lease of group 'a' and does not steer chat"
-    assert "scorer.group of its own" in left_out.remedy
-    elsewhere = finding(
-        list(examine_redis(replace(REDIS, last_steering={"chat": LastSteering("b", 1.0)}))), "chat: group"
-    )
-    assert elsewhere.detail == "chat is steered by group 'b', this file belongs to the group without a name"
-    assert "rename it" in elsewhere.remedy
-    nobody = list(examine_redis(replace(REDIS, leader="", last_steering={"chat": LastSteering()})))
-    assert [f.check for f in nobody if f.level is Severity.FAIL] == ["leader"]
-
-
 @pytest.mark.parametrize(
     ("prefix", "match", "level"),
     [
@@ -381,65 +252,3 @@ def test_an_aggregate_of_an_earlier_configuration_is_found() -> None:
     found = [f for f in examine_envoy(CONFIG, edited(*place, value=["onprem", "cloud-for-onprem"])) if f.remedy]
     assert [(f.check, f.level) for f in found] == [("clusters", Severity.FAIL)]
     assert "cloud-for-onprem" in found[0].detail
-
-
-def in_mesh(**changes: Any) -> EnvoyFacts:
-    """Return the facts of an Envoy of Envoy Gateway, whose HTTP listeners have only a ``default_filter_chain``."""
-    dump = copy.deepcopy(dict(facts().dump))
-    listeners = dump["configs"][1]["static_listeners"]
-    (listeners[0]["listener"]["default_filter_chain"],) = listeners[0]["listener"].pop("filter_chains")
-    listeners.append({"listener": {"name": "envoy-gateway-proxy-ready-0.0.0.0-19003"}})
-    return facts(dump=dump, **changes)
-
-
-def test_the_filters_and_the_log_are_found_in_a_default_filter_chain() -> None:
-    findings = examine_envoy(CONFIG, in_mesh())
-    assert [one for one in findings if one.level is not Severity.OK] == []
-
-
-def istio(**changes: Any) -> EnvoyFacts:
-    info = server_info("1.40.0", used_extensions(CONFIG))
-    info["node"]["metadata"] = {"ISTIO_VERSION": "1.31.0"}
-    return facts(server_info=info, **changes)
-
-
-def test_a_missing_runtime_layer_has_the_remedy_of_the_control_plane() -> None:
-    rtds = parse_config(YAML + "envoy: {actuator: rtds}\n")
-    for envoy, named in ((istio(), "BOOTSTRAP_XDS_AGENT"), (in_mesh(), "EnvoyProxy")):
-        assert named in finding(examine_envoy(rtds, envoy), "runtime layer").remedy
-
-
-def without_split(envoy: EnvoyFacts) -> EnvoyFacts:
-    dump = copy.deepcopy(dict(envoy.dump))
-    dump["configs"][2]["static_route_configs"] = []
-    clusters = dump["configs"][3]["static_clusters"]
-    dump["configs"][3]["static_clusters"] = [one for one in clusters if one["cluster"]["name"] != "onprem-or-cloud"]
-    return replace(envoy, dump=dump)
-
-
-@pytest.mark.parametrize(
-    ("envoy", "named", "resource"),
-    [
-        (istio(), "render istio", "EnvoyFilter"),
-        (in_mesh(), "render envoy-gateway", "kubectl get envoypatchpolicy"),
-        (facts(), "restart or reload this Envoy", ""),
-    ],
-)
-def test_a_missing_part_has_the_remedy_of_the_control_plane(envoy: EnvoyFacts, named: str, resource: str) -> None:
-    findings = examine_envoy(CONFIG, without_split(envoy))
-    routes, clusters = finding(findings, "chat: routes"), finding(findings, "clusters")
-    assert (routes.level, clusters.level) == (Severity.FAIL, Severity.FAIL)
-    assert named in routes.remedy
-    assert all(resource in one.remedy for one in (routes, clusters))
-    assert ("restart" in routes.remedy) == (not resource)
-    assert "Envoy's log says why" in clusters.remedy
-
-
-def test_a_workload_in_languages_that_the_embedding_model_does_not_read_is_a_warning_with_a_remedy() -> None:
-    redis = replace(REDIS, languages={"chat": {"de": 80, "en": 20}, "quiet": {}})
-    (found,) = examine_languages(CONFIG, redis)
-    assert (found.subject, found.check, found.level) == ("workload chat", "languages", Severity.WARN)
-    assert "de 80%" in found.detail
-    assert "scorer.embedder.model: multilingual-e5-small (pip install 'glidepath[multilingual]')" in found.remedy
-    (found,) = examine_languages(CONFIG, replace(REDIS, languages={"chat": {"en": 96, "de": 4}}))
-    assert (found.level, found.detail) == (Severity.OK, "en, de")

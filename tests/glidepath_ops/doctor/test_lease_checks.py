@@ -10,7 +10,7 @@ from glidepath import runtime_keys
 from glidepath.config import parse_config
 from glidepath_ops.doctor.checks import examine_envoy
 from glidepath_ops.doctor.facts import EnvoyFacts, Severity
-from tests.glidepath_ops.doctor.test_checks import YAML, facts, finding
+from tests.support.envoy_facts import YAML, facts, finding
 
 HOLD, LEASED = parse_config(YAML), parse_config(YAML + "    if_lost: baseline\n")
 OTHER_TIME = parse_config(YAML + "    if_lost: baseline\n    lost_after: 20s\n")
