@@ -27,6 +27,7 @@ from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap, with_stand_ins
 from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.request_reading import reads
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, load_envoy_file
 from glidepath_ops.local.missing_secrets import secret_problems
 from scorer.scoring.embed.missing_packages import missing_package
@@ -117,6 +118,11 @@ def _check_configuration(checked: Checked, config: Path, *, without_secrets: boo
             for warning in undecidable_in_config(settings, name)
         ),
         *(
+            ("note", places.locate("workloads", name), _ONE_LIMIT.format(workload.candidate))
+            for name, workload in settings.workloads.items()
+            if _has_one_limit(settings, name)
+        ),
+        *(
             ("note", places.locate("workloads", name), note)
             for name, workload in settings.workloads.items()
             if (note := judging_note(workload))
@@ -137,6 +143,19 @@ _FORMS = (
     "without fallback, forms with a file (audio transcriptions, image edits) reach {} with the model that clients "
     "send, because only JSON bodies and paths are renamed"
 )
+
+
+_ONE_LIMIT = (
+    "no setting lets Envoy read these requests, so it asks the baseline too after 30 s also for an answer that is not "
+    "streamed: set backends.{0}.answer_timeout, or backends.{0}.first_byte_timeout to what all answers may take"
+)
+
+
+def _has_one_limit(config: Config, name: str) -> bool:
+    """Return whether the default wait for a first byte holds for whole answers too, which can take minutes."""
+    workload = config.workloads[name]
+    unset = not {"answer_timeout", "first_byte_timeout"} & config.backends[workload.candidate].model_fields_set
+    return workload.fallback and unset and not reads(config, name)
 
 
 def _gets_forms_as_they_are(config: Config, workload: Workload) -> bool:

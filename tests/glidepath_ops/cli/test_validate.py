@@ -102,6 +102,24 @@ def test_forms_that_reach_a_candidate_with_another_model_are_a_warning(
     assert ("forms with a file" in done.stderr) is warned
 
 
+@pytest.mark.parametrize(
+    ("limit", "sticky", "noted"),
+    [
+        ("", "header: x-user", True),
+        ("", "conversation: true", False),  # Envoy reads the requests, and knows which answers are streamed
+        (", answer_timeout: 5m", "header: x-user", False),
+        (", first_byte_timeout: 30s", "header: x-user", False),
+    ],
+)
+def test_a_wait_for_whole_answers_that_nobody_chose_gets_a_note(
+    tmp_path: Path, limit: str, sticky: str, noted: bool
+) -> None:
+    text = CHAT_CONFIG.replace(':9002"', f':9002"{limit}')
+    (tmp_path / "g.yaml").write_text(f"{text}    sticky: {{{sticky}}}\n")
+    done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(tmp_path / "g.yaml")])
+    assert ("backends.onprem.answer_timeout" in done.stderr) is noted
+
+
 def test_many_workloads_with_one_hint_make_one_line_that_counts_the_others(tmp_path: Path) -> None:
     rest = "baseline: cloud, candidate: onprem, gates: {latency: {max_ratio: 0.5}}"
     more = "".join(f"  w{i}: {{match: {{path: /w{i}}}, {rest}}}\n" for i in range(3))
