@@ -26,7 +26,7 @@ _RAMP = (
     _gauge("step_start_timestamp_seconds", "Unix time at which the present step or state began"),
     _gauge("status_timestamp_seconds", "Unix time of the latest status of the workload"),
     _gauge("workload_percent", "Desired share of the candidate in percent; NaN while the actual share is unknown"),
-    _gauge("share_asked_ratio", "Share of the clients' requests that the candidate shall serve; NaN while unknown"),
+    _gauge("share_asked_ratio", "Share of the clients' requests that the candidate is to serve; NaN while unknown"),
     _gauge(
         "share_seen_ratio",
         "Share of the clients' requests of this step that reached the candidate; absent at 0 % and at 100 %",
