@@ -168,8 +168,7 @@ def _without_reordered(found: Alignment) -> Alignment:
     """
     runs: list[list[Edit]] = []
     for edit in found.edits:
-        near = runs and edit.left_at - runs[-1][-1].left_end <= _NEAR
-        if near:
+        if runs and edit.left_at - runs[-1][-1].left_end <= _NEAR:
             runs[-1].append(edit)
         else:
             runs.append([edit])
