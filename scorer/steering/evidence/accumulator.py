@@ -37,7 +37,7 @@ from scorer.steering.steering_interfaces import StepEvidence
 
 _EMPTY = Histogram()
 _NOBODY = SideWaits(_EMPTY, _EMPTY, 0)
-LOOK_MS = 1000  # the latency gates and the split are evaluated this often: none of them is a fast guard
+LOOK_MS = 2000  # the latency gates and the split are evaluated this often: none of them is a fast guard (ADR 0452)
 
 
 class Evidence(Stored):

@@ -16,7 +16,7 @@ moves the evidence, so it stakes more (see ``_reserves``).
 
 Changes that both sides share cancel if each moment has the same weight on both sides; see balanced_sampling.py.
 
-See ADR 0111, ADR 0115 and ADR 0251.
+See ADR 0111, ADR 0115, ADR 0251 and ADR 0451.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from scorer.steering.evidence.state_codec import Stored
 # healthy candidate is about 1 below its limit of 1.2 at the p99.
 _MORE, _MORE_WEIGHTS = (0.3, 0.65, 1.2, 2.0, 3.2), (0.16, 0.16, 0.26, 0.26, 0.16)
 _FEWER, _FEWER_WEIGHTS = (0.2, 0.4, 0.7, 1.15, 2.3), (0.1, 0.16, 0.2, 0.27, 0.27)
+# For the baseline in the test that fails the candidate: it has most requests, so small differences decide.
+_FEWER_OF_BASELINE, _MOST_KEPT = (0.15, 0.3, 0.25, 0.2, 0.1), 0.42
 _STRIDE = 16  # at first, only every 16th edge is tried as x
 _BETWEEN = np.arange(1, _STRIDE)
 _BEYOND = 2  # so many edges beyond the range of both sides are tried too; there, nothing changes
@@ -46,7 +48,8 @@ def _reserves(share: float) -> tuple[float, float]:
     """Return the reserves of the candidate's and of the baseline's e-values.
 
     ``share``: the candidate's expected share of the requests. If the baseline has most requests, its quantile is almost
-    known, and its e-value can stay near 1. Without a reserve, it would fall and drown the candidate's.
+    known, and its e-value can stay near 1. Without a reserve, it would fall and drown the candidate's. In the test that
+    fails the candidate, it keeps at most _MOST_KEPT (ADR 0451).
     """
     return 0.05 + 0.8 * share, 0.85 - 0.8 * share
 
@@ -59,7 +62,8 @@ class QuantileRatio:
         more = RateGrid.around(1 - q, _MORE, above=True, weights=_MORE_WEIGHTS)
         fewer = RateGrid.around(1 - q, _FEWER, above=False, weights=_FEWER_WEIGHTS)
         own, base = _reserves(share)
-        fail, passed = ((more, own), (fewer, base)), ((fewer, own), (more, base))
+        fewer_base = RateGrid.around(1 - q, _FEWER, above=False, weights=_FEWER_OF_BASELINE)
+        fail, passed = ((more, own), (fewer_base, min(base, _MOST_KEPT))), ((fewer, own), (more, base))
         self._both, self._three = RateGrids(*fail, *passed), RateGrids(*fail, *passed, *fail)
         buckets = math.log2(max_ratio) * 2**SCALE
         self._shift = min(max(math.ceil(buckets - 1e-9), -SIZE), SIZE)

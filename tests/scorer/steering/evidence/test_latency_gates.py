@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -224,3 +225,16 @@ def test_a_count_that_does_not_fit_64_bits_is_refused() -> None:
 def test_a_stored_histogram_with_impossible_slots_or_counts_is_refused(counts: object) -> None:
     with pytest.raises(ValueError, match=r"slots|a count of|a slot and a list"):
         DenseHistogram().restore([counts, None, None, None])
+
+
+def test_a_hundred_requests_show_that_a_p99_is_half_as_slow_again() -> None:
+    own, base = (_lognormal(n, median) for n, median in ((100, 150.0), (2000, 100.0)))
+    against, in_favour = QuantileRatio(0.99, 1.2, 1 / 21).log_e(own.sums, base.sums)
+    assert against > 3.5
+    assert in_favour < 0
+
+
+def _lognormal(n: int, median: float) -> DenseHistogram:
+    """Return the latencies at ``n`` evenly spaced quantiles of a lognormal distribution with σ = 0.25."""
+    places = [NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)]
+    return dense([median * math.exp(0.25 * place) for place in places])
