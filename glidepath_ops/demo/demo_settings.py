@@ -121,20 +121,8 @@ def demo_config(plan: DemoPlan, ports: Ports, folder: Path) -> Config:
             },
             "scorer": {"metrics": f"127.0.0.1:{ports.scorer_metrics}", "tick": "100ms", "lease": "2s"},
             "backends": {
-                BASELINE: {
-                    "url": f"http://127.0.0.1:{ports.baseline}",
-                    "model": MODELS[BASELINE],
-                    "price": PRICES[BASELINE],
-                    "hardware": "provider",
-                    "region": "this machine",
-                },
-                CANDIDATE: {
-                    "url": f"http://127.0.0.1:{ports.candidate}",
-                    "model": MODELS[CANDIDATE],
-                    "price": PRICES[CANDIDATE],
-                    "hardware": "own",
-                    "region": "this machine",
-                },
+                BASELINE: _backend(BASELINE, ports.baseline, "provider"),
+                CANDIDATE: _backend(CANDIDATE, ports.candidate, "own"),
             },
             "workloads": {
                 WORKLOAD: {
@@ -151,3 +139,13 @@ def demo_config(plan: DemoPlan, ports: Ports, folder: Path) -> Config:
             },
         }
     )
+
+
+def _backend(name: str, port: int, hardware: str) -> dict[str, object]:
+    return {
+        "url": f"http://127.0.0.1:{port}",
+        "model": MODELS[name],
+        "price": PRICES[name],
+        "hardware": hardware,
+        "region": "this machine",
+    }

@@ -173,24 +173,8 @@ def _own_hardware(facts: ReportFacts) -> Iterator[Block]:
 
 
 def _kept(facts: ReportFacts) -> Iterator[Block]:
-    kept = facts.config.retention
-    most_age, kept_age = format_duration(kept.age), format_duration(kept.kept_age)
     excerpts = ", with excerpts" if facts.config.redaction.excerpts else ""
-    rows = [
-        [
-            "pairs: requests and both answers, after redaction",
-            most_age,
-            f"{kept.pairs:,} or {format_size(kept.bytes)}",
-            "pairs",
-        ],
-        ["pairs that a decision names, or a person labelled", kept_age, f"{kept.kept:,}", "kept"],
-        [f"results: numbers and flags of pairs{excerpts}", "no limit of age", f"{kept.results:,}", "results"],
-        ["outcome summaries: counts, no text", most_age, f"{kept.outcomes:,}", "outcomes"],
-        ["people's labels", "until erased", f"{kept.labels:,}", "labels"],
-        *_kept_of_feedback(facts),
-        ["decision log", "until the limit", f"{kept.log:,}", "decisions"],
-        ["history: numbers of periods", "100 days", "4,000 periods", ""],
-    ]
+    rows = list(_kept_rows(facts, excerpts))
     heads = ["what", "at most for", "at most, a workload", *(one.name for one in facts.workloads)]
     shown = [
         [
@@ -203,7 +187,7 @@ def _kept(facts: ReportFacts) -> Iterator[Block]:
     if (inventory := facts.config.inventory) is not None:
         yield Text(
             "The inventory keeps counts by path, model and caller for all of Envoy's requests, for "
-            f"{format_duration(inventory.keep)}: no text, and no credential but as 48 bits of a keyed digest."
+            f"{format_duration(inventory.keep)}: no text, and credentials only as 48 bits of a keyed digest."
         )
     if excerpts:
         yield Text(
@@ -218,6 +202,27 @@ def _kept(facts: ReportFacts) -> Iterator[Block]:
         "the company's own."
     )
     yield Source(("redis-cli XLEN glidepath:{WORKLOAD}:pairs",), "and the section retention of the configuration")
+
+
+def _kept_rows(facts: ReportFacts, excerpts: str) -> Iterator[list[str]]:
+    """Yield what is kept, for how long, how many, and the name of its count in ``one.stored``; "" for the history."""
+    kept = facts.config.retention
+    most_age, kept_age = format_duration(kept.age), format_duration(kept.kept_age)
+    yield from [
+        [
+            "pairs: requests and both answers, after redaction",
+            most_age,
+            f"{kept.pairs:,} or {format_size(kept.bytes)}",
+            "pairs",
+        ],
+        ["pairs that a decision names, or a person labelled", kept_age, f"{kept.kept:,}", "kept"],
+        [f"results: numbers and flags of pairs{excerpts}", "no limit of age", f"{kept.results:,}", "results"],
+        ["outcome summaries: counts, no text", most_age, f"{kept.outcomes:,}", "outcomes"],
+        ["people's labels", "until erased", f"{kept.labels:,}", "labels"],
+        *_kept_of_feedback(facts),
+        ["decision log", "until the limit", f"{kept.log:,}", "decisions"],
+        ["history: numbers of periods", "100 days", "4,000 periods", ""],
+    ]
 
 
 def _kept_of_feedback(facts: ReportFacts) -> Iterator[list[str]]:

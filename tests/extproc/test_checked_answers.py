@@ -33,8 +33,6 @@ async def test_requests_of_which_a_client_repeats_the_id_make_pairs_of_their_own
 
 
 BROKEN = b'data: {"choices": [{"delta": {"content": "a"}}]}\n\ndata: {"error": {"message": "gone"}}\n\n'
-
-
 STREAMED = replace(OK, headers={"content-type": "text/event-stream"})
 
 

@@ -26,8 +26,6 @@ OK = ResponseHeaders(200, {"content-type": "application/json"}, 1, "via_upstream
 
 
 OF_CANDIDATE = replace(OK, backend="onprem")
-
-
 END = Chunk(Half.RESPONSE, b"ours", True)
 
 

@@ -16,11 +16,7 @@ Json = dict[str, Any]
 
 
 WITHOUT_STICKY = CHAT_CONFIG
-
-
 YAML = WITHOUT_STICKY + "    sticky: {header: x-user-id}\n"
-
-
 CONFIG = parse_config(YAML)
 
 
@@ -80,20 +76,10 @@ def edited(*path: str | int, value: Any) -> EnvoyFacts:
 
 
 MANAGER = (1, "static_listeners", 0, "listener", "filter_chains", 0, "filters", 0, "typed_config")
-
-
 WHOLE_ROUTE = (2, "static_route_configs", 0, "route_config", "virtual_hosts", 0, "routes", 1)
-
-
 ROUTE = (*WHOLE_ROUTE, "route")
-
-
 FILTERS = facts().section("ListenersConfigDump")["static_listeners"][0]["listener"]["filter_chains"][0]["filters"][0][
     "typed_config"
 ]["http_filters"]
-
-
 CLUSTERS = [one["cluster"]["name"] for one in facts().section("ClustersConfigDump")["static_clusters"]]
-
-
 AGGREGATE = CLUSTERS.index("onprem-or-cloud")

@@ -88,15 +88,7 @@ def observe(
         e: _compare_admin_layer(names, desired, entries, last_written.get(e, ())) for e, entries in admin_layers.items()
     }
     found = {**envoys, **layers}
-    ignored = {values[:2] for values in stale if values.candidate > 0}
-    weights = [
-        (one.weights.percent, envoy)
-        for envoy, one in found.items()
-        if one.actual is not None
-        and one.weights is not None
-        and one.actual[:2] not in ignored
-        and not (retreating and one.unconfirmed and one.weights.percent > desired.percent)
-    ]
+    weights = _adoptable(found, desired, retreating, stale)
     adopted, adopted_at = min(weights, default=(None, ""))
     switches = [one.autopilot for one in found.values() if one.autopilot is not None]
     shadows = [one.shadow for one in found.values() if one.shadow is not None]
@@ -116,6 +108,21 @@ def observe(
         admin_layer_used=any(set(names.write(desired)) & set(entries or ()) for entries in admin_layers.values()),
         told=_told(names, desired, readings),
     )
+
+
+def _adoptable(
+    found: Mapping[str, _EnvoyObservation], desired: RuntimeValues, retreating: bool, stale: frozenset[RuntimeValues]
+) -> list[tuple[float, str]]:
+    """Return the candidate's share in percent and the Envoy, for the overrides that may be adopted."""
+    ignored = {values[:2] for values in stale if values.candidate > 0}
+    return [
+        (one.weights.percent, envoy)
+        for envoy, one in found.items()
+        if one.actual is not None
+        and one.weights is not None
+        and one.actual[:2] not in ignored
+        and not (retreating and one.unconfirmed and one.weights.percent > desired.percent)
+    ]
 
 
 def _told(

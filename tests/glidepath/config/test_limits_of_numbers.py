@@ -33,8 +33,6 @@ def _numbers(annotation: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str
 
 
 NUMBERS = sorted(set(_numbers(Config, ())), key=str)
-
-
 EXTREMES = (math.inf, -math.inf, math.nan, 1e308, 10**30, 10**400, "9" * 400, "9" * 320 + "w", "1e999", True)
 
 
@@ -64,6 +62,4 @@ def test_no_number_may_be_infinite_or_huge(path: tuple[str | int, ...]) -> None:
 
 # Prices and the limit of a load have no upper bound: their units are the user's.
 UNBOUNDED = frozenset({"input", "output", "limit", "cost", "tolerance", "approval"})
-
-
 FINE = (1e308, 10**30, True)

@@ -42,17 +42,9 @@ def extproc(fails: int) -> Json:
 
 
 REWRITES = {"name": "rewrites", "typed_config": {"@type": "type.googleapis.com/envoy.x.Lua"}}
-
-
 ACTION = (*WHOLE_ROUTE, "typed_per_filter_config", CAPTURE, "xds_matcher", "on_no_match", "action", "typed_config")
-
-
 EXT_PROC = (*ACTION, "typed_config", "typed_config")
-
-
 EXTPROC = (3, "static_clusters", CLUSTERS.index("glidepath-extproc"), "cluster")
-
-
 EXTPROC_OPTIONS = (*EXTPROC, "typed_extension_protocol_options", HTTP_OPTIONS)
 
 
@@ -60,11 +52,7 @@ HTTP2 = (*EXTPROC_OPTIONS, "explicit_http_config", "http2_protocol_options")
 
 
 STARTED, LOST = (f"http.x.ext_proc.{name}" for name in ("streams_started", "failure_mode_allowed"))
-
-
 POST = {"name": ":method", "string_match": {"exact": "POST"}}
-
-
 ONLY_CHAT = path_header(Match(path="/v1/chat/completions"))
 
 

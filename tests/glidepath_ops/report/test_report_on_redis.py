@@ -147,7 +147,7 @@ async def test_what_else_leaves_and_is_kept_is_in_the_chapter_for_legal(
     assert "no text (OpenTelemetry) | extproc, scorer | collector.example |" in text
     assert "| digests of request ids, with the side | 48h | 700 | 3 |" in text
     assert "| users' feedback, with redacted labels | 7d after the newest | 90 requests | 1 |" in text
-    assert "for 40d: no text, and no credential" in text
+    assert "for 40d: no text, and credentials only as 48 bits" in text
 
 
 @pytest.mark.slow
