@@ -8,6 +8,7 @@ It comes directly before the user's route, which stays as it is. See ADR 0136.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from glidepath.config.request_match import Match
@@ -63,7 +64,8 @@ def _routes_of(config: Config, workload: str, users: UsersRoutes) -> list[AddedR
         if shared is Overlap.NONE:
             continue
         if "route" in route.data:
-            found.append(_continued(config, workload, users, index))
+            continued = _continued(config, workload, users, index)
+            found += [replace(continued, route=one) for one in with_empty_value(config, workload, continued.route)]
         elif shared is Overlap.ALL and not found:
             raise InputError(
                 f"workloads.{workload}: {route.place}: this route answers the workload's requests without a cluster; "
@@ -82,7 +84,28 @@ def _own(config: Config, workload: str, users: UsersRoutes) -> list[AddedRoute]:
             f"complete: give backends.{baseline} a url instead of cluster, or correct the workload's match"
         )
     routes: list[Json] = [without_comments(route) for route in routes_of_workload(config, workload)]
-    return [AddedRoute(len(users.routes), workload, route, continues=False) for route in routes]
+    both = (one for route in routes for one in with_empty_value(config, workload, route))
+    return [AddedRoute(len(users.routes), workload, route, continues=False) for route in both]
+
+
+def with_empty_value(config: Config, workload: str, route: Json) -> list[Json]:
+    """Return a split without the sticky header's hash for requests in which the header is empty, and the split itself.
+
+    An empty value is none, but Envoy would hash it. In the rendered listener a filter sees to that, before a copied
+    header could reach backends behind the user's other routes. See ADR 0307.
+    """
+    sticky, action = config.workload(workload).assignment, route["route"]
+    split = action.get("weighted_clusters")
+    if split is None or sticky is None or sticky.header is None:
+        return [route]
+    without = {key: value for key, value in split.items() if key != "use_hash_policy"}
+    rest = {key: value for key, value in action.items() if key != "hash_policy"}
+    empty = {"name": sticky.header.lower(), "string_match": {"exact": ""}}
+    match = {**route["match"], "headers": [*(route["match"].get("headers") or []), empty]}
+    return [
+        {**route, "match": match, "route": {**rest, "weighted_clusters": without}},
+        {**route, "route": {**action, "hash_policy": [hash_policy(sticky)]}},
+    ]
 
 
 def _continued(config: Config, workload: str, users: UsersRoutes, index: int) -> AddedRoute:

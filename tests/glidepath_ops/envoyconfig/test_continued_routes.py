@@ -173,9 +173,11 @@ def test_a_users_hash_policy_also_decides_the_split() -> None:
     with pytest.raises(InputError, match=r"has its own hash_policy.*set workloads.chat.sticky: \{route: true\}"):
         added_routes(config(), users(to(hash_policy=policy)))
     sticky = config(sticky={"header": "X-User"})
-    action = only(added_routes(sticky, users(to()))).route["route"]
-    assert action["hash_policy"] == [{"header": {"header_name": "x-user"}}]
-    assert action["weighted_clusters"]["use_hash_policy"] is True
+    empty, other = (one.route for one in added_routes(sticky, users(to())))  # an empty value is none
+    assert empty["match"]["headers"][-1] == {"name": "x-user", "string_match": {"exact": ""}}
+    assert "hash_policy" not in empty["route"]
+    assert other["route"]["hash_policy"] == [{"header": {"header_name": "x-user"}}]
+    assert other["route"]["weighted_clusters"]["use_hash_policy"] is True
 
 
 LIMITS = ("request_body_buffer_limit", "per_request_buffer_limit_bytes")
