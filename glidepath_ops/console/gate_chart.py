@@ -46,7 +46,7 @@ class GateChart:
 
 
 def gate_chart(verdict: Verdict, requests_per_s: float | None) -> GateChart:
-    """Return the picture of a gate. ``requests_per_s``: of the workload, for the sentence."""
+    """Return the chart of a gate. ``requests_per_s``: the workload's rate, to tell how long the gate still needs."""
     low, high = _range(verdict)
     to_pass, to_fail = (_share(one) for one in (verdict.evidence_to_pass, verdict.evidence_to_fail))
     return GateChart(

@@ -73,7 +73,7 @@ def segments(text: str, places: Iterable[tuple[int, int]]) -> tuple[Segment, ...
 
 
 def merged(places: Iterable[tuple[int, int]], length: int) -> Sequence[tuple[int, int]]:
-    """Return the places within 0 and ``length``, in order and without overlaps."""
+    """Return the places, limited to the text's ``length``, in order and without overlaps."""
     found: list[tuple[int, int]] = []
     for begin, end in sorted((max(b, 0), min(e, length)) for b, e in places):
         if end <= begin:

@@ -1,6 +1,6 @@
 """The console beside ``glidepath up`` and the demo: its address, its token, and its process.
 
-The traffic never depends on it: a console that is not installed, or does not start, is named and left out.
+The traffic never depends on it: if the console is missing or does not start, a message says so, and all else runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONSOLE = "console"
 
 
 def with_console(config: Config, folder: Path) -> Config:
-    """Return the configuration with an address that is free and a token, as far as the file sets neither.
+    """Return the configuration with a free address and a token for the console, unless the file sets them.
 
     The token is created once and kept in ``folder``, which only the user may read. Without it, every user of this
     machine could read prompts and answers.

@@ -63,7 +63,7 @@ def hashed_by_the_user(documents: Sequence[Document], config: Config, file: str)
 
 
 def refuse_patches_by_name(documents: Sequence[Document], names: set[str], file: str) -> None:
-    """Refuse that an EnvoyFilter of the file patches a continued route by its name, which the copy does not have."""
+    """Raise InputError if an EnvoyFilter patches a continued route by its name, because the copy has another name."""
     for document in documents:
         patches = (document.data.get("spec") or {}).get("configPatches") or []
         for patch in patches if document.data.get("kind") == "EnvoyFilter" else []:

@@ -113,7 +113,7 @@ def patch_of(route: Json, rule: SteeredRule, values: RuntimeEntries, *, at_once:
 
 
 def tests_of(route: Json, rule: SteeredRule) -> list[Json]:
-    """Return a patch that changes nothing, for a trial whether this rule may be patched. Raises RouteError."""
+    """Return a patch that changes nothing, with which to try whether this rule may be patched. Raises RouteError."""
     return _tests(_weights(route, rule.target), at_once=False)
 
 
