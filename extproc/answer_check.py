@@ -1,6 +1,7 @@
 """Check every captured answer by itself: count its tokens, and report it if it failed although its status says success.
 
-The check never delays a client or a copy. Small bodies are checked at once. Large and encoded bodies are checked in a
+The check never delays a client or a copy. Small bodies are checked in the event loop, several one after the other
+(docs/adr/0435). Large and encoded bodies are checked in a
 thread of its own, at most ``MAX_WAITING`` at a time; what is above that is counted as unchecked.
 """
 
@@ -27,6 +28,8 @@ from glidepath.read_token_usage import estimated_usage, read_usage
 from glidepath.token_usage import TokenUsage
 
 AT_ONCE = 32 * 1024  # bytes of the largest body that is checked in the event loop, in about 0.2 ms
+TOGETHER, TOGETHER_BYTES = 16, 64 * 1024  # small answers that are checked one after the other
+SOON_S = 0.02  # most seconds until a small answer is checked
 MAX_WAITING = 32
 LOG_EVERY_S = 10.0
 
@@ -64,7 +67,8 @@ class AnswerChecker:
     """Reports failed answers to ``counters``. The methods never wait and never raise an error.
 
     ``limit``: the most bytes of a decoded body. ``judge``: what tells why an answer failed, given this limit.
-    ``tokens``: the tokenizers of the backends that have one.
+    ``tokens``: the tokenizers of the backends that have one. ``soon_s``: most seconds that a small answer waits for
+    others, with which it is checked.
     """
 
     def __init__(
@@ -74,18 +78,23 @@ class AnswerChecker:
         wall: Callable[[], float] = time.time,
         judge: Judge | None = None,
         tokens: TokenCounters | None = None,
+        soon_s: float = 0.0,
     ) -> None:
         self.tokens = tokens if tokens is not None else TokenCounters({})
         self._counters, self._limit, self._wall, self._judge = counters, limit, wall, judge or _find_fault
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="check")
         self._logged: dict[tuple[str, ...], float] = {}  # by workload, side and kind
+        self._soon_s = soon_s
+        self._small: list[tuple[RefusedRequest, CheckedAnswer]] = []
+        self._small_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
         self.waiting = 0
         self.totals: Counter[tuple[str, ...]] = Counter()  # workload, side, origin, result: good, failed, unchecked
 
     def check(self, request: RefusedRequest, answer: CheckedAnswer) -> None:
         small = not answer.encoding and len(answer.body) <= AT_ONCE
         if small and not self._must_count(request, answer):
-            self._run_at_once(request, answer)
+            self._check_soon(request, answer)
         elif self.waiting >= MAX_WAITING:
             self._count(request, "unchecked")
         else:
@@ -93,8 +102,29 @@ class AnswerChecker:
             running = asyncio.get_running_loop().run_in_executor(self._thread, self._examine, request, answer)
             running.add_done_callback(partial(self._checked_in_thread, request))
 
+    def check_small(self) -> None:
+        """Check the small answers that wait."""
+        small, self._small, self._small_bytes = self._small, [], 0
+        for request, answer in small:
+            self._run_at_once(request, answer)
+
     def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _check_soon(self, request: RefusedRequest, answer: CheckedAnswer) -> None:
+        """Check a small answer together with the next ones: the check is faster while its code is in the cache."""
+        self._small.append((request, answer))
+        self._small_bytes += len(answer.body)
+        if not self._soon_s or len(self._small) >= TOGETHER or self._small_bytes >= TOGETHER_BYTES:
+            self.check_small()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._soon_s, self._time_is_over)
+
+    def _time_is_over(self) -> None:
+        self._timer = None
+        self.check_small()
 
     def _run_at_once(self, request: RefusedRequest, answer: CheckedAnswer) -> None:
         try:

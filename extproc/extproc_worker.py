@@ -19,7 +19,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from extproc import listening_sockets
-from extproc.answer_check import AnswerChecker
+from extproc.answer_check import SOON_S, AnswerChecker
 from extproc.body_limits import BodyMemory
 from extproc.capture import Capturer
 from extproc.copy_budget import Budgets, RedisSpendingCounters
@@ -123,7 +123,8 @@ class ExtprocWorker:
             extproc = self._config.extproc
             limits = BufferLimits(extproc.buffer, extproc.buffer_bytes)
             buffer = WriteBuffer(writer, encoder, self.counters, limits, source)
-            checker = AnswerChecker(self.counters, extproc.max_body, tokens=TokenCounters.of(self._config))
+            tokens = TokenCounters.of(self._config)
+            checker = AnswerChecker(self.counters, extproc.max_body, tokens=tokens, soon_s=SOON_S)
             stack.callback(checker.close)
             tee = Tee.open(self._config.envoy.shadow_listen, extproc.max_body, self.memory)
             stack.push_async_callback(tee.close)
@@ -289,6 +290,7 @@ class ExtprocWorker:
         for task in ending:
             task.cancel()
         await asyncio.wait(ending)  # the pairs that these tasks lose must be counted before the last flush
+        capturer.checker.check_small()
         self._flush(buffer)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._access_log.served.write(unix_ms()), FINAL_FLUSH_S)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from extproc.answer_check import AT_ONCE, MAX_WAITING, AnswerChecker, CheckedAnswer, Judge
+from extproc.answer_check import AT_ONCE, MAX_WAITING, TOGETHER, TOGETHER_BYTES, AnswerChecker, CheckedAnswer, Judge
 from extproc.outcome_classification import RequestOutcome
 from extproc.refusal_matching import RefusedRequest
 from extproc.traffic_counters import TrafficCounters
@@ -29,10 +29,10 @@ LARGE = replace(BROKEN, body=b": x\n\n" * AT_ONCE + ERROR)
 
 @asynccontextmanager
 async def checker(
-    limit: int = 10**6, judge: Judge | None = None
+    limit: int = 10**6, judge: Judge | None = None, soon_s: float = 0.0
 ) -> AsyncIterator[tuple[AnswerChecker, TrafficCounters]]:
     counters = TrafficCounters()
-    made = AnswerChecker(counters, limit, wall=lambda: 1.0, judge=judge)
+    made = AnswerChecker(counters, limit, wall=lambda: 1.0, judge=judge, soon_s=soon_s)
     yield made, counters
     made.close()
 
@@ -67,6 +67,35 @@ async def test_a_good_answer_is_no_error() -> None:
         made.check(REQUEST, FINE)
         assert kinds(counters) == {}
         assert made.totals == {("chat", "candidate", "live", "good"): 1}
+
+
+async def test_a_small_answer_waits_for_others_but_only_for_a_moment() -> None:
+    async with checker(soon_s=0.02) as (made, counters):
+        made.check(REQUEST, BROKEN)
+        assert made.totals.total() == 0
+        await eventually(lambda: made.totals.total() == 1)
+        assert kinds(counters) == {"error_event": 1}
+        made.check(REQUEST, FINE)  # the next one waits as well, and not for ever
+        assert made.totals.total() == 1
+        await eventually(lambda: made.totals.total() == 2)
+
+
+@pytest.mark.parametrize(("size", "number"), [(10, TOGETHER), (AT_ONCE, TOGETHER_BYTES // AT_ONCE)])
+async def test_enough_small_answers_are_checked_at_once(size: int, number: int) -> None:
+    answer = replace(FINE, body=b'"' + b"a" * (size - 2) + b'"')
+    async with checker(soon_s=3600) as (made, _):
+        for _ in range(number - 1):
+            made.check(REQUEST, answer)
+        assert made.totals.total() == 0
+        made.check(REQUEST, answer)
+        assert made.totals == {("chat", "candidate", "live", "good"): number}
+
+
+async def test_answers_that_wait_can_be_checked_before_a_stop() -> None:
+    async with checker(soon_s=3600) as (made, counters):
+        made.check(REQUEST, BROKEN)
+        made.check_small()
+        assert kinds(counters) == {"error_event": 1}
 
 
 @pytest.mark.parametrize("answer", [replace(FINE, body=b"\x00", encoding="gzip"), replace(FINE, encoding="unheard-of")])
