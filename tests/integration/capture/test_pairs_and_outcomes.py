@@ -233,7 +233,7 @@ async def test_a_frozen_extproc_does_not_affect_clients_and_catches_up(setup: Ru
             times.append(time.monotonic() - started)
     finally:
         setup.processes.extproc.signal(signal.SIGCONT)
-    assert sorted(times)[len(times) // 2] < 0.1
+    assert sorted(times)[len(times) // 2] < 1  # who waits for a frozen process waits until it is killed
     await setup.covered(captured=2)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -128,23 +127,19 @@ async def test_a_changed_credential_file_is_read_again(tmp_path: Path) -> None:
     key.symlink_to("..data/key")
     async with envoy_with_backends(tmp_path, onprem={"credential": {"file": str(key)}}, chat=LIVE) as setup:
 
-        async def credential_becomes(value: str) -> bool:
-            deadline = time.monotonic() + 5
-            while time.monotonic() < deadline:
-                await setup.post()
-                if setup.onprem.last.headers.get("authorization") == f"Bearer {value}":
-                    return True
-            return False
+        async def credential_is(value: str) -> bool:
+            await setup.post()
+            return setup.onprem.last.headers.get("authorization") == f"Bearer {value}"
 
-        assert await credential_becomes("k1")
+        await eventually(lambda: credential_is("k1"))
         (tmp_path / "..new").symlink_to(second.name)
         (tmp_path / "..new").rename(data)
-        assert await credential_becomes("k4")
+        await eventually(lambda: credential_is("k4"))
         (tmp_path / "plain").write_text("k2\n")
         (tmp_path / "plain").rename(key)
-        assert await credential_becomes("k2")
+        await eventually(lambda: credential_is("k2"))
         key.write_text("k3")
-        assert await credential_becomes("k3")
+        await eventually(lambda: credential_is("k3"))
 
 
 @pytest.mark.parametrize("content", ["", "\n \n", "one\nx-admin: two"], ids=["empty", "blank", "two lines"])

@@ -339,7 +339,7 @@ async def test_a_lease_that_nobody_renews_ends_by_envoys_own_clock(
             task.cancel()
         await asyncio.wait({serving, renewing})
         assert await serves("onprem")
-        await eventually(lambda: serves("cloud"), within=6)
+        await eventually(lambda: serves("cloud"), within=12)
 
 
 async def renewed(leases: LeaseService) -> None:

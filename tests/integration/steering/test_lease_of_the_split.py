@@ -25,7 +25,7 @@ from tests.support.running_envoy import RunningEnvoy, running_envoy
 from tests.support.steering_client import SteeringClient, steering_client
 from tests.support.waiting import eventually
 
-LOST_AFTER_S, GRACE_S = 3, 2
+LOST_AFTER_S, GRACE_S = 3, 5
 LEASE = runtime_keys.lease_key("chat")
 
 
@@ -182,7 +182,7 @@ async def test_a_change_of_leader_loses_no_lease(tmp_path: Path, redis_url: str)
                 killed = time.monotonic()
                 while time.monotonic() < killed + LOST_AFTER_S + 1 or not await leads(one.client, "second"):
                     assert await one.served_by() == "onprem"
-                    assert time.monotonic() < killed + 15
+                    assert time.monotonic() < killed + 60
                 assert await one.leases_held("second") == 1
 
 
@@ -192,7 +192,7 @@ async def test_a_drill_lets_the_lease_end_and_leases_again(tmp_path: Path, redis
             await one.ramp_up()
             await eventually(lambda: one.leases_held())
             await one.client.order(CommandKind.DRILL, lost=True, force=True)
-            await eventually(lambda: one.serves("cloud"), within=LOST_AFTER_S + 5)
+            await eventually(lambda: one.serves("cloud"), within=LOST_AFTER_S + GRACE_S)
             assert await one.client.has(one.envoy.admin, 10_000)
 
             async def finished() -> bool:

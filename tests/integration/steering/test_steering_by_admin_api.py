@@ -236,7 +236,7 @@ async def test_a_drill_rolls_back_and_restores_the_share(envoy: Fleet, redis_url
         decision = await client.logged("drill_finished")
         assert decision is not None
         assert decision.details["passed"] is True
-        assert 0 <= decision.details["confirmed_after_ms"] < 2000
+        assert 0 <= decision.details["confirmed_after_ms"] < 20_000
 
 
 async def test_a_new_leader_continues_the_state_and_its_weights_are_not_taken_for_an_override(
