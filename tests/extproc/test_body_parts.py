@@ -51,6 +51,7 @@ def test_the_data_of_an_event_on_several_lines_are_replaced_together() -> None:
     assert "".join(part.text for part in parts) == "data: c\nid: 1\n\n"
 
 
+@pytest.mark.slow
 def test_a_body_of_too_many_parts_is_refused() -> None:
     with pytest.raises(BodyTooComplexError):
         read_parts("{}\n" * (body_parts.MAX_PARTS + 1))

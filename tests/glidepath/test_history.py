@@ -66,6 +66,7 @@ def test_a_point_survives_its_storage(totals: PeriodTotals) -> None:
     assert decode_point(encode_point(point), point.at_ms, 10, encode_traffic(point)) == point
 
 
+@pytest.mark.slow
 @given(PERIODS, PERIODS)
 def test_the_quantiles_of_a_sum_are_those_of_all_requests(one: PeriodTotals, two: PeriodTotals) -> None:
     both = point_of(one + two, 0, 10)

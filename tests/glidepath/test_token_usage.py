@@ -18,6 +18,7 @@ USAGES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(USAGES, max_size=8), st.lists(USAGES, max_size=8))
 def test_merging_loses_nothing_and_its_order_does_not_matter(some: list[TokenUsage], more: list[TokenUsage]) -> None:
     together = merged([*some, *more])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,7 @@ def entries(results: list[ScoredPair]) -> list[tuple[bytes, dict[bytes, bytes]]]
     return [(b"%d-0" % number, {b"r": encode_scored(one), b"e": b"1-0"}) for number, one in enumerate(results, 1)]
 
 
+@pytest.mark.slow
 @given(st.lists(RESULTS, max_size=25), FILTERS)
 def test_the_index_selects_what_the_filter_selects(results: list[ScoredPair], wanted: PairFilter) -> None:
     index = PairIndex("chat", 1000)

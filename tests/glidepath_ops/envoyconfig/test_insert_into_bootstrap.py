@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,12 @@ FILLED = {
 }
 
 
+@cache
+def inserted(name: str) -> str:
+    text, place = FILLED[name]
+    return insert_glidepath(text, CONFIG, name, place)
+
+
 def pruned(data: Any) -> Any:
     """Return Envoy configuration without Glidepath's parts: its routes, entries named glidepath…, its clusters."""
     if isinstance(data, list):
@@ -51,33 +58,29 @@ def _is_from_glidepath(one: Any) -> bool:
 
 @pytest.mark.parametrize("name", FILLED)
 def test_removing_restores_the_file_byte_for_byte(name: str) -> None:
-    text, place = FILLED[name]
-    assert remove(insert_glidepath(text, CONFIG, name, place)) == text
+    assert remove(inserted(name)) == FILLED[name][0]
 
 
 @pytest.mark.parametrize("name", FILLED)
 def test_inserting_twice_changes_nothing_more(name: str) -> None:
-    text, place = FILLED[name]
-    once = insert_glidepath(text, CONFIG, name, place)
-    assert insert_glidepath(once, CONFIG, name, place) == once
+    once = inserted(name)
+    assert insert_glidepath(once, CONFIG, name, FILLED[name][1]) == once
 
 
 @pytest.mark.parametrize("name", FILLED)
 def test_every_line_of_the_users_file_is_kept_in_order(name: str) -> None:
-    text, place = FILLED[name]
-    lines = iter(insert_glidepath(text, CONFIG, name, place).splitlines())
+    lines = iter(inserted(name).splitlines())
     if "flow" not in name:  # in flow style an insertion can split a line of the user's file
-        assert all(line in lines for line in text.splitlines())
+        assert all(line in lines for line in FILLED[name][0].splitlines())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILLED)
 def test_the_result_is_valid_for_envoy_and_keeps_the_users_configuration(name: str) -> None:
-    text, place = FILLED[name]
-    result = yaml.safe_load(insert_glidepath(text, CONFIG, name, place))
+    result = yaml.safe_load(inserted(name))
     check_strict(result)
     assert check_splits(result) == ["chat"]
-    theirs = pruned(yaml.safe_load(text))
+    theirs = pruned(yaml.safe_load(FILLED[name][0]))
     left = pruned(result)
     for key in ("access_log",):
         for listener in left["static_resources"]["listeners"]:
@@ -90,14 +93,12 @@ def test_the_result_is_valid_for_envoy_and_keeps_the_users_configuration(name: s
 
 
 def test_the_users_admin_layer_stays_last() -> None:
-    text, place = FILLED["own-runtime"]
-    layers = yaml.safe_load(insert_glidepath(text, CONFIG, "x", place))["layered_runtime"]["layers"]
+    layers = yaml.safe_load(inserted("own-runtime"))["layered_runtime"]["layers"]
     assert [layer["name"] for layer in layers] == ["base", "glidepath-file", "person"]
 
 
 def test_the_inserted_filters_come_directly_before_the_router() -> None:
-    text, place = FILLED["own-filters"]
-    listener = yaml.safe_load(insert_glidepath(text, CONFIG, "x", place))["static_resources"]["listeners"][0]
+    listener = yaml.safe_load(inserted("own-filters"))["static_resources"]["listeners"][0]
     chain = listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
     ours = ["glidepath.read_request", "glidepath.remember", "glidepath.candidate_headers", "glidepath.capture"]
     assert [one["name"] for one in chain[2:]] == [*ours, "router"]

@@ -44,6 +44,7 @@ def test_the_naive_test_at_the_same_boundary_is_wrong_far_more_often() -> None:
     assert sameness_cases.naive(RUNS, 1) > 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mean", "reference"), [(0.0, 215), (-0.06, 215), (-0.10, 85)])
 def test_power_is_within_1_3_of_the_measured_counts(mean: float, reference: int) -> None:
     runs = sameness_cases.quality(80, 2, mean, n=1000)

@@ -171,6 +171,7 @@ def test_an_answer_without_an_exact_form_is_not_counted() -> None:
     assert by_gate(evidence)["correctness"].n == 0
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=60))
 def test_the_value_is_the_mean_difference_and_the_state_survives_json(pairs: list[tuple[float, float]]) -> None:
     gate = gate_of()

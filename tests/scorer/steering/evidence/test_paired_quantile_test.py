@@ -53,6 +53,7 @@ def defined_log_e(answers: list[tuple[int, int]], q: float, *, in_favour: bool) 
     return least
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(pairs)
 def test_the_evidence_is_the_least_over_all_thresholds_of_a_mixture_of_bets(answers: list[tuple[int, int]]) -> None:

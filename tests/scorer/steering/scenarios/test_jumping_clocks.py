@@ -62,6 +62,7 @@ def test_a_clock_that_is_set_ends_no_hold_and_prolongs_none(clock: str, by_ms: i
     assert HOLD_S * 1000 <= at.at("promote") - began <= HOLD_S * 1000 + 500
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 20), CLOCKS, JUMPS, st.booleans()), min_size=1, max_size=6))
 def test_no_step_comes_before_its_time_whatever_clocks_are_set(events: list[tuple[int, str, int, bool]]) -> None:
@@ -80,6 +81,7 @@ def test_no_step_comes_before_its_time_whatever_clocks_are_set(events: list[tupl
     assert at.events() == ["promote", "complete"]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 6), st.sampled_from(["wall", "redis", "wall and redis"]), JUMPS), max_size=5))
 def test_a_cool_down_lasts_its_time_whatever_clocks_are_set(events: list[tuple[int, str, int]]) -> None:
@@ -97,6 +99,7 @@ def test_a_cool_down_lasts_its_time_whatever_clocks_are_set(events: list[tuple[i
     assert set(at.events()) <= {"rollback", "rollback_confirmed", "retry"}  # no unexpected traffic, no hold
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(CLOCKS, JUMPS, st.booleans(), st.integers(0, 8))
 def test_a_guard_sees_a_failure_at_once_after_a_clock_was_set(

@@ -79,6 +79,7 @@ def test_any_text_can_be_read(text: str) -> None:
     assert addresses_judge(text) in (True, False)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(WRITTEN_FOR_A_JUDGE)), st.integers(0, 3000))
 def test_a_long_answer_before_it_does_not_hide_it(kind: str, words: int) -> None:
     if kind not in ("reversed", "rot13", "base64"):
