@@ -36,7 +36,10 @@ def mixtures(q: float, share: float) -> tuple[RateGrids, RateGrids]:
     more = RateGrid.around(1 - q, latency_ratio_test._MORE, above=True, weights=latency_ratio_test._MORE_WEIGHTS)
     fewer = RateGrid.around(1 - q, latency_ratio_test._FEWER, above=False, weights=latency_ratio_test._FEWER_WEIGHTS)
     own, base = latency_ratio_test._reserves(share)
-    return RateGrids((more, own), (fewer, base)), RateGrids((fewer, own), (more, base))
+    of_baseline = latency_ratio_test._FEWER_OF_BASELINE
+    fewer_base = RateGrid.around(1 - q, latency_ratio_test._FEWER, above=False, weights=of_baseline)
+    kept = min(base, latency_ratio_test._MOST_KEPT)
+    return RateGrids((more, own), (fewer_base, kept)), RateGrids((fewer, own), (more, base))
 
 
 def least(grids: RateGrids, above: np.ndarray, n: np.ndarray) -> float:
