@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.support.dashboard_on_demo import ShownPanel, shown_by_demo
+from tests.support.dashboard_on_demo import ShownPanel
+from tests.support.kept_demo import FinishedDemo
 from tests.support.promtool import needs_prometheus
 
 # What does not happen in a demo: a rescue only if the candidate fails before its first byte in time, and so on.
@@ -26,8 +25,8 @@ def of(shown: list[ShownPanel], title: str) -> ShownPanel:
 
 @needs_prometheus
 @pytest.mark.slow
-def test_every_panel_shows_the_demo(tmp_path: Path) -> None:
-    shown = shown_by_demo(tmp_path)
+def test_every_panel_shows_the_demo(scraped_demo: tuple[FinishedDemo, list[ShownPanel]]) -> None:
+    _, shown = scraped_demo
     empty = {one.panel.title for one in shown if not any(series.points for series in one.series)}
     assert empty <= MAY_BE_EMPTY
     share = of(shown, "Share of the candidate")

@@ -12,6 +12,8 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +25,13 @@ import yaml
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.monitoring.dashboard import ROWS
 from glidepath_ops.monitoring.panel_types import Panel, Query
+from tests.support.kept_demo import kept_demo
 from tests.support.promtool import PROMETHEUS
 
 ROOT = Path(__file__).parents[2]
 VENDOR = ROOT / "glidepath_ops" / "console" / "static" / "vendor"
 PAGE = Path(__file__).with_name("dashboard_page.html")
 RATE_S, STEP_S = 5, 1
-DEMO_WITHIN_S = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,30 @@ class ShownPanel:
     series: tuple[Series, ...]
 
 
-def shown_by_demo(folder: Path) -> list[ShownPanel]:
-    """Run the demo until it ends, and return what each panel shows of it."""
+@dataclass(slots=True)
+class Prometheus:
+    """A running Prometheus. ``began``: when it was told whom to scrape, in Unix seconds."""
+
+    port: int
+    targets: Path
+    began: float = 0.0
+
+    def scrape(self, demo: Child, temporary: Path) -> None:
+        """Scrape the processes of the demo, whose TMPDIR is ``temporary``, from now on."""
+        demo.wait_until(lambda: bool(list(temporary.glob("*/glidepath.yaml"))), timeout=60)
+        config = yaml.safe_load(next(iter(temporary.glob("*/glidepath.yaml"))).read_text())
+        self.began = time.time()
+        _write_targets(self.targets, config)
+
+    def shown(self) -> list[ShownPanel]:
+        """Return what each panel of the dashboard shows now."""
+        return [ShownPanel(panel, _series(self.port, panel, self.began)) for row in ROWS for panel in row.panels]
+
+
+@contextmanager
+def running_prometheus(folder: Path) -> Iterator[Prometheus]:
     assert PROMETHEUS is not None
-    port, targets, demo_folder = free_ports(1)[0], folder / "targets.json", folder / "tmp"
-    demo_folder.mkdir()
+    port, targets = free_ports(1)[0], folder / "targets.json"
     targets.write_text("[]")
     configuration = folder / "prometheus.yml"
     configuration.write_text(json.dumps(_scrapes(targets)))
@@ -61,19 +82,17 @@ def shown_by_demo(folder: Path) -> list[ShownPanel]:
         f"--storage.tsdb.path={folder / 'series'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    demo = [sys.executable, "-m", "glidepath_ops", "demo"]
-    with (
-        Child("prometheus", command, folder / "prometheus.log") as prometheus,
-        Child("demo", demo, folder / "demo.log", env={"TMPDIR": str(demo_folder)}) as running,
-    ):
-        prometheus.wait_until(lambda: _answers(port))
-        running.wait_until(lambda: bool(list(demo_folder.glob("*/glidepath.yaml"))), timeout=60)
-        config = yaml.safe_load(next(iter(demo_folder.glob("*/glidepath.yaml"))).read_text())
-        began = time.time()
-        _write_targets(targets, config)
-        status = running.process.wait(DEMO_WITHIN_S)
-        assert status == 0, running.tail(40)
-        return [ShownPanel(panel, _series(port, panel, began)) for row in ROWS for panel in row.panels]
+    with Child("prometheus", command, folder / "prometheus.log") as child:
+        child.wait_until(lambda: _answers(port))
+        yield Prometheus(port, targets)
+
+
+def shown_by_demo(folder: Path) -> list[ShownPanel]:
+    """Run the demo until it has rolled back, and return what each panel shows of it."""
+    with kept_demo(folder) as demo, running_prometheus(folder) as prometheus:
+        prometheus.scrape(demo.child, demo.temporary)
+        demo.last_command()
+        return prometheus.shown()
 
 
 def _scrapes(targets: Path) -> dict[str, Any]:

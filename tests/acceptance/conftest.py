@@ -1,0 +1,43 @@
+"""Two runs of the demo that several tests look at: one is scraped by Prometheus, one is watched in the browser."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+
+import pytest
+
+from tests.support.browser_visit import CHROMIUM
+from tests.support.console_on_demo import Watched, watched
+from tests.support.dashboard_on_demo import ShownPanel, running_prometheus
+from tests.support.kept_demo import FinishedDemo, kept_demo
+from tests.support.promtool import PROMETHEUS
+
+
+@pytest.fixture(scope="session")
+def scraped_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[FinishedDemo, list[ShownPanel]]:
+    """The demo as it is, and what each panel of the dashboard shows of it; none without Prometheus.
+
+    The last command that the demo prints is carried out before it ends.
+    """
+    folder = tmp_path_factory.mktemp("scraped")
+    with kept_demo(folder) as demo:
+        if PROMETHEUS is None:
+            command, shown = demo.last_command(), []
+        else:
+            with running_prometheus(folder) as prometheus:
+                prometheus.scrape(demo.child, demo.temporary)
+                command, shown = demo.last_command(), prometheus.shown()
+        subprocess.run(command, shell=True, check=True, timeout=60)
+        return demo.finish(), shown
+
+
+@pytest.fixture(scope="session")
+def watched_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[FinishedDemo, Watched | None]:
+    """The demo with bodies that break, and what Chromium shows of it; None without Chromium or playwright."""
+    seen = None
+    with kept_demo(tmp_path_factory.mktemp("watched"), "--fault", "body") as demo:
+        if CHROMIUM is not None and importlib.util.find_spec("playwright") is not None:
+            seen = watched(demo.child)
+        demo.last_command()
+        return demo.finish(), seen

@@ -1,0 +1,61 @@
+"""Run the demo with --keep for the tests of what it does and shows, and end it as a person does."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glidepath_ops.local.child_process import Child
+
+COMMAND = [sys.executable, "-m", "glidepath_ops", "demo"]
+KEPT_WITHIN_S = 240  # from the start until the rollback is over; 60 on an idle machine
+END_WITHIN_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedDemo:
+    """``summary``: what --json wrote."""
+
+    status: int
+    summary: Any
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDemo:
+    """``temporary``: the folder in which the demo makes its own."""
+
+    child: Child
+    temporary: Path
+
+    def last_command(self) -> str:
+        """Wait until the demo is kept running, and return the last command that it prints."""
+        self.child.wait_until(lambda: " retry chat " in self.child.log.read_text(), timeout=KEPT_WITHIN_S)
+        return next(line for line in self.child.log.read_text().splitlines() if " retry chat " in line)
+
+    def finish(self) -> FinishedDemo:
+        """Stop it as Ctrl-C does."""
+        self.child.signal(signal.SIGINT)
+        status = self.child.process.wait(END_WITHIN_S)
+        return finished(status, self.child.log, self.temporary.parent / "summary.json")
+
+
+def finished(status: int, log: Path, summary: Path) -> FinishedDemo:
+    output = log.read_text()
+    assert summary.exists(), output
+    return FinishedDemo(status, json.loads(summary.read_text()), output)
+
+
+@contextmanager
+def kept_demo(folder: Path, *options: str) -> Iterator[KeptDemo]:
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    command = [*COMMAND, "--keep", "--json", str(folder / "summary.json"), *options]
+    with Child("demo", command, folder / "demo.log", env={"TMPDIR": str(temporary)}) as child:
+        yield KeptDemo(child, temporary)
