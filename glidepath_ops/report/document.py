@@ -96,10 +96,14 @@ class ToWrite:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What makes the numbers above again: commands, and in ``words`` what is no command."""
+    """What the numbers above are from: commands that reproduce them, and in ``words`` what is no command."""
 
     commands: Sequence[str]
     words: str = ""
+
+    @property
+    def beginning(self) -> str:
+        return "Reproduce with" if self.commands else "From"
 
 
 Block = Text | Table | Chart | Bars | NoData | ToWrite | Source

@@ -198,9 +198,11 @@ def _kept(facts: ReportFacts) -> Iterator[Block]:
             yield Text(f"{one.name}: the oldest bodies are from {time_text(one.stored.oldest_ms)} UTC.")
     yield Text(
         "The sticky value of a request, such as a user id in a header, is stored as a keyed digest only. A body may "
-        "hold personal data that no pattern of the redaction matches. Redis is the only store; backups of Redis are "
-        "the company's own."
+        "hold personal data that no pattern of the redaction matches. Redis is the only store of bodies; backups of "
+        "Redis are the company's own."
     )
+    if (log_file := facts.config.scorer.log_file) is not None:
+        yield Text(f"Decisions, without bodies, are also appended to {log_file} on the scorer's machine and stay there.")
     yield Source(("redis-cli XLEN glidepath:{WORKLOAD}:pairs",), "and the section retention of the configuration")
 
 

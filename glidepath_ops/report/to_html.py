@@ -117,7 +117,7 @@ def _block(block: Block) -> str:
             )
         case Source(commands, words):
             parts = [*(f"<code>{escape(command)}</code>" for command in commands), *([escape(words)] if words else [])]
-            return f'<p class="source">Made again by {"; ".join(parts)}</p>'
+            return f'<p class="source">{block.beginning} {"; ".join(parts)}</p>'
 
 
 def _figure(title: str, svg: str, legend: str, numbers: Table) -> str:

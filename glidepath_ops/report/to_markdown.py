@@ -66,7 +66,7 @@ def _block(block: Block) -> Iterator[str]:
             yield f"> **A person must write:** {plain(question)}"
         case Source(commands, words):
             parts = [*(f"`{command.replace('`', '')}`" for command in commands), *([plain(words)] if words else [])]
-            yield f"Made again by {'; '.join(parts)}"
+            yield f"{block.beginning} {'; '.join(parts)}"
 
 
 def _numbers(chart: Chart) -> Table:

@@ -47,7 +47,7 @@ def _summary(facts: ReportFacts) -> Iterator[Block]:
                 yield from short_time(money.forecast)
     else:
         yield NoData("the payback", "it needs prices of both sides and traffic of the last week")
-    yield Source(("glidepath report",), "each section below names the command that makes its numbers again")
+    yield Source(("glidepath report",), "each section below names the command that reproduces its numbers")
 
 
 def _row(facts: ReportFacts, one: WorkloadFacts) -> list[str | Cell]:

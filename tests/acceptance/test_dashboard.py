@@ -39,5 +39,7 @@ def test_every_panel_shows_the_demo(scraped_demo: tuple[FinishedDemo, list[Shown
     phases = {one.labels["phase"] for one in of(shown, "Phase").series if one.points}
     assert "baking" in phases  # on a fast machine, the shadow ends before Prometheus asks for the first time
     assert phases & {"rolling_back", "cooling_down"}
+    decided = {one.labels["event"] for one in of(shown, "Decisions").series if any(value for _, value in one.points)}
+    assert {"promote", "rollback"} <= decided
     sides = {one.labels["side"] for one in of(shown, "Latency, clients' requests").series if one.points}
     assert sides == {"baseline", "candidate"}

@@ -16,6 +16,11 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "how-to" / "troubleshoot.md").read_text()
 DOCTOR = [*(ROOT / "glidepath_ops" / "doctor").glob("*.py"), ROOT / "glidepath_ops" / "cli" / "doctor.py"]
 MAKERS = {"ok", "warn", "fail", "Finding", "_clock", "_finding"}
+WARNERS = [
+    *(ROOT / "glidepath_ops" / "cli").glob("*.py"),
+    *(ROOT / "glidepath_ops" / "decommission").glob("*.py"),
+    *(ROOT / "scorer" / "steering" / "planning").glob("*.py"),
+]
 ROW = re.compile(r"^\| ((?:`[^`]+`(?:, )?)+) \|", re.MULTILINE)
 
 
@@ -81,3 +86,11 @@ def test_every_warning_and_error_of_the_logs_is_on_the_page(level: str) -> None:
 def test_the_page_has_no_event_that_is_no_longer_logged() -> None:
     logged = {str(call.event) for call in calls() if call.level in ("warning", "error")} | {"log_lines_lost"}
     assert listed("Warnings and errors in the logs") - logged == set()
+
+
+def test_the_page_quotes_warnings_of_commands_as_the_commands_print_them() -> None:
+    section = PAGE.split("\n## Warnings of validate, plan, judge and decommission\n")[1].split("\n## ")[0]
+    quoted = re.findall(r"\*([^*]+)\*", "\n".join(line.split(" | ")[0] for line in section.splitlines()))
+    printed = re.sub(r'"\s+f?"', "", " ".join(path.read_text() for path in WARNERS))
+    assert len(quoted) > 20
+    assert [text for text in quoted if text not in printed] == []

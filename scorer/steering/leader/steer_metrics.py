@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from glidepath.status_and_decisions import Decision
 from scorer.steering.leader.workload_metrics import WorkloadMetrics
 from scorer.steering.notify.channels import opens_incident
+from scorer.steering.ramp.transition_table import RampEvent
 from scorer.steering.workload.workload_state import WorkloadState
 
 _TICK_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -22,7 +23,7 @@ class SteerMetrics:
         def counter(name: str, help_text: str, *labels: str) -> Counter:
             return Counter(name, help_text, labels, registry=registry)
 
-        self._workloads = WorkloadMetrics()
+        self._workloads, self._begun = WorkloadMetrics(), set[str]()
         registry.register(self._workloads)
         self.leader = gauge("glidepath_scorer_leader", "1 while this scorer steers, else 0")
         self.not_steered = gauge(
@@ -52,8 +53,18 @@ class SteerMetrics:
 
     def show(self, state: WorkloadState, status: str | None) -> None:
         """Show the status that a tick has stored, as JSON. None: it has stored none."""
+        if state.name not in self._begun:
+            self._begin_counters(state.name)
         if status is not None:
             self._workloads.show(state, status)
+
+    def _begin_counters(self, workload: str) -> None:
+        """Show 0 for what has not happened yet: ``increase`` sees a first event only if it has read a value before."""
+        self._begun.add(workload)
+        for counter in (self.errors, self.retreats, self.incidents):
+            counter.labels(workload)
+        for event in RampEvent:
+            self.decisions.labels(workload, event.value)
 
     def drop(self, workload: str) -> None:
         """Remove the workload's metrics, because another group of scorers steers it."""

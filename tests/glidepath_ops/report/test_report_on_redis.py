@@ -132,7 +132,11 @@ async def test_no_body_is_in_it_and_what_a_backend_or_person_wrote_is_only_text(
 async def test_what_else_leaves_and_is_kept_is_in_the_chapter_for_legal(
     tmp_path: Path, redis_url: str, redis_client: Any
 ) -> None:
-    sections = {"otel": {"endpoint": "http://collector.example:4318"}, "inventory": {"keep": "40d"}}
+    sections = {
+        "otel": {"endpoint": "http://collector.example:4318"},
+        "inventory": {"keep": "40d"},
+        "scorer": {"log_file": "/var/log/decisions.jsonl"},
+    }
     workloads = yaml.safe_load(report_config(redis_url))["workloads"]
     workloads["chat"]["feedback"] = {"window": "2d", "requests": 700, "shown": 90}
     path = tmp_path / "glidepath.yaml"
@@ -148,6 +152,7 @@ async def test_what_else_leaves_and_is_kept_is_in_the_chapter_for_legal(
     assert "| digests of request ids, with the side | 48h | 700 | 3 |" in text
     assert "| users' feedback, with redacted labels | 7d after the newest | 90 requests | 1 |" in text
     assert "for 40d: no text, and credentials only as 48 bits" in text
+    assert "also appended to /var/log/decisions.jsonl on the scorer" in text
 
 
 @pytest.mark.slow

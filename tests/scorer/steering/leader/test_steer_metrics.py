@@ -189,3 +189,12 @@ def test_only_decisions_that_open_an_incident_are_counted_as_incidents(valid_yam
         page.metrics.count(one)
     assert page.value("incidents_total") == 1
     assert page.value("decisions_total", event="rollback") == 2
+
+
+def test_counters_begin_at_0_so_that_prometheus_sees_the_first_event(valid_yaml: str) -> None:
+    page = Page(valid_yaml)
+    page.show(STATUS)
+    for event in ("promote", "rollback", "abort"):
+        assert page.value("decisions_total", event=event) == 0
+    for name in ("incidents", "steer_errors", "retreats_told"):
+        assert page.value(f"{name}_total") == 0
