@@ -1,8 +1,8 @@
 """Check every captured answer by itself: count its tokens, and report it if it failed although its status says success.
 
 The check never delays a client or a copy. Small bodies are checked in the event loop, several one after the other
-(docs/adr/0435). Large and encoded bodies are checked in a
-thread of its own, at most ``MAX_WAITING`` at a time; what is above that is counted as unchecked.
+(ADR 0435). Large and encoded bodies are checked in a thread of its own, at most ``MAX_WAITING`` at a time; what is
+above that is counted as unchecked.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class AnswerChecker:
     def _check_soon(self, request: RefusedRequest, answer: CheckedAnswer) -> None:
         """Check a small answer together with the next ones: the check is faster while its code is in the cache."""
         self._small.append((request, answer))
-        self._small_bytes += len(answer.body)
+        self._small_bytes += len(answer.body) + len(answer.request)
         if not self._soon_s or len(self._small) >= TOGETHER or self._small_bytes >= TOGETHER_BYTES:
             self.check_small()
         elif self._timer is None:

@@ -8,6 +8,7 @@ from typing import Any
 from glidepath import envoy_names, runtime_keys
 from glidepath.config import Config
 from glidepath.config.request_match import Match
+from glidepath.config.sticky_values import Sticky
 from glidepath.served_digest import served_digest
 from glidepath.split_leases import layer_name, parse_lease
 from glidepath_ops.doctor.facts import RENDER, EnvoyFacts, Finding, fail, ok, warn
@@ -180,6 +181,7 @@ def _lease(subject: str, config: Config, name: str, routes: list[Json], envoy: E
 
 def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Finding:
     check = f"{name}: stickiness"
+    routes = [route for route in routes if not _takes_empty_values(route, config.workloads[name].assignment)]
     hashed = all(
         route.get("route", {}).get("hash_policy")
         and route.get("route", {}).get("weighted_clusters", {}).get("use_hash_policy")
@@ -206,3 +208,12 @@ def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Find
         remedy = f"set workloads.{name}.sticky, or accept that a user is sent to both sides"
         return warn(subject, check, "not configured", remedy)
     return fail(subject, check, "configured, but the routes have no hash policy", RENDER)
+
+
+def _takes_empty_values(route: Json, sticky: Sticky | None) -> bool:
+    """Return whether a route takes only requests whose sticky header is empty, which are split at random (ADR 0428)."""
+    name = sticky.header.lower() if sticky is not None and sticky.header is not None else None
+    return any(
+        header.get("name") == name and header.get("string_match") == {"exact": ""}
+        for header in route.get("match", {}).get("headers", [])
+    )

@@ -18,7 +18,6 @@ local JSON_CALLS = {
   "/completions", "/responses", "/embeddings", "/messages", "/moderations", "/rerank",
   "/api/chat", "/api/generate", "/api/embed",
 }
-local LONGEST_FORM = 33554432 -- bytes that Envoy holds by default; OpenAI's longest recording has 25 MB
 local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
 
 local function trim(text)

@@ -24,6 +24,7 @@ from glidepath_ops.envoyconfig.envoy_api_builders import header_set, typed
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 
 REQUEST_CREDENTIALS = tuple(name for name in envoy_names.CREDENTIAL_HEADERS if name != "set-cookie")
+LONGEST_FORM = 32 * 2**20  # bytes; the default of envoy.max_body. OpenAI's longest recording has 25 MB
 
 Without = Literal["always", "refused"]
 Lua = str | bool | None | Sequence[str] | Mapping[str, "Lua"]
@@ -128,15 +129,18 @@ class SecretNames:
         return cls(credential_headers(config), config.redaction.harmless_parameters)
 
 
-def upstream_filters(sides: Sequence[AdaptedBackend], names: SecretNames | None = None) -> list[Json]:
+def upstream_filters(
+    sides: Sequence[AdaptedBackend], names: SecretNames | None = None, longest_form: int = LONGEST_FORM
+) -> list[Json]:
     """Return the upstream filters of a cluster whose requests go to one of ``sides``.
 
     The last side is that of an endpoint that names no backend in its metadata. A cluster with one side needs no filter
-    if that side changes nothing in the request.
+    if that side changes nothing in the request. ``longest_form``: the bytes of the longest form that Envoy holds, to
+    ask the baseline instead of the candidate.
     """
     if len(sides) == 1 and sides[0].changes_nothing:
         return []
-    source = {"inline_string": lua_source(sides, names)}
+    source = {"inline_string": lua_source(sides, names, longest_form)}
     lua = typed("envoy.filters.http.lua", "extensions.filters.http.lua.v3.Lua", default_source_code=source)
     return [lua] if len(sides) == 1 else [_name_the_backend(), lua]
 
@@ -155,7 +159,9 @@ def _name_the_backend() -> Json:
     )
 
 
-def lua_source(sides: Sequence[AdaptedBackend], names: SecretNames | None = None) -> str:
+def lua_source(
+    sides: Sequence[AdaptedBackend], names: SecretNames | None = None, longest_form: int = LONGEST_FORM
+) -> str:
     names = names or SecretNames()
     several = len(sides) > 1
     differing = [name for side in sides for name in _differing(side, names.headers)]
@@ -171,6 +177,7 @@ def lua_source(sides: Sequence[AdaptedBackend], names: SecretNames | None = None
         f"local RENAMES = {_literal(any(side.backend.model is not None and not side.restore for side in sides))}",
         f"local SECRETS = {_table(dict.fromkeys(envoy_names.CREDENTIAL_PARAMETERS, True))}",
         f"local MAX_VALUE = {MAX_VALUE}",
+        f"local LONGEST_FORM = {longest_form}",
         f"local HARMLESS = {_table(harmless)}",
         f"local PATHS = {_literal(several or any(_adapts_path(side) for side in sides))}",
         f"local ONLY_PASSED = {_literal(any(side.passes_only is not None for side in sides))}",

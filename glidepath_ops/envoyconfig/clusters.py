@@ -155,7 +155,7 @@ def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHea
         {
             **_aggregate(name, candidate, members),
             "circuit_breakers": breakers,
-            **_http(None, upstream_filters(sides, SecretNames.of(config)), retry),
+            **_http(None, upstream_filters(sides, SecretNames.of(config), config.envoy.max_body), retry),
         },
     )
 

@@ -91,6 +91,12 @@ async def test_enough_small_answers_are_checked_at_once(size: int, number: int) 
         assert made.totals == {("chat", "candidate", "live", "good"): number}
 
 
+async def test_the_requests_of_answers_that_wait_count_as_memory_too() -> None:
+    async with checker(soon_s=3600) as (made, _):
+        made.check(REQUEST, replace(FINE, request=b"a" * TOGETHER_BYTES))
+        assert made.totals.total() == 1
+
+
 async def test_answers_that_wait_can_be_checked_before_a_stop() -> None:
     async with checker(soon_s=3600) as (made, counters):
         made.check(REQUEST, BROKEN)

@@ -146,6 +146,16 @@ def shadow_fraction(percent: float) -> str:
     return json.dumps({"numerator": round(percent * 10_000), "denominator": "MILLION"}, separators=(",", ":"))
 
 
+def percent_of(fraction: str) -> float | None:
+    """Return the percentage of a text that ``shadow_fraction`` has written; None for any other text."""
+    try:
+        value = json.loads(fraction)
+        percent = value["numerator"] / 10_000 if isinstance(value, dict) else float(value)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return percent if 0 <= percent <= 100 else None
+
+
 def of_absent_envoys(last_written: LastWritten, present: Container[str]) -> LastWritten:
     """Return the newest MAX_ABSENT entries of ``last_written`` that belong to Envoys not in ``present``.
 

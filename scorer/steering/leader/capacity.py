@@ -85,9 +85,10 @@ def predict(
     """Return the verdict of the capacity gate on the step from ``percent`` to ``target``.
 
     ``load``: the candidate's present load; None if unknown. ``shadow``: the shadow sample that a person set; None: the
-    configured sample applies. ``copied``: the sample of a warm-up now; None: there is none.
+    configured sample applies. ``copied``: the sample now, which a warm-up raises and a quota lowers; None: the same.
     """
     sample = workload.shadow.sample if shadow is None else shadow
+    copied = sample if copied is None else copied
     gate = workload.gates.capacity
     limit = source.limit * (1 - (gate.headroom if gate else 0))
     action = gate.action if gate else GateAction.HOLD.value
@@ -95,7 +96,7 @@ def predict(
     if load is None:
         message = "the candidate's load is not known: its metrics cannot be read"
         return Verdict("capacity", GateOutcome.INCONCLUSIVE.value, None, limit, unit, 0, action=action, message=message)
-    now, then = seen_share(percent, sample if copied is None else copied), seen_share(target, sample)
+    now, then = seen_share(percent, copied), seen_share(target, min(sample, copied))
     if now <= 0:
         message = f"{unit} is {load:.3g} without any request, so the load at {target:g} % cannot be predicted"
         return Verdict("capacity", GateOutcome.INCONCLUSIVE.value, None, limit, unit, 0, action=action, message=message)

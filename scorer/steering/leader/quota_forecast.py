@@ -37,12 +37,13 @@ class QuotaForecast:
             self._loads, self._until_ms = _loads(states), now_ms + EVERY_MS
         workload, percent = state.spec.workload, state.ramp.percent
         return outlook(
-            state.recent.load.busiest(state.now.ms),
+            state.load_per_minute,
             percent,
             state.spec.policy.next_step(percent),
             state.wanted_copies,
             self._limited(workload.candidate),
             self._limited(workload.baseline),
+            state.quota,
         )
 
     def _limited(self, name: str) -> LimitedBackend | None:
@@ -55,7 +56,7 @@ class QuotaForecast:
 def _loads(states: Mapping[str, WorkloadState]) -> dict[str, BackendLoad]:
     sums: dict[str, BackendLoad] = {}
     for state in states.values():
-        per_minute = state.recent.load.busiest(state.now.ms)
+        per_minute = state.load_per_minute
         if per_minute is None:
             continue
         workload = state.spec.workload

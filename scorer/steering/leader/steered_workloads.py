@@ -199,8 +199,7 @@ class SteeredWorkloads:
         waiting_for = ", ".join(name for name in state.spec.workload.after if not self._is_done(name))
         percent, capacity = state.ramp.percent, None
         if self._forecast is not None and state.spec.policy.next_step(percent) is not None:
-            copied = None if state.ramp.warm_up is None else state.copied
-            capacity = self._forecast.verdict(state.name, percent, state.ramp.shadow_override, copied)
+            capacity = self._forecast.verdict(state.name, percent, state.ramp.shadow_override, state.copied)
         recent = here.monotonic_ms - self._took_over_ms < STALE_MS
         return TickContext(
             waiting_for=waiting_for,

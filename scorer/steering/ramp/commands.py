@@ -12,6 +12,7 @@ from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
 from scorer.steering.ramp.automatic_steps import validation_obstacle
 from scorer.steering.ramp.drill import start_drill
 from scorer.steering.ramp.ramp_policy import RampPolicy
+from scorer.steering.ramp.shadow_share import end_warm_up
 from scorer.steering.ramp.states import RETREATING, IllegalTransitionError, RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
 from scorer.steering.ramp.transition_table import RampEvent
@@ -202,7 +203,8 @@ def _shadow(state: RampState, command: Command, inputs: TickInputs, policy: Ramp
         raise CommandRefusedError(f"shadow needs a share from 0 to 100 %, not {share:g} %")
     if state.state_lost:
         raise CommandRefusedError("nothing is written while the candidate's share is unknown; see `glidepath status`")
-    return replace(state, shadow_override=None if share is None else round(share, 4))
+    after = replace(state, shadow_override=None if share is None else round(share, 4))
+    return end_warm_up(after, now_ms)
 
 
 def _annotate(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:

@@ -25,7 +25,7 @@ class RampPolicy:
     - ``approvals``: the shares of the steps that a person must approve
     - ``unjudged``: the shares of the other steps that the ramp does not take by itself, because no gate judges the
       answers (ADR 0170). A person may approve or promote them
-    - ``copied``: the configured percentage of the requests that are copied
+    - ``copied``: the configured percentage of the requests that are copied; 0 if the ramp cannot change it
     """
 
     ramp: RampSection

@@ -11,7 +11,7 @@ from scorer.steering.envoy.observation import Observation
 from scorer.steering.ramp.states import RampState
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, manual_override_decision
 
-AFTER_A_PERSON_MS = 3_600_000  # how long no warm-up begins after a person ended one at an Envoy
+AFTER_A_PERSON_MS = 3_600_000  # how long no warm-up begins after a person ended one
 
 
 def adopt_shadow_share(
@@ -31,11 +31,16 @@ def adopt_shadow_share(
     reason = f"a person set the shadow share to {share:g} % at an Envoy; adopted"
     if override is None:
         reason = f"a person reset the shadow share at an Envoy: {share:g} %, as configured"
-    after = replace(state, shadow_override=override)
-    if state.warm_up is not None:
-        after = replace(after, warm_up=None, next_warm_up_ms=now_ms + AFTER_A_PERSON_MS)
+    after = end_warm_up(replace(state, shadow_override=override), now_ms)
     details = {"shadow_percent": share}
     return after, (manual_override_decision("adopt_shadow", state, after, inputs, now_ms, reason, details=details),)
+
+
+def end_warm_up(state: RampState, now_ms: int) -> RampState:
+    """Return the state without the copies of a warm-up, because a person set the shadow share."""
+    if state.warm_up is None:
+        return state
+    return replace(state, warm_up=None, next_warm_up_ms=now_ms + AFTER_A_PERSON_MS)
 
 
 def describe_override(name: str, key: str, override: float | None, sample: float) -> str:

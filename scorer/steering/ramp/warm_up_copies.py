@@ -59,8 +59,7 @@ def _reason_to_stop(state: RampState, begun: WarmUp, inputs: TickInputs, policy:
     full = capacity is not None and capacity.gating and capacity.outcome == GateOutcome.FAIL.value
     over = now_ms - begun.since_ms >= 2 * policy.warm_up_ms(state.percent)
     return (
-        ("a person set the share of copies" if state.shadow_override is not None else "")
-        or ("a drill runs" if state.drill is not None else "")
+        ("a drill runs" if state.drill is not None else "")
         or ("" if state.autopilot else "the autopilot is off")
         or inputs.copies_failing
         or stopping_gates(inputs.verdicts)

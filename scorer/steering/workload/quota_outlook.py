@@ -103,22 +103,29 @@ def outlook(
     wanted: float,
     candidate: LimitedBackend | None,
     baseline: LimitedBackend | None,
+    before: QuotaOutlook = NO_QUOTA,
 ) -> QuotaOutlook:
     """Return what the quotas of a workload's backends allow. A backend without a quota is None.
 
     ``per_minute``: the workload's load; None if it is not known. ``target``: the next step; None if there is none.
-    ``wanted``: the percentage of the requests to copy.
+    ``wanted``: the percentage of the requests to copy. ``before``: the former outlook, whose limit of the copies holds
+    while the load is not known.
     """
     if per_minute is None:
-        return QuotaOutlook(known=False)
+        return QuotaOutlook(known=False, most_copies=before.most_copies, copies_note=before.copies_note)
     obstacles = _obstacles(per_minute, percent, target, candidate, baseline) if target is not None else iter(())
     limits = (limit for one in (candidate, baseline) if one is not None for limit in _room_for_copies(one))
     room, why = min(limits, default=(1.0, ""))
-    most = math.floor(wanted * room)
-    if most >= wanted:
+    if room >= 1:
         return QuotaOutlook(next(obstacles, ""))
+    most = _rounded_down(wanted * room)
     note = f"copies {most:g} % of the requests instead of {wanted:g} %: more would exceed {why}"
     return QuotaOutlook(next(obstacles, ""), most_copies=most, copies_note=note)
+
+
+def _rounded_down(percent: float) -> float:
+    """Return a whole percentage, so that it seldom changes; below 1, whole hundredths, so that some copies are left."""
+    return math.floor(percent) if percent >= 1 else math.floor(percent * 100) / 100
 
 
 def _obstacles(

@@ -54,10 +54,14 @@ class RecentLoad:
         newest = max(by_number)
         return RecentLoad(tuple(by_number[n] for n in sorted(by_number) if n > newest - KEPT))
 
-    def busiest(self, now_ms: int) -> LoadPerMinute | None:
-        """Return the load of the busiest of the last fifteen whole minutes; None if none of them had requests."""
+    def busiest(self, now_ms: int, since_ms: int = 0) -> LoadPerMinute | None:
+        """Return the load of the busiest of the last fifteen whole minutes; None if none of them had requests.
+
+        ``since_ms``: when the counting began. The minute in which it began is not whole.
+        """
         present = now_ms // MINUTE_MS
-        whole = [one for one in self.minutes if present - KEPT < one.number < present]
+        first = max(present - KEPT + 1, -(-since_ms // MINUTE_MS))
+        whole = [one for one in self.minutes if first <= one.number < present]
         if not whole:
             return None
         most = max(whole, key=lambda one: one.split + one.pinned)

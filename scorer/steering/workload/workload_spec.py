@@ -50,7 +50,12 @@ class WorkloadSpec:
         return cls(
             name=name,
             workload=workload,
-            policy=policy_of(workload.ramp, judged=judges_answers(workload), copied=workload.shadow.sample),
+            policy=policy_of(
+                workload.ramp,
+                judged=judges_answers(workload),
+                # The share of copies is set at Envoys, and with an HTTPRoute none is steered.
+                copied=workload.shadow.sample if workload.actuator is None else 0,
+            ),
             digest=_digest(config.digest(name), workload.scoring.calibration),
             names=RuntimeKeys.of(config, name),
             baseline=backend_identity(workload.baseline, config.backends[workload.baseline]),

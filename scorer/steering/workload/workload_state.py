@@ -20,7 +20,7 @@ from scorer.steering.workload.flush_deduplication import SeenFlushes
 from scorer.steering.workload.lifetime_counts import Totals
 from scorer.steering.workload.other_configuration import NOTHING_OTHER, ServedWatch
 from scorer.steering.workload.quota_outlook import NO_QUOTA, QuotaOutlook
-from scorer.steering.workload.recent_load import RecentLoad
+from scorer.steering.workload.recent_load import LoadPerMinute, RecentLoad
 from scorer.steering.workload.refusals_after_retreat import RefusalWatchAfterRetreat
 from scorer.steering.workload.refusing_sides import RefusalWatch
 from scorer.steering.workload.steady_time import SteadyTime
@@ -200,6 +200,11 @@ class WorkloadState:
         if self.ramp.shadow_override is not None:
             return self.wanted_copies
         return min(self.wanted_copies, self.quota.most_copies)
+
+    @property
+    def load_per_minute(self) -> LoadPerMinute | None:
+        """The clients' requests of the busiest recent minute; None if they are not known."""
+        return self.recent.load.busiest(self.now.ms, self.recent.since_ms)
 
     @property
     def skew(self) -> tuple[str, int]:

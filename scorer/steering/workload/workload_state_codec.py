@@ -14,15 +14,22 @@ from typing import Any
 
 from glidepath.errors import InputError
 from glidepath.json_text import json_text
-from scorer.steering.envoy.runtime_values import last_written_from_json, last_written_to_json
+from scorer.steering.envoy.runtime_values import (
+    LastWritten,
+    last_written_from_json,
+    last_written_to_json,
+    percent_of,
+)
 from scorer.steering.ramp.states import RampState, state_from_json
 from scorer.steering.ramp.tick_inputs import TickInputs
 from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import no_cursors
 from scorer.steering.stored_fields import dataclass_fields, exact_fields
 from scorer.steering.workload.clock_offsets import SourceClocks
+from scorer.steering.workload.failing_copies import CopiesBefore
 from scorer.steering.workload.flush_deduplication import SeenFlushes
 from scorer.steering.workload.lifetime_counts import Totals
+from scorer.steering.workload.quota_outlook import NO_QUOTA, QuotaOutlook
 from scorer.steering.workload.steady_time import ClockReadings, SteadyTime
 from scorer.steering.workload.workload_spec import WorkloadSpec
 from scorer.steering.workload.workload_state import (
@@ -111,12 +118,23 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], clocks: ClockReadings)
         inputs,
         streams,
         totals,
-        recent=RecentCounts(since_ms=now.ms),
+        recent=RecentCounts(since_ms=now.ms, copies=CopiesBefore.of(totals)),
         fleet=fleet,
         settled_epoch=settled_epoch,
         restart=restart,
         now=now,
+        quota=_former_limit(spec, fleet.last_written),
     )
+
+
+def _former_limit(spec: WorkloadSpec, last_written: LastWritten) -> QuotaOutlook:
+    """Return an outlook with the share of copies that the Envoys have, which holds until this leader knows the load."""
+    texts = {values.shadow for possible in last_written.values() for values in possible}
+    shares = [share for text in texts if (share := percent_of(text)) is not None]
+    if not spec.has_quota or not shares:
+        return NO_QUOTA
+    most = min(shares)
+    return QuotaOutlook(known=False, most_copies=most, copies_note=f"copies {most:g} % until the load is known (quota)")
 
 
 def _streams(stored: Mapping[str, Any], written: SteadyTime) -> StreamPosition:

@@ -11,6 +11,7 @@ from glidepath.config import parse_config
 from glidepath.config.request_match import Match
 from glidepath_ops.doctor.checks import examine_envoy
 from glidepath_ops.doctor.facts import EnvoyFacts, Severity
+from glidepath_ops.envoyconfig.continued_routes import with_empty_value
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS
 from glidepath_ops.envoyconfig.extensions import used_extensions
 from glidepath_ops.envoyconfig.filters import CAPTURE
@@ -200,6 +201,16 @@ def test_a_file_that_says_otherwise_than_the_route_how_requests_are_assigned_is_
     assert finding(examine_envoy(config, found), "chat: stickiness").level is Severity.WARN
     same = parse_config(WITHOUT_STICKY + "    sticky: {route: true}\n")
     assert finding(examine_envoy(same, found), "chat: stickiness").level is (Severity.OK if hashed else Severity.WARN)
+
+
+def test_a_route_for_empty_sticky_headers_needs_no_hash_policy() -> None:
+    dump = copy.deepcopy(dict(facts().dump))
+    routes = dump["configs"][2]["static_route_configs"][0]["route_config"]["virtual_hosts"][0]["routes"]
+    routes[1:2] = with_empty_value(CONFIG, "chat", routes[1])
+    assert "hash_policy" not in routes[1]["route"]
+    assert finding(examine_envoy(CONFIG, facts(dump=dump)), "chat: stickiness").level is Severity.OK
+    del routes[2]["route"]["hash_policy"]
+    assert finding(examine_envoy(CONFIG, facts(dump=dump)), "chat: stickiness").level is Severity.FAIL
 
 
 def test_two_hash_policies_on_a_sticky_route_are_a_warning() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glidepath.config import parse_config
 from glidepath.config.backends import Backend
 from glidepath_ops.envoyconfig.backend_adaptation import (
     AdaptedBackend,
@@ -16,6 +17,9 @@ from glidepath_ops.envoyconfig.backend_adaptation import (
     quote,
     upstream_filters,
 )
+from glidepath_ops.envoyconfig.clusters import clusters
+from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS
+from tests.support.chat_config import CHAT_CONFIG
 
 
 def unquote(literal: str) -> bytes:
@@ -41,6 +45,17 @@ def test_the_lua_program_is_constant_and_its_parameters_precede_it() -> None:
     assert text.splitlines()[1] == 'local DEFAULT = "b"'
     assert "function envoy_on_request(handle)" in text
     assert '["x-a"] = "b"' in text
+
+
+def test_the_longest_form_that_is_left_to_the_baseline_is_the_longest_body_that_envoy_holds() -> None:
+    config = parse_config(CHAT_CONFIG + "envoy: {max_body: 8MiB}\n")
+    sources = [
+        one["typed_config"]["default_source_code"]["inline_string"]
+        for cluster in clusters(config)
+        for one in cluster.get("typed_extension_protocol_options", {}).get(HTTP_OPTIONS, {}).get("http_filters", [])
+        if "default_source_code" in one["typed_config"]
+    ]
+    assert any(f"local LONGEST_FORM = {8 * 2**20}\n" in source for source in sources)
 
 
 def test_which_backends_get_the_clients_own_credential() -> None:

@@ -115,6 +115,14 @@ def test_a_shadow_share_set_by_a_person_replaces_the_configured_one() -> None:
     assert predict(0.2, full, 10, 50, SOURCE, shadow=0).outcome == GateOutcome.FAIL.value
 
 
+def test_copies_that_a_quota_limits_or_a_warm_up_raises_are_the_present_load() -> None:
+    full, few = capacity_config().workload("chat"), capacity_config(shadow=10).workload("chat")
+    limited = predict(0.28, full, 10, 50, SOURCE, copied=20)  # 10 + 90 · 20 % = 28 % now, 50 + 50 · 20 % = 60 % then
+    assert (limited.outcome, limited.value) == (GateOutcome.PASS.value, pytest.approx(0.6))
+    warm = predict(0.55, few, 10, 50, SOURCE, copied=50)  # 10 + 90 · 50 % = 55 %, as much as at 50 %
+    assert warm.value == pytest.approx(0.55)
+
+
 def test_without_any_request_at_the_candidate_the_verdict_is_inconclusive() -> None:
     verdict = predict(0.1, capacity_config().workload("chat"), 0, 10, SOURCE, shadow=0)
     assert verdict.outcome == GateOutcome.INCONCLUSIVE.value

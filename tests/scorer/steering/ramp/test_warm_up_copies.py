@@ -12,6 +12,7 @@ from glidepath.config.ramp import RampSection
 from glidepath.status_and_decisions import CommandKind, GateOutcome, Phase
 from scorer.steering.envoy.observation import Observation
 from scorer.steering.ramp.automatic_steps import obstacle
+from scorer.steering.ramp.commands import apply_commands
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import RampPolicy, policy_of, seen_share
 from scorer.steering.ramp.shadow_share import AFTER_A_PERSON_MS, adopt_shadow_share
@@ -112,6 +113,16 @@ def test_a_share_of_copies_that_a_person_sets_at_an_envoy_ends_the_warm_up() -> 
         state, (decision,) = adopt_shadow_share(warming(), GOOD, seen, 10, LATE)
         assert (state.warm_up, state.shadow_override) == (None, override)
         assert (decision.event, state.next_warm_up_ms) == ("adopt_shadow", LATE + AFTER_A_PERSON_MS)
+
+
+@pytest.mark.parametrize(("percent", "override"), [(None, None), (10.0, 10.0), (60.0, 60.0)])
+def test_a_share_of_copies_that_a_person_sets_by_command_ends_the_warm_up(
+    percent: float | None, override: float | None
+) -> None:
+    inputs = replace(GOOD, commands=(command(CommandKind.SHADOW, percent=percent),))
+    state, _ = apply_commands(warming(), inputs, POLICY, LATE + 1)
+    assert (state.warm_up, state.next_warm_up_ms) == (None, LATE + 1 + AFTER_A_PERSON_MS)
+    assert state.shadow_override == override
 
 
 def test_the_time_is_a_tenth_of_the_hold_but_at_most_ten_minutes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from scorer.steering.workload.recent_load import LoadPerMinute, RecentLoad
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_spec import WorkloadSpec
 from scorer.steering.workload.workload_state import WorkloadState, new_state
+from scorer.steering.workload.workload_state_codec import encode
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 from tests.support.steered_workload import SteeredWorkload, moment
 
@@ -53,7 +55,7 @@ def state(settings: Config, name: str, requests: int, percent: float = 10, pinne
     """Return a workload with so many clients' requests in its busiest minute."""
     fresh = new_state(WorkloadSpec.of(name, settings, ScriptedEvidenceKind()), moment(5 * MINUTE), percent=percent)
     load = RecentLoad().with_flush(flush(4 * MINUTE, baseline=requests, pinned=pinned))
-    return replace(fresh, recent=replace(fresh.recent, load=load))
+    return replace(fresh, recent=replace(fresh.recent, load=load, since_ms=0))
 
 
 def outlook(settings: Config, chat: int, mail: int = 0, percent: float = 10, pinned: int = 0) -> QuotaOutlook:
@@ -69,6 +71,12 @@ def test_the_busiest_whole_minute_counts() -> None:
     assert load.busiest(4 * MINUTE) == LoadPerMinute(100, 0, 100)
     assert load.busiest(20 * MINUTE) is None
     assert len(load.with_flush(flush(100 * MINUTE, baseline=1)).minutes) == 1
+
+
+def test_the_minute_in_which_the_counting_began_does_not_count() -> None:
+    load = RecentLoad().with_flush(flush(2 * MINUTE - 1, baseline=5)).with_flush(flush(3 * MINUTE - 1, baseline=9))
+    assert load.busiest(3 * MINUTE, since_ms=2 * MINUTE) == LoadPerMinute(9, 0, 100)
+    assert load.busiest(3 * MINUTE, since_ms=2 * MINUTE + 1) is None
 
 
 def test_a_step_beyond_the_quota_of_the_candidate_is_an_obstacle() -> None:
@@ -112,6 +120,16 @@ def test_copies_get_what_clients_leave_of_a_quota(settings: Config, most: float,
     assert (found.most_copies, found.copies_note) == (most, why if which else "")
 
 
+@pytest.mark.parametrize(
+    ("sample", "allowed", "most"), [(0.5, 106, 100), (0.5, 103, 0.33), (12.5, 213, 100), (12.5, 190, 10)]
+)
+def test_a_small_sample_is_limited_only_if_it_does_not_fit_and_not_to_zero(
+    sample: float, allowed: int, most: float
+) -> None:
+    found = outlook(config({"requests": allowed}, sample=sample), chat=1000)  # 100 requests, and copies of 900
+    assert found.most_copies == most
+
+
 def test_two_workloads_share_what_is_left_for_copies() -> None:
     settings = config({"requests": 650})  # clients' requests: 100 + 100; copies: 900 + 900
     states = {name: state(settings, name, 1000) for name in ("chat", "mail")}
@@ -127,6 +145,22 @@ def test_without_whole_minutes_nothing_is_known_and_no_step_is_taken() -> None:
     assert unknown == QuotaOutlook(known=False)
     chat.tick(2000, {}, TickContext(quota=unknown))
     assert not chat.state.inputs.quota_known
+
+
+def test_a_new_leader_keeps_the_limit_of_the_copies_until_it_knows_the_load() -> None:
+    settings = config({"requests": 500})
+    chat, again = SteeredWorkload(settings), SteeredWorkload(settings)
+    chat.set_ramp(phase=Phase.BAKING, percent=10)
+    limited = TickContext(quota=QuotaOutlook(most_copies=25, copies_note="copies 25 %"))
+    envoy = chat.tick(2000, {"envoy-0": {"glidepath.chat.shadow": "100"}}, limited).writes
+    again.restore(json.loads(encode(chat.state)), 2000)
+    unknown = QuotaForecast(settings).outlook(again.state, {"chat": again.state}, 0)
+    assert (unknown.known, unknown.most_copies) == (False, 25)
+    assert again.tick(3000, envoy, TickContext(quota=unknown)).writes == {}
+    assert "copies 25 % until the load is known (quota)" in again.status(3000).message
+    without = SteeredWorkload(config())
+    without.restore(json.loads(encode(chat.state)), 2000)
+    assert without.state.quota == NO_QUOTA
 
 
 def test_a_tick_limits_the_copies_holds_the_step_and_says_so() -> None:
