@@ -202,7 +202,7 @@ def _kept(facts: ReportFacts) -> Iterator[Block]:
         "Redis are the company's own."
     )
     if (log_file := facts.config.scorer.log_file) is not None:
-        yield Text(f"Decisions, without bodies, are also appended to {log_file} on the scorer's machine and stay there.")
+        yield Text(f"Decisions, without bodies, are also appended to {log_file} on the scorer's machine, and stay.")
     yield Source(("redis-cli XLEN glidepath:{WORKLOAD}:pairs",), "and the section retention of the configuration")
 
 

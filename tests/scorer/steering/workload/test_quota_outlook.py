@@ -121,10 +121,10 @@ def test_copies_get_what_clients_leave_of_a_quota(settings: Config, most: float,
 
 
 @pytest.mark.parametrize(
-    ("sample", "allowed", "most"), [(0.5, 106, 100), (0.5, 103, 0.33), (12.5, 213, 100), (12.5, 190, 10)]
+    ("sample", "allowed", "most"), [("0.5%", 106, 100), ("0.5%", 103, 0.33), ("12.5%", 213, 100), ("12.5%", 190, 10)]
 )
 def test_a_small_sample_is_limited_only_if_it_does_not_fit_and_not_to_zero(
-    sample: float, allowed: int, most: float
+    sample: str, allowed: int, most: float
 ) -> None:
     found = outlook(config({"requests": allowed}, sample=sample), chat=1000)  # 100 requests, and copies of 900
     assert found.most_copies == most
