@@ -136,7 +136,7 @@ class ScorerService:
 
 
 async def serve(config: Config, redis_place: str = "redis.url", scorer: BatchScorer | None = None) -> None:
-    """Run a scorer. The first SIGTERM, SIGINT or SIGHUP drains it; a later SIGTERM or SIGINT ends it at once.
+    """Run a scorer. The first SIGTERM, SIGINT or SIGHUP drains it. A later SIGTERM or SIGINT ends it at once.
 
     ``redis_place`` is the setting or option that contains the Redis URL. Error messages name it.
     """

@@ -29,9 +29,9 @@ class StepEvidence(Protocol):
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]: ...
 
     def still_decides(self, verdicts: tuple[Verdict, ...]) -> bool:
-        """Return whether each gate decides at present as in ``verdicts``, whose numbers may have grown old.
+        """Return whether every gate would still decide as in ``verdicts``, whose numbers may be out of date.
 
-        This takes far less time than new verdicts.
+        This takes far less time than computing new verdicts.
         """
         ...
 
@@ -51,7 +51,7 @@ class StepEvidence(Protocol):
 class EvidenceKind(Protocol):
     """A factory for evidence: ``fresh`` returns empty evidence, ``from_json`` decodes stored evidence.
 
-    ``before``: the evidence of the step before, or None. It is only compared with.
+    ``before``: the evidence of the step before, or None. It is used only for comparison.
     """
 
     def fresh(

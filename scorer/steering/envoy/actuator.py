@@ -19,7 +19,7 @@ class ListenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LeaseReading:
-    """In how many of the ``envoys`` Envoys the lease of a workload's split is in force (``glidepath.split_leases``).
+    """The number of Envoys in which the lease of a workload's split is in force (``glidepath.split_leases``).
 
     ``set_at``: the admin interfaces at which a person set the lease, so that it neither ends nor is renewed there.
     """
@@ -41,8 +41,8 @@ class CountersReading:
 class Actuator(Protocol):
     """The interface that reads and writes every Envoy's runtime. Only one leader uses it at a time; see ``Lease``.
 
-    ``lasts``: the actuator may run on after the leader's term, to read and to retreat, because it keeps no other scorer
-    from the Envoys.
+    ``lasts``: whether the actuator keeps running after the leader's term, to read the Envoys and to send retreats. It
+    may do so only if other scorers can still reach the Envoys.
     """
 
     lasts: bool
@@ -68,20 +68,20 @@ class Actuator(Protocol):
     def retreat(self, writes: Mapping[str, RuntimeEntries]) -> None:
         """Send ``writes``, which lower the candidate's share, before all others; see ``submit``.
 
-        An actuator that lasts sends them also without the lease.
+        An actuator that lasts sends them even without the lease.
         """
 
     def count(self, path: str) -> None:
-        """Read the counters at this path of each admin interface several times a second; "" reads none."""
+        """From now on, read the counters at ``path`` of each admin interface several times a second; "" stops this."""
 
     def counters(self) -> Mapping[str, CountersReading]:
-        """Return Envoy → its last counters. Envoys without an admin interface, or that cannot be read, are left out."""
+        """Return Envoy → its last counters, for the Envoys whose admin interface is configured and can be read."""
 
     async def settle(self, timeout: float) -> None:
         """Return once every submitted write has succeeded or failed, or after ``timeout`` seconds."""
 
     def end_term(self) -> None:
-        """Stop what only a leader may do. An actuator that lasts goes on to read."""
+        """Stop everything that only a leader may do. An actuator that lasts continues to read the Envoys."""
 
     def envoys_with_unknown_weights(self) -> frozenset[str]:
         """Return the Envoys that have a former leader's weights, which this actuator cannot read."""
@@ -95,10 +95,10 @@ class Actuator(Protocol):
         """
 
     def leases(self) -> Mapping[str, LeaseReading]:
-        """Return workload → where its lease is in force now, for the workloads that have a lease."""
+        """Return workload → the Envoys in which its lease is in force now, for the workloads that have a lease."""
 
     def renew_leases(self, withheld: Collection[str]) -> None:
-        """Go on to renew the leases of all workloads but ``withheld``. Without this call they end."""
+        """Renew the leases of all workloads except ``withheld``. Without regular calls, the leases expire."""
 
     def problems(self) -> Mapping[str, str]:
         """Return Envoy → the reason why it cannot be read or written now. Envoys without a problem are left out."""

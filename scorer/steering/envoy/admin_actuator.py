@@ -1,8 +1,8 @@
 """Steer Envoys through their admin interface: ``GET /runtime`` and ``POST /runtime_modify``, by TCP or a Unix socket.
 
-An Envoy that hangs does not delay the others (admin_interface.py). ``dns://NAME:PORT`` means all addresses of the
-name, which is resolved again every few seconds. An Envoy that has left the name may still serve requests, for example
-while it drains, so it is steered until it is silent.
+An Envoy that hangs does not delay the others (admin_interface.py). ``dns://NAME:PORT`` means all addresses of the name,
+which is resolved again every few seconds. An Envoy whose address is no longer in the name's DNS answer may still serve
+requests, for example while it drains. So it is steered until it stops answering.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ Resolver = Callable[[str, int], Awaitable[set[str]]]
 
 @dataclass(frozen=True, slots=True)
 class DnsNames:
-    """How names are resolved, how often, and when an Envoy without a name has ended. Times in seconds."""
+    """How DNS names are resolved. Times are in seconds.
+
+    ``every_s``: the time between two resolutions. ``silent_s``: an Envoy that has left its name has ended after this
+    time without an answer.
+    """
 
     resolver: Resolver
     every_s: float = RESOLVE_S
@@ -48,7 +52,7 @@ class AdminActuator:
     """The ``Actuator`` that uses the Envoys' admin interfaces.
 
     ``addresses``: the addresses of the interfaces (``http(s)://…``, ``unix:/path`` or ``dns://NAME:PORT``). ``leased``:
-    the workloads whose leases are read. ``server`` serves ``lease_service``, the leases, to the same Envoys.
+    the workloads whose leases are read. ``server``: serves the leases of ``lease_service`` to the same Envoys.
     """
 
     lasts = True
@@ -172,7 +176,7 @@ class AdminActuator:
         return {name: self._lease(key) for name, key in self._lease_keys.items()}
 
     def _lease(self, key: str) -> LeaseReading:
-        """Return where a lease is in force. An interface that cannot be read shows none."""
+        """Return in how many Envoys a lease is in force. An Envoy that cannot be read does not count."""
         read = {name: one for name, one in self._interfaces.items() if one.reading is not None}
         held = sum(1 for one in read.values() if parse_lease(one.leases.get(key, "")))
         set_at = tuple(name for name, one in read.items() if one.reading and one.reading.get(key))

@@ -37,11 +37,12 @@ log = structlog.get_logger()
 
 
 def has_ended(silent_s: float | None, limit_s: float, *, has_our_keys: bool) -> bool:
-    """Return whether an Envoy that has left its DNS name serves no more requests of ours.
+    """Return whether an Envoy that has left its DNS name no longer serves the workloads.
 
-    ``silent_s``: for how many seconds it has not answered; None if it answers. ``limit_s``: after how many seconds of
-    silence it has ended. ``has_our_keys``: whether its runtime
-    had keys of Glidepath when it last answered. Another Envoy that got the address may have none.
+    - ``silent_s``: for how many seconds it has not answered; None if it answers
+    - ``limit_s``: an Envoy has ended after this many seconds without an answer
+    - ``has_our_keys``: whether its runtime had keys of Glidepath when it last answered. Another Envoy that got the
+      address may have none
     """
     return not has_our_keys or (silent_s is not None and silent_s >= limit_s)
 
@@ -114,7 +115,7 @@ class AdminInterface:
         self._has_our_keys = False
 
     def has_ended(self, now: float, limit_s: float) -> bool:
-        """Return whether this Envoy, which has left its DNS name, serves no more. ``now``: monotonic seconds."""
+        """Return whether this Envoy, which has left its DNS name, has ended. ``now``: monotonic seconds."""
         silent = None if self._silent_since is None else now - self._silent_since
         return has_ended(silent, limit_s, has_our_keys=self._has_our_keys)
 
@@ -124,13 +125,13 @@ class AdminInterface:
         self._wake.set()
 
     def count(self, path: str) -> None:
-        """Read the counters at ``path`` from now on; "" ends it."""
+        """From now on, read the counters at ``path``; "" stops this."""
         self.counters_path, self._count_at = path, -math.inf
         self.counted = self.counted if path else None
         self._wake.set()
 
     def retreat(self, values: RuntimeEntries) -> None:
-        """Send these values before all others, with or without the lease: they lower the candidate's share."""
+        """Send these values before all others, even without the lease, because they lower the candidate's share."""
         for key in values:
             self._pending.pop(key, None)
         self._retreat.update(values)
@@ -167,7 +168,7 @@ class AdminInterface:
         self._read_at = -math.inf
 
     def _pause_s(self) -> float:
-        """Return for how long nothing has to be read."""
+        """Return the seconds until the next reading is due."""
         now = time.monotonic()
         counting = self._count_at - now if self.counters_path else math.inf
         return max(min(self._read_at + POLL_S - now, counting), 0.01)
@@ -181,7 +182,7 @@ class AdminInterface:
             await self._count()
 
     async def _count(self) -> None:
-        """Read the counters. Whatever is wrong with them, the Envoy's runtime values are read and written on."""
+        """Read the counters. An error does not prevent reading and writing the runtime values."""
         began = time.monotonic()
         try:
             values = parse_counters(await self._get(self.counters_path, MAX_BYTES))
@@ -226,7 +227,7 @@ class AdminInterface:
         self.reading, self._raw = {k: v for k, v in merged.items() if v}, b""
 
     async def _post_retreat(self, values: RuntimeEntries) -> None:
-        """Send a retreat. If Envoy refuses it, leave out what only explains it: the weights are what counts."""
+        """Send a retreat. If Envoy refuses it, send only the weights, without the runtime key for the reason."""
         try:
             await self._post_all(values, leased=False)
         except ValueError:

@@ -1,7 +1,7 @@
 """Envoy's own counters of the requests to the two sides of a workload, read from its admin API. Pure.
 
-They are the counter guard of the steering: Envoy counts in itself, so they need neither extproc nor Redis. Which
-counters show a failure was found with Envoy 1.40 (docs/proof/failing-parts.md):
+The counter guard uses them, because they need neither extproc nor Redis. These counters show a failure, as measured
+with Envoy 1.40 (docs/proof/failing-parts.md):
 
 - an answer 5xx: ``upstream_rq_5xx`` of the cluster to which the split routes, or, if a fallback retried it,
   ``retry.upstream_rq_5xx`` of the aggregate cluster;
@@ -10,8 +10,8 @@ counters show a failure was found with Envoy 1.40 (docs/proof/failing-parts.md):
 - no connection: ``upstream_rq_pending_failure_eject``, one for each request;
 - a timeout: ``upstream_rq_timeout`` and ``upstream_rq_per_try_timeout``.
 
-One failed request may be in several of them: an answer that is reset before its headers is a broken one and a 503. So
-the largest of the four counts, and the result never exceeds the number of requests that really failed.
+One failed request may raise several of these counters: an answer that is reset before its headers counts as a broken
+answer and as a 503. So only the largest of them counts, and the result never exceeds the number of failed requests.
 Source: Envoy, "Cluster manager statistics" and ``GET /stats?format=json&filter=``.
 """
 
@@ -56,7 +56,7 @@ class SideClusters:
 
 @dataclass(frozen=True, slots=True)
 class SideCounts:
-    """Requests of one side, and how many of them failed at least."""
+    """The number of requests to one side, and a lower bound of how many of them failed."""
 
     requests: int = 0
     failures: int = 0
@@ -119,9 +119,9 @@ def log_entries(counters: Counters) -> int | None:
 
 
 class Answered(NamedTuple):
-    """How many requests an Envoy has answered, whatever with, by so many counters.
+    """How many requests an Envoy has answered with any status: the sum of ``counters`` counters.
 
-    Two of them can be compared only if they have the same number of counters.
+    Two values can be compared only if they have the same number of counters.
     """
 
     counters: int = 0
@@ -138,7 +138,7 @@ def answered(counters: Counters, clusters: Iterable[CountedClusters]) -> Answere
 def knows(counters: Counters, clusters: CountedClusters) -> bool:
     """Return whether an Envoy counts the requests of the candidate's clusters under the expected names.
 
-    Every cluster has the counter of sent requests from its beginning. The others may come with the first request.
+    A cluster has the counter of sent requests from the beginning. The other counters may appear with the first request.
     """
     side = clusters.candidate
     return _name(side.entry, SENT) in counters and _name(side.real, SENT) in counters
@@ -150,7 +150,7 @@ def _name(cluster: str, counter: str) -> str:
 
 
 def increase(before: Counters, after: Counters, side: SideClusters) -> SideCounts:
-    """Return the requests of a side between two readings. A counter that is lower than before began again at 0."""
+    """Return the requests to a side between two readings. A counter that is lower than before was reset to 0."""
 
     def grown(cluster: str, counter: str) -> int:
         name = _name(cluster, counter)

@@ -1,7 +1,8 @@
 """One HTTPRoute: its last reading, and the writes that wait for it.
 
-It gets one request at a time, so a reading is never older than the last write. A write that another change has come
-before is not repeated: the next reading leads to a new plan, which knows of that change.
+The API server gets one request for it at a time, so a reading is never older than the last write. If another program
+changed the HTTPRoute before a write, the write is refused and not repeated: the next reading leads to a new plan, which
+includes that change.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ log = structlog.get_logger()
 class HttpRoute:
     """One HTTPRoute with the rules of one or more workloads. ``poll_s``: the time between two readings.
 
-    ``readings``: for each rule, its entries by the rule's name; and by "NAME at GATEWAY" the entries that this Gateway
-    serves, None until it has taken the present form. ``problems``: by the same names, what is wrong.
+    - ``readings``: a rule's name → its entries; and "NAME at GATEWAY" → the entries that this Gateway serves, None
+      until it serves the present generation of the HTTPRoute
+    - ``problems``: a name as in ``readings`` → why it cannot be read or is not served
     """
 
     def __init__(self, api: KubernetesApi, rules: Sequence[SteeredRule], may_write: MayWrite, poll_s: float) -> None:
@@ -53,12 +55,12 @@ class HttpRoute:
         self.idle.set()
 
     def submit(self, name: str, values: RuntimeEntries) -> None:
-        """Queue a write to a rule. ``name``: a name in ``readings``; all names are rules of one HTTPRoute."""
+        """Queue a write to a rule. ``name``: a name in ``readings``, of the rule or of one of its Gateways."""
         if (rule := self._rule(name)) is not None:
             self._queue(self._pending, rule, values)
 
     def retreat(self, name: str, values: RuntimeEntries) -> None:
-        """Send these values before all others, with or without the lease: they lower the candidate's share."""
+        """Send these values before all others, even without the lease, because they lower the candidate's share."""
         if (rule := self._rule(name)) is not None:
             self._pending.pop(rule, None)
             self._queue(self._retreats, rule, values)
@@ -83,7 +85,7 @@ class HttpRoute:
             self._wake.clear()
 
     async def _step(self) -> float:
-        """Read or write once. Return the seconds until the next step, unless a write is submitted before."""
+        """Read or write once. Return the seconds until the next step. A submitted write ends this pause."""
         try:
             if (self._pending or self._retreats) and self._route is not None:
                 await self._write(self._route)
@@ -136,7 +138,7 @@ class HttpRoute:
         return await self._api.patch(self.path, operations) if operations else route
 
     def _take(self, route: Json) -> None:
-        """Take an answer of the API server as the present reading. What has not changed stays the same object."""
+        """Keep an answer of the API server as the present reading. Unchanged entries stay the same objects."""
         readings: dict[str, RuntimeEntries | None] = {}
         problems: dict[str, str] = {}
         for name, rule in self._rules.items():

@@ -1,9 +1,9 @@
 """Read the weights of a workload from an HTTPRoute, and make the patch that changes them. Pure.
 
-The weights of the two backendRefs are the workload's weights. Its other runtime values, which an Envoy has beside the
-weights, are annotations of the HTTPRoute: ``glidepath/WORKLOAD.autopilot`` and the like. So the same comparison as for
-an Envoy finds what a person has set (observation.py).
-Source: Gateway API v1, HTTPRoute (``backendRefs[].weight``: a proportion, 1 if absent) and its status conditions.
+The weights of the two backendRefs are the workload's weights. Its other runtime values, such as the autopilot, are
+annotations of the HTTPRoute: ``glidepath/WORKLOAD.autopilot`` and the like. So manual overrides are found by the same
+comparison as for an Envoy (observation.py). Source: Gateway API v1, HTTPRoute (``backendRefs[].weight``: a proportion,
+1 if absent) and its status conditions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_GATEWAYS = 32  # in a status, by the Gateway API
 
 
 class RouteError(ValueError):
-    """The HTTPRoute has not what the configuration names."""
+    """The HTTPRoute lacks the rule or a backendRef that the configuration names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class SteeredRule:
 
     @property
     def name(self) -> str:
-        """By this name the leader knows the rule, among the Envoys."""
+        """The name of the rule among the leader's "Envoys"."""
         return PREFIX + self.target.place
 
 
 def steered_rules(config: Config) -> list[SteeredRule]:
-    """Return the rules that the configuration's workloads name, in the order of the workloads."""
+    """Return the rules that are configured as actuators of workloads, in the order of the workloads."""
     return [
         SteeredRule(name, workload.actuator, RuntimeKeys.of(config, name))
         for name, workload in config.workloads.items()
@@ -53,7 +53,7 @@ def steered_rules(config: Config) -> list[SteeredRule]:
 
 @dataclass(frozen=True, slots=True)
 class _Weights:
-    """Where the two backendRefs are in the object, with their weights; None: no weight given."""
+    """The two backendRefs of a rule: their paths in the object, and their weights (None if a weight is absent)."""
 
     candidate_path: str
     baseline_path: str
@@ -72,8 +72,8 @@ class _Weights:
 def entries_of(route: Json, rule: SteeredRule) -> dict[str, str]:
     """Return the workload's runtime entries, as an Envoy would have them, from an HTTPRoute.
 
-    Weights are proportions, so they are converted to basis points. Raises RouteError if the rule or one of its
-    backendRefs is not there, or if there is another backendRef.
+    Weights are proportions, so they are converted to basis points. Raises RouteError if the rule or one of its two
+    backendRefs is missing, or if it has another backendRef.
     """
     found = _weights(route, rule.target)
     candidate, baseline = (1 if one is None else one for one in (found.candidate, found.baseline))
@@ -96,10 +96,11 @@ def backends_of(route: Json, rule: SteeredRule) -> list[Json]:
 
 
 def patch_of(route: Json, rule: SteeredRule, values: RuntimeEntries, *, at_once: bool = False) -> list[Json]:
-    """Return the JSON patch that gives the rule ``values``; nothing if it has them. Raises RouteError.
+    """Return the JSON patch that sets ``values``; an empty patch if the rule has them already. Raises RouteError.
 
-    The patch tests that the backendRefs are still those of ``route`` and have its weights, so that a change by another
-    is not overwritten unseen. ``at_once``: for a retreat, which lowers the share whatever the weights are.
+    The patch fails if the backendRefs or their weights have changed since ``route`` was read, so it cannot overwrite a
+    change by somebody else. ``at_once``: for a retreat, which replaces any weights, so only the names of the
+    backendRefs are tested.
     """
     found, operations = _weights(route, rule.target), list[Json]()
     for path, now, key in (
@@ -113,7 +114,7 @@ def patch_of(route: Json, rule: SteeredRule, values: RuntimeEntries, *, at_once:
 
 
 def tests_of(route: Json, rule: SteeredRule) -> list[Json]:
-    """Return a patch that changes nothing, with which to try whether this rule may be patched. Raises RouteError."""
+    """Return a patch that changes nothing, to test whether this rule may be patched. Raises RouteError."""
     return _tests(_weights(route, rule.target), at_once=False)
 
 
@@ -143,7 +144,7 @@ def _annotation_changes(route: Json, rule: SteeredRule, values: RuntimeEntries, 
 
 
 def _annotations(rule: SteeredRule) -> dict[str, str]:
-    """Return runtime key → the annotation that has its value."""
+    """Return runtime key → the name of the annotation that holds its value."""
     keys = (rule.keys.shadow, rule.keys.autopilot, rule.keys.told)
     return {key: f"glidepath/{rule.workload}.{key.rpartition('.')[2]}" for key in keys}
 
@@ -217,16 +218,17 @@ def _items(value: Any) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class ServingGateway:
-    """A Gateway of the HTTPRoute's status. ``problem``: why it does not serve the present weights; "" if it does."""
+    """A Gateway in the HTTPRoute's status. ``problem``: why it does not serve the present weights; "" if it does."""
 
     name: str
     problem: str = ""
 
 
 def gateways(route: Json) -> list[ServingGateway]:
-    """Return the Gateways that have said something about the HTTPRoute, and whether they serve its present form.
+    """Return the Gateways in the HTTPRoute's status, and whether each serves the present generation.
 
-    ``observedGeneration`` tells which form a Gateway's condition is about. Without any, nothing serves the HTTPRoute.
+    ``observedGeneration`` is the generation that a Gateway's condition describes. If the status has no Gateway, the
+    result is one entry with a problem.
     """
     generation = _mapping(route.get("metadata")).get("generation")
     found: dict[str, ServingGateway] = {}

@@ -1,4 +1,4 @@
-"""Steer some workloads at Envoys and others at HTTPRoutes, by two actuators as one."""
+"""Join two actuators into one: some workloads are steered at Envoys and others at HTTPRoutes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 
 def is_http_route(place: str) -> bool:
-    """Return whether the name of an "Envoy" in the readings is that of an HTTPRoute's rule, or of a Gateway for it."""
+    """Return whether ``place``, an "Envoy" in the readings, is a rule of an HTTPRoute or a Gateway that serves it."""
     return place.startswith(PREFIX)
 
 
 class JoinedActuators:
-    """The ``Actuator`` of both. ``envoys`` has the workloads without an ``actuator`` of their own."""
+    """The ``Actuator`` for Envoys and HTTPRoutes. ``envoys``: for the workloads without an ``actuator`` section."""
 
     def __init__(self, envoys: Actuator, routes: Actuator) -> None:
         self._envoys, self._routes = envoys, routes

@@ -28,7 +28,7 @@ Json = Mapping[str, Any]
 
 
 class ApiError(Exception):
-    """The API server did not do what was asked. ``status``: of its answer, 0 if there was none."""
+    """A request to the API server failed. ``status``: the status of its answer; 0 if there was no answer."""
 
     def __init__(self, message: str, status: int = 0, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ def http_route_path(namespace: str, name: str) -> str:
 
 
 class KubernetesApi:
-    """The API server that the configuration names, or that of the pod's own cluster. It connects when it is asked."""
+    """The API server in the configuration, or the one of the pod's own cluster. It connects at the first request."""
 
     def __init__(self, settings: KubernetesSection) -> None:
         self._settings = settings
@@ -120,7 +120,7 @@ async def _answer(response: aiohttp.ClientResponse) -> Json:
 
 
 def read_answer(status: int, body: bytes, retry_after: str = "") -> Json:
-    """Return the object in an answer of the API server. Raises ApiError if it is none, or if the status is not 200."""
+    """Return the object in an answer of the API server. Raises ApiError for another status or body."""
     if status != 200:
         raise ApiError(_said(status, body), status, _seconds(retry_after))
     try:
@@ -133,7 +133,7 @@ def read_answer(status: int, body: bytes, retry_after: str = "") -> Json:
 
 
 def _said(status: int, body: bytes) -> str:
-    """Return the status with the server's own message, which is in a Status object."""
+    """Return an error text: the status, and the message in the server's Status object."""
     try:
         message = json.loads(body)["message"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -143,5 +143,5 @@ def _said(status: int, body: bytes) -> str:
 
 
 def _seconds(text: str) -> float:
-    """Return the seconds of a Retry-After header within bounds; 0 for none and for a date."""
+    """Return the seconds of a Retry-After header, limited to a maximum; 0 without a header or for a date."""
     return min(float(text), _MAX_RETRY_AFTER_S) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0

@@ -46,7 +46,7 @@ class Observation:
     - ``restarted``: the Envoys that were restarted and lost their weights
     - ``hiding_layers``: the admin interfaces whose weights hide the weights that were pushed by RTDS
     - ``admin_layer_used``: an admin layer above RTDS has a key of this workload
-    - ``told``: the lowest share, below the desired one, that a scorer told an Envoy before it stored it
+    - ``told``: the lowest retreat below the desired share: a share that a scorer told an Envoy before it was stored
     """
 
     confirmed: frozenset[str]

@@ -1,11 +1,11 @@
-"""Lease the splits of workloads to Envoys by RTDS, for some seconds at a time (``glidepath.split_leases``).
+"""Lease the splits of workloads to Envoys by RTDS, for a few seconds at a time (``glidepath.split_leases``).
 
-Each Envoy has a stream for each layer of leases. The layer is sent whole, again and again; Envoy drops it when its time
-to live has passed since the last message. Nothing is sent while this scorer does not lead, or while its steer loop
-stands still. See ADR 0290.
+Each Envoy has a stream for each layer of leases. The whole layer is sent again and again. Envoy drops it when its time
+to live has passed since the last message. Nothing is sent while this scorer does not lead, or while its steer loop is
+stalled. See ADR 0290.
 
-A drill lets one lease end while the others are renewed. The lease moves to the layer for drills, which has the same
-time to live and is never renewed, and then leaves its own layer. So what ends it is Envoy's own clock.
+A drill lets one lease expire while the others are renewed. The lease moves to the layer for drills, which has the same
+time to live and is never renewed, and is then removed from its own layer. So it expires by Envoy's own clock.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class LeaseService:
             stream.connected, stream.gone_at = False, self._clock()
 
     def _join(self, envoy: str, layer: str) -> LeaseStream:
-        """Register a new stream. An Envoy that has reconnected takes its place; another of its name gets a number."""
+        """Register a new stream. A reconnected Envoy keeps its name. A second Envoy of the same name gets a number."""
 
         def taken(name: str) -> bool:
             known = self._streams.get((name, layer))
@@ -106,22 +106,22 @@ class LeaseService:
                 continue
 
     def _ttl(self, stream: LeaseStream) -> float | None:
-        """Return the time to live of the stream's layer, in seconds; None: it does not end, since it is empty."""
+        """Return the time to live of the stream's layer, in seconds; None for an empty layer, which does not expire."""
         if stream.layer in self._layers:
             return self._layers[stream.layer].ttl_s
         return max((self._of_workload[name].ttl_s for name in self._withheld), default=None)
 
     def _leased(self, stream: LeaseStream) -> tuple[str, ...]:
-        """Return the workloads whose lease the next message of the stream carries."""
+        """Return the workloads whose lease is in the next message of the stream."""
         if stream.layer not in self._layers:
             return tuple(name for name in self._of_workload if name in self._withheld)
         layer = self._layers[stream.layer]
         return tuple(name for name in layer.workloads if not self._is_handed_over(name, stream.envoy))
 
     def _is_handed_over(self, name: str, envoy: str) -> bool:
-        """Return whether the lease of a workload leaves its layer: the Envoy has it in the layer for drills now.
+        """Return whether to remove a workload's lease from its layer, because the Envoy has it in the layer for drills.
 
-        An Envoy without that layer gets the lease no longer, so that it ends at once.
+        If the Envoy has no stream for that layer, the lease is removed too, so it ends at once.
         """
         if name not in self._withheld:
             return False
@@ -145,7 +145,7 @@ class LeaseService:
                 other.wake.set()
 
     def renew(self, withheld: Collection[str]) -> None:
-        """Go on to renew all leases but those of ``withheld``. The steer loop calls this at each of its ticks."""
+        """Renew all leases except those of ``withheld``. The steer loop calls this at each tick."""
         self._renewed_at = self._clock()
         before, self._withheld = self._withheld, frozenset(withheld) & self._of_workload.keys()
         if self._withheld == before:
@@ -156,7 +156,7 @@ class LeaseService:
                 stream.wake.set()
 
     def readings(self) -> Mapping[str, LeaseReading]:
-        """Return workload → how many Envoys are connected, and how many hold its lease by what they acknowledged."""
+        """Return workload → how many Envoys are connected, and how many have acknowledged its lease in time."""
         now = self._clock()
         for key, stream in list(self._streams.items()):
             if not stream.connected and now - stream.gone_at > FORGET_S:

@@ -35,7 +35,7 @@ _OPTIONS = (("grpc.so_reuseport", 0), *grpc_keepalive.SERVER_OPTIONS)
 
 
 def free_name(wanted: str, taken: Callable[[str], bool]) -> str:
-    """Return ``wanted``, or with a number behind it if another Envoy of this name is connected (``taken``)."""
+    """Return ``wanted``, with a number appended if another Envoy of this name is connected (``taken``)."""
     unique, number = wanted, 1
     while taken(unique):
         number += 1
@@ -46,7 +46,7 @@ def free_name(wanted: str, taken: Callable[[str], bool]) -> str:
 async def send_and_read(
     context: Any, send: Coroutine[Any, Any, None], handle: Callable[[DiscoveryRequest], None]
 ) -> None:
-    """Run ``send``, and give each message of the Envoy to ``handle``, until the Envoy ends the stream."""
+    """Run ``send``, and pass each message of the Envoy to ``handle``, until the Envoy ends the stream."""
     async with asyncio.TaskGroup() as group:
         sending = group.create_task(send)
         while (request := await context.read()) is not grpc.aio.EOF:
@@ -96,7 +96,7 @@ class RtdsServer:
             await server.stop(grace=None)
 
     async def run_in_spite_of_errors(self) -> None:
-        """Serve until cancelled. While the address is in use, log it and go on trying."""
+        """Serve until cancelled. While the address is in use, log this and try again."""
         while True:
             try:
                 await self.run()

@@ -56,7 +56,7 @@ _PLAIN = frozenset(string.ascii_letters + string.digits + " _-.;%()/'")
 
 @dataclass(frozen=True, slots=True)
 class ToldRollback:
-    """A lower share that was told to Envoy before it was stored: in percent, when (Unix ms), and why."""
+    """A retreat: a lower share that was sent to Envoy before it was stored. ``at_ms``: Unix time in milliseconds."""
 
     percent: float
     at_ms: int
@@ -64,7 +64,7 @@ class ToldRollback:
 
     @property
     def text(self) -> str:
-        """The value of the runtime key. Envoy reads it as YAML, so it has only characters that mean nothing there."""
+        """The value of the runtime key. Envoy reads it as YAML, so it contains no special characters of YAML."""
         plain = "".join(c if c in _PLAIN else " " for c in self.reason[:MAX_REASON])
         return " ".join((str(self.at_ms), *plain.split()))
 
@@ -111,7 +111,7 @@ class RuntimeKeys:
         }
 
     def told_rollback(self, entries: RuntimeEntries) -> ToldRollback | None:
-        """Return the lower share that a scorer told this Envoy before it stored it; None if there is none."""
+        """Return the retreat in an Envoy's runtime entries; None if there is none."""
         ms, _, reason = entries.get(self.told, "").partition(" ")
         values = self.read(entries)
         if values is None or min(values[:2]) < 0 or not (ms.isascii() and ms.isdigit() and len(ms) <= 15):
@@ -157,7 +157,7 @@ def percent_of(fraction: str) -> float | None:
 
 
 def of_absent_envoys(last_written: LastWritten, present: Container[str]) -> LastWritten:
-    """Return the newest MAX_ABSENT entries of ``last_written`` that belong to Envoys not in ``present``.
+    """Return the newest MAX_ABSENT entries of ``last_written`` for Envoys that are not in ``present``.
 
     If such an Envoy returns with its old values, Glidepath recognises them as its own writes and does not adopt them as
     a manual override.

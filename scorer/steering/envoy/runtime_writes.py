@@ -20,7 +20,7 @@ class RuntimeWrites:
     """The writes of one tick for one workload.
 
     ``writes``: Envoy → the entries to write in one request. ``last_written``: Envoy → the values that it may have once
-    these writes are under way.
+    these writes have been sent.
     """
 
     writes: Mapping[str, RuntimeEntries]

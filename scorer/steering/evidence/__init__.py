@@ -1,7 +1,7 @@
 """The evidence about a candidate: gates that compare it with its baseline by anytime-valid tests. No clock, no I/O.
 
 Create the evidence of a step with ``Evidence.fresh(workload, percent, now_ms)``, add data with ``fold_outcomes``,
-``fold_scored`` and ``fold_feedback``, and read the result with ``verdicts``. The data takes this way:
+``fold_scored`` and ``fold_feedback``, and read the result with ``verdicts``. The data passes through these modules:
 
     outcome summaries                   scored pairs                        feedback
       accumulator, counted_requests       scored_pairs                        accumulator

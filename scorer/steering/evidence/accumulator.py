@@ -45,7 +45,8 @@ class Evidence(Stored):
 
     - ``_last_ms``: the time of the latest flush or score that was added
     - ``_looked_ms``: the time of the last evaluation of the latency gates
-    - ``_failures``: the requests of the last minutes, also before the step, and how many of them Envoy itself failed
+    - ``_failures``: the requests of the last minutes, including those before the step, and how many of them Envoy
+      itself failed
     """
 
     percent: float
@@ -77,7 +78,7 @@ class Evidence(Stored):
     def fresh(cls, workload: Workload, percent: float, now_ms: int, before: StepEvidence | None = None) -> Evidence:
         """Return empty evidence for a step that begins at ``now_ms``, with the candidate's share ``percent``.
 
-        ``before``: the evidence of the step before. Of that, only Envoy's own failures are kept, for comparison.
+        ``before``: the evidence of the step before. Only its counts of Envoy's own failures are kept, for comparison.
         """
         failures = before._failures if isinstance(before, Evidence) else NO_FAILURE_HISTORY
         return cls(workload, percent, now_ms, failures)
@@ -165,9 +166,9 @@ class Evidence(Stored):
         return self._shown
 
     def still_decides(self, verdicts: tuple[Verdict, ...]) -> bool:
-        """Return whether each gate decides at present as in ``verdicts``, the last result of the method ``verdicts``.
+        """Return whether every gate would still decide as in ``verdicts``, the last result of the method ``verdicts``.
 
-        The numbers of these verdicts may have grown old since.
+        Only the decisions are compared. The numbers in these verdicts may be out of date.
         """
         if self._shown is None:
             self._look()
@@ -208,7 +209,7 @@ class Evidence(Stored):
         return self._pairs.scores.with_calls, self._pairs.scores.exact_calls
 
     def to_json(self) -> dict[str, Any]:
-        """Return ``state`` with its schema as JSON values. Their text is shorter than 100 KB."""
+        """Return the state with its schema as JSON values. As text, they are shorter than 100 KB."""
         return encode(self)
 
     @classmethod
@@ -237,5 +238,5 @@ def _waits(side: SideOutcomes) -> SideWaits:
 
 
 def _until_left(side: SideOutcomes, answered: Histogram) -> Histogram:
-    """Return how long clients waited: until their answer, or until they left without one. See ADR 0271."""
+    """Return the histogram of the clients' waits, which end with the answer or when the client leaves. See ADR 0271."""
     return answered + side.aborted_ms if side.aborted_ms.counts else answered

@@ -15,8 +15,9 @@ A standstill of the candidate needs an exception. During the standstill, only re
 left out (the gap). Afterwards, the candidate's delayed requests all end at once (the burst). They would be left out
 too, although they are its slowest requests. So if the burst makes up for the gap, and the split is then the same as
 before, the requests of both return to the evidence as if they had ended at that moment. A standstill and its end thus
-have the same weight on both sides. After a lasting change of the split, nothing returns. Nor does anything that was
-left out more than a few minutes ago: a share that rises and falls with the day would look like a standstill of hours.
+have the same weight on both sides. After a lasting change of the split, no request returns. A request that was left out
+more than a few minutes ago does not return either. Otherwise, a share that rises and falls with the day would look like
+a standstill of hours.
 
 See ADR 0115 and ADR 0252.
 """
@@ -48,8 +49,8 @@ class Returns:
 
     - ``candidate``: of the candidate's requests that may still return, the fraction that returns now
     - ``baseline``: of the baseline's requests that may still return, the fraction that returns now
-    - ``windows_ended``: the windows that end before that, 0 to 2; requests left out in the window before the present
-      one, or in neither, may no longer return
+    - ``windows_ended``: how many windows ended with this flush, at most 2. End these first: a request may return only
+      if it was left out in the present window or in the one before
     """
 
     candidate: float = 0.0
@@ -104,7 +105,7 @@ class Standstill(Stored):
 
         - ``left_candidate``, ``left_baseline``: the left-out requests of each side
         - ``base``: all baseline requests of the flush
-        - ``at_ms``: when the flush ended; 0 if no time is known, so that nothing grows old
+        - ``at_ms``: when the flush ended; 0 if the time is unknown, so that no window ends
         """
         self.returns = self._returns(base, self._end_windows(at_ms // WINDOW_MS))
         if not left_candidate and not left_baseline:
@@ -115,7 +116,7 @@ class Standstill(Stored):
             self._burst_grown, self._since_growth = burst, 0.0
 
     def _end_windows(self, window: int) -> int:
-        """Begin the window if it is a later one. Return how many windows have ended, at most 2."""
+        """Begin the window with the index ``window`` if it is later. Return how many windows have ended, at most 2."""
         ended = min(max(window - self._window, 0), 2)
         if ended:
             self._window = window

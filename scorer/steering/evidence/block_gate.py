@@ -1,4 +1,4 @@
-"""The base class of the gates that compare rates within blocks of samples, so that what both sides share cancels."""
+"""The base class of the gates that compare rates within blocks of samples, so that common changes cancel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class BlockGate(Gate):
     """A gate that limits the rate of an event.
 
     Without ``spec.increase``, the gate limits the rate among the candidate's samples. With ``spec.increase``, it limits
-    by how much this rate exceeds the baseline's. In the second case, a block ends as soon as it has samples of both.
+    by how much this rate exceeds the baseline's. In the second case, a block ends as soon as it has samples of both
+    sides.
 
     ``_step`` counts the samples of the step, ``_block`` those of the open block.
     """

@@ -1,17 +1,17 @@
-"""The burst discount: errors of one side that come together are one cause, and count as few.
+"""The burst discount: errors of one side in the same second often have one cause, so only a few of them count.
 
-When a connection breaks, the requests on it fail together: three to five errors in a second, of one cause. Counted one
-by one, they are more evidence than they are, and an equal candidate is rolled back. So in one second, no more errors of
-a side count than chance would explain at the recent error rate of both sides. The others are left out, as if these
+When a connection breaks, the requests on it fail together: three to five errors in a second with one cause. If each of
+them counted, a candidate that is as good as the baseline could be rolled back. So in one second, no more errors of a
+side count than chance would explain at the recent error rate of both sides. The others are left out, as if these
 requests had not been made.
 
-All errors count if this is no burst: if the side's latest six requests all failed, or twelve and at least half of its
-requests in this second, or if it had too many errors in each of its last two seconds with requests. In the first two
-cases, what was left out of the run of failures, or of this second, counts after all. So an outage counts in full from
-its sixth request on.
+Three patterns are no burst, so all errors count: the side's latest six requests all failed; in this second, twelve of
+its requests failed, and at least half of them; or it had too many errors in each of its last two seconds with requests.
+In the first case, the left-out errors of the run of failures count after all, and in the second case those of this
+second. So from its sixth request on, an outage counts in full.
 
-Whether an error counts depends on counts only, alike for both sides. What is left out still counts in a second test,
-which holds for bursts too (burst_tests.py). See ADR 0273.
+Whether an error counts depends only on counts, by the same rule for both sides. The left-out errors still count in a
+second test, which is valid for bursts too (burst_tests.py). See ADR 0273.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _CHANCE = 0.99  # what chance explains: this quantile of a Poisson distribution
 
 @dataclass(frozen=True, slots=True)
 class SideBurst:
-    """What is known about one side's present second, and about its present run of failures.
+    """One side's counts in the present second, and in its present run of failures.
 
     - ``n``, ``errors``, ``counted``: its requests and errors in this second, and how many of the errors have counted
-    - ``run``: the number of its latest requests, one after the other, that all failed
+    - ``run``: how many of its latest requests failed without a success between them
     - ``held``: how many errors of this run have been left out
-    - ``lasting``: in how many seconds with requests, one after the other, it had too many errors before this one
+    - ``lasting``: how many consecutive seconds with requests, before this one, had too many errors
     """
 
     n: int = 0
@@ -54,7 +54,7 @@ class SideBurst:
         return SideBurst(run=self.run, held=self.held, lasting=lasting)
 
     def after(self, n: int, errors: int, rate: float) -> tuple[SideBurst, int]:
-        """Return what is known after ``n`` more requests, and how many errors count now. ``rate``: of recent errors."""
+        """Add ``n`` requests. Return the new counts, and how many errors count now. ``rate``: the recent error rate."""
         if not n:
             return self, 0
         fails = errors == n
@@ -87,7 +87,7 @@ class BurstState:
     baseline: SideBurst = field(default_factory=SideBurst)
 
     def after(self, second: int, counts: RequestCounts) -> tuple[BurstState, RequestCounts]:
-        """Return the state after the requests ``counts``, which ended in ``second``, and what of them counts."""
+        """Add requests that ended in ``second``. Return the new state, and ``counts`` without left-out errors."""
         rate, own, base = self.rate.value, self.candidate, self.baseline
         pooled = self.rate
         if second != self.second:
@@ -112,7 +112,7 @@ class BurstState:
 
 
 def most_by_chance(mean: float) -> int:
-    """Return how many errors chance explains where ``mean`` are expected; at least one."""
+    """Return how many errors chance explains if ``mean`` errors are expected; at least one."""
     if mean > 50:
         return math.ceil(mean + 2.33 * math.sqrt(mean)) + 1
     term = total = math.exp(-mean)

@@ -1,18 +1,19 @@
-"""Test error rates where errors may come in bursts: two tests, one of which holds whatever the errors of a burst share.
+"""Test error rates where errors may come in bursts: two tests, one of which is valid although a burst has one cause.
 
-The first test takes each error as independent. It gets the requests without the errors that the burst discount leaves
-out (burst_discount.py), so it hears of a burst as of one error: bursts alone cannot fail a candidate.
+The first test assumes that errors are independent. It does not get the errors that the burst discount leaves out
+(burst_discount.py), so a burst counts about as one error there: bursts alone cannot fail a candidate.
 
 The second test gets all requests, and divides all evidence by CLUSTER. It is valid if each cause hits at most CLUSTER
 requests. Proof: let L be the likelihood ratio of one request, and let the s ≤ CLUSTER requests of a cause depend on
-each other in any way. By Hölder's inequality, E[Π L^(1/CLUSTER)] ≤ Π E[L^(s/CLUSTER)]^(1/s), and by Jensen's that is
-at most Π E[L]^(1/CLUSTER). So the expected product over all causes is at most the CLUSTER-th root of the one that is at
-most 1 for independent requests.
+each other in any way. By Hölder's inequality, E[Π L^(1/CLUSTER)] ≤ Π E[L^(s/CLUSTER)]^(1/s), and by Jensen's that is at
+most Π E[L]^(1/CLUSTER). So the expected product over all causes is at most the CLUSTER-th root of the product for
+independent requests, which is at most 1.
 
-It begins when the burst discount first leaves out an error. Against the candidate, it has a quarter of the weight: the
-mean of two e-values with fixed weights is an e-value. In the candidate's favour, it alone counts while a fifth or more
-of all errors are left out, and it counts the requests before its begin too. Where errors are independent, less than a
-tenth is left out, because chance explains all but one in a hundred seconds. See ADR 0257.
+The second test begins when the burst discount first leaves out an error. Against the candidate, it has a quarter of the
+weight: the mean of two e-values with fixed weights is an e-value. In the candidate's favour, only the second test
+counts while a fifth or more of all errors are left out. It then also includes the requests before it began. Where
+errors are independent, less than a tenth is left out, because chance explains all but one in a hundred seconds. See ADR
+0257.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _FEW, _MANY = 3, 0.2  # from so many errors that are left out, and from this sha
 
 
 def come_in_bursts(left_out: int, errors: int) -> bool:
-    """Return whether errors come in bursts. ``left_out``: by the burst discount, of all ``errors`` of both sides."""
+    """Return whether errors come in bursts: the burst discount left out many (``left_out``) of all ``errors``."""
     return left_out >= _FEW and left_out >= _MANY * errors
 
 
@@ -38,22 +39,25 @@ T = TypeVar("T", IncreaseTest, RateTest)
 
 
 class BurstTests(Stored, Generic[T]):
-    """A test of errors without those of bursts (``first``), and one of all errors, which holds in bursts.
+    """Two tests of the same error rate: one without the errors of bursts, and one that is valid in bursts.
 
-    ``_second``: the latter; None before the burst discount has left an error out.
+    - ``first``: the test without the errors that the burst discount leaves out
+    - ``_second``: the test of all errors; None until the burst discount leaves out an error
     """
 
     first: T
     _second: T | None
 
     def __init__(self, first: T) -> None:
-        """Start without data. ``first``: the test without data."""
+        """Start without data. ``first``: a test to which no data was added yet."""
         self.first, self._second = first, None
 
     def update(self, counted: tuple[int, ...], everything: tuple[int, ...]) -> None:
-        """Add requests, as the arguments of the tests' ``update``.
+        """Add requests.
 
-        ``counted``: without what the burst discount leaves out; ``everything``: with it.
+        - ``counted``: the arguments for ``update`` of the first test, without the errors that the burst discount leaves
+          out
+        - ``everything``: the arguments for ``update`` of the second test, with all errors
         """
         if self._second is not None:
             self._second.update(*everything)

@@ -1,11 +1,11 @@
 """The fast guard against a candidate that hangs: its clients leave without an answer, and the baseline's do not.
 
-A client that leaves is nobody's error by itself: it may have closed its window. So only a wait counts that is longer
-than the baseline usually lets its clients wait, and the candidate's share of such waits is compared with the
-baseline's, as the fast guard compares errors.
+A client that leaves is no proof of an error: a person may have closed the window. So a client that leaves counts only
+if it waited longer than clients usually wait for the baseline's answer. The candidate's rate of such clients is
+compared with the baseline's, as the fast guard compares error rates.
 
-Patience belongs to users. So if the sides serve different users, the ratio of both shares says nothing about the
-candidate: then only leaving of about half of its clients or more counts. See ADR 0271.
+Users differ in patience. So if the sides serve different users, the ratio of both rates shows nothing about the
+candidate. The guard then fails only if about half of the candidate's clients or more leave. See ADR 0271.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _MEMORY = 200.0  # answers of the baseline after which the weight of an earlier 
 
 @dataclass(frozen=True, slots=True)
 class UsualWait:
-    """The geometric mean of the baseline's recent waits for an answer. It is about the median, whatever their unit.
+    """The geometric mean of the baseline's recent waits for an answer. It is near the median of these waits.
 
-    ``weight``: the number of answers, of which earlier ones count less; ``log_sum``: the sum of ln(milliseconds).
+    ``weight``: the number of answers, where an older answer counts less; ``log_sum``: the sum of ln(milliseconds).
     """
 
     weight: float = 0.0
@@ -48,7 +48,7 @@ class UsualWait:
 
     @property
     def counts_from_ms(self) -> float:
-        """The wait from which on a client that leaves without an answer counts."""
+        """The shortest wait, in milliseconds, after which a client that leaves without an answer counts."""
         if self.weight < _KNOWN_BY:
             return _UNKNOWN_MS
         return max(LEAST_WAIT_MS, math.exp(self.log_sum / self.weight))
@@ -101,6 +101,9 @@ class ClientsLeaveGate(FastGate):
 
 
 def _counts(side: SideWaits, least: int) -> tuple[int, int]:
-    """Return how many requests of a side count, and how many of their clients left. ``least``: the bucket of a wait."""
+    """Return how many requests of a side count, and how many of them ended when a client left.
+
+    A client that left counts if its wait is in the bucket ``least`` or in a later one.
+    """
     left = side.in_vain.above(least - 1)
     return side.requests + left, left

@@ -1,4 +1,4 @@
-"""Confidence sequences: intervals for a gate's value that hold at all looks at once. They are shown, not decided on.
+"""Confidence sequences: intervals for a gate's value that hold at all looks at once. They are only shown to people.
 
 With probability 1 - α, the true value is in the interval at every look of a step. The tests of a gate are sharper than
 its interval, because they test one limit in one direction, so a gate may decide while the limit is still inside.
@@ -45,7 +45,7 @@ def _divergence(p: float, q: float) -> float:
 
 
 def _room(n: int, alpha: float) -> float:
-    """Return the divergence per trial up to which a rate is in the interval."""
+    """Return the largest divergence per trial from the measured rate at which a rate is still in the interval."""
     return (math.log(1 / alpha) + LN2 + 0.5 * math.log(n)) / n
 
 
@@ -97,9 +97,9 @@ def _minus(a: float | None, b: float | None) -> float | None:
 
 
 def quantile_places(n: int, q: float, alpha: float) -> tuple[float, float | None]:
-    """Return the shares of the sorted samples between which the q-quantile lies.
+    """Return the bounds of the q-quantile as positions in the sorted samples, from 0 to 1.
 
-    The upper one is None if even the largest sample may be below the quantile.
+    The upper bound is None if the quantile may exceed even the largest sample.
     """
     room = _room(n, alpha)
     low, high = _place(q, room, -1.0), _place(q, room, 1.0)

@@ -1,6 +1,6 @@
 """The correctness gates: they limit how much less often the candidate's answer is right than the baseline's.
 
-Both answers of a pair belong to one request, so a question that is hard for both sides counts for neither. With a
+Both answers of a pair belong to one request, so a question that is hard for both sides counts against neither. With a
 verifier, the sample of a pair is the baseline's correctness minus the candidate's, each from 0 to 1, and the gate tests
 its mean by betting (see mean_gate.py). Without a verifier, the gate is an ``ExactnessGate`` (pair_gates.py). See ADR
 0225.
@@ -40,7 +40,7 @@ class CorrectnessSums:
 
 
 class CorrectnessGate(DifferenceGate):
-    """The gate that limits how much less right the candidate's answers are than the baseline's, as a verifier says.
+    """The gate that limits by how much a verifier's score of the candidate's answers is below that of the baseline's.
 
     If ``spec.of`` is a class, the gate counts only the requests of this class.
     """

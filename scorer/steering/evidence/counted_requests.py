@@ -19,9 +19,9 @@ BLOCK_MS = 1000  # a block of the increase test lasts about this long, because c
 
 
 class CountedRequests(Stored):
-    """Passes the requests that count as evidence to the gates: one observation for each bin, and a block of bins.
+    """Pass the requests that count as evidence to the gates: an observation for each bin and for each block of bins.
 
-    - ``name``: the workload's name, on which it depends when periodic work is due; "" before the first flush
+    - ``name``: the workload's name, which determines when its periodic work is due; "" before the first flush
     - ``_bin_number``: the index of the latest bin, which is a period of BIN_MS milliseconds
     - ``_block_from_ms``: the time at which the present block of the increase test began
     - ``_pending``: the counts of the requests that ended in the latest bin; the gates have not observed them yet
@@ -91,8 +91,7 @@ def _added(pending: RequestCounts, sides: Sequence[SideOutcomes]) -> RequestCoun
 def _counted_origins(percent: float) -> dict[Side, Origin]:
     """Return a mapping from each side to the origin of its requests that count as evidence.
 
-    A side that gets no requests of clients (the candidate at 0 %, the baseline at 100 %) is judged by the copies of
-    requests that it gets.
+    A side without clients' requests (the candidate at 0 %, the baseline at 100 %) is judged by its copies of requests.
     """
     return {
         Side.CANDIDATE: Origin.SHADOW if percent <= 0 else Origin.LIVE,

@@ -27,9 +27,9 @@ Sums = NDArray[np.int64] | NDArray[np.float64]
 
 
 def array_form(size: int, kind: type[np.signedinteger[Any]], *, least: int | None = None) -> Form:
-    """Return the stored form of an array: its first slot that is not zero, and the numbers from there to the last one.
+    """Return the stored form of an array: the index of its first nonzero slot, and the numbers up to its last one.
 
-    ``size``, ``kind``: of the array. ``least``: the least number that it may hold.
+    ``size``, ``kind``: the length and the type of the array. ``least``: the smallest number that it may hold.
     """
 
     def encode(array: Slots) -> list[Any]:
@@ -68,8 +68,9 @@ class DenseHistogram(Stored):
 
     - ``_counts``: the number of all values in each slot
     - ``_left_out``: how much of each count is left out of the evidence, in units of 1/UNITS; None if nothing is
-    - ``_may_return``: how much of ``_left_out``, of the present window, may return to the evidence; None if nothing may
-    - ``_earlier``: the same of the window before the present one
+    - ``_may_return``: the part of ``_left_out`` from the present window, which may return to the evidence; None if
+      nothing may
+    - ``_earlier``: the same for the window before the present one
     """
 
     _counts: StoredSlots
@@ -107,7 +108,7 @@ class DenseHistogram(Stored):
 
     @property
     def weighed(self) -> Sums:
-        """The cumulative counts as in ``sums``, without the values that are left out of the evidence."""
+        """The cumulative counts, as in ``sums``, but without the values that are left out of the evidence."""
         if self._left_out is None:
             return self.sums
         if self._weighed is None or self._waiting:
@@ -154,12 +155,12 @@ class DenseHistogram(Stored):
         self._weighed = self._stored = None
 
     def end_windows(self, ended: int) -> None:
-        """Begin a new window, after ``ended`` windows. Of what was left out before, only the last one's may return."""
+        """Begin a new window after ``ended`` windows. Only values left out in the last of them may still return."""
         self._earlier, self._may_return = self._may_return if ended == 1 else None, None
         self._stored = None
 
     def take_back(self, part: float) -> None:
-        """Return the fraction ``part`` of the left-out values that may return to the evidence."""
+        """Take values back into the evidence: the fraction ``part`` of the left-out values that may return."""
         for array in (self._may_return, self._earlier):
             if array is not None and self._left_out is not None:
                 back = np.floor(array * part).astype(np.int64)

@@ -2,12 +2,12 @@
 
 It fails for one of two reasons:
 
-- Envoy fails the candidate's requests far more often than the baseline's at the same time. Both sides share a fault of
-  Envoy's own, so this one came with the candidate.
+- Envoy fails the candidate's requests far more often than the baseline's at the same time. A fault of Envoy would
+  affect both sides, so the candidate is the cause.
 - Envoy fails far more requests in the first minute of a step than in the minutes before it.
 
-A failure that begins later and hits both sides alike has another cause. It is shown, and while at least half of the
-requests fail, no step is taken. See ADR 0165.
+If failures begin later and affect both sides alike, they have another cause. They are shown, and no step is taken while
+at least half of the requests fail. See ADR 0165.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class EnvoyFailuresGate(Gate):
     - ``_share``: the estimate of the candidate's share of the clients' requests
     - ``_before``, ``_onset``, ``_step``: the counts before the step, in its first minute, and in the step so far
     - ``_candidate``: the counts of the requests that the split gave to the candidate
-    - ``_rise``: ln of the largest e-value so far for a rise with the step
-    - ``_latest``: the rate of about the last twenty requests
+    - ``_rise``: ln of the largest e-value so far for a rise of the failure rate with the step
+    - ``_latest``: the failure rate of about the last twenty requests
     """
 
     _share: CandidateShare

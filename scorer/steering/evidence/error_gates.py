@@ -48,7 +48,7 @@ class ErrorGate(RequestGate):
         self._test, self._since, self._in_bursts = test, NO_BAD_PERIOD, False
 
     def _judge(self) -> None:
-        """Note the evidence. What was proven as if errors did not come in bursts is not proven if they do."""
+        """Record the evidence. If errors come in bursts, discard a proof that assumed independent errors."""
         left_out, everything = self._step.in_bursts, self._step.everything
         in_bursts = come_in_bursts(left_out.c_errors + left_out.b_errors, everything.c_errors + everything.b_errors)
         if in_bursts is not self._in_bursts:

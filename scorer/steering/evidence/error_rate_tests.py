@@ -36,9 +36,9 @@ class RateTest(TwoSidedTest):
         self.add(self._above.ratios(errors, n), self._below.ratios(errors, n))
 
     def with_clusters(self, most: int) -> RateTest:
-        """Return a test that holds although up to ``most`` requests depend on each other (burst_tests.py).
+        """Return a test that is valid although up to ``most`` requests depend on each other (burst_tests.py).
 
-        In the candidate's favour it counts the requests of this test too.
+        Its evidence in the candidate's favour includes the requests of this test.
         """
         other = RateTest(self._limit)
         other.temper(self, 1 / most)
@@ -89,9 +89,9 @@ class IncreaseTest(TwoSidedTest):
         self._base_n, self._base_errors = self._base_n * keep + b_n, self._base_errors * keep + b_errors
 
     def with_clusters(self, most: int) -> IncreaseTest:
-        """Return a test that holds although up to ``most`` requests depend on each other (burst_tests.py).
+        """Return a test that is valid although up to ``most`` requests depend on each other (burst_tests.py).
 
-        In the candidate's favour it counts the blocks of this test too.
+        Its evidence in the candidate's favour includes the blocks of this test.
         """
         other = IncreaseTest(self.d)
         other._base_n, other._base_errors = self._base_n, self._base_errors
@@ -211,9 +211,10 @@ _BELOW_HALF = RateGrid.at(0.5, (0.02, 0.1, 0.25))
 
 
 def log_e_below_half(bad: int, n: int) -> float:
-    """Return ln of the e-value for fewer than half of all requests being bad. A fast guard passes by it.
+    """Return ln of the e-value for fewer than half of all requests being bad. It lets a fast guard pass.
 
-    ``bad``, ``n``: of the step so far. The order of the requests does not matter to a mixture that never restarts.
+    ``bad``, ``n``: the numbers of bad requests and of all requests in the step so far. Their order does not matter,
+    because the mixture never restarts.
     """
     ratios, weights = _BELOW_HALF.ratios(bad, n), _BELOW_HALF.weights
     return log_sum([ratio + log(weight) for ratio, weight in zip(ratios, weights, strict=True)])

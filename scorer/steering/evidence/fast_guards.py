@@ -36,7 +36,7 @@ class GuardGate(RequestGate):
     """
 
     def _prove(self, bad: int) -> None:
-        """Record the evidence that fewer than half of the step's requests are bad. ``bad``: how many are."""
+        """Record the evidence that fewer than half of the step's requests are bad. ``bad``: the number of these."""
         if not self.proven:
             self.note(0.0, log_e_below_half(bad, self.counts.c_n))
 
@@ -60,7 +60,7 @@ class FastGate(GuardGate):
     - ``_since_ratio``, ``_since``: the present bad period, found with RatioGuard and with CatastropheGuard
     - ``_outage``: the counts by which the guard decides whether to wait for the baseline's results
     - ``_candidate``: the error rate of about the last ten requests of the candidate
-    - ``_good``: the latest requests, without a failure, that the estimates do not contain yet
+    - ``_good``: the latest requests, none of which failed; the estimates do not include them yet
     """
 
     _share: CandidateShare
@@ -108,7 +108,8 @@ class FastGate(GuardGate):
     def _quiet(self) -> bool:
         """Whether neither side has failed recently. Requests without a failure are then collected.
 
-        The tests take each of them as it comes. Only the estimates, which are read at the next failure, wait.
+        The tests get these requests at once. Only the estimates, which are not read before the next failure, get them
+        later.
         """
         bad_period = self._since.score or self._since_ratio.score
         return not bad_period and not self._baseline.failing and self._outage == NO_OUTAGE
@@ -153,7 +154,7 @@ class FastGate(GuardGate):
 
     @property
     def blocks_step(self) -> bool:
-        """Whether at least half of the latest requests of each side failed: an outage of both, which proves nothing."""
+        """Whether at least half of each side's latest requests failed. Such an outage of both sides proves nothing."""
         return self._baseline.failing and self._candidate.value >= _HALF
 
     @property

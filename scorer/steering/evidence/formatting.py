@@ -15,7 +15,10 @@ def signal_text(gate: str) -> str:
 
 
 def why_unmeasured(signal: str, without: int) -> str:
-    """Return why a latency gate has no data: ``without`` answers of the candidate have no value of the signal."""
+    """Return a text that explains why a latency gate has no data.
+
+    ``without``: how many answers of the candidate have no value of ``signal``.
+    """
     if signal == "ttft":
         return f"none of {without} answers was streamed, and only a streamed answer has a time to first token"
     if signal == "per_token":
@@ -24,7 +27,7 @@ def why_unmeasured(signal: str, without: int) -> str:
 
 
 def estimate_note(estimated: int, n: int) -> str:
-    """Return a note about values that are estimates; "" without any. ``n``: all values."""
+    """Return a note that ``estimated`` of ``n`` values are estimates; "" if none are."""
     if not estimated:
         return ""
     return f"; {estimated} of {n} answers have no token count, and four characters count as a token there"

@@ -21,7 +21,8 @@ Handler = Callable[[Any], None]
 class StepRequests(Stored):
     """The counts of the requests of the step so far. The gates that count requests share this object.
 
-    ``total``: without the errors, and their requests, that the burst discount leaves out, which are ``in_bursts``.
+    - ``in_bursts``: the errors that the burst discount leaves out, with their requests
+    - ``total``: all other requests and errors
     """
 
     total: RequestCounts = NO_REQUESTS
@@ -33,7 +34,7 @@ class StepRequests(Stored):
 
     @property
     def burst_note(self) -> str:
-        """What is left out, as text for people; "" if nothing is."""
+        """A text for people about the errors that the burst discount leaves out; "" if there are none."""
         left = self.in_bursts.c_errors
         return f"; {left} more errors came in bursts of one cause" if left else ""
 
@@ -61,7 +62,7 @@ class Gate(Stored, ABC):
     - ``pass_peak``: ln of the largest e-value in favour of the candidate so far
     - ``fail_now``, ``pass_now``: ln of the present e-values
     - ``cause``: why the gate failed; None if it has not failed
-    - ``pairs``: of a gate on pairs, those that weigh most against the candidate, the heaviest first
+    - ``pairs``: the pairs that weigh most against the candidate, the heaviest first; empty for a gate without pairs
     """
 
     fail_peak: float
@@ -96,7 +97,7 @@ class Gate(Stored, ABC):
             self.cause = replace(cause, at=self.n)
 
     def weigh(self, pair: PairRef | None, weight: float) -> None:
-        """Remember the pair if few pairs weigh more against the candidate. ``weight``: from 0 (nothing) to 1."""
+        """Keep the pair if few pairs weigh more against the candidate. ``weight``: its weight, from 0 (none) to 1."""
         self.pairs = with_pair(self.pairs, pair, weight)
 
     @property
@@ -135,12 +136,12 @@ class Gate(Stored, ABC):
 
     @property
     def blocks_step(self) -> bool:
-        """Whether this is no time for a step although the gate does not fail."""
+        """Whether the gate forbids a step at present although it does not fail."""
         return False
 
     @property
     def has_nothing_to_measure(self) -> bool:
-        """Whether the traffic has none of what the gate measures, so that the gate need not pass."""
+        """Whether the traffic contains nothing that the gate can measure, so that the gate need not pass."""
         return False
 
     @property
@@ -166,7 +167,7 @@ class Gate(Stored, ABC):
 
     @property
     def identity(self) -> str:
-        """What a stored gate must agree in to be this one: its kind and its limit."""
+        """The gate's kind and limit as text. A stored gate continues only if its identity is the same."""
         return f"{type(self).__name__} {self.spec.limit!r}"
 
     @property

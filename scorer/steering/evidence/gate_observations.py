@@ -46,8 +46,8 @@ _values = attrgetter(*(field.name for field in fields(RequestCounts)))
 class RequestsEnded:
     """The counts of requests that ended at about the same time.
 
-    ``in_bursts``: what the burst discount leaves out of ``counts``; negative where it counts now what it left out
-    before.
+    ``in_bursts``: the requests and errors that the burst discount leaves out of ``counts``. A number is negative if
+    errors count now that were left out before.
     """
 
     counts: RequestCounts
@@ -56,10 +56,10 @@ class RequestsEnded:
 
 @dataclass(frozen=True, slots=True)
 class EnvoyFailures:
-    """The clients' requests in a flush, and how many of them Envoy itself failed, by the side that the split chose.
+    """The clients' requests in a flush, and how many of them Envoy itself failed, for each side that the split chose.
 
     ``c_`` stands for the candidate and ``b_`` for the baseline; ``n`` includes the failed requests. ``unknown`` is the
-    number of failed requests of which nobody knows the side.
+    number of failed requests whose side is unknown.
     """
 
     c_n: int
@@ -132,7 +132,7 @@ class LatencyUnmeasured:
 class LookDue:
     """The notice that the latency gates are due for evaluation.
 
-    ``everything``: whether gates with few new samples are evaluated, too.
+    ``everything``: whether gates with few new samples are evaluated too.
     """
 
     everything: bool = False
@@ -140,7 +140,7 @@ class LookDue:
 
 @dataclass(frozen=True, slots=True)
 class PairRef:
-    """What identifies a pair: its id, the id of its entry in the stream of pairs, and when it was captured."""
+    """The reference to a pair: its id, the id of its entry in the stream of pairs, and when it was captured."""
 
     id: str
     entry: str
@@ -213,8 +213,8 @@ class CopyAnswer:
     """How a side answered its copy of a request.
 
     - ``failed``: whether a client that got this answer would have got an error
-    - ``gave_up``: whether the copy was given up after its time limit. Whether the answer fails is then unknown, and
-      each latency is longer than the one in ``ms``.
+    - ``gave_up``: whether extproc stopped waiting for the copy after its time limit. Whether the answer fails is then
+      unknown, and each latency is longer than the one in ``ms``.
     - ``ms``: latency signal → milliseconds, of an answer that did not fail
     """
 
@@ -227,9 +227,9 @@ class CopyAnswer:
 class CopiesCompared:
     """How both sides answered their copies of one request. Both copies were sent at the same moment.
 
-    ``as_first``: latency signal → what the baseline's copy would have taken if its first token had come when it came to
-    the client, in milliseconds. The client's request came first, so it found no prompt in the baseline's cache. Without
-    the time of that token, a signal is left out.
+    ``as_first``: latency signal → the latency of the baseline's copy, in milliseconds, if its first token had come as
+    late as the client's first token. The client's request came first, so its prompt was not in the baseline's cache
+    yet. A signal is left out if the time of the client's first token is unknown.
     """
 
     candidate: CopyAnswer
@@ -240,7 +240,7 @@ class CopiesCompared:
 
 @dataclass(frozen=True, slots=True)
 class CopyEnded:
-    """How the candidate's copy of a request ended that the baseline answered to the client without a failure."""
+    """How the candidate's copy of a request ended. The baseline answered the client's request without a failure."""
 
     failed: bool
 

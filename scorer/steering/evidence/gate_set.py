@@ -54,10 +54,10 @@ _WORTH_STICKY = 20.0  # the configured share is a share of users, and the number
 class GateSet(Stored):
     """One workload's gates at one step, with the latency signals and the request counts that the gates share.
 
-    The configuration may change while a step's evidence is stored. A new gate, or a gate that then has another limit or
-    kind, starts without data. All other gates continue.
+    The configuration may change while a step's evidence is stored. A gate that is new, or has another limit or kind
+    than before, then starts without data. All other gates continue.
 
-    ``_block_began``, ``_bursts_began``: the counts of ``step`` before the present block of the increase test.
+    ``_block_began``, ``_bursts_began``: the counts of ``step`` when the present block of the increase test began.
     """
 
     step: StepRequests
@@ -176,7 +176,7 @@ class GateSet(Stored):
         return tuple(self._last.values())
 
     def decide_as(self, verdicts: Sequence[Verdict]) -> bool:
-        """Return whether the gates decide at present as in ``verdicts``, which are of the same gates."""
+        """Return whether every gate would still decide as in ``verdicts``, which must belong to the same gates."""
         return all(map(decides_as, self.gates.values(), verdicts))
 
 

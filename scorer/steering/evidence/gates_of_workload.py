@@ -83,9 +83,9 @@ def judges_answers(workload: Workload) -> bool:
 
 
 def tells_better_from_worse(workload: Workload) -> bool:
-    """Return whether a gate that takes part in decisions says which answer is better, and not only that they differ.
+    """Return whether a gating gate measures which answer is better, and not only whether the answers differ.
 
-    Where the task determines the answer, a different answer is a worse one.
+    If the task determines the right answer, a different answer counts as worse.
     """
     determined = workload.task not in FREE_TEXT
     return any(
@@ -122,9 +122,9 @@ def _sameness_drafts(workload: Workload) -> list[GateSpec]:
 
 
 def _defect_drafts(workload: Workload) -> list[GateSpec]:
-    """Return the defects gate, which exists for every task whose answers have a text or calls.
+    """Return the defects gate, which exists for every task whose answers have a text or tool calls.
 
-    It is a guard: where defects are rare, a proof that there are no more of them would take longer than all other
+    It is a guard: if defects are rare, proving that the candidate has no more of them takes longer than all other
     gates.
     """
     section = workload.gates.defects
@@ -144,7 +144,7 @@ def _preference_drafts(workload: Workload) -> list[GateSpec]:
 
 
 def _correctness_drafts(workload: Workload) -> list[GateSpec]:
-    """Return the correctness gate, which exists if a verifier or an exact answer says what is right. See ADR 0225."""
+    """Return the correctness gate, which exists if a verifier or an exact answer decides correctness. See ADR 0225."""
     section, verifier = workload.gates.correctness, workload.scoring.verifier is not None
     asked = "correctness" in workload.gates.model_fields_set and workload.task in FREE_TEXT  # final answers
     if section is None or not (verifier or asked or workload.task in EXACT_TASKS):
@@ -211,16 +211,17 @@ def _error_drafts(workload: Workload, percent: float | None) -> list[GateSpec]:
 
 
 def _envoy_drafts(percent: float | None) -> list[GateSpec]:
-    """Return the guard on requests that Envoy itself failed, while clients' requests go to the candidate."""
+    """Return the guard on requests that Envoy itself failed. It exists while clients' requests go to the candidate."""
     if percent is None or percent <= 0:
         return []
     return [_draft("envoy_failures", GateKind.ENVOY_FAILURES, _ENVOY_RATIO, "ratio", fast=True, guard=True)]
 
 
 def _latency_drafts(workload: Workload) -> list[GateSpec]:
-    """Return the latency gates. Only streamed answers have a time to the first token.
+    """Return the latency gates.
 
-    So a gate on it is optional if another gating latency gate judges answers that are not streamed.
+    A gate on the time to the first token is optional if another gating latency gate judges answers that are not
+    streamed, because only streamed answers have this time.
     """
     others = any(s.signal != "ttft" and s.action is not GateAction.INFORM for s in workload.gates.latency)
     return [

@@ -48,8 +48,8 @@ def _reserves(share: float) -> tuple[float, float]:
     """Return the reserves of the candidate's and of the baseline's e-values.
 
     ``share``: the candidate's expected share of the requests. If the baseline has most requests, its quantile is almost
-    known, and its e-value can stay near 1. Without a reserve, it would fall and drown the candidate's. In the test that
-    fails the candidate, it keeps at most _MOST_KEPT (ADR 0451).
+    known, and a large reserve keeps its e-value near 1. Without a reserve, its e-value would fall and cancel the
+    candidate's evidence. In the test that fails the candidate, the baseline's reserve is at most _MOST_KEPT (ADR 0451).
     """
     return 0.05 + 0.8 * share, 0.85 - 0.8 * share
 
@@ -58,7 +58,7 @@ class QuantileRatio:
     """Compute e-values that test the ratio of two histograms' q-quantiles against the limit ``max_ratio``."""
 
     def __init__(self, q: float, max_ratio: float, share: float = 0.5) -> None:
-        """``share``: the candidate's expected share of the requests. The test is valid whatever it is."""
+        """Prepare the test. ``share``: the candidate's expected share of the requests. Any value is valid."""
         more = RateGrid.around(1 - q, _MORE, above=True, weights=_MORE_WEIGHTS)
         fewer = RateGrid.around(1 - q, _FEWER, above=False, weights=_FEWER_WEIGHTS)
         own, base = _reserves(share)

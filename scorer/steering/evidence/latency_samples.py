@@ -13,7 +13,8 @@ class LatencySignal(Stored):
 
     - ``without``, ``estimated``: see ``LatencyUnmeasured``
     - ``warmed``: the number of the candidate's answers that the warm-up has left out
-    - ``_cold_candidate``, ``_cold_baseline``: what the warm-up leaves out of each side, until the candidate has others
+    - ``_cold_candidate``, ``_cold_baseline``: the values that the warm-up has left out; empty once the candidate has
+      others
     """
 
     candidate: DenseHistogram
@@ -28,9 +29,9 @@ class LatencySignal(Stored):
     def __init__(self, *, judged: bool = False, warm_up: int = 0) -> None:
         """Start without data.
 
-        - ``judged``: whether a gate uses the signal. If not, the signal is only shown, and no weights are computed
-        - ``warm_up``: of a judged signal, both sides' values are left out until the candidate has this many. A flush
-          counts as a whole (ADR 0272)
+        - ``judged``: whether a gate uses the signal. If not, the signal is only shown, and no weights are computed.
+        - ``warm_up``: the values of both sides are left out until the candidate has this many values, if the signal is
+          judged. The last flush of the warm-up is left out as a whole (ADR 0272).
         """
         self.candidate, self.baseline, self.balance = DenseHistogram(), DenseHistogram(), SideBalance()
         self.judged = judged
@@ -63,19 +64,19 @@ class LatencySignal(Stored):
 
     @property
     def warming(self) -> bool:
-        """Whether the values that come now are left out, because the candidate may be cold."""
+        """Whether new values are left out at present, because the candidate may not be warm yet."""
         return self.judged and self.warmed < self._warm_up
 
     @property
     def shown(self) -> tuple[DenseHistogram, DenseHistogram]:
-        """The values to show of the candidate and of the baseline: those of the warm-up until there are others."""
+        """The values to show, first the candidate's: those of the warm-up until the candidate has other values."""
         if self.warmed and not self.candidate.total:
             return self._cold_candidate, self._cold_baseline
         return self.candidate, self.baseline
 
     @property
     def warm_up_text(self) -> str:
-        """What the warm-up leaves out, as text for people; "" if nothing."""
+        """A text for people about the answers that the warm-up leaves out; "" if there are none."""
         if self.warming:
             return f"the first {self._warm_up} answers of the step are left out as a warm-up ({self.warmed} so far)"
         return f"the first {self.warmed} answers of the step are left out as a warm-up" if self.warmed else ""

@@ -1,4 +1,4 @@
-"""The base classes of the gates that limit a mean: of scores, or of paired differences. They bet (see betting.py)."""
+"""The base classes of the gates that limit a mean of scores or of paired differences. They bet (betting.py)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from scorer.steering.evidence.gate_specs import GateSpec
 
 
 class ScoresGate(Gate):
-    """Base class of the two kinds of such gates. ``value_of``: of the scores in ``sums``; None if there are none."""
+    """Base class of ``MeanGate`` and ``DifferenceGate``.
+
+    ``value_of``: returns the gate's value for the scores in ``sums``; None if there are none.
+    """
 
     _test: MeanTest
 
@@ -42,7 +45,7 @@ class ScoresGate(Gate):
 
     @abstractmethod
     def recent_message(self, value: float, n: int) -> str:
-        """Return a text for people about the last ``n`` samples, the bad period, whose value is ``value``."""
+        """Return a text for people about the bad period, which has the last ``n`` samples and the value ``value``."""
 
 
 class MeanGate(ScoresGate):

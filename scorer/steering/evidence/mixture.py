@@ -118,7 +118,7 @@ def _check_grid(stakes: Sequence[float], alternatives: int) -> None:
 class Mixture(Stored):
     """An e-process that averages over a grid of alternatives. It has no restarts: its evidence covers the whole step.
 
-    ``_stakes``, ``log_e``: as of a ``RestartingMixture``.
+    ``_stakes``, ``log_e``: see ``RestartingMixture``.
     """
 
     _stakes: list[float]
@@ -139,9 +139,9 @@ class Mixture(Stored):
         return self.log_e
 
     def tempered(self, weights: Sequence[float], part: float) -> Mixture:
-        """Return the mixture that all data so far would have made, had every ratio been raised to the power ``part``.
+        """Return the mixture of all data so far, with every likelihood ratio raised to the power ``part``.
 
-        ``weights``: of the alternatives, as at the beginning.
+        ``weights``: the initial weights of the alternatives.
         """
         other = Mixture(weights)
         other.update([part * (stake - log(w)) for stake, w in zip(self._stakes, weights, strict=True)])
@@ -152,7 +152,7 @@ class Mixture(Stored):
 
 
 class Restarts(Stored):
-    """The mean of evidence against the candidate over the step, and of such evidence that restarts from time to time.
+    """Average two e-values against the candidate: one over the whole step, and one that restarts from time to time.
 
     - ``starts``: how many times the restarting part has started
     - ``_cash``: the weight not yet spent, which is kept for later starts
@@ -165,7 +165,10 @@ class Restarts(Stored):
         self.starts, self._cash = 1, 0.5 * (1 - spend(1))
 
     def log_e(self, steady: float, recent: float) -> float:
-        """Return ln of the e-value. ``steady``, ``recent``: ln of those of the step, and since the last start."""
+        """Return ln of the e-value.
+
+        ``steady``, ``recent``: ln of the e-values over the whole step, and since the last start.
+        """
         bet = math.log(spend(self.starts)) - LN2 + recent
         return log_sum([steady - LN2, bet, math.log(max(self._cash, LEAST_CASH))])
 
@@ -210,7 +213,11 @@ class TwoSidedTest(Stored):
         self._pass.update(in_favour)
 
     def temper(self, first: TwoSidedTest, power: float) -> None:
-        """Raise each ratio to ``power`` from now on. In the candidate's favour, the data of ``first`` counts so too."""
+        """Raise each ratio to ``power`` from now on.
+
+        The evidence in the candidate's favour then consists of the data of ``first``, with its ratios raised to
+        ``power`` too.
+        """
         self._power = power
         self._pass = first._pass.tempered(self._weights[1], power)
 

@@ -33,7 +33,8 @@ class NoisePair:
 class WaitingCross:
     """A cross pair that is not matched yet.
 
-    ``at_ms``: the time of capture. ``counts``: whether the pair counts as evidence; the user discount leaves some out.
+    ``at_ms``: the time of capture. ``counts``: whether the pair counts as evidence; the user discount leaves out some
+    pairs.
     """
 
     at_ms: int

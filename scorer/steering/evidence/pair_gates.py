@@ -42,7 +42,7 @@ class PairGate(BlockGate):
         """Return whether the gate's event occurred in a pair; None if the pair does not count for this gate."""
 
     def weight(self, signals: Mapping[str, float]) -> float:
-        """Return how much a pair in which the event occurred weighs, from 0 to 1."""
+        """Return the weight of a pair in which the event occurred, from 0 to 1."""
         return 1.0
 
     def add(self, hit: bool, noise: bool) -> None:
@@ -107,7 +107,7 @@ class FactGate(PairGate):
 class ExactnessGate(PairGate):
     """The gate that limits how often the candidate's answer does not equal the baseline's exactly.
 
-    With noise pairs, the limit applies beyond the share in which the baseline does not equal itself.
+    With noise pairs, the limit applies to the excess over the rate at which the baseline's own two answers differ.
     """
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:

@@ -1,17 +1,18 @@
-"""Join the two pairs of a request of which each side got a copy: its cross pair and its noise pair.
+"""Join the cross pair and the noise pair of one request, if each side got a copy of this request.
 
-The candidate's copy and the baseline's copy are sent at the same moment, by the same process, over the same way. So
-whatever makes a copy differ from a client's request is the same for both, and cancels when the two are compared. See
-ADR 0260.
+The candidate's copy and the baseline's copy are sent at the same moment, by the same process, over the same route. So
+any difference between a copy and a client's request is the same for both copies, and cancels when they are compared.
+See ADR 0260.
 
-One thing is not the same: the baseline has just seen the prompt in the client's own request. If it keeps prefixes of
-prompts, its copy begins to answer earlier than a first request would. So the comparison also gets the time that the
-baseline's copy would have taken had its first token come when the client's came (``as_first``). See ADR 0256.
+One difference remains: the baseline has just seen the prompt in the client's own request. If it caches prefixes of
+prompts, the answer to its copy begins earlier than the answer to a first request. So the comparison also gets a second
+latency of the baseline's copy, computed as if its first token had come as late as the client's (``as_first``). See ADR
+0256.
 
-A copy that was given up after its time limit is a slow answer, unless the other side answered the same request in a
-quarter of that time: then it hung, and a client would have left it. So it failed.
+A copy that reached its time limit counts as a slow answer. If the other side answered the same request in a quarter of
+that time, the copy hung, and a client would have left. Then it counts as a failure.
 
-The number of pairs that wait for the other pair of their request is bounded.
+The number of pairs that wait for their counterpart is bounded.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ _FAILED = frozenset(fault.value for fault in AnswerFault if fault.grade is Grade
 
 @dataclass(frozen=True, slots=True)
 class CopyFacts:
-    """What is known about the answer to a copy.
+    """The facts about the answer to a copy.
 
     - ``request``: the id of the request
     - ``candidate``: whether the candidate got the copy
     - ``status``: its HTTP status; 0: none
     - ``failed``: whether a client that got this answer would have got an error, whatever the other side answered
-    - ``gave_up``: whether extproc gave the copy up, after its time limit
-    - ``streamed``: whether its first token has a time of its own
+    - ``gave_up``: whether extproc stopped waiting for the copy after its time limit
+    - ``streamed``: whether the time of its first token was measured
     - ``total_ms``, ``first_token_ms``, ``tokens``, ``chars``: 0: unknown
     - ``clients_first_token_ms``: of the baseline's answer to the client, 0: unknown
     - ``entry``, ``at_ms``: of the pair, see ``PairRef``
@@ -64,7 +65,7 @@ class CopyFacts:
 
 
 class CopyMatcher(Stored):
-    """Joins the copies of a request. If more than MOST_WAITING wait for the other one, the oldest is dropped."""
+    """Joins the pairs of copies of one request. If more than MOST_WAITING pairs wait, the oldest is dropped."""
 
     _waiting: dict[str, CopyFacts]  # by the id of the request
 
@@ -130,7 +131,7 @@ def _failed(copy: AnswerFacts) -> bool:
 
 
 def _answer(facts: CopyFacts, other: CopyFacts) -> CopyAnswer:
-    """Return what the gates compare.
+    """Return the answer to a copy, as the gates compare it.
 
     A refusal (4xx) is the client's fault, unless the other side answers the same request.
     """
@@ -143,7 +144,7 @@ def _answer(facts: CopyFacts, other: CopyFacts) -> CopyAnswer:
 
 
 def _as_first(baseline: CopyFacts, ms: Mapping[str, float]) -> dict[str, float]:
-    """Return ``ms``, the values of the baseline's copy, with the first token as late as the client's was."""
+    """Return the latencies ``ms`` of the baseline's copy, as if its first token had come as late as the client's."""
     later = baseline.clients_first_token_ms - baseline.first_token_ms
     if not baseline.clients_first_token_ms or not baseline.first_token_ms or baseline.gave_up:
         return {}
@@ -156,7 +157,7 @@ def _hung(gave_up_after_ms: float, other_ms: float) -> bool:
 
 
 def _signals(facts: CopyFacts, other: CopyFacts) -> dict[str, float]:
-    """Return the value of each latency signal, in milliseconds. A copy that was given up has the least values."""
+    """Return the value of each latency signal, in milliseconds. After the copy's time limit, it is a lower bound."""
     found = {"total": facts.total_ms, "ttft": facts.first_token_ms}
     if facts.gave_up and not facts.first_token_ms and other.streamed:
         found["ttft"] = facts.total_ms

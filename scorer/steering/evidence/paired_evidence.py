@@ -1,4 +1,4 @@
-"""What a gate learns from the copies of one request at both sides: the tests of paired_*_test.py with their messages.
+"""A gate's evidence from the copies of one request at both sides: the tests of paired_*_test.py with their messages.
 
 Both classes have the same attributes, which ``paired_gate.PairedGate`` uses.
 """
@@ -27,16 +27,16 @@ from scorer.steering.evidence.state_codec import Stored
 class PairedLatency(Stored):
     """The evidence of a latency gate on pairs.
 
-    The baseline's latency is the slower one of two: its copies' as they were, and as if their first token had come when
-    it came to the clients, whose requests came first (paired_copies.py). So a candidate fails only if it is too slow
-    compared with both, and may pass if it is fast enough compared with one of them: both statements are about the
-    slower one. The least of two e-values is an e-value if either null is true; their mean is one if both are.
+    The baseline's latency is the slower of two: the measured latency of its copies, and the latency computed as if
+    their first token had come as late as the clients' (paired_copies.py). So the candidate fails only if it is too slow
+    compared with both. It may pass if it is fast enough compared with one of them. The smaller of two e-values is an
+    e-value if either null is true. The mean of two e-values is an e-value if both nulls are true.
 
-    The warm-up leaves pairs out as long as it leaves out live answers of the candidate, but not more pairs than it
-    leaves out answers: a candidate that has answered so many copies is warm.
+    The warm-up leaves out pairs while it leaves out live answers of the candidate, but at most as many pairs as
+    answers: a candidate that has answered so many copies is warm.
 
-    ``_as_first``: None while it equals ``test``, because no first token was known so far. ``_left_out``: the number of
-    pairs that the warm-up has left out.
+    ``_as_first``: the test with the computed latency; None while it equals ``test``, because no first token is known
+    yet. ``_left_out``: the number of pairs that the warm-up has left out.
     """
 
     test: PairedQuantileTest
@@ -73,14 +73,14 @@ class PairedLatency(Stored):
 
     @property
     def _slower(self) -> PairedQuantileTest:
-        """The test with the slower latency of the baseline."""
+        """The test that uses the slower of the baseline's two latencies."""
         copies, first = self.test, self._as_first
         if first is None or copies.ratio is None or first.ratio is None:
             return copies
         return first if first.ratio < copies.ratio else copies
 
     def interval(self, alpha: float) -> Interval | None:
-        """Return None: an interval from each side alone would not use that both answered the same request."""
+        """Return None: an interval from each side alone would ignore that both sides answered the same requests."""
         return None
 
     def add(self, copies: CopiesCompared) -> bool:
@@ -131,10 +131,10 @@ class PairedLatency(Stored):
 class PairedErrors(Stored):
     """The evidence of the errors gate on pairs.
 
-    Where both sides got a copy of a request, the two copies are compared. In favour of the candidate, all requests that
-    the baseline answered count too, of which most have a copy at the candidate only: the share of these whose copy
-    failed. A failure that hits the baseline's copies as well counts against the candidate there, so this evidence is
-    cautious, and there is far more of it.
+    - ``test``: compares the two copies of a request of which both sides got a copy
+    - ``single``: evidence in the candidate's favour only, from all requests that the baseline answered to the client.
+      Most of these have a copy at the candidate only, so there are far more of them. The evidence is cautious: a
+      failure that would also hit a copy at the baseline counts against the candidate
     """
 
     test: PairedIncreaseTest
@@ -151,7 +151,7 @@ class PairedErrors(Stored):
 
     @property
     def log_pass(self) -> float:
-        """The mean of both e-values in favour of the candidate is an e-value too."""
+        """ln of the mean of both e-values in favour of the candidate, which is an e-value too."""
         return log_add(self.test.log_pass, self.single.log_pass) - LN2
 
     @property
@@ -160,7 +160,7 @@ class PairedErrors(Stored):
 
     @property
     def _shows_single(self) -> bool:
-        """Whether the requests with a copy at the candidate only show more in favour of the candidate."""
+        """Whether the numbers of ``single`` are shown, because its evidence in favour of the candidate is stronger."""
         return self.single.log_pass > max(self.test.log_pass, self.test.log_fail)
 
     @property
@@ -172,7 +172,7 @@ class PairedErrors(Stored):
         return self.single.failed / self.single.n if self._shows_single else self.test.difference
 
     def interval(self, alpha: float) -> Interval | None:
-        """Return the confidence sequence of ``value``, from the shares of the pairs that are discordant either way."""
+        """Return the confidence sequence of ``value``. For ``test``, it follows from both rates of discordant pairs."""
         if self._shows_single:
             return rate_interval(self.single.failed, self.single.n, alpha)
         test = self.test

@@ -1,11 +1,11 @@
-"""A gate that compares both sides on copies of the same requests, and on the clients' live requests beside them.
+"""A gate that compares both sides on copies of the same requests, and on the clients' live requests.
 
 With sticky users, the two sides serve different users. If one of them differs from the others, for example because its
 answers are long, the live requests of both sides differ although the sides are equal. At 0 %, the candidate answers
-copies and the baseline clients: their answers differ by all that makes a copy differ from a client's request. So in
-both cases the copies decide, and the other requests fail the gate only if they are far beyond the limit (``gross``): a
-copy does not show everything that a client meets. Otherwise, both kinds of evidence decide. If no copies are compared,
-live requests decide.
+copies and the baseline answers clients, and a copy may differ from a client's request. So in both cases the copies
+decide. The live requests then fail the gate only if they are far beyond the limit (``gross``), since copies do not show
+every fault that clients meet. In all other cases, both kinds of evidence decide. If no copies are compared, live
+requests decide.
 
 A candidate that is within its limit fails the gate with a probability of at most α: each of the two tests gets α/2, so
 ln 2 is subtracted from its evidence. The same holds for passing, unless the copies alone decide. See ADR 0260.
@@ -33,8 +33,8 @@ PATIENCE = 200  # they decide after all if so many of the candidate have come wi
 class PairedGate(Gate):
     """Combines the evidence of copies with that of live requests.
 
-    ``live``: a gate on live requests with the same limit. ``gross``: where the copies decide, one with a wide limit;
-    else None.
+    - ``live``: a gate on live requests with the same limit
+    - ``gross``: a gate on live requests with a wide limit, which replaces ``live`` while the copies decide; else None
     """
 
     _pairs: PairedLatency | PairedErrors
@@ -54,9 +54,9 @@ class PairedGate(Gate):
         return {kind: self._then_combine(handlers) for kind, handlers in found.items()}
 
     def _to_deciding(self, kind: type) -> Handler:
-        """Return the handler that passes an observation to the gate on live requests that decides at present only.
+        """Return a handler that passes each observation to the deciding one of the two gates on live requests only.
 
-        What the other one misses is no evidence of it, so it stays valid: as if it had not bet.
+        The other gate stays valid although it misses the observation: it is as if it had not bet on it.
         """
         live = self._live.handlers()[kind]
         gross = live if self._gross is None else self._gross.handlers()[kind]
@@ -111,7 +111,7 @@ class PairedGate(Gate):
 
     @property
     def _shown(self) -> Gate | PairedLatency | PairedErrors:
-        """The part whose numbers are shown: the one that decides, or is nearer to a pass."""
+        """The part whose numbers are shown: the deciding part. If both decide, the one with more evidence to pass."""
         if self.basis == "both" and self._live.pass_peak > self._pairs.log_pass:
             return self._live
         return self._pairs if self._pairs.compared else self._live

@@ -1,11 +1,11 @@
 """Test how much more often one of two paired events occurs: the candidate's failure, or the baseline's.
 
 The sample of a pair is D = 1 if only the candidate's answer failed, -1 if only the baseline's did, and 0 otherwise. So
-a failure that both sides share, as in an outage of both, moves nothing. The null of the test that fails the candidate
-is E[D] ≤ δ for each pair, given the pairs before it; that of the test in its favour is E[D] ≥ δ. A bet of λ pays
-1 + λ (D - δ) or 1 + λ (δ - D) for each pair, whose expectation under the null is at most 1, so its product is an
-e-process. Each test is a mixture of fixed bets. Source: Waudby-Smith & Ramdas, "Estimating means of bounded random
-variables by betting" (2023). See ADR 0260.
+a failure of both answers, as in an outage of both sides, does not change the evidence. The null of the test that fails
+the candidate is E[D] ≤ δ for each pair, given the pairs before it; that of the test in its favour is E[D] ≥ δ. A bet of
+λ pays 1 + λ (D - δ) or 1 + λ (δ - D) for each pair. Under the null, this has an expectation of at most 1, so the
+product over all pairs is an e-process. Each test is a mixture of fixed bets. Source: Waudby-Smith & Ramdas, "Estimating
+means of bounded random variables by betting" (2023). See ADR 0260.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ _IN_FAVOUR = ((0.1, 0.1), (0.3, 0.15), (0.6, 0.25), (0.95, 0.5))
 
 
 class PairedIncreaseTest(TwoSidedTest):
-    """Test by how much more often the candidate's answer fails than the baseline's, on the same requests.
+    """Test how much more often the candidate's answer fails than the baseline's, on the same requests.
 
-    ``candidate_only``, ``baseline_only``, ``both``, ``neither``: the numbers of pairs by which answers failed.
+    - ``candidate_only``, ``baseline_only``: the number of pairs in which only this side's answer failed
+    - ``both``, ``neither``: the number of pairs in which both answers failed, or none
     """
 
     candidate_only: int

@@ -2,14 +2,14 @@
 
 Q_c and Q_b are the q-quantiles of the candidate's and the baseline's latencies of the same requests, and ρ is the limit
 of Q_c / Q_b. For a threshold x, a pair is discordant if only one answer is late: the candidate's if C > ρx and B ≤ x,
-the baseline's if C ≤ ρx and B > x. Under the null Q_c ≤ ρ Q_b, the former are at x = Q_b at most as many as the latter
-(as in the test of McNemar 1947). What both answers share, such as the user, the length of the answer or the load of
-the hour, makes pairs concordant, so it cannot count against a side.
+the baseline's if C ≤ ρx and B > x. Under the null Q_c ≤ ρ Q_b, a discordant pair at x = Q_b is at most as likely of the
+first kind as of the second (as in the test of McNemar 1947). A common cause of a slow answer, such as the user, the
+length of the answer or the load of the hour, makes pairs concordant, so it does not count against a side.
 
 Q_b is unknown. So each x has its own e-process, which bets that x is not Q_b, because P(B > x) differs from 1 - q, or
-that the discordant pairs are unequal, or both. The least of these e-values over all x is at most the one at Q_b, so it
-is an e-value (the argument of Howard & Ramdas, "Sequential estimation of quantiles", 2022). The test in favour of the
-candidate has the null Q_c ≥ ρ Q_b.
+that the discordant pairs are unequal, or both. The smallest of these e-values over all x is at most the e-value at Q_b,
+so it is an e-value too (the argument of Howard & Ramdas, "Sequential estimation of quantiles", 2022). The test in
+favour of the candidate has the null Q_c ≥ ρ Q_b.
 
 The evidence depends on counts only, so pairs can be added in any order, and it is valid at any time. x runs over the
 edges of the histogram's buckets. ρ and both latencies are rounded to whole buckets so that each direction gets *less*
@@ -58,7 +58,7 @@ class _Bets:
     """
 
     def __init__(self, tail: float, *, in_favour: bool) -> None:
-        """Make the bets. ``tail``: t."""
+        """Make the bets. ``tail``: the probability t."""
         rows = [(1.0, 1.0, 1.0, 1.0, _UNSTAKED)]  # a large loss at one x must not hide the others
         for shift, weight in _LOCATIONS:
             low, high = _odds(tail, shift)
@@ -83,9 +83,9 @@ class _Bets:
 
 
 def _odds(tail: float, shift: float) -> tuple[float, float]:
-    """Return what a bet pays for an answer in time and for a late one.
+    """Return the two factors of a bet: for an answer in time, and for a late answer.
 
-    The log-odds of a late one differ by ``shift`` from those of ``tail``.
+    The bet assumes a probability of a late answer whose log-odds exceed those of ``tail`` by ``shift``.
     """
     rate = 1 / (1 + math.exp(-(math.log(tail / (1 - tail)) + shift)))
     return (1 - rate) / (1 - tail), rate / tail
@@ -95,8 +95,8 @@ def _odds(tail: float, shift: float) -> tuple[float, float]:
 class DiscordantPairs(Stored):
     """The numbers of discordant pairs at every threshold, for one direction of the test.
 
-    ``candidate_late`` and ``baseline_late`` hold, at slot j, by how much the number of such pairs at threshold j is
-    larger than at threshold j - 1. Shape: [SIZE + 1].
+    ``candidate_late`` and ``baseline_late``: slot j holds the number of such pairs at threshold j minus that at
+    threshold j - 1. Shape: [SIZE + 1].
     """
 
     candidate_late: Differences
@@ -107,7 +107,7 @@ class DiscordantPairs(Stored):
         return cls(*(np.zeros(SIZE + 1, dtype=_COUNT) for _ in range(2)))
 
     def add(self, candidate: int, baseline: int) -> None:
-        """Add a pair. ``candidate`` and ``baseline``: the thresholds from which on the side's answer is not late."""
+        """Add a pair. ``candidate`` and ``baseline``: the lowest threshold at which the side's answer is not late."""
         candidate, baseline = min(max(candidate, 0), SIZE), min(max(baseline, 0), SIZE)
         late = self.candidate_late if candidate > baseline else self.baseline_late
         if candidate != baseline:
@@ -170,7 +170,7 @@ class PairedQuantileTest(Stored):
     ) -> None:
         """Add a pair of latencies, given by their slots (``dense_histogram.slot_of``).
 
-        ``candidate_longer``, ``baseline_longer``: whether the latency is known only to be longer than that.
+        ``candidate_longer``, ``baseline_longer``: whether the true latency is longer than the given one.
         """
         self.n += 1
         self._stored = None
@@ -210,7 +210,10 @@ class PairedQuantileTest(Stored):
         return True
 
     def _least(self, baseline: Slots, n: int, pairs: DiscordantPairs, *, in_favour: bool) -> float:
-        """Return ln of the least e-value over all thresholds. Only where a cell changes can the e-value change."""
+        """Return ln of the smallest e-value over all thresholds.
+
+        It is computed only at the thresholds where the numbers of pairs change.
+        """
         if not n:
             return 0.0
         in_time = np.zeros(SIZE + 1, dtype=_COUNT)  # by how much the number of answers in time grows at each threshold
@@ -223,12 +226,12 @@ class PairedQuantileTest(Stored):
         return float(self._bets[in_favour].log_e(cells).min())
 
     def quantiles(self) -> tuple[float | None, float | None]:
-        """Return the q-quantiles of the candidate and of the baseline; None without pairs, or if it is unbounded."""
+        """Return the q-quantiles of the candidate and of the baseline; None without pairs or without a bound."""
         return _quantile(self._candidate, self.n, self.q), _quantile(self._baseline, self.n, self.q)
 
     @property
     def ratio(self) -> float | None:
-        """The candidate's quantile divided by the baseline's; None if it is unknown, infinite if only the former is."""
+        """The candidate's quantile divided by the baseline's; None if unknown, infinite if only the candidate's is."""
         own, base = self.quantiles()
         if not self.n or not base:
             return None

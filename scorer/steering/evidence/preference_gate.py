@@ -21,7 +21,7 @@ from scorer.steering.evidence.mean_gate import MeanGate
 class PreferenceCounts:
     """The numbers of judged pairs by their preference. ``ties`` includes ``inconsistent``.
 
-    ``forfeits``: the losses of answers that the evaluator prefers although they address their judge.
+    ``forfeits``: how many answers lost because they address the evaluator, although it preferred them.
     """
 
     wins: int = 0

@@ -34,9 +34,9 @@ NO_FAILURE_COUNTS = FailureCounts()
 
 @dataclass(frozen=True, slots=True)
 class FailureHistory:
-    """The failures of the last minutes, in two blocks: the complete one before the present one, and the present one.
+    """The failures of the last minutes, in two blocks: the last complete block and the present block.
 
-    A block has at least a minute and 500 requests.
+    A complete block covers at least a minute and 500 requests.
     """
 
     complete: FailureCounts = NO_FAILURE_COUNTS

@@ -131,7 +131,7 @@ def replay(workload: Workload, events: Iterable[ReplayEvent], percent: float | N
 
     ``percent``: the candidate's configured share; if it is None (unknown), there is no split guard.
 
-    Settings that nobody wrote have the defaults of a file, see ``workload_of_file``.
+    Settings that are not in the configuration have the defaults for a file, see ``workload_of_file``.
 
     Only the latency gates are evaluated less often: at the end, and whenever the candidate has 1 % more samples than at
     the last evaluation. Their verdicts are valid nevertheless.
@@ -157,10 +157,10 @@ def replay(workload: Workload, events: Iterable[ReplayEvent], percent: float | N
 
 
 def workload_of_file(workload: Workload) -> Workload:
-    """Return the workload with other defaults, since events of a file rarely have tokens and noise pairs.
+    """Return the workload with defaults for a file, because the events of a file rarely have tokens and noise pairs.
 
     Without ``gates.latency``, the 95th percentile of the total time is compared, and without ``shadow.same_side`` there
-    is no limit on the agreement below the noise floor. What is written in the configuration stays.
+    is no limit on the agreement below the noise floor. Settings that are in the configuration stay.
     """
     changed: dict[str, Any] = {}
     if "latency" not in workload.gates.model_fields_set:
@@ -232,11 +232,11 @@ class _DecisionTimes:
 def decide(verdicts: Iterable[Verdict]) -> str:
     """Return the decision on these verdicts. Only gating gates count.
 
-    - ``rollback_to_zero``: a fast gate fails
-    - ``rollback``: another gate fails whose action is to roll back
+    - ``rollback_to_zero``: a fast guard fails
+    - ``rollback``: another gate with the action ``rollback`` fails
     - ``promote``: no gate fails, and all gates pass; guards need not pass
-    - ``hold``: otherwise, also if there are only guards, or if only gates fail whose action is to hold: they stop a
-      step, as in the live ramp (ADR 0053). Also while most of the latest requests of both sides fail
+    - ``hold``: otherwise. For example, if there are only guards, if a gate with the action ``hold`` fails (ADR 0053),
+      or while most of the latest requests of both sides fail
     """
     gating = [v for v in verdicts if v.gating]
     failed = [v for v in gating if v.outcome == GateOutcome.FAIL.value]

@@ -66,7 +66,7 @@ class ScoreSums:
 
 
 class ScoredPairs(Stored):
-    """Passes scored pairs to the gates. The user discount and the matching of noise pairs decide which count."""
+    """Passes scored pairs to the gates. The user discount and the matching of noise pairs decide which pairs count."""
 
     scores: ScoreSums
     _discount: UserDiscount
@@ -82,9 +82,9 @@ class ScoredPairs(Stored):
         self.scores = ScoreSums()
 
     def add(self, scored: ScoredPair) -> bool:
-        """Add a pair, and return whether anything of it was used.
+        """Add a pair, and return whether any part of it was used.
 
-        Of a pair that could not be scored, only the defects of its answers count, and how both copies were answered.
+        If the pair could not be scored, only the defects of its answers and the results of both copies are used.
         """
         copies = self._copies.add(scored)
         if copies is not None and self._copies_discount.admits(scored.sticky):

@@ -25,7 +25,8 @@ class OutageWatch:
     Without the baseline's results, a broken candidate cannot be distinguished from an outage of both sides. So a guard
     waits for them for a short time. Rescues count as requests of the baseline.
 
-    - ``bad``: the candidate's failures since its requests began to fail, or since the baseline last failed too
+    - ``bad``: the number of the candidate's failures since its requests began to fail, or since the baseline last
+      failed too
     - ``rescued``: the rescues since the candidate's requests began to fail that the baseline answered
     - ``rescues_failed``: the rescues since then that the baseline did not answer
     """

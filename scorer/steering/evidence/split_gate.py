@@ -35,8 +35,8 @@ class SplitTest(Stored):
     from ``share`` : 1 - ``share`` by at most the factor TOLERANCE. It may begin at any time in the step, because a side
     that vanishes late in a long step must be noticed too (ADR 0041).
 
-    ``_more``, ``_less``: whether the candidate gets more or fewer requests than TOLERANCE permits; and, as evidence in
-    its favour, that it does not get more or fewer than PROVEN permits.
+    ``_more``, ``_less``: the tests for too many and for too few requests. The evidence against the candidate uses the
+    factor TOLERANCE, the evidence in its favour the factor PROVEN.
     """
 
     _more: TwoSidedTest
@@ -130,10 +130,11 @@ class SplitRecovery(Stored):
 class SplitGate(Gate):
     """The gate that compares the candidate's actual share of the requests with the configured share.
 
-    It counts the requests since the step began, and tests them at each look: a wrong split harms nobody within a
-    second. An alarm begins when the gate fails, and ends when the split is proven to be right again. From then on, the
-    gate counts only requests since the alarm began. ``_counts``: the requests that count. ``_waiting``: those that came
-    since the last look.
+    It counts the requests since the step began, and tests them at each look. That is often enough, because a wrong
+    split harms nobody within a second. An alarm begins when the gate fails, and ends when the split is proven to be
+    right again. From then on, the gate counts only requests since the alarm began.
+
+    ``_counts``: the requests that count. ``_waiting``: the requests since the last look.
     """
 
     _test: SplitTest
@@ -174,7 +175,7 @@ class SplitGate(Gate):
     def _recover(self) -> None:
         """End the alarm, and from now on count only requests since the alarm began.
 
-        If all requests of the step counted, the alarm would last too long.
+        If all requests of the step still counted, the alarm would last too long.
         """
         recovered, self._recovery = self._recovery, SplitRecovery(self.spec.limit)
         self._test, self._counts = recovered.test, recovered.counts

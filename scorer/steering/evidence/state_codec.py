@@ -15,8 +15,8 @@ determines the form of its value:
 
 There are no names in the JSON text, because with them the text would be about 30 % longer and a checkpoint would take
 longer. Instead, a schema is stored beside the state: a digest of the names and types of all attributes. It prevents a
-value from being read as another one. A state with another schema, or with a value of another type, raises InputError.
-The caller then starts with empty evidence.
+value from being read as another attribute. A state with another schema, or with a value of another type, raises
+InputError. The caller then starts with empty evidence.
 
 See ADR 0134 and ADR 0450.
 """
@@ -68,12 +68,12 @@ class Stored:
 
     @property
     def state(self) -> list[Any]:
-        """The values of the annotated attributes, as JSON values. They do not change when this object does."""
+        """The values of the annotated attributes, copied as JSON values."""
         kind: Any = type(self)
         return _encoder(kind)(self)
 
     def restore(self, raw: Any) -> None:
-        """Continue from ``raw``, the ``state`` of such an object. Raises ValueError if it does not fit this object."""
+        """Continue from ``raw``, the ``state`` of an object of this class. Raises ValueError if it does not fit."""
         kind: Any = type(self)
         names, forms = list(_attributes(kind)), _forms(kind)
         decoders = [partial(form.decode, getattr(self, name)) for name, form in zip(names, forms, strict=True)]
@@ -117,7 +117,7 @@ def _digest(kind: type) -> str:
 
 
 def _describe(hint: Any, found: dict[str, str]) -> None:
-    """Add the classes that the type ``hint`` consists of to ``found``, with the names and types of their attributes."""
+    """Add the classes in the type ``hint`` to ``found``, each with the names and types of its attributes."""
     for inner in (*get_args(hint), *getattr(hint, "__constraints__", ())):
         _describe(inner, found)
     is_class = isinstance(hint, type) and (is_dataclass(hint) or issubclass(hint, Stored))
@@ -215,7 +215,7 @@ def _restore_part(current: Any, raw: Any) -> Any:
 
 
 def _restore_parts(current: Any, raw: Any) -> Any:
-    """Restore each part that was stored under its name. The others start without data."""
+    """Restore each part of ``current`` whose name is stored in ``raw``. The other parts start without data."""
     stored = _object(raw)
     known = {name: part for name, part in current.items() if name in stored}
     _decoded(list(known), [part.restore for part in known.values()], [stored[name] for name in known])

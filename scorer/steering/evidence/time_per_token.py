@@ -1,4 +1,4 @@
-"""The time per token of both answers of a pair, from their usage or, where that is missing, from their characters."""
+"""The time per token of both answers of a pair, from their token usage or else from their characters."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ CHARS_PER_TOKEN = 4  # of English text, about; what matters is that both answers
 def time_per_token(candidate: AnswerFacts, baseline: AnswerFacts) -> tuple[LatencyHistograms | LatencyUnmeasured, ...]:
     """Return the observations of a pair for the signal ``per_token``, in milliseconds.
 
-    If an answer does not say how many tokens it has, as a stream without usage, four characters count as a token in
-    both answers, and the value is an estimate. A pair without tokens and without text, or without a time, has no value.
+    If an answer has no token count, such as a stream without usage, four characters count as a token in both answers,
+    and the value is an estimate. A pair without tokens and without text, or without a time, has no value.
     """
     both = (candidate, baseline)
     if any(facts.total_ms <= 0 for facts in both):

@@ -1,10 +1,10 @@
 """The user discount: leave out some pairs of busy users, because the answers of one user are not independent.
 
 A user is identified by the sticky key. After a pair of one key has counted, another pair of this key counts only after
-a gap: pairs of other keys must count first, one for every eight known keys, at most eight. If one key sends nearly all
-requests, other keys fill the gap too slowly. So a pair also counts after four times the gap's number of pairs of its
-key have been left out. At the largest gap, every 33rd pair then counts. With fewer than eight keys, every pair counts,
-because there is too little other traffic.
+a gap: first, pairs of other keys must count. The gap is one such pair for every eight known keys, at most eight. If one
+key sends nearly all requests, other keys fill the gap too slowly. So a pair also counts once four times the gap of its
+key's pairs have been left out. At the largest gap, every 33rd pair then counts. With fewer than eight keys, every pair
+counts, because there is too little other traffic.
 
 Keys are hashed into 256 slots, so memory is bounded. Whether a pair counts depends on earlier pairs and never on the
 pair's score, so the tests stay valid.

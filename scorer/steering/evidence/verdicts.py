@@ -59,7 +59,7 @@ def verdict_of(gate: Gate, rate: float | None, before: Verdict | None = None) ->
 
 
 def _past(cause: FailureCause, n: int) -> str:
-    """Return why the gate failed. Once it has more samples (``n``), the text says that the numbers are not current."""
+    """Return why the gate failed. If it has had more samples since (``n``), the text says that its numbers are old."""
     return cause.message if n == cause.at else f"when it failed, at sample {cause.at} of this step: {cause.message}"
 
 
@@ -76,9 +76,9 @@ def outcome_of(gate: Gate) -> GateOutcome:
 
 
 def decides_as(gate: Gate, verdict: Verdict) -> bool:
-    """Return whether the ramp may do with ``verdict`` what it may do with the gate's present verdict.
+    """Return whether ``verdict`` and the gate's present verdict have the same effect on the ramp.
 
-    If not, the outcome has changed, or the gate has begun or ceased to stop steps or to be needed for a step.
+    The effect is the same if three facts are: the outcome, whether the gate blocks steps, and whether it must pass.
     """
     same = outcome_of(gate).value == verdict.outcome and gate.blocks_step == verdict.blocks_step
     return same and verdict.guard == (gate.spec.guard or gate.has_nothing_to_measure)
@@ -87,10 +87,10 @@ def decides_as(gate: Gate, verdict: Verdict) -> bool:
 def _missing(gate: Gate) -> int | None:
     """Estimate how many more samples the gate needs to pass or fail; None if this cannot be estimated.
 
-    The estimate uses the present evidence for a pass or for a fail, whichever is nearer to its threshold. In n samples,
-    it has grown by more than it shows: a mixture first loses about _PRICE, because it does not know the alternative. It
-    is assumed to go on growing as fast. With few samples or little evidence, such an estimate means nothing (ADR 0253).
-    The gate also needs at least ``min_samples`` samples.
+    The estimate uses the present evidence for a pass or for a fail, whichever is nearer to its threshold, and assumes
+    that it grows as fast as so far. A mixture first loses about _PRICE, because it does not know the alternative, so
+    the growth so far is the evidence plus _PRICE. With few samples or little evidence, such an estimate means nothing
+    (ADR 0253). The gate also needs at least ``min_samples`` samples.
     """
     short = max(0, gate.spec.min_samples - gate.n)
     if gate.proven:

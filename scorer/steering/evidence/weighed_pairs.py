@@ -1,6 +1,6 @@
 """Select the pairs that weigh most against the candidate in a gate's evidence. Pure, with bounded memory. See ADR 0230.
 
-The selection is shown and kept when the gate fails, so that people see the answers that caused a rollback or a hold.
+When the gate fails, this selection is shown and kept, so that people see the answers that caused a rollback or a hold.
 """
 
 from __future__ import annotations

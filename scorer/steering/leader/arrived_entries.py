@@ -1,4 +1,4 @@
-"""Read which Envoys' access log entries have arrived at an extproc, for the leader's outcome watch. See ADR 0280."""
+"""Read how many access log entries of each Envoy the extprocs have received, for the outcome watch. See ADR 0280."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 def entries_by_node(raw: Mapping[bytes, bytes]) -> dict[str, int]:
-    """Return the node id of an Envoy → its entries at all extprocs, from the hash that these write."""
+    """Return node id of an Envoy → the number of its entries at all extprocs, from the hash that the extprocs write."""
     found: dict[str, int] = {}
     for key, value in raw.items():
         node = key.decode(errors="replace").partition(" ")[2]
@@ -29,7 +29,7 @@ def entries_by_node(raw: Mapping[bytes, bytes]) -> dict[str, int]:
 
 
 class ArrivedEntries:
-    """The leader's task that tells its outcome watch what has arrived. ``run`` never raises an error."""
+    """The leader's task that passes these numbers to the outcome watch. ``run`` never raises an error."""
 
     def __init__(self, redis: RedisClient, outcome_watch: OutcomeWatch) -> None:
         self._redis, self._outcome_watch = redis, outcome_watch

@@ -1,8 +1,8 @@
 """Predict the candidate's load at the next step from the metrics of its backend.
 
-Load is assumed to be linear in the share of the requests that the candidate receives, copies included: at share p with
-a shadow sample s, it receives p + (1 − p)·s of the requests. With s = 100 %, it receives every request at each share,
-so the prediction equals the present load.
+Load is assumed to be proportional to the part of the requests that the candidate receives, copies included: at share p
+with a shadow sample s, it receives p + (1 − p)·s of the requests. With s = 100 %, it receives every request at each
+share, so the prediction equals the present load.
 """
 
 from __future__ import annotations
@@ -84,8 +84,9 @@ def predict(
 ) -> Verdict:
     """Return the verdict of the capacity gate on the step from ``percent`` to ``target``.
 
-    ``load``: the candidate's present load; None if unknown. ``shadow``: the shadow sample that a person set; None: the
-    configured sample applies. ``copied``: the sample now, which a warm-up raises and a quota lowers; None: the same.
+    - ``load``: the candidate's present load; None if unknown
+    - ``shadow``: the shadow sample that a person set; None if the configured sample applies
+    - ``copied``: the present sample, which a warm-up raises and a quota lowers; None if it equals ``shadow``
     """
     sample = workload.shadow.sample if shadow is None else shadow
     copied = sample if copied is None else copied

@@ -1,10 +1,10 @@
-"""Count the access log entries that Envoys produced and that reached no extproc.
+"""Count the access log entries that Envoys produced but no extproc received.
 
 Envoy loses entries while extproc is frozen or dead, and counts only some of them as dropped. So the leader compares
-Envoy's counters of written and dropped entries with what the extprocs have received. An entry needs up to ``LAG_S``
-from Envoy's counter to extproc's report; so the Envoys' sum of ``LAG_S`` ago is compared with the extprocs' sum of now.
-The result is therefore a lower bound. It is exact after a pause of the traffic of this length; in steady traffic it
-misses what is lost in a time as short as that. See ADR 0167.
+Envoy's counters of written and dropped entries with the number of entries that the extprocs have received. An entry
+counted by Envoy appears in extproc's report up to ``LAG_S`` later. So the Envoys' sum from ``LAG_S`` ago is compared
+with the extprocs' present sum. The result is a lower bound. It is exact after traffic has paused for ``LAG_S``. In
+steady traffic, it misses the entries that are lost within ``LAG_S``. See ADR 0167.
 """
 
 from __future__ import annotations
@@ -39,15 +39,14 @@ log = structlog.get_logger()
 class Increase:
     """The sum of the increases of several counters, each of which may begin again at 0.
 
-    ``last``: the latest value of each counter. The first values of all count as 0; a counter that comes later counts
-    from 0.
+    ``last``: the latest value of each counter; None before the first reading, which is no increase.
     """
 
     last: Mapping[str, int] | None = None
     total: int = 0
 
     def after(self, values: Mapping[str, int], *, newcomers: bool) -> Increase:
-        """Return the sum after these readings. ``newcomers``: whether the value of a new counter is an increase."""
+        """Return the sum after a reading. ``newcomers``: whether a new counter's first value is an increase."""
         if self.last is None:
             return Increase(dict(values), 0)
         total = self.total
@@ -59,7 +58,13 @@ class Increase:
 
 @dataclass(frozen=True, slots=True)
 class UnseenCount:
-    """``produced``: by Envoy; ``arrived``: by extproc process; ``history``: (time in s, sum of the produced)."""
+    """The entries that Envoys produced, those that extprocs received, and how many of them no extproc received.
+
+    - ``produced``: one counter for each Envoy
+    - ``arrived``: one counter for each extproc process
+    - ``history``: (time in seconds, sum of ``produced``) for the readings of the last ``LAG_S``
+    - ``unseen``: how many entries no extproc received
+    """
 
     produced: Increase = Increase()
     arrived: Increase = Increase()

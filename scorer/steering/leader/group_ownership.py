@@ -70,7 +70,7 @@ class GroupOwnership:
         self._report({n: t for n, h in found.items() if (t := self._problem(n, h, leader, patience_s))})
 
     def taken(self, workload: str, group: str) -> None:
-        """Record that ``group`` steers the workload now, and report it as a problem."""
+        """Record that the other group ``group`` steers the workload now, and report this as a problem."""
         self.foreign[workload] = group
         problem = self._problem(workload, LastSteering(group, 0.0), "")
         self._report({**self.problems, **({workload: problem} if problem else {})})

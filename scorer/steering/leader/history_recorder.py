@@ -1,7 +1,7 @@
-"""Write the history of the workloads: what the steer loop reads, added up by periods, for the console's charts.
+"""Write the history of the workloads for the console's charts: totals, for each period, of what the steer loop reads.
 
-A tick only hands over what it has read. A task of the leader adds it up and writes it, so a decision never waits for
-the history. What cannot be written is counted and left out. See ADR 0323.
+A tick only hands over the news that it has read. A task of the leader adds up the totals and writes them, so a decision
+never waits for the history. News that cannot be written is counted and left out. See ADR 0323.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a workload's ramp stands: the time at Redis, the candidate's share and the phase."""
+    """The state of a workload's ramp at one moment: the time at Redis, the candidate's share and the phase."""
 
     at_ms: int
     percent: float
@@ -58,9 +58,12 @@ class Standing:
 
 @dataclass(slots=True)
 class _Track:
-    """A workload's open periods, by level: their beginning and totals. ``flushes``, ``pairs``: not yet added up.
+    """The data of one workload that is not written yet.
 
-    ``unstored``: the totals that were added since Redis has last got the open periods.
+    - ``flushes``, ``pairs``: the news that is not added up yet
+    - ``open``: level → the beginning and the totals of the open period
+    - ``unstored``: the totals that were added since the open periods were last stored in Redis
+    - ``restored``: whether the former leader's open periods were read in this term
     """
 
     standing: Standing
@@ -84,7 +87,7 @@ class HistoryRecorder:
         )
 
     def note(self, workload: str, news: News, standing: Standing) -> None:
-        """Take over what a tick has read of a workload, after its state was stored."""
+        """Keep the news of a workload's tick, to add it up later. The tick calls this once its state is stored."""
         track = self._tracks.get(workload)
         if track is None:
             track = self._tracks[workload] = _Track(standing)
@@ -120,7 +123,7 @@ class HistoryRecorder:
         return ""
 
     async def write(self, workload: str) -> None:
-        """Add up what waits, and store the periods that are over. Raises RedisError or OSError; then they are lost."""
+        """Add up the waiting news, and store the ended periods. If this raises RedisError or OSError, they are lost."""
         track = self._tracks[workload]
         found = None if track.restored else await self._restored(workload)
         new, standing = added_up(track.flushes, track.pairs, track.standing), track.standing
@@ -157,7 +160,7 @@ class HistoryRecorder:
                 raise answer
 
     async def _restored(self, workload: str) -> dict[str, tuple[int, PeriodTotals]]:
-        """Return the open periods that the former leader left; none if there are none, or they cannot be read."""
+        """Return the open periods that the former leader stored; an empty mapping if none can be read."""
         raw = await self._redis.get(WorkloadKeys(workload).open_history)
         try:
             found = json.loads(raw) if raw is not None else {}
@@ -169,9 +172,9 @@ class HistoryRecorder:
 def after(
     open_periods: Mapping[str, tuple[int, PeriodTotals]], new: PeriodTotals, now_ms: int
 ) -> tuple[list[tuple[Level, int, PeriodTotals]], dict[str, tuple[int, PeriodTotals]]]:
-    """Add ``new`` to the period of each level that contains ``now_ms``. Return the periods that are over, and the rest.
+    """For each level, add ``new`` to the period that contains ``now_ms``. Return the ended and the open periods.
 
-    Pure. A period begins with the first totals after its beginning, and a longer one is over with its last short one.
+    Pure. A period ends when totals for a later period arrive.
     """
     closed: list[tuple[Level, int, PeriodTotals]] = []
     still_open: dict[str, tuple[int, PeriodTotals]] = {}
@@ -266,7 +269,7 @@ class _Side:
                 into[index] = into.get(index, 0) + count
 
     def add_sent(self, one: SideOutcomes) -> None:
-        """Add what was sent to the side and did not fail, since no one charges for a failure.
+        """Add the requests and tokens that were sent to the side and did not fail. A failed request costs nothing.
 
         Probes count as copies: both are costs of the migration.
         """

@@ -19,7 +19,7 @@ def monotonic_ms() -> int:
 
 
 def boot_id() -> str:
-    """Return an id of the host and its last start. Where the system has none, return one of this process."""
+    """Return an id of the host's last start. If the system has no such id, return an id of this process."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
@@ -36,9 +36,9 @@ class HostTime:
 
 @dataclass(frozen=True, slots=True)
 class HostClocks:
-    """Reads the host's clocks. ``boot``: between two readings with the same value, the monotonic clock can be compared.
+    """Reads the host's clocks. Tests replace them.
 
-    Tests replace the clocks.
+    ``boot``: an id of the host's last start. Two times of the monotonic clock can be compared only if it is the same.
     """
 
     wall_ms: Callable[[], int] = unix_ms

@@ -79,7 +79,7 @@ class Lease:
         self.another_leads = False  # at the last try to acquire the lease, another scorer held it
 
     def next_try_s(self) -> float:
-        """Return after how many seconds to try again: when the present lease ends, but several times in a duration."""
+        """Return the seconds until the next try: until the present lease ends, at most a quarter of its duration."""
         return min(self._ends_in_s + SLACK_S, self.duration / 4)
 
     def held(self) -> bool:

@@ -1,4 +1,4 @@
-"""Watch whether the outcomes of requests arrive, and judge by Envoy's own counters while they do not.
+"""Watch whether the outcomes of requests arrive, and judge the candidate by Envoy's own counters while they do not.
 
 Every new reading of an Envoy's counters is compared with the last one. If outcomes arrived in between, the ordinary
 guards judge; if not, the failures count as evidence of the counter guard. See ADR 0280 and ADR 0281.
@@ -40,13 +40,13 @@ NO_ADMIN = "envoy.admin names no Envoy whose own counters could be read"
 
 
 def tells(flush: Outcomes) -> bool:
-    """Return whether a flush tells how requests ended, and not only what was captured."""
+    """Return whether a flush contains outcomes of requests, and not only counts of captured exchanges."""
     return bool(flush.local_replies) or any(side.requests for side in flush.sides)
 
 
 @dataclass(slots=True)
 class _Arrivals:
-    """What has arrived since the last look: outcomes of any Envoy, or entries of those with these node ids."""
+    """The arrivals since the last look: whether any outcome arrived, and the node ids of Envoys with new entries."""
 
     outcomes: bool = False
     nodes: set[str] = field(default_factory=set)
@@ -61,7 +61,7 @@ Key = tuple[CountedClusters, str]
 
 
 class OutcomeWatch:
-    """What arrives of each Envoy and of all together, and the counter guard of each pair of sides."""
+    """Watches the arrivals from each Envoy and from all together, and runs the counter guard for each pair of sides."""
 
     def __init__(self, config: Config) -> None:
         self._clusters = {name: CountedClusters.of(config, name) for name in config.workloads}
@@ -80,28 +80,28 @@ class OutcomeWatch:
         self._now_s: float | None = None
 
     def forget(self) -> None:
-        """Begin anew, because another scorer leads or because nothing was looked at for a while."""
+        """Discard all readings and evidence, because another scorer leads or because the last look was too long ago."""
         self._arrivals, self._readings, self._log_arrivals, self._guards = _Arrivals(), {}, {}, {}
         self._arrived, self._now_s = {}, None
 
     def heard(self, flushes: Iterable[Outcomes]) -> None:
-        """Note outcomes that have arrived. They do not say of which Envoy."""
+        """Record the flushes that have arrived. They do not name the Envoy."""
         self._arrivals.outcomes = self._arrivals.outcomes or any(map(tells, flushes))
 
     def arrived(self, entries: Mapping[str, int]) -> None:
-        """Note how many access log entries have arrived at all extprocs: node id of the Envoy → number."""
+        """Record node id of an Envoy → how many of its access log entries have arrived at all extprocs."""
         if self._arrived:
             self._arrivals.nodes |= {node for node, count in entries.items() if count != self._arrived.get(node)}
         self._arrived = dict(entries)
 
     def redis_answers(self, problem: str = "") -> None:
-        """Note that Redis answers, or why it does not."""
+        """Record that Redis answers, or why it does not (``problem``)."""
         self._store_problem = problem
 
     def serve(self, names: Iterable[str]) -> str:
-        """Note which workloads' candidates have a share. Return the path of the counters to read for them.
+        """Record the workloads whose candidates have a share. Return the admin path of the counters to read for them.
 
-        The evidence against a candidate without a share is forgotten: it is of a step that is over.
+        The evidence against a candidate without a share is discarded, because it belongs to a step that is over.
         """
         served = tuple(names)
         if served != self._served:
@@ -112,7 +112,7 @@ class OutcomeWatch:
         return self._path
 
     def look(self, counters: Mapping[str, CountersReading], now_s: float) -> None:
-        """Take the Envoys' present counters into account. ``now_s``: monotonic seconds."""
+        """Compare the Envoys' counters with the last reading, and update the evidence. ``now_s``: monotonic seconds."""
         if self._now_s is not None and now_s - self._now_s > PAUSED_S:
             self.forget()
         self._now_s = now_s
@@ -156,7 +156,7 @@ class OutcomeWatch:
     def _count(
         self, new: Mapping[str, CountersReading], before: Mapping[str, CountersReading], arrivals: _Arrivals
     ) -> None:
-        """Add what the Envoys counted since the last reading, where nothing was heard. Usually that is nowhere."""
+        """Add the requests that Envoys without arrivals counted since the last reading. Usually, there are none."""
         unheard = {name for name in new if self._log_arrivals[name].silent_s(new[name].at_s) >= UNHEARD_S}
         if arrivals.anything and not unheard:
             return
@@ -180,7 +180,7 @@ class OutcomeWatch:
             self._guards[key] = self._guards.get(key, CounterGuardState()).after(candidate, baseline)
 
     def report(self, workload: str) -> CounterReport:
-        """Return what a tick of the workload must know."""
+        """Return the report for a tick of the workload: where the steering is blind, and the counter guard's result."""
         clusters, now_s = self._clusters.get(workload), self._now_s
         if clusters is None or now_s is None:
             return NO_REPORT
@@ -221,6 +221,6 @@ class OutcomeWatch:
 
 
 def _unique_nodes(counters: Mapping[str, CountersReading]) -> dict[str, str]:
-    """Return Envoy → its node id, for the Envoys whose node id no other one has."""
+    """Return Envoy → its node id, for the Envoys whose node id is unique."""
     nodes = [one.node for one in counters.values()]
     return {name: one.node for name, one in counters.items() if one.node and nodes.count(one.node) == 1}

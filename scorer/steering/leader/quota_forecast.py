@@ -30,7 +30,7 @@ class QuotaForecast:
         self._until_ms = 0
 
     def outlook(self, state: WorkloadState, states: Mapping[str, WorkloadState], now_ms: int) -> QuotaOutlook:
-        """Return what the quotas allow the workload. ``states``: all workloads. ``now_ms``: of a monotonic clock."""
+        """Return what the quotas allow for a workload. ``states``: of all workloads. ``now_ms``: monotonic time."""
         if not state.spec.has_quota:
             return NO_QUOTA
         if now_ms >= self._until_ms:

@@ -1,7 +1,7 @@
 """Read all clocks that the steer loop needs, and notice a clock that was set.
 
-Redis' clock is known by its offset from this host's monotonic clock, which is measured several times a second. So a
-step of this host's wall clock does not change what the loop takes for Redis' time.
+Redis' clock is known by its offset from this host's monotonic clock, which is measured several times a second. So the
+loop's time of Redis does not change if this host's wall clock is set.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DRIFT = 0.001  # two clocks that nobody sets drift apart by less than this share
 
 @dataclass(frozen=True, slots=True)
 class ClockJump:
-    """A clock was set. ``clock`` names it; ``by_ms`` is positive if it was set forward."""
+    """A clock was set. ``clock``: its name; ``by_ms``: by how many milliseconds, positive if it was set forward."""
 
     clock: str
     by_ms: int
@@ -78,7 +78,7 @@ class RedisClocks:
         return tuple(ClockJump(clock, by_ms) for clock, by_ms in jumps.items() if by_ms)
 
     def at(self, name: str, here: HostTime) -> ClockReadings:
-        """Return what the clocks of the workload show when this host's clocks show ``here``."""
+        """Return the readings of all clocks of the workload at the moment when this host's clocks show ``here``."""
         ahead_ms = self._redis[name].ahead_ms
         redis_ms = here.wall_ms if ahead_ms is None else here.monotonic_ms + ahead_ms
         return ClockReadings(here.monotonic_ms, self._host.boot, here.wall_ms, redis_ms)

@@ -77,7 +77,7 @@ class RedisSteeringStore:
     async def set_aside(self, workload: str, now_ms: int) -> OldCommands:
         """Copy the workload's unusable state to the field ``unreadable``, where people can inspect it.
 
-        Return up to which command former leaders have certainly read, and the last command in the stream. The former
+        Return the last command that former leaders have certainly read, and the last command in the stream. The first
         follows from the log, in which leaders answer each command, and from the time of the last write, because leaders
         write every second. Commands that are older than RECALL_MS count as read. ``now_ms``: Redis' time.
         """
@@ -92,7 +92,7 @@ class RedisSteeringStore:
         return OldCommands(f"{answered[0]}-{answered[1]}", f"{last[0]}-{last[1]}")
 
     async def _last_id(self, key: str) -> tuple[int, int]:
-        """Return the last id that Redis gave in a stream, also if that entry was removed; (0, 0) without a stream."""
+        """Return the last id that Redis assigned in a stream, also of a removed entry; (0, 0) without a stream."""
         try:
             info = await self._redis.xinfo_stream(key)
         except ResponseError:

@@ -1,7 +1,7 @@
-"""Watch Envoy's own counters, and take a failing candidate back whatever Redis does.
+"""Watch Envoy's own counters, and send a failing candidate back to 0 % even if Redis does not answer.
 
-The watch waits for nothing but the Envoys. It runs in the scorer that leads or led last, until another one leads. While
-no tick can be stored, it also announces what it did and where the steering is blind.
+The watch depends only on the Envoys. It runs in the scorer that leads or led last, until another scorer leads. While no
+tick can be stored, it also announces its rollbacks and where the steering is blind.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Announce = Callable[[Iterable[Decision]], None]
 
 
 class RetreatWatch:
-    """Runs beside the steer loop for as long as the process."""
+    """Runs beside the steer loop until the process ends."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class RetreatWatch:
                 self.look(actuator, time.monotonic())
 
     def look(self, actuator: Actuator, now_s: float) -> None:
-        """Read the counters, and retreat where the counter guard fails the candidate. ``now_s``: monotonic seconds."""
+        """Read the counters. If the counter guard fails a candidate, send its retreat. ``now_s``: monotonic seconds."""
         states = self._workloads.states
         serving = [name for name, state in states.items() if state.ramp.serving > 0 or state.ramp.share_unknown]
         actuator.count(self._outcome_watch.serve(serving))
@@ -62,7 +62,7 @@ class RetreatWatch:
             self._show(state, report.blindness.describe() if name in serving else "", now_s)
 
     def _show(self, state: WorkloadState, blind: str, now_s: float) -> None:
-        """Set the metrics, and announce what no tick has announced because none can be stored."""
+        """Set the metrics. While no tick can be stored, announce a retreat or blindness here."""
         name, told = state.name, self._retreats.told.get(state.name)
         self._metrics.blind.labels(name).set(bool(blind))
         if not blind and told is None:

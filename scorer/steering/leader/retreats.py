@@ -1,8 +1,8 @@
-"""Lower shares that Envoy is told before they are stored in Redis. See ADR 0282.
+"""Retreats: lower shares that the Envoys are told before Redis stores them. See ADR 0282.
 
-A retreat never waits: the weights are sent at once, together with a runtime key that says when and why. The tick that
-is stored next, of this scorer or of the next leader, adopts the lower share. A retreat without the lease goes to 0 %
-only, so whatever another scorer wrote, it is never a step forward.
+A retreat never waits: the weights are sent at once, together with a runtime key that contains the time and the reason.
+The next stored tick, of this scorer or of the next leader, adopts the lower share. A scorer without the lease can only
+retreat to 0 %, so it never raises a share that another scorer wrote.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class Retreats:
-    """The lower shares that this process has told the Envoys and that are not stored yet."""
+    """The retreats of this process: the lower shares that it has told the Envoys and that are not stored yet."""
 
     def __init__(self) -> None:
         self._told: dict[str, ToldRollback] = {}
@@ -30,11 +30,15 @@ class Retreats:
 
     @property
     def told(self) -> Mapping[str, ToldRollback]:
-        """Workload → the share that was told."""
+        """Workload → the share that its Envoys were told."""
         return self._told
 
     def stored(self, state: WorkloadState) -> None:
-        """Note that Redis has a workload's state. A share that is not above the told one ends the retreat."""
+        """Record that a workload's state was stored.
+
+        The workload's retreat ends if the stored share is at most the share that the Envoys were told, or if the ramp
+        has entered a phase since.
+        """
         told = self._told.get(state.name)
         if told is None:
             return
@@ -43,14 +47,14 @@ class Retreats:
             self._heeded.pop(state.name, None)
 
     def forget(self) -> None:
-        """Another scorer leads: it has found the told shares at the Envoys."""
+        """Forget all retreats, because another scorer leads: it has found these shares at the Envoys."""
         for name in self._told:
             log.info("retreat_transferred", workload=name)
         self._told.clear()
         self._heeded.clear()
 
     def before_storing(self, before: WorkloadState, done: Tick, actuator: Actuator) -> None:
-        """Tell the Envoys that have a higher share what this tick lowers; the tick's other writes wait."""
+        """If a tick lowers the share, tell this to the Envoys that have a higher one. The tick's other writes wait."""
         after = done.state
         lower = after.desired.candidate < before.desired.candidate or before.ramp.share_unknown
         if not lower or after.ramp.phase not in RETREATING or not done.decisions:
@@ -65,7 +69,7 @@ class Retreats:
     def send(self, state: WorkloadState, reason: str, actuator: Actuator) -> bool:
         """Tell every Envoy with a share for the candidate that it is 0 %. Return whether this is new.
 
-        An Envoy that has run the told share and has a higher one now got it from a person, so it keeps it.
+        If an Envoy has run 0 % since then and has a higher share now, a person set it, so the Envoy keeps it.
         """
         known = self._told.get(state.name)
         told = known or ToldRollback(0.0, max(unix_ms(), state.now.unix_ms(state.now.ms)), f"counter_guard: {reason}")
@@ -93,7 +97,7 @@ class Retreats:
         readings: Mapping[str, RuntimeEntries | None],
         wanted: Mapping[str, RuntimeEntries],
     ) -> dict[str, RuntimeEntries]:
-        """Return the writes to Envoys whose present share is higher than the told one, with the key that tells it."""
+        """Return the writes to the Envoys whose share is higher than ``told``, each with the key for ``told``."""
         names, found = state.spec.names, dict[str, RuntimeEntries]()
         for envoy, entries in wanted.items():
             if _share(names, readings.get(envoy) or {}) > told.percent:
@@ -102,6 +106,6 @@ class Retreats:
 
 
 def _share(names: RuntimeKeys, entries: RuntimeEntries) -> float:
-    """Return the candidate's share in percent, as these runtime values say; 0 if they say none."""
+    """Return the candidate's share in percent according to these runtime values; 0 if they contain no share."""
     values = names.read(entries)
     return 0.0 if values is None else values.percent

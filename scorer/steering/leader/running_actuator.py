@@ -1,7 +1,7 @@
-"""The actuator of this scorer, from its term until another scorer leads.
+"""The actuator of this scorer, from the beginning of its term until another scorer leads.
 
-An actuator that may last reads the Envoys on after the term, so that this scorer can still take a failing candidate
-back while Redis does not answer. Every term begins with a new actuator, whose readings are as fresh as the term.
+Some actuators last: they keep reading the Envoys after the term, so that this scorer can still send a failing candidate
+back to 0 % while Redis does not answer. Every term begins with a new actuator, so it has no older readings.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class RunningActuator:
         return actuator
 
     async def failed(self) -> None:
-        """Wait until the actuator ends, and raise its error. To be cancelled at the end of the term."""
+        """Wait until the actuator ends, and raise its error. The caller cancels this at the end of the term."""
         if self._task is not None:
             await asyncio.shield(self._task)
 
     async def end_term(self) -> None:
-        """End what only a leader may do: the whole actuator, or a part of one that lasts."""
+        """End the actuator, or, if it lasts, only its part that needs the lease."""
         if self._actuator is None:
             return
         self._actuator.end_term()

@@ -2,7 +2,7 @@
 
 The leader sends the probes, in tasks beside the steer loop. A round consists of a few prompts, each of which is sent to
 both sides. Each workload has at most one round at a time, and a round sends one prompt at a time, so at most two probes
-of a workload are under way. The time of the last round is kept in Redis, so that a change of leader neither repeats nor
+of a workload run at a time. The time of the last round is kept in Redis, so that a change of leader neither repeats nor
 skips a round. See ADR 0091.
 """
 
@@ -208,7 +208,7 @@ def due(known: Sequence[ProbeRequest], first: int, count: int) -> list[ProbeRequ
 
 
 def outcome_of(probed: ProbeResult) -> str:
-    """Return a probe's value for the label ``outcome`` of the counter ``glidepath_probes_total``."""
+    """Return the value of the label ``outcome`` for a probe, in the counter ``glidepath_probes_total``."""
     if probed.not_sent:
         return "not_sent"
     baseline, candidate = (bool(answer_failure(answer)) for answer in probed.answers)

@@ -2,8 +2,8 @@
 
 A step forward is stored in Redis, with the fencing token, *before* it is written to any Envoy, and every tick compares
 the Envoys' values with the stored ones. So if a leader dies at any point, the Envoys have either the old weights or new
-weights that its successor finds in Redis. A retreat is told to the Envoys first, and stored then (retreats.py). New
-stream entries (news) wake the loop, so that a failure lowers the weights without waiting for the next regular tick.
+weights that its successor finds in Redis. A retreat is sent to the Envoys first, and stored afterwards (retreats.py).
+New stream entries (news) wake the loop, so that a failure lowers the weights without waiting for the next regular tick.
 """
 
 from __future__ import annotations
@@ -118,9 +118,10 @@ class SteerLoop:
             await wait_until_set(stop, self._lease.next_try_s())
 
     async def _stand_by(self) -> None:
-        """Another scorer leads: it has found at the Envoys what this one told them in an earlier term.
+        """If another scorer leads, end the actuator, and forget the retreats and what was watched.
 
-        It may also be this scorer's own lease, which a Redis that refuses writes does not let it release.
+        The other scorer has found the retreats at the Envoys. If no other scorer leads, the lease may still be this
+        scorer's own: it cannot release it while Redis refuses writes. Then nothing is done.
         """
         if not self._lease.another_leads:
             return
@@ -235,7 +236,7 @@ class SteerLoop:
     async def tick(self, names: Iterable[str], news: Mapping[str, News], actuator: Actuator) -> set[str]:
         """Run a tick of each workload in ``names``. Return the workloads whose values were written to Envoys.
 
-        These workloads need another tick at once, which compares the Envoys' new values.
+        These workloads need another tick at once, to compare the Envoys' new values.
         """
         fleet = FleetSnapshot(
             actuator.readings(),

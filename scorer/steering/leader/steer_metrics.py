@@ -52,14 +52,14 @@ class SteerMetrics:
         self.dropped = counter("glidepath_notifications_dropped_total", "Notifications that were not delivered", "kind")
 
     def show(self, state: WorkloadState, status: str | None) -> None:
-        """Show the status that a tick has stored, as JSON. None: it has stored none."""
+        """Show the status (JSON) that a tick has stored. If ``status`` is None, the shown status stays."""
         if state.name not in self._begun:
             self._begin_counters(state.name)
         if status is not None:
             self._workloads.show(state, status)
 
     def _begin_counters(self, workload: str) -> None:
-        """Show 0 for what has not happened yet: ``increase`` sees a first event only if it has read a value before."""
+        """Set the workload's counters to 0: without this value, Prometheus' ``increase`` misses the first event."""
         self._begun.add(workload)
         for counter in (self.errors, self.retreats, self.incidents):
             counter.labels(workload)
@@ -71,12 +71,12 @@ class SteerMetrics:
         self._workloads.drop(workload)
 
     def end_term(self) -> None:
-        """Show no workload any more, because this scorer does not steer."""
+        """Stop showing workloads, because this scorer no longer steers."""
         self.leader.set(0)
         self._workloads.forget()
 
     def stand_by(self) -> None:
-        """Forget also what this scorer has seen beside its terms, because another scorer leads."""
+        """Remove the metric of blindness, which stays after a term, because another scorer leads."""
         self.blind.clear()
 
     def count(self, decision: Decision) -> None:

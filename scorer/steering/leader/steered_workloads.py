@@ -40,7 +40,7 @@ log = structlog.get_logger()
 class FleetSnapshot:
     """The actuator's data about all Envoys at the beginning of a tick. ``Actuator`` describes the first three fields.
 
-    ``report``: by workload, see CounterReport. ``told``: the shares that this scorer told and has not stored yet.
+    ``report``: returns the CounterReport of a workload. ``told``: workload → a retreat that is not stored yet.
     """
 
     readings: Readings
@@ -131,7 +131,7 @@ class SteeredWorkloads:
         return taken.is_new
 
     def _log_disagreement(self, name: str, passed_ms: Mapping[str, int]) -> None:
-        """Log once in a term that a clock was set between two leaders, or that the clocks of two hosts differ."""
+        """Log, once in a term, that a clock was set between two leaders or that the clocks of two hosts differ."""
         times = passed_ms.values()
         if self._disagreed or not times or max(times) - min(times) <= JUMP_MS:
             return
@@ -141,7 +141,7 @@ class SteeredWorkloads:
         log.warning("clocks_differed", workload=name, counted_s=counted_s, **shown)
 
     def cursors(self) -> dict[str, Mapping[str, str]]:
-        """Return workload → the ids of the last entries that were read of its streams.
+        """Return workload → the ids of the last entries that were read from its streams.
 
         A workload whose state Redis refused is left out until the refusal ends: its news would wake the loop again and
         again.
@@ -149,7 +149,7 @@ class SteeredWorkloads:
         return {name: state.streams.cursors for name, state in self._states.items() if name not in self._refused}
 
     def note_refused(self, name: str, error: Exception) -> None:
-        """Note that Redis refused to store the workload's state, and log the reason unless it was noted before."""
+        """Record that Redis refused to store the workload's state. Log the reason unless it was recorded before."""
         reason = error_text_with_type(error)
         if self._refused.get(name) != reason:
             log.error("state_refused", workload=name, reason=reason, effect="the weights stay as they are")

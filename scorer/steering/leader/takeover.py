@@ -1,8 +1,8 @@
 """Take over a workload as the leader: from the stored state, from this process's memory, or with a new state.
 
 If the state is new, the streams may still contain a long history, which must not be applied: its commands were meant
-for another state, and its evidence is about another step. So an earlier command is carried out only if it holds or
-lowers the share and no leader has answered it (ramp/commands.py). Earlier outcomes and pairs are counted as left out
+for another state, and its evidence is about another step. So a command in this history is carried out only if it holds
+or lowers the share and no leader has answered it (ramp/commands.py). Earlier outcomes and pairs are counted as left out
 (workload/fold_stream_entries.py).
 """
 
@@ -30,7 +30,7 @@ class Takeover:
     """The result of a takeover.
 
     - ``is_new``: no earlier state of the workload was found, in Redis or in memory
-    - ``passed_ms``: clock → the time that it shows since the state was stored; empty without a stored state
+    - ``passed_ms``: clock → the milliseconds since the state was stored, by this clock; empty without a stored state
     """
 
     state: WorkloadState
@@ -43,10 +43,10 @@ async def take_over(
 ) -> Takeover:
     """Return the state with which this leader begins to steer the workload, and whether the state is new.
 
-    ``clocks``: what the leader's clocks show at the takeover.
-    ``former``: the state that this process had in its last, recent term; it is used if Redis has lost the stored state.
-    A stored state of another schema is discarded, and the workload starts at the baseline. If a stored state of this
-    schema cannot be read, the share is unknown, so the workload is held and the Envoys' weights stay.
+    ``clocks``: the readings of the leader's clocks at the takeover. ``former``: the state from this process's last,
+    recent term; it is used if Redis has lost the stored state. A stored state of another schema is discarded, and the
+    workload starts at the baseline. If a stored state of this schema cannot be read, the share is unknown, so the
+    workload is held and the Envoys' weights stay.
     """
     begin = SteadyTime.begin(clocks)
     try:

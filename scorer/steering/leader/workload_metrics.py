@@ -1,7 +1,7 @@
 """The leading scorer's metrics about its workloads, computed at each scrape from their latest status.
 
-A tick only hands over a reference to what it has stored in any case, so the metrics cost it nothing. The page is
-computed in a thread (glidepath/health.py), so a scrape of many workloads delays no tick. See ADR 0380.
+A tick only hands over a reference to the status that it has stored anyway, so the metrics cost the tick nothing. The
+page is computed in a thread (glidepath/health.py), so a scrape of many workloads delays no tick. See ADR 0380.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ROLLED_BACK = (Phase.ROLLING_BACK.value, Phase.COOLING_DOWN.value, Phase.ABORTE
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a tick has stored: the status as JSON, the totals, and by how many milliseconds a clock is ahead."""
+    """The data that a tick stored: the status as JSON, the totals, and by how many milliseconds a clock is ahead."""
 
     status: str
     totals: Totals
@@ -48,11 +48,11 @@ class WorkloadMetrics(Collector):
         self._shown: dict[str, Shown] = {}
 
     def show(self, state: WorkloadState, status: str) -> None:
-        """Replace what is shown of a workload. ``status``: the WorkloadStatus as JSON."""
+        """Replace the shown data of a workload. ``status``: the WorkloadStatus as JSON."""
         self._shown[state.name] = Shown(status, state.totals, state.skew[1])
 
     def forget(self) -> None:
-        """Show no workload any more, because another scorer leads."""
+        """Stop showing workloads, because another scorer leads."""
         self._shown = {}
 
     def drop(self, name: str) -> None:
@@ -69,7 +69,7 @@ class WorkloadMetrics(Collector):
 
 
 def add_workload(table: FamilyTable, status: WorkloadStatus, totals: Totals, skew_ms: float) -> None:
-    """Add the samples of one workload to ``table``. Pure but for the table."""
+    """Add the samples of one workload to ``table``."""
     _add_ramp(table, status)
     _add_fleet(table, status)
     for verdict in status.verdicts:
@@ -104,7 +104,7 @@ def _add_ramp(table: FamilyTable, status: WorkloadStatus) -> None:
 
 
 def share_seen(status: WorkloadStatus) -> float | None:
-    """Return the candidate's share of the clients' requests in this step; None if only one side's are counted."""
+    """Return the candidate's measured share of clients' requests in this step; None if only one side has requests."""
     requests = status.baseline.requests + status.candidate.requests
     if status.candidate_counts_copies or status.baseline_counts_copies or not requests:
         return None

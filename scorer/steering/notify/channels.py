@@ -104,7 +104,7 @@ def slack(decision: Decision) -> dict[str, Any]:
 
 
 def _pairs(decision: Decision) -> str:
-    """Return text that names the pairs that weighed most for the decision; "" if it names none."""
+    """Return text that names the pairs that weighed most for the decision; "" if the decision names no pairs."""
     ids = ", ".join(shown_id(pair.id) for pair in decision.weighed_pairs)
     return f"pairs that weighed most (glidepath pairs show ID -w {decision.workload}): {ids}" if ids else ""
 

@@ -1,4 +1,4 @@
-"""Find how many pairs of copies a gate needs to pass: both sides' answers to a copy of the same request (ADR 0260)."""
+"""Find how many pairs of copies a gate needs to pass. A pair has both sides' answers to one request (ADR 0260)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _LOOK_ERRORS = 25
 
 @lru_cache(maxsize=4096)  # the steps of a ramp need the same numbers
 def latency_copies(q: float, max_ratio: float, pass_at: float, sigma: float, seed: int) -> int | None:
-    """Return how many pairs of copies an equal candidate needs; None if MOST_COPIES are too few.
+    """Return how many pairs of copies the latency gate needs to pass a candidate that equals the baseline.
+
+    Return None if MOST_COPIES are too few.
 
     Latencies are lognormal. ``sigma``: the standard deviation of ln(latency); ``pass_at``: ln of the needed e-value.
     """
@@ -40,7 +42,7 @@ def latency_copies(q: float, max_ratio: float, pass_at: float, sigma: float, see
 
 @lru_cache(maxsize=4096)
 def error_copies(limit: float, pass_at: float, rate: float, seed: int) -> int | None:
-    """Return how many pairs of copies a candidate needs that fails as often as the baseline, with ``rate``."""
+    """Return how many pairs of copies the errors gate needs to pass, if both sides fail at the rate ``rate``."""
     test = PairedIncreaseTest(limit)
     failed = (np.random.default_rng(seed).random((MOST_COPIES, 2)) < rate).tolist()
     for n, (c, b) in enumerate(failed, start=1):

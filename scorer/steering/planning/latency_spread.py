@@ -1,4 +1,4 @@
-"""Measure how much latencies vary, from the answers of stored pairs: the σ that ``plan`` assumes otherwise."""
+"""Measure how much latencies vary (σ), from the answers in stored pairs. Without them, ``plan`` assumes a σ."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _LEAST, _MOST = 0.01, 3.0
 
 @dataclass(frozen=True, slots=True)
 class LatencySpread:
-    """The standard deviation of the natural logarithm of each latency signal. It always has ``total``.
+    """The standard deviation of the natural logarithm of each latency signal (``sigmas``), always with ``total``.
 
-    ``answers``: the number of answers from which that of ``total`` is. ``tokens``: the mean tokens of a request with
-    its answer; None if the answers state none.
+    ``answers``: from how many answers the value of ``total`` is. ``tokens``: the mean number of tokens of a request
+    with its answer; None if no answer has a token count.
     """
 
     sigmas: Mapping[str, float]

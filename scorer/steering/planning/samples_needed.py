@@ -47,7 +47,8 @@ class Assumptions:
     - ``unequal``: the share of the pairs in which two answers of one side are not exactly equal
     - ``sigma``: the standard deviation of the natural logarithm of the total time
     - ``sigmas``: the same for other signals, where it has been measured
-    - ``measured``: from how many stored answers ``sigma`` and ``sigmas`` are; 0: they are assumed
+    - ``measured``: the number of stored answers from which ``sigma`` and ``sigmas`` were measured; 0 if they are
+      assumed
     """
 
     error_rate: float = 0.002
@@ -63,7 +64,7 @@ class Assumptions:
     def sigma_of(self, signal: str) -> float:
         """Return the standard deviation of the natural logarithm of a latency signal.
 
-        Most of the spread of total times is that of the lengths of answers, which is in no time per token.
+        Total times vary mainly because answers differ in length. The time per token does not vary for this reason.
         """
         return self.sigmas.get(signal, self.sigma * _PART_OF_SIGMA.get(signal, 1.0))
 
@@ -73,8 +74,8 @@ class Need:
     """The number of samples that one gate needs in order to pass.
 
     ``samples``: the median over several simulations; None if all numbers that were tried are too small. ``of``: the
-    kind of sample. ``gating``: whether the gate is gating. ``each``: the number in each simulation. ``copies``: the
-    pairs of copies that the gate needs instead, if it may pass by them too; see ``_copies_need``.
+    kind of sample. ``gating``: whether the gate takes part in decisions. ``each``: the number in each simulation.
+    ``copies``: how many pairs of copies let the gate pass instead; None if copies cannot; see ``_copies_need``.
     """
 
     gate: str
@@ -162,10 +163,10 @@ def _need(workload: Workload, spec: GateSpec, percent: float, ratio: float, assu
 
 
 def _copies_need(workload: Workload, spec: GateSpec, percent: float, assumed: Assumptions) -> Need | None:
-    """Return how many pairs of copies a gate needs that compares copies; None if it does not. See ADR 0260.
+    """Return how many pairs of copies a gate needs to pass; None if it does not compare copies. See ADR 0260.
 
-    Only the copies pass the gate, unless requests are assigned at random: then both kinds of evidence may, each at half
-    of alpha.
+    Only copies can pass such a gate. If requests are assigned to the sides at random, live requests can too, and each
+    kind of evidence gets half of alpha.
     """
     section = section_of(workload, spec.name)
     if not compares_copies(workload, percent) or (section is None and spec.kind is not GateKind.ERROR_INCREASE):

@@ -66,9 +66,10 @@ class StepPlan:
 class WorkloadPlan:
     """The estimate for a workload's ramp.
 
-    - ``total_seconds``, ``p90_seconds``: how long half of the ramps take at most to the last step, and how long nine in
-      ten take; None if more never get there, or if the rate is unknown
-    - ``sigma``: the standard deviation of ln(total time); ``sigma_from``: the number of answers it is from, 0: assumed
+    - ``total_seconds``, ``p90_seconds``: the median and the 90th percentile of the time until the last step; None if
+      too many ramps never reach it, or if the rate is unknown
+    - ``sigma``: the standard deviation of ln(total time); ``sigma_from``: from how many answers it was measured, 0 if
+      it is assumed
     """
 
     workload: str
@@ -86,7 +87,7 @@ def plan_workload(name: str, workload: Workload, rate: float | None, assumed: As
     """Return the estimates for all steps of the workload ``name``, and warnings.
 
     ``rate``: the requests per second of the whole workload. If it is None (unknown), no times are estimated.
-    ``assumed``: what is assumed about a healthy candidate.
+    ``assumed``: the assumptions about a healthy candidate.
     """
     steps = tuple(_step(workload, percent, rate, assumed) for percent in (0.0, *workload.ramp.steps))
     steps_up = steps[: _steps_that_promote(workload)]
@@ -129,7 +130,7 @@ def _or_endless(seconds: float | None) -> float:
 
 
 def _quicker(need: Need, rates: Mapping[str, float]) -> Need:
-    """Return the evidence by which a gate passes sooner that may pass by live requests or by copies."""
+    """Return the need that is met sooner: that of live requests, or that of copies if these can pass the gate."""
     copies = need.copies
     if copies is None:
         return need
@@ -140,7 +141,7 @@ def _quicker(need: Need, rates: Mapping[str, float]) -> Need:
 def _draw(needs: Sequence[Need], rates: Mapping[str, float], least: float, percent: float) -> tuple[float, ...]:
     """Return the duration of the step in each of _RAMPS ramps. Each gate's time is drawn from its simulations.
 
-    ``least``: the seconds that the step lasts at least.
+    ``least``: the minimum duration of the step, in seconds.
     """
     rng = np.random.default_rng(round(100 * percent))
     seconds = np.full(_RAMPS, least)
@@ -154,9 +155,9 @@ def _draw(needs: Sequence[Need], rates: Mapping[str, float], least: float, perce
 def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
     """Return how many samples of each kind there are per second at the step ``percent``.
 
-    The kinds are ``requests`` (of the candidate, as far as they count), ``pairs`` (cross pairs), ``judged pairs``
-    (those that the evaluator judges), ``verified pairs`` (the same, by the verifier), ``noise pairs`` and ``copies``
-    (pairs of copies of one request at both sides).
+    The kinds are ``requests`` (those of the candidate that count), ``pairs`` (cross pairs), ``judged pairs`` (judged by
+    the evaluator), ``verified pairs`` (checked by the verifier), ``noise pairs`` and ``copies`` (pairs of copies of one
+    request at both sides).
     """
     shadow, share = workload.shadow, percent / 100
     sampled = rate * shadow.sample / 100
@@ -210,7 +211,7 @@ def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | Non
 
 
 def _rare_quantiles(workload: Workload, rate: float | None) -> list[str]:
-    """Return a warning about each gate on a p99 that the workload's rate of requests is too low for."""
+    """Return a warning about each gate on a p99 for which the workload has too few requests per second."""
     if rate is None or rate * 3600 >= _MUCH_PER_HOUR:
         return []
     return [

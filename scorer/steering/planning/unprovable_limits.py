@@ -47,7 +47,7 @@ def undecidable_in_config(config: Config, name: str) -> tuple[str, ...]:
 
 
 def mixed_vectors(workload: Workload) -> tuple[str, ...]:
-    """Return why an index could get vectors of both sides, which cannot be compared with each other. See ADR 0315."""
+    """Return the reasons why an index could get vectors of both sides, which must not be mixed. See ADR 0315."""
     if workload.task != "embeddings":
         return ()
     found = []
@@ -94,10 +94,10 @@ def _ratio(name: str, section: LatencyGateConfig) -> str:
 
 
 def judging_note(workload: Workload) -> str:
-    """Return one line that says what no gate decides about the answers, and what to add; "" if nothing is missing.
+    """Return one line about a missing gate on the answers, and what to add; "" if no such gate is missing.
 
     Without a gate on answers, some steps need an approval. Without a gate that distinguishes better from worse answers,
-    a candidate is held or passed because its answers differ or not, whatever their quality.
+    only the difference between the answers decides about the candidate, and not their quality.
     """
     limit = workload.ramp.unjudged_limit
     if not judges_answers(workload) and workload.ramp.steps[-1] > limit:
@@ -144,7 +144,7 @@ def _about_setup(workload: Workload) -> list[str]:
 
 
 def _zero_budget(evaluator: EvaluatorSection) -> str:
-    """Return which budget of an evaluator is 0, and what to set; "" if none is."""
+    """Return a text that names an evaluator's budget that is 0, and what to set; "" if no budget is 0."""
     if not evaluator.budget:
         return "budget is 0, so no pair is judged; set it, e.g. to 1000"
     limits = evaluator.max_cost

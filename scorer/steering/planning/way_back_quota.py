@@ -1,4 +1,4 @@
-"""Say whether everything could go back to the baselines: whether a rollback to 0 % fits their providers' quotas."""
+"""Check whether a rollback of all workloads to 0 % would fit the quotas of the baselines' providers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _MINUTE = 60
 class WayBack:
     """The load of a baseline if all its workloads are back at 0 %, and the quota that it must fit, both per minute.
 
-    ``requests``, ``tokens``: None if unknown: without a rate of each workload, or without the tokens of its answers.
-    ``unknown``: the workloads that are left out for that.
+    - ``requests``: of the workloads whose rate is known; None if no rate is known
+    - ``tokens``: the same; None also if the tokens of one of these workloads are unknown
+    - ``unknown``: the workloads that are left out because their rate is unknown
     """
 
     backend: str
@@ -27,7 +28,7 @@ class WayBack:
 
     @property
     def fits(self) -> bool | None:
-        """Whether it fits both quotas; None if that is not known."""
+        """Whether the load fits both quotas; None if this is unknown."""
         pairs = ((self.requests, self.requests_quota), (self.tokens, self.tokens_quota))
         if any(load is not None and quota is not None and load > quota for load, quota in pairs):
             return False
@@ -77,6 +78,6 @@ def ways_back(config: Config, rates: Mapping[str, float], tokens: Mapping[str, f
 
 
 def requests_at_zero(workload: Workload, rate: float) -> float:
-    """Return the requests a minute that the baseline gets at 0 %: all clients', and the copies of the noise floor."""
+    """Return the baseline's requests per minute at 0 %: all clients' requests, and the copies for the noise floor."""
     shadow = workload.shadow
     return rate * _MINUTE * (1 + shadow.sample / 100 * shadow.same_side / 100)

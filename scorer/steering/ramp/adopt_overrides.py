@@ -17,7 +17,7 @@ from scorer.steering.ramp.transition_table import RampEvent
 
 
 def set_autopilot(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Adopt the value that a person gave the key ``glidepath.<workload>.autopilot`` at an Envoy.
+    """Adopt the value of the key ``glidepath.<workload>.autopilot`` that a person set at an Envoy.
 
     If the value turns the autopilot on, it also ends a hold that began with a manual override of the weights.
     """

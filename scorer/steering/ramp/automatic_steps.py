@@ -68,9 +68,9 @@ def unmet_condition(state: RampState, inputs: TickInputs, policy: RampPolicy, no
 
 
 def warm_up_share(state: RampState, policy: RampPolicy) -> float | None:
-    """Return the percentage of requests to copy before the next step; None if that step needs no warm-up.
+    """Return the percentage of requests to copy before the next step; None if that step has no warm-up.
 
-    A person's step is taken at once, and a person's share of copies is left alone. So neither has a warm-up.
+    It has none if a person takes it, because such a step is taken at once, or if a person set the percentage of copies.
     """
     if state.shadow_override is not None or policy.next_step(state.percent) in policy.approvals | policy.unjudged:
         return None
@@ -78,7 +78,7 @@ def warm_up_share(state: RampState, policy: RampPolicy) -> float | None:
 
 
 def _warms_up(state: RampState, policy: RampPolicy, now_ms: int) -> str:
-    """Return what the warm-up of the candidate (``warm_up_copies.py``) still needs, as text; "" if it needs nothing."""
+    """Return why the candidate's warm-up (``warm_up_copies.py``) is not complete, as text; "" if it is."""
     if warm_up_share(state, policy) is None:
         return ""
     if state.warm_up is None:
@@ -106,7 +106,8 @@ def _missing_passes(inputs: TickInputs) -> str:
     """Return text that lists the gates that must still pass before the next step; "" if there is none.
 
     If the split gate fails, the text adds that the gate passes some time after the split is corrected (ADR 0117). If
-    another gate holds the ramp, the text adds what a person can do, because no later evidence ends this (ADR 0230).
+    another gate holds the ramp, the text adds what a person can do, because later evidence cannot end this hold (ADR
+    0230).
     """
     pending, name = pending_gates(inputs.verdicts), inputs.workload
     if "split fail" in pending:
@@ -145,8 +146,8 @@ def _step_up(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
 def validation_obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
     """Return why the validation cannot end yet, as text; "" if it can end.
 
-    It can end after the configured time, once the candidate has enough samples, and only while no gating gate fails
-    and not both sides fail.
+    It can end after the configured time, once the candidate has enough samples. It cannot end while a gating gate fails
+    or while both sides fail.
     """
     left_ms = state.since_ms + policy.validation_ms - now_ms
     waiting = f"validating for another {duration_text(left_ms / 1000)}" if left_ms > 0 else ""
@@ -162,7 +163,7 @@ def _complete(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: 
 
 
 def _fail_shadow(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Start the cool-down because a gate fails on the shadow evidence, so the candidate gets no traffic (ADR 0056)."""
+    """Start the cool-down if a gate fails on the evidence from copies, before the candidate gets traffic (ADR 0056)."""
     worst = failed_guards(inputs.verdicts)[0]
     after = transition(state, RampEvent.SHADOW_FAILED, now_ms, last=policy.last)
     after = replace(after, cool_until_ms=now_ms + policy.cool_down_ms)

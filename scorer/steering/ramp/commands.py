@@ -28,8 +28,8 @@ def apply_commands(state: RampState, inputs: TickInputs, policy: RampPolicy, now
     """Apply this tick's commands in order. A command that is impossible now becomes a ``refused`` decision.
 
     ``hold``, ``rollback`` and ``abort`` are possible in every state, so that a person can give them without looking up
-    the state. Every other command is refused if it was given before the present state began, because it was meant for
-    an earlier state, which has been lost.
+    the state. Every other command is refused if it was given before the present state began, because it was meant for a
+    state that has been lost.
     """
     decisions: list[Decision] = []
     for command in inputs.commands:
@@ -59,7 +59,7 @@ def apply_command(state: RampState, command: Command, inputs: TickInputs, policy
 def entry_number(entry_id: str) -> tuple[int, int]:
     """Return a stream entry's id as numbers; (-1, -1) for a text that is no id.
 
-    The ids of a stream ascend, also if Redis' clock is set back.
+    The ids of a stream ascend even if Redis' clock is set back.
     """
     ms, _, number = entry_id.partition("-")
     return (int(ms), int(number)) if (ms + number).isascii() and ms.isdigit() and number.isdigit() else (-1, -1)
@@ -146,7 +146,7 @@ def _promote(state: RampState, command: Command, inputs: TickInputs, policy: Ram
 def _end_validation(
     state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int
 ) -> RampState:
-    """Complete the workload. Only a command that says so does this, because the validation guards the last step."""
+    """Complete the workload. The command must have ``end_validation``, because the validation guards the last step."""
     name = inputs.workload
     if state.phase is not Phase.VALIDATING:
         raise IllegalTransitionError(f"there is no validation to end; the workload is {_phase_text(state.phase)}")
@@ -226,7 +226,7 @@ _CHANGES: Mapping[CommandKind, Change] = {
 
 
 def _check_approved(state: RampState, target: float, command: Command, inputs: TickInputs, policy: RampPolicy) -> None:
-    """Raise CommandRefusedError if a person must approve the step to ``target``; a lost state has taken it already."""
+    """Raise CommandRefusedError if a person must approve the step to ``target``. With a lost state, none is needed."""
     if target not in policy.approvals or command.force or state.state_lost:
         return
     if state.phase is Phase.AWAITING_APPROVAL:

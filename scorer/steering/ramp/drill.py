@@ -5,8 +5,8 @@ candidate. It changes only the share that Envoy serves; the ramp's ``percent`` s
 (because of a guard, an abort or the loss of the leader), Envoy returns to the ramp's share. If the ramp is at 0 %, the
 drill first gives the candidate a small weight.
 
-A drill of the loss of all scorers (``lost``) leaves the weights alone. It lets the lease of the split end by Envoy's
-own clock, watches that no more requests reach the candidate, and then leases the split again.
+A drill of the loss of all scorers (``lost``) does not change the weights. It lets the lease of the split expire by
+Envoy's own clock, checks that no more requests reach the candidate, and then leases the split again.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def start_drill(state: RampState, command: Command, inputs: TickInputs, policy: 
 
 
 def _check_lease(inputs: TickInputs) -> None:
-    """Raise CommandRefusedError if the loss of all scorers would not end the split, or not at every Envoy."""
+    """Raise CommandRefusedError unless the loss of all scorers would end the split at every Envoy."""
     if not inputs.lost_after_ms:
         raise CommandRefusedError(
             "the split stays if all scorers are lost (if_lost: hold), so there is nothing to rehearse"

@@ -23,8 +23,8 @@ class RampPolicy:
     """The rules for one workload's ramp.
 
     - ``approvals``: the shares of the steps that a person must approve
-    - ``unjudged``: the shares of the other steps that the ramp does not take by itself, because no gate judges the
-      answers (ADR 0170). A person may approve or promote them
+    - ``unjudged``: the shares of the other steps that the ramp does not take automatically, because no gate judges the
+      answers (ADR 0170). A person may approve or promote these steps
     - ``copied``: the configured percentage of the requests that are copied; 0 if the ramp cannot change it
     """
 
@@ -65,14 +65,13 @@ class RampPolicy:
         return self.ramp.rules_at(percent).min_samples
 
     def warm_up_ms(self, percent: float) -> int:
-        """Return how long copies warm the candidate up before the step after ``percent``, in milliseconds."""
+        """Return the duration of the candidate's warm-up before the step after ``percent``, in milliseconds."""
         return round(self.ramp.warm_up_time_at(percent) * 1000)
 
     def warm_up_share(self, percent: float) -> float | None:
-        """Return the percentage of requests to copy at ``percent`` so that the candidate's load is the next step's.
+        """Return the percentage of requests to copy at ``percent`` so that the candidate has the load of the next step.
 
-        None if no more copies are needed, or none are wanted: there is no next step, all requests are copied already,
-        or none at all.
+        Return None if there is no next step, if all requests are copied already, or if the configuration copies none.
         """
         target = self.next_step(percent)
         if target is None or self.copied in (0, 100) or not self.warm_up_ms(percent):

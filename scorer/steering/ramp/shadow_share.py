@@ -20,7 +20,7 @@ def adopt_shadow_share(
     """Adopt the shadow share that a person set at an Envoy.
 
     If the person set the configured share, ``sample``, no override is stored. So a later change of the configuration
-    takes effect. In any case it ends the copies of a warm-up.
+    takes effect. In both cases, the copies of a warm-up end.
     """
     if state.shadow_override == sample:
         state = replace(state, shadow_override=None)

@@ -53,7 +53,7 @@ class DrillStage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """A rehearsal of a rollback, or of the loss of all scorers (``lost``). Times are Unix milliseconds, 0 if not yet.
+    """A rehearsal of a rollback, or of the loss of all scorers (``lost``). Times are steady milliseconds, 0 if not yet.
 
     - ``percent``: the candidate's share that the drill lowers to 0
     - ``stage_ms``: when the present stage began
@@ -80,7 +80,7 @@ class Drill:
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """The time in which copies warm the candidate up: ``share`` percent of the requests, since ``since_ms``."""
+    """A warm-up of the candidate, which began at ``since_ms``. ``share``: the percentage of requests to copy."""
 
     share: float
     since_ms: int
@@ -91,7 +91,8 @@ class RampState:
     """The state of one workload's ramp.
 
     ``percent``: the candidate's desired share. ``epoch``: how often the evidence has started again. ``since_ms``: when
-    the present evidence started. ``entered_ms``: when the ramp entered its present state. Times are Unix milliseconds.
+    the present evidence started. ``entered_ms``: when the ramp entered its present state. Times are steady milliseconds
+    (see steady_time.py).
     """
 
     phase: Phase
@@ -124,7 +125,7 @@ class RampState:
     def share_unknown(self) -> bool:
         """Return whether the candidate's actual share is unknown.
 
-        Even if it is unknown, the guards judge the candidate's answers. See ADR 0120.
+        The guards judge the candidate's answers even if its share is unknown. See ADR 0120.
         """
         return self.state_lost or self.unexpected_traffic
 
@@ -142,7 +143,7 @@ class RampState:
 
     @property
     def withholds_lease(self) -> bool:
-        """Return whether a drill lets the lease of the split end."""
+        """Return whether a drill is letting the lease of the split expire, so that the lease must not be renewed."""
         return self.drill is not None and self.drill.withholds_lease
 
     def to_json(self) -> dict[str, Any]:

@@ -26,16 +26,19 @@ class TickInputs:
 
     Traffic at the candidate: ``live_ms`` is the end of the last flush in which a client's request reached the
     candidate; ``live_errors`` is the number of clients' requests that failed there since the drill began;
-    ``unexpected_traffic`` is the number of clients' requests that began while the candidate's share was 0 and reached
-    the candidate nevertheless.
+    ``unexpected_traffic`` is the number of clients' requests that reached the candidate although they began while its
+    share was 0.
 
-    The lease of the split (``glidepath.split_leases``) is in force in ``leases_held`` of ``lease_envoys`` Envoys, and
-    ends after ``lost_after_ms`` without a scorer; 0: the split needs no lease. A person set it at ``lease_set_at``.
-    ``quota``: why the next step would exceed a backend's quota, or leave no way back; "" if it would not, or if that is
-    not known (``quota_known``).
-    ``copies_failing``: why the copies of the warm-up do harm; "" if they do not.
-    ``told_percent``: a lower share that a scorer told the Envoys before it was stored, and ``told`` why; None if there
-    is none.
+    The lease of the split (``glidepath.split_leases``) is in force in ``leases_held`` of ``lease_envoys`` Envoys. It
+    expires after ``lost_after_ms`` without a scorer (0: the split needs no lease). ``lease_set_at``: the Envoys at
+    which a person set it.
+
+    Warm-up and quotas: ``quota`` is why a backend's quota forbids the next step; "" if none does, or if the load is
+    unknown (``quota_known`` is False). ``copies_failing`` is how many copies of the warm-up failed, as text; "" if only
+    a few did.
+
+    A retreat: ``told_percent`` is a lower share that a scorer told the Envoys before it was stored (None: there is
+    none), and ``told`` is the reason.
     """
 
     workload: str = ""

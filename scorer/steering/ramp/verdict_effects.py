@@ -29,7 +29,7 @@ def pending_gates(verdicts: tuple[Verdict, ...]) -> str:
 
 
 def stopping_gates(verdicts: tuple[Verdict, ...]) -> str:
-    """Return text that lists each gating gate that fails, or that permits no step while both sides fail."""
+    """Return text that lists each gating gate that fails, or that forbids a step because both sides fail."""
     stops = (v for v in verdicts if (v.outcome == _FAIL or v.blocks_step) and v.gating)
     return ", ".join(map(_outcome, stops))
 

@@ -1,8 +1,8 @@
 """The stage of a tick that warms the candidate up: before a step, copies raise its load to that of the next step.
 
-A candidate that gets more requests than before may have to start further replicas and to fill caches. With copies, no
-client waits for that. It matters only where fewer than all requests are copied: otherwise the candidate gets every
-request at each share already. See ADR 0425.
+A candidate that gets more requests than before may have to start more replicas and fill caches. If copies cause this,
+no client waits for it. There is no warm-up if all requests are copied, because the candidate then gets every request at
+each share. See ADR 0425.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ BEGUN, STOPPED = "warm_up", "warm_up_stopped"  # decision events
 
 
 def warm_up(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Begin to send more copies when all else permits the next step, and stop it when they do harm.
+    """Begin a warm-up once all other conditions for the next step are met, and stop it if there is a reason to stop.
 
-    The next step ends them too: every transition does.
+    Every transition, such as the next step, also ends a warm-up.
     """
     if state.warm_up is not None:
         why = _reason_to_stop(state, state.warm_up, inputs, policy, now_ms)
@@ -51,9 +51,9 @@ def _may_begin(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms:
 
 
 def _reason_to_stop(state: RampState, begun: WarmUp, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
-    """Return why the copies must stop, as text; "" if they go on.
+    """Return why the copies must stop, as text; "" if they may continue.
 
-    After its time, a warm-up whose step does not follow waits no longer: copies cost money.
+    Copies cost money, so they also stop if the step is still not possible after twice the warm-up's duration.
     """
     capacity = inputs.capacity
     full = capacity is not None and capacity.gating and capacity.outcome == GateOutcome.FAIL.value

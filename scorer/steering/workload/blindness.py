@@ -1,7 +1,8 @@
-"""Notice that an Envoy serves requests whose outcomes do not arrive: the steering is blind there. Pure.
+"""Detect an Envoy that serves requests whose outcomes do not arrive: the steering is blind there. Pure.
 
-An Envoy without requests is idle, not blind: what counts is what it has handed to its access log, and that it has
-answered requests of the workloads at all, because other access logs of the user's count the same entries. See ADR 0280.
+An Envoy without requests is idle, not blind. So an Envoy is blind only if two of its counters grow: its access log
+entries, and the workloads' answered requests. Entries alone are not enough, because the user's other access logs use
+the same counter. See ADR 0280.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ UNHEARD_S, UNHEARD_ENVOY_S = 0.4, 2.5
 
 @dataclass(frozen=True, slots=True)
 class LogArrivals:
-    """What is known of one Envoy's access log.
+    """The arrivals of one Envoy's access log entries. Times are monotonic seconds.
 
-    ``logged``: its entries at the last reading; None: not read yet. ``answered``: the requests of workloads that it had
-    answered when outcomes last arrived, or at the first reading. ``unheard_since_s``: since when the Envoy has
-    logged entries that did not arrive; None: none is missing. Times are monotonic seconds.
+    - ``logged``: the number of its entries at the last reading; None before the first reading
+    - ``answered``: the requests of workloads that it had answered when outcomes last arrived, or at the first reading
+    - ``unheard_since_s``: since when the Envoy has logged entries that did not arrive; None if no entries are missing
     """
 
     logged: int | None = None
@@ -34,7 +35,7 @@ class LogArrivals:
     unheard_since_s: float | None = None
 
     def after(self, logged: int | None, answered: Answered, now_s: float, *, heard: bool) -> LogArrivals:
-        """Return what is known after a reading. ``heard``: outcomes of this Envoy have arrived since the last one."""
+        """Return the arrivals after a reading. ``heard``: whether outcomes of this Envoy arrived since the last."""
         if logged is None:
             logged = self.logged
         if heard or self.logged is None:
@@ -45,28 +46,28 @@ class LogArrivals:
         return LogArrivals(logged, self.answered if same else answered, since)
 
     def would_miss(self, logged: int | None, answered: Answered) -> bool:
-        """Return whether a reading shows entries that must arrive."""
+        """Return whether a reading shows that the Envoy has logged new entries of workloads, which must arrive."""
         if self.logged is None or logged in (None, self.logged):
             return False
         return answered.counters == self.answered.counters and answered.requests != self.answered.requests
 
     def of_several(self, now_s: float, *, heard: bool, missing: bool) -> LogArrivals:
-        """Return what is known of several Envoys together. ``missing``: one of them shows entries that must arrive."""
+        """Return the arrivals of several Envoys together. ``missing``: whether ``would_miss`` is true for any."""
         since = None if heard else self.unheard_since_s
         return LogArrivals(None, NOT_ANSWERED, now_s if missing and since is None and not heard else since)
 
     def silent_s(self, now_s: float) -> float:
-        """Return for how long entries have been missing; 0 if none are."""
+        """Return for how many seconds entries have been missing; 0 if none are missing."""
         return 0.0 if self.unheard_since_s is None else now_s - self.unheard_since_s
 
 
 @dataclass(frozen=True, slots=True)
 class Blindness:
-    """Where the steering is blind, in words and names.
+    """The Envoys where the steering is blind, and texts about this for people.
 
     - ``envoys``: the Envoys whose outcomes do not arrive
     - ``reason``: why, for people; "" if nothing is blind
-    - ``counters_show``: what Envoy's own counters show; "" if nothing is blind or they cannot be read
+    - ``counters_show``: a text about Envoy's own counters; "" if nothing is blind or they cannot be read
     - ``no_counters``: why Envoy's own counters cannot be read; "" if they can
     """
 
@@ -87,7 +88,7 @@ SEEING = Blindness()
 
 
 def blind_after_s(flush_s: float) -> float:
-    """Return the silence after which an Envoy is blind. ``flush_s``: the time between two flushes of extproc."""
+    """Return after how many seconds of missing entries an Envoy is blind. ``flush_s``: seconds between two flushes."""
     return max(BLIND_S, 2 * flush_s + 1)
 
 
@@ -97,10 +98,11 @@ def blind_envoys(log_arrivals: Mapping[str, LogArrivals], now_s: float, after_s:
 
 @dataclass(frozen=True, slots=True)
 class CounterReport:
-    """What the leader tells a workload's tick about arriving outcomes, and about Envoy's own counters.
+    """The leader's report to a workload's tick about arriving outcomes and about Envoy's own counters.
 
-    ``failure``: why the candidate must go back to 0 %; "" if it need not.
-    ``requests`` and ``failures``: of the candidate, by Envoy's own counters, since nothing was heard.
+    - ``failure``: why the candidate must go back to 0 %; "" if there is no reason
+    - ``requests``, ``failures``: the candidate's counts by Envoy's own counters since outcomes stopped arriving; zeros
+      without a ``failure``
     """
 
     blindness: Blindness = SEEING

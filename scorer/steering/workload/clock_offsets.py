@@ -1,10 +1,10 @@
 """Convert every host's timestamps to steady time (steady_time.py).
 
 Hosts' clocks differ, by up to a minute if they are not synchronised, but a step begins at an exact millisecond. So the
-ramp compares all times as steady times: its own, and the time stamps of each extproc (``SourceClocks``). Redis writes
-its own time into the id of every stream entry, and this time is converted to steady time when the entry is read. An
-entry is stamped first and written afterwards, so the smallest difference between the entry's steady time and its stamp
-is the offset of the clocks plus the shortest delay (Cristian 1989).
+ramp compares all times as steady times: its own times, and the time stamps of each extproc (``SourceClocks``). Redis
+writes its own time into the id of every stream entry, and this time is converted to steady time when the entry is read.
+An entry is stamped first and written afterwards, so the smallest difference between the entry's steady time and its
+stamp is the offset of the clocks plus the shortest delay (Cristian 1989).
 """
 
 from __future__ import annotations

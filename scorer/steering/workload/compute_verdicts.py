@@ -13,9 +13,9 @@ JUDGE_MS = 500  # the gates are asked this often, and at once after the candidat
 
 
 def judge(state: WorkloadState, last_ms: int, now_ms: int) -> WorkloadState:
-    """Ask the gates if that is due or if the candidate has failed a request. Return the workload's state.
+    """Evaluate the gates if this is due or if the candidate has failed a request. Return the workload's state.
 
-    The verdicts, with their texts and intervals, are built anew if a gate decides otherwise than before, and for each
+    The verdicts, with their texts and intervals, are built again only if a gate's decision has changed, and for each
     regular status. ``last_ms``: when the last tick was. See ADR 0255.
     """
     last, failed, name = state.judged, state.recent.candidate_failed, state.name

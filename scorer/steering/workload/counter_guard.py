@@ -1,9 +1,9 @@
 """The counter guard: a guard on Envoy's own counters, for the time in which no outcome arrives. Pure.
 
 An e-detector (Shin, Ramdas, Rinaldo, "E-detectors", 2023) of the CUSUM form: the evidence is multiplied by the
-likelihood ratio of each request, and never falls below 1. Until the candidate's failure rate rises above ``ALLOWED``,
-and above twice the baseline's, it takes at least 1 / ``ALPHA`` requests on average until it fails the
-candidate. It needs no fixed beginning, so it is as fast after an hour of blindness as after a second. See ADR 0281.
+likelihood ratio of each request, and never falls below 1. While the candidate's failure rate is at most ``ALLOWED`` or
+at most twice the baseline's, a false alarm takes at least 1 / ``ALPHA`` requests on average. The e-detector needs no
+fixed beginning, so it is as fast after an hour of blindness as after a second. See ADR 0281.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ _HALF_LIFE = 100.0  # requests of the baseline after which they count half
 
 @dataclass(frozen=True, slots=True)
 class CounterGuardState:
-    """The evidence against the candidate since the steering last heard of outcomes.
+    """The evidence against the candidate since outcomes last arrived.
 
     - ``log_e``: ln of the e-detector
     - ``seen``: the candidate's requests and failures since the e-detector was last at 1
-    - ``baseline_requests``, ``baseline_failures``: the baseline's latest requests, of which older ones count less
+    - ``baseline_requests``, ``baseline_failures``: the baseline's latest requests and failures, where older ones count
+      less
     """
 
     log_e: float = 0.0
@@ -57,7 +58,7 @@ class CounterGuardState:
         return CounterGuardState(log_e, seen, requests, failures)
 
     def heard(self) -> CounterGuardState:
-        """Return the state after outcomes have arrived, which the ordinary guards judge."""
+        """Return the state after outcomes have arrived. From then on, the ordinary guards judge."""
         if not self.log_e:
             return self
         return CounterGuardState(0.0, NONE, self.baseline_requests, self.baseline_failures)
@@ -68,7 +69,7 @@ class CounterGuardState:
 
 
 def _gain(counts: SideCounts, allowed: float) -> float:
-    """Return ln of the likelihood ratio of these requests: a failure rate halfway to 1 against ``allowed``."""
+    """Return ln of the likelihood ratio of these requests, for a failure rate halfway between ``allowed`` and 1."""
     if allowed >= 1 or not counts.requests:
         return 0.0
     worse = (1 + allowed) / 2

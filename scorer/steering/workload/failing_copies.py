@@ -1,4 +1,4 @@
-"""Notice that the copies of a warm-up do harm: that the candidate fails more of them than before."""
+"""Detect that the candidate fails many of the copies of a warm-up."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class CopiesBefore:
 
     @classmethod
     def of(cls, totals: Totals) -> CopiesBefore:
-        """Return the counts of now. A copy that the candidate cannot serve by its abilities has not failed."""
+        """Return the present counts. A copy that the candidate refuses because it lacks an ability has not failed."""
         kinds = totals.error_kinds.items()
         failed = sum(number for kind, number in kinds if kind.startswith(_FAILED) and kind != REFUSED)
         return cls(totals.live_answers.get(COPIES, 0), failed)
 
     def failing(self, totals: Totals) -> str:
-        """Return which copies have failed since, as text; "" if they are few."""
+        """Return how many copies have failed since, as text; "" if only a few have."""
         now = CopiesBefore.of(totals)
         copies, failed = now.copies - self.copies, now.failed - self.failed
         return f"{failed} of {copies} copies failed" if failed >= FEWEST and failed > MOST * copies else ""

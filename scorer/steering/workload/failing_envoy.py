@@ -1,4 +1,4 @@
-"""Notice that Envoy itself, and neither side, fails a part of a workload's requests."""
+"""Detect that Envoy itself, and neither side, fails a part of a workload's requests."""
 
 from __future__ import annotations
 

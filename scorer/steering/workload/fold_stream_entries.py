@@ -1,6 +1,6 @@
 """Add the news from the streams to a workload's state and evidence.
 
-An exception that is raised by the evidence is not caught in this module.
+This module does not catch exceptions of the evidence.
 """
 
 from __future__ import annotations

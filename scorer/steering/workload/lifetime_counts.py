@@ -23,17 +23,19 @@ class Totals:
     """Counts since the workload's first step.
 
     - ``languages``: language (ISO 639) → the number of scored pairs in it; at most MOST_LANGUAGES, the rest as "other"
-    - ``pairs_apart``: "noise" or "probe" → those of the scored pairs that are no captured exchange with its copy
+    - ``pairs_apart``: "noise" or "probe" → the number of scored pairs of this kind, which are no captured exchange with
+      a copy
     - ``pairs_unscored``: reason → the number of pairs that were not scored for this reason
     - ``coverage``: result of the capture → the number of exchanges with this result
     - ``local_replies``: "AT_FAULT KIND" → the number of clients' requests that Envoy itself answered in this way
     - ``error_kinds``: "SIDE ORIGIN KIND" → the number of requests that failed at the side in this way
-    - ``instruments``: "INSTRUMENT OUTCOME" → the number of pairs about which the evaluator or the verifier said this,
-      or said nothing for this reason
-    - ``feedback``: what became of feedback (FeedbackMatch) → how much of it
-    - ``live_answers``: "SIDE requests" → clients' requests that reached the side; "SIDE checked" → those of them whose
-      captured answer was checked by itself; "SIDE refused" → those with a 4xx that is no error of a side; "candidate
-      copies" → the copies that reached the candidate
+    - ``instruments``: "INSTRUMENT OUTCOME" → the number of pairs for which the evaluator or the verifier had this
+      result, or gave no result for this reason
+    - ``feedback``: result of matching feedback with its request (FeedbackMatch) → the number of messages with this
+      result
+    - ``live_answers``: "SIDE requests" → clients' requests that reached the side; "SIDE checked" → how many of their
+      captured answers were checked for defects; "SIDE refused" → how many got a 4xx that is no error of a side;
+      "candidate copies" → the copies that reached the candidate
     - ``bad_records``: the number of stream entries that could not be decoded
     - ``left_out``: the number of requests and pairs from before a step that were read after the step had begun
     - ``other_configuration``: the number of requests and pairs that an Envoy served by another configuration

@@ -1,10 +1,9 @@
-"""Notice requests and pairs that an Envoy served by another configuration than this scorer's.
+"""Detect requests and pairs that an Envoy served with another configuration than this scorer's.
 
-They are no evidence about the configured backends: their pairs and latencies are refused. While the candidate has a
-share, the guards against errors still count these requests, because the clients' requests are at stake whatever serves
-them; but no step is taken until a minute has passed without such a request, and then the evidence starts again. What
-is in Redis from before this leader's term is refused too, but it stops no step: the Envoy may have been reloaded
-since. See ADR 0166.
+They are no evidence about the configured backends, so their pairs and latencies are refused. While the candidate has a
+share, the guards against errors still count these requests, because failures harm the clients in any case. No step is
+taken until a minute has passed without such a request. Then the evidence starts again. Such entries from before this
+leader's term are refused too, but they stop no step: the Envoy may have been reloaded since. See ADR 0166.
 """
 
 from __future__ import annotations
@@ -22,9 +21,10 @@ _NOTHING = Histogram()
 
 @dataclass(frozen=True, slots=True)
 class ServedWatch:
-    """What Envoys serve instead of the configured backends.
+    """The other configuration that an Envoy has served.
 
-    ``other``: the digest of the latest such request or pair; "" if there was none. ``seen_ms``: its time.
+    ``other``: the digest in the latest request or pair of another configuration; "" if there was none. ``seen_ms``: the
+    time of this request or pair.
     """
 
     other: str = ""
@@ -53,7 +53,7 @@ def is_other(record: SideOutcomes | ScoredPair, wanted: str) -> bool:
 
 
 def other_requests(flush: Outcomes, wanted: str) -> tuple[str, int]:
-    """Return the other digest in a flush, or "", and how many requests it is about."""
+    """Return the digest of another configuration in a flush ("" if there is none), and how many requests have one."""
     others = [side for side in flush.sides if is_other(side, wanted)]
     return (others[-1].served, sum(side.requests for side in others)) if others else ("", 0)
 

@@ -1,7 +1,8 @@
-"""Compare what is sent to a workload's backends with their quotas: before a step, and now.
+"""Compare the load of a workload's backends with their quotas: at present, and after the next step.
 
-Clients' requests come first. A step is held if those of the candidate would exceed its quota, or if all of them would
-not fit the baseline's on the way back. Copies get what is left. See ADR 0426.
+Clients' requests come first. No step is taken if the clients' requests at the candidate would exceed its quota, or if
+the baseline's quota would not allow all clients' requests after a rollback. Copies get the rest of a quota. See ADR
+0426.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from scorer.steering.workload.recent_load import LoadPerMinute
 
 @dataclass(frozen=True, slots=True)
 class QuotaOutlook:
-    """What quotas allow a workload.
+    """What the quotas allow for a workload: the next step, and copies.
 
-    ``obstacle``: why the next step would not fit; "" if it would. ``known``: whether that is known. ``most_copies``:
-    the percentage of the requests that may be copied now, and ``copies_note`` why not more.
+    - ``obstacle``: why a quota forbids the next step; "" if none does
+    - ``known``: whether the load, and so the obstacle, is known
+    - ``most_copies``: the percentage of the requests that may be copied now
+    - ``copies_note``: why no more requests may be copied; "" if all wanted copies are allowed
     """
 
     obstacle: str = ""
@@ -34,7 +37,7 @@ NO_QUOTA = QuotaOutlook()
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Requests and tokens in a minute. ``tokens``: of the workloads for which they are known."""
+    """Requests and tokens in a minute. ``tokens`` includes only the workloads whose tokens are known."""
 
     requests: float = 0.0
     tokens: float = 0.0
@@ -48,11 +51,11 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class BackendLoad:
-    """What a backend gets from one workload, or from several.
+    """The load of a backend from one workload, or from several.
 
     - ``served``: clients' requests, at the present shares
-    - ``copies``: copies, if as many requests are copied as is wanted
-    - ``back``: clients' requests if the workloads of which it is the baseline are at 0 %
+    - ``copies``: copies, if all wanted copies are sent
+    - ``back``: clients' requests after a rollback to 0 % of the workloads whose baseline it is
     """
 
     served: Load = Load()
@@ -80,7 +83,7 @@ def load_of(number: float, per_minute: LoadPerMinute) -> Load:
 def loads_of(
     workload: Workload, per_minute: LoadPerMinute, percent: float, wanted: float
 ) -> tuple[BackendLoad, BackendLoad]:
-    """Return what a workload sends to its candidate, and what it sends to its baseline.
+    """Return the load of a workload at its candidate, and at its baseline.
 
     ``percent``: the candidate's share. ``wanted``: the percentage of the requests to copy.
     """
@@ -108,8 +111,8 @@ def outlook(
     """Return what the quotas of a workload's backends allow. A backend without a quota is None.
 
     ``per_minute``: the workload's load; None if it is not known. ``target``: the next step; None if there is none.
-    ``wanted``: the percentage of the requests to copy. ``before``: the former outlook, whose limit of the copies holds
-    while the load is not known.
+    ``wanted``: the percentage of the requests to copy. ``before``: the former outlook, whose limit of copies applies
+    while the load is unknown.
     """
     if per_minute is None:
         return QuotaOutlook(known=False, most_copies=before.most_copies, copies_note=before.copies_note)
@@ -124,7 +127,10 @@ def outlook(
 
 
 def _rounded_down(percent: float) -> float:
-    """Return a whole percentage, so that it seldom changes; below 1, whole hundredths, so that some copies are left."""
+    """Return the percentage rounded down to a whole number, so that it seldom changes.
+
+    Below 1, it is rounded down to whole hundredths, so that some copies are left.
+    """
     return math.floor(percent) if percent >= 1 else math.floor(percent * 100) / 100
 
 
@@ -156,7 +162,7 @@ def _exceeded(load: Load, quota: Quota) -> Iterator[tuple[str, str]]:
 
 
 def _room_for_copies(backend: LimitedBackend) -> Iterator[tuple[float, str]]:
-    """Yield for each limit the part of all wanted copies that fits beside the clients' requests, and the limit."""
+    """Yield (the fraction of the wanted copies that the limit allows beside clients' requests, text) for each limit."""
     for what, allowed in _limits(backend.quota):
         served, copies = getattr(backend.load.served, what), getattr(backend.load.copies, what)
         if allowed is not None and copies > 0:

@@ -15,7 +15,7 @@ KEPT = 16  # minutes: the present one, and the fifteen before it
 class Minute:
     """The clients' requests of one minute: those that are split, and those that Envoy keeps at the baseline.
 
-    ``tokens``: of requests and answers together, of those ``answers`` whose tokens are known.
+    ``answers``: the number of answers with known tokens. ``tokens``: the tokens of these answers and their requests.
     """
 
     number: int

@@ -1,8 +1,8 @@
-"""Notice that the baseline refuses more requests after a retreat than were refused before it.
+"""Detect that the baseline refuses more requests after a retreat than both sides did before it.
 
-After a retreat, the baseline goes on with conversations that the candidate had answered. They can have what only the
-candidate accepts: reasoning that it has signed, ids that it has made. The baseline then answers with a 4xx, which is no
-error of a side by itself, so no gate sees it. See ADR 0303.
+After a retreat, the baseline continues conversations that the candidate had answered. They can contain parts that only
+the candidate accepts, such as reasoning with its signature, or ids that it created. The baseline then answers with a
+4xx, which is no error of a side by itself, so no gate sees it. See ADR 0303.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _COUNTED = ("requests", "refused")
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The totals at the begin of the present window and of the one before, to subtract from the totals of now."""
+    """The totals at the beginning of the present window and of the one before, to subtract from the present totals."""
 
     older: Refused = Refused()
     newer: Refused = Refused()
@@ -60,10 +60,12 @@ class Recent:
 
 @dataclass(frozen=True, slots=True)
 class RefusalWatchAfterRetreat:
-    """The refused requests before the latest retreat, and those at the baseline since.
+    """The refused requests before the latest retreat, and those at the baseline since then.
 
-    ``before``: clients' requests at both sides. ``since_ms``: the steady time of the retreat; None while none is
-    watched. ``from_percent``: the candidate's share before it. ``named``: whether the baseline refuses more.
+    - ``before``, ``after``: the clients' requests at both sides before the retreat, and at the baseline since then
+    - ``since_ms``: the steady time of the retreat; None while none is watched
+    - ``from_percent``: the candidate's share before the retreat
+    - ``named``: whether the baseline refuses more requests than before, so that people are told
     """
 
     recent: Recent = field(default_factory=Recent)
@@ -78,7 +80,8 @@ class RefusalWatchAfterRetreat:
     ) -> RefusalWatchAfterRetreat:
         """Return the watch after a tick that changed the candidate's share from ``before_percent`` to ``percent``.
 
-        ``live_answers``: the counts over all steps (``Totals``). A retreat during a watched one goes on with the first.
+        ``live_answers``: the counts over all steps (``Totals``). If the share is lowered again during a watched
+        retreat, the first one is still watched.
         """
         watch = self
         if self.since_ms is not None and (percent > before_percent or now_ms - self.since_ms > WATCHED_MS):
@@ -102,7 +105,7 @@ class RefusalWatchAfterRetreat:
         return replace(self, recent=self.recent.at(baseline, AFTER_WINDOW), after=after, named=named)
 
     def refusal(self, workload: Workload) -> SideRefusal:
-        """Describe the named baseline."""
+        """Describe for people that the baseline refuses more requests than before."""
         name, before, after = workload.baseline, self.before.share, self.after.share
         detail = (
             f"since the retreat from {self.from_percent:g} % the baseline {name} answers {after:.1%} of the clients' "

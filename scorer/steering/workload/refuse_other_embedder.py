@@ -17,8 +17,8 @@ OTHER_EMBEDDER = "other_embedder"
 def refuse_other_embedder(pair: ScoredPair, configured: str) -> ScoredPair:
     """Return the pair, without its score if another model than the one in ``configured`` scored it.
 
-    ``configured`` and the pair's scorer have the form ENGINE:MODEL. A pair that does not say which model scored it is
-    returned as it is.
+    ``configured`` and the pair's scorer have the form ENGINE:MODEL. A pair without the name of a model is returned
+    unchanged.
     """
     models = {embedder.partition(":")[2] for embedder in (pair.scorer, configured)}
     if not pair.scored or "" in models or len(models) == 1:

@@ -1,8 +1,8 @@
-"""Notice a side that refuses most of its requests, or leaves them without a whole answer, for one cause.
+"""Detect a side that, for one cause, refuses most of its requests or does not answer them completely.
 
-After 401 or 403, its credential is missing or wrong. After 404, its path is wrong (for example, its URL repeats the
-start of the clients' path), or it does not know the model. After failed connections, timeouts and resets, it is down
-or overloaded.
+401 or 403 means that its credential is missing or wrong. 404 means that its path is wrong (for example, its URL repeats
+the start of the clients' path), or that it does not know the model. Failed connections, timeouts and resets mean that
+it is down or overloaded.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class RefusalWatch:
         return frozenset(key for key, recent in self.sides.items() if recent.named)
 
     def refusals(self, workload: Workload) -> tuple[SideRefusal, ...]:
-        """Return the named sides, in a fixed order."""
+        """Return the sides that refuse most of their requests, in a fixed order."""
         return tuple(self.describe(*key, workload) for key in sorted(self.named))
 
     def describe(self, refusal: Refusal, side: Side, workload: Workload) -> SideRefusal:

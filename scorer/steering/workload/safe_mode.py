@@ -1,7 +1,7 @@
 """The safe mode of a workload whose tick raised an exception: it can still be observed, stopped and rolled back.
 
 No evidence is judged. Safe mode only uses the table of transitions, the weights, and the commands `hold`, `rollback`
-and `abort`. It writes to an Envoy only for a rollback or an abort, so weights that a person sets meanwhile stay.
+and `abort`. It writes to an Envoy only for a rollback or an abort, so weights that a person sets during safe mode stay.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Steady time: the time by which a workload's ramp measures how long something has lasted.
 
-A wall clock can be set: then two hours pass between two ticks, or an hour is repeated. A hold that such a clock
-measures would end early. So the ramp's times (``since_ms``, ``cool_until_ms`` …) are steady times. Steady time never
-goes back, and never advances by more than what has certainly passed:
+A wall clock can be set: then it seems that two hours pass between two ticks, or that an hour is repeated. A hold that
+is measured with such a clock could end early. So the ramp's times (``since_ms``, ``cool_until_ms`` …) are steady times.
+Steady time never goes back, and never advances by more than the time that has certainly passed:
 
 - within a term of leadership, it advances with the monotonic clock of the scorer's host
 - between two terms, it advances by the least time that any of the clocks shows: Redis' clock, the wall clocks of the
@@ -37,7 +37,7 @@ class ClockReadings:
     redis_ms: int = 0
 
     def since(self, earlier: ClockReadings) -> dict[str, int]:
-        """Return the time that has passed since ``earlier`` by each clock that can tell, in milliseconds."""
+        """Return clock → the milliseconds since ``earlier`` by this clock, for the clocks that can be compared."""
         passed = {"redis": self.redis_ms - earlier.redis_ms, "wall": self.wall_ms - earlier.wall_ms}
         if self.boot == earlier.boot:
             passed["monotonic"] = self.monotonic_ms - earlier.monotonic_ms
@@ -46,7 +46,7 @@ class ClockReadings:
 
 @dataclass(frozen=True, slots=True)
 class SteadyTime:
-    """A moment: its steady time ``ms`` in milliseconds, and what the clocks show."""
+    """A moment: its steady time ``ms`` in milliseconds, and the readings of the clocks."""
 
     ms: int = 0
     clocks: ClockReadings = field(default_factory=ClockReadings)
@@ -61,7 +61,10 @@ class SteadyTime:
         return SteadyTime(self.ms + max(clocks.monotonic_ms - self.clocks.monotonic_ms, 0), clocks)
 
     def at_takeover(self, clocks: ClockReadings) -> SteadyTime:
-        """Return the moment at which the next leader's clocks show ``clocks``; this is the moment of the last store."""
+        """Return the moment at which the next leader's clocks show ``clocks``.
+
+        This object is the moment of the last store.
+        """
         return SteadyTime(self.ms + max(min(clocks.since(self.clocks).values()), 0), clocks)
 
     @property

@@ -130,9 +130,9 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
 
 
 def told_rollback(state: WorkloadState, context: TickContext) -> dict[str, Any]:
-    """Return the inputs about a lower share that was told before it was stored, by this scorer or by another one.
+    """Return the decision's inputs about a retreat: a share that a scorer told the Envoys before it was stored.
 
-    What is older than the ramp's present phase was stored, and is overwritten.
+    A retreat from before the ramp's present phase is ignored, because it was stored.
     """
     entered_ms = state.now.unix_ms(state.ramp.entered_ms)
     found = [one for one in (context.told, state.fleet.observation.told) if one is not None and one.at_ms >= entered_ms]
@@ -150,19 +150,19 @@ def _blind_text(state: WorkloadState) -> str:
 
 
 def _ended(before: WorkloadState, state: WorkloadState) -> bool:
-    """Return whether the time has ended in which an Envoy served another configuration."""
+    """Return whether, in this tick, the time has ended in which an Envoy served another configuration."""
     return before.recent.served.lasts(before.now.ms) and not state.recent.served.lasts(state.now.ms)
 
 
 def _same_configuration_again(before: WorkloadState, state: WorkloadState) -> WorkloadState:
-    """Begin the evidence again after that time: the guards counted requests of the other configuration."""
+    """Begin the evidence again once no Envoy serves another configuration: it includes requests to that one."""
     return restart_evidence(state, state.now.ms) if _ended(before, state) else state
 
 
 def _frozen(state: WorkloadState) -> str:
-    """Return text about a freeze window that is open by Redis' clock or by this scorer's; "" if there is none.
+    """Return a text about a freeze window that is open by Redis' clock or by this scorer's clock; "" if there is none.
 
-    Both must be past the window, so that a clock that was set forward does not end it.
+    The window ends only when both clocks are past it, so a clock that was set forward does not end it.
     """
     windows, clocks = state.spec.workload.ramp.freeze, state.now.clocks
     return frozen_by(windows, clocks.redis_ms) or frozen_by(windows, clocks.wall_ms)
@@ -186,7 +186,7 @@ def _after_decision(
 ) -> WorkloadState:
     """Return the workload's state after the ramp's decisions.
 
-    If the desired values are no longer ``wanted``, the state has no confirmed Envoys: they confirmed the old values.
+    If the desired values are no longer ``wanted``, no Envoy counts as confirmed, because they confirmed the old values.
     """
     was, recent = state.ramp, state.recent
     if ramp.drill is None or was.drill is None:
@@ -257,7 +257,7 @@ def _refusing_sides(before: WorkloadState, state: WorkloadState, now_ms: int) ->
 
 
 def _refusing_baseline(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:
-    """Return the decision that the baseline has begun to refuse more than before a retreat; else nothing."""
+    """Return the decision that the baseline has begun to refuse more requests than before a retreat; else nothing."""
     watch, ramp = state.recent.retreat, state.ramp
     if not watch.named or before.recent.retreat.named:
         return ()
@@ -285,7 +285,7 @@ def _failing_envoy(before: WorkloadState, state: WorkloadState, now_ms: int) -> 
 
 
 def _blind(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:
-    """Return the decision that the steering has become blind, or sees again, while the candidate serves a share."""
+    """Return the decision that blindness has begun or ended while the candidate has a share; else nothing."""
     ramp, seeing = state.ramp, not state.blindness
     if bool(before.blindness) is bool(state.blindness) or (ramp.percent <= 0 and not ramp.share_unknown):
         return ()

@@ -23,9 +23,9 @@ class TickContext:
     - ``unknown_weights``: the Envoys that run weights which cannot be read
     - ``admin_layers``: the admin layers above RTDS
     - ``leader``: this scorer's name
-    - ``lease``: where the lease of the workload's split is in force; None if it has none
-    - ``report``: where the leader is blind, and what Envoy's own counters say
-    - ``told``: a lower share that this scorer told the Envoys and has not stored yet
+    - ``lease``: where the lease of the workload's split is in force; None if the split has no lease
+    - ``report``: where the leader is blind, and the counter guard's result
+    - ``told``: a retreat, a lower share that this scorer told the Envoys and has not stored yet; None without one
     """
 
     waiting_for: str = ""

@@ -1,4 +1,4 @@
-"""Count the requests that reached the candidate although its share was 0 when they began."""
+"""Count the requests that reached the candidate although its share was 0 when the requests began."""
 
 from __future__ import annotations
 

@@ -24,8 +24,9 @@ class WorkloadSpec:
 
     ``digest`` identifies the workload's configuration; ``models`` are the names of the models of both sides and of the
     embedder, for the decision log. ``baseline`` and ``candidate`` identify the two sides of the evidence, see
-    ``backend_identity``. ``served``: the digest of what every Envoy should serve. ``weights``: the digest of the
-    weights by which the agreement of its pairs is computed. ``has_quota``: whether one of its backends has a quota.
+    ``backend_identity``. ``served``: the digest of the configuration that every Envoy should serve. ``weights``: the
+    digest of the weights with which the agreement of pairs is computed. ``has_quota``: whether one of its backends has
+    a quota.
     """
 
     name: str
@@ -70,7 +71,7 @@ class WorkloadSpec:
     def fresh_evidence(self, ramp: RampState, now_ms: int, before: StepEvidence | None = None) -> StepEvidence:
         """Return empty evidence for the ramp's share, beginning at ``now_ms``. ``before``: the evidence until now.
 
-        While the share is unknown, the evidence is that of the first step, so that the clients' own requests count.
+        While the share is unknown, the evidence is created for the first step, so that clients' requests count.
         """
         percent = self.policy.steps[0] if ramp.share_unknown else ramp.percent
         return self.kind.fresh(self.workload, percent, now_ms, before)

@@ -39,7 +39,8 @@ class StreamPosition:
     - ``commands``: the commands that have been read but not carried out yet
     - ``old_commands_to``: the id of the last command that was given before this state began; "" if the state continues
       a stored one
-    - ``after_ms``: the steady time of the last store before this term; later entries than the cursors came after it
+    - ``after_ms``: the steady time of the last store before this term; entries after the cursors are later than this
+      time
     """
 
     cursors: Mapping[str, str] = field(default_factory=no_cursors)
@@ -56,16 +57,16 @@ class RecentCounts:
 
     - ``candidate_failed``: the candidate, or Envoy itself, failed a request since the last verdicts
     - ``drill_errors``: the number of clients' requests that failed at the candidate since the drill began
-    - ``unexpected_traffic``: the number of clients' requests that certainly began while the candidate's share was 0 and
-      reached the candidate nevertheless
+    - ``unexpected_traffic``: the number of clients' requests that reached the candidate although they certainly began
+      while its share was 0
     - ``refusals``: the requests that the sides refused for their credential or for their path
     - ``envoy``: the requests that Envoy itself failed
-    - ``served``: what Envoys serve instead of the configured backends
-    - ``since_ms``: the steady time at which this leader's term began. Flushes and pairs from before say nothing about
-      what runs now, so ``refusals``, ``envoy`` and ``served`` leave them out
+    - ``served``: the other configuration that an Envoy has served
+    - ``since_ms``: the steady time at which this leader's term began. ``refusals``, ``envoy`` and ``served`` leave out
+      earlier flushes and pairs, because they may describe an earlier deployment
     - ``retreat``: the requests that were refused before and after the latest retreat
     - ``load``: the clients' requests of the latest minutes
-    - ``copies``: the copies before the present warm-up
+    - ``copies``: the counts of copies when the present warm-up began
     """
 
     candidate_failed: bool = False
@@ -196,14 +197,14 @@ class WorkloadState:
 
     @property
     def copied(self) -> float:
-        """The percentage of the requests to copy. A share that a person set is not lowered to fit a quota."""
+        """The percentage of the requests to copy. A percentage that a person set is not lowered to fit a quota."""
         if self.ramp.shadow_override is not None:
             return self.wanted_copies
         return min(self.wanted_copies, self.quota.most_copies)
 
     @property
     def load_per_minute(self) -> LoadPerMinute | None:
-        """The clients' requests of the busiest recent minute; None if they are not known."""
+        """The clients' requests of the busiest recent minute; None if they are unknown."""
         return self.recent.load.busiest(self.now.ms, self.recent.since_ms)
 
     @property
@@ -238,7 +239,7 @@ def with_fresh_evidence(state: WorkloadState, ramp: RampState, now_ms: int) -> W
 def restart_evidence(state: WorkloadState, now_ms: int) -> WorkloadState:
     """Return the state with empty evidence that begins at ``now_ms``, and with a new epoch of the ramp.
 
-    The share stays. This replaces unusable evidence: one bad number in it would otherwise disable the guards for ever.
+    The share stays. This replaces unusable evidence. Otherwise, one bad number in it would disable the guards forever.
     """
     return with_fresh_evidence(state, restarted_epoch(state.ramp, now_ms), now_ms)
 

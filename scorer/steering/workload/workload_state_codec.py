@@ -128,7 +128,7 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], clocks: ClockReadings)
 
 
 def _former_limit(spec: WorkloadSpec, last_written: LastWritten) -> QuotaOutlook:
-    """Return an outlook with the share of copies that the Envoys have, which holds until this leader knows the load."""
+    """Return an outlook with the Envoys' percentage of copies. It applies until this leader knows the load."""
     texts = {values.shadow for possible in last_written.values() for values in possible}
     shares = [share for text in texts if (share := percent_of(text)) is not None]
     if not spec.has_quota or not shares:

@@ -120,7 +120,7 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
 
 
 def _limited_copies(state: WorkloadState) -> str:
-    """Return that fewer requests are copied than configured, to fit a quota; "" if none are missing."""
+    """Return a text that fewer requests are copied than configured, because of a quota; "" if no copies are missing."""
     return state.quota.copies_note if state.copied < state.wanted_copies else ""
 
 
@@ -132,7 +132,7 @@ def _refusals(state: WorkloadState) -> tuple[SideRefusal, ...]:
 
 
 def _without_lease(state: WorkloadState) -> str:
-    """Return how many Envoys serve the baseline only, because the split's lease is not in force there; or ""."""
+    """Return a text about the Envoys that serve only the baseline, for lack of the split's lease; "" without any."""
     ramp, inputs = state.ramp, state.inputs
     missing = inputs.lease_envoys - inputs.leases_held
     if not inputs.lost_after_ms or ramp.serving <= 0 or ramp.drill is not None:
