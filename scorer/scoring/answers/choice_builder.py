@@ -61,7 +61,7 @@ class ChoiceBuilder:
         """Add a string or a list of content parts.
 
         Raises UnusableBodyError (*unsupported*) for a part that has neither text, reasoning nor a refusal, such as an
-        image: an answer of which a part is not read must not be compared.
+        image: an answer with an unread part must not be compared.
         """
         if isinstance(content, list):
             for part in items(content, "content"):
@@ -77,7 +77,7 @@ class ChoiceBuilder:
         self.calls.add(function, index, call_id)
 
     def leave_out(self, kind: str) -> None:
-        """Note that the answer has content of this kind which is not read, because the text repeats its result.
+        """Record that the answer has content of this kind, which is not read because the text repeats its result.
 
         If the answer has nothing else, ``build`` raises UnusableBodyError (*unsupported*).
         """

@@ -41,7 +41,7 @@ def _stream(stream: Stream, surface: CustomSurface, expected: Expectation) -> Ex
 def _answer(found: list[object], expected: Expectation) -> Extracted:
     """Build the answer from the values that the JSONPath found.
 
-    Strings are joined to one text. Lists of numbers, or one list of such lists, are vectors. All other values are
+    Strings are joined into one text. Lists of numbers, or one list of such lists, are vectors. All other values are
     structured data, and their JSON is the text.
     """
     if all(isinstance(value, str) or value is None for value in found):

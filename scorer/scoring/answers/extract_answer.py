@@ -29,7 +29,7 @@ def extract(
     body_cut: bool = False,
     custom: CustomSurface | None = None,
 ) -> Extracted | Unusable:
-    """Return the answer in a response body, or the reason why the body has none. Never raises an error.
+    """Return the answer in a response body, or the reason why the body has no answer. Never raises an error.
 
     ``path``: the path of the client's request. The response may have the format of a different API.
     ``body_cut``: True if the capture kept only the beginning of the body.

@@ -1,7 +1,7 @@
 """Join the arguments of a tool call that Gemini streams in pieces, each with a JSONPath.
 
 Source: docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling ("Streaming function call
-arguments"): a piece has ``jsonPath`` and one value; a string continues in the next piece with the same path.
+arguments"): a piece has ``jsonPath`` and one value. A string continues in the next piece with the same path.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def _names(tool: object) -> tuple[str, ...]:
 
 
 def _functions(request: dict[str, object]) -> dict[str, object]:
-    """Return the JSON schema of the arguments of each offered function by name; None for a function without one."""
+    """Return name → JSON schema of the arguments, for each offered function; None for one without a schema."""
     offered = request.get("tools") or request.get("functions") or _get(request.get("toolConfig"), "tools")
     found: dict[str, object] = {}
     for tool in offered if isinstance(offered, list) else ():
@@ -167,7 +167,7 @@ def _prompt(request: dict[str, object]) -> str:
 
 
 def _instructions(request: dict[str, object]) -> str:
-    """Return the texts of the system and of the developer, wherever the format has them."""
+    """Return the texts of the system and of the developer, from the fields in which any format has them."""
     messages = request.get("messages", request.get("input"))
     texts = [_content(request.get(name)) for name in ("system", "instructions", "preamble")]
     texts += [_content(_get(request.get(name), "parts")) for name in ("systemInstruction", "system_instruction")]

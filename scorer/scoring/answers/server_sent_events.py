@@ -1,8 +1,8 @@
 """Parse the event stream format of the WHATWG HTML standard (section "Server-sent events") from a whole body.
 
 There are two differences from the standard. If the body ends inside an event, the event is kept and marked
-``whole=False``, so that a cut stream is recognised. The field ``error``, which llama.cpp writes, is parsed as an event
-named "error".
+``whole=False``, so that a truncated stream is recognised. The field ``error``, which llama.cpp writes, is parsed as an
+event named "error".
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class _CallBuilder:
             self.text.append(string(text, "a tool call's input"))
 
     def half_sent(self, name: object) -> bool:
-        """Return whether the arguments have begun and are not complete, so that ``name`` only repeats this call's."""
+        """Return whether a piece with ``name`` continues this call, because the call's arguments are incomplete."""
         if name != self.name or not self.pieces or self.value is not None or self.checks >= _MAX_CHECKS:
             return False
         self.checks += 1
@@ -74,10 +74,10 @@ class _CallBuilder:
 class ToolCallBuilders:
     """The tool calls of one choice.
 
-    A piece belongs to the call with its index, else to the call with its id. A piece without a name never begins a
-    call, if there is one that it can belong to: some servers give every delta of one call another id. A piece with a
-    name begins a call if its id differs from that of the call with its index, as Gemini gives every call index 0. But
-    it belongs to that call if it repeats the call's name while the call's arguments are incomplete.
+    A piece belongs to the call with its index, else to the call with its id. A piece without a name begins a call only
+    if it can belong to no other call, because some servers give every delta of one call another id. A piece with a name
+    begins a call if its id differs from the id of the call with its index, because Gemini gives every call the index 0.
+    But it belongs to that call if it repeats the call's name while the call's arguments are incomplete.
     """
 
     _calls: list[_CallBuilder] = field(default_factory=list)

@@ -35,9 +35,10 @@ def combine(
     measures: dict[str, float],
     weights: AgreementWeights | None = None,
 ) -> Comparison:
-    """Combine what differs between two texts into a comparison.
+    """Combine the differences of two texts into a comparison.
 
-    ``measures`` are shown among the signals and do not change the agreement. ``weights``: None for the shipped ones.
+    ``measures`` are shown among the signals and do not change the agreement. ``weights``: None means the shipped
+    weights.
     """
     signals = found.signals
     agreement = _agreement(found, settings, weights or shipped_weights())
@@ -51,7 +52,7 @@ def combine(
 
 
 def compared_texts(found: FoundDifferences, settings: ScoringSection) -> ComparedTexts:
-    """Return what the features are measured on. A signal whose weight is 0 counts as not measured."""
+    """Return the texts with the effects of their signals, for the features. A signal with the weight 0 is left out."""
     weights = {s.name: settings.weight(s.name) for s in found.signals if s.name in CONTENT_SIGNALS}
     effects = {s.name: weights[s.name] * clamp(s.effect) for s in found.signals if weights.get(s.name)}
     return ComparedTexts(found.pair, effects)

@@ -32,8 +32,8 @@ class ClassFigures:
 class Confusion:
     """The number of pairs for each combination of the baseline's label (expected) and the candidate's label (got).
 
-    Two confusion matrices can be added with ``+``. Once there are MAX_CLASSES classes, all further classes are counted
-    together as OTHER. The classes in ``matter`` are always counted by name and do not count towards this limit.
+    Two confusion matrices can be added with ``+``. After MAX_CLASSES classes, all further classes are counted together
+    as OTHER. The classes in ``matter`` are always counted by name and do not count towards this limit.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)

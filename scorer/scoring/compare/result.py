@@ -24,7 +24,7 @@ class Signal:
       texts are otherwise equal, and little if their wording differs freely.
     - ``reason``: a description of the difference for human readers.
     - ``baseline_at_fault``: True if the baseline's answer has the defect (a refusal, a loop).
-    - ``spans``: where the difference is; empty if it is in no single passage.
+    - ``spans``: the passages with the difference; empty if no single passage has it.
     """
 
     name: str

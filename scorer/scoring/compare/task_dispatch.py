@@ -85,7 +85,7 @@ def compare(
 ) -> Comparison | Unscorable:
     """Compare the baseline's answer (``left``) with the candidate's answer (``right``), with all their choices.
 
-    ``vectors`` maps each text of ``texts_to_embed`` to its vectors. ``known`` is about the workload. Raises
+    ``vectors`` maps each text of ``texts_to_embed`` to its vectors. ``known``: facts about the workload. Raises
     KeyError if ``vectors`` lacks a text. Returns Unscorable if the answers cannot be compared.
     """
     kind = resolve_task(task, expectation, left, right)
@@ -182,7 +182,7 @@ def _document(answer: Extracted) -> Document:
 
 
 def _documents(left: Extracted, right: Extracted) -> tuple[Document, Document]:
-    """Return the documents of two answers to one request, which help to detect each other's language."""
+    """Return the documents of two answers to one request. Each document helps to detect the language of the other."""
     one, other = _document(left), _document(right)
     return replace(one, beside=other.text), replace(other, beside=one.text)
 
@@ -202,8 +202,8 @@ def text_similarity(
 ) -> Similarity | None:
     """Return the similarity of two texts, or None if one of them is empty and the other is not.
 
-    ``vectors`` has those of both canonical texts, if ``needs_embedding``; ``cosine_map`` is that of their model. If the
-    embedding model cannot read one of them, their characters are compared.
+    ``vectors``: the vectors of both canonical texts; required if ``needs_embedding`` is true. ``cosine_map``: the map
+    of their model. If the embedding model cannot read one of the texts, their characters are compared.
     """
     if not needs_embedding(a, b):
         return SAME_TEXT if a.text == b.text or a.canonical == b.canonical else None

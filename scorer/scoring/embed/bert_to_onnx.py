@@ -32,7 +32,7 @@ _PAGE = 4096  # bytes; weights start at a page boundary, which mapping into memo
 
 @dataclass(frozen=True, slots=True)
 class QuantizedRows:
-    """A matrix in blocks of 8-bit integers: each block of a row is ``values`` times one number of ``scales``.
+    """A matrix of 8-bit integers in blocks: a block is its part of ``values`` times one number in ``scales``.
 
     ``values`` has the shape [rows, columns], and ``scales`` the shape [rows, blocks].
     """
@@ -48,9 +48,9 @@ class Weights(Protocol):
         """Return a tensor as float32."""
 
     def words(self) -> NDArray[np.float32] | QuantizedRows:
-        """Return the vectors of the vocabulary, [words, hidden]. They are most of the weights of a multilingual model.
+        """Return the vectors of the vocabulary, [words, hidden]. In a multilingual model, they are most of the weights.
 
-        The graph looks rows of them up, so it can keep them as integers, without a loss of speed.
+        The graph only looks up rows, so it can keep them as integers without a loss of speed.
         """
 
 

@@ -19,11 +19,11 @@ _SLACK = 0.35  # a chunk may be longer or shorter than the even length by this s
 
 
 def sampled_indices(count: int, most: int = MOST_CHUNKS, run: int = SAMPLED_RUN) -> list[int]:
-    """Return which of ``count`` chunks are embedded, in order: all, or ``most`` of them if there are more.
+    """Return the indices of the chunks to embed, in order: of all ``count`` chunks, or of ``most`` if there are more.
 
-    These are runs of ``run`` neighbours at even distances, from the first chunk to the last. Texts of about the same
-    length thus have their runs at the same places, and a run contains most of its counterpart even if the text moved
-    by a few chunks. ``most`` is a multiple of ``run``, and more than one run.
+    The chosen chunks are runs of ``run`` neighbours at even distances, from the first chunk to the last. So texts of
+    about the same length have their runs at the same places, and two runs still overlap if a text moved by a few
+    chunks. ``most`` must be a multiple of ``run``, and greater than ``run``.
     """
     if count <= most:
         return list(range(count))

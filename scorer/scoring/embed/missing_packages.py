@@ -1,4 +1,4 @@
-"""Say which package the configured embedding engine or model still needs, without loading it."""
+"""Find the package that the configured embedding engine or model needs but that is not installed. Nothing is loaded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Missing:
 
 
 def missing_package(section: EmbedderSection) -> Missing | None:
-    """Return what the section needs and this Python does not have, or None."""
+    """Return the package that the section needs but that is not installed, or None."""
     if extra := _EXTRAS.get(section.engine):
         module, name = extra
         if find_spec(module) is None:

@@ -1,4 +1,4 @@
-"""Provide the directory of an embedding model. A model that needs it is converted first."""
+"""Provide the directory of an embedding model. The model is first converted if its files have another format."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ def find_model(name: str) -> Path | None:
 def require_model(name: str) -> Path:
     """Return the directory of the model ``name``.
 
-    If there is none, raises DependencyError, which says what to install, for a model that Glidepath knows, and else
-    ConfigError, which says what is allowed.
+    If it is missing, raises DependencyError with the package to install for a model that Glidepath knows, and
+    ConfigError with the allowed names for any other model.
     """
     folder = find_model(name)
     known = known_model(name)

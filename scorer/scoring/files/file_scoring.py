@@ -37,9 +37,9 @@ MAX_BATCH_BYTES = 8 * 2**20  # a batch ends once its lines have this size
 class ScoredLine:
     """The result of one line of the file. If its pair is unscored, ``agreement`` is None and the flag is the reason.
 
-    ``faults``: what is wrong with the answer of each side by itself, whether or not the pair is scored.
+    ``faults``: the faults of each side's answer by itself, whether or not the pair is scored.
     ``preference``: the evaluator's preference, or None if it has not judged the pair.
-    ``correctness``: how right both answers are; None if the verifier has not said it.
+    ``correctness``: how right each answer is; None without a result of the verifier.
     """
 
     id: str | int
@@ -146,7 +146,7 @@ class FileScorer:
                 yield one
 
     def _preferences(self, lines: Mapping[int, _ExtractedLine]) -> dict[int, Preference]:
-        """Return the preferences on the lines that are judged, by the keys of ``lines``."""
+        """Return key in ``lines`` → the evaluator's preference, for the lines that it judged."""
         section = self.settings.evaluator
         if self.evaluator is None or section is None:
             return {}
@@ -163,7 +163,7 @@ class FileScorer:
         return found | {i: one for i, one in zip(asked, given, strict=True) if one is not None}
 
     def _correctness(self, lines: Mapping[int, _ExtractedLine]) -> dict[int, Correctness]:
-        """Return what the verifier says about the lines that it gets, by the keys of ``lines``."""
+        """Return key in ``lines`` → the verifier's result, for the lines that it judged."""
         section = self.settings.verifier
         if self.verifier is None or section is None:
             return {}

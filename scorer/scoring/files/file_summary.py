@@ -20,7 +20,7 @@ _SHOWN_CLASSES = 20
 
 @dataclass(slots=True)
 class CorrectnessTotals:
-    """The sums of the correctness that the verifier gave, and the pairs that lack one, for each reason (``none``)."""
+    """The sums of the verifier's results, and reason → the number of pairs without a result (``none``)."""
 
     pairs: int = 0
     baseline: float = 0.0
@@ -54,9 +54,9 @@ class FileSummary:
     ``preferences``: the number of pairs with each preference of the evaluator.
     ``no_preference``: the number of pairs that lack the evaluator's preference, for each reason.
     ``with_calls``: the number of scored pairs with tool calls. ``exact_calls``: of those, how many have equal calls.
-    ``correctness``: what the verifier said.
-    ``faults``: for each kind of fault of one answer by itself, in how many pairs ``baseline_only``,
-        ``candidate_only`` and ``both`` sides have it.
+    ``correctness``: the totals of the verifier's results.
+    ``faults``: kind of fault → the number of pairs in which an answer has this fault: ``baseline_only``,
+    ``candidate_only`` or ``both``.
     """
 
     pairs: int = 0

@@ -1,1 +1,1 @@
-"""Judge one answer by itself: what is wrong with it, whatever the other side answered."""
+"""Find the faults of one answer by itself, without the other side's answer."""

@@ -1,10 +1,10 @@
-"""Recognise a side that gives one text as its answer to different prompts: a constant answer, or a broken cache.
+"""Detect a side that answers different prompts with the same text: a constant answer, or a broken cache.
 
-One constant text can win most comparisons of a strong judge (Zheng et al., "Cheating Automatic LLM Benchmarks: Null
-Models Achieve High Win Rates", 2024). No pattern is needed to detect it, because a real answer depends on its
-prompt. A text counts as repeated once it has answered PROMPTS prompts that have little in common. So the answer to a
-frequent question that users word differently does not count. Short texts, such as greetings and labels, are left out.
-The memory is bounded.
+One constant text can win most comparisons by a strong judge (Zheng et al., "Cheating Automatic LLM Benchmarks: Null
+Models Achieve High Win Rates", 2024). A real answer depends on its prompt, so a constant text is detected without
+patterns. A text counts as repeated once it has answered PROMPTS prompts that have little in common. So the answer to a
+frequent question, which users word differently, does not count. Short texts, such as greetings and labels, are left
+out. The memory is bounded.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class RepeatedAnswers:
         self._prompts: OrderedDict[Hashable, tuple[Sketch, ...]] = OrderedDict()
 
     def note(self, giver: Hashable, prompt: str, text: str) -> bool:
-        """Remember an answer. Return whether the same text has answered at least PROMPTS prompts that are not alike.
+        """Record an answer. Return whether the same text has answered at least PROMPTS prompts that are not alike.
 
-        ``giver``: who answered, such as a workload with a side.
+        ``giver``: identifies the answering side, for example a workload with a side.
         """
         if len(text.strip()) < LEAST_CHARS:
             return False
@@ -48,7 +48,7 @@ class RepeatedAnswers:
 
 
 def sketch_of(text: str) -> Sketch:
-    """Return the smallest hashes of the text's character trigrams, in order. Spaces and punctuation are left out."""
+    """Return a sketch of the text: the smallest hashes of its character trigrams, without spaces and punctuation."""
     letters = "".join(char for char in text[:_MOST_CHARS].casefold() if char.isalnum())
     pieces = {letters[at : at + 3] for at in range(max(1, len(letters) - 2))}
     return tuple(sorted(_hash(piece) for piece in pieces)[:_SKETCH])
@@ -59,7 +59,7 @@ def _hash(piece: str) -> int:
 
 
 def alike(one: Sketch, other: Sketch) -> bool:
-    """Return whether two prompts share at least the part _LIKE of their trigrams, as far as their sketches show it."""
+    """Return whether two prompts share at least the fraction _LIKE of their trigrams, estimated from their sketches."""
     union = sorted({*one, *other})[:_SKETCH]
     shared = set(one).intersection(other)
     return sum(value in shared for value in union) >= _LIKE * len(union)

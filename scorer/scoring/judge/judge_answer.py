@@ -24,10 +24,11 @@ _UNUSABLE = {
 def judge_answer(
     *, status: int, content_type: str, body: bytes, cut: bool, expected: Expectation, found: Extracted | Unusable
 ) -> tuple[FoundFault, ...]:
-    """Return the faults of one answer; the first one decides its grade. An answer with none is sound.
+    """Return the faults of one answer; the first one decides its grade. A sound answer has no faults.
 
-    ``body``: without content encoding. ``cut``: the capture kept only its beginning. ``found``: what ``extract`` read
-    from it. An answer whose status is neither 2xx nor 3xx has no faults here: its status says that it failed.
+    ``body``: without content encoding. ``cut``: whether the capture kept only its beginning. ``found``: the result of
+    ``extract`` for it. If the status is neither 2xx nor 3xx, the result is empty, because the status already shows the
+    failure.
     """
     if not 200 <= status < 400:
         return ()
@@ -44,8 +45,8 @@ def only_one_side(
 ) -> tuple[frozenset[AnswerFault], frozenset[AnswerFault]]:
     """Return the kinds of faults that only the baseline's answer has, and those that only the candidate's has.
 
-    A fault that both answers to a request have says nothing about the difference of the sides. The limit on the length
-    that the request itself sets, for example, cuts both.
+    A fault of both answers shows no difference between the sides. For example, a request's own limit on the length cuts
+    both answers.
     """
     first, second = frozenset(f.kind for f in baseline), frozenset(f.kind for f in candidate)
     return first - second, second - first

@@ -1,7 +1,7 @@
-"""What a request asks for that would be a fault otherwise: a refusal, a repetition, a language, broken code.
+"""Detect requests for something that would otherwise be a fault: a refusal, a repetition, a language, broken code.
 
-The words are searched in the user's last message and in the instructions, in twelve languages. A word too many here
-costs a fault that is not seen; a word too few costs a false alarm.
+Words are searched in the user's last message and in the instructions, in twelve languages. With too many words, a fault
+is missed. With too few words, there is a false alarm.
 """
 
 from __future__ import annotations
@@ -50,14 +50,17 @@ _BROKEN = re.compile(
 
 @dataclass(frozen=True)
 class Wishes:
-    """``prompt``: the user's last message. ``instructions``: the texts of the system and of the developer."""
+    """The faults that a request asks for.
+
+    ``prompt``: the user's last message. ``instructions``: the texts of the system and of the developer.
+    """
 
     prompt: str = ""
     instructions: str = ""
 
     @cached_property
     def refusal(self) -> bool:
-        """Whether a refusal is asked for, or may be: the instructions say what the model is not to answer."""
+        """Whether the request asks for a refusal, or its instructions name questions that the model must not answer."""
         return self._asks(_REFUSAL) or _ABSTENTION.search(self.instructions) is not None
 
     @cached_property

@@ -1,7 +1,8 @@
-"""Find what is wrong with the text of one answer: refusal, cut, loop, leaked tokens, garbling, language, code.
+"""Find the faults in the text of one answer: refusal, cut, loop, leaked tokens, garbling, language, code.
 
-What the request asks for is no fault: a letter that declines, a repeated text, a translation. Where
-that is uncertain, the answer has no fault, because a false alarm costs more than a miss. Cost: 0.1 ms for 330 words.
+Something that the request asks for is no fault: a letter that declines, a repeated text, a translation. If it is
+uncertain whether the request asks for it, there is no fault, because a false alarm costs more than a miss. Cost: 0.1 ms
+for 330 words.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Verifiers: a command or an HTTP endpoint of the user's own says how right each answer of a pair is. See ADR 0226."""
+"""Verifiers: the user's own command or HTTP endpoint that measures how right each answer of a pair is. See ADR 0226."""

@@ -1,7 +1,7 @@
 """Run a command with limits on its time, memory, files and output. It gets no shell.
 
-Its environment has none of the scorer's secrets. It runs as the same user, though, so it can read what this user can:
-files with secrets, and the scorer's environment in /proc.
+Its environment has none of the scorer's secrets. But it runs as the same user, so it can read everything that this user
+can read: files with secrets, and the scorer's environment in /proc.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ async def run_command(
     """Return what the command writes to stdout for ``data`` on stdin.
 
     ``show_errors``: whether its stderr goes to this process' stderr. Otherwise it is discarded, because it may quote
-    answers. Raises NoResultError if the command fails or exceeds a limit. In every case, what is left of its process
-    group is killed at the end. A child that has left the group (setsid) is not.
+    answers. Raises NoResultError if the command fails or exceeds a limit. In every case, the remaining processes of its
+    group are killed at the end. A child that has left the group (setsid) is not killed.
     """
     wrapper = (sys.executable, "-I", "-S", str(Path(limit_and_exec.__file__)))
     try:
@@ -108,10 +108,10 @@ async def _output(process: Process) -> bytes:
 
 
 async def _end(process: Process) -> None:
-    """Kill what is left of the command's process group, and wait until the command is gone.
+    """Kill the remaining processes of the command's process group, and wait until the command has ended.
 
-    Children in the group may still run after the command has ended. The kernel gives the number of a group to no other
-    process while the group has members. PermissionError: the members that are left run as another user.
+    Children in the group may still run after the command has ended. The kernel does not reuse the number of a group
+    while the group has members. A PermissionError means that the remaining members run as another user.
     """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

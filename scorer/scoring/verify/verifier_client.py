@@ -43,14 +43,14 @@ class Verifier:
     failures: dict[str, int] = field(default_factory=dict)
 
     def headers(self) -> dict[str, str]:
-        """Return the HTTP headers of a call. Raises ConfigError if the credential is missing. Its file may change."""
+        """Return the HTTP headers of a call. Each call reads the credential again. Raises ConfigError without one."""
         found = {"content-type": "application/json"}
         if self.settings.credential is not None:
             found["authorization"] = f"Bearer {read_secret(self.settings.credential)}"
         return found
 
     async def ask(self, session: aiohttp.ClientSession, asked: VerifierInput) -> Correctness | str:
-        """Return how right each answer of a pair is, or the reason why there is no such result: "timeout".
+        """Return how right each answer of a pair is, or the reason why there is no result, such as "timeout".
 
         Raises ConfigError if the credential is missing.
         """
@@ -89,7 +89,7 @@ class Verifier:
     def consult(self, pairs: Sequence[VerifierInput]) -> list[Correctness | None]:
         """Return the correctness of each pair, in order. This method is for callers that do not run in an event loop.
 
-        It waits where the rate would be exceeded. Raises ConfigError if the credential is missing.
+        It waits whenever a call would exceed the rate. Raises ConfigError if the credential is missing.
         """
         return asyncio.run(self._all(pairs))
 

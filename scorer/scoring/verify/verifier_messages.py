@@ -35,7 +35,7 @@ class PairToVerify:
 
 
 def message_of(pair: PairToVerify, *, blind: bool) -> str:
-    """Return what the verifier gets: one line of JSON, without lone surrogates."""
+    """Return the message to the verifier: one line of JSON, without lone surrogates."""
     answers = {Side.BASELINE: _answer(pair.baseline), Side.CANDIDATE: _answer(pair.candidate)}
     sides = _sides_by_name(pair.id, blind=blind)
     message = {
@@ -96,7 +96,7 @@ def _answer(answer: Extracted) -> dict[str, Any]:
 
 
 def _request(request: str, *, blind: bool) -> object:
-    """Return the request's JSON value, or its text if it is no JSON. ``blind``: without the model that it asks for."""
+    """Return the request's JSON value, or its text if it is no JSON. If ``blind``, leave out the model's name."""
     try:
         found = json.loads(request)
     except (ValueError, RecursionError):

@@ -36,7 +36,7 @@ class EvaluationBudget(Protocol):
         """
 
     async def pay(self, workload: str, cost: float, now_ms: int) -> CostSoFar:
-        """Add a cost, which may be 0, and return the cost of all scorers so far. Raises RedisError or OSError."""
+        """Add ``cost``, which may be 0. Return the total cost of all scorers so far. Raises RedisError or OSError."""
 
 
 class RedisEvaluationBudget:
@@ -82,14 +82,14 @@ class EvaluatorInstrument:
         return "" if allowed else "budget"
 
     async def _cost_reason(self) -> str:
-        """Return the name of the limit on the cost that is reached, or "". Raises RedisError or OSError."""
+        """Return the name of the limit on the cost that has been reached, or "". Raises RedisError or OSError."""
         limits, now_ms = self._settings.max_cost, unix_ms()
         if limits is None:
             return ""
         return (await self._pay()).reason_not_to_spend(limits, now_ms)
 
     async def _pay(self) -> CostSoFar:
-        """Add the cost of the latest questions to that of all scorers. If Redis fails, the next call adds it too."""
+        """Add the cost of the latest questions to the total of all scorers. If Redis fails, the next call adds it."""
         cost = self._client.take_unpaid()
         try:
             return await self._budget.pay(self._workload, cost, unix_ms())

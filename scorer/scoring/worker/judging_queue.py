@@ -1,8 +1,8 @@
 """A queue of the pairs that wait for an instrument: the evaluator or the verifier. It does not delay the other pairs.
 
 A waiting pair already has its score. If too many pairs wait, if a budget or a rate is used up, or if the instrument
-fails, the pair is passed on without a finding, but with the reason. After several failures in a row, the instrument is
-not asked for a while. See ADR 0100.
+fails, the pair is passed on without a finding, but with the reason. After several failures in a row, the instrument
+gets no questions for a while. See ADR 0100.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _STOPPING = "stopping"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What an instrument says about a pair.
+    """The result of an instrument for a pair.
 
-    ``fields``: the fields of the ScoredPair that it gives; empty if it says nothing. ``outcome``: for the counts, what
-    it says, or the reason why it says nothing.
+    ``fields``: the fields to set in the ScoredPair; empty without a result. ``outcome``: a name for the counts: the
+    result, or the reason why there is none.
     """
 
     outcome: str
@@ -39,23 +39,23 @@ class Finding:
 
 
 class Instrument(Protocol):
-    """Says something about pairs, at a cost.
+    """An evaluator or a verifier, which judges pairs at a cost.
 
-    ``in_flight``: the largest number of pairs at the same time. ``reason_field``: the field of the ScoredPair for the
-    reason why it says nothing.
+    ``in_flight``: the largest number of pairs that it judges at the same time. ``reason_field``: the field of the
+    ScoredPair for the reason why there is no result.
     """
 
     in_flight: int
     reason_field: str
 
     def wants(self, result: PairResult) -> bool:
-        """Return whether the instrument is to be asked about this pair."""
+        """Return whether the instrument should judge this pair."""
 
     async def reason_not_to_ask(self, result: PairResult) -> str:
-        """Return why it must not be asked now. Otherwise count the pair in its budget, and return ""."""
+        """Return why the instrument may not judge a pair now. If it may, count the pair in its budget; return ""."""
 
     async def ask(self, session: aiohttp.ClientSession, result: PairResult) -> Finding:
-        """Ask it about the pair. A cancellation ends the question."""
+        """Ask the instrument about the pair, and return its result. If this is cancelled, the question ends."""
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ class JudgingQueue:
     """The queue of one workload's pairs that wait for an instrument.
 
     ``pass_on``: takes the result of a pair. It is called once for each pair that ``offer`` accepts.
-    ``count``: counts what became of each offered pair: what the instrument said, or the reason why it said nothing.
+    ``count``: counts each offered pair by its result, or by the reason why it has none.
     """
 
     def __init__(

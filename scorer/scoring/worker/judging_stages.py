@@ -38,7 +38,7 @@ class JudgingStages:
     ) -> None:
         """Create the queues. Raises ConfigError if a credential of an instrument is missing.
 
-        ``budget``: counts the evaluated pairs. None means in Redis.
+        ``budget``: counts the evaluated pairs; None means a counter in Redis.
         """
         self._client, self._metrics, self._write, self._budget = client, metrics, write, budget
         sections = {name: workload.scoring for name, workload in config.workloads.items()}

@@ -95,8 +95,8 @@ class RedisPairQueue:
     async def reclaim(self) -> tuple[list[QueueEntry], Mapping[str, int]]:
         """Claim the pairs that dead scorers had claimed, a few from each workload.
 
-        Return a tuple: the claimed pairs, and a mapping from a workload to the number of its pairs that are lost
-        because retention trimmed them after a dead scorer had claimed them.
+        Return the claimed pairs, and workload → the number of its lost pairs: those that retention trimmed after a dead
+        scorer had claimed them.
         """
         await self._create_groups()
         entries: list[QueueEntry] = []

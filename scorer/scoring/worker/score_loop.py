@@ -60,8 +60,8 @@ class ScoreLoop:
         """Create the loop.
 
         ``scorer``: scores the batches. None means a child process with the configured engine.
-        ``consumer``: the name of the loop as a consumer in Redis, unique to this process. ``events``: records what
-        scoring says, for OpenTelemetry.
+        ``consumer``: the name of the loop as a consumer in Redis, unique to this process. ``events``: records the
+        results of scoring, for OpenTelemetry.
         """
         self._max_batch = config.scorer.batch
         self._batch_size = 1  # the first score shows that scoring works, so it does not wait for a full batch

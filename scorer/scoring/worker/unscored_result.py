@@ -10,8 +10,8 @@ from glidepath.pairs import Answer, Pair
 def facts_without_body(answer: Answer) -> AnswerFacts:
     """Return the facts about an answer that do not depend on its body.
 
-    They are the origin, the backend, the status, two times, how it ended, whether it was
-    streamed, and whether the request failed over.
+    They are the origin, the backend, the status, two times, how the response ended, whether it was streamed, and
+    whether the request failed over.
     """
     return AnswerFacts(
         origin=answer.origin,
@@ -34,7 +34,7 @@ def unscored(
 ) -> ScoredPair:
     """Return the result of a pair that is not scored because of ``reason``.
 
-    ``baseline`` and ``candidate`` are the facts about the two answers. None means those of ``facts_without_body``.
+    ``baseline`` and ``candidate`` are the facts about the two answers; None means the result of ``facts_without_body``.
     """
     return ScoredPair(
         pair_id=pair.id,

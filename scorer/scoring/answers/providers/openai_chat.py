@@ -52,7 +52,7 @@ def add_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
 
 
 def _add_call(builder: ChoiceBuilder, call: dict[str, object]) -> None:
-    """Add a call, or a piece of one, of a function, of a custom tool, or of a tool whose kind is its name."""
+    """Add a call or a piece of one. It calls a function, a custom tool, or a tool whose name is the call's ``type``."""
     kind = call.get("type")
     if isinstance(kind, str) and not call.keys() & {"function", "custom"} and call.keys() - _CALL_KEYS:
         arguments = {key: value for key, value in call.items() if key not in _CALL_KEYS}
@@ -123,7 +123,7 @@ def _add_choices(choices: ChoiceBuilders, doc: dict[str, object]) -> None:
 def _add_whole_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
     """Add the message of a complete body, or the whole message with which some servers end a stream.
 
-    In a stream, the client already has what the deltas contained, so only the other fields are added.
+    In a stream, the client already has the content of the deltas, so only the other fields are added.
     """
     sent = {
         "content": builder.parts,

@@ -1,8 +1,8 @@
 """Assemble the output of OpenAI's responses format from the events of a stream.
 
-Source: platform.openai.com/docs/api-reference/responses-streaming. An item is found by ``output_index``, else by
-``item_id``, else it is the last one; a part of it by ``content_index``. A text from a ``*.done`` event replaces what
-the deltas gave.
+Source: platform.openai.com/docs/api-reference/responses-streaming. An event belongs to the item with its
+``output_index``, else to the item with its ``item_id``, else to the last item. Within an item, it belongs to the part
+with its ``content_index``. The text of a ``*.done`` event replaces the text from the deltas.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PARTS = {
 
 @dataclass(slots=True)
 class _Text:
-    """A text from pieces, of which the last complete one counts."""
+    """A text that is streamed in pieces. If a complete text is sent, it replaces the pieces."""
 
     kind: str
     name: str
@@ -47,7 +47,7 @@ class _Item:
     has_id: bool = False
 
     def build(self) -> dict[str, object]:
-        """Return the item as its own event gave it, and from the other events what is missing in it."""
+        """Return the item from its own event, with missing fields filled in from the other events."""
         built = dict(self.fields)
         if self.arguments is not None and not built.get(self.arguments.name):
             built[self.arguments.name] = self.arguments.value
@@ -68,7 +68,7 @@ class StreamedOutput:
     _last: int = 0
 
     def add(self, kind: str, event: dict[str, object]) -> None:
-        """Add what an event contains. Events of other kinds are ignored."""
+        """Add the content of an event. Events of other kinds are ignored."""
         stem, _, ending = kind.rpartition(".")
         if stem == "response.output_item":
             self._add_item(event)
@@ -111,7 +111,7 @@ class StreamedOutput:
         return self._items[key]
 
     def _key_of(self, item_id: str | None, kind: str) -> int:
-        """Return the key of an item without an index: by its id, else of the last item, if it has the same kind."""
+        """Return the key of an item without an index: by its id, or else of the last item if this has the same kind."""
         if item_id in self._by_id:
             return self._by_id[item_id]
         last = self._items.get(self._last)

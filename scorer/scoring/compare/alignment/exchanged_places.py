@@ -1,4 +1,4 @@
-"""Find what exchanged its place: two words of a statement, a numbered step, a cell of a table.
+"""Find parts that exchanged their places: two words of a statement, two numbered steps, two cells of a table.
 
 "A sued B" became "B sued A": such texts have the same words, so neither their cosine nor their word overlap shows the
 difference. It is one of the changes in PAWS (Zhang et al. 2019, Paraphrase Adversaries from Word Scrambling). Cost:
@@ -25,7 +25,7 @@ _NEAR = 12  # words between two parts of one statement
 def exchanged_roles(alignment: Alignment) -> str:
     """Return a description of two parts of a statement that exchanged their places, or "" if there are none.
 
-    Statements that only stand in another order are no difference.
+    Statements in another order are no difference.
     """
     found = next(_mirrored(alignment), None)
     if found is None:

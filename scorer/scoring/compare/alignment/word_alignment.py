@@ -1,8 +1,8 @@
 """Align two texts word by word: find the edits between them, and the share of words that they have in common.
 
 The alignment compares the keys of the tokens, which are the normal forms of the words. The library rapidfuzz computes
-it with a bit-parallel Levenshtein algorithm. Cost: 20 to 40 µs for 100 words, and at most 0.15 s for the 6,000 words of
-a text that are compared (MAX_TOKENS), however different their order is.
+it with a bit-parallel Levenshtein algorithm. Cost: 20 to 40 µs for 100 words, and at most 0.15 s for 6,000 words
+(MAX_TOKENS), the most words of a text that are compared.
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ def align(left: tuple[Token, ...], right: tuple[Token, ...], lexicon: Lexicon) -
     """Align the tokens of two texts, whose language has the words ``lexicon``.
 
     Edits that only change the formatting, such as list markers, are left out. The result is symmetric: if the texts are
-    swapped, only the sides of the edits are. Two texts may have several shortest alignments, so the algorithm always
-    gets the shorter text first, or the one whose keys sort first.
+    swapped, only the sides of the edits are swapped. Two texts may have several shortest alignments, so the algorithm
+    always gets the shorter text first, or the one whose keys sort first.
     """
     if (len(left), [t.key for t in left]) > (len(right), [t.key for t in right]):
         found = align(right, left, lexicon)

@@ -1,8 +1,9 @@
-"""Read a file of pairs that people have judged: one JSON object a line, such as ``glidepath pairs export`` writes.
+"""Read a file of pairs that people have judged: one JSON object a line, in the format of ``glidepath pairs export``.
 
 A line has the two answers, ``left`` (the baseline's) and ``right``, and the judgement: ``same`` or ``acceptable`` (1 or
-0), or ``label`` ("acceptable", "not", or "unsure", which is skipped, as is null). Of several judgements of the same two
-answers, the newest counts: by ``labelled_at_ms`` if both lines have it, otherwise the later line.
+0), or ``label`` ("acceptable", "not" or "unsure"). Lines with "unsure" or null are skipped. If the same two answers
+were judged several times, the newest judgement counts: by ``labelled_at_ms`` if both lines have it, otherwise the later
+line.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ class JudgedTexts:
 
 @dataclass(frozen=True, slots=True)
 class Judgements:
-    """The judged pairs of a file, each once.
+    """The judged pairs of a file. Each pair occurs once.
 
-    ``skipped``: the lines without a judgement. ``repeated``: the lines beside the newest judgement of the
-    same pair.
+    ``skipped``: the number of lines without a judgement. ``repeated``: the number of older judgements of the same
+    pairs.
     """
 
     pairs: tuple[JudgedTexts, ...]
@@ -51,12 +52,12 @@ class _Line:
     at_ms: float | None
 
     def replaces(self, earlier: _Line) -> bool:
-        """Whether this line, which comes later in the file, is the newer one."""
+        """Whether this line, which comes later in the file than ``earlier``, is also the newer judgement."""
         return self.at_ms is None or earlier.at_ms is None or self.at_ms >= earlier.at_ms
 
 
 def label_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines of a file. Of a line that is too long, only a part is read; ``read_judged`` then refuses it."""
+    """Yield the lines of a file. A line that is too long is cut, so that ``read_judged`` refuses it."""
     return iter(lambda: file.readline(LONGEST_LABEL + 2), b"")
 
 

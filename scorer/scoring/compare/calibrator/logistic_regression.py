@@ -1,7 +1,7 @@
 """Penalised logistic regression with a prior and with signs that the weights must have.
 
-The loss is convex, so the result depends on the data only. It is minimised by a projected Newton method (Bertsekas
-1982): weights that a bound holds are left out of the Newton step, and the step is shortened until the loss falls.
+The loss is convex, so the result depends only on the data. It is minimised by a projected Newton method (Bertsekas
+1982): weights that are held at a bound are left out of the Newton step, and the step is shortened until the loss falls.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SMALL = 1e-9  # per row: below this, the loss does not fall any more
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
-    """What keeps the weights near ``prior``: ½ · ``strength`` · (weight − prior)², and the range [``low``, ``high``].
+    """The penalty ½ · ``strength`` · (weight − ``prior``)² for each weight, and its range [``low``, ``high``].
 
     Each field has one number for each column.
     """
@@ -62,7 +62,7 @@ def probability(log_odds: Floats) -> Floats:
 def _shortened(
     rows: Floats, same: Floats, counts: Floats, penalty: Penalty, weights: Floats, step: Floats
 ) -> Floats | None:
-    """Return the weights after as much of ``step`` as makes the loss fall, or None if no part of it does."""
+    """Return the weights after the longest tried part of ``step`` that lowers the loss, or None if none does."""
     before = _loss(rows, same, counts, penalty, weights)
     size = 1.0
     while size > 1e-8:

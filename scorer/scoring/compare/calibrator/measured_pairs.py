@@ -1,4 +1,4 @@
-"""Measure the features of pairs of texts, from which weights are learned."""
+"""Measure the features of pairs of texts, to learn weights from them."""
 
 from __future__ import annotations
 

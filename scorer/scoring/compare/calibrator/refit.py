@@ -40,9 +40,9 @@ class ReliabilityRow:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """How well the agreement follows labels. ``loss``: the mean log loss, lower is better.
+    """How well the agreement predicts labels. ``loss``: the mean log loss, where lower is better.
 
-    ``gain_noise``: of refitted weights, how much lower the loss may be by chance; 0 for the weights they start from.
+    ``gain_noise``: by how much the loss of refitted weights may be lower by chance; 0 for the weights before the fit.
     """
 
     auc: float
@@ -52,7 +52,7 @@ class Validation:
 
 
 def refit(base: AgreementWeights, labels: Examples, made: Mapping[str, Any]) -> AgreementWeights:
-    """Return the weights that fit the labels, with ``base`` as the prior. ``made``: how, for people."""
+    """Return the weights that fit the labels, with ``base`` as the prior. ``made``: facts for people about the fit."""
     names = list(FEATURE_SIGNS)
     known = np.array([base.features[name].weight for name in names])
     middle = np.array([base.features[name].middle for name in names])
@@ -77,10 +77,10 @@ def refit(base: AgreementWeights, labels: Examples, made: Mapping[str, Any]) -> 
 
 
 def validated(base: AgreementWeights, labels: Examples) -> tuple[Validation, Validation]:
-    """Return how well ``base`` follows the labels, and how well refitted weights follow labels they were not fitted to.
+    """Return how well ``base`` predicts the labels, and how well refitted weights predict labels outside of their fit.
 
-    The second uses cross-validation: each fifth of the labels is judged by weights that are fitted to the others.
-    ``labels`` needs both labels, each at least twice.
+    The second value uses cross-validation: each fifth of the labels is predicted by weights that were fitted to the
+    others. ``labels`` needs both labels, each at least twice.
     """
     fold = _folds(labels)
     held = np.empty(len(labels.same))
@@ -96,9 +96,10 @@ def validated(base: AgreementWeights, labels: Examples) -> tuple[Validation, Val
 
 
 def _folds(labels: Examples) -> npt.NDArray[np.intp]:
-    """Return the number of each pair's fifth, with both labels in each fifth, as far as there are enough.
+    """Return for each pair the number of its fifth. If there are enough pairs, each fifth has both labels.
 
-    Pairs with equal features are in the same fifth, so that no weights are judged by a copy of a pair they have seen.
+    Pairs with equal features are in the same fifth. Otherwise, weights would be validated with copies of pairs that
+    they were fitted to.
     """
     _, first, place = np.unique(labels.values, axis=0, return_index=True, return_inverse=True)
     leader = first[place.ravel()]  # of each pair, the first one with its features

@@ -33,7 +33,7 @@ _BARE_ANSWER = 0.88  # the mean cosine of the pairs that the weights were learne
 
 @dataclass(frozen=True, slots=True)
 class ComparedTexts:
-    """Two texts and how they differ.
+    """Two texts and their differences.
 
     ``effects``: for each signal about content, divergence × relevance × configured weight. A signal that could not be
     measured is absent.
@@ -51,7 +51,7 @@ class ComparedTexts:
 
 
 def _cosine(texts: ComparedTexts) -> float:
-    """The cosine of the texts. Where all words match, it says less than the characters that they have in common."""
+    """The cosine of the texts. If only spelling differs, the share of common letters if this is higher."""
     alone = texts.pair.similarity.mean
     if _only_spelling(texts):
         return max(alone, _shared_letters(texts.pair.alignment))
@@ -59,7 +59,7 @@ def _cosine(texts: ComparedTexts) -> float:
 
 
 def _states_bare_answer(pair: DocumentPair) -> bool:
-    """Return whether one text is a bare answer that the other text, one affirmed sentence, ends with: "It is red."."""
+    """Return whether one text is a bare answer ("red") and the other an affirmed sentence with it ("It is red.")."""
     short, long = sorted((pair.left.tokens, pair.right.tokens), key=len)
     before, stated = long[: -len(short)], long[-len(short) :]
     if not 0 < len(short) <= _FEW_WORDS_OF_AN_ANSWER or not 2 <= len(before) <= _FEW_WORDS:
@@ -70,7 +70,7 @@ def _states_bare_answer(pair: DocumentPair) -> bool:
 
 
 def _only_spelling(texts: ComparedTexts) -> bool:
-    """Return whether the texts differ in spelling and in passages without content only."""
+    """Return whether the texts differ only in spelling and in passages without content."""
     others = any(value for name, value in texts.effects.items() if name != "wording")
     others = others or not ends_alike(texts.pair.left, texts.pair.right)
     return not others and all(_spelled(edit) or is_filler(edit, texts.pair) for edit in texts.pair.alignment.edits)
@@ -84,7 +84,7 @@ def _spelled(edit: Edit) -> bool:
 
 
 def _shared_letters(alignment: Alignment) -> float:
-    """The share of letters that the texts have in common, without the passages that only one of them has."""
+    """The share of letters that the texts have in common. Passages that only one text has are left out."""
     edits = [e for e in alignment.edits if e.left and e.right]
     changed = sum(Levenshtein.distance(joined(e.left), joined(e.right)) for e in edits)
     letters = sum(len(t.key) for t in (*alignment.left, *alignment.right))
@@ -92,25 +92,25 @@ def _shared_letters(alignment: Alignment) -> float:
 
 
 def _code(texts: ComparedTexts) -> float:
-    """1 for equivalent code, down to −1 for code that differs, 0 without code. Other names lower it a little."""
+    """1 for equivalent code, down to −1 for different code, 0 without code. Renamed variables lower it a little."""
     return float(texts.pair.code.cosmetic) - texts.effect("code")
 
 
 def _numbers(texts: ComparedTexts) -> float:
-    """Numbers that changed in an otherwise equal passage. An exchanged address is as exact as a number."""
+    """The effect of changed numbers in otherwise equal passages. A changed address counts like a changed number."""
     exchanged = exchanged_addresses(texts.pair.left.addresses, texts.pair.right.addresses)
     return max(texts.effect("numbers"), texts.pair.alignment.closeness if exchanged else 0.0)
 
 
 def _numbers_elsewhere(texts: ComparedTexts) -> float:
-    """The share of numbers that only one text has, where the wording differs too."""
+    """The share of numbers that only one text has, weighted by how much the wording differs."""
     return multiset_distance(texts.pair.left.numbers, texts.pair.right.numbers) * (1 - texts.pair.alignment.closeness)
 
 
 def _other_words(texts: ComparedTexts) -> float:
-    """The share of words that only one text has, where the wording differs freely.
+    """The share of words that only one text has, weighted by how much the wording differs.
 
-    Passages that the candidate adds are left out, sentences without content, and the sentence around a bare answer.
+    Left out are passages that the candidate adds, sentences without content, and the sentence around a bare answer.
     """
     pair = texts.pair
     apart = 1 - pair.alignment.closeness
@@ -130,9 +130,9 @@ def _swapped_words(texts: ComparedTexts) -> float:
 
 
 def _one_word(texts: ComparedTexts) -> float:
-    """One replaced word as the only edit, unless it is a synonym. Many edits are a rewording, which shows little.
+    """The effect of one replaced word that is the only edit and no synonym; 0 with more edits, which are a rewording.
 
-    Words, cells or items that exchanged their places are one edit, too.
+    Words, cells or items that exchanged their places also count as one edit.
     """
     swapped, edits = texts.effect("swapped_words"), len(texts.pair.alignment.edits)
     if edits > _ONE_EDIT + (swapped > 0):
@@ -145,7 +145,7 @@ def _omission(texts: ComparedTexts) -> float:
 
 
 def _names(texts: ComparedTexts) -> float:
-    """A changed name where nearly all other words are equal. A text in other words may leave out names harmlessly."""
+    """The effect of a changed name if nearly all other words are equal, else 0: a rewording may leave out names."""
     return texts.effect("names") * texts.substance(_ONE_SENTENCE) if texts.pair.alignment.closeness >= 1 else 0.0
 
 

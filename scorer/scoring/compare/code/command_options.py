@@ -1,6 +1,6 @@
-"""Compare shell commands: ``git push --force`` is not ``git push --force-with-lease``, nor is a pod a node.
+"""Compare shell commands: ``git push --force`` differs from ``git push --force-with-lease``, and a pod from a node.
 
-The words of a command differ little when an option is lost or one word changes, but the command does something else.
+A lost option or one changed word is a small difference in words, but the command then does something else.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _COMMENT = re.compile(r"(?m)(?<!\S)#.*$")
 
 
 def changed_options(left: str, right: str) -> str:
-    """Return the options that only one of two commands has, or "" if there are none or all other words differ, too.
+    """Return the options that only one of two commands has, or "" if there are none or if all other words differ too.
 
     ``sudo`` counts as an option. A short option (-r) and a long one with the same first letter (--recursive) are equal.
     """
@@ -42,9 +42,9 @@ def _changed(ours: set[str], theirs: set[str]) -> str:
 
 
 def changed_options_in_prose(left: str, right: str) -> str:
-    """Return the options in which two lines of prose differ that have the same words otherwise, or "".
+    """Return the options in which two lines of prose differ if all their other words are equal, else "".
 
-    Which words of prose belong to a command is unknown, so ``-x`` counts only as a word by itself.
+    It is unknown which words of prose belong to a command, so ``-x`` counts only as a word by itself.
     """
     ours, theirs = (
         {tuple(_OPTION_IN_PROSE.sub("", line).split()): line for line in side.splitlines()} for side in (left, right)
@@ -59,7 +59,7 @@ def changed_options_in_prose(left: str, right: str) -> str:
 
 
 def _same_command(left: str, right: str) -> bool:
-    """Return whether two commands have the same words apart from their options, so that only these can differ."""
+    """Return whether two commands have the same words apart from their options."""
     a, b = (_OPTION.sub("", side).split() for side in (left, right))
     return bool(a) and a == b
 
@@ -70,9 +70,10 @@ def _same_option(one: str, other: str) -> bool:
 
 
 def changed_argument(left: str, right: str) -> str:
-    """Return the only word in which two commands of three words or more differ, in both; "" if there is none.
+    """Return the one word in which two commands differ, in both forms; "" if they differ in none or in several.
 
-    Names that the reader must fill in, such as ``my-app``, paths and variables are no such words.
+    Commands of fewer than three words are not compared. Paths, variables and names that the reader must fill in, such
+    as ``my-app``, may differ.
     """
     a, b = left.split(), right.split()
     if len(a) != len(b) or len(a) < 3 or a[0] != b[0] or a[0] in _STATEMENTS or not _PLAIN.fullmatch(a[0]):

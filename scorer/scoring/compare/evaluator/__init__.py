@@ -1,1 +1,1 @@
-"""An optional evaluator model that says which answer of a pair is better (ADR 0172)."""
+"""An optional evaluator: a model that decides which answer of a pair is better (ADR 0172)."""

@@ -1,8 +1,8 @@
-"""The control question: does an answer win only because it sways the evaluator? Pure. See ADR 0232.
+"""The control question, which tests whether an answer won only because it manipulates the evaluator. See ADR 0232.
 
 The evaluator compares the preferred answer with the right answer to an unrelated request. An answer that was preferred
-because it is good loses this comparison, because it does not answer that request. An answer that sways the evaluator,
-in whatever words, language or disguise, wins it too.
+because it is good loses this comparison, because it does not answer that request. An answer that manipulates the
+evaluator wins it too, in any words, language or disguise. Pure.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Control:
     about: str
 
     def is_touched_by(self, text: str) -> bool:
-        """Return whether a word of the subject occurs in the text. Chinese has no spaces, so its words occur anywhere.
+        """Return whether a word of the subject occurs in the text. In Chinese, it may occur anywhere.
 
         ``text`` must be in lower case.
         """
@@ -170,12 +170,12 @@ _CONTROLS = (
 def control_questions(
     asked: AnswersToJudge, preferred: Side, settings: EvaluatorSection
 ) -> tuple[Question, Question] | None:
-    """Return two questions, in both orders, that test whether the answer of ``preferred`` sways the evaluator.
+    """Return two questions, in both orders, that test whether the answer of ``preferred`` manipulates the evaluator.
 
-    They use the default rubric. Under a configured one, such as politeness, a good answer could win rightly although it
-    answers another request. A hash of the pair's id chooses among the controls whose subject occurs neither in the
-    request nor in the answer. Return None if there is no such control. The preference cannot be tested then, so it must
-    not count: a text could name every subject in order not to be tested.
+    They use the default rubric. Under a configured rubric, such as politeness, a good answer could rightly win although
+    it answers another request. A hash of the pair's id chooses among the controls whose subject occurs neither in the
+    request nor in the answer. Return None if there is no such control. Then the preference cannot be tested, so it must
+    not count: otherwise, a text could name every subject to avoid the test.
     """
     text = asked.baseline if preferred is Side.BASELINE else asked.candidate
     seen = f"{asked.prompt}\n{text}".lower()

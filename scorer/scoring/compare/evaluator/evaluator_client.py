@@ -58,8 +58,9 @@ class Evaluator:
         return asyncio.run(self.preferences(pairs, now_ms))
 
     async def preferences(self, pairs: Sequence[AnswersToJudge], now_ms: int) -> list[Preference | None]:
-        """Return the evaluator's preference on each pair, in order. The daily budget limits the number of pairs,
-        and ``max_cost`` their cost.
+        """Return the evaluator's preference on each pair, in order.
+
+        The daily budget limits the number of pairs, and ``max_cost`` limits their cost.
 
         Raises ConfigError if the credential is missing. If the server fails, no error is raised, and the result is
         None for the pairs concerned.
@@ -112,9 +113,9 @@ class Evaluator:
     ) -> Preference | str:
         """Ask the evaluator about one pair in both orders. Return its preference, or why there is none: "timeout".
 
-        If it prefers an answer, a control question tests whether the answer sways it. If no control question fits, the
-        preference cannot be tested, and the pair is a tie. No further question is sent if there is no valid reply to
-        one.
+        If it prefers an answer, a control question tests whether this answer manipulates it. If no control question
+        fits, the preference cannot be tested, and the pair is a tie. After a question without a valid reply, no further
+        question is sent.
         """
         try:
             first, second = [await self._choice(session, one, headers) for one in questions(asked, self.settings)]
@@ -132,7 +133,7 @@ class Evaluator:
     async def _is_swayed(
         self, session: aiohttp.ClientSession, control: Sequence[Question], preferred: Side, headers: Mapping[str, str]
     ) -> bool:
-        """Return whether the evaluator prefers this answer to the right answer of another request, in both orders."""
+        """Return whether the evaluator prefers this answer to the right answer to another request, in both orders."""
         for question in control:
             if await self._choice(session, question, headers) is not preferred:
                 return False
@@ -143,7 +144,7 @@ class Evaluator:
     ) -> Side | None:
         """Send one question. Return the side that the evaluator prefers, or None. Raises NoReplyError.
 
-        Its cost is added to ``unpaid``, also if no reply arrives: the server may charge for it nevertheless.
+        Its cost is added to ``unpaid`` even if no reply arrives, because the server may charge for it.
         """
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
         reply, charged = b"", True
@@ -171,7 +172,7 @@ class Evaluator:
                 self.unpaid += question_cost(self.settings.price, text, reply)
 
     def take_unpaid(self) -> float:
-        """Return what the questions have cost since the last call."""
+        """Return the cost of the questions since the last call."""
         cost, self.unpaid = self.unpaid, 0.0
         return cost
 

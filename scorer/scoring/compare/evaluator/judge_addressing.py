@@ -7,10 +7,10 @@ see ``preference_of``.
 This recognition costs no question, but it knows only the forms that its patterns describe. The control question
 (control_question.py) needs no pattern, and detects other forms.
 
-The patterns ask for the addressee or the subject of a verdict ("this answer", "answer A", "you, the judge") together
-with the verdict ("is better", "select", "full marks"). So a text *about* judges, exams or ratings is no match. The text
-is also read in the forms in which an instruction may be hidden: with letters spaced out or replaced by digits, in
-rot13, reversed, percent-encoded, in base64, or with letters of other scripts that look like Latin ones. If the prompt
+A pattern matches the addressee or the subject of a verdict ("this answer", "answer A", "you, the judge") together with
+the verdict ("is better", "select", "full marks"). So a text *about* judges, exams or ratings is no match. The text is
+also read in the forms in which an instruction may be hidden: with letters spaced out or replaced by digits, in rot13,
+reversed, percent-encoded, in base64, or with letters of other scripts that look like Latin letters. If the prompt
 itself asks for a judgement, a comparison or an explanation of such texts, the patterns are not applied, because the
 answer may then use these words to answer the prompt.
 """
@@ -230,7 +230,7 @@ _MOST_DECODED = 20  # the largest number of base64 passages of one text that are
 def addresses_judge(text: str, prompt: str = "") -> bool:
     """Return whether the text, or a text that is hidden in it, addresses the judge of a comparison.
 
-    ``prompt``: what the text answers. If it asks for a judgement itself, the result is false.
+    ``prompt``: the prompt of this answer. If the prompt itself asks for a judgement, the result is False.
     """
     if _JUDGING_PROMPT.search(prompt.casefold()):
         return False

@@ -18,10 +18,10 @@ from scorer.scoring.sampling import is_sampled
 def to_judge(
     pair_id: str, task: Task, expected: Expectation, answers: Mapping[Side, Extracted], settings: EvaluatorSection
 ) -> AnswersToJudge | Preference | None:
-    """Return what the evaluator is to judge; a preference if the pair needs no question; None if it is not judged.
+    """Return the texts to judge; a preference if the pair needs no question; None if the pair is not judged.
 
-    Judged are the pairs of free text that ``is_sampled`` draws. Answers with tool calls or with several choices are not
-    judged, because the evaluator reads one text of each side.
+    Only pairs of free text that ``is_sampled`` draws are judged. Answers with tool calls or with several choices are
+    not judged, because the evaluator reads one text of each side.
     """
     if task not in FREE_TEXT or not is_sampled(pair_id, settings.sample, "evaluator"):
         return None

@@ -1,4 +1,4 @@
-"""What a question to the evaluator costs, from the token counts of its reply and the configured prices. Pure."""
+"""Compute the cost of a question to the evaluator from its reply's token counts and the configured prices. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _CHARS_PER_TOKEN = 3  # fewer than most texts have, so that an estimate is more 
 def question_cost(price: Price | None, question: str, reply: bytes) -> float:
     """Return the cost of a question; 0 without a price.
 
-    ``reply``: the body of the reply, b"" if there was none. If it has no token counts, they are estimated from the
-    lengths, because the server may charge also for a question whose reply did not arrive.
+    ``reply``: the body of the reply, b"" if there was none. Without token counts, they are estimated from the lengths,
+    because the server may charge even for a question whose reply did not arrive.
     """
     if price is None:
         return 0.0

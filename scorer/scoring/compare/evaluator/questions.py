@@ -41,7 +41,7 @@ class AnswersToJudge:
     """The texts of a pair that the evaluator judges.
 
     ``addressing``: the side whose answer addresses its judge (judge_addressing.py), BOTH, or "". A preference for this
-    side does not count. If both answers do, the evaluator is not asked.
+    side does not count. If it is BOTH, the evaluator is not asked.
     """
 
     pair_id: str
@@ -93,7 +93,7 @@ def preferred_side(reply: str, question: Question) -> Side | None:
 def preference_of(first: Side | None, second: Side | None, addressing: str = "") -> Preference:
     """Return the preference that follows from the evaluator's two choices, one for each order of the answers.
 
-    ``addressing``: the side whose answer addresses its judge, or "". It never wins.
+    ``addressing``: the side whose answer addresses its judge, or "". This side never wins.
     """
     if first is not second:
         return Preference.INCONSISTENT

@@ -36,7 +36,7 @@ class DocumentPair:
 
     @cached_property
     def lexicon(self) -> Lexicon:
-        """The words of the texts' language. Of two texts in two languages, only the common words are known."""
+        """The lexicon of the texts' language. If the languages differ, it has only the words common to all."""
         known = {text.lexicon.language: text.lexicon for text in (self.left, self.right)}
         known = {language: words for language, words in known.items() if language != UNKNOWN}
         return next(iter(known.values())) if len(known) == 1 else lexicon_of(UNKNOWN)

@@ -2,7 +2,7 @@
 
 These forms are read: ``#### 42`` on the last line (GSM8K), ``\\boxed{42}`` (MATH), "The answer is 42", "Answer: B", a
 whole text that is such an answer ("B) Paris", "42."), and "Yes" or "No" at the beginning. The last declaration counts.
-Anything that cannot be read for certain, such as a range, is no final answer. Cost: 10 to 30 µs for each text.
+An uncertain form, such as a range, is no final answer. Cost: 10 to 30 µs for each text.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class FinalAnswer:
 
     - ``value``: the normal form of the answer. For a number, it is the value in the unit of the text.
     - ``unit``: for a number with a unit, the base unit; else "". ``factor`` converts the value to the base unit.
-    - ``partial``: True for one of several declared answers, for a number with others in the same sentence, and for a
-      "Yes" or "No" that only begins the text. If it equals that of another text, the rest may still differ.
-    - ``words``: what the option says, in lower case: "Paris" of "B) Paris"; "" if the text has only its letter.
+    - ``partial``: True for one of several declared answers, for one of several numbers in a sentence, and for a "Yes"
+      or "No" that only begins the text. Two texts with equal partial answers may still differ in the rest.
+    - ``words``: the words of the option in lower case: "paris" for "B) Paris"; "" if the text has only its letter.
     """
 
     kind: AnswerKind
@@ -92,7 +92,7 @@ def final_answer(text: str) -> FinalAnswer | None:
 
 
 def final_answers(pair: DocumentPair) -> Signal | None:
-    """Return a signal whose divergence is 1 if two texts declare different final answers, and 0 if equal ones.
+    """Return a signal whose divergence is 1 if two texts declare different final answers, and 0 if they are equal.
 
     Return None if a text declares none, or if the two cannot be compared, such as an option and a number.
     """
@@ -117,7 +117,7 @@ def _equal(one: FinalAnswer, other: FinalAnswer) -> bool:
 
 
 def _equal_numbers(a: Decimal, b: Decimal) -> bool:
-    """Return whether two numbers are equal, or one of them is the other one, rounded to its decimal places."""
+    """Return whether two numbers are equal, or whether one is the other rounded to fewer decimal places."""
     if a == b:
         return True
     coarse, fine = sorted((a, b), key=_places)

@@ -137,8 +137,8 @@ def _breaks_off(document: Document, last: Token) -> bool:
 def omission(pair: DocumentPair) -> Signal:
     """Return a signal that measures whether one of two similar texts leaves out a sentence, a clause or a table row.
 
-    A missing end of a text counts as truncation instead, unless it is a closing remark. A remark without content counts
-    as nothing. A passage that only the candidate has counts less than a passage that the candidate leaves out.
+    A missing end of a text counts as truncation instead, unless it is a closing remark. A remark without content does
+    not count. A passage that only the candidate has counts less than a passage that the candidate leaves out.
     """
     edits = pair.alignment.edits
     inside, at_end = _inside(pair), missing_last_sentence(pair.left, pair.right, pair.alignment)
@@ -163,7 +163,7 @@ def _inside(pair: DocumentPair) -> Signal:
 
 
 def _left_out(tokens: Sequence[Token], side: Document, at: int, end: int, added: bool) -> float:
-    """Return the divergence, in [0, 1], that is due to a passage of the document ``side`` which the other one lacks.
+    """Return the divergence, in [0, 1], for a passage of the document ``side`` that the other document lacks.
 
     ``tokens`` are the tokens of the passage, which begins at token ``at`` of ``side`` and ends before token ``end``.
     ``added`` is True if ``side`` is the candidate's document.

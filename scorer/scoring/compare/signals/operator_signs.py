@@ -1,4 +1,4 @@
-"""The signal ``operators``: short texts with the same words differ in an operator sign: "> 5" and "5", "!true", "true".
+"""The signal ``operators``: an operator sign differs in short texts with the same words, such as "> 5" and "5".
 
 The canonical form and the tokens leave such signs out, because most of them are Markdown or punctuation.
 """
@@ -33,9 +33,9 @@ _DECORATION = "`*_\"'."
 
 
 def operators(pair: DocumentPair) -> Signal:
-    """Return a signal that measures how much of two short texts are operator signs that differ.
+    """Return a signal that measures the share of two short texts that consists of different operator signs.
 
-    If words differ too, it is 0: other signals measure that difference.
+    If words differ too, the divergence is 0, because other signals measure that difference.
     """
     if pair.code.cosmetic or not all(_is_added_sign(edit) for edit in pair.alignment.edits):
         return Signal("operators", 0.0)
@@ -48,12 +48,12 @@ def operators(pair: DocumentPair) -> Signal:
 
 
 def _is_added_sign(edit: Edit) -> bool:
-    """Return whether only one of the texts has something here, and that is signs."""
+    """Return whether only one text has tokens at this edit, and all of them are signs."""
     return not (edit.left and edit.right) and all(token.symbol for token in (*edit.left, *edit.right))
 
 
 def changed_operators(left: str, right: str) -> list[tuple[str, str]]:
-    """Return the operator signs that differ between two short texts with the same words; "" where one has none.
+    """Return pairs of operator signs that differ between two short texts with the same words; "" for an absent sign.
 
     Emphasis, quotes, dashes, bullets, headings, tables, fences, brackets and punctuation are no difference. The result
     is empty for texts of other words, of more than MAX_WORDS words, or with formulas.
@@ -87,7 +87,7 @@ def _gaps(text: str) -> list[str]:
 
 
 def _operators(gap: str, opens: bool) -> str:
-    """Return the operator signs of a gap. An exclamation mark is one only before a word or an equals sign."""
+    """Return the operator signs in a gap. An exclamation mark is an operator only before a word or an equals sign."""
     for sign, spelling in _SPELLINGS.items():
         gap = gap.replace(sign, spelling)
     negates = opens and re.fullmatch(r"(?:.*[\s(])?!", gap, re.DOTALL) is not None

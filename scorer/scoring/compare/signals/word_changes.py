@@ -96,7 +96,7 @@ def swapped_words(pair: DocumentPair) -> Signal:
 
 
 def _common_words(pair: DocumentPair) -> float:
-    """The closeness of the wording, where a word that moved counts as common to both texts."""
+    """The closeness of the wording if a moved word counts as common to both texts."""
     left, right = (Counter(t.key for t in side.tokens) for side in (pair.left, pair.right))
     return ramp(1 - multiset_distance(left, right), 0.6, 0.85)
 
@@ -168,7 +168,7 @@ _COURTESIES = frozenset({("no", "problem"), ("no", "worries"), ("no", "doubt"), 
 
 
 def denies_alike(edit: Edit, words: Lexicon) -> bool:
-    """Return whether one side negates the contrary of what the other side says: "not possible" and "impossible"."""
+    """Return whether both sides of an edit deny the same thing in different words: "not possible" and "impossible"."""
     for a, b in edit.exchanged():
         if differs_by_negating_prefix(a.key, b.key, words) or (
             contrary(a.key, b.key, words) and not (_negates(a, words) or _negates(b, words))

@@ -19,8 +19,8 @@ class Similarity:
     cosines of these matches, and ``worst`` is their minimum. The other fields describe the chunk with this minimum:
     ``part`` is its number in its text, counted from 1, ``parts`` is the number of chunks in its text, and ``in_left``
     is True if its text is the left text. ``by_characters``: shared characters are compared instead of vectors.
-    ``sampled``: only some chunks of a text have vectors. The best match of a chunk may then be missing, so ``worst``
-    is the mean too.
+    ``sampled``: only some chunks of a text have vectors. The best match of a chunk may then be missing, so ``worst`` is
+    also the mean.
     """
 
     mean: float

@@ -94,7 +94,7 @@ class _MatchState:
     """The state of one comparison of two JSON values.
 
     ``budget`` is the remaining part of MATCH_BUDGET. ``by_place`` is the number of items of unordered lists that are
-    paired by their place. ``_ids`` has an id for each distinct value.
+    paired by their place. ``_ids`` maps each distinct value to an id.
     """
 
     settings: ExtractionSection

@@ -58,8 +58,8 @@ def compare_json_answers(left: JsonAnswer, right: JsonAnswer, schema: object, se
     """Compare the JSON of two answers like ``compare_json``.
 
     If only one answer has text around its JSON, the result has the flag ``json_in_prose`` (for the baseline,
-    ``baseline_json_in_prose``). The agreement does not change, because a client that asks for no JSON mode searches the
-    JSON itself.
+    ``baseline_json_in_prose``). The agreement does not change, because a client that does not use a JSON mode finds the
+    JSON in the text itself.
     """
     result = compare_json(left.value, right.value, schema, settings)
     if left.in_prose == right.in_prose or MISSING in (left.value, right.value):
@@ -87,7 +87,7 @@ def parse_json(text: str) -> object:
 def find_json(text: str) -> JsonAnswer:
     """Return the JSON of a text: the whole text, or else the largest object or array inside the prose.
 
-    An array in the prose counts only if it has more than numbers, because [1] may be a footnote. Nothing is repaired.
+    An array of numbers in the prose does not count, because [1] may be a footnote. Invalid JSON is not repaired.
     """
     whole = parse_json(text)
     if whole is not MISSING:

@@ -120,7 +120,7 @@ def _facts(pair: DocumentPair, settings: ScoringSection, floor: NoiseFloor) -> l
 def _overall_similarity(pair: DocumentPair) -> float:
     """Return the similarity of the two texts, raised towards 1 if they have most words in common.
 
-    Words that were not compared raise nothing, unless the texts end alike.
+    If an answer was compared only in part, the similarity is raised only if the remaining texts are equal too.
     """
     similarity = pair.similarity.score
     compared = 1.0 if ends_alike(pair.left, pair.right) else _compared_share(pair.left, pair.right)
@@ -134,7 +134,7 @@ def _compared_share(left: Document, right: Document) -> float:
 def _with_compared_share(result: Comparison, left: Document, right: Document) -> Comparison:
     """Return the result with the measure ``compared_share`` added if only the beginning of an answer was compared.
 
-    If what follows the beginnings differs, the flag "partly_compared" is added.
+    If the remaining texts differ, the flag "partly_compared" is added.
     """
     share = _compared_share(left, right)
     if share >= 1:

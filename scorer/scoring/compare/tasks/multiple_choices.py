@@ -33,7 +33,8 @@ def combine_choices(results: Sequence[Comparison]) -> Comparison:
     """Combine the comparisons of all choices into one comparison.
 
     The agreement is the mean over the choices. Signals and details come from the choice with the lowest agreement,
-    flags from all choices, and labels from the first choice. Tool calls are exact if those of all choices are.
+    flags from all choices, and labels from the first choice. Tool calls are exact if the calls of all choices are
+    exact.
     """
     place = min(range(len(results)), key=lambda i: results[i].agreement)
     worst = results[place]

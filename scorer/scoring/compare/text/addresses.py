@@ -15,7 +15,7 @@ _MAILBOX = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1
 def addresses(text: str) -> frozenset[str]:
     """Return the web and e-mail addresses in a text, without ``www.`` and final slash.
 
-    Schemes and host names are in lower case. An address without a scheme has none in the result.
+    Schemes and host names are converted to lower case. No scheme is added to an address without one.
     """
     text = text[:MAX_CHARS]
     found: set[str] = set()
@@ -27,7 +27,7 @@ def addresses(text: str) -> frozenset[str]:
 
 
 def exchanged_addresses(left: frozenset[str], right: frozenset[str]) -> tuple[str, str] | None:
-    """Return an address that only the left text has and one that only the right text has, or None.
+    """Return two addresses, one that only the left text has and one that only the right text has, or None.
 
     An address without a scheme is the same as that address with one.
     """

@@ -1,4 +1,4 @@
-"""Convert texts to their canonical form, which lacks the features that a harmless rewrite may change.
+"""Convert texts to their canonical form, without features that a harmless rewrite may change.
 
 Such features are Markdown and the typography: quotes, dashes, widths, ligatures and accents. Unicode's normal form NFKC
 would turn m² into m2 and 1½ into 11/2, so powers and fractions are spelled out first. Cost: 30 to 60 µs for 100 words,
@@ -78,7 +78,7 @@ def plain(text: str) -> str:
 def canonical_text(passages: Iterable[tuple[bool, str]]) -> CanonicalText:
     """Return the canonical form of a text, on one line.
 
-    ``passages``: the passages of prose and the code blocks of the text in their order, each with whether it is code.
+    ``passages``: (whether it is code, text) for each passage of prose and each code block, in their order.
     """
     spans: list[tuple[int, int]] = []
     starts: list[int] = []

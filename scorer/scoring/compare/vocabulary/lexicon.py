@@ -1,4 +1,4 @@
-"""The words of a language that the comparison knows: negations, stop words, opposites, number words and others.
+"""The lexicon of a language: its negations, stop words, opposites, number words and other words.
 
 Each language has a file ``languages/CODE.toml``, named after its ISO 639 code. A value is a text of words separated by
 white space; ``+`` stands for a blank inside an entry, ``/`` separates opposites or synonyms, and ``=`` a word from its
@@ -35,12 +35,12 @@ def word_data(name: str) -> dict[str, Any]:
 
 
 def by_entry(table: Mapping[str, str]) -> dict[str, str]:
-    """Return the key of each entry of a table whose values are entries separated by white space."""
+    """Return entry → its key, for a table whose values are entries separated by white space."""
     return {entry: key for key, entries in table.items() for entry in entries.split()}
 
 
 def one_of(entries: Iterable[str]) -> str:
-    """Return a pattern that matches one of the entries, the longest possible."""
+    """Return a pattern that matches one of the entries, and prefers the longest."""
     return "|".join(re.escape(entry) for entry in sorted(entries, key=lambda entry: (-len(entry), entry)))
 
 
@@ -49,7 +49,7 @@ CODE_LABELS = words(word_data("languages/any")["code_labels"])
 
 @dataclass(frozen=True, eq=False)
 class Lexicon:
-    """What is known about the words of one language. All words are casefolded, as the keys of tokens are.
+    """The known words of one language. All words are casefolded, like the keys of tokens.
 
     - ``language``: the ISO 639 code, or "" for an unknown language.
     - ``negations``, ``negated_form``: a word negates a statement if it is listed, or if the whole word matches the
@@ -66,12 +66,13 @@ class Lexicon:
     - ``restrictions``: words that begin a restriction. A text without the restriction makes a stronger statement.
     - ``filler``: words of sentences that say nothing, such as "I hope this helps".
     - ``titles``: words after which a capitalised noun is a name.
-    - ``ones``: words for the number 1 that also are articles or pronouns. They are numbers in place of a number only.
+    - ``ones``: words for the number 1 that are also articles or pronouns. They count as numbers only if they replace
+      one.
     - ``numbers``: number words with their values.
     - ``decimal_comma``: 3,5 is a number. ``capital_nouns``: all nouns are capitalised.
     - ``opposites``: pairs of words whose exchange reverses a statement, each in both orders.
     - ``synonyms``: for each word, the groups of synonyms that have it. Exchanging two words of a group changes nothing.
-    - ``endings``: the endings without which opposites and synonyms are looked up, too.
+    - ``endings``: endings that are removed to look up opposites and synonyms of a word's base form, too.
     - ``classes``: for each word, its classes. Two words of a class exclude each other.
     - ``spellings``, ``contractions``, ``contracted_endings``: the normal form of a word; of a contraction, several.
     - ``abbreviations``: by the first word of a long form, (long form, normal form), the longest form first.

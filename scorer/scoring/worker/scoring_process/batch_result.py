@@ -19,7 +19,7 @@ class PairResult:
 
     ``scored``: the encoded ScoredPair, or empty if the stored pair cannot be decoded.
     ``unreadable``: the reason why the stored pair cannot be decoded, or "".
-    ``noise``: what the pair adds to the noise floor of its workload; empty if it is not a scored noise pair.
+    ``noise``: the pair's contribution to its workload's noise floor; empty if it is not a scored noise pair.
     ``for_evaluator``: the fields of an AnswersToJudge (compare/evaluator/questions.py) if the evaluator is to be asked
         about the pair, otherwise empty.
     ``for_verifier``: the same for the verifier: the fields of a VerifierInput (verify/verifier_client.py).

@@ -51,8 +51,8 @@ _NOTHING = Extracted(Surface.UNKNOWN)
 class _ExtractedPair:
     """A pair with its extracted answers.
 
-    ``texts`` contains the texts that must be embedded, if there are any. ``faults``: what is wrong with the baseline's
-    answer by itself, and with the candidate's.
+    ``texts`` contains the texts that must be embedded, if there are any. ``faults``: the kinds of faults of the
+    baseline's answer by itself, and those of the candidate's.
     """
 
     pair: Pair
@@ -68,7 +68,7 @@ class _ExtractedPair:
 class ScoringOutcome:
     """The result of a pair.
 
-    ``to_judge``, ``to_verify``: what the evaluator and the verifier get; None if they are not asked about this pair.
+    ``to_judge``, ``to_verify``: the inputs for the evaluator and the verifier; None if they do not get this pair.
     """
 
     scored: ScoredPair
@@ -128,9 +128,9 @@ def _extract_pair(pair: Pair, config: Config, now_ms: int) -> _ExtractedPair | S
 
 
 def _with_repetition(one: _ExtractedPair | ScoredPair, repeated: RepeatedAnswers) -> _ExtractedPair | ScoredPair:
-    """Return the pair with the fault of each side that gives the same text as its answer to different prompts.
+    """Return the pair, with the fault "repeated answer" for each side that gives different prompts the same text.
 
-    Only pairs of both sides with free text are compared with earlier ones.
+    Only cross pairs with free text are checked.
     """
     if isinstance(one, ScoredPair) or one.pair.kind is not PairKind.CROSS or one.workload.task not in FREE_TEXT:
         return one
@@ -229,7 +229,7 @@ def _compare(
 
 
 def _to_verify(extracted: _ExtractedPair) -> VerifierInput | None:
-    """Return what the verifier gets about a cross pair; None if it is not asked."""
+    """Return the verifier's input for a cross pair; None if the verifier does not get this pair."""
     workload, pair = extracted.workload, extracted.pair
     section = workload.scoring.verifier
     if section is None or pair.kind is not PairKind.CROSS:
@@ -245,7 +245,7 @@ def _language(extracted: _ExtractedPair) -> str:
 
 
 def _to_judge(extracted: _ExtractedPair) -> AnswersToJudge | Preference | None:
-    """Return what the evaluator is to judge, or a preference that needs no question. None: the pair is not judged.
+    """Return the texts to judge, or a preference that needs no question; None if the pair is not judged.
 
     Only cross pairs are judged, because both answers of a noise pair are the baseline's.
     """
