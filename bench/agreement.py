@@ -3,9 +3,9 @@
 ``DIR`` (or the environment variable GLIDEPATH_LABELLED) has one file SET.jsonl for each labelled set; see
 bench/labelled_pairs.py. Without it, nothing is measured. Three scores are compared on the same pairs: the agreement,
 the plain cosine of the same embedding model, and a logistic regression on six cheap features, which is trained on the
-other sets. For each: the AUC, and the share of pairs with another meaning that is detected at a threshold with 2 % and
-5 % false alarms. ``low`` is the share of pairs with the same meaning whose agreement is below ½, ``flagged`` the share
-that gets a flag.
+other sets. For each score, the result has the AUC, and the share of pairs with different meanings that is detected at a
+threshold with 2 % and 5 % false alarms. ``low`` is the share of pairs with the same meaning whose agreement is below ½.
+``flagged`` is the share of these pairs that gets a flag.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ScoredSet:
     """The scores of one set's pairs.
 
     ``same``: 1 or 0. ``cheap``: [pairs, features]. ``flagged``: 1 if a pair has a flag, else 0. ``english``: whether
-    the default engine can read all of them; a set that it cannot read is no part of the mean.
+    the default engine can read all of them; other sets are left out of the means.
     """
 
     same: Floats

@@ -41,7 +41,10 @@ def preference(runs: int, seed: int, mean: float, tied: float, *, n: int = 2000)
 
 
 def correctness(runs: int, seed: int, only_candidate: float, only_baseline: float, *, n: int = 2000) -> Runs:
-    """Test a difference of correctness against MARGIN. The shares: pairs in which only one of the answers is right."""
+    """Test a difference of correctness against MARGIN.
+
+    ``only_candidate``, ``only_baseline``: the shares of the pairs in which only this side's answer is right.
+    """
     found = (_BOTH, _ONLY_CANDIDATE, _ONLY_BASELINE)
     shares = (1 - only_candidate - only_baseline, only_candidate, only_baseline)
     spec = _spec(GateKind.CORRECTNESS, MARGIN, increase=True)
@@ -59,9 +62,9 @@ def defects(runs: int, seed: int, candidate: float, baseline: float, *, n: int =
 
 
 def exactness(runs: int, seed: int, unequal: float, floor: float, *, noise: float = 0.1, n: int = 1500) -> Runs:
-    """Test how much more often answers are unequal than the baseline's own, against MARGIN.
+    """Test against MARGIN how much more often answers are unequal in cross pairs than in noise pairs.
 
-    ``noise``: the noise pairs for each cross pair.
+    ``noise``: the number of noise pairs for each cross pair.
     """
     spec = _spec(GateKind.EXACTNESS, MARGIN, increase=True)
 
@@ -80,7 +83,7 @@ def feedback(
 ) -> Runs:
     """Test a difference of two mean scores against MARGIN. ``share``: the candidate's part of the feedback.
 
-    A score is a multiple of 1/``parts``, so 1 means thumbs.
+    A score is a multiple of 1/``parts``. So with ``parts`` = 1, the feedback is a thumb up or down.
     """
     spec = _spec(GateKind.FEEDBACK, MARGIN, increase=True)
 

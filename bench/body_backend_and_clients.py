@@ -24,7 +24,7 @@ BLOCK = b"word " * 13107  # 64 KiB, so that an answer of any size is written wit
 
 
 class _Message:
-    """The HTTP message that a connection receives: its head, and how many bytes of its body are still missing."""
+    """The HTTP message that a connection is receiving: its head, and how many bytes of its body are still missing."""
 
     __slots__ = ("_head", "head", "missing")
 
@@ -34,7 +34,7 @@ class _Message:
         self.missing = 0
 
     def feed(self, data: bytes) -> bool:
-        """Take bytes of one message, and return whether it is complete. Messages are never sent back to back."""
+        """Add bytes to the message, and return whether it is complete. ``data`` has no bytes of the next message."""
         if self.head is None:
             self._head += data
             end = self._head.find(HEAD_END)
@@ -48,7 +48,7 @@ class _Message:
 
 
 def header(head: bytes, name: bytes) -> bytes:
-    """Return the value of a header in ``head``, which is in lower case, or an empty one."""
+    """Return the value of a header in ``head``, which is in lower case; empty without this header."""
     at = head.find(b"\r\n" + name + b":")
     return head[at + len(name) + 3 :].split(b"\r\n", 1)[0].strip() if at >= 0 else b""
 
@@ -174,7 +174,7 @@ def run_load(port: int, load: Load, seconds: float, warm_up: float = 0.5) -> Mea
 
 
 def run_loads(port: int, loads: Sequence[Load], seconds: float) -> dict[str, Measured]:
-    """Run loads at the same time, each in a process of its own, so that none waits for the work of another."""
+    """Run loads at the same time, each in a process of its own, so that no load waits for another one."""
     with ProcessPoolExecutor(len(loads), mp_context=multiprocessing.get_context("spawn")) as pool:
         running = {load.name: pool.submit(run_load, port, load, seconds) for load in loads}
         return {name: one.result() for name, one in running.items()}

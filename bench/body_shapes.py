@@ -2,8 +2,8 @@
 
 The candidate has its own name for the model, so Envoy's Lua filter searches and changes each body. For each shape and
 size, a new Envoy gets a few requests whose body consists of this shape, once before and once after the model. The
-figure is the longest time that the thread's event loop took for one round (Envoy's ``dispatcher.loop_duration_us``):
-while it lasts, no other request on this thread is served.
+result is the longest time that the thread's event loop took for one round (Envoy's ``dispatcher.loop_duration_us``).
+During this time, no other request on this thread is served.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The table of how often the gates decide wrongly where false decisions are most frequent.
+"""The table of false decisions: how often the gates decide wrongly in the most difficult cases.
 
 The simulated traffic is at the boundary of the test's null hypothesis. Each simulated test has the whole alpha of 0.05,
 although the gates of a workload share it.
@@ -145,7 +145,7 @@ def _drifting(runs: int, seed: int, q: float, drift: Drift) -> Callable[[], simu
 
 
 def _day(runs: int, seed: int, q: float, share: float) -> simulated_runs.Runs:
-    """Return the false rollbacks of equal sides; to promote them is right, so no promotion is counted."""
+    """Return the false rollbacks of a candidate that equals the baseline. Promotions are right, so none is counted."""
     fail = latency_cases.latency_day(max(20, runs // 20), seed, 1.0, q, share).fail
     return simulated_runs.Runs(fail, np.full(len(fail), math.inf))
 

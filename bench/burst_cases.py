@@ -27,10 +27,10 @@ def bursts(
     per_second: float = 20.0,
     seconds: int = 1800,
 ) -> Runs:
-    """Return after how many requests of the candidate a step is rolled back, and after how many ``errors`` passes.
+    """Return how many requests of the candidate it takes to roll a step back, and how many until ``errors`` passes.
 
     ``parts``: the shares of the candidate's and of the baseline's requests that fail in bursts, three to five together
-    within half a second. 0.1 % more fail one by one.
+    within half a second. Another 0.1 % fail one by one.
     """
     rng, workload = np.random.default_rng(seed), chat_workload(BURSTS)
     fails, passes = [], []
@@ -68,11 +68,11 @@ def _bursty(rng: np.random.Generator, k: int, share: float, mean: float, parts: 
 
 
 def leaving_clients(runs: int, seed: int, share: float, *, slower: float = 1.0, hung: float = 0.0) -> Runs:
-    """Return after how many clients that count ``clients_leave`` fails, for clients that leave for their own reasons.
+    """Return how many counted clients it takes until ``clients_leave`` fails, with clients of limited patience.
 
-    Each client leaves after a random time, 12 s in the mean, if it has no answer until then. The baseline answers after
-    about 1.5 s (lognormal, σ 0.5), the candidate after ``slower`` times as long. The part ``hung`` of its requests is
-    never answered. 20 requests arrive in a second. ``passed`` is always infinite.
+    A client without an answer leaves after a random time, 12 s on average. The baseline answers after about 1.5 s
+    (lognormal, σ 0.5), the candidate after ``slower`` times as long. The candidate never answers the part ``hung`` of
+    its requests. 20 requests arrive each second. ``passed`` is always infinite.
     """
     rng, workload, fails = np.random.default_rng(seed), chat_workload(BURSTS), []
     for _ in range(runs):

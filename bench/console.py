@@ -1,11 +1,11 @@
-"""`make bench-console`: the time of each page of the console, its memory, and what open pages cost Redis.
+"""`make bench-console`: measure the time of each console page, the console's memory, and Redis' load by open pages.
 
-A real Redis holds 100,000 results of one workload, 60 pairs with bodies and 100 days of history. A real console runs
-in a process of its own. Each page is requested several times, one request after the other, once the search has read
-all results. The limits: 300 ms for each page (of CPU time, if other programs keep the machine busy), 200 MB of
-memory, no command in Redis' slow log of 10 ms, and with 100 open pages not more reads of Redis than with one. The
-scorer has no other contact with the console than Redis (`make bench-steer-beside-pages` measures its ticks meanwhile).
-Where Debian's Chromium is installed, it opens each page once with an empty cache, and reports the first paint.
+A real Redis holds 100,000 results of one workload, 60 pairs with bodies and 100 days of history. A real console runs in
+a process of its own. Once the search has read all results, each page is requested several times, one request after the
+other. The limits: 300 ms for each page (of CPU time, if other programs keep the machine busy), 200 MB of memory, no
+command in Redis' slow log of 10 ms, and with 100 open pages no more reads of Redis than with one page. The console
+affects the scorer only through Redis (`make bench-steer-beside-pages` measures the scorer's ticks beside open pages).
+If Debian's Chromium is installed, it opens each page once with an empty cache, and reports the first paint.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FLAGS = ((), ("numbers",), ("wording",), ("numbers", "omission"), ("negation",))
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What Redis did for ``pages`` open pages: commands a second."""
+    """Redis' load by ``pages`` open pages, in commands per second."""
 
     pages: int
     commands_per_s: float
@@ -66,7 +66,7 @@ def many_results(number: int) -> list[ScoredPair]:
 
 
 async def fill_redis(client: Any, results: int, pairs: int) -> str:
-    """Store everything, and return the id of a pair with bodies."""
+    """Store the results, pairs and history, and return the id of a pair with bodies."""
     everything = many_results(results)
     for start in range(0, len(everything), 2000):
         await store_results(client, everything[start : start + 2000])
@@ -78,7 +78,7 @@ async def fill_redis(client: Any, results: int, pairs: int) -> str:
 
 
 def pages(pair_id: str) -> dict[str, str]:
-    """Return the pages and the endpoints behind them, by name."""
+    """Return name → path, for the pages and the endpoints that they use."""
     return {
         "fleet": "/",
         "workload": CHAT,
@@ -96,9 +96,9 @@ def pages(pair_id: str) -> dict[str, str]:
 
 
 async def page_times(http: aiohttp.ClientSession, pid: int, pair_id: str, rounds: int) -> dict[str, dict[str, float]]:
-    """Return, by page, the median and largest time and the console's mean CPU time (in ms), and the size in KB.
+    """Return, for each page, the median and largest time and the console's mean CPU time (in ms), and the size in KB.
 
-    Each search differs in a parameter that selects everything, so that none is answered from memory.
+    Each search has a different value of a parameter that filters nothing, so that no search is answered from a cache.
     """
     found = {}
     for name, path in pages(pair_id).items():
@@ -120,7 +120,7 @@ async def page_times(http: aiohttp.ClientSession, pid: int, pair_id: str, rounds
 
 
 async def index_time(http: aiohttp.ClientSession) -> tuple[float, float]:
-    """Return the time of the first search, and when the index was complete, in milliseconds and seconds."""
+    """Return the time of the first search in milliseconds, and the time until the index was complete in seconds."""
     began = time.perf_counter()
     first_ms = 0.0
     while True:
@@ -133,7 +133,7 @@ async def index_time(http: aiohttp.ClientSession) -> tuple[float, float]:
 
 
 async def watched(http: aiohttp.ClientSession, client: Any, number: int) -> Watched:
-    """Keep ``number`` pages open for WATCH_S, and count what Redis does."""
+    """Keep ``number`` pages open for WATCH_S, and count Redis' commands."""
 
     async def open_page() -> None:
         async with http.get("/live/fleet", timeout=aiohttp.ClientTimeout(total=None)) as answer:
@@ -176,7 +176,7 @@ def first_paints(url: str, pair_id: str) -> dict[str, float]:
 
 
 def cpu_ms(pid: int) -> float:
-    """Return the CPU time of a process so far."""
+    """Return the CPU time of a process so far, in milliseconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 

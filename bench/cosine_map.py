@@ -1,9 +1,9 @@
 """Fit the cosine map of an embedding model: ``make bench-cosine-map ARGS="--data DIR"``.
 
-``DIR`` (or the environment variable GLIDEPATH_LABELLED) has the labelled sets that ``make bench-agreement`` reads.
-Their English pairs, and as many pairs of texts that have nothing to do with each other, get the cosines of the model
-and of MiniLM. The map is linear between fixed cosines; its values are the least-squares fit to MiniLM's cosines, with
-1 at 1. Only half of the pairs are used; the error is that on the other half. The printed points go into
+``DIR`` (or the environment variable GLIDEPATH_LABELLED) has the labelled sets that ``make bench-agreement`` reads. For
+their English pairs, and for as many pairs of unrelated texts, the cosines of the model and of MiniLM are computed. The
+map is linear between fixed cosines. Its values are the least-squares fit to MiniLM's cosines, with the value 1 at 1.
+Only half of the pairs are used for the fit; the error is measured on the other half. The printed points go into
 scorer/scoring/embed/model_traits.py.
 """
 

@@ -1,4 +1,4 @@
-"""Simulate how good a gate's estimate of the missing samples is: the estimate divided by how many were missing.
+"""Measure a gate's estimate of the missing samples by simulation: the estimate divided by the true number.
 
 Each run decides once. At fixed numbers of samples, the estimate of the verdict is compared with the samples that the
 run then took until its decision.
@@ -37,7 +37,7 @@ Step = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """What all estimates of the runs show. ``shown``: the share of the looks at which there was an estimate."""
+    """The results for the estimates of all runs. ``shown``: the share of the looks at which there was an estimate."""
 
     shown: float
     ratios: np.ndarray  # estimated / true

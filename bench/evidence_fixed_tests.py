@@ -1,9 +1,9 @@
-"""The fixed-sample tests with foresight, with which ``make bench-evidence`` compares the gates' numbers of samples.
+"""Fixed-sample tests with foresight. ``make bench-evidence`` compares the gates' numbers of samples with theirs.
 
 A fixed test looks once, after a number of samples that was chosen beforehand. With foresight, this number is the
 smallest with which the test finds the true difference with a probability of POWER, and the critical value is exact: it
-comes from simulations at the boundary of the null hypothesis. No test in use knows either, so this is the strictest
-comparison. A gate decides at any time, without both; its number of samples is a median.
+comes from simulations at the boundary of the null hypothesis. A test in practice knows neither number, so this is the
+strictest comparison. A gate decides at any time without this knowledge; its number of samples is a median.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _power(statistic: Statistic, n: int, seed: int) -> float:
 
 
 def mean_statistic(boundary: float, true: float, sd: float) -> Statistic:
-    """The mean of normal scores, away from the boundary in the direction of ``true``."""
+    """The mean of normal scores, as its distance from the boundary in the direction of ``true``."""
     sign = math.copysign(1.0, true - boundary)
 
     def simulate(rng: np.random.Generator, n: int, null: bool, runs: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A backend of HTTP/1.1 that answers well until it is told to fail in one way."""
+"""An HTTP/1.1 backend that answers correctly until it is set to fail in one way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Failure(StrEnum):
 
 
 class FailingBackend:
-    """Serves on a free port of loopback. ``requests`` counts the requests that have reached it whole."""
+    """A server on a free port of loopback. ``requests`` counts the complete requests that have reached it."""
 
     def __init__(self) -> None:
         self.failure, self.requests, self.port = Failure.NONE, 0, 0

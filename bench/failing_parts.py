@@ -1,9 +1,9 @@
-"""`make bench-failing-parts`: client errors when the candidate fails at the moment at which a part of Glidepath does.
+"""`make bench-failing-parts`: client errors if the candidate and a part of Glidepath fail at the same moment.
 
 Envoy, extproc, Redis and the scorers are real. Clients send 50 requests/s, half of them to the candidate, without
 fallback, because a fallback hides errors. Then one part of Glidepath fails, and at the same moment the candidate. The
-table shows how many requests of clients failed in the ten seconds after that, and after how many seconds Envoy gave the
-candidate nothing more.
+table shows how many requests of clients failed in the ten seconds after that, and after how many seconds Envoy sent the
+candidate no more requests.
 """
 
 from __future__ import annotations
@@ -59,7 +59,11 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``errors``: of clients; ``back_s``: from the failure to the way back; None: there was none."""
+    """The result of one case.
+
+    ``errors``: the clients' failed requests. ``back_s``: the seconds from the failure until the candidate got no more
+    requests; None if it still got requests at the end.
+    """
 
     part: Part
     failure: Failure
@@ -90,7 +94,7 @@ class System:
     errors: int = 0
 
     async def start_scorer(self) -> None:
-        """Start a further scorer, and wait until it leads or stands by."""
+        """Start another scorer, and wait until it leads or stands by."""
         name = f"scorer-{len(self.scorers)}"
         command = [sys.executable, "-m", "bench.steering_process", str(config_file(self.folder)), name]
         child = Child(name, command, self.folder / f"{name}.log", cwd=ROOT)
@@ -122,13 +126,13 @@ class System:
         return {key: entry["final_value"] for key, entry in entries.items()}
 
     async def share(self) -> int:
-        """Return the candidate's weight at Envoy in basis points; -1 if Envoy does not say."""
+        """Return the candidate's weight at Envoy in basis points; -1 if it cannot be read."""
         with contextlib.suppress(aiohttp.ClientError, KeyError, ValueError):
             return int((await self.runtime())[runtime_keys.weight_key(WORKLOAD, "onprem")])
         return -1
 
     async def serve_the_share(self) -> None:
-        """Start the first scorer, and let the candidate serve its first step."""
+        """Start the first scorer, and wait until the candidate serves the share of its first step."""
         await self.start_scorer()
         await until(lambda: self._stands("shadow", 0))
         await self.order(CommandKind.PROMOTE)
@@ -148,7 +152,7 @@ class System:
             self.errors += 1
 
     async def load(self, seconds: float, stop: asyncio.Event | None = None) -> None:
-        """Send requests at the rate, whatever their answers do, for some seconds or until ``stop`` is set."""
+        """Send requests at a fixed rate, even if answers are late, for ``seconds`` or until ``stop`` is set."""
         async with asyncio.TaskGroup() as group:
             began, number = time.monotonic(), 0
             while time.monotonic() - began < seconds and not (stop and stop.is_set()):
@@ -172,9 +176,9 @@ class System:
             self.scorers[0].kill()
 
     async def fail(self, part: Part, failure: Failure, after_s: float = FAILING_S) -> Row:
-        """Let a part and the candidate fail at one moment. Return what clients got.
+        """Let a part and the candidate fail at the same moment. Return the result for clients.
 
-        Requests are sent for FAILING_S seconds, or until ``after_s`` seconds after the way back.
+        Requests are sent for FAILING_S seconds, or until ``after_s`` seconds after the candidate gets no more requests.
         """
         before = self.errors
         await self.break_part(part)

@@ -1,4 +1,4 @@
-"""The tables of the fast guards: how many failed answers a rollback needs, and what an outage of both sides does."""
+"""The tables of the fast guards: the failed answers until a rollback, and false alarms in outages of both sides."""
 
 from __future__ import annotations
 

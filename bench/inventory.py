@@ -117,7 +117,7 @@ inventory: {{callers: [x-team], fingerprint: false}}
 
 
 async def store_month(client: Any, requests: int, end_ms: int) -> float:
-    """Count a month that ends at ``end_ms`` as extproc does, and write it to Redis; return the CPU time in seconds."""
+    """Count a month that ends at ``end_ms`` as extproc does, and write it to Redis. Return the CPU time in seconds."""
     now_ms = begin_ms = end_ms - MONTH_MS
     observer = InventoryObserver(_CALLERS, (), 2**20, wall=lambda: now_ms / 1000)
     writer = InventoryWriter(client, _CALLERS, observer, "bench/0/1")
@@ -179,7 +179,7 @@ def by_file(folder: Path, requests: int) -> Run:
 
 
 def run_command(way: str, requests: int, *options: str, folder: Path | None = None) -> Run:
-    """Run the command as a process, and compare its result with what is known."""
+    """Run the command as a process, and compare its result with the known sums."""
     command = [sys.executable, "-m", "glidepath_ops", "inventory", "--json", *options]
     read, write = os.pipe()
     began = time.perf_counter()
@@ -221,7 +221,7 @@ def compared(found: Mapping[str, Any], requests: int) -> tuple[int, float]:
 
 
 def expected_tokens_of(of: MonthlyWorkload, count: int) -> tuple[int, int]:
-    """Return the sums of a workload's tokens, hour by hour as ``month`` makes the requests."""
+    """Return the sums of a workload's input and output tokens, hour by hour, as ``month`` makes the requests."""
     tokens_in = tokens_out = 0
     for hour in range(720):
         part = count * (hour + 1) // 720 - count * hour // 720

@@ -30,8 +30,8 @@ class LabelledPair:
 def read_sets(folder: Path, most: int, seed: int, half: Half = "all") -> dict[str, list[LabelledPair]]:
     """Return at most ``most`` pairs of each set of a folder, drawn with ``seed``, by the name of the set.
 
-    ``half``: draw from one half of each set only. Which half a pair belongs to depends on its texts alone.
-    Raises ValueError for a line that is not a labelled pair.
+    ``half``: draw only from this half of each set. The half of a pair depends only on its texts. Raises ValueError for
+    a line that is not a labelled pair.
     """
     sets = {}
     for path in sorted(folder.glob("*.jsonl")):

@@ -93,14 +93,17 @@ def latency(
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """The candidate's share, and a factor of both sides' latencies, as functions of the elapsed part of a run."""
+    """The candidate's share and a factor of both sides' latencies, as functions of the elapsed part of a run.
+
+    The elapsed part is a number from 0 to 1.
+    """
 
     share: Callable[[float], float]
     slow: Callable[[float], float]
 
 
 def latency_drift(runs: int, seed: int, ratio: float, q: float, drift: Drift, *, n: int = 6000) -> Runs:
-    """Test quantile ``q`` as ``latency`` does, but with a drift, and in flushes of ten requests of the two sides."""
+    """Test quantile ``q`` as ``latency`` does, but with a drift, and in flushes with ten requests in total."""
     rng = np.random.default_rng(seed)
     spec = GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", AT, AT)
     fails, passes = [], []
@@ -129,7 +132,7 @@ def latency_day(
     """Test quantile ``q`` while the share and both sides' latencies rise and fall with the day, in phase.
 
     The share moves between a third of ``share`` and 5/3 of it, the latencies between half of their mean and 1.5 times
-    it. A flush has the requests of two minutes, of ``an_hour`` requests an hour.
+    it. ``an_hour``: the number of requests per hour. A flush contains the requests of two minutes.
     """
     rng = np.random.default_rng(seed)
     spec = GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", AT, AT)

@@ -19,8 +19,8 @@ def local_config(
 ) -> Config:  # fmt: skip
     """Return a configuration with the workload ``chat`` from ``cloud`` to ``onprem``.
 
-    ``cloud``, ``onprem``, ``extproc``, ``scorer``: settings of the two backends and of these sections. ``workload``:
-    what the workload has beside its path and its sides.
+    ``cloud``, ``onprem``: settings of the two backends. ``extproc``, ``scorer``: settings of these sections.
+    ``workload``: settings of the workload besides its path and its sides.
     """
     envoy, shadow, admin, redis_port, extproc_port, scorer_port = free_ports(6)
     return Config.model_validate(

@@ -1,10 +1,11 @@
-"""Measure what clients see when all of Glidepath's processes are killed and the candidate fails.
+"""Measure the clients' errors when all of Glidepath's processes are killed and the candidate fails.
 
 ``make bench-lost`` starts a real Envoy, extproc, scorer and Redis, and gives the candidate half of the requests. Then
 it kills extproc, the scorer and Redis, and lets the candidate fail in one way from this moment on. The arms differ in
-``if_lost`` (ADR 0290) and in the fallback. Clients send open-loop load; each cell has processes of its own.
+``if_lost`` (ADR 0290) and in the fallback. Clients send open-loop load. Each cell, which is an arm with a kind of
+failure, has its own processes.
 
-An error is a status other than 200, an answer that breaks off, stalls, or contains an error message. The way back is
+An error is a status other than 200, or an answer that breaks off, stalls or contains an error message. The way back is
 the moment from which Envoy's runtime has no lease of the split.
 """
 
@@ -52,9 +53,9 @@ ATTEMPTS = 3
 
 @dataclass(slots=True)
 class Seen:
-    """What the clients saw: (seconds since the processes were killed, seconds that it took, whether it failed).
+    """The clients' requests: (seconds since the processes were killed, duration in seconds, whether it failed).
 
-    ``back_s``: when the lease was gone; None: it was not, or there was none.
+    ``back_s``: the seconds until the lease had ended; None if it did not end, or if there was no lease.
     """
 
     requests: list[tuple[float, float, bool]] = field(default_factory=list)
@@ -191,7 +192,7 @@ async def measure(arm: str, failure: str, rate: float, lost_after: str) -> Seen:
 
 
 def measured(arm: str, failure: str, rate: float, lost_after: str) -> Seen:
-    """Measure one cell. On a busy machine the processes may not be ready in time; then the cell starts again."""
+    """Measure one cell. If the processes are not ready in time, as on a busy machine, start the cell again."""
     for _ in range(ATTEMPTS - 1):
         try:
             return asyncio.run(measure(arm, failure, rate, lost_after))

@@ -152,7 +152,7 @@ def _one_of(
 
 
 def numbers(text: str, rng: random.Random) -> str | None:
-    """Change one number, but not that of a list item: another digit, one more zero, or a slightly larger value."""
+    """Change one number, except that of a list item: another digit, one more zero, or a slightly larger value."""
 
     def other(match: re.Match[str]) -> str:
         digits = match[0]
@@ -251,7 +251,7 @@ def names(text: str, rng: random.Random) -> str | None:
 
 
 def loops(text: str, rng: random.Random) -> str | None:
-    """Repeat a sentence, a few words or one word several times, as a model does that is caught in a loop."""
+    """Repeat a sentence, a few words or one word several times, like a model in a loop."""
     sentences = [s for s in re.split(r"(?<=[.!?])\s+", text) if len(s.split()) >= 4] or [text]
     how = rng.randrange(3)
     if how == 0:

@@ -74,7 +74,7 @@ def message_length(data: bytes | bytearray) -> int | None:
 class BackendConnection(asyncio.Protocol):
     """A connection to the backend, which begins to answer each request ``delay`` seconds after its arrival.
 
-    ``tokens``: 0 for a whole answer, else the events of a streamed one, INTERVAL seconds apart.
+    ``tokens``: the number of events of a streamed answer, INTERVAL seconds apart; 0 for a whole answer.
     """
 
     def __init__(self, delay: float, tokens: int = 0) -> None:

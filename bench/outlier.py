@@ -1,10 +1,10 @@
-"""Measure what clients see when the candidate fails and none of Glidepath's processes runs.
+"""Measure the clients' errors when the candidate fails and none of Glidepath's processes runs.
 
 ``make bench-outlier`` starts a real Envoy with a rendered configuration, without extproc and scorer. Half of the
 requests go to the candidate, which fails in one way. The arms differ in the fallback and in Envoy's outlier detection
-on the candidate's cluster. Clients send open-loop load; each failure has an Envoy of its own.
+on the candidate's cluster. Clients send open-loop load. Each kind of failure is measured with a new Envoy.
 
-An error is a status other than 200, an answer that breaks off, stalls, or contains an error message. See ADR 0144.
+An error is a status other than 200, or an answer that breaks off, stalls or contains an error message. See ADR 0144.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ REQUEST = {"model": "bench", "messages": [{"role": "user", "content": "please " 
 
 @dataclass(slots=True)
 class Backend:
-    """A backend that answers in one way: ``failure`` is one of FAILURES. ``port`` 0: not started yet."""
+    """A backend whose answers have one kind of fault: ``failure``, one of FAILURES. ``port`` is 0 before the start."""
 
     failure: str
     port: int = 0
@@ -76,7 +76,7 @@ class Backend:
         return self
 
     def fail(self, failure: str) -> None:
-        """Answer in this way from now on. A backend that refuses cannot answer in another way later."""
+        """Answer with this fault from now on. A backend that refuses connections cannot change its fault later."""
         self.failure = failure
         if failure == "refused" and self._server is not None:
             self._server.close()
@@ -106,7 +106,7 @@ class Backend:
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer a request, and return whether the connection goes on."""
+        """Answer a request, and return whether the connection stays open."""
         if self.failure == "reset":
             writer.transport.abort()
             return False
@@ -137,7 +137,7 @@ def _head(status: str, kind: str, framing: str) -> bytes:
 
 @dataclass(slots=True)
 class Seen:
-    """What the clients saw, the number of requests that reached the candidate, and how often Envoy ejected it.
+    """The clients' requests, the number of requests that reached the candidate, and how often Envoy ejected it.
 
     Latencies are in ms.
     """

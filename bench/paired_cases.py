@@ -33,11 +33,12 @@ class Requests:
     """The latencies of requests, of which each side gets a copy.
 
     - ``candidate``: the candidate's latency as a multiple of the baseline's
-    - ``sigma``: the standard deviation of the logarithm of a latency; ``shared``: the part of its variance that both
-      copies of a request have in common, such as the user's and the length's
-    - ``drift``: part of the run (0 to 1) → the factor that both sides have in common at that time
-    - ``heavy``: part of the run → the share of the requests of one user, who waits four times as long
-    - ``copies_slower``: how many times as long both sides' answers to copies take as those to clients
+    - ``sigma``: the standard deviation of the logarithm of a latency
+    - ``shared``: the part of this variance that both copies of a request have in common, such as that of the user and
+      of the length
+    - ``drift``: elapsed part of the run (0 to 1) → a factor of both sides' latencies
+    - ``heavy``: elapsed part of the run → the share of the requests of one user, whose latencies are four times as long
+    - ``copies_slower``: the latency of an answer to a copy as a multiple of that of an answer to a client
     """
 
     candidate: float
@@ -80,11 +81,11 @@ def latency(runs: int, seed: int, q: float, requests: Requests, *, n: int) -> Ru
 
 @dataclass(frozen=True, slots=True)
 class PrefixCache:
-    """The times to the first token of requests to sides that keep the prefixes of prompts.
+    """The times to the first token at sides that cache the prefixes of prompts.
 
     - ``candidate``: the candidate's time as a multiple of the baseline's
-    - ``faster``: how many times as early the first token of the second request with a prompt comes at the same side
-    - ``copies_slower``: how many times as long both sides' answers to copies take as those to clients
+    - ``faster``: by which factor the first token comes earlier if the side has seen the prompt before
+    - ``copies_slower``: the latency of an answer to a copy as a multiple of that of an answer to a client
     - ``asked``: whether the client's own answer is used, as in production
     """
 
@@ -94,7 +95,10 @@ class PrefixCache:
     asked: bool = True
 
     def draw(self, rng: np.random.Generator, n: int) -> Floats:
-        """Return n times: of the candidate's copies, of the baseline's copies, and of its answers to clients. [3, n]"""
+        """Return times of the candidate's copies, of the baseline's copies, and of the baseline's answers to clients.
+
+        Shape: [3, n].
+        """
         shared, own = rng.normal(0, 0.5 * math.sqrt(0.6), n), rng.normal(0, 0.5 * math.sqrt(0.4), (3, n))
         times: Floats = 400 * np.exp(shared + own)
         times[0] *= self.candidate * self.copies_slower
@@ -103,7 +107,7 @@ class PrefixCache:
 
 
 def first_token(runs: int, seed: int, cache: PrefixCache, *, n: int) -> Runs:
-    """Test the p95 of the time to the first token of copies, of which the baseline's come second at their side."""
+    """Test the p95 of the time to the first token of copies. The baseline has seen the prompts of its copies before."""
     rng, spec = (
         np.random.default_rng(seed),
         GateSpec("ttft_p95", GateKind.LATENCY, LIMIT, "ratio", AT, AT, signal="ttft"),
@@ -135,9 +139,9 @@ def _slots(ms: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The rates of requests of which only the candidate's copy fails, only the baseline's, and both copies.
+    """The rates of requests of which only the candidate's copy fails, only the baseline's copy, and both copies.
 
-    They are functions of the part of the run, from 0 to 1.
+    They are functions of the elapsed part of the run, from 0 to 1.
     """
 
     only_candidate: Callable[[float], float]
@@ -146,7 +150,7 @@ class Failures:
 
 
 def increase(runs: int, seed: int, failures: Failures, *, limit: float, n: int) -> Runs:
-    """Test by how much more often the candidate's copy fails, with a look after every pair."""
+    """Test how much more often the candidate's copy fails than the baseline's, with a look after every pair."""
     rng = np.random.default_rng(seed)
     part = np.arange(n) / n
     rates = [[rate(at) for at in part] for rate in (failures.only_candidate, failures.only_baseline, failures.both)]
@@ -217,7 +221,7 @@ def users_workload(same_side: float) -> Workload:
 
 
 def ramp(same_side: float, traffic: Traffic, seed: int) -> Ramp:
-    """Simulate one ramp with sticky users, with a tick of two hours. It is stuck after 60 days."""
+    """Simulate one ramp with sticky users, with a tick of two hours. After 60 days, it counts as stuck."""
     return run_ramp(
         users_workload(same_side), traffic, seed, longest_days=60, tick_ms=TICK_MS, copies_only=True
     )  # fmt: skip

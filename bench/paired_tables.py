@@ -110,7 +110,7 @@ def foresight(runs: int) -> list[Case]:
 
 
 def _slower_first_token(runs: int) -> list[Row]:
-    """Return how many pairs a rollback takes where the baseline keeps prefixes of prompts. No fixed test knows it."""
+    """Return how many pairs a rollback takes if the baseline caches prefixes of prompts. It has no fixed test."""
     found = cases.first_token(runs, 95, PrefixCache(1.5), n=4000)
     name = "ttft p95, 1.5 ×, a prompt's second request 3 × faster, roll back"
     return [
@@ -150,7 +150,7 @@ COPIED = Traffic(1000, 0.5, users=1000, user_sd=0.3, copies_slower=1.2)
 
 
 def user_ramps(runs: int) -> list[Case]:
-    """Return the cases of whole ramps with sticky users who differ, with copies at both sides and without."""
+    """Return the cases of whole ramps with sticky users who differ, with copies to both sides and without."""
     harmful = [
         ("candidate 1.5 × slower", Traffic(1000, 0.5, users=1000, user_sd=0.3, slower=1.5)),
         ("candidate 1.5 × slower, the heavy user", Traffic(1000, 0.5, users=1000, heavy=0.3, slower=1.5)),

@@ -3,11 +3,11 @@
 Each line of a file is one judged pair: ``{"preference": 0..1, "request"?, "baseline"?, "candidate"?}``, where 1 means
 that the judge prefers the candidate's answer. A replay draws pairs from a file with replacement, and looks at the gate
 after every pair, with the default settings and the share of alpha that the gate has at a step of a ramp. A preference
-for an answer that addresses its judge does not count, as in production. Lines without texts count as recorded, unless
-all texts of the file's candidate are the same: then the other lines are taken to have this text too.
+for an answer that addresses its judge does not count, as in production. Lines without texts count as recorded. But if
+all texts of the file's candidate are the same, lines without texts are assumed to have this text too.
 
-The goals depend on the mean of the file as recorded: at least 0.45 passes, and at most 0.3 fails. A constant answer
-must never pass. The exit status is 1 if a goal is missed. Without files, nothing is measured.
+The goals depend on the recorded mean of the file: with at least 0.45, the gate must pass, and with at most 0.3, it must
+fail. A constant answer must never pass. The exit status is 1 if a goal is missed. Without files, nothing is measured.
 """
 
 from __future__ import annotations
@@ -51,9 +51,11 @@ _WORSE, _EQUAL, _BETTER = 0.3, 0.45, 0.55  # the means that divide the files int
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The judgements of one file. ``defects``: the faults of the candidate's texts, by kind. ``texts``: their number.
+    """The judgements of one file.
 
-    ``recorded``: the mean as recorded; ``scores``: without preferences for texts that address their judge.
+    - ``texts``: the number of the candidate's texts; ``defects``: their faults by kind
+    - ``recorded``: the recorded mean
+    - ``scores``: the preferences, without those for texts that address their judge
     """
 
     name: str

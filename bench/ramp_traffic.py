@@ -1,9 +1,9 @@
 """Simulated traffic of a whole ramp: requests of users, their answers at both sides, outcomes and scored pairs.
 
-A request has a size, which both sides' answers share, and every answer has a length and a speed of its own:
-ln(tokens) = size + length, ln(total) = ln(tokens) + speed. The total time is lognormal with the given σ, of whose
-variance the size has 60 %, the length 20 % and the speed 20 %. Users differ too: one with the factor f gets answers
-f^0.7 times as long, f^0.3 times as slow for each token, and f^0.5 times as late.
+A request has a size, which both sides' answers share. Every answer has a length and a speed of its own: ln(tokens) =
+size + length, ln(total) = ln(tokens) + speed. The total time is lognormal with the given σ. The size contributes 60 %
+of its variance, the length 20 % and the speed 20 %. Users differ too: for a user with the factor f, answers are f^0.7
+times as long, a token takes f^0.3 times as long, and the first token f^0.5 times as long.
 
 Pure: the generator of random numbers is an argument.
 """
@@ -32,14 +32,16 @@ _TOKENS, _TOKEN_MS, _FIRST_MS = 200.0, 15.0, 300.0
 class Traffic:
     """The traffic of a workload.
 
-    - ``per_hour``: requests an hour; ``sigma``: the standard deviation of ln(total time), without the users' part
-    - ``users``: the number of users, of whom the k-th sends in proportion to 1/k; 0: every request is another user's
+    - ``per_hour``: requests per hour; ``sigma``: the standard deviation of ln(total time), without the differences of
+      users
+    - ``users``: the number of users, where the share of the k-th user is proportional to 1/k; 0: every request has a
+      user of its own
     - ``user_sd``: the standard deviation of the logarithm of a user's factor
-    - ``heavy``: the share of the requests that one more user sends, whose answers take ``heavy_factor`` times as long
+    - ``heavy``: the share of the requests from one additional user, whose answers take ``heavy_factor`` times as long
     - ``slower``: the candidate's time per token and to the first token, as a multiple of the baseline's
     - ``errors``: the share of requests that fail, at the candidate and at the baseline
-    - ``worse``: how much lower the mean agreement is than the baseline's with itself
-    - ``copies_slower``: the time of an answer to a copy, as a multiple of that to a client, at both sides alike
+    - ``worse``: how much lower the mean agreement of cross pairs is than that of noise pairs
+    - ``copies_slower``: at both sides, the time of an answer to a copy as a multiple of that of an answer to a client
     """
 
     per_hour: float
@@ -60,7 +62,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """The users of one run: the share of the requests, ln of the factor and mean agreement of each, and its hash."""
+    """The users of one run: for each user, the share of requests, ln of the factor, the mean agreement and a hash."""
 
     share: Floats
     factor: Floats
@@ -83,7 +85,7 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers of one side to some requests: total and first milliseconds, tokens, and whether they failed."""
+    """The answers of one side: total time and time to first token in milliseconds, tokens, and whether they failed."""
 
     total: Floats
     first: Floats
@@ -99,7 +101,7 @@ class Answers:
 class Period:
     """The requests of a period, in the order of their time, and the answers of both sides to each of them.
 
-    ``live``: whether the candidate answered the client. ``again``: a second answer of the baseline, for noise pairs.
+    ``live``: whether the candidate answered the client. ``again``: the baseline's second answers, for noise pairs.
     ``copies_slower``: see ``Traffic``.
     """
 
@@ -191,8 +193,8 @@ def histogram(values: Floats) -> Histogram:
 def scored_pairs(requests: Period, chosen: Floats, noise: Floats) -> Iterator[ScoredPair]:
     """Yield the pairs of the requests ``chosen`` (indices), and the noise pairs of those in ``noise`` (flags).
 
-    Only a request that the baseline served has a noise pair. A request of which one answer failed gives a pair without
-    a score if each side got a copy of it, or if only the candidate's copy failed; else none.
+    Only a request that the baseline served has a noise pair. If one answer to a request failed, the request has a pair
+    without a score only if each side got a copy of it, or if only the candidate's copy failed.
     """
     copied = [answers.delayed(requests.copies_slower) for answers in (requests.candidate, requests.baseline)]
     again = requests.again.delayed(requests.copies_slower)

@@ -2,9 +2,9 @@
 
 ``make bench-ramps`` runs README's configuration at 1,000 and 10,000 requests an hour, with latencies of σ 0.5 and 1,
 sticky or not. ``ARGS="--only 'per token' --runs 5"`` runs some cases with few ramps. The traffic is in
-``ramp_traffic.py``. A tick of the simulation lasts 30 minutes, in production half a second: so a step ends up to 30
-minutes late, and a rollback comes late too. Once every gate on pairs has passed at a step, only 20 pairs of each tick
-are given to the gates, because pairs take most of the time.
+``ramp_traffic.py``. A tick of the simulation lasts 30 minutes, but half a second in production. So a step ends up to 30
+minutes late, and so does a rollback. Once every gate on pairs has passed at a step, the gates get only 20 pairs of each
+tick, because pairs take most of the computing time.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ _ON_REQUESTS = (GateKind.ERROR_INCREASE, GateKind.ERROR_RATE)
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """How one ramp ended.
+    """The end of one simulated ramp.
 
     - ``ended``: ``done`` at the last step, ``rolled back``, ``held`` by a gate, or ``stuck`` after the longest time
     - ``days``: the simulated time until then
-    - ``gate``: the gate that rolled back, held, or was last missing
+    - ``gate``: the gate that rolled back or held the ramp, or that was the last to pass
     - ``waited``: step → the gates that were still missing when its hold was over
     """
 
@@ -87,8 +87,8 @@ def run_ramp(
 ) -> Ramp:
     """Simulate one ramp. It ends at the last step, with a rollback, or after ``longest_days``.
 
-    ``copies_only``: whether the gates get only pairs of requests that the baseline served, and once ``errors`` passes
-    only those of which each side got a copy. No gate on answers may need the others then.
+    ``copies_only``: whether the gates get only pairs of requests that the baseline served and, once ``errors`` passes,
+    only pairs of requests of which each side got a copy. This requires that no gate on answers needs other pairs.
     """
     rng = np.random.default_rng(seed)
     crowd, policy = Crowd.of(traffic, rng), policy_of(workload.ramp)
@@ -146,7 +146,7 @@ def _tick(
 def _pairs_passed(workload: Workload, evidence: Evidence, now: int) -> bool:
     """Return whether every gate that may need pairs has passed at this step.
 
-    Where both sides get copies of requests, these are the gates on requests too.
+    If both sides get copies of requests, the gates on requests need pairs too.
     """
     both_copied = compares_copies(workload, evidence.percent)
     needs = {
@@ -171,7 +171,7 @@ def _next_evidence(workload: Workload, evidence: Evidence, before: RampState, af
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row of the table: a configuration, traffic, and what is expected of its ramps.
+    """One row of the table: a configuration, traffic, and the expected results of its ramps.
 
     - ``gates``: the gates in README's file that are replaced, as YAML
     - ``most``: the limits of the median and of the 90th percentile, in days; None: no limit
@@ -210,7 +210,7 @@ def cases() -> list[Case]:
 
 
 def report(case: Case, ramps: Sequence[Ramp]) -> dict[str, Any]:
-    """Return the row of a case: shares of the ends, days of those that got to the last step, and whether it is ok."""
+    """Return the row of a case: the share of each end, the days of completed ramps, and whether limits are met."""
     ends, done = Counter(r.ended for r in ramps), [r.days for r in ramps if r.ended == "done"]
     reached = np.array([r.days if r.ended == "done" else np.inf for r in ramps])
     median, p90 = (float(np.quantile(reached, q, method="inverted_cdf")) for q in (0.5, 0.9))
@@ -265,7 +265,7 @@ def main() -> int:
 
 
 def _finite(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row for JSON, which has no infinity: null where more ramps do not end than the quantile allows."""
+    """Return the row for JSON, with null in place of infinity, which means that too few ramps end for a quantile."""
     return {key: None if value == math.inf else value for key, value in row.items()}
 
 

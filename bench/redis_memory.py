@@ -1,8 +1,8 @@
-"""`make bench-redis-memory`: how many bytes of Redis a pair, a result, an outcome summary and feedback take.
+"""`make bench-redis-memory`: measure the memory in Redis of a pair, a result, an outcome summary and feedback.
 
-A real Redis (or Valkey) gets each kind of record by the code that writes it in production, and ``MEMORY USAGE`` says
-what its keys take. The texts are sentences of docs/adr in random order, so compression finds in a pair what it finds in
-prose: the two answers share words, and seldom sentences.
+The production code writes each kind of record to a real Redis (or Valkey), and ``MEMORY USAGE`` measures its keys. The
+texts are sentences of docs/adr in random order, so they compress like prose: the two answers of a pair share words, but
+seldom sentences.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SIGNALS = {"cosine": 0.91, "word_overlap": 0.62, "numbers": 0.0, "length": 0.1, 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The bytes of Redis for one record, and the bytes of its bodies as they were sent; 0 without bodies."""
+    """The bytes in Redis of one record, and the bytes of its bodies as they were sent; 0 without bodies."""
 
     kind: str
     redis: int
@@ -93,7 +93,7 @@ def one_pair(rng: random.Random, number: int, question: int, answer: int, stream
 
 
 async def added(client: Any, number: int, write: Callable[[], Awaitable[None]]) -> int:
-    """Return how many bytes each of ``number`` records takes that ``write`` writes into an empty Redis."""
+    """Return the mean number of bytes of a record, if ``write`` writes ``number`` records into an empty Redis."""
     await client.flushall()
     await write()
     keys = [key async for key in client.scan_iter(count=1000)]
@@ -143,7 +143,7 @@ async def write_results(client: Any, rng: random.Random, number: int) -> None:
 
 
 async def write_outcomes(writer: RedisWriter, number: int) -> None:
-    """Write summaries of a quarter of a second at 50 requests a second, with copies."""
+    """Write ``number`` summaries, each of a quarter of a second with 50 requests per second and their copies."""
     rng = np.random.default_rng(7)
 
     def side(side: Side, origin: Origin, requests: int) -> SideOutcomes:
@@ -163,7 +163,7 @@ async def write_outcomes(writer: RedisWriter, number: int) -> None:
 
 
 async def feedback(client: Any, number: int) -> list[Taken]:
-    """Return what a remembered request takes, and what feedback with a label of 200 characters adds to it."""
+    """Return the bytes of a request that waits for feedback, and of feedback with a label of 200 characters."""
     section = FeedbackSection(requests=10**6, kept=10**6, shown=10**6)
     store = FeedbackStore(client, WORKLOAD, section)
     names = [f"8f14e45f-ceea-467a-9575-{i:012x}" for i in range(number)]

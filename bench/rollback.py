@@ -60,7 +60,7 @@ class Trial:
     """The result of one trial. All times are seconds since the candidate's first bad answer.
 
     ``bad`` is the number of all bad answers, and ``seen`` is the number of those that were in Redis when the guard
-    fired. ``needed`` is the number that the guard needs if it gets them one at a time, with this trial's earlier
+    fired. ``needed`` is the number that the guard needs if it gets them one at a time, after this trial's earlier
     evidence.
     """
 
@@ -75,7 +75,7 @@ class Trial:
 
 
 def peer_seconds(phase_s: float, checks: int) -> float:
-    """Return how many seconds a rule takes that needs ``checks`` failed checks in a row.
+    """Return how many seconds a rule takes if it needs ``checks`` failed checks in a row.
 
     The failure begins ``phase_s`` seconds after a check, and every later check fails.
     """

@@ -1,4 +1,4 @@
-"""Simulations of the sameness gates, and of a naive test that looks as often."""
+"""Simulations of the sameness gates, and of a naive test with as many looks."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ MARGIN = (
 
 
 def margin(runs: int, seed: int, crowd: Crowd, worse: float, *, n: int = 4000) -> Runs:
-    """Test the margin of 0.05 on pairs of several users, whose candidate agrees less by ``worse``.
+    """Test the margin of 0.05 on pairs of several users. The candidate's agreement is lower by ``worse``.
 
     Repeated pairs of one user are discounted as in production. The result counts noise pairs.
     """

@@ -1,4 +1,4 @@
-"""The tables of how many samples a decision needs: alone, beside a fixed test, and as estimated."""
+"""The tables of the samples that a decision needs: measured, compared with a fixed test, and estimated by the gate."""
 
 from __future__ import annotations
 
@@ -214,9 +214,9 @@ def _against_fixed(
     test: tuple[fixed.Statistic, int],
     knowing: tuple[fixed.Statistic, int] | None = None,
 ) -> Case:
-    """Return the case that compares with ``test``.
+    """Return the case that compares a gate with the fixed test ``test``.
 
-    ``knowing``: a fixed test that also knows the shape of the distribution; it is shown, and has no limit.
+    ``knowing``: a fixed test that also knows the shape of the distribution. It is only shown: it has no limit.
     """
 
     def case() -> list[Row]:

@@ -1,4 +1,4 @@
-"""What all simulations of the gates share: the level, the first decisions of many runs, and the workload.
+"""The common parts of all simulations of the gates: the level, the first decisions of many runs, and the workload.
 
 Every simulation takes the number of runs and a seed. It feeds random events to the production classes, and looks at the
 evidence after every event (for latency: at times of its own). Each run records its first decision.
@@ -57,7 +57,7 @@ workloads:
 
 
 def chat_workload(more: str = "") -> Workload:
-    """Return the workload ``chat`` with the settings ``more``, as in a flow mapping of YAML."""
+    """Return the workload ``chat`` with the settings ``more``, which are items of a flow mapping in YAML."""
     return parse_config(_WORKLOAD.format(more=more)).workload("chat")
 
 

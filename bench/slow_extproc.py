@@ -1,9 +1,9 @@
-"""Measure what clients notice of an extproc that is frozen, slow or dead: ``make bench-slow-extproc``.
+"""Measure how a frozen, slow or dead extproc affects clients: ``make bench-slow-extproc``.
 
-Clients with small bodies and clients with large ones, both ways, share an Envoy that captures all requests. The arms
-differ in extproc: not used (a sample of 0 %), well, frozen (SIGSTOP), slow (SIGSTOP for 380 ms of every 400), a server
-that reads one byte a second, and dead. The figures are the latencies of both kinds of client, the peak of Envoy's
-resident memory, and Envoy's counts of what it captured.
+Clients with small bodies and clients with large bodies, in requests and answers, share an Envoy that captures all
+requests. The arms differ in extproc: not used (a sample of 0 %), healthy, frozen (SIGSTOP), slow (SIGSTOP for 380 ms of
+every 400), a server that reads one byte a second, and dead. The results are the latencies of both kinds of client, the
+peak of Envoy's resident memory, and Envoy's counters of the capture.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def counters(url: str) -> dict[str, int]:
 
 
 def one_arm(arm: str, size: int, workers: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Run everything anew for one arm, and return its figures."""
+    """Start all processes for one arm, measure it, and return its results."""
     with tempfile.TemporaryDirectory(prefix="glidepath-bench-") as name, Stack() as stack:
         folder, ports = Path(name), free_ports(7)
         config = bench_config(ports, folder, workers)
@@ -220,7 +220,7 @@ def one_arm(arm: str, size: int, workers: int, options: argparse.Namespace) -> d
 
 
 def tried_twice(arm: str, size: int, workers: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Run an arm again if a server did not start: another process may have taken its port meanwhile."""
+    """Run an arm. If a server does not start, run it once more: another process may have taken its port."""
     try:
         return one_arm(arm, size, workers, options)
     except UnreachableError:

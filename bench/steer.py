@@ -7,8 +7,8 @@ entries of a quarter of a second are added to Redis: a flush for every workload,
 In a tick, the loop reads the streams, updates the evidence, judges the gates, decides, compares every Envoy's values,
 and writes state and status. The limit applies to CPU time, because other programs may use the machine. Wall time is
 printed beside it, with the time for which the process waited for its core. If this wait is short, the limit applies to
-wall time too. The first two seconds do not count, because every gate is then evaluated for the first time. The rates of
-requests alternate, so that other load on the machine affects all rates alike.
+the wall time too. The first two seconds do not count, because every gate is then evaluated for the first time. The
+rates of requests alternate, so that other load on the machine affects all rates alike.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ def report(options: argparse.Namespace) -> None:
 
 
 def judged(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the verdict on the cost of a tick. ``ok``: it is below the limit, and grows little with the rate."""
+    """Return the verdict on the CPU time of a tick. ``ok``: it is below the limit, and grows little with the rate."""
     of = {r["rate"]: r for r in results}
     growth = {
         pair: {label: round(of[pair[1]][label] / of[pair[0]][label], 3) for label in ("cpu_ms_p50", "cpu_ms_p95")}

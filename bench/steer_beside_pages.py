@@ -29,7 +29,7 @@ from tests.support.console_in_a_process import running_console
 
 
 async def open_pages(url: str, number: int) -> None:
-    """Keep ``number`` pages of the fleet open, and read what they are sent, until this process is ended."""
+    """Keep ``number`` pages of the fleet open, and read the events from the console, until this process is killed."""
 
     async def open_page(http: aiohttp.ClientSession) -> None:
         async with http.get("/live/fleet", timeout=aiohttp.ClientTimeout(total=None)) as answer:

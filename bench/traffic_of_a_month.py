@@ -16,7 +16,11 @@ SHAPES = 50  # different requests of a workload, which take turns
 
 @dataclass(frozen=True, slots=True)
 class MonthlyWorkload:
-    """``share``: of all requests. ``tokens_in``, ``tokens_out``: of its first request; others have some more."""
+    """One workload of the month.
+
+    ``share``: its share of all requests. ``tokens_in``, ``tokens_out``: the tokens of its first request; later requests
+    have a few more.
+    """
 
     path: str
     model: str
@@ -45,7 +49,7 @@ WORKLOADS = (
 
 @dataclass(frozen=True, slots=True)
 class MonthlyRequest:
-    """One request at ``at_ms`` after the begin of the month. ``variant``: which of SHAPES it is."""
+    """One request, ``at_ms`` after the beginning of the month. ``variant``: the index of its shape in SHAPES."""
 
     workload: MonthlyWorkload
     at_ms: int
@@ -61,14 +65,14 @@ class MonthlyRequest:
 
 
 def numbers(requests: int) -> list[int]:
-    """Return the number of requests of each workload; together they are ``requests``."""
+    """Return the number of requests of each workload. Their sum is ``requests``."""
     found = [round(one.share * requests) for one in WORKLOADS]
     found[0] += requests - sum(found)
     return found
 
 
 def month(requests: int) -> Iterator[MonthlyRequest]:
-    """Yield the requests in the order of time. Each workload's are evenly spread over the month."""
+    """Yield the requests in the order of time. The requests of each workload are evenly spread over the month."""
     counts = numbers(requests)
     hours = 720
     for hour in range(hours):
@@ -80,7 +84,7 @@ def month(requests: int) -> Iterator[MonthlyRequest]:
 
 
 def expected_tokens(workload: MonthlyWorkload, count: int) -> tuple[int, int]:
-    """Return all input tokens and all output tokens of ``count`` requests of a workload in one hour."""
+    """Return the sums of the input tokens and of the output tokens of ``count`` requests of a workload in one hour."""
     whole, rest = divmod(count, SHAPES)
     variants = whole * SHAPES * (SHAPES - 1) // 2 + rest * (rest - 1) // 2
     written = count * workload.tokens_out + (variants if workload.tokens_out else 0)

@@ -1,10 +1,10 @@
 """Learn the weights of the agreement from labelled pairs: ``make train-agreement ARGS="--data DIR"``.
 
 ``DIR`` has one file SET.jsonl for each labelled set (bench/labelled_pairs.py). Sets in other languages than English are
-left out. One more set has harmless and harmful changes of our own answers (bench/regressions.py). It has changes of
-every second answer only, so that the other half can be measured. Every set has the same weight, and so have its two
-labels. Each set has a constant of its own while the weights are learned, because the sets are not equally strict about
-what counts as the same meaning.
+left out. One more set has harmless and harmful changes of the answers in this repository (bench/regressions.py). It has
+changes of every second answer only, so that the other answers can be used for measurements. Every set has the same
+weight, and so have its two labels. Each set has a constant of its own while the weights are learned, because the sets
+are not equally strict about what counts as the same meaning.
 
 The result is written to glidepath/agreement_weights.json. The table shows for each set the AUC with weights that were
 learned without this set.
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def own_changes() -> list[LabelledPair]:
-    """Return changes of every second one of our own answers: one of each kind, but none of form."""
+    """Return changes of every second answer in this repository: one change of each kind, except changes of form."""
     found = []
     for same, kinds in ((True, HARMLESS), (False, HARMFUL)):
         for kind, mutate in kinds.items():

@@ -82,7 +82,7 @@ def shadow(*args: object, backend: str = "onprem", **kwargs: object) -> RequestO
 
 
 def rescue(*args: object, **kwargs: object) -> RequestOutcome:
-    """The outcome of a request that the split sent to the candidate, and that the baseline's cluster answered."""
+    """Return the outcome of a request that the split sent to the candidate and the baseline's cluster answered."""
     return live("cloud", *args, chosen=FALLBACK, **kwargs)
 
 
@@ -93,7 +93,7 @@ DIED = "upstream_reset_after_response_started{protocol_error}"
 
 
 def refused(first: str, status: int = 200, *flags: str, details: str = "via_upstream") -> RequestOutcome:
-    """Return the outcome of a request that the candidate refused with ``first``, so that the baseline was asked."""
+    """Return the outcome of a request that the candidate refused with ``first``, so Envoy sent it to the baseline."""
     made = entry("cloud", status, *flags, chosen=FALLBACK, tries=2, details=details)
     made.common_properties.custom_tags[envoy_names.REFUSED_TAG] = first
     outcome = classify(made, WORKLOADS, shadow=False)
@@ -106,7 +106,7 @@ CLIENT_FLAGS = [flag.field for flag in FLAGS if flag.kind == "client_abort"]
 
 
 def flags_of(*owners: Owner) -> list[Flag]:
-    """Return the flags of these owners, except those of a client that left."""
+    """Return the response flags of these owners, except the flags for a client that left."""
     return [flag for flag in FLAGS if flag.owner in owners and flag.kind != "client_abort"]
 
 

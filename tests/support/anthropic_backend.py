@@ -1,4 +1,4 @@
-"""A backend with the parts of Anthropic's API that its client uses: equal requests get equal answers."""
+"""A backend with the parts of Anthropic's API that Anthropic's client uses. Equal requests get equal answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _error(said: str, kind: str) -> dict[str, Any]:
 
 
 class AnthropicBackend(ApiBackend):
-    """The last user message selects errors and delays."""
+    """The server. The text of the last user message selects errors and delays."""
 
     def __init__(self) -> None:
         refusals = {said: (status, _error(said, kind)) for said, (status, kind) in KINDS_OF_ERRORS.items()}
@@ -36,7 +36,7 @@ class AnthropicBackend(ApiBackend):
         router.add_route("*", "/v1/{name:.*}", self._other)
 
     async def _other(self, request: web.Request) -> web.StreamResponse:
-        """Count tokens, list models, and serve batches: calls that are no inference."""
+        """Answer the calls that are no inference: count tokens, list models, and serve batches."""
         body = await request.read()
         name = request.match_info["name"]
         if name == "messages/count_tokens":

@@ -1,4 +1,4 @@
-"""What the test backends for clients of an API share: the start, the count of calls, and chosen errors and delays."""
+"""The base class of test backends for the clients of an API: the start, the count of calls, errors and delays."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ Refusal = tuple[int, Mapping[str, Any]]
 
 
 class ApiBackend(ABC):
-    """A server on a free port of loopback: ``async with Backend() as backend``. ``calls``: of inference, so far."""
+    """A server on a free loopback port: ``async with Backend() as backend``. ``calls``: the inference calls so far."""
 
     def __init__(self, refusals: Mapping[str, Refusal], headers: Mapping[str, str]) -> None:
-        """``refusals``: what the last user message asks for → status and body of the answer, with ``headers``."""
+        """Create the server. ``refusals``: text of the last user message → status and body of an error.
+
+        ``headers``: the headers of the error responses.
+        """
         self.calls = 0
         self.port = 0
         self._ending = asyncio.Event()
@@ -46,7 +49,7 @@ class ApiBackend(ABC):
         await self._runner.cleanup()
 
     async def refusal(self, said: str) -> web.Response | None:
-        """Return the error that the last user message asks for, or None. Wait before that if it asks for a delay."""
+        """Return the error for ``said``, the last user message; None if there is none. "slow" causes a delay."""
         if said == "slow":
             await wait_until_set(self._ending, SLOW_S)
         if said not in self._refusals:

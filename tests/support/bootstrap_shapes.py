@@ -1,4 +1,4 @@
-"""One small Envoy bootstrap in many layouts of YAML, and bootstraps that Glidepath cannot be inserted into."""
+"""One small Envoy bootstrap in many layouts of YAML, and bootstraps into which Glidepath cannot be inserted."""
 
 from __future__ import annotations
 

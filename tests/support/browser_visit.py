@@ -1,4 +1,4 @@
-"""Debian's Chromium, and a visit of a page in it that notes what must not happen."""
+"""Debian's Chromium, and a visit of a page that records errors, dialogs and requests to other hosts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 class Visit:
-    """A page, with everything that must not happen in it: errors, dialogs, requests of other hosts."""
+    """A page with a record of what must not happen: errors, dialogs and requests to other hosts."""
 
     def __init__(self, browser: Any, url: str, **context: Any) -> None:
         self.url, self.problems = url, list[str]()
@@ -31,7 +31,7 @@ class Visit:
         return self.page
 
     def log_in(self, path: str) -> Any:
-        """Log in as Ana at the path of the login, which has the token behind #, and return the page of the fleet."""
+        """Log in as Ana at ``path``, which has the token after ``#``, and return the page of the fleet."""
         page = self.open(path)
         page.fill("#name", "Ana")
         page.click("form.login button")

@@ -18,9 +18,9 @@ PACKAGES = ("extproc", "glidepath", "glidepath_ops", "scorer")
 
 
 def tracked_files() -> list[str]:
-    """Return the files of the tree that belong to it: tracked by git, or new and not ignored.
+    """Return the files of the tree that git tracks, or that are new and not ignored.
 
-    A tree without git, such as an unpacked source distribution, is taken as it is.
+    Without git, as in an unpacked source distribution, return all files.
     """
     if (ROOT / ".git").exists():
         command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -32,7 +32,7 @@ def tracked_files() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Distributions:
-    """``wheel`` was built from the tree, ``wheel_of_sdist`` from the unpacked ``sdist``."""
+    """The built distributions: ``wheel`` from the tree, and ``wheel_of_sdist`` from the unpacked ``sdist``."""
 
     sdist: Path
     wheel: Path
@@ -63,7 +63,7 @@ def _build(tree: Path, out: Path, kind: str) -> None:
 
 
 def members(wheel: Path) -> dict[str, bytes]:
-    """Return the files of the wheel, without the list of their hashes, whose order says nothing."""
+    """Return the files of the wheel, without the list of their hashes, whose order is arbitrary."""
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if not name.endswith(("/", "/RECORD"))]
         return {name: archive.read(name) for name in names}
@@ -94,8 +94,8 @@ class Environment:
 def install(wheel: Path, folder: Path) -> Environment:
     """Install the wheel into a fresh environment in ``folder``, without any file of the checkout.
 
-    The path file makes the installed dependencies importable. The editable install of the checkout beside them is not:
-    Python reads no path files in a folder that a path file names.
+    A path file makes the installed dependencies importable. It does not make the editable install of the checkout
+    importable, because Python reads no path files in a folder that a path file names.
     """
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"

@@ -51,7 +51,7 @@ class CaptureSetup:
         body: bytes = b"question",
         **headers: str,
     ) -> CapturedExchange:
-        """Feed a complete request to a new exchange. ``own_id``: the id that Envoy gives to the exchange."""
+        """Pass a complete request to a new exchange. ``own_id``: the id that Envoy gives to the exchange."""
         exchange = Exchange(1000, self.memory)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         event = RequestHeaders(

@@ -1,4 +1,4 @@
-"""Calls of a provider's client, made at a backend directly and through Glidepath, and compared."""
+"""Make calls with a provider's client, to a backend directly and through Glidepath, and compare the outcomes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Call = Callable[[Any], Awaitable[Any]]
 
 @dataclass(slots=True)
 class Calls:
-    """Two clients of a provider's package, one of which calls through Glidepath. ``errors``: the package."""
+    """Two clients of a provider's package, one of which calls through Glidepath. ``errors``: this package."""
 
     system: System
     cloud: ApiBackend
@@ -29,14 +29,14 @@ class Calls:
     through: Any
 
     async def same(self, call: Call, direct: Any = None, through: Any = None) -> list[Any]:
-        """Return the outcome of the call, made directly and several times through Glidepath; all must be equal."""
+        """Make the call directly and several times through Glidepath. Return the outcomes, which must be equal."""
         clients = [direct or self.direct, *[through or self.through] * TIMES]
         outcomes = [await self._outcome(call, client) for client in clients]
         assert outcomes[1:] == outcomes[:1] * TIMES
         return outcomes
 
     async def _outcome(self, call: Call, client: Any) -> Any:
-        """Return the answer; or the client's error, with the status, the headers that clients read, and its body."""
+        """Return the answer, or the client's error with its status, the headers that clients read, and its body."""
         try:
             answer = await call(client)
         except self.errors.APIStatusError as error:
@@ -47,7 +47,7 @@ class Calls:
 
 
 def dumped(answer: Any) -> Any:
-    """Return what a client got, in a form that can be compared. A raw response: with its headers."""
+    """Return a client's answer as a value that can be compared. For a raw response, it includes the headers."""
     if hasattr(answer, "http_response"):
         return answer.status_code, headers_of(answer), answer.content, dumped(answer.parse())
     return answer.model_dump(warnings=False) if hasattr(answer, "model_dump") else answer

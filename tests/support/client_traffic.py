@@ -52,7 +52,7 @@ class Traffic:
 
 @asynccontextmanager
 async def traffic(folder: Path, *, scorer: bool = False, **workload: Mapping[str, Any]) -> AsyncIterator[Traffic]:
-    """Run a system with clients. Yields after 50 requests, once at least 20 pairs are in Redis."""
+    """Run a system with clients. Yield the traffic after 50 requests, once at least 20 pairs are in Redis."""
     async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
         config = system_config(folder, cloud.url, onprem.url, **workload)
         async with running_system(config, folder, scorer=scorer) as system, asyncio.TaskGroup() as group:
@@ -78,5 +78,5 @@ async def assert_each_pair_once(system: System) -> int:
 
 
 async def distinct_pairs(system: System) -> int:
-    """Return the number of different pairs. A pair is stored twice if its acknowledgement was lost (scored once)."""
+    """Return the number of different pairs. If an acknowledgement is lost, a pair is stored twice but scored once."""
     return len({pair.id for pair in await system.pairs()})

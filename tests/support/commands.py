@@ -1,4 +1,4 @@
-"""Run commands of the CLI, in the test's process or as a process, and write the event files that judge reads."""
+"""Run commands of the CLI, in the test's process or in a new one, and write event files for ``glidepath judge``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run_cli(*args: str) -> str:
 
 
 async def run_process(*arguments: str, config: Path) -> tuple[int, str, str]:
-    """Run ``glidepath`` as a process; return its exit status, its standard output and its standard error."""
+    """Run ``glidepath`` as a process. Return its exit status, standard output and standard error."""
     command = [sys.executable, "-m", "glidepath_ops", *arguments, "-c", str(config)]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
     assert "Traceback" not in done.stderr
@@ -30,6 +30,6 @@ async def run_process(*arguments: str, config: Path) -> tuple[int, str, str]:
 
 
 def write_events(path: Path, *lines: dict[str, object]) -> Path:
-    """Write one JSON object a line to ``path``, and return the path."""
+    """Write one JSON object per line to ``path``, and return the path."""
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path

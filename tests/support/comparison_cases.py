@@ -48,7 +48,7 @@ def fenced(code: str, language: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TextPair:
-    """A pair of texts and the expected result; the keys of ``expected`` are those of ``check``."""
+    """A pair of texts and the expected result. ``expected``: the arguments of ``check``."""
 
     left: str
     right: str
@@ -92,8 +92,8 @@ def _pair(group: Mapping[str, Any], case: Mapping[str, Any]) -> TextPair:
     """Build a pair from its case.
 
     The group's ``text`` is inserted for ``{text}`` in ``left`` and ``right`` and for a missing side. The case's
-    ``replace`` changes it on the right side. A ``language`` puts both sides into a code block. The group's ``context``
-    surrounds both sides.
+    ``replace`` changes it on the right side. If there is a ``language``, both sides are put into a code block. The
+    group's ``context`` surrounds both sides.
     """
     text = group.get("text", "")
     changed = text
@@ -112,7 +112,7 @@ def _pair(group: Mapping[str, Any], case: Mapping[str, Any]) -> TextPair:
 
 
 def cases(file: str, group: str) -> list[Any]:
-    """Return the cases of one group as parameters: a text, or the values of a mapping in their order without its id."""
+    """Return the cases of one group as parameters: a text, or the values of a mapping, in order and without the id."""
     return [pytest.param(*values, id=name) for name, values in _named(file, group)]
 
 

@@ -18,7 +18,7 @@ HOST = "http://127.0.0.1:9480"
 
 
 def console_config(folder: Path, text: str, redis_url: str, console: str = "") -> Config:
-    """Return the configuration ``text`` with this Redis, and with a section ``console`` unless that is empty."""
+    """Return the configuration ``text`` with this Redis, and with the section ``console`` unless it is empty."""
     path = folder / "glidepath.yaml"
     (folder / "token").write_text(TOKEN + "\n")
     section = f"console: {console.format(token=folder / 'token')}\n" if console else ""

@@ -1,4 +1,4 @@
-"""A workload's status, decisions and pairs in Redis, as a scorer would have left them, for tests of the console."""
+"""A workload's status, decisions and pairs in Redis, as a scorer stores them, for tests of the console."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ def decision(event: str, at_ms: int, **changes: Any) -> Decision:
 
 
 def hold_for_sameness(at_ms: int, *pair_ids: str) -> Decision:
-    """Return a hold that names pairs as those that weighed most."""
+    """Return the decision of a hold that names these pairs as the heaviest evidence."""
     pairs = tuple(WeighedPair(name, "", 0.9, at_ms) for name in pair_ids)
     failed = replace(VERDICTS[2], pairs=pairs)
     return decision("hold", at_ms, phase="held", reason="sameness fails", trigger="sameness", verdicts=(failed,))
 
 
 def chat_body(text: str | bytes) -> bytes:
-    """Return the body of a chat completion. Text as bytes is inserted as it is, also if it is not UTF-8."""
+    """Return the body of a chat completion. Text in bytes is inserted unchanged, even if it is not UTF-8."""
     if isinstance(text, bytes):
         begin, end = chat_body("@@").split(b"@@")
         return begin + text + end
@@ -144,7 +144,7 @@ async def store_pairs(redis: Any, *pairs: tuple[Pair, ScoredPair]) -> None:
 
 
 async def store_results(redis: Any, results: Sequence[ScoredPair]) -> None:
-    """Add results whose bodies are not stored any more."""
+    """Add results whose pairs, with the bodies, are no longer stored."""
     pipe = redis.pipeline(transaction=False)
     for result in results:
         pipe.xadd(WorkloadKeys(result.workload).results, {"r": encode_scored(result), "e": ""})

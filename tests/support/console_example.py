@@ -83,7 +83,7 @@ EXAMPLES = (
 
 
 async def store_example(redis: Any, pairs: int = 60) -> list[str]:
-    """Store everything, and return the ids of the pairs of ``chat``, the newest first."""
+    """Store the whole example, and return the ids of the pairs of ``chat``, the newest first."""
     now = unix_ms()
     stored = []
     for number in range(pairs):
@@ -176,7 +176,7 @@ def _period(rng: random.Random, place: float, at_ms: int, seconds: int) -> Perio
 
 
 def _sent(requests: int, output: int) -> Sent:
-    """Return requests of 640 input tokens, half of them cached, of which one in ten was captured."""
+    """Return the totals of requests with 640 input tokens, half of them cached. One request in ten was captured."""
     seen = requests // 10
     usage = (TokenUsage(640 * seen, output * seen, cached_read=320 * seen, answers=seen),) if seen else ()
     return Sent(requests, requests * 2600, usage)

@@ -25,13 +25,13 @@ T = TypeVar("T")
 
 
 def in_a_thread(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in a loop of its own: the browser's driver has one in this thread."""
+    """Run a coroutine in a new thread, because the browser's driver has an event loop in this thread."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()
 
 
 def fill(redis_url: str, *works: Any) -> list[Any]:
-    """Call each function with a client of this Redis, and return their results."""
+    """Call each function in ``works`` with a client of this Redis, and return the results."""
 
     async def all_of_them() -> list[Any]:
         client = redis.asyncio.from_url(redis_url)
@@ -58,7 +58,7 @@ def running_console(folder: Path, text: str, redis_url: str, *, token: bool) -> 
 
 @contextmanager
 def scorer_that_holds_and_resumes(redis_url: str, workload: str = "chat") -> Iterator[None]:
-    """Answer each command as a scorer does: change the phase in the status, and write a decision."""
+    """Answer each hold and resume as a scorer does: change the phase in the status, and write a decision."""
     client, keys, stop = sync_redis.from_url(redis_url), WorkloadKeys(workload), threading.Event()
 
     def answer(entry: bytes, command: Command) -> None:

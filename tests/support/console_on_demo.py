@@ -27,7 +27,10 @@ NOTE_CHANGES = """() => {
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """``fleet``: all that the row of the workload has shown; ``workload``: the page of the workload at the end."""
+    """The observed texts.
+
+    ``fleet``: all texts that the workload's row in the fleet showed. ``workload``: the text of its page at the end.
+    """
 
     banner: str
     fleet: list[str]

@@ -26,7 +26,7 @@ from tests.support.report_example import report_config
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """``click``: a button that is clicked first. ``width``, ``height``: of the window."""
+    """A picture to take. ``click``: a button that is clicked first. ``width``, ``height``: the size of the window."""
 
     name: str
     path: str

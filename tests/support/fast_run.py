@@ -24,7 +24,10 @@ def is_fast(item: pytest.Item) -> bool:
 
 
 def forbid_processes_and_torch() -> None:
-    """Raise in a test that starts a process or imports torch. An audit hook stays until the process ends."""
+    """Install an audit hook that raises an error in a test that starts a process or imports torch.
+
+    The hook stays until the process ends.
+    """
 
     def audit(event: str, arguments: tuple[object, ...]) -> None:
         if event in ("subprocess.Popen", "os.fork", "os.posix_spawn"):

@@ -26,7 +26,7 @@ from tests.support.commands import run_cli
 
 
 class Result(StrEnum):
-    """How an insertion ended. Only ``BROKEN`` is a fault."""
+    """The result of an insertion. Only ``BROKEN`` is a fault."""
 
     INSERTED = "inserted"  # Envoy accepts it, a second run changes nothing, --remove restores the file to the byte
     REFUSED = "refused"  # with a reason; the file is untouched
@@ -36,7 +36,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result for one bootstrap and one configuration. ``detail``: a reason, or what is wrong."""
+    """The result for one bootstrap and one configuration. ``detail``: a reason, or a description of the fault."""
 
     bootstrap: str
     config: str

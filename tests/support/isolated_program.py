@@ -1,11 +1,11 @@
-"""Run a program, and observe every connection that it tries to make and every file that it writes, wherever that is.
+"""Run a program, and observe every connection that it tries to make and every file that it writes anywhere.
 
-``python -m tests.support.isolated_program FOLDER COMMAND…`` runs COMMAND in a network of its own, which has only a
-loopback interface that also takes all packets to other addresses, and on a copy-on-write view of all file systems. It
-prints a JSON object: ``status``, ``output``, ``contacted`` (["tcp" or "udp", address, port] of each attempt) and
-``written`` (paths); ``dropped`` packets were not seen. FOLDER is an empty folder for the view. Needs root, or user
-namespaces; it prints ``unsupported`` otherwise. Sources: namespaces(7), netdevice(7), packet(7), Linux' Documentation/
-filesystems/overlayfs.rst and networking/filter.rst.
+``python -m tests.support.isolated_program FOLDER COMMAND…`` runs COMMAND in a new network namespace and on a
+copy-on-write view of all file systems. The network has only a loopback interface, which also receives all packets to
+other addresses. It prints a JSON object: ``status``, ``output``, ``contacted`` (["tcp" or "udp", address, port] of each
+attempt) and ``written`` (paths) and ``dropped`` (the number of packets that were not observed). FOLDER is an empty
+folder for the view. Needs root, or user namespaces; it prints ``unsupported`` otherwise. Sources: namespaces(7),
+netdevice(7), packet(7), Linux' Documentation/ filesystems/overlayfs.rst and networking/filter.rst.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _enter_namespaces() -> None:
 
 
 def _catch_all_packets() -> None:
-    """Bring the loopback interface up, and send to it also what is for other addresses."""
+    """Bring the loopback interface up, and route the packets for all other addresses to it."""
     with socket.socket() as control:
         ioctl(control, _SET_FLAGS, struct.pack("16sh22x", b"lo", _IS_UP))
         address = struct.pack("HH4s8x", socket.AF_INET, 0, socket.inet_aton(SOURCE))
@@ -93,14 +93,14 @@ def _catch_all_packets() -> None:
 
 
 def _mounts() -> Iterator[tuple[str, str]]:
-    """Yield the mount point and the kind of each file system, those that contain others first."""
+    """Yield the mount point and the type of each file system. A file system comes before those mounted inside it."""
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         before, after = line.split(" - ", 1)
         yield before.split()[4].encode().decode("unicode_escape"), after.split()[0]
 
 
 def _make_view(folder: Path) -> tuple[Path, dict[str, Path]]:
-    """Return the root of a copy-on-write view of all file systems, and the folder with the changes of each of them."""
+    """Return the root of a copy-on-write view of all file systems, and mount point → the folder with its changes."""
     mounts = list(_mounts())
     _mount("tmpfs", str(folder), "tmpfs")
     root, changes, shown = folder / "root", dict[str, Path](), list[str]()
@@ -157,7 +157,7 @@ def _observe(packets: socket.socket, seen: set[tuple[str, str, int]], ended: thr
 
 
 def _attempt(frame: bytes) -> tuple[str, str, int] | None:
-    """Return the protocol, the address and the port to which a packet goes, if it begins a contact."""
+    """Return the protocol, address and port of a packet's destination; None if the packet does not begin a contact."""
     version = frame[0] >> 4
     if version == 4:
         protocol, destination, rest = frame[9], socket.inet_ntoa(frame[16:20]), frame[(frame[0] & 15) * 4 :]

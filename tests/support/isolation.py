@@ -1,4 +1,4 @@
-"""Run a program with ``isolated_program``, and say what it contacted and wrote."""
+"""Run a program with ``isolated_program``, and return its contacts and the files that it wrote."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Observed:
     written: tuple[str, ...]
 
     def outside(self) -> list[tuple[str, str, int]]:
-        """Return the contacts that are not TCP connections on loopback: other machines, and questions to DNS."""
+        """Return the contacts other than TCP connections on loopback: those with other machines, and DNS queries."""
         return sorted(one for one in self.contacted if one[0] != "tcp" or one[1] not in LOOPBACK)
 
     def loopback_ports(self) -> set[int]:
@@ -35,7 +35,7 @@ class Observed:
 
 
 def run_isolated(folder: Path, command: Sequence[str], cwd: Path, timeout: float = 180) -> Observed:
-    """Run the command. Skips the test if this machine allows no namespaces. ``folder`` is created for the view."""
+    """Run the command. Skip the test if this machine allows no namespaces. ``folder``: is created for the view."""
     folder.mkdir()
     line = [sys.executable, "-m", "tests.support.isolated_program", str(folder), *command]
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # Python's own cache is no file of the program

@@ -1,4 +1,4 @@
-"""Texts that are written to please a judge, one of each kind, and ordinary texts about judging, grading and rating."""
+"""Texts that are written to win a comparison, one of each kind, and ordinary texts about judging and rating."""
 
 from __future__ import annotations
 

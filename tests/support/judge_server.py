@@ -1,4 +1,4 @@
-"""Serve one path for a stub that judges pairs: an evaluator or a verifier whose answers a test can hold back."""
+"""An HTTP server for stubs of the evaluator and of the verifier. A test can delay their answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from aiohttp import web
 async def judge_server(
     path: str, handler: Callable[[web.Request], Awaitable[web.StreamResponse]], may_answer: asyncio.Event
 ) -> AsyncIterator[str]:
-    """Yield the base URL of a server on loopback. ``may_answer`` is set at the beginning, and again at the end."""
+    """Run ``handler`` at ``path`` of a server on loopback, and yield its base URL.
+
+    ``may_answer`` is set at the beginning, and again at the end.
+    """
     may_answer.set()
     app = web.Application()
     app.router.add_post(path, handler)

@@ -1,4 +1,4 @@
-"""A workload whose clocks are set while it is steered: those of the scorer, of Redis and of the proxy."""
+"""A workload that is steered while clocks are set: the clock of the scorer, of Redis or of the proxy."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ ASK_EVERY = 3  # ticks; until then, the leader does not know that Redis' clock w
 
 @dataclass(slots=True)
 class JumpingClocks:
-    """The steered workload ``chat`` with one Envoy and one proxy. ``true_ms``: the time that has really passed.
+    """The steered workload ``chat`` with one Envoy and one proxy. ``true_ms``: the true time that has passed.
 
-    ``wall``, ``redis``, ``proxy``: by how many milliseconds that clock has been set. ``bad``: the candidate's requests
-    fail. Every decision is in ``decisions``, with the true time.
+    ``wall``, ``redis``, ``proxy``: by how many milliseconds this clock has been set. ``bad``: whether the candidate's
+    requests fail. ``decisions``: all decisions with their true times.
     """
 
     chat: SteeredWorkload
@@ -64,7 +64,7 @@ class JumpingClocks:
         self.chat.state = decode(self.chat.spec, json.loads(encode(self.chat.state)), self.clocks())
 
     def step(self, ms: int) -> list[str]:
-        """Let the time pass, write what the proxy has seen, and run a tick. Return the events of its decisions."""
+        """Let ``ms`` pass, write the proxy's outcomes, and run a tick. Return the events of its decisions."""
         began = self._stamp()
         self.true_ms += ms
         self._ticks += 1
@@ -78,14 +78,14 @@ class JumpingClocks:
         return [decision.event for decision in done.decisions]
 
     def run(self, ms: int, every_ms: int = 250) -> list[str]:
-        """Run ticks for this long. Return the events of all decisions."""
+        """Run ticks for ``ms``. Return the events of all decisions."""
         return [event for _ in range(ms // every_ms) for event in self.step(every_ms)]
 
     def _stamp(self) -> int:
         return BEGAN_MS + self.true_ms + self.proxy
 
     def _news(self, began: int) -> News:
-        """Return a flush of the proxy, and the score of a pair. Redis' ids never go back (XADD)."""
+        """Return the news of a tick: a flush of the proxy, and the score of a pair. Redis' ids never go back (XADD)."""
         self._flushed += 1
         self._last_id_ms = max(self._last_id_ms, BEGAN_MS + self.true_ms + self.redis)
         weight = int(self.envoys.runtime["envoy-0"].get(self.chat.spec.names.candidate, "0"))

@@ -1,4 +1,4 @@
-"""Run the demo with --keep for the tests of what it does and shows, and end it as a person does."""
+"""Run the demo with ``--keep`` for tests, and end it like a person with Ctrl-C."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ END_WITHIN_S = 120
 
 @dataclass(frozen=True, slots=True)
 class FinishedDemo:
-    """``summary``: what --json wrote."""
+    """The result of a demo that has ended. ``summary``: the output of ``--json``."""
 
     status: int
     summary: Any
@@ -29,18 +29,18 @@ class FinishedDemo:
 
 @dataclass(frozen=True, slots=True)
 class KeptDemo:
-    """``temporary``: the folder in which the demo makes its own."""
+    """A demo that runs with ``--keep``. ``temporary``: its TMPDIR, in which it creates its own folder."""
 
     child: Child
     temporary: Path
 
     def last_command(self) -> str:
-        """Wait until the demo is kept running, and return the last command that it prints."""
+        """Wait until the demo has ended its ramp and keeps running. Return the last command that it prints."""
         self.child.wait_until(lambda: " retry chat " in self.child.log.read_text(), timeout=KEPT_WITHIN_S)
         return next(line for line in self.child.log.read_text().splitlines() if " retry chat " in line)
 
     def finish(self) -> FinishedDemo:
-        """Stop it as Ctrl-C does."""
+        """Stop the demo as Ctrl-C does, and return its result."""
         self.child.signal(signal.SIGINT)
         status = self.child.process.wait(END_WITHIN_S)
         return finished(status, self.child.log, self.temporary.parent / "summary.json")

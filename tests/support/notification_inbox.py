@@ -1,4 +1,4 @@
-"""A decision to announce, an HTTP server that receives it, and a queue that runs while a test needs it."""
+"""A decision to announce, an HTTP server that receives it, and a queue that runs during a test."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROLLBACK = Decision(
 
 @dataclass
 class Inbox:
-    """An HTTP server that keeps what it gets; the first ``failures`` requests are answered with 503."""
+    """An HTTP server that stores the requests. It answers the first ``failures`` requests with 503."""
 
     failures: int = 0
     status: int = 503

@@ -35,7 +35,7 @@ WARM_UP = "/warm-up/v1/chat/completions"
 
 @dataclass(slots=True)
 class ObservedEnvoy:
-    """``live``: the URL for clients."""
+    """The running parts. ``live``: the URL for clients."""
 
     config: Config
     file: Path
@@ -71,13 +71,13 @@ class ObservedEnvoy:
         self.backend.received.clear()
 
     async def traffic(self) -> Traffic:
-        """Return what `glidepath inventory` reads of the last hour."""
+        """Return the traffic of the last hour, as `glidepath inventory` reads it."""
         now = unix_ms()
         with delayed_progress_bar("", None) as advance:
             return (await read_from_redis(self.config, self.redis, now - HOUR_MS, now, advance)).traffic
 
     async def groups(self, *, requests: int) -> dict[tuple[str, str, str], CallGroup]:
-        """Return the groups by path, model and caller, once all of the requests are counted with their bodies."""
+        """Return (path, model, caller) → group, once all ``requests`` are counted with their bodies."""
         found = Traffic()
 
         async def counted() -> bool:
@@ -91,7 +91,7 @@ class ObservedEnvoy:
         return {(key.path, key.model, key.caller): group for key, group in found.groups.items()}
 
     async def redis_has(self, text: str) -> bool:
-        """Return whether any key or value of Redis has a text, also within what is compressed."""
+        """Return whether any key or value in Redis contains a text. Compressed values are decompressed first."""
         wanted = text.encode()
         async for key in self.redis.scan_iter():
             dump = await self.redis.dump(key)
@@ -105,7 +105,7 @@ class ObservedEnvoy:
 
 
 def unpacked(value: bytes) -> bytes:
-    """Return a value without the compression of a stored group."""
+    """Return a value decompressed if it is a compressed group, else unchanged."""
     try:
         return zstd.ZstdDecompressor().decompress(value)
     except zstd.ZstdError:
@@ -120,9 +120,10 @@ async def observed_envoy(
     inventory: Mapping[str, Any] | None = None,
     workloads: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[ObservedEnvoy]:
-    """Run Envoy, by default without a workload. ``workloads``: those from ``cloud`` to ``onprem``, the same backend.
+    """Run Envoy, by default without a workload.
 
-    ``into``: a bootstrap of the user's with ``%LISTEN%``, ``%ADMIN%`` and ``%BACKEND%`` for the ports.
+    ``workloads``: workloads from ``cloud`` to ``onprem``, which are the same backend. ``into``: a bootstrap of the user
+    with ``%LISTEN%``, ``%ADMIN%`` and ``%BACKEND%`` in place of the ports.
     """
     live, shadow, admin, metrics, redis_port = free_ports(5)
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A backend with the parts of the OpenAI API that clients use: equal requests get equal answers."""
+"""A backend with the parts of the OpenAI API that clients use. Equal requests get equal answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _USAGE = {"prompt_tokens": 5, "completion_tokens": 9, "total_tokens": 14}
 
 
 class OpenAIBackend(ApiBackend):
-    """The last user message selects errors and delays."""
+    """The server. The text of the last user message selects errors and delays."""
 
     def __init__(self) -> None:
         super().__init__({said: (status, {"error": error}) for said, (status, error) in REFUSALS.items()}, HEADERS)
@@ -57,7 +57,7 @@ class OpenAIBackend(ApiBackend):
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
-    """Return a JSON body, or the parts of a form. Each side has its own name for the model, so that is left out."""
+    """Return a JSON body, or the parts of a form. The model is left out, because each side has its own name for it."""
     if request.content_type.startswith("multipart/") and request.content_length != 0:
         parts = {}
         async for part in await request.multipart():
@@ -83,7 +83,7 @@ async def _talk(request: web.Request) -> web.StreamResponse:
 
 
 def _managed(request: web.Request, name: str, body: Any) -> web.Response:
-    """Answer a call that is no inference with what was read of it. A list has two pages of two items."""
+    """Answer a call that is no inference with the parts of the request. A list has two pages of two items."""
     last = name.rpartition("/")[2]
     if last == "content":
         return web.Response(body=bytes(range(256)) * 40, content_type="application/octet-stream")

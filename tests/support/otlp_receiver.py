@@ -1,6 +1,6 @@
-"""An OTLP receiver as a collector has one, by HTTP and by gRPC, over OpenTelemetry's own protobufs.
+"""An OTLP receiver like that of a collector, by HTTP and by gRPC, with OpenTelemetry's own protobufs.
 
-It keeps what it gets. ``delay_s`` makes it slow, ``refuses`` makes it answer 400 (HTTP only).
+It stores the messages. ``delay_s`` makes it slow, and ``refuses`` makes it answer 400 (HTTP only).
 """
 
 from __future__ import annotations

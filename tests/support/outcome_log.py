@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 
 @dataclass(slots=True)
 class OutcomeLog:
-    """The outcomes of a candidate's requests, in order. ``attempts``: the number of attempts of each."""
+    """The outcomes of a candidate's requests, in order. ``attempts``: the number of attempts of each request."""
 
     setup: EnvoySetup
     attempts: list[int] = field(default_factory=list)
@@ -30,7 +30,7 @@ class OutcomeLog:
         return await self.next()
 
     async def counted_by(self, request: Awaitable[object]) -> RequestOutcome | LocalReply | None:
-        """Send the request, and return what it is counted as."""
+        """Send the request, and return its outcome or local reply; None if it is not counted."""
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
             await request
         return await self._next()

@@ -1,4 +1,4 @@
-"""The metrics and labels that a PromQL expression names, and whether Glidepath's processes have them."""
+"""Find metrics and labels in a PromQL expression that Glidepath's processes do not export."""
 
 from __future__ import annotations
 

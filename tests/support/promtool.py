@@ -1,4 +1,4 @@
-"""Debian's Prometheus and promtool. Tests that need them are skipped where they are not installed."""
+"""Debian's Prometheus and promtool. Tests that need them are skipped if they are not installed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ needs_prometheus = pytest.mark.skipif(
 
 
 def promtool(*arguments: str | Path) -> str:
-    """Return what promtool prints. Fails if it finds an error."""
+    """Return the output of promtool. The test fails if promtool finds an error."""
     assert PROMTOOL is not None
     done = subprocess.run([PROMTOOL, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -17,7 +17,7 @@ Behaviour = Literal["json", "sse", "status", "hang", "reset", "die_in_stream", "
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A received request; header names are in lower case. ``raw_headers``: as received, in their order."""
+    """A received request. Header names are in lower case. ``raw_headers``: the headers as received, in their order."""
 
     method: str
     path: str
@@ -85,7 +85,7 @@ class Recorder:
         return await getattr(self, f"_{self.behaviour}")(request)
 
     async def _websocket(self, request: web.Request, headers: dict[str, str]) -> web.StreamResponse:
-        """Answer each text of a WebSocket with the backend's name and the text."""
+        """Answer each text message of a WebSocket with the backend's name and the text."""
         self.received.append(Received(request.method, request.raw_path, headers, b"", request.raw_headers))
         socket = web.WebSocketResponse()
         await socket.prepare(request)
@@ -118,7 +118,7 @@ class Recorder:
         return response
 
     async def _slow_stream(self, request: web.Request) -> web.StreamResponse:
-        """Send the headers and the first event at once, the rest 1.2 s later."""
+        """Send the headers and the first event at once, and the other events 1.2 s later."""
         response = await self._open_stream(request)
         first, *rest = self.events()
         await response.write(first)

@@ -1,4 +1,4 @@
-"""A real Redis Cluster of three masters on loopback, put together without the cluster's command-line tool."""
+"""A real Redis Cluster of three masters on loopback, formed without the cluster's command-line tool."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLOTS = 16384
 
 @asynccontextmanager
 async def running_cluster(folder: Path, nodes: int = 3) -> AsyncIterator[tuple[str, list[Child]]]:
-    """Run a cluster; yield the URL of one node, and all nodes."""
+    """Run a cluster. Yield the URL of one node, and the processes of all nodes."""
     ports = free_ports(2 * nodes)
     clients, buses = ports[:nodes], ports[nodes:]
     with ExitStack() as stack:

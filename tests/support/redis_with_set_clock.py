@@ -1,4 +1,4 @@
-"""A Redis whose clock a test sets: a real one under libfaketime, or one whose clock the store and writers replace."""
+"""A Redis whose clock a test sets, under libfaketime or, without it, with a replaced clock in the store and writers."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class FakedClock:
 
 @dataclass(slots=True)
 class ReplacedClock:
-    """The same for a Redis whose own clock cannot be set: the store shifts its TIME, and the writers choose the ids.
+    """A replaced clock for a Redis without libfaketime: the store shifts Redis' TIME, and the writers choose the ids.
 
-    As in Redis, the ids of a stream never go back, and a clock that is set forward ends the lease.
+    As with a real clock, the ids of a stream never go back, and a clock that is set forward ends the lease.
     """
 
     ahead_ms: int = 0
@@ -72,7 +72,7 @@ class _ShiftedStore(RedisSteeringStore):
 
 @contextmanager
 def faked_redis(folder: Path) -> Iterator[tuple[str, FakedClock]]:
-    """Run a Redis under libfaketime. Yields its URL and its clock."""
+    """Run a Redis under libfaketime. Yield its URL and its clock."""
     offset, wrapper, port = folder / "offset", folder / "redis-with-faked-clock", free_ports(1)[0]
     offset.write_text("+0s\n")
     settings = f"LD_PRELOAD={LIBRARY} FAKETIME_TIMESTAMP_FILE={shlex.quote(str(offset))} FAKETIME_NO_CACHE=1"

@@ -1,4 +1,4 @@
-"""A registry for container images on loopback, as far as pulling a manifest goes, with token authentication."""
+"""A registry for container images on loopback, which serves only manifests, with token authentication."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKEN = "the-token"
 
 @dataclass(slots=True)
 class Registry:
-    """``manifests`` maps REPOSITORY:TAG to the manifest. ``lies`` are the ones whose digest it names wrongly."""
+    """The server. ``manifests``: REPOSITORY:TAG → the manifest. ``lies``: those for which it sends a wrong digest."""
 
     address: str
     manifests: Mapping[str, bytes]

@@ -38,7 +38,7 @@ QUESTION = {"model": "any", "messages": [{"role": "user", "content": "Who are yo
 
 
 class CaptureBackend(Recorder):
-    """A recorder that also answers with gzip, with a stream that does not end, or with a body that is broken."""
+    """A recorder that can also answer with gzip, with a stream that does not end, or with a broken body."""
 
     floods_ended = 0
     broken_by = ""
@@ -49,7 +49,7 @@ class CaptureBackend(Recorder):
         return web.Response(body=body, headers=headers)
 
     async def _broken(self, request: web.Request) -> web.StreamResponse:
-        """Answer with status 200, or with a redirection, and a body that no client can use: ``broken_by`` says how."""
+        """Answer with status 200 or a redirection, and a body that no client can use. ``broken_by``: the fault."""
         error = b'{"error": {"message": "gone"}}'
         status, kind, body, coding = {
             "error_event": (200, "text/event-stream", self.events()[0] + b"data: " + error + b"\n\n", ""),
@@ -114,7 +114,10 @@ class Processes:
 
 @contextmanager
 def running_processes(folder: Path, workloads: str = "", sections: str = "") -> Iterator[Processes]:
-    """Run Redis, Envoy and extproc for the workload ``chat``. ``workloads``, ``sections``: further ones, as YAML."""
+    """Run Redis, Envoy and extproc for the workload ``chat``.
+
+    ``workloads``, ``sections``: additional workloads and sections, as YAML.
+    """
     live, shadow, admin, metrics, redis_port, cloud, onprem = free_ports(7)
     file = folder / "glidepath.yaml"
     file.write_text(f"""
@@ -170,7 +173,7 @@ class RunningCapture:
         return [decode_pair(entry[b"p"]) for _, entry in await self.redis.xrange(NAMES.pairs)]
 
     async def stored(self, number: int) -> list[Pair]:
-        """Return the pairs once ``number`` are in Redis, which may be after the outcomes count them."""
+        """Wait until ``number`` pairs are in Redis, and return them. The outcomes may count them earlier."""
 
         async def reached() -> bool:
             return len(await self.pairs()) >= number
@@ -196,7 +199,7 @@ class RunningCapture:
         return total
 
     async def idle(self) -> bool:
-        """Return whether extproc holds nothing of a request: no stream, no body, and nothing that Redis lacks."""
+        """Return whether extproc has no stream, no body and no record that is not in Redis yet."""
         async with self.client.get(f"http://{self.processes.config.extproc.metrics}/metrics") as response:
             lines = (await response.text()).splitlines()
         held = tuple(f"glidepath_extproc_{name}" for name in ("streams", "memory_bytes", "buffer_pairs"))
@@ -224,7 +227,7 @@ class RunningCapture:
 
 @asynccontextmanager
 async def connected(processes: Processes) -> AsyncIterator[RunningCapture]:
-    """Reset the backends to good answers, all traffic to the baseline, and Redis to empty."""
+    """Reset the processes: good answers of the backends, all traffic to the baseline, and an empty Redis."""
     ports = {name: int(b.url.rpartition(":")[2]) for name, b in processes.config.backends.items()}
     processes.candidate_percent(0)
     async with AsyncExitStack() as stack:

@@ -54,7 +54,7 @@ class System:
         return self.stack.children[name]
 
     async def restart(self, name: str) -> None:
-        """Replace a dead child and wait until the new one is ready."""
+        """Replace a dead child, and wait until the new child is ready."""
         self.stack.restart(name)
         ready = self.stack.services[name].ready
         await eventually(lambda: asyncio.to_thread(ready), within=START_S, what=f"{name} ready")
@@ -99,7 +99,7 @@ class System:
 
 
 def system_config(folder: Path, baseline: str, candidate: str, **workload: Mapping[str, Any]) -> Config:
-    """Return a configuration with the workload ``chat`` from ``cloud`` to ``onprem``; ``workload``: its sections."""
+    """Return a configuration with the workload ``chat`` from ``cloud`` to ``onprem``. ``workload``: its sections."""
     chat = {
         "shadow": {"sample": 100, "same_side": 0, "timeout": "5s"},
         "ramp": {"steps": [100], "shadow_hold": "1h", "hold": "1h"},

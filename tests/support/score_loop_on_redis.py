@@ -45,7 +45,7 @@ async def nothing_pending(client: Any) -> bool:
 
 @asynccontextmanager
 async def running_loop(config: Config, client: Any, name: str, scorer: Any = None) -> AsyncIterator[CollectorRegistry]:
-    """Run a score loop as the consumer ``name``; its scorer gives every pair the score 1 unless another is given."""
+    """Run a score loop as the consumer ``name``. Without ``scorer``, every pair gets the score 1."""
     registry, stop = CollectorRegistry(), asyncio.Event()
     loop = ScoreLoop(config, client, scorer or InstantScorer(), consumer=name, registry=registry)
     async with asyncio.TaskGroup() as group:

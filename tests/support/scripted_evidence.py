@@ -1,4 +1,4 @@
-"""Evidence for tests: its verdicts follow from a few counts, by simple rules."""
+"""Evidence for tests, whose verdicts follow from a few counts by simple rules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def verdict(gate: str, outcome: GateOutcome, *, fast: bool = False, action: str 
 class ScriptedEvidence:
     """Three errors of the candidate fail the fast guard; a mean agreement ≥ 0.9 passes "sameness", < 0.5 fails it.
 
-    A flush of the source ``poison`` raises.
+    A flush of the source ``poison`` raises an error.
     """
 
     percent: float

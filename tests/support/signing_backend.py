@@ -1,4 +1,4 @@
-"""A backend of Anthropic's Messages API that signs its reasoning, and refuses signatures and ids of other servers."""
+"""A backend with Anthropic's Messages API that signs its reasoning, and refuses signatures and ids of other servers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ TOOL_ID = re.compile(r"[a-zA-Z0-9]{9}")  # as Mistral demands it; ids of its own
 class SigningBackend:
     """A server on loopback: ``async with SigningBackend("cloud") as cloud``.
 
-    ``fails``: it answers 503. ``refusals``: why it has refused requests. ``bodies``: the requests that it has answered.
-    ``paths``: of all requests.
+    - ``fails``: whether it answers 503
+    - ``refusals``: why it has refused requests
+    - ``bodies``: the bodies of the requests that it has answered
+    - ``paths``: the paths of all requests
     """
 
     name: str

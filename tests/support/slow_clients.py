@@ -1,4 +1,4 @@
-"""An HTTP/1.1 client on a raw connection that sends a request in its own time."""
+"""An HTTP/1.1 client on a raw connection that pauses in the middle of a request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Pause = Callable[[], Awaitable[object]]
 
 
 async def post_in_two_parts(url: str, body: bytes, pause: Pause) -> bytes:
-    """Send the headers and the first half of the body, await ``pause``, send the rest. Return what was answered.
+    """Send the headers and the first half of the body, await ``pause``, and send the rest. Return the answer.
 
     Return b"" if the connection is reset because the answer came before the end of the request.
     """

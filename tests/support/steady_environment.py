@@ -1,7 +1,8 @@
 """The same environment for every run of the tests: in a developer's shell, in a pipe, and in a CI system's job.
 
-What is removed or set here would else change what a test sees: the width and the colour of output, texts by locale and
-time zone, a client library's defaults, the way to loopback, the modes of files, and which signals a child ignores.
+The variables and settings that are removed or set here could otherwise change a test's result: the width and the colour
+of output, texts that depend on locale and time zone, a client library's defaults, proxies for loopback, the modes of
+files, and the signals that a child ignores.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _LOOPBACK = "localhost,127.0.0.1,::1"
 
 
 def steady(given: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for the tests that follows from ``given``."""
+    """Return the environment for the tests, made from the environment ``given``."""
     kept = {
         name: value
         for name, value in given.items()
@@ -53,10 +54,10 @@ def make_steady() -> None:
 
 
 def _take_signals(numbers: Iterable[signal.Signals]) -> None:
-    """Give the children the default action, which the tests of signals expect.
+    """Give child processes the default action for these signals, as the tests of signals expect.
 
-    Under nohup SIGHUP is ignored, in a script's background job SIGINT and SIGQUIT are, and each child inherits that. A
-    handler keeps this process as it was.
+    Under nohup, SIGHUP is ignored, and in a script's background job, SIGINT and SIGQUIT are ignored. Child processes
+    inherit an ignored signal, but not a handler. So this process gets a handler that does nothing.
     """
     for number in numbers:
         if signal.getsignal(number) is signal.SIG_IGN:

@@ -1,4 +1,4 @@
-"""One workload's state and its ticks, as the steer loop runs them, without store and Envoys."""
+"""One workload's state and its ticks, as in the steer loop, but without a store and without Envoys."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class SteeredWorkload:
         self.state = replace(self.state, ramp=replace(self.state.ramp, **changes))
 
     def fold(self, news: News) -> None:
-        """Fold the news at the moment at which the last of it arrived."""
+        """Fold the news at the moment at which its last entry arrived."""
         arrived = [max(flush.arrived_ms, flush.to_ms) for flush in news.outcomes]
         captured = [pair.captured_at_ms for pair in news.scored]
         served = [given.served_at_ms for given in news.feedback]

@@ -61,8 +61,8 @@ class SteeringClient:
     async def outcomes(self, requests: int, errors: int, origin: Origin = Origin.LIVE, source: str = "test") -> None:
         """Send a flush of the present step.
 
-        The leader knows Redis' clock to LIKELY_MS. So a flush that begins in the first moments of a step may count as
-        one of the step before; this one waits until they are over.
+        The leader knows Redis' clock only to within LIKELY_MS. So a flush from the first moments of a step may count
+        for the step before. To avoid this, the method waits until these moments are over.
         """
         await eventually(self._first_moments_are_over)
         self.seq += 1
@@ -81,13 +81,13 @@ class SteeringClient:
         await self.redis.xadd(self.keys.results, {"r": encode_scored(pair)})
 
     async def runtime(self, admin: str) -> dict[str, str]:
-        """Return the values that this Envoy's routes use now."""
+        """Return the runtime values that this Envoy's routes use now."""
         async with self.http.get(f"{admin}/runtime") as response:
             entries = (await response.json(content_type=None))["entries"]
         return {key: entry["final_value"] for key, entry in entries.items()}
 
     async def admin_layer(self, admin: str) -> dict[str, str]:
-        """Return the values in the admin layer, which a person or the scorer set."""
+        """Return the runtime values in the admin layer, which a person or the scorer has set."""
         async with self.http.get(f"{admin}/runtime") as response:
             return admin_layer(await response.read())
 
@@ -114,7 +114,7 @@ class SteeringClient:
 
 @asynccontextmanager
 async def steering_client(config: Config) -> AsyncIterator[SteeringClient]:
-    """Yield a client; the steer loop runs elsewhere."""
+    """Yield a client of a steer loop that runs elsewhere."""
     redis = connect(config.redis)
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as http:
@@ -125,7 +125,7 @@ async def steering_client(config: Config) -> AsyncIterator[SteeringClient]:
 
 @asynccontextmanager
 async def steering(config: Config, owner: str = "leader") -> AsyncIterator[SteeringClient]:
-    """Run a steer loop in this process and yield a client of it; at the end, stop the loop."""
+    """Run a steer loop in this process, and yield a client of it. Stop the loop at the end."""
     redis, stop = connect(config.redis), asyncio.Event()
     loop = steer_loop(config, redis, owner, CollectorRegistry(), ScriptedEvidenceKind())
     try:

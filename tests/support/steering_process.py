@@ -1,4 +1,4 @@
-"""A process with a steer loop and no score loop: quick to start, for tests that kill and freeze it.
+"""A process with a steer loop and no score loop. It starts quickly, for tests that kill and freeze it.
 
 ``python -m tests.support.steering_process CONFIG OWNER``
 """

@@ -30,9 +30,9 @@ CHAT = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem", "st
 
 @dataclass(frozen=True, slots=True)
 class UsersTable:
-    """What the user has configured: routes, fields of their virtual host and route table, filters, other clusters.
+    """The user's configuration: routes, fields of their virtual host and route table, filters, other clusters.
 
-    ``clusters``: the port on loopback by the cluster's name; ``theirs`` is always there.
+    ``clusters``: name of a cluster → its port on loopback. The cluster ``theirs`` always exists.
     """
 
     routes: Sequence[Json]
@@ -49,19 +49,19 @@ def users_table(
     filters: Sequence[Json] = (),
     clusters: Mapping[str, int] | None = None,
 ) -> UsersTable:
-    """Return the user's configuration with these routes, by default one that sends everything to ``theirs``."""
+    """Return the user's configuration with these routes, by default one route of all requests to ``theirs``."""
     return UsersTable(routes or (to_theirs(),), virtual_host or {}, table or {}, filters, clusters or {})
 
 
 def to_theirs(match: Json | None = None, action: Json | None = None, **more: Any) -> Json:
-    """Return a route to the cluster ``theirs``, by default of all requests. ``action``: fields of its action."""
+    """Return a route to the cluster ``theirs``, by default for all requests. ``action``: fields of its action."""
     route = {"cluster": "theirs", "timeout": "0s", **(action or {})}
     return {"match": match or {"prefix": "/"}, "route": route, **more}
 
 
 @dataclass(frozen=True, slots=True)
 class UsersSetup:
-    """The user's backend, the candidate, and the Envoy between them and the test, to be started before or after."""
+    """The user's backend, the candidate, and an Envoy in front of them, ``before`` or ``after`` the insertion."""
 
     theirs: Recorder
     onprem: Recorder
@@ -112,7 +112,7 @@ class UsersSetup:
 
     @property
     def served(self) -> set[str]:
-        """The backends that have received a request."""
+        """The names of the backends that have received a request."""
         return {one.name for one in (self.theirs, self.onprem) if one.received}
 
 

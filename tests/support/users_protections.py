@@ -19,11 +19,15 @@ _KEY = b"a key of the test, 32 bytes long"
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """A protection of a place in the route table.
+    """A filter that protects one place in the route table, such as a route.
 
-    ``filter``: in the chain, where it refuses nothing by itself. ``here``: its configuration of the place. ``allowed``
-    and ``refused``: the headers of a request. ``status``: the answer to a refused one. ``refused_from``: the client's
-    address. The rate limit refuses the request after the number ``MOST``.
+    - ``filter``: the filter in the chain, where it refuses nothing by itself
+    - ``here``: its configuration at this place
+    - ``allowed``, ``refused``: the headers of an allowed and of a refused request
+    - ``status``: the status of the answer to a refused request
+    - ``refused_from``: the client address of a refused request
+
+    The rate limit refuses all requests after the first ``MOST``.
     """
 
     filter: Json
@@ -39,7 +43,7 @@ class Protection:
 
 
 def _filter(name: str, kind: str, *, off: bool = False, **config: object) -> Json:
-    """Return a filter of the chain. With ``off``, only a place with its own configuration turns it on."""
+    """Return a filter of the chain. If ``off``, it is on only at places with their own configuration."""
     return {"name": name, "typed_config": {"@type": FILTERS + kind, **config}, **({"disabled": True} if off else {})}
 
 

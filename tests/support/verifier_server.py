@@ -1,4 +1,4 @@
-"""An HTTP server in place of a verifier of the user's own."""
+"""An HTTP server in place of the user's verifier."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.judge_server import judge_server
 
 @dataclass
 class VerifierServer:
-    """Sends ``reply``, a status and a body, once ``may_answer`` is set."""
+    """The server. It sends ``reply``, a status and a body, once ``may_answer`` is set."""
 
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 async def eventually(condition: Callable[[], bool | Awaitable[bool]], within: float = 60, what: str = "") -> float:
     """Poll ``condition`` and return the seconds until it is true. Raises AssertionError after ``within`` seconds.
 
-    On a busy machine, what takes a second may take twenty. A shorter time is for a test whose wrong result comes later.
+    The default is long because a busy machine may be twenty times as slow. Set a shorter time only in a test whose
+    wrong result would come later than that.
     """
     began, pause = time.monotonic(), 0.001
     while True:

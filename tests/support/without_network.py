@@ -1,7 +1,7 @@
 """Run a program that the kernel kills as soon as it opens an IPv4 or IPv6 socket. Needs no root and no container.
 
-A seccomp filter refuses ``socket(AF_INET)`` and ``socket(AF_INET6)``, and with them every connection and DNS question,
-also those of native libraries. Child processes inherit the filter. Sources: Linux' Documentation/userspace-api/
+A seccomp filter kills the program at ``socket(AF_INET)`` or ``socket(AF_INET6)``. So it detects every connection and
+DNS query, even in native libraries. Child processes inherit the filter. Sources: Linux' Documentation/userspace-api/
 seccomp_filter.rst, include/uapi/linux/filter.h and seccomp.h.
 """
 
@@ -25,7 +25,7 @@ _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 
 
 def why_unsupported() -> str:
-    """Return why this machine cannot run a program without network, or ""."""
+    """Return why this machine cannot run a program without network; "" if it can."""
     if sys.platform != "linux" or platform.machine() not in _MACHINES:
         return f"no seccomp filter for {sys.platform} on {platform.machine()}"
     killed = run_without_network([sys.executable, "-c", "import socket; socket.socket()"], {})

@@ -50,7 +50,7 @@ class XdsFiles:
 
 
 def with_routes_apart(listener: Json, files: XdsFiles) -> tuple[Json, Json]:
-    """Return the listener with its routes taken from RDS, and the RouteConfiguration that it had."""
+    """Return the listener changed to get its routes from RDS, and its former RouteConfiguration."""
     listener = copy.deepcopy(listener)
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     table = manager.pop("route_config")
@@ -59,9 +59,9 @@ def with_routes_apart(listener: Json, files: XdsFiles) -> tuple[Json, Json]:
 
 
 def made_unknown(value: Any, type_url: str) -> Any:
-    """Return ``value`` with each message of one type replaced by one that no Envoy has.
+    """Return ``value`` with each message of the type ``type_url`` replaced by a message of a type that no Envoy has.
 
-    Envoy answers as for an extension that was left out of its build.
+    Envoy rejects it like an extension that is not in its build.
     """
     if isinstance(value, list):
         return [made_unknown(one, type_url) for one in value]
@@ -76,9 +76,9 @@ def made_unknown(value: Any, type_url: str) -> Any:
 
 @contextmanager
 def envoy_on_files(bootstrap: Json, files: XdsFiles, admin: str, static: Json | None = None) -> Iterator[None]:
-    """Run Envoy with what is left of ``bootstrap``, and with the files in place of its static resources.
+    """Run Envoy with ``bootstrap``, but with the files in place of its static resources.
 
-    ``static``: resources that it has in its bootstrap nevertheless.
+    ``static``: static resources that stay in the bootstrap.
     """
     own = {key: value for key, value in bootstrap.items() if key != "static_resources"}
     if static is not None:

@@ -21,7 +21,7 @@ _SERVICE = "envoy.service.runtime.v3.RuntimeDiscoveryService"
 
 @asynccontextmanager
 async def rtds_server(values: Mapping[str, int]) -> AsyncIterator[str]:
-    """Serve ``values`` as the layer; yield HOST:PORT."""
+    """Serve ``values`` as the layer, and yield HOST:PORT of the server."""
     runtime = Runtime(name=envoy_names.RTDS_LAYER)
     runtime.layer.update(dict(values))
     response = DiscoveryResponse(
@@ -52,7 +52,10 @@ async def rtds_server(values: Mapping[str, int]) -> AsyncIterator[str]:
 async def served_by(
     setup: EnvoySetup, side: str, headers: Mapping[str, str] | None = None, timeout: float = 10
 ) -> bool:
-    """Send requests until ``side`` answers: Envoy gets a pushed layer shortly after its start."""
+    """Send requests until ``side`` answers, and return True. Raises TimeoutError after ``timeout`` seconds.
+
+    Envoy gets the pushed layer shortly after its start, so the first requests may go to the other side.
+    """
     async with asyncio.timeout(timeout):
         while json.loads((await setup.post(headers=headers)).body)["model"] != side:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)

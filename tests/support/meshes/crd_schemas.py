@@ -1,7 +1,8 @@
 """The parts of the CRDs that the rendered resources use; every other field is rejected.
 
-Written from the public API references of Gateway API v1 and of Envoy Gateway (gateway.envoyproxy.io/v1alpha1); no
-package carries them. Envoy configuration and pods inside are checked by Envoy's and Kubernetes' own schemas.
+They are written after the public API references of Gateway API v1 and of Envoy Gateway
+(gateway.envoyproxy.io/v1alpha1), because no package contains the CRDs. Envoy configuration and pods inside of the
+resources are checked with Envoy's and Kubernetes' own schemas.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Emulation of Envoy Gateway: the xDS that it generates of HTTPRoutes, and how it applies an EnvoyPatchPolicy.
+"""Emulation of Envoy Gateway: the xDS that it generates from HTTPRoutes, and how it applies an EnvoyPatchPolicy.
 
-Shapes follow the expected outputs of its translator's tests (snake case, as patches see them); semantics follow
-internal/utils/jsonpatch and internal/xds/translator/jsonpatch. What Glidepath's resources do not use raises an error.
+The shapes follow the expected outputs of its translator's tests (snake case, as in patches). The semantics follow
+internal/utils/jsonpatch and internal/xds/translator/jsonpatch. A feature that Glidepath's resources do not use raises
+an error.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ KINDS = {
 
 
 def pointers(document: Any, json_path: str) -> list[str]:
-    """Return the JSON pointers of the elements that match, for the forms of path that Glidepath uses."""
+    """Return the JSON pointers of the elements that match ``json_path``, for the forms that Glidepath uses."""
     match = _JSON_PATH.fullmatch(json_path)
     assert match is not None, json_path
     rest = match["rest"].replace(".", "/")
@@ -92,7 +93,7 @@ def patch(document: Json, op: str, pointer: str, value: Any) -> None:
 
 
 def apply_policy(xds: Xds, policy: Json) -> None:
-    """Apply the policy. Every operation must match and leave the resource valid, or Envoy Gateway would skip it."""
+    """Apply the policy. Every operation must match and leave the resource valid: else, Envoy Gateway would skip it."""
     assert policy["spec"]["type"] == "JSONPatch"
     for one in policy["spec"]["jsonPatches"]:
         kind, operation = KINDS[one["type"]], one["operation"]
@@ -111,7 +112,7 @@ def apply_policy(xds: Xds, policy: Json) -> None:
 
 
 def _check_routes(document: Json) -> None:
-    """Check that each oneof has exactly one field: protojson rejects more than one, validation rejects none."""
+    """Check that each oneof has exactly one field. protojson rejects several fields, and validation rejects none."""
     for host in document.get("virtual_hosts", []):
         for route in host["routes"]:
             action = route["route"]
@@ -228,7 +229,7 @@ def _precedence(route: Json) -> tuple[int, int, int]:
 
 
 def _team_only() -> Json:
-    """Return what a SecurityPolicy adds to every route: requests need the header x-team."""
+    """Return the part that a SecurityPolicy adds to every route: requests need the header x-team."""
     principal = {"header": {"name": "x-team", "present_match": True}}
     rules = {"action": "ALLOW", "policies": {"team": {"permissions": [{"any": True}], "principals": [principal]}}}
     return {"@type": _EXT + "filters.http.rbac.v3.RBACPerRoute", "rbac": {"rules": rules}}

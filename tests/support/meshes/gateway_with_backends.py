@@ -68,9 +68,9 @@ def mesh_config(text: Mapping[str, Any], shadow: int, socket: Path, rtds: str = 
 def gateway_xds(
     config: Config, port: int, backends: Mapping[str, str], *, patched: bool = True, tls_chain: bool = False
 ) -> Xds:
-    """Return the xDS that Envoy Gateway would push with ``USERS_ROUTE`` completed, and with Glidepath's resources.
+    """Return the xDS that Envoy Gateway would push for the completed ``USERS_ROUTE`` and Glidepath's resources.
 
-    ``backends``: the URL of each backendRef. Workloads that the user's HTTPRoute does not serve get a new one.
+    ``backends``: backendRef → its URL. Workloads that the user's HTTPRoute does not serve get a new HTTPRoute.
     """
     routes, text = gateway_routes(config, UsersFile("users.yaml", USERS_ROUTE), {}, "default", new_route=True)
     users = list(yaml.safe_load_all(str(text)))
@@ -80,7 +80,7 @@ def gateway_xds(
 
 
 def new_route_xds(config: Config, port: int, backends: Mapping[str, str], *, patched: bool = True) -> Xds:
-    """Return the xDS with a new HTTPRoute for every workload, beside ``USERS_ROUTE`` without any change."""
+    """Return the xDS with the unchanged ``USERS_ROUTE`` and a new HTTPRoute for every workload."""
     users = list(yaml.safe_load_all(USERS_ROUTE))
     return _xds(config, users, GatewayRoutes(new=tuple(config.workloads)), port, backends, patched, tls_chain=False)
 
@@ -122,9 +122,9 @@ async def gateway_with_backends(
 ) -> AsyncIterator[MeshSetup]:
     """Run Envoy Gateway's Envoy and the backends. With ``new_route``, no HTTPRoute of the user serves the workload.
 
-    ``chat``, ``onprem``: additional settings; ``rtds``: address of the scorers, by default one that does not answer.
-    ``in_mesh``: the candidate is the cluster of another HTTPRoute, not one with a url. ``baseline``: the cluster of the
-    rule that gets the split.
+    ``chat``, ``onprem``: additional settings. ``rtds``: the address of the scorers, by default one that does not
+    answer. ``in_mesh``: whether the candidate is the cluster of another HTTPRoute, and not a backend with a url.
+    ``baseline``: the cluster of the rule that gets the split.
     """
     socket = folder / "extproc.sock"
     live, shadow, admin = free_ports(3)

@@ -4,7 +4,8 @@ The shapes follow Istio's public documentation and its bootstrap template. Exten
 Istio's own proxy has (istio.alpn, istio.metadata_exchange, istio.stats) are left out, because stock Envoy cannot load
 them.
 
-The semantics follow pilot/pkg/networking/core/envoyfilter. What Glidepath's resources do not use raises an error.
+The semantics follow pilot/pkg/networking/core/envoyfilter. A feature that Glidepath's resources do not use raises an
+error.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def _network_filters(xds: Xds, match: Json) -> Iterator[Json]:
 
 
 def _is_from_glidepath(listener: Json) -> bool:
-    """Return whether the listener is Glidepath's, which is added after the other listeners were patched."""
+    """Return whether the listener is Glidepath's. Such a listener is added after the other listeners were patched."""
     return str(listener["name"]).startswith("glidepath")
 
 
@@ -102,7 +103,7 @@ def _routes_named(xds: Xds, name: str) -> Iterator[Json]:
 
 
 def apply_virtual_services(xds: Xds, services: list[Json], labels: dict[str, str]) -> None:
-    """Give each virtual host the routes of the VirtualService whose host it is, as ``TranslateRoute`` does."""
+    """Give each virtual host the routes of the VirtualService with the same host, as ``TranslateRoute`` does."""
     for service in services:
         for table in xds.routes:
             for host in table["virtual_hosts"]:
@@ -314,7 +315,7 @@ APP = "outbound|80||app.default.svc.cluster.local"
 
 
 def gateway(port: int, users: dict[str, Json]) -> Xds:
-    """Return the xDS of an ingress gateway with two hosts. ``users``: the endpoint by cluster of the user's."""
+    """Return the xDS of an ingress gateway with two hosts. ``users``: cluster of the user → its endpoint."""
     host = {
         "name": "*:80",
         "domains": ["*"],
@@ -332,7 +333,7 @@ def gateway(port: int, users: dict[str, Json]) -> Xds:
 
 
 def sidecar(port: int, users: dict[str, Json]) -> Xds:
-    """Return the xDS of an application's sidecar: services on port 8000, all other traffic is passed through."""
+    """Return the xDS of an application's sidecar, with services on port 8000. All other traffic is passed through."""
     model = next(name for name in users if name != APP)
     hosts = [
         {

@@ -1,6 +1,6 @@
-"""The setup of ``tests.support.envoy_with_backends`` with an Envoy of Istio, and a service of the user beside it.
+"""The setup of ``tests.support.envoy_with_backends`` with Istio's Envoy, and with another service of the user.
 
-The baseline is the service that the user's VirtualService routes to already.
+The baseline is the service to which the user's VirtualService routes already.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def istio_config(text: Mapping[str, Any], shadow: int, socket: Path, rtds: str =
 
 
 def routes_to_split(config: Config, context: Context) -> ContinuedRoutes:
-    """Return the routes that continue the user's VirtualService (gateway), or those of a new one (sidecar)."""
+    """Return the continued routes of the user's VirtualService (gateway), or the routes of a new one (sidecar)."""
     if context == "gateway":
         return complete_virtual_services(VIRTUAL_SERVICE, config, "virtual-service.yaml")
     return routes_of_service(config, f"{LLM}:{PORT}", context, SIDECAR.namespace, SIDECAR.selector)
@@ -85,8 +85,8 @@ def istio_xds(
 ) -> Xds:
     """Return the xDS that istiod would push. Without ``split``, there is no EnvoyFilter.
 
-    ``model``, ``service``: URLs of the user's model service and of their other service. ``vllm``: that of the service
-    that is the candidate, if it is one of the mesh.
+    ``model``, ``service``: the URLs of the user's model service and of their other service. ``vllm``: the URL of the
+    candidate if it is a service of the mesh, else None.
     """
     users = {CLUSTER: endpoint(model), istio_emulation.APP: endpoint(service)}
     if vllm is not None:
@@ -115,9 +115,10 @@ async def istio_with_backends(
     split: bool = True,
     in_mesh: bool = False,
 ) -> AsyncIterator[MeshSetup]:
-    """Run Istio's Envoy and the backends. ``chat``, ``onprem``: additional settings; ``rtds``: address of the scorers.
+    """Run Istio's Envoy and the backends. ``chat``, ``onprem``: additional settings. ``rtds``: the scorers' address.
 
-    By default no scorer answers. ``in_mesh``: the candidate is a service of the mesh, not one with a url.
+    By default, no scorer answers. ``in_mesh``: whether the candidate is a service of the mesh, and not a backend with a
+    url.
     """
     socket = folder / "extproc.sock"
     live, shadow, admin = free_ports(3)

@@ -1,4 +1,4 @@
-"""What a test of a mesh works with: the Envoy and the backends, and a service of the user beside them."""
+"""The parts for a test of a mesh: Envoy, the backends, and another service of the user."""
 
 from __future__ import annotations
 

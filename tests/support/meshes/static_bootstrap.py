@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Xds:
-    """The resources that a control plane sends to one Envoy; ``endpoints`` by cluster name."""
+    """The resources that a control plane sends to one Envoy. ``endpoints``: cluster name → its endpoints."""
 
     bootstrap: Json
     listeners: list[Json]
@@ -33,7 +33,10 @@ class Xds:
 
 
 def static_bootstrap(xds: Xds, admin: str) -> Json:
-    """Return a bootstrap: listeners include their routes, clusters their endpoints; the admin API is at ``admin``."""
+    """Return a bootstrap whose listeners include their routes, and whose clusters include their endpoints.
+
+    ``admin``: HOST:PORT of the admin API.
+    """
     bootstrap = deepcopy(xds.bootstrap)
     bootstrap.pop("dynamic_resources", None)
     host, _, port = admin.rpartition(":")
