@@ -1,6 +1,6 @@
 """Entry point of one extproc worker. The supervisor starts it with ``python -m extproc FILE INDEX WORKERS``.
 
-FILE is the configuration file, INDEX is the number of this worker (from 0), and WORKERS is the number of all workers.
+FILE is the configuration file, INDEX is the number of this worker (from 0), and WORKERS is the total number of workers.
 """
 
 from __future__ import annotations

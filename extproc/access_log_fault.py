@@ -1,7 +1,7 @@
-"""See from an access log entry that an answer with a status of success failed.
+"""Recognises failed answers with a success status from the access log entry alone.
 
-This needs no capture, so it covers all traffic, also what is not sampled. The captured answers are checked in full
-(extproc/answer_check.py).
+An access log entry exists for every request, sampled or not. Captured answers are also checked in full by
+extproc/answer_check.py.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _HTML = ("text/html", "application/xhtml+xml")
 
 
 def logged_fault(entry: HTTPAccessLogEntry) -> str:
-    """Return the kind of the fault of a POST request's answer as its access log entry shows it, or "" if it shows none.
+    """Return the kind of fault that the access log entry of a POST request shows, or "" if it shows none.
 
-    The entry shows redirections, web pages by their content type, and empty bodies.
+    An entry can show three faults: a redirection, a web page (by its content type), and an empty body.
     """
     status, response = entry.response.response_code.value, entry.response
     if entry.request.request_method != RequestMethod.POST:

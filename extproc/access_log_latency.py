@@ -1,7 +1,7 @@
 """The latency of a request, from the times of its access log entry (data.accesslog.v3.AccessLogCommon).
 
-Envoy measures all of them by its monotonic clock, from the begin of the request. ``duration`` is none of them: it
-contains the time in which the client sends its request, and the time in which it reads the answer.
+Envoy measures these times from the start of the request, with its monotonic clock. ``duration`` is not a latency,
+because it includes the time in which the client sends its request and the time in which the client reads the answer.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 from glidepath import envoy_names
 from glidepath.latency import is_streamed, waited
 
-_DIGITS = 13  # of a time in µs; more would be longer than a hundred days
+_DIGITS = 13  # the most digits of a time in µs; a longer time would exceed a hundred days
 SWITCHING_PROTOCOLS = 101  # such a stream lasts for as long as the client wants
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedLatency:
-    """Milliseconds from the end of the request; None: not measured.
+    """Three latencies in milliseconds from the end of the request. None: not measured.
 
-    ``total_ms``: to the last byte of the answer. ``ttft_ms``: to the first token, that is the first byte of the body of
-    an answer that is streamed; others have none. ``headers_ms``: to the first byte of the headers. If Envoy does not
-    report when the body began, ``ttft_ms`` is the time of the headers.
+    ``total_ms``: to the last byte of the answer.
+    ``ttft_ms``: to the first byte of the body of a streamed answer, which carries the first token. None if the answer
+    is not streamed. If Envoy does not report when the body began, it is the time of the headers.
+    ``headers_ms``: to the first byte of the headers.
     """
 
     total_ms: float | None
@@ -33,7 +34,7 @@ class LoggedLatency:
 
 
 def logged_latency(entry: HTTPAccessLogEntry) -> LoggedLatency:
-    """Return the latency of a request that a backend answered, as glidepath/latency.py defines it."""
+    """Return the latencies of a request that a backend answered. glidepath/latency.py defines them."""
     if entry.response.response_code.value == SWITCHING_PROTOCOLS:
         return LoggedLatency(None, None, None)
     request_end = _ms(entry, "time_to_last_rx_byte")
@@ -47,14 +48,14 @@ def logged_latency(entry: HTTPAccessLogEntry) -> LoggedLatency:
 
 
 def streamed(entry: HTTPAccessLogEntry) -> bool:
-    """Return whether the answer is sent token by token, by the content type that Envoy logs."""
+    """Return whether the answer is sent token by token, judged by its content type in the access log entry."""
     return is_streamed(entry.response.response_headers.get("content-type", ""))
 
 
 def waited_in_vain(entry: HTTPAccessLogEntry) -> float | None:
-    """Return how long a client that left had waited for an answer, in milliseconds from the end of its request.
+    """Return how long a client waited before it left without an answer, in milliseconds from the end of its request.
 
-    Return None if it got a byte of an answer, or left before its request had been received.
+    Return None if the client got a byte of the answer's body, or left before its whole request had been received.
     """
     if entry.response.response_body_bytes:
         return None
@@ -67,13 +68,13 @@ def answer_ended(entry: HTTPAccessLogEntry) -> bool:
 
 
 def answered_early(entry: HTTPAccessLogEntry) -> bool:
-    """Return whether the backend began to answer before it had the whole request."""
+    """Return whether the backend began to answer before it had received the whole request."""
     first_byte, request_end = _ms(entry, "time_to_first_upstream_rx_byte"), _ms(entry, "time_to_last_rx_byte")
     return first_byte is not None and (request_end is None or first_byte < request_end)
 
 
 def _body_begin_ms(entry: HTTPAccessLogEntry) -> float | None:
-    """Return the time from the begin of the request to the first byte of the answer's body, or None if unknown."""
+    """Return the time from the start of the request to the first byte of the answer's body, or None if unknown."""
     text = str(entry.common_properties.custom_tags.get(envoy_names.BODY_BEGIN_TAG, ""))
     return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 

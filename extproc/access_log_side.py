@@ -1,4 +1,4 @@
-"""Reads from an access log entry which workload, side and origin a request has, and whether Envoy failed it over."""
+"""Reads the workload, side and origin of a request from its access log entry, and whether a failover happened."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from glidepath.sides import Origin, Side
 def logged_workload(
     entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], shadow: bool
 ) -> WorkloadInfo | None:
-    """Return the workload that the route names: on the shadow listener by the route's name, else in a custom tag."""
+    """Return the workload of the request, or None if it has none.
+
+    On the shadow listener the name of the route contains the workload. Elsewhere a custom tag names it. If that tag is
+    empty, the path and the host of the request decide (workload_by_path.py).
+    """
     common = entry.common_properties
     if shadow:
         return workloads.get(envoy_names.workload_of_shadow_route(common.route_name) or "")
@@ -26,7 +30,7 @@ def logged_workload(
 
 
 def logged_side(workload: WorkloadInfo, common: Any, shadow: bool) -> Side | None:
-    """Return the side that the split chose, or None if that is no cluster of the workload."""
+    """Return the side that the split chose, or None if the chosen cluster does not belong to the workload."""
     if shadow:
         return workload.side_of_backend(common.route_name.rpartition("/")[2])
     # The field upstream_cluster names the cluster of the endpoint, which is the baseline's after a failover.
@@ -67,11 +71,11 @@ def is_failover(workload: WorkloadInfo, common: Any) -> bool:
 
 
 def _is_at_baseline(workload: WorkloadInfo, common: Any) -> bool:
-    """Return whether the endpoint of the last attempt is the baseline's.
+    """Return whether the last attempt went to an endpoint of the baseline.
 
-    The entry names the cluster of the endpoint by its name for statistics, which Istio sets to another text. So the
-    endpoint's metadata decides too: the endpoints of a cluster that Envoy had already (``backends.X.cluster``) have
-    none of Glidepath's.
+    The cluster's name in the entry is not enough: it is the cluster's name for statistics, which Istio changes. So the
+    backend that the endpoint's metadata names is checked too. Endpoints of a cluster that already existed in the user's
+    Envoy (``backends.X.cluster``) have no such metadata.
     """
     named = common.custom_tags.get(envoy_names.BACKEND_TAG, "")
     if common.upstream_cluster == workload.baseline_cluster or named == workload.settings.baseline:

@@ -1,4 +1,4 @@
-"""Reads the custom tags in which Glidepath's own Envoy configuration reports what it did with a request.
+"""Reads custom tags of access log entries: Glidepath's Envoy configuration reports in them how it treated a request.
 
 glidepath_ops/envoyconfig/access_log_tags.py writes the tags.
 """
@@ -14,7 +14,7 @@ from glidepath import envoy_names
 from glidepath.eligibility import FOREIGN_REASONING, Ineligible
 from glidepath.outcome_summaries import NO_DIGEST
 
-NO_VALUE = ("", "-")  # the texts of a custom tag that Envoy has no value for
+NO_VALUE = ("", "-")  # the texts of a custom tag without a value
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)  # entries of requests that ended
 PIN_REASONS = frozenset(
     {
@@ -26,10 +26,10 @@ INELIGIBLE_REASONS = (*(f"ineligible_{why.value}" for why in Ineligible), FOREIG
 
 
 def pinned_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> tuple[str, str] | None:
-    """Return the workload and the reason of a request that the baseline serves without a split, or None.
+    """Return the workload and the reason of a request that always goes to the baseline, without a split; else None.
 
-    It is no evidence, because the candidate gets no request of its kind. The reasons are the values ``why`` of
-    read_request.lua; any other text is "other".
+    Such a request is no evidence, because the candidate gets no request of this kind. The reasons are the values
+    ``why`` of read_request.lua. Any other text becomes "other".
     """
     tags = entry.common_properties.custom_tags
     workload = tags.get(envoy_names.PINNED_TAG, "")
@@ -43,7 +43,7 @@ def pinned_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadIn
 
 
 def stripped_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> tuple[str, str] | None:
-    """Return the workload of a request and the backend that got it without another server's reasoning, or None."""
+    """Return the workload and the backend of a request from which Envoy removed another server's reasoning, or None."""
     tags = entry.common_properties.custom_tags
     backend = tags.get(envoy_names.STRIPPED_TAG, "")
     if backend in NO_VALUE or entry.common_properties.access_log_type not in FINAL:
@@ -56,6 +56,6 @@ def stripped_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, Workload
 
 
 def served_by(entry: HTTPAccessLogEntry) -> str:
-    """Return the digest of what Envoy serves that an access log entry reports, or NO_DIGEST."""
+    """Return the served digest (glidepath/served_digest.py) that an access log entry reports, or NO_DIGEST."""
     digest = str(entry.common_properties.custom_tags.get(envoy_names.SERVED_TAG, ""))
     return NO_DIGEST if digest in NO_VALUE else digest

@@ -1,8 +1,9 @@
-"""Reads and writes ``application/vnd.amazon.eventstream``, in which Bedrock streams its answers.
+"""Reads and writes ``application/vnd.amazon.eventstream``, the format in which Bedrock streams its answers.
 
 A frame consists of a prelude (the length of the frame and of its headers, big-endian, 4 bytes each), a CRC of the
-prelude, the headers, the payload, and a CRC of all that precedes. The payload of InvokeModelWithResponseStream is JSON
-whose ``bytes`` is another JSON in base64. Source: docs.aws.amazon.com/lexv2/latest/dg/event-stream-encoding.html.
+prelude, the headers, the payload, and a CRC of everything before it. The payload of InvokeModelWithResponseStream is
+JSON whose member ``bytes`` contains another JSON text in base64. Source:
+docs.aws.amazon.com/lexv2/latest/dg/event-stream-encoding.html.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ _PADDING = "p"  # letters and digits that hide the length of the answer
 
 
 class DamagedFrameError(Exception):
-    """A body is no sequence of frames."""
+    """A body is not a sequence of valid frames."""
 
 
 def is_frames(body: bytes, content_type: str) -> bool:
-    """Return whether a body consists of frames, by its label or by the valid CRC of its first prelude."""
+    """Return whether a body consists of frames, judged by its content type or by a valid CRC of its first prelude."""
     labelled = content_type.partition(";")[0].strip().lower() == TYPE
     return labelled or (len(body) >= _PRELUDE and crc32(body[:8]) == unpack_from(">I", body, 8)[0])
 
 
 def divide(body: bytes) -> tuple[list[tuple[bytes, str]], bytes]:
-    """Return the headers and the payload of each frame, and the prelude of a last frame that is incomplete.
+    """Return a tuple: the headers and the payload of each complete frame, and the prelude of an incomplete last frame.
 
-    Raises DamagedFrameError if a frame is damaged, and BodyTooComplexError if there are too many.
+    Raises DamagedFrameError if a frame is damaged, and BodyTooComplexError if there are too many frames.
     """
     frames: list[tuple[bytes, str]] = []
     at = 0
@@ -55,16 +56,16 @@ def divide(body: bytes) -> tuple[list[tuple[bytes, str]], bytes]:
 
 
 def frame(headers: bytes, payload: bytes) -> bytes:
-    """Return one frame."""
+    """Return one frame with the given headers and payload."""
     prelude = pack(">II", _PRELUDE + len(headers) + len(payload) + _CHECKSUM, len(headers))
     checked = prelude + pack(">I", crc32(prelude)) + headers + payload
     return checked + pack(">I", crc32(checked))
 
 
 def part_of(payload: str) -> Part:
-    """Return a payload as a part of a body. Of an envelope with ``bytes``, the value is the JSON in these.
+    """Return a frame's payload as a part of a body. If the payload is an envelope, its ``bytes`` are decoded.
 
-    Raises DamagedFrameError for an envelope that also has something else than padding.
+    Raises DamagedFrameError if the envelope has members other than ``bytes`` and padding.
     """
     value = parse_structure(payload)
     members = {str(name): member for member in value for name in member[:1]} if isinstance(value, Members) else {}

@@ -1,8 +1,8 @@
-"""Check every captured answer by itself: count its tokens, and report it if it failed although its status says success.
+"""Checks each captured answer by itself: counts its tokens, and reports it if it failed with a success status.
 
-The check never delays a client or a copy. Small bodies are checked in the event loop, several one after the other
-(ADR 0435). Large and encoded bodies are checked in a thread of its own, at most ``MAX_WAITING`` at a time; what is
-above that is counted as unchecked.
+The check never delays a client or a copy. Small bodies are checked in the event loop, in groups (ADR 0435). Large and
+encoded bodies are checked in a separate thread. At most ``MAX_WAITING`` answers wait for this thread; further answers
+are counted as unchecked.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from glidepath.token_usage import TokenUsage
 
 AT_ONCE = 32 * 1024  # bytes of the largest body that is checked in the event loop, in about 0.2 ms
 TOGETHER, TOGETHER_BYTES = 16, 64 * 1024  # small answers that are checked one after the other
-SOON_S = 0.02  # most seconds until a small answer is checked
+SOON_S = 0.02  # the longest time in seconds until a small answer is checked
 MAX_WAITING = 32
 LOG_EVERY_S = 10.0
 
@@ -38,9 +38,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CheckedAnswer:
-    """What the check reads of an answer. ``encoding`` is the content encoding of ``body``.
+    """The input of the check. ``encoding`` is the content encoding of ``body``.
 
-    ``request_bytes``: the length of the request's body. ``request``: the body itself if its tokens are to be counted.
+    ``request_bytes``: the length of the request's body.
+    ``request``: the request's body if its tokens must be counted, else empty.
     """
 
     status: int
@@ -54,7 +55,11 @@ class CheckedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What is wrong with an answer, or None, and its tokens. None: it has none, or they cannot be known."""
+    """The result of the check of one answer.
+
+    ``fault``: why the answer failed, or None.
+    ``usage``: its tokens, or None if it has none or they cannot be known.
+    """
 
     fault: FoundFault | None
     usage: TokenUsage | None
@@ -64,11 +69,12 @@ Judge = Callable[[CheckedAnswer, int], FoundFault | None]
 
 
 class AnswerChecker:
-    """Reports failed answers to ``counters``. The methods never wait and never raise an error.
+    """Checks answers and reports the failed ones to ``counters``. The methods never wait and never raise an error.
 
-    ``limit``: the most bytes of a decoded body. ``judge``: what tells why an answer failed, given this limit.
-    ``tokens``: the tokenizers of the backends that have one. ``soon_s``: most seconds that a small answer waits for
-    others, with which it is checked.
+    ``limit``: the maximum length of a decoded body in bytes.
+    ``judge``: the function that returns why an answer failed, given this limit.
+    ``tokens``: the tokenizers of the backends that have one.
+    ``soon_s``: how long a small answer may wait for others to be checked with it, in seconds.
     """
 
     def __init__(
@@ -103,7 +109,7 @@ class AnswerChecker:
             running.add_done_callback(partial(self._checked_in_thread, request))
 
     def check_small(self) -> None:
-        """Check the small answers that wait."""
+        """Check all small answers that wait."""
         small, self._small, self._small_bytes = self._small, [], 0
         for request, answer in small:
             self._run_at_once(request, answer)
@@ -114,7 +120,7 @@ class AnswerChecker:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _check_soon(self, request: RefusedRequest, answer: CheckedAnswer) -> None:
-        """Check a small answer together with the next ones: the check is faster while its code is in the cache."""
+        """Check a small answer together with the next ones, which is faster: the code stays in the CPU's cache."""
         self._small.append((request, answer))
         self._small_bytes += len(answer.body) + len(answer.request)
         if not self._soon_s or len(self._small) >= TOGETHER or self._small_bytes >= TOGETHER_BYTES:
@@ -135,13 +141,13 @@ class AnswerChecker:
             self._report(request, result)
 
     def _must_count(self, request: RefusedRequest, answer: CheckedAnswer) -> bool:
-        """Return whether the tokens of a small answer are to be counted, which takes too long for the event loop."""
+        """Return whether a tokenizer must count the tokens of a small answer, which is too slow for the event loop."""
         return self.tokens.knows(request.workload, request.side) and read_usage(answer.body) is None
 
     def _examine(self, request: RefusedRequest, answer: CheckedAnswer) -> CheckResult:
-        """Judge an answer, and read its tokens. Of a body whose content encoding cannot be decoded, nothing is known.
+        """Return the fault and the tokens of an answer: both None if its content encoding cannot be decoded.
 
-        It runs in the thread too, so it changes nothing.
+        This method also runs in the thread, so it changes no attribute.
         """
         plain = decoded(answer, self._limit)
         if plain is None:
@@ -166,10 +172,10 @@ class AnswerChecker:
             self._give_up(request, error)
 
     def _give_up(self, request: RefusedRequest, error: BaseException) -> None:
-        """Count an answer that an unexpected error left unchecked."""
+        """Count an answer as unchecked because its check raised an unexpected error."""
         self._count(request, "unchecked")
         if self._may_log(request.workload, "", type(error).__name__):
-            # Only the type of the error: its message may quote the body.
+            # Log only the type of the error, because its message may quote the body.
             _log.error("answer_not_checked", workload=request.workload, error=type(error).__name__)
 
     def _report(self, request: RefusedRequest, result: CheckResult) -> None:

@@ -1,7 +1,7 @@
 """Divides the text of a body into parts: JSON values, the data of server-sent events, and other text.
 
-The content type is not asked: a body with a wrong one would otherwise keep what its real form hides from a pattern. The
-forms are told apart by what the text consists of:
+The content type is ignored, because a wrong one would hide strings from a redaction pattern. The form is recognised
+from the text itself:
 
 1. JSON values one after another: a document, NDJSON, JSON text sequences (RFC 7464), values without separators.
 2. Lines: server-sent events (WHATWG HTML, 9.2), JSON values on some of the lines.
@@ -29,11 +29,12 @@ def _as_it_is(text: str) -> str:
 
 @dataclass(slots=True)
 class Part:
-    """A part of a body. The body is the ``text`` of its parts, one after another.
+    """A part of a body. The concatenated ``text`` of all parts is the body.
 
-    ``value``: the JSON object or array in it, as a tree, or None. ``data``: the text itself, without what surrounds
-    it. ``wrap`` returns the text of the part for another JSON or another data. ``joins``: the strings of this part
-    continue those of others.
+    ``value``: the JSON object or array of the part as a tree, or None.
+    ``data``: the content of the part without its framing, such as the data of an event.
+    ``wrap``: returns the text of the part for a new JSON text or new data.
+    ``joins``: whether a string may begin in this part and continue in the next ones.
     """
 
     text: str
@@ -44,7 +45,7 @@ class Part:
 
 
 def read_parts(text: str) -> list[Part]:
-    """Divide a body. Raises BodyTooComplexError if it has too many parts."""
+    """Return the parts of a body. Raises BodyTooComplexError if there are too many."""
     parts = _json_values(text)
     if parts is None:
         parts = _lines(text)
@@ -117,14 +118,14 @@ def _value_of_line(line: str) -> Any:
 
 
 def _divided(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each line and its end."""
+    """Yield each line of the text together with its line break."""
     for found in _LINE.finditer(text):
         if found[0]:
             yield found[1], found[2]
 
 
 def _complete(event: list[Part]) -> None:
-    """Let the first of an event's data lines stand for all: their data are joined by line breaks."""
+    """Join the data of an event's lines by line breaks, store the result in its first part, and set its ``wrap``."""
     if not event:
         return
     first, others = event[0], event[1:]

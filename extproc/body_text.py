@@ -1,4 +1,7 @@
-"""Reads the bytes of a body as text: UTF-8, UTF-16, UTF-32 or Latin-1, by its mark, its label or its null bytes."""
+"""Reads the bytes of a body as text: UTF-8, UTF-16, UTF-32 or Latin-1.
+
+The charset is recognised by a byte order mark, by the content type, or by the position of null bytes.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import json
 from dataclasses import dataclass
 from email.message import Message
 
-# A longer mark first: the mark of UTF-32 begins with that of UTF-16.
+# Longer marks come first, because the mark of UTF-32 begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -15,7 +18,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# Python's name of a charset → what decodes it. Any other charset cannot be read.
+# Python's name of a charset → the codec that decodes it. Other charsets are not supported.
 _CHARSETS = {
     "utf-8": "utf-8",
     "ascii": "utf-8",
@@ -32,7 +35,7 @@ _CHARSETS = {
 
 @dataclass(frozen=True, slots=True)
 class BodyText:
-    """The text of a body. ``exact`` is True if the body is this text in UTF-8, byte for byte."""
+    """The text of a body. ``exact`` is True if encoding the text as UTF-8 gives exactly the bytes of the body."""
 
     text: str
     exact: bool
@@ -41,13 +44,13 @@ class BodyText:
 def read_text(body: bytes, content_type: str) -> BodyText | None:
     """Return the text of a body, without a byte order mark, or None if the body cannot be read as text.
 
-    Bytes that are no character become U+FFFD. Text with a null character is not text.
+    Invalid bytes become U+FFFD. A body with a null character is not text.
     """
     for mark, encoding in _MARKS:
         if body.startswith(mark):
             return _text(body[len(mark) :].decode(encoding, "replace"), exact=False)
     labelled = _charset(content_type)
-    seen = json.detect_encoding(body[:4]).removesuffix("-sig")  # from the place of the null bytes
+    seen = json.detect_encoding(body[:4]).removesuffix("-sig")  # from the position of the null bytes
     encoding = _CHARSETS.get(labelled, "") if labelled else "utf-8"
     if not encoding or multipart(content_type):
         return None
@@ -67,7 +70,7 @@ def multipart(content_type: str) -> bool:
 
 
 def _charset(content_type: str) -> str:
-    """Return Python's name of the charset in a content type, "" if it names none, "?" if Python does not know it."""
+    """Return Python's name for the charset of a content type, "" if there is none, "?" if Python does not know it."""
     if "charset" not in content_type.lower():
         return ""
     message = Message()

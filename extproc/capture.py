@@ -99,7 +99,7 @@ class Capturer:
             self._finish(captured)
 
     def _may_plan(self, captured: CapturedExchange, milestone: Milestone) -> bool:
-        """Return whether it can be decided which copies to send.
+        """Return whether it is time to decide which copies to send.
 
         A copy to the candidate is sent with the complete request. A copy to the baseline waits until the candidate has
         begun to answer: if the candidate fails, Envoy itself asks the baseline, which must not get the request twice.
@@ -176,7 +176,7 @@ class Capturer:
         self._drop_reference(captured)
 
     def _notice_a_rate_limit(self, captured: CapturedExchange) -> None:
-        """Pause the copies to the side that answers a client with 429."""
+        """Pause the copies to a side that answered a client's request with 429."""
         response, workload = captured.exchange.response, captured.workload
         if response is None or response.status != RATE_LIMITED or captured.exchange.request is None:
             return
@@ -189,7 +189,7 @@ class Capturer:
         self.cool_downs.rate_limited(workload.backend(side), retry_after, self._clock())
 
     def _check_client_answer(self, captured: CapturedExchange) -> None:
-        """Check the answer to a POST by itself. Other methods may have an empty answer."""
+        """Check the answer to a POST by itself. Answers to other methods may be empty, so they are not checked."""
         workload, exchange = captured.workload, captured.exchange
         request, response = exchange.request, exchange.response
         if request is None or response is None or exchange.ending is not Ending.COMPLETE:
@@ -310,9 +310,9 @@ class Capturer:
     def _write_uncompared(
         self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer, *, wanted: bool = False
     ) -> None:
-        """Write a pair whose answers no one can compare, if the gates compare how its requests ended.
+        """Write a pair whose answers cannot be compared, if the gates still need to know how its two requests ended.
 
-        They do if both sides got a copy, or if the candidate's copy failed and the client's request did not
+        This is so if both sides got a copy, or if the candidate's copy failed and the client's request did not
         (``wanted``). Coverage has already counted why the answers cannot be compared.
         """
         if (wanted or captured.both_copied) and captured.exchange.response is not None and not answered.answer.body_cut:

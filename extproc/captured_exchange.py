@@ -18,22 +18,22 @@ class CapturedExchange:
 
     workload: WorkloadInfo
     exchange: Exchange
-    id: str  # of its pair, and of its copies
-    logged_id: str  # its x-request-id, as the access log has it
+    id: str  # the id of its pair and of its copies
+    logged_id: str  # its x-request-id in the access log
     captured_at_ms: int
-    served: str = ""  # the digest of what Envoy serves; "" if unknown
+    served: str = ""  # the served digest (glidepath/served_digest.py); "" if unknown
     copy_tasks: list[asyncio.Task[None]] = field(default_factory=list)
     planned_copies: tuple[PlannedCopy, ...] = ()
     reason: Coverage | None = Coverage.NOT_TEED  # why no CROSS copy was sent; None if a CROSS copy was sent
     both_copied: bool = False  # whether each side got a copy of the request
-    traceparents: dict[PairKind, str] = field(default_factory=dict)  # of the spans of its copies, if they are recorded
+    traceparents: dict[PairKind, str] = field(default_factory=dict)  # of its copies' spans, if recorded
     finished: asyncio.Event | None = None  # set when the exchange ends; None until a copy waits for the end
     references: int = 1  # the stream and every copy count as one; at 0 the bodies are released
-    opted_out: bool = False  # whether nothing of it may be copied or kept
+    opted_out: bool = False  # whether no part of it may be copied or stored
     planned: bool = False  # whether it was decided which copies to send
 
     def pair_id(self, planned: PlannedCopy) -> str:
-        """Return the id of the pair of a copy.
+        """Return the id of the pair that a copy produces.
 
         The scorer counts each pair id once, so the noise pair of the same request needs an id of its own.
         """
@@ -41,10 +41,11 @@ class CapturedExchange:
 
 
 def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:
-    """Return whether the baseline answered for the candidate, or may have. A retry at the same backend does not count.
+    """Return whether the baseline answered, or may have answered, in place of the candidate.
 
-    If the candidate has no usable endpoint, the baseline gets the first attempt. So only the endpoint shows which side
-    has answered: it names its backend, except in a cluster that Envoy had already (``backends.X.cluster``).
+    If the candidate has no usable endpoint, the baseline gets the first attempt. So the number of attempts does not
+    show a failover; a second attempt at the same backend is a mere retry. Only the endpoint shows it: its metadata
+    names the backend, except in a cluster that already existed in the user's Envoy (``backends.X.cluster``).
     """
     request, response = exchange.request, exchange.response
     if request is None or response is None or request.cluster != workload.fallback:

@@ -1,4 +1,4 @@
-"""Make a pair of the answer that a client got and of the answer to a copy of its request."""
+"""Makes a pair of a client's answer and the answer to a copy of the same request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make the copy of a captured request: its headers, its body and its time limit."""
+"""Makes the copy of a captured request: its headers, its body and its time limit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glidepath.telemetry.signals import CopyToTrace
 
 
 def copy_to_trace(captured: CapturedExchange, planned: PlannedCopy) -> CopyToTrace:
-    """Return what a span says about a copy."""
+    """Return the facts about a copy that its trace span records."""
     request = captured.exchange.request
     headers = request.headers if request is not None else {}
     path = headers.get(":path", "/")
@@ -21,7 +21,10 @@ def copy_to_trace(captured: CapturedExchange, planned: PlannedCopy) -> CopyToTra
 
 
 def copied_request(captured: CapturedExchange, planned: PlannedCopy, trace_headers: Mapping[str, str]) -> ShadowRequest:
-    """Return the copy of a captured request, which has no effect. ``trace_headers``: those of its span."""
+    """Return the copy of a captured request. It tells the server not to store the answer.
+
+    ``trace_headers``: the headers that connect the copy to its trace span.
+    """
     exchange = captured.exchange
     headers = {**(exchange.request.headers if exchange.request else {}), **trace_headers}
     headers["x-request-id"] = captured.id

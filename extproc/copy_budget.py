@@ -82,7 +82,7 @@ class _Spending:
 
 
 class Budgets:
-    """The daily budgets of all workloads. ``now`` is Unix seconds in every method, and only selects the day.
+    """The daily budgets of all workloads. In every method, ``now`` is Unix seconds and only selects the day.
 
     ``clock``: a monotonic clock in seconds, which shows how old Redis' totals are.
     """
@@ -118,7 +118,7 @@ class Budgets:
         return True
 
     def charges(self, workload: str, backend: str) -> bool:
-        """Return whether a budget counts what copies of the workload to ``backend`` cost."""
+        """Return whether the workload's budget counts the cost of copies to ``backend``."""
         return workload in self._limits and backend in self._paid[workload] and bool(self._prices[backend].tokens)
 
     def charge(self, workload: str, backend: str, usage: TokenUsage, now: float) -> None:

@@ -1,8 +1,8 @@
-"""Pauses the copies to a backend while they only hurt it: after a 429, and while it fails every request.
+"""Pauses the copies to a backend that limits its rate or fails.
 
-Copies are sent by the same account and to the same servers as clients' requests. A backend that answers 429, to a copy
-or to a client, gets no copies for the time of its ``retry-after``. A backend that fails several copies in a row gets
-one copy after each pause, so that its recovery is noticed. See ADR 0311.
+Copies use the same account and the same servers as clients' requests. A backend that answers 429, to a copy or to a
+client, gets no copies for the time of its ``retry-after``. A backend that fails several copies in a row gets one copy
+after each pause, to notice its recovery. See ADR 0311.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class _State:
 
 
 class CoolDowns:
-    """The pauses of all backends, in one process. ``now`` is monotonic seconds in every method."""
+    """The pauses of all backends in one process. In every method, ``now`` is monotonic seconds."""
 
     def __init__(self) -> None:
         self._states: dict[str, _State] = {}
 
     def allows(self, backend: str, now: float) -> bool:
-        """Return whether a copy may be sent to a backend now. If the backend is down, the next must wait again."""
+        """Return whether a copy may be sent to a backend now. If the backend is down, also begin the next pause."""
         state = self._states.get(backend)
         if state is None or state.failures + state.rate_limited == 0:
             return True
@@ -40,7 +40,7 @@ class CoolDowns:
         return True
 
     def rate_limited(self, backend: str, retry_after: str, now: float) -> None:
-        """Begin the pause after a 429. ``retry_after``: the value of the header of this name, or ""."""
+        """Begin a pause after a 429. ``retry_after`` is the value of the answer's ``retry-after`` header, or ""."""
         state = self._states.setdefault(backend, _State())
         if now >= state.until:  # the answers of copies in flight do not lengthen the pause
             state.rate_limited += 1
@@ -54,7 +54,7 @@ class CoolDowns:
         self._states.setdefault(backend, _State()).failures += 1
 
     def answered(self, backend: str, now: float) -> None:
-        """Take note of a good answer to a copy. It does not end the pause after a 429 to another request."""
+        """Reset the counts of failures after a good answer to a copy. A pause after a 429 that still runs is kept."""
         state = self._states.get(backend)
         if state is None:
             return
@@ -63,13 +63,13 @@ class CoolDowns:
             del self._states[backend]
 
     def pausing(self, now: float) -> dict[str, float]:
-        """Return the seconds until the next copy, for each backend whose copies pause."""
+        """Return the seconds until the next copy may be sent, for each backend whose copies are paused."""
         left = {name: state.until - now for name, state in self._states.items()}
         return {name: seconds for name, seconds in left.items() if seconds > 0}
 
 
 def _seconds(retry_after: str) -> float | None:
-    """Return the seconds that a retry-after header gives (RFC 9110, 10.2.3), or None. A date is not read."""
+    """Return the seconds in a retry-after header (RFC 9110, 10.2.3), or None. Dates are not supported."""
     text = retry_after.strip()
     if not text or len(text) > 12 or not text.replace(".", "", 1).isdigit() or not text.isascii():
         return None

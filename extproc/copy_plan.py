@@ -23,7 +23,7 @@ from glidepath.sides import Side
 
 @dataclass(frozen=True, slots=True)
 class PlannedCopy:
-    """A copy to send. ``side`` is the side that gets the copy, and ``backend`` is the backend of that side."""
+    """A copy to send: the side and the backend that get it."""
 
     kind: PairKind
     side: Side
@@ -33,14 +33,14 @@ class PlannedCopy:
 def share_of(request_id: str, salt: str) -> float:
     """Return a number in [0, 100) that depends only on the request id and the salt.
 
-    A request is in a sample of P percent if its number is below P.
+    A request belongs to a sample of P percent if this number is below P.
     """
     digest = hashlib.blake2b(f"{salt}:{request_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") * 100 / 2**64
 
 
 def readable_body(exchange: Exchange) -> bytes | None:
-    """Return the body of a request without its content encoding, or None if it cannot be decoded whole."""
+    """Return the body of a request without its content encoding, or None if it cannot be decoded completely."""
     body, request = exchange.request_body, exchange.request
     encoding = request.headers.get("content-encoding", "") if request else ""
     if not encoding:

@@ -30,10 +30,11 @@ _SKIP = ("User-Agent", "Accept-Encoding", "Accept", "Content-Type")
 
 @dataclass(frozen=True, slots=True)
 class ShadowRequest:
-    """One copy of a request, to be sent. ``path`` includes the query. ``body`` is not decoded.
+    """A copy that is to be sent. ``path`` includes the query. ``body`` still has its content encoding.
 
-    ``timeout_s``: the time limit of the copy. It does not end before ``client_ended`` is set, so that a side never has
-    less time for a copy than the other side takes for the client's request. None: the limit alone counts.
+    ``timeout_s``: the time limit of the copy in seconds.
+    ``client_ended``: set when the client's request has ended. A copy is never ended before that, even if its time limit
+    is over, so that it has at least as much time as the client's request. None: only ``timeout_s`` counts.
     """
 
     workload: str
@@ -50,8 +51,8 @@ class ShadowRequest:
 class ShadowAnswer:
     """The answer to a copy.
 
-    ``answer.body`` is the body as received. It is not decoded, and ``encoding`` is its content coding. ``held`` keeps
-    the memory of the body reserved: call ``held.release()`` when the body is no longer needed.
+    ``answer.body`` is the body as received, with the content encoding ``encoding``. ``held`` keeps the memory of the
+    body reserved. Call ``held.release()`` when the body is no longer needed.
     """
 
     answer: Answer
@@ -88,8 +89,8 @@ class InFlight:
 def copy_headers(copy: ShadowRequest) -> dict[str, str]:
     """Return the headers of a copy.
 
-    They are the client's headers whose names are in COPIED_HEADERS, the header ``accept-encoding: identity``, and three
-    headers that the shadow listener reads (workload, target and origin).
+    These are the client's headers that COPIED_HEADERS lists, ``accept-encoding: identity``, and three headers for the
+    shadow listener (workload, target and origin).
     """
     headers = {name: copy.headers[name] for name in envoy_names.COPIED_HEADERS if name in copy.headers}
     headers["accept-encoding"] = "identity"
@@ -165,7 +166,7 @@ class Tee:
 
 
 async def _within(copy: ShadowRequest, exchange: asyncio.Task[None]) -> None:
-    """Wait for the exchange. Raises TimeoutError at the time limit of the copy, and whatever the exchange raises."""
+    """Wait for the exchange. Raises TimeoutError at the time limit of the copy, and every error of the exchange."""
     ended: asyncio.Task[bool] | None = None
     try:
         await asyncio.wait([exchange], timeout=copy.timeout_s)

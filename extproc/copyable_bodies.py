@@ -1,12 +1,13 @@
 """Decides from the body of a request whether a copy of it may be sent, and in which form.
 
-A copy must have no effect, and the other side must be able to answer it. These bodies are not copied:
+A copy must have no effect, and the other side must be able to answer it. A request is not copied in two cases:
 
-- The server itself would act: hosted tools (search, code execution, remote MCP servers), ``background``.
-- The request needs what one server keeps: an earlier response, a conversation, a container, a file, reasoning that
-  this server has signed or encrypted.
+- The server would act: it would run hosted tools (search, code execution, remote MCP servers) or work in the
+  background.
+- The request needs state that only one server has: an earlier response, a conversation, a container, a file, or
+  reasoning that this server has signed or encrypted.
 
-Where the only effect is that the answer is stored, the copy says ``"store": false``. See ADR 0310.
+If the only effect is that the server stores the answer, the copy gets ``"store": false``. See ADR 0310.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from glidepath.config.backends import Backend
 from glidepath.eligibility import Ineligible, facts_of, ineligible
 from glidepath.outcome_summaries import Coverage
 
-# A body without any of these, and without an escape that may stand for one of them, needs no parsing. The search is
-# fast because all of them begin with the same byte.
+# A body needs parsing only if it contains one of these names, or an escape that may be a part of one. The search is
+# fast because all patterns begin with the same byte.
 _HINTS = re.compile(
     rb'"(?:tools|background|store|previous_response_id|conversation|container|prompt|connectors|plugins'
     rb"|web_search_options|search_parameters|mcp_servers|cachedContent|cached_content|file_id|fileUri|file_uri"
     rb'|item_reference|encrypted_content|signature|redacted_thinking|thoughtSignature|thought_signature)"'
 )
-_LONG_STRING = re.compile(rb'"[^"\\]{1024,}+"')  # no name and no type is as long
+_LONG_STRING = re.compile(rb'"[^"\\]{1024,}+"')  # names and types are shorter
 _BASE64 = re.compile(rb'"(?:data:[^"\\,]{0,100}+,)?[A-Za-z0-9+/=_-]{1024,}+"')  # a picture, which is no text
 _INELIGIBLE = {
     Ineligible.MAX_BODY: Coverage.INELIGIBLE_MAX_BODY,
@@ -37,15 +38,15 @@ _INELIGIBLE = {
 MOST_PARSED = 2**20  # bytes without long strings; the parsing of more would take too long
 _DEEPEST = 64
 
-# Members of the top level that make the server act, or that select what it keeps.
+# Members of the top level that make the server act, or that select state at the server.
 _ACTING = ("background", "connectors", "plugins", "web_search_options", "search_parameters", "mcp_servers")
 _SELECTING = ("previous_response_id", "conversation", "container", "cachedContent", "cached_content")
-# Members of any object in the conversation that only the server which made them can read.
+# Members of any object in the conversation that only the server that made them can read.
 _OF_ONE_SERVER = (
     "file_id", "fileUri", "file_uri", "encrypted_content", "signature", "thoughtSignature", "thought_signature",
 )  # fmt: skip
 _TYPES_OF_ONE_SERVER = ("item_reference", "redacted_thinking")
-# Tools that the client runs. The names of Anthropic's end with a date.
+# Tools that the client runs. Anthropic's names end with a date.
 _CLIENT_TOOLS = re.compile(
     r"(?:function|custom|namespace|local_shell|apply_patch|computer|computer_use_preview)"
     r"|(?:bash|text_editor|computer|memory)_\d{8}"
@@ -59,8 +60,8 @@ _BLANK = b" \t\r\n"
 def reason_not_to_copy(body: bytes, to: Backend | None = None) -> Coverage | None:
     """Return why a request with this body is not copied, or None. ``body`` has no content encoding.
 
-    A body that is no JSON object gives no reason, except its length. ``to``: the candidate to which a copy would go, if
-    it declares that it cannot serve every request.
+    For a body that is not a JSON object, the only possible reason is its length. ``to`` is the backend of the candidate
+    if it declares that it cannot serve every request, else None.
     """
     if to is None and not _may_have_hints(body):
         return None
@@ -84,14 +85,14 @@ def _may_have_hints(body: bytes) -> bool:
 
 
 def without_pictures(body: bytes) -> bytes:
-    """Return a JSON body with empty strings instead of pictures and sounds, which are no text."""
+    """Return a JSON body in which empty strings replace pictures and sounds."""
     return _BASE64.sub(b'""', body)
 
 
 def without_storing(path: str, body: bytes) -> bytes:
-    """Return the body of a copy that its server does not store. It differs from ``body`` in ``store`` only.
+    """Return the body of a copy with ``store`` changed so that the server does not store the answer.
 
-    OpenAI's Responses are stored unless the request says otherwise; other calls only if it says so.
+    OpenAI's Responses API stores answers by default; other APIs store them only if the request asks for it.
     """
     default = path.partition("?")[0].rstrip("/").endswith("/responses")
     if not default and b"store" not in body and b"\\u00" not in body:
@@ -110,7 +111,7 @@ def without_storing(path: str, body: bytes) -> bytes:
 
 
 def _spliced(body: bytes, *, absent: bool) -> Iterator[bytes]:
-    """Yield bodies with one change each. All other bytes are the client's."""
+    """Yield variants of the body with one change each: ``"store":false`` is added or one ``true`` becomes ``false``."""
     if absent:
         start = body.index(b"{") + 1
         comma = b"" if body[start:].lstrip(_BLANK).startswith(b"}") else b","
@@ -139,7 +140,7 @@ def _acts(document: Mapping[str, object]) -> bool:
 
 
 def _is_of_the_client(tool: object) -> bool:
-    """Return whether the client runs a tool. An unknown type may be one that the server runs."""
+    """Return whether the client runs this tool. For an unknown type the result is False: the server may run it."""
     if not isinstance(tool, dict):
         return True
     kind = tool.get("type")

@@ -1,13 +1,14 @@
 """Decides by the name of a member or parameter, and in some cases also by its value, whether it is a credential.
 
-Not credentials: a text about credentials, a number of tokens, the cursor of a page and a language model's tokens.
+These are not credentials: a text about credentials, a number of tokens, the cursor of a page, a token of a language
+model.
 """
 
 from __future__ import annotations
 
 import re
 
-# The ends of the names that are looked at. ``is_credential`` decides on the whole name.
+# Only names with these endings can be credentials. ``is_credential`` then checks the whole name.
 ENDS = (
     "auth",
     "authorization",
@@ -25,9 +26,9 @@ ENDS = (
     "signature",
     "token",
 )
-# Below, names are compared in lower case and without anything but letters and digits: ``X-Api-Key`` is ``xapikey``.
+# The names below contain only lower-case letters and digits: ``X-Api-Key`` is compared as ``xapikey``.
 _WHOLE = frozenset({"bearer", "cookie", "jwt", "pwd", "sessioncookie", "setcookie"})
-_BY_VALUE = frozenset({"auth", "token"})  # also a kind of authentication, and a token of a language model
+_BY_VALUE = frozenset({"auth", "token"})  # their value decides: other meanings are possible
 _LAST = (
     "accesskey",
     "accountkey",
@@ -46,7 +47,7 @@ _LAST = (
     "signingkey",
     "subscriptionkey",
 )
-# What stands before "token" in the names of a language model's tokens, of a list's cursor and of a count.
+# Words before "token" in names that are not credentials: tokens of a language model, cursors of lists, and counts.
 _ORDINARY_TOKENS = frozenset(
     {"assistant", "audio", "begin", "blank", "bos", "boundary", "class", "cls", "continuation", "cursor"}
     | {"decoderstart", "delimiter", "document", "end", "eos", "eot", "fim", "first", "forcedbos", "forcedeos", "image"}
@@ -54,9 +55,9 @@ _ORDINARY_TOKENS = frozenset(
     | {"previouspage", "prevpage", "sep", "separator", "special", "start", "stop", "suffix", "sync", "think", "unk"}
     | {"video"}
 )
-# Of a URL: AWS (Signature Version 2 and 4), Google Cloud Storage, Azure SAS, CloudFront.
+# Parameters of signed URLs: AWS (Signature Version 2 and 4), Google Cloud Storage, Azure SAS, CloudFront.
 _OF_SIGNED_URLS = re.compile(r"sig|signature|x(?:amz|goog)(?:signature|credential)")
-# What stands for a value in a description of a type, such as ``{"password": "string"}``.
+# Placeholders for values in descriptions of types, such as ``{"password": "string"}``.
 _TYPES = frozenset({"string", "str", "text", "bytes", "none", "null", "password"})
 _NO_NAME = re.compile(r"[^a-z0-9]")
 _LONG, _LONG_WITHOUT_DIGITS = 8, 20
@@ -64,7 +65,7 @@ _LONG_IN_A_URL = 16
 
 
 def is_credential(name: str, value: str) -> bool:
-    """Return whether a member of a JSON object, or a field of a form, is a credential. Case does not matter."""
+    """Return whether a member of a JSON object, or a field of a form, is a credential. The name's case is ignored."""
     if not value or value.lower() in _TYPES:
         return False
     plain = _NO_NAME.sub("", name.lower())
@@ -74,9 +75,9 @@ def is_credential(name: str, value: str) -> bool:
 
 
 def is_credential_of_url(name: str, value: str) -> bool:
-    """Return whether a parameter of a URL in a text is a credential, or a signature that gives access like one.
+    """Return whether a parameter of a URL in a text is a credential, or a signature that grants access.
 
-    A short value, or one without a digit, is a placeholder.
+    A value that is short or has no digit is taken for a placeholder.
     """
     if len(value) < _LONG_IN_A_URL or not any(map(str.isdigit, value)):
         return False
@@ -85,7 +86,10 @@ def is_credential_of_url(name: str, value: str) -> bool:
 
 
 def names_a_credential(plain: str) -> bool:
-    """Return whether a name of lower-case letters and digits means a credential whatever its value is."""
+    """Return whether a name means a credential, whatever its value is.
+
+    ``plain``: the lower-case letters and digits of the name.
+    """
     if plain.endswith("token"):
         before = plain.removesuffix("token")
         return before != "" and before not in _ORDINARY_TOKENS and not before.endswith("per")
@@ -93,7 +97,7 @@ def names_a_credential(plain: str) -> bool:
 
 
 def looks_random(value: str) -> bool:
-    """Return whether a value could have been generated: it has no white space, and is long or has a digit."""
+    """Return whether a value may be a generated secret: it has no white space, and is long or contains a digit."""
     if len(value) < _LONG or any(map(str.isspace, value)):
         return False
     return len(value) >= _LONG_WITHOUT_DIGITS or any(map(str.isdigit, value))

@@ -18,10 +18,10 @@ from extproc.json_tree import BodyTooComplexError, Number, dump, mapped, parse_s
 Apply = Callable[[str], str]
 HIDDEN = "[redacted]"  # replaces a whole text if a match in it cannot be replaced alone
 MAX_NESTED = 6  # JSON in a string of JSON, …
-MAX_ROUNDS = 24  # how often one text is escaped: each round halves the number of backslashes
-MAX_REWRITES = 4  # until a text stays as it is
+MAX_ROUNDS = 24  # of decoding one text: each round halves the number of backslashes
+MAX_REWRITES = 4  # until a text no longer changes
 MAX_ESCAPES = 50_000
-# JSON's escapes, and those of strings in JavaScript, Python and C. A code point of more than U+10FFFF is no escape.
+# JSON's escapes, and those of strings in JavaScript, Python and C. A code point above U+10FFFF is not an escape.
 _ESCAPE = re.compile(
     r"(\\(?:u[0-9a-fA-F]{4}|u\{0*(?:10|[0-9a-fA-F])?[0-9a-fA-F]{1,4}\}|U00(?:10|0[0-9a-fA-F])[0-9a-fA-F]{4}"
     r"|x[0-9a-fA-F]{2}|[0-3]?[0-7]{2}|.))",
@@ -31,17 +31,15 @@ _HEX = "uUx"
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _TOKEN = re.compile(r"(\S+)")
 _FORM = re.compile(r"[^\s&=]+=[^\s&]*(?:&[^\s&=]+=[^\s&]*)*")
-_MAY_BE_MORE = re.compile(r"[\\%&+]|\A\s*[\[{]")  # without a match, a text stands only for itself
+_MAY_BE_MORE = re.compile(r"[\\%&+]|\A\s*[\[{]")  # without a match, a text contains no escapes
 _PERCENT = re.compile("%[0-9a-fA-F]{2}")
 _WHOLE = re.compile(r"-?(\d{7,})(?:\.0*)?")
 
 
 def rewrite_text(text: str, apply: Apply, nested: int = 0) -> str:
-    """Return ``text`` after ``apply`` has rewritten it and the text that its escapes stand for.
+    """Return ``text`` after ``apply`` has rewritten both the text and the characters that its escapes represent.
 
-    In the result, ``apply`` finds nothing more, escaped or not.
-
-    Raises BodyTooComplexError, and the errors of ``apply``.
+    ``apply`` finds nothing more in the result, escaped or not. Raises BodyTooComplexError, and the errors of ``apply``.
     """
     for _ in range(MAX_REWRITES):
         rewritten = _rewrite_once(text, apply, nested)
@@ -52,7 +50,7 @@ def rewrite_text(text: str, apply: Apply, nested: int = 0) -> str:
 
 
 def rewrite_number(number: Number, apply: Apply) -> Number:
-    """Return ``number``, or 0 if it is a whole number of seven or more digits that ``apply`` changes."""
+    """Return 0 for a whole number of seven or more digits that ``apply`` changes, else return ``number``."""
     digits = number
     if "e" in number or "E" in number:
         value = Decimal(number)
@@ -81,16 +79,16 @@ def _rewrite_once(text: str, apply: Apply, nested: int) -> str:
 
 
 def rewrite_structure(text: str, tree: object, apply: Apply, nested: int = 0) -> str:
-    """Return the JSON ``text``, whose value is ``tree``, with every string and number in it rewritten.
+    """Return the JSON ``text`` with every string and number in it rewritten. ``tree`` is its parsed value.
 
-    If nothing matches, the text stays byte for byte.
+    If ``apply`` changes nothing, the text is returned unchanged, byte for byte.
     """
     rewritten = mapped(tree, lambda leaf: rewrite_text(leaf, apply, nested), lambda n: rewrite_number(n, apply))
     return text if rewritten == tree else dump(rewritten)
 
 
 def _rewrite_form(text: str, apply: Apply, nested: int) -> str:
-    """Rewrite ``name=value&…``, in which a plus is a space."""
+    """Rewrite the names and values of a form ``name=value&…``, in which ``+`` means a space."""
     if nested >= MAX_NESTED:
         raise BodyTooComplexError
     parts = re.split("([=&])", text)
@@ -103,7 +101,7 @@ def _rewrite_form(text: str, apply: Apply, nested: int) -> str:
 
 
 def _between_escapes(text: str, apply: Apply) -> str:
-    """Apply ``apply`` to the text between two JSON escapes, so that no match includes a part of an escape."""
+    """Rewrite only the text between JSON escapes, so that no match includes a part of an escape."""
     if text.count("\\") > MAX_ESCAPES:
         raise BodyTooComplexError
     parts = _ESCAPE.split(text)
@@ -127,7 +125,7 @@ def _percent(text: str) -> str:
 
 
 def _query(text: str) -> str:
-    """Read a text with percent escapes as the query of a URL, in which a plus is a space."""
+    """Decode percent escapes as in the query of a URL, where ``+`` means a space. Without escapes, change nothing."""
     return unquote_plus(text) if "+" in text and _PERCENT.search(text) else text
 
 
@@ -135,7 +133,8 @@ def _entities(text: str) -> str:
     return html.unescape(text) if "&" in text else text
 
 
-# Each is repeated until the text stays as it is. Those of several steps read one kind of escape inside another.
+# Each decoder is repeated until the text no longer changes. Decoders with several steps read one kind of escape inside
+# another.
 _DECODERS: tuple[tuple[Apply, ...], ...] = (
     (_unescape,),
     (_percent,),
@@ -147,7 +146,10 @@ _DECODERS: tuple[tuple[Apply, ...], ...] = (
 
 
 def _readings(text: str, steps: tuple[Apply, ...]) -> Iterator[str | None]:
-    """Yield what ``text`` stands for after each step of each round, and None at the end if it is escaped more often."""
+    """Yield the text after each decoding step that changes it.
+
+    If MAX_ROUNDS rounds do not decode the text completely, yield None last.
+    """
     for _ in range(MAX_ROUNDS):
         before = text
         for step in steps:
@@ -161,12 +163,12 @@ def _readings(text: str, steps: tuple[Apply, ...]) -> Iterator[str | None]:
 
 
 def _shows(text: str, steps: tuple[Apply, ...], apply: Apply) -> bool:
-    """Return whether ``apply`` finds something in a reading of ``text``, or ``text`` is escaped too often."""
+    """Return whether ``apply`` finds something in a decoded form of ``text``, or ``text`` is escaped too often."""
     return any(reading is None or apply(reading) != reading for reading in _readings(text, steps))
 
 
 def _rewrite_encoded(text: str, steps: tuple[Apply, ...], apply: Apply) -> str:
-    """Replace each word in a reading of which ``apply`` finds something by that reading, rewritten."""
+    """Decode and rewrite each word of ``text`` in whose decoded form ``apply`` finds something. Keep other words."""
     if not _shows(text, steps, apply):
         return text
     words = _TOKEN.split(text)

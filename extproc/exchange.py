@@ -69,7 +69,7 @@ class Exchange:
         self.request_ended_at: float | None = None
         self.first_byte_at: float | None = None
         self.first_content_at: float | None = None
-        self._content: FirstContent | None = None  # what looks for the first content; None before and after
+        self._content: FirstContent | None = None  # finds the first content; None before and after the search
         self.ended_at: float | None = None
         self._last_data_at = 0.0
         self._request_state = HalfState.WAITING
@@ -82,14 +82,14 @@ class Exchange:
 
     @property
     def cut(self) -> bool:
-        """Whether a limit cut off a part of a body. Then no pair is made, and the rest need not be read."""
+        """Whether a limit cut off a part of a body. If so, no pair is made, and the rest need not be read."""
         return self.request_body.cut or self.response_body.cut
 
     @property
     def first_byte_ms(self) -> float:
-        """Milliseconds from the end of the request to the first content of the answer; 0 if it was not measured.
+        """Milliseconds from the end of the request to the first content of the answer; 0 if this was not measured.
 
-        Of an answer that is not streamed, or has no content, it is the first byte of the body.
+        If the answer is not streamed or has no content, the first byte of its body counts instead.
         """
         at = self.first_byte_at if self.first_content_at is None else self.first_content_at
         return waited_ms(self.request_ended_at, at)
@@ -134,7 +134,7 @@ class Exchange:
         return Milestone.FINISHED
 
     def _answer_is_whole(self) -> bool:
-        """Return whether the answer has ended by its own format, although its connection has not."""
+        """Return whether the answer is complete by its own format, although its connection has not ended."""
         response, body = self.response, self.response_body
         if response is None or not body.size or body.cut or self._response_state is not HalfState.OPEN:
             return False
@@ -145,11 +145,11 @@ class Exchange:
         return has_ended(response.headers.get("content-type", ""), decoded.data)
 
     def stop(self, now: float) -> None:
-        """End the exchange although its answer has not ended, because its rest is not needed."""
+        """End the exchange before the end of its answer, because the rest is not needed."""
         self.ending, self.ended_at = Ending.ABORTED, now
 
     def shed_rest(self, now: float) -> Milestone:
-        """Apply Envoy's message that it leaves out the rest of the copy (``copied_bytes.lua``): the exchange ends."""
+        """End the exchange, because Envoy reports that it leaves out the rest of the copy (``copied_bytes.lua``)."""
         if self.ending is not None:
             return _NO_MILESTONE
         self.shed, self.ending, self.ended_at = True, Ending.ABORTED, now

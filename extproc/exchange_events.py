@@ -1,4 +1,4 @@
-"""The events of an exchange, as ``ext_proc_messages.py`` reads them from Envoy's messages, and what they complete."""
+"""The events of an exchange that ``ext_proc_messages.py`` reads from Envoy's messages, and the milestones reached."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ Event = RequestHeaders | ResponseHeaders | Chunk | Trailers | Closed
 
 
 class Milestone(Enum):
-    """What an event has completed: nothing, the request, or the whole exchange."""
+    """The milestone that an event reached: none, a complete request, the start of the answer, or the exchange's end."""
 
     NONE = auto()
     REQUEST_COMPLETE = auto()  # copies may be sent
-    ANSWER_BEGUN = auto()  # the headers of the final answer are there
+    ANSWER_BEGUN = auto()  # the headers of the final answer have arrived
     FINISHED = auto()  # the stream may be closed; ``Exchange.ending`` is set

@@ -1,6 +1,6 @@
-"""Which messages are legal in which state of a request and of its answer.
+"""The legal transitions: which messages are allowed in which state of a request and of its answer.
 
-All else is an error: see the theory in ``exchange.py``.
+Every other message is an error. The theory is in ``exchange.py``.
 """
 
 from __future__ import annotations

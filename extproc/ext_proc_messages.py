@@ -57,9 +57,9 @@ def read(message: ProcessingRequest, wanted: frozenset[str] = REQUEST_HEADERS) -
 
 
 def feed(exchange: Exchange, message: ProcessingRequest, wanted: frozenset[str], now: float) -> Milestone:
-    """Do the same as ``exchange.feed(read(message, wanted), now)``, but create no event object for a chunk.
+    """Do the same as ``exchange.feed(read(message, wanted), now)``, but faster: no event object is created for a chunk.
 
-    Creating fewer objects makes this function faster. An empty message says that Envoy leaves out the rest.
+    An empty message says that Envoy leaves out the rest of the exchange.
     """
     part = message.WhichOneof("request")
     if part == "response_body":
@@ -107,7 +107,8 @@ def _response_headers(message: ProcessingRequest) -> ResponseHeaders:
 def _backend(metadata: str) -> str:
     """Return the backend that the metadata of an endpoint names, or "" if it names none.
 
-    Envoy sends the metadata as protobuf text, whose spaces may vary. All answers of an endpoint have the same.
+    Envoy sends the metadata as protobuf text, whose spacing may vary. The result is cached, because all answers of an
+    endpoint carry the same metadata.
     """
     found = _BACKEND.search(metadata)
     return found[1] if found else ""
@@ -144,7 +145,7 @@ def _text(fields: Any, name: str) -> str:
 
 
 def _number(fields: Any, name: str) -> float:
-    """Return the value of a number field, or of a text field that contains a number; 0 for any other field."""
+    """Return the value of a number field, or the number that a text field contains. Return 0 for any other field."""
     if name not in fields:
         return 0
     value = fields[name]

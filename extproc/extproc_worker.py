@@ -53,7 +53,7 @@ SYNC_S = 1.0  # between two synchronisations of the budgets
 TRIM_S = 10.0
 ERROR_FLUSH_DELAY_S = 0.05  # from a failure to its flush; guards see errors only after a flush
 FINAL_FLUSH_S = 1.0
-CLOSE_SIGNALS_S = 2.0  # for what a collector of OpenTelemetry has not got yet
+CLOSE_SIGNALS_S = 2.0  # time to send the remaining telemetry to the OpenTelemetry collector
 ACCESS_LOG_FLUSH_S = 0.3  # enough for the last access log entries, which Envoy sends four times a second
 
 
@@ -247,7 +247,7 @@ class ExtprocWorker:
             await asyncio.sleep(WRITE_EVERY_S)
 
     async def _send_metrics(self) -> None:
-        """Send the durations of all requests to the collector of OpenTelemetry, if there is one."""
+        """Send the durations of all requests to the OpenTelemetry collector, if one is configured."""
         every = self._signals.metrics_every_s
         if not every:
             return
@@ -259,7 +259,7 @@ class ExtprocWorker:
             self._signals.put_metrics(lambda: metric.data(self.counters.latencies, time.time_ns()))
 
     async def _report_entries(self, client: redisio.RedisClient, source: str) -> None:
-        """Report the number of received access log entries, which the leading scorer compares with Envoy's own."""
+        """Write the number of received access log entries to Redis. The leader compares it with Envoy's own count."""
         reported = 0
         while not redisio.being_cancelled():
             entries = self._access_log.entries
@@ -310,7 +310,7 @@ class ExtprocWorker:
 
 
 def stop_on_signals(first: Callable[[], None]) -> None:
-    """Call ``first`` at the first signal that asks to stop. End the process at once at a later SIGTERM or SIGINT."""
+    """Call ``first`` at the first SIGTERM or SIGINT. End the process at once at a later one."""
     on_stop_signals(asyncio.get_running_loop(), first, lambda: os._exit(1))
 
 

@@ -112,7 +112,7 @@ class ProcessService:
     def _stop_at_bound(
         self, exchange: Exchange, captured: CapturedExchange | None, watched: WatchedExchange | None
     ) -> None:
-        """End the exchange, so that its stream is closed and Envoy copies nothing more of it."""
+        """End the exchange, so that Envoy closes the stream and copies nothing more of it."""
         exchange.stop(time.monotonic())
         if watched is not None:
             watched.finish(exchange)
@@ -131,7 +131,7 @@ class ProcessService:
             exchange.release()
 
     async def _reject(self, context: grpc.aio.ServicerContext) -> None:
-        """Count the exchange as SHED_STREAMS, because ``max_streams`` streams are already open. Capture nothing."""
+        """Count an exchange as SHED_STREAMS and capture nothing of it: ``max_streams`` streams are already open."""
         workload = self._route(context).workload
         message = await context.read()
         if message is not grpc.aio.EOF and message.HasField("request_headers") and workload is not None:
@@ -148,10 +148,11 @@ class ProcessService:
 
 
 class _Route(NamedTuple):
-    """What the metadata of a stream say.
+    """What the metadata of a stream contain.
 
-    ``workload``: the workload that Envoy names, or None if it is not configured. ``own_id``: Envoy's own id of the
-    request. ``served``: the digest of what the route serves.
+    ``workload``: the workload that Envoy names, or None if it is not configured.
+    ``own_id``: Envoy's own id of the request.
+    ``served``: the served digest (glidepath/served_digest.py) of the route.
     """
 
     workload: WorkloadInfo | None

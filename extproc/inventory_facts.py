@@ -1,6 +1,6 @@
-"""What the inventory reads from the bodies of one request and its answer. Nothing of the bodies themselves is kept.
+"""The facts that the inventory reads from the bodies of one request and its answer. The bodies are not kept.
 
-Pure, and bounded: ``body_facts`` runs in a thread if the bodies are large.
+Pure, and bounded in time. ``body_facts`` runs in a thread if the bodies are large.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from glidepath.printable_text import shown_id
 from glidepath.read_token_usage import token_usage
 from glidepath.token_usage import TokenUsage
 
-MOST_REMEMBERED = 4096  # requests of which a repetition is recognised
+MOST_REMEMBERED = 4096  # requests whose repetition is recognised
 _FORM_MODEL = re.compile(rb'name="model"\r?\n\r?\n([!-~]{1,256})\r?\n')
 _FORM_BYTES = 64 * 1024
 _STREAMING_PATH = re.compile(r":streamGenerateContent|/(converse|generate|invoke-with-response)[-_]stream$")
-# The texts of an answer in the formats of all providers: what differs if an answer differs.
+# The texts of an answer in the formats of all providers. Two answers are equal if these texts are equal.
 _TEXTS = re.compile(
     rb'"(?:content|text|arguments|partial_json|output_text|refusal|delta|response)"\s*+:\s*+"((?:[^"\\]++|\\.)*+)"'
 )
@@ -36,7 +36,7 @@ _TEXTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SeenMessage:
-    """A body as it was captured. ``whole``: all of it is there. ``encoding``: its content encoding."""
+    """A captured body. ``whole``: whether no part is missing. ``encoding``: its content encoding."""
 
     body: bytes = b""
     content_type: str = ""
@@ -44,7 +44,7 @@ class SeenMessage:
     whole: bool = True
 
     def read(self, limit: int) -> bytes | None:
-        """Return the body without its content encoding, or None if it cannot be read whole."""
+        """Return the body without its content encoding, or None if it is incomplete or cannot be decoded."""
         if not self.whole:
             return None
         if not self.encoding or not self.body:
@@ -58,11 +58,14 @@ class SeenMessage:
 
 @dataclass(frozen=True, slots=True)
 class BodyFacts:
-    """What the bodies of an exchange say.
+    """The facts about one exchange, read from its bodies.
 
-    - ``model``: "" if it is not known; ``shape``, ``request``: what decides who can serve the request; None: unread
-    - ``usage``: None if the answer was not read
-    - ``repeated``, ``same``: whether an earlier request was like it, and whether its answer was
+    ``model``: "" if it is not known.
+    ``shape``, ``request``: the facts that decide which backend can serve the request. ``request`` is None if its body
+    was not read.
+    ``usage``: the tokens; None if the answer was not read.
+    ``repeated``: whether an earlier request was the same and both answers could be compared.
+    ``same``: whether these two answers were equal.
     """
 
     model: str
@@ -77,9 +80,9 @@ class BodyFacts:
 
 
 class RepeatedRequests:
-    """Recognises requests that are like an earlier one, and compares their answers. It keeps digests only.
+    """Recognises repeated requests, and compares their answers. Only digests are kept.
 
-    The answer to the first repetition is the one with which later answers are compared.
+    All later answers are compared with the answer to the first repetition.
     """
 
     def __init__(self, key: bytes, most: int = MOST_REMEMBERED) -> None:
@@ -88,7 +91,7 @@ class RepeatedRequests:
         self._lock = Lock()  # small bodies are read in the event loop, large ones in a thread
 
     def compare(self, model: str, request: bytes, answer: bytes) -> bool | None:
-        """Return whether an answer is like the earlier one, or None if there is none to compare with."""
+        """Return whether the answer equals the earlier one to this request, or None if there is no earlier answer."""
         asked = self._digest(model.encode() + b"\n" + request)
         if self._is_new(asked):
             return None
@@ -120,7 +123,11 @@ class RepeatedRequests:
 def body_facts(
     path: str, request: SeenMessage, answer: SeenMessage | None, repeats: RepeatedRequests, limit: int
 ) -> BodyFacts:
-    """Return the facts. ``answer``: None if no side answered with success. ``limit``: bytes of a decoded body."""
+    """Return the facts about one exchange.
+
+    ``answer``: None if the request was not answered with a 2xx status.
+    ``limit``: the maximum length of a decoded body in bytes.
+    """
     asked = request.read(limit)
     answered = None if answer is None else answer.read(limit)
     streamed = answer is not None and is_streamed(answer.content_type)

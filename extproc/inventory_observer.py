@@ -1,7 +1,7 @@
 """Counts all traffic for the inventory: each request by its access log entry, and a sample by its bodies.
 
-Nothing here delays a request. Large bodies are read in a thread of its own, with limits on how many wait; what is above
-them is counted without its body.
+Nothing here delays a request. Large bodies are read in a separate thread. If too many bodies wait for this thread, the
+request is counted without its body.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SeenExchange:
-    """A captured request with its answer, as the inventory takes it from an exchange."""
+    """The data that the inventory takes from one captured exchange."""
 
     key: GroupKey  # its model is not known yet
     workload: str
@@ -70,7 +70,7 @@ class SeenExchange:
 
 
 class WatchedExchange:
-    """One exchange of an ext_proc stream that the inventory counts when it ends, once."""
+    """One exchange of an ext_proc stream. The inventory counts it once, when it ends."""
 
     __slots__ = ("_caller", "_finished", "_observer", "_workload")
 
@@ -79,7 +79,7 @@ class WatchedExchange:
         self._caller, self._finished = UNKNOWN, False
 
     def headers(self, entries: Iterable[Any], path: str) -> None:
-        """Note the caller. ``entries``: the request headers; their values are not kept."""
+        """Note the caller that the request headers name. ``entries``: the request headers. Values are not kept."""
         self._caller = self._observer.caller(entries, path)
 
     def finish(self, exchange: Exchange) -> None:
@@ -89,10 +89,13 @@ class WatchedExchange:
 
 
 class InventoryObserver:
-    """``limit``: the most bytes of a decoded body. ``exact_paths``: paths whose calls are inference by declaration.
+    """Counts requests for the inventory.
 
-    ``totals`` counts requests by how they were seen: ``log``; ``body``, or ``unread`` without a readable body;
-    ``dropped`` of those if too many bodies waited, and ``failed`` if an unexpected error was raised.
+    ``limit``: the maximum length of a decoded body in bytes.
+    ``exact_paths``: paths whose requests always count as inference, because the configuration says so.
+    ``totals``: the number of requests by how they were counted: ``log`` (by an access log entry), ``body`` (with a
+    body), ``unread`` (without a readable body), ``dropped`` (those of ``unread`` for which too many bodies waited),
+    ``failed`` (an unexpected error).
     """
 
     def __init__(
@@ -114,14 +117,14 @@ class InventoryObserver:
 
     @classmethod
     def of(cls, config: Config) -> InventoryObserver | None:
-        """Return the observer of a configuration, or None if it has no inventory."""
+        """Return the observer that the configuration asks for, or None if it has no ``inventory`` section."""
         if config.inventory is None:
             return None
         paths = (workload.match.path for workload in config.workloads.values() if workload.match.path)
         return cls(config.inventory, paths, config.extproc.max_body)
 
     def use_key(self, key: bytes) -> None:
-        """Set the key of the fingerprints. Before this, callers that need it are counted as unknown."""
+        """Set the key for fingerprints of callers. Before that, callers that need a fingerprint count as unknown."""
         self.callers = replace(self.callers, key=key)
 
     def close(self) -> None:
@@ -140,7 +143,7 @@ class InventoryObserver:
         return self.callers.caller([found[name] for name in wanted], path)
 
     def logged(self, entry: HTTPAccessLogEntry) -> None:
-        """Count a request of a client by its access log entry. Raises no error: outcomes come from the same entry."""
+        """Count a client's request by its access log entry. Raises no error: the same entry also gives the outcome."""
         try:
             self._logged(entry)
         except Exception as error:
@@ -215,7 +218,7 @@ class InventoryObserver:
         self._read(seen)
 
     def _read(self, seen: SeenExchange) -> None:
-        """Read the bodies, in a thread if that could take long, and count the exchange."""
+        """Read the bodies and count the exchange. Large bodies are read in a thread."""
         if key_is_of_no_body(seen.key):
             self.count(seen, BodyFacts("", streamed=False))
         elif seen.size <= AT_ONCE and not seen.encoded:
@@ -253,7 +256,7 @@ class InventoryObserver:
 
     def _note_failure(self, error: BaseException) -> None:
         if not self.totals["failed"]:
-            # Only the type of the error: its message may quote the body.
+            # Log only the type of the error, because its message may quote the body.
             _log.error("inventory_request_failed", error=type(error).__name__)
         self.totals["failed"] += 1
 
@@ -262,7 +265,7 @@ class InventoryObserver:
         self.count(seen, BodyFacts("", streamed=False))
 
     def count(self, seen: SeenExchange, facts: BodyFacts) -> None:
-        """Count an exchange whose bodies were read."""
+        """Count an exchange with the facts from its bodies."""
         self.totals["unread" if facts.request is None else "body"] += 1
         for tally in self._tallies(seen.key._replace(model=facts.model)):
             _count_answer(tally, seen.status, aborted=seen.aborted)

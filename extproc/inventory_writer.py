@@ -1,4 +1,4 @@
-"""Writes the inventory's counts to Redis, and reads the key of the fingerprints there."""
+"""Writes the inventory's counts to Redis, and reads the key for fingerprints from Redis."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 
 class InventoryWriter:
-    """``source``: a name of this process that no other process has, and no earlier start of it."""
+    """Writes the counts of one process. ``source``: a name that is unique to this start of this process."""
 
     def __init__(
         self, client: RedisClient, section: InventorySection, observer: InventoryObserver, source: str
@@ -37,7 +37,7 @@ class InventoryWriter:
             observer.use_key(hashlib.blake2b(key, digest_size=32).digest())
 
     async def write(self, now_ms: int) -> None:
-        """Write what has changed. What Redis does not accept is written the next time. Raises no error."""
+        """Write the changed counts. Counts that Redis does not accept are written the next time. Raises no error."""
         tallies = self._observer.tallies
         taken = tallies.take_changed()
         try:

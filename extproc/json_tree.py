@@ -1,4 +1,4 @@
-"""JSON values as a tree in which nothing is lost: repeated names of an object, and numbers as they are written.
+"""Parses JSON into a tree that keeps everything: repeated member names, and numbers exactly as they are written.
 
 ``json.loads`` keeps only the last of two members with the same name. A pattern would then never see the first one,
 which stays in the stored text.
@@ -15,17 +15,17 @@ MAX_DEPTH = 100
 
 
 class BodyTooComplexError(Exception):
-    """A body cannot be rewritten in time, because it has too many lines, escapes or nested levels."""
+    """A body cannot be rewritten within the time limit: it has too many lines, escapes or nested levels."""
 
 
 class Number(str):
-    """A JSON number, as it is written."""
+    """A JSON number in its original spelling."""
 
     __slots__ = ()
 
 
 class Members(list[list[Any]]):
-    """The members of a JSON object in their order, each a list of its name and its value."""
+    """The members of a JSON object in their original order. Each is a list: its name and its value."""
 
     __slots__ = ()
 
@@ -41,9 +41,9 @@ _DECODER = json.JSONDecoder(
 
 
 def parse(text: str, start: int) -> tuple[Any, int]:
-    """Return the JSON value that begins at ``start``, and the position after it.
+    """Return the JSON value that begins at position ``start``, and the position after it.
 
-    Raises ValueError if there is none, and BodyTooComplexError if it is nested too deeply to be read.
+    Raises ValueError if no JSON value begins there, and BodyTooComplexError if it is nested too deeply.
     """
     try:
         return _DECODER.raw_decode(text, start)
@@ -52,7 +52,7 @@ def parse(text: str, start: int) -> tuple[Any, int]:
 
 
 def parse_structure(text: str) -> Any:
-    """Return the JSON object or array that ``text`` consists of, or None if it is anything else."""
+    """Return the JSON object or array that makes up ``text``, or None if ``text`` is anything else."""
     stripped = text.strip(" \t\r\n")
     if stripped[:1] not in ("{", "["):
         return None
@@ -64,7 +64,7 @@ def parse_structure(text: str) -> Any:
 
 
 def dump(value: Any) -> str:
-    """Return a value as JSON in ASCII, because a lone surrogate needs an escape."""
+    """Return a value as JSON in ASCII. (A lone surrogate can only be written as an escape.)"""
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, str):
@@ -77,7 +77,7 @@ def dump(value: Any) -> str:
 
 
 def mapped(value: Any, text: Callable[[str], str], number: Callable[[Number], Number], depth: int = 0) -> Any:
-    """Return the tree with ``text`` applied to every string, also to the names of members, and ``number`` to numbers.
+    """Return the tree after applying ``text`` to every string and member name, and ``number`` to every number.
 
     Raises BodyTooComplexError if the tree is deeper than MAX_DEPTH.
     """
@@ -95,7 +95,7 @@ def mapped(value: Any, text: Callable[[str], str], number: Callable[[Number], Nu
 
 
 def children(value: Any) -> Iterator[tuple[str | int, Any]]:
-    """Yield the name or the position of each member or element of an object or array, and its value."""
+    """Yield each child of an object or array: its name or position, and its value."""
     if isinstance(value, Members):
         yield from ((name, inner) for name, inner in value)
     elif isinstance(value, list):

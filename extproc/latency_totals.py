@@ -1,8 +1,8 @@
-"""The latencies of all requests since the start of a process, as the histograms of Prometheus.
+"""The latencies of all requests since the start of a process, as Prometheus histograms.
 
-Each flush adds the counts that it reports, so no request waits for it. At a scrape, the fine buckets (ADR 0004) are
-added up to buckets whose edges are powers of two of a millisecond. These are edges of the fine buckets, too
-(OpenTelemetry's scale 0 of scale 6), so no value is counted at the wrong side of an edge.
+The totals grow with each flush, so they add no work to a request. At a scrape, the fine buckets (ADR 0004) are merged
+into buckets whose edges are powers of two of a millisecond. Each of these is also an edge of a fine bucket
+(OpenTelemetry's scale 0 and scale 6), so no value is counted on the wrong side of an edge.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EDGES = tuple((2.0**power / 1000, (power << SCALE) - 1) for power in range(2, 18
 
 @dataclass(slots=True)
 class LatencyTotal:
-    """A histogram that grows. ``counts``: fine bucket → its values; ``zeros``: values ≤ 0."""
+    """A growing histogram. ``counts``: the number of values in each fine bucket. ``zeros``: how many values are ≤ 0."""
 
     counts: Counter[int] = field(default_factory=Counter)
     zeros: int = 0
@@ -50,18 +50,18 @@ class LatencyTotal:
 
     @property
     def sum_s(self) -> float:
-        """The sum of all values in seconds, each taken as the midpoint of its fine bucket (±0.55 %)."""
+        """The sum of all values in seconds. Each value is taken as the midpoint of its fine bucket (±0.55 %)."""
         return sum(midpoint(bucket) * number for bucket, number in self.counts.items()) / 1000
 
     def samples(self) -> list[tuple[str, float]]:
-        """Return the cumulated counts with the texts of their upper edges, as prometheus_client takes them."""
+        """Return the cumulative counts, each with its upper edge as text. prometheus_client needs this form."""
         found = seconds_by_bucket(self.counts, self.zeros, EDGES)
         edges = [str(edge) for edge, _ in EDGES]
         return [*zip(edges, map(float, found), strict=True), ("+Inf", float(sum(self.counts.values()) + self.zeros))]
 
 
 class LatencyTotals:
-    """The latency and the time to the first byte, by workload, side and origin."""
+    """The latencies and the times to the first byte, by workload, side and origin."""
 
     def __init__(self) -> None:
         self.latency: dict[Key, LatencyTotal] = {}

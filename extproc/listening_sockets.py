@@ -72,7 +72,7 @@ def bind(server: grpc.aio.Server, address: str) -> None:
 
 
 def open_to_group(address: str) -> None:
-    """Allow the members of a Unix socket's group to connect to it, unless only its user can enter its folder.
+    """Allow the group of a Unix socket to connect to it, unless only its owner can enter its folder.
 
     The server must have created the socket before this call.
     """

@@ -1,4 +1,4 @@
-"""Finds requests that must not be copied, or not to one side, by their headers (``shadow.opt_out``)."""
+"""Finds by their headers the requests that must not be copied at all, or not to one side (``shadow.opt_out``)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from glidepath.sides import Side
 
 
 def is_kept_out(rules: Sequence[OptOut], headers: Mapping[str, str]) -> bool:
-    """Return whether nothing of a request may be copied or kept. ``headers``: with names in lower case."""
+    """Return whether no part of a request may be copied or stored. The names in ``headers`` are in lower case."""
     return bool(rules) and any(rule.to is None and _applies(rule, headers) for rule in rules)
 
 
 def sides_kept_out(rules: Sequence[OptOut], headers: Mapping[str, str]) -> frozenset[Side]:
-    """Return the sides to which no copy of a request may be sent."""
+    """Return the sides that must not get a copy of a request."""
     return frozenset(Side(rule.to) for rule in rules if rule.to is not None and _applies(rule, headers))
 
 

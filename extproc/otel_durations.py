@@ -1,6 +1,6 @@
-"""The durations of all requests as the metric ``gen_ai.client.operation.duration``. Needs the extra otel.
+"""The durations of all requests as the metric ``gen_ai.client.operation.duration``. Needs the extra ``otel``.
 
-Nothing is recorded for a request: the metric is made of the totals of ``latency_totals.py`` when it is exported.
+At each export, the metric is computed from the totals of ``latency_totals.py``, so it adds no work to a request.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from glidepath.telemetry.otlp import SCHEMA_URL, SCOPE, resource
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
-# Each advised boundary with the last fine bucket that ends at or below it. A value at most 1.1 % below a boundary may
-# count above it.
+# Each boundary that OpenTelemetry advises, with the last fine bucket that ends at or below it. A value that is at most
+# 1.1 % below a boundary may be counted above it.
 EDGES = tuple((edge, math.floor(math.log2(edge * 1000) * 2**SCALE) - 1) for edge in names.SECONDS)
 
 
 class DurationMetric:
-    """Makes the metric of the totals at a time."""
+    """Converts the latency totals of a process into the metric."""
 
     def __init__(self, config: Config, began_ns: int) -> None:
         self._config, self._began_ns, self._resource = config, began_ns, resource("extproc")
         self._attributes = lru_cache(1024)(self._attributes_of)
 
     def data(self, totals: LatencyTotals, now_ns: int) -> MetricsData | None:
-        """Return what to export; None without a request."""
+        """Return the metric for the totals at ``now_ns`` (Unix nanoseconds), or None if there are no requests yet."""
         points = [self._point(key, total, now_ns) for key, total in sorted(totals.latency.items())]
         if not points:
             return None

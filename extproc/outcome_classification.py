@@ -1,12 +1,12 @@
 """Classifies access log entries: what became of a request, and whose fault an error is.
 
 ``classify`` is a pure function from Envoy's access log entry to an outcome. It applies these rules in order
-(docs/reference/extproc.md describes them for users; response_flags.py says whose each response flag is):
+(docs/reference/extproc.md describes them for users; response_flags.py says whose fault each response flag shows):
 
 1. Entries whose route belongs to no workload, and entries of running requests, are not counted.
 2. If Envoy itself or a filter answered without asking a side (overload, authorisation, rate limit, invalid headers,
    a missing filter or route), the entry is a ``LocalReply``. It is the client's fault if the request was refused, and
-   Envoy's if Envoy failed. So is an entry of which nobody can say which side the split chose.
+   Envoy's if Envoy failed. An entry that does not show the side that the split chose is a ``LocalReply``, too.
 3. If the client disconnected first and Envoy recorded no upstream failure, the outcome is ``client_abort``, which is
    not an error of the side. If the tee ended a copy because of its timeout and the side had not sent its whole
    answer, the outcome is the side's error ``tee_timeout``.
@@ -15,11 +15,12 @@
    the candidate was not asked, because the model in the body could not be replaced, the entry is a ``LocalReply``. If
    the candidate refused what the request asks for (``CAPABILITY_STATUSES``), the error is ``capability``; if the
    baseline refuses it too, it is the client's fault.
-5. A copy that got a 429 says nothing about the side: without copies, it would have had fewer requests. It is a
-   ``LocalReply``, and copies pause (extproc/copy_cool_down.py).
+5. A 429 to a copy is not an error of the side, because the side would have had fewer requests without copies. The
+   entry is a ``LocalReply``, and copies pause (extproc/copy_cool_down.py).
 6. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
-   or 403 is an error of the side if the backend never receives the client's own credential. So is an answer to a POST
-   that no client can use although its status says success: a redirection, a web page, an empty body.
+   or 403 is an error of the side if the backend never receives the client's own credential. An answer to a POST that
+   no client can use although its status says success is an error of the side, too: a redirection, a web page, an
+   empty body.
 7. Every other request has no error. The remaining 4xx are the client's fault: they count as requests without a latency,
    because a refusal is faster than any answer. (If the other side answers a copy of the same request, extproc.capture
    counts the 4xx as an error after all.)
@@ -53,7 +54,7 @@ NOT_FOUND, RATE_LIMITED = 404, 429
 ERROR_STATUS = {408: "http_408", RATE_LIMITED: "rate_limited"}
 _INCAPABLE = tuple(str(status) for status in CAPABILITY_STATUSES)
 _PLAIN = re.compile(r"[a-z0-9_]{1,40}")  # the constant part of response code details
-TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout, as Envoy starts its clock a little later than the tee
+TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout; Envoy starts its clock a little later than the tee
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +63,16 @@ class RequestOutcome:
 
     ``at_ms``: when the request ended, in Unix ms.
     ``error``: the kind of error, or "" if there is none.
-    ``latency_ms``, ``ttft_ms``, ``headers_ms``: from the end of the request to the last and to the first byte of the
-        answer's body, and to the first byte of its headers (extproc/access_log_latency.py); None for an error, a 4xx, a
-        client abort, and if it could not be measured.
-    ``duration_ms``: from the begin of the request to its end, for a request that was answered without an error.
-    ``untimed``: whether the request was answered without an error, and its latency could not be measured.
-    ``rescued``: whether the baseline answered after a failover; None without a failover, or if the client
-        disconnected first.
-    ``not_found``: whether the side answered with 404, which is no error by itself.
-    ``refused``: whether the client got a 4xx that is no error of a side.
-    ``aborted_ms``: how long the client waited before it left without a byte of an answer; None if it did not.
+    ``latency_ms``, ``ttft_ms``, ``headers_ms``: milliseconds from the end of the request to three events: the last byte
+    of the answer's body, the first byte of that body, and the first byte of its headers
+    (extproc/access_log_latency.py). None for an error, a 4xx or a client abort, and if the time could not be measured.
+    ``duration_ms``: from the start of the request to its end, if it was answered without an error.
+    ``untimed``: whether the request was answered without an error, but its latency could not be measured.
+    ``rescued``: whether the baseline answered after a failover; None without a failover, or if the client disconnected
+    first.
+    ``not_found``: whether the side answered with 404, which is not an error by itself.
+    ``refused``: whether the client got a 4xx that is not an error of a side.
+    ``aborted_ms``: how long the client waited before it left without a byte of an answer; None for all other requests.
     """
 
     workload: str
@@ -94,9 +95,9 @@ class RequestOutcome:
 
 @dataclass(frozen=True, slots=True)
 class LocalReply:
-    """A request that Envoy or one of its filters answered, so that no side can be judged by it.
+    """A request that Envoy or one of its filters answered, so that it says nothing about a side.
 
-    ``side``: the side that the split chose; None if the entry does not say it.
+    ``side``: the side that the split chose; None if the entry does not show it.
     ``kind``: the kind of the reply, such as ``overload``.
     """
 
@@ -158,7 +159,7 @@ def _after_abort(
 def _without_error(
     entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side, origin: Origin, at_ms: int
 ) -> RequestOutcome:
-    """Return the outcome of a request that the side answered or refused without an error of its own."""
+    """Return the outcome of a request that the side answered, or refused by the client's fault."""
     status = entry.response.response_code.value
     if status >= 400:
         return RequestOutcome(workload.name, side, origin, at_ms, not_found=status == NOT_FOUND, refused=True)
@@ -179,9 +180,9 @@ def _without_error(
 def _after_failover(
     workload: WorkloadInfo, entry: HTTPAccessLogEntry, at_ms: int, rescued: bool | None
 ) -> RequestOutcome:
-    """Return the outcome of a candidate's request that the baseline got too.
+    """Return the outcome of a candidate's request that Envoy then sent to the baseline.
 
-    If the candidate refused it for what it asks, and the baseline refuses it as well, it is the client's fault.
+    If both sides refused the request because of its content, it is the client's fault.
     """
     side, origin = Side.CANDIDATE, Origin.LIVE
     refused = entry.common_properties.custom_tags.get(envoy_names.REFUSED_TAG, "")
@@ -195,7 +196,7 @@ def _after_failover(
 
 
 def _local_reply(entry: HTTPAccessLogEntry, side: Side | None) -> tuple[AtFault, str] | None:
-    """Return whose fault it is that Envoy or a filter answered, and the kind of the reply; None if a side answered."""
+    """Return the party at fault and the kind of the reply if Envoy or a filter answered, or None if a side answered."""
     status = entry.response.response_code.value
     flag = answer_without_side(entry)
     if entry.common_properties.route_name == envoy_names.UNMATCHED_ROUTE:
@@ -227,7 +228,10 @@ def _fault_of_status(status: int) -> AtFault:
 
 
 def _answered_by_a_filter(entry: HTTPAccessLogEntry) -> bool:
-    """Return whether a filter before the router answered, such as the user's RBAC: no attempt, and no upstream flag."""
+    """Return whether a filter before the router answered, such as the user's RBAC filter.
+
+    The entry then shows no attempt and no upstream flag.
+    """
     details = entry.response.response_code_details
     return (
         bool(details)
@@ -253,7 +257,10 @@ def _status_kind(entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side) 
 
 
 def error_of_status(status: int, workload: WorkloadInfo, side: Side) -> str:
-    """Return the kind of error that an HTTP status of the side is, or "" if the status alone is none. 0: no answer."""
+    """Return the kind of error that an HTTP status of the side means, or "" if it is not an error by itself.
+
+    A status of 0 means that there was no answer.
+    """
     if status == 0:
         return "no_response"
     if 500 <= status < 600:

@@ -1,6 +1,6 @@
 """Encodes pairs for Redis: decodes their bodies, redacts the bodies, and serialises the pairs.
 
-This work is slow, so it runs in a separate thread.
+This work is slow, so it runs in a thread.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _OVERHEAD = 1024  # estimated bytes of a pair without its bodies
 class RawPair:
     """A pair whose bodies are not yet decoded.
 
-    ``request_encoding``, ``first_encoding`` and ``second_encoding`` are the content codings of the request's body and
-    of the two answers' bodies. ``counted``: whether coverage counts what becomes of the pair. It does not if it has
-    counted the exchange already, as one that cannot be compared.
+    ``request_encoding``, ``first_encoding``, ``second_encoding``: the content encodings of the request's body and of
+    the bodies of the two answers.
+    ``counted``: whether coverage must still count the result of this pair. False if it has already counted the exchange
+    as not comparable.
     """
 
     pair: Pair
@@ -46,7 +47,7 @@ class RawPair:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPair:
-    """A serialised pair, ready to be written to Redis. ``seq`` grows with each pair of this process, from 1.
+    """A serialised pair, ready to be written to Redis. ``seq`` numbers the pairs of this process from 1.
 
     ``counted``: see ``RawPair``.
     """
@@ -70,10 +71,10 @@ class PairEncoder:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prepare")
 
     async def encode(self, batch: Sequence[RawPair]) -> Sequence[EncodedPair | None]:
-        """Encode pairs from the start of the batch, until TURN_S seconds have passed, and at least one pair.
+        """Encode pairs from the start of the batch for TURN_S seconds, but at least one pair.
 
-        The returned list has one item for each pair that was reached. The item is None if an unexpected error occurred.
-        The time is limited because the write buffer writes no outcomes to Redis until this call returns.
+        The returned list has one item for each encoded pair. The item is None if an unexpected error occurred. The time
+        is limited because the write buffer cannot write outcomes to Redis before this call returns.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._encode_batch, batch)
 
@@ -111,7 +112,7 @@ class PairEncoder:
 
     def _answer(self, answer: Answer, encoding: str) -> Answer:
         body, cut, error = self._body(answer.body, encoding, answer.content_type)
-        # What was rewritten is UTF-8, whatever charset the content type names.
+        # A rewritten body is UTF-8, whatever charset the content type names.
         kind = answer.content_type if body == answer.body else answer.content_type.partition(";")[0]
         return replace(
             answer, body=body, content_type=kind, body_cut=answer.body_cut or cut, error=answer.error or error

@@ -133,7 +133,7 @@ class ExtprocCollector(Collector):
         )
         yield _counters(
             "served_requests",
-            "Requests of clients that feedback can be given on, by result: remembered, full (feedback.requests), burst"
+            "Requests whose side is remembered for feedback, by result: remembered, full (feedback.requests), burst"
             " (too many at once) or redis (not accepted)",
             ("workload", "result"),
             self._sources.access_log.served.totals,
@@ -169,7 +169,7 @@ class ExtprocCollector(Collector):
 def _of_inventory(inventory: InventoryObserver) -> Iterator[Family]:
     yield _counters(
         "inventory_requests",
-        "Requests counted for the inventory, by how they were seen: log; body or unread (of the sample); dropped (too"
+        "Requests counted for the inventory, by their source: log; body or unread (of the sample); dropped (too"
         " many bodies waited) and failed are parts of unread",
         ("seen",),
         {(seen,): number for seen, number in inventory.totals.items()},

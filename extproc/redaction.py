@@ -2,7 +2,7 @@
 
 A badly written pattern can run forever, and with ``re`` it would block the whole process. The package ``regex`` is used
 because it has a time limit and releases Python's global interpreter lock. ``extproc.rewrite_body_strings`` finds the
-strings in a body. What cannot be read is not kept. See ADR 0023 and ADR 0156.
+strings in a body. A body that cannot be read is not stored. See ADR 0023 and ADR 0156.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ BUILTIN: dict[str, tuple[str, Callable[[str], int]]] = {
     "iban": (r"(?<!\w)[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]){11,30}(?!\w)", _iban),
     "card": (r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.]\d|\w)", _luhn),
     "ipv4": (r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)", _octets),
-    # Anyone who has a URL that AWS, Google Cloud Storage, Azure (SAS) or CloudFront signed may read what it names.
+    # Signed URLs (AWS, Google Cloud Storage, Azure SAS, CloudFront): whoever has one can read the file that it names.
     "signed_url": (
         r"(?i)https?://[^\s\"'<>?]{1,1000}\?(?:[^\s\"'<>]{0,2000}?[&;])?"
         r"(?:X-(?:Amz|Goog)-Signature|Signature|sig)=[^\s\"'<>]{16,8000}",

@@ -17,8 +17,8 @@ from glidepath.redisio import RedisClient
 _log = structlog.get_logger(__name__)
 REMEMBER_S = 86400  # how long Redis remembers the last sequence number of a source
 
-# Pairs whose acknowledgement was lost are sent again. The script ignores those of which Redis already has the sequence
-# number. It returns how many of the pairs Redis has now, and why it refused the next one ("" if it refused none).
+# Pairs whose acknowledgement was lost are sent again. The script ignores a pair if Redis already has its sequence
+# number. It returns how many of the pairs are stored now, and why Redis refused the next pair ("" if it refused none).
 # See ADR 0157.
 _ADD_PAIRS_ONCE = """
 local last, stored, why = tonumber(redis.call('GET', KEYS[2]) or '0'), 0, ''
@@ -40,7 +40,7 @@ return {stored, why}
 """
 
 # A flush whose acknowledgement was lost is sent again. The script ignores it if Redis already has its sequence number.
-# A full Redis gets the flush in the place of the two oldest ones: a rollback may depend on it. See ADR 0022.
+# If Redis is full, the flush replaces the two oldest flushes, because a rollback may depend on it. See ADR 0022.
 _ADD_ONCE = """
 local last = tonumber(redis.call('GET', KEYS[2]) or '0')
 if last >= tonumber(ARGV[1]) then return 0 end
@@ -88,7 +88,7 @@ class RedisWriter:
         return kept, [not isinstance(result, Exception) for result in results]
 
     def _stored(self, workload: str, result: Any) -> int:
-        """Return how many of a workload's pairs Redis has now, from the script's result. Log a new reason."""
+        """Return how many of the workload's written pairs Redis has stored. Log a new reason for a refusal."""
         stored, why = (0, str(result)) if isinstance(result, Exception) else (int(result[0]), _text(result[1]))
         if why and why != self._refusals.get(workload):
             _log.warning("pairs_refused", workload=workload, reason=why, effect="only pairs of this workload wait")

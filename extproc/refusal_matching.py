@@ -1,9 +1,9 @@
-"""Matches two reports of one request: its access log entry, and the proof of an error that the entry does not show.
+"""Matches two reports on one request: its access log entry, and a proof of an error that the entry does not show.
 
-Capture gives the proof: the other side answered a copy of a request that this side refused with a 4xx, or the body of
-the answer shows that it failed (extproc/answer_check.py). The entry may come before or after the proof. If the entry
-already counts as an error or as a client abort, the proof adds nothing. So each request is one error at most. See ADR
-0021 and 0186.
+Capture gives the proof in two cases: the other side answered a copy of a request that this side refused with a 4xx, or
+the body of the answer shows that it failed (extproc/answer_check.py). The entry may come before or after the proof. If
+the entry already counts as an error or as a client abort, the proof is ignored, so each request is at most one error.
+See ADR 0021 and 0186.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class RefusedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The proof of an error of a side. ``kind`` is the error's kind, ``at_ms`` Unix time in ms."""
+    """The proof that a request failed at a side. ``kind`` is the kind of error, ``at_ms`` is Unix time in ms."""
 
     request: RefusedRequest
     kind: str
@@ -41,15 +41,16 @@ class Rejection:
 
 @dataclass(slots=True)
 class RefusalMatcher:
-    """Keeps entries and proofs until the other report comes. The oldest are dropped above ``MAX_ENTRIES``."""
+    """Keeps each report until the other one arrives. Above ``MAX_ENTRIES``, the oldest are dropped."""
 
     _counted_as_success: OrderedDict[RefusedRequest, bool] = field(default_factory=OrderedDict)
     _waiting: OrderedDict[RefusedRequest, Rejection] = field(default_factory=OrderedDict)
 
     def entry(self, request: RefusedRequest, counted_as_success: bool) -> Rejection | None:
-        """Take an access log entry of status 2xx to 4xx. Return the rejection that now has to be counted as an error.
+        """Process an access log entry with a status of 2xx to 4xx. Return the rejection that must now be counted.
 
-        ``counted_as_success`` is False if the entry counts as an error or as a client abort.
+        Return None if there is none. ``counted_as_success`` is False if the entry counts as an error or as a client
+        abort.
         """
         rejection = self._waiting.pop(request, None)
         if rejection is None:
@@ -58,7 +59,7 @@ class RefusalMatcher:
         return rejection if counted_as_success else None
 
     def proof(self, rejection: Rejection) -> Rejection | None:
-        """Take a proof. Return the rejection that now has to be counted as an error."""
+        """Process a proof. Return the rejection that must now be counted as an error, or None."""
         counted_as_success = self._counted_as_success.pop(rejection.request, None)
         if counted_as_success is None:
             self._waiting[rejection.request] = rejection
@@ -66,9 +67,10 @@ class RefusalMatcher:
         return rejection if counted_as_success else None
 
     def received_elsewhere(self, now_ms: int) -> list[Rejection]:
-        """Return and forget the rejections whose entry has not come to this process for ``ELSEWHERE_MS``.
+        """Return and forget the rejections whose access log entry did not arrive here within ``ELSEWHERE_MS``.
 
-        A rejection in the future waits no longer: the clock was set back, and an error must not be counted late.
+        A rejection with a time in the future is returned as well: the clock was set back, and an error must not be
+        counted late.
         """
         late = [waiting for waiting in self._waiting.values() if abs(now_ms - waiting.at_ms) >= ELSEWHERE_MS]
         for rejection in late:

@@ -1,13 +1,14 @@
-"""Finds requests whose body gives a backend a credential, or a remote tool to call.
+"""Finds requests whose body gives the backend a credential, or a remote tool to call.
 
-A copy would hand the credential to the other side, store it, and run the tool a second time. Such requests are:
-OpenAI's ``tools[].authorization`` and ``headers`` of type ``mcp``, Anthropic's ``mcp_servers[].authorization_token``,
-Azure OpenAI's ``data_sources[].parameters.authentication``, and members of JSON, fields of a form and parameters of a
-URL that are a credential by their name (``extproc.credential_names``). Anyone who has a signed URL may read what it
-names.
+A copy of such a request would give the credential to the other side, store it in Redis, and run the tool a second time.
+These members count: OpenAI's ``tools[].authorization`` and ``headers`` of type ``mcp``, Anthropic's
+``mcp_servers[].authorization_token``, Azure OpenAI's ``data_sources[].parameters.authentication``. Members of JSON,
+fields of a form and parameters of a URL count if their name means a credential (``extproc.credential_names``); the
+parameters include the signatures of signed URLs.
 
-The check searches the bytes of the body without parsing them, so a large body costs little. A name in a text that a
-user wrote is no finding, because its quotes are escaped. If the search would take too long, that counts as a finding.
+The check searches the bytes of the body without parsing them, so a large body costs little. A name inside a text that a
+user wrote does not count, because its quotes are escaped. If the search would take too long, the request counts as
+found.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ MOST_ESCAPES = 200_000
 
 
 def _after(closing: bytes) -> bytes:
-    """Return a pattern for a place after one of the ends of names and ``closing``."""
+    """Return a pattern that matches after one of the name endings in ENDS, followed by ``closing``."""
     return b"(?:" + b"|".join(rb"(?<=" + end.encode() + closing + b")" for end in ENDS) + b")"
 
 
-# A member with a string, or with a list of strings. It begins at the quote that ends the name, which is fast to find.
+# A member with a string, or with a list of strings. The pattern begins at the quote that ends the name, because this is
+# fast to find.
 _MEMBER = re.compile(rb'"(?=\s*:\s*(?:\[\s*)?"[^"])' + _after(b'"') + rb'\s*:\s*(?:\[\s*)?"([^"]*)')
 _A_TYPE = rb'"(?:type"\s*:\s*(?:"(?:object|array|string|number|integer|boolean|null)"|\[)|\$ref"|anyof"|description")'
 _OBJECT = re.compile(
@@ -35,19 +37,19 @@ _OBJECT = re.compile(
     rb'|mcp_servers"\s*:\s*[\[{]|type"\s*:\s*"mcp")'
 )
 _PARAMETER = re.compile(rb"=(?=[^&\s\"'<>\\])" + _after(b"=") + rb"([^&\s\"'<>\\]+)")
-# A part of a multipart body. All repetitions are bounded, since a body may be made to be slow to search.
+# A part of a multipart body. All repetitions are bounded, because an attacker may send a body that is slow to search.
 _PART = re.compile(rb"content-disposition:([^\r\n]{0,256}+)\r?\n(?:[^\r\n]{1,999}+\r?\n){0,8}+\r?\n([^\r\n]+)")
 _NAME_OF_A_PART = re.compile(rb'[; ]name="?([^";]{1,64})')
 _NAME_BEFORE = re.compile(rb"([^\s&?;#=\"'<>,{}()]{1,64})\Z")
 _OF_A_MODELS_TOKEN = re.compile(rb'"(?:logprob|bytes|top_logprobs|text_offset)"')
-_NEAR = 160  # bytes before and after a language model's token in which its probability stands
+_NEAR = 160  # the probability of a language model's token is at most this many bytes away from it
 _ASCII_ESCAPE = re.compile(rb"\\u00([2-7][0-9a-f])")
 _PERCENT = re.compile(rb"%([2-7][0-9a-f])")
 _QUOTES = (0x22, 0x5C)
 
 
 def gives_a_credential(body: bytes) -> bool:
-    """Return whether a request's body gives a credential or a remote tool, or cannot be read.
+    """Return whether a request's body contains a credential or a remote tool. Return True if it cannot be read.
 
     ``body`` has no content encoding.
     """
@@ -65,7 +67,7 @@ def _is_json(body: bytes) -> bool:
 
 
 def _readings(lowered: bytes, *, is_json: bool) -> Iterator[bytes]:
-    """Yield a body, and what its percent escapes stand for: names in a form, and a URL in a URL."""
+    """Yield the body with its JSON escapes decoded, then with its percent escapes decoded once and twice."""
     text = _ASCII_ESCAPE.sub(_character, lowered).lower() if b"\\u00" in lowered else lowered
     yield text
     for _ in range(2):
@@ -77,7 +79,7 @@ def _readings(lowered: bytes, *, is_json: bool) -> Iterator[bytes]:
 
 
 def _character(escape: re.Match[bytes]) -> bytes:
-    """Return the character of an escape. An escaped quote or backslash stays escaped: it ends no string."""
+    """Return the character of an escape. An escaped quote or backslash stays escaped: it does not end a string."""
     code = int(escape[1], 16)
     return escape[0] if code in _QUOTES else bytes((code,))
 
@@ -113,19 +115,19 @@ def _is_part(found: re.Match[bytes]) -> bool:
 
 
 def _is_field(found: re.Match[bytes]) -> bool:
-    """Judge ``name=value`` in a body that is no JSON: a field of a form, or a parameter of a URL in it."""
+    """Return whether ``name=value`` in a body that is not JSON is a credential: as a field of a form or in a URL."""
     name, _ = _named(found)
     return is_credential(name, found[1].decode("latin-1")) or _is_parameter(found)
 
 
 def _is_parameter(found: re.Match[bytes]) -> bool:
-    """Judge ``name=value`` in a text: it is a parameter of a URL if a separator stands before its name."""
+    """Return whether ``name=value`` in a text is a credential in a URL. A separator must stand before the name."""
     name, before = _named(found)
     return before in (b"?", b"&", b";", b"#") and is_credential_of_url(name, found[1].decode("latin-1"))
 
 
 def _named(found: re.Match[bytes]) -> tuple[str, bytes]:
-    """Return the name that ends at ``found``, and the byte before it."""
+    """Return the name that ends where the match begins, and the byte before the name."""
     end = found.start()
     name = _NAME_BEFORE.search(found.string, max(0, end - LONGEST_NAME), end)
     return (name[1].decode("latin-1"), found.string[max(0, name.start() - 1) : name.start()]) if name else ("", b"")

@@ -1,4 +1,4 @@
-"""Whose each of Envoy's response flags is: the side's that the split chose, the client's, or Envoy's own.
+"""Says whose fault each of Envoy's response flags shows: the chosen side's, the client's, or Envoy's own.
 
 ``FLAGS`` has every flag of Envoy 1.40. Source: *Access logging, RESPONSE_FLAGS* in Envoy's documentation, and the
 validation rules of ``envoy.config.accesslog.v3.ResponseFlagFilter``. docs/reference/extproc.md has the same table for
@@ -16,9 +16,9 @@ from extproc.access_log_latency import answer_ended, answered_early
 
 
 class Owner(StrEnum):
-    """Whose fault a flag shows."""
+    """The party whose fault a flag shows."""
 
-    SIDE = "side"  # of the candidate or the baseline, whichever the split chose
+    SIDE = "side"  # the side that the split chose
     CLIENT = "client"  # the client left, or Envoy refused its request
     ENVOY = "envoy"  # Envoy itself, or a filter, answered with an error before a side was asked
     NONE = "none"  # nobody's: the flag shows no failure
@@ -52,7 +52,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("UF", Owner.SIDE, "connect", "upstream_connection_failure"),
     Flag("UT", Owner.SIDE, "timeout", "upstream_request_timeout"),
     Flag("UMSDR", Owner.SIDE, "timeout", "upstream_max_stream_duration_reached"),
-    Flag("SI", Owner.SIDE, "timeout", "stream_idle_timeout"),  # with a 408, and after the whole answer, the client's
+    Flag("SI", Owner.SIDE, "timeout", "stream_idle_timeout"),  # after the answer, or with a 408, the client's
     Flag("UPE", Owner.SIDE, "upstream_died", "upstream_protocol_error"),
     Flag("UC", Owner.SIDE, "upstream_died", "upstream_connection_termination"),
     Flag("UR", Owner.SIDE, "reset", "upstream_remote_reset"),
@@ -89,13 +89,13 @@ _MESSAGES = frozenset(name for name, field in ResponseFlags.DESCRIPTOR.fields_by
 def side_failure(entry: HTTPAccessLogEntry) -> str:
     """Return the kind of the side's failure that the flags or the details of an entry record, or ""."""
     found = next((flag for flag in _OF_SIDE if _is_set(entry, flag)), None)
-    if found is not None and not (found is _SILENCE and answer_ended(entry)):  # then the client did not read
+    if found is not None and not (found is _SILENCE and answer_ended(entry)):  # SI: client did not read
         return found.kind
     return "upstream_died" if entry.response.response_code_details.startswith("upstream_reset_after_response") else ""
 
 
 def answer_without_side(entry: HTTPAccessLogEntry) -> Flag | None:
-    """Return the flag that shows that Envoy or a filter answered without asking a side, or None."""
+    """Return the first flag which shows that Envoy or a filter answered without asking a side, or None."""
     return next((flag for flag in _WITHOUT_SIDE if _is_set(entry, flag)), None)
 
 
@@ -104,9 +104,9 @@ def client_left(entry: HTTPAccessLogEntry) -> bool:
 
 
 def slow_upload(entry: HTTPAccessLogEntry) -> bool:
-    """Return whether Envoy or the backend waited in vain for the rest of the client's request, and answered 408.
+    """Return whether the request got a 408 because the rest of its body did not arrive in time.
 
-    Envoy's own 408 has the flag SI or none. A backend's 408 is about the upload if it came before the request's end.
+    Envoy's own 408 has the flag SI or no flag. A 408 of the backend counts if it came before the end of the request.
     """
     if entry.response.response_code.value != 408:
         return False

@@ -1,12 +1,12 @@
-"""Rewrites the strings inside a body of JSON values, of events or of plain text, and keeps the body valid.
+r"""Rewrites the strings inside a body of JSON values, of events or of plain text, and keeps the body valid.
 
-A pattern for e-mail addresses shows why the raw bytes cannot be rewritten. The pattern would treat the ``n`` of
-``\\n`` as a letter of the address that follows, it could leave a broken escape, and it would miss an address that a
+An example shows why a pattern cannot be applied to the raw bytes. A pattern for e-mail addresses would treat the ``n``
+of ``\n`` as a letter of the address that follows, it could leave a broken escape, and it would miss an address that a
 stream delivers in pieces such as ``jo``, ``hn@exa``, ``mple.com``. So the JSON in a body is parsed, and the strings
 with the same path in several values (example: ``choices/0/delta/content``) are joined and rewritten as one text. If the
 text changes, the new text replaces the first of the strings, and the other strings become empty.
 
-The content type is not asked, because a body may have a wrong one (see ``extproc.body_parts``).
+The content type is ignored, because it may be wrong (see ``extproc.body_parts``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from extproc.json_tree import MAX_DEPTH, BodyTooComplexError, Members, Number, c
 
 END_OF_STREAM = "[DONE]"  # the data of the last event of OpenAI's streams; it continues no text
 StringPath = tuple[str | int, ...]
-# The fields that tell to which output of a stream a piece belongs: OpenAI (Responses), Anthropic, Bedrock.
+# Fields that tell to which output of a stream a piece belongs, for OpenAI (Responses), Anthropic and Bedrock.
 _DISCRIMINATORS = ("type", "item_id", "index", "output_index", "content_index", "summary_index", "contentBlockIndex")
 
 
@@ -72,7 +72,7 @@ class _StringSlot:
 
 
 def _rewrite_joined_strings(parts: Sequence[Part], apply: Apply) -> None:
-    """Rewrite the strings with the same path in several parts: first those of each output, then all."""
+    """Rewrite the strings that have the same path in several parts: first within each output, then over all outputs."""
     if len(parts) < 2 and not any(_is_array(part.value) for part in parts):
         return
     done: set[tuple[int, ...]] = set()
@@ -99,12 +99,15 @@ def _rewrite_joined(slots: list[_StringSlot], apply: Apply) -> None:
 
 
 def _discriminators(members: Members) -> StringPath:
-    """Return what keeps the strings of two outputs apart, such as the choices or content blocks of an answer."""
+    """Return the path elements that tell outputs apart, such as the choices or content blocks of an answer."""
     return tuple(f"{name}={value}" for name, value in members if name in _DISCRIMINATORS and isinstance(value, str))
 
 
 def _nothing(_: Members) -> StringPath:
-    """Keep no strings apart: ``index`` may also be the number of the event, as in Text Generation Inference."""
+    """Return no path elements, so that outputs are not told apart.
+
+    This is needed because ``index`` may also be the number of the event, as in Text Generation Inference.
+    """
     return ()
 
 
@@ -115,7 +118,7 @@ def _is_array(value: Any) -> bool:
 def _collect_part(
     part: Part, path_of_object: Callable[[Members], StringPath], slots_by_path: dict[StringPath, list[_StringSlot]]
 ) -> None:
-    """Add every string in a part to ``slots_by_path``. The elements of an array are as separate parts."""
+    """Add every string in a part to ``slots_by_path``. The elements of an array count as separate parts."""
     if part.value is None:
         if part.data.strip() == END_OF_STREAM:
             return

@@ -1,7 +1,7 @@
-"""Remember which side served each request of a client, so that feedback on it counts for this side.
+"""Remembers which side served each request of a client, so that later feedback on it counts for this side.
 
-Only requests of workloads with a ``feedback`` section are remembered. No request waits for this: entries that do not
-fit, or that Redis does not accept, are dropped and counted.
+Only requests of workloads with a ``feedback`` section are remembered. No request waits for this: entries above the
+limits, and entries that Redis does not accept, are dropped and counted.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ MAX_WAITING = 10_000  # requests of a workload that wait for the next write
 
 
 class ServedStore(Protocol):
-    """Stores served requests. ``remember`` returns how many it left out. FeedbackStore is one."""
+    """Stores served requests. ``remember`` returns how many it left out. FeedbackStore implements it."""
 
     async def remember(self, served: list[ServedRequest], now_ms: int) -> int: ...
 
 
 class ServedRequests:
-    """The requests since the last write. ``totals`` counts them by workload and result since the start.
+    """Collects served requests between two writes. ``totals`` counts them by workload and result since the start.
 
-    The results are ``remembered``, ``full`` (``feedback.requests`` are remembered), ``burst`` (more than MAX_WAITING
-    between two writes) and ``redis`` (Redis did not accept the write).
+    The results are ``remembered``, ``full`` (the limit ``feedback.requests`` is reached), ``burst`` (more than
+    MAX_WAITING between two writes) and ``redis`` (Redis did not accept the write).
     """
 
     def __init__(self, stores: Mapping[str, ServedStore]) -> None:
@@ -41,12 +41,12 @@ class ServedRequests:
 
     @classmethod
     def on_redis(cls, config: Config, client: RedisClient) -> ServedRequests:
-        """Return the requests of all workloads that have a ``feedback`` section."""
+        """Return an object that remembers the requests of all workloads with a ``feedback`` section."""
         sections = {name: workload.feedback for name, workload in config.workloads.items()}
         return cls({name: FeedbackStore(client, name, section) for name, section in sections.items() if section})
 
     def note(self, outcome: RequestOutcome, request_id: str) -> None:
-        """Remember a client's request, unless it was rescued: then the side that the split chose did not answer it."""
+        """Remember which side served a client's request. Skip failovers, because the chosen side did not answer."""
         waiting = self._waiting.get(outcome.workload)
         if waiting is None or outcome.origin is not Origin.LIVE or outcome.failover or not request_id:
             return
@@ -56,7 +56,7 @@ class ServedRequests:
             waiting.append(ServedRequest(request_id, outcome.side, outcome.at_ms))
 
     async def write(self, now_ms: int) -> None:
-        """Write the waiting requests. Raises no error."""
+        """Write the collected requests to Redis. Raises no error."""
         for workload, store in self._stores.items():
             served, self._waiting[workload] = self._waiting[workload], []
             if not served:

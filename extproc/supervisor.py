@@ -23,7 +23,7 @@ from glidepath.timed_wait import wait_until_set
 _log = structlog.get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
 STEADY_S = 30.0  # after a worker has run this long, its restart delay is reset to the shortest
-NICENESS = 10  # as nice(1) counts: 0 is Envoy's, 19 the lowest priority
+NICENESS = 10  # on the scale of nice(1): Envoy has 0, and 19 is the lowest priority
 CANNOT_START = 2  # exit status for an error that a user must fix
 
 
@@ -35,7 +35,7 @@ def with_workers(config: Config, workers: int | None) -> Config:
 
 
 def yield_to_envoy() -> None:
-    """Let this process have the processor after Envoy, if they share it: what extproc reads is only a copy."""
+    """Lower this process's CPU priority below Envoy's: extproc only reads copies, so it may wait."""
     if os.getpriority(os.PRIO_PROCESS, 0) < NICENESS:
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 

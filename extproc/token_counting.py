@@ -1,7 +1,7 @@
-"""Count tokens with the tokenizer of a backend's model, for answers that state none.
+"""Counts tokens with the tokenizer of a backend's model, for answers that do not state their tokens.
 
-``count`` is called in the thread of the answer check only. A tokenizer is loaded when it is first needed. One that
-cannot be loaded is logged once, and the tokens are estimated.
+``count`` is called only in the thread of the answer check. A tokenizer is loaded when it is first needed. If it cannot
+be loaded, this is logged once, and the tokens are estimated.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _log = structlog.get_logger(__name__)
 
 
 class Tokenizer(Protocol):
-    """What counts the tokens of a text."""
+    """Counts the tokens of a text."""
 
     def count(self, text: str) -> int: ...
 
 
 class TokenCounters:
-    """The tokenizers of the backends, by workload and side. ``files``: their files, tokenizer.json of Hugging Face."""
+    """The tokenizers of the backends, by workload and side. ``files``: paths of tokenizer.json files (Hugging Face)."""
 
     def __init__(self, files: Mapping[tuple[str, Side], str]) -> None:
         self._files = files

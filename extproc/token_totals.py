@@ -1,6 +1,6 @@
-"""The tokens of all captured answers since the start of a process, and what they cost.
+"""The tokens of all captured answers since the start of a process, and their cost.
 
-Each flush adds the tokens that it reports. They are priced at a scrape, so no request waits for it.
+The totals grow with each flush, and the cost is computed at a scrape, so no request waits for it.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ TOKENS = _counter(
     "Tokens of captured answers; input and output contain the tokens of all other types",
     "type",
 )
-ANSWERS = _counter("token_answers", "Captured answers whose tokens are counted, by how they are known", "source")
+ANSWERS = _counter("token_answers", "Captured answers whose tokens are counted, by the source of the count", "source")
 SPEND = _counter(
     "spend", "What the tokens of captured answers cost (backends.X.price), without GPUs and fixed amounts", "currency"
 )
-UNPRICED = _counter("unpriced_answers", "Captured answers of whose tokens some have no price")
+UNPRICED = _counter("unpriced_answers", "Captured answers with tokens that have no price")
 DEFINITIONS = (TOKENS, ANSWERS, SPEND, UNPRICED)
 
 
 class TokenTotals:
-    """The tokens by workload, side and origin, and for each of these by their source and tier."""
+    """The tokens by workload, side and origin, subdivided by source and tier."""
 
     def __init__(self) -> None:
         self.usage: dict[Key, tuple[TokenUsage, ...]] = {}

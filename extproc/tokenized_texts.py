@@ -1,6 +1,6 @@
-"""The texts of a request and of an answer that the model's tokenizer reads, in the usual forms of inference APIs. Pure.
+"""The texts of a request and of an answer that the model's tokenizer reads, in the usual formats of inference APIs.
 
-A chat template adds a few tokens to each message, which no body shows. Images and sound are left out.
+A chat template adds a few tokens to each message that no body shows. Images and sound are ignored.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _OF_ANSWER = ("choices", "message", "delta", "output", "candidates", "function",
 
 
 def request_text(body: bytes) -> str | None:
-    """Return the texts of a request, with the schemas of its tools, or None if it is no JSON object or too long."""
+    """Return the texts of a request and the schemas of its tools, or None if it is not a JSON object or too long."""
     document = _parsed(body) if len(body) <= MOST_BYTES else None
     if not isinstance(document, dict):
         return None
@@ -48,7 +48,7 @@ def request_text(body: bytes) -> str | None:
 
 
 def answer_text(body: bytes) -> str | None:
-    """Return the texts of an answer, or of all events of a stream; None if nothing can be read or it is too long."""
+    """Return the texts of an answer or of all events of a stream. Return None if it is unreadable or too long."""
     if len(body) > MOST_BYTES:
         return None
     document = _parsed(body)
@@ -67,7 +67,10 @@ def _parsed(data: bytes) -> Any:
 
 
 def _strings(value: Any, keys: tuple[str, ...] | None, depth: int) -> Iterator[str]:
-    """Yield the texts in a value, at most ``depth`` levels deep. ``keys``: below which keys; None: those of texts."""
+    """Yield the texts inside a value, at most ``depth`` levels deep.
+
+    ``keys``: the members of an object that are read; None: those that contain texts.
+    """
     if isinstance(value, str):
         yield value
     elif depth and isinstance(value, list):

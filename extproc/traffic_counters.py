@@ -30,7 +30,7 @@ from glidepath.sides import Origin, Side
 from glidepath.token_usage import ServiceTier, TokenSource, TokenUsage
 
 MAX_WAITING_REJECTIONS = 10_000
-MAX_KINDS = 32  # kinds of local replies that are counted by themselves; a filter may give any details
+MAX_KINDS = 32  # kinds of local replies that are counted separately; a filter may invent any number of kinds
 OTHER = "other"
 _Replies = tuple[str, Side | None, Origin, AtFault]  # the workload, and the fields of LocalReplies except the counts
 
@@ -158,8 +158,8 @@ class TrafficCounters:
     """The counters of one process.
 
     ``flush`` returns and resets the counts since the last flush. The attributes ``…_totals`` are the counts since the
-    start of the process. The function ``on_failure`` is called for every live request that failed at a candidate or at
-    Envoy itself, or whose client left after a wait, so that this can be flushed soon.
+    start of the process. ``on_failure`` is called so that an urgent flush can follow: for every live request that
+    failed at a candidate or at Envoy itself, or whose client left after a wait.
     """
 
     def __init__(self, on_failure: Callable[[], None] = lambda: None) -> None:
@@ -182,10 +182,13 @@ class TrafficCounters:
         self.latencies, self.tokens = LatencyTotals(), TokenTotals()
 
     def record(self, outcome: RequestOutcome, request_id: str = "", served: str = "", sent_bytes: int = 0) -> None:
-        """Count the outcome of a request. ``request_id`` is the request's id if its status is below 500, otherwise "".
-        ``served``: the digest of what Envoy serves. ``sent_bytes``: the bytes of the request's body.
+        """Count the outcome of a request.
 
-        If it is proven already that the answer failed, its latency says nothing about good answers and is left out.
+        ``request_id``: the request's id if its status is below 500, otherwise "".
+        ``served``: the served digest (glidepath/served_digest.py).
+        ``sent_bytes``: the length of the request's body.
+
+        If capture has already proven that the answer failed, its latency is not counted.
         """
         rejection = self._proven(outcome, request_id) if request_id else None
         if rejection is not None:
@@ -213,7 +216,7 @@ class TrafficCounters:
         return counts
 
     def _proven(self, outcome: RequestOutcome, request_id: str) -> Rejection | None:
-        """Return the error that capture has proven, and that the access log entry does not show; else None."""
+        """Return the error that capture has proven and the access log entry does not show, or None."""
         request = RefusedRequest(outcome.workload, outcome.side, outcome.origin, request_id)
         return self._refusals.entry(request, not outcome.error and not outcome.client_abort)
 
@@ -265,7 +268,7 @@ class TrafficCounters:
         self.coverage_totals[key] = self.coverage_totals.get(key, 0) + number
 
     def count_pinned(self, workload: str, why: str) -> None:
-        """Count a request that the baseline serves without a split. It is no captured exchange."""
+        """Count a request that always goes to the baseline, without a split. It is not a captured exchange."""
         counts = self._coverage.setdefault(workload, {})
         counts[PINNED + why] = counts.get(PINNED + why, 0) + 1
 
@@ -281,7 +284,7 @@ class TrafficCounters:
         for (workload, side, origin), side_counts in self._side_counts.items():
             left = side_counts.apply_rejections()
             reported = bool(side_counts.requests or side_counts.client_aborts)
-            checked = 0 if reported else side_counts.checked  # of answers that no access log entry reports yet
+            checked = 0 if reported else side_counts.checked  # checks of answers that no access log entry reports yet
             usage = {} if reported else side_counts.usage
             if left or checked or usage:
                 rejections = left[-MAX_WAITING_REJECTIONS:]

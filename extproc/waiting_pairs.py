@@ -1,8 +1,8 @@
 """The pairs that wait for Redis, in one lane for each workload.
 
-Redis can refuse the pairs of one workload alone, for example because its key has another type. Only that workload's
-lane then waits. If the buffer is full, the lane that fills it most loses its oldest pair, so one workload cannot take
-the room of the others.
+Redis can refuse the pairs of one workload alone, for example because its key has another type. Then only that
+workload's lane waits. If the buffer is full, the fullest lane loses its oldest pair, so one workload cannot take the
+space of the others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class BufferLimits:
 
 @dataclass(slots=True)
 class WriteBackoff:
-    """When to try again what Redis has refused. ``wait`` is the next pause in seconds."""
+    """The pause before a refused write is tried again. ``until``: its end. ``wait``: the next pause in seconds."""
 
     until: float = 0.0
     wait: float = FIRST_WAIT_S
@@ -71,7 +71,7 @@ class PairLanes:
         return pairs, size
 
     def put(self, raw: RawPair) -> list[RawPair]:
-        """Add a pair. Return the pairs that are dropped because there is too little room."""
+        """Add a pair. Return the pairs that are dropped because the buffer is full."""
         lane = self._lanes.setdefault(raw.pair.workload, _Lane())
         lane.waiting.append(raw)
         lane.bytes += raw.size
@@ -82,7 +82,7 @@ class PairLanes:
         return dropped
 
     def _overfull(self) -> _Lane | None:
-        """Return the lane that must drop a pair, or None if there is room."""
+        """Return the lane that must drop a pair, or None if the buffer is not full."""
         pairs, size = self.fill
         lanes = [lane for lane in self._lanes.values() if lane.waiting]
         if not lanes or (pairs <= self._limits.pairs and size <= self._limits.bytes):
@@ -92,14 +92,14 @@ class PairLanes:
         return max(lanes, key=lambda lane: lane.pairs)
 
     def is_half_full(self) -> bool:
-        """Return whether the waiting pairs are half a batch, or take half the room."""
+        """Return whether the waiting pairs fill half a batch, or all pairs fill half of the allowed bytes."""
         waiting = sum(len(lane.waiting) for lane in self._lanes.values())
         return 2 * waiting >= min(BATCH, self._limits.pairs) or 2 * self.fill[1] >= self._limits.bytes
 
     def take(self, now: float) -> list[RawPair]:
-        """Take the next pairs to encode: one of each lane in turn. Call ``store`` with the result.
+        """Return the next pairs to encode: one of each lane in turn. Call ``store`` with the result.
 
-        Nothing is taken while encoded pairs can be written, and nothing from a lane whose pairs Redis has refused.
+        Return none while encoded pairs can be written, and none of a lane whose pairs Redis has refused.
         """
         if self.writable(now):
             return []
@@ -118,7 +118,7 @@ class PairLanes:
     def store(self, encoded: Sequence[EncodedPair | None]) -> list[RawPair]:
         """Replace the first of the taken pairs by ``encoded``, and put the others back.
 
-        Return the pairs that could not be encoded, whose item is None.
+        Return the pairs that could not be encoded. Their item in ``encoded`` is None.
         """
         done, left = self._encoding[: len(encoded)], self._encoding[len(encoded) :]
         self._encoding = []
@@ -135,12 +135,12 @@ class PairLanes:
         return [raw for raw, made in zip(done, encoded, strict=True) if made is None]
 
     def writable(self, now: float) -> list[EncodedPair]:
-        """Return the encoded pairs to write now, those of a workload together. Call ``settle`` with the result."""
+        """Return the encoded pairs that may be written now, grouped by workload. Call ``settle`` with the result."""
         lanes = (lane for lane in self._lanes.values() if lane.backoff.until <= now)
         return [encoded for lane in lanes for encoded in lane.ready]
 
     def settle(self, written: Sequence[EncodedPair], kept: Sequence[bool], now: float) -> None:
-        """Remove the pairs that Redis has stored. The lane of a pair that Redis refused pauses."""
+        """Remove the pairs that Redis has stored. A lane with a refused pair pauses."""
         for name in dict.fromkeys(encoded.workload for encoded in written):
             lane = self._lanes[name]
             refused = [one for one, k in zip(written, kept, strict=True) if one.workload == name and not k]
@@ -154,15 +154,15 @@ class PairLanes:
                 del self._lanes[name]
 
     def refused_workloads(self) -> list[str]:
-        """Return the workloads whose pairs Redis has refused at the last try."""
+        """Return the workloads whose pairs Redis refused at the last try."""
         return [name for name, lane in self._lanes.items() if lane.backoff.until]
 
     def next_try(self) -> float | None:
-        """Return when there is something to encode or to write: a time that may have passed, or None for never."""
+        """Return the time of the next encoding or write, which may have passed. Return None if no pairs wait."""
         return min((lane.backoff.until for lane in self._lanes.values() if lane.pairs), default=None)
 
     def drain(self) -> list[tuple[str, PairKind]]:
-        """Remove all pairs. Return the workload and the kind of each."""
+        """Remove all pairs. Return the workload and the kind of each removed pair."""
         raws = [*self._encoding, *(raw for lane in self._lanes.values() for raw in lane.waiting)]
         left = [(raw.pair.workload, raw.pair.kind) for raw in raws]
         left += [(one.workload, one.kind) for lane in self._lanes.values() for one in lane.ready]

@@ -1,4 +1,4 @@
-"""Find the workload of a request that Envoy answered without a workload's route, so that no route names the workload.
+"""Finds the workload of a request that Envoy answered outside the workload's routes, so that no route names it.
 
 This happens if Envoy is overloaded, or if no route of the workload takes the request: its weights are all 0, or the
 route is gone. Only then is a request assigned by its path and host.
@@ -19,10 +19,10 @@ OVERLOAD = "overload"  # the response code details of the connection manager; En
 
 
 def workload_by_path(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> WorkloadInfo | None:
-    """Return the workload of a request that got no route of a workload for a reason that is no fault of the client.
+    """Return the workload of a request that Envoy answered outside its workload's routes, or None.
 
-    It is the one with the most specific match for the path and the host. The access log has no headers and no body, so
-    a workload that needs one is found only where the reason is an overloaded Envoy.
+    The workload with the most specific match for path and host is returned. The access log has no headers and no body,
+    so a workload that matches by these is found only if Envoy was overloaded.
     """
     overloaded, without_route = _is_overloaded(entry), _found_no_route(entry)
     if not overloaded and not without_route:
@@ -42,7 +42,7 @@ def _is_overloaded(entry: HTTPAccessLogEntry) -> bool:
 
 
 def _found_no_route(entry: HTTPAccessLogEntry) -> bool:
-    """Return whether no route took the request. On a user's Envoy, only a POST can be a workload's."""
+    """Return whether no route took the request. On a user's Envoy, only a POST can belong to a workload."""
     common = entry.common_properties
     if common.route_name == envoy_names.UNMATCHED_ROUTE:
         return True

@@ -1,4 +1,4 @@
-"""The facts about workloads that extproc needs: the side of each Envoy cluster, and the hash of sticky values."""
+"""Facts about workloads that extproc needs: the side of each Envoy cluster, and the digests of sticky values."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class WorkloadInfo:
         return Side.CANDIDATE if backend == self.settings.candidate else None
 
     def without_secrets(self, path: str) -> str:
-        """Return a request's path and query without the parameters that could hold a secret."""
+        """Return a request's path and query without parameters that could hold a secret."""
         return with_harmless_parameters(path, self.harmless_parameters)
 
     def sticky(self, value: str) -> str:

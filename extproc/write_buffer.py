@@ -3,9 +3,9 @@
 When the buffer is full, the oldest pairs are dropped and counted. Outcomes are never dropped. While Redis does not
 answer, new outcomes of a workload are added to the waiting outcomes of this workload.
 
-Pairs and flushes of outcomes count exactly once: if an acknowledgement was lost, they are sent again unchanged, and
-Redis ignores those of which it already has the sequence number (docs/adr/0022, docs/adr/0157). What Redis refuses for
-one workload does not delay the others (``extproc.waiting_pairs``).
+Each pair and each flush counts exactly once: if an acknowledgement was lost, it is sent again unchanged, and Redis
+ignores a sequence number that it already has (docs/adr/0022, docs/adr/0157). If Redis refuses the records of one
+workload, the others are not delayed (``extproc.waiting_pairs``).
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class WriteBuffer:
         return len(left)
 
     def _next_try(self) -> float | None:
-        """Return when there is something to write: a time that may have passed, or None if there is nothing."""
+        """Return the time of the next write, which may have passed. Return None if nothing waits."""
         outcomes = (self._until(workload) for workload in {*self._pending, *self._sent})
         pairs = self._lanes.next_try()
         return min((*outcomes, *(() if pairs is None else (pairs,))), default=None)
@@ -215,7 +215,7 @@ class WriteBuffer:
             self._backoff.setdefault(one.workload, WriteBackoff()).refused(_now())
 
     def _number(self) -> None:
-        """Give each workload's pending outcomes a sequence number, with which they are ready to be sent.
+        """Give the pending outcomes of each workload a sequence number. With it, they are ready to be sent.
 
         Skip a workload if Redis has not yet acknowledged its previous outcomes.
         """
