@@ -1,7 +1,7 @@
-"""The weights by which the differences of two free texts become the probability that they mean the same (ADR 0215).
+"""The weights that turn the differences of two free texts into the probability that they mean the same (ADR 0215).
 
 The log-odds of the probability are ``constant`` + Σ weight · value over the features, see
-scorer/scoring/compare/calibrator/. The weights that are shipped come from ``make train-agreement``.
+scorer/scoring/compare/calibrator/. ``make train-agreement`` computes the weights that Glidepath ships.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class FeatureWeight:
 
 @dataclass(frozen=True)
 class AgreementWeights:
-    """The weights of all features. ``made``: how the weights were made, as text for people."""
+    """The weights of all features. ``made``: a text for people that says how the weights were computed."""
 
     constant: float
     features: Mapping[str, FeatureWeight]
     made: Mapping[str, Any] = field(default_factory=dict)
 
     def probability(self, values: Mapping[str, float]) -> float:
-        """Return the probability that two texts mean the same. ``values``: of each feature."""
+        """Return the probability that two texts mean the same. ``values``: the value of each feature."""
         log_odds = self.constant + sum(one.weight * values[name] for name, one in self.features.items())
         return 1 / (1 + math.exp(-min(30.0, max(-30.0, log_odds))))
 
@@ -89,9 +89,9 @@ def shipped_weights() -> AgreementWeights:
 
 @lru_cache(maxsize=1000)
 def workload_weights(calibration: str | None) -> AgreementWeights:
-    """Return the weights in the file that ``scoring.calibration`` names, or the shipped ones.
+    """Return the weights in the file ``calibration`` (``scoring.calibration``), or the shipped weights for None.
 
-    A file is read once in the life of a process, so that all its pairs are scored alike. Raises InputError.
+    A process reads each file only once, so that all its pairs are scored alike. Raises InputError.
     """
     return read_weights(SHIPPED_WEIGHTS if calibration is None else Path(calibration))
 

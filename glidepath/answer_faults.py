@@ -1,7 +1,7 @@
-"""What can be wrong with one answer by itself: the kinds, their grades, and the types of a judgement.
+"""The faults that one answer can have by itself: their kinds, their grades, and the record of a fault that was found.
 
-An answer that *failed* is useless to its client, whatever its HTTP status is. It counts as an error of its side beside
-the statuses 5xx. A *defect* is weaker: the client got an answer, and something is wrong with it.
+An answer that *failed* is useless to its client, whatever its HTTP status is. Like a 5xx, it counts as an error of its
+side. A *defect* is weaker: the client got an answer, but something is wrong with it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class AnswerFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """What a kind of fault means, and how it is seen."""
+    """The meaning of a kind of fault, and how it is detected."""
 
     grade: Grade
     meaning: str
@@ -102,7 +102,7 @@ FAULTS: Mapping[AnswerFault, FaultKind] = {
 
 @dataclass(frozen=True, slots=True)
 class FoundFault:
-    """One fault of an answer. ``where`` is a short text for people: the place, or the message of the error."""
+    """A fault found in an answer. ``where``: a short text for people: the place, or the message of the error."""
 
     kind: AnswerFault
     where: str = ""

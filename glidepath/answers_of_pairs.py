@@ -1,4 +1,4 @@
-"""The answers of a pair, each counted once although a request may have two pairs."""
+"""Lists the answers of a pair so that each answer counts once, although a request may have two pairs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from glidepath.sides import Side
 
 
 def answers_of(pair: ScoredPair) -> list[tuple[Side, AnswerFacts]]:
-    """Return the answers of the pair with their sides, without one that another pair of the same request has, too.
+    """Return the answers of a pair, each with its side. Leave out an answer that the request's other pair contains.
 
-    Both answers of a NOISE pair are the baseline's. If there is a CROSS pair of its request, that has the client's.
+    Both answers of a NOISE pair are the baseline's. If the request also has a CROSS pair, that pair contains the answer
+    that the client got.
     """
     if pair.kind is PairKind.CROSS:
         return [(Side.BASELINE, pair.baseline), (Side.CANDIDATE, pair.candidate)]

@@ -1,14 +1,14 @@
 """The classes of calls to an AI server: one table for Envoy's routes, for extproc and for the extractors of answers.
 
-| class | what it is | what happens |
+| class | calls of this class | treatment |
 |---|---|---|
-| inference | a POST that computes an answer | it is split, and copied if the extractors can read its answer |
-| stateful | a conversation that the server keeps, such as threads | the baseline's, never copied |
-| management | files, batches, models, other changes of a server | the baseline's; never renamed, repeated or copied |
-| upgrade | WebSocket, also if it asks for an inference path | passed through to the baseline |
-| unknown | all others | the baseline's, never copied |
+| inference | a POST that computes an answer | split, and copied if the extractors can read the answer |
+| stateful | calls about a conversation that the server keeps, such as threads | go to the baseline, never copied |
+| management | files, batches, models, other changes of a server | go to the baseline; never renamed, repeated or copied |
+| upgrade | WebSocket, also on an inference path | passed through to the baseline |
+| unknown | all others | go to the baseline, never copied |
 
-The patterns have only what RE2 (Envoy) and Python read alike. See ADR 0300.
+The patterns use only syntax that RE2 (Envoy) and Python read alike. See ADR 0300.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 
 class CallClass(StrEnum):
-    """What a call does at the server."""
+    """The class of a call to an AI server."""
 
     INFERENCE = "inference"
     STATEFUL = "stateful"
@@ -30,7 +30,7 @@ class CallClass(StrEnum):
 
 
 class CallForm(NamedTuple):
-    """The end of the paths of one form of inference call, and the API format (``Surface``) of its answers.
+    """A form of inference call: the end of its paths, and the API format (``Surface``) of its answers.
 
     ``surface``: BY_BODY if the format depends on the model that the path names; "" if no extractor reads the answers.
     """
@@ -97,7 +97,7 @@ _CHANGES = ("DELETE", "PUT", "PATCH")
 
 
 def form_of_path(path: str) -> CallForm | None:
-    """Return the form of inference call that the end of ``path`` shows, or None. The query is not part of the path."""
+    """Return the form of inference call that the end of ``path`` shows, or None. ``path`` must not contain a query."""
     bare = _bare(path)
     return next((form for pattern, form in _FORMS if pattern.search(bare)), None)
 
@@ -106,8 +106,8 @@ def form_of_path(path: str) -> CallForm | None:
 def call_class(method: str, path: str, exact: str | None = None, *, upgrade: bool = False) -> CallClass:
     """Return the class of a call. ``path`` may have a query.
 
-    ``exact``: the workload's ``match.path``, whose calls are inference whatever its form. ``upgrade``: whether the
-    call asks for another protocol (WebSocket).
+    ``exact``: the workload's ``match.path``. Calls with this path are inference, whatever its form.
+    ``upgrade``: whether the call asks for another protocol (WebSocket).
     """
     if upgrade:
         return CallClass.UPGRADE
@@ -126,10 +126,10 @@ def call_class(method: str, path: str, exact: str | None = None, *, upgrade: boo
 
 
 def may_be_copied(method: str, path: str, exact: str | None = None) -> bool:
-    """Return whether a call may be sent a second time to have its answer compared.
+    """Return whether a call may be copied in order to compare the answers.
 
-    It must be inference, and of a form whose answers the extractors read, or have the path ``exact`` and no known form:
-    then the format of its answers is found in their bodies.
+    It must be an inference call whose answers the extractors can read. If its path is ``exact`` and has no known form,
+    it may be copied as well: the format of the answers is then recognised from their bodies.
     """
     if call_class(method, path, exact) is not CallClass.INFERENCE:
         return False

@@ -1,4 +1,4 @@
-"""Check at start-up that each file of weights named by ``scoring.calibration`` can be read and is valid."""
+"""Checks at start-up that every file named by ``scoring.calibration`` can be read and is valid."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from glidepath.errors import ConfigError, InputError
 
 
 def check_calibrations(config: Config) -> None:
-    """Read the weights of every workload. Raises ConfigError with one line for each file that is not valid."""
+    """Check the calibration file of every workload. Raises ConfigError with one line for each invalid file."""
     problems = []
     for name, workload in config.workloads.items():
         try:

@@ -1,4 +1,4 @@
-"""Text for people about a number of things."""
+"""Writes a count with its noun, for people."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ EventName = Literal[
     "guard_overridden",
     "gate_holds",  # a gate whose action is to hold fails: no further step until a person decides
     "warm_up",  # copies raise the candidate's load to that of the next step
-    "warm_up_stopped",  # they were ended without the step, because they did harm or a condition failed
+    "warm_up_stopped",  # the warm-up ended without the step, because it did harm or a condition failed
     "autopilot_off",
     "autopilot_on",
     "adopt_shadow",
@@ -31,10 +31,10 @@ EventName = Literal[
     "path_not_found",  # a side answers 404 to most requests
     "side_not_answering",  # most requests to a side end without a connection, in a timeout or in a reset
     "baseline_refuses",  # after a retreat, the baseline answers more requests with a 4xx than before
-    "envoy_failing",  # Envoy itself, and neither side, fails more than 5 % of the requests
+    "envoy_failing",  # Envoy itself, not a side, fails more than 5 % of the requests
     "other_configuration",  # an Envoy serves another configuration of the workload than the scorer's file
-    "blind",  # an Envoy serves the candidate's share and its outcomes do not arrive
-    "sees_again",  # they arrive again
+    "blind",  # an Envoy serves the candidate's share, but its outcomes do not arrive
+    "sees_again",  # its outcomes arrive again
     "tick_failed",  # a tick of the workload raised an exception
     "state_discarded",  # the stored state has another schema, so the workload starts at the baseline
     "log_gap",  # only in the file scorer.log_file

@@ -1,4 +1,4 @@
-"""Format durations as text for people."""
+"""Formats durations as text for people."""
 
 from __future__ import annotations
 

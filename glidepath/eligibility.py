@@ -1,7 +1,7 @@
-"""Which requests a backend can serve, by what its section in ``glidepath.yaml`` declares.
+"""Decides whether a backend can serve a request, from the declarations in its section of ``glidepath.yaml``.
 
-What a candidate cannot serve stays at the baseline, is not copied, and is counted. A declaration may be missing or
-wrong: what the candidate then refuses is asked again at the baseline (ADR 0312).
+A request that the candidate cannot serve stays at the baseline, is not copied, and is counted. A declaration may be
+missing or wrong: if the candidate then refuses the request, Envoy sends it to the baseline (ADR 0312).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from enum import StrEnum
 from glidepath.config.backends import Backend, Modality
 
 OTHER_THAN_TEXT: tuple[Modality, ...] = ("audio", "file", "image", "video")
-BYTES_PER_TOKEN = 4  # of text; a rough number, since a request near the limit is rescued if it is refused
-FOREIGN_REASONING = "foreign_reasoning"  # why a request with reasoning that the baseline has signed is not split
+BYTES_PER_TOKEN = 4  # of text; a rough number is enough, because a refused request is rescued
+FOREIGN_REASONING = "foreign_reasoning"  # why a request with reasoning signed by the baseline is not split
 _DEEPEST = 12
 
 # The types of parts of a message in the APIs of OpenAI, Anthropic, Cohere and vLLM.
@@ -29,7 +29,7 @@ _TURNS = ("messages", "input", "contents")
 
 
 class Ineligible(StrEnum):
-    """Why a backend cannot serve a request."""
+    """The reason why a backend cannot serve a request."""
 
     MAX_BODY = "max_body"
     CONTEXT = "context"
@@ -39,9 +39,9 @@ class Ineligible(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """What decides whether a backend can serve a request.
+    """The facts that decide whether a backend can serve a request.
 
-    ``tokens``: a rough number of the tokens of the prompt and of the longest answer that the request asks for.
+    ``tokens``: an estimate of the tokens of the prompt and of the longest answer that the request allows.
     """
 
     body_bytes: int
@@ -51,7 +51,7 @@ class RequestFacts:
 
 
 def ineligible(backend: Backend, facts: RequestFacts) -> Ineligible | None:
-    """Return why ``backend`` cannot serve a request, or None if it can as far as it declares."""
+    """Return why ``backend`` cannot serve a request, or None if nothing that it declares prevents it."""
     if backend.max_body is not None and facts.body_bytes > backend.max_body:
         return Ineligible.MAX_BODY
     if backend.context is not None and facts.tokens > backend.context:
@@ -62,15 +62,15 @@ def ineligible(backend: Backend, facts: RequestFacts) -> Ineligible | None:
 
 
 def declares(backend: Backend) -> bool:
-    """Return whether a backend declares anything that it cannot serve."""
+    """Return whether a backend declares that it cannot serve certain requests."""
     limits = (backend.max_body, backend.context, backend.modalities)
     return not backend.tools or any(limit is not None for limit in limits)
 
 
 def facts_of(document: object, text_bytes: int, body_bytes: int) -> RequestFacts:
-    """Return the facts of a request with this JSON document as its body.
+    """Return the facts about a request whose body is this JSON document.
 
-    ``text_bytes``: the bytes of the body without pictures and other long strings that are no text.
+    ``text_bytes``: the length of the body without pictures and other long strings that are not text.
     """
     if not isinstance(document, dict):
         return RequestFacts(body_bytes, text_bytes // BYTES_PER_TOKEN)
@@ -86,7 +86,7 @@ def facts_of(document: object, text_bytes: int, body_bytes: int) -> RequestFacts
 
 
 def _collect(value: object, found: set[Modality], depth: int) -> None:
-    """Add the modalities of the parts of a message to ``found``."""
+    """Add the modalities of a message's parts to ``found``."""
     if depth > _DEEPEST:
         return
     if isinstance(value, list):

@@ -1,6 +1,7 @@
-"""The embedding models that Glidepath knows by name: which languages they read, and which package ships them.
+"""The embedding models that Glidepath knows by name: their languages, and the packages that ship them.
 
-The scorer uses this to load a model, and the command line to say what is wrong. Nothing is known about any other model.
+The scorer uses this to load a model, and the command line to explain problems. Other models can be used, but nothing is
+known about them.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ _OTHER_NAMES = {"all-minilm-l6-v2": MINILM, "all-minilm": MINILM}
 
 
 def known_model(name: str) -> KnownModel | None:
-    """Return what is known about the model ``name``, or None.
+    """Return the entry of the known model ``name``, or None if it is unknown.
 
-    ``name`` is a value of ``scorer.embedder.model``: a name, a directory or a name on a hub. Its last part counts.
+    ``name`` is a value of ``scorer.embedder.model``: a name, a directory or a name on a hub. Only its last part is
+    compared.
     """
     last = name.rstrip("/").rpartition("/")[2].casefold()
     last = _OTHER_NAMES.get(last, last)

@@ -17,26 +17,26 @@ ROUTE_PREFIX = "glidepath/"
 
 
 def companion_route_name(workload: str) -> str:
-    """Return the name of the route for what is no inference call on the paths of a workload."""
+    """Return the name of the route for calls on a workload's paths that are not inference."""
     return f"{ROUTE_PREFIX}{workload}/companion"
 
 
 def pinned_route_name(workload: str) -> str:
-    """Return the name of the route for the inference calls of a workload that are not split."""
+    """Return the name of the route for a workload's inference calls that are not split."""
     return f"{ROUTE_PREFIX}{workload}/pinned"
 
 
 def reading_route_name(workload: str) -> str:
-    """Return the name of the route whose requests are read before their route is chosen again."""
+    """Return the name of the route on which Envoy reads a request before it chooses the request's final route."""
     return f"{ROUTE_PREFIX}{workload}/read"
 
 
-UNMATCHED_ROUTE = "unmatched"  # answers requests that no other route takes
-REFUSED_METHOD_ROUTE = "refused-method"  # answers requests whose method no backend gets
+UNMATCHED_ROUTE = "unmatched"  # the route for requests that no other route matches
+REFUSED_METHOD_ROUTE = "refused-method"  # the route that refuses methods which no backend may get
 
 
 def hop(backend: str) -> str:
-    """Return the name of the listener inside Envoy that leads to a backend, and of the cluster whose endpoint it is."""
+    """Return the name of the internal listener that leads to a backend. The cluster of this listener has it, too."""
     return f"glidepath-to-{backend}"
 
 
@@ -46,7 +46,7 @@ def route_name(workload: str) -> str:
 
 
 def lost_route_name(workload: str) -> str:
-    """Return the name of Glidepath's route that serves a workload from the baseline while its split has no lease."""
+    """Return the name of the route that serves a workload from the baseline while its split has no lease."""
     return f"{ROUTE_PREFIX}{workload}/lost"
 
 
@@ -65,16 +65,16 @@ def workload_of_shadow_route(name: str) -> str | None:
 # Namespace of Glidepath's metadata in Envoy: a route names its workload there, and an endpoint names its backend.
 METADATA = "glidepath"
 ROUTE_WORKLOAD, ENDPOINT_BACKEND = "workload", "backend"
-ROUTE_SERVED = "served"  # in the metadata of a route: the digest of what it serves (glidepath/served_digest.py)
+ROUTE_SERVED = "served"  # in the metadata of a route: its served digest (glidepath/served_digest.py)
 
 
 AS_SENT_STATE = "glidepath.as_sent"  # filter state of a request whose body no filter may read or change
 
 EXTPROC_CLUSTER = "glidepath-extproc"
-ACCESS_LOG_CLUSTER = "glidepath-access-log"  # extproc too; with limits of its own (ADR 0150)
+ACCESS_LOG_CLUSTER = "glidepath-access-log"  # leads to extproc, too, but with its own limits (ADR 0150)
 RTDS_CLUSTER = "glidepath-rtds"
 RTDS_LAYER = "glidepath"
-LEASE_LAYER = "glidepath-lease"  # a prefix; the rest says after how long Envoy drops the layer (split_leases.py)
+LEASE_LAYER = "glidepath-lease"  # a prefix; the rest is the time to live of the layer (split_leases.py)
 LEASE_DRILL_LAYER = "glidepath-lease-drill"
 LIVE_LOG = "glidepath-live"
 SHADOW_LOG = "glidepath-shadow"
@@ -90,14 +90,14 @@ STRIPPED_TAG = "stripped"  # custom tag of the live log: the backend that got no
 # Custom tag of both access logs: µs from the first byte of the request to the first byte of the answer's body.
 BODY_BEGIN_TAG = "body_begin_us"
 WORKLOAD_TAG = "workload"  # custom tag of the live access log: the workload of the route
-# Custom tag of the live access log, and filter state: the client's values of the headers that tell callers apart, one a
+# Custom tag of the live access log, and filter state: the client's values of the headers that identify callers, one per
 # line, in the order of glidepath.inventory.callers.CallerNames.sources. The state is never sent to a backend.
 CALLER_TAG, CALLER_STATE = "caller", "glidepath.caller"
 
 # Headers that the tee sends to the shadow listener. They are removed before a backend sees the request. Envoy sends the
 # first one to extproc too, in the metadata of each ext_proc stream.
 HEADER_WORKLOAD = "x-glidepath-workload"
-# The digest of what the route serves, in the metadata of a stream and in the answers of the shadow listener.
+# The served digest of the route, in the metadata of a stream and in the answers of the shadow listener.
 HEADER_SERVED = "x-glidepath-served"
 HEADER_REQUEST_ID = "x-glidepath-request-id"  # only in the metadata of a stream: Envoy's own id of the request
 HEADER_TARGET = "x-glidepath-target"
@@ -110,23 +110,24 @@ HEADER_CHOSEN_ENTRY = "x-glidepath-chosen-entry"
 REQUEST_FACTS = "glidepath.request"
 PINNED_TAG = "pinned"  # custom tag of the live log: the workload of a request that its baseline serves without a split
 PINNED_WHY_TAG = "pinned_why"  # custom tag of the live log: why
-PINNED_BY_ROUTE_TAG = "pinned_by_route"  # custom tag of the live log: why, as the route says
-ROUTE_PINNED_WHY = "pinned_why"  # in the metadata of a route: why it pins its requests, if the facts do not say
+PINNED_BY_ROUTE_TAG = "pinned_by_route"  # custom tag of the live log: the reason that the route gives
+ROUTE_PINNED_WHY = "pinned_why"  # in a route's metadata: why it pins its requests, if the facts do not show it
 ROUTE_PINNED = "pinned"  # in the metadata of a route: the workload whose pinned requests it takes
 
 
 def sticky_header(key: str) -> str:
-    """Return the request header into which Envoy puts the value of a key of the body; "": of the conversation.
+    """Return the request header into which Envoy puts a sticky value of the body.
 
-    It exists inside Envoy only. A key is case-sensitive and a header is not, so its name has a digest of the key.
+    ``key``: the key of the body that has the value; "": the conversation. The header exists only inside Envoy. Its name
+    contains a digest of the key, because keys are case-sensitive and header names are not.
     """
     return f"x-glidepath-by-{hashlib.blake2b(key.encode(), digest_size=4).hexdigest()}" if key else _CONVERSATION
 
 
 def copy_of_sticky_header(name: str) -> str:
-    """Return the request header into which Envoy puts a sticky header's value if it is not empty.
+    """Return the request header into which Envoy copies the value of a sticky header, if the value is not empty.
 
-    A hash of the header itself would send all requests whose value is empty to one side.
+    A hash of the original header would send all requests with an empty value to one side.
     """
     return f"x-glidepath-of-{hashlib.blake2b(name.lower().encode(), digest_size=4).hexdigest()}"
 
@@ -179,12 +180,12 @@ PASSED_HEADERS = (
     "x-goog-api-client",
 )
 PASSED_PREFIXES = ("grpc-", "x-b3-", "x-stainless-")
-# The headers of which extproc keeps something, besides the sticky headers. Envoy sends no others to extproc.
+# The headers that extproc reads, besides the sticky headers. Envoy sends no other headers to extproc.
 READ_REQUEST_HEADERS = (":method", ":path", *COPIED_HEADERS)
 READ_RESPONSE_HEADERS = (":status", "content-encoding", "content-type", "retry-after")
 
-# Headers with a credential, or with a proof of who the caller is. They are never read, stored or copied, and a side
-# that has no right to the client's credential does not get them.
+# Headers with a credential, or with a proof of the caller's identity. They are never read, stored or copied. A side
+# with no right to the client's credential does not get them.
 CREDENTIAL_HEADERS = (
     "authorization",
     "proxy-authorization",
@@ -230,8 +231,8 @@ CREDENTIAL_HEADERS = (
     "x-subscription-token",
     "x-vault-token",
 )
-# Query parameters with a credential, in lower case. A baseline with a credential of its own does not get the client's.
-# What is stored, copied or sent to a candidate follows glidepath.query_parameters instead.
+# Query parameters with a credential, in lower case. They are removed for a baseline with its own credential. For
+# storage, copies and candidates, glidepath.query_parameters decides instead.
 CREDENTIAL_PARAMETERS = (
     "access-token",
     "access_token",

@@ -61,7 +61,7 @@ def error_text_with_type(error: BaseException) -> str:
 
 @contextmanager
 def ungrouped(kind: type[E]) -> Iterator[None]:
-    """Re-raise the first error of type ``kind`` without the exception group that a TaskGroup puts around errors."""
+    """Re-raise the first error of type ``kind`` without the exception group that a TaskGroup puts around it."""
     problem: E | None = None
     try:
         yield
@@ -72,6 +72,6 @@ def ungrouped(kind: type[E]) -> Iterator[None]:
 
 
 def first_of(group: BaseExceptionGroup[E]) -> E:
-    """Return the first error in nested exception groups, so that a user sees the message of one error."""
+    """Return the first error inside nested exception groups, so that a user sees one message."""
     error = group.exceptions[0]
     return first_of(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,6 +1,6 @@
-"""What the evaluator of a workload has cost, in the currency of the prices, and whether it may cost more.
+"""What the evaluator of a workload has cost, in the currency of the prices, and whether a limit on it is reached.
 
-All scorers count in Redis. ``glidepath score`` counts by itself, in ``CostSoFar``.
+All scorers add to the same counters in Redis. ``glidepath score`` counts separately, in ``CostSoFar``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ return {hour, redis.call('INCRBYFLOAT', KEYS[2], ARGV[1])}
 
 @dataclass(frozen=True, slots=True)
 class CostSoFar:
-    """The cost since the beginning, and in the UTC hour ``hour`` (hours since 1970)."""
+    """The evaluator's cost since the beginning, and in the UTC hour ``hour`` (hours since 1970)."""
 
     hour: int = 0
     in_hour: float = 0.0
@@ -35,7 +35,7 @@ class CostSoFar:
         return CostSoFar(now, cost + (self.in_hour if now == self.hour else 0.0), self.total + cost)
 
     def reason_not_to_spend(self, limits: EvaluatorCost | None, now_ms: int) -> str:
-        """Return which limit is reached, or "" if none is."""
+        """Return the limit that is reached, as text, or "" if none is reached."""
         if limits is None:
             return ""
         if limits.total is not None and self.total >= limits.total:
@@ -45,14 +45,14 @@ class CostSoFar:
 
 
 async def read_cost(client: RedisClient, workload: str, now_ms: int) -> CostSoFar:
-    """Return the cost that Redis has for a workload. Raises RedisError or OSError."""
+    """Read the evaluator's cost for a workload from Redis. Raises RedisError or OSError."""
     keys, hour = WorkloadKeys(workload), now_ms // HOUR_MS
     in_hour, total = await client.mget([keys.evaluation_cost_of_hour(hour), keys.evaluation_cost])
     return CostSoFar(hour, float(in_hour or 0), float(total or 0))
 
 
 async def add_cost(client: RedisClient, workload: str, cost: float, now_ms: int) -> CostSoFar:
-    """Add a cost, and return the new cost so far. Raises RedisError or OSError."""
+    """Add a cost to the counters in Redis, and return the new sums. Raises RedisError or OSError."""
     keys, hour = WorkloadKeys(workload), now_ms // HOUR_MS
     places = (keys.evaluation_cost_of_hour(hour), keys.evaluation_cost)
     in_hour, total = await client.eval(_ADD, 2, *places, repr(cost), 2 * HOUR_MS)

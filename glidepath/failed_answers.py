@@ -1,8 +1,8 @@
-"""Find answers that failed although their status is 2xx or 3xx, such as a stream with an error, or a web page.
+"""Finds answers that failed although their status is 2xx or 3xx, such as a stream with an error, or a web page.
 
-The work is bounded, so extproc can do it for every captured answer: one search through the body, and the parsing of
-one JSON document of at most ``DOCUMENT`` bytes, or of the last ``EVENTS`` events of a stream. What cannot be decided
-within these bounds counts as not failed. docs/reference/answer-faults.md describes the kinds.
+The work is bounded, so extproc can do it for every captured answer: one search through the body, and the parsing of one
+JSON document of at most ``DOCUMENT`` bytes, or of the last ``EVENTS`` events of a stream. If these bounds do not allow
+a decision, the answer counts as not failed. docs/reference/answer-faults.md describes the kinds.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CONTENT = re.compile(
 _NAMED_ERROR = re.compile(rb"event: ?error[ \t]*+\r?\n|error: ?\{")  # at the beginning of a line
 _NAMED_ERROR_BEGINS = (b"\nevent: error", b"\nevent:error", b"\nerror:")  # llama.cpp writes a field error
 _ANTHROPIC = ("message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta")
-_STOPPED = (  # the reasons of a model that stopped by itself, so that its answer is all there is
+_STOPPED = (  # reasons of a model that stopped by itself, so that its answer is complete
     "stop", "stop_sequence", "end_turn", "eos_token", "complete", "tool_calls", "tool_use", "function_call",
 )  # fmt: skip
 _ERRORS = ("error", "error_toxic", "error_limit")
@@ -45,7 +45,7 @@ _ENDS = ("message_stop", "response.completed", "response.incomplete", "message-e
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """A line of data of a stream, without the white space around it. ``doc`` is {} if it is no JSON object."""
+    """A data line of a stream, without white space at its ends. ``doc`` is {} if the line is not a JSON object."""
 
     name: str
     data: bytes
@@ -57,7 +57,7 @@ class _Event:
 
 
 def failed_answer(status: int, content_type: str, body: bytes, *, cut: bool = False) -> FoundFault | None:
-    """Return why an answer of status 2xx or 3xx failed, or None if it did not, or if that cannot be decided.
+    """Return why an answer of status 2xx or 3xx failed. Return None if it did not fail, or if this cannot be decided.
 
     ``body`` has no content encoding. ``cut``: the capture kept only the beginning of the body.
     """
@@ -84,10 +84,10 @@ def failed_answer(status: int, content_type: str, body: bytes, *, cut: bool = Fa
 
 
 def has_ended(content_type: str, body: bytes) -> bool:
-    """Return whether an answer shows by itself that it is whole, whether or not its connection goes on.
+    """Return whether the body of an answer is complete by its own format, whether or not the connection has ended.
 
-    A stream shows it by ``[DONE]``, a last event such as ``message_stop``, or the reason why the model stopped; a
-    document by being valid JSON. ``body`` has no content encoding.
+    A stream is complete if it has ``[DONE]``, a last event such as ``message_stop``, or the reason why the model
+    stopped. A document is complete if it is valid JSON. ``body`` has no content encoding.
     """
     kind, start = content_type.partition(";")[0].strip().lower(), body.lstrip(_BLANK)[:64]
     if kind == _EVENT_STREAM:
@@ -142,7 +142,7 @@ def _document_fault(doc: dict[str, object], body: bytes) -> FoundFault | None:
 
 
 def _lacks_answers(doc: dict[str, object]) -> bool:
-    """Return whether a document is an envelope of OpenAI or Gemini without an answer in it."""
+    """Return whether a document is an OpenAI or Gemini response that contains no answer."""
     if doc.get("choices") == []:
         return str(doc.get("object", "")).startswith(("chat.completion", "text_completion"))
     return doc.get("candidates") == [] and not doc.get("promptFeedback")
@@ -165,7 +165,7 @@ def _said(message: dict[str, object]) -> bool:
 
 
 def _error(doc: object, kind: AnswerFault, event: str = "") -> FoundFault | None:
-    """Return the fault of a document that is an error message, or that contains one; else None."""
+    """Return the fault if a document is or contains an error message, else None."""
     if not isinstance(doc, dict):
         return None
     found = doc.get("error")
@@ -187,7 +187,7 @@ def _message(error: object) -> str:
 
 
 def _reason(doc: dict[str, object]) -> str | None:
-    """Return why an answer of a known format ended, in small letters, or None if the document does not say so."""
+    """Return the reason why an answer ended, in lower case, or None if the document does not contain one."""
     choices = doc.get("choices", doc.get("candidates"))
     first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     delta = doc.get("delta")
@@ -225,14 +225,14 @@ def _ends(event: _Event) -> bool:
 
 
 def _is_known(event: _Event) -> bool:
-    """Return whether an event belongs to a format whose last event is known."""
+    """Return whether the event's format is one whose last event is known."""
     kind = event.doc.get("type", event.name)
     named = isinstance(kind, str) and (kind in _ANTHROPIC or kind.startswith("response."))
     return named or isinstance(event.doc.get("choices"), list) or isinstance(event.doc.get("candidates"), list)
 
 
 def _error_inside(body: bytes) -> FoundFault | None:
-    """Return the fault of an error anywhere in a stream, or None. At most ``ERRORS`` places are read."""
+    """Return the fault if a stream contains an error anywhere, else None. At most ``ERRORS`` places are read."""
     for begin in _NAMED_ERROR_BEGINS:
         at = 0 if body.startswith(begin[1:]) else body.find(begin) + 1
         if (at or body.startswith(begin[1:])) and (named := _NAMED_ERROR.match(body, at)):
@@ -252,7 +252,7 @@ def _error_inside(body: bytes) -> FoundFault | None:
 
 
 def _last_events(body: bytes) -> list[_Event]:
-    """Return the last lines of data of a stream of server-sent events, in order. The rest of the stream is not read."""
+    """Return the last data lines of a stream of server-sent events, in order. The rest of the stream is not read."""
     lines = body[-TAIL:].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     if len(body) > TAIL:
         lines = lines[1:]
@@ -271,7 +271,7 @@ def _last_events(body: bytes) -> list[_Event]:
 
 
 def _lines_fault(body: bytes) -> FoundFault | None:
-    """Find the fault of a stream of JSON documents, one in each line."""
+    """Return the fault of a stream that has one JSON document in each line, or None."""
     lines = [line for line in body[-TAIL:].split(b"\n") if line.strip()]
     docs = [doc for line in lines[-EVENTS:] if (doc := _parsed(line))]
     for doc in docs:
@@ -283,7 +283,7 @@ def _lines_fault(body: bytes) -> FoundFault | None:
 
 
 def _eventstream_fault(body: bytes) -> FoundFault | None:
-    """Find the fault of Amazon's event stream, by the names of its events, which are not encoded."""
+    """Return the fault of an answer in Amazon's event stream, judged by the names of its events, or None."""
     if b":exception-type" in body or b":error-code" in body:
         return FoundFault(AnswerFault.ERROR_EVENT, "an exception in the stream")
     known = b"contentBlockDelta" in body or b"messageStart" in body

@@ -1,4 +1,4 @@
-"""Feedback on single answers: its form, and how it is matched with the side that served the request.
+"""Feedback on single answers: its format, and the records before and after it is matched with a side.
 
 Pure. The intake in Redis is in feedback_intake.py.
 """
@@ -26,13 +26,13 @@ _TRACE_REASON = 14  # the position of the digit that Envoy replaces (UuidRequest
 
 
 class FeedbackMatch(StrEnum):
-    """The result of matching feedback: the side for which it counts, or why it counts for no side."""
+    """The result of matching feedback with a request: the side for which it counts, or why it counts for no side."""
 
     BASELINE = "baseline"
     CANDIDATE = "candidate"
     UNKNOWN = "unknown"  # no side is remembered for this request id
     REPEATED = "repeated"  # feedback on this request was given before
-    NOTED = "noted"  # a label without a score: it is shown with the pair, and counts for no side
+    NOTED = "noted"  # a label without a score: it is shown with the pair, but counts for no side
 
     @property
     def side(self) -> Side | None:
@@ -40,7 +40,7 @@ class FeedbackMatch(StrEnum):
 
 
 class FeedbackKind(StrEnum):
-    """In which form a score was given."""
+    """The form in which a score was given."""
 
     SCORE = "score"
     THUMBS = "thumbs"
@@ -49,10 +49,12 @@ class FeedbackKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GivenFeedback:
-    """Feedback as it was given.
+    """Feedback as it was received.
 
-    ``score``: from 0 (bad) to 1 (good); None if there is only a label. ``user``: who gave it, or ""; only a digest of
-    it is stored. ``workload``: "" if it was not named. ``label``: a short text of any content, or "".
+    ``score``: from 0 (bad) to 1 (good); None if there is only a label.
+    ``user``: the person who gave it, or "". Only a digest is stored.
+    ``workload``: "" if it was not named.
+    ``label``: any short text, or "".
     """
 
     request_id: str
@@ -65,7 +67,7 @@ class GivenFeedback:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Feedback that was matched. ``served_at_ms``: when the request ended, in Unix ms. ``user``: a digest, or ""."""
+    """Matched feedback. ``served_at_ms``: when the request ended, in Unix ms. ``user``: a digest, or ""."""
 
     match: FeedbackMatch
     score: float = 0.0
@@ -95,7 +97,7 @@ def parse_feedback(raw: Mapping[str, Any]) -> GivenFeedback:
 
 
 def _scored(raw: Mapping[str, Any]) -> tuple[FeedbackKind, float | None]:
-    """Return the score of a JSON object and the form in which it was given; None if it has none."""
+    """Return the form and the value of the score in a JSON object. The value is None if there is none."""
     given = [kind for kind in FeedbackKind if raw.get(kind.value) is not None]
     if len(given) > 1:
         raise InputError(f"{given[1].value}: give only one of {', '.join(FeedbackKind)}")
@@ -113,7 +115,7 @@ def _scored(raw: Mapping[str, Any]) -> tuple[FeedbackKind, float | None]:
 
 
 def score_of(value: object) -> float:
-    """Return a score from 0 to 1. Raises InputError unless ``value`` is such a number, "up" or "down"."""
+    """Return ``value`` as a score from 0 to 1. Raises InputError unless it is such a number, "up" or "down"."""
     if isinstance(value, str) and value in _SCORES:
         return _SCORES[value]
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
@@ -131,15 +133,15 @@ def _text(raw: Mapping[str, Any], key: str, most: int) -> str:
 
 
 def parse_line(line: bytes) -> GivenFeedback:
-    """Return the feedback in one line of JSON. Raises InputError if it is no feedback."""
+    """Return the feedback in one line of JSON. Raises InputError if the line is not valid feedback."""
     wanted = f"a JSON object with the keys {', '.join(KEYS)}"
     return parse_feedback(json_object(line, max_bytes=MAX_LINE_BYTES, wanted=wanted))
 
 
 def request_digest(request_id: str) -> bytes:
-    """Return the short form under which a request is remembered.
+    """Return the digest of a request id under which the request is remembered.
 
-    Envoy may replace one digit of a UUID by the reason for which it traces the request, so this digit is left out.
+    Envoy may change one digit of a UUID to record why it traces the request, so this digit is left out.
     """
     if _UUID.fullmatch(request_id):
         request_id = request_id[:_TRACE_REASON] + request_id[_TRACE_REASON + 1 :]
@@ -147,7 +149,7 @@ def request_digest(request_id: str) -> bytes:
 
 
 def user_digest(workload: str, user: str) -> str:
-    """Return the digest of a user that is stored with feedback; "" for no user."""
+    """Return the digest of a user that is stored with the feedback, or "" for no user."""
     if not user:
         return ""
     text = f"{workload}\0{user}".encode("utf-8", "replace")
@@ -155,7 +157,7 @@ def user_digest(workload: str, user: str) -> str:
 
 
 def decode_feedback(text: str | bytes) -> Feedback:
-    """Return the stored feedback in a text, a JSON list of the fields of Feedback. Raises InputError if it is none."""
+    """Return the feedback from its stored form, a JSON list of the fields of Feedback. Raises InputError."""
     try:
         match, score, served_at_ms, user = json.loads(text)
         found = Feedback(FeedbackMatch(match), float(score), int(served_at_ms), str(user))

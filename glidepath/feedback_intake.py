@@ -1,7 +1,8 @@
-"""Remember in Redis which side served each request, and match feedback with it.
+"""Remembers in Redis which side served each request, and matches feedback with these requests.
 
-extproc remembers, and any intake (the command line, an HTTP endpoint) matches. The remembered requests of a workload
-are in several hashes, one for each part of the window, so that Redis forgets old requests by itself. See ADR 0227.
+extproc remembers requests, and any intake (the command line, an HTTP endpoint) matches feedback. A workload's
+remembered requests are in several hashes, one for each part of the time window, so that Redis removes old requests by
+itself. See ADR 0227.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ PARTS = 8  # of the window; each has a hash of its own
 LATER_S = 1.0  # added to extproc.flush: the time after which extproc has stored a request that has just ended
 _MARK = {Side.BASELINE: "b", Side.CANDIDATE: "c"}
 
-# Remember requests, as many as there is room for. A request that is remembered already keeps its value: it may be the
-# mark that feedback was matched.
+# Remember requests up to the limit. A request that is already remembered keeps its value, which may show that feedback
+# was matched.
 # KEYS: the hash of the present part of the window.
-# ARGV: most requests of a part, ttl (ms), then for each request its digest and its value.
+# ARGV: maximum requests of a part, ttl (ms), then for each request its digest and its value.
 # Returns how many requests were not remembered.
 _REMEMBER = """
 local room = tonumber(ARGV[1]) - redis.call('HLEN', KEYS[1])
@@ -41,11 +42,11 @@ return left_out
 
 # Match feedback with the side that served its request, and store it for the scorer. Each request is matched once: its
 # value then begins with 'x'. The feedback is stored first, so that feedback that Redis refuses can be given again.
-# What is shown with the pair comes last: if Redis refuses that, the feedback has counted all the same.
-# KEYS: feedback, the hash and the times of what is shown, the hashes of the parts.
+# The texts shown with the pair are stored last: if Redis refuses them, the feedback still counts.
+# KEYS: feedback, the hash and the times of the texts to show, the hashes of the parts.
 # ARGV: digest of the request, score ('': none), digest of the user, kept, ttl (ms), 1 if an unknown request is final,
-#   else 0; for what is shown: the score, the label ('': none), the most requests, now (ms), ttl (ms).
-# Returns what became of it, a value of FeedbackMatch.
+#   else 0; of the texts to show: the score, the label ('': none), the maximum requests, now (ms), ttl (ms).
+# Returns the result of the matching, a value of FeedbackMatch.
 _GIVE = """
 local value, place = '', nil
 for i = 4, #KEYS do
@@ -94,12 +95,12 @@ class ServedRequest:
 
 
 def part_ms(section: FeedbackSection) -> int:
-    """Return the length of a part of the window, in ms."""
+    """Return the length of one part of the time window, in ms."""
     return round(section.window * 1000) // PARTS
 
 
 def served_keys(workload: str, section: FeedbackSection, now_ms: int) -> list[str]:
-    """Return the keys of the remembered requests, the newest part first."""
+    """Return the keys of the hashes with remembered requests, the newest part of the window first."""
     present = now_ms // part_ms(section)
     return [WorkloadKeys(workload).served(present - back) for back in range(PARTS + 1)]
 
@@ -110,7 +111,7 @@ class FeedbackStore:
     def __init__(
         self, client: RedisClient, workload: str, section: FeedbackSection, shown_s: float = 7 * 86_400
     ) -> None:
-        """``shown_s``: how long feedback is kept after the newest one, to show it with the pair (retention.age)."""
+        """``shown_s``: how long feedback is kept to be shown with its pair, in seconds after the newest feedback."""
         self._client, self._workload, self._section = client, workload, section
         self._shown_ms = round(shown_s * 1000)
         self._keys = WorkloadKeys(workload)
@@ -118,7 +119,7 @@ class FeedbackStore:
         self._part_ms = part_ms(section)
 
     async def remember(self, served: Sequence[ServedRequest], now_ms: int) -> int:
-        """Remember requests. Return how many were left out, because ``feedback.requests`` are remembered already."""
+        """Remember requests. Return how many were left out because the limit ``feedback.requests`` is reached."""
         if not served:
             return 0
         most = self._section.requests // PARTS
@@ -129,8 +130,8 @@ class FeedbackStore:
     async def give(self, given: GivenFeedback, now_ms: int, *, final: bool = True) -> FeedbackMatch:
         """Match feedback with the side that served its request, and store it for the scorer.
 
-        ``final``: whether an unknown request is counted as such; otherwise the caller tries again later, because
-        extproc writes a moment after the request.
+        ``final``: whether to count an unknown request as unknown. If False, the caller tries again later, because
+        extproc writes requests a moment after they end.
         """
         parts = served_keys(self._workload, self._section, now_ms)
         keys = [self._keys.feedback, self._keys.feedback_notes, self._keys.feedback_note_times, *parts]
@@ -145,10 +146,11 @@ class FeedbackStore:
 
 
 def feedback_stores(config: Config, client: RedisClient, only: str | None = None) -> dict[str, FeedbackStore]:
-    """Return workload → store, of all workloads with a ``feedback`` section.
+    """Return the stores of all workloads with a ``feedback`` section, by workload.
 
-    "" is the key for feedback that names no workload: that of ``only``, or of the only one. Raises ConfigError if no
-    workload has the section, or if ``only`` lacks it, and UnknownWorkloadError for an unknown ``only``.
+    The key "" is for feedback that names no workload: its store is that of ``only``, or of the only workload. Raises
+    ConfigError if no workload has the section, or if ``only`` lacks it, and UnknownWorkloadError for an unknown
+    ``only``.
     """
     stores = {
         name: FeedbackStore(client, name, one.feedback, config.retention.age)
@@ -166,9 +168,9 @@ def feedback_stores(config: Config, client: RedisClient, only: str | None = None
 
 
 def store_of(stores: Mapping[str, FeedbackStore], name: str, how: str = "") -> FeedbackStore:
-    """Return the store of the workload ``name``. ``how``: how else a workload can be named, for the error.
+    """Return the store of the workload ``name``. ``how``: another way to name the workload, for the error message.
 
-    Raises UnknownWorkloadError, which lists the known ones.
+    Raises UnknownWorkloadError, whose message lists the known workloads.
     """
     if name in stores:
         return stores[name]

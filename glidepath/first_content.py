@@ -1,10 +1,10 @@
-"""Find the first content of a streamed answer: the first piece of text, of reasoning or of a tool call.
+"""Finds the first content of a streamed answer: the first piece of text, of reasoning or of a tool call.
 
-A server may send events without any content before it: a keep-alive comment, a ping, the role of the message, the
-response as it was created. Their time says nothing about the model.
+Before it, a server may send events without content: a keep-alive comment, a ping, the role of the message, or the
+response object as it was created. The time of these events says nothing about the model.
 
-The work is bounded: at most EVENTS events are parsed. What cannot be read counts as content: a compressed stream,
-Amazon's binary event stream, an unknown form of event.
+The work is bounded: at most EVENTS events are parsed. If an event cannot be read, it counts as content: in a compressed
+stream, in Amazon's binary event stream, and in an unknown format.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from glidepath.latency import is_streamed
 
 EVENTS = 64  # events that are parsed; the next one counts as content
-LONGEST = 64 * 1024  # bytes of one event that is waited for; a longer one counts as content
+LONGEST = 64 * 1024  # bytes of an incomplete event that are kept; a longer event counts as content
 _UNREADABLE = "application/vnd.amazon.eventstream"
 _DELTAS = (  # of OpenAI's chat completions, and of servers that are compatible with it
     "content", "reasoning", "reasoning_content", "refusal", "tool_calls", "function_call", "audio",
@@ -25,7 +25,7 @@ _CALLS = ("function_call", "custom_tool_call", "tool_use", "server_tool_use", "m
 
 
 class FirstContent:
-    """Reads the pieces of one answer, in their order, until one has the first content."""
+    """Reads the pieces of one answer in order, and finds the piece with the first content."""
 
     __slots__ = ("_parsed", "_readable", "_rest")
 
@@ -36,7 +36,7 @@ class FirstContent:
         self._rest, self._parsed = b"", 0
 
     def is_in(self, piece: bytes) -> bool:
-        """Return whether the first content is in this piece, or may be."""
+        """Return whether this piece contains, or may contain, the first content."""
         if not self._readable:
             return bool(piece)
         lines = (self._rest + piece).split(b"\n")
@@ -54,11 +54,11 @@ class FirstContent:
 
 
 def has_content(data: bytes) -> bool:
-    """Return whether the data of an event has content: all of it, unless it is known to have none."""
+    """Return whether the data of an event has content. Data of an unknown form counts as content."""
     try:
         event = json.loads(data)
     except (ValueError, RecursionError):
-        return bool(data.strip())  # text; and "[DONE]", after which there is none
+        return bool(data.strip())  # text counts, and "[DONE]" too, because no content follows it
     if not isinstance(event, dict):
         return True
     for key, reads in _FORMS:
@@ -84,7 +84,7 @@ def _in_choice(choice: object) -> bool:
 
 
 def _in_typed_event(event: Mapping[str, Any]) -> bool:
-    """Return whether an event of Anthropic's Messages, of OpenAI's Responses or of Cohere has content."""
+    """Return whether an event of Anthropic's Messages API, OpenAI's Responses API or Cohere has content."""
     kind = str(event["type"])
     if kind in ("content_block_start", "response.output_item.added"):
         block = event.get("content_block", event.get("item"))
@@ -126,7 +126,7 @@ def _in_cohere_event(event: Mapping[str, Any]) -> bool:
     return event["event_type"] not in ("stream-start", "search-queries-generation")
 
 
-# How an event is read, by a member that shows its form; the first one that it has.
+# The function that reads an event, by a member that shows its form. The first member present decides.
 _FORMS: tuple[tuple[str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("choices", _in_choices),
     ("event_type", _in_cohere_event),

@@ -1,4 +1,4 @@
-"""Serve the HTTP endpoints of a process: /healthz (liveness), /readyz (readiness) and /metrics (for Prometheus)."""
+"""Serves the HTTP endpoints of a process: /healthz (liveness), /readyz (readiness) and /metrics (for Prometheus)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Readiness = Callable[[], str]
 def health_app(registry: CollectorRegistry, readiness: Readiness, *, in_thread: bool = False) -> web.Application:
     """Return a web application with /healthz, /readyz and /metrics.
 
-    ``in_thread``: compute the metrics in a thread, so that a long page delays nothing in this process. The collectors
-    of ``registry`` must allow that.
+    ``in_thread``: whether to compute the metrics in a thread, so that a long page does not delay other work of the
+    process. The collectors of ``registry`` must then be thread-safe.
     """
 
     async def healthz(_: web.Request) -> web.Response:
@@ -42,8 +42,8 @@ def health_app(registry: CollectorRegistry, readiness: Readiness, *, in_thread: 
 async def serve_app(app: web.Application, address: str, what: str) -> web.AppRunner:
     """Serve ``app`` at ``address`` (HOST:PORT or unix:/path) until ``runner.cleanup()`` is called.
 
-    Raises UnreachableError if the address cannot be bound. The error message begins with ``what``, which names the
-    server or the configuration key of its address.
+    Raises UnreachableError if the address cannot be bound. Its message begins with ``what``, which names the server or
+    the configuration key of its address.
     """
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

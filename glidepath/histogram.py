@@ -1,8 +1,8 @@
 """Histograms with logarithmic buckets. Their size does not grow with traffic, and they can be added.
 
 The buckets are those of OpenTelemetry's exponential histogram at scale 6: the base is 2**(1/64), and bucket ``i``
-covers ``(base**i, base**(i+1)]``. So a value is known to within ±0.55 %. The sum of two histograms is exact, because it
-adds their counts. Source: OpenTelemetry metrics data model, "ExponentialHistogram". See ADR 0004.
+covers ``(base**i, base**(i+1)]``. So a value is known to within ±0.55 %. Adding two histograms loses nothing, because
+their counts are added. Source: OpenTelemetry metrics data model, "ExponentialHistogram". See ADR 0004.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from operator import mul
 from typing import TYPE_CHECKING, TypeAlias
 
-if TYPE_CHECKING:  # extproc, which reads no stored histogram, does without numpy
+if TYPE_CHECKING:  # extproc reads no stored histogram, so it needs no numpy
     import numpy as np
     from numpy.typing import NDArray
 
@@ -36,7 +36,7 @@ def bucket_of(value: float) -> int:
 
 
 def midpoint(index: int) -> float:
-    """Return the geometric mean of the edges of bucket ``index``. It is reported for every value in the bucket."""
+    """Return the geometric mean of the edges of bucket ``index``. It represents every value in the bucket."""
     return float(2.0 ** ((index + 0.5) / _PER_LOG2))
 
 
@@ -59,7 +59,7 @@ class StoredCounts(Mapping[int, int]):
 
     @property
     def arrays(self) -> tuple[Integers, Integers]:
-        """The indices, and the counts. Raises OverflowError for a count that is too large for 64 bits."""
+        """The indices, and the counts. Raises OverflowError if a count does not fit into 64 bits."""
         if self._arrays is None:
             self._arrays = _array(self.indices), _array(self.numbers)
         return self._arrays
@@ -80,7 +80,7 @@ class StoredCounts(Mapping[int, int]):
 
     @property
     def total(self) -> int:
-        """The sum of all counts. It is computed once."""
+        """The sum of all counts."""
         if self._total is None:
             self._total = sum(self.numbers) if len(self.numbers) < _FEW else int(self.arrays[1].sum())
         return self._total
@@ -131,7 +131,7 @@ class Histogram:
         return self.zeros + (counts.total if isinstance(counts, StoredCounts) else sum(counts.values()))
 
     def log_sum(self) -> float:
-        """Return the sum of ln(v) of all values v > 0, each taken as the midpoint of its bucket."""
+        """Return the sum of ln(v) over all values v > 0, each taken as the midpoint of its bucket."""
         counts = self.counts
         weighed: int
         if isinstance(counts, StoredCounts) and len(counts.numbers) >= _FEW:

@@ -1,7 +1,8 @@
 """The history of a workload: totals of short periods, for charts. The leader writes it, the console reads it.
 
 A period is 10 seconds, 5 minutes or an hour. Redis keeps a fixed number of periods of each length, so its memory is
-bounded. Totals can be added; what is stored of a closed period are numbers to draw. See ADR 0323.
+bounded. The totals of an open period can be added up. For a closed period, only numbers to draw are stored. See ADR
+0323.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ MOST_KINDS = 12  # kinds of errors of a side in one period; the rest is counted 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Periods of ``seconds``, of which ``kept`` are stored."""
+    """One period length: ``seconds`` is the length, and Redis keeps the last ``kept`` periods."""
 
     name: str
     seconds: int
     kept: int
 
     def start_of(self, at_ms: int) -> int:
-        """Return the beginning of the period that contains ``at_ms``, in Unix milliseconds."""
+        """Return the start of the period that contains ``at_ms``, in Unix milliseconds."""
         length = self.seconds * 1000
         return at_ms // length * length
 
@@ -38,10 +39,11 @@ LEVELS = (Level("10s", 10, 400), Level("5m", 300, 1200), Level("1h", 3600, 2400)
 
 @dataclass(frozen=True, slots=True)
 class SideTotals:
-    """Clients' requests at one side, and the answers of its scored pairs.
+    """Totals of one side in a period: clients' requests, and the answers of scored pairs.
 
     ``answers``, ``tokens``: the number of answers with a known count of output tokens, and the sum of these counts.
-    ``defects``: answers with a fault. ``traffic``: what it was sent, for the cost model.
+    ``defects``: the number of answers with a fault.
+    ``traffic``: the requests, tokens and bytes sent to the side, for the cost model.
     """
 
     requests: int = 0
@@ -70,10 +72,12 @@ class SideTotals:
 
 @dataclass(frozen=True, slots=True)
 class PeriodTotals:
-    """What happened in a period. ``percent``, ``phase``: at its end, the candidate's share and the ramp's phase.
+    """Totals of one period. ``percent``, ``phase``: the candidate's share and the ramp's phase at its end.
 
-    ``scored``, ``agreement_sum``: scored pairs of both sides; ``noise_pairs``, ``noise_sum``: of the baseline with
-    itself; ``judged``, ``preference_sum``: pairs that the evaluator judged. ``captured``: captured exchanges.
+    ``scored``, ``agreement_sum``: cross pairs.
+    ``noise_pairs``, ``noise_sum``: noise pairs.
+    ``judged``, ``preference_sum``: pairs that the evaluator judged.
+    ``captured``: captured exchanges.
     ``pinned``: requests that Envoy keeps at the baseline.
     """
 
@@ -108,7 +112,7 @@ class PeriodTotals:
 
 
 def few_kinds(kinds: Mapping[str, int]) -> Mapping[str, int]:
-    """Return the MOST_KINDS most frequent kinds; the others are counted as "other"."""
+    """Keep the MOST_KINDS most frequent kinds, and add up the others under "other"."""
     if len(kinds) <= MOST_KINDS:
         return kinds
     ordered = sorted(kinds.items(), key=lambda one: (one[0] == "other", -one[1], one[0]))
@@ -119,7 +123,10 @@ def few_kinds(kinds: Mapping[str, int]) -> Mapping[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class SidePoint:
-    """One side in a period. Latencies are in milliseconds, None without requests; ``tokens``: mean of an answer."""
+    """The numbers of one side in a period. Latencies are in milliseconds, None without requests.
+
+    ``tokens``: the mean number of tokens of an answer.
+    """
 
     requests: int = 0
     errors: int = 0
@@ -137,7 +144,7 @@ class SidePoint:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPoint:
-    """A closed period: its beginning (Unix milliseconds), its length, and its numbers. A mean of no pair is None."""
+    """A closed period: its start (Unix milliseconds), its length in seconds, and its numbers. A mean may be None."""
 
     at_ms: int
     seconds: int
@@ -154,7 +161,7 @@ class HistoryPoint:
 
 
 def point_of(totals: PeriodTotals, at_ms: int, seconds: int) -> HistoryPoint:
-    """Return the numbers of a period to store."""
+    """Return the numbers of a period that are stored when it is closed."""
     return HistoryPoint(
         at_ms,
         seconds,
@@ -213,18 +220,18 @@ _SIDE = (
 
 
 def encode_point(point: HistoryPoint) -> str:
-    """Return the point as compact JSON: lists in the order of _POINT and _SIDE. Its time is the id of its entry.
+    """Return the point as compact JSON: lists in the order of _POINT and _SIDE.
 
-    ``encode_traffic`` encodes the tokens and requests that cost money, which the point does not contain.
+    The JSON does not contain the time, which is the id of the stream entry, nor the traffic (see ``encode_traffic``).
     """
     sides = [[getattr(side, name) for name in _SIDE] for side in (point.baseline, point.candidate)]
     return json.dumps([[getattr(point, name) for name in _POINT], *sides], separators=(",", ":"))
 
 
 def encode_traffic(point: HistoryPoint) -> str:
-    """Return what costs money in the point's period as compact JSON, or "" if there is nothing.
+    """Return the tokens and requests of the point that cost money as compact JSON, or "" if there are none.
 
-    It is a field of its own beside the point, so that an older reader of the point is not disturbed.
+    They are stored in a separate field, so that an older version can still read the point.
     """
     if point.pinned == 0 and point.baseline.traffic == point.candidate.traffic == NO_TRAFFIC:
         return ""
@@ -233,7 +240,7 @@ def encode_traffic(point: HistoryPoint) -> str:
 
 
 def decode_point(text: str | bytes, at_ms: int, seconds: int, traffic: str | bytes = "") -> HistoryPoint:
-    """Return the point in a JSON text, and in the text of its traffic. Raises InputError."""
+    """Return the point from its JSON text and from the text of its traffic. Raises InputError."""
     try:
         numbers, *sides = json.loads(text)
         pinned, *sent = json.loads(traffic) if traffic else (0, None, None)
@@ -253,7 +260,7 @@ def decode_point(text: str | bytes, at_ms: int, seconds: int, traffic: str | byt
 
 
 def totals_to_json(totals: PeriodTotals) -> dict[str, Any]:
-    """Return the totals of an open period, from which another leader can go on."""
+    """Return the totals of an open period as JSON values. A new leader continues with them."""
     plain = {name: getattr(totals, name) for name in PeriodTotals.__slots__ if name not in ("baseline", "candidate")}
     return {**plain, "baseline": _side_to_json(totals.baseline), "candidate": _side_to_json(totals.candidate)}
 
@@ -270,7 +277,7 @@ def _to_pairs(histogram: Histogram) -> list[Any]:
 
 
 def totals_from_json(raw: Any) -> PeriodTotals:
-    """Return the totals in what ``totals_to_json`` returned. Raises InputError."""
+    """Return the totals from the JSON values that ``totals_to_json`` returned. Raises InputError."""
     try:
         sides = {name: _side_from_json(raw[name]) for name in ("baseline", "candidate")}
         return PeriodTotals(**{**raw, **sides})
@@ -282,5 +289,5 @@ def _side_from_json(raw: Any) -> SideTotals:
     histograms = {
         name: Histogram({int(i): int(n) for i, n in raw[name][1]}, int(raw[name][0])) for name in ("latency", "ttft")
     }
-    traffic = traffic_from_json(raw["traffic"]) if "traffic" in raw else NO_TRAFFIC  # an earlier version has none
+    traffic = traffic_from_json(raw["traffic"]) if "traffic" in raw else NO_TRAFFIC  # earlier versions stored none
     return SideTotals(**{**raw, **histograms, "traffic": traffic})

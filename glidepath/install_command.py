@@ -1,4 +1,4 @@
-"""The command that installs a package into the Python that runs now: of a virtual environment, pipx or uv."""
+"""The command that installs a package into the Python that runs now: in a virtual environment, with pipx or with uv."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _PIP = "pip install "
 
 
 def install_command(command: str, *, python: str = "", has_pip: bool | None = None) -> str:
-    """Return the command ``pip install …`` for the Python at the path ``python``, by default the one that runs now.
+    """Return the command ``pip install …`` for the Python at the path ``python``. Default: the running Python.
 
-    A Python of uv has no pip of its own; then the command is uv's. ``has_pip``: whether it has; by default that of the
-    one that runs now.
+    A Python of uv has no pip, so the command for it uses uv. ``has_pip``: whether this Python has pip. Default: whether
+    the running Python has it.
     """
     path = shlex.quote(python or sys.executable)
     arguments = command.removeprefix(_PIP)

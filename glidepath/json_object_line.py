@@ -1,4 +1,4 @@
-"""Read one line of a JSON Lines file as a JSON object."""
+"""Reads one line of a JSON Lines file as a JSON object."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from glidepath.errors import InputError, error_text
 
 
 def json_object(line: bytes, *, max_bytes: int, where: str = "", wanted: str = "a JSON object") -> dict[str, Any]:
-    """Return the object in ``line``.
+    """Return the JSON object in ``line``.
 
-    ``where``: the file and the line number, with which an error begins. ``wanted``: what an error asks for where the
-    line has another JSON value. Raises InputError if the line, without its
-    newline, is longer than ``max_bytes`` or has no JSON object.
+    ``where``: the file and the line number, with which an error message begins.
+    ``wanted``: what the error message asks for if the line has another JSON value. Raises InputError if the line,
+    without its newline, is longer than ``max_bytes`` or has no JSON object.
     """
     at = f"{where}: " if where else ""
     if len(line) - line.endswith(b"\n") > max_bytes:

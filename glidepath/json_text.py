@@ -1,4 +1,4 @@
-"""Write values as JSON text quickly: the leader writes each workload's status every second and its state every five."""
+"""Writes values as JSON text quickly. The leader writes a workload's status every second and its state every five."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pydantic_core import to_json as fast_json
 
 
 def json_text(value: object) -> str:
-    """Return ``value``, which may contain dataclasses, tuples and any mapping with text keys, as JSON text.
+    """Return ``value`` as JSON text. It may contain dataclasses, tuples and any mapping with text keys.
 
-    pydantic's serializer takes a quarter of the time of ``json.dumps``. It refuses text that is no valid Unicode (half
-    of a surrogate pair, which a client may have sent); ``json.dumps`` writes such text as escapes.
+    pydantic's serializer takes a quarter of the time of ``json.dumps``. But it refuses text with half of a surrogate
+    pair, which a client may have sent. ``json.dumps`` writes such text as escapes.
     """
     try:
         return fast_json(value, fallback=_plain).decode()
@@ -23,7 +23,7 @@ def json_text(value: object) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return an object of a type that JSON does not know as one of a type that it knows."""
+    """Convert an object of a type that JSON does not know to one that it knows."""
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     return dict(value)

@@ -1,7 +1,7 @@
 """Pairs that Redis keeps longer than others, because a decision names them or a person labelled them. See ADR 0230.
 
 A kept pair is a copy of the stored pair, with the same redaction. ``retention`` limits the number, the bytes and the
-age of a workload's kept pairs; the oldest ones are removed first.
+age of a workload's kept pairs. The oldest ones are removed first.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 
 # KEYS: pairs, kept, kept:times.
-# ARGV: age kept (ms), pairs kept, bytes kept; then, for each pair to keep, its id and the id of its entry in pairs.
-# Returns {pairs that are not stored any more, kept pairs in all}.
+# ARGV: maximum age (ms), number and bytes of kept pairs; then, for each pair to keep, its id and the id of its entry in
+#   pairs.
+# Returns {number of pairs that are no longer stored, number of all kept pairs}.
 _KEEP = """
 local t = redis.call('TIME')
 local now, gone = t[1] * 1000 + math.floor(t[2] / 1000), 0
@@ -47,7 +48,7 @@ return {gone, left}
 
 @dataclass(frozen=True, slots=True)
 class KeptCount:
-    """``gone``: the pairs that could not be kept, because they are not stored any more. ``kept``: all kept pairs."""
+    """The result of keeping pairs. ``gone``: how many pairs were no longer stored. ``kept``: how many are kept now."""
 
     gone: int
     kept: int
@@ -56,9 +57,9 @@ class KeptCount:
 async def keep_pairs(
     client: RedisClient, workload: str, retention: RetentionSection, pairs: Sequence[tuple[str, str]] = ()
 ) -> KeptCount:
-    """Keep ``pairs``, each given by its id and the id of its entry in the stream of pairs, and remove the expired ones.
+    """Keep ``pairs``, and remove the expired ones. A pair is given by its id and the id of its stream entry.
 
-    For a pair that is already kept, the time starts again. Raises RedisError or OSError.
+    If a pair is already kept, its time starts again. Raises RedisError or OSError.
     """
     keys = WorkloadKeys(workload)
     limits = (max(1, int(retention.kept_age * 1000)), retention.kept, retention.kept_bytes)

@@ -1,8 +1,8 @@
-"""The definition of latency, for every place that measures one (docs/reference/extproc.md, Latency).
+"""The definition of latency, for all code that measures one (docs/reference/extproc.md, Latency).
 
 A latency is the time that a client waits after it has sent its whole request. It begins when the last byte of the
-request has been received. It ends at the last byte of the answer (``total``), or at the first (``ttft``), as the
-backend sends them. So the time that a client needs to send a request, or to read an answer, is no latency of a side.
+request has been received. It ends when the backend sends the last byte of the answer (``total``) or the first
+(``ttft``). So the time that a client needs to send a request, or to read an answer, does not count.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def is_streamed(content_type: str) -> bool:
 def waited(request_end: float | None, answer_at: float | None) -> float | None:
     """Return the time from the end of the request to an event of its answer, in the unit of the arguments.
 
-    Return None if one of the two is unknown (None), or if the event came before the end of the request: a time before
-    that depends on how fast the client sends. The result is never negative.
+    Return None if one of the two times is None (unknown), or if the event came before the end of the request: such a
+    time would depend on how fast the client sends. The result is never negative.
     """
     if request_end is None or answer_at is None or answer_at < request_end:
         return None
@@ -31,6 +31,6 @@ def waited(request_end: float | None, answer_at: float | None) -> float | None:
 
 
 def waited_ms(request_end_s: float | None, answer_at_s: float | None) -> float:
-    """Return ``waited`` in milliseconds for times in seconds, or 0 if it is None, as ``Answer`` has it."""
+    """Return ``waited`` in milliseconds, or 0 if it is None. The arguments are in seconds."""
     seconds = waited(request_end_s, answer_at_s)
     return 0.0 if seconds is None else seconds * 1000

@@ -1,4 +1,4 @@
-"""Build the families of metrics that are computed at a scrape from data that a process holds in any case."""
+"""Builds metric families at a scrape, from data that the process holds anyway."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OTHER = "other"
 
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
-    """A metric: its name as in a query, its type, its meaning, and the names of its labels."""
+    """A metric: its full name, its type, its help text, and the names of its labels."""
 
     name: str
     kind: Kind
@@ -30,7 +30,7 @@ class MetricDefinition:
     labels: tuple[str, ...] = ()
 
     def family(self) -> Family:
-        """Return the family of the metric without a sample."""
+        """Return the family of the metric, without samples."""
         if self.kind == "counter":
             return CounterMetricFamily(self.name, self.meaning, labels=self.labels)
         if self.kind == "histogram":
@@ -39,13 +39,13 @@ class MetricDefinition:
 
 
 class FamilyTable:
-    """The families of one scrape, in the order of their definitions. A family without a sample is shown, too."""
+    """The families of one scrape, in the order of their definitions. Families without samples are included."""
 
     def __init__(self, definitions: Sequence[MetricDefinition]) -> None:
         self._families = {one.name: one.family() for one in definitions}
 
     def add(self, name: str, labels: Sequence[str], value: float | None) -> None:
-        """Add a sample to the counter or gauge ``name``. None, an unknown value, adds nothing."""
+        """Add a sample to the counter or gauge ``name``. Add nothing if ``value`` is None, which means unknown."""
         family = self._families[name]
         if value is not None and not isinstance(family, HistogramMetricFamily):
             family.add_metric(labels, value)
@@ -55,7 +55,7 @@ class FamilyTable:
 
 
 class BoundedNames:
-    """Bounds the values of a label: after ``most`` different names, each further name becomes ``other``."""
+    """Limits the values of a label: after ``most`` different names, each further name becomes ``other``."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -71,7 +71,7 @@ class BoundedNames:
 
 
 class BuildInfo(Collector):
-    """Shows the version of Glidepath and of Python that a process runs."""
+    """A metric with the versions of Glidepath and Python that the process runs."""
 
     DEFINITION = MetricDefinition(
         BUILD_INFO,
@@ -88,7 +88,7 @@ class BuildInfo(Collector):
 
 
 class ProcessRegistry(CollectorRegistry):
-    """The registry of a process. It has the metrics that every process has, and can list all of its metrics."""
+    """The metrics registry of a process. It includes the metrics common to all processes, and can list all metrics."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class ProcessRegistry(CollectorRegistry):
         self._collectors.append(collector)
 
     def definitions(self) -> list[MetricDefinition]:
-        """Return the metrics of this process, also those without a sample."""
+        """Return the definitions of all metrics of this process, including those without samples."""
         return [_definition(collector, family) for collector in self._collectors for family in collector.collect()]
 
 
@@ -118,7 +118,7 @@ def _version() -> str:
 
 
 def seconds_by_bucket(counts: Mapping[int, int], zeros: int, edges: Sequence[tuple[float, int]]) -> list[int]:
-    """Return how many values lie at or below each edge. ``edges``: the edge in seconds, and its last fine bucket."""
+    """Return the number of values at or below each edge. ``edges``: each edge in seconds, with its last fine bucket."""
     ordered = sorted(counts.items())
     found, seen, at = [], zeros, 0
     for _, last in edges:

@@ -1,9 +1,9 @@
-"""The share of a workload's requests that can ever move to the candidate, as the copies of its requests showed.
+"""The share of a workload's requests that can move to the candidate at all, estimated from the copies of its requests.
 
-Not movable is what the candidate refuses although the baseline answers (``capability``), what it declares that it
-cannot serve (``ineligible_…``), and what needs the state of the baseline (``needs_state``). Envoy may keep such
-requests at the baseline by itself (``pinned_…``): then all of them are counted, and of the rest the copies are a
-sample. See ADR 0313.
+Three kinds of requests cannot move: the candidate refuses them although the baseline answers (``capability``), it
+declares that it cannot serve them (``ineligible_…``), or they need the state of the baseline (``needs_state``). If
+Envoy itself keeps such requests at the baseline (``pinned_…``), all of them are counted, and the copies are a sample of
+the others. See ADR 0313.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from glidepath.status_and_decisions import WorkloadStatus
 
 REFUSED = f"candidate shadow {CAPABILITY}"  # in WorkloadStatus.error_kinds
 COPIES = "candidate copies"  # in WorkloadStatus.live_answers: the copies that reached the candidate
-FEWEST = 20  # judged requests from which on the share is shown
+FEWEST = 20  # the share is shown from this number of judged requests on
 _REASONS = {
     Coverage.INELIGIBLE_CONTEXT.value: "longer than its context",
     Coverage.INELIGIBLE_MODALITIES.value: "with other modalities",
@@ -29,10 +29,12 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class MovableShare:
-    """How many requests show whether they can move, and why others cannot.
+    """How many requests show whether they can move, and why some cannot.
 
     - ``requests``: copies, and requests that were not copied for one of the ``reasons``
-    - ``split``, ``pinned``: all clients' requests that are split, and those that Envoy keeps at the baseline, by reason
+    - ``reasons``: the number of requests that cannot move, by reason
+    - ``split``: all clients' requests that are split
+    - ``pinned``: the requests that Envoy keeps at the baseline, by reason
     """
 
     requests: int
@@ -62,7 +64,7 @@ def _listed(reasons: Mapping[str, int]) -> str:
 def movable_share(
     coverage: Mapping[str, int], error_kinds: Mapping[str, int], live_answers: Mapping[str, int]
 ) -> MovableShare | None:
-    """Return the movable share, from the counts of a WorkloadStatus of these names; None if too little is known."""
+    """Return the movable share, or None if too little is known. The arguments are fields of a WorkloadStatus."""
     reasons = dict(_found(coverage, error_kinds))
     kept_back = sum(coverage.get(name, 0) for name in _REASONS)
     requests = live_answers.get(COPIES, 0) + kept_back

@@ -1,4 +1,4 @@
-"""How requests ended, summed over a short time: the summaries (flushes) that extproc writes to Redis.
+"""Outcome summaries: how requests ended, summed over a short time. extproc writes them to Redis.
 
 The fields ``from_ms``, ``to_ms``, ``arrived_ms`` and ``first_error_ms`` are times in Unix milliseconds. All other
 fields ``*_ms`` are durations in milliseconds.
@@ -16,15 +16,15 @@ from glidepath.token_usage import TokenUsage, merged
 
 NO_DIGEST = "none"  # reported for an Envoy whose routes carry no digest (glidepath/served_digest.py)
 SEVERAL_DIGESTS = "several"  # reported for counts of requests of more than one digest
-# The statuses with which a backend refuses what it cannot do. If the other side accepts the request, the refusal is an
-# error of this kind (ADR 0312).
+# The statuses with which a backend refuses a request that it cannot serve. If the other side accepts the request, the
+# refusal is an error of this kind (ADR 0312).
 CAPABILITY_STATUSES = (400, 404, 413, 415, 422)
 CAPABILITY = "capability"
-PINNED = "pinned_"  # begins the names in Outcomes.coverage of requests that are never split; the reason follows
+PINNED = "pinned_"  # in Outcomes.coverage, prefix of the reasons why requests are never split
 
 
 class AtFault(StrEnum):
-    """Whose fault it is that Envoy or one of its filters answered a request, and no side did."""
+    """Who caused that Envoy or one of its filters answered a request instead of a side."""
 
     CLIENT = "client"  # the request was refused
     ENVOY = "envoy"  # Envoy or a filter failed
@@ -32,9 +32,9 @@ class AtFault(StrEnum):
 
 
 class Coverage(StrEnum):
-    """What happened to an exchange, which is a request with its answer.
+    """What happened to an exchange (a request with its answer).
 
-    An exchange that is lost before it is scored is counted under the reason for the loss.
+    If an exchange is lost before it is scored, it is counted under the reason for the loss.
     """
 
     CAPTURED = "captured"  # exchanges whose bodies extproc received
@@ -47,7 +47,7 @@ class Coverage(StrEnum):
     INELIGIBLE_CONTEXT = "ineligible_context"
     INELIGIBLE_MODALITIES = "ineligible_modalities"
     INELIGIBLE_TOOLS = "ineligible_tools"
-    OPTED_OUT = "opted_out"  # no copy, and nothing kept: a header or a rule of shadow.opt_out says so
+    OPTED_OUT = "opted_out"  # no copy, and nothing stored, because of a rule of shadow.opt_out
     COOL_DOWN = "cool_down"  # no copy: the side answered 429, or fails every request; copies pause
     SAMPLED_OUT = "sampled_out"  # no copy: shadow.reverse left this request out
     SHED_IN_FLIGHT = "shed_in_flight"  # no copy: shadow.max_in_flight copies were in flight
@@ -68,25 +68,23 @@ class Coverage(StrEnum):
 class SideOutcomes:
     """How the requests of one origin to one side ended, in one outcome summary.
 
-    A failover, also called a rescue, is a failed candidate request that Envoy then sent to the baseline. ``errors``
-    includes ``failovers``. ``rescued`` counts failovers that the baseline answered, and ``rescues_failed`` failovers
-    that failed there too. In all other failovers the client disconnected first.
-
-    ``ttft_ms``, ``headers_ms``: to the first byte of the answer's body, and of its headers, which a server may send
-    long before the first content of a stream.
-
-    ``duration_ms``: the durations of the clients' requests that the candidate answered, uploads included. It shows when
-    they began; for other requests it is empty.
-
-    ``refused`` counts the requests whose client got a 4xx that is no error of a side, and ``not_found`` those that the
-    side answered with 404. ``checked`` counts the answers whose captured body was checked by itself; of the others,
-    only what the access log shows is known.
-
-    ``aborted_ms``: how long the clients of ``client_aborts`` waited that left without a byte of an answer. The latency
-    of these requests would have been longer.
-
-    ``usage``: the tokens of the captured answers, by their source and tier; of requests that were not captured, they
-    are unknown. ``sent_bytes``: the bytes of the bodies of all ``requests``.
+    ``errors`` includes ``failovers``. A failover, also called a rescue, is a failed candidate request that Envoy then
+    sent to the baseline.
+    ``rescued``, ``rescues_failed``: the failovers that the baseline answered, and those that failed there too. In all
+    other failovers, the client disconnected first.
+    ``ttft_ms``, ``headers_ms``: the times to the first byte of the answer's body and of its headers. A server may send
+    headers long before the first content of a stream.
+    ``duration_ms``: the durations, including uploads, of the clients' requests that the candidate answered. They show
+    when these requests began. Empty for all other requests.
+    ``refused``: the requests whose client got a 4xx that is not an error of a side.
+    ``not_found``: the requests that the side answered with 404.
+    ``checked``: the answers whose captured body was checked by itself. For all other answers, only the access log is
+    known.
+    ``aborted_ms``: how long clients waited that left without a byte of an answer (a part of ``client_aborts``). The
+    latency of these requests would have been longer.
+    ``usage``: the tokens of the captured answers, by source and tier. For requests that were not captured, the tokens
+    are unknown.
+    ``sent_bytes``: the total length of the bodies of all ``requests``.
     """
 
     side: Side
@@ -103,7 +101,7 @@ class SideOutcomes:
     rescues_failed: int = 0
     duration_ms: Histogram = field(default_factory=Histogram)
     not_found: int = 0
-    served: str = ""  # the digest of what Envoy serves (glidepath/served_digest.py); "" if unknown
+    served: str = ""  # the served digest (glidepath/served_digest.py); "" if unknown
     checked: int = 0
     aborted_ms: Histogram = field(default_factory=Histogram)
     headers_ms: Histogram = field(default_factory=Histogram)
@@ -142,7 +140,7 @@ class SideOutcomes:
 class LocalReplies:
     """The requests of one origin that Envoy or a filter answered, in one outcome summary, by the kind of reply.
 
-    ``side``: the side that the split chose for them; None if it is unknown. They are in no ``SideOutcomes``.
+    ``side``: the side that the split chose for them; None if it is unknown. No ``SideOutcomes`` counts these requests.
     """
 
     side: Side | None
@@ -177,7 +175,7 @@ class Outcomes:
     arrived_ms: int = 0
 
     def later(self, ms: int) -> Outcomes:
-        """Return this summary with ``from_ms`` and ``to_ms`` shifted by ``ms``, to correct an extproc's slow clock."""
+        """Return this summary with ``from_ms`` and ``to_ms`` shifted by ``ms``, to correct a slow clock of extproc."""
         return Outcomes(  # ``replace`` takes several times as long, and most flushes are shifted
             self.workload,
             self.source,
@@ -192,7 +190,10 @@ class Outcomes:
 
 
 def joined_digests(a: str, b: str) -> str:
-    """Return the digest of two counts together: theirs if it is the same, else SEVERAL_DIGESTS. "": no requests."""
+    """Return the served digest of two sets of requests: the common digest, or SEVERAL_DIGESTS if they differ.
+
+    "" means that a set has no requests.
+    """
     return a if a == b or not b else b if not a else SEVERAL_DIGESTS
 
 

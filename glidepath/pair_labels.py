@@ -1,4 +1,4 @@
-"""What people say about pairs: whether the candidate's answer is acceptable in place of the baseline's."""
+"""Labels: people's judgements whether the candidate's answer of a pair is acceptable in place of the baseline's."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def label_from_json(text: str | bytes) -> PairLabel:
 
 
 async def store_label(client: RedisClient, workload: str, retention: RetentionSection, label: PairLabel) -> int:
-    """Store the label in place of an earlier one of the pair. Return how many of the oldest labels were removed for it.
+    """Store the label, replacing an earlier label of the pair. Return how many of the oldest labels were removed.
 
     Raises RedisError or OSError.
     """
@@ -66,7 +66,7 @@ async def store_label(client: RedisClient, workload: str, retention: RetentionSe
 
 
 async def read_labels(client: RedisClient, workload: str, newest: int) -> Mapping[str, PairLabel]:
-    """Return pair id → label for the ``newest`` labels, the newest first. A label that cannot be read is left out.
+    """Return the ``newest`` newest labels by pair id, the newest first. Labels that cannot be read are left out.
 
     Raises RedisError or OSError.
     """

@@ -18,9 +18,10 @@ TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least 
 
 
 class Preference(StrEnum):
-    """Whether the evaluator prefers the candidate's answer of a pair. ``score`` is 1, 1/2 or 0.
+    """Which answer of a pair the evaluator prefers.
 
-    The evaluator is asked twice, with the answers in both orders.
+    ``score`` is 1 for the candidate's, 1/2 for neither, and 0 for the baseline's. The evaluator is asked twice, with
+    the answers in both orders.
     """
 
     WIN = "win"  # it prefers the candidate's answer
@@ -40,7 +41,7 @@ _PREFERENCE_SCORES = {Preference.WIN: 1.0, Preference.LOSS: 0.0, Preference.FORF
 
 @dataclass(frozen=True, slots=True)
 class Correctness:
-    """How right each answer of a pair is, from 0 (wrong) to 1 (right), as a verifier says."""
+    """The verifier's numbers for a pair: how right each answer is, from 0 (wrong) to 1 (right)."""
 
     baseline: float
     candidate: float
@@ -75,11 +76,11 @@ class ScoredPair:
     """The result of scoring one pair.
 
     If ``scored`` is true, ``agreement`` is between 0 and 1. Otherwise ``unscored_reason`` gives the reason.
-    ``preference`` is None if the evaluator has not judged the pair, and ``correctness`` is None if the verifier has
-    not. ``unjudged`` and ``unverified`` are the reasons, if they were to be asked: "timeout", "budget". ``entry`` is
-    the id of the pair's entry in the stream of pairs; the reader of the stream of results takes it from the result's
-    entry.
-    ``language`` is the language (ISO 639) of the baseline's answer if it is free text, and "" if it is unknown.
+    ``preference`` is None if the evaluator has not judged the pair, and ``correctness`` is None if the verifier has not
+    judged it. If it was due to be judged, ``unjudged`` or ``unverified`` gives the reason, such as "timeout" or
+    "budget". ``entry`` is the id of the pair's entry in the stream of pairs. The reader of the stream of results takes
+    it from the result's entry. ``language`` is the language (ISO 639) of the baseline's answer if it is free text, and
+    "" if it is unknown.
     """
 
     pair_id: str
@@ -110,9 +111,9 @@ class ScoredPair:
 
     @property
     def uncompared(self) -> bool:
-        """Whether the pair only shows how its requests ended, because the client's answer or the copy's failed.
+        """Whether the pair only shows how its requests ended, because the client's answer or the copy's answer failed.
 
-        No one can compare its answers, and coverage counts its exchange as one without a pair. Only requests that the
+        Its answers cannot be compared, and coverage counts its exchange as one without a pair. Only requests that the
         baseline served have such pairs.
         """
         if self.scored or self.baseline.origin is not Origin.LIVE:

@@ -15,7 +15,7 @@ BUSY = (408, 429)  # statuses below 500 that count as failures of the backend
 
 
 class PairKind(StrEnum):
-    """CROSS pairs have one answer of each side. NOISE pairs have two answers of the same side.
+    """The kind of a pair. CROSS: one answer of each side. NOISE: two answers of the same side.
 
     Only NOISE pairs of the baseline count towards the noise floor (ADR 0039). extproc makes no others.
     """
@@ -38,8 +38,9 @@ class Ending(StrEnum):
 class Answer:
     """The answer of one side to one request.
 
-    ``first_byte_ms``, ``total_ms``: from the end of the request to the first content of the answer (of one that is not
-    streamed: to the first byte of its body), and to its end (glidepath/latency.py); 0 if unknown.
+    ``first_byte_ms``, ``total_ms``: milliseconds from the end of the request to the first content of the answer, and to
+    its end (glidepath/latency.py); 0 if unknown. If the answer is not streamed, ``first_byte_ms`` is the time to the
+    first byte of its body.
     """
 
     side: Side
@@ -60,7 +61,7 @@ class Answer:
 class Pair:
     """A request with its two answers: ``first`` went to the client, and ``second`` answered the copy of the request.
 
-    ``both_copied``: whether each side got a copy of the request. There is then a CROSS pair and a NOISE pair of it,
+    ``both_copied``: whether each side got a copy of the request. If so, the request has a CROSS pair and a NOISE pair,
     whose second answers were obtained in the same way.
     """
 
@@ -76,7 +77,7 @@ class Pair:
     request_cut: bool = False
     request_content_type: str = ""
     sticky: str = ""
-    served: str = ""  # the digest of what Envoy serves (glidepath/served_digest.py); "" if unknown
+    served: str = ""  # the served digest (glidepath/served_digest.py); "" if unknown
     both_copied: bool = False
     traceparent: str = ""  # of the copy's span, if OpenTelemetry records it
 
@@ -84,7 +85,7 @@ class Pair:
     def baseline(self) -> Answer:
         """Return the baseline's answer.
 
-        In a NOISE pair, both answers are the baseline's. The one that the client got is returned.
+        In a NOISE pair, both answers are the baseline's. The answer that the client got is returned.
         """
         if self.kind is PairKind.NOISE or self.first.side is Side.BASELINE:
             return self.first

@@ -1,4 +1,4 @@
-"""Make text from clients and backends safe for a terminal, a log or a chat message: it may have control characters."""
+"""Makes text from clients and backends safe for a terminal, a log or a chat message, by removing control characters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 # The control sequences of ECMA-48 that set colours or move the cursor, in their 7-bit and 8-bit forms.
 _CONTROL_SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]")
-_JOINERS = frozenset("\u200c\u200d\u200e\u200f")  # Persian, Hindi and emoji need them; they only shape their neighbours
+_JOINERS = frozenset("\u200c\u200d\u200e\u200f")  # Persian, Hindi and emoji need them; they shape adjacent characters
 _REPLACEMENT = "\ufffd"
 _MOST_ID = 100
 # DEL, the control characters C1, line separators, and all characters that change the direction of text
@@ -14,11 +14,11 @@ _HIDDEN_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u
 
 
 def printable(text: str) -> str:
-    """Return the text without anything that controls a terminal. Line breaks stay, and a tab becomes spaces.
+    """Return the text without control of the terminal. Line breaks stay, and a tab becomes spaces.
 
-    Sequences that set colours or move the cursor are removed. Any other control character is shown as its symbol, such
-    as "␛", so that nothing is hidden. Characters that change the direction of text, or that show nothing, and lone
-    surrogates become "\ufffd".
+    Sequences that set colours or move the cursor are removed. Any other control character becomes its symbol, such as
+    "␛", so that nothing is hidden. Invisible characters, characters that change the direction of text, and lone
+    surrogates become "�".
     """
     plain = _CONTROL_SEQUENCE.sub("", text.replace("\r\n", "\n")).expandtabs(4)
     return "".join(char if char == "\n" or char.isprintable() else _shown(char) for char in plain)
@@ -33,18 +33,18 @@ def _shown(char: str) -> str:
 
 
 def printable_json(line: str) -> str:
-    """Return a JSON text that a terminal can show, with the same value: control characters in it become ``\\uXXXX``.
+    r"""Return a JSON text with the same value that is safe on a terminal: control characters become ``\uXXXX``.
 
-    RFC 8259 requires that only for those below U+0020, which the encoder has escaped already.
+    The JSON encoder escapes only those below U+0020, as RFC 8259 requires.
     """
     return _HIDDEN_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 def one_line(text: str) -> str:
-    """Return the text as one line without anything that could move the cursor."""
+    """Return the text as one line without characters that could move the cursor."""
     return " ".join(printable(text).split())
 
 
 def shown_id(text: str) -> str:
-    """Return an id as one word of ASCII: clients may choose the ids of their requests. At most 100 characters."""
+    """Return an id as one word of ASCII with at most 100 characters. (Clients may choose the ids of their requests.)"""
     return re.sub(r"[^A-Za-z0-9_.:~@/+=-]", "?", text)[:_MOST_ID]

@@ -1,4 +1,4 @@
-"""Encode pairs, scores and outcome summaries as protobuf for Redis, and decode them (proto/glidepath.proto).
+"""Encodes pairs, scores and outcome summaries as protobuf for Redis, and decodes them (proto/glidepath.proto).
 
 The ``decode_*`` functions raise InputError for invalid bytes. Pairs are compressed with zstd, because two answers to
 one prompt have much text in common.
@@ -32,7 +32,7 @@ Conversion = tuple[Convert, Convert]
 """Two functions: the first converts a record's value to the message's value, and the second converts it back."""
 
 _ZSTD_LEVEL = 3
-MAX_PAIR_BYTES = 256 * 1024 * 1024  # most decompressed bytes that a stored pair may declare
+MAX_PAIR_BYTES = 256 * 1024 * 1024  # the maximum decompressed size that a stored pair may declare
 
 
 def _reader(names: Sequence[str], conversions: Mapping[str, Convert]) -> Callable[[Any], list[Any]]:

@@ -1,7 +1,7 @@
-"""The query parameters of a request that may be stored, and sent to a side that has no right to the client's secrets.
+"""Removes query parameters that may contain a secret before a request is stored or sent to the other side.
 
-A credential can have any name (``key``, ``code``, ``X-Amz-Signature``), so a list of the harmless names decides, not a
-list of credentials.
+A credential can have any name (``key``, ``code``, ``X-Amz-Signature``), so a list of harmless names decides, not a list
+of credentials.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Set
 
 # Parameters of inference APIs that never hold a secret, in lower case: Azure OpenAI (api-version), Google (alt, $alt,
-# prettyPrint), Anthropic (beta), and what audio and text services use.
+# prettyPrint), Anthropic (beta), and those of audio and text services.
 HARMLESS_PARAMETERS = (
     "$alt",
     "alt",
@@ -34,8 +34,8 @@ def with_harmless_parameters(path: str, further: Set[str] = frozenset()) -> str:
     """Return a request's path and query without the parameters that could hold a secret.
 
     The path itself, and the parameters that are kept, stay byte for byte. A parameter is kept if its name is in
-    HARMLESS_PARAMETERS and its value is a short word, or if its name is in ``further`` (names in lower case). An
-    escaped name is in neither list.
+    HARMLESS_PARAMETERS and its value is a short word, or if its name is in ``further`` (names in lower case). A name
+    with percent escapes is never kept.
     """
     whole, _, _ = path.partition("#")
     bare, mark, query = whole.partition("?")

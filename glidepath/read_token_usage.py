@@ -1,11 +1,11 @@
-"""Read the token usage that a backend states in its answer, in the form of any provider.
+"""Reads the token usage that a backend states in its answer, in the format of any provider.
 
-The work is bounded: a few searches through the body, and the parsing of a few small JSON objects. Providers differ in
-what their numbers contain, and this module brings them to one form (``TokenUsage``):
+The work is bounded: a few searches through the body, and the parsing of a few small JSON objects. Providers count
+differently, and this module converts their numbers to one form (``TokenUsage``):
 
-- OpenAI's ``prompt_tokens`` and ``input_tokens``, and Gemini's ``promptTokenCount``, contain the cached tokens.
-  Anthropic's ``input_tokens`` and Bedrock's ``inputTokens`` do not: cached tokens are beside them.
-- OpenAI's ``completion_tokens`` contains the reasoning tokens. Gemini's ``candidatesTokenCount`` does not.
+- OpenAI's ``prompt_tokens`` and ``input_tokens``, and Gemini's ``promptTokenCount``, include the cached tokens.
+  Anthropic's ``input_tokens`` and Bedrock's ``inputTokens`` do not: cached tokens have fields of their own.
+- OpenAI's ``completion_tokens`` includes the reasoning tokens. Gemini's ``candidatesTokenCount`` does not.
 
 Sources: platform.openai.com/docs/api-reference/chat and /responses, docs.anthropic.com/en/api/messages and
 /prompt-caching, ai.google.dev/api/generate-content (UsageMetadata), docs.aws.amazon.com/bedrock (TokenUsage),
@@ -33,7 +33,7 @@ _WRAPPED, _CHUNK = b'"bytes"', re.compile(rb'\s*:\s*"([A-Za-z0-9+/]{1,16384}={0,
 _OBJECT = re.compile(rb"\s*:\s*(?=\{)")
 _TIER = re.compile(rb'"service_tier"\s*:\s*"(\w{1,20})"')
 _TIERS = {"batch": ServiceTier.BATCH, "flex": ServiceTier.BATCH, "priority": ServiceTier.PRIORITY}
-# Ollama and TGI have their numbers among other keys, not in an object of their own.
+# Ollama and TGI write these numbers among other keys, not in a usage object.
 _LOOSE = {
     "prompt_eval_count": re.compile(rb'"prompt_eval_count"\s*:\s*(\d{1,9})\b'),
     "eval_count": re.compile(rb'"eval_count"\s*:\s*(\d{1,9})\b'),
@@ -49,10 +49,10 @@ def token_usage(request_bytes: int, answer: bytes) -> TokenUsage:
 
 
 def read_usage(answer: bytes) -> TokenUsage | None:
-    """Return the token usage that an answer states, or None if it states none, or only zeros.
+    """Return the token usage that an answer states. Return None if it states none, or only zeros.
 
-    A stream may state it several times: the numbers grow, or later events add what earlier ones lack. A later number
-    that is not zero replaces an earlier one.
+    A stream may state it several times: the numbers grow, or later events add missing numbers. A later number that is
+    not zero replaces an earlier one.
     """
     found: dict[str, Any] = {}
     answer = _unwrapped(answer)
@@ -66,15 +66,15 @@ def read_usage(answer: bytes) -> TokenUsage | None:
 
 
 def estimated_usage(request_bytes: int, answer: bytes) -> TokenUsage:
-    """Return an estimate: a token for four bytes of the request, and for each event of a stream or four bytes."""
+    """Return an estimate: a token for four bytes of the request, and for an event or four bytes of the answer."""
     events = answer.count(b"\ndata:") + answer.startswith(b"data:") or answer.count(_WRAPPED + b':"')
     output = events or len(answer) // BYTES_PER_TOKEN
     return TokenUsage(request_bytes // BYTES_PER_TOKEN, output, source=TokenSource.ESTIMATED)
 
 
 def usage_from(found: Mapping[str, Any]) -> TokenUsage | None:
-    """Return the usage in a provider's usage object, or None if it has no number that is known and not zero."""
-    if isinstance(found.get("billed_units"), dict):  # Cohere: what it charges for
+    """Return the usage in a provider's usage object, or None if it has no known number above zero."""
+    if isinstance(found.get("billed_units"), dict):  # Cohere: the tokens that it charges for
         found = found["billed_units"]
     for names, read in _FORMS:
         if found.keys().isdisjoint(names):
@@ -92,9 +92,9 @@ def _openai_or_anthropic(found: Mapping[str, Any]) -> TokenUsage:
     reasoning = _count(written, "reasoning_tokens", "thinking_tokens")
     read, write, write_1h = _anthropic_cache(found)
     if "prompt_tokens" in found or "input_tokens" not in found:
-        total = _count(found, "prompt_tokens")  # proxies that rename Anthropic's keys put the cached tokens inside
+        total = _count(found, "prompt_tokens")  # includes cached tokens, also from proxies that rename Anthropic's keys
         if reasoning and _count(found, "total_tokens") == total + output + reasoning:
-            output += reasoning  # xAI: reasoning is beside the completion
+            output += reasoning  # xAI does not include reasoning in the completion
     else:
         total = _count(found, "input_tokens") + read + write + write_1h
     return TokenUsage(
@@ -149,7 +149,7 @@ def _invocation_metrics(found: Mapping[str, Any]) -> TokenUsage:
     return TokenUsage(total, _count(found, "outputTokenCount"), read, write)
 
 
-# The numbers of each form without which it states no tokens, and what reads it. The first that states tokens counts.
+# For each form: the numbers that it must have at least one of, and the function that reads it. The first match counts.
 _FORMS: tuple[tuple[tuple[str, ...], Callable[[Mapping[str, Any]], TokenUsage]], ...] = (
     (
         (
@@ -171,7 +171,7 @@ _FORMS: tuple[tuple[tuple[str, ...], Callable[[Mapping[str, Any]], TokenUsage]],
 
 
 def _unwrapped(answer: bytes) -> bytes:
-    """Return the first and the last of the model's own events in a stream of Bedrock's; any other answer unchanged."""
+    """Return the first and the last events of the model in a Bedrock stream. Return any other answer unchanged."""
     if _WRAPPED not in answer:
         return answer
     chunks = [_CHUNK.match(answer, place) for place in sorted(set(_places(answer, _WRAPPED)))]
@@ -183,7 +183,7 @@ def _unwrapped(answer: bytes) -> bytes:
 
 
 def _loose_usage(answer: bytes) -> TokenUsage | None:
-    """Return the usage of Ollama's or of TGI's answer."""
+    """Return the usage that an answer of Ollama or TGI states outside a usage object, or None."""
     numbers = {name: _last_number(answer, name, pattern) for name, pattern in _LOOSE.items()}
     read = numbers["prompt_eval_count"] or numbers["input_length"]
     written = numbers["eval_count"] or numbers["generated_tokens"]
@@ -197,7 +197,7 @@ def _last_number(answer: bytes, name: str, pattern: re.Pattern[bytes]) -> int:
 
 
 def _objects(answer: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the usage objects at the beginning and at the end of a body, in their order."""
+    """Yield the usage objects near the start and near the end of a body, in order."""
     for place in sorted({place for name in _NAMES for place in _places(answer, name)}):
         start = _OBJECT.match(answer, place)
         if start is None:  # "usage": null, in each event but the last
@@ -211,7 +211,7 @@ def _objects(answer: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _places(answer: bytes, name: bytes) -> Iterator[int]:
-    """Yield where the first and the last occurrences of a key end."""
+    """Yield the end positions of the first and the last occurrences of a key."""
     at = answer.find(name)
     for _ in range(_FIRST):
         if at < 0:
@@ -241,7 +241,7 @@ def _details(found: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
 
 
 def _count(found: Mapping[str, Any], *names: str) -> int:
-    """Return the first of the numbers that is a count of tokens and not zero, else 0."""
+    """Return the value of the first of ``names`` that is a number of tokens above zero, or 0 if there is none."""
     for name in names:
         value = found.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MOST_TOKENS:

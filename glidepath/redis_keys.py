@@ -1,4 +1,4 @@
-"""The names of all Redis keys, and what each key holds.
+"""The names of all Redis keys, and the content of each key.
 
 Every key of a workload contains the hash tag ``{workload}``. So all keys of one workload are in one slot of a Redis
 Cluster, and one script can change them together.
@@ -14,7 +14,7 @@ SCORER_GROUP = "scorers"
 
 @dataclass(frozen=True, slots=True)
 class WorkloadKeys:
-    """The Redis keys of one workload. The docstring of each key says what Redis holds there."""
+    """The Redis keys of one workload. The docstring of each key describes its content."""
 
     workload: str
 
@@ -73,7 +73,7 @@ class WorkloadKeys:
 
     @property
     def open_history(self) -> str:
-        """String with a TTL: the totals of the periods that are not over, as JSON, for the next leader."""
+        """String with a TTL: the totals of the open periods as JSON, for the next leader."""
         return self._key("history:open")
 
     @property
@@ -84,24 +84,24 @@ class WorkloadKeys:
     def evaluations(self, day: int) -> str:
         """String with a TTL: the number of questions to the evaluator on ``day`` (days since 1970, UTC).
 
-        All scorers count in this one number.
+        All scorers share this number.
         """
         return self._key(f"evaluations:{day}")
 
     def evaluation_cost_of_hour(self, hour: int) -> str:
-        """String with a TTL: what the evaluator's answers cost in ``hour`` (hours since 1970, UTC)."""
+        """String with a TTL: the cost of the evaluator's answers in ``hour`` (hours since 1970, UTC)."""
         return self._key(f"evaluation-cost:{hour}")
 
     @property
     def evaluation_cost(self) -> str:
-        """String: what the evaluator's answers have cost since the first one."""
+        """String: the total cost of the evaluator's answers."""
         return self._key("evaluation-cost")
 
     def served(self, part: int) -> str:
-        """Hash with a TTL: requests of clients that ended in a part of ``feedback.window`` (feedback_intake.py).
+        """Hash with a TTL: clients' requests that ended in one part of ``feedback.window`` (feedback_intake.py).
 
-        A field is a digest of the request id. Its value is ``b`` or ``c`` for the side that served the request, and the
-        time in Unix ms; before it is an ``x`` once feedback was given.
+        A field is the digest of a request id. Its value is ``b`` or ``c`` for the side that served the request,
+        followed by the time in Unix ms. An ``x`` is added at its start when feedback has been given.
         """
         return self._key(f"served:{part}")
 
@@ -112,9 +112,10 @@ class WorkloadKeys:
 
     @property
     def feedback_notes(self) -> str:
-        """Hash with a TTL: the digest of a request id → the feedback on it, for the pages that show the pair.
+        """Hash with a TTL: the digest of a request id → the feedback on it, for pages that show the pair.
 
-        A field that ends in ``:label`` is the label. See stored_feedback.py. ``feedback.shown`` limits it.
+        A field that ends in ``:label`` is the label. See stored_feedback.py. ``feedback.shown`` limits the number of
+        fields.
         """
         return self._key("feedback:notes")
 
@@ -182,11 +183,10 @@ class WorkloadKeys:
     def noise(self, baseline: str, model: str) -> str:
         """Hash with the noise floor of the backend ``baseline``, measured on pairs of two answers of this backend.
 
-        ``model``: the embedding model that scored them, because the scores of two models are not comparable.
+        ``model``: the embedding model that scored the pairs, because the scores of two models cannot be compared.
 
-        ``pairs`` is the number of these noise pairs and ``agreement_sum`` the sum of their agreement.
-        ``trip:<signal>`` is the number of noise pairs in which the divergence of the signal was at least
-        ``TRIP_DIVERGENCE``.
+        ``pairs`` is the number of these noise pairs and ``agreement_sum`` the sum of their agreement. ``trip:<signal>``
+        is the number of noise pairs in which the divergence of the signal was at least ``TRIP_DIVERGENCE``.
         """
         return self._key(f"noise:{baseline}:{model}")
 
@@ -206,7 +206,7 @@ INVENTORY_KEY = f"{PREFIX}:inventory:key"
 def inventory_period(level: str, number: int) -> str:
     """Return the key of a period of the inventory: hour or day ``number`` since 1970.
 
-    Redis holds a hash with a TTL there: process and group → the counts (glidepath/inventory/stored_periods.py).
+    The key holds a hash with a TTL: process and group → the counts (glidepath/inventory/stored_periods.py).
     """
     return f"{PREFIX}:inventory:{level}:{number}"
 
@@ -214,7 +214,7 @@ def inventory_period(level: str, number: int) -> str:
 def lease_key(group: str) -> str:
     """Return the key of the lease of ``group``.
 
-    Redis holds a string with a TTL there: the name of the scorer that steers the group's workloads.
+    The key holds a string with a TTL: the name of the scorer that steers the group's workloads.
     """
     return f"{LEASE}:{group}" if group else LEASE
 

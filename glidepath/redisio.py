@@ -1,4 +1,4 @@
-"""Create a Redis client from the configuration, and check that Redis answers."""
+"""Creates a Redis client from the configuration, and checks that Redis answers."""
 
 from __future__ import annotations
 
@@ -89,10 +89,11 @@ def _as_redis_error() -> Iterator[None]:
 
 
 def connect(section: RedisSection, *, again: bool = False) -> RedisClient:
-    """Return a client for a single Redis or a Redis Cluster. It connects on first use; keys and values are bytes.
+    """Return a client for a single Redis or a Redis Cluster. It connects on first use. Keys and values are bytes.
 
-    ``again``: a command whose connection is closed is sent once more on a new one, so that a restart of Redis is not
-    seen. Redis may then carry it out twice: choose it only where that is harmless. A cluster's client always does so.
+    ``again``: whether a command is sent once more on a new connection if its connection was closed. This hides a
+    restart of Redis, but Redis may execute the command twice, so use it only where that is harmless. A cluster's client
+    always does so.
     """
     url = section.url or "redis://127.0.0.1:6379/0"
     password = read_secret(section.password) if section.password else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TOLD = ".told"  # how a key ends that explains weights which are not stored yet
+TOLD = ".told"  # the suffix of a key that explains weights which are not stored yet
 FULL_WEIGHT = 10_000  # basis points: the sum of a workload's weights
 
 
@@ -42,9 +42,9 @@ def lease_key(workload: str) -> str:
 
 
 def told_key(workload: str) -> str:
-    """Return the runtime key beside weights that were told to Envoy before they were stored in Redis.
+    """Return the runtime key for weights that Envoy got before Redis stored them.
 
-    Its value is the time (Unix ms), a space, and the reason. No route reads it: it is for the next leader, which adopts
-    the lower share, and for people. It is removed once the share is stored.
+    Its value is the time (Unix ms), a space, and the reason. No route reads this key. It is for people, and for the
+    next leader, which adopts the lower share. The key is removed when the share is stored.
     """
     return f"glidepath.{workload}{TOLD}"

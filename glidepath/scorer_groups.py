@@ -1,4 +1,4 @@
-"""Find out which group of scorers steered a workload last, and describe the problem if another group was expected.
+"""Finds out which group of scorers steered a workload last, and explains why the expected group did not.
 
 The scorers of one ``scorer.group`` share a lease. The scorer with the lease steers only the workloads of its own
 configuration file. Two files with different workloads therefore need different groups: in one common group, the

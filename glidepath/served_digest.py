@@ -1,6 +1,7 @@
-"""The digest of what an Envoy serves for a workload. Envoy carries it, and reports it with every request and pair.
+"""The served digest: it identifies the settings with which an Envoy serves a workload.
 
-So the scorer notices an Envoy that still serves an older configuration, or already serves a newer one, than its own.
+Envoy's routes carry the digest, and it is stored with every request and pair. So the scorer notices an Envoy that
+serves an older or a newer configuration than the scorer's own.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import json
 
 from glidepath.config import Config
 
-# What decides which server and which model answers, and how a request reaches it. Limits and time limits are left out.
+# The settings that decide which server and model answer, and how a request reaches them, but no limits.
 _KEYS = {"url", "cluster", "model", "credential", "headers", "strip", "host", "sni", "client_cert"}
 
 
 def served_digest(config: Config, workload: str) -> str:
-    """Return the digest of both backends of a workload, and of its fallback, as twelve hex digits.
+    """Return the digest of a workload's two backends and its fallback, as twelve hex digits.
 
-    Of a credential, the digest contains the name of the variable or file, not the value.
+    For a credential, the digest contains the name of the variable or file, not the value.
     """
     section = config.workload(workload)
     sides = [

@@ -1,4 +1,4 @@
-"""What one side was sent and what it answered in a period, as far as it costs money: requests, tokens, bytes.
+"""The traffic of one side in a period, as far as it costs money: requests, tokens, bytes.
 
 The history stores it (``history.py``), and the cost model reads it (``glidepath/pricing/``).
 """
@@ -15,7 +15,7 @@ from glidepath.token_usage import COUNTS, ServiceTier, TokenSource, TokenUsage, 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Requests that were answered, the bytes of their bodies, and the tokens of the answers that were captured."""
+    """Answered requests, the length of their bodies, and the tokens of the captured answers."""
 
     requests: int = 0
     sent_bytes: int = 0
@@ -27,29 +27,29 @@ class Sent:
 
     @property
     def answers(self) -> int:
-        """How many answers have known tokens."""
+        """The number of answers with known tokens."""
         return sum(usage.answers for usage in self.usage)
 
     @property
     def counted(self) -> int:
-        """How many requests there were: those that the access log counted, or the known answers if they are more."""
+        """The number of requests that the access log counted, or of answers with known tokens if this is larger."""
         return max(self.requests, self.answers)
 
     @property
     def measured(self) -> int:
-        """Of how many answers the backend itself stated the tokens."""
+        """The number of answers whose tokens the backend itself stated."""
         return sum(usage.answers for usage in self.usage if usage.source is TokenSource.MEASURED)
 
 
 NOTHING_SENT = Sent()
-# In stored traffic, a source and a tier are their places here. New ones are appended.
+# Stored traffic contains the index of a source or tier in these tuples, so new ones may only be appended.
 _SOURCES = (TokenSource.MEASURED, TokenSource.COUNTED, TokenSource.ESTIMATED)
 _TIERS = (ServiceTier.STANDARD, ServiceTier.BATCH, ServiceTier.PRIORITY)
 
 
 @dataclass(frozen=True, slots=True)
 class SideTraffic:
-    """What one side was sent: clients' requests, and copies and probes."""
+    """The traffic to one side: clients' requests (``live``), and copies and probes (``copies``)."""
 
     live: Sent = NOTHING_SENT
     copies: Sent = NOTHING_SENT
@@ -66,7 +66,7 @@ def traffic_to_json(traffic: SideTraffic) -> list[Any]:
 
 
 def traffic_from_json(raw: Any) -> SideTraffic:
-    """Return the traffic in what ``traffic_to_json`` returned. Raises InputError."""
+    """Return the traffic from the JSON values that ``traffic_to_json`` returned. Raises InputError."""
     try:
         live, copies = raw
         return SideTraffic(_sent_from_json(live), _sent_from_json(copies))
@@ -79,7 +79,7 @@ def _sent_to_json(sent: Sent) -> list[Any]:
 
 
 def _usage_to_json(usage: TokenUsage) -> list[int]:
-    """Return the places of source and tier, the answers, and the counts without the zeros at their end."""
+    """Return the indices of source and tier, the number of answers, and the counts. Zeros at the end are left out."""
     counts = list(counts_of(usage))
     while counts and counts[-1] == 0:
         counts.pop()

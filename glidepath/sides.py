@@ -1,4 +1,4 @@
-"""The two sides of a migration, and what causes a request to a side."""
+"""The two sides of a migration, and the origins of requests."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The leases of splits: which runtime layers of Envoy carry them, and for how long each lease lasts.
+"""The leases of splits: the runtime layers of Envoy that carry them, and the duration of each lease.
 
-A workload with ``if_lost: baseline`` has its split only while the leading scorer leases it to Envoy. The lease is a
-runtime key in a layer that Envoy gets by RTDS with a time to live. If nobody renews it, Envoy itself drops the layer.
-Workloads with the same ``lost_after`` share a layer. The layer for drills is empty, except while a lease is drilled.
+A workload with ``if_lost: baseline`` has its split only while the leader leases it to Envoy. The lease is a runtime key
+in a layer that Envoy gets by RTDS with a time to live. If no scorer renews it, Envoy itself drops the layer. Workloads
+with the same ``lost_after`` share a layer. The layer for drills is empty, except during a drill of a lost lease.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from glidepath import envoy_names
 if TYPE_CHECKING:
     from glidepath.config.root import Config  # the configuration's own checks import this module
 
-RENEWALS = 5  # in the life of a lease
+RENEWALS = 5  # during one time to live of a lease
 LONGEST_RENEWAL_S = 1.0
-RECONNECT_S = 2.0  # how long Envoy needs at most to find a new leader: its health check, and its pause before a retry
-TAKEOVER = 1.25  # in which part of ``scorer.lease`` another scorer takes over from one that died
+RECONNECT_S = 2.0  # Envoy's longest time to find a new leader: its health check, and its pause before a retry
+TAKEOVER = 1.25  # another scorer takes over from a dead one after this multiple of ``scorer.lease``
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def leased_workloads(config: Config) -> tuple[str, ...]:
 
 
 def lease_layers(config: Config) -> tuple[LeaseLayer, ...]:
-    """Return the layers of all leases, those that last longest first, without the layer for drills."""
+    """Return the layers of all leases, the longest leases first, without the layer for drills."""
     by_time: dict[float, list[str]] = {}
     for name in leased_workloads(config):
         by_time.setdefault(config.workloads[name].lost_after, []).append(name)
@@ -52,17 +52,17 @@ def layer_name(ttl_s: float) -> str:
 
 
 def serves_rtds(config: Config) -> bool:
-    """Return whether the leading scorer serves RTDS: the weights, or leases. Without workloads, there are none."""
+    """Return whether the leader serves RTDS, for the weights or for leases. Without workloads it does not."""
     return bool(config.workloads) and (config.envoy.actuator == "rtds" or bool(leased_workloads(config)))
 
 
 def shortest_lost_after(scorer_lease_s: float) -> float:
-    """Return the least ``lost_after`` in seconds with which a change of the leader loses no lease."""
+    """Return the shortest ``lost_after``, in seconds, with which no lease is lost when the leader changes."""
     return scorer_lease_s * TAKEOVER + RECONNECT_S
 
 
 def parse_lease(text: str) -> bool:
-    """Return whether a lease with this runtime value lets any request through to the split."""
+    """Return whether a lease with this runtime value lets at least some requests reach the split."""
     try:
         return float(text) > 0
     except ValueError:

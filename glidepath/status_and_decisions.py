@@ -61,7 +61,7 @@ class GateAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command with which a person steers a workload. The CLI sends it to the scorer."""
+    """A command with which a person steers a workload. The command line sends it to the leader."""
 
     kind: CommandKind
     actor: str
@@ -80,10 +80,11 @@ _INFORM, _ROLLBACK = GateAction.INFORM.value, GateAction.ROLLBACK.value  # an en
 
 @dataclass(frozen=True, slots=True)
 class WeighedPair:
-    """A pair of answers that weighs in a gate's evidence against the candidate.
+    """A pair that is evidence against the candidate in a gate.
 
-    ``entry``: the id of the pair's entry in the stream of pairs; "" if unknown. ``weight``: how much the pair
-    contributes, from 0 to 1; only the weights of one gate can be compared. ``at_ms``: when the pair was captured.
+    ``entry``: the id of the pair's entry in the stream of pairs; "" if unknown.
+    ``weight``: how much the pair contributes, from 0 to 1. Only weights of the same gate can be compared.
+    ``at_ms``: when the pair was captured, in Unix milliseconds.
     """
 
     id: str
@@ -96,16 +97,19 @@ class WeighedPair:
 class Verdict:
     """The verdict of one gate, with the numbers behind it.
 
-    ``value`` and ``limit`` are in ``unit``. ``n`` is the number of the candidate's samples. A gate has one e-value for
-    passing and one for failing; ``evidence`` is ln(e) / ln(1/α) for the larger one, and the gate decides at 1.0.
-    ``missing`` is the estimated number of further samples that a decision needs. ``eta_s`` is the number of seconds in
-    which they arrive at the current rate. Both are None if they are unknown or the gate has decided. ``action``: what
-    the gate does when it fails, a value of GateAction. ``guard``: the gate need not pass before the next step, but must
-    not fail. ``blocks_step``: no step is taken although the gate does not fail, because both sides fail at present.
-    ``pairs``: of a gate on pairs that fails, the pairs that weigh most against the candidate, the heaviest first.
-    ``evidence_to_pass``, ``evidence_to_fail``: the same ratio as ``evidence`` for each of the two e-values.
-    ``low``, ``high``: the confidence sequence of ``value``, an interval that holds at all looks of a step at once with
-    probability 1 - α; None if a bound is unknown, or if ``value`` describes only the time of a failure.
+    ``value``, ``limit``: the measured value and its limit, in ``unit``.
+    ``low``, ``high``: the confidence sequence of ``value``: an interval that contains the true value at all looks of a
+    step with probability 1 - α. None if a bound is unknown, or if ``value`` only describes the time of a failure.
+    ``n``: the number of the candidate's samples.
+    ``evidence``: ln(e) / ln(1/α) for the larger of the gate's two e-values, one for passing and one for failing. The
+    gate decides at 1.0.
+    ``evidence_to_pass``, ``evidence_to_fail``: the same ratio for each of the two e-values.
+    ``missing``: the estimated number of further samples that a decision needs. None if unknown or already decided.
+    ``eta_s``: the number of seconds in which they arrive at the current rate. None like ``missing``.
+    ``action``: what the gate does when it fails, a value of GateAction.
+    ``guard``: the gate need not pass before the next step, but must not fail.
+    ``blocks_step``: no step is taken although the gate does not fail, because both sides fail at present.
+    ``pairs``: for a failing gate on pairs, the pairs that weigh most against the candidate, the heaviest first.
     """
 
     gate: str
@@ -193,47 +197,47 @@ class WorkloadStatus:
     pairs_with_calls: int = 0  # cross pairs of the current step whose answers call tools
     exact_calls: int = 0  # of those, the pairs whose calls are equal
     pairs_scored: int = 0  # since the beginning
-    pairs_apart: Mapping[str, int] = field(default_factory=dict)  # "noise" or "probe" → those of the pairs_scored
+    pairs_apart: Mapping[str, int] = field(default_factory=dict)  # how many pairs_scored are "noise" or "probe"
     pairs_unscored: Mapping[str, int] = field(default_factory=dict)
     coverage: Mapping[str, int] = field(default_factory=dict)  # by outcome_summaries.Coverage, since the beginning
     # "AT_FAULT KIND" (outcome_summaries.AtFault) → the requests that Envoy itself answered, since the beginning
     local_replies: Mapping[str, int] = field(default_factory=dict)
-    # "SIDE ORIGIN KIND" → the requests that failed at the side in this way, since the beginning (reference/extproc.md)
+    # "SIDE ORIGIN KIND" → the number of requests that failed with this kind of error, since the beginning
     error_kinds: Mapping[str, int] = field(default_factory=dict)
     refusals: tuple[SideRefusal, ...] = ()  # the sides that refuse most requests now, or more than before a retreat
-    # "INSTRUMENT OUTCOME" → the pairs about which the evaluator or the verifier said this, or nothing for this reason
+    # "INSTRUMENT OUTCOME" → the number of pairs with this result, or without a result for this reason
     instruments: Mapping[str, int] = field(default_factory=dict)
-    # the side, "unknown" or "repeated" → how much feedback, since the beginning
+    # the side, "unknown" or "repeated" → the number of feedback entries, since the beginning
     feedback: Mapping[str, int] = field(default_factory=dict)
     # "SIDE requests" → clients' requests at the side, since the beginning; "SIDE checked" → those whose captured answer
-    # was checked by itself; "SIDE refused" → those with a 4xx that is no error of a side; "candidate copies" → the
+    # was checked by itself; "SIDE refused" → those with a 4xx that is not a side's error; "candidate copies" → the
     # copies that reached the candidate
     live_answers: Mapping[str, int] = field(default_factory=dict)
-    movable_share: float | None = None  # of the requests, as copies showed (glidepath/movable_share.py)
+    movable_share: float | None = None  # estimated from copies (glidepath/movable_share.py)
     languages: Mapping[str, int] = field(default_factory=dict)  # language (ISO 639) → scored pairs of free text in it
-    other_configuration: int = 0  # requests and pairs that an Envoy served by another configuration
+    other_configuration: int = 0  # requests and pairs that an Envoy served with another configuration
     leader: str = ""
     config_digest: str = ""
     min_samples: int = 0  # requests that the candidate must serve in this step; 0: the state needs no evidence
     if_lost: str = ""  # what Envoy does without a scorer: hold or baseline; "" if an older scorer wrote the status
-    lost_after_s: float | None = None  # with baseline: after so long
-    leases_held: int = 0  # with baseline: in how many of the lease_envoys Envoys the split's lease is in force
+    lost_after_s: float | None = None  # with baseline: after how many seconds
+    leases_held: int = 0  # with baseline: the number of Envoys, out of lease_envoys, with a valid lease
     lease_envoys: int = 0
     lease_set_at: tuple[str, ...] = ()  # the admin interfaces at which a person set the lease
     share_known: bool = True  # False: the actual share differs from percent and is unknown
     blind: str = ""  # why the steering is blind; "": outcomes arrive, or no requests end
     blind_envoys: tuple[str, ...] = ()  # the Envoys whose outcomes do not arrive
-    counter_guard: str = ""  # what Envoy's own counters say while the steering is blind
-    no_counter_guard: str = ""  # why no counters of Envoy's can be read
+    counter_guard: str = ""  # the result of the counter guard while the steering is blind
+    no_counter_guard: str = ""  # why Envoy's counters cannot be read
 
     @property
     def candidate_counts_copies(self) -> bool:
-        """True if the candidate's counts are those of copies: at 0 %, also while a drill raises the share."""
+        """Whether the candidate's counts are those of copies: at 0 %, also while a drill raises the share."""
         return self.percent <= 0 or self.phase == Phase.SHADOW.value
 
     @property
     def baseline_counts_copies(self) -> bool:
-        """True if the baseline's counts are those of copies: at 100 %."""
+        """Whether the baseline's counts are those of copies: at 100 %."""
         return self.percent >= 100
 
 
@@ -258,7 +262,7 @@ class Decision:
 
     @property
     def weighed_pairs(self) -> tuple[WeighedPair, ...]:
-        """The pairs that weighed most for this decision: those of the gate that caused it."""
+        """The pairs that weighed most in the gate that caused this decision."""
         return next((v.pairs for v in self.verdicts if v.gate == self.trigger), ())
 
 
@@ -278,7 +282,7 @@ def to_json(record: Command | WorkloadStatus | Decision) -> str:
 
 
 def from_json(kind: type[R], text: str | bytes) -> R:
-    """Return the record of type ``kind`` in a JSON text, without unknown fields. Raises InputError for invalid text."""
+    """Return the record of type ``kind`` from a JSON text. Unknown fields are ignored. Raises InputError."""
     try:
         record: R = _build(kind, json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:

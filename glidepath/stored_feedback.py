@@ -1,7 +1,7 @@
-"""The feedback on single requests as Redis keeps it to be shown with their pairs, and its erasure.
+"""The feedback on single requests that Redis keeps in order to show it with their pairs, and its erasure.
 
-The intake (feedback_intake.py) writes it in the script that counts the feedback. A request has two fields of the hash:
-its score, which is the one that counted, and its newest label. The first letter of each is the side, ``b`` or ``c``.
+The intake (feedback_intake.py) writes it in the same script that counts the feedback. A request has two fields in the
+hash: the score that counted, and the newest label. Both begin with a letter for the side, ``b`` or ``c``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LAST_MS = 253_402_300_799_000  # the end of the year 9999
 
 @dataclass(frozen=True, slots=True)
 class FeedbackNote:
-    """The feedback on one request. ``side``: which side served it. ``at_ms``: when it was given, in Unix ms.
+    """The feedback on one request. ``side``: the side that served it. ``at_ms``: when it was given, in Unix ms.
 
     ``score``: from 0 to 1; None if there is only a label. ``label``: a text that the client sent with it, or "".
     """
@@ -49,21 +49,24 @@ class FeedbackNote:
 
 
 def score_text(given: GivenFeedback, user: str, at_ms: int) -> str:
-    """Return the stored score without its side; "" without a score. ``user``: a digest."""
+    """Return the text of a score in which it is stored, without the letter of the side; "" without a score.
+
+    ``user``: a digest.
+    """
     if given.score is None:
         return ""
     return json.dumps({"score": given.score, "kind": given.kind.value, "user": user, "at_ms": at_ms})
 
 
 def label_text(given: GivenFeedback, user: str, at_ms: int) -> str:
-    """Return the stored label without its side; "" without a label."""
+    """Return the text of a label in which it is stored, without the letter of the side; "" without a label."""
     if not given.label:
         return ""
     return json.dumps({"label": given.label, "user": user, "at_ms": at_ms}, ensure_ascii=False)
 
 
 def note_of(score: bytes | None, label: bytes | None) -> FeedbackNote | None:
-    """Return the feedback in the two stored fields of a request, or None if neither can be read."""
+    """Return the feedback from the two stored fields of a request, or None if neither can be read."""
     found = _read(score)
     text = _read(label)
     side = _SIDES.get((score or label or b"")[:1])
@@ -92,7 +95,7 @@ async def read_note(client: RedisClient, workload: str, request_id: str) -> Feed
 
 
 async def erase_notes(client: RedisClient, workload: str, request_ids: Collection[str], user: str = "") -> int:
-    """Erase the feedback on these requests, and that of the ``user`` (a digest). Return on how many requests it was.
+    """Erase the feedback on these requests, and that of the ``user`` (a digest). Return how many requests had some.
 
     Raises RedisError or OSError.
     """

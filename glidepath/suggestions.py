@@ -9,9 +9,9 @@ _SHOWN_NAMES = 20
 
 
 def allowed_names(names: Iterable[str], wrong: str = "") -> str:
-    """Return a hint in parentheses: ``(did you mean 'hold'? allowed: at, hold)``.
+    """Return a hint in parentheses, such as ``(did you mean 'hold'? allowed: at, hold)``.
 
-    The first part is left out if no name is similar to ``wrong``. Of many names, only the first are listed.
+    If no name is similar to ``wrong``, only the allowed names are given. If there are many, only the first are listed.
     """
     return f"({did_you_mean(wrong, names := list(names))}allowed: {first_of_many(names)})"
 
@@ -29,7 +29,7 @@ def most_similar(wrong: str, names: Iterable[str]) -> str:
 
 
 def first_of_many(names: Iterable[str]) -> str:
-    """Return the names, separated by commas. Of more than 20 names, the first 20 and the number of the others."""
+    """Return the names, separated by commas. From more than 20, return the first 20 and the number of the others."""
     names = list(names)
     more = len(names) - _SHOWN_NAMES
     return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")

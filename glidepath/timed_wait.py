@@ -1,4 +1,4 @@
-"""Wait for an asyncio event with a time limit."""
+"""Waits for an asyncio event with a time limit."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How many tokens a request and its answer have, by the kinds that providers price, and how that is known.
+"""The number of tokens of a request and its answer, by the kinds that providers price, and the source of this number.
 
-The counts are the same for every provider: ``input`` and ``output`` contain all tokens, also those of a kind of its
-own. What a provider writes is brought to this form in ``read_token_usage.py``. See ADR 0370.
+The counts mean the same for every provider: ``input`` and ``output`` contain all tokens, including those of special
+kinds. ``read_token_usage.py`` converts each provider's numbers to this form. See ADR 0370.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-MOST_TOKENS = 10**9  # of one kind of one answer; a larger number in a body is damage
+MOST_TOKENS = 10**9  # of one kind in one answer; a larger number is treated as an error
 
 
 class TokenSource(StrEnum):
-    """How the tokens of an answer are known."""
+    """The source of an answer's token counts."""
 
     MEASURED = "measured"  # the backend states them in its answer
     COUNTED = "counted"  # counted with the tokenizer of the backend's model
@@ -22,7 +22,7 @@ class TokenSource(StrEnum):
 
 
 class ServiceTier(StrEnum):
-    """The tier in which a provider served a request, as its answer says. Each has prices of its own."""
+    """The tier in which a provider served a request, as its answer says. Each tier has its own prices."""
 
     STANDARD = "standard"
     BATCH = "batch"  # at the provider's leisure: batch, flex
@@ -31,12 +31,15 @@ class ServiceTier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """The tokens of one answer, or the sum of several answers of one source and tier.
+    """The tokens of one answer, or the sum over several answers with the same source and tier.
 
-    - ``input``: all tokens of the prompt. Parts of it are ``cached_read``, ``cached_write``, ``cached_write_1h`` and
-      ``audio_input``: read from the provider's prompt cache, written to it for minutes or for an hour, and sound
-    - ``output``: all tokens that the model wrote; ``reasoning`` and ``audio_output`` are parts of it
-    - ``answers``: how many answers these tokens belong to
+    - ``input``: all tokens of the prompt
+    - ``cached_read``, ``cached_write``, ``cached_write_1h``, ``audio_input``: parts of ``input``: read from the
+      provider's
+      prompt cache, written to it for minutes, written to it for an hour, and sound
+    - ``output``: all tokens that the model wrote
+    - ``reasoning``, ``audio_output``: parts of ``output``
+    - ``answers``: the number of answers with these tokens
     """
 
     input: int = 0
@@ -53,7 +56,7 @@ class TokenUsage:
 
     @property
     def plain_input(self) -> int:
-        """The input tokens of no kind of their own. Never negative, whatever a body says."""
+        """The input tokens that are of no special kind. Never negative, whatever an answer states."""
         parts = self.cached_read + self.cached_write + self.cached_write_1h + self.audio_input
         return max(0, self.input - parts)
 
@@ -63,7 +66,7 @@ class TokenUsage:
 
     @property
     def key(self) -> tuple[TokenSource, ServiceTier]:
-        """Usages with the same key may be added up."""
+        """The source and the tier. Usages with the same key may be added up."""
         return self.source, self.tier
 
     def __add__(self, other: TokenUsage) -> TokenUsage:

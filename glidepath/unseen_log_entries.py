@@ -1,4 +1,4 @@
-"""The record in Redis of access log entries that Envoys produced and that reached no extproc."""
+"""A record in Redis of the access log entries that Envoys wrote but no extproc received."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from glidepath.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class UnseenRecord:
-    """Counts since ``since_ms`` (Unix time), at ``at_ms``.
+    """Counts of access log entries from ``since_ms`` to ``at_ms`` (Unix milliseconds).
 
-    ``produced``: entries that all Envoys wrote or dropped, by their own counters. ``unseen``: of these, at least so
-    many reached no extproc, so no gate knows the outcomes. ``silent``: Envoys whose counters cannot be read, in words.
+    ``produced``: the entries that all Envoys wrote or dropped, by their own counters.
+    ``unseen``: how many of these at least reached no extproc. No gate knows their outcomes.
+    ``silent``: the Envoys whose counters cannot be read, as text.
     """
 
     produced: int = 0

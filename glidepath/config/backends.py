@@ -1,4 +1,4 @@
-"""The ``backends`` section: URL, credential, limits and price of each backend, and how requests to it are changed."""
+"""The ``backends`` section: URL, credential, limits and price of each backend, and the changes to its requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHOLE_ANSWER_S = 600.0
 Modality = Literal["text", "image", "audio", "video", "file"]
 Protocol = Literal["auto", "http1", "http2"]
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_VISIBLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # characters that a header's value may have (RFC 9110, 5.5)
+_VISIBLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # characters allowed in a header's value (RFC 9110, 5.5)
 _FRAMING = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
 
 
@@ -63,8 +63,8 @@ class Credential(Section):
 class ClientCert(Section):
     """The certificate that Envoy presents to an https backend, and its private key: paths of PEM files.
 
-    The certificate file may have intermediate certificates after the certificate. Envoy reads both files when it
-    starts.
+    The certificate file may contain intermediate certificates after the certificate. Envoy reads both files at its
+    start.
     """
 
     cert: str
@@ -94,7 +94,7 @@ class Capacity(Section):
 
 
 class Quota(Section):
-    """What the provider of a backend allows in a minute: requests, and tokens of requests and answers together."""
+    """The provider's limits for a backend, per minute: on requests, and on tokens of requests and answers together."""
 
     requests: int | None = Field(default=None, ge=1, le=MOST)
     tokens: int | None = Field(default=None, ge=1, le=MOST * 1000)
@@ -107,10 +107,11 @@ class Quota(Section):
 
 
 class OutlierDetection(Section):
-    """When Envoy itself stops sending live requests to a failing candidate, without any process of Glidepath's.
+    """When Envoy by itself stops sending live requests to a failing candidate.
 
-    After ``failures`` in a row (a 5xx, a reset before the answer, a refused connection, no first byte in time) an
-    endpoint gets nothing for ``time``. It does not see an answer that breaks off, nor an error in a 200.
+    An endpoint gets no requests for ``time`` after ``failures`` in a row. Failures are a 5xx, a reset before the
+    answer, a refused connection, and no first byte in time. Envoy does not notice an answer that breaks off, or an
+    error in a 200.
     """
 
     failures: int = Field(default=5, ge=1, le=1000)
@@ -122,24 +123,26 @@ class Backend(Section):
 
     Give exactly one of ``url`` and ``cluster``. ``url`` may end with a path, such as ``/v2``. Envoy removes ``strip``
     from the start of the client's path, then puts the path of ``url`` before the rest. ``cluster`` is the name of a
-    cluster that Envoy has already. Its own settings apply (TLS, limits, health checks), and ``host`` is the Host header
-    of requests to it.
+    cluster that already exists in Envoy. The cluster's own settings apply (TLS, limits, health checks), and ``host`` is
+    the Host header of requests to it.
 
-    An answer that is not streamed begins when all of it is generated. So ``first_byte_timeout`` is meant for streams,
-    and ``answer_timeout`` for the others. Envoy must read a request to tell them apart. It does if you set
-    ``answer_timeout``, and where it reads the requests of a workload in any case; there the default is 10 minutes,
-    unless you set ``first_byte_timeout``. Elsewhere ``first_byte_timeout`` holds for all answers.
+    If an answer is not streamed, its first byte is sent only when the whole answer has been generated. So
+    ``first_byte_timeout`` is meant for streams, and ``answer_timeout`` for all other answers. To tell them apart, Envoy
+    must read the request. Envoy does so if ``answer_timeout`` is set, and for workloads whose requests it reads anyway.
+    For these workloads, the default of ``answer_timeout`` is 10 minutes, unless ``first_byte_timeout`` is set. In all
+    other cases, ``first_byte_timeout`` applies to all answers.
 
-    A candidate with a credential of its own gets only those headers of clients that are known to be harmless, such as
-    content-type, user-agent and anthropic-beta, and those of ``pass_headers``: names, or beginnings such as
-    ``x-acme-*``. A candidate without any credential, and a baseline with one of its own, get all but those with a
-    credential, unless they have ``pass_headers``.
+    A candidate with its own credential gets only harmless headers of clients, such as content-type, user-agent and
+    anthropic-beta, and the headers in ``pass_headers``: names, or beginnings such as ``x-acme-*``. A candidate without
+    any credential, and a baseline with its own credential, get all headers except those with a credential, unless
+    ``pass_headers`` is set.
 
-    A conversation that changes its side brings reasoning that the other server has signed or encrypted, and ids of tool
-    calls that it has made. ``foreign_reasoning`` says what the backend does with them. With ``refuses``, a candidate
-    gets no request with signed reasoning; use it for a candidate that signs none itself. With ``strip``, Envoy takes
-    the reasoning out and gives the calls ids that every server accepts: for a candidate and a rescue always, for a
-    baseline (or a candidate without fallback) if it has refused the request with 400, 404 or 422.
+    When a conversation changes its side, its requests contain reasoning that the other server has signed or encrypted,
+    and ids of tool calls that the other server has made. ``foreign_reasoning`` says what the backend does with them.
+    With ``refuses``, a candidate gets no request with signed reasoning. Use it for a candidate that does not sign
+    reasoning itself. With ``strip``, Envoy removes the reasoning and gives the calls ids that every server accepts. For
+    a candidate and for a rescue, Envoy always does so. For a baseline, or a candidate without fallback, Envoy does so
+    only after it has refused the request with 400, 404 or 422.
     """
 
     url: UrlWithoutUser | None = None
@@ -147,7 +150,7 @@ class Backend(Section):
     model: str | None = None  # replaces the model in the body, and in the path of Azure, Gemini, Bedrock, KServe
     credential: Credential | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # extra request headers
-    pass_headers: tuple[HeaderPattern, ...] | None = None  # further headers of clients that it gets, see below
+    pass_headers: tuple[HeaderPattern, ...] | None = None  # further clients' headers that the backend gets, see below
     strip: str = Field(default="", pattern=r"^(/.*)?$")  # a prefix to remove from the client's path, e.g. /v1
     host: str | None = None  # Host header; absent: the URL's host
     sni: str | None = None  # TLS server name; absent: the host
@@ -157,23 +160,23 @@ class Backend(Section):
     connect_timeout: Duration = Field(default=2, gt=0)
     first_byte_timeout: Duration = Field(default=30, gt=0)  # limit of each attempt; after it, Envoy tries the fallback
     answer_timeout: Duration | None = Field(default=None, gt=0)  # the same for answers that are not streamed, see below
-    idle_timeout: Duration = Field(default=3600, gt=0)  # longest pause between two bytes of an answer
+    idle_timeout: Duration = Field(default=3600, gt=0)  # maximum pause between two bytes of an answer
     max_connections: int = Field(default=1024, ge=1, le=MOST)
     max_requests: int = Field(default=1024, ge=1, le=MOST)
     max_pending: int = Field(default=256, ge=1, le=MOST)  # maximum waiting for a connection; 0 would refuse all
     outlier_detection: OutlierDetection | None = None  # of the candidate, by Envoy itself; absent: none
     # What the backend can serve. As a candidate, it gets no request and no copy beyond it (glidepath/eligibility.py).
-    context: int | None = Field(default=None, ge=1, le=MOST)  # longest prompt and answer together, in tokens
-    modalities: tuple[Modality, ...] | None = None  # what it reads and writes besides text; absent: all
+    context: int | None = Field(default=None, ge=1, le=MOST)  # maximum length of prompt and answer together, in tokens
+    modalities: tuple[Modality, ...] | None = None  # modalities besides text that it reads and writes; absent: all
     tools: bool = True  # whether it can call tools
-    max_body: Size | None = Field(default=None, ge=1)  # longest body of a request
-    foreign_reasoning: Literal["accepts", "refuses", "strip"] = "accepts"  # what another server made; see below
+    max_body: Size | None = Field(default=None, ge=1)  # maximum length of a request's body
+    foreign_reasoning: Literal["accepts", "refuses", "strip"] = "accepts"  # for reasoning of other servers; see below
     quota: Quota | None = None  # of its provider: no step beyond it, none without a way back, copies get what is left
     price: BackendPrice | None = None
     contract: Contract | None = None  # with its provider; absent: none that has to be renewed
-    hardware: Literal["own", "provider"] | None = None  # whose it is, for the report; absent: not declared
-    tokenizer: str | None = None  # file tokenizer.json of its model, to count the tokens that it does not state
-    region: str = ""  # where it processes data, for the report, such as "eu-central-1, Frankfurt"
+    hardware: Literal["own", "provider"] | None = None  # whose hardware it is, for the report; absent: not declared
+    tokenizer: str | None = None  # its model's tokenizer.json, to count tokens that answers omit
+    region: str = ""  # place where it processes data, for the report, such as "eu-central-1, Frankfurt"
     capacity: Capacity | None = None
 
     @model_validator(mode="after")
@@ -187,9 +190,9 @@ class Backend(Section):
     @model_validator(mode="after")
     def _client_cert_with_tls(self) -> Backend:
         if self.client_cert is not None and self.cluster is not None:
-            raise ValueError("client_cert needs url: the cluster that is there has its own TLS settings")
+            raise ValueError("client_cert needs url: an existing cluster has its own TLS settings")
         if self.cluster is not None and self.protocol != "auto":
-            raise ValueError("protocol needs url: the cluster that is there has its own protocol")
+            raise ValueError("protocol needs url: an existing cluster has its own protocol")
         if self.client_cert is not None and not str(self.url).startswith("https:"):
             raise ValueError("client_cert needs a url that starts with https")
         return self
@@ -197,11 +200,14 @@ class Backend(Section):
     @model_validator(mode="after")
     def _outlier_detection_with_url(self) -> Backend:
         if self.outlier_detection is not None and self.cluster is not None:
-            raise ValueError("outlier_detection needs url: the cluster that is there has its own settings")
+            raise ValueError("outlier_detection needs url: an existing cluster has its own settings")
         return self
 
     def whole_answer_timeout(self, *, is_read: bool) -> float:
-        """Return the limit in seconds for an answer that is not streamed. ``is_read``: whether Envoy reads requests."""
+        """Return the time limit for an answer that is not streamed, in seconds.
+
+        ``is_read``: whether Envoy reads the workload's requests.
+        """
         if self.answer_timeout is not None:
             return self.answer_timeout
         unset = "first_byte_timeout" not in self.model_fields_set
@@ -209,7 +215,7 @@ class Backend(Section):
 
     @property
     def address(self) -> str:
-        """The URL, or the name of the cluster: what tells two servers apart."""
+        """The URL or the name of the cluster. Two backends with different addresses are different servers."""
         return self.url or self.cluster or ""
 
     @field_validator("headers")

@@ -48,8 +48,8 @@ DEFAULT_RUBRIC = (
 class ClassificationSection(Section):
     """How the scorer finds the label in the answer of a classifier.
 
-    In ``labels``, a key is a label that a model may write, and its value is the class that the label means. ``matter``
-    lists the classes that get gates of their own.
+    In ``labels``, each key is a label that a model may write, and its value is the class that this label stands for.
+    ``matter`` lists the classes that get their own gates.
     """
 
     ignore_case: bool = True
@@ -132,9 +132,9 @@ class RerankSection(Section):
 
 
 class EvaluatorCost(Section):
-    """Limits on what the evaluator's answers may cost, all scorers together, in the currency of the prices.
+    """Limits on the cost of the evaluator's answers for all scorers together, in the currency of the prices.
 
-    Once a limit is reached, no pair is judged: for the rest of the hour, or until ``total`` is raised.
+    When a limit is reached, no pair is judged: for the rest of the hour, or until ``total`` is raised.
     """
 
     per_hour: float | None = Field(default=None, ge=0)  # per UTC hour and workload
@@ -150,9 +150,9 @@ class EvaluatorCost(Section):
 class EvaluatorSection(Section):
     """A model that says which answer of a pair is better. Any OpenAI-compatible server can run it.
 
-    It judges a share of the pairs, drawn evenly, and is asked about each pair twice: with the answers in both orders.
-    Its preference is the evidence of the gate ``preference``. It does not change the agreement. Only answers of free
-    text are judged (docs/reference/evaluator.md).
+    It judges a random share of the pairs. It is asked about each pair twice: with the answers in both orders. Its
+    preference is the evidence of the gate ``preference``. It does not change the agreement. Only answers of free text
+    are judged (docs/reference/evaluator.md).
     """
 
     url: BaseUrl
@@ -185,7 +185,7 @@ class EvaluatorSection(Section):
 
 
 class VerifierSection(Section):
-    """A program or an HTTP endpoint of yours that says how right each answer of a pair is (docs/reference/verifier.md).
+    """Your own program or HTTP endpoint that says how right each answer of a pair is (docs/reference/verifier.md).
 
     Give exactly one of ``command`` and ``url``. The verifier gets one JSON object: the request and the two answers. It
     replies with a number from 0 to 1 for each answer, which is the evidence of the gate ``correctness``. It runs beside

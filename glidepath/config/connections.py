@@ -31,7 +31,7 @@ class EnvoySection(Section):
     max_header_bytes: Size = Field(default=512 * 2**10, ge=8 * 2**10, le=8 * 2**20)  # all headers of a message together
     max_headers: int = Field(default=1000, ge=100, le=100_000)  # headers of a message
     concurrency: int | None = Field(default=None, ge=1, le=256)  # worker threads of the Envoy that `up` starts
-    version: EnvoyVersion | None = None  # the oldest Envoy that runs what is rendered; absent: 1.37
+    version: EnvoyVersion | None = None  # the oldest Envoy that must accept the rendered configuration; absent: 1.37
     default_backend: Name | None = None  # serves requests that match no workload; absent: they get a 404
 
 

@@ -47,16 +47,16 @@ class ConsoleSection(Section):
     """
 
     listen: Address = "127.0.0.1:9480"  # the pages, /api, /metrics, /healthz, /readyz
-    token: Secret | None = None  # whoever has it, may read and act; at least 16 characters
-    feedback_token: Secret | None = None  # whoever has it, may send feedback (POST /feedback), and do nothing else
-    feedback_rate: float = Field(default=100, gt=0, le=10_000)  # most feedback a second; beyond it the answer is 429
+    token: Secret | None = None  # allows its owner to read and act; at least 16 characters
+    feedback_token: Secret | None = None  # allows its owner only to send feedback (POST /feedback)
+    feedback_rate: float = Field(default=100, gt=0, le=10_000)  # maximum rate, per second; above it, the answer is 429
     trusted_proxy: TrustedProxySection | None = None
     open_reading: bool = False  # true: people without a token, or not named by the proxy, may read prompts and answers
-    index: int = Field(default=150_000, ge=1000, le=2_000_000)  # most results in memory for searches, of all workloads
+    index: int = Field(default=150_000, ge=1000, le=2_000_000)  # maximum results in memory, for searches
 
     @property
     def authenticates(self) -> bool:
-        """Whether there is a way to find out who a person is."""
+        """Whether the console has a way to identify people."""
         return self.token is not None or self.trusted_proxy is not None
 
     @model_validator(mode="after")

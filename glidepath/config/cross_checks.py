@@ -1,4 +1,4 @@
-"""Check the rules that concern more than one section of the configuration."""
+"""Checks the rules that concern more than one section of the configuration."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Names:
 def cross_check(config: Config, names: Names) -> list[Problem]:
     """Return all violations of rules in the configuration.
 
-    ``config`` may have FAULTY for values with errors of their own (``faulty_values``). What needs such a value is not
+    ``config`` may have FAULTY in place of invalid values (``faulty_values``). A rule that needs such a value is not
     checked. ``names`` has the names of all backends and workloads in the file.
     """
     rules = [
@@ -72,7 +72,7 @@ def _items(config: Config) -> Iterator[tuple[str, Workload]]:
 
 
 def unless_faulty(found: Iterable[_T]) -> Iterator[_T]:
-    """Yield what a rule finds, until it needs a value that has an error of its own."""
+    """Yield the results of a rule until the rule needs a value that has an error of its own."""
     with suppress(FaultyValueError):
         yield from found
 
@@ -136,7 +136,7 @@ def _probes_without_path(config: Config, name: str, workload: Workload) -> Itera
 
 
 def _evaluator_without_text(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Yield an evaluator of a workload whose answers it cannot judge."""
+    """Report an evaluator that cannot judge the answers of its workload."""
     if workload.scoring.evaluator is not None and workload.task not in FREE_TEXT:
         message = f"has no effect on answers of task {workload.task}; it judges {', '.join(FREE_TEXT)}"
         yield Problem(("workloads", name, "scoring", "evaluator"), message)
@@ -151,7 +151,7 @@ def _preference_without_evaluator(config: Config, name: str, workload: Workload)
 
 
 def _correctness_without_truth(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Yield a correctness gate of a workload in which nothing says which answers are right."""
+    """Report a correctness gate that cannot know which answers of its workload are right."""
     given = workload.gates.correctness is not None and "correctness" in workload.gates.model_fields_set
     if given and workload.scoring.verifier is None and workload.task not in (*EXACT_TASKS, *FREE_TEXT):
         message = f"has no effect on answers of task {workload.task} without a verifier; add scoring.verifier"
@@ -166,7 +166,7 @@ def _feedback_gate_without_feedback(config: Config, name: str, workload: Workloa
 
 
 def _cost_without_price(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Yield the limit on the cost of copies if neither backend of the workload has a price: it has no effect."""
+    """Report a limit on the cost of copies that has no effect, because neither backend has a price."""
     if workload.shadow.budget.cost is None:
         return
     sides = [config.backends[side] for side in (workload.baseline, workload.candidate) if side in config.backends]
@@ -176,7 +176,7 @@ def _cost_without_price(config: Config, name: str, workload: Workload) -> Iterat
 
 
 def _never_split(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Yield a path of which no call is ever split: files, batches, threads and the like."""
+    """Report a path whose calls are never split: files, batches, threads and the like."""
     key = "path" if workload.match.path is not None else "path_prefix"
     path = workload.match.path or workload.match.path_prefix or ""
     found = call_class("POST", path)
@@ -186,7 +186,7 @@ def _never_split(config: Config, name: str, workload: Workload) -> Iterator[Prob
 
 
 def _model_of_a_form(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Yield a ``model`` that cannot take effect, because the requests of the workload's path are forms with a file."""
+    """Report a ``model`` without effect: the requests of the workload's path are forms with a file."""
     path = (workload.match.path or "").rstrip("/")
     if not path.endswith(MULTIPART_CALLS):
         return
@@ -201,7 +201,7 @@ def _model_of_a_form(config: Config, name: str, workload: Workload) -> Iterator[
 
 
 def _lost_before_takeover(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Yield a lease that ends before another scorer can take over from one that died."""
+    """Report a ``lost_after`` that is too short: the lease would end before another scorer can take over."""
     least = shortest_lost_after(config.scorer.lease)
     if workload.if_lost == "baseline" and workload.lost_after < least:
         message = (
@@ -217,7 +217,7 @@ def _time_of_no_lease(config: Config, name: str, workload: Workload) -> Iterator
 
 
 def _not_in_an_http_route(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Yield what only Envoy's own split does, in a workload whose split is the weights of an HTTPRoute."""
+    """Report settings that only Envoy's own split supports, in a workload whose weights are in an HTTPRoute."""
     if workload.actuator is None:
         return
     path = ("workloads", name)
@@ -235,7 +235,7 @@ def _not_in_an_http_route(config: Config, name: str, workload: Workload) -> Iter
 
 
 def _same_rule(config: Config) -> Iterator[Problem]:
-    """Yield two workloads with weights in one rule of an HTTPRoute."""
+    """Report two workloads that have their weights in the same rule of an HTTPRoute."""
     seen: dict[str, str] = {}
     for name, workload in _workloads(config):
         if workload is FAULTY or has_faults(workload.actuator) or workload.actuator is None:
@@ -247,7 +247,7 @@ def _same_rule(config: Config) -> Iterator[Problem]:
 
 
 def _strips_at_a_cluster(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Yield ``foreign_reasoning: strip`` of a baseline to which Envoy sends requests without a filter of ours."""
+    """Report ``foreign_reasoning: strip`` of a baseline with ``cluster``: none of our filters changes its requests."""
     for backend in unless_faulty(_side(config, workload, "baseline")):
         section = config.backends[backend]
         if section.cluster is not None and section.foreign_reasoning == "strip":
@@ -274,7 +274,7 @@ _WORKLOAD_RULES = (
 
 
 def _served(config: Config) -> Mapping[str, Sequence[Workload]]:
-    """Return the workloads that each backend serves."""
+    """Return for each backend the workloads that it serves."""
     served: dict[str, list[Workload]] = {}
     for _, workload in _workloads(config):
         for role in _ROLES:
@@ -296,7 +296,10 @@ def _doubled_path(config: Config, name: str, served: Sequence[Workload]) -> Iter
 
 
 def _same_address(config: Config) -> Iterator[Problem]:
-    """Yield each address on which one process would listen twice. Other processes may run on other machines."""
+    """Report each address on which one process would listen twice.
+
+    Two processes may have the same address, because they may run on different machines.
+    """
     for conflict in conflicts(listen_addresses(config), on_one_machine=False):
         yield Problem(conflict.second.key, conflict.message)
 

@@ -1,4 +1,4 @@
-"""The digest of the settings on which the decisions about a workload depend. Evidence is kept while it is the same."""
+"""The digest of all settings on which the decisions about a workload depend. A change of it discards the evidence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from glidepath.config.workload import Workload
 
 
 def decision_digest(workload: Workload, sides: Iterable[Backend], embedder: EmbedderSection) -> str:
-    """Return a digest of all settings on which the decisions about a workload depend, as twelve hex digits.
+    """Return the digest of all settings on which the decisions about a workload depend, as twelve hex digits.
 
     ``sides``: the backends of the baseline and of the candidate, in this order.
     """
@@ -74,15 +74,16 @@ _NEWEST_OF_BACKEND = (
 
 
 def _as_in_digest(backend: Backend) -> Backend:
-    """Return the backend with the former default of ``idle_timeout`` instead of the present one."""
+    """Return the backend with the former default of ``idle_timeout`` in place of the present default."""
     is_default = backend.idle_timeout == Backend.model_fields["idle_timeout"].default
     return backend.model_copy(update={"idle_timeout": 300.0}) if is_default else backend
 
 
 def _not_in_digest_of_backend(backend: Backend) -> dict[str, Any]:
-    """Return the newer settings of a backend that have their default value. See ``_not_in_digest``.
+    """Return the settings of a backend that the digest leaves out. See ``_not_in_digest``.
 
-    No decision depends on the contract, on what is declared for the report, nor on the newer prices.
+    These are newer settings that have their default value, and settings on which no decision depends: the contract, the
+    declarations for the report, and the newer prices.
     """
     newer = ("cluster", "client_cert", "outlier_detection", "protocol", *_NEWEST_OF_BACKEND)
     left_out: dict[str, Any] = {n: True for n in newer if getattr(backend, n) == Backend.model_fields[n].default}

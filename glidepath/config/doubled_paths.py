@@ -1,4 +1,4 @@
-"""Find backends whose URL repeats the start of the clients' path, as an SDK's base URL does. See ADR 0161."""
+"""Finds backends whose URL repeats the start of the clients' path, as an SDK's base URL does. See ADR 0161."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from glidepath.config.workload import Workload
 
 
 def doubled_path(backend: Backend, workloads: Iterable[Workload]) -> str | None:
-    """Return a message with the remedies if Envoy would send this backend a path with a repeated part, else None.
+    """Return a message with remedies if Envoy would send this backend a path with a repeated part, else None.
 
-    ``workloads``: those that the backend serves. Example: ``url: https://host/v1`` for clients that request
-    ``/v1/chat/completions`` would make ``/v1/v1/chat/completions``. A backend with the key ``strip`` is left out, also
-    if ``strip`` is empty.
+    ``workloads``: those that the backend serves. Example: with ``url: https://host/v1``, a client's request to
+    ``/v1/chat/completions`` would become ``/v1/v1/chat/completions``. A backend with the key ``strip`` is not checked,
+    even if ``strip`` is empty.
     """
     if backend.url is None or "strip" in backend.model_fields_set:
         return None
@@ -29,7 +29,10 @@ def _client_paths(workload: Workload) -> tuple[str, ...]:
 
 
 def _repeated(backend: Backend, path: str) -> tuple[str, str] | None:
-    """Return the part that ends the URL's path and begins the client's path, and the client's path; else None."""
+    """Return a tuple: the part that both ends the URL's path and begins the client's path, and the client's path.
+
+    Return None if there is no such part.
+    """
     url, wanted = _segments(urlsplit(backend.url or "").path), _segments(path)
     for count in range(min(len(url), len(wanted)), 0, -1):
         if url[-count:] == wanted[:count]:

@@ -1,4 +1,4 @@
-"""Turn the errors that pydantic finds into messages for people, one line for each key.
+"""Turns the errors that pydantic finds into messages for people, one line for each key.
 
 A message has the form ``FILE:LINE: KEY.PATH: what is wrong (got VALUE)``. It uses the words of YAML, not of Python.
 """
@@ -23,7 +23,7 @@ SECRET_KEYS = frozenset(
 _USERINFO = re.compile(r"//[^/@\s]*@")
 _SHOWN_CHARS = 100
 
-# What a value of each type is in YAML; also for errors that pydantic distinguishes and a reader need not.
+# The name in YAML for each type of value. Several of pydantic's errors share one name, which suffices for readers.
 _MUST_BE = {
     "string": "text",
     "int": "a whole number",
@@ -62,7 +62,7 @@ PATTERNS = {
 
 
 def messages(details: list[ErrorDetails], source: YamlSource) -> dict[KeyPath, str]:
-    """Return a message for each key at fault, without its place.
+    """Return a message for each invalid key, without the file and line.
 
     A value that may have several types has several errors, which become one message. If one of the types is a list,
     only the errors in this list are kept.
@@ -153,7 +153,8 @@ def _shown(value: Any, path: KeyPath) -> str:
 def path_in_file(detail: ErrorDetails, data: Any) -> KeyPath:
     """Return the path of the key in the file that a pydantic error is about.
 
-    Its location has the names of union members too, which are left out. Numeric keys are spelt as in the file.
+    pydantic's location also contains the names of union members, which are left out. Numeric keys are spelt as in the
+    file.
     """
     path: list[str | int] = []
     here = data

@@ -1,7 +1,7 @@
-"""Validate the correct parts of a configuration that has errors, so that one error hides no other.
+"""Validates the correct parts of an invalid configuration, so that one error does not hide others.
 
 pydantic checks the rules of a section only if every value in it is valid, and the rules across sections need the whole
-configuration. So each wrong value is replaced by ``FAULTY``, which means: the key is given, and its value is unknown. A
+configuration. So each wrong value is replaced by ``FAULTY``, which means: the key is given, but its value is unknown. A
 rule that needs the value stops with FaultyValueError and reports nothing. Every other rule works as usual.
 """
 
@@ -25,11 +25,11 @@ MAX_ROUNDS = 20
 
 
 class FaultyValueError(ValueError):
-    """A rule needs a value that is wrong. This is not reported, because the value itself has been reported."""
+    """A rule needs a value that is invalid. This is not reported, because the value itself is reported."""
 
 
 class _Faulty:
-    """The value of a key whose value is at fault. It is not None, and nothing else about it is known."""
+    """Stands for an invalid value. It is not None, and nothing else is known about it."""
 
     __slots__ = ()
 
@@ -37,7 +37,7 @@ class _Faulty:
         raise FaultyValueError
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):  # what copy and pydantic ask of any object
+        if name.startswith("__"):  # copy and pydantic read such attributes of any object
             raise AttributeError(name)
         raise FaultyValueError
 
@@ -53,7 +53,7 @@ FAULTY: Any = _Faulty()
 
 
 def has_faults(value: Any) -> bool:
-    """Return whether a value is FAULTY, or a section, list or mapping with FAULTY in it."""
+    """Return whether a value is FAULTY, or a section, list or mapping that contains FAULTY."""
     if value is FAULTY:
         return True
     inside = vars(value).values() if isinstance(value, BaseModel) else value.values() if isinstance(value, dict) else ()
@@ -63,10 +63,10 @@ def has_faults(value: Any) -> bool:
 def validate_the_rest(
     data: dict[str, Any], details: list[ErrorDetails]
 ) -> tuple[Config | None, list[list[ErrorDetails]]]:
-    """Return the configuration with FAULTY for each value at fault, and the errors that pydantic finds in each round.
+    """Return the configuration with FAULTY for each invalid value, and the errors that pydantic finds in each round.
 
-    ``details``: those of the first round, in ``data``. In the next round, the values at fault are FAULTY, and so on.
-    The configuration is None if nothing of it is left.
+    ``details``: the errors of the first round, in ``data``. Before each further round, the values with errors are
+    replaced by FAULTY. The configuration is None if no valid part is left, or after MAX_ROUNDS rounds.
     """
     rest, rounds, faults = copy.deepcopy(data), [details], details
     for _ in range(MAX_ROUNDS):
@@ -84,12 +84,15 @@ def validate_the_rest(
 
 
 def _follows(fault: ErrorDetails) -> bool:
-    """Return whether an error is the consequence of another one."""
+    """Return whether an error is only the consequence of another error."""
     return fault["input"] is FAULTY or isinstance(fault.get("ctx", {}).get("error"), FaultyValueError)
 
 
 def _mark(rest: dict[str, Any], path: KeyPath, kind: str) -> bool:
-    """Put FAULTY at a path, or around it if it is there already, and return whether there was a place for it."""
+    """Replace the value at a path by FAULTY, and return whether this was possible.
+
+    If the value is FAULTY already, replace the nearest container around it that is not.
+    """
     if path and path[-1] == "[key]":
         return _remove_name(rest, path[:-1])
     for end in range(len(path) - 1, -1, -1):
@@ -109,7 +112,7 @@ def _mark(rest: dict[str, Any], path: KeyPath, kind: str) -> bool:
 
 
 def _at(rest: dict[str, Any], path: KeyPath) -> Any:
-    """Return what is at a path, or None if nothing is."""
+    """Return the value at a path, or None if there is none."""
     here: Any = rest
     for part in path:
         if not isinstance(here, dict | list):
@@ -122,7 +125,7 @@ def _at(rest: dict[str, Any], path: KeyPath) -> Any:
 
 
 def _remove_key(section: dict[Any, Any], key: Any, path: KeyPath) -> None:
-    """Remove a key that the section at ``path`` cannot have. The key that was probably meant counts as given."""
+    """Remove an unknown key from the section at ``path``. Treat the key that was probably meant as given."""
     section.pop(key, None)
     meant = most_similar(str(key), keys_at(path))
     if meant:
@@ -130,7 +133,7 @@ def _remove_key(section: dict[Any, Any], key: Any, path: KeyPath) -> None:
 
 
 def _remove_name(rest: dict[str, Any], path: KeyPath) -> bool:
-    """Remove the entry whose name is at fault. If it is the only one, the mapping counts as given and not known."""
+    """Remove the entry that has an invalid name. If it is the only entry, replace the mapping by FAULTY instead."""
     container = _at(rest, path[:-1])
     if not isinstance(container, dict) or len(container) < 2:
         return _mark(rest, path[:-1], "")
@@ -140,10 +143,10 @@ def _remove_name(rest: dict[str, Any], path: KeyPath) -> bool:
 
 @cache
 def _validator() -> SchemaValidator:
-    """Return a validator of Config that takes FAULTY for every key, and for every entry of a list or a mapping.
+    """Return a validator of Config that also accepts FAULTY for every key, and for every entry of a list or a mapping.
 
-    pydantic would use the validators that the sections have already, and not what is added here. A version of pydantic
-    that cannot be told so finds the errors in several rounds, as it did before.
+    By default, pydantic uses the prebuilt validators of the sections, which do not accept FAULTY. A version of pydantic
+    without the option ``_use_prebuilt`` finds the errors in several rounds.
     """
     schema = _with_faulty_values(Config.__pydantic_core_schema__)
     try:

@@ -37,7 +37,7 @@ class AnyGateConfig(Section):
 
 
 class GateConfig(AnyGateConfig):
-    """The settings of a gate that can do any action. By default, it rolls back."""
+    """The settings of a gate with all three actions. By default, it rolls back."""
 
     action: GateAction = GateAction.ROLLBACK  # what the gate does when it fails
 
@@ -62,8 +62,7 @@ class SamenessGateConfig(AnyGateConfig):
     def resolved(self, task: Task, *, noise_pairs: bool, verifier: bool = False) -> SamenessGateConfig:
         """Return the settings with the defaults of ``task`` filled in. ``action`` is never None in the result.
 
-        ``noise_pairs``, ``verifier``: whether the workload has them. If neither limit is set in the result, there is no
-        gate.
+        ``noise_pairs``, ``verifier``: whether the workload has them. If the result has neither limit, there is no gate.
         """
         free_text = task in FREE_TEXT
         filled: dict[str, Any] = {}
@@ -100,10 +99,10 @@ class PreferenceGateConfig(GateConfig):
 class CorrectnessGateConfig(GateConfig):
     """A limit on how much less often the candidate's answer is right than the baseline's, on the same requests.
 
-    With a verifier (``scoring.verifier``), an answer is as right as the verifier says. Without one, the gate exists for
-    the tasks ``classification``, ``extraction`` and ``tools``: an answer is right if it equals the baseline's exactly,
-    in its label, in all its JSON fields, or in all its calls and their arguments. For free text, the gate exists
-    only if this section is written: it compares calls and final answers, such as "The answer is 42".
+    With a verifier (``scoring.verifier``), the verifier's number says how right an answer is. Without one, the gate
+    exists for the tasks ``classification``, ``extraction`` and ``tools``. An answer is then right if it equals the
+    baseline's exactly: in its label, in all its JSON fields, or in all its calls and their arguments. For free text,
+    the gate exists only if this section is present: it compares calls and final answers, such as "The answer is 42".
 
     The default of ``margin`` is 5 %. Without a verifier and without noise pairs (``shadow.same_side``) it is 15 %,
     because then nobody knows how often the baseline equals itself.
@@ -112,7 +111,7 @@ class CorrectnessGateConfig(GateConfig):
     margin: Share | None = Field(default=None, gt=0, lt=1)  # how much less often it may be right; absent: see above
 
     def limit(self, *, verifier: bool, noise_pairs: bool) -> float:
-        """Return ``margin``, or its default. The arguments say whether the workload has a verifier and noise pairs."""
+        """Return ``margin`` or its default. The arguments say whether the workload has a verifier and noise pairs."""
         if self.margin is not None:
             return self.margin
         return DEFAULT_MARGIN if verifier or noise_pairs else 1 - DEFAULT_MIN_AGREEMENT
@@ -121,8 +120,8 @@ class CorrectnessGateConfig(GateConfig):
 class FeedbackGateConfig(GateConfig):
     """A limit on how much worse the feedback on the candidate's answers is than that on the baseline's.
 
-    The gate exists if the workload has a ``feedback`` section, while both sides serve clients. It must not fail, but
-    need not pass, because feedback is rare.
+    The gate exists if the workload has a ``feedback`` section, and only while both sides serve clients. It must not
+    fail, but it need not pass, because feedback is rare.
     """
 
     margin: Share = Field(default=0.05, gt=0, lt=0.9)  # how much lower the mean score may be
@@ -131,9 +130,9 @@ class FeedbackGateConfig(GateConfig):
 class ErrorGateConfig(GateConfig):
     """Limits on the candidate's error rate.
 
-    ``max_increase`` is the allowed increase over the baseline's error rate, in percentage points. ``max_rate`` is
-    an absolute limit. The fast guard tolerates a candidate's error rate of up to ``max_ratio`` times the
-    baseline's. The fast guard acts whatever ``action`` is; only ``fast: inform`` switches it off.
+    ``max_increase`` is the allowed increase over the baseline's error rate, in percentage points. ``max_rate`` is an
+    absolute limit. The fast guard tolerates an error rate of the candidate of up to ``max_ratio`` times the baseline's.
+    The fast guard works independently of ``action``. Only ``fast: inform`` switches it off.
     """
 
     max_increase: Share | None = None
@@ -153,8 +152,8 @@ class ErrorGateConfig(GateConfig):
 class ClassGateConfig(GateConfig):
     """Limits on the loss of recall and precision of each class in ``scoring.classification.matter``.
 
-    The baseline's labels count as the true labels. With a verifier (``scoring.verifier``), there is one gate for each
-    class instead, which limits how much less often the candidate is right on requests of this class.
+    The baseline's labels count as the true labels. With a verifier (``scoring.verifier``), each class has one gate
+    instead, which limits how much less often the candidate is right on requests of this class.
     """
 
     max_loss: Share = Field(default=0.02, gt=0, lt=1)  # limit on each loss, beyond the noise floor if that is known
@@ -178,11 +177,11 @@ class LatencyGateConfig(GateConfig):
     """A limit on latency.
 
     A quantile of the candidate's latency must be at most ``max_ratio`` times the same quantile of the baseline's.
-    ``signal`` is what is measured: the ``total`` time of an answer, the time to the first token of a streamed answer
+    ``signal`` selects the latency: the ``total`` time of an answer, the time to the first token of a streamed answer
     (``ttft``), or the total time divided by the number of tokens (``per_token``).
 
-    Without ``latency``, the gates depend on the workload's ``task``: ``chat`` and ``generation`` have the 95th
-    percentiles of ``per_token`` and ``ttft``, every other task that of ``total``. ``latency: []`` is no gate.
+    Without ``latency``, the gates depend on the workload's ``task``: ``chat`` and ``generation`` compare the 95th
+    percentiles of ``per_token`` and ``ttft``, every other task that of ``total``. ``latency: []`` means no gate.
     """
 
     quantile: Quantile = "p99"  # p95 needs a fifth of the requests, and per_token less than a tenth
@@ -190,7 +189,7 @@ class LatencyGateConfig(GateConfig):
     signal: Literal["total", "ttft", "per_token"] = "total"
 
 
-TIMED_BY_TOKEN: tuple[Task, ...] = ("chat", "generation")  # a longer answer of these takes longer, and is not worse
+TIMED_BY_TOKEN: tuple[Task, ...] = ("chat", "generation")  # a longer answer takes longer, but is not worse
 
 
 def default_latency(task: Task) -> tuple[LatencyGateConfig, ...]:
@@ -203,8 +202,8 @@ def default_latency(task: Task) -> tuple[LatencyGateConfig, ...]:
 class CapacityGateConfig(AnyGateConfig):
     """A limit on the candidate's predicted load at the next step.
 
-    The limit is ``capacity.limit`` of the candidate's backend, multiplied by 1 - ``headroom``. A high load predicted
-    for the next step is no reason to lower the present share, so the gate never rolls back.
+    The limit is ``capacity.limit`` of the candidate's backend, multiplied by 1 - ``headroom``. The gate never rolls
+    back, because a high load at the next step is no reason to lower the present share.
     """
 
     action: Literal[GateAction.HOLD, GateAction.INFORM] = GateAction.HOLD  # what the gate does when it fails

@@ -1,4 +1,4 @@
-"""The ``inventory`` section: what Envoy observes of all its traffic, also of requests that no workload matches."""
+"""The ``inventory`` section: how all traffic of Envoy is counted, including requests that no workload matches."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(one_or_many)]
 
 
 class KindsSection(Section):
-    """Which calls are of batch jobs, of internal tools, and of customers. Calls that match none are guessed.
+    """Which calls come from batch jobs, from internal tools, and from customers. Other calls are classified by a guess.
 
-    A pattern, such as ``x-team=etl-*`` or ``/v1/embeddings``, is compared with the caller as `glidepath inventory`
-    names it, the path and the model. ``*`` stands for any text.
+    A pattern, such as ``x-team=etl-*`` or ``/v1/embeddings``, is compared with three texts: the caller as `glidepath
+    inventory` shows it, the path, and the model. ``*`` stands for any text.
     """
 
     batch: Patterns = ()
@@ -29,18 +29,18 @@ class KindsSection(Section):
 
 
 class InventorySection(Section):
-    """What `glidepath inventory` counts. Envoy then observes all its requests, also without any workload.
+    """What `glidepath inventory` counts. With this section, Envoy reports all its requests, even without any workload.
 
-    Only counts are kept, no bodies and no credentials. A caller is the value of one of the headers ``callers``, or else
-    a fingerprint of the credential: a digest with a key that only Redis or the configuration has.
+    Only counts are stored, no bodies and no credentials. A caller is the value of one of the headers ``callers``, or
+    else a fingerprint of the credential: a digest with a key that only Redis or the configuration has.
     """
 
-    sample: Percent = 100  # percent of the inference calls that match no workload whose bodies are read
-    callers: Patterns = ()  # request headers whose value names the caller, such as x-team; the first that is there
-    fingerprint: bool = True  # whether callers without such a header are told apart by their credential
+    sample: Percent = 100  # percent of inference calls whose bodies are read, of those without a workload
+    callers: Patterns = ()  # request headers that may name the caller, such as x-team; the first one present counts
+    fingerprint: bool = True  # whether callers without such a header are distinguished by their credential
     fingerprint_key: Secret | None = None  # key of the fingerprints; absent: a random one in Redis
     paths: Patterns = ()  # further paths of inference calls, besides the well-known ones
-    groups: int = Field(default=500, ge=10, le=5000)  # most groups of an hour or a day; others are counted together
+    groups: int = Field(default=500, ge=10, le=5000)  # maximum groups of an hour or a day; others are counted together
     keep: Duration = Field(default=35 * 86400, ge=86400, le=400 * 86400)  # how long the counts of days are kept
     kinds: KindsSection = KindsSection()
 

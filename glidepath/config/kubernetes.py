@@ -18,7 +18,7 @@ _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 class BackendReference(Section):
-    """A backendRef in the rule of an HTTPRoute, by which its weight is found: a Service, or another kind of object."""
+    """A backendRef in the rule of an HTTPRoute: a Service, or another kind of object. It identifies the weight."""
 
     name: ObjectName
     kind: str = Field(default="Service", pattern=r"^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$", max_length=63)
@@ -55,8 +55,8 @@ class HttpRouteSection(Section):
 class KubernetesSection(Section):
     """The Kubernetes API server, for workloads with an ``actuator``. In a pod, the defaults are right.
 
-    ``api`` is its URL, by default that of the cluster in which the scorer runs. http:// is for `kubectl proxy`, so only
-    loopback is allowed, and the token is not sent there.
+    ``api`` is the server's URL, by default that of the cluster in which the scorer runs. http:// is meant for `kubectl
+    proxy`, so it is allowed only for loopback addresses, and the token is not sent there.
     """
 
     api: BaseUrl | None = None

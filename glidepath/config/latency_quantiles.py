@@ -1,4 +1,4 @@
-"""The quantiles that a latency gate may compare. Validation, gates, planning and error texts derive from this list."""
+"""The quantiles that a latency gate may compare. Validation, gates, planning and error texts use this list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses on which the processes listen, and which of them cannot be used at the same time."""
+"""The addresses on which the processes listen, and which of them conflict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened 
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """``key`` is the place in the configuration. ``process`` is envoy, extproc, scorer or console."""
+    """An address on which a process listens.
+
+    ``key``: its place in the configuration. ``process``: envoy, extproc, scorer or console.
+    """
 
     process: str
     key: tuple[str, str]
@@ -25,7 +28,7 @@ class ListenAddress:
         return ".".join(self.key)
 
     def excludes(self, other: ListenAddress) -> bool:
-        """Return whether two servers cannot listen on both addresses on one machine."""
+        """Return whether two servers on the same machine cannot use both addresses."""
         if self.address.startswith("unix:") or other.address.startswith("unix:"):
             return self.address == other.address
         (host, port), (other_host, other_port) = _host_and_port(self.address), _host_and_port(other.address)
@@ -48,7 +51,7 @@ def listen_addresses(config: Config) -> tuple[ListenAddress, ...]:
         *(ListenAddress("extproc", ("extproc", "metrics"), one) for one in extproc.metrics_addresses),
         ListenAddress("scorer", ("scorer", "metrics"), scorer.metrics),
     ]
-    if "listen" in config.console.model_fields_set:  # `up` takes another port if the default is taken
+    if "listen" in config.console.model_fields_set:  # `up` uses another port if the default is in use
         found.append(ListenAddress("console", ("console", "listen"), config.console.listen))
     if serves_rtds(config):
         found.append(ListenAddress("scorer", ("envoy", "rtds_listen"), envoy.rtds_listen))
@@ -57,7 +60,7 @@ def listen_addresses(config: Config) -> tuple[ListenAddress, ...]:
 
 @dataclass(frozen=True, slots=True)
 class AddressConflict:
-    """``second`` cannot be used, because ``first`` is used."""
+    """Two addresses that exclude each other: ``second`` cannot be used, because ``first`` is in use."""
 
     first: ListenAddress
     second: ListenAddress
@@ -70,7 +73,7 @@ class AddressConflict:
 def conflicts(listeners: Sequence[ListenAddress], *, on_one_machine: bool) -> Iterator[AddressConflict]:
     """Yield each pair of addresses that exclude each other.
 
-    Addresses of different processes exclude each other only if the processes run ``on_one_machine``.
+    Addresses of different processes can only exclude each other if all processes run ``on_one_machine``.
     """
     for first, second in combinations(listeners, 2):
         if (on_one_machine or first.process == second.process) and first.excludes(second):

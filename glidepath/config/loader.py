@@ -1,4 +1,4 @@
-"""Load glidepath.yaml into ``Config``. A ConfigError has one line for each error: file, line, key, value, hint."""
+"""Loads glidepath.yaml into ``Config``. A ConfigError has one line for each error: file, line, key, value, hint."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ Check = Callable[[Config], Iterable[Problem]]
 def load_config(path: str | Path, check: Check | None = None) -> Config:
     """Load the configuration from one file, or from all ``*.yaml`` files of a directory (for example one per team).
 
-    Raises ConfigError if a file cannot be read or the configuration is not valid. The error has a line for each fault,
-    and for each problem that ``check`` finds. In a configuration with faults, ``check`` gets FAULTY for the values at
-    fault (``faulty_values``).
+    Raises ConfigError if a file cannot be read or the configuration is invalid. The error has a line for each fault,
+    and for each problem that ``check`` finds. If the configuration has faults, ``check`` gets FAULTY for the invalid
+    values (``faulty_values``).
     """
     return _validate(_read(path), check)
 
 
 def load_with_places(path: str | Path, check: Check | None = None) -> tuple[Config, Places]:
-    """Return the configuration, as ``load_config`` does, and the place of each key."""
+    """Return the configuration, as ``load_config`` does, and the file and line of each key."""
     source = _read(path)
     return _validate(source, check), Places(source)
 
@@ -81,7 +81,7 @@ def _read(path: str | Path) -> YamlSource:
 
 
 def _validate(source: YamlSource, check: Check | None) -> Config:
-    """Return the configuration. Raises ConfigError with all faults, also those of the rules beside invalid values."""
+    """Return the configuration. Raises ConfigError with all faults, including violated rules beside invalid values."""
     config, rounds = _modelled(source.data)
     problems = [] if config is None else cross_check(config, _names(source.data))
     if config is not None and check is not None:
@@ -95,7 +95,7 @@ def _validate(source: YamlSource, check: Check | None) -> Config:
 
 
 def _modelled(data: dict[str, Any]) -> tuple[Config | None, list[list[ErrorDetails]]]:
-    """Return the configuration, as far as it is valid, and pydantic's errors in each round."""
+    """Return the valid parts of the configuration, and pydantic's errors in each round."""
     try:
         return Config.model_validate(data), []
     except ValidationError as error:
@@ -103,7 +103,7 @@ def _modelled(data: dict[str, Any]) -> tuple[Config | None, list[list[ErrorDetai
 
 
 def _config_error(faults: Iterable[tuple[str, int, str]], name: str) -> ConfigError:
-    """Return an error with one line for each fault (file, line, message), in the order of the files' lines."""
+    """Return an error with one line for each fault (file, line, message), sorted by file and line."""
     in_order = sorted(dict.fromkeys(faults), key=lambda fault: fault[:2])
     lines = [f"{file}:{line}: {message}" if line else f"{file}: {message}" for file, line, message in in_order]
     more = len(lines) - MAX_SHOWN_ERRORS
@@ -113,7 +113,7 @@ def _config_error(faults: Iterable[tuple[str, int, str]], name: str) -> ConfigEr
 
 
 def _names(data: dict[str, Any]) -> Names:
-    """Return the names of all backends and workloads in a file, also of those with errors."""
+    """Return the names of all backends and workloads in a file, including those with errors."""
     backends, workloads = (data.get(key) for key in _NAMED)
     return Names(
         tuple(map(str, backends)) if isinstance(backends, dict) else (),

@@ -26,7 +26,7 @@ class Price(Section):
 class TokenPrices(Section):
     """The prices of a million tokens of each kind in another tier.
 
-    For kinds without a price, the rules of ``price`` hold.
+    For kinds without a price here, the rules of ``price`` apply.
     """
 
     input: Amount
@@ -42,14 +42,14 @@ class TokenPrices(Section):
 class BackendPrice(Section):
     """What a backend costs: prices of a million tokens, of GPUs by the hour, and fixed amounts, in any combination.
 
-    ``input`` and ``output`` are needed for prices of tokens. Of the other kinds, ``reasoning`` costs what ``output``
-    costs unless it has a price, as providers charge it. Cached tokens without a price cost what ``input`` costs, and
-    audio tokens without a price are unpriced; ``glidepath cost`` says so. ``gpus`` cost ``gpu_hour`` each, day and
-    night; ``utilisation`` is the share of their time that the workloads of this file use. The rest serves others, and
-    is not charged here.
+    Prices of tokens need ``input`` and ``output``; the prices of other kinds are optional. Without a price of its own,
+    ``reasoning`` costs as much as ``output``, as providers charge it. Cached tokens without a price cost as much as
+    ``input``. Audio tokens without a price are unpriced, and ``glidepath cost`` says so. ``gpus`` cost ``gpu_hour``
+    each, day and night. ``utilisation`` is the share of their time that the workloads of this file use. The rest of
+    their time serves others, and is not charged here.
     """
 
-    input: Amount | None = None  # a million input tokens that no other price is for
+    input: Amount | None = None  # a million input tokens without another price
     output: Amount | None = None
     cached_read: Amount | None = None  # read from the provider's prompt cache
     cached_write: Amount | None = None  # written to it, for some minutes
@@ -88,23 +88,23 @@ class BackendPrice(Section):
 
     @property
     def by_token(self) -> bool:
-        """Whether each request costs something."""
+        """Whether the backend has prices of tokens."""
         return self.input is not None
 
 
 class Contract(Section):
-    """The contract with the provider of a backend. The report counts the days until it must be ended.
+    """The contract with the provider of a backend. The report counts the days until notice must be given.
 
-    It is renewed on ``renewal`` unless it is ended ``notice`` before.
+    The contract is renewed on ``renewal`` unless it is terminated ``notice`` before.
     """
 
     renewal: date  # such as 2027-03-31
     notice: Duration = Field(default=0, ge=0)  # such as 90d
-    minimum: Amount | None = None  # what a month costs at least, however little is used
+    minimum: Amount | None = None  # minimum cost of a month, however little is used
 
 
 class CostsSection(Section):
-    """What the prices are in, and what the migration itself costs. See docs/how-to/report.md."""
+    """The currency of the prices, and the one-time cost of the migration. See docs/how-to/report.md."""
 
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
-    migration: Amount = 0  # what the migration costs once: hardware that is bought, people; the payback counts it
+    migration: Amount = 0  # one-time cost of the migration, such as hardware and people; the payback includes it

@@ -19,7 +19,7 @@ class ExtprocSection(Section):
     metrics: Address = "127.0.0.1:9464"  # /metrics, /healthz, /readyz
     max_body: Size = Field(default=4 * 2**20, ge=1024, le=2**28)  # a longer body is cut and its pair is not scored
     max_streams: int = Field(default=1024, ge=1, le=100_000)  # maximum open exchanges; also Envoy's limit for extproc
-    envoy_memory: Size = Field(default=2**26, ge=2**20, le=2**29)  # most bytes of copies in a worker thread of Envoy
+    envoy_memory: Size = Field(default=2**26, ge=2**20, le=2**29)  # maximum bytes of copies in a worker thread of Envoy
     flush: Duration = Field(default=0.25, gt=0, le=10)  # time between two outcome summaries
     buffer: int = Field(default=2000, ge=1, le=1_000_000)  # maximum pairs buffered while Redis does not answer
     buffer_bytes: Size = Field(default=64 * 2**20, ge=2**16)  # maximum bytes of buffered pairs

@@ -96,11 +96,13 @@ class RampSection(Section):
     """The ramp of a workload: ``steps`` are the candidate's successive shares in percent.
 
     The workload stays at the last step, which need not be 100. ``hold`` and ``min_samples`` are the minimum time and
-    the minimum number of the candidate's requests before the next step. The latency gates leave out the candidate's
-    first ``warm_up`` answers of each step, because it may be cold: a quarter of ``min_samples``, but at most 50, unless
-    it is set. Before the ramp takes a step by itself, copies raise the candidate's load for ``warm_up_time`` to that of
-    the next step, so that no client waits for further replicas and cold caches. That needs a ``shadow.sample`` between
-    0 and 100 %: with 100 %, the candidate has this load already.
+    the minimum number of the candidate's requests before the next step.
+
+    The latency gates ignore the candidate's first ``warm_up`` answers of each step, because the candidate may be cold.
+    By default, ``warm_up`` is a quarter of ``min_samples``, but at most 50. Before the ramp takes a step by itself,
+    copies raise the candidate's load for ``warm_up_time`` to the load of the next step. So no client waits for further
+    replicas and cold caches. This needs a ``shadow.sample`` between 0 and 100 %: with 100 %, the candidate already has
+    this load.
     """
 
     steps: tuple[Step, ...] = (1, 5, 10, 25, 50, 75, 100)
@@ -170,11 +172,11 @@ class RampSection(Section):
         )
 
     def warm_up_at(self, percent: float) -> int:
-        """Return how many of the candidate's first answers at a share the latency gates leave out. See ADR 0272."""
+        """Return how many of the candidate's first answers at a share the latency gates ignore. See ADR 0272."""
         return min(MOST_WARM_UP, self.rules_at(percent).min_samples // 4) if self.warm_up is None else self.warm_up
 
     def warm_up_time_at(self, percent: float) -> float:
-        """Return how many seconds copies warm the candidate up before the step after ``percent``. See ADR 0425."""
+        """Return for how many seconds copies warm up the candidate before the step after ``percent``. See ADR 0425."""
         unset = min(MOST_WARM_UP_TIME, self.rules_at(percent).hold / 10)
         return unset if self.warm_up_time is None else self.warm_up_time
 

@@ -1,4 +1,4 @@
-"""Generate the reference of the configuration from the section classes.
+"""Generates the reference of the configuration from the section classes.
 
 ``python -m glidepath.config.reference_page`` prints docs/reference/configuration.md. The description of a key is the
 comment behind its field in the source code. So a key and its description are changed together.

@@ -55,7 +55,8 @@ def _named_model(value: Any) -> Any:
 class Match(Section):
     """The conditions under which a request belongs to a workload. A request must meet all of them.
 
-    If a request meets the conditions of several workloads, it belongs to the workload with the most specific ones.
+    If a request meets the conditions of several workloads, it belongs to the workload with the most specific
+    conditions.
     """
 
     path: str | None = Field(default=None, pattern=r"^/")

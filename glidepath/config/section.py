@@ -24,7 +24,7 @@ class Section(BaseModel):
 
 
 def _kinds(annotation: Any) -> set[Any]:
-    """Return the types inside the containers and unions of a type annotation, such as str and int in dict[str, int]."""
+    """Return the types inside the containers and unions of a type annotation: for dict[str, int], str and int."""
     arguments = typing.get_args(annotation)
     return {annotation} if not arguments else set().union(*(_kinds(a) for a in arguments))
 

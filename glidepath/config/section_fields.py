@@ -1,4 +1,4 @@
-"""Look up the fields of the configuration's sections: the allowed keys at a path, and the type of a key."""
+"""Looks up the fields of the configuration's sections: the allowed keys at a path, and the type of a key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _QUANTITIES: dict[str, tuple[Any, Callable[[Any], str]]] = {
 
 
 def keys_at(path: KeyPath) -> list[str]:
-    """Return the keys that are allowed in the section at ``path``; [] if there is no section."""
+    """Return the keys that are allowed in the section at ``path``, or [] if there is no such section."""
     section = section_in(_annotation_at(path))
     return sorted(field.alias or name for name, field in section.model_fields.items()) if section else []
 
@@ -39,20 +39,20 @@ def section_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def field_at(path: KeyPath) -> FieldInfo | None:
-    """Return the field of the key at ``path``; for an entry of a list, the field of the list."""
+    """Return the field of the key at ``path``. For an entry of a list, return the field of the list."""
     names = path[:-1] if path and isinstance(path[-1], int) else path
     section = section_in(_annotation_at(names[:-1])) if names else None
     return section.model_fields.get(str(names[-1])) if section else None
 
 
 def quantity(field: FieldInfo) -> str:
-    """Return the name of the type with a unit that the field's value has, such as ``duration``, or "" for others."""
+    """Return the name of the field's quantity type, such as ``duration``, or "" if its type has no unit."""
     kinds = {id(item) for item in (*field.metadata, *_inner_metadata(field.annotation))}
     return next((name for name, (kind, _) in _QUANTITIES.items() if id(typing.get_args(kind)[1]) in kinds), "")
 
 
 def as_quantity(field: FieldInfo | None, number: Any) -> str:
-    """Return a number as the text of the field's quantity, such as ``1s`` for a duration, or as it is."""
+    """Return a number in the notation of the field's quantity, such as ``1s`` for a duration, or else as plain text."""
     name = quantity(field) if field is not None else ""
     if name:
         return _QUANTITIES[name][1](number)
@@ -60,7 +60,7 @@ def as_quantity(field: FieldInfo | None, number: Any) -> str:
 
 
 def sections_with(key: str, path: KeyPath) -> list[str]:
-    """Return the paths, relative to the section at ``path``, of the sections below it that have the key ``key``."""
+    """Return the paths of the sections below ``path`` that have the key ``key``, relative to ``path``."""
     section = section_in(_annotation_at(path))
     return [] if section is None else list(_sections_with(key, section, ""))
 
@@ -94,7 +94,7 @@ def _annotation_at(path: KeyPath) -> Any:
 
 
 def _inner_metadata(annotation: Any) -> Iterator[Any]:
-    """Yield the metadata in a type annotation and in the members of its union, but not in its containers."""
+    """Yield the metadata of a type annotation and of its union members, but not of types inside containers."""
     yield from getattr(annotation, "__metadata__", ())
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         for argument in typing.get_args(annotation):

@@ -20,10 +20,10 @@ class DayBudget(Section):
 
 
 class OptOut(Section):
-    """Requests that must not be copied: those with a header, or with one of its values.
+    """Requests that must not be copied: those with a certain header, or with one of its values.
 
-    ``to`` restricts the rule to copies to one side, for example to a cloud. Without ``to``, nothing of such a request
-    is captured or kept.
+    ``to`` restricts the rule to copies to one side, for example to a cloud. Without ``to``, no part of such a request
+    is captured or stored.
     """
 
     header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$"), AfterValidator(str.lower)]

@@ -1,4 +1,4 @@
-"""The section ``sticky``: where the sticky value of a request is."""
+"""The section ``sticky``: where the sticky value of a request is found."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from glidepath.config.section import Section
 class Sticky(Section):
     """Where to find the sticky value of a request, such as a user id. Give exactly one source.
 
-    Requests with the same sticky value go to the same backend. When the candidate's share grows, some values move from
-    the baseline to the candidate. ``body`` is a key of the request's body: ``user``, ``prompt_cache_key``, or one of
-    ``metadata`` such as ``metadata.user_id``. A body without a value there, and each body with ``conversation: true``,
-    is sticky by its conversation: by a hash of its messages up to the first of the user, which later turns repeat.
-    With ``random: true`` no request is sticky. With ``route: true`` your own route decides, by a hash policy of its
-    own. Without the section, tasks with conversations (chat, tools, auto) are sticky by conversation, and the gates do
-    not count on random assignment for any task.
+    Requests with the same sticky value go to the same side. When the candidate's share grows, some values move from the
+    baseline to the candidate.
+
+    ``body`` is a key of the request's body: ``user``, ``prompt_cache_key``, or a key of ``metadata`` such as
+    ``metadata.user_id``. With ``conversation: true``, and if a body has no such value, the request is sticky by its
+    conversation: by a hash of its messages up to the first message of the user, which later turns repeat. With
+    ``random: true`` no request is sticky. With ``route: true`` a hash policy of your own route decides.
+
+    Without this section, tasks with conversations (chat, tools, auto) are sticky by conversation, and for no task do
+    the gates rely on random assignment.
     """
 
     header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
@@ -38,12 +41,12 @@ class Sticky(Section):
 
     @property
     def from_body(self) -> bool:
-        """Whether Envoy must read the body to know the sticky value."""
+        """Whether Envoy must read the body to find the sticky value."""
         return self.body is not None or self.conversation
 
     @property
     def request_header(self) -> str:
-        """The request header that has the sticky value when Envoy chooses a side, in lower case; "" if none has it."""
+        """The request header with the sticky value when Envoy chooses a side, in lower case; "" if there is none."""
         if self.from_body:
             return envoy_names.sticky_header(self.body or "")
         return (self.header or "").lower()

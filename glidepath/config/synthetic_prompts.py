@@ -11,9 +11,9 @@ from glidepath.config.units import Duration
 class ProbesSection(Section):
     """Synthetic prompts that are sent to both backends. They keep an idle baseline warm and tested.
 
-    The two answers to a prompt are scored like any other pair. ``prompts`` are texts; each becomes a request to the API
-    at ``path``. ``file`` is a JSONL file that is read again for every round. Each of its lines is a whole request body
-    (an object) or a prompt (a string). Do not put requests of clients into the file.
+    The two answers to a prompt are scored like any other pair. ``prompts`` are texts, each of which becomes a request
+    to the API at ``path``. ``file`` is a JSONL file that is read again for every round. Each of its lines is a whole
+    request body (an object) or a prompt (a string). Do not put requests of clients into the file.
     """
 
     prompts: tuple[str, ...] = Field(default=(), max_length=1000)

@@ -1,4 +1,4 @@
-"""The ``otel`` section: what is sent to an OpenTelemetry collector."""
+"""The ``otel`` section: the telemetry that is sent to an OpenTelemetry collector."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from glidepath.config.urls_and_secrets import BaseUrl, split_url
 
 
 class OtelSection(Section):
-    """What extproc and the scorer send to an OpenTelemetry collector by OTLP. Without this section, nothing is sent.
+    """The telemetry that extproc and the scorer send to an OpenTelemetry collector by OTLP. Needs the extra otel.
 
-    ``endpoint``, ``protocol`` and ``timeout``, where absent, and all else follow the standard variables:
-    OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS (credentials belong there), OTEL_SERVICE_NAME,
-    OTEL_TRACES_SAMPLER, and so on. It needs the extra otel. No request or answer is sent, only numbers, names and ids.
+    Without this section, nothing is sent. For ``endpoint``, ``protocol`` and ``timeout``, the defaults are the standard
+    environment variables. All other settings are always taken from these variables: OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_EXPORTER_OTLP_HEADERS (put credentials there), OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER, and so on. No request or
+    answer is sent, only numbers, names and ids.
     """
 
     endpoint: BaseUrl | None = None  # of the collector, such as http://collector:4318 (4317 for grpc)
@@ -27,7 +28,7 @@ class OtelSection(Section):
     every: Duration = Field(default=5, ge=0.1, le=300)  # longest time until spans and events are sent
     metrics_every: Duration = Field(default=30, ge=0.1, le=3600)  # time between two exports of metrics
     timeout: Duration | None = Field(default=None, ge=0.1, le=60)  # of one export; absent: the variable, else 10s
-    queue: int = Field(default=2048, ge=16, le=100_000)  # most spans, and most events, that wait; more are dropped
+    queue: int = Field(default=2048, ge=16, le=100_000)  # maximum waiting spans, and events; more are dropped
 
     @field_validator("endpoint")
     @classmethod

@@ -1,6 +1,6 @@
-"""Parse and format quantities (durations, sizes, shares, percents) and addresses.
+"""Parses and formats quantities (durations, sizes, shares, percents) and addresses.
 
-A number without a unit is an error where it could be meant in several units: see ADR 0160.
+A number without a unit is an error if it could be meant in several units: see ADR 0160.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def parse_fraction(value: Any) -> float:
 
 
 def _split(value: Any, units: dict[str, Any], expected: str) -> tuple[Decimal, str]:
-    """Return the number and the unit of a quantity; "" for no unit. Raises ValueError if there is no such number."""
+    """Return the number and the unit of a quantity; "" for no unit. Raises ValueError if ``value`` is not a number."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"must be {expected}")  # noqa: TRY004 - pydantic reports ValueError with the key's path
     match = _NUMBER.fullmatch(value if isinstance(value, str) else _exact(value))
@@ -109,7 +109,7 @@ def _plain(number: Decimal) -> str:
 
 
 def _in_units(number: Decimal, *units: str) -> str:
-    """Return what a number without a unit may mean: ``: a number needs its unit, such as 48s, 48m or 48h``."""
+    """Return a hint about a number without a unit, such as ``: a number needs its unit, such as 48s, 48m or 48h``."""
     text = _plain(number)
     if len(text) > _LONGEST_HINT:
         return ""
@@ -118,7 +118,7 @@ def _in_units(number: Decimal, *units: str) -> str:
 
 
 def _percents(number: Decimal) -> str:
-    """Return what a number without a percent sign may mean: ``0.5% or 50%`` for 0.5, ``5%`` for 5."""
+    """Return the percents that a number without a percent sign may mean: ``0.5% or 50%`` for 0.5, ``5%`` for 5."""
     return f"{_plain(number)}% or {_plain(number * 100)}%" if number < 1 else f"{_plain(number)}%"
 
 
@@ -148,7 +148,7 @@ def format_percent(percent: float) -> float | str:
 
 
 def _exact(number: float) -> str:
-    """Return a number without an exponent, with all its digits; not a number for infinity and NaN."""
+    """Return a number as text without an exponent, with all its digits. (Infinity and NaN: a text without digits.)"""
     return _plain(Decimal(repr(number)))
 
 

@@ -62,7 +62,7 @@ def _admin_url(value: str) -> str:
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]  # a complete address, which may have a query
 BaseUrl = Annotated[str, AfterValidator(_base_url)]  # an address to which a path is added
-UrlWithoutUser = Annotated[str, AfterValidator(_url_without_user)]  # the same, if the user cannot be sent
+UrlWithoutUser = Annotated[str, AfterValidator(_url_without_user)]  # the same, where a user name cannot be sent
 AdminUrl = Annotated[str, AfterValidator(_admin_url)]
 
 

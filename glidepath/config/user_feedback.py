@@ -1,4 +1,4 @@
-"""The ``workloads.NAME.feedback`` section: which requests feedback can be given on."""
+"""The ``workloads.NAME.feedback`` section: which requests can get feedback."""
 
 from __future__ import annotations
 

@@ -38,13 +38,13 @@ class Workload(Section):
     baseline: Name
     candidate: Name
     sticky: Sticky | None = None
-    stateless: bool = False  # true: no request needs what a server keeps of earlier ones, so all of them may be split
+    stateless: bool = False  # true: no request needs a server's state of earlier requests, so all may be split
     # true: the baseline serves a request that failed at the candidate; the default for the task embeddings is false
     fallback: bool = True
-    if_lost: Literal["hold", "baseline"] = "hold"  # without a scorer that steers, Envoy keeps the split, or ends it
+    if_lost: Literal["hold", "baseline"] = "hold"  # whether Envoy keeps or ends the split if no scorer steers
     lost_after: Duration = Field(default=10, ge=2, le=300)  # with if_lost: baseline, how long without a scorer
     after: Annotated[tuple[Name, ...], BeforeValidator(one_or_many)] = ()  # wait until these serve their last step
-    owner: str = ""  # whom to inform about the end of the migration
+    owner: str = ""  # person or team to inform about the end of the migration
     start: Percent = 0  # the candidate's share in percent while the workload has no state yet
     shadow: ShadowSection = ShadowSection()
     scoring: ScoringSection = ScoringSection()
@@ -68,7 +68,10 @@ class Workload(Section):
         return self
 
     def _keep_vectors_of_one_side(self) -> None:
-        """Fill in all or nothing, by a person's order: an index must not have vectors of two models (ADR 0315)."""
+        """Set the defaults of a workload with embeddings: no fallback, and one step to 100 % after a person's approval.
+
+        The reason is that an index must not contain vectors of two models (ADR 0315).
+        """
         if "fallback" not in self.model_fields_set:
             self.__dict__["fallback"] = False
         unset = {"steps": (100.0,), "approval": True}
@@ -78,20 +81,21 @@ class Workload(Section):
 
     @property
     def declared_sticky(self) -> Sticky | None:
-        """What the file declares to be the sticky value; None if it declares none, or that there is none of ours."""
+        """The sticky value that the file declares; None without one, also with ``random: true`` and ``route: true``."""
         return None if self.sticky is None or self.sticky.random or self.sticky.route else self.sticky
 
     @property
     def assigned_at_random(self) -> bool:
         """Whether the file says that each request is assigned at random.
 
-        If it does not, a route of the user's own may assign by a hash, so the gates take the sides' users as different.
+        If it does not, a route of the user may assign requests by a hash. Then the gates assume that the users of the
+        two sides differ.
         """
         return self.sticky is not None and self.sticky.random
 
     @property
     def assignment(self) -> Sticky | None:
-        """By what Envoy assigns requests to a side where it can read bodies; None: at random."""
+        """The sticky value by which Envoy assigns requests to a side if it can read bodies; None: at random."""
         if self.sticky is None and self.task in _WITH_CONVERSATIONS and self.actuator is None:
             return _BY_CONVERSATION
         return self.declared_sticky
@@ -107,14 +111,14 @@ class Workload(Section):
 
 
 def _has_faults(task: object, *sections: object) -> bool:
-    """Return whether a value is not known, because it has an error that is reported anyway (faulty_values.py)."""
+    """Return whether a value is unknown because it has an error that is reported separately (faulty_values.py)."""
     return not (isinstance(task, str) and all(isinstance(section, Section) for section in sections))
 
 
 def _fill_in(workload: Workload, section: str, **defaults: object) -> None:
-    """Replace a section of a workload that is being validated, and that nobody else can see yet, by one with defaults.
+    """Add default values to a section of a workload that is being validated. (It is not yet visible to other code.)
 
-    The filled-in settings do not count as set, so that the file can still be told from its defaults.
+    The added settings do not count as set, so that it stays visible which settings the file contains.
     """
     before: Section = getattr(workload, section)
     after = before.model_copy(update=defaults)

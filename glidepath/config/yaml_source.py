@@ -1,4 +1,4 @@
-"""Read YAML files with the file and line of every key."""
+"""Reads YAML files with the file and line of every key."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def not_yaml(name: str | Path, error: Exception) -> str:
 class YamlSource:
     """The parsed YAML of one or more files, with the file and line of every key.
 
-    ``repeated``: the keys that are given twice, as (file, line, message). ``data`` has the last value of each, or of
-    several files the value of the first one.
+    ``repeated``: the keys that are given twice, as (file, line, message). If a key is repeated in one file, ``data``
+    has its last value. If several files have the same key, ``data`` has the value of the first file.
     """
 
     def __init__(self, data: dict[str, Any], places: dict[KeyPath, tuple[str, int]], name: str) -> None:
@@ -100,7 +100,7 @@ class YamlSource:
         return next((self._places[path[:end]] for end in ends if path[:end] in self._places), (self.name, 0))
 
     def value(self, path: KeyPath) -> Any:
-        """Return the value of a key as the file has it. Raises KeyError if there is none."""
+        """Return the value of a key as it is written in the file. Raises KeyError if there is none."""
         here: Any = self.data
         for part in path:
             try:
@@ -113,8 +113,8 @@ class YamlSource:
     def merge(cls, sources: Sequence[YamlSource]) -> YamlSource:
         """Merge several parsed files into one.
 
-        Each of the files can add backends and workloads. If two files define the same backend or workload, or both
-        contain another section, the first one counts, and the second one is among ``repeated``.
+        Each file can add backends and workloads. If two files define the same backend or workload, or both contain
+        another section, the first definition counts, and the second is added to ``repeated``.
         """
         data: dict[str, Any] = {}
         places: dict[KeyPath, tuple[str, int]] = {}
@@ -153,7 +153,7 @@ def _also_given(source: YamlSource, merged: YamlSource) -> list[KeyPath]:
 
 
 def spelling(mapping: Any, part: str | int) -> Any:
-    """Return the key of the mapping that ``part`` spells: a path has the text of each key, also of 50 or true."""
+    """Return the key of ``mapping`` that equals ``part`` as text. Paths contain keys as text, even 50 and true."""
     if not isinstance(mapping, dict) or part in mapping:
         return part
     return next((key for key in mapping if str(key) == str(part)), part)
@@ -162,9 +162,9 @@ def spelling(mapping: Any, part: str | int) -> Any:
 def _collect(
     node: yaml.Node | None, path: KeyPath, name: str, places: dict[KeyPath, tuple[str, int]], seen: set[int]
 ) -> None:
-    """Write the place of each key below ``node`` to ``places``.
+    """Write the file and line of each key below ``node`` to ``places``.
 
-    A node in ``seen`` has been visited: what a YAML alias repeats has the place of the alias.
+    A node in ``seen`` has been visited before. Keys that a YAML alias repeats have the place of the alias.
     """
     if node is None or id(node) in seen:
         return

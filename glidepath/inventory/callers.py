@@ -1,8 +1,7 @@
-"""Who makes a call: the value of a header that the configuration names, or a fingerprint of the caller's credential.
+"""Names the caller of a request: by a header that the configuration selects, or by a fingerprint of the credential.
 
-A fingerprint is a keyed BLAKE2 digest of 48 bits. Neither the credential nor a part of it is kept. What of a credential
-changes from call to call does not count: of a signed request (AWS), the id of the key counts, and of a token (JWT), who
-issued it and for whom.
+A fingerprint is a keyed BLAKE2 digest of 48 bits. The credential itself is not stored. Only the constant part of a
+credential counts: the key id of a signed request (AWS), and the issuer and subject of a token (JWT).
 """
 
 from __future__ import annotations
@@ -18,16 +17,17 @@ from urllib.parse import parse_qsl
 from glidepath.envoy_names import CREDENTIAL_HEADERS
 from glidepath.printable_text import shown_id
 
-# The headers that are fingerprinted, the first that a request has. Cookies are none: they tell users, not callers.
+# The headers that are fingerprinted; the first one in a request counts. Cookies are excluded: they identify users, not
+# callers.
 CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 NOBODY = "none"  # a request without any of the headers and without a credential
-UNKNOWN = "?"  # Envoy did not tell, or the key of the fingerprints is not known yet
-FINGERPRINT = "key:"  # how a fingerprint begins
+UNKNOWN = "?"  # Envoy did not report the caller, or the key for fingerprints is not known yet
+FINGERPRINT = "key:"  # the prefix of a fingerprint
 _PARAMETERS = ("key", "api_key", "api-key", "subscription-key")
 MOST_VALUE = 64
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256\s.*?Credential=([^/,\s]{1,128})")
 _WHO = ("iss", "sub", "azp", "client_id", "appid")
-# What a value begins with that is a credential wherever it stands: schemes of HTTP, keys of known providers, JWT.
+# Beginnings of values that are credentials in any header: HTTP authentication schemes, keys of known providers, JWT.
 _CREDENTIAL = re.compile(
     r"(?i:bearer|basic|aws4-hmac-sha256)\s"
     r"|(?:sk|pk|rk|gsk|xai|hf|pplx|r8|fw|nvapi|ghp|glpat)[-_][A-Za-z0-9_-]{16}|AIza[\w-]{20}|AKIA[A-Z0-9]{12}"
@@ -38,7 +38,7 @@ _MOST_TOKEN = 8192
 
 @dataclass(frozen=True, slots=True)
 class CallerNames:
-    """How callers are named. ``headers``: in lower case. ``key``: None while no fingerprint can be made."""
+    """How callers are named. ``headers``: in lower case. ``key``: the key for fingerprints; None if it is unknown."""
 
     headers: tuple[str, ...]
     fingerprint: bool
@@ -46,11 +46,11 @@ class CallerNames:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The request headers that are read, in the order in which the first that a request has names the caller."""
+        """The request headers that may name the caller. The first one that a request has decides."""
         return (*self.headers, *(CREDENTIALS if self.fingerprint else ()))
 
     def caller(self, values: Sequence[str], path: str = "") -> str:
-        """Return the caller of a request. ``values``: of ``sources``, "" for a header that the request lacks."""
+        """Return the caller of a request. ``values``: its headers in the order of ``sources``, "" for a missing one."""
         for name, value in zip(self.headers, values, strict=False):
             if value and is_credential(name, value):
                 return self._of_secret(value)
@@ -66,7 +66,7 @@ class CallerNames:
 
 
 def is_credential(name: str, value: str) -> bool:
-    """Return whether a header or a field of a log holds a credential, by its name or by its value."""
+    """Return whether a header, or a field of a log, holds a credential. Its name or the form of its value decides."""
     return name.lower().replace("_", "-") in CREDENTIAL_HEADERS or _CREDENTIAL.match(value) is not None
 
 
@@ -85,7 +85,10 @@ def _stable_part(credential: str) -> str:
 
 
 def _of_token(token: str) -> str:
-    """Return the issuer and the subject of a JWT, or "" for any other credential. Its signature is not checked."""
+    """Return the caller's claims in a JWT, such as issuer and subject, as JSON. Return "" for any other credential.
+
+    The signature of the JWT is not checked.
+    """
     parts = token.split(".")
     if len(parts) != 3 or not parts[0].startswith("ey") or len(token) > _MOST_TOKEN:
         return ""

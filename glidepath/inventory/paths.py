@@ -1,4 +1,4 @@
-"""The pattern of a path without what differs between two calls of one kind, and the model that a path names."""
+"""Path patterns, which stand for all paths of the same kind of call, and the model that a path names."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _ID = re.compile(
 
 @lru_cache(4096)
 def path_pattern(path: str) -> str:
-    """Return a path without its query, in which ``{id}`` stands for each segment that looks like an id or a secret.
+    """Return a path without its query, with ``{id}`` in place of each segment that looks like an id or a secret.
 
-    The segment after ``deployments``, ``models`` and the like stays: it is the name of a model.
+    The segment after ``deployments``, ``models`` and the like is kept, because it is the name of a model.
     """
     segments = path.partition("?")[0][: 4 * MOST_PATH].split("/")
     kept, before = [], ""

@@ -1,6 +1,6 @@
-"""The tallies of the periods that are running now: an hour and a day, each with a limited number of groups.
+"""The tallies of the current periods: an hour and a day, each with a limited number of groups.
 
-Pure: the time is an argument. extproc adds to them, and takes what changed to write it to Redis.
+Pure: the time is an argument. extproc adds to the tallies, takes the changed groups and writes them to Redis.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from glidepath.inventory.tally import OTHER, GroupKey, Tally
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 MOST_WAITING = 6  # periods that wait for Redis; the oldest is dropped
-_SHARE_OF_OTHERS = 4  # of the groups, one in so many may be of calls that are no inference
+_SHARE_OF_OTHERS = 4  # at most one in this many groups may contain calls that are not inference
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Periods of one length. ``start_of`` returns the number of the period that contains a time."""
+    """Periods of one length. ``number`` returns the number of the period that contains a time."""
 
     name: str
     length_ms: int
@@ -49,20 +49,23 @@ class Period:
 class PeriodGroups:
     """The groups of one period in this process.
 
-    ``part`` is different for each one that a process makes, so that what Redis has of an earlier one is never replaced.
+    ``part`` differs for each such object of a process, so that it never replaces the counts of an earlier one in Redis.
     """
 
     period: Period
     part: int
     tallies: dict[GroupKey, Tally] = field(default_factory=dict)
     changed: set[GroupKey] = field(default_factory=set)  # since the last write
-    others: int = 0  # groups of calls that are no inference
+    others: int = 0  # groups of calls that are not inference
 
 
 class PeriodTallies:
-    """``groups``: the most groups of a period. Requests of further groups count in groups with the path ``other``.
+    """The tallies of this process.
 
-    ``overflow`` counts these requests, and ``dropped`` the groups that were dropped because Redis did not answer.
+    ``groups``: the maximum number of groups of a period. Requests of further groups count in groups with the path
+    ``other``.
+    ``overflow``: the number of these requests.
+    ``dropped``: the number of groups that were lost because Redis did not answer.
     """
 
     def __init__(self, groups: int) -> None:
@@ -73,7 +76,7 @@ class PeriodTallies:
         self.dropped = 0
 
     def tallies(self, key: GroupKey, at_ms: int) -> tuple[Tally, ...]:
-        """Return the tallies of a group for the hour and for the day that contain ``at_ms``, to be added to."""
+        """Return the group's tallies of the hour and of the day that contain ``at_ms``. The caller adds to them."""
         return tuple(self._tally(Period(level, level.number(at_ms)), key) for level in LEVELS)
 
     def _tally(self, period: Period, key: GroupKey) -> Tally:
@@ -94,7 +97,7 @@ class PeriodTallies:
         return groups
 
     def _admitted(self, groups: PeriodGroups, key: GroupKey) -> GroupKey:
-        """Return the key itself if there is room for a new group, else that of the group of all others."""
+        """Return the key itself if there is room for a new group, else the key of the group for all others."""
         other_call = key.call is not CallClass.INFERENCE
         full = len(groups.tallies) >= self._most or (other_call and groups.others * _SHARE_OF_OTHERS >= self._most)
         if full:
@@ -104,9 +107,10 @@ class PeriodTallies:
         return key
 
     def take_changed(self) -> list[tuple[PeriodGroups, list[GroupKey]]]:
-        """Return the groups that have changed since the last call, by period, the oldest first.
+        """Return the groups that have changed since the last call, by period, the oldest period first.
 
-        The tallies are those that are still added to. What is added after this call is returned by the next one too.
+        The tallies in the result are not copies: counts may still be added to them. The next call returns such groups
+        again.
         """
         found = []
         for groups in sorted(self._periods.values(), key=lambda one: one.period.end_ms):
@@ -116,12 +120,12 @@ class PeriodTallies:
         return found
 
     def put_back(self, taken: Iterable[tuple[PeriodGroups, list[GroupKey]]]) -> None:
-        """Let the next ``take_changed`` return these groups again, because Redis did not take them."""
+        """Make the next ``take_changed`` return these groups again, because Redis did not accept them."""
         for groups, keys in taken:
             if self._periods.get(groups.period) is groups:
                 groups.changed.update(keys)
 
     def forget_closed(self, now_ms: int) -> None:
-        """Forget the periods that ended more than an hour ago, if Redis has all of them."""
+        """Forget periods that ended more than an hour ago, unless they have changes that are not written yet."""
         for one in [p for p, g in self._periods.items() if not g.changed and p.end_ms + HOUR_MS <= now_ms]:
             del self._periods[one]

@@ -1,7 +1,7 @@
 """The inventory in Redis: a hash for each hour of two days, and for each day of ``inventory.keep``.
 
-Each process writes its own sum of a group and period, and replaces its earlier one. So a write that is sent twice
-counts once, and a reader adds up what the processes have written.
+For each group and period, each process writes its own total and replaces its earlier total. So a repeated write counts
+only once, and a reader adds up the totals of all processes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WRITE_DELAY_MS = 5000  # between a count and its first write
 
 
 def field_of(source: str, groups: PeriodGroups, key: GroupKey) -> str:
-    """Return the field of a process's group in the hash of its period. ``source``: the name of the process."""
+    """Return the name of the hash field for a group of a process. ``source``: the name of the process."""
     digest = hashlib.blake2b("\n".join(key).encode(errors="replace"), digest_size=9).hexdigest()
     return f"{source}.{groups.part}:{digest}"
 
@@ -38,7 +38,7 @@ def encoded(source: str, groups: PeriodGroups, keys: list[GroupKey]) -> dict[str
 async def write_groups(
     client: RedisClient, period: Period, fields: Mapping[str, bytes], keep_s: float, now_ms: int
 ) -> None:
-    """Write a process's groups of one period. Raises RedisError or OSError if Redis does not take them."""
+    """Write a process's groups of one period. Raises RedisError or OSError if Redis does not accept them."""
     name = redis_keys.inventory_period(period.level.name, period.number)
     kept = KEPT_HOURS * HOUR_MS / 1000 if period.level is HOURS else keep_s
     await client.hsetnx(name, _BEGIN, str(max(period.start_ms, now_ms - _WRITE_DELAY_MS)))
@@ -47,7 +47,10 @@ async def write_groups(
 
 
 async def fingerprint_key(client: RedisClient) -> bytes:
-    """Return the key of the callers' fingerprints. The first process makes it; without it, nobody can remake one."""
+    """Return the key for the callers' fingerprints from Redis. Create it if there is none.
+
+    Without this key, nobody can compute the fingerprint of a credential again.
+    """
     await client.set(redis_keys.INVENTORY_KEY, secrets.token_bytes(KEY_BYTES), nx=True)
     key: bytes = await client.get(redis_keys.INVENTORY_KEY)
     return key[:64]
@@ -55,7 +58,7 @@ async def fingerprint_key(client: RedisClient) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class StoredGroup:
-    """What one process counted of a group in a period; ``tally`` is None if it cannot be read."""
+    """What one process counted for a group in a period. ``key`` and ``tally`` are None if they cannot be read."""
 
     period: Period
     key: GroupKey | None
@@ -63,9 +66,9 @@ class StoredGroup:
 
 
 def periods_between(since_ms: int, now_ms: int) -> list[Period]:
-    """Return the periods from ``since_ms`` until now: hours if all of them are kept, else days.
+    """Return the periods from ``since_ms`` until now: hours if all of them are still stored, else days.
 
-    The first one contains ``since_ms``, so up to an hour or a day more is counted.
+    The first period contains ``since_ms``, so up to an hour or a day before it is included.
     """
     hours = now_ms - since_ms <= (KEPT_HOURS - 1) * HOUR_MS
     level: Level = HOURS if hours else DAYS
@@ -73,7 +76,7 @@ def periods_between(since_ms: int, now_ms: int) -> list[Period]:
 
 
 async def begin_of(client: RedisClient, period: Period) -> int | None:
-    """Return when the counting of a period began (Unix ms), or None if Redis has nothing of it."""
+    """Return when the counting of a period began (Unix ms), or None if Redis has no data for it."""
     begin = await client.hget(redis_keys.inventory_period(period.level.name, period.number), _BEGIN)
     return int(begin) if begin is not None and begin.isdigit() else None
 

@@ -1,7 +1,7 @@
-"""What is counted of one group of calls in one period. Tallies of the same group can be added.
+"""The tally of a group of calls: what is counted about it in one period. Tallies of the same group can be added.
 
-A tally is mutable, because extproc adds to it for every request. Its histograms have the buckets of
-``glidepath/histogram.py``: the index of a bucket → a count.
+A tally is mutable, because extproc adds to it for every request. Its histograms map the index of a bucket of
+``glidepath/histogram.py`` to a count.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from glidepath.call_classes import CallClass
 from glidepath.histogram import bucket_of
 
 Buckets = dict[int, int]
-MOST_SHAPES, MOST_BACKENDS = 16, 8  # of a group; what is above counts under OTHER
+MOST_SHAPES, MOST_BACKENDS = 16, 8  # of a group; further ones count under OTHER
 OTHER = "other"
 
 
 class Source(StrEnum):
-    """Where the requests of a group were seen: each in Envoy's access log, or a sample of them with their bodies."""
+    """How the requests of a group were observed: all of them in Envoy's access log, or a sample with their bodies."""
 
     LOG = "log"
     BODY = "body"
 
 
 class GroupKey(NamedTuple):
-    """Requests that are counted together. ``path``: a pattern. ``model``: "" if it is not known."""
+    """Identifies requests that are counted together. ``path``: a pattern. ``model``: "" if it is unknown."""
 
     source: Source
     path: str
@@ -38,9 +38,9 @@ class GroupKey(NamedTuple):
 
 @dataclass(slots=True)
 class Shape:
-    """Requests with the same modalities and tools: what decides whether a backend can serve them.
+    """Requests with the same modalities and tools. These decide whether a backend can serve them.
 
-    ``tokens``: a rough number of tokens of the prompt and of the longest answer that the request asks for.
+    ``tokens``: an estimate of the tokens of the prompt and of the longest answer that the request allows.
     """
 
     requests: int = 0
@@ -57,13 +57,14 @@ class Shape:
 class Tally:
     """The counts of one group.
 
-    - ``errors``: answers of 5xx and requests without an answer; ``refused``: answers of 4xx
-    - ``latency``, ``ttft``: of answered requests, milliseconds to the last byte; of streams, also to the first
-    - ``shapes``: see ``shape_name``; their requests are those whose body was read
+    - ``errors``: requests with a 5xx or without an answer
+    - ``refused``: requests with a 4xx
+    - ``latency``, ``ttft``: milliseconds to the last byte of an answer, and to the first byte of a streamed answer
+    - ``shapes``: the requests whose body was read, by their shape (see ``shape_name``)
     - ``unread``: requests whose body was not read: cut, compressed in an unknown way, or dropped under load
     - ``state``, ``acting``: requests that need state at the server, and requests on which the server itself acts
-    - ``usage``: SOURCE/TIER → the counts of ``glidepath.token_usage.COUNTS``, and the number of answers
-    - ``repeats``, ``same``: requests like an earlier one, and those of them with an answer like the earlier one
+    - ``usage``: the counts of ``glidepath.token_usage.COUNTS``, and the number of answers, by SOURCE/TIER
+    - ``repeats``, ``same``: requests that repeat an earlier one, and those whose answer was the same, too
     """
 
     requests: int = 0
@@ -124,13 +125,13 @@ COUNTERS = (
 
 
 def shape_name(modalities: Iterable[str], *, tools: bool) -> str:
-    """Return a name such as ``image+tools``, or ``text`` for neither."""
+    """Return the name of a shape, such as ``image+tools``, or ``text`` for neither other modalities nor tools."""
     parts = [*sorted(modalities), *(["tools"] if tools else [])]
     return "+".join(parts) or "text"
 
 
 def shape_parts(name: str) -> tuple[frozenset[str], bool]:
-    """Return the modalities other than text, and whether there are tools, of a name by ``shape_name``."""
+    """Return the modalities and whether there are tools, from a name that ``shape_name`` returned."""
     parts = frozenset(name.split("+")) - {"text"}
     return parts - {"tools"}, "tools" in parts
 
@@ -141,7 +142,7 @@ def add_buckets(mine: Buckets, theirs: Mapping[int, int]) -> None:
 
 
 def count_value(buckets: Buckets, value: float) -> None:
-    """Count a value; one of 0 or less counts in the first bucket."""
+    """Count a value. A value of 0 or less counts in the first bucket."""
     index = bucket_of(max(value, 0.01))
     buckets[index] = buckets.get(index, 0) + 1
 

@@ -1,4 +1,4 @@
-"""A group with its tally as bytes: JSON compressed with zstd. Redis keeps one for each group, period and process."""
+"""Encodes a group with its tally as JSON compressed with zstd. Redis stores one text per group, period and process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NUMBERS = 9  # of a usage: COUNTS, and the number of answers
 
 
 class UnreadableTallyError(ValueError):
-    """The bytes are no group of this form."""
+    """The bytes are not an encoded group."""
 
 
 def encode_group(key: GroupKey, tally: Tally) -> bytes:
@@ -35,7 +35,7 @@ def encode_group(key: GroupKey, tally: Tally) -> bytes:
 
 
 def decode_group(data: bytes) -> tuple[GroupKey, Tally]:
-    """Return the group. Raises UnreadableTallyError for bytes of another form."""
+    """Return the group and its tally. Raises UnreadableTallyError for invalid bytes."""
     try:
         return _group(_document(data))
     except (zstd.ZstdError, ValueError, KeyError, TypeError, AttributeError, RecursionError, EOFError) as error:
@@ -81,7 +81,7 @@ def _tally(document: Mapping[str, Any]) -> Tally:
 
 
 def _flat(buckets: Mapping[int, int]) -> list[int]:
-    """Return indices and counts in turn; of each index but the first, the distance to the one before."""
+    """Return alternating indices and counts. Each index but the first is stored as the increase."""
     flat: list[int] = []
     before = 0
     for index in sorted(buckets):

@@ -1,4 +1,4 @@
-"""The dates of a provider's contract: until when it can be ended, and when a migration must start at the latest."""
+"""The dates of a provider's contract: the last day to give notice, and the last day to start a migration."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class ContractDates:
-    """``notice_by``: the last day for notice. ``start_by``: the last day to start a ramp that is over by then.
+    """The dates of a contract.
 
-    ``days_to_notice``, ``days_to_renewal``, ``days_to_start``: from today; negative if the day is past. ``start_by`` is
-    None if the duration of the ramp is unknown.
+    ``notice_by``: the last day to give notice.
+    ``start_by``: the last day to start a ramp that ends by then; None if the duration of the ramp is unknown.
+    ``days_to_notice``, ``days_to_renewal``, ``days_to_start``: days from today, negative if the date has passed.
     """
 
     renewal: date
@@ -42,5 +43,5 @@ def contract_dates(contract: Contract, ramp_s: float | None, now_ms: int) -> Con
 
 
 def _whole_days(seconds: float) -> int:
-    """Return the days that cover so many seconds."""
+    """Return the number of seconds in days, rounded up."""
     return int(-(-seconds // DAY_S))

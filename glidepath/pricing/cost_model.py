@@ -1,7 +1,7 @@
-"""The cost of a migration: costs so far, savings, the costs of the rest, and the time of the payback.
+"""The cost of a migration: costs so far, savings, remaining costs, and the payback time.
 
-Pure. Everything comes from the tokens that were measured (``glidepath/side_traffic.py``) and the configured prices. Two
-worlds are compared, with the same requests of clients:
+Pure. The inputs are the measured tokens (``glidepath/side_traffic.py``) and the configured prices. Two cases with the
+same requests of clients are compared:
 
 - **spent**: what really happened: clients' requests at both sides, copies and probes, the evaluator, egress, and the
   GPUs and fixed amounts of both backends
@@ -27,7 +27,7 @@ HOUR_MS = Decimal(3_600_000)
 
 @dataclass(frozen=True, slots=True)
 class WorkloadTraffic:
-    """What a workload sent to both sides in a time, and what each side costs."""
+    """The traffic of a workload to both sides from ``from_ms`` to ``to_ms``, and the prices of each side."""
 
     workload: str
     baseline_name: str
@@ -54,8 +54,10 @@ class WorkloadCosts:
     - ``copies``: copies and probes, by the name of the side
     - ``baseline_fixed``, ``candidate_fixed``: the workload's part of GPUs and fixed amounts
     - ``moved_at_baseline``: what the candidate's requests would have cost at the baseline, egress included; None if
-      that is unknown. ``moved_by``: ``requests`` if from the baseline's mean request, ``tokens`` if from the
-      candidate's own tokens
+      this
+      is unknown
+    - ``moved_by``: the basis of this amount: ``requests`` (the baseline's mean cost of a request) or ``tokens`` (the
+      candidate's own tokens)
     """
 
     workload: str
@@ -92,12 +94,12 @@ class WorkloadCosts:
 
     @property
     def saved(self) -> Decimal | None:
-        """Positive: the migration saved money so far. Negative: it has cost more than it saved. None: unknown."""
+        """The money that the migration has saved so far. Negative: it has cost more than it saved. None: unknown."""
         return self.without - self.spent if self.without is not None and self.is_known else None
 
     @property
     def is_known(self) -> bool:
-        """Whether every side that got requests has prices. Else ``spent`` is less than what was spent."""
+        """Whether every side with requests has prices. If not, ``spent`` is lower than the real spending."""
         return not any(cost.is_unknown for cost in self._all())
 
     @property
@@ -106,18 +108,18 @@ class WorkloadCosts:
 
     @property
     def of_prices(self) -> bool:
-        """Whether something of it has a price."""
+        """Whether any amount is not zero."""
         return bool(self.spent or self.without)
 
     @property
     def unpriced_share(self) -> float:
-        """The share of all requests, copies included, whose price is unknown or lacks a part."""
+        """The share of all requests, copies included, whose price is unknown or incomplete."""
         requests = sum(cost.requests for cost in self._all())
         return sum(cost.unpriced for cost in self._all()) / requests if requests else 0.0
 
     @property
     def measured_share(self) -> float | None:
-        """The share of all requests, copies included, whose backend stated the tokens; None without requests."""
+        """The share of all requests, copies included, whose tokens the backend stated; None without requests."""
         requests = sum(cost.requests for cost in self._all())
         return sum(cost.measured for cost in self._all()) / requests if requests else None
 
@@ -136,7 +138,7 @@ def traffic_in(points: Sequence[HistoryPoint]) -> tuple[SideTraffic, SideTraffic
 
 
 def costs_of(workloads: Sequence[WorkloadTraffic]) -> list[WorkloadCosts]:
-    """Return what each workload cost. GPUs and fixed amounts of a backend are divided among its workloads by tokens."""
+    """Return the costs of each workload. GPUs and fixed amounts of a backend are divided among workloads by tokens."""
     parts = _parts_of_backends(workloads)
     return [_costs_of(one, parts) for one in workloads]
 
@@ -164,15 +166,16 @@ def _costs_of(one: WorkloadTraffic, parts: Mapping[tuple[str, str], Decimal]) ->
 
 
 def fixed(prices: PriceTable, hours: Decimal) -> Decimal:
-    """Return what a backend costs in some hours, however little is sent to it."""
+    """Return the cost of a backend's GPUs and its fixed amounts for a number of hours."""
     return prices.gpu_hours * hours + prices.monthly * hours / HOURS_OF_MONTH
 
 
 def _at_baseline(one: WorkloadTraffic, baseline: TrafficCost) -> tuple[Decimal | None, str]:
-    """Return what the candidate's requests would have cost at the baseline, and how that is known.
+    """Return what the candidate's requests would have cost at the baseline, and the basis: "requests" or "tokens".
 
-    The baseline's mean request says it best, since its model counts and writes other numbers of tokens. If too few of
-    its answers are known, the candidate's own tokens are priced at the baseline's prices.
+    The mean cost of the baseline's requests is the better basis, because the baseline's model counts and writes tokens
+    differently. If too few of its answers have known tokens, the candidate's own tokens are priced at the baseline's
+    prices. The amount is None if neither is known.
     """
     live = one.candidate.live
     at_its_prices = cost_of_traffic(live, one.baseline_prices)
@@ -188,7 +191,7 @@ def _at_baseline(one: WorkloadTraffic, baseline: TrafficCost) -> tuple[Decimal |
 
 
 def _parts_of_backends(workloads: Sequence[WorkloadTraffic]) -> dict[tuple[str, str], Decimal]:
-    """Return which part of its backends' time each workload used: by (workload, backend), adding up to 1 a backend."""
+    """Return the part of a backend's tokens that each workload used, by (workload, backend). The parts add up to 1."""
     used: dict[str, dict[str, Decimal]] = {}
     for one in workloads:
         for name, traffic in ((one.baseline_name, one.baseline), (one.candidate_name, one.candidate)):
@@ -202,6 +205,6 @@ def _parts_of_backends(workloads: Sequence[WorkloadTraffic]) -> dict[tuple[str, 
 
 
 def _tokens(sent: Sent) -> Decimal:
-    """Return about how many tokens were sent and answered: those that are known, for all requests."""
+    """Return the estimated number of tokens of all requests, extrapolated from the answers with known tokens."""
     known = sum(usage.input + usage.output for usage in sent.usage)
     return Decimal(known) * sent.counted / sent.answers if sent.answers else ZERO

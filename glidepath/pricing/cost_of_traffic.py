@@ -1,4 +1,4 @@
-"""What requests cost of which only a part of the answers has known tokens."""
+"""The cost of requests if the tokens of only a part of the answers are known."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ ZERO = Decimal(0)
 class TrafficCost:
     """The cost of answered requests at one side.
 
-    - ``requests``: how many; ``known``: of how many answers the tokens are known; ``measured``: stated by the backend
-    - ``amount``: the price of their tokens: the mean of the known answers times ``requests``
-    - ``unpriced``: the requests whose price is unknown or lacks a part
-    - ``of_known``: the price of the known answers alone, with what it lacks
+    - ``requests``: the number of requests
+    - ``known``, ``measured``: the number of answers with known tokens, and those whose tokens the backend stated
+    - ``amount``: the price of all tokens: the mean of the known answers times ``requests``
+    - ``unpriced``: the number of requests whose price is unknown or incomplete
+    - ``of_known``: the price of the known answers alone, and the tokens without a price
     - ``egress``: the price of the bytes that were sent
     """
 
@@ -34,14 +35,14 @@ class TrafficCost:
 
     @property
     def mean(self) -> Decimal | None:
-        """What a request costs in the mean, without egress; None if that is not known."""
+        """The mean cost of a request, without egress; None if it is unknown."""
         if self.known > self.of_known.unpriced_answers:
             return self.of_known.amount / self.known
         return ZERO if self.requests and not self.unpriced else None  # a backend that costs by time only
 
     @property
     def is_unknown(self) -> bool:
-        """Whether no request has a full price, so that the amount says nothing."""
+        """Whether no request has a complete price, so that ``amount`` is meaningless."""
         return self.requests > 0 and self.unpriced >= self.requests
 
     @property
@@ -61,11 +62,11 @@ class TrafficCost:
 
 
 def cost_of_traffic(sent: Sent, table: PriceTable, unseen: int = 0) -> TrafficCost:
-    """Return what was sent to a side costs. ``unseen``: further requests of which nothing else is known."""
+    """Return the cost of the traffic to a side. ``unseen``: the number of further requests without any other data."""
     cost = price_of_all(sent.usage, table)
     requests = sent.counted + unseen
     if not cost.answers:
-        # Of a backend that costs only by time, no request has a price, so none is missing.
+        # If a backend costs only by time, its requests have no price, so no price is missing.
         unpriced = 0 if table.by_time and not table.tokens else requests
         return TrafficCost(requests, unpriced=unpriced, egress=_egress(sent, table, requests), of_known=cost)
     amount = cost.amount * requests / cost.answers

@@ -1,7 +1,7 @@
-"""What a month costs at the present rate and at the target share, and when the migration has paid off. Pure.
+"""The cost of a month at the present rate and at the target share, and the day of the payback. Pure.
 
-Each amount is given for low, expected and high traffic (``traffic_range.py``). Traffic changes what tokens and egress
-cost. GPUs and fixed amounts stay.
+Each amount is given for low, expected and high traffic (``traffic_range.py``). Traffic changes the cost of tokens and
+of egress. GPUs and fixed amounts do not change.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from glidepath.pricing.cost_model import HOUR_MS, WorkloadCosts
 from glidepath.pricing.cost_of_traffic import ZERO
 from glidepath.pricing.traffic_range import DAYS_OF_MONTH, HOURS_OF_MONTH, TrafficRange
 
-MOST_MONTHS = Decimal(1200)  # a payback after a hundred years is none
+MOST_MONTHS = Decimal(1200)  # a payback after more than a hundred years counts as none
 
 
 @dataclass(frozen=True, slots=True)
 class MonthlyCosts:
-    """What a month costs. ``now``: at today's share, with copies and the evaluator; ``without``: at the baseline alone.
+    """The cost of a month in three cases. None: unknown.
 
-    ``target``: at the target share, when the migration is over: without copies and the evaluator, and at 100 % without
-    the baseline's GPUs and fixed amounts. None: unknown.
+    ``now``: at today's share, with copies and the evaluator.
+    ``without``: at the baseline alone.
+    ``target``: at the target share after the migration, without copies and the evaluator. At 100 %, the baseline's GPUs
+    and fixed amounts are left out as well.
     """
 
     now: Decimal | None
@@ -50,9 +52,10 @@ def _both(one: Decimal | None, other: Decimal | None) -> Decimal | None:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Monthly costs at low, expected and high traffic. ``target_share``: the share of the requests that moves at last.
+    """Monthly costs at low, expected and high traffic.
 
-    ``hours``: the length of the time they are from.
+    ``target_share``: the share of the requests at the candidate after the migration.
+    ``hours``: the length of the time whose costs the forecast is based on.
     """
 
     low: MonthlyCosts
@@ -64,7 +67,7 @@ class Forecast:
 
 
 def forecast(costs: WorkloadCosts, traffic: TrafficRange, target_share: float) -> Forecast | None:
-    """Return the monthly costs of a workload, from its costs in a recent time; None if that time has no length."""
+    """Return the monthly costs of a workload, from its costs in a recent time; None if this time has no length."""
     hours = Decimal(costs.to_ms - costs.from_ms) / HOUR_MS
     if hours <= 0:
         return None
@@ -73,7 +76,11 @@ def forecast(costs: WorkloadCosts, traffic: TrafficRange, target_share: float) -
 
 
 def _monthly(costs: WorkloadCosts, months: Decimal, factor: Decimal, target_share: float) -> MonthlyCosts:
-    """``months``: how many times the costs fit into a month. ``factor``: of the traffic."""
+    """Return the costs of a month.
+
+    ``months``: how many times the length of the measured time fits into a month.
+    ``factor``: the traffic of the month as a multiple of the measured traffic.
+    """
     of_baseline, of_candidate = costs.baseline_fixed * months, costs.candidate_fixed * months
     by_traffic = (costs.spent - costs.baseline_fixed - costs.candidate_fixed) * months * factor
     now = by_traffic + of_baseline + of_candidate if costs.is_known else None
@@ -90,7 +97,7 @@ def _monthly(costs: WorkloadCosts, months: Decimal, factor: Decimal, target_shar
 
 
 def _at_candidate(costs: WorkloadCosts) -> Decimal | None:
-    """Return what all requests would cost at the candidate, by its mean request, or by its mean copy; None: unknown."""
+    """Return the cost of all requests at the candidate, from its mean request or its mean copy; None if unknown."""
     for seen in (costs.candidate, costs.copies["candidate"]):
         if seen.mean is not None:
             return (seen.mean + seen.mean_egress) * costs.requests
@@ -99,9 +106,10 @@ def _at_candidate(costs: WorkloadCosts) -> Decimal | None:
 
 @dataclass(frozen=True, slots=True)
 class Payback:
-    """When the savings have paid for the migration. ``on``: the day; None: never, or unknown, for the ``reason``.
+    """When the savings cover the cost of the migration.
 
-    ``net``: what has been saved so far, less what the migration cost once; None: unknown.
+    ``on``: the day. If it is None, ``reason`` says why: never, or unknown.
+    ``net``: the savings so far minus the one-time cost of the migration; None: unknown.
     """
 
     net: Decimal | None
@@ -112,10 +120,10 @@ class Payback:
 def payback(
     saved: Decimal | None, migration: Decimal, monthly: MonthlyCosts | None, ramp_days: float | None, now_ms: int
 ) -> Payback:
-    """Return when the migration has paid off.
+    """Return when the savings cover the cost of the migration.
 
-    Until the target share is reached in ``ramp_days`` (None: unknown), a month saves what it saves now, then what it
-    saves at the target. If ``ramp_days`` is unknown, the target's saving counts from now on.
+    A month saves as much as now for the next ``ramp_days`` days, then as much as at the target share. If ``ramp_days``
+    is None (unknown), the saving at the target share counts from now on.
     """
     if saved is None or monthly is None:
         return Payback(None, None, "the savings so far are not known")
@@ -140,14 +148,14 @@ def payback(
 
 
 def _after(day: date, months: Decimal) -> date:
-    """Return the first day by which ``months`` have passed."""
+    """Return the first day on which ``months`` have passed since ``day``."""
     return day + timedelta(days=-(-float(months) * DAYS_OF_MONTH // 1))
 
 
 def total_forecast(forecasts: Iterable[Forecast]) -> tuple[MonthlyCosts, MonthlyCosts, MonthlyCosts] | None:
-    """Return the sums at low, at expected and at high traffic of several workloads; None without any.
+    """Return the monthly costs of several workloads together, at low, expected and high traffic; None without any.
 
-    Low means that all of them have little traffic at once.
+    The result assumes that all workloads have low traffic, or high traffic, at the same time.
     """
     found = list(forecasts)
     if not found:

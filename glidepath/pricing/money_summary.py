@@ -1,4 +1,4 @@
-"""The money of all workloads in one record: spent, saved, the months to come, and the payback. Pure.
+"""The money of all workloads in one record: spent, saved, future months, and the payback. Pure.
 
 ``glidepath cost``, the console and the report show it.
 """
@@ -18,18 +18,18 @@ from glidepath.pricing.periods_without_overlap import end_of
 from glidepath.pricing.price_tables import decimal, price_table
 from glidepath.pricing.traffic_range import DAY_MS, traffic_range, whole_days
 
-RATE_MS = 7 * DAY_MS  # the run rate is that of the last week
+RATE_MS = 7 * DAY_MS  # the present rate is computed from the last week
 
 
 @dataclass(frozen=True, slots=True)
 class WorkloadHistory:
-    """What is known of a workload.
+    """The data about a workload from which its costs are computed.
 
     - ``points``: its periods, in order of time, without overlap (``periods_without_overlap.py``)
-    - ``percent``, ``phase``: the candidate's share and the ramp's phase now; ``movable``: the share of the requests
-      that can move; None if unknown
+    - ``percent``, ``phase``: the candidate's share and the ramp's phase now
+    - ``movable``: the share of the requests that can move; None if unknown
     - ``evaluator``: what the evaluator has cost since the beginning
-    - ``ramp_s``: how long the rest of the ramp takes, in seconds; None if unknown
+    - ``ramp_s``: the remaining time of the ramp in seconds; None if unknown
     """
 
     workload: str
@@ -43,7 +43,7 @@ class WorkloadHistory:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadMoney:
-    """The costs of a workload so far, and its forecast, or the reason why there is none."""
+    """The costs of a workload so far, and its forecast. ``no_forecast``: why there is no forecast."""
 
     costs: WorkloadCosts
     percent: float
@@ -53,10 +53,11 @@ class WorkloadMoney:
 
 @dataclass(frozen=True, slots=True)
 class MoneySummary:
-    """The money of all workloads. ``monthly``, ``paybacks``: at low, expected and high traffic; () if unknown.
+    """The money of all workloads.
 
-    ``spent``, ``without``, ``saved``: since the history begins; the last two are None if they are unknown for a
-    workload that has traffic.
+    ``monthly``, ``paybacks``: at low, expected and high traffic; () if unknown.
+    ``spent``, ``without``, ``saved``: since the start of the history. ``without`` and ``saved`` are None if they are
+    unknown for any workload.
     """
 
     currency: str
@@ -72,7 +73,7 @@ class MoneySummary:
 
     @property
     def is_known(self) -> bool:
-        """Whether every side that got requests has prices. Else ``spent`` is less than what was spent."""
+        """Whether every side with requests has prices. If not, ``spent`` is lower than the real spending."""
         return all(one.costs.is_known for one in self.workloads)
 
     @property
@@ -97,7 +98,7 @@ def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
 
 
 def sharing_backends(config: Config, names: Sequence[str]) -> list[str]:
-    """Return the workloads ``names``, and then those that share a backend with them that costs by time."""
+    """Return the workloads ``names``, followed by all workloads that share a backend with them which costs by time."""
     used = {backend for name in names for backend in _backends(config, name)}
     by_time = {name for name in used if price_table(config.backends[name].price).by_time}
     return [*names, *(name for name in config.workloads if name not in names and by_time & _backends(config, name))]
@@ -110,10 +111,10 @@ def _backends(config: Config, name: str) -> set[str]:
 def money_summary(
     config: Config, histories: Sequence[WorkloadHistory], now_ms: int, others: Sequence[WorkloadHistory] = ()
 ) -> MoneySummary:
-    """Return the money of the workloads of which a history is given.
+    """Return the summary for the workloads in ``histories``.
 
-    ``others``: of workloads that share backends with these. Each bears its part of GPUs and fixed amounts, and nothing
-    else is said of them.
+    ``others``: the histories of workloads that share backends with them. They only serve to divide the GPUs and fixed
+    amounts, and are not in the summary.
     """
     known = [history for history in histories if history.points]
     all_known = [*known, *(history for history in others if history.points)]

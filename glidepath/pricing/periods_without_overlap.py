@@ -1,4 +1,4 @@
-"""One series of periods without overlap, from the levels of the history: long periods, and short ones where needed."""
+"""Joins the levels of the history into one series without overlap: long periods, with short ones at both ends."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from glidepath.history import HistoryPoint
 
 
 def stitched(levels: Sequence[Sequence[HistoryPoint]]) -> list[HistoryPoint]:
-    """Return the periods of the longest level, with shorter ones before its first and after its last.
+    """Return the periods of the longest level, with shorter periods before the first and after the last of them.
 
-    The first period of a workload may begin long before its first request. If shorter periods show when it began, they
-    replace it, so that the time without traffic costs nothing. ``levels``: the periods of each level, in order of time;
-    the level with the longest periods first.
+    ``levels``: the periods of each level, in order of time; the level with the longest periods comes first. A
+    workload's first period may begin long before its first request. If shorter periods show when the requests began,
+    they replace it, so that the time without traffic costs nothing.
     """
     found: list[HistoryPoint] = []
     for level in levels:

@@ -1,4 +1,4 @@
-"""The price of tokens: ``price_of(usage, table)``, with what has no price. See ADR 0371."""
+"""The price of tokens: ``price_of(usage, table)`` also returns which tokens have no price. See ADR 0371."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from glidepath.pricing.price_tables import PriceTable
 from glidepath.token_usage import ServiceTier, TokenUsage
 
 MILLION = Decimal(1_000_000)
-# A kind without a price of its own costs what this kind costs. Reasoning is output at every provider; that a cached
-# token costs as much as any other is an assumption, which is said. Audio costs many times more than text, so it is
-# unpriced instead.
+# A kind without its own price has the price of this kind. Every provider charges reasoning as output. For cached
+# tokens, the price of other tokens is only an assumption, and it is reported as one. Audio costs many times more than
+# text, so without its own price it is unpriced.
 _INSTEAD = {"reasoning": "output", "cached_read": "input", "cached_write": "input", "cached_write_1h": "cached_write"}
 _ASSUMED = ("cached_read", "cached_write", "cached_write_1h")
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """An amount of money, in the currency of the prices, and what it lacks.
+    """An amount of money, in the currency of the prices, and what is missing in it.
 
-    - ``answers``: how many answers it is the price of, ``unpriced_answers``: of which it lacks a part or all
-    - ``unpriced``: the number of tokens without a price, by kind; ``assumed``: tokens that were charged at the price of
-      another kind or tier, because theirs has none
+    - ``answers``: the number of answers that the amount covers
+    - ``unpriced_answers``: how many of these have tokens without a price
+    - ``unpriced``: the number of tokens without a price, by kind
+    - ``assumed``: the number of tokens that were charged at the price of another kind or tier, by kind
     """
 
     amount: Decimal = Decimal(0)
@@ -48,9 +49,9 @@ class Cost:
 
 
 def price_of(usage: TokenUsage, table: PriceTable) -> Cost:
-    """Return what the tokens of a usage cost by themselves, without GPUs and fixed amounts.
+    """Return the price of the tokens of a usage, without GPUs and fixed amounts.
 
-    Of a backend that costs only by time, tokens cost nothing, and none is unpriced.
+    If a backend costs only by time, its tokens cost nothing, and no token counts as unpriced.
     """
     tokens = dict(_tokens_by_kind(usage))
     standard = table.tokens.get(ServiceTier.STANDARD)
@@ -71,7 +72,7 @@ def price_of(usage: TokenUsage, table: PriceTable) -> Cost:
 
 
 def price_of_all(usages: Iterable[TokenUsage], table: PriceTable) -> Cost:
-    """Return what several usages cost together."""
+    """Return the price of the tokens of several usages together."""
     total = Cost()
     for usage in usages:
         total += price_of(usage, table)
@@ -79,7 +80,10 @@ def price_of_all(usages: Iterable[TokenUsage], table: PriceTable) -> Cost:
 
 
 def _price_of_kind(kind: str, prices: Mapping[str, Decimal]) -> tuple[Decimal | None, str]:
-    """Return the price of a kind, and the kind itself if another's price was assumed for it, else ""."""
+    """Return the price of a kind of tokens, and the kind if the price of another kind was assumed for it, else "".
+
+    The price is None if there is none.
+    """
     asked, assumed = kind, ""
     while kind not in prices:
         if kind not in _INSTEAD:
@@ -90,7 +94,7 @@ def _price_of_kind(kind: str, prices: Mapping[str, Decimal]) -> tuple[Decimal | 
 
 
 def _tokens_by_kind(usage: TokenUsage) -> Iterator[tuple[str, int]]:
-    """Yield the number of tokens of each kind that there are; together they are all tokens, each once."""
+    """Yield each kind of tokens in the usage, with its number. Together these are all tokens, each counted once."""
     parts = (
         ("input", usage.plain_input),
         ("cached_read", usage.cached_read),

@@ -23,11 +23,13 @@ TOKEN_KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """What a backend costs. ``tokens``: by tier, the price of a million tokens of each kind that has one.
+    """The prices of a backend.
 
-    ``gpu_hours``: what an hour of all its GPUs costs that are charged to these workloads. ``monthly``: fixed amounts.
-    ``egress``: the price of 10^9 bytes sent to it. ``by_time``: whether its GPUs or fixed amounts have a price, which
-    may be 0.
+    ``tokens``: by tier, the price of a million tokens of each kind that has one.
+    ``gpu_hours``: the hourly price of its GPUs, as far as it is charged to these workloads.
+    ``monthly``: fixed amounts a month.
+    ``egress``: the price of 10^9 bytes sent to the backend.
+    ``by_time``: whether its GPUs or fixed amounts have a price, which may be 0.
     """
 
     tokens: Mapping[ServiceTier, Mapping[str, Decimal]] = field(default_factory=dict)
@@ -58,5 +60,5 @@ def _given(price: BackendPrice | TokenPrices) -> dict[str, Decimal]:
 
 
 def decimal(value: float | None) -> Decimal:
-    """Return a number of the configuration as it is written there; 0 for None."""
+    """Return a number exactly as it is written in the configuration; 0 for None."""
     return Decimal(0) if value is None else Decimal(repr(value))

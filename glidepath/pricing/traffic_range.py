@@ -1,9 +1,9 @@
-"""How much the traffic of a month may differ from that of the days that were seen: low, expected, high.
+"""The range of a month's traffic: low, expected and high, as factors of the traffic that was measured.
 
-The daily numbers of requests are taken as draws of one distribution with mean m and standard deviation s, seen on n
-whole days. The total of the D days of a month is then expected at D·m, and its error has the variance s²·(D + D²/n):
-that of D new days, and that of the mean itself. Low and high are ±1.645 standard deviations, between which nine months
-in ten lie. A trend, a launch or a season is not in it. See docs/how-to/report.md.
+The daily numbers of requests are taken as draws of one distribution with mean m and standard deviation s, measured on n
+whole days. The expected total of the D days of a month is D·m. Its error has the variance s²·(D + D²/n): that of D new
+days, and that of the mean itself. Low and high are ±1.645 standard deviations, which contain 90 % of all months.
+Trends, launches and seasons are not considered. See docs/how-to/report.md.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ _Z90 = 1.645
 
 @dataclass(frozen=True, slots=True)
 class TrafficRange:
-    """Low, expected and high traffic of a month, as factors of the traffic that was seen.
+    """Low, expected and high traffic of a month, as factors of the measured traffic.
 
-    ``days``: the whole days they are from. ``reason``: why there is no range; then all factors are 1.
+    ``days``: the number of whole days that were measured.
+    ``reason``: why there is no range. All factors are then 1.
     """
 
     low: float = 1.0
@@ -40,12 +41,12 @@ class TrafficRange:
 
 
 def requests_in(point: HistoryPoint) -> int:
-    """Return the clients' requests in a period that were answered, also those that Envoy keeps at the baseline."""
+    """Return the number of answered clients' requests in a period, including those that Envoy keeps at the baseline."""
     return point.baseline.traffic.live.requests + point.candidate.traffic.live.requests + point.pinned
 
 
 def rate_of(points: Sequence[HistoryPoint]) -> float | None:
-    """Return the clients' requests a second in the mean of some periods; None without any. Gaps do not count."""
+    """Return the clients' mean requests per second in the given periods, or None without periods. Gaps are ignored."""
     seconds = sum(point.seconds for point in points)
     return sum(map(requests_in, points)) / seconds if seconds else None
 

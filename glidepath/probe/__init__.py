@@ -1,1 +1,1 @@
-"""Send synthetic requests to both backends, for ``glidepath probe`` and for the scheduled probes of the scorer."""
+"""Sends synthetic requests to both backends, for ``glidepath probe`` and for the scorer's scheduled probes."""

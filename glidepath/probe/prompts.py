@@ -1,4 +1,4 @@
-"""Build the probe requests of a workload from its configured prompts."""
+"""Builds the probe requests of a workload from its configured prompts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANTHROPIC_VERSION = "2023-06-01"
 
 @dataclass(frozen=True, slots=True)
 class ProbeRequest:
-    """One synthetic request. ``label``, the start of its prompt, identifies it in messages."""
+    """One synthetic request. ``label``: the start of its prompt, which identifies it in messages."""
 
     path: str
     body: bytes
@@ -45,9 +45,10 @@ def probe_requests(config: Config, workload: str) -> tuple[ProbeRequest, ...]:
 
 
 def read_jsonl(file: Path) -> list[str | dict[str, Any]]:
-    """Return the request bodies and prompts in a JSONL file, one for each line that is not empty.
+    """Return the request bodies and prompts in a JSONL file, one for each non-empty line.
 
-    Raises InputError if the file cannot be read or is too long, and for an invalid line, with its number.
+    Raises InputError if the file cannot be read or is too long, or if a line is invalid. The message gives the line
+    number.
     """
     try:
         with file.open("rb") as source:

@@ -1,4 +1,4 @@
-"""Send a probe to both backends through Envoy's shadow listener, and combine their answers into a pair."""
+"""Sends a probe to both backends through Envoy's shadow listener, and combines their answers into a pair."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from glidepath.redisio import RedisClient
 from glidepath.request_body_end_time import TimedBody
 from glidepath.sides import Origin, Side
 
-MAX_DIGEST = 40  # characters of a header
+MAX_DIGEST = 40  # characters of the header with the served digest
 LISTENER_UNREACHABLE = "the shadow listener cannot be reached"
 
 
@@ -113,7 +113,7 @@ class Prober:
         return ProbeResult(request, pair)
 
     async def _ask(self, workload: str, side: Side, request: ProbeRequest, name: str) -> tuple[Answer, str]:
-        """Return a side's answer, and the digest of what the listener serves (glidepath/served_digest.py)."""
+        """Return a side's answer, and the served digest of the shadow listener (glidepath/served_digest.py)."""
         settings = self._config.workload(workload)
         backend = settings.baseline if side is Side.BASELINE else settings.candidate
         answer = _PartialAnswer(TimedBody(request.body))
@@ -153,7 +153,7 @@ class Prober:
 
 
 async def store_pair(redis: RedisClient, config: Config, probed: ProbeResult) -> bool:
-    """Add the probe's pair to the workload's stream of pairs, unless an answer failed. Return whether it was added."""
+    """Add the probe's pair to the workload's stream of pairs if both answers succeeded. Return whether it was added."""
     if not probed.comparable:
         return False
     key = redis_keys.WorkloadKeys(probed.pair.workload).pairs

@@ -1,5 +1,5 @@
-"""OpenTelemetry, an extra (``pip install "glidepath[otel]"``): what extproc and the scorer send to a collector.
+"""OpenTelemetry, an extra (``pip install "glidepath[otel]"``): the telemetry of extproc and of the scorer.
 
-Only ``otlp.py`` here, and the modules ``otel_*`` of the processes, import OpenTelemetry's packages, and only if the
-section ``otel`` is in the configuration. See ADR 0381.
+OpenTelemetry's packages are imported only by ``otlp.py`` here and by the modules ``otel_*`` of the processes. These
+modules are imported only if the configuration has the section ``otel``. See ADR 0381.
 """

@@ -1,7 +1,7 @@
 """A bounded queue in front of an exporter that may be slow or dead.
 
-OpenTelemetry's own batch processor drops silently when its queue is full. Here, whatever is lost is counted, and
-nobody waits: ``put`` only appends, and a thread of its own calls the exporter.
+OpenTelemetry's own batch processor silently drops items when its queue is full. Here, all lost items are counted, and
+no caller waits: ``put`` only appends, and a separate thread calls the exporter.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class QueueLimits:
-    """``most`` items wait at once; ``batch`` items are exported together; the oldest waits at most ``every_s``."""
+    """The limits of a queue.
+
+    ``most``: waiting items. ``batch``: items in one export. ``every_s``: seconds between two exports.
+    """
 
     most: int
     batch: int = 512
@@ -26,7 +29,7 @@ class QueueLimits:
 
 @dataclass(slots=True)
 class ExportCounts:
-    """What became of all items: exported, not accepted by the collector, or dropped because the queue was full."""
+    """How many items were exported, refused by the collector, or dropped because the queue was full."""
 
     exported: int = 0
     failed: int = 0
@@ -34,7 +37,7 @@ class ExportCounts:
 
 
 class BoundedExport(Generic[T]):
-    """Exports items in batches. ``export`` returns whether the collector has accepted the batch; it may block."""
+    """Exports items in batches. ``export`` may block. It returns whether the collector has accepted the batch."""
 
     def __init__(
         self,
@@ -43,9 +46,9 @@ class BoundedExport(Generic[T]):
         name: str,
         on_change: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """``on_change``: called in the thread when the collector begins to refuse (False), and to accept again (True).
+        """``on_change``: called in the thread when the collector starts to refuse (False) or to accept again (True).
 
-        It is not called for a first batch that is accepted.
+        It is not called if the first batch is accepted.
         """
         self._export, self._limits, self._on_change = export, limits, on_change
         self._accepts = True
@@ -56,7 +59,7 @@ class BoundedExport(Generic[T]):
         self._thread.start()
 
     def put(self, item: T) -> None:
-        """Queue an item, or drop and count it if the queue is full or closed. Never waits. One thread calls this."""
+        """Queue an item. If the queue is full or closed, drop and count it. Never waits. For one thread only."""
         if self._closing.is_set() or len(self._waiting) >= self._limits.most:
             self.counts.dropped += 1
             return
@@ -65,7 +68,7 @@ class BoundedExport(Generic[T]):
             self._wake.set()
 
     def close(self, within_s: float) -> None:
-        """Export what waits, for at most ``within_s`` seconds. What is left then is counted as dropped."""
+        """Export the waiting items for at most ``within_s`` seconds. The items that remain are counted as dropped."""
         self._closing.set()
         self._wake.set()
         self._thread.join(within_s)

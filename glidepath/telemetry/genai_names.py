@@ -1,4 +1,4 @@
-"""The names of OpenTelemetry's GenAI conventions, and what they are for a backend and a path. Pure.
+"""The names of OpenTelemetry's GenAI conventions, and their values for a backend and a path. Pure.
 
 Source: open-telemetry/semantic-conventions-genai, model/gen-ai (status: development).
 """
@@ -35,7 +35,7 @@ TOKENS = tuple(float(4**power) for power in range(14))
 
 Attributes = dict[str, str | int | float | bool]
 
-# By the end of the host's name. A server of one's own is named by the API that it speaks, as the conventions ask.
+# By the end of the host's name. A private server is named by its API, as the conventions require.
 _HOSTS = (
     ("openai.azure.com", "azure.ai.openai"),
     ("services.ai.azure.com", "azure.ai.inference"),
@@ -72,13 +72,13 @@ _OPERATIONS = {
 
 
 def operation_of(path: str) -> str:
-    """Return gen_ai.operation.name of a request's path. Chat is the most frequent, and the default."""
+    """Return the value of gen_ai.operation.name for a request's path. Default: chat, the most frequent operation."""
     form = form_of_path(path)
     return _OPERATIONS.get(form.surface, "chat") if form is not None else "chat"
 
 
 def provider_of(url: str, path: str) -> str:
-    """Return gen_ai.provider.name: by the server's name, else by the API of the path."""
+    """Return the value of gen_ai.provider.name, from the server's name, or else from the API of the path."""
     host = urlsplit(url).hostname or ""
     for end, provider in _HOSTS:
         if host == end or host.endswith(f".{end}"):
@@ -88,7 +88,7 @@ def provider_of(url: str, path: str) -> str:
 
 
 def backend_attributes(config: Config, backend: str, path: str) -> Attributes:
-    """Return what the conventions say of a request to ``backend``: operation, provider, model and server."""
+    """Return the conventional attributes of a request to ``backend``: operation, provider, model and server."""
     settings = config.backends[backend]
     url = str(settings.url or "")
     parts = urlsplit(url)
@@ -102,11 +102,11 @@ def backend_attributes(config: Config, backend: str, path: str) -> Attributes:
 
 
 def path_of_workload(config: Config, workload: str) -> str:
-    """Return a path of the workload's requests, which says what its operation is where no request is known."""
+    """Return a typical path of the workload's requests, from which the operation is derived if no request is known."""
     settings = config.workload(workload)
     return settings.match.path or ("/v1/embeddings" if settings.task == "embeddings" else "/v1/chat/completions")
 
 
 def span_name(attributes: Mapping[str, object]) -> str:
-    """Return the name of a span, as the conventions ask: operation and model."""
+    """Return the name of a span as the conventions require it: operation and model."""
     return " ".join(str(attributes[name]) for name in (OPERATION, MODEL) if name in attributes)

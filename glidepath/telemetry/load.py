@@ -1,4 +1,4 @@
-"""Load what a process sends to an OpenTelemetry collector, if the section ``otel`` asks for it."""
+"""Loads the telemetry of a process, if the configuration has the section ``otel``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ITEMS = MetricDefinition(
 
 
 class Signals(Protocol):
-    """What one process sends. No method waits, except ``close``, and none raises."""
+    """The telemetry of one process. Only ``close`` waits. No method raises an error."""
 
     traces: CopyTracer
     events: EvaluationEvents
@@ -34,16 +34,16 @@ class Signals(Protocol):
 
     @property
     def metrics_every_s(self) -> float:
-        """Seconds between two exports of metrics; 0 if none are sent."""
+        """Seconds between two exports of metrics; 0 if metrics are not sent."""
 
     def put_metrics(self, more: Callable[[], Any] | None = None) -> None:
-        """Queue an export of the present metrics, or of those that ``more`` returns."""
+        """Queue an export of the present metrics, or of the metrics that ``more`` returns."""
 
     def close(self, within_s: float) -> None: ...
 
 
 class NoSignals:
-    """Sends nothing."""
+    """The telemetry of a process that sends nothing."""
 
     metrics_every_s = 0.0
     counts: Mapping[str, ExportCounts] = {}
@@ -60,10 +60,10 @@ class NoSignals:
 
 
 def load_signals(config: Config, part: str) -> Signals:
-    """Return the signals of the process ``part``: extproc or scorer.
+    """Return the telemetry of the process ``part``: extproc or scorer.
 
     Raises DependencyError if the configuration has the section ``otel`` and the extra is not installed, and ConfigError
-    if a variable OTEL_… cannot be understood.
+    if a variable OTEL_… is invalid.
     """
     if config.otel is None or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return NoSignals()
@@ -75,7 +75,7 @@ def load_signals(config: Config, part: str) -> Signals:
 
 
 class SignalsCollector(Collector):
-    """Shows what became of the spans, events and metrics that were to be sent."""
+    """A metric with the number of spans, events and metrics that were sent, refused or dropped."""
 
     def __init__(self, signals: Signals) -> None:
         self._signals = signals

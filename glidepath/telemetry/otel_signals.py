@@ -1,4 +1,4 @@
-"""Spans, events and metrics in OpenTelemetry's form, queued for the exporters of ``otlp.py``. Needs the extra otel."""
+"""Queues spans, events and metrics in OpenTelemetry's format for the exporters of ``otlp.py``. Needs the extra otel."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _STREAM = "text/event-stream"
 
 
 class SdkMessages(logging.Handler):
-    """Keeps the latest message of OpenTelemetry's packages, which would print each of them as plain text."""
+    """Keeps the latest log message of OpenTelemetry's packages, which would otherwise print each one as plain text."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -49,7 +49,7 @@ class SdkMessages(logging.Handler):
 
     @classmethod
     def installed(cls) -> SdkMessages:
-        """Return the handler of this process, and make it the only one of OpenTelemetry's packages."""
+        """Return this process's handler, after making it the only handler of OpenTelemetry's packages."""
         handler, sdk = cls(), logging.getLogger("opentelemetry")
         sdk.handlers, sdk.propagate = [handler], False
         return handler
@@ -58,13 +58,13 @@ class SdkMessages(logging.Handler):
         self._latest = record.getMessage()[:300]
 
     def taken(self) -> str:
-        """Return the latest message, and forget it; "" if there was none."""
+        """Return the latest message and forget it. Return "" if there was none."""
         latest, self._latest = self._latest, ""
         return latest
 
 
 class OtelSignals:
-    """What one process sends: ``traces``, ``events`` and metrics. ``counts`` says what became of them, by signal."""
+    """The telemetry of one process: ``traces``, ``events`` and metrics. ``counts``: the results by signal."""
 
     def __init__(self, config: Config, section: OtelSection, part: str, send: Exporters | None = None) -> None:
         self._messages = SdkMessages.installed()
@@ -112,7 +112,7 @@ class OtelSignals:
         return self._section.metrics_every if self._sends_metrics else 0.0
 
     def put_metrics(self, more: Callable[[], Any] | None = None) -> None:
-        """Queue an export of metrics; dropped if two wait already."""
+        """Queue an export of metrics. Drop it if two exports wait already."""
         if not self._sends_metrics:
             return
         data = more() if more is not None else self._answers.read() if self._answers is not None else None
@@ -138,7 +138,7 @@ class _Queueing(SpanProcessor):
 
 
 class OtelTracer:
-    """Records a span for each copy, as a child of the span that the client's traceparent names."""
+    """Records a span for each copy. Its parent is the span in the client's traceparent header."""
 
     def __init__(self, config: Config, queue: BoundedExport[ReadableSpan], provider: TracerProvider) -> None:
         provider.add_span_processor(_Queueing(queue))
@@ -191,7 +191,7 @@ class OtelSpan:
 
 
 class AnswerMetrics:
-    """The tokens of all answers that were read for scoring, and the time to the first chunk of those streamed."""
+    """The tokens of all answers that were read for scoring, and the time to the first chunk of streamed answers."""
 
     def __init__(self, config: Config, of: Resource) -> None:
         self._reader = InMemoryMetricReader()  # read when the metrics are exported
@@ -233,7 +233,7 @@ class AnswerMetrics:
 
 
 class OtelEvents:
-    """Records an event for each thing that scoring says about a pair."""
+    """Records an event for each result of scoring a pair."""
 
     def __init__(
         self, queue: BoundedExport[ReadableLogRecord] | None, of: Resource, answers: AnswerMetrics | None
@@ -262,9 +262,9 @@ class OtelEvents:
 
 
 def evaluations(pair: ScoredPair) -> Sequence[names.Attributes]:
-    """Return the attributes of the events about a pair: of the agreement, and of each instrument that said something.
+    """Return the attributes of the events about a pair: one event for the agreement and one for each other result.
 
-    Pure. There is no text of a request or an answer in them.
+    Pure. The attributes contain no text of a request or an answer.
     """
     own: names.Attributes = {
         names.WORKLOAD: pair.workload,

@@ -27,7 +27,7 @@ SCHEMA_URL = "https://opentelemetry.io/schemas/1.42.0"
 
 @dataclass(frozen=True, slots=True)
 class Exporters:
-    """Functions that send a batch to the collector and return whether it has accepted it. They block."""
+    """Functions that send a batch to the collector, block, and return whether the collector has accepted the batch."""
 
     spans: Callable[[Sequence[ReadableSpan]], bool]
     logs: Callable[[Sequence[ReadableLogRecord]], bool]
@@ -35,7 +35,7 @@ class Exporters:
 
 
 def resource(part: str) -> Resource:
-    """Return what the collector is told about the process: name, instance, version, and OTEL_RESOURCE_ATTRIBUTES.
+    """Return the process's resource attributes: name, instance, version, and OTEL_RESOURCE_ATTRIBUTES.
 
     ``part``: extproc or scorer. OTEL_SERVICE_NAME has precedence over the name ``glidepath-PART``.
     """
@@ -45,9 +45,9 @@ def resource(part: str) -> Resource:
 
 
 def exporters(section: OtelSection) -> Exporters:
-    """Return the exporters of the configured protocol. What the section leaves out, the standard variables say.
+    """Return the exporters of the configured protocol. For settings that are absent, the standard variables apply.
 
-    Raises ConfigError if a variable cannot be understood.
+    Raises ConfigError if a variable is invalid.
     """
     try:
         spans, logs, metrics = _grpc(section) if _protocol(section) == "grpc" else _http(section)
@@ -70,7 +70,7 @@ def _protocol(section: OtelSection) -> str:
 
 
 def is_wanted(signal: str) -> bool:
-    """Return whether the standard variable OTEL_TRACES_EXPORTER, …METRICS… or …LOGS… permits sending the signal."""
+    """Return whether the standard variable OTEL_TRACES_EXPORTER, …METRICS… or …LOGS… allows sending the signal."""
     return os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "").strip().lower() != "none"
 
 

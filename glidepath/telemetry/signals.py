@@ -1,6 +1,6 @@
-"""What a process records for OpenTelemetry, and the part that does nothing where the section ``otel`` is absent.
+"""The interfaces with which a process records telemetry, and implementations that do nothing.
 
-The processes call these interfaces; ``otel_signals.py`` implements them with OpenTelemetry's packages.
+The latter are used without the section ``otel``. ``otel_signals.py`` has the real implementations.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from glidepath.pairs import Answer, PairKind
 
 @dataclass(frozen=True, slots=True)
 class CopyToTrace:
-    """A copy that is about to be sent. ``headers``: the client's, of which traceparent and tracestate are read."""
+    """A copy that is about to be sent. ``headers``: the client's; only traceparent and tracestate are read."""
 
     workload: str
     side: str
@@ -31,30 +31,30 @@ class CopySpan(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers traceparent and tracestate that the copy is sent with, so that the backend's spans join it."""
+        """The headers traceparent and tracestate for the copy, which connect the backend's spans to this span."""
 
     @property
     def traceparent(self) -> str:
-        """The span's own traceparent for the events about the pair; "" if it is not recorded."""
+        """The span's own traceparent, for the events about the pair; "" if the span is not recorded."""
 
     def end(self, answer: Answer | None) -> None:
-        """End the span. None: the copy was given up."""
+        """End the span. ``answer``: None if the copy was given up."""
 
 
 class CopyTracer(Protocol):
-    """Records a span for each copy. The methods never wait and raise nothing."""
+    """Records a span for each copy. The methods never wait and never raise an error."""
 
     def begin(self, copy: CopyToTrace) -> CopySpan: ...
 
 
 class EvaluationEvents(Protocol):
-    """Records what scoring says about a pair. The methods never wait and raise nothing."""
+    """Records the results of scoring a pair. The methods never wait and never raise an error."""
 
     def scored(self, pair: ScoredPair) -> None: ...
 
 
 class NoSpan:
-    """The span of a copy where nothing is traced: the copy keeps the client's headers."""
+    """The span of a copy without tracing: the copy keeps the client's headers."""
 
     headers: Mapping[str, str] = {}
     traceparent = ""
