@@ -4,7 +4,7 @@
 |---|---|---|
 | inference | a POST that computes an answer | split, and copied if the extractors can read the answer |
 | stateful | calls about a conversation that the server keeps, such as threads | go to the baseline, never copied |
-| management | files, batches, models, other changes of a server | go to the baseline; never renamed, repeated or copied |
+| management | files, batches, models, other changes of a server | go to the baseline; not renamed, retried or copied |
 | upgrade | WebSocket, also on an inference path | passed through to the baseline |
 | unknown | all others | go to the baseline, never copied |
 
