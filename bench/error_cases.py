@@ -160,7 +160,7 @@ def bad_answers(
 def failed_answers(runs: int, seed: int, share: float, failing: float, *, healthy: int = 0) -> np.ndarray:
     """Return for each run how many failed answers of the candidate the default gates need until a rollback.
 
-    A failed answer is an error of its side, whatever its status: an error event, a web page, a cut stream. After
+    A failed answer is an error of its side even with status 200: an error event, a web page, a cut stream. After
     ``healthy`` requests of both sides without an error, the part ``failing`` of the candidate's answers fails. Each
     request is one observation: no flush delays the gates. ``share``: the candidate's share of the requests.
     """

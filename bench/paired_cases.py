@@ -34,11 +34,11 @@ class Requests:
 
     - ``candidate``: the candidate's latency as a multiple of the baseline's
     - ``sigma``: the standard deviation of the logarithm of a latency
-    - ``shared``: the part of this variance that both copies of a request have in common, such as that of the user and
-      of the length
+    - ``shared``: the part of this variance that both copies of a request have in common, for example because of the
+      user and the length
     - ``drift``: elapsed part of the run (0 to 1) → a factor of both sides' latencies
     - ``heavy``: elapsed part of the run → the share of the requests of one user, whose latencies are four times as long
-    - ``copies_slower``: the latency of an answer to a copy as a multiple of that of an answer to a client
+    - ``copies_slower``: how many times as long an answer to a copy takes as an answer to a client
     """
 
     candidate: float
@@ -85,7 +85,7 @@ class PrefixCache:
 
     - ``candidate``: the candidate's time as a multiple of the baseline's
     - ``faster``: by which factor the first token comes earlier if the side has seen the prompt before
-    - ``copies_slower``: the latency of an answer to a copy as a multiple of that of an answer to a client
+    - ``copies_slower``: how many times as long an answer to a copy takes as an answer to a client
     - ``asked``: whether the client's own answer is used, as in production
     """
 
@@ -139,7 +139,7 @@ def _slots(ms: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The rates of requests of which only the candidate's copy fails, only the baseline's copy, and both copies.
+    """The rates of requests by failed copies: only the candidate's copy, only the baseline's copy, and both.
 
     They are functions of the elapsed part of the run, from 0 to 1.
     """

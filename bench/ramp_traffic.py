@@ -41,7 +41,7 @@ class Traffic:
     - ``slower``: the candidate's time per token and to the first token, as a multiple of the baseline's
     - ``errors``: the share of requests that fail, at the candidate and at the baseline
     - ``worse``: how much lower the mean agreement of cross pairs is than that of noise pairs
-    - ``copies_slower``: at both sides, the time of an answer to a copy as a multiple of that of an answer to a client
+    - ``copies_slower``: how many times as long an answer to a copy takes as an answer to a client, at both sides
     """
 
     per_hour: float

@@ -62,7 +62,7 @@ class EvidenceKind(Protocol):
 
 
 class DecisionSink(Protocol):
-    """A receiver of decisions. ``announce`` must not block; ``run`` delivers until ``stop`` is set."""
+    """A receiver of decisions. ``announce`` must not block. ``run`` delivers the decisions until ``stop`` is set."""
 
     def announce(self, decision: Decision) -> None: ...
 

@@ -10,7 +10,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 class Visit:
-    """A page with a record of what must not happen: errors, dialogs and requests to other hosts."""
+    """A page with a record of its errors, dialogs and requests to other hosts, which must not happen."""
 
     def __init__(self, browser: Any, url: str, **context: Any) -> None:
         self.url, self.problems = url, list[str]()

@@ -1,4 +1,4 @@
-"""Run the demo with a real Prometheus that scrapes it, and ask Prometheus what each panel of the dashboard would show.
+"""Run the demo with a real Prometheus that scrapes it, and ask Prometheus for the data of each panel of the dashboard.
 
 ``python -m tests.support.dashboard_on_demo docs/images`` also draws the answers with uPlot in Chromium
 (``make dashboard-picture``). That picture shows the data of the panels; it is not Grafana.

@@ -62,7 +62,7 @@ class EvaluatorServer:
 
 
 async def _in_two_pieces(request: web.Request, body: Any) -> web.StreamResponse:
-    """Send the body as a streaming server does, so that the client's first read returns only its beginning."""
+    """Send the body in two pieces, so that the client's first read returns only its beginning."""
     response = web.StreamResponse(headers={"content-type": "application/json"})
     await response.prepare(request)
     for piece in (body[:20], body[20:]):

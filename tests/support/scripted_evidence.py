@@ -79,7 +79,7 @@ class ScriptedEvidence:
 
 
 class ScriptedEvidenceKind:
-    """Makes ``ScriptedEvidence``."""
+    """The ``EvidenceKind`` that creates ``ScriptedEvidence``."""
 
     def fresh(
         self, workload: Workload, percent: float, now_ms: int, before: StepEvidence | None = None

@@ -26,7 +26,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class XdsFiles:
-    """The resources of an Envoy in three files, each of which Envoy reads again when it is replaced.
+    """The resources of an Envoy in three files. When a file is replaced, Envoy reads it again.
 
     Clusters come first, as control planes send them: Envoy refuses a listener whose clusters it does not have yet, and
     tries again only when the listener is sent again.

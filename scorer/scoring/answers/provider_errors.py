@@ -1,4 +1,4 @@
-"""Find the error message in a body, whatever the HTTP status of the response."""
+"""Find the error message in a body, for any HTTP status of the response."""
 
 from __future__ import annotations
 

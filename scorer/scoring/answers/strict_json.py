@@ -109,7 +109,7 @@ def try_json(text: str, what: str) -> tuple[object, str]:
 
 
 def json_at(text: str, start: int) -> tuple[object, int] | None:
-    """Parse the JSON value that begins at ``text[start]``, whatever follows it.
+    """Parse the JSON value that begins at ``text[start]``. Any text may follow it.
 
     Return the value and the position after it, or None if no valid JSON value begins there.
     """

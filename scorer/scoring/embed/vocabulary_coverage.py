@@ -65,7 +65,7 @@ class VocabularyCoverage:
 
     @cached_property
     def _scripts(self) -> frozenset[str]:
-        """The scripts of which the vocabulary has enough tokens of several letters, or enough ideographs."""
+        """The scripts for which the vocabulary has enough tokens of several letters, or enough ideographs."""
         counts: Counter[str] = Counter()
         for token in self._tokenizer.get_vocab():
             piece = token.removeprefix("##").removeprefix("▁")

@@ -56,8 +56,8 @@ class ScoredLine:
     def to_json(self, *, explain: bool = False, encoding: str = "utf-8") -> str:
         """Return the result as one line of JSON.
 
-        If ``encoding`` cannot encode a character of the line, all characters that are not ASCII are escaped. A lone
-        surrogate, for example, can be encoded by no encoding.
+        If ``encoding`` cannot encode a character of the line, all characters that are not ASCII are escaped. For
+        example, no encoding can encode a lone surrogate.
         """
         record: dict[str, object] = {
             "id": self.id,

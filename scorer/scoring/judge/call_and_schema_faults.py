@@ -1,4 +1,4 @@
-"""Find tool calls and JSON that violate what the request asks for."""
+"""Find tool calls and JSON that do not follow the request's tools and schemas."""
 
 from __future__ import annotations
 

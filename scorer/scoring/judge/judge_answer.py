@@ -1,7 +1,7 @@
 """Judge one answer by itself, by its body, its text and its tool calls.
 
 Both sides' answers are judged in the same way, whether clients or copies got them. The kinds of faults and their grades
-are in glidepath/answer_faults.py. The work is bounded, like that of the readers.
+are in glidepath/answer_faults.py. The work for one answer is bounded.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def _garbled(_: Choice, document: Document, expected: Expectation, wishes: Wishe
 
 
 def _marks(text: str) -> int:
-    """Count characters that are wrongly decoded, replaced, or control characters."""
+    """Count wrongly decoded characters, replacement characters and control characters."""
     controls = len(_CONTROL.findall(text))
     return controls if text.isascii() else controls + text.count("\ufffd") + badness(text)
 

@@ -17,7 +17,7 @@ class CallRate:
     _at: float = 0.0
 
     def take(self, now: float) -> bool:
-        """Count a call if the limit allows it. Return whether it does. ``now``: seconds by a monotonic clock."""
+        """Count a call and return True if the limit allows it, else return False. ``now``: monotonic seconds."""
         self._spent = max(0.0, self._spent - max(0.0, now - self._at) * self.per_second)
         self._at = max(now, self._at)
         if self._spent + 1 > max(1.0, self.per_second):

@@ -191,7 +191,7 @@ class RedisPairQueue:
     async def report_trimmed(self) -> Mapping[str, int]:
         """Report the pairs that retention trimmed before any scorer claimed them.
 
-        Return the number of newly reported pairs for each workload that has any.
+        Return workload → the number of newly reported pairs, for the workloads with such pairs.
         """
         found = {name: await self._trimmed.report(name) for name in self._keys}
         return {name: pairs for name, pairs in found.items() if pairs}

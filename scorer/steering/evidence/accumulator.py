@@ -136,7 +136,7 @@ class Evidence(Stored):
             self._gates.observe(LatencyUnmeasured("ttft", without=without))
 
     def fold_scored(self, scored: ScoredPair) -> Evidence:
-        """Add what is known about one pair, and return the evidence.
+        """Add the score and the other facts about one pair, and return the evidence.
 
         A pair is ignored if it was captured before the step began.
         """

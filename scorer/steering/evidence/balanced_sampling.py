@@ -82,7 +82,8 @@ class Standstill(Stored):
     number of the candidate's requests that were recently left out. All numbers are scaled to the rarer side.
 
     - ``_window``: the index of the present window, a period of WINDOW_MS
-    - ``_earlier``, ``_present``: what was left out in the window before the present one, and in the present one
+    - ``_earlier``, ``_present``: the requests that were left out in the window before the present one, and in the
+      present one
     - ``_burst_grown``: the size of the burst when it last grew
     - ``_since_growth``: the baseline's requests since the burst last grew
     """

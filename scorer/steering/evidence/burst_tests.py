@@ -1,4 +1,4 @@
-"""Test error rates where errors may come in bursts: two tests, one of which is valid although a burst has one cause.
+"""Test error rates where errors may come in bursts: two tests, one of which is also valid if a burst has one cause.
 
 The first test assumes that errors are independent. It does not get the errors that the burst discount leaves out
 (burst_discount.py), so a burst counts about as one error there: bursts alone cannot fail a candidate.

@@ -1,4 +1,4 @@
-"""Confidence sequences: intervals for a gate's value that hold at all looks at once. They are only shown to people.
+"""Confidence sequences: intervals for a gate's value that are valid at all looks together. They are only shown.
 
 With probability 1 - α, the true value is in the interval at every look of a step. The tests of a gate are sharper than
 its interval, because they test one limit in one direction, so a gate may decide while the limit is still inside.
@@ -10,7 +10,7 @@ n KL(p̂ ‖ p) ≤ ln(2/α) + ½ ln n. The same holds for a q-quantile, which i
 exceed (Howard & Ramdas, "Sequential estimation of quantiles", 2022).
 
 A rate is assumed to be constant over the step; under drift, the interval describes its mean only roughly. The interval
-of a mean holds for the mean of the conditional means (Waudby-Smith & Ramdas, 2023, their theorem 2).
+of a mean is valid for the mean of the conditional means (Waudby-Smith & Ramdas, 2023, their theorem 2).
 
 See ADR 0253.
 """
@@ -45,7 +45,7 @@ def _divergence(p: float, q: float) -> float:
 
 
 def _room(n: int, alpha: float) -> float:
-    """Return the largest divergence per trial from the measured rate at which a rate is still in the interval."""
+    """Return the largest KL divergence (per trial) between the measured rate and a rate in the interval."""
     return (math.log(1 / alpha) + LN2 + 0.5 * math.log(n)) / n
 
 

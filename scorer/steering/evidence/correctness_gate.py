@@ -40,7 +40,7 @@ class CorrectnessSums:
 
 
 class CorrectnessGate(DifferenceGate):
-    """The gate that limits by how much a verifier's score of the candidate's answers is below that of the baseline's.
+    """The gate that limits how much lower the verifier rates the candidate's answers than the baseline's.
 
     If ``spec.of`` is a class, the gate counts only the requests of this class.
     """

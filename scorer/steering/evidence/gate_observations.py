@@ -212,7 +212,7 @@ class AnswersJudged:
 class CopyAnswer:
     """How a side answered its copy of a request.
 
-    - ``failed``: whether a client that got this answer would have got an error
+    - ``failed``: whether this answer would be an error for a client
     - ``gave_up``: whether extproc stopped waiting for the copy after its time limit. Whether the answer fails is then
       unknown, and each latency is longer than the one in ``ms``.
     - ``ms``: latency signal → milliseconds, of an answer that did not fail

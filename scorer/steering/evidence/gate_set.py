@@ -83,7 +83,7 @@ class GateSet(Stored):
         - ``prior_share``: the candidate's expected share of the requests, from 0 to 1
         - ``error_kinds``: whether the reason for each failed request is known; if not, ``candidate_down`` is left out
         - ``warm_up``: how many of the candidate's first values of each latency signal the gates leave out
-        - ``copies``: whether the copies of one request at both sides are known, as far as there are any
+        - ``copies``: whether the results of copies of one request at both sides can be known
         - ``before``: the requests before the step, and how many of them Envoy itself failed
         """
         self.before = before

@@ -57,10 +57,10 @@ class GateSpec:
     - ``fast``: whether a failure causes a rollback to 0 % at once
     - ``guard``: whether the gate need not pass before the next step, but must not fail
     - ``increase``: whether the limit applies to the increase over the baseline's rate or over the noise floor
-    - ``min_samples``: the least number of samples with which the gate may pass
+    - ``min_samples``: the number of samples that the gate needs before it may pass
     - ``of``: for a gate that counts events in pairs, the class or the fact that the event is about
     - ``signal``, ``quantile``: for a latency gate, what is measured and which quantile is compared
-    - ``optional``: for a latency gate, whether it need not pass if the traffic has none of what it measures
+    - ``optional``: for a latency gate, whether it need not pass if the traffic has nothing that it can measure
     """
 
     name: str

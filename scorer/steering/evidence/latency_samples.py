@@ -69,7 +69,10 @@ class LatencySignal(Stored):
 
     @property
     def shown(self) -> tuple[DenseHistogram, DenseHistogram]:
-        """The values to show, first the candidate's: those of the warm-up until the candidate has other values."""
+        """The values to show, of the candidate and of the baseline.
+
+        They are the values of the warm-up until the candidate has other values.
+        """
         if self.warmed and not self.candidate.total:
             return self._cold_candidate, self._cold_baseline
         return self.candidate, self.baseline

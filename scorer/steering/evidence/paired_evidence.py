@@ -131,7 +131,7 @@ class PairedLatency(Stored):
 class PairedErrors(Stored):
     """The evidence of the errors gate on pairs.
 
-    - ``test``: compares the two copies of a request of which both sides got a copy
+    - ``test``: compares the two copies of a request, if each side got one
     - ``single``: evidence in the candidate's favour only, from all requests that the baseline answered to the client.
       Most of these have a copy at the candidate only, so there are far more of them. The evidence is cautious: a
       failure that would also hit a copy at the baseline counts against the candidate

@@ -31,7 +31,7 @@ PATIENCE = 200  # they decide after all if so many of the candidate have come wi
 
 
 class PairedGate(Gate):
-    """Combines the evidence of copies with that of live requests.
+    """Combines the evidence of copies with the evidence of live requests.
 
     - ``live``: a gate on live requests with the same limit
     - ``gross``: a gate on live requests with a wide limit, which replaces ``live`` while the copies decide; else None

@@ -2,8 +2,8 @@
 
 Q_c and Q_b are the q-quantiles of the candidate's and the baseline's latencies of the same requests, and ρ is the limit
 of Q_c / Q_b. For a threshold x, a pair is discordant if only one answer is late: the candidate's if C > ρx and B ≤ x,
-the baseline's if C ≤ ρx and B > x. Under the null Q_c ≤ ρ Q_b, a discordant pair at x = Q_b is at most as likely of the
-first kind as of the second (as in the test of McNemar 1947). A common cause of a slow answer, such as the user, the
+the baseline's if C ≤ ρx and B > x. Under the null Q_c ≤ ρ Q_b, the first kind of discordant pair is at x = Q_b at most
+as likely as the second kind (as in the test of McNemar 1947). A common cause of a slow answer, such as the user, the
 length of the answer or the load of the hour, makes pairs concordant, so it does not count against a side.
 
 Q_b is unknown. So each x has its own e-process, which bets that x is not Q_b, because P(B > x) differs from 1 - q, or
@@ -50,8 +50,9 @@ class _Bets:
     """A mixture of bets on one threshold x, computed from the numbers of pairs in four cells.
 
     Let t = 1 - q, U = 1 if C > ρx, and W = 1 if B is late: for the test against the candidate if B ≥ x, for the test in
-    its favour if B > x. If x is Q_b and the null holds, E[U] ≤ t ≤ E[W] for the former, and E[U] ≥ t ≥ E[W] for the
-    latter. So these bets have an expectation of at most 1 for each pair, with α ≥ 0 and β ≥ 0:
+    its favour if B > x. If x is Q_b and the null is true, E[U] ≤ t ≤ E[W] in the test against the candidate, and E[U] ≥
+    t ≥ E[W] in the test in its favour. So these bets have an expectation of at most 1 for each pair, with α ≥ 0 and β ≥
+    0:
 
     - against: 1 + α (U - t) + β (U - W), and 1 + α (t - W) + β (U - W)
     - in favour: 1 + α (t - U) + β (W - U), and 1 + α (W - t) + β (W - U)

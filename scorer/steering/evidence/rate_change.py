@@ -2,9 +2,9 @@
 
 The null: the rate q₁ since the step is at most ``RATIO`` × q₀ + ``EXTRA``, where q₀ is the unknown rate before it. The
 e-value is a mixture of likelihoods over the largest likelihood of the null (universal inference: Wasserman, Ramdas &
-Balakrishnan, 2020). It needs no prior knowledge of q₀ and holds at every look: under the null, the denominator is at
-least the likelihood of the true rates, and the mixtures over it are a martingale. Without requests before the step, q₀
-may be 1, and the e-value is at most 1. See ADR 0165.
+Balakrishnan, 2020). It needs no prior knowledge of q₀ and is valid at every look: under the null, the denominator is at
+least the likelihood of the true rates, and the mixtures divided by that likelihood are a martingale. Without requests
+before the step, q₀ may be 1, and the e-value is at most 1. See ADR 0165.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BLOCK_REQUESTS = 500
 
 @dataclass(frozen=True, slots=True)
 class FailureCounts:
-    """``n`` requests, of which ``failed`` failed."""
+    """The number of requests (``n``), and how many of them failed."""
 
     failed: int = 0
     n: int = 0

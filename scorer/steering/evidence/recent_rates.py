@@ -23,7 +23,7 @@ class FadingRate:
         return self.events / self.n
 
     def after(self, events: int, n: int, half_life: float) -> FadingRate:
-        """Return the rate after ``n`` more requests, in ``events`` of which the event occurred."""
+        """Return the rate after ``n`` more requests. ``events``: how many of them had the event."""
         keep, weight = _weights(n, half_life)
         return FadingRate(self.events * keep + events * weight, self.n * keep + n * weight)
 

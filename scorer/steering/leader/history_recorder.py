@@ -1,4 +1,4 @@
-"""Write the history of the workloads for the console's charts: totals, for each period, of what the steer loop reads.
+"""Write the history of the workloads for the console's charts: totals of the news for each period.
 
 A tick only hands over the news that it has read. A task of the leader adds up the totals and writes them, so a decision
 never waits for the history. News that cannot be written is counted and left out. See ADR 0323.
@@ -75,7 +75,7 @@ class _Track:
 
 
 class HistoryRecorder:
-    """The leader's task that writes the history. ``note`` is called by each tick; ``run`` never raises."""
+    """The leader's task that writes the history. Each tick calls ``note``. ``run`` never raises an error."""
 
     def __init__(self, redis: RedisClient, registry: CollectorRegistry) -> None:
         self._redis = redis

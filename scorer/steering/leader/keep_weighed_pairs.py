@@ -45,7 +45,7 @@ def pairs_to_keep(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> dic
 
 
 class WeighedPairsKeeper:
-    """The leader's task that keeps the pairs of decisions, and removes the expired ones. ``run`` never raises."""
+    """The leader's task that keeps the pairs named by decisions, and removes expired ones. ``run`` raises no error."""
 
     def __init__(self, config: Config, redis: RedisClient, registry: CollectorRegistry) -> None:
         self._config, self._redis = config, redis

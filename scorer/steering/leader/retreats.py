@@ -67,7 +67,7 @@ class Retreats:
             actuator.retreat(writes)
 
     def send(self, state: WorkloadState, reason: str, actuator: Actuator) -> bool:
-        """Tell every Envoy with a share for the candidate that it is 0 %. Return whether this is new.
+        """Send a share of 0 % to every Envoy that gives the candidate a share. Return whether this retreat is new.
 
         If an Envoy has run 0 % since then and has a higher share now, a person set it, so the Envoy keeps it.
         """

@@ -118,7 +118,7 @@ class SteerLoop:
             await wait_until_set(stop, self._lease.next_try_s())
 
     async def _stand_by(self) -> None:
-        """If another scorer leads, end the actuator, and forget the retreats and what was watched.
+        """If another scorer leads, end the actuator, and forget the retreats and the watched counters.
 
         The other scorer has found the retreats at the Envoys. If no other scorer leads, the lease may still be this
         scorer's own: it cannot release it while Redis refuses writes. Then nothing is done.

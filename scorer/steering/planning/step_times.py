@@ -130,7 +130,7 @@ def _or_endless(seconds: float | None) -> float:
 
 
 def _quicker(need: Need, rates: Mapping[str, float]) -> Need:
-    """Return the need that is met sooner: that of live requests, or that of copies if these can pass the gate."""
+    """Return the need that is met sooner: for live requests, or for copies if the gate can pass by copies."""
     copies = need.copies
     if copies is None:
         return need

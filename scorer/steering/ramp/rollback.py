@@ -37,7 +37,7 @@ def confirm_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, n
 
 
 def adopt_told_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Adopt a retreat: roll back to the share that a scorer told the Envoys before it was stored. See ADR 0282."""
+    """Adopt a retreat: roll back to the share that a scorer sent to the Envoys before it was stored. See ADR 0282."""
     share = inputs.told_percent
     if share is None or (share >= state.serving and not state.share_unknown):
         return state, ()

@@ -15,7 +15,7 @@ OTHER_EMBEDDER = "other_embedder"
 
 
 def refuse_other_embedder(pair: ScoredPair, configured: str) -> ScoredPair:
-    """Return the pair, without its score if another model than the one in ``configured`` scored it.
+    """Return the pair. Its score is removed if it was computed with another model than the one in ``configured``.
 
     ``configured`` and the pair's scorer have the form ENGINE:MODEL. A pair without the name of a model is returned
     unchanged.

@@ -155,7 +155,7 @@ def _ended(before: WorkloadState, state: WorkloadState) -> bool:
 
 
 def _same_configuration_again(before: WorkloadState, state: WorkloadState) -> WorkloadState:
-    """Begin the evidence again once no Envoy serves another configuration: it includes requests to that one."""
+    """Begin the evidence again once no Envoy serves another configuration, because it includes such requests."""
     return restart_evidence(state, state.now.ms) if _ended(before, state) else state
 
 

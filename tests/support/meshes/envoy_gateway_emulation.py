@@ -112,7 +112,7 @@ def apply_policy(xds: Xds, policy: Json) -> None:
 
 
 def _check_routes(document: Json) -> None:
-    """Check that each oneof has exactly one field. protojson rejects several fields, and validation rejects none."""
+    """Check that each oneof has exactly one field. protojson rejects two fields, and validation a missing one."""
     for host in document.get("virtual_hosts", []):
         for route in host["routes"]:
             action = route["route"]
@@ -189,7 +189,7 @@ def _generated_route(name: str, cluster: str, rule: Json, match: Json) -> Json:
 
 
 def _destination(cluster: str, references: list[Json]) -> Json:
-    """Return the destination of a rule: weighted clusters only if its backendRef has a filter."""
+    """Return the destination of a rule: weighted clusters if its backendRef has a filter, else one cluster."""
     (reference,) = references
     if not reference.get("filters"):
         return {"cluster": cluster}

@@ -23,7 +23,7 @@ _LABELS: dict[object, bool | None] = {"acceptable": True, "not": False, "unsure"
 
 @dataclass(frozen=True, slots=True)
 class JudgedTexts:
-    """Two answers, and whether a person accepts the right one in place of the left one."""
+    """Two answers, and whether a person accepts the answer ``right`` in place of the answer ``left``."""
 
     left: str
     right: str

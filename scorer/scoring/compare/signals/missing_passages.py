@@ -50,8 +50,8 @@ def truncation(pair: DocumentPair) -> Signal:
 def missing_last_sentence(left: Document, right: Document, alignment: Alignment) -> Signal | None:
     """Return an omission signal if the candidate's text lacks only the baseline's closing remark, else None.
 
-    A closing remark is one sentence or two short sentences. The divergence grows with the share of the words of the
-    baseline's text that the remark has.
+    A closing remark is one sentence or two short sentences. The divergence grows with the remark's share of the words
+    in the baseline's text.
     """
     last = alignment.edits[-1] if alignment.edits else None
     if last is None or last.right or not last.left or last.left_end != len(alignment.left):

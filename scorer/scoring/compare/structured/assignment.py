@@ -56,9 +56,9 @@ def pair_by_similarity(known: Pairing, similarity: Callable[[int, int], float]) 
 def pair_by_sketch(known: Pairing, left: Sequence[frozenset[Any]], right: Sequence[frozenset[Any]]) -> Pairing:
     """Pair the items without a partner in ``known`` by their common features. Return the complete pairing.
 
-    This is fast even for many items. ``left`` contains the set of features of each item in ``known.left``, and
-    ``right`` contains that of each item in ``known.right``. A feature of more than MAX_SHARED items in ``right`` is
-    ignored. Cost: at most MAX_SHARED steps for each feature of a left item.
+    This is fast even for many items. ``left`` and ``right``: the set of features of each item in ``known.left`` and in
+    ``known.right``. A feature of more than MAX_SHARED items in ``right`` is ignored. Cost: at most MAX_SHARED steps for
+    each feature of a left item.
     """
     holders: defaultdict[Any, list[int]] = defaultdict(list)
     for j, sketch in enumerate(right):

