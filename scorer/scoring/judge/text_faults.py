@@ -117,7 +117,7 @@ def _garbled(_: Choice, document: Document, expected: Expectation, wishes: Wishe
     prose = document.prose[:_SAMPLE]
     if expected.json_mode or len(prose.split()) < _NONSENSE_WORDS:
         return None
-    share, example = implausible_share(prose, words_of(wishes.prompt), european=True)
+    share, example = implausible_share(prose, words_of(wishes.prompt).__contains__, european=True)
     return FoundFault(AnswerFault.GARBLED, f"no words: {example}"[:100]) if share >= _NONSENSE_SHARE else None
 
 

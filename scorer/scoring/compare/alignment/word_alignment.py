@@ -96,7 +96,7 @@ class Alignment:
             pairs = min(len(edit.left), len(edit.right))
             both = zip(edit.left, edit.right, strict=False)
             exchanged = sum(_same_kind(a, b, self.lexicon) for a, b in both) if pairs else 0
-            small = sum(self.lexicon.negates(t.key) for t in (*edit.left, *edit.right))
+            small = sum(self.lexicon.negates(t.key) for t in edit.left + edit.right)
             common += exchanged
             unmatched += max(0, len(edit.left) + len(edit.right) - 2 * exchanged - small)
         return 2 * common / (2 * common + unmatched) if common + unmatched else 1.0
@@ -144,15 +144,16 @@ def align(left: tuple[Token, ...], right: tuple[Token, ...], lexicon: Lexicon) -
     swapped, only the sides of the edits are swapped. Two texts may have several shortest alignments, so the algorithm
     always gets the shorter text first, or the one whose keys sort first.
     """
-    if (len(left), [t.key for t in left]) > (len(right), [t.key for t in right]):
+    if len(left) > len(right) or (len(left) == len(right) and [t.key for t in left] > [t.key for t in right]):
         found = align(right, left, lexicon)
         return replace(found, left=left, right=right, edits=tuple(edit.swapped() for edit in found.edits))
     ids: dict[str, int] = {}
-    a, b = ([ids.setdefault(t.key, len(ids)) for t in side] for side in (left, right))
+    # A character for each key: the library is faster with strings than with lists. MAX_TOKENS keys are few enough.
+    a, b = ("".join([chr(ids.setdefault(t.key, len(ids))) for t in side]) for side in (left, right))
     equal = [op for op in Levenshtein.opcodes(a, b) if op.tag == "equal"]
     ends = [(0, 0), *((op.src_end, op.dest_end) for op in equal)]
     starts = [*((op.src_start, op.dest_start) for op in equal), (len(left), len(right))]
-    edits = [_between(left, right, a, b) for a, b in zip(ends, starts, strict=True) if a != b]
+    edits = [_between(left, right, end, start) for end, start in zip(ends, starts, strict=True) if end != start]
     matched = sum(op.src_end - op.src_start for op in equal)
     return _without_reordered(Alignment(left, right, lexicon, tuple(edits), matched))
 
@@ -199,7 +200,7 @@ def _without_formatting(edit: Edit) -> Edit:
     If the two sides then mean the same, the returned edit is empty.
     """
     left, right = edit.left, edit.right
-    if not (left and right and left[0].number and right[0].number):
+    if any(t.marker for t in left + right) and not (left and right and left[0].number and right[0].number):
         left = tuple(t for t in left if not t.marker)
         right = tuple(t for t in right if not t.marker)
     if any(t.symbol for t in left) != any(t.symbol for t in right):
@@ -209,7 +210,8 @@ def _without_formatting(edit: Edit) -> Edit:
         left = right = ()
     if len(left) + len(right) == 1 and (left or right)[0].key in CODE_LABELS:
         left = right = ()  # the language label of a code fence whose backticks were dropped
-    return replace(edit, left=left, right=right)
+    unchanged = left is edit.left and right is edit.right
+    return edit if unchanged else replace(edit, left=left, right=right)
 
 
 _DASHES = frozenset({"-", "×", "+", "/", "√", "⊂"})  # bullets and strokes if only one side has them

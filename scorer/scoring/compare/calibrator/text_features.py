@@ -117,8 +117,17 @@ def _other_words(texts: ComparedTexts) -> float:
     if not apart or _states_bare_answer(pair):
         return 0.0
     edits = (e for e in pair.alignment.edits if not e.left or is_filler(e, pair))
-    added = Counter(t.key for e in edits for t in (*e.left, *e.right))
-    return apart * multiset_distance(pair.left.words - added, pair.right.words - added)
+    added = Counter([t.key for e in edits for t in e.left + e.right])
+    return apart * multiset_distance(_without(added, pair.left.words), _without(added, pair.right.words))
+
+
+def _without(removed: Counter[str], words: Counter[str]) -> Counter[str]:
+    """Return the words without the removed ones, like ``words - removed``, which takes several times as long."""
+    rest = words.copy()
+    for word, count in removed.items():
+        if word in rest:
+            rest[word] = max(0, rest[word] - count)
+    return rest
 
 
 def _negation(texts: ComparedTexts) -> float:

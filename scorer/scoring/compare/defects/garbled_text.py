@@ -26,12 +26,15 @@ def garbled_text(left: Document, right: Document) -> tuple[Defect, Defect]:
     on the difference between the shares of the two texts.
     """
     texts = left.prose[:_READ], right.prose[:_READ]
-    shared = words_of(texts[0]) & words_of(texts[1])
-    implausible = [implausible_share(text, shared) for text in texts]
+
+    def in_both(word: str) -> bool:
+        return all(word in words_of(text) for text in texts)
+
+    implausible = [implausible_share(text, in_both) for text in texts]
     if max(share for share, _ in implausible) > _IMPLAUSIBLE and not (
         left.lexicon.is_english or right.lexicon.is_english
     ):
-        implausible = [implausible_share(text, shared, european=True) for text in texts]
+        implausible = [implausible_share(text, in_both, european=True) for text in texts]
     (a, example_a), (b, example_b) = implausible
     return _garbled(left, a - b, example_a), _garbled(right, b - a, example_b)
 

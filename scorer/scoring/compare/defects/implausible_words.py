@@ -9,7 +9,7 @@ of the two compared texts is in English. Cost: 40 µs for 100 words.
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 
@@ -62,19 +62,27 @@ _INSIDE = re.compile(r"[A-Za-z][0-9@#$%^&*=+~\\|]+[A-Za-z]")
 _CASE = re.compile(r"[a-z][A-Z]")
 
 
-def implausible_share(text: str, known: Container[str] = frozenset(), *, european: bool = False) -> tuple[float, str]:
+def _unknown(word: str) -> bool:
+    return False
+
+
+def implausible_share(
+    text: str, is_known: Callable[[str], bool] = _unknown, *, european: bool = False
+) -> tuple[float, str]:
     """Return the share of implausible words among the checked words, and the first implausible word ("" if none).
 
     ASCII words of at least four characters are checked. The share is 0 if only one word is
-    implausible, because it may be a name, or if fewer than four words are checked. The words in ``known`` (in lower
-    case) are always plausible. If ``european`` is True, the letter pairs of other European languages are allowed, too.
+    implausible, because it may be a name, or if fewer than four words are checked. A word is always plausible if
+    ``is_known`` returns True for its lower case. If ``european`` is True, the letter pairs of other European languages
+    are allowed, too.
     """
     checked = [word for word in _checked_words(text) if word.isascii() and "/" not in word and not word.isdigit()]
-    implausible = [word for word in checked if word.lower() not in known and _is_implausible(word, european)]
+    implausible = [word for word in checked if _is_implausible(word, european) and not is_known(word.lower())]
     one_alone = len(checked) < 4 or len(implausible) < 2  # it may be a name
     return 0.0 if one_alone else len(implausible) / len(checked), implausible[0] if implausible else ""
 
 
+@lru_cache(maxsize=4)  # the two texts of a pair, which are asked for each implausible word
 def words_of(text: str) -> frozenset[str]:
     return frozenset(word.lower() for word in _checked_words(text))
 

@@ -40,9 +40,9 @@ def repeated_passages(document: Document) -> Repetition:
     if len(tokens) < 4:
         return Repetition(0, 0.0, 0, "")
     ids: dict[str, int] = {}
-    array = np.array([ids.setdefault(t.key, len(ids)) for t in tokens])
-    repeated = _repeated_words(array)
-    run, at = _longest_loop(array)
+    numbers = [ids.setdefault(t.key, len(ids)) for t in tokens]
+    repeated = _repeated_words(numbers)
+    run, at = _longest_loop(np.array(numbers))
     count = max(int(repeated.sum()), run)
     first = at if run >= _GRAM or not repeated.any() else int(repeated.argmax())
     where = " ".join(t.surface for t in tokens[first : first + 8])
@@ -63,18 +63,14 @@ def _words_in_repeated_sentences(tokens: Sequence[Token], repeated: np.ndarray) 
     return words
 
 
-def _repeated_words(array: np.ndarray) -> np.ndarray:
+def _repeated_words(words: Sequence[int]) -> np.ndarray:
     """Return an array that is True for the words of every six-word passage that occurred earlier in the text."""
-    marked = np.zeros(len(array), dtype=bool)
-    if len(array) <= _GRAM:
-        return marked
-    grams = np.lib.stride_tricks.sliding_window_view(array, _GRAM)
-    rows = np.ascontiguousarray(grams).view(np.dtype((np.void, _GRAM * array.itemsize))).ravel()
-    _, first = np.unique(rows, return_index=True)
-    again = np.ones(len(rows), dtype=bool)
-    again[first] = False
-    for start in np.flatnonzero(again):
-        marked[start : start + _GRAM] = True
+    marked = np.zeros(len(words), dtype=bool)
+    seen: set[tuple[int, ...]] = set()
+    for start, passage in enumerate(zip(*(words[i:] for i in range(_GRAM)), strict=False)):
+        if passage in seen:
+            marked[start : start + _GRAM] = True
+        seen.add(passage)
     return marked
 
 

@@ -131,18 +131,34 @@ def _places(value: Decimal) -> int:
 
 
 def _boxed_places(text: str, at: int) -> Iterator[int]:
-    return (m.end() for m in _BOXED.finditer(text, at))
+    if "\\" in text:
+        yield from (m.end() for m in _BOXED.finditer(text, at))
 
 
 def _declared_places(text: str, at: int) -> Iterator[int]:
+    """Yield the place after each declaration. All begin with one of a few words, which are far cheaper to find."""
     folded = text[at:].lower()
-    if any(word in folded for word in _DECLARING):  # far cheaper than the pattern
+    if len(folded) != len(text) - at:  # a letter such as İ is longer in lower case
         yield from (m.end() for m in _DECLARED.finditer(text, at))
+        return
+    end = at
+    for start in sorted(at + place for word in _DECLARING for place in _places_of(word, folded)):
+        match = _DECLARED.match(text, start) if start >= end else None
+        if match:
+            end = match.end()
+            yield end
+
+
+def _places_of(word: str, text: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + len(word))
 
 
 def _hash_places(text: str, at: int) -> Iterator[int]:
     """Yield the place after ``####`` on the last line. On other lines, ``####`` is a heading."""
-    for match in _HASHES.finditer(text, at):
+    for match in _HASHES.finditer(text, at) if "####" in text else ():
         if "\n" not in text[match.end() :].rstrip():
             yield match.end()
 

@@ -49,7 +49,7 @@ def _number_changed(edit: Edit, alignment: Alignment) -> float:
 def negation(pair: DocumentPair) -> Signal:
     """Return a signal that measures whether one text affirms a statement that the other text denies."""
     negates = pair.lexicon.negates
-    counts = [Counter(t.key for t in side.tokens if negates(t.key)) for side in (pair.left, pair.right)]
+    counts = [Counter({w: n for w, n in side.words.items() if negates(w)}) for side in (pair.left, pair.right)]
     for edit in pair.alignment.edits:
         if denies_alike(edit, pair.lexicon):
             for count, tokens in zip(counts, (edit.left, edit.right), strict=True):

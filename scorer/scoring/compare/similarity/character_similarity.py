@@ -41,9 +41,10 @@ def character_similarity(left: str, right: str) -> Similarity:
 
 
 def multiset_distance(a: Counter[str], b: Counter[str]) -> float:
-    """Return 1 − the Dice coefficient of two multisets, or 0 if both are empty."""
+    """Return 1 − the Dice coefficient of two multisets without negative counts, or 0 if both are empty."""
     total = a.total() + b.total()
-    return 1 - 2 * (a & b).total() / total if total else 0.0
+    shared = sum([min(count, b[key]) for key, count in a.items() if key in b])
+    return 1 - 2 * shared / total if total else 0.0
 
 
 def mark_unknown_script(comparison: Comparison, similarity: Similarity, flag_below: float) -> Comparison:

@@ -25,15 +25,16 @@ _THIN = re.compile("(?<=[0-9])[\u00a0\u202f\u2009](?=[0-9]{3}(?![0-9]))")  # 6 6
 _LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\((?:[^()\s]|\([^()\s]{0,300}\)){1,500}(?:\s{1,3}\"[^\"\n]{0,300}\")?\)")
 _BULLET = re.compile(r"^[ \t]*(?:[-*+>][ \t]+)+", re.MULTILINE)
 _HTML = re.compile(r"</?(?:b|i|em|strong|u|p|br|hr|ul|ol|li|code|pre|h[1-6]|span|div)\s{0,3}/?>", re.IGNORECASE)
-_HASHES = re.compile(r"(?<![A-Za-z#])#+")  # not C#
+# The literal before the lookbehind lets the regular expression skip to the next one, which is far cheaper.
+_HASHES = re.compile(r"#(?<![A-Za-z#]#)#*")  # not C#
 _MARKS = (("|", " "), ("*", ""), ("_", ""), ("`", ""), ("~", ""))
 _RULER = re.compile(r"^[ \t:|*_=-]{3,}+$", re.MULTILINE)  # a ruler, also that under the head of a table
-_SPACE = re.compile(r"\s+")
 _PARAGRAPH = re.compile(r"\n(?: ?\n)+ ?")
 _GAP = re.compile(r"[ \t]{2,}")  # replaced first, because later patterns would backtrack over long runs of spaces
 _WRONG_APOSTROPHE = re.compile(r'(?<=[a-z])"(?=(?:t|s|re|ll|ve|d|m)\b)')
-_TIMES = re.compile(r"(?<=[\w)\]] )(\*\*?)(?= [\w(\[-])|(?<=\d)(\*\*?)(?=\d)|(?<=\d)\s?[xX×](?=\s?\d)")
-_CROSS = re.compile(r"[xX×]\s?\d")
+_STARS = re.compile(r"\*(?:(?<=[\w)\]] \*)\*?(?= [\w(\[-])|(?<=\d\*)\*?(?=\d))")
+_CROSS = re.compile(r"[xX×](?=\s?\d)")
+_CROSS_OF_NUMBERS = re.compile(r"(?<=\d)\s?[xX×](?=\s?\d)")
 _FORMULA = re.compile(r"\$(?! )([^$\n]{1,120})(?<! )\$(?!\d|[.,]\d)")
 _TYPEFACES = "text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|operatorname|mbox"
 _TYPESET = re.compile(rf"\\(?:{_TYPEFACES})\{{([^{{}}\n]{{1,60}})\}}")
@@ -91,7 +92,7 @@ def canonical_text(passages: Iterable[tuple[bool, str]]) -> CanonicalText:
         begin = length
         for paragraph in _PARAGRAPH.split(piece):
             starts.append(length)
-            flat.append(_SPACE.sub(" ", paragraph).strip())
+            flat.append(" ".join(paragraph.split()))
             length += len(flat[-1]) + 1
         if code:
             spans.append((begin, length - 1))
@@ -99,7 +100,8 @@ def canonical_text(passages: Iterable[tuple[bool, str]]) -> CanonicalText:
 
 
 def _without_markdown(text: str, code: bool = False) -> str:
-    text = _GAP.sub(" ", text)
+    if "  " in text or "\t" in text:
+        text = _GAP.sub(" ", text)
     if '"' in text:
         text = _WRONG_APOSTROPHE.sub("'", text)
     if "](" in text:
@@ -113,10 +115,11 @@ def _without_markdown(text: str, code: bool = False) -> str:
     if "<" in text:
         text = _HTML.sub(" ", text)
     text = _BULLET.sub("", _RULER.sub("", text))
-    if "*" in text or _CROSS.search(text):
-        text = _TIMES.sub(_operator, text)
-        if "10^" in text:
-            text = _POWER_OF_TEN.sub(r"\1e\2", text)
+    if _CROSS.search(text):
+        text = _CROSS_OF_NUMBERS.sub(" × ", text)
+    text = _STARS.sub(_operator, text)
+    if "10^" in text and "×" in text:
+        text = _POWER_OF_TEN.sub(r"\1e\2", text)
     if "#" in text:
         text = _HASHES.sub("", text)
     for mark, instead in _MARKS:

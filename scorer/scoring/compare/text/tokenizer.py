@@ -96,17 +96,15 @@ class _Scanner:
                 continue
             surface = match[1]
             form = forms[surface]
-            if (
-                form.plain
-                and start == end + 1
-                and text[end] == " "
-                and self.quantity is None
-                and start not in starts
-                and found
-            ):  # most words
-                key, opens = form.keys[0], found[-1].marker
+            if form.plain and found and self.quantity is None and start not in starts:  # most words
+                opens, comma = found[-1].marker, False
+                if start != end + 1 or text[end] != " ":
+                    gap = text[end:start]
+                    opens, comma = opens or ends_sentence(gap), "," in gap
                 found.append(
-                    _plain(Token, (key, surface, start, False, False, opens, False, False, form.not_name, False))
+                    _plain(
+                        Token, (form.keys[0], surface, start, False, False, opens, False, comma, form.not_name, False)
+                    )
                 )
                 end = start + len(surface)
             else:

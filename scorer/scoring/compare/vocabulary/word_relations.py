@@ -42,6 +42,8 @@ def contrary(left: str, right: str, lexicon: Lexicon) -> bool:
     """
     if (left, right) in lexicon.opposites or differs_by_negating_prefix(left, right, lexicon):
         return True
+    if left[-1:] != right[-1:]:
+        return False
     endings = (ending for ending in lexicon.endings if left.endswith(ending) and right.endswith(ending))
     return any(
         pair in lexicon.opposites for ending in endings for pair in product(_stems(left, ending), _stems(right, ending))
@@ -55,12 +57,16 @@ def both_quantities(left: str, right: str, lexicon: Lexicon) -> bool:
 
 def numbered_differently(left: str, right: str) -> bool:
     """Return whether two names differ only in the number at their end: x1 and x2, server3 and server4."""
+    if not (left[-1:].isdecimal() and right[-1:].isdecimal()):
+        return False  # far cheaper
     one, other = _NUMBERED.fullmatch(left), _NUMBERED.fullmatch(right)
     return one is not None and other is not None and one[1] == other[1] and int(one[2]) != int(other[2])
 
 
 def differs_by_negating_prefix(left: str, right: str, lexicon: Lexicon) -> bool:
     """Return whether one word is the other word with a negating prefix, such as possible and impossible."""
+    if left[-1:] != right[-1:]:
+        return False  # far cheaper, and true of most words
     short, long = sorted((left, right), key=len)
     if len(short) <= 3 or not long.endswith(short) or short in lexicon.not_negated_by_prefix:
         return False
