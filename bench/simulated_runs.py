@@ -22,7 +22,7 @@ Case: TypeAlias = Callable[[], list[Row]]
 
 ALPHA = 0.05
 AT = math.log(1 / ALPHA)
-DEFAULT_FAST_ALPHA = 0.05 / 14  # what errors_fast gets of alpha 0.05 in the default configuration
+DEFAULT_FAST_ALPHA = 0.05 / 14  # the part of alpha 0.05 that errors_fast gets by default
 
 
 @dataclass(frozen=True, slots=True)

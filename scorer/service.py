@@ -31,7 +31,7 @@ from scorer.steering.leader.wiring import steer_loop
 
 log = structlog.get_logger()
 
-CLOSE_SIGNALS_S = 2.0  # for what a collector of OpenTelemetry has not got yet
+CLOSE_SIGNALS_S = 2.0  # at shutdown, to send the rest to an OpenTelemetry collector
 
 
 class ScoringTask(Protocol):

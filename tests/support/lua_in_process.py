@@ -8,7 +8,7 @@ from typing import Any
 
 from lupa.luajit21 import LuaRuntime
 
-# Envoy's buffer of a body: getBytes refuses what is beyond its end.
+# Envoy's buffer of a body: getBytes refuses bytes beyond its end.
 _BODY = """
 local Body = {}
 Body.__index = Body

@@ -35,7 +35,7 @@ _SENTENCE_WORDS = 12  # of a text whose last word can show that it is cut
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f]")  # without white space and the escape character
 _CLOSED = tuple(".!?…。！？)]}\"'`*_>|~%")
 _PASSAGE = 300  # characters from which a language is detected
-_SAMPLE = 1_000  # characters in which most words must be words
+_SAMPLE = 1_000  # so many characters are searched for implausible words
 _RELATED = tuple(  # languages that the detector takes for each other
     frozenset(group.split())
     for group in ("hr sr bs sh sl", "no nn da sv", "id ms", "es gl ca pt an", "cs sk", "ru uk be bg", "zh yue wuu",

@@ -28,10 +28,10 @@ from urllib.parse import quote
 from glidepath import envoy_names
 from glidepath.config import Config
 
-# Of the cluster to which the split routes.
+# Counters of the cluster to which the split routes.
 COMPLETED, ANSWERED_5XX, RETRIED_5XX = "upstream_rq_completed", "upstream_rq_5xx", "retry.upstream_rq_5xx"
 TIMEOUT, TRY_TIMEOUT = "upstream_rq_timeout", "upstream_rq_per_try_timeout"
-# Of the cluster that has the endpoints.
+# Counters of the cluster that has the endpoints.
 SENT, NOT_CONNECTED = "upstream_rq_total", "upstream_rq_pending_failure_eject"
 BROKEN, RESET = "upstream_cx_destroy_remote_with_active_rq", "upstream_rq_rx_reset"
 COUNTERS = (
@@ -39,7 +39,7 @@ COUNTERS = (
     *(SENT, NOT_CONNECTED, BROKEN, RESET),
 )
 LOG_ENTRIES = ("access_logs.grpc_access_log.logs_written", "access_logs.grpc_access_log.logs_dropped")
-MAX_NAMES = 64  # of more clusters, the counters of every cluster are asked for
+MAX_NAMES = 64  # of clusters in a query; if there are more, it asks for the counters of all clusters
 MAX_BYTES = 4 * 2**20
 
 Counters = Mapping[str, int]

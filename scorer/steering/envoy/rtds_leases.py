@@ -140,7 +140,7 @@ class LeaseService:
             stream.held = dict.fromkeys(leased, now)
             return
         stream.held = {name: stream.held.get(name, now) for name in leased}
-        for other in self._streams.values():  # each layer may leave out now what this one has
+        for other in self._streams.values():  # the other layers may now omit the leases of this layer
             if other.envoy == stream.envoy and other is not stream:
                 other.wake.set()
 

@@ -27,7 +27,7 @@ _SEVERAL = 12  # so many errors of a second are not two bursts
 _LASTING = 2  # so many seconds with too many errors are no burst
 _HALF_LIFE = 1000.0  # requests
 _PRIOR = FadingRate(0.1, 100.0)
-_CHANCE = 0.99  # what chance explains: this quantile of a Poisson distribution
+_CHANCE = 0.99  # chance explains this quantile of a Poisson distribution
 
 
 @dataclass(frozen=True, slots=True)

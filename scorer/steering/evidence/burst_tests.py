@@ -64,7 +64,7 @@ class BurstTests(Stored, Generic[T]):
         elif counted != everything:
             self._second = self.first.with_clusters(CLUSTER)
             self._second.update(*everything)
-            self._second.forget_against()  # evidence may not begin with this burst because it is one
+            self._second.forget_against()  # this burst started the test, so it may not be evidence
         self.first.update(*counted)
 
     @property

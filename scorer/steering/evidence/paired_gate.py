@@ -142,7 +142,7 @@ class PairedGate(Gate):
 
     @property
     def step_explains_failure(self) -> bool:
-        return False  # which part has failed the gate shows only at that moment
+        return False  # the part that fails the gate is known only when it fails
 
     def recent_cause(self) -> FailureCause:
         live = self._deciding

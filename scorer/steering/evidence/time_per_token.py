@@ -6,7 +6,7 @@ from glidepath.histogram import Histogram, bucket_of
 from glidepath.pair_scores import AnswerFacts
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LatencyUnmeasured
 
-CHARS_PER_TOKEN = 4  # of English text, about; what matters is that both answers of a pair are counted alike
+CHARS_PER_TOKEN = 4  # about the mean of English; any number works if it is the same for both answers
 
 
 def time_per_token(candidate: AnswerFacts, baseline: AnswerFacts) -> tuple[LatencyHistograms | LatencyUnmeasured, ...]:

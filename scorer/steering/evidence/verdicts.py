@@ -11,7 +11,7 @@ from scorer.steering.evidence.gate_base import FailureCause, Gate
 # With fewer samples than _FEW, or less than the part _TOO_EARLY of the evidence that decides, the number of missing
 # samples cannot be estimated.
 _FEW, _TOO_EARLY = 200, 0.05
-_PRICE = 1.5  # ln of what a mixture loses against the best of its alternatives
+_PRICE = 1.5  # ln of the factor by which the best alternative of a mixture exceeds the mixture
 
 
 def verdict_of(gate: Gate, rate: float | None, before: Verdict | None = None) -> Verdict:

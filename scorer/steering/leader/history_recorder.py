@@ -129,7 +129,7 @@ class HistoryRecorder:
         new, standing = added_up(track.flushes, track.pairs, track.standing), track.standing
         track.flushes, track.pairs = [], []
         track.unstored = new if track.unstored is None else track.unstored + new
-        if found is not None:  # a new term: what Redis has not got of the earlier one counts too
+        if found is not None:  # a new term: add also the news of the earlier term that Redis lacks
             track.open, track.restored, new = found, True, track.unstored
         closed, track.open = after(track.open, new, standing.at_ms)
         if closed:

@@ -56,7 +56,7 @@ class _Arrivals:
         return self.outcomes or bool(self.nodes)
 
 
-_FLEET = ""  # the key of what is known of all Envoys together
+_FLEET = ""  # the key for all Envoys together
 Key = tuple[CountedClusters, str]
 
 

@@ -80,7 +80,7 @@ class WorkloadPlan:
     sigma: float
     sigma_from: int
     warnings: tuple[str, ...]
-    note: str = ""  # which questions about the answers no gate decides
+    note: str = ""  # names the questions about the answers that no gate decides
 
 
 def plan_workload(name: str, workload: Workload, rate: float | None, assumed: Assumptions) -> WorkloadPlan:

@@ -100,7 +100,7 @@ class Totals:
                 instruments=instruments,
                 languages=languages,
             )
-        if pair.uncompared:  # coverage says what became of its exchange
+        if pair.uncompared:  # ``coverage`` counts its exchange
             return self
         unscored = add_counts(self.pairs_unscored, {pair.unscored_reason: 1})
         return replace(self, scorer=scorer, pairs_unscored=unscored)

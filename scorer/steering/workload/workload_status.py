@@ -120,7 +120,7 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
 
 
 def _limited_copies(state: WorkloadState) -> str:
-    """Return a text that fewer requests are copied than configured, because of a quota; "" if no copies are missing."""
+    """Return a text that says that a quota reduces the number of copied requests; "" if no copies are missing."""
     return state.quota.copies_note if state.copied < state.wanted_copies else ""
 
 

@@ -62,7 +62,7 @@ class DocumentPair:
         return tuple(_span(document, tokens, left) for document, tokens, left in sides if tokens)
 
 
-Feature = Callable[[DocumentPair], Signal | None]  # None: the texts lack what is compared
+Feature = Callable[[DocumentPair], Signal | None]  # None: the texts have nothing to compare
 ALIGNED = 0.3  # below this word overlap, an alignment is random and its edits are ignored
 
 

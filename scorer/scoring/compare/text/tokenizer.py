@@ -42,7 +42,7 @@ _BARE = str.maketrans("", "", "{( ")
 _BETWEEN_NUMBERS = frozenset({"to", "and", "bis"})
 
 
-_plain = tuple.__new__  # half as expensive as Token(…), which matters for every word
+_plain = tuple.__new__  # half as expensive as Token(…), and called for every word
 
 
 def tokenize(
