@@ -1,4 +1,4 @@
-"""Run the ``glidepath`` command by ``python -m glidepath_ops``."""
+"""Runs the ``glidepath`` command with ``python -m glidepath_ops``."""
 
 from glidepath_ops.cli import main
 

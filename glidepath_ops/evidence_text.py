@@ -1,4 +1,4 @@
-"""Show the evidence of a gate to people."""
+"""Formats the evidence of a gate for people."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ BASES = {"live": "live requests", "pairs": "pairs of answers to one request", "b
 
 
 def evidence_text(verdict: Verdict) -> str:
-    """Return the evidence as a percentage of what a decision needs: at 100 % the gate has decided.
+    """Return the evidence as a percentage of the amount that a decision needs. At 100 % the gate has decided.
 
-    More evidence than that decides nothing more, so it is not shown. JSON output and metrics have the ratio.
+    Higher values are shown as 100 %, because they decide nothing more. JSON output and metrics have the exact ratio.
     """
     return f"{100 * min(verdict.evidence, 1):.0f} %"

@@ -1,6 +1,6 @@
-"""Write the digests of the public images into .env and deploy/kubernetes/images: ``make lock-images``.
+"""Writes the digests of the public images into .env and deploy/kubernetes/images: ``make lock-images``.
 
-A tag can be moved to other content; a digest cannot. Nothing is written unless every image has a digest.
+A tag can be moved to other content, but a digest cannot. Nothing is written unless every image has a digest.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def locked_images(lock: str) -> dict[str, ImageReference]:
 
 
 def with_digests(lock: str, digest_of: Callable[[ImageReference], str]) -> str:
-    """Return the text of the lock file with the present digest of each image. The rest of the text stays."""
+    """Return the text of the lock file with the present digest of each image. The rest of the text is unchanged."""
     pinned = {
         name: ImageReference(image.name, image.tag, digest_of(image)) for name, image in locked_images(lock).items()
     }
@@ -33,7 +33,7 @@ def with_digests(lock: str, digest_of: Callable[[ImageReference], str]) -> str:
 
 
 def kustomization(images: Mapping[str, ImageReference]) -> str:
-    """Return the kustomize component that gives Kubernetes' manifests the digests of the lock file."""
+    """Return the kustomize component that sets the digests of the lock file in the Kubernetes manifests."""
     pinned = [images[name] for name in IN_KUBERNETES if images[name].digest]
     lines = [f"  - name: {image.name}\n    digest: {image.digest}\n" for image in pinned]
     return (
@@ -46,8 +46,8 @@ def kustomization(images: Mapping[str, ImageReference]) -> str:
 def lock_images(root: Path, digest_of: Callable[[ImageReference], str] = fetch_digest) -> dict[str, ImageReference]:
     """Renew the digests in the repository at ``root``, and return the images with their digests.
 
-    Raises InputError if the lock file cannot be read or names no image, and UnreachableError if a registry does not
-    give a digest; nothing is written then.
+    Raises InputError if the lock file cannot be read or names no image, and UnreachableError if a registry returns no
+    digest. Nothing is written then.
     """
     path = root / LOCK
     try:

@@ -1,4 +1,4 @@
-"""Read the status of all workloads from Redis, for ``glidepath status`` and the console."""
+"""Reads the status of all workloads from Redis, for ``glidepath status`` and the console."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ SEARCHED_RESULTS = 2000  # in which an example of each kind of error is searched
 
 @dataclass(slots=True)
 class FleetReading:
-    """What is known of the workloads. Each mapping is by workload; ``examples``: "SIDE ORIGIN KIND" → the id of a pair.
+    """The status of all workloads. Each mapping is by workload.
 
+    - ``examples``: "SIDE ORIGIN KIND" → the id of a pair with such an error
     - ``model``: the configured embedding model
     - ``baselines``: the name of the baseline's backend
     - ``troubles``: why the scorer group does not steer the workload
-    - ``about_judging``: lines on what judges the answers, and on when Envoy itself leaves the candidate
+    - ``about_judging``: lines on the evaluator, the verifier and Envoy's outlier detection
     """
 
     model: str = ""
@@ -51,7 +52,7 @@ class FleetReading:
 async def read_fleet(settings: Config, redis: RedisClient, names: list[str], *, details: bool) -> FleetReading:
     """Read the status of the workloads ``names``. Raises RedisError, OSError or InputError.
 
-    ``details``: also search an example for each kind of error, and say what judges the answers. This reads
+    ``details``: whether to also find an example for each kind of error, and the lines ``about_judging``. This reads
     SEARCHED_RESULTS results of each workload.
     """
     baselines = {name: settings.workload(name).baseline for name in names}

@@ -1,4 +1,4 @@
-"""Redact the label of feedback before it is stored: people write names and addresses into such texts, too."""
+"""Redacts the label of feedback before it is stored, because people write names and addresses into such texts, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find the digest of a container image in its registry.
+"""Finds the digest of a container image in its registry.
 
 Sources: the OCI Distribution Specification 1.1 (pulling manifests) and its token authentication (``WWW-Authenticate``
 with realm, service and scope), and the grammar of references in github.com/distribution/reference.
@@ -33,7 +33,10 @@ _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """``name`` is as the user writes it, such as python or ghcr.io/owner/image. ``digest`` is "" if there is none."""
+    """A reference to an image. ``name``: in the user's notation, such as python or ghcr.io/owner/image.
+
+    ``digest``: "" if there is none.
+    """
 
     name: str
     tag: str
@@ -53,7 +56,7 @@ class ImageReference:
 
     @property
     def url(self) -> str:
-        """Return the URL of the manifest. As Docker does, a registry on this machine is asked without TLS."""
+        """Return the URL of the manifest. As in Docker, a registry on this machine is used without TLS."""
         host = self.registry.partition(":")[0]
         scheme = "http" if host in ("localhost", "127.0.0.1") else "https"
         return f"{scheme}://{self.registry}/v2/{self.repository}/manifests/{self.tag}"
@@ -71,9 +74,10 @@ def parse_reference(text: str) -> ImageReference:
 
 
 def fetch_digest(image: ImageReference) -> str:
-    """Return the digest of the image's tag now, as ``sha256:…``. It is computed from the manifest that was sent.
+    """Return the present digest of the image's tag, as ``sha256:…``. It is computed from the manifest.
 
-    Raises UnreachableError if the registry does not answer or refuses, or if the manifest is not the one that it names.
+    Raises UnreachableError if the registry does not answer or refuses, or if the manifest does not have the digest that
+    the registry states.
     """
     try:
         with _get(image.url) as response:
@@ -100,7 +104,7 @@ def _get(url: str) -> addinfourl:
 
 
 def _token(challenge: str) -> str:
-    """Ask for the token that the registry's challenge describes. Public images need no account."""
+    """Request and return the token that the registry's challenge describes. Public images need no account."""
     parameters = dict(_PARAMETER.findall(challenge))
     query = {key: parameters[key] for key in ("service", "scope") if key in parameters}
     with _open(f"{parameters.get('realm', '')}?{urllib.parse.urlencode(query)}", {}) as response:

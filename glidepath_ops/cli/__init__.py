@@ -7,7 +7,7 @@ import signal
 
 
 def main() -> None:
-    """Run the command line. Until its modules are imported, Ctrl-C ends the process at once and without a traceback."""
+    """Run the command line. Until its modules are imported, Ctrl-C ends the process at once, without a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from glidepath_ops.cli.command_line import run
 

@@ -111,8 +111,8 @@ def _fit(config: Path, workload: str, labels: Path, output: Path | None, as_json
 async def read_redis(config: Config, client: RedisClient, workload: str, last: int) -> History:
     """Return the scores and latencies in the workload's latest ``last`` results.
 
-    Results of backends, weights or an embedder that ``config`` does not have now are left out and counted.
-    Raises InputError for a result that cannot be decoded, and RedisError or OSError if Redis fails.
+    Results of other backends, weights or embedders than those in ``config`` are left out and counted. Raises InputError
+    for a result that cannot be decoded, and RedisError or OSError if Redis fails.
     """
     entries = await client.xrevrange(WorkloadKeys(workload).results, count=last)
     found = [decode_scored(fields[b"r"]) for _, fields in entries if b"r" in fields]

@@ -19,16 +19,18 @@ from scorer.scoring.compare.calibrator.refit import Validation, refit, validated
 from scorer.scoring.embed import load_embedder
 
 LEAST_OF_EACH = 2  # labels of each kind, without which nothing can be validated
-FEW = 20  # with fewer labels, no weights are written, because the figures are a guess
+FEW = 20  # with fewer labels, no weights are written, because the figures are too uncertain
 
 
 @dataclass(frozen=True, slots=True)
 class FittedLabels:
-    """Weights that are fitted to labels, and how well the shipped ones (``before``) and they (``after``) follow labels.
+    """Weights fitted to labels.
 
-    ``pairs``: the labels that were used, ``same`` of them "acceptable". ``skipped``: lines without a judgement.
-    ``repeated``: lines beside the newest judgement of the same pair. ``equal``: pairs that no weight decides, because
-    their texts are equal or both refuse.
+    ``before``, ``after``: how well the shipped weights and the fitted weights follow the labels.
+    ``pairs``, ``same``: the number of labels that were used, and how many of them are "acceptable".
+    ``skipped``: lines without a judgement.
+    ``repeated``: lines with an older judgement of the same pair.
+    ``equal``: pairs whose score no weight can change, because their texts are equal or both refuse.
     """
 
     weights: AgreementWeights
@@ -42,7 +44,7 @@ class FittedLabels:
 
     @property
     def better(self) -> bool:
-        """Whether the labels are enough to show that their weights follow people better, beyond chance."""
+        """Whether the labels suffice to show that the fitted weights follow people better, beyond chance."""
         gain = self.before.loss - self.after.loss
         return self.pairs >= FEW and gain > self.after.gain_noise and self.after.auc >= self.before.auc - 0.005
 
@@ -95,7 +97,7 @@ def _fitted(labels: Examples, path: Path, workload: str, read: Judgements) -> Fi
 
 
 def report_lines(fitted: FittedLabels, workload: str, output: Path | None) -> Iterator[str]:
-    """Yield the lines for people: the figures, a reliability table, and what to do."""
+    """Yield the lines for people: the figures, a reliability table, and advice."""
     kinds = {"repeated": fitted.repeated, "without a judgement": fitted.skipped, "equal": fitted.equal}
     left_out = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
     others = f"; left out: {left_out}" if left_out else ""

@@ -1,6 +1,6 @@
 """The entry point of the CLI: the table of commands, and the handling of errors.
 
-An error becomes a line on stderr for each fault, and an exit status.
+For an error, each fault becomes a line on stderr, and the process ends with an exit status.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _READER_CLOSED = 1  # exit status of a command whose output was piped to a progr
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _SERVICES = frozenset(
     {"demo", "up", "extproc", "scorer", "console"}
-)  # commands whose output may be lost: it is no result
+)  # commands whose output may be lost, because it is not a result
 
 HELP = "Move AI inference traffic from one backend to another, one measured step at a time."
 
@@ -60,7 +60,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pairs": ("pairs", "List, show, export and judge stored pairs of answers."),
     "judge": ("judge", "Apply a workload's gates to a file of recorded requests."),
     "plan": ("plan", "Estimate how long each step of the ramp takes and which gate is slowest."),
-    "cost": ("cost", "Show what the migration costs and saves, and when it has paid off."),
+    "cost": ("cost", "Show what the migration costs and saves, and when the savings cover its cost."),
     "report": ("report", "Write the case for a migration as one document: engineering, finance, legal, procurement."),
     "calibrate": ("calibrate", "Propose gate thresholds from the scores of stored pairs."),
     "score": ("score", "Score how well the two answers of each pair in a file agree."),
@@ -75,7 +75,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 def build_app(wanted: str | None) -> typer.Typer:
     """Return the Typer app with all commands.
 
-    Only the module of the ``wanted`` command is imported; the other commands have only their line in --help.
+    Only the module of the ``wanted`` command is imported. Other commands have only their line in --help.
     """
     app = typer.Typer(
         no_args_is_help=True,
@@ -113,7 +113,10 @@ def _options(
 
 
 def wanted_command(arguments: Sequence[str], completed: str) -> str | None:
-    """Return the command that is given, or that a shell completes. ``completed``: the line so far, or ""."""
+    """Return the command in the arguments, or the command that a shell completes.
+
+    ``completed``: the command line that the shell completes, or "".
+    """
     words = completed.split()[1:] if completed else arguments
     return next((word for word in words if not word.startswith("-")), None)
 
@@ -121,7 +124,7 @@ def wanted_command(arguments: Sequence[str], completed: str) -> str | None:
 def run() -> None:
     """Run the CLI. A GlidepathError becomes text on stderr and an exit status; no traceback is printed."""
     wanted = wanted_command(sys.argv[1:], os.environ.get("_TYPER_COMPLETE_ARGS", ""))
-    # Services configure their logs themselves. A warning of any other command must not become part of its result.
+    # Services configure their own logs. A warning in any other command must not become a part of its result.
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -140,8 +143,8 @@ def _checked_output(wanted: str | None) -> Iterator[None]:
     """Flush stdout before the process ends, so that a failed write is reported and sets the exit status.
 
     If the reader of a pipe closes it (``| head``), the command ends silently with exit status 1, which Typer also uses
-    when such a write fails within the command. If stdout itself is closed, or the disk is full, the first failed write
-    raises InputError. By then a command such as rollback has already been sent, and it takes effect.
+    for a failed write within the command. If stdout itself is closed, or the disk is full, the first failed write
+    raises InputError. A command such as rollback has already been sent by then, and takes effect.
     """
     if sys.__stdout__ is None:
         # A result that is written to the read-only descriptor fails with EBADF, which is reported below.

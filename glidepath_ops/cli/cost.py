@@ -26,10 +26,10 @@ Since = Annotated[
 def command(
     config: ConfigPath = DEFAULT_CONFIG, workload: WorkloadFilter = None, since: Since = None, as_json: AsJson = False
 ) -> None:
-    """Show what the migration costs and saves, and when it has paid off.
+    """Show what the migration costs and saves, and when the savings cover its cost.
 
-    The tokens are those that the backends state in captured answers, or estimates; the output says for how many
-    requests they are known. The prices are those of `backends.X.price`. The history in Redis goes back 100 days.
+    Token counts come from captured answers, in which backends state them, or are estimated. The output shows for how
+    many requests they are known. Prices come from `backends.X.price`. The history in Redis goes back 100 days.
     """
     back_s = None if since is None else quantity_of("--since", since, parse_duration)
 

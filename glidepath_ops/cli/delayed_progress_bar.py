@@ -1,4 +1,4 @@
-"""A progress bar on stderr for work that takes longer than two seconds; none if stderr is no terminal."""
+"""A progress bar on stderr for work that takes longer than two seconds. There is none if stderr is not a terminal."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ Advance = Callable[[int], None]
 def delayed_progress_bar(
     what: str, total: int | None, console: Console | None = None, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Advance]:
-    """Yield a function that is told how much more of ``total`` is done. ``total``: None if it is not known.
+    """Yield a function that the caller calls with the amount of work done since the last call.
 
-    The bar appears also while nothing is told, such as in one long wait. Standard output stays untouched by it, because
-    a result may go there into a pipe. One at a time: the bars of two would overwrite each other.
+    ``total``: the total amount of work; None if it is unknown. The bar also appears if the function is not called, such
+    as during one long wait. Standard output is not used, because a result may go there into a pipe. Only one bar can be
+    shown at a time.
     """
     shown = console or Console(stderr=True)
     last = TimeElapsedColumn() if total is None else TimeRemainingColumn()
@@ -57,12 +58,12 @@ def delayed_progress_bar(
 
 
 def bytes_of(file: BinaryIO) -> int | None:
-    """Return the size of the file, or None for a pipe, whose end is not known."""
+    """Return the size of the file, or None for a pipe, whose length is unknown."""
     return os.fstat(file.fileno()).st_size or None
 
 
 def lines_with_progress(file: BinaryIO, advance: Advance, most: int = -1) -> Iterator[bytes]:
-    """Yield the lines of the file, and tell ``advance`` the bytes. Of a line longer than ``most``, only a part."""
+    """Yield the lines of the file, and report their bytes to ``advance``. Lines longer than ``most`` come in parts."""
     while line := file.readline(most):
         advance(len(line))
         yield line

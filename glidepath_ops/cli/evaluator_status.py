@@ -18,7 +18,7 @@ _MOST_LABELS, _MOST_RESULTS = 1000, 2000  # about 800 KB of results
 
 @dataclass(frozen=True, slots=True)
 class PeopleAgreement:
-    """How many pairs both a person and the evaluator judged, and in how many of them they agree.
+    """The number of pairs that both a person and the evaluator judged, and how often they agree.
 
     They agree if a person calls the candidate's answer acceptable and the evaluator does not prefer the baseline's, or
     if a person calls it not acceptable and the evaluator prefers the baseline's.
@@ -33,7 +33,7 @@ class PeopleAgreement:
 
 
 def people_agreement(results: Iterable[ScoredPair], labels: Mapping[str, PairLabel]) -> PeopleAgreement:
-    """Compare the evaluator's preferences with people's labels. A person who is unsure counts for neither."""
+    """Compare the evaluator's preferences with people's labels. Labels "unsure" are ignored."""
     pairs = agree = 0
     for result in results:
         label = labels.get(result.pair_id)
@@ -45,7 +45,7 @@ def people_agreement(results: Iterable[ScoredPair], labels: Mapping[str, PairLab
 
 
 def evaluation_cost(cost: CostSoFar, limits: EvaluatorCost | None) -> str:
-    """Return a line about what the evaluator's answers have cost, and may cost."""
+    """Return a line with the cost of the evaluator's answers so far, and its limits."""
     per_hour, total = (None, None) if limits is None else (limits.per_hour, limits.total)
     parts = ((cost.in_hour, per_hour, "this hour"), (cost.total, total, "in total"))
     shown = (f"{spent:.4g}{'' if most is None else f' of {most:g}'} {when}" for spent, most, when in parts)

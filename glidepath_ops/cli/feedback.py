@@ -68,9 +68,9 @@ def command(
     (good), "up" or "down". A label is a short text, which the console shows with the pair.
 
     Feedback counts for the side that served the request, in the gate "feedback" and in glidepath status. Each request
-    counts once. The result on stdout is one JSON object: how much feedback counted for each side, and how much was for
-    unknown requests, for requests with earlier feedback, and only a label ("noted"). An invalid line is reported on
-    stderr and skipped; the exit status is then 2.
+    counts once. The result on stdout is one JSON object with the number of feedback entries that counted for each side,
+    that were for unknown requests, that were for requests with earlier feedback, and that had only a label ("noted").
+    An invalid line is reported on stderr and skipped; the exit status is then 2.
     """
     bad: list[str] = []
     single = request_id or score or user or label or success is not None
@@ -106,7 +106,7 @@ def _one(
 
 
 def _lines(source: BinaryIO, bad: list[str]) -> Iterator[tuple[int, GivenFeedback]]:
-    """Yield the number and the feedback of each line that has one. Add the problem of any other line to ``bad``."""
+    """Yield the line number and the feedback of each valid line. Add the problem of each invalid line to ``bad``."""
     for number, line in enumerate(_bounded(source), start=1):
         if not line.strip():
             continue
@@ -117,7 +117,7 @@ def _lines(source: BinaryIO, bad: list[str]) -> Iterator[tuple[int, GivenFeedbac
 
 
 def _bounded(source: BinaryIO) -> Iterator[bytes]:
-    """Yield each line. A line that is too long is cut to a part that is still too long, so the parser refuses it."""
+    """Yield each line. Cut a line that is too long, but not so much that the parser would accept it."""
     while line := source.readline(MAX_LINE_BYTES + 2):
         yield line
         while len(line) > MAX_LINE_BYTES + 1 and not line.endswith(b"\n"):
@@ -130,7 +130,7 @@ async def _give_all(
     bad: list[str],
     later_s: float,
 ) -> Counter[FeedbackMatch]:
-    """Record all feedback. Feedback on unknown requests is tried again at the end: a request may have just ended."""
+    """Record all feedback. Try feedback on unknown requests again at the end, because a request may just have ended."""
     found: Counter[FeedbackMatch] = Counter()
     unknown: list[tuple[FeedbackStore, GivenFeedback]] = []
     for number, given in source:

@@ -147,7 +147,7 @@ def _limits(
 
 
 def _check_backend(option: str, settings: Config | None, name: str | None) -> None:
-    """Raise InputError if the configuration has backends, and none of this name."""
+    """Raise InputError if the configuration has backends but none with this name."""
     backends = settings.backends if settings else {}
     if name is not None and backends and name not in backends:
         raise InputError(f"{option}: unknown backend {name!r} {allowed_names(backends, name)}")
@@ -180,7 +180,7 @@ def _from_redis(config: Path, seconds: float) -> ReadTraffic:
 
 def _nothing_found(settings: Config | None, files: list[str] | None, since: str | None) -> str:
     if files:
-        return "--from: no line is of the wanted time (--since)" if since else f"--from: {', '.join(files)}: is empty"
+        return "--from: no line since the given time (--since)" if since else f"--from: {', '.join(files)}: is empty"
     if settings is not None and settings.inventory is None:
         return (
             "inventory: is not in glidepath.yaml; add `inventory: {}`, render Envoy's configuration again, restart both"

@@ -123,10 +123,10 @@ async def _owner(settings: Config, redis: RedisClient, workload: str | None, dec
 
 
 def id_range(text: str) -> tuple[str, str]:
-    """Return the first and the last Redis stream id that ``text`` can mean.
+    """Return the first and the last Redis stream id that ``text`` can stand for.
 
-    ``MILLISECONDS-NUMBER`` is one id; ``MILLISECONDS`` alone means every id of that millisecond.
-    Raises InputError for an invalid id.
+    ``MILLISECONDS-NUMBER`` is one id; ``MILLISECONDS`` alone means every id of that millisecond. Raises InputError for
+    an invalid id.
     """
     match = _ID.fullmatch(text)
     parts = [int(part) for part in match.groups() if part is not None] if match else []
@@ -139,8 +139,8 @@ def id_range(text: str) -> tuple[str, str]:
 def lines(decisions: list[Decision]) -> list[str]:
     """Return the decisions as lines of text.
 
-    A decision has a line with its event and a line with its reason. Lines with the pairs that weighed most for it and
-    with its root cause follow, if there are any.
+    Each decision has a line with its event and a line with its reason. Further lines show the pairs that weighed most
+    for it, and its root cause, if there are any.
     """
     causes = {(d.workload, d.details.get("target")): d.reason for d in decisions if d.event == "annotate"}
     found: list[str] = []

@@ -1,4 +1,4 @@
-"""``glidepath status`` on a terminal that is too narrow for tables: lines instead, within 80 columns. Pure."""
+"""``glidepath status`` for a terminal that is too narrow for tables: lines of at most 80 columns. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARKS = {"pass": "[green]✓[/]", "fail": "[bold red]✗[/]", "inconclusive": "
 
 
 def indented(line: str) -> Padding:
-    """Return the line so that its continuation lines are indented as it is."""
+    """Return the line with the padding that gives its continuation lines the same indentation."""
     depth = len(line) - len(line.lstrip())
     return Padding(Text.from_markup(line.lstrip()), (0, 0, 0, depth), expand=False)
 

@@ -1,4 +1,4 @@
-"""Write a file that the user names. ``-`` is standard output; a device, a FIFO or a descriptor is never replaced."""
+"""Writes a file that the user names. ``-`` is standard output. A device, a FIFO or a descriptor is never replaced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DESCRIPTORS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def check_output(path: Path, option: str) -> None:
-    """Raise InputError if ``path`` is a directory, or if its directory is missing. Errors name ``option``."""
+    """Raise InputError if ``path`` is a directory, or if its directory is missing. The error names ``option``."""
     if is_standard_output(path) or _descriptor(path) is not None:
         return
     if path.is_dir():
@@ -33,7 +33,7 @@ def check_output(path: Path, option: str) -> None:
 
 
 def check_in_place(path: Path) -> None:
-    """Raise InputError if ``path`` exists but is no regular file, so that it cannot be read and then changed."""
+    """Raise InputError if ``path`` exists but is not a regular file, because it could not be changed in place."""
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: is not a regular file, so it cannot be changed in place")
 
@@ -42,9 +42,11 @@ def write_output(path: Path, text: str | bytes, *, mode: int | None = None, keep
     """Write ``text`` to ``path``. Raises InputError.
 
     ``-`` and /dev/stdout are standard output. A regular file is replaced at once when its new content is complete, so
-    no reader sees a part of it; it keeps its mode and its owner. The text is written into any other kind of file (a
-    device, a FIFO, a descriptor such as /dev/fd/3). ``mode``: the mode of a new file; None for the one that the umask
-    gives. With ``keep_existing``, it is an error if the regular file exists.
+    no reader sees a part of it. It keeps its mode and its owner. Any other kind of file (a device, a FIFO, a descriptor
+    such as /dev/fd/3) is written to, not replaced.
+
+    ``mode``: the mode of a new file; None: the mode that the umask gives.
+    ``keep_existing``: whether it is an error if the regular file exists.
     """
     data = text.encode() if isinstance(text, str) else text
     if is_standard_output(path):
@@ -77,9 +79,9 @@ def is_special(path: Path) -> bool:
 
 
 def _descriptor(path: Path) -> int | None:
-    """Return the number of this process' descriptor that ``path`` names, such as 3 for /dev/fd/3.
+    """Return the number of the descriptor of this process that ``path`` names, such as 3 for /dev/fd/3, or None.
 
-    Opening such a path again would begin at the start of a file that the shell has opened to append to.
+    Opening such a path again would write at the start of a file that the shell has opened for appending.
     """
     match = _DESCRIPTOR.fullmatch(str(path))
     return int(match[1]) if match else _DESCRIPTORS.get(str(path))

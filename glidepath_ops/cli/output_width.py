@@ -1,4 +1,4 @@
-"""The width of what a command prints: that of the terminal, or a fixed one in a file or a pipe."""
+"""The width of a command's output: the width of the terminal, or a fixed width in a file or a pipe."""
 
 from __future__ import annotations
 

@@ -94,16 +94,16 @@ Worst = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class PairChoice:
-    """The selection that the options describe. ``sticky``: the value of a sticky key or its digest; "" for any key."""
+    """The selection of pairs that the options describe. ``sticky``: a sticky value or its digest; "" for any."""
 
     filter: PairFilter
     worst: bool
     sticky: str
 
     def filter_of(self, settings: Config, workload: str) -> PairFilter:
-        """Return the filter for a workload. A sticky key may be given as itself, or as its digest in the pairs.
+        """Return the filter for a workload. A sticky value may be given in plain text or as its digest.
 
-        Raises ConfigError if the digest's key cannot be read.
+        Raises ConfigError if the key for the digest cannot be read.
         """
         if not self.sticky:
             return self.filter
@@ -112,7 +112,7 @@ class PairChoice:
 
 
 def choosing_pairs(run: Callable[..., None]) -> Callable[..., None]:
-    """Return ``run`` as a command that also has the options that select pairs. It gets them as ``choice``.
+    """Return ``run`` as a command that also has the options for selecting pairs. They are passed to it as ``choice``.
 
     The command raises InputError for an invalid option.
     """
@@ -159,7 +159,7 @@ def choosing_pairs(run: Callable[..., None]) -> Callable[..., None]:
 def _names(
     option: str, given: list[str] | None, allowed: tuple[str, ...], is_name: Callable[[str], bool]
 ) -> frozenset[str]:
-    """Return the names given by an option. Raises InputError for one that no result can have."""
+    """Return the names that the user gave with an option. Raises InputError for a name that no result can have."""
     for name in given or ():
         if not is_name(name):
             hint = f"{did_you_mean(name, allowed)}allowed: {', '.join(allowed)}"
@@ -180,7 +180,10 @@ def _kind(text: str) -> PairKind | None:
 
 
 def _moment(option: str, text: str | None, now_ms: int) -> int | None:
-    """Return the Unix milliseconds of an age such as ``2h``, or of a local time in ISO 8601. Raises InputError."""
+    """Return the time that an option gives, in Unix milliseconds. Raises InputError.
+
+    The text is an age such as ``2h``, or a local time in ISO 8601.
+    """
     if text is None:
         return None
     if re.match(r"\d{4}-", text):

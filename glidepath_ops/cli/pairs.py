@@ -114,7 +114,7 @@ def show(
     look_back: LookBack = MOST_RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """Show one pair: the request, both answers side by side, the signals, and why there is no score.
+    """Show one pair: the request, both answers side by side, the signals, and the reason if there is no score.
 
     The texts are redacted as the configuration says. With --json, the result has the fields of `pairs export`.
     """
@@ -151,8 +151,8 @@ def export(
 ) -> None:
     """Write pairs with their texts as a data set: one JSON object per line.
 
-    `glidepath calibrate --labels` reads such a file. Pairs whose bodies have expired are left out; stderr shows how
-    many.
+    `glidepath calibrate --labels` reads such a file. Pairs whose bodies have expired are left out; their number goes to
+    stderr.
     """
     check_output(output, "--output")
 

@@ -77,8 +77,8 @@ def command(
     """Estimate how long each step of the ramp takes and which gate is slowest.
 
     For each step and gate, the output shows how many samples a healthy candidate needs to pass: the median of
-    simulations with fixed seeds. For the whole ramp, it shows the time within which half of the simulated ramps end,
-    and nine in ten.
+    simulations with fixed seeds. For the whole ramp, it shows the times within which 50 % and 90 % of the simulated
+    ramps end.
     """
     settings = load_config(config)
     rates = parse_rates(rate or [], settings)
@@ -119,7 +119,7 @@ def _with_spread(assumed: Assumptions, spread: LatencySpread | None, sigma: floa
 
 
 def _plan_json(plan: WorkloadPlan) -> dict[str, Any]:
-    """Return the plan as JSON values, without the simulations from which its numbers are."""
+    """Return the plan as JSON values, without the simulations behind its numbers."""
     found = dataclasses.asdict(plan)
     for step in found["steps"]:
         del step["each_seconds"]
@@ -129,7 +129,7 @@ def _plan_json(plan: WorkloadPlan) -> dict[str, Any]:
 
 
 def _movable(config: Path) -> dict[str, MovableShare | None]:
-    """Return the movable share of each workload that a scorer has steered."""
+    """Return the movable share of each workload that a scorer has steered. None: too little is known."""
 
     async def work(settings: Config, redis: RedisClient) -> dict[str, MovableShare | None]:
         statuses = {name: await read_status(redis, name) for name in settings.workloads}

@@ -1,4 +1,4 @@
-"""``glidepath probe``: send synthetic prompts to both backends now, and show how the answers went and their scores."""
+"""``glidepath probe``: send synthetic prompts to both backends now, and show the results and scores of the answers."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ async def _last_result(redis: RedisClient, name: str) -> str:
 
 
 async def _scores(redis: RedisClient, name: str, cursor: str, wanted: set[str], wait: float) -> dict[str, ScoredPair]:
-    """Return the scores of the pairs with the ids ``wanted`` that are scored within ``wait`` seconds, by pair id.
+    """Return the scores of the pairs with the ids ``wanted`` that arrive within ``wait`` seconds, by pair id.
 
     ``cursor`` is the id of the last stream entry from before the probes.
     """

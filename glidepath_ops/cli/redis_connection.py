@@ -1,4 +1,4 @@
-"""Load the configuration, connect to Redis, and run a command's work with both."""
+"""Loads the configuration, connects to Redis, and runs a command's work with both."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ Work = Callable[[Config, RedisClient], Awaitable[T]]
 def with_redis(path: Path, work: Work[T], waiting: str | None = READING) -> T:
     """Call ``work`` with the configuration at ``path`` and a connected Redis client, and return the result of ``work``.
 
-    If the configuration names no Redis, it is the one of the ``glidepath up`` that runs with this configuration.
-    ``waiting``: what a progress bar says if this takes over two seconds; None if ``work`` itself shows its progress.
-    Raises ConfigError if there is no Redis, and UnreachableError if Redis does not answer or fails during the work.
+    If the configuration names no Redis, use the Redis of the ``glidepath up`` that runs with this configuration.
+    ``waiting``: the text of a progress bar, shown if this takes over two seconds; None if ``work`` shows its own
+    progress. Raises ConfigError if there is no Redis, and UnreachableError if Redis does not answer or fails during the
+    work.
     """
     config = with_running_up(load_config(path), path)
     if config.redis.url is None:

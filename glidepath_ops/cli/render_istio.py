@@ -1,4 +1,4 @@
-"""Choose the routes that ``glidepath render istio`` splits: of a file, by name, or of a new VirtualService."""
+"""Chooses the routes that ``glidepath render istio`` splits: from a file, by name, or of a new VirtualService."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class IstioRoutes:
 
 
 def chosen_routes(config: Config, target: IstioTarget, options: IstioRoutes) -> ContinuedRoutes:
-    """Return the routes to split and, with ``--into``, the completed text of the file. It writes nothing.
+    """Return the routes to split and, with ``--into``, the completed text of the file. Writes no file.
 
     Raises InputError and ConfigError.
     """

@@ -1,4 +1,4 @@
-"""Print what ``glidepath render`` has rendered, write it to files, or insert it into an existing bootstrap."""
+"""Prints the output of ``glidepath render``, writes it to files, or inserts it into an existing bootstrap."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def print_or_write(text: str, output: Path | None) -> None:
 def print_or_write_files(files: Mapping[str, str], output: Path | None) -> None:
     """Write all files to the folder ``output``, or print or write only the file for ``kubectl apply -f``.
 
-    Any ``output`` that does not end in .yaml or .yml is a folder, except for standard output, devices and FIFOs. Raises
+    ``output`` is a folder unless it ends in .yaml or .yml, or is standard output, a device or a FIFO. Raises
     InputError.
     """
     if output is not None and output.suffix not in (".yaml", ".yml") and not is_special(output):
@@ -72,7 +72,7 @@ def insert_into_file(source: Path, output: Path, *, config: Path | None, place: 
 
 
 def change_file(path: Path, after: str, *, dry_run: bool) -> None:
-    """Show on stderr what changes in the user's file ``path``, and write ``after`` to it unless ``dry_run``.
+    """Show the changes of the user's file ``path`` on stderr, and write ``after`` to it unless ``dry_run``.
 
     Raises InputError.
     """
@@ -84,7 +84,7 @@ def change_file(path: Path, after: str, *, dry_run: bool) -> None:
 
 
 def text_without_glidepath(path: Path) -> str:
-    """Return the text of the user's file without what earlier runs added. Raises InputError.
+    """Return the text of the user's file without the parts that earlier runs added. Raises InputError.
 
     The file must be a regular file, because it will be changed in place.
     """
@@ -93,7 +93,7 @@ def text_without_glidepath(path: Path) -> str:
 
 
 def restore_files(paths: Sequence[Path], *, dry_run: bool) -> None:
-    """Remove Glidepath from the user's files. Raises InputError, also if there are none."""
+    """Remove Glidepath from the user's files. Raises InputError, also if no files are given."""
     if not paths:
         raise InputError("render: --remove needs --into FILE or --into-proxy FILE")
     for path in paths:

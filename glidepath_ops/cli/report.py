@@ -36,17 +36,17 @@ def command(
             "--since", metavar="DURATION", help="How far back to look, such as 30d; default: the whole history."
         ),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="html: one file with pictures; md: Markdown.")] = Format.HTML,
+    form: Annotated[Format, typer.Option("--format", help="html: one file with charts; md: Markdown.")] = Format.HTML,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PATH", help="Write to this file; - is stdout.")
     ] = Path("-"),
 ) -> None:
     """Write the case for a migration as one document: engineering, finance, legal, procurement.
 
-    The chapters are engineering (quality, latency, errors, incidents, drills), finance (spent, saved, costs a month,
-    payback), legal (which data went where, what is kept, redaction) and procurement (alternatives, contracts). The
-    report contains no requests and no answers, and short excerpts only if redaction.excerpts keeps them. The HTML file
-    needs no network.
+    The chapters are engineering (quality, latency, errors, incidents, drills), finance (spent, saved, monthly costs,
+    payback), legal (which data went where, what is stored, redaction) and procurement (alternatives, contracts). The
+    report contains no requests and no full answers. It contains short excerpts of answers only if redaction.excerpts
+    keeps them. The HTML file needs no network.
     """
     check_output(output, "--output")
     back_s = None if since is None else quantity_of("--since", since, parse_duration)

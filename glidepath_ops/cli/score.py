@@ -118,7 +118,7 @@ def _is_file(source: Lines) -> TypeGuard[io.BufferedReader]:
 
 
 def _run(scorer: FileScorer, source: Lines, found: FileSummary, advance: Advance, *, explain: bool) -> None:
-    shown, read = sys.stderr.isatty(), 0  # a terminal has the bar
+    shown, read = sys.stderr.isatty(), 0  # on a terminal, the progress bar is shown instead
     for result in scorer.score(source):
         if _is_file(source):
             advance(source.tell() - read)
@@ -153,7 +153,7 @@ def _open(pairs: str, stack: ExitStack) -> Lines:
 
 
 def _standard_input() -> Lines:
-    """Return a reader of stdin. If stdin has a file descriptor, arrived lines are read without waiting for more."""
+    """Return a reader of stdin. If stdin has a file descriptor, the reader returns arrived lines without waiting."""
     if sys.stdin is None:
         raise InputError("-: standard input is closed")
     try:

@@ -41,7 +41,7 @@ Output = Annotated[
 
 
 def only_workload(settings: Config, workload: str | None) -> str:
-    """Return the named workload, or the only one. Raises InputError or UnknownWorkloadError."""
+    """Return the given workload, or the only one in the configuration. Raises InputError or UnknownWorkloadError."""
     if workload is not None:
         settings.workload(workload)
         return workload
@@ -52,7 +52,7 @@ def only_workload(settings: Config, workload: str | None) -> str:
 
 
 def seconds_of(option: str, text: str, most: float) -> float:
-    """Return the seconds in the value ``text`` of an option, such as ``30s``. Raises InputError; ``most``: in s."""
+    """Return the seconds in the value ``text`` of an option, such as ``30s``. Raises InputError above ``most``."""
     seconds = quantity_of(option, text, parse_duration)
     if seconds > most:
         raise InputError(f"{option}: must be at most {format_duration(most)} (got {text[:40]!r})")
@@ -65,7 +65,7 @@ def percent_of(option: str, text: str | None) -> float | None:
 
 
 def quantity_of(option: str, text: str, parse: Callable[[str], float]) -> float:
-    """Return the number in the value ``text`` of an option. Raises InputError, which says how to write the value."""
+    """Return the number in the value ``text`` of an option. Raises InputError, which says how to write it."""
     try:
         return parse(text)
     except ValueError as error:

@@ -91,7 +91,7 @@ def _show_details(console: Console, status: WorkloadStatus, examples: Mapping[st
 def narrow_overview(
     found: Mapping[str, WorkloadStatus | None], now: float, troubles: Mapping[str, GroupProblem]
 ) -> Iterator[str]:
-    """Yield the lines that stand for the table of ``overview`` on a narrow terminal."""
+    """Yield the lines that replace the table of ``overview`` on a narrow terminal."""
     for name, status in found.items():
         why = f"[red]{escape(str(troubles[name]))}[/]" if name in troubles else ""
         trouble = _late(status, now, why) if status else why
@@ -131,7 +131,7 @@ def overview(
 
 
 def _late(status: WorkloadStatus, now: float, why: str) -> str:
-    """Return that the status is not updated any more, and ``why`` the workload is not steered; "" if it is."""
+    """Return a text if the status is outdated, with the reason ``why``; "" if it is up to date."""
     age = now - status.updated_at_ms / 1000
     hint = "" if why else ": is a scorer running? start `glidepath up`, or `glidepath scorer`"
     late = f"[red]no update for {age:.0f} s{hint}[/]" if age > STALE_S else ""
@@ -141,7 +141,7 @@ def _late(status: WorkloadStatus, now: float, why: str) -> str:
 def title_of(status: WorkloadStatus) -> str:
     """Return the heading of the gates: both sides' requests and errors in this step.
 
-    A side that serves no client (the candidate at 0 %, the baseline at 100 %) counts the copies that it gets.
+    For a side that serves no client (the candidate at 0 %, the baseline at 100 %), the copies to it are counted.
     """
     baseline, candidate, least = status.baseline, status.candidate, status.min_samples
     of_candidate = number_of(candidate.requests, "copied request" if status.candidate_counts_copies else "request")
@@ -199,7 +199,10 @@ def missing(verdict: Verdict) -> str:
 
 
 def _latency(baseline: SideStatus, candidate: SideStatus) -> str:
-    """Return the highest quantile of the latency that both sides have enough requests for, else one that a side has."""
+    """Return one quantile of both sides' latency as text: the highest for which both sides have enough requests.
+
+    If there is none, return a quantile that one side has.
+    """
     quantiles = {
         name: (getattr(baseline, f"{name}_ms"), getattr(candidate, f"{name}_ms")) for name in ("p99", "p95", "p50")
     }

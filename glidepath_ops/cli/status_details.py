@@ -25,10 +25,11 @@ _STAGES = (Coverage.CAPTURED.value, Coverage.PAIRED.value)
 def details(
     status: WorkloadStatus, examples: Mapping[str, str], baseline: str, *, stale: bool = False
 ) -> Iterator[str]:
-    """Yield the lines.
+    """Yield the detail lines of a workload.
 
-    ``examples``: "SIDE ORIGIN KIND" → the id of a pair; ``baseline``: the name of its backend; ``stale``: no scorer
-    has updated the status lately.
+    ``examples``: "SIDE ORIGIN KIND" → the id of a pair with such an error.
+    ``baseline``: the name of the baseline's backend.
+    ``stale``: whether no scorer has updated the status lately.
     """
     yield from without_a_scorer(status, stale=stale)
     yield from failing_baseline(status.baseline, baseline)
@@ -45,7 +46,10 @@ def details(
 
 
 def without_a_scorer(status: WorkloadStatus, *, stale: bool = False) -> Iterator[str]:
-    """Yield what Envoy does if all scorers are lost, and where that is not so. ``stale``: they may be lost now."""
+    """Yield lines on what Envoy does if all scorers are lost, and at which Envoys this does not work.
+
+    ``stale``: whether all scorers may be lost now.
+    """
     if status.if_lost == "hold":
         yield "if all scorers are lost: Envoy keeps the split (if_lost: hold)"
     if status.if_lost != "baseline" or status.lost_after_s is None:
@@ -61,7 +65,7 @@ def without_a_scorer(status: WorkloadStatus, *, stale: bool = False) -> Iterator
 
 
 def ejection_line(config: Config, workload: str) -> list[str]:
-    """Return a line on when Envoy itself leaves the candidate, or nothing without outlier detection."""
+    """Return a line that says when Envoy itself stops using the candidate, or no line without outlier detection."""
     candidate = config.workload(workload).candidate
     section = config.backends[candidate].outlier_detection
     if section is None:
@@ -92,7 +96,7 @@ def error_kinds(kinds: Mapping[str, int], examples: Mapping[str, str]) -> Iterat
 
 
 def coverage(status: WorkloadStatus) -> Iterator[str]:
-    """Yield what became of the captured exchanges, and what part of the candidate's live answers was checked."""
+    """Yield lines on the results of the captured exchanges and on the checked share of the candidate's answers."""
     counts = status.coverage
     if counts:
         captured, paired, scored = stages(status)
@@ -115,9 +119,10 @@ def coverage(status: WorkloadStatus) -> Iterator[str]:
 
 
 def stages(status: WorkloadStatus) -> tuple[int, int, int]:
-    """Return how many exchanges were captured, of these paired, and of these scored, since the beginning.
+    """Return how many exchanges were captured, paired and scored since the beginning.
 
-    Extproc stores its counts up to a second after a pair, which may be scored by then: a scored pair counts as paired.
+    extproc stores its counts up to a second after a pair, which may be scored by then. So a scored pair counts as
+    paired.
     """
     scored = max(status.pairs_scored - sum(status.pairs_apart.values()), 0)
     paired = max(status.coverage.get(Coverage.PAIRED.value, 0), scored)
@@ -125,7 +130,7 @@ def stages(status: WorkloadStatus) -> tuple[int, int, int]:
 
 
 def _scored_apart(status: WorkloadStatus) -> Iterator[str]:
-    """Yield a line about the pairs that are no captured exchange with its copy, if there are any."""
+    """Yield a line about pairs other than a captured exchange with its copy (noise, probes), if there are any."""
     noise = status.pairs_apart.get("noise", 0)
     paired = max(status.coverage.get("noise_paired", 0), noise)
     apart = [f"noise pairs: paired {paired} → scored {noise}"] if paired or noise else []
@@ -143,7 +148,7 @@ def counts_text(counts: Mapping[str, int]) -> str:
 def examples_of(kinds: Iterable[str], pairs: Iterable[ScoredPair]) -> dict[str, str]:
     """Return "SIDE ORIGIN KIND" → the id of the first of ``pairs`` with an answer that failed in this way.
 
-    A kind that no pair shows, such as a connection that was refused, is left out.
+    A kind without such a pair, for example a refused connection, is left out.
     """
     wanted, found = set(kinds), dict[str, str]()
     for pair in pairs:

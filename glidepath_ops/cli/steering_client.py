@@ -1,4 +1,4 @@
-"""Read a workload's status and decision log from Redis, send commands to the scorer, and wait for its decisions."""
+"""Reads a workload's status and decision log from Redis, sends commands to the leader, and waits for its decisions."""
 
 from __future__ import annotations
 

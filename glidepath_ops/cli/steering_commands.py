@@ -1,7 +1,7 @@
-"""The commands by which a person steers a workload.
+"""The commands with which a person steers a workload.
 
 They are hold, resume, promote, approve, rollback, retry, abort, drill and shadow. Each sends a ``Command`` to the
-scorer through Redis and waits for the decision that answers the ``Command``.
+leader through Redis and waits for the decision that answers the ``Command``.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def drill(
 
     A drill sets the candidate's weight to 0, waits until every Envoy has confirmed this and no more requests reach the
     candidate, and then restores the weight. A candidate at 0 % first gets a small share for some seconds. With --lost,
-    the scorer ceases to renew the lease of this workload's split, waits until every Envoy has returned to the baseline
+    the scorer stops renewing the lease of this workload's split, waits until every Envoy has returned to the baseline
     by itself, and then leases the split again.
     """
     share = percent_of("--percent", percent)

@@ -1,4 +1,4 @@
-"""Read from Redis how much the latencies of each workload vary."""
+"""Reads from Redis how much the latencies of each workload vary."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MOST_RESULTS = 5000
 def stored_spreads(path: Path, config: Config) -> dict[str, LatencySpread]:
     """Return the spread of the latencies of each workload with enough stored results.
 
-    Without a Redis there are none: a plan is made before anything runs. Raises InputError for a result that cannot be
-    decoded.
+    Without a Redis the result is empty, because a plan is usually made before anything runs. Raises InputError for a
+    result that cannot be decoded.
     """
     try:
         return with_redis(path, _read)

@@ -38,7 +38,7 @@ Hint = tuple[str, str, str]  # ("warning" or "note", place, text)
 
 @dataclass(slots=True)
 class Checked:
-    """What has been checked. ``skipped``: why a check was left out; ``hints``: what is valid and may not work."""
+    """The results of the checks. ``skipped``: why a check was skipped. ``hints``: valid settings that may not work."""
 
     passed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -87,7 +87,7 @@ def command(
 
 @contextmanager
 def _shown(*, as_json: bool) -> Iterator[Checked]:
-    """Print what has been checked when the checks are over, also if one has failed. A progress bar is shown before."""
+    """Yield the record of the checks with a progress bar. At the end, print the record, also after a failed check."""
     checked = Checked()
     try:
         with delayed_progress_bar("checking", None):
@@ -146,26 +146,26 @@ _FORMS = (
 
 
 _ONE_LIMIT = (
-    "no setting lets Envoy read these requests, so it asks the baseline too after 30 s also for an answer that is not "
-    "streamed: set backends.{0}.answer_timeout, or backends.{0}.first_byte_timeout to what all answers may take"
+    "Envoy does not read these requests, so after 30 s it also asks the baseline, even for an answer that is not "
+    "streamed: set backends.{0}.answer_timeout, or set backends.{0}.first_byte_timeout to the longest time of an answer"
 )
 
 
 def _has_one_limit(config: Config, name: str) -> bool:
-    """Return whether the default wait for a first byte holds for whole answers too, which can take minutes."""
+    """Return whether the default ``first_byte_timeout`` also limits whole answers, which can take minutes."""
     workload = config.workloads[name]
     unset = not {"answer_timeout", "first_byte_timeout"} & config.backends[workload.candidate].model_fields_set
     return workload.fallback and unset and not reads(config, name)
 
 
 def _gets_forms_as_they_are(config: Config, workload: Workload) -> bool:
-    """Return whether forms with a file can reach a candidate that has its own name for the model. See ADR 0427."""
+    """Return whether forms with a file can reach a candidate that has another name for the model. See ADR 0427."""
     may_come = workload.match.path is None and workload.actuator is None
     return may_come and not workload.fallback and config.backends[workload.candidate].model is not None
 
 
 def one_line_a_text(hints: Iterable[Hint]) -> list[str]:
-    """Return a line for each different text of ``hints``: (``warning`` or ``note``, place, text) each.
+    """Return one line for each different text in ``hints``. A hint is a tuple: ``warning`` or ``note``, place, text.
 
     The line names the first place and the number of others, so that 400 workloads with one hint make one line.
     """
@@ -182,14 +182,14 @@ def one_line_a_text(hints: Iterable[Hint]) -> list[str]:
 def _embedder_problems(config: Config) -> Iterator[Problem]:
     """Yield a problem if the configured embedding engine or model is not installed here."""
     section = config.scorer.embedder
-    # Of the default, nothing is asked: a machine that only checks a file may lack its weights.
+    # The default model is not checked, because a machine that only checks a file may lack the model's weights.
     if not has_faults(section) and section.model_fields_set and (missing := missing_package(section)):
         yield Problem(missing.key, missing.message)
 
 
 @contextmanager
 def _without_cyclic_collection() -> Iterator[None]:
-    """Switch Python's cyclic garbage collector off: a large configuration has no cycles, but takes its time."""
+    """Switch off Python's cyclic garbage collector: it takes time, and a large configuration has no cycles."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -34,11 +34,11 @@ LEAST_EVERY_S, MOST_EVERY_S = 0.2, 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One look at the workloads: their status, and the latest decisions of all, the newest last."""
+    """One reading of the workloads: their status, and the latest decisions of all of them, the newest last."""
 
     read: FleetReading = field(default_factory=FleetReading)
     decisions: Sequence[Decision] = ()
-    problem: str = ""  # why this look failed; the rest is that of the last one
+    problem: str = ""  # why this reading failed; the other fields are those of the last one
 
 
 def command(
@@ -72,7 +72,7 @@ def command(
 
 
 async def _look(settings: Config, redis: RedisClient, names: list[str], last: Seen) -> Seen:
-    """Read everything again. If Redis does not answer, return what was seen last, and why."""
+    """Read everything again. If Redis does not answer, return the last reading with the error."""
     try:
         read = await read_fleet(settings, redis, names, details=False)
         logs = [await read_log(redis, name, SHOWN_DECISIONS) for name in names]
@@ -105,7 +105,7 @@ async def _print_changes(
 
 
 def view(seen: Seen, now_s: float, width: int) -> RenderableType:
-    """Return what a terminal of ``width`` columns shows."""
+    """Return the view for a terminal with ``width`` columns."""
     statuses, parts = seen.read.statuses, list[RenderableType]()
     if seen.problem:
         parts.append(Text(one_line(seen.problem), style="bold red"))
@@ -131,7 +131,7 @@ def log_lines(decisions: Sequence[Decision]) -> Iterator[str]:
 
 
 def changes(before: Seen, after: Seen, *, with_log: bool = True) -> Iterator[str]:
-    """Yield a line for each change between two looks. ``with_log``: also for each new decision."""
+    """Yield a line for each change between two readings and, if ``with_log``, for each new decision."""
     if after.problem and after.problem != before.problem:
         yield one_line(after.problem)
     known = {(one.workload, one.id) for one in before.decisions}
@@ -151,7 +151,7 @@ def changed_records(before: Seen, after: Seen) -> Iterator[str]:
 
 
 def _places(read: FleetReading) -> Mapping[str, str]:
-    """Return, by workload, its share, its phase and what prevents it from being steered."""
+    """Return for each workload its share, its phase and the reason why it cannot be steered, as text."""
     found = {}
     for name, status in read.statuses.items():
         trouble = f"; {read.troubles[name]}" if name in read.troubles else ""

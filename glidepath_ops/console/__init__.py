@@ -1,1 +1,1 @@
-"""The web console: it shows the workloads and their pairs, and people steer them there. See ADR 0320."""
+"""The web console. It shows the workloads and their pairs, and people steer the workloads there. See ADR 0320."""

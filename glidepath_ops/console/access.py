@@ -1,7 +1,7 @@
-"""Who may read and who may act in the console: a bearer token, a proxy that names the person, or nobody. Pure.
+"""Decides who may read and who may act in the console: by a bearer token, by a proxy that names the person, or nobody.
 
-A person who gives the token gets a session: a cookie with the person's name and an expiry, signed with a key that is
-derived from the token. So every replica accepts it, nothing is stored, and a new token ends all sessions.
+Pure. A person who gives the token gets a session: a cookie with the person's name and an expiry, signed with a key that
+is derived from the token. So every replica accepts it, nothing is stored, and a new token ends all sessions.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ACT_HEADER, ACT_VALUE = "x-glidepath-console", "1"
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who sends a request. ``by_session``: known by a cookie or a proxy, which a browser sends with every request."""
+    """The sender of a request. ``by_session``: identified by a cookie or a proxy, which browsers use in any request."""
 
     name: str = ""
     may_read: bool = False
@@ -39,7 +39,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class ArrivingRequest:
-    """What is known of a request before its body is read. Header names are in lower case.
+    """The facts about a request before its body is read. Header names are in lower case.
 
     ``peer``: the address of the connection's other end; "" for a Unix socket.
     """
@@ -64,7 +64,7 @@ class Access:
 
     @classmethod
     def of(cls, section: ConsoleSection) -> Access:
-        """Return the access of the section. Raises ConfigError if a token cannot be read or is too short."""
+        """Return the access rules of the section. Raises ConfigError if a token cannot be read or is too short."""
         return cls(section, _token(section.token, "token"), _token(section.feedback_token, "feedback_token"))
 
     @property
@@ -73,11 +73,11 @@ class Access:
 
     @property
     def takes_feedback(self) -> bool:
-        """Whether anybody may send feedback: with one of the tokens, or as a person whom the proxy names."""
+        """Whether anyone can send feedback: with a token, or as a person whom the proxy names."""
         return bool(self._feedback_token) or self._section.authenticates
 
     def visitor(self, facts: ArrivingRequest, now_s: float) -> Visitor:
-        """Return who sends the request, and what the visitor may do."""
+        """Return the sender of the request with the sender's rights."""
         scheme, _, given = facts.headers.get("authorization", "").partition(" ")
         if self._token and scheme.lower() == "bearer":
             return Visitor("api", True, True) if self.is_token(given.strip()) else Visitor()
@@ -91,7 +91,7 @@ class Access:
         return bool(self._token) and hmac.compare_digest(given.encode(), self._token.encode())
 
     def may_send_feedback(self, facts: ArrivingRequest) -> bool:
-        """Return whether the request has the token that allows feedback, and nothing else."""
+        """Return whether the request has the token that only allows feedback."""
         scheme, _, given = facts.headers.get("authorization", "").partition(" ")
         return (
             bool(self._feedback_token)
@@ -100,7 +100,7 @@ class Access:
         )
 
     def session(self, name: str, now_s: float) -> str:
-        """Return the value of the cookie of a person who has given the token."""
+        """Return the value of the session cookie for a person who has given the token."""
         text = f"{int(now_s) + SESSION_S}:{name}".encode()
         return f"{_base64(text)}.{_base64(self._signature(text))}"
 
@@ -132,8 +132,8 @@ class Access:
     def is_known_host(self, facts: ArrivingRequest) -> bool:
         """Return whether the request names a host under which the console is reachable.
 
-        On a loopback address, another name means that a page elsewhere lets its own name lead here (DNS rebinding), to
-        read what only this machine may read.
+        On a loopback address, another name is a sign of DNS rebinding: a page elsewhere lets its own name lead here, to
+        read data that only this machine may read.
         """
         if self._section.authenticates or not is_loopback(self._section.listen):
             return True
@@ -148,7 +148,7 @@ def _token(secret: Secret | None, key: str) -> str:
 
 
 def person_name(text: str) -> str:
-    """Return the name of a person as the log may show it; "" if it is no name."""
+    """Return the name of a person without white space around it; "" if it is not a valid name."""
     name = text.strip()
     return name if _NAME.fullmatch(name) else ""
 
@@ -161,10 +161,10 @@ def host_of(host: str) -> str:
 
 
 def forged(facts: ArrivingRequest) -> str:
-    """Return why a request that changes something may come from another site's page; "" if it may not.
+    """Return why a request that changes something may come from another site's page; "" if it cannot.
 
-    A page of another site can make a browser send the session, but no header of its own: browsers ask first (CORS), and
-    the console allows nothing. See ADR 0321.
+    A page of another site can make a browser send the session cookie, but not a header of its own: the browser first
+    asks the console by CORS, and the console allows none. See ADR 0321.
     """
     if facts.headers.get(ACT_HEADER) != ACT_VALUE:
         return f"the header {ACT_HEADER}: {ACT_VALUE} is missing"

@@ -1,4 +1,4 @@
-"""What a command will do, said before a person confirms it; and which commands a workload's state allows. Pure."""
+"""The effect of each command, shown before a person confirms it, and the commands that a state allows. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AT_A_STEP = (Phase.SHADOW, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.HELD)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A share that a command can set. ``percent`` None: the configured share. ``effect``: what then happens."""
+    """A share that a command can set. ``percent``: None for the configured share. ``effect``: the result, as text."""
 
     percent: float | None
     effect: str
@@ -26,9 +26,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """The text of a confirmation. ``choices``: the shares to choose from, the usual one first.
+    """The text of a confirmation.
 
-    ``asks_percent``: any share can be given. ``may_force``: the command has --force.
+    ``choices``: the shares to choose from, the usual one first.
+    ``asks_percent``: whether the person may give any share.
+    ``may_force``: whether the command has --force.
     """
 
     title: str
@@ -45,9 +47,10 @@ def label_of(kind: CommandKind) -> str:
 
 
 def requests_per_second(status: WorkloadStatus) -> float | None:
-    """Return the mean rate of the clients' requests in this step; None if it is too short to say.
+    """Return the mean rate of the clients' requests in this step, or None if the step is too short.
 
-    A side that serves no client (the candidate at 0 %, the baseline at 100 %) counts copies, which are left out.
+    For a side that serves no client (the candidate at 0 %, the baseline at 100 %), the status counts copies. These are
+    left out.
     """
     seconds = (status.updated_at_ms - status.since_ms) / 1000
     of_baseline = 0 if status.baseline_counts_copies else status.baseline.requests
@@ -57,7 +60,7 @@ def requests_per_second(status: WorkloadStatus) -> float | None:
 
 
 def moved(status: WorkloadStatus, percent: float) -> str:
-    """Return how many requests change side if the candidate gets ``percent``."""
+    """Return, as text, how many requests change their side if the candidate gets ``percent``."""
     if not status.share_known:
         return f"to {percent:g} %; the present share is unknown"
     rate, change = requests_per_second(status), abs(percent - status.percent) / 100
@@ -72,7 +75,7 @@ def next_step(status: WorkloadStatus) -> float | None:
 
 
 def effect_of(kind: CommandKind, status: WorkloadStatus, shadow_sample: float) -> Effect:
-    """Return what the command does to the workload. ``shadow_sample``: the configured percent of copied requests."""
+    """Return the effect of the command on the workload. ``shadow_sample``: configured percent of copied requests."""
     name = status.workload
     match kind:
         case CommandKind.ROLLBACK:
@@ -138,7 +141,7 @@ def _shadow(status: WorkloadStatus, sample: float) -> Effect:
 
 
 def possible(status: WorkloadStatus) -> tuple[CommandKind, ...]:
-    """Return the commands to offer. The scorer decides whether a command is possible; a refusal changes nothing."""
+    """Return the commands to offer. The leader decides whether a command is possible. A refusal changes nothing."""
     try:
         phase = Phase(status.phase)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Commands: the confirmation that says the effect, and the API by which the page and programs send them."""
+"""Commands: the confirmation that shows the effect, and the API with which the page and programs send them."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def routes(console: Console) -> list[Route]:
 
 
 def actor_of(visitor: Visitor, who: str) -> str:
-    """Return whom the log names: the person of the session or the proxy, or whom the bearer of the token names.
+    """Return the name for the decision log: the person of the session or the proxy, or the name ``who`` of the bearer.
 
-    Raises InputError if ``who`` is no name.
+    Raises InputError if ``who`` is not a valid name.
     """
     if visitor.by_session or not who:
         return f"{visitor.name} (console)"
@@ -83,7 +83,7 @@ def _command(body: CommandBody, visitor: Visitor) -> Command:
 async def _carry_out(console: Console, workload: str, command: Command) -> dict[str, object]:
     """Send the command, and return the decision that answers it.
 
-    Raises CommandRefusedError, and UnreachableError if no scorer answers in time.
+    Raises CommandRefusedError if the leader refuses it, and UnreachableError if no leader answers in time.
     """
     console.metrics.commands.labels(command.kind.value).inc()
     log.info("command_sent", workload=workload, command=command.kind.value, actor=command.actor)

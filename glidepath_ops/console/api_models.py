@@ -16,7 +16,7 @@ _MODEL = ConfigDict(extra="forbid", allow_inf_nan=False, str_strip_whitespace=Tr
 
 
 class CommandBody(BaseModel):
-    """A command to the scorer, as the command line sends it."""
+    """A command to the leader, with the fields that the command line sends."""
 
     model_config = _MODEL
 
@@ -60,7 +60,7 @@ M = TypeVar("M", CommandBody, LabelBody)
 
 
 def parsed(model: type[M], body: dict[str, Any]) -> M:
-    """Return the body as a ``model``. Raises InputError, which names each field that is wrong and what is allowed."""
+    """Return the body as a ``model``. The message of the InputError names each wrong field and the allowed values."""
     try:
         return model.model_validate(body)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The web application of the console: its routes, and what every answer carries."""
+"""The web application of the console: its routes, and the headers of all its answers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def make_app(console: Console) -> Starlette:
 
 
 def _process_routes(console: Console) -> list[Route]:
-    """Return what supervisors and Prometheus ask; it tells nothing of requests and answers."""
+    """Return the routes for supervisors and Prometheus. They reveal nothing about requests and answers."""
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -94,7 +94,7 @@ def _process_routes(console: Console) -> list[Route]:
 
 
 async def close(console: Console) -> None:
-    """End the open pages and the connection to Redis."""
+    """End the streams to open pages, and close the connection to Redis."""
     await console.live.close()
     with suppress(RedisError, OSError):
         await console.redis.aclose()

@@ -1,4 +1,4 @@
-"""What every page of the console needs, and the wrappers that decide who may see it."""
+"""The parts that every page of the console needs, and the wrappers that decide who may see a page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The parts of a running console. ``demo``: the workloads carry the traffic of `glidepath demo`."""
+    """The parts of a running console. ``demo``: whether it shows the traffic of `glidepath demo`."""
 
     config: Config
     redis: RedisClient
@@ -38,7 +38,7 @@ class Console:
     demo: bool = False
 
     def page(self, request: Request, template: str, visitor: Visitor, code: int = 200, **values: Any) -> Response:
-        """Return a page with what every page shows: who is logged in, and what may be done."""
+        """Return a page, with the values that every page shows: the visitor, and what the visitor may do."""
         return html.page(template, code, **self.shared(request.url.path, visitor), **values)
 
     def shared(self, path: str, visitor: Visitor) -> dict[str, Any]:
@@ -56,8 +56,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def facts_of(request: Request) -> ArrivingRequest:
-    """Return the facts. Headers of the same name are joined by a comma, so two of a proxy's header name nobody: the
-    first one may be what a client has sent through a proxy that adds its own.
+    """Return the facts about a request. Headers with the same name are joined by a comma.
+
+    So if a request has two of the proxy's headers, they identify nobody: the first one may come from a client, if the
+    proxy adds its own header without removing the client's.
     """
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
@@ -99,7 +101,7 @@ def _endpoint(console: Console, handler: Handler) -> Endpoint:
 
 
 def receiving_feedback(console: Console, handler: Handler) -> Endpoint:
-    """Return the endpoint that calls ``handler`` for whoever has ``console.feedback_token``, or may act."""
+    """Return the endpoint that calls ``handler`` for visitors who have ``console.feedback_token`` or may act."""
 
     async def checked(request: Request, visitor: Visitor) -> Response:
         facts = facts_of(request)
@@ -121,7 +123,7 @@ def receiving_feedback(console: Console, handler: Handler) -> Endpoint:
 
 
 def acting(console: Console, handler: Handler) -> Endpoint:
-    """Return the endpoint that calls ``handler`` for visitors who may act, unless another site may have sent it."""
+    """Return the endpoint that calls ``handler`` for visitors who may act, unless another site may be the sender."""
 
     async def checked(request: Request, visitor: Visitor) -> Response:
         if visitor.may_act and visitor.by_session and (why := forged(facts_of(request))):
@@ -132,7 +134,7 @@ def acting(console: Console, handler: Handler) -> Endpoint:
 
 
 def confirming(console: Console, handler: Handler) -> Endpoint:
-    """Return the endpoint that calls ``handler``, which changes nothing, for visitors who may act."""
+    """Return the endpoint that calls ``handler`` for visitors who may act. ``handler`` must not change anything."""
 
     async def checked(request: Request, visitor: Visitor) -> Response:
         if visitor.may_act:
@@ -144,7 +146,7 @@ def confirming(console: Console, handler: Handler) -> Endpoint:
 
 
 async def json_body(request: Request) -> dict[str, Any]:
-    """Return the request's JSON object. Raises BadRequestError for another body, TooLargeError above MOST_BODY."""
+    """Return the request's JSON object. Raises BadRequestError for other bodies, TooLargeError above MOST_BODY."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise BadRequestError("the body must be JSON, with content-type: application/json")
     data = bytearray()

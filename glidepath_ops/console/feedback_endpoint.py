@@ -1,7 +1,7 @@
-"""``POST /feedback``: users' feedback on single answers, sent by the application that has the answers' request ids.
+"""``POST /feedback``: users' feedback on single answers, sent by the application that knows the answers' request ids.
 
-What comes in is bounded: by the body, by ``console.feedback_rate``, and by how many wait for extproc to store a request
-that has just ended. See docs/reference/feedback.md.
+The input is limited: by the size of the body, by ``console.feedback_rate``, and by the number of requests that wait
+until extproc has stored the request that just ended. See docs/reference/feedback.md.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ MOST_WAITING = 200  # requests that wait for extproc at once
 
 
 class RateLimit:
-    """A token bucket: at most ``rate`` a second, and at most as many at once as in a second, but at least one."""
+    """A token bucket: at most ``rate`` per second. It holds the tokens of one second, but at least one."""
 
     def __init__(self, rate: float, now_s: float) -> None:
         self._rate, self._most = rate, max(rate, 1.0)
         self._left, self._at_s = self._most, now_s
 
     def wait_s(self, now_s: float) -> float:
-        """Take one, and return 0; or return after how many seconds there will be one."""
+        """Take a token and return 0. If there is none, return the seconds until there is one."""
         self._left = min(self._most, self._left + (now_s - self._at_s) * self._rate)
         self._at_s = now_s
         if self._left < 1:
@@ -76,9 +76,9 @@ class _Intake:
         return JSONResponse({"result": match.value})
 
     async def _give(self, given: GivenFeedback) -> FeedbackMatch | None:
-        """Match the feedback. If its request is unknown, try again once extproc must have stored it.
+        """Match the feedback. If its request is unknown, try again after the time that extproc needs to store it.
 
-        Return None if too many wait for that already.
+        Return None if too many requests are waiting for this already.
         """
         store = store_of(feedback_stores(self._console.config, self._console.redis), given.workload)
         match = await store.give(given, unix_ms(), final=False)

@@ -1,4 +1,4 @@
-"""The first page: all workloads, and the way back of each."""
+"""The first page: a table of all workloads."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def _table(console: Console, *, may_act: bool) -> str:
 
 
 def events(console: Console, name: str, render: Render) -> Response:
-    """Return the stream of a view's changes. Raises UnreachableError if too many pages are open."""
+    """Return the stream of a view's updates. Raises UnreachableError if too many pages are open."""
     try:
         stream = console.live.subscribe(name, render)
     except TooManyPagesError:

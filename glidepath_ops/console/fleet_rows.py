@@ -1,4 +1,4 @@
-"""The rows of the fleet table: what a person must know of each workload at a glance. Pure."""
+"""The rows of the fleet table, which show the most important facts about each workload. Pure."""
 
 from __future__ import annotations
 
@@ -56,14 +56,18 @@ class Funnel:
     scored: int
 
     def width(self, part: int) -> float:
-        """Return the width of a part's bar, in percent of what was captured."""
+        """Return the width of a part's bar, in percent of the number of captured exchanges."""
         return min(100.0, 100 * part / self.captured) if self.captured else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class FleetRow:
-    """One workload. ``action``: the command that matters now; ``next_in``: in what time the next step may
-    be taken at the current rate, or ""; ``trouble``: why what is shown may be wrong."""
+    """The row of one workload.
+
+    ``action``: the command that is most useful now.
+    ``next_in``: the time until the next step at the current rate, or "".
+    ``trouble``: why the row may be wrong.
+    """
 
     name: str
     state: str
@@ -83,7 +87,7 @@ class FleetRow:
 
 
 def fleet_rows(reading: FleetReading, candidates: Mapping[str, str], now_s: float) -> list[FleetRow]:
-    """Return the rows, those first that need a person. ``candidates``: workload → the name of its candidate."""
+    """Return the rows. Workloads that need a person come first. ``candidates``: workload → name of its candidate."""
     rows = [_row(name, status, reading, candidates.get(name, ""), now_s) for name, status in reading.statuses.items()]
     urgent = {"bad": 0, "asks": 1}
     return sorted(rows, key=lambda row: (0 if row.trouble else 1 + urgent.get(row.tone, 2), row.name))
@@ -117,9 +121,9 @@ def _row(name: str, status: WorkloadStatus | None, reading: FleetReading, candid
 
 
 def _next_in(status: WorkloadStatus, now_s: float) -> str:
-    """Return the time until the slowest gate of the step decides and its least time is over.
+    """Return the time until the slowest gate decides and the minimum time of the step is over, as text.
 
-    It is "" if that is unknown, and while a gate fails.
+    Return "" if it is unknown, or if a gate fails.
     """
     waiting = [v for v in status.verdicts if v.gating and not v.guard and v.outcome == "inconclusive"]
     times = [v.eta_s for v in waiting if v.eta_s is not None]
@@ -131,7 +135,7 @@ def _next_in(status: WorkloadStatus, now_s: float) -> str:
 
 
 def _seen(status: WorkloadStatus) -> str:
-    """Return the candidate's share of the clients' requests of this step; "–" where its counts are those of copies."""
+    """Return the measured share of the candidate in this step's clients' requests; "–" if the status counts copies."""
     total = status.baseline.requests + status.candidate.requests
     if status.candidate_counts_copies or status.baseline_counts_copies:
         return "–"

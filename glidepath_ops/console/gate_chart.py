@@ -1,4 +1,4 @@
-"""One picture for each gate: value and limit on a line, and how far the evidence is towards fail and pass. Pure."""
+"""One picture for each gate: value and limit on a line, and the evidence for fail and for pass as bars. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _WHAT = {
 
 @dataclass(frozen=True, slots=True)
 class GateChart:
-    """Places on a line of WIDTH units, and lengths of the bars. A place is None without its number.
+    """Positions on a line of WIDTH units, and lengths of the bars. A position is None if its number is unknown.
 
-    ``span``: the places of the ends of the confidence sequence of the value, cut at the ends of the line; None without.
+    ``span``: the ends of the confidence sequence of the value, cut off at the ends of the line; None without one.
 
     ``to_fail``, ``to_pass``: from 0 to _HALF; at _HALF the gate decides.
     """
@@ -46,7 +46,7 @@ class GateChart:
 
 
 def gate_chart(verdict: Verdict, requests_per_s: float | None) -> GateChart:
-    """Return the chart of a gate. ``requests_per_s``: the workload's rate, to tell how long the gate still needs."""
+    """Return the chart of a gate. ``requests_per_s``: the workload's rate, used to compute the remaining time."""
     low, high = _range(verdict)
     to_pass, to_fail = (_share(one) for one in (verdict.evidence_to_pass, verdict.evidence_to_fail))
     return GateChart(
@@ -71,14 +71,14 @@ def gate_chart(verdict: Verdict, requests_per_s: float | None) -> GateChart:
 
 
 def _effect(verdict: Verdict) -> str:
-    """Return what a failure does, and what the gate compares."""
+    """Return the effect of a failure, and the basis of the comparison, as text."""
     basis = f"it compares {BASES[verdict.basis]}" if verdict.basis in BASES else ""
     guard = "it need not pass before a step" if verdict.guard else ""
     return "; ".join(part for part in (_WHAT.get(verdict.action, ""), guard, basis) if part)
 
 
 def sentence_of(verdict: Verdict, requests_per_s: float | None) -> str:
-    """Return what the two pictures show, in one sentence."""
+    """Return the content of the two pictures in one sentence."""
     if verdict.outcome == "pass":
         return f"Decided: it passes, after {verdict.n:,} samples."
     if verdict.outcome == "fail":
@@ -93,7 +93,7 @@ def sentence_of(verdict: Verdict, requests_per_s: float | None) -> str:
 
 
 def _known_to(verdict: Verdict) -> str:
-    """Return how well the value is known, with a space before it; "" if that is unknown."""
+    """Return the confidence interval of the value as text, with a space before it; "" if it is unknown."""
     low, high = verdict.low, verdict.high
     if low is None and high is None:
         return ""
@@ -117,7 +117,7 @@ def _share(evidence: float) -> float:
 
 
 def _range(verdict: Verdict) -> tuple[float, float]:
-    """Return the ends of the line: around value and limit, and from 0 where that is near."""
+    """Return the ends of the line. They enclose value and limit, and 0 if it is near."""
     known = [number for number in (verdict.value, verdict.limit) if number is not None]
     if not known:
         return 0.0, 1.0

@@ -1,4 +1,4 @@
-"""Mark where two answers differ, by the alignment and the signals that the scorer uses itself. Pure."""
+"""Marks the differences of two answers, with the same alignment and signals that the scorer uses. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_MARKS = 400
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of a text; ``marked``: the other text lacks it, or has something else there."""
+    """A part of a text. ``marked``: whether the other text lacks it or has something else in its place."""
 
     text: str
     marked: bool = False
@@ -26,9 +26,9 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class MarkedTexts:
-    """Both texts in segments, and why each signal differs: signal → text for people.
+    """Both texts in segments, and the reason for each signal as a text for people.
 
-    ``left_more``, ``right_more``: the characters that are not shown.
+    ``left_more``, ``right_more``: the number of characters that are not shown.
     """
 
     left: tuple[Segment, ...]
@@ -59,7 +59,7 @@ def marked_texts(left: str, right: str, settings: ScoringSection, most_shown: in
 
 
 def segments(text: str, places: Iterable[tuple[int, int]]) -> tuple[Segment, ...]:
-    """Return the text in marked and unmarked parts. The parts joined are the text, whatever the places are."""
+    """Return the text in marked and unmarked parts. The joined parts always equal the text."""
     found: list[Segment] = []
     at = 0
     for begin, end in merged(places, len(text)):
@@ -73,7 +73,7 @@ def segments(text: str, places: Iterable[tuple[int, int]]) -> tuple[Segment, ...
 
 
 def merged(places: Iterable[tuple[int, int]], length: int) -> Sequence[tuple[int, int]]:
-    """Return the places, limited to the text's ``length``, in order and without overlaps."""
+    """Return the ranges ``places`` in ascending order, without overlaps, and cut off at ``length``."""
     found: list[tuple[int, int]] = []
     for begin, end in sorted((max(b, 0), min(e, length)) for b, e in places):
         if end <= begin:
@@ -86,7 +86,7 @@ def merged(places: Iterable[tuple[int, int]], length: int) -> Sequence[tuple[int
 
 
 def weight_of(settings: ScoringSection, signal: str) -> str:
-    """Return how much a signal counts, as text; "" if it is only shown."""
+    """Return the weight of a signal as text, or "" if the signal is only shown."""
     name = signal.removeprefix("baseline_")
     weight = settings.weight(name) if name in DEFAULT_WEIGHTS else 0.0
     if name in CONTENT_SIGNALS:

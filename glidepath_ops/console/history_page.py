@@ -66,7 +66,7 @@ def routes(console: Console) -> list[Route]:
 
 
 async def _money(console: Console, workload: str, since_ms: int) -> str:
-    """Return the line about money; "" without any price, in which case the history is not read again."""
+    """Return the line about money, or "" if no backend has a price. (The history is then not read again.)"""
     sides = console.config.workload(workload).baseline, console.config.workload(workload).candidate
     if all(console.config.backends[side].price is None for side in sides):
         return ""
@@ -74,7 +74,7 @@ async def _money(console: Console, workload: str, since_ms: int) -> str:
 
 
 def range_of(name: str) -> Range:
-    """Return the range, the first one for "". Raises InputError."""
+    """Return the range with this name, or the first range for "". Raises InputError."""
     for span in RANGES:
         if name in (span.name, ""):
             return span

@@ -18,7 +18,7 @@ _LEVEL = {level.name: level for level in LEVELS}
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A span of time that a page shows, from periods of one level."""
+    """A time range that a page can show, and the level of the periods for it."""
 
     name: str
     title: str
@@ -61,7 +61,7 @@ def _percent(part: int, whole: int) -> Number:
 
 
 def columns(points: Sequence[HistoryPoint]) -> dict[str, list[Number]]:
-    """Return time (Unix seconds) and series of equal length. Where periods are missing, all series have None."""
+    """Return columns of equal length: time (Unix seconds) and series. A missing period is None in all series."""
     filled = list(_with_gaps(points))
     found: dict[str, list[Number]] = {"t": [at for at, _ in filled]}
     for name, of_point in _COLUMNS.items():
@@ -75,9 +75,9 @@ def columns(points: Sequence[HistoryPoint]) -> dict[str, list[Number]]:
 
 
 def kind_columns(points: Sequence[HistoryPoint]) -> dict[str, list[Number]]:
-    """Return ``SIDE: KIND`` → failed requests a minute, for the most frequent kinds, the most frequent first.
+    """Return failed requests per minute as columns named ``SIDE: KIND``, for the most frequent kinds, in this order.
 
-    The values stand at the times of ``columns``.
+    The times are those of ``columns``.
     """
     totals: Counter[tuple[str, str]] = Counter()
     for point in points:
@@ -94,9 +94,9 @@ def kind_columns(points: Sequence[HistoryPoint]) -> dict[str, list[Number]]:
 
 
 def axis_start_ms(points: Sequence[HistoryPoint], since_ms: int, now_ms: int) -> int:
-    """Return where the time axis begins: at ``since_ms``, or with the first period if the history began later.
+    """Return the start of the time axis: ``since_ms``, or the first period if the history began later.
 
-    So a few minutes of history fill the charts instead of their right edge.
+    So even a few minutes of history fill the whole chart.
     """
     if not points:
         return since_ms
@@ -105,7 +105,7 @@ def axis_start_ms(points: Sequence[HistoryPoint], since_ms: int, now_ms: int) ->
 
 
 def _with_gaps(points: Iterable[HistoryPoint]) -> Iterable[tuple[float, HistoryPoint | None]]:
-    """Yield each point with its time, and one empty place where at least one period is missing."""
+    """Yield each point with its time, and one None where at least one period is missing."""
     last: HistoryPoint | None = None
     for point in points:
         if last is not None and point.at_ms - last.at_ms > 1500 * last.seconds:
@@ -116,7 +116,7 @@ def _with_gaps(points: Iterable[HistoryPoint]) -> Iterable[tuple[float, HistoryP
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A decision on the time axis. ``tone``: step, bad, hold or person, so that each kind has its own line."""
+    """A decision on the time axis. ``tone``: step, bad, hold or person. It selects the style of the line."""
 
     at_s: float
     id: str
@@ -129,7 +129,7 @@ class Mark:
 
 
 def marks(decisions: Iterable[Decision], since_ms: int) -> list[Mark]:
-    """Return the decisions since a time that changed the share or stopped the ramp, or that a person made."""
+    """Return the decisions since ``since_ms`` that changed the share, stopped the ramp, or were made by a person."""
     found = []
     for decision in decisions:
         tone = _tone(decision)
@@ -153,7 +153,7 @@ def _tone(decision: Decision) -> str:
 
 
 def table_rows(points: Sequence[HistoryPoint]) -> list[HistoryPoint]:
-    """Return at most MOST_ROWS points at even distances, the newest first."""
+    """Return at most MOST_ROWS points at equal distances, the newest first."""
     if len(points) <= MOST_ROWS:
         return list(reversed(points))
     step = len(points) / MOST_ROWS

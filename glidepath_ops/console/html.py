@@ -1,4 +1,4 @@
-"""Render the templates. Every text is escaped, and what a browser must not interpret is made visible."""
+"""Renders the templates. Every text is escaped, and control characters are made visible."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _number(value: float | None, digits: int = 4) -> str:
 
 @cache
 def asset(name: str) -> str:
-    """Return the address of a static file. It changes with the file, so a browser never runs an old script."""
+    """Return the URL of a static file. It changes when the file changes, so a browser never runs an old script."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?v={digest}"
 

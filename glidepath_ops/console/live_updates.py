@@ -1,8 +1,8 @@
-"""Send open pages what has changed, by server-sent events. A page costs one idle connection.
+"""Sends updates to open pages by server-sent events. An open page costs one idle connection.
 
 One loop reads and renders each view once a second while at least one page shows it, and all pages get the same text. So
 the number of open pages changes neither the reads of Redis nor the work of the scorer. A page that reads too slowly
-misses versions, and gets the newest.
+skips some versions, and gets the newest.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 EVERY_S = 1.0
-PING_S = 15.0  # an idle connection is closed by proxies without it
+PING_S = 15.0  # proxies close idle connections, so a ping is sent this often
 MOST_PAGES = 500
 
 Render = Callable[[], Awaitable[str]]
@@ -34,7 +34,7 @@ class _View:
 
 
 class LiveViews:
-    """The views that pages show now. ``failed`` is called with the error of a view that could not be rendered."""
+    """The views that open pages show. ``failed`` is called with the error if a view cannot be rendered."""
 
     def __init__(self, failed: Callable[[Exception], None], every_s: float = EVERY_S) -> None:
         self._views: dict[str, _View] = {}
@@ -45,7 +45,7 @@ class LiveViews:
         return sum(view.pages for view in self._views.values())
 
     def subscribe(self, name: str, render: Render) -> AsyncIterator[bytes]:
-        """Return the events of a view, from the next change on. ``render`` returns its present text.
+        """Yield the events of a view, beginning with its next change. ``render`` returns the current text of the view.
 
         Raises TooManyPagesError.
         """
@@ -71,7 +71,7 @@ class LiveViews:
                 view.task.cancel()
 
     async def _changed(self, view: _View, seen: int) -> bool:
-        """Wait for a version after ``seen``, at most PING_S. Return whether the page stays open."""
+        """Wait for a version after ``seen``, for at most PING_S seconds. Return whether the page stays open."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PING_S), view.changed:
                 await view.changed.wait_for(lambda: view.version != seen or self._closed)
@@ -91,7 +91,7 @@ class LiveViews:
             await asyncio.sleep(self._every_s)
 
     async def close(self) -> None:
-        """End the events of all pages, so that the server can stop."""
+        """End the event streams of all pages, so that the server can stop."""
         self._closed = True
         for view in list(self._views.values()):
             async with view.changed:

@@ -1,4 +1,4 @@
-"""Log in with the token, and log out."""
+"""The pages to log in with the token, and to log out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.routing import Route
 from glidepath_ops.console.access import COOKIE, SESSION_S, Visitor, person_name
 from glidepath_ops.console.context import Console, facts_of
 
-WRONG_TOKEN_S = 0.5  # the answer to a wrong token waits so long
+WRONG_TOKEN_S = 0.5  # the answer to a wrong token is delayed by this time
 MOST_WAITING = 8  # wrong tokens at the same time; further ones are refused at once
 _MOST_FORM = 4096
 _ANONYMOUS = Visitor()
@@ -71,7 +71,7 @@ def _again(console: Console, request: Request, target: str, problem: str, code: 
 
 
 async def _fields(request: Request) -> dict[str, str]:
-    """Return the fields of a small form; nothing of a larger one."""
+    """Return the fields of a form, or no fields if the form is too large."""
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
@@ -89,5 +89,5 @@ def _same_site(request: Request) -> bool:
 
 
 def _next(path: str) -> str:
-    """Return the path of this console to go to; never another host's."""
+    """Return the path to go to after the login. It never leads to another host."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) and "\n" not in path else "/"

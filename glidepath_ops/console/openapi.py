@@ -80,7 +80,7 @@ def description() -> dict[str, Any]:
 
 
 def _schema(model: type[CommandBody] | type[FeedbackBody] | type[LabelBody]) -> dict[str, Any]:
-    """Return the JSON schema of a body, with the schemas that it names in place."""
+    """Return the JSON schema of a body, with referenced schemas inserted in place."""
     schema = model.model_json_schema()
     named = schema.pop("$defs", {})
 
@@ -126,7 +126,7 @@ def _feedback() -> dict[str, Any]:
 
 def _errors(*codes: str) -> dict[str, Any]:
     meanings = {
-        "400": "the request is not right",
+        "400": "the request is invalid",
         "401": "no token",
         "403": "not allowed",
         "404": "unknown workload",

@@ -1,7 +1,7 @@
-"""The newest results of a workload in memory, so that a search reads nothing from Redis but what is new.
+"""Keeps a workload's newest results in memory, so that a search reads only new results from Redis.
 
-The stream of results is read in pages of PAGE entries, so no read blocks Redis. Of each result, only what a search and
-a list need is kept. See ADR 0322.
+The stream of results is read in pages of PAGE entries, so no read blocks Redis. Only the parts of a result that a
+search and a list need are kept. See ADR 0322.
 """
 
 from __future__ import annotations
@@ -29,17 +29,19 @@ from glidepath_ops.pairs.select_pairs import PairFilter, badness
 
 PAGE = 500
 MOST_FACTS = 5000
-MOST_NEW_PAGES = 10  # if more is new, the index begins again with the newest
+MOST_NEW_PAGES = 10  # if there are more new pages, the index is built again from the newest
 _NOTHING: Mapping[str, float] = {}
 _NO_LABELS: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
 class PairIndex:
-    """Results in the order of their stream. ``ids``: the ids of their entries there. ``bad``: how bad each is,
-    and ``captured``: when it was captured.
+    """Results in the order of their stream.
 
-    ``complete``: all stored results, or the newest ``most``, have been read.
+    ``ids``: the ids of their stream entries.
+    ``bad``: how bad each result is.
+    ``captured``: when each pair was captured.
+    ``complete``: whether all stored results, or the newest ``most``, have been read.
     """
 
     workload: str
@@ -65,7 +67,7 @@ class PairIndex:
         return self.ids[-1] if self.ids else b"0-0"
 
     def add_newer(self, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> None:
-        """Add entries of the stream, the oldest first, and drop the oldest results above the limit."""
+        """Add new stream entries, the oldest first, and drop the oldest results above the limit."""
         for entry_id, fields in entries:
             if (result := self._slim(fields)) is not None:
                 self._count(result, 1)
@@ -77,7 +79,7 @@ class PairIndex:
             self._drop_oldest(len(self.results) - self.most)
 
     def add_older(self, entries: list[tuple[bytes, Mapping[bytes, bytes]]]) -> None:
-        """Add entries that are older than all known ones, the newest first."""
+        """Add stream entries that are older than all known ones, the newest first."""
         slim = [(entry_id, self._slim(fields)) for entry_id, fields in reversed(entries)]
         found = [(entry_id, result) for entry_id, result in slim if result is not None]
         for _, result in found:
@@ -88,33 +90,33 @@ class PairIndex:
         self.captured[:0] = array("q", [result.captured_at_ms for _, result in found])
 
     def drop_before(self, first_id: bytes) -> None:
-        """Drop the results whose entries are older than the first one of the stream, because retention removed them."""
+        """Drop results that retention has removed from the stream. ``first_id``: the first entry of the stream."""
         first = _number(first_id)
         gone = bisect_left(self.ids, first, key=_number)
         if gone:
             self._drop_oldest(gone)
 
     def select(self, wanted: PairFilter, labels: Mapping[str, PairLabel], *, worst: bool, most: int) -> list[int]:
-        """Return the places of at most ``most`` results that ``wanted`` selects: the worst first, or the newest."""
+        """Return the positions of at most ``most`` results that ``wanted`` selects, the worst or the newest first."""
         return self.first_of(self.matching(wanted, labels), worst=worst, most=most)
 
     def matching(self, wanted: PairFilter, labels: Mapping[str, PairLabel]) -> list[int]:
-        """Return the places of all results that ``wanted`` selects, in ascending order."""
+        """Return the positions of all results that ``wanted`` selects, in ascending order."""
         places, rest = self._narrowed(wanted, labels)
         if rest != PairFilter(kind=None):
             places = [i for i in places if rest.selects(self.results[i], labels)]
         return places
 
     def first_of(self, places: Sequence[int], *, worst: bool, most: int) -> list[int]:
-        """Return at most ``most`` of the places, which ascend: those of the worst results first, or of the newest."""
+        """Return at most ``most`` of the ascending positions: those of the worst results first, or the newest first."""
         if worst:
             return heapq.nlargest(most, places, key=self.bad.__getitem__)
         return list(places[::-1][:most])
 
     def _narrowed(self, wanted: PairFilter, labels: Mapping[str, PairLabel]) -> tuple[list[int], PairFilter]:
-        """Return the places that meet the conditions which are cheap to check, and the filter without these.
+        """Return the positions that meet the cheap conditions, and the filter with the remaining conditions.
 
-        A whole filter costs some microseconds for each result, such a condition a tenth of that.
+        Checking a whole filter takes some microseconds for each result, a cheap condition a tenth of that.
         """
         results, captured, places = self.results, self.captured, list(range(len(self.results)))
         if (kind := wanted.kind) is not None:
@@ -146,7 +148,7 @@ class PairIndex:
         return places, rest
 
     def place_of(self, pair_id: str) -> int | None:
-        """Return the place of the newest result of a pair, or of its request; None if it is not known."""
+        """Return the position of the newest result of a pair, or of its request; None if it is unknown."""
         for place in range(len(self.results) - 1, -1, -1):
             if self.results[place].pair_id == pair_id:
                 return place
@@ -177,7 +179,7 @@ class PairIndex:
         return None
 
     def _known(self, facts: AnswerFacts) -> AnswerFacts:
-        """Return the facts without what differs from answer to answer, shared by all equal ones."""
+        """Return only the facts that many answers have in common. Equal facts share one object, which saves memory."""
         slim = AnswerFacts(
             facts.origin, facts.backend, facts.status, failed_over=facts.failed_over, faults=tuple(facts.faults)
         )
@@ -207,7 +209,7 @@ def _number(entry_id: bytes) -> tuple[int, int]:
 
 
 def _may_match(facts: AnswerFacts, wanted: PairFilter) -> bool:
-    """Return whether an answer with these facts can be why a pair is selected by status, fault or side."""
+    """Return whether an answer with these facts can make its pair match the filter's status, fault or side."""
     if wanted.status:
         return str(facts.status)[:1] == wanted.status[:1]
     if wanted.faults:
@@ -221,7 +223,7 @@ def _bad(result: ScoredPair) -> float:
 
 
 class PairIndexes:
-    """The indexes of the workloads whose pairs somebody looks at, bounded together by ``most`` results."""
+    """The indexes of all workloads that people search. Together they hold at most ``most`` results."""
 
     def __init__(self, redis: RedisClient, most: int) -> None:
         self._redis, self._most = redis, most
@@ -232,7 +234,7 @@ class PairIndexes:
     async def of(self, workload: str, patience_s: float) -> PairIndex:
         """Return the workload's index with the newest results. The first time, wait at most ``patience_s`` for it.
 
-        Then it may be incomplete, and a task reads on. Raises RedisError or OSError.
+        After this wait it may be incomplete. A task then continues to read. Raises RedisError or OSError.
         """
         async with self._locks.setdefault(workload, asyncio.Lock()):
             index = self._indexes.get(workload)
@@ -249,7 +251,7 @@ class PairIndexes:
         return index
 
     async def _begin(self, workload: str) -> PairIndex:
-        """Read the newest page, and let a task read the older ones."""
+        """Read the newest page, and start a task that reads the older pages."""
         if (running := self._loading.get(workload)) is not None:
             running.cancel()
         index = PairIndex(workload, self._most)
@@ -259,7 +261,7 @@ class PairIndexes:
         return index
 
     async def _read_newer(self, index: PairIndex) -> bool:
-        """Read what is new. Return False if that is too much."""
+        """Read the new entries. Return False if there are too many."""
         key = WorkloadKeys(index.workload).results
         for _ in range(MOST_NEW_PAGES):
             entries = await self._redis.xrange(key, f"({index.last_id.decode()}", count=PAGE)
@@ -269,7 +271,7 @@ class PairIndexes:
         return False
 
     async def _load(self, index: PairIndex) -> None:
-        """Read the older results page by page. Between two pages, other requests are answered."""
+        """Read the older results page by page. Other requests are answered between two pages."""
         key = WorkloadKeys(index.workload).results
         try:
             while index.ids and len(index) < index.most:
@@ -291,7 +293,7 @@ class PairIndexes:
         self._indexes.pop(workload, None)
 
     def _evict(self, keep: str) -> None:
-        """Forget the indexes that were used least recently, until all together hold at most ``most`` results."""
+        """Forget the least recently used indexes, except ``keep``, until all together hold at most ``most`` results."""
         others = sorted((one for one in self._indexes.values() if one.workload != keep), key=lambda one: one.used_at)
         for index in others:
             if sum(map(len, self._indexes.values())) <= self._most:

@@ -1,4 +1,4 @@
-"""What a search of pairs asks for, from the parameters of an address. Pure."""
+"""Translates the query parameters of a URL into a search for pairs. Pure."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class PairQuery:
     given: Mapping[str, str]
 
     def link(self, **more: object) -> str:
-        """Return the parameters of this search and more, as the end of an address."""
+        """Return the parameters of this search and further ones as the query of a URL."""
         return urlencode({**self.given, **{name: str(value) for name, value in more.items()}}, errors="replace")
 
 
 def query_of(parameters: Mapping[str, str], digest: Callable[[str], str], now_ms: int) -> PairQuery:
-    """Return the search. ``digest``: the value of a sticky key → how pairs have it. Raises InputError."""
+    """Return the search. ``digest``: converts a sticky value to the digest in pairs. Raises InputError."""
     given = {name: parameters[name].strip()[:200] for name in _NAMES if parameters.get(name, "").strip()}
     sticky = given.get("sticky", "")
     label = _one_of("label", given.get("label", ""), LABELS)
@@ -61,7 +61,10 @@ def query_of(parameters: Mapping[str, str], digest: Callable[[str], str], now_ms
 
 
 def moment(name: str, text: str, now_ms: int) -> int | None:
-    """Return the Unix milliseconds of an age such as ``2h``, or of a local time in ISO 8601. Raises InputError."""
+    """Return the time that a parameter gives, in Unix milliseconds. Raises InputError.
+
+    The text is an age such as ``2h``, or a local time in ISO 8601.
+    """
     if not text:
         return None
     try:

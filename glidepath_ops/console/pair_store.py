@@ -1,4 +1,4 @@
-"""Read single pairs and searches of pairs for the pages, and store people's judgements."""
+"""Reads single pairs and searches for pairs for the pages, and stores people's judgements."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from glidepath_ops.pairs.pair_dataset import line_of, record_of
 from glidepath_ops.pairs.read_pairs import StoredPair, find_pair, with_body
 from glidepath_ops.pairs.select_pairs import request_id
 
-PATIENCE_S = 0.15  # how long a page waits for an index that is still read
+PATIENCE_S = 0.15  # how long a page waits for an index that is still being read
 MOST_LISTED = 5000  # of the pairs that a search finds
-LOOK_BACK = 20_000  # results in which a pair is searched that the index lacks
-_FOUND_S = 5.0  # a search is answered from memory for so long, while a person goes from page to page
+LOOK_BACK = 20_000  # results that are searched for a pair that the index lacks
+_FOUND_S = 5.0  # a search is answered from memory for this time, while a person goes from page to page
 _MOST_SEARCHES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The results of a search in order, the ids of their entries, and how many were searched of how many stored."""
+    """The results of a search in order, the ids of their entries, and how many of the stored results were searched."""
 
     results: tuple[ScoredPair, ...]
     ids: tuple[bytes, ...]
@@ -77,7 +77,7 @@ class PairStore:
         return found
 
     async def stored(self, workload: str, search: Search, start: int, count: int) -> list[ScoredPair]:
-        """Return results of a search, from the place ``start`` on, without those that somebody has erased since."""
+        """Return ``count`` results of a search from position ``start``, without those that have since been erased."""
         pipe = self._redis.pipeline(transaction=False)
         ids = search.ids[start : start + count]
         for entry_id in ids:
@@ -89,14 +89,14 @@ class PairStore:
         return [one for one, found in zip(search.results[start : start + count], there, strict=True) if found]
 
     async def find(self, workload: str, pair_id: str) -> StoredPair:
-        """Return the pair with its result and its bodies, as far as they are stored. Raises InputError."""
+        """Return the pair with its result and bodies, as far as they are stored. Raises InputError if it is unknown."""
         index = await self.indexes.of(workload, PATIENCE_S)
         place = index.place_of(pair_id)
         if place is not None and (full := await self._result(workload, index.ids[place])) is not None:
             return await with_body(self._redis, workload, full)
         found = await find_pair(self._redis, workload, pair_id, 0 if index.complete else LOOK_BACK)
         if found is None:
-            raise InputError(f"no such pair of {workload} is stored: its time is over, or the id is wrong")
+            raise InputError(f"no such pair of {workload} is stored: it has expired, or the id is wrong")
         return found
 
     async def _result(self, workload: str, entry_id: bytes) -> ScoredPair | None:
@@ -107,7 +107,7 @@ class PairStore:
         return decode_scored(fields[b"r"], fields.get(b"e", b"").decode(errors="replace"))
 
     async def _labels_of(self, workload: str) -> Mapping[str, PairLabel]:
-        """Return the labels, which are read again after _FOUND_S, because there may be thousands."""
+        """Return the labels. They are cached for _FOUND_S seconds, because there may be thousands."""
         at, found = self._labels.get(workload, (float("-inf"), {}))
         if time.monotonic() - at > _FOUND_S:
             found = await read_labels(self._redis, workload, self._config.retention.labels)
@@ -121,7 +121,7 @@ class PairStore:
         return None
 
     async def feedback_on(self, workload: str, pair_id: str) -> FeedbackNote | None:
-        """Return the feedback that users gave on the request of the pair, or None."""
+        """Return the users' feedback on the request of the pair, or None."""
         return await read_note(self._redis, workload, request_id(pair_id))
 
     async def judge(self, workload: str, pair_id: str, judgement: Judgement, who: str, note: str) -> PairLabel:
@@ -137,7 +137,7 @@ class PairStore:
         return label
 
     async def export(self, workload: str, search: Search, most: int) -> AsyncIterator[bytes]:
-        """Yield the lines of a data set. A pair whose bodies are not stored any more is left out."""
+        """Yield the lines of a data set. Pairs whose bodies are no longer stored are left out."""
         section = self._config.workload(workload)
         for result in search.results[:most]:
             stored = await self.find(workload, result.pair_id)

@@ -1,4 +1,4 @@
-"""The pages of pairs: the search, one pair side by side, its judgement, and the export."""
+"""The pages of pairs: the search, one pair with its answers side by side, its judgement, and the export."""
 
 from __future__ import annotations
 
@@ -140,9 +140,9 @@ class _PairPages:
 
 
 def _digests(console: Console) -> dict[str, Callable[[str], str]]:
-    """Return, by workload, how pairs have the value of a sticky key.
+    """Return for each workload the function that converts a sticky value to the digest in pairs.
 
-    Without the key of the digest, which only extproc needs, a search must give the digest itself.
+    Without the key for the digest, which only extproc needs, a search must give the digest itself.
     """
     try:
         known = build_workloads(console.config)
@@ -153,7 +153,7 @@ def _digests(console: Console) -> dict[str, Callable[[str], str]]:
 
 @dataclass(frozen=True, slots=True)
 class ShownSide:
-    """One side of a pair. ``facts``: a line about the answer; ``problem``: why it has no text, or ""."""
+    """One side of a pair. ``facts``: a line about the answer. ``problem``: why the answer has no text, or ""."""
 
     side: str
     backend: str
@@ -174,7 +174,7 @@ class ShownSignal:
 
 @dataclass(frozen=True, slots=True)
 class ShownPair:
-    """A pair as the page shows it. ``texts`` is None without bodies; ``why``: why there is no score, or ""."""
+    """The parts of a pair that the page shows. ``texts``: None without bodies. ``why``: why it has no score, or ""."""
 
     id: str
     captured_at_ms: int
@@ -255,7 +255,7 @@ def _signals(workload: Workload, result: ScoredPair | None, texts: MarkedTexts |
 
 
 def _curl(pair: Pair | None, listen: str) -> str:
-    """Return the stored request as a curl command; "" for one that is too long, cut or not text."""
+    """Return the stored request as a curl command, or "" if it is too long, cut or not text."""
     if pair is None or pair.request_cut or len(pair.request_body) > MOST_CURL:
         return ""
     try:

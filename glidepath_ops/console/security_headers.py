@@ -1,4 +1,4 @@
-"""The headers that limit what a page of the console may do in a browser: its own scripts, its own host, no frame."""
+"""The security headers. They restrict the console's pages to its own scripts and host, and forbid frames."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CACHED = "/static/"
 
 
 class SecurityHeaders:
-    """Adds the headers to every response. Answers are not cached, because they hold prompts; static files are."""
+    """Adds the headers to every response. Pages must not be cached, because they contain prompts. Static files may."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

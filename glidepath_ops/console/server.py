@@ -1,4 +1,4 @@
-"""Serve the console with uvicorn until a stop signal."""
+"""Serves the console with uvicorn until a stop signal."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def serve(config: Config, redis_place: str, *, demo: bool = False) -> None
 
 
 def open_listener(address: str) -> socket.socket:
-    """Return the listening socket. Raises UnreachableError if nothing can listen on the address."""
+    """Return a listening socket. Raises UnreachableError if the address cannot be used."""
     try:
         if address.startswith("unix:"):
             return _unix_listener(Path(address.removeprefix("unix:")))
@@ -70,14 +70,14 @@ def open_listener(address: str) -> socket.socket:
         listener = socket.create_server((host.strip("[]"), int(port)), family=family, backlog=128)
     except OSError as error:
         raise UnreachableError(f"console.listen cannot listen on {address}: {error.strerror or error}") from error
-    # Connections inherit this. asyncio sets it only for sockets whose protocol is named, which this one's is not;
+    # Connections inherit this option. asyncio sets it only for sockets created with a protocol, unlike this one;
     # without it, a page's body waits 40 ms for the acknowledgement of its header (RFC 896, RFC 1122 4.2.3.2).
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def _unix_listener(path: Path) -> socket.socket:
-    """Return the socket, which only this user and this group may use. A socket that a dead process left is replaced."""
+    """Return a Unix socket for this user and this group only. Replace the socket of a process that has ended."""
     listener = socket.socket(socket.AF_UNIX)
     with socket.socket(socket.AF_UNIX) as probe:
         if probe.connect_ex(str(path)) != 0 and path.is_socket():

@@ -1,4 +1,4 @@
-"""What each signal of a result says, in one sentence for people (docs/reference/scoring.md has the details)."""
+"""The meaning of each signal in one sentence for people (docs/reference/scoring.md has the details)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEANINGS = {
     "repetition": "one side repeats itself",
     "off_topic": "a passage resembles nothing on the other side",
     "language": "one side is in another language or script",
-    "garbling": "one side has broken characters or words that are no words",
+    "garbling": "one side has broken characters or words that do not exist",
     "leaked_tokens": "one side shows special tokens or parts of a chat template",
     "operators": "a sign such as + or > differs in an otherwise equal short text",
     "confidence": "one side was much less sure of its words",
@@ -33,7 +33,7 @@ MEANINGS = {
     "unknown_script": "the embedding model cannot read the script",
     "partly_compared": "the answers differ in a part that was not compared word by word",
     "exact_call": "1 if both make the same calls of tools with equal arguments",
-    "json": "one side is no JSON",
+    "json": "one side is not JSON",
     "json_in_prose": "the JSON stands inside other text",
     "schema": "the JSON does not follow its schema",
     "fields_missing": "the candidate lacks fields",
@@ -55,5 +55,5 @@ MEANINGS = {
 
 
 def meaning_of(signal: str) -> str:
-    """Return the sentence, or "" for a signal that this table lacks."""
+    """Return the sentence, or "" for a signal that is not in this table."""
     return MEANINGS.get(signal.removeprefix("baseline_"), "")

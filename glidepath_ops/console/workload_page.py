@@ -1,4 +1,4 @@
-"""The page of one workload: its state, its gates, what is lost on the way to a score, its errors and its log."""
+"""The page of one workload: its state, its gates, the exchanges lost before scoring, its errors and its log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _EXAMPLES_S = 30.0  # the examples of errors are searched this often
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """A decision, with the root cause that somebody added later."""
+    """A decision, with the root cause that a person added later."""
 
     decision: Decision
     cause: str = ""
@@ -66,7 +66,7 @@ def routes(console: Console) -> list[Route]:
 
 
 class _Details:
-    """The parts of a status that need many results. They are read again after _EXAMPLES_S, not each second."""
+    """The parts of a status that are computed from many results. They are read only every _EXAMPLES_S seconds."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -105,7 +105,7 @@ async def _state(console: Console, details: _Details, name: str, *, may_act: boo
 
 
 def with_causes(decisions: list[Decision]) -> list[LogEntry]:
-    """Return the decisions, the newest first. An annotation stands with the decision that it names."""
+    """Return the decisions, the newest first. An annotation is added to the decision that it names."""
     causes = {str(d.details.get("target", "")): d for d in decisions if d.event == "annotate"}
     known = {d.id for d in decisions}
     entries = []
@@ -119,7 +119,7 @@ def with_causes(decisions: list[Decision]) -> list[LogEntry]:
 
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
-    """Requests that failed in one way. ``example``: the id of a pair that shows it, or ""."""
+    """Requests that failed with the same kind of error. ``example``: the id of a pair that shows it, or ""."""
 
     side: str
     origin: str
@@ -146,7 +146,7 @@ def name_of(console: Console, request: Request) -> str:
 
 
 def number_of_query(request: Request, name: str, default: int, most: int) -> int:
-    """Return a whole number from 1 to ``most`` in the query. Raises InputError."""
+    """Return a whole number from 1 to ``most`` from the query. Raises InputError."""
     text = request.query_params.get(name)
     if text is None:
         return default

@@ -1,1 +1,1 @@
-"""Reads what the cost model needs from Redis, and writes its results as text and JSON."""
+"""Reads the input of the cost model from Redis, and writes its results as text and JSON."""

@@ -1,4 +1,4 @@
-"""The money of the workloads as text, and as values for JSON. Pure."""
+"""The money of the workloads as text, and as JSON values. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KINDS = {
 
 
 def money_text(amount: Decimal | None) -> str:
-    """Return an amount with two decimals, and with more if it is below a cent; "unknown" for None."""
+    """Return an amount with two decimals, or with more below one cent; "unknown" for None."""
     if amount is None:
         return UNKNOWN
     if amount and abs(amount) < CENT:
@@ -39,7 +39,7 @@ def time_text(at_ms: int) -> str:
 
 
 def kind_text(kind: str) -> str:
-    """Return the name of a kind of tokens for people. A tier that was assumed comes before it."""
+    """Return the name of a kind of tokens for people, preceded by the tier if its price was assumed."""
     tier, _, name = kind.rpartition(" ")
     return f"{tier} {_KINDS.get(name, name)}".strip()
 
@@ -71,12 +71,12 @@ def _workload_lines(one: WorkloadMoney, currency: str) -> Iterator[str]:
 
 
 def spent_text(spent: Decimal, *, is_known: bool) -> str:
-    """Return what was spent; where a side has no prices, it is more."""
+    """Return the amount spent as text. If a side has no prices, the text says that the real amount is higher."""
     return money_text(spent) if is_known else f"at least {money_text(spent)}"
 
 
 def spent_lines(one: WorkloadMoney) -> list[tuple[str, Decimal | None]]:
-    """Return what the workload's money was spent on; together they are ``spent``. None: unknown."""
+    """Return the items on which the workload's money was spent. Their sum is ``spent``. None: unknown."""
     costs = one.costs
     of_copies = None if any(cost.is_unknown for cost in costs.copies.values()) else costs.of_copies
     copies = sum(cost.requests for cost in costs.copies.values())
@@ -145,9 +145,9 @@ _MONTHLY: tuple[tuple[str, Callable[[MonthlyCosts], Decimal | None]], ...] = (
 
 
 def month_rows(months: tuple[MonthlyCosts, ...], *, ranged: bool = True) -> list[tuple[str, list[str]]]:
-    """Return what a month costs: the name of the row, and the amounts at low, expected and high traffic.
+    """Return the monthly costs: the name of each row, and the amounts at low, expected and high traffic.
 
-    ``ranged``: whether low and high are known; else they are shown as "–".
+    ``ranged``: whether low and high are known. If not, they are shown as "–".
     """
     rows = []
     for name, of_month in _MONTHLY:
@@ -157,12 +157,12 @@ def month_rows(months: tuple[MonthlyCosts, ...], *, ranged: bool = True) -> list
 
 
 def is_ranged(summary: MoneySummary) -> bool:
-    """Return whether low and high traffic are known of a workload."""
+    """Return whether low and high traffic are known for at least one workload."""
     return any(one.forecast is not None and not one.forecast.traffic.reason for one in summary.workloads)
 
 
 def payback_cells(summary: MoneySummary) -> list[str]:
-    """Return the day of the payback at low, expected and high traffic; one text if all three are the same."""
+    """Return the day of the payback at low, expected and high traffic, or one text if all three are the same."""
     texts = [payback_text(found) for found in summary.paybacks]
     return ["", *texts[1:2], ""] if len(set(texts)) <= 1 or not is_ranged(summary) else texts
 
@@ -202,7 +202,7 @@ def _row(name: str, *cells: str) -> str:
 
 
 def brief_line(summary: MoneySummary) -> str:
-    """Return the money of the workloads in one line; "" if no traffic or no price is known."""
+    """Return the money of the workloads in one line, or "" if no traffic or no price is known."""
     if not any(one.costs.of_prices for one in summary.workloads):
         return ""
     currency = summary.currency
@@ -216,7 +216,7 @@ def brief_line(summary: MoneySummary) -> str:
 
 
 def cost_record(summary: MoneySummary) -> dict[str, Any]:
-    """Return the summary as values for JSON. Amounts are texts, which keep their digits."""
+    """Return the summary as JSON values. Amounts are texts, so that they keep all digits."""
     return {
         "currency": summary.currency,
         "migration": _amount(summary.migration),

@@ -1,4 +1,4 @@
-"""Read from Redis what the cost model needs: the history of the workloads, their status, and the evaluator's cost."""
+"""Reads the input of the cost model from Redis: the workloads' history and status, and the evaluator's cost."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def read_money(
 ) -> MoneySummary:
     """Return the money of some workloads since a time. Raises RedisError or OSError.
 
-    ``ramps``: whether the rest of each ramp is estimated, on which the day of the payback depends; it takes a moment.
+    ``ramps``: whether to estimate the rest of each ramp. The day of the payback needs it, but it takes some time.
     """
     histories = [await read_workload_history(redis, config, name, now_ms, since_ms) for name in names]
     if ramps:
@@ -82,9 +82,9 @@ async def read_periods(redis: RedisClient, workload: str, since_ms: int) -> list
 async def read_level(
     redis: RedisClient, workload: str, level: Level, since_ms: int, *, with_traffic: bool = True
 ) -> list[HistoryPoint]:
-    """Return the stored periods of one length since a time, the oldest first. One that cannot be read is left out.
+    """Return the stored periods of one length since a time, the oldest first. Unreadable periods are left out.
 
-    ``with_traffic``: whether the points have their traffic, which only amounts need; to decode it takes most of the
+    ``with_traffic``: whether the points contain their traffic. Only amounts need it, and decoding it takes most of the
     time. Raises RedisError or OSError.
     """
     key, found, after = WorkloadKeys(workload).history(level.name), list[HistoryPoint](), str(since_ms)

@@ -1,4 +1,4 @@
-"""How long the rest of a workload's ramp takes, by ``glidepath plan``'s estimate. Pure."""
+"""The time that the rest of a workload's ramp takes, as ``glidepath plan`` estimates it. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def remaining_ramp(
 ) -> tuple[float | None, str]:
     """Return the median time until the last step is reached, in seconds, or None and the reason why it is unknown.
 
-    ``rate``: the workload's requests per second; None if unknown. The step that runs is counted in full.
+    ``rate``: the workload's requests per second; None if unknown. The current step is counted in full.
     """
     if phase in OVER:
         return 0.0, ""

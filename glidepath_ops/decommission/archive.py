@@ -1,4 +1,4 @@
-"""Make one tar.gz archive, without secrets, of a migration whose baseline is being switched off."""
+"""Makes a tar.gz archive, without secrets, of a migration whose baseline is being switched off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read what a decommissioning removes from Redis, for the archive: people's labels, and the kept pairs."""
+"""Reads the data that a decommissioning removes from Redis, for the archive: people's labels, and the kept pairs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glidepath_ops.pairs.read_pairs import count_results, labelled_without_resul
 
 @dataclass(frozen=True, slots=True)
 class ArchivedPairs:
-    """``labels``, ``pairs``: the numbers of labels and pairs. ``files``: their content by name."""
+    """``labels``, ``pairs``: the numbers of labels and pairs. ``files``: the files of the archive, by name."""
 
     labels: int
     pairs: int
@@ -24,10 +24,10 @@ class ArchivedPairs:
 
 
 async def archived_pairs(config: Config, client: RedisClient, workload: str) -> ArchivedPairs:
-    """Return all labels of a workload, and its kept and labelled pairs as ``glidepath pairs export`` writes them.
+    """Return all labels of a workload, and its kept and labelled pairs in the format of ``glidepath pairs export``.
 
-    The texts are redacted as they are stored. A labelled pair whose bodies have expired has only its label.
-    ``retention`` limits the number and the bytes of kept pairs. Raises RedisError or OSError.
+    The texts are redacted as they are stored. If the bodies of a labelled pair have expired, only its label is
+    returned. ``retention`` limits the number and the bytes of kept pairs. Raises RedisError or OSError.
     """
     labels = await read_labels(client, workload, config.retention.labels)
     kept = await client.zrange(WorkloadKeys(workload).kept_times, 0, -1)

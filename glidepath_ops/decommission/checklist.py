@@ -1,4 +1,4 @@
-"""Build the checklist for switching off a baseline.
+"""Builds the checklist for switching off a baseline.
 
 The functions of this module do no I/O: they turn facts into checklist items. See ADR 0092.
 """
@@ -162,7 +162,7 @@ def _synchronisation(name: str, settings: Workload, facts: WorkloadFacts) -> lis
 
 
 def _agreement(name: str, settings: Workload, status: WorkloadStatus | None) -> tuple[ItemState, str, str]:
-    """Return the level, the detail and the remedy of the item about the agreement in the present step."""
+    """Return the state, the detail and the remedy of the item about the agreement in the current step."""
     if status is None or status.agreement is None:
         remedy = f"glidepath probe {name}" if settings.probes is not None else f"glidepath status -w {name}"
         return ItemState.WARN, "no pair has been scored in this step, so nothing shows it", remedy
@@ -182,7 +182,7 @@ def _agreement(name: str, settings: Workload, status: WorkloadStatus | None) -> 
 
 
 def _least_agreement(settings: Workload, status: WorkloadStatus) -> float | None:
-    """Return the lowest agreement that the sameness gates allow; None without a limit that can be compared."""
+    """Return the lowest agreement that the sameness gates allow, or None if there is no limit to compare with."""
     limit = settings.sameness
     if limit is None:
         return None
@@ -214,8 +214,8 @@ def _earlier_workloads(config: Config, workload: str, facts: Mapping[str, Worklo
 def _still_using(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> dict[str, str]:
     """Return the other users of the workload's baseline, with a description of each use.
 
-    The keys are names of workloads, or ``envoy.default_backend``. A workload that has already given
-    up this backend as its baseline is left out.
+    The keys are names of workloads, or ``envoy.default_backend``. A workload that has already switched off this backend
+    as its baseline is left out.
     """
     backend = config.workload(workload).baseline
     users = {}
@@ -277,7 +277,7 @@ def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[Checkl
 
 
 def _lease_to_do(settings: Workload) -> list[tuple[str, str]]:
-    """Return the task to keep the split without a scorer, which would otherwise send everything to the baseline."""
+    """Return the task to set ``if_lost: hold``, because without a scorer the split would otherwise end."""
     if settings.if_lost == "hold":
         return []
     detail = f"if_lost: hold; without a scorer, Envoy would send all requests to {settings.baseline}"
@@ -285,7 +285,7 @@ def _lease_to_do(settings: Workload) -> list[tuple[str, str]]:
 
 
 def _order(config: Config) -> str:
-    """Return in which order a mesh gets what is rendered, or "" if no backend is a cluster of a mesh (ADR 0142)."""
+    """Return the order in which to apply rendered mesh resources, or "" without a backend in a mesh (ADR 0142)."""
     for prefix, route, patches in _MESHES:
         if any(str(backend.cluster).startswith(prefix) for backend in config.backends.values()):
             return (

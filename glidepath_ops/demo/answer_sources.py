@@ -103,8 +103,8 @@ async def _until(at: float) -> None:
 class LlamaCpp:
     """A source that forwards requests to a llama.cpp server on this machine and returns its answers unchanged.
 
-    With the fault LATENCY it waits first; with the fault QUALITY the source ``bad`` answers instead. ``temperature``
-    replaces the temperature of the requests, if it is not None.
+    With the fault LATENCY, it waits first. With the fault QUALITY, the source ``bad`` answers instead. ``temperature``,
+    if it is not None, replaces the temperature in the requests.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Run the demo's two backends as child processes."""
+"""Runs the demo's two backends as child processes."""
 
 from __future__ import annotations
 

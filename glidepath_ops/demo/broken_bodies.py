@@ -1,4 +1,4 @@
-"""Answers that break in the body: every one has status 200 and is useless, as the fault BODY gives them."""
+"""The answers of the fault BODY: all have status 200, but their bodies are useless."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ JSON, STREAM, HTML = "application/json", "text/event-stream", "text/html"
 def broken_body(request: ChatRequest, model: str, rng: random.Random) -> tuple[str, bytes]:
     """Return the content type and the body of a broken answer.
 
-    A stream has an error event, ends too early, or has nothing but ``[DONE]``. Any other answer is a web page, an error
-    message, or empty.
+    A streamed answer has an error event, ends too early, or contains only ``[DONE]``. Any other answer is a web page,
+    an error message, or empty.
     """
     if not request.stream:
         return rng.choice([(HTML, LOGIN_PAGE), (JSON, error("the engine died", "server_error")), (JSON, b"")])

@@ -1,4 +1,4 @@
-"""Simulate the demo's clients: many users who ask for plain and streamed answers, and check every answer.
+"""Simulates the demo's clients: many users who ask for plain and streamed answers, and check every answer.
 
 They send requests at random times that do not depend on the answers (an open loop).
 """
@@ -39,10 +39,10 @@ class Profile:
 
 @dataclass(slots=True)
 class ClientStats:
-    """The clients' observations.
+    """The results that the clients observed.
 
-    ``skipped`` counts requests that were not sent because too many were in flight. ``errors_before_fault``: the errors
-    before the demo put its fault into the candidate; None before that.
+    ``skipped``: requests that were not sent because too many were in flight.
+    ``errors_before_fault``: the errors before the fault was injected into the candidate; None until then.
     """
 
     requests: int = 0

@@ -1,4 +1,4 @@
-"""Wait for the last scores of the demo, and sum up what happened."""
+"""Waits for the last scores of the demo, and summarises the results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SETTLE_MS = 500  # milliseconds until the status includes the latest results
 
 
 async def _lost_and_waiting(running: Running) -> tuple[int, int]:
-    """Wait a limited time for the scores of all pairs. Return how many pairs were lost, and how many still wait."""
+    """Wait a limited time for the scores of all pairs. Return how many pairs were lost and how many still wait."""
     reader, left = running.reader, running.plan.limit_s - running.elapsed()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(max(SCORE_WITHIN_AT_THE_END, min(SCORE_WITHIN, left))):

@@ -67,8 +67,8 @@ class DemoPlan:
 def written_plan() -> DemoPlan:
     """Return the plan with prepared answers and seven steps, as in production.
 
-    At 1 % the candidate gets a request only every 1.4 seconds, so ``min_samples`` is small. Both sides write the same
-    prepared answers in other words, so here another answer is a wrong one, and ``sameness`` may roll back.
+    At 1 % the candidate gets a request only every 1.4 seconds, so ``min_samples`` is small. Both sides give the same
+    prepared answers in different words. So an answer that differs in meaning is wrong, and ``sameness`` may roll back.
     """
     return DemoPlan(
         profile=Profile(rate=70, prompts=tuple(text.prompt for text in texts())),

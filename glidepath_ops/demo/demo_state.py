@@ -1,4 +1,4 @@
-"""Read the state of the running demo from Redis (status, decisions), Envoy (weights) and the candidate (faults)."""
+"""Reads the state of the running demo from Redis (status, decisions), Envoy (weights) and the candidate (faults)."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class StateReader:
         return await self.until(lambda seen: unscored(seen) == 0)
 
     async def queued(self) -> int | None:
-        """Return how many pairs in Redis wait for a scorer or are being scored; None if Redis does not report it."""
+        """Return how many pairs in Redis wait for a scorer or are being scored, or None if Redis does not report it."""
         for group in await self.redis.xinfo_groups(self.keys.pairs):
             if group["name"] == redis_keys.SCORER_GROUP.encode():
                 return None if group.get("lag") is None else int(group["lag"]) + int(group["pending"])

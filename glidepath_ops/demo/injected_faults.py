@@ -12,7 +12,7 @@ class InjectedFault(StrEnum):
 
     NONE = "none"
     ERRORS = "errors"  # status 503, and reset connections
-    LATENCY = "latency"  # three times slower
+    LATENCY = "latency"  # answers take three times as long
     QUALITY = "quality"  # another topic, a refusal, or garbled text
     BODY = "body"  # status 200 with a body that no client can use
 

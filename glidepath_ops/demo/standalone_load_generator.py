@@ -1,4 +1,4 @@
-"""Run the demo's clients alone, against an Envoy that is already running.
+"""Runs the demo's clients alone, against an Envoy that is already running.
 
 ``python -m glidepath_ops.demo.standalone_load_generator --url http://envoy:10000``
 

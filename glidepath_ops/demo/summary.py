@@ -1,4 +1,4 @@
-"""Summarise the demo, as text and as JSON: its results, and the reasons if it failed."""
+"""Summarises the demo, as text and as JSON: its results, and the reasons if it failed."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def failures(
     """Return one line for each way in which the demo failed.
 
     It fails if the ramp does not reach its last step, if the fault causes no rollback, if client requests fail, or if
-    none is answered. With the fault BODY, requests may fail once the fault is there: nothing can take back an answer
-    whose beginning the client has.
+    none is answered. With the fault BODY, requests may fail after the fault is injected: once a client has the
+    beginning of an answer, Envoy can no longer repeat the request.
     """
     problems = []
     if not any(step.percent >= last_step for step in steps):

@@ -40,7 +40,7 @@ def _by_prompt() -> dict[str, Text]:
 
 
 def answer(prompt: str, side: Side, rng: random.Random) -> str:
-    """Return the answer of ``side`` to ``prompt`` in a random wording. Other questions than the demo's are refused."""
+    """Return the answer of ``side`` to ``prompt`` in a random wording. A question that is not the demo's is refused."""
     text = _by_prompt().get(prompt)
     if text is None:
         return _UNKNOWN

@@ -1,1 +1,1 @@
-"""Check the running Envoys and Redis: gather facts by I/O, then derive findings with remedies by pure functions."""
+"""Checks the running Envoys and Redis: gathers facts by I/O, then derives findings with remedies by pure functions."""

@@ -1,4 +1,4 @@
-"""Check what Envoy does with copies that extproc does not read, and how many requests it did not capture."""
+"""Checks how Envoy treats copies that extproc reads too slowly, and how many requests were not captured."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _FILTERS = ("typed_extension_protocol_options", HTTP_OPTIONS, "http_filters")
 def examine_capture(subject: str, config: Config, envoy: EnvoyFacts) -> Iterator[Finding]:
     running = envoy.cluster_config(envoy_names.EXTPROC_CLUSTER)
     if running is None:
-        return  # another check says so
+        return  # another check reports this
     wanted = next(one for one in without_comments(clusters(config)) if one["name"] == envoy_names.EXTPROC_CLUSTER)
     yield _slow_extproc(subject, wanted, running)
     yield _captured(subject, envoy)
 
 
 def _slow_extproc(subject: str, wanted: Any, running: Any) -> Finding:
-    """Return whether clients could wait for a slow extproc, or its copies fill Envoy's memory (ADR 0150)."""
+    """Report whether a slow extproc could delay clients or fill Envoy's memory with copies (ADR 0150)."""
     check = "slow extproc"
     if any(_at(running, path) != _at(wanted, path) for path in (_BUFFER, _WINDOW)):
         detail = "the limits of its connection are not those of the configuration, so clients can wait for extproc"

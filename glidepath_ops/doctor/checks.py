@@ -122,7 +122,7 @@ def _clock(subject: str, check: str, skew: float | None) -> Finding:
 
 
 def _filters(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
-    """Return whether a listener for clients has the filters that the routes of workloads need."""
+    """Report whether each listener for clients has the filters that the routes of workloads need."""
     check, found = "filters", False
     for manager in envoy.connection_managers():
         chain = list(manager.get("http_filters", []))
@@ -146,7 +146,7 @@ def _filters(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
 
 
 def _changes_no_body(config: Mapping[str, Any]) -> bool:
-    """Return whether the HTTP filter with this configuration changes no body: the router, or a header mutation."""
+    """Return whether the HTTP filter with this configuration never changes a body: the router, or a header mutation."""
     return str(config.get("@type", "")).endswith((".Router", ".HeaderMutation"))
 
 
@@ -180,7 +180,7 @@ def _extproc_health(subject: str, envoy: EnvoyFacts) -> Finding:
 
 
 def _failing_now(hosts: Sequence[Mapping[str, Any]], earlier: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether attempts to connect to an endpoint without a connection failed since the ``earlier`` reading."""
+    """Return whether an endpoint has no connection and attempts to connect failed since the ``earlier`` reading."""
     before = {str(host.get("address")): _stat(host, "cx_connect_fail") for host in earlier}
     return any(
         _stat(host, "cx_active") == 0 and _stat(host, "cx_connect_fail") > before.get(str(host.get("address")), 0)
@@ -245,7 +245,7 @@ def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
 
 
 def examine_languages(config: Config, redis: RedisFacts) -> Iterator[Finding]:
-    """Yield whether the embedding model reads the languages of each workload's answers."""
+    """Report for each workload whether the embedding model reads the languages of its answers."""
     model = config.scorer.embedder.model
     for workload, texts in redis.languages.items():
         subject, check = f"workload {workload}", "languages"
@@ -260,7 +260,7 @@ def examine_languages(config: Config, redis: RedisFacts) -> Iterator[Finding]:
 
 
 def _sight(subject: str, blind: str, no_counters: str) -> Finding:
-    """Return whether outcomes arrive, and whether Envoy's own counters could replace them for a while."""
+    """Report whether outcomes arrive, and whether the counter guard could replace them for a while."""
     check = "outcomes arrive"
     if blind:
         remedy = "check extproc and Redis: until then no step is taken, and only Envoy's own counters take a share back"
@@ -275,7 +275,7 @@ def _sight(subject: str, blind: str, no_counters: str) -> Finding:
 
 
 def _unseen(subject: str, redis: RedisFacts) -> Finding:
-    """Return whether every access log entry that the Envoys produced reached an extproc."""
+    """Report whether every access log entry that the Envoys produced reached an extproc."""
     check, record = "unseen log entries", redis.unseen
     if record is None or record.silent == "all":
         detail = "not counted: the leading scorer reads Envoy's own counters, and reaches none in envoy.admin"
@@ -325,7 +325,7 @@ def _persistence(subject: str, redis: RedisFacts) -> Finding:
 
 
 def _group(subject: str, workload: str, redis: RedisFacts) -> Iterator[Finding]:
-    """Yield a finding if the scorers of this configuration's group do not steer the workload."""
+    """Report a workload that the scorers of this configuration's group do not steer."""
     holder = redis.last_steering.get(workload)
     found = group_problem(workload, redis.group, redis.leader, holder) if holder is not None else None
     if found is not None:

@@ -1,8 +1,8 @@
-"""Check on Istio whether the copy of a user's route has all settings of that route.
+"""Checks on Istio whether the copy of a user's route has all settings of that route.
 
-``render istio --into`` copies a route of a VirtualService. A route in a running Envoy can have settings that
-this file does not show: an EnvoyFilter of the user's may add them to the route with a certain name. The copy has
-another name, so it does not get them (ADR 0142).
+``render istio --into`` copies a route of a VirtualService. In a running Envoy, the user's route can have settings that
+this file does not show: an EnvoyFilter of the user may add them to the route with a certain name. The copy has another
+name, so it does not get them (ADR 0142).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FILTERS = "typed_per_filter_config"
 
 
 def examine_copied_routes(subject: str, name: str, envoy: EnvoyFacts) -> Iterator[Finding]:
-    """Yield a finding if routes of this Envoy are copies, for the workload ``name``, of routes of the user's."""
+    """Report routes of this Envoy that are copies of the user's routes for the workload ``name``."""
     check, copies = f"{name}: copied route", 0
     for copy, own in _copies(name, envoy):
         copies += 1
@@ -36,7 +36,7 @@ def examine_copied_routes(subject: str, name: str, envoy: EnvoyFacts) -> Iterato
 
 
 def _copies(name: str, envoy: EnvoyFacts) -> Iterator[tuple[Json, Json]]:
-    """Yield each copy with the user's route, which is the next one behind it that is not ours."""
+    """Yield each copy with the original: the next route after it that is not ours."""
     named = re.compile(rf"glidepath-{re.escape(name)}(-\d+)?")
     for routes in envoy.routes_by_host():
         for place, copy in enumerate(routes):
@@ -47,12 +47,12 @@ def _copies(name: str, envoy: EnvoyFacts) -> Iterator[tuple[Json, Json]]:
 
 
 def _is_ours(route: Json) -> bool:
-    """Return whether Glidepath wrote or copied a route, also one without a split, such as that for reading."""
+    """Return whether Glidepath wrote or copied a route, with or without a split."""
     return envoy_names.METADATA in (route.get("metadata") or {}).get("filter_metadata", {})
 
 
 def settings_lost(copy: Json, own: Json) -> Sequence[str]:
-    """Return the names of the settings that the route ``own`` has, and its ``copy`` has not, sorted."""
+    """Return the names of the settings that the route ``own`` has but its ``copy`` lacks, sorted."""
     lost = own.keys() - copy.keys() - {"route"}
     lost |= {f"route.{key}" for key in own.get("route", {}).keys() - copy.get("route", {}).keys() - {"cluster"}}
     return sorted(lost | (own.get(_FILTERS, {}).keys() - copy.get(_FILTERS, {}).keys()))

@@ -159,7 +159,7 @@ class EnvoyFacts:
         return None if entry is None else str(entry.get("final_value", ""))
 
     def value_set_by_hand(self, key: str) -> str:
-        """Return the key's value in the admin layer, where a person's curl writes; "" if it has none there."""
+        """Return the key's value in the admin layer, which a person sets with curl; "" if it has none there."""
         layers = self.runtime_layers()
         values = self.runtime.get("entries", {}).get(key, {}).get("layer_values", [])
         index = layers.index(ADMIN_LAYER) if ADMIN_LAYER in layers else len(layers) - 1
@@ -184,9 +184,9 @@ class RedisFacts:
     unseen: UnseenRecord | None = None  # None: no scorer has counted yet
     status_age_s: Mapping[str, float | None] = field(default_factory=dict)  # workload → age of its status
     refusals: Mapping[str, tuple[SideRefusal, ...]] = field(default_factory=dict)  # by workload, from its status
-    blind: Mapping[str, str] = field(default_factory=dict)  # workload → why the steering is blind; "" if it sees
+    blind: Mapping[str, str] = field(default_factory=dict)  # workload → why the steering is blind; "" if it is not
     no_counters: Mapping[str, str] = field(default_factory=dict)  # workload → why Envoy's counters cannot be read
-    # workload → the counts of what the evaluator and the verifier said (WorkloadStatus.instruments)
+    # workload → the results of the evaluator and the verifier, counted (WorkloadStatus.instruments)
     instruments: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     # workload → language (ISO 639) → the number of its scored pairs of free text in this language
     languages: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Gather the facts for ``glidepath doctor`` from Envoys' admin APIs and Redis, with limits on time and size.
+"""Gathers the facts for ``glidepath doctor`` from Envoys' admin APIs and Redis, with limits on time and size.
 
 An unreachable Envoy or Redis raises no error: the facts contain the error.
 """
@@ -121,7 +121,7 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
 
 
 async def _settings(client: RedisClient) -> dict[str, str]:
-    """Return Redis' settings for eviction and persistence, read by CONFIG GET.
+    """Return Redis' settings for eviction and persistence, read with CONFIG GET.
 
     Returns {} if Redis refuses this command, as a managed Redis may do.
     """
@@ -139,7 +139,7 @@ def _text(value: bytes | str) -> str:
 
 
 async def read_unseen(client: RedisClient) -> UnseenRecord | None:
-    """Return the count of access log entries that reached no extproc, or None if there is none."""
+    """Return the record of access log entries that reached no extproc, or None if there is none."""
     raw = await client.get(redis_keys.UNSEEN_ENTRIES)
     try:
         return None if raw is None else UnseenRecord.from_json(raw)
@@ -160,7 +160,7 @@ def _age_s(status: WorkloadStatus | None) -> float | None:
 
 
 async def gather(config: Config) -> tuple[list[EnvoyFacts], RedisFacts]:
-    """Return the facts about every Envoy in the configuration and about Redis. All are gathered concurrently."""
+    """Return the facts about every Envoy in the configuration and about Redis. They are gathered concurrently."""
     async with asyncio.TaskGroup() as group:
         envoys = [group.create_task(_gather_envoys(url)) for url in config.envoy.admin]
         redis = group.create_task(gather_redis(config))

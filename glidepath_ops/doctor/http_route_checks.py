@@ -1,4 +1,4 @@
-"""The checks of ``glidepath doctor`` on the HTTPRoutes that have a workload's weights (``actuator``)."""
+"""The checks of ``glidepath doctor`` on the HTTPRoutes that contain a workload's weights (``actuator``)."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ _ISTIO, _POOL = "istio.io/gateway-controller", "InferencePool"
 
 @dataclass(frozen=True, slots=True)
 class HttpRouteFacts:
-    """What the API server says about one workload's HTTPRoute.
+    """The API server's answers about the HTTPRoute of one workload.
 
-    ``error``, ``status``: why it cannot be read. ``refused``: why a patch that changes nothing was refused; "" if not.
+    ``error``, ``status``: why the HTTPRoute cannot be read.
+    ``refused``: why the server refused a patch that changes nothing, or "".
     """
 
     rule: SteeredRule
@@ -47,7 +48,7 @@ class HttpRouteFacts:
 
 
 async def gather_http_routes(config: Config) -> list[HttpRouteFacts]:
-    """Ask the API server about the HTTPRoute of each workload that has one; nothing is changed."""
+    """Ask the API server about the HTTPRoute of each workload that has one. Nothing is changed."""
     rules = steered_rules(config)
     if not rules:
         return []
@@ -74,7 +75,7 @@ async def _facts(api: KubernetesApi, rule: SteeredRule) -> HttpRouteFacts:
 
 
 def examine_http_routes(found: Sequence[HttpRouteFacts]) -> Iterator[Finding]:
-    """Yield the findings on each HTTPRoute, in the order in which one problem hides the next."""
+    """Yield the findings on each HTTPRoute. A problem that hides others comes before them."""
     for facts in found:
         subject, name = f"httproute {facts.rule.target.place}", facts.rule.workload
         if facts.error:
@@ -115,10 +116,10 @@ def _served(subject: str, facts: HttpRouteFacts) -> Iterator[Finding]:
 
 
 def _picker(subject: str, facts: HttpRouteFacts) -> Iterator[Finding]:
-    """Yield a warning where Istio does not ask the endpoint picker of an InferencePool.
+    """Yield a warning if Istio does not use the endpoint picker of an InferencePool.
 
-    Istio takes the picker of the rule's last backendRef with a weight, and none if that is no InferencePool (1.31,
-    ``buildHTTPDestination`` in pilot/pkg/config/kube/gateway/conversion.go).
+    Istio uses the picker of the rule's last backendRef with a weight, and no picker if that is not an InferencePool
+    (1.31, ``buildHTTPDestination`` in pilot/pkg/config/kube/gateway/conversion.go).
     """
     if _ISTIO not in controllers_of(facts.route):
         return

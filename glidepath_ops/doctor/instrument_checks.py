@@ -1,4 +1,4 @@
-"""The checks of ``glidepath doctor`` on the evaluator and the verifier: whether they judge the pairs they are given."""
+"""The checks of ``glidepath doctor`` on the evaluator and the verifier: whether they judge the pairs that they get."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from glidepath_ops.doctor.facts import Finding, fail, ok, warn
 
 _MOST_SILENT = 0.1  # a larger share of pairs without a result, for a fault, is a warning
-# Reasons that a limit of the configuration causes, so that they are no fault.
+# Reasons that come from a limit in the configuration, so they are not a fault.
 _LIMITS = frozenset({"budget", "rate", "hour_cost", "total_cost", "stopping"})
 _SAID = {"evaluator": "judged", "verifier": "verified"}  # the outcome with a result
 
 
 def examine_instruments(subject: str, workload: str, counts: Mapping[str, int]) -> Iterator[Finding]:
-    """Yield a finding about each instrument that was to be asked. ``counts``: as in ``WorkloadStatus.instruments``."""
+    """Report each configured instrument (evaluator, verifier). ``counts``: as in ``WorkloadStatus.instruments``."""
     for instrument, said in _SAID.items():
         mine = {key.partition(" ")[2]: n for key, n in counts.items() if key.partition(" ")[0] == instrument}
         if mine:

@@ -1,4 +1,4 @@
-"""Detect which control plane configures an Envoy, and give the remedies for this service mesh.
+"""Detects which control plane configures an Envoy, and gives the remedies for this service mesh.
 
 A control plane skips or refuses a part that it does not accept, and reports this in its own logs or resources. So the
 remedy "restart this Envoy" would not help there.
@@ -15,7 +15,7 @@ from glidepath_ops.doctor.missing_envoy_parts import REFUSED
 
 @dataclass(frozen=True, slots=True)
 class MeshRemedy:
-    """What to do if an Envoy of a mesh lacks a part that its control plane sends, or a part of its bootstrap."""
+    """The remedies in a mesh if an Envoy lacks a part that its control plane sends, or a part of its bootstrap."""
 
     sent: str
     bootstrap: str
@@ -37,9 +37,9 @@ _READY_LISTENER = "envoy-gateway-proxy-ready"  # of Envoy Gateway's bootstrap
 
 
 def mesh_remedy(envoy: EnvoyFacts) -> MeshRemedy | None:
-    """Return the remedies for the control plane that configures an Envoy, or None if no known one does.
+    """Return the remedies for the control plane that configures an Envoy, or None if it is not a known one.
 
-    Istio's proxies have its version in the metadata of their node; Envoy Gateway's have a listener for readiness.
+    Istio's proxies have Istio's version in the metadata of their node. Envoy Gateway's have a listener for readiness.
     """
     if "ISTIO_VERSION" in envoy.server_info.get("node", {}).get("metadata", {}):
         return ISTIO
@@ -49,7 +49,7 @@ def mesh_remedy(envoy: EnvoyFacts) -> MeshRemedy | None:
 
 
 def with_control_plane(findings: Iterable[Finding], envoy: EnvoyFacts) -> Iterator[Finding]:
-    """Yield the findings. If a control plane configures this Envoy, they have the remedies for that control plane."""
+    """Yield the findings. If a control plane configures this Envoy, they have the remedies for this control plane."""
     mesh = mesh_remedy(envoy)
     for one in findings:
         yield one if mesh is None else replace(one, remedy=_in_mesh(one, mesh))

@@ -1,6 +1,6 @@
-"""Check whether the running Envoy has every part of the configuration: extensions, clusters and listeners.
+"""Checks whether the running Envoy has every part of the configuration: extensions, clusters and listeners.
 
-An Envoy refuses a part that it does not know, and goes on without it. Clients would notice that only after a step.
+An Envoy refuses a part that it does not know, and continues without it. Clients would notice that only after a step.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _UPDATES_REFUSED = ("cluster_manager.cds.update_rejected", "listener_manager.lds
 
 
 def missing_parts(subject: str, config: Config, envoy: EnvoyFacts) -> Iterator[Finding]:
-    """Yield a finding on each kind of part, in the order in which a missing one causes the next."""
+    """Yield a finding on each kind of part. A kind whose absence causes other absences comes first."""
     yield _extensions(subject, config, envoy)
     yield _clusters(subject, config, envoy)
     yield from _aggregates(subject, config, envoy)
@@ -63,7 +63,7 @@ def _refusals(envoy: EnvoyFacts) -> str:
 
 
 def _aggregates(subject: str, config: Config, envoy: EnvoyFacts) -> Iterator[Finding]:
-    """Yield a finding for each aggregate cluster of which Envoy still has another version."""
+    """Report each aggregate cluster for which Envoy still has another version."""
     for wanted in clusters(config):
         running = envoy.cluster_config(str(wanted["name"]))
         if "cluster_type" in wanted and running is not None and _members(running) != _members(wanted):

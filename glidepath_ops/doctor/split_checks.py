@@ -1,4 +1,4 @@
-"""Check the routes that carry a workload's split in the running Envoy, and the weights in its runtime."""
+"""Checks the routes with a workload's split in the running Envoy, and the weights in its runtime."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def examine_split(subject: str, config: Config, name: str, envoy: EnvoyFacts) ->
 
 
 def _served(subject: str, config: Config, name: str, routes: list[Json]) -> Finding:
-    """Return whether the running Envoy serves the workload by this configuration."""
+    """Report whether the running Envoy serves the workload with this configuration."""
     check, wanted = f"{name}: configuration", served_digest(config, name)
     for route in routes:
         found = served_by_route(route)
@@ -49,9 +49,9 @@ def _served(subject: str, config: Config, name: str, routes: list[Json]) -> Find
 
 
 def _scope(subject: str, config: Config, name: str, routes: list[Json]) -> Finding:
-    """Return whether no route of the split takes requests of others: its path and its method are the workload's.
+    """Report whether all routes of the split match only the workload's requests, by path and method.
 
-    A route that Glidepath wrote for a host without a route of the user's may take every method.
+    A route that Glidepath wrote for a host without a route of the user may match every method.
     """
     check, rule = f"{name}: routes", config.workloads[name].match
     for route in routes:
@@ -71,7 +71,7 @@ def _shown(route: Json) -> str:
 
 
 def _is_inside(match: Json, rule: Match) -> bool:
-    """Return whether a RouteMatch takes only paths of the workload's."""
+    """Return whether a RouteMatch matches only paths of the workload."""
     if rule.path_prefix == "/" or path_header(rule) in match.get("headers", []):
         return True
     theirs = match.get("path") or match.get("path_separated_prefix") or match.get("prefix")
@@ -112,7 +112,7 @@ def _order(subject: str, config: Config, name: str, routes: list[Json]) -> Findi
 
 
 def _capture(subject: str, name: str, routes: list[Json]) -> Finding:
-    """Return whether each route runs ext_proc for a sample, without waiting for extproc."""
+    """Report whether each route runs ext_proc for a sample, without waiting for extproc."""
     check = f"{name}: capture"
     for route in routes:
         per_route = route.get("typed_per_filter_config", {}).get(CAPTURE, {})
@@ -148,7 +148,7 @@ def _sum(subject: str, name: str, route: Json, envoy: EnvoyFacts) -> Finding:
 
 
 def _lease(subject: str, config: Config, name: str, routes: list[Json], envoy: EnvoyFacts) -> Finding:
-    """Return whether this Envoy does by itself what ``if_lost`` says, if all scorers are lost."""
+    """Report whether this Envoy by itself does what ``if_lost`` says if all scorers are lost."""
     check, section, key = f"{name}: if lost", config.workload(name), runtime_keys.lease_key(name)
     for route in routes:
         leased = route.get("match", {}).get("runtime_fraction", {}).get("runtime_key") == key
@@ -211,7 +211,7 @@ def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Find
 
 
 def _takes_empty_values(route: Json, sticky: Sticky | None) -> bool:
-    """Return whether a route takes only requests whose sticky header is empty, which are split at random (ADR 0428)."""
+    """Return whether a route matches only requests with an empty sticky header, split at random (ADR 0428)."""
     name = sticky.header.lower() if sticky is not None and sticky.header is not None else None
     return any(
         header.get("name") == name and header.get("string_match") == {"exact": ""}

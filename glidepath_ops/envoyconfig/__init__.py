@@ -1,1 +1,1 @@
-"""Render commented Envoy configuration from ``glidepath.yaml``, and check Envoy configuration."""
+"""Renders commented Envoy configuration from ``glidepath.yaml``, and checks Envoy configuration."""

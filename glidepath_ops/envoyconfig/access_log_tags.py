@@ -1,9 +1,9 @@
-"""Render the custom tags of the access logs, which tell extproc the workload, the chosen cluster and the backend.
+"""Renders the custom tags of the access logs, which tell extproc the workload, the chosen cluster and the backend.
 
-Envoy 1.36 has no tag with a format (``CustomTag.value``). Its tags read metadata instead: that of the route and of the
-endpoint, and dynamic metadata, which a header-to-metadata filter sets. Each entry of the weighted split gives this
-filter the name of its cluster. (A tag cannot read it from the metadata of the cluster: for an aggregate cluster, Envoy
-gives the metadata of the endpoint's own cluster.) See ADR 0145.
+Envoy 1.36 has no tag with a format (``CustomTag.value``). For this version, tags read metadata instead: that of the
+route and of the endpoint, and dynamic metadata, which a header-to-metadata filter sets. Each entry of the weighted
+split gives this filter the name of its cluster. (A tag cannot read it from the metadata of the cluster: for an
+aggregate cluster, Envoy gives the metadata of the endpoint's own cluster.) See ADR 0145.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def custom_tags(config: Config, log_name: str) -> list[Json]:
     ]
     served = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_SERVED})%"
     tags.append({"tag": envoy_names.SERVED_TAG, "value": served})
-    # An older Envoy does not know US_RX_BODY_BEG and writes "-"; then the time of the headers is all there is.
+    # An older Envoy does not know US_RX_BODY_BEG and writes "-"; then only the time of the headers is known.
     tags.append({"tag": envoy_names.BODY_BEGIN_TAG, "value": "%COMMON_DURATION(DS_RX_BEG:US_RX_BODY_BEG:us)%"})
     if log_name == envoy_names.LIVE_LOG:
         place = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_WORKLOAD})%"
@@ -43,7 +43,7 @@ def custom_tags(config: Config, log_name: str) -> list[Json]:
         tags += _tags_of_pinned(config)
         if config.inventory is not None:
             tags.append({"tag": envoy_names.CALLER_TAG, "value": f"%FILTER_STATE({envoy_names.CALLER_STATE}:PLAIN)%"})
-        # An Envoy that has no cluster of the chosen name removes no header, and has no cluster to name.
+        # If Envoy has no cluster with the chosen name, it removes no header and can name no cluster.
         tags.append({"tag": envoy_names.CHOSEN_ENTRY_TAG, "value": f"%REQ({envoy_names.HEADER_CHOSEN_ENTRY})%"})
     if log_name == envoy_names.SHADOW_LOG:
         # The headers are removed before the request is sent to the backend, so they come from filter state.
@@ -52,13 +52,13 @@ def custom_tags(config: Config, log_name: str) -> list[Json]:
 
 
 def _noted_by_lua(config: Config) -> list[str]:
-    """Return the tags that the clusters' Lua filter (backend_adaptation.lua) notes in dynamic metadata."""
+    """Return the tags whose values the clusters' Lua filter (backend_adaptation.lua) writes into dynamic metadata."""
     strips = any(backend.foreign_reasoning == "strip" for backend in config.backends.values())
     return [envoy_names.NOT_RENAMED_TAG, envoy_names.REFUSED_TAG, *([envoy_names.STRIPPED_TAG] if strips else [])]
 
 
 def _tags_of_pinned(config: Config) -> list[Json]:
-    """Return the tags of requests that the baseline serves without a split: of which workload, and why."""
+    """Return the tags for requests that always go to the baseline, without a split: their workload, and the reason."""
     if not reads_any(config):
         return []
     why = {"key": envoy_names.REQUEST_FACTS, "path": [{"key": "why"}]}
@@ -91,12 +91,12 @@ def _tag(name: str, kind: str, key: str) -> Json:
 
 
 def record_filters(config: Config) -> list[Json]:
-    """Return the filter that the tags need in the filter chain of the live listener: none, or one for Envoy 1.36."""
+    """Return the filters that the tags need in the live listener: one filter for Envoy 1.36, else none."""
     return [_filter([])] if lacks(config.envoy.version, TAG_VALUE) else []
 
 
 def record_filters_of_copies(config: Config) -> list[Json]:
-    """Return the same for the shadow listener, where the filter also keeps the headers that mark copies."""
+    """Return the filters that the tags need in the shadow listener. They also record the headers that mark copies."""
     if not lacks(config.envoy.version, TAG_VALUE):
         return []
     return [_filter([{"header": name, "on_header_present": _entry(name)} for name in TEE_HEADERS])]
@@ -109,9 +109,9 @@ def _filter(rules: list[Json]) -> Json:
 
 
 def record_of_entry(config: Config, cluster: str) -> Json:
-    """Return the ``typed_per_filter_config`` by which an entry of a weighted split records its cluster, or {}.
+    """Return the ``typed_per_filter_config`` with which an entry of a split records its cluster for the access log.
 
-    The access log reads it. It is {} where ``mark_of_candidate`` is needed instead.
+    It is {} for Envoy versions that use ``mark_of_candidate`` instead.
     """
     if not lacks(config.envoy.version, TAG_VALUE):
         return {}
@@ -121,9 +121,9 @@ def record_of_entry(config: Config, cluster: str) -> Json:
 
 
 def mark_of_candidate(config: Config, cluster: str) -> dict[str, str]:
-    """Return the request header by which the access log knows the candidate's entry without its cluster, or {}.
+    """Return the request header that marks the candidate's entry of a split for the access log.
 
-    It is needed where ``record_of_entry`` is {}.
+    It is {} for Envoy versions that use ``record_of_entry`` instead.
     """
     return {} if lacks(config.envoy.version, TAG_VALUE) else {envoy_names.HEADER_CHOSEN_ENTRY: cluster}
 

@@ -9,13 +9,13 @@ from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.route_overlap import is_false
 
-# Of a Route and of a VirtualHost. A value of the user's own stays.
+# Fields of a Route and of a VirtualHost. Values that the user sets are kept.
 BUFFER_LIMITS = ("request_body_buffer_limit", "per_request_buffer_limit_bytes")
 
 
 @dataclass(frozen=True, slots=True)
 class UsersRoute:
-    """A route of the user's: its data, and the place FILE:LINE that errors name."""
+    """A route of the user: its data, and its place FILE:LINE for error messages."""
 
     data: Json
     place: str
@@ -23,14 +23,14 @@ class UsersRoute:
 
 @dataclass(frozen=True, slots=True)
 class UsersRoutes:
-    """The routes of a user's virtual host in their order, and the data of what holds them."""
+    """The routes of a user's virtual host in their order, with the virtual host and the route configuration."""
 
     routes: Sequence[UsersRoute]
     virtual_host: Json
     route_configuration: Json
 
     def levels(self, route: Json) -> list[Json]:
-        """Return the parts whose header rules hold for ``route``, in the order in which Envoy applies them."""
+        """Return the parts whose header rules apply to ``route``, in the order in which Envoy applies them."""
         levels = [route, self.virtual_host, self.route_configuration]
         wins = self.route_configuration.get("most_specific_header_mutations_wins", False)
         return levels if is_false(wins) else levels[::-1]
@@ -38,12 +38,13 @@ class UsersRoutes:
 
 @dataclass(frozen=True, slots=True)
 class AddedRoute:
-    """A route of ours, to be inserted before the user's route with the index ``before``.
+    """A route of ours, which is inserted before the user's route with the index ``before``.
 
-    ``continued``: the index of the user's route of which it is a copy, if that is not ``before``. ``splits``: whether
-    it carries the split of the workload; if not, it only helps to read requests. ``headers``: what the
-    header rules of the route that it continues make of headers that the candidate changes.
-    ``for_copies``: what that route does with requests to the baseline (``part_for_copies``).
+    ``headers``: the effect of the user's header rules on headers that the candidate changes.
+    ``for_copies``: the effect of the user's route on requests to the baseline (``part_for_copies``).
+    ``continues``: whether the route is a copy of a route of the user.
+    ``continued``: the index of this original, if it is not ``before``.
+    ``splits``: whether the route has the workload's split. If not, it only helps to read requests.
     """
 
     before: int
@@ -57,5 +58,5 @@ class AddedRoute:
 
     @property
     def original(self) -> int:
-        """The index of the user's route of which this one is a copy, if it is one (``continues``)."""
+        """The index of the user's route that this route copies, if it is a copy (``continues``)."""
         return self.before if self.continued is None else self.continued

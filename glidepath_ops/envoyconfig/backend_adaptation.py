@@ -1,7 +1,7 @@
-"""Render the Lua filter that adapts each request to its backend: model, host, path, headers and credential.
+"""Renders the Lua filter that adapts each request to its backend: model, host, path, headers and credential.
 
-The filter's source is ``backend_adaptation.lua``. Its parameters are written above the source as Lua literals. See
-ADR 0011.
+The filter's source is ``backend_adaptation.lua``. Its parameters are written above the source as Lua literals. See ADR
+0011.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ Lua = str | bool | None | Sequence[str] | Mapping[str, "Lua"]
 
 @dataclass(frozen=True, slots=True)
 class AdaptedBackend:
-    """A backend to which the requests of a cluster can go.
+    """A backend that can get the requests of a cluster.
 
-    If ``keep`` is true, the client's own credential stays in the request. If ``restore`` is true, the backend gets what
-    the user's own route made of the request. ``set_by_route``: what the header rules of this route make of headers that
-    the other side changes. ``rewritten``: a route of the user's may have changed the path and the host of requests to
-    this backend. ``serves_the_candidate``: without the client's credential, this backend gets only the harmless query
-    parameters. ``without``: when this backend gets no reasoning of another server: always, or if it has refused the
-    request with it.
+    ``keep``: whether the client's own credential stays in the request.
+    ``restore``: whether the backend gets the request as the user's own route changed it.
+    ``set_by_route``: the effect of this route's header rules on headers that the other side changes.
+    ``rewritten``: whether a route of the user may have changed the path and the host of requests to this backend.
+    ``serves_the_candidate``: whether, without the client's credential, only harmless query parameters are sent.
+    ``without``: when reasoning of another server is removed: always, or only after the backend has refused the request.
     """
 
     name: str
@@ -58,9 +58,9 @@ class AdaptedBackend:
 
     @property
     def passes_only(self) -> tuple[str, ...] | None:
-        """The headers, or their beginnings with ``*``, that pass to this backend besides the harmless ones.
+        """The names or prefixes (``*``) of the headers that are sent to this backend, besides the harmless headers.
 
-        None: all headers pass but those with a credential.
+        None: all headers are sent except those with a credential.
         """
         if self.keep or self.restore:
             return None
@@ -70,7 +70,7 @@ class AdaptedBackend:
 
     @property
     def changes_nothing(self) -> bool:
-        """Return whether the backend gets the client's request unchanged, apart from the host, which the route sets."""
+        """Whether the backend gets the client's request unchanged, apart from the host, which the route sets."""
         backend = self.backend
         adapted = (
             backend.model is not None or backend.headers or self.has_secret or changes_path(backend) or self.without
@@ -119,7 +119,7 @@ def credential_headers(config: Config) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SecretNames:
-    """Names of headers that carry a credential, and of the further query parameters that carry none. Lower case."""
+    """Header names that mean a credential, and query parameters that contain none. All in lower case."""
 
     headers: Sequence[str] = REQUEST_CREDENTIALS
     harmless_parameters: Sequence[str] = ()
@@ -134,9 +134,9 @@ def upstream_filters(
 ) -> list[Json]:
     """Return the upstream filters of a cluster whose requests go to one of ``sides``.
 
-    The last side is that of an endpoint that names no backend in its metadata. A cluster with one side needs no filter
-    if that side changes nothing in the request. ``longest_form``: the bytes of the longest form that Envoy holds, to
-    ask the baseline instead of the candidate.
+    The last side is used for endpoints whose metadata name no backend. A cluster with one side needs no filter if that
+    side changes nothing in the request. ``longest_form``: the largest form that Envoy buffers, in bytes, to send it to
+    the baseline instead of the candidate.
     """
     if len(sides) == 1 and sides[0].changes_nothing:
         return []
@@ -148,7 +148,7 @@ def upstream_filters(
 def _name_the_backend() -> Json:
     """Return the filter that writes the backend of the chosen endpoint into a header, which the Lua filter removes.
 
-    An endpoint without metadata leaves the header absent, so a value of the attempt before must go first.
+    An endpoint without metadata sets no header, so the value of the previous attempt must be removed first.
     """
     value = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.ENDPOINT_BACKEND})%"
     mutations = [{"remove": envoy_names.HEADER_BACKEND}, header_set(envoy_names.HEADER_BACKEND, value)]
@@ -191,7 +191,7 @@ def lua_source(
 
 
 def _parts(sides: Sequence[AdaptedBackend]) -> Iterator[str]:
-    """Yield the files of the program, without those that no side needs."""
+    """Yield the files of the program, except those that no side needs."""
     yield from ("json_tokens.lua", "model_rename.lua")
     if any(side.without for side in sides):
         yield "foreign_reasoning.lua"
@@ -203,12 +203,12 @@ def _parts(sides: Sequence[AdaptedBackend]) -> Iterator[str]:
 
 
 def _rewrites_redirects(side: AdaptedBackend) -> bool:
-    """Return whether clients must not be sent to the backend itself, where they have no credential or another path."""
+    """Return whether redirects to the backend must be rewritten: clients have another path or no credential there."""
     return not side.restore and side.backend.url is not None and (not side.keep or changes_path(side.backend))
 
 
 def _origins(backend: Backend) -> list[str]:
-    """Return the beginnings of URLs that name the backend, in lower case."""
+    """Return the URL prefixes (scheme and host) that lead to the backend, in lower case."""
     url = urlsplit(str(backend.url))
     netloc = url.netloc.rpartition("@")[2]
     port = {"http": ":80", "https": ":443"}[url.scheme]

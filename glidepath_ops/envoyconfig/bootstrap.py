@@ -1,4 +1,4 @@
-"""Render a complete Envoy bootstrap from a ``glidepath.yaml``."""
+"""Renders a complete Envoy bootstrap from a ``glidepath.yaml``."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ DEFAULT_ADMIN = "127.0.0.1:9901"
 SHADOW_LISTENER = "glidepath-shadow"
 LIVE_STATS, SHADOW_STATS = "glidepath_live", "glidepath_shadow"  # the prefixes in Envoy's stats: http.<prefix>.…
 
-# Modes of the shadow listener's socket. Who can connect gets the backends' credentials for its copies. In containers,
-# extproc can have another user than Envoy, and shares its group (ADR 0072).
+# Modes of the shadow listener's socket. Requests of any process that can connect get the backends' credentials. In
+# containers, extproc may run as another user than Envoy, but in the same group (ADR 0072).
 OWNER_ONLY, OWNER_AND_GROUP = 0o600, 0o660
 # Envoy refuses a regular expression of more than 100 instructions by default: INFERENCE_PATHS has about 700. (The
 # control planes of both meshes allow more than this.)
 _REGEX_SIZE, _LARGEST_REGEX = "re2.max_program_size.error_level", 2000
-# The path that Envoy compares is the path that the backend serves, so no request leaves the paths of a workload (ADR
-# 0190). What Envoy does not normalise, such as escaped slashes, the conditions of the routes leave out.
+# Envoy compares the same path that the backend serves, so no request leaves the paths of a workload (ADR 0190). The
+# conditions of the routes exclude paths that Envoy does not normalise, such as those with escaped slashes.
 _SAFE_PATHS = {
     "normalize_path": True,
     "merge_slashes": True,
@@ -85,7 +85,7 @@ def _refuse_admin_address(config: Config, where: str) -> None:
 
 
 def refuse_named_clusters(config: Config) -> None:
-    """Raise ConfigError if a backend has ``cluster``: a complete bootstrap has no cluster that was there before."""
+    """Raise ConfigError if a backend has ``cluster``, because a complete bootstrap has no cluster of the user."""
     for name, backend in config.backends.items():
         if backend.cluster is not None:
             raise ConfigError(
@@ -104,7 +104,7 @@ def refuse_without_routes(config: Config) -> None:
 
 
 def with_stand_ins(config: Config, bootstrap: Json) -> Json:
-    """Return a complete bootstrap with an empty cluster for each that ``backends`` names; Envoy can check it."""
+    """Return a complete bootstrap with an empty cluster for each ``backends.X.cluster``, so that Envoy can check it."""
     named = dict.fromkeys(one.cluster for one in config.backends.values() if one.cluster is not None)
     resources = bootstrap["static_resources"]
     clusters = [*resources["clusters"], *({"name": name, "type": "STATIC"} for name in named)]
@@ -164,7 +164,7 @@ def _percent(sample: float) -> Any:
 
 
 def _lease_layers(config: Config) -> list[Json]:
-    """Return the layers in which the leading scorer leases splits to Envoy; none without ``if_lost: baseline``."""
+    """Return the layers in which the leader leases splits to Envoy. There are none without ``if_lost: baseline``."""
     layers = lease_layers(config)
     if not layers:
         return []
@@ -214,7 +214,7 @@ def _live(config: Config) -> Json:
         "preserve_external_request_id": True,
         "request_id_extension": {"typed_config": {"@type": _REQUEST_ID, "pack_trace_reason": False}},
         "early_header_mutation_extensions": [filters.strip_tee_headers(filters.copied_sticky_headers(config))],
-        "upgrade_configs": [{"upgrade_type": "websocket"}],  # no split has one: its requests are POSTs
+        "upgrade_configs": [{"upgrade_type": "websocket"}],  # never on a split: its requests are POSTs
         "http_filters": [*filters.route_filters(config), filters.router_filter()],
     }
     if any(workload.feedback is not None for workload in config.workloads.values()):
@@ -269,7 +269,7 @@ def _manager(config: Config, stats: str, log: str, routes: list[Json]) -> Json:
         "generate_request_id": True,
         "server_header_transformation": "PASS_THROUGH",
         "stream_idle_timeout": "3600s",  # each route sets its own
-        # A client that reached its backend with such a message reaches it through Envoy too (docs/reference/limits.md).
+        # Messages that a client could send directly to its backend must pass Envoy, too (docs/reference/limits.md).
         "max_request_headers_kb": -(-config.envoy.max_header_bytes // 1024),
         "common_http_protocol_options": {"max_headers_count": config.envoy.max_headers},
         "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": "localhost"},

@@ -1,4 +1,4 @@
-"""Let a real Envoy check a configuration (``envoy --mode validate``), which starts no server."""
+"""Lets a real Envoy check a configuration (``envoy --mode validate``), without starting a server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_REASON = 500  # characters: Envoy repeats the whole configuration in some m
 def check_with_envoy(path: Path, name: str = "") -> str | None:
     """Let Envoy check the configuration file. Raises InputError if Envoy rejects it, or does not answer.
 
-    The error calls the file ``name``, or by its path if ``name`` is empty. Returns the path of the Envoy binary, or
+    ``name``: the name of the file in the error message; default: its path. Returns the path of the Envoy binary, or
     None if none is installed.
     """
     binary = installed_envoy()
@@ -39,7 +39,7 @@ def installed_envoy() -> str | None:
 
 
 def check_change_with_envoy(before: str, after: str, name: str, binary: str | None) -> str:
-    """Let Envoy check the bootstrap ``after``, which was made from ``before``; both are YAML of the file ``name``.
+    """Let Envoy check the bootstrap ``after``, which was made from ``before``. Both are YAML of the file ``name``.
 
     ``binary``: see ``installed_envoy``. Returns a sentence that says whether Envoy has accepted it, or why it could not
     be checked here. Raises InputError if Envoy accepts ``before`` and rejects ``after``.
@@ -60,15 +60,15 @@ def check_change_with_envoy(before: str, after: str, name: str, binary: str | No
 
 def _refusal_of_text(binary: str, text: str) -> str | None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "envoy.yaml"  # Envoy tells the format by the file's name
+        path = Path(folder) / "envoy.yaml"  # Envoy recognises the format by the file's name
         path.write_text(text)
         return _refusal(binary, path)
 
 
 def _refusal(binary: str, path: Path) -> str | None:
-    """Return why Envoy rejects the file, or None if it accepts it. Relative paths in it begin at this process' folder.
+    """Return why Envoy rejects the file, or None if it accepts it.
 
-    Raises InputError if Envoy cannot be run.
+    Relative paths in the file start at this process' folder. Raises InputError if Envoy cannot be run.
     """
     command = [binary, "--mode", "validate", "--log-level", "critical", "-c", str(path)]
     try:
@@ -87,7 +87,7 @@ def _reason(output: str) -> str:
 
 
 def _files(text: str, name: str) -> set[str]:
-    """Return the files that a bootstrap names for certificates, keys and other secrets."""
+    """Return the paths of certificates, keys and other secrets in a bootstrap."""
     return set(_file_names(verbatim(compose(text, name))))
 
 

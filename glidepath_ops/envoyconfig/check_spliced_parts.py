@@ -1,6 +1,7 @@
-"""Check the parts that are inserted into a user's bootstrap, and nothing of the user's own, against Envoy's API.
+"""Checks only the parts that are inserted into a user's bootstrap against Envoy's API.
 
-The user's own part can have extensions that envoy-data-plane does not know. A copy of such a route is not checked.
+The user's own parts are not checked, because they may use extensions that envoy-data-plane does not know. For the same
+reason, a copy of a user's route is not checked.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from glidepath_ops.envoyconfig.validation import check_strict
 
 @dataclass(frozen=True, slots=True)
 class SplicedRoute:
-    """A route that is inserted, and the user's route that it continues, if there is one."""
+    """A route that is inserted, and the user's route that it continues, or None."""
 
     route: Json
     continues: Json | None = None
@@ -27,7 +28,7 @@ class SplicedRoute:
 
 @dataclass(frozen=True, slots=True)
 class SplicedParts:
-    """What is inserted. ``manager``: fields of an HTTP connection manager. ``root``: fields of the bootstrap."""
+    """The inserted parts. ``manager``: fields of an HTTP connection manager. ``root``: fields of the bootstrap."""
 
     listeners: Sequence[Json]
     clusters: Sequence[Json]
@@ -37,7 +38,7 @@ class SplicedParts:
 
 
 def check_spliced(parts: SplicedParts, name: str) -> None:
-    """Raise InputError if Envoy's API does not have what is inserted into the file ``name``."""
+    """Raise InputError if a part that is inserted into the file ``name`` is not in Envoy's API."""
     routes = [_typed(one.route) for one in parts.routes if one.continues is None or _is_known(one.continues)]
     manager = {**parts.manager, **_manager(routes)}
     listener = {"name": "spliced", "filter_chains": [{"filters": [{"name": "hcm", "typed_config": manager}]}]}
@@ -63,5 +64,5 @@ def _manager(routes: list[Json]) -> Json:
 
 
 def _typed(value: Any) -> Any:
-    """Return data with verbatim scalars as YAML reads it after it was written."""
+    """Return data with verbatim scalars in the types that YAML gives them when the file is read."""
     return yaml.safe_load(yaml.dump(value, Dumper=DumperWithoutAnchors, allow_unicode=True))

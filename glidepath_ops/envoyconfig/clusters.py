@@ -1,4 +1,4 @@
-"""Render Envoy's clusters: one per backend, an aggregate per pair with fallback, two for extproc, one for RTDS.
+"""Renders Envoy's clusters: one per backend, an aggregate per pair with fallback, two for extproc, one for RTDS.
 
 The aggregate cluster of a pair tries the candidate, then the baseline.
 """
@@ -44,8 +44,8 @@ SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 def clusters(config: Config, routed: Mapping[str, Mapping[str, RoutedHeader]] | None = None) -> list[Json]:
     """Return the clusters that ``config`` adds to an Envoy.
 
-    ``routed``: by aggregate cluster, what the user's routes to it make of the headers that the candidate changes
-    (``header_rules``); needed where the baseline has ``cluster``.
+    ``routed``: by aggregate cluster, the effect of the user's routes on headers that the candidate changes
+    (``header_rules``). It is needed if the baseline has ``cluster``.
 
     Raises ConfigError if two of them would have the same name, or if a workload cannot have a fallback.
     """
@@ -73,8 +73,9 @@ def _refuse_duplicates(names: Sequence[str], config: Config) -> None:
 def backend_cluster(config: Config, name: str, secrets: SecretNames) -> Json:
     """Return the cluster of one backend. The routes decide whether the client's own credentials reach the backend.
 
-    For a backend with ``cluster`` it is an aggregate cluster of that one, which adapts copies, and the requests of a
-    candidate without fallback. The baseline's share of live requests goes directly to the cluster that is there.
+    For a backend with ``cluster``, it is an aggregate cluster that contains the user's cluster. It adapts copies, and
+    the requests of a candidate without fallback. The baseline's share of live requests goes directly to the user's
+    cluster.
     """
     backend = config.backends[name]
     alone = is_candidate_alone(config, name)
@@ -101,7 +102,7 @@ def _without(backend: Backend, when: Without) -> Without | None:
 
 
 def is_candidate_alone(config: Config, name: str) -> bool:
-    """Return whether the backend is a candidate without fallback, and is no workload's baseline and not the default.
+    """Return whether the backend only serves as a candidate without fallback: it is no baseline and not the default.
 
     The cluster of such a backend removes the client's credentials from query strings, which a route cannot do.
     """
@@ -111,7 +112,7 @@ def is_candidate_alone(config: Config, name: str) -> bool:
 
 
 def _is_behind_a_users_route(config: Config, name: str) -> bool:
-    """Return whether a route of the user's sends the requests of a candidate without fallback to this backend."""
+    """Return whether the backend is a candidate without fallback that gets requests from a route of the user."""
     users = (w for w in config.workloads.values() if config.backends[w.baseline].cluster is not None)
     return any(w.candidate == name and not w.fallback for w in users)
 
@@ -119,8 +120,8 @@ def _is_behind_a_users_route(config: Config, name: str) -> bool:
 def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHeader]) -> Json:
     """Return the aggregate cluster that sends the first attempt to the candidate and the second to the baseline.
 
-    Envoy does not run the upstream filters of the member clusters, so the aggregate cluster has filters of its own.
-    They are told the backend of an attempt by the metadata of its endpoint, never by the number of the attempt: if the
+    Envoy does not run the upstream filters of the member clusters, so the aggregate cluster has its own filters. They
+    take the backend of an attempt from the metadata of its endpoint, never from the number of the attempt: if the
     candidate has no usable endpoint, the first attempt goes to the baseline.
     """
     candidate, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
@@ -143,7 +144,7 @@ def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHea
         ),
     ]
     if candidate.cluster is not None and hop is None:
-        sides.reverse()  # the endpoints of the cluster that is there name no backend
+        sides.reverse()  # the endpoints of the user's cluster name no backend
     retry = policy_of_cluster(config, candidate)
     members = [hop or candidate.cluster or workload.candidate, baseline.cluster or workload.baseline]
     breakers = _breakers(

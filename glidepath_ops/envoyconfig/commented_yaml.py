@@ -1,4 +1,4 @@
-"""Attach comments to configuration data, and write the data as YAML with these comments."""
+"""Attaches comments to configuration data, and writes the data as YAML with these comments."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Continue a user's route with the split: a copy of it that only the workload's requests match.
+"""Continues a user's route with the split: a copy of the route matches only the workload's requests.
 
-The copy has all that the user's route has. Three things are different: it has the workload's conditions in addition,
-its action splits between the candidate and the cluster of the user's route, and it carries the filters' configuration.
-It comes directly before the user's route, which stays as it is. See ADR 0136.
+The copy has all settings of the user's route, with three differences: it also has the workload's conditions, its action
+splits requests between the candidate and the cluster of the user's route, and it carries the filters' configuration. It
+comes directly before the user's route, which is not changed. See ADR 0136.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ _MAKES_REQUEST = (
 def added_routes(config: Config, users: UsersRoutes) -> list[AddedRoute]:
     """Return the routes to add to a user's virtual host, those of the most specific workloads first.
 
-    A workload whose requests no route of the user's serves gets a route of its own, after the user's routes. Raises
-    InputError if a route cannot be continued.
+    If no route of the user serves a workload's requests, the workload gets a route of its own after the user's routes.
+    Raises InputError if a route cannot be continued.
     """
     added = [one for workload in by_specificity(config) for one in _routes_of(config, workload, users)]
     return with_reading(config, users, added)
@@ -89,10 +89,10 @@ def _own(config: Config, workload: str, users: UsersRoutes) -> list[AddedRoute]:
 
 
 def with_empty_value(config: Config, workload: str, route: Json) -> list[Json]:
-    """Return a split without the sticky header's hash for requests in which the header is empty, and the split itself.
+    """Return two routes: the split without hashing for requests with an empty sticky header, then the split itself.
 
-    An empty value is none, but Envoy would hash it. In the rendered listener a filter sees to that, before a copied
-    header could reach backends behind the user's other routes. See ADR 0307.
+    An empty value means no value, but Envoy would hash it. In the rendered listener, a filter prevents this by copying
+    the header. In a user's listener, the copied header could reach backends of the user's other routes. See ADR 0307.
     """
     sticky, action = config.workload(workload).assignment, route["route"]
     split = action.get("weighted_clusters")
@@ -133,10 +133,10 @@ def _continued(config: Config, workload: str, users: UsersRoutes, index: int) ->
 
 
 def headers_at_route(config: Config, workload: str, levels: Sequence[Json], where: str) -> Mapping[str, RoutedHeader]:
-    """Return what the header rules of ``levels`` make of the headers that the candidate changes.
+    """Return the effect of the header rules of ``levels`` on headers that the candidate changes.
 
-    ``levels``: see ``routed_headers``. Raises InputError, with ``where``, if the candidate would get what is not meant
-    for it.
+    ``levels``: see ``routed_headers``. Raises InputError, with ``where``, if the candidate would get a credential that
+    is not meant for it.
     """
     headers: Mapping[str, RoutedHeader] = {}
     candidate = config.backends[config.workload(workload).candidate]
@@ -148,7 +148,7 @@ def headers_at_route(config: Config, workload: str, levels: Sequence[Json], wher
 
 
 def refuse_unknown_header_rules(config: Config, workload: str, where: str) -> None:
-    """Raise InputError if a fallback would give back headers that a route, whose rules are not known, had changed."""
+    """Raise InputError if a fallback would have to restore headers, but the route's header rules are not known."""
     if config.workload(workload).fallback:
         raise InputError(
             f"{where}: a request that failed at the candidate would get the client's own headers back, also those that "
@@ -158,7 +158,7 @@ def refuse_unknown_header_rules(config: Config, workload: str, where: str) -> No
 
 
 def part_for_copies(users: UsersRoutes, route: Json) -> Json:
-    """Return what a user's route does with requests: its path condition, its rewrites, and all header rules for it.
+    """Return the effect of a user's route on requests: its path condition, its rewrites, and all header rules.
 
     Copies of requests have few of the client's headers, so the route's other conditions are left out.
     """
@@ -168,7 +168,7 @@ def part_for_copies(users: UsersRoutes, route: Json) -> Json:
 
 
 def _split(config: Config, workload: str, action: Json, where: str) -> Json:
-    """Return the user's RouteAction with the weighted split in the place of its cluster."""
+    """Return the user's RouteAction with the weighted split in place of its cluster."""
     cluster = action.get("cluster")
     if not cluster:
         kind = next((key for key in action if "cluster" in key), "no cluster")
@@ -219,7 +219,7 @@ def _refuse_other_baseline(config: Config, workload: str, action: Json, where: s
 
 
 def not_at_random(workload: str) -> str:
-    """Return the rest of the message about a workload that is assigned by the user's own hash, not at random."""
+    """Return the end of the message about a workload that the user's own hash assigns, and not chance."""
     return (
         "so requests are not assigned at random, on which the gates would count: set "
         f"workloads.{workload}.sticky: {{route: true}}"
@@ -242,12 +242,12 @@ def refuse_short_timeout(config: Config, workload: str, limit: float, what_ends:
 
 
 def _seconds(duration: Any) -> float:
-    """Return the seconds of a protobuf Duration in JSON; None stands for Envoy's default timeout of a route."""
+    """Return the seconds of a protobuf Duration in JSON. None means Envoy's default timeout of a route."""
     return _ENVOYS_TIMEOUT if duration is None else float(str(duration).removesuffix("s"))
 
 
 def _hash_policy(config: Config, workload: str, action: Json, where: str) -> Json:
-    """Return the entry ``hash_policy`` of a RouteAction, or nothing if neither the user nor the workload has one."""
+    """Return the entry ``hash_policy`` of a RouteAction, or {} if neither the user nor the workload has one."""
     sticky = config.workload(workload).assignment
     theirs = action.get("hash_policy")
     if theirs and config.workload(workload).assigned_at_random:
@@ -267,7 +267,10 @@ def _hash_policy(config: Config, workload: str, action: Json, where: str) -> Jso
 def _refuse_credential_for_candidate(
     config: Config, workload: str, headers: Mapping[str, RoutedHeader], where: str
 ) -> None:
-    """Refuse that a candidate from which its cluster removes no credential gets the one that the route sets."""
+    """Raise InputError if the candidate would get a credential that the user's route sets.
+
+    This happens if the candidate's cluster does not remove credentials and there is no fallback.
+    """
     settings = config.workload(workload)
     set_by_route = [name for name, header in headers.items() if header.value is not None]
     if _keeps_credentials(config, workload) and not settings.fallback and set_by_route:
@@ -278,7 +281,7 @@ def _refuse_credential_for_candidate(
 
 
 def _keeps_credentials(config: Config, workload: str) -> bool:
-    """Return whether the candidate's own cluster removes no credential that a header rule has added."""
+    """Return whether the candidate's own cluster keeps credentials that a header rule has added."""
     name = config.workload(workload).candidate
     return keeps_client_credential(config.backends[name], candidate=is_candidate_alone(config, name))
 

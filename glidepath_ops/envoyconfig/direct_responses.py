@@ -1,4 +1,4 @@
-"""Render the routes that Envoy answers itself, with an error and a JSON body (ADR 0012)."""
+"""Renders the routes that Envoy answers itself, with an error and a JSON body (ADR 0012)."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def _answer(name: str, status: int, code: str, message: str) -> Json:
 
 
 def instead_of_header(header: str, value: str) -> Json:
-    """Return the addition of a header that replaces one of the same name."""
+    """Return a HeaderValueOption that adds a header and replaces an existing one with the same name."""
     return {"header": {"key": header, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}

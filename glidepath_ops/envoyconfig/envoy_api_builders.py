@@ -1,4 +1,4 @@
-"""Build messages of Envoy's API, as JSON data, that several parts of the configuration use."""
+"""Builds messages of Envoy's API, as JSON data, that several parts of the configuration use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What older versions of Envoy lack of what Glidepath renders.
+"""The features that Glidepath's configuration needs and older versions of Envoy lack.
 
 ``tests/integration/envoy_versions`` compares this with real Envoys of every version (``make test-envoy-versions``).
 """
@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-OLDEST, NEWEST = "1.37", "1.40"  # the minor versions of Envoy that run what is rendered
-OLDEST_BY_SETTING = "1.36"  # runs what is rendered with `envoy.version` set to it
+OLDEST, NEWEST = "1.37", "1.40"  # the minor versions of Envoy that accept rendered configuration
+OLDEST_BY_SETTING = "1.36"  # accepts configuration that is rendered with `envoy.version` set to it
 
 
 @dataclass(frozen=True, slots=True)
 class MissingFeature:
-    """A feature of Envoy that is rendered, but that a version lacks.
+    """A feature of Envoy that rendered configuration uses and an older version lacks.
 
-    ``name``: the extension or the field. ``since``: the first minor version that has it. ``used_by``: the setting that
-    needs it, or "" if everything rendered needs it. ``remedy``: what to do instead.
+    ``name``: the extension or the field.
+    ``since``: the first minor version that has it.
+    ``used_by``: the setting that needs it, or "" if every rendered configuration needs it.
+    ``remedy``: what to do instead.
     """
 
     name: str
@@ -47,12 +49,12 @@ FEATURES = (FILE_CONTENT, CLUSTER_RETRY_POLICY, TAG_VALUE)
 
 
 def missing_features(version: str) -> tuple[MissingFeature, ...]:
-    """Return what an Envoy of ``version`` (such as "1.37" or "1.37.0") lacks of what can be rendered."""
+    """Return the features of rendered configuration that an Envoy of ``version`` (such as "1.37" or "1.37.0") lacks."""
     return tuple(feature for feature in FEATURES if minor_version(version) < minor_version(feature.since))
 
 
 def lacks(version: str | None, feature: MissingFeature) -> bool:
-    """Return whether the Envoy of the setting ``envoy.version`` lacks ``feature``. None: the installed Envoy."""
+    """Return whether the Envoy version ``version`` (``envoy.version``) lacks ``feature``. None: the installed Envoy."""
     return version is not None and feature in missing_features(version)
 
 

@@ -24,7 +24,7 @@ BUILDS: tuple[Build, ...] = ("stock", "istio")
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """An extension of Envoy: its ``name``, what Glidepath uses it for, and how to do without it ("": impossible)."""
+    """An extension of Envoy: its ``name``, its use in Glidepath, and how to do without it ("": not possible)."""
 
     name: str
     purpose: str
@@ -69,7 +69,7 @@ LACKING: Mapping[Build, frozenset[str]] = {
 
 
 def used_extensions(config: Config) -> dict[str, tuple[Extension, str]]:
-    """Return, by name, each extension that Envoy needs for ``config``, and the key of ``config`` that asks for it.
+    """Return, by name, each extension that Envoy needs for ``config``, with the key of ``config`` that needs it.
 
     The key is "" for an extension that every configuration needs.
     """

@@ -1,9 +1,9 @@
-"""Render the retry policy of the fallback: a request that fails at the candidate is retried once, at the baseline.
+"""Renders the retry policy of the fallback: a request that fails at the candidate is retried once, at the baseline.
 
 The policy belongs to the aggregate cluster, so it applies to the candidate's share only. In Envoy 1.36, a cluster
 cannot have a retry policy. For this version, the policy has two parts. The retry policy of the route has the settings
-that no request header can express, but no condition under which to retry. The candidate's entry of the weighted split
-adds request headers with the conditions. So the baseline's share is never retried. See ADR 0010 and ADR 0145.
+that no request header can express, but no condition for a retry. The candidate's entry of the weighted split adds
+request headers with the conditions. So the baseline's share is never retried. See ADR 0010 and ADR 0145.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from glidepath_ops.envoyconfig.envoy_versions import CLUSTER_RETRY_POLICY, lacks
 
 RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
 BUSY = [429]
-# What a backend answers if it cannot do what the request asks for: too long a prompt, an unknown model or parameter, a
-# picture. If the baseline refuses too, its answer reaches the client (ADR 0312).
+# The statuses with which a backend refuses a request that it cannot serve: too long a prompt, an unknown model or
+# parameter, a picture. If the baseline refuses it, too, the baseline's answer reaches the client (ADR 0312).
 INCAPABLE = list(CAPABILITY_STATUSES)
 REDIRECTS = [301, 302, 303, 307, 308]  # clients must not leave for the candidate's own address
 # A rejected credential of the candidate is retried at the baseline (ADR 0094).
-DENIED = [401, 403]  # not the client's fault, because the client's own credential is not sent there
+DENIED = [401, 403]  # not the client's fault, because the candidate does not get the client's own credential
 
 
 def policy_of_cluster(config: Config, candidate: Backend) -> Json | None:
-    """Return the retry policy of the aggregate cluster, or None if this Envoy has none."""
+    """Return the retry policy of the aggregate cluster, or None if this Envoy version does not support one there."""
     if lacks(config.envoy.version, CLUSTER_RETRY_POLICY):
         return None
     return {

@@ -1,4 +1,4 @@
-"""Render the HTTP filters and the access logs of the live listener and of the shadow listener."""
+"""Renders the HTTP filters and the access logs of the live listener and of the shadow listener."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MANAGER_TYPE = TYPE + "extensions.filters.network.http_connection_manager.v3.Htt
 STORE = "extensions.filters.http.set_filter_state.v3.Config"
 DEFERRED_CLOSE = 2.0
 LOG_BUFFER = 2**20  # bytes of entries that wait while Envoy connects to extproc, for each worker thread
-LOG_FLUSH_S = 0.1  # most seconds until an outcome is sent to extproc
+LOG_FLUSH_S = 0.1  # the longest time in seconds until an outcome is sent to extproc
 REQUEST_ATTRIBUTES = ["xds.cluster_name"]
 RESPONSE_ATTRIBUTES = ["response.code_details", "upstream.request_attempt_count", "xds.upstream_host_metadata"]
 _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
@@ -39,9 +39,9 @@ _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 def route_filters(config: Config) -> list[Json]:
     """Return the filters that the routes of workloads need in the filter chain, in this order, before the router.
 
-    None of them changes a request by itself: a route or an entry of a weighted split configures what it does
-    (``filters_of_route``, ``headers_of_candidate``). So no other route changes. With an inventory,
-    two of them observe all routes.
+    No filter changes a request by itself: a route or an entry of a weighted split configures it (``filters_of_route``,
+    ``headers_of_candidate``). So the behaviour of other routes stays the same. With an inventory, two of the filters
+    observe all routes.
     """
     store = with_comment(
         "Stores the client's headers and the backends' credentials, where a route of a workload says so.",
@@ -61,10 +61,11 @@ def _observed(config: Config) -> Json:
 
 
 def filters_without_memory(observed: Json | None = None) -> list[Json]:
-    """Return the ``route_filters`` that store nothing.
+    """Return those of the ``route_filters`` that store nothing.
 
-    The shadow listener has them too, unused, so that an Envoy which lacks one refuses this listener as well.
-    ``observed``: the capture on routes that have none of their own.
+    The shadow listener has them too, although it does not use them. So an Envoy that lacks one also refuses this
+    listener.
+    ``observed``: the capture for routes that have no capture of their own.
     """
     return [
         with_comment(
@@ -96,14 +97,14 @@ def filters_of_route(config: Config, workload: str, *, own_ids: bool = False) ->
 def filters_of_unsplit_route(config: Config, *, as_sent: bool) -> Json:
     """Return the ``typed_per_filter_config`` of a route to one backend: it stores the credentials.
 
-    ``as_sent``: no body of its requests is read or changed, so that the model stays the client's.
+    ``as_sent``: whether no body of its requests is read or changed, so that the model stays the client's.
     """
     values = _stored_values(config, [])
     return {REMEMBER: _store([*values, _state(envoy_names.AS_SENT_STATE, "1")] if as_sent else values)}
 
 
 def _capture(config: Config, workload: str, own_ids: bool) -> Json:
-    """Return the sampled capture of a workload's requests: ext_proc, for a share that is a runtime key.
+    """Return the sampled capture of a workload's requests: ext_proc for a share that a runtime key sets.
 
     See ``sample_percent`` of Envoy's ExecuteFilterAction.
     """
@@ -159,10 +160,10 @@ def _stored_values(config: Config, headers: Sequence[str]) -> list[Json]:
 
 
 def _kept(config: Config) -> list[str]:
-    """Return the headers of which a cluster's filter needs the client's value.
+    """Return the headers whose client's value a filter of a cluster needs.
 
-    These are the headers that the first attempt of a request may change, but that a second attempt needs unchanged, and
-    the path, which a route of the user's may rewrite for its own backend.
+    These are the headers that the first attempt may change but a second attempt needs unchanged, and the path, which a
+    user's route may rewrite for its own backend.
     """
     if not any(workload.fallback for workload in config.workloads.values()):
         users = any(config.backends[workload.baseline].cluster for workload in config.workloads.values())
@@ -195,8 +196,8 @@ def _secret(backend: str, credential: Credential) -> Json:
 def ext_proc(config: Config, workload: str, *, own_ids: bool = False) -> Json:
     """Return the filter that copies every message to extproc. Envoy does not wait for it (``observability_mode``).
 
-    The metadata of each stream names the workload, because the route may have any name, and what the route serves. With
-    ``own_ids`` it also has a new id, because several requests may have the same x-request-id (ADR 0143).
+    The metadata of each stream contain the workload, because the route may have any name, and the served digest. With
+    ``own_ids`` they also contain a new id, because several requests may have the same x-request-id (ADR 0143).
     """
     metadata = {
         envoy_names.HEADER_WORKLOAD: workload,
@@ -208,7 +209,7 @@ def ext_proc(config: Config, workload: str, *, own_ids: bool = False) -> Json:
 
 
 def observer(config: Config) -> Json:
-    """Return the filter that copies the messages of requests outside of workloads to extproc, for the inventory."""
+    """Return the filter that copies messages of requests without a workload to extproc, for the inventory."""
     return _copying(config, {})
 
 
@@ -242,7 +243,7 @@ def _copying(config: Config, metadata: Mapping[str, str]) -> Json:
 def _read_headers(config: Config) -> list[str]:
     """Return the headers of requests and responses that extproc reads.
 
-    None of them carries a credential, except with an inventory those by which extproc tells callers apart.
+    None of them carries a credential, except with an inventory: then the headers that identify callers are included.
     """
     read = (*envoy_names.READ_REQUEST_HEADERS, *envoy_names.READ_RESPONSE_HEADERS)
     sticky = (w.sticky.header.lower() for w in config.workloads.values() if w.sticky and w.sticky.header)
@@ -254,15 +255,14 @@ def _read_headers(config: Config) -> list[str]:
 
 
 def headers_of_candidate(values: Mapping[str, str]) -> Json:
-    """Return the ``typed_per_filter_config`` of the candidate's entry in a weighted split that sets request headers."""
+    """Return the ``typed_per_filter_config`` with which the candidate's entry of a split sets request headers."""
     return {CANDIDATE_HEADERS: set_headers(values)} if values else {}
 
 
 def bounds_of_candidate(timeout: float) -> dict[str, str]:
     """Return the request headers that limit the wait for the first byte of an attempt to ``timeout`` seconds.
 
-    When the limit is reached, Envoy asks the baseline without giving up the candidate (hedging), so that the first
-    answer wins.
+    At this limit, Envoy also asks the baseline without giving up the candidate (hedging). The first answer wins.
     """
     return {
         "x-envoy-upstream-rq-per-try-timeout-ms": str(round(timeout * 1000)),
@@ -271,7 +271,7 @@ def bounds_of_candidate(timeout: float) -> dict[str, str]:
 
 
 def router_filter() -> Json:
-    """Return the router filter. It adds no x-envoy-* headers, so answers arrive as the backend sent them."""
+    """Return the router filter. It adds no x-envoy-* headers, so that clients get the backend's headers unchanged."""
     return typed(ROUTER, "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
 
 
@@ -293,9 +293,9 @@ def strip_tee_headers(copied: Mapping[str, str] | None = None) -> Json:
 
 
 def copied_sticky_headers(config: Config) -> dict[str, str]:
-    """Return the headers that have the values of sticky headers, if these are not empty, each with the sticky header.
+    """Return the headers that carry non-empty sticky values, each with the sticky header that it copies.
 
-    They exist in the rendered listener only, and no backend gets them.
+    They exist only in the rendered listener, and no backend gets them.
     """
     found = (workload.assignment for workload in config.workloads.values())
     names = dict.fromkeys(one.header.lower() for one in found if one is not None and one.header is not None)

@@ -1,4 +1,4 @@
-"""Render the clusters of Glidepath's own gRPC servers: extproc, and the scorers (RTDS)."""
+"""Renders the clusters of Glidepath's own gRPC servers: extproc, and the scorers (RTDS)."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _CONNECT_CHECK = {
     "healthy_threshold": 1,
     "tcp_health_check": {},
 }
-# Limits that the copies in Envoy's memory never reach (extproc.envoy_memory is at most 512 MiB). At one of them, Envoy
-# would stop to read from the client until extproc has read. See ADR 0150.
+# Limits that the copies in Envoy's memory never reach (extproc.envoy_memory is at most 512 MiB). At such a limit, Envoy
+# would not read from the client until extproc has read. See ADR 0150.
 _BUFFER = 2**30
 _WINDOW = 2**31 - 1  # the most that HTTP/2 allows (RFC 9113, 6.5.2)
 _LOG_STREAMS = 1024
@@ -55,8 +55,8 @@ def cluster_of_extproc(config: Config) -> Json:
 def cluster_of_access_log(config: Config) -> Json:
     """Return the cluster for the access log, which extproc receives too.
 
-    Its connections have Envoy's default limits: where extproc reads too slowly, Envoy drops log entries and counts
-    them. At the limits of the other cluster, the entries would fill Envoy's memory.
+    Its connections have Envoy's default limits: if extproc reads too slowly, Envoy drops log entries and counts them.
+    With the limits of the other cluster, the entries would fill Envoy's memory.
     """
     why = "Each worker thread has one stream for each access log."
     section = _grpc_server(envoy_names.ACCESS_LOG_CLUSTER, config.extproc.addresses, _LOG_STREAMS, why)
@@ -92,7 +92,7 @@ def cluster_of_scorers(config: Config) -> Json:
 
 
 def _grpc_server(name: str, addresses: Sequence[str], max_requests: int, why: str) -> Json:
-    """Return the cluster of a gRPC server of Glidepath (extproc, RTDS), with HTTP/2, on Unix sockets or TCP.
+    """Return the cluster of one of Glidepath's gRPC servers (extproc, RTDS), with HTTP/2, on Unix sockets or TCP.
 
     ``why`` is the comment on the limit ``max_requests``.
     """
@@ -121,7 +121,7 @@ def _grpc_server(name: str, addresses: Sequence[str], max_requests: int, why: st
 
 
 def _reachable(where: Json) -> Json:
-    """Return the address to connect to for a listen address: loopback if the server listens on all interfaces."""
+    """Return the address at which to reach a listen address: loopback if the server listens on all interfaces."""
     local = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
     if "socket_address" in where:
         socket = where["socket_address"]

@@ -1,7 +1,7 @@
-"""Work out what the header rules of a user's route make of a request header.
+"""Computes the effect of a user's header rules on request headers.
 
 Envoy's API: ``request_headers_to_remove`` and ``request_headers_to_add`` of a route, a virtual host and a route
-configuration. At each of them, Envoy removes before it adds.
+configuration. At each of these levels, Envoy removes before it adds.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from glidepath_ops.envoyconfig.commented_yaml import Json
 
 _APPEND, _SET = "APPEND_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS_OR_ADD"
 _DEFAULT, _REPLACE = "ADD_IF_ABSENT", "OVERWRITE_IF_EXISTS"
-# What the rules "set" and "add" of an HTTPRoute and of a VirtualService are in Envoy.
+# Envoy's actions for the rules "set" and "add" of an HTTPRoute and of a VirtualService.
 APPEND_ACTIONS = (("set", _SET), ("add", _APPEND))
 
 
 @dataclass(frozen=True, slots=True)
 class RoutedHeader:
-    """What a route makes of one request header.
+    """The effect of a route on one request header.
 
-    ``keeps``: the client's value stays. ``value``: the value that the route adds. ``if_absent``: it adds the value only
-    if the client sent none.
+    ``keeps``: whether the client's value stays.
+    ``value``: the value that the route adds.
+    ``if_absent``: whether it adds the value only if the client sent none.
     """
 
     keeps: bool
@@ -38,7 +39,7 @@ def header_added(name: object, value: object, action: str) -> Json:
 
 
 def routed_headers(levels: Sequence[Json], names: Collection[str], place: str) -> dict[str, RoutedHeader]:
-    """Return what the rules of ``levels`` make of the headers ``names``. A header without a rule is left out.
+    """Return the effect of the rules of ``levels`` on the headers ``names``. Headers without a rule are left out.
 
     ``levels``: the route, the virtual host and the route configuration, in the order in which Envoy applies them.
     ``names``: in lower case. Raises InputError, with ``place``, for a value that is known only to Envoy.
@@ -56,7 +57,7 @@ def routed_headers(levels: Sequence[Json], names: Collection[str], place: str) -
 
 
 def joined_rules(levels: Sequence[Json]) -> Json:
-    """Return the header rules of ``levels`` as those of one route, which has the same effect on requests."""
+    """Return the header rules of ``levels`` combined into those of one route, which has the same effect on requests."""
     removed: list[str] = []
     added: list[Json] = []
     for level in levels:

@@ -1,11 +1,11 @@
-"""Insert Glidepath into the user's own Envoy bootstrap (``glidepath render envoy --into``).
+"""Inserts Glidepath into the user's own Envoy bootstrap (``glidepath render envoy --into``).
 
 The inserted parts are narrow copies of the user's own routes (``continued_routes``), three HTTP filters before the
 router that act on these routes only, an access log, clusters, the shadow listener, runtime layers, and an admin API on
 loopback if one is needed and missing. No other byte changes (``yaml_insertion``).
 
-Without a workload, Envoy only observes its traffic for the inventory: then neither routes nor the shadow listener nor
-the backends' clusters are inserted.
+Without a workload, Envoy only observes its traffic for the inventory. The routes, the shadow listener and the backends'
+clusters are then left out.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _our_listeners(config: Config, added: Sequence[tuple[yaml.Node, Sequence[Add
 
 
 def _our_manager(config: Config) -> dict[str, list[Json]]:
-    """Return what is inserted into a manager, by field."""
+    """Return the parts that are inserted into an HTTP connection manager, by field."""
     log = [without_comments(filters.access_log(config, envoy_names.LIVE_LOG))]
     if not config.workloads:
         return {"http_filters": without_comments(filters.observing_filters(config)), "access_log": log}
@@ -114,7 +114,7 @@ def _our_manager(config: Config) -> dict[str, list[Json]]:
 
 
 def _once(insertions: Iterable[Insertion]) -> list[Insertion]:
-    """Return the insertions without repetitions, which arise where managers share a part by a YAML alias."""
+    """Return the insertions without repetitions. (Managers may share a part by a YAML alias.)"""
     return list({(id(one.node), one.at, repr(one.items)): one for one in insertions}.values())
 
 
@@ -174,7 +174,7 @@ def _refuse_shared_routes(
     added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]],
     name: str,
 ) -> None:
-    """Refuse routes that another listener or virtual host uses by a YAML alias: it would get the split too."""
+    """Raise InputError if another listener or virtual host shares the routes by a YAML alias: it would be split."""
     ours = {id(child(host, "routes")) for host, _ in added}
     chosen = {id(host) for host, _ in added}
     for title, manager in _managers(static):
@@ -190,7 +190,7 @@ def _refuse_shared_routes(
 
 
 def _refuse_missing_clusters(static: yaml.Node, config: Config, name: str) -> None:
-    """Refuse a cluster that ``backends`` names and the file lacks: Envoy would refuse the listener for copies."""
+    """Raise InputError if the file lacks a cluster in ``backends``, as Envoy would refuse the shadow listener."""
     known = [_text(child(cluster, "name")) for cluster in items(child(static, "clusters"))]
     for backend, settings in config.backends.items():
         if settings.cluster is not None and settings.cluster not in known:
@@ -201,7 +201,7 @@ def _refuse_missing_clusters(static: yaml.Node, config: Config, name: str) -> No
 
 
 def _refuse_filters_of_baseline(static: yaml.Node, config: Config, added: Iterable[AddedRoute], name: str) -> None:
-    """Refuse a fallback to a cluster with upstream filters, which Envoy does not run for the member of an aggregate."""
+    """Raise InputError for a fallback to a cluster with upstream filters, which Envoy would not run in an aggregate."""
     known = {_text(child(cluster, "name")): cluster for cluster in items(child(static, "clusters"))}
     for one in added:
         cluster = known.get(config.baseline_cluster(one.workload)) if one.continues else None
@@ -216,7 +216,7 @@ def _refuse_filters_of_baseline(static: yaml.Node, config: Config, added: Iterab
 def _routed_headers(
     config: Config, added: Iterable[tuple[yaml.Node, Sequence[AddedRoute]]], name: str
 ) -> dict[str, Mapping[str, RoutedHeader]]:
-    """Return by aggregate cluster what the user's routes to it make of headers; they must agree."""
+    """Return, by aggregate cluster, the effect of the user's routes on headers. All routes to a cluster must agree."""
     found: dict[str, Mapping[str, RoutedHeader]] = {}
     for one in (one for _, routes in added for one in routes):
         if not (one.continues and one.splits and config.workload(one.workload).fallback):

@@ -1,8 +1,9 @@
-"""Render the internal hop to a candidate that is a cluster of the user's, if the baseline is one too.
+"""Renders the internal hop to a candidate that is a cluster of the user, if the baseline is one, too.
 
-The aggregate cluster of a fallback knows the backend of an attempt by the metadata of its endpoint. The endpoints of a
-user's clusters have none of Glidepath's. So the candidate's member of the aggregate is a cluster whose one endpoint has
-the metadata, and is a listener inside Envoy that sends every request on to the user's cluster, unchanged (ADR 0180).
+The aggregate cluster of a fallback identifies the backend of an attempt by the metadata of its endpoint. Endpoints in a
+user's clusters have no such metadata. So the candidate's member of the aggregate is a cluster with a single endpoint
+that has the metadata. This endpoint is a listener inside Envoy, which forwards every request unchanged to the user's
+cluster (ADR 0180).
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ from glidepath_ops.envoyconfig.weighted_split import hash_policy
 INTERNAL_LISTENERS = "envoy.bootstrap.internal_listener"
 _MOST = 2**32 - 1
 _MOST_HEADERS = {"max_headers_count": 10_000}
-_MOST_HEADERS_KB = 8192  # Envoy's greatest value: the limits of the live listener and of the user's cluster hold
+_MOST_HEADERS_KB = 8192  # Envoy's maximum, so that only the limits of the live listener and of the user's cluster apply
 
 
 def needs_hop(config: Config, workload: Workload) -> bool:
-    """Return whether both sides of a workload with fallback are clusters that Envoy has already."""
+    """Return whether both sides of a workload with fallback are clusters that already exist in the user's Envoy."""
     sides = (config.backends[workload.candidate], config.backends[workload.baseline])
     return workload.fallback and all(side.cluster is not None for side in sides)
 
 
 def candidates_with_hop(config: Config) -> list[str]:
-    """Return the backends to which an internal hop leads, each once."""
+    """Return the candidates that need an internal hop, each once."""
     return list(dict.fromkeys(w.candidate for w in config.workloads.values() if needs_hop(config, w)))
 
 
 def hop_clusters(config: Config) -> Iterator[Json]:
-    """Yield the cluster of each hop: its endpoint names the backend, and is the listener inside Envoy."""
+    """Yield the cluster of each hop. Its endpoint is the listener inside Envoy, and its metadata name the backend."""
     for name in candidates_with_hop(config):
         hop = envoy_names.hop(name)
         inside = {"envoy_internal_address": {"server_listener_name": hop}}
@@ -59,7 +60,7 @@ def hop_clusters(config: Config) -> Iterator[Json]:
 
 
 def hop_listeners(config: Config) -> Iterator[Json]:
-    """Yield the listener of each hop, which no client can reach. It changes nothing in a request or an answer."""
+    """Yield the listener of each hop. No client can reach it, and it changes neither requests nor answers."""
     for name in candidates_with_hop(config):
         hop = envoy_names.hop(name)
         action: Json = {"cluster": config.backends[name].cluster, "timeout": "0s", "idle_timeout": "0s"}
@@ -79,7 +80,7 @@ def hop_listeners(config: Config) -> Iterator[Json]:
             "server_header_transformation": "PASS_THROUGH",
             "normalize_path": False,
             "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
-            "stream_idle_timeout": "0s",  # the live route's limit holds
+            "stream_idle_timeout": "0s",  # the live route's limit applies
             "max_request_headers_kb": _MOST_HEADERS_KB,
             "common_http_protocol_options": _MOST_HEADERS,
             "http_filters": [filters.router_filter()],
@@ -92,9 +93,9 @@ def hop_listeners(config: Config) -> Iterator[Json]:
 
 
 def _hash_policies(config: Config, name: str) -> list[Json]:
-    """Return the hash policies by which the user's cluster keeps a user on one endpoint, if it chooses by a hash.
+    """Return the hash policies with which the user's cluster keeps each user on one endpoint, if it chooses by a hash.
 
-    A cookie, and the client's address, do not reach the hop.
+    Cookies and the client's address do not reach the hop, so they cannot be used.
     """
     sticky = (w.declared_sticky for w in config.workloads.values() if w.candidate == name and needs_hop(config, w))
     found = [hash_policy(one) for one in sticky if one is not None and one.header is not None]
@@ -102,7 +103,7 @@ def _hash_policies(config: Config, name: str) -> list[Json]:
 
 
 def hop_extensions(config: Config) -> list[Json]:
-    """Return the entries of ``bootstrap_extensions`` without which Envoy has no listeners inside it."""
+    """Return the entries of ``bootstrap_extensions`` that Envoy needs for listeners inside it."""
     if not candidates_with_hop(config):
         return []
     return [typed(INTERNAL_LISTENERS, "extensions.bootstrap.internal_listener.v3.InternalListener")]

@@ -1,4 +1,4 @@
-"""Render what makes a split depend on its lease, and what serves without one (``if_lost: baseline``). See ADR 0290."""
+"""Renders the condition that makes a split depend on its lease, and the route used without one. See ADR 0290."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from glidepath_ops.envoyconfig.filters import CAPTURE
 
 
 def lease_condition(config: Config, name: str) -> Json:
-    """Return the entry of a RouteMatch that lets the workload's split match only while it is leased, or nothing."""
+    """Return the entry of a RouteMatch with which the workload's split matches only while it is leased, or {}."""
     if config.workload(name).if_lost == "hold":
         return {}
     fraction = {"default_value": {"numerator": 0, "denominator": "HUNDRED"}}
@@ -19,8 +19,8 @@ def lease_condition(config: Config, name: str) -> Json:
 def lost_route(name: str, split: Json) -> Json:
     """Return the route that serves all requests of a workload from the baseline while its split has no lease.
 
-    It is the route of the split, whose candidate has the fixed weight 0. It names no workload and captures nothing,
-    because its requests say nothing about the share: they would be counted against it when a scorer leads again.
+    It is the split's route with a fixed candidate weight of 0. It names no workload and captures nothing, because its
+    requests would later be counted as evidence for a share that they did not have.
     """
     action = split["route"]
     weighted = {key: value for key, value in action["weighted_clusters"].items() if key != "runtime_key_prefix"}

@@ -1,7 +1,7 @@
-"""Render what observes all traffic for the inventory: who calls, and a sample of the bodies of inference calls.
+"""Renders the filters that observe all traffic for the inventory: the caller, and a sample of inference calls' bodies.
 
-Neither filter changes a request, and no request waits for extproc. Where a route of a workload has its own capture, it
-takes the place of the sample. See ADR 0360 and ADR 0361.
+Neither filter changes a request, and no request waits for extproc. A workload's route with its own capture uses that
+instead of the sample. See ADR 0360 and ADR 0361.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, typed
 
 CALLER = "glidepath.caller"
-_LONGEST = 4096  # bytes of a header's value that are kept: tokens (JWT) are long
+_LONGEST = 4096  # bytes kept of a header's value: tokens (JWT) are long
 _STORE = "extensions.filters.http.set_filter_state.v3.Config"
 _HEADER = "type.matcher.v3.HttpRequestHeaderMatchInput"
 
 
 def caller_headers(config: Config) -> tuple[str, ...]:
-    """Return the request headers that tell callers apart; none without an inventory."""
+    """Return the request headers that identify callers, or none without an inventory."""
     section = config.inventory
     return () if section is None else CallerNames(section.callers, section.fingerprint).sources
 
 
 def caller_filters(config: Config) -> list[Json]:
-    """Return the filter that keeps the client's values of ``caller_headers`` for the access log; none without them.
+    """Return the filter that keeps the client's values of ``caller_headers`` for the access log, if there are any.
 
-    The access log cannot read the headers themselves: when it is written, they are those of the backend.
+    The access log cannot read the headers itself: when it is written, they have the values for the backend.
     """
     headers = caller_headers(config)
     if not headers:
@@ -51,7 +51,7 @@ def caller_filters(config: Config) -> list[Json]:
 
 
 def observing_matcher(section: InventorySection, ext_proc: Json) -> Json:
-    """Return the ``xds_matcher`` that runs ``ext_proc`` for a sample of the inference calls. They are no WebSocket."""
+    """Return the ``xds_matcher`` that runs ``ext_proc`` for a sample of the inference calls, except WebSocket calls."""
     action = typed(
         "composite-action",
         "extensions.filters.http.composite.v3.ExecuteFilterAction",

@@ -1,4 +1,4 @@
-"""Render Envoy's outlier detection on the cluster of a candidate (``backends.X.outlier_detection``). See ADR 0292."""
+"""Renders Envoy's outlier detection on the cluster of a candidate (``backends.X.outlier_detection``). See ADR 0292."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _ALL, _HALF = 100, 50  # percent of the endpoints
 
 
 def outlier_detection(config: Config, name: str) -> Json:
-    """Return the entries of the backend's cluster, or {} without outlier detection.
+    """Return the outlier detection entries of the backend's cluster, or {} without outlier detection.
 
-    All endpoints may be ejected only if the baseline then serves every request. Otherwise at most half of them, so a
-    single endpoint stays: Envoy would answer its requests with 503.
+    All endpoints may be ejected only if the baseline can then serve every request. Otherwise at most half of them may
+    be ejected. So a single endpoint is kept, because without any endpoint Envoy would answer with 503.
     """
     section = config.backends[name].outlier_detection
     if section is None:
@@ -38,7 +38,7 @@ def outlier_detection(config: Config, name: str) -> Json:
 
 
 def may_be_ejected_whole(config: Config, name: str) -> bool:
-    """Return whether the baseline serves all live requests of the backend while none of its endpoints is used."""
+    """Return whether the baseline serves all live requests of the backend while all its endpoints are ejected."""
     workloads = config.workloads.values()
     serves_alone = name == config.envoy.default_backend or any(w.baseline == name for w in workloads)
     return not serves_alone and all(w.fallback for w in workloads if w.candidate == name)

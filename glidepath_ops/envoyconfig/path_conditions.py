@@ -1,4 +1,4 @@
-"""Build Envoy's conditions on the method and the path of a request (HeaderMatcher, regular expressions of RE2)."""
+"""Builds Envoy's conditions on the method and the path of a request (HeaderMatcher, regular expressions of RE2)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from glidepath.config.request_match import Match
 from glidepath.config.workload import Workload
 from glidepath_ops.envoyconfig.commented_yaml import Json
 
-# The backend answers TRACE with the request that it got, its credential included, and CONNECT asks for a tunnel
+# The backend answers TRACE with the request that it received, credential included, and CONNECT asks for a tunnel
 # (RFC 9110, 9.3.6 and 9.3.8). TRACK is Microsoft's TRACE. HTTP/2 lets a client write a method in lower case.
 REFUSED_METHODS = "(?i)(trace|track|connect)"
 
-# What a backend may read as another path than Envoy does: a double slash, a backslash, an escaped dot or backslash, or
+# Parts of a path that a backend may read differently: a double slash, a backslash, an escaped dot or backslash, or
 # a dot segment (RFC 3986, 5.2.4), also where an escaped slash ends it, or a parameter (3.3; some servers read "/..;x"
 # as "/.."). Clients escape other slashes on purpose, such as those in the ARN of a model. The query is not part of the
 # path.
@@ -21,14 +21,14 @@ _READ_IN_SEVERAL_WAYS = r"(?i)[^?]*((/|%2f){2}.*|(\\|%2e|%5c).*|(/|%2f)\.\.?((/|
 
 
 def path_header(rule: Match) -> Json:
-    """Return the HeaderMatcher that only the paths of a workload meet, with or without a query."""
+    """Return the HeaderMatcher that matches only the paths of a workload, with or without a query."""
     return _path_matches(_paths_of(rule))
 
 
 def path_headers_of_copies(workload: Workload) -> list[Json]:
-    """Return the HeaderMatchers that only the paths of a workload's copies and probes meet: one, or none for all paths.
+    """Return the HeaderMatchers for only the paths of a workload's copies and probes: one, or none for all paths.
 
-    A probe may have a path that is not one of ``match``.
+    A probe may have a path outside ``match``.
     """
     if workload.match.path_prefix == "/":
         return []
@@ -39,10 +39,10 @@ def path_headers_of_copies(workload: Workload) -> list[Json]:
 
 
 def clear_path_headers(rule: Match) -> list[Json]:
-    """Return the HeaderMatchers that leave to the user's own route the paths that a backend may read otherwise.
+    """Return the HeaderMatchers that exclude ambiguous paths, which a backend may read differently.
 
-    Where the connection manager is the user's, it may normalise no path. Where it is ours, it does not know parameters
-    of a dot segment. An exact path of a workload needs none.
+    Such paths are left to the user's own route. The user's connection manager may not normalise paths, and ours does
+    not handle parameters of a dot segment. A workload with an exact path needs no such matcher.
     """
     if rule.path is not None:
         return []
@@ -50,20 +50,20 @@ def clear_path_headers(rule: Match) -> list[Json]:
 
 
 def inference_path_headers(rule: Match) -> list[Json]:
-    """Return the HeaderMatchers that leave all other calls than inference below a prefix to the baseline.
+    """Return the HeaderMatchers that exclude calls below a prefix that are not inference. The baseline serves these.
 
-    An exact path of a workload needs none: its POSTs are inference, whatever their form.
+    A workload with an exact path needs none: all POSTs to it are inference.
     """
     return [] if rule.path is not None else any_inference_path()
 
 
 def any_inference_path() -> list[Json]:
-    """Return the HeaderMatchers that exactly the paths of inference calls meet (``glidepath/call_classes.py``)."""
+    """Return the HeaderMatchers that match exactly the paths of inference calls (``glidepath/call_classes.py``)."""
     return [_path_matches(INFERENCE_PATHS), {**_path_matches(NOT_INFERENCE), "invert_match": True}]
 
 
 def method_header(pattern: str, *, inverted: bool = False) -> Json:
-    """Return the HeaderMatcher that only the methods that match the whole ``pattern`` meet, or only the others."""
+    """Return a HeaderMatcher for the methods that match the whole ``pattern``, or if ``inverted`` for all others."""
     header: Json = {"name": ":method", "string_match": {"safe_regex": {"regex": pattern}}}
     return {**header, "invert_match": True} if inverted else header
 

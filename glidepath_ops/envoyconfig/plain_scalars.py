@@ -1,4 +1,4 @@
-"""Say which strings YAML may contain without quotes.
+"""Decides which strings YAML may contain without quotes.
 
 PyYAML writes ``y``, ``1e5`` and ``0o17`` without quotes, because it reads them as strings. Other readers do not: Envoy
 (yaml-cpp) reads ``y`` as a boolean, kubectl (go-yaml) reads ``1e5`` and ``0o17`` as numbers.
@@ -15,7 +15,7 @@ _WORDS = _BOOLEANS | {"null", "~", "inf", "nan", "infinity", ".inf", ".nan", "="
 
 
 def is_plain(text: str) -> bool:
-    """Return whether every YAML reader reads ``text`` without quotes as a string, as far as types are concerned."""
+    """Return whether every YAML reader takes ``text`` without quotes for a string. (Its syntax is not checked.)"""
     bare = text.strip().lower()
     return bool(bare) and bare.lstrip("+-") not in _WORDS and not _is_number(bare)
 

@@ -1,10 +1,10 @@
-"""Add to a user's routes those that read requests before Envoy chooses their route (``request_reading.py``).
+"""Adds routes that read requests, and routes for the choice after reading, to a user's routes (``request_reading.py``).
 
-A request takes a copy for reading first, where the user's own route stands, so whatever protects this route has run
-before. Envoy then chooses again, among routes that stand before all others: the split, the routes for what is not
-split, and one that does what the user's route does. Each of them demands that the request was read on a copy of its own
-original. So no change of a header, by a filter in between, leads to a copy of another route, and nothing that was read
-comes back to the user's own list. See ADR 0301.
+A request first takes a copy for reading directly before the user's own route, so filters that protect this route have
+run before. Envoy then chooses again, among routes before all others: the split, the routes for requests that are not
+split, and a route with the same effect as the user's route. Each of them requires that the request was read on a copy
+of its own original. So a header changed by a filter in between cannot lead to a copy of another route, and a request
+that was read never returns to the user's own routes. See ADR 0301.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from glidepath_ops.envoyconfig.request_reading import (
 )
 from glidepath_ops.envoyconfig.route_overlap import PATHS
 
-_NO_ROUTE = "none"  # the name of the original of requests that no route of the user's takes
-_FACTS = "dynamic_metadata"  # of a RouteMatch; a route of ours has its conditions on the facts already
-_REWRITES_BY_MATCH = ("prefix_rewrite", "path_rewrite_policy")  # replace what the route's match has matched
+_NO_ROUTE = "none"  # the name of the original for requests that no route of the user matches
+_FACTS = "dynamic_metadata"  # in a RouteMatch; a route of ours already has its conditions on the facts
+_REWRITES_BY_MATCH = ("prefix_rewrite", "path_rewrite_policy")  # replace the matched part of the path
 
 
 def with_reading(config: Config, users: UsersRoutes, added: Sequence[AddedRoute]) -> list[AddedRoute]:
-    """Return the added routes, with those that read the requests of the workloads that need it."""
+    """Return the added routes, including those that read the requests of workloads which need reading."""
     found: list[AddedRoute] = []
     readers: dict[tuple[str, str], AddedRoute] = {}
     for one in added:
@@ -60,21 +60,21 @@ def _original(one: AddedRoute) -> str:
 
 
 def _unsplit(users: UsersRoutes, one: AddedRoute, split: Json) -> Json:
-    """Return the route without the split: that of the user's, for the same requests as the split."""
+    """Return the user's route without the split, limited to the requests that the split matches."""
     if not one.continues:
         return {**split, "route": _to_baseline(split["route"])}
     return {**users.routes[one.original].data, "match": split["match"]}
 
 
 def _to_baseline(action: Json) -> Json:
-    """Return the action of a route of ours that leads to the baseline alone."""
+    """Return the action of one of our routes, changed so that it leads to the baseline only."""
     rest = {key: action[key] for key in ("timeout", "idle_timeout")}
     entry = action["weighted_clusters"]["clusters"][-1]
     return {**rest, "cluster": entry["name"], "host_rewrite_literal": entry["host_rewrite_literal"]}
 
 
 def _second(config: Config, one: AddedRoute, route: Json, conditions: list[Json]) -> AddedRoute:
-    """Return a route of the second choice."""
+    """Return a route for the second choice, after a request was read."""
     removed = [*(route.get("request_headers_to_remove") or []), *sticky_headers(config)]
     made = {**route, "match": with_facts(route["match"], [route_is(_original(one)), *conditions])}
     if removed:
@@ -83,7 +83,7 @@ def _second(config: Config, one: AddedRoute, route: Json, conditions: list[Json]
 
 
 def _kept(config: Config, one: AddedRoute, unsplit: Json) -> Iterator[AddedRoute]:
-    """Yield the routes of requests that the candidate declares that it cannot serve."""
+    """Yield the routes for requests that the candidate declares it cannot serve."""
     workload = config.workload(one.workload)
     for why, conditions in kept_from_candidate(workload, config.backends[workload.candidate]):
         metadata = metadata_of_pinned_route(one.workload, why)
@@ -101,7 +101,7 @@ def _pinned(config: Config, one: AddedRoute, unsplit: Json) -> Iterator[AddedRou
 
 
 def _reader(config: Config, users: UsersRoutes, one: AddedRoute, unsplit: Json) -> AddedRoute:
-    """Return the copy on which the requests are read. Its own action never runs."""
+    """Return the copy on which requests are read. Its own action never runs."""
     metadata = _joined(_marked(unsplit), metadata_of_reading_route(_original(one)))
     filters = {**(unsplit.get("typed_per_filter_config") or {}), **filter_of_reading_route()}
     route = {**unsplit, "match": with_facts(unsplit["match"], [not_yet_read()])}
@@ -112,7 +112,7 @@ def _reader(config: Config, users: UsersRoutes, one: AddedRoute, unsplit: Json) 
 
 
 def _rest(config: Config, users: UsersRoutes, one: AddedRoute) -> AddedRoute:
-    """Return the route for what was read and belongs to no workload: it does what the user's route does."""
+    """Return the route for requests that were read but belong to no workload. It acts like the user's route."""
     if not one.continues:
         route: Json = {"match": {"prefix": "/"}, "direct_response": {"status": 404}}
         return _without_split(_second(config, one, route, []))
@@ -124,7 +124,7 @@ def _rest(config: Config, users: UsersRoutes, one: AddedRoute) -> AddedRoute:
 
 
 def _marked(route: Json) -> Json:
-    """Return the metadata of a copy of a user's route by which people and tools know that it is a copy."""
+    """Return the metadata that mark a route, for people and tools, as a copy of a user's route."""
     return _joined(route.get("metadata") or {}, {"filter_metadata": {envoy_names.METADATA: {"copy": "unsplit"}}})
 
 
@@ -133,6 +133,6 @@ def _without_split(one: AddedRoute) -> AddedRoute:
 
 
 def _joined(theirs: Json, ours: Mapping[str, Json]) -> Json:
-    """Return route metadata of both."""
+    """Return the user's route metadata merged with ours."""
     by_filter = {**(theirs.get("filter_metadata") or {}), **ours["filter_metadata"]}
     return {**theirs, "filter_metadata": by_filter}

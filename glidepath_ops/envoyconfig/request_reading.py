@@ -1,8 +1,8 @@
-"""Render the reading of requests: a Lua filter that publishes facts about a body before Envoy chooses the route.
+"""Renders the reading of requests: a Lua filter that publishes facts about a body before Envoy chooses the route.
 
-A route for reading takes the requests first. Its filter (``read_request.lua``) writes the facts into dynamic metadata,
-the sticky values into headers, and lets Envoy choose the route again. Now the routes match that have conditions on the
-facts: the split of each workload, and the routes for what its baseline serves without a split. See ADR 0301.
+A route for reading takes the requests first. Its filter (``read_request.lua``) writes the facts into dynamic metadata
+and the sticky values into headers, and lets Envoy choose the route again. This time, routes with conditions on the
+facts match: the split of each workload, and the routes for requests that always go to the baseline. See ADR 0301.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from glidepath_ops.envoyconfig.backend_adaptation import quote
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, typed
 
-READ_REQUEST = "glidepath.read_request"  # the filter, and the namespace of what a route for reading tells it
+READ_REQUEST = "glidepath.read_request"  # the filter, and the namespace of its settings in a reading route's metadata
 _LUA = "extensions.filters.http.lua.v3.Lua"
 _PROGRAM = "read"
 _PARTS = ("json_tokens.lua", "request_facts.lua", "read_request.lua")
-# What backends answer to reasoning or ids that another server has made.
+# The statuses with which backends refuse reasoning or ids that another server has made.
 REFUSALS = (400, 404, 422)
 _SPLIT_STATES = "none|needs|makes"  # of a stateless workload; "unread" is never split
 
@@ -42,7 +42,7 @@ def needs_reading(config: Config, workload: Workload) -> bool:
 
 
 def keeps_state(workload: Workload) -> bool:
-    """Return whether requests of a workload may need what the server keeps, or make it: those of the Responses API."""
+    """Return whether requests of a workload may need or create state at the server, as in the Responses API."""
     if workload.stateless:
         return False
     path = workload.match.path
@@ -50,7 +50,7 @@ def keeps_state(workload: Workload) -> bool:
 
 
 def reads(config: Config, name: str) -> bool:
-    """Return whether the requests of a workload are read: for itself, or for another workload on the same paths."""
+    """Return whether the requests of a workload are read, for itself or for another workload on the same paths."""
     ours = config.workload(name).match
     return any(needs_reading(config, one) and _share_paths(ours, one.match) for one in config.workloads.values())
 
@@ -71,13 +71,13 @@ def _share_paths(one: Match, other: Match) -> bool:
 
 
 def sticky_headers(config: Config) -> dict[str, str]:
-    """Return the headers that carry sticky values of bodies, each with its key of the body; "" for the conversation."""
+    """Return the headers that carry sticky values of bodies, each with its key in the body; "" for the conversation."""
     found = [one.assignment for one in config.workloads.values()]
     return {sticky.request_header: sticky.body or "" for sticky in found if sticky is not None and sticky.from_body}
 
 
 def reading_filters(config: Config) -> list[Json]:
-    """Return the filter that reads requests, where a route says so; none if no workload needs it."""
+    """Return the filter that reads requests on the routes that ask for it, or none if no workload needs it."""
     if not reads_any(config):
         return []
     text = (
@@ -111,15 +111,16 @@ def filter_of_reading_route() -> Json:
 
 
 def metadata_of_reading_route(reads: str) -> Json:
-    """Return the metadata by which the facts name the route that was chosen first (``route_is``)."""
+    """Return the metadata of a reading route that set the fact ``route`` to ``reads`` (see ``route_is``)."""
     return {"filter_metadata": {READ_REQUEST: {"reads": reads}}}
 
 
 def metadata_of_asking_again(config: Config, workloads: Sequence[str]) -> Json:
-    """Return the metadata of a reading route whose requests may get a second attempt without foreign reasoning, or {}.
+    """Return the metadata of a reading route for which Envoy may repeat a request without foreign reasoning, or {}.
 
-    A backend that is declared so by ``foreign_reasoning: strip`` gets a request as it is, and once more without what
-    another server may have made if it refuses it. A candidate with fallback gets it without from the beginning.
+    This applies to a backend with ``foreign_reasoning: strip``. It first gets the request unchanged. If it refuses it,
+    it gets it again without the parts that another server may have made. A candidate with fallback gets it without
+    these parts from the beginning.
     """
     found = (config.workload(name) for name in workloads)
     sides = {side for one in found for side in (one.baseline, *(() if one.fallback else (one.candidate,)))}
@@ -129,47 +130,47 @@ def metadata_of_asking_again(config: Config, workloads: Sequence[str]) -> Json:
 
 
 def metadata_of_pinned_route(workload: str, why: str = "") -> Json:
-    """Return the metadata of a route for requests that are not split. ``why``: "" if the facts say it."""
+    """Return the metadata of a route for requests that are not split. ``why``: the reason; "" if the facts show it."""
     named = {envoy_names.ROUTE_PINNED: workload, **({envoy_names.ROUTE_PINNED_WHY: why} if why else {})}
     return {"filter_metadata": {envoy_names.METADATA: named}}
 
 
 def not_yet_read() -> Json:
-    """Return the MetadataMatcher of requests that no filter has read, so that each is read once."""
+    """Return the MetadataMatcher for requests that no filter has read yet. So each request is read only once."""
     return {**_fact("state", {"present_match": True}), "invert": True}
 
 
 def route_is(reads: str) -> Json:
-    """Return the MetadataMatcher of requests that were read on the route ``reads``."""
+    """Return the MetadataMatcher for requests that were read on the route ``reads``."""
     return _fact("route", {"string_match": {"exact": reads}})
 
 
 def split_conditions(workload: Workload) -> list[Json]:
-    """Return the MetadataMatchers of a workload's requests that are split."""
+    """Return the MetadataMatchers for requests of a workload that are split."""
     test: Json = {"safe_regex": {"regex": _SPLIT_STATES}} if workload.stateless else {"exact": "none"}
     return [_fact("state", {"string_match": test}), *_model_is(workload.match)]
 
 
 def streamed() -> Json:
-    """Return the MetadataMatcher of requests for a streamed answer."""
+    """Return the MetadataMatcher for requests that ask for a streamed answer."""
     return _fact("stream", {"string_match": {"exact": "true"}})
 
 
 def stateful_conditions(workload: Workload) -> list[Json]:
-    """Return the MetadataMatchers of a workload's requests that need or make state."""
+    """Return the MetadataMatchers for requests of a workload that need or create state."""
     return [_fact("state", {"string_match": {"safe_regex": {"regex": "needs|makes"}}}), *_model_is(workload.match)]
 
 
 def unread_conditions() -> list[Json]:
-    """Return the MetadataMatchers of requests whose body could not be read, so that nobody knows their model."""
+    """Return the MetadataMatchers for requests whose body could not be read, so that their model is unknown."""
     return [_fact("state", {"string_match": {"exact": "unread"}})]
 
 
 def ineligible_conditions(workload: Workload, candidate: Backend) -> Iterator[tuple[Ineligible, list[Json]]]:
-    """Yield why the candidate cannot serve a request, each with the MetadataMatchers of such requests.
+    """Yield each reason why the candidate cannot serve requests, with the MetadataMatchers for these requests.
 
-    Nothing but the length of a body tells how long a prompt is, so a request with pictures counts as short. The
-    candidate's refusal of it is rescued.
+    The length of a prompt is estimated from the length of the body. A request with pictures counts as short, because
+    its length says nothing about the prompt. If the candidate refuses it, the request is rescued.
     """
     model = _model_is(workload.match)
     if candidate.max_body is not None:
@@ -186,9 +187,9 @@ def ineligible_conditions(workload: Workload, candidate: Backend) -> Iterator[tu
 
 
 def kept_from_candidate(workload: Workload, candidate: Backend) -> Iterator[tuple[str, list[Json]]]:
-    """Yield why requests are kept from the candidate as far as it declares, each with their MetadataMatchers.
+    """Yield each declared reason to keep requests from the candidate, with the MetadataMatchers for these requests.
 
-    The reasons are those by which extproc counts the requests (``access_log_tag_values.PIN_REASONS``).
+    extproc counts the requests under the same reasons (``access_log_tag_values.PIN_REASONS``).
     """
     for why, conditions in ineligible_conditions(workload, candidate):
         yield f"ineligible_{why.value}", conditions
@@ -197,14 +198,14 @@ def kept_from_candidate(workload: Workload, candidate: Backend) -> Iterator[tupl
 
 
 def _more_than(number: int) -> Json:
-    """Return the ValueMatcher of texts that are a whole number above ``number``: Envoy cannot compare numbers."""
+    """Return the ValueMatcher for texts that are a whole number above ``number``. (Envoy cannot compare numbers.)"""
     return {"string_match": {"safe_regex": {"regex": regex_of_numbers_above(number)}}}
 
 
 def regex_of_numbers_above(number: int) -> str:
-    """Return the regular expression (RE2) of the decimal numbers without leading zeros that are above ``number``.
+    """Return a regular expression (RE2) for decimal numbers above ``number``, without leading zeros.
 
-    They have more digits, or are equal in some first digits and have a greater digit after them.
+    Such numbers have more digits, or have equal first digits followed by a greater digit.
     """
     digits = str(number)
     greater = [
@@ -230,5 +231,5 @@ def _fact(name: str, value: Json) -> Json:
 
 
 def with_facts(match: Json, conditions: list[Json]) -> Json:
-    """Return a RouteMatch with conditions on the facts in addition."""
+    """Return a RouteMatch with added conditions on the facts about a request."""
     return {**match, "dynamic_metadata": [*match.get("dynamic_metadata", []), *conditions]} if conditions else match

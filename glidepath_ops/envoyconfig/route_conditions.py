@@ -1,4 +1,4 @@
-"""Render the conditions of routes: the paths, the host and the headers of a workload."""
+"""Renders the conditions of routes: the paths, the host and the headers of a workload."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from glidepath_ops.envoyconfig.route_overlap import METHOD
 
 
 def by_specificity(config: Config) -> list[str]:
-    """Return the workloads, those with the most specific match first."""
+    """Return the names of the workloads, sorted so that the most specific match comes first."""
     return sorted(config.workloads, key=lambda name: config.workloads[name].match.specificity, reverse=True)
 
 
 def inference_match(rule: Match) -> Json:
-    """Return the RouteMatch of a workload's inference calls (``glidepath/call_classes.py``)."""
+    """Return the RouteMatch for a workload's inference calls (``glidepath/call_classes.py``)."""
     post = {"name": ":method", "string_match": {"exact": METHOD}}
     return with_headers(match(rule), [post, *clear_path_headers(rule), *inference_path_headers(rule)])
 
@@ -45,7 +45,7 @@ def match(rule: Match) -> Json:
 
 
 def authority_pattern(host: str) -> str:
-    """Return the regular expression (RE2) that matches the Host headers of a workload's host, with or without port."""
+    """Return a regular expression (RE2) that matches the Host header for a workload's host, with or without a port."""
     return "(?i)" + _host_pattern(host) + r"(:\d+)?"
 
 
@@ -55,12 +55,12 @@ def _host_pattern(host: str) -> str:
 
 
 def other_models_excluded(rule: Match) -> list[Json]:
-    """Return the HeaderMatchers that leave POSTs with another model than the workload's to the default route."""
+    """Return the HeaderMatchers that exclude POSTs with other models than the workload's (for the default route)."""
     return [] if rule.model is None else [method_header(METHOD, inverted=True)]
 
 
 def companion_paths(rule: Match) -> Match:
-    """Return the conditions of a workload's companion calls: its own paths, and what lies below the Responses API's."""
+    """Return the conditions of a workload's companion calls: its paths and, in the Responses API, all paths below."""
     if rule.path is None or not rule.path.rstrip("/").endswith("/responses"):
         return rule
     return rule.model_copy(update={"path": None, "path_prefix": rule.path})

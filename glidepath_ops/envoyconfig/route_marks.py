@@ -1,4 +1,4 @@
-"""Mark a route with its workload and with what it serves, and read the marks of a rendered or running route."""
+"""Marks a route with its workload and its served digest, and reads these marks from a rendered or running route."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from glidepath_ops.envoyconfig.commented_yaml import Json
 
 
 def route_metadata(config: Config, workload: str) -> Json:
-    """Return the metadata that names the workload of a route, and the digest of what the route serves."""
+    """Return the metadata of a route with its workload and its served digest (glidepath/served_digest.py)."""
     served = served_digest(config, workload)
     named = {envoy_names.ROUTE_WORKLOAD: workload, envoy_names.ROUTE_SERVED: served}
     return {"filter_metadata": {envoy_names.METADATA: named}}
 
 
 def served_by_route(route: Mapping[str, Any]) -> str:
-    """Return the digest of what a route serves, or "" if its metadata have none."""
+    """Return the served digest in the metadata of a route, or "" if there is none."""
     named = (route.get("metadata") or {}).get("filter_metadata") or {}
     return str((named.get(envoy_names.METADATA) or {}).get(envoy_names.ROUTE_SERVED, ""))
 

@@ -1,4 +1,4 @@
-"""Decide which routes of a user's match requests of a workload.
+"""Decides which of a user's routes match requests of a workload.
 
 Envoy's API: RouteMatch. The requests of a workload have the method POST.
 """
@@ -15,7 +15,7 @@ from glidepath.config.request_match import Match
 from glidepath_ops.envoyconfig.commented_yaml import Json
 
 METHOD = "POST"
-_NOT_PYTHON = regex.compile(r"\\[QCz]|\(\?\w*U")  # RE2 reads these otherwise than Python
+_NOT_PYTHON = regex.compile(r"\\[QCz]|\(\?\w*U")  # RE2 reads these differently from Python
 _REGEX_TIME = 1.0  # seconds
 _LITERAL = regex.compile(r"[A-Za-z0-9_/,:=@~-]*")
 PATHS = ("path", "prefix", "path_separated_prefix", "safe_regex", "path_match_policy", "connect_matcher")
@@ -97,7 +97,7 @@ def _regex(pattern: str, rule: Match) -> Overlap:
 
 
 def _matches(pattern: str, text: str) -> bool | None:
-    """Return whether a regular expression of Envoy (RE2) matches the whole ``text``, or None if that is not known."""
+    """Return whether an RE2 expression of Envoy matches the whole ``text``, or None if this is unknown."""
     if _NOT_PYTHON.search(pattern):
         return None
     try:

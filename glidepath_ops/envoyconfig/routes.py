@@ -1,4 +1,4 @@
-"""Render the routes of the live listener: those of each workload, and those of all other requests."""
+"""Renders the routes of the live listener: those of each workload, and those of all other requests."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ from glidepath_ops.envoyconfig.weighted_split import split_action, to_backend
 def live_routes(config: Config) -> list[Json]:
     """Return the routes of the live listener: those of all workloads, then those of all other requests.
 
-    The first route refuses the methods with which no backend may get its credential. After the splits come the other
-    calls on the paths of workloads. The last route leads to the default backend, or answers with a 404 without one.
+    The first route refuses methods with which no backend may get a credential. The splits come next, then the routes
+    for other calls on the paths of workloads. The last route leads to the default backend, or answers with a 404
+    without one.
     """
     return [refused_methods(), *workload_routes(config), *_companions(config), *_default(config)]
 
@@ -55,8 +56,8 @@ def live_routes(config: Config) -> list[Json]:
 def workload_routes(config: Config) -> Iterator[Json]:
     """Yield the routes of all workloads' inference calls, those with the most specific match first.
 
-    Workloads that differ in the model only are read by one route, after their splits: a request takes it first, and
-    one of the others, or a later route, once it is read.
+    If workloads differ only in the model, one route reads their requests. It comes after their splits in the list. A
+    request takes this route first and, once it is read, one of the splits or a later route.
     """
     groups: dict[str, list[str]] = {}
     for name in by_specificity(config):
@@ -72,9 +73,9 @@ def workload_routes(config: Config) -> Iterator[Json]:
 
 
 def routes_of_workload(config: Config, name: str) -> list[Json]:
-    """Return the routes of a workload for which the user has no route: its split, and what serves it without a lease.
+    """Return the routes of a workload for which the user has no route: its split, and a route used without a lease.
 
-    Where the candidate has another time limit for streams, the split has two routes. With ``if_lost: hold`` the split
+    If the candidate has another time limit for streams, the split has two routes. With ``if_lost: hold`` the split
     needs no lease, and the last route is left out.
     """
     workload, is_read = config.workload(name), reads(config, name)
@@ -98,7 +99,7 @@ def _pinned_routes(config: Config, name: str) -> Iterator[Json]:
 
 
 def _ineligible_routes(config: Config, name: str) -> Iterator[Json]:
-    """Yield the routes of the requests that the candidate cannot serve, as far as it declares (ADR 0313)."""
+    """Yield the routes for requests that the candidate declares it cannot serve (ADR 0313)."""
     workload = config.workload(name)
     for why, conditions in kept_from_candidate(workload, config.backends[workload.candidate]):
         text = f"Requests of {name} that {workload.candidate} cannot serve ({why}) stay at {workload.baseline}."
@@ -137,7 +138,7 @@ def _reading_route(config: Config, names: Sequence[str]) -> Json:
 
 
 def _common(config: Config) -> Json:
-    """Return the settings that every route has: Envoy buffers bodies up to a limit, and hides the client's address.
+    """Return the settings that every route has: a limit on buffered bodies, and the removal of the client's address.
 
     Envoy needs the buffered body to change or to retry the request.
     """
@@ -148,10 +149,10 @@ def _common(config: Config) -> Json:
 def workload_route(
     config: Config, name: str, conditions: list[Json] | None = None, timeout: float | None = None
 ) -> Json:
-    """Return a workload's route where the user has no route of their own for it.
+    """Return a workload's route if the user has no route for it.
 
-    ``conditions``: on the facts about a request that was read (``request_reading.py``). ``timeout``: the candidate's
-    limit in seconds until its first byte; None: that of streams.
+    ``conditions``: on the facts about a request that was read (``request_reading.py``).
+    ``timeout``: the candidate's limit in seconds until its first byte; None: the limit for streams.
     """
     workload = config.workload(name)
     return with_comment(
@@ -169,9 +170,9 @@ def workload_route(
 
 
 def _companions(config: Config) -> Iterator[Json]:
-    """Yield the routes of the other calls on the paths of workloads, which their baselines serve: no body is changed.
+    """Yield the routes for other calls on the paths of workloads. The baselines serve them, and no body is changed.
 
-    Such as WebSocket, management calls below a prefix, and ``GET /v1/responses/{id}``.
+    Examples are WebSocket, management calls below a prefix, and ``GET /v1/responses/{id}``.
     """
     for name in by_specificity(config):
         workload = config.workload(name)
@@ -200,7 +201,7 @@ def _default(config: Config) -> Iterator[Json]:
     route = {"name": "default", "match": {"prefix": "/"}, "route": to_backend(name, backend)}
     if backend.model is not None:
         post = {"name": ":method", "string_match": {"exact": METHOD}}
-        unread = [not_yet_read()] if reads_any(config) else []  # a model that was read and matched nothing stays
+        unread = [not_yet_read()] if reads_any(config) else []  # requests that were read keep their model
         yield with_comment(
             f"Inference calls that match no workload go to {name}, with its model.",
             {

@@ -1,4 +1,4 @@
-"""Render the routes of the shadow listener, which receives copies of requests: one per workload and backend."""
+"""Renders the routes of the shadow listener, which receives copies of requests: one per workload and backend."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def shadow_routes(config: Config, users: Mapping[str, Sequence[Json]] | None = N
     """Return the routes of the shadow listener, which receives copies of requests.
 
     extproc sends the workload and the backend of a copy in headers. The name of the route repeats both for the access
-    log. ``users``: by workload, what the user's routes do with requests to the baseline (``part_for_copies``); the
-    first whose path condition a copy meets holds.
+    log.
+    ``users``: by workload, the effects of the user's routes on requests to the baseline (``part_for_copies``). The
+    first one whose path condition a copy meets applies.
     """
     required = [with_comment(_why_required(name), _required_parts(config, name)) for name in config.workloads]
     routes = []
@@ -51,10 +52,10 @@ def _why_required(workload: str) -> str:
 
 
 def _required_parts(config: Config, workload: str) -> Json:
-    """Return a route that matches no request, and that Envoy refuses if it lacks a part of the workload's split.
+    """Return a route that matches no request, but that Envoy refuses if it lacks a part of the workload's split.
 
-    The parts are the clusters (``validate_clusters`` of the RouteConfiguration) and the filters. Envoy may take the
-    live route without the clusters, because a route that comes by RDS is not checked.
+    The parts are the clusters (``validate_clusters`` of the RouteConfiguration) and the filters. Envoy may accept the
+    live route without the clusters, because it does not check a route that comes by RDS.
     """
     no_request = {"name": ":method", "present_match": True, "invert_match": True}  # every request has a method
     return {
@@ -85,7 +86,7 @@ def _shadow_route(config: Config, name: str, backend: str) -> Json:
 
 
 def _as_users(route: Json, users: Json) -> Json:
-    """Return a route of the shadow listener with the path condition, the rewrites and the header rules of a user's."""
+    """Return a shadow listener's route with the path condition, the rewrites and the header rules of a user's route."""
     action = {**route["route"], **users["route"]}
     if any(key.startswith(("host_rewrite", "auto_host")) for key in users["route"]):
         del action["host_rewrite_literal"]

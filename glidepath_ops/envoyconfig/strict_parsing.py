@@ -1,9 +1,9 @@
-"""Parse Envoy messages by the rules of envoy-data-plane, each different typed message once.
+"""Parses Envoy messages by the rules of envoy-data-plane, but parses equal typed messages only once.
 
 A rendered configuration repeats its typed messages for every route: with 400 workloads, the formatters of the access
-log have 340,000 values, and 536 different ones. The package would parse every one, and encode it again for each message
-that contains it. The routes repeat in the same way. Messages that differ only in names and other free text count as the
-same, because any text is valid there.
+log have 340,000 values, but only 536 different ones. The package alone would parse every one, and encode it again for
+each message that contains it. Routes repeat in the same way. Messages that differ only in names and other free text
+count as equal, because any text is valid there.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _FREE_TEXT = frozenset(
 )
 _LONG_LIST = 20  # entries; a shorter list is parsed whole
 
-# Fields of OutlierDetection that the package takes for consecutive_5_xx, which it then does not know.
+# Fields of OutlierDetection that the package confuses with consecutive_5_xx and then rejects.
 _MISREAD = frozenset({"consecutive_5xx", "enforcing_consecutive_5xx"})
 
 _PAIR = frozenset({"key", "value"})
 
 
 def unwrapped(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the typed message that a TypedStruct contains, or any other ``value`` as it is.
+    """Return the typed message that a TypedStruct contains. Return any other ``value`` unchanged.
 
     Envoy reads ``value`` of a TypedStruct as a message of the type ``type_url`` (xds.type.v3.TypedStruct). Raises
-    KeyError for another field.
+    KeyError if the TypedStruct has another field.
     """
     if value.get("@type") not in _TYPED_STRUCTS:
         return value
@@ -56,8 +56,8 @@ class StrictParser:
     def parse(self, message: Any, data: Any) -> None:
         """Parse ``data`` as a ``message``, a class of envoy-data-plane.
 
-        Raises the package's errors (TypeError, ValueError, KeyError, AttributeError) for what is not in Envoy's API,
-        and the errors of ``register``.
+        Raises the package's errors (TypeError, ValueError, KeyError, AttributeError) for data that are not in Envoy's
+        API, and the errors of ``register``.
         """
         message.from_dict(self._with_parsed_parts(data))
 
@@ -92,7 +92,7 @@ class StrictParser:
 
 
 def _different(parts: list[Any]) -> list[Any]:
-    """Return the entries of a list without those that differ from an earlier one only in free text."""
+    """Return the entries of a list, but only one of those that differ only in free text."""
     return list({_form(part): part for part in reversed(parts)}.values())
 
 
@@ -102,7 +102,7 @@ def _form(value: Any) -> str:
 
 
 def _without_free_text(value: Any) -> Any:
-    """Return ``value`` with an empty text for each name, for the value of a header, and for what metadata contain."""
+    """Return ``value`` with an empty text in place of each name, each header value, and each value in metadata."""
     if isinstance(value, list):
         return [_without_free_text(one) if isinstance(one, dict | list) else one for one in value]
     if not isinstance(value, dict):
@@ -120,7 +120,7 @@ def _form_of_field(key: str, value: Any, free: frozenset[str]) -> Any:
 
 
 def _has_objects(value: Any) -> bool:
-    """Return whether metadata have an object for each filter, as they must; any object is valid."""
+    """Return whether metadata have an object for each filter. The content of the object is not checked."""
     return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
 
 

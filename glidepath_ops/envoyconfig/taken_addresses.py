@@ -1,4 +1,4 @@
-"""Refuse that a listener of Glidepath's gets an address that is taken in a user's bootstrap."""
+"""Refuses addresses of Glidepath's listeners that are already used in a user's bootstrap."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from glidepath_ops.envoyconfig.yaml_insertion import child, items, verbatim
 def refuse_taken_addresses(root: yaml.Node, config: Config, name: str) -> None:
     """Raise InputError if a listener or the admin API of the bootstrap has an address that Glidepath needs.
 
-    Needed are the address for copies, those of extproc, and that of the admin API if the bootstrap has none. Envoy
+    These are the address for copies, those of extproc, and that of the admin API if the bootstrap has none. Envoy
     itself refuses only two listeners with exactly the same address.
     """
     needed = [one for one in listen_addresses(config) if _is_beside_envoy(one)]
@@ -40,7 +40,7 @@ def _is_beside_envoy(one: ListenAddress) -> bool:
 
 
 def _taken(root: yaml.Node) -> Iterator[tuple[str, int, str]]:
-    """Yield title, line and address (``HOST:PORT`` or ``unix:PATH``) of each TCP listener and of the admin API."""
+    """Yield the title, line and address (``HOST:PORT`` or ``unix:PATH``) of each TCP listener and of the admin API."""
     nodes = [("the admin API", child(child(root, "admin"), "address"))]
     for listener in items(child(child(root, "static_resources"), "listeners")):
         title = f"the listener {verbatim(child(listener, 'name')) or ''}".rstrip()
@@ -53,7 +53,7 @@ def _taken(root: yaml.Node) -> Iterator[tuple[str, int, str]]:
 
 
 def _listened_on(address: Any) -> str | None:
-    """Return a protobuf Address as ``HOST:PORT`` or ``unix:PATH``, or None if it takes no address of a TCP server."""
+    """Return a protobuf Address as ``HOST:PORT`` or ``unix:PATH``, or None if it is not an address of a TCP server."""
     if not isinstance(address, dict):
         return None
     pipe, socket = address.get("pipe"), address.get("socket_address")

@@ -1,4 +1,4 @@
-"""Check an Envoy bootstrap: its fields, and its weighted splits."""
+"""Checks an Envoy bootstrap: its fields, and its weighted splits."""
 
 from __future__ import annotations
 

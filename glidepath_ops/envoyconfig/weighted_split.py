@@ -1,4 +1,4 @@
-"""Render the split of a workload: the weighted clusters, by what a user keeps a side, and the time limits."""
+"""Renders the split of a workload: the weighted clusters, the hash policy, and the time limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glidepath_ops.envoyconfig.filters import bounds_of_candidate, headers_of_ca
 
 
 def buffer_limit(config: Config, name: str) -> Json:
-    """Return the limit on buffered bodies that a workload's split needs on a user's route, or nothing.
+    """Return the limit on buffered bodies that a workload's split needs on a user's route, or {}.
 
     Envoy buffers a body to repeat the request at the baseline, and to replace the model in it.
     """
@@ -29,7 +29,7 @@ def buffer_limit(config: Config, name: str) -> Json:
 def start_weights(config: Config, name: str) -> dict[str, int]:
     """Return the initial weight of each cluster in basis points. Their sum is ``runtime_keys.FULL_WEIGHT``.
 
-    Where an HTTPRoute has the split, ``start`` is its share, and this Envoy sends no client to the candidate.
+    If an HTTPRoute has the split, ``start`` applies there, and this Envoy sends no client to the candidate.
     """
     workload = config.workload(name)
     points = round(workload.start * 100) if workload.actuator is None else 0
@@ -55,10 +55,11 @@ _ANSWERING_BACKEND = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.EN
 def weighted_clusters(config: Config, name: str, timeout: float | None = None, *, by_body: bool = True) -> Json:
     """Return the weighted split of a workload. It is sticky if the route has a hash policy.
 
-    ``by_body``: whether the requests are read, so that what bodies say can be sticky.
-
     The candidate comes first. Envoy chooses a cluster by the hash of a request, so a growing share then moves users
-    only from the baseline to the candidate, never back. ``timeout``: see ``workload_route``.
+    only from the baseline to the candidate, never back.
+
+    ``timeout``: see ``workload_route``.
+    ``by_body``: whether the requests are read, so that a value in the body can be the sticky value.
     """
     workload = config.workload(name)
     backend, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
@@ -109,14 +110,14 @@ def hash_policy(sticky: Sticky) -> Json:
 
 
 def _policy_without_empty_values(sticky: Sticky) -> Json:
-    """Return the same for the rendered listener, which copies a sticky header if its value is not empty."""
+    """Return the hash policy for the rendered listener, which copies a sticky header if its value is not empty."""
     if sticky.header is None:
         return hash_policy(sticky)
     return {"header": {"header_name": envoy_names.copy_of_sticky_header(sticky.header)}}
 
 
 def timeouts(*backends: Backend) -> Json:
-    """Return the timeouts of a route: no limit on the whole answer, because streams are long, and a limit on silence.
+    """Return the timeouts of a route: no limit on the whole answer, because streams are long, but a limit on silence.
 
     Silence is a time in which no byte arrives. Its limit is longer than the allowed wait for the first byte.
     """

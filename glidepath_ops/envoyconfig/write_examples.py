@@ -1,4 +1,4 @@
-"""Render the example files in envoy/ again: ``python -m glidepath_ops.envoyconfig.write_examples envoy``."""
+"""Renders the example files in envoy/ again: ``python -m glidepath_ops.envoyconfig.write_examples envoy``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Insert lines into a user's YAML text without changing any other byte, and remove them again.
+"""Inserts lines into a user's YAML text without changing any other byte, and removes them again.
 
 YAML round-trip libraries keep comments but not every space. A person who reviews the diff of a production bootstrap
 should see only the inserted lines. Therefore the text is never written anew: the parser's marks give the insertion
@@ -44,7 +44,7 @@ class Insertion:
 
 @dataclass(frozen=True, slots=True)
 class _Edit:
-    """A text to insert at ``index``. Of several at one index, the one with the greatest ``depth`` comes first."""
+    """A text to insert at ``index``. Of several at one index, the one with the largest ``depth`` comes first."""
 
     index: int
     text: str
@@ -52,7 +52,7 @@ class _Edit:
 
 
 def compose(text: str, name: str) -> yaml.MappingNode:
-    """Return the root node of the YAML ``text``, which must be one mapping. Errors show ``name`` as the file.
+    """Return the root node of the YAML ``text``, which must be a single mapping. Errors show ``name`` as the file.
 
     Raises InputError.
     """
@@ -66,7 +66,7 @@ def compose(text: str, name: str) -> yaml.MappingNode:
 
 
 def child(node: yaml.Node | None, key: str) -> yaml.Node | None:
-    """Return the value of ``key`` in a mapping node, or None if there is no such key or no mapping."""
+    """Return the value of ``key`` in a mapping node, or None if there is no such key or the node is not a mapping."""
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             if name.value == key:
@@ -119,8 +119,8 @@ def insert(text: str, insertions: Sequence[Insertion], name: str) -> str:
     """Return ``text``, the YAML of the file ``name``, with the insertions.
 
     If several insertions have the same place in ``text``, the one into the innermost list or mapping comes first.
-    Insertions into the same one keep the order of ``insertions``. Raises InputError if a place cannot be edited, or if
-    the result would not read as the old data with the insertions.
+    Insertions into the same list or mapping keep the order of ``insertions``. Raises InputError if a place cannot be
+    edited, or if the data of the result would not be the old data with the insertions.
     """
     edits = sorted((_edit(text, one, name) for one in insertions), key=lambda e: (e.index, -e.depth[0], not e.depth[1]))
     result = text
@@ -132,7 +132,7 @@ def insert(text: str, insertions: Sequence[Insertion], name: str) -> str:
 
 
 def reads_as_intended(text: str, insertions: Iterable[Insertion], result: str) -> bool:
-    """Return whether ``result`` reads as the data of ``text`` with the insertions."""
+    """Return whether the data of ``result`` are the data of ``text`` with the insertions."""
     by_place: dict[_Place, list[Insertion]] = {}
     for one in insertions:
         by_place.setdefault(_place(one.node), []).append(one)
@@ -151,7 +151,7 @@ def _place(node: yaml.Node) -> _Place:
 
 
 def _completed(node: yaml.Node, by_place: Mapping[_Place, Sequence[Insertion]]) -> Any:
-    """Return the data of ``node`` with the insertions into it and into what it contains, as ``verbatim`` returns it."""
+    """Return the data of ``node`` with all insertions into it and into its parts, in the form of ``verbatim``."""
     added = by_place.get(_place(node), [])
     if isinstance(node, yaml.MappingNode):
         data = {str(key.value): _completed(value, by_place) for key, value in node.value}

@@ -1,7 +1,7 @@
-"""Find where the parts of YAML lists and mappings stand in a text, also where they are aliases.
+"""Finds the positions of the parts of YAML lists and mappings in a text, even if they are aliases.
 
-The marks of the parser cannot be used alone: those of an alias are the marks of its anchor, and a block-style part ends
-where the next token begins, after comments and blank lines.
+The marks of the parser do not suffice: the marks of an alias are those of its anchor, and a part in block style ends
+only where the next token begins, after comments and blank lines.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import yaml
 from glidepath.errors import InputError
 
 _DASH = re.compile(r"-[ \t]*(?:#.*)?(?:\n[ \t]*(?:#.*)?)*\Z")
-_MAX_GAP = 10_000  # most characters of comments between a dash and its item
+_MAX_GAP = 10_000  # maximum characters of comments between a dash and its item
 
 
 def span(text: str, node: yaml.CollectionNode, index: int) -> tuple[int, int]:
-    """Return where an item of a list, or a value of a mapping, begins and ends in ``text``."""
+    """Return the positions in ``text`` where an item of a list, or a value of a mapping, begins and ends."""
     before = node.start_mark.index
     found = (before, before)
     for entry in node.value[: index + 1]:

@@ -1,6 +1,6 @@
-"""How much the answers of today's backend vary: how often two answers to one request differ.
+"""How much the answers of the present backend vary: how often two answers to one request differ.
 
-Where they differ already, nobody depends on the exact words, and another model can take over more easily.
+If they already differ, nobody depends on the exact words, and another model can take over more easily.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-FEWEST = 20  # pairs or repetitions from which on the variation is shown
+FEWEST = 20  # the variation is shown from this number of pairs or repetitions on
 
 
 class VariationBasis(StrEnum):
-    """How it was measured: by a second answer of the baseline, or by requests that clients sent again."""
+    """How the variation was measured: by a second answer of the baseline, or by requests that clients repeated."""
 
     NOISE_FLOOR = "noise floor"
     REPEATS = "repeats"
@@ -20,8 +20,10 @@ class VariationBasis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AnswerVariation:
-    """``sameness``: from 0 to 1. By NOISE_FLOOR, how far two answers agree in the mean of ``pairs``; by REPEATS, the
-    share of ``pairs`` in which both answers were the same to the letter.
+    """The variation of the answers, measured on ``pairs`` pairs of answers.
+
+    ``sameness``: from 0 to 1. With NOISE_FLOOR, the mean agreement of two answers; with REPEATS, the share of pairs
+    with identical answers.
     """
 
     basis: VariationBasis

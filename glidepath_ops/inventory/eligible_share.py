@@ -1,8 +1,8 @@
-"""The share of a group's requests that a candidate could serve, by what it declares (``glidepath/eligibility.py``).
+"""The share of a group's requests that a candidate could serve, by its declarations (``glidepath/eligibility.py``).
 
-Histograms do not say which requests have both too many tokens and too many bytes. Such a request may count twice among
-those that cannot move, so the share is rather too low. Histograms do not tell a request less than 1.1 % above a limit
-from one at the limit either: such a request counts among those that can move.
+Histograms do not show which requests have both too many tokens and too many bytes. Such a request may count twice among
+those that cannot move, so the share tends to be too low. Histograms also do not distinguish a request less than 1.1 %
+above a limit from one at the limit: such a request counts among those that can move.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NEEDS_STATE = "state"
 
 @dataclass(frozen=True, slots=True)
 class CandidateLimits:
-    """What a candidate can serve. A limit that is None allows everything. ``name``: the candidate's, for people."""
+    """The requests that a candidate can serve. A limit that is None allows everything. ``name``: for people."""
 
     name: str
     context: int | None = None
@@ -51,7 +51,10 @@ class CandidateLimits:
 
 @dataclass(frozen=True, slots=True)
 class EligibleShare:
-    """``share``: from 0 to 1, of the ``requests`` whose bodies were read. ``reasons``: why others cannot move."""
+    """The share of a group's requests that the candidate could serve.
+
+    ``share``: from 0 to 1, out of the ``requests`` whose bodies were read. ``reasons``: why the others cannot move.
+    """
 
     requests: int
     share: float
@@ -89,9 +92,9 @@ def _refused(name: str, shape: Shape, candidate: CandidateLimits) -> dict[str, i
 
 
 def _above(buckets: Buckets, limit: int | None) -> int:
-    """Return the number of values above ``limit``; those in its own bucket (within 1.1 %) are not.
+    """Return the number of values above ``limit``. Values in the same bucket as the limit (within 1.1 %) do not count.
 
-    The last bucket has all values above 10,000,000, so of a larger limit those between are counted as above it.
+    The last bucket contains all values above 10,000,000. For a larger limit, all of these count as above it.
     """
     if limit is None:
         return 0

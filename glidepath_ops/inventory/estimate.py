@@ -1,8 +1,8 @@
-"""Estimate the groups by path, class, model and caller from the counts of all requests and of a sample with bodies.
+"""Estimates the groups of calls by path, class, model and caller, from counts of all requests and of a sample.
 
-The access log has every request, but not its model. The sample has the model. So the requests of each period, path
-and caller are divided among the models as the sample is, and the sample's sums are multiplied by the same factor. If
-every body was read, the factor is 1 and all sums are exact. Histograms are those of the sample.
+The access log has every request, but not its model. The sample, with bodies, has the model. So the requests of each
+period, path and caller are divided among the models in the proportions of the sample, and the sums of the sample are
+scaled by the same factor. If every body was read, the factor is 1 and all sums are exact. Histograms are not scaled.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SUMS = ("errors", "refused", "streamed", "bytes_in", "bytes_out")
 
 
 class CallKey(NamedTuple):
-    """A group of calls. ``model``: "" if it is not known."""
+    """Identifies a group of calls. ``model``: "" if it is unknown."""
 
     path: str
     call: CallClass
@@ -31,11 +31,13 @@ class CallKey(NamedTuple):
 
 @dataclass(slots=True)
 class CallGroup:
-    """What is known of a group of calls.
+    """The counts of a group of calls.
 
-    - ``requests``: all of them; ``sampled``: those whose bodies extproc got
-    - ``sums``: errors, refused, streamed, bytes_in, bytes_out, and tokens by SOURCE/TIER, grown to all requests
-    - ``sample``: the counts of the sample, or of the access log if nothing of the group was sampled
+    - ``requests``: all requests
+    - ``sampled``: requests whose bodies extproc received
+    - ``sums``: errors, refused, streamed, bytes_in, bytes_out, scaled to all requests
+    - ``usage``: tokens by SOURCE/TIER, scaled to all requests
+    - ``sample``: the counts of the sample, or of the access log if no request of the group was sampled
     """
 
     key: CallKey
@@ -52,21 +54,21 @@ class CallGroup:
         return Histogram(self.sample.ttft).quantile(quantile)
 
     def context(self, quantile: float) -> float | None:
-        """Return a quantile of the tokens of a prompt and of the longest answer that the request asks for."""
+        """Return a quantile of the number of tokens in the prompt and the longest answer that the request allows."""
         return Histogram(_all_shapes(self.sample.shapes.values()).tokens).quantile(quantile)
 
     @property
     def read(self) -> int:
-        """The requests whose body was read."""
+        """The number of requests whose body was read."""
         return sum(shape.requests for shape in self.sample.shapes.values())
 
     def tokens(self, name: str) -> float:
-        """Return the sum of one of the counts of ``glidepath.token_usage.COUNTS``."""
+        """Return the sum of one kind of tokens. ``name``: one of ``glidepath.token_usage.COUNTS``."""
         at = COUNTS.index(name)
         return sum(counts[at] for counts in self.usage.values())
 
     def measured_share(self) -> float | None:
-        """Return the share of the answers whose tokens are stated by the backend; None without answers."""
+        """Return the share of the answers whose tokens the backend stated, or None without answers."""
         answers = {key: counts[-1] for key, counts in self.usage.items()}
         total = sum(answers.values())
         return sum(n for key, n in answers.items() if key.startswith("measured/")) / total if total else None
@@ -80,7 +82,7 @@ def _all_shapes(shapes: Iterable[Shape]) -> Shape:
 
 
 class Traffic:
-    """The sums of all periods that were added."""
+    """The groups of calls in all periods that were added."""
 
     def __init__(self) -> None:
         self.groups: dict[CallKey, CallGroup] = {}
@@ -105,7 +107,7 @@ class Traffic:
                 self._add_unsampled(CallKey(path, call, "", caller), calls.logged[caller])
 
     def _add(self, of: CallKey, models: Mapping[str, Tally], total: int) -> None:
-        """Add ``total`` requests of one caller, which were sampled by model as ``models`` says."""
+        """Add ``total`` requests of one caller, divided among models in the proportions of the sample ``models``."""
         numbers = _shares(total, {model: tally.requests for model, tally in models.items()})
         for model, tally in models.items():
             key = of._replace(model=model)
@@ -116,7 +118,7 @@ class Traffic:
             group.sample.add(tally)
 
     def _add_unsampled(self, key: CallKey, tally: Tally) -> None:
-        """Add requests of which only the access log knows."""
+        """Add requests that only the access log counted."""
         group = self.groups.setdefault(key, CallGroup(key))
         group.requests += tally.requests
         _grow(group, tally, 1.0)
@@ -130,13 +132,13 @@ class _CallsOfAPath:
 
     @property
     def _known_to_the_sample_only(self) -> list[str]:
-        """The callers whose requests the access log counts under UNKNOWN, because it does not say who called."""
+        """The callers that only the sample names: the access log counts their requests under UNKNOWN."""
         if UNKNOWN not in self.logged or UNKNOWN in self.sampled:
             return []
         return [caller for caller in self.sampled if caller not in self.logged]
 
     def divided(self) -> Iterator[tuple[str, Mapping[str, Tally], int]]:
-        """Yield each caller that was sampled, its sample by model, and the number of all its requests."""
+        """Yield each sampled caller, its sample by model, and the number of all its requests."""
         unknown = {caller: _size(self.sampled[caller]) for caller in self._known_to_the_sample_only}
         logged = self.logged[UNKNOWN].requests if unknown else 0
         numbers = _shares(max(logged, sum(unknown.values())), unknown)
@@ -145,7 +147,7 @@ class _CallsOfAPath:
             yield caller, models, numbers.get(caller, max(tally.requests if tally else 0, _size(models)))
 
     def unsampled(self) -> list[str]:
-        """Return the callers that only the access log knows."""
+        """Return the callers that only the access log counted."""
         divided = {UNKNOWN} if self._known_to_the_sample_only else set()
         return [caller for caller in self.logged if caller not in self.sampled and caller not in divided]
 
@@ -155,7 +157,7 @@ def _size(models: Mapping[str, Tally]) -> int:
 
 
 def _shares(total: int, sizes: Mapping[str, int]) -> dict[str, int]:
-    """Divide ``total`` in the proportion of ``sizes``. The parts are whole numbers, and their sum is ``total``."""
+    """Divide ``total`` into whole numbers in the proportions of ``sizes``. Their sum is ``total``."""
     whole = sum(sizes.values())
     if not whole:
         return dict.fromkeys(sizes, 0)

@@ -1,4 +1,4 @@
-"""From groups of calls to workloads in the order of their migration, each with its section of ``glidepath.yaml``."""
+"""Turns groups of calls into workloads in the order of their migration, each with its section of ``glidepath.yaml``."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from glidepath_ops.inventory.workload_fragment import (
 )
 
 MONTH_MS = DAYS_OF_MONTH * DAY_MS  # as `glidepath cost` counts a month
-SHORTEST_MS = 60_000  # of a time from which a month is estimated
+SHORTEST_MS = 60_000  # the shortest time from which a month is estimated
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: who is to take over, who serves now, and who waits for the answers."""
+    """The user's question: the limits of the candidate, the two backends, and the kinds of calls."""
 
     candidate: CandidateLimits
     sides: Sides
@@ -44,9 +44,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """``workloads``: in the order of migration. ``others``: calls that are no inference, and those beyond the limits.
+    """The result of the inventory.
 
-    ``months``: the time that was counted, as a part of a month of 365/12 days; None if it is not known.
+    ``workloads``: in the order of migration.
+    ``others``: calls that are not inference, and calls above the limit on groups.
+    ``months``: the length of the counted time, in months of 365/12 days; None if it is unknown.
     """
 
     workloads: tuple[FoundWorkload, ...]
@@ -103,14 +105,17 @@ def _found(
 
 
 def configured_workload(group: CallGroup, configured: frozenset[str]) -> str:
-    """Return the workload of the configuration that serves most of a group's requests, or "" if none does."""
+    """Return the configured workload that serves most of a group's requests, or "" if none serves them."""
     served = {name: number for name, number in group.sample.workloads.items() if name in configured}
     best = max(served, key=lambda name: served[name], default="")
     return best if best and 2 * served[best] > group.sample.requests else ""
 
 
 def section_text(inventory: Inventory, one: FoundWorkload, sides: Sides, *, backends: bool = True) -> str:
-    """Return the section of a workload as a file: with the backends that the configuration lacks if ``backends``."""
+    """Return the section of a workload as the text of a file.
+
+    ``backends``: whether to include the backends that the configuration lacks.
+    """
     match = match_key(one.group.key)
     together = [w for w in inventory.workloads if match_key(w.group.key) == match]
     comments = [f"{one.name}: {reason(one)}."]
@@ -133,7 +138,7 @@ def section_text(inventory: Inventory, one: FoundWorkload, sides: Sides, *, back
 
 
 def all_sections(inventory: Inventory, sides: Sides, configured: frozenset[str]) -> dict[str, str]:
-    """Return a file for each workload that the configuration lacks, and one for backends that it lacks, by name."""
+    """Return a file for each workload that the configuration lacks, and one for its missing backends, by file name."""
     files: dict[str, str] = {}
     if missing := backends_section(sides):
         files["backends.yaml"] = as_yaml({"backends": missing}, ["Put the real addresses here."])

@@ -1,4 +1,4 @@
-"""Whether a group of calls is of batch jobs, of internal tools or of customers: as declared, or guessed."""
+"""The kind of a group of calls: batch jobs, internal tools or customers. It is declared or guessed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from glidepath.config.inventory import KindsSection
 from glidepath_ops.inventory.estimate import CallGroup
 
-_STREAMS, _FEW_STREAMS = 0.5, 0.01  # shares of streamed answers that tell people from programs
+_STREAMS, _FEW_STREAMS = 0.5, 0.01  # shares of streamed answers that distinguish people from programs
 _WORDS = {
     "batch": r"batch|etl|nightly|cron|job|jobs|pipeline|backfill|eval|evals|index|indexer|ingest|offline|scheduled",
     "internal": r"internal|admin|staff|backoffice|employee|employees|intranet|dev|ci|test|tests|staging|ops|support",
@@ -20,7 +20,7 @@ _IN_NAMES = {kind: re.compile(rf"(?<![a-z0-9])(?:{words})(?![a-z0-9])") for kind
 
 
 class Kind(StrEnum):
-    """Who waits for the answers, the most tolerant first."""
+    """Who waits for the answers. The most tolerant kind comes first."""
 
     BATCH = "batch"
     INTERNAL = "internal"
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FoundKind:
-    """``why``: for people. ``declared``: false if it was guessed."""
+    """The kind of a group of calls. ``why``: the reason, for people. ``declared``: False if the kind was guessed."""
 
     kind: Kind
     why: str
@@ -37,7 +37,7 @@ class FoundKind:
 
 
 def kind_of(group: CallGroup, declared: KindsSection) -> FoundKind:
-    """Return the kind that the configuration declares, or else a guess from names and streams."""
+    """Return the kind that the configuration declares, or else a guess based on names and streams."""
     names = (group.key.caller, group.key.path, group.key.model, *group.sample.workloads)
     for kind in Kind:
         patterns: tuple[str, ...] = getattr(declared, kind.value)

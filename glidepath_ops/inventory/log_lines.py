@@ -1,7 +1,6 @@
-"""Read access log lines in JSON, as proxies and gateways write them, into the counts of the inventory.
+"""Counts access log lines in JSON, as proxies and gateways write them, for the inventory.
 
-docs/reference/inventory.md lists the fields. Each line counts by itself; nothing of it is kept but counts, so memory
-does not grow with the file.
+docs/reference/inventory.md lists the fields. Only counts are kept, so the memory does not grow with the file.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from glidepath.token_usage import MOST_TOKENS, TokenUsage, counts_of
 
 MOST_LINE = 64 * 1024  # bytes
 MOST_GROUPS = 20_000
-MOST_NAMED = 5  # bad lines that are named
+MOST_NAMED = 5  # bad lines about which there is a message
 _MOST_KEYS = 50_000  # keys that are remembered
 PATHS = ("path", "request_path", "uri", "url", "original_path")
 METHODS = ("method", "request_method", "http_method")
@@ -43,13 +42,14 @@ _MOST_NUMBER = 1e13
 
 
 class BadLineError(ValueError):
-    """A line that cannot be counted. The message says what is wrong, without any value of the line."""
+    """A line that cannot be counted. The message says what is wrong, but contains no value of the line."""
 
 
 class LogLines:
-    """The counts of the lines so far. ``caller``: the field that names the caller.
+    """The counts of all lines so far. ``caller``: the field that names the caller.
 
-    ``bad`` counts the lines that cannot be read, by reason, and ``named`` are the first of them.
+    ``bad``: the number of unreadable lines, by reason.
+    ``named``: messages about the first unreadable lines, with file and line number.
     """
 
     def __init__(self, section: InventorySection, caller: str, since_ms: int = 0) -> None:
@@ -64,7 +64,7 @@ class LogLines:
         self.first_ms = self.last_ms = 0
 
     def add(self, line: bytes, where: Callable[[], str]) -> None:
-        """Count a line. ``where``: the file and the line's number, for a line that cannot be read."""
+        """Count a line. ``where``: returns the file and the line number, for the message about an unreadable line."""
         self.lines += 1
         if not line.strip():
             return
@@ -91,7 +91,7 @@ class LogLines:
         _add_entry(tally, entry)
 
     def _noted_time(self, entry: Mapping[str, Any]) -> bool:
-        """Return whether the line is in the wanted time. A line without a time is."""
+        """Note the time of a line, and return whether the line counts. A line without a time counts."""
         given = _first(entry, TIMES)
         if given is None:
             return True
@@ -129,7 +129,7 @@ class LogLines:
         return GroupKey(Source.BODY, path_pattern(path), call, named, self._who(caller))
 
     def _who(self, caller: object) -> str:
-        """Return the name of a caller. A credential never is one: its fingerprint is."""
+        """Return the name of a caller. If it is a credential, return its fingerprint."""
         if caller is None:
             return UNKNOWN
         if caller in ("", "-"):
@@ -173,7 +173,7 @@ def _add_entry(tally: Tally, entry: Mapping[str, Any]) -> None:
 
 
 def _add_shape(tally: Tally, entry: Mapping[str, Any], size_in: int, usage: TokenUsage | None) -> None:
-    """Count what decides who can serve the request, if the line says anything of it."""
+    """Count the facts that decide who can serve the request, if the line contains any."""
     tokens = int(_number(entry, ("context_tokens",), 0)) or (usage.input + usage.output if usage else 0)
     if not tokens and not size_in:
         tally.unread += 1
@@ -213,7 +213,7 @@ def _first(entry: Mapping[str, Any], names: Iterable[str]) -> Any:
 
 
 def _number(entry: Mapping[str, Any], names: Iterable[str], default: float) -> float:
-    """Return a number that is not negative. A text that is a number counts, as Envoy can write it; "-" is no value."""
+    """Return a number that is not negative. It may be written as text, as Envoy does; "-" means no value."""
     value = _first(entry, names)
     if isinstance(value, str):
         try:
@@ -224,7 +224,7 @@ def _number(entry: Mapping[str, Any], names: Iterable[str], default: float) -> f
 
 
 def unix_ms_of(given: object) -> int:
-    """Return a time in Unix milliseconds: of ISO 8601 text, of seconds or of milliseconds. Raises BadLineError."""
+    """Return a time in Unix milliseconds. It may be ISO 8601 text, seconds or milliseconds. Raises BadLineError."""
     if isinstance(given, str):
         try:
             at = datetime.fromisoformat(given)

@@ -1,7 +1,7 @@
-"""Which groups of calls to move first, and why.
+"""The order in which to move groups of calls, with reasons.
 
-Batch comes before internal, and internal before customers. Within a kind, those come first of which many requests move,
-whose answers vary already, and that the candidate can serve. What cannot move at all comes last.
+Batch comes before internal, and internal before customers. Within a kind, a group comes earlier if it moves many
+requests, if its answers vary already, and if the candidate can serve it. Groups that cannot move come last.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from glidepath_ops.inventory.eligible_share import EligibleShare
 from glidepath_ops.inventory.estimate import CallGroup
 from glidepath_ops.inventory.kinds import FoundKind, Kind
 
-LEAST_SHARE = 0.1  # of the requests that must be able to move
+LEAST_SHARE = 0.1  # the share of the requests that must be able to move
 _UNKNOWN_TOLERANCE = 0.5
 _KIND_ORDER = {kind: number for number, kind in enumerate(Kind)}
 _REASONS = {
@@ -31,9 +31,10 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class FoundWorkload:
-    """A group of calls with all that decides about its migration. ``month``: its requests in a month; None: unknown.
+    """A group of calls with all facts that decide about its migration.
 
-    ``section``: the name of its section of glidepath.yaml, which other groups may have too.
+    ``month``: its requests in a month; None: unknown.
+    ``section``: the name of its section of glidepath.yaml, which several groups may share.
     """
 
     name: str
@@ -52,14 +53,14 @@ class FoundWorkload:
 
     @property
     def tolerance(self) -> float:
-        """How much the answers may change, from 0 to 1. Vectors of two models cannot be mixed at all."""
+        """How much the answers may change, from 0 to 1. It is 0 for vectors: those of two models cannot be mixed."""
         if self.task == "embeddings":
             return 0.0
         return _UNKNOWN_TOLERANCE if self.variation is None else 1 - self.variation.sameness
 
     @property
     def volume(self) -> float:
-        """The requests in a month, or all that were counted, if the time is unknown or too short."""
+        """The number of requests in a month, or of all counted requests if the time is unknown or too short."""
         return float(self.group.requests) if self.month is None else self.month
 
     @property
@@ -69,12 +70,12 @@ class FoundWorkload:
 
 
 def in_order(found: Sequence[FoundWorkload]) -> list[FoundWorkload]:
-    """Return the workloads, those to move first at the beginning."""
+    """Return the workloads in the order in which to move them."""
     return sorted(found, key=lambda one: (not one.movable, _KIND_ORDER[one.kind.kind], -one.score, one.name))
 
 
 def reason(one: FoundWorkload) -> str:
-    """Return why a workload has its place in the order, as one sentence without its end."""
+    """Return the reason for a workload's place in the order, as a sentence without a full stop."""
     if one.group.key.call is not CallClass.INFERENCE:
         return f"{one.group.key.call.value} calls stay with the server that has the state"
     how = "declared" if one.kind.declared else f"guessed: {one.kind.why}"

@@ -1,4 +1,4 @@
-"""Read the counts of the inventory: from Redis, or from files of access log lines."""
+"""Reads the counts of the inventory: from Redis, or from files of access log lines."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True, slots=True)
 class ReadTraffic:
-    """What was read. ``from_ms``, ``to_ms``: the time that is counted; both 0 if it is not known.
+    """The counts that were read.
 
-    ``notes``: what could not be read, for people. ``variations``: by workload of the configuration.
+    ``from_ms``, ``to_ms``: the counted time; both 0 if it is unknown.
+    ``notes``: messages about unreadable data, for people.
+    ``variations``: the variation of answers, by configured workload.
     """
 
     traffic: Traffic
@@ -58,7 +60,7 @@ async def read_from_redis(
 
 
 async def _period(client: RedisClient, period: Period) -> tuple[dict[GroupKey, Tally], int]:
-    """Return the sums of all processes in a period, and the number of groups that cannot be read."""
+    """Return the totals over all processes in a period, and the number of groups that cannot be read."""
     tallies: dict[GroupKey, Tally] = {}
     unreadable = 0
     async for group in stored_groups(client, period):
@@ -72,7 +74,7 @@ async def _period(client: RedisClient, period: Period) -> tuple[dict[GroupKey, T
 
 
 async def _noise_floor(config: Config, client: RedisClient, name: str) -> AnswerVariation | None:
-    """Return how far the baseline of a workload agrees with itself, or None if too few pairs measured it."""
+    """Return how much a workload's baseline agrees with itself, or None if too few pairs measured it."""
     key = WorkloadKeys(name).noise(config.workload(name).baseline, config.scorer.embedder.model)
     pairs, agreement = await client.hmget(key, "pairs", "agreement_sum")
     try:
@@ -82,7 +84,7 @@ async def _noise_floor(config: Config, client: RedisClient, name: str) -> Answer
 
 
 def size_of(files: Iterable[str]) -> int | None:
-    """Return the bytes of all files, or None if one is standard input. Raises InputError if one is missing."""
+    """Return the total size of all files, or None if one is standard input. Raises InputError for a missing file."""
     total = 0
     for name in files:
         if name == STANDARD_INPUT:
@@ -97,7 +99,7 @@ def size_of(files: Iterable[str]) -> int | None:
 def read_from_files(
     files: Iterable[str], section: InventorySection, caller: str, since_ms: int, advance: Advance
 ) -> ReadTraffic:
-    """Return the counts of the lines of all files. Raises InputError if a file cannot be read, or has no good line."""
+    """Return the counts of the lines of all files. Raises InputError if a file cannot be read or has no valid line."""
     lines = LogLines(section, caller, since_ms)
     for name in files:
         try:
@@ -127,7 +129,7 @@ def _notes(lines: LogLines) -> Iterable[str]:
 
 
 def _read_lines(lines: LogLines, opened: BinaryIO, name: str, advance: Advance) -> None:
-    """Count the lines of a file. Of a line that is too long, only its beginning is held in memory."""
+    """Count the lines of a file. If a line is too long, only its beginning is held in memory."""
     number = waiting = 0
     while line := opened.readline(MOST_LINE + 2):
         number += 1

@@ -1,4 +1,4 @@
-"""Show the inventory: as text of at most 80 columns, and as JSON values."""
+"""Formats the inventory as text of at most 80 columns, and as JSON values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DAY_MS = 86_400_000
 
 
 def lines(inventory: Inventory, read: ReadTraffic, spends: Spends, top: int) -> Iterator[str]:
-    """Yield the lines of the text. ``top``: how many workloads are shown."""
+    """Yield the lines of the text. ``top``: the number of workloads to show."""
     yield _headline(inventory, read)
     hint = " (--candidate, --context, --modalities, --no-tools, --max-body)" if inventory.candidate.unlimited else ""
     yield f"what can move: {inventory.candidate.name}, {inventory.candidate}{hint}"
@@ -85,7 +85,7 @@ def _workload(place: int, one: FoundWorkload, spend: Spend | None, months: float
 
 
 def how_to_measure(one: FoundWorkload) -> str:
-    """Return what to do so that the variation of the answers is measured."""
+    """Return advice on how to measure the variation of the answers."""
     if one.section in one.group.sample.workloads:
         return f"set workloads.{one.section}.shadow.same_side: 10"
     return f"run its section at 0 % (glidepath inventory --section {one.name})"

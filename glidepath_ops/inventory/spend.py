@@ -1,4 +1,4 @@
-"""What the traffic of a group costs at the backend that serves it now, by the prices of the configuration."""
+"""The cost of a group's traffic at the backend that serves it now, at the configured prices."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from glidepath_ops.inventory.estimate import CallGroup
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """``amount``: what was spent in the time that was counted; ``unpriced``: the share of requests without a price.
+    """The cost of a group's traffic.
 
-    ``by``: the backend whose prices these are.
+    ``amount``: the cost in the counted time.
+    ``unpriced``: the share of requests without a price.
+    ``by``: the backend whose prices were used.
     """
 
     amount: Decimal
@@ -27,9 +29,9 @@ class Spend:
 
 
 def spend_of(config: Config, group: CallGroup, baseline: str) -> Spend | None:
-    """Return what the tokens of a group cost, or None if nothing prices them.
+    """Return the cost of a group's tokens, or None if no prices apply.
 
-    A backend that costs only by time has no price of a request.
+    If a backend costs only by time, its requests have no price.
     """
     by = _priced_backend(config, group, baseline)
     table = price_table(config.backends[by].price if by in config.backends else None)
@@ -42,7 +44,7 @@ def spend_of(config: Config, group: CallGroup, baseline: str) -> Spend | None:
 
 
 def _priced_backend(config: Config, group: CallGroup, baseline: str) -> str:
-    """Return the backend whose prices hold: one of the group's model that has prices, or the one that served most."""
+    """Return the backend whose prices apply: one with prices and the group's model, or the one with most requests."""
     priced = {name: one.model for name, one in config.backends.items() if one.price is not None and one.model}
     of_model = next((name for name, model in priced.items() if model == group.key.model), None)
     served = {name: number for name, number in group.sample.backends.items() if name in config.backends}
@@ -50,7 +52,7 @@ def _priced_backend(config: Config, group: CallGroup, baseline: str) -> str:
 
 
 def _usages_of(group: CallGroup) -> tuple[TokenUsage, ...]:
-    """Return the tokens of a group's answers, grown to all requests, by source and tier."""
+    """Return the tokens of a group's answers by source and tier, scaled to all requests."""
     found = []
     for key, counts in group.usage.items():
         source, _, tier = key.partition("/")

@@ -19,7 +19,7 @@ from glidepath.inventory.tally import shape_parts
 from glidepath_ops.inventory.estimate import CallGroup, CallKey
 
 _MOST_NAME = 48
-_TOOLS = 0.5  # share of requests with tools from which on the task is tools
+_TOOLS = 0.5  # from this share of requests with tools on, the task is tools
 _CLUSTER = re.compile(r"[!-~]{1,100}")
 _GENERATION = ("openai.completions", "ollama.generate", "tgi.generate")
 _CHAT = (
@@ -30,9 +30,10 @@ _CHAT = (
 
 @dataclass(frozen=True, slots=True)
 class MatchKey:
-    """What tells the requests of a section apart. Groups with the same one have one section together.
+    """The conditions that identify the requests of a section. Groups with equal conditions share a section.
 
-    ``header``: the header and its value that name the caller, or None: a fingerprint is no condition.
+    ``header``: the header that names the caller, with its value; None if a fingerprint names the caller, because it
+    cannot be a condition.
     """
 
     path: str
@@ -42,9 +43,9 @@ class MatchKey:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """The backends of a section. ``known``: the names of the backends that the configuration has already.
+    """The backends of a section. ``known``: the names of the backends in the configuration.
 
-    ``cluster``: the cluster of the user's Envoy that serves most requests, if the baseline is none of these.
+    ``cluster``: the cluster of the user's Envoy that serves most requests, if the baseline is not a known backend.
     """
 
     baseline: str
@@ -55,14 +56,14 @@ class Sides:
 
 def match_key(key: CallKey) -> MatchKey:
     name, sign, value = key.caller.partition("=")
-    whole = "?" not in value and len(value) < MOST_VALUE  # else it is not the client's value to the letter
+    whole = "?" not in value and len(value) < MOST_VALUE  # otherwise it is not exactly the client's value
     by_header = bool(sign) and whole and not key.caller.startswith(FINGERPRINT)
     model = "" if model_in_path(key.path) else key.model
     return MatchKey(key.path, model, (name, value) if by_header else None)
 
 
 def task_of(group: CallGroup) -> str:
-    """Return the task of a workload, by the form of its calls and by the share of requests with tools."""
+    """Return the task of a workload. The form of its calls and the share of requests with tools decide."""
     form = form_of_path(group.key.path)
     surface = form.surface if form else ""
     if surface.endswith((".embed", ".embeddings")):
@@ -78,10 +79,7 @@ def task_of(group: CallGroup) -> str:
 
 
 def section_names(keys: Iterable[CallKey], configured: Collection[str] = ()) -> dict[MatchKey, str]:
-    """Return a name for each section, which the configuration allows and no other section has.
-
-    ``configured``: the names that are taken.
-    """
+    """Return a unique name for each section that the configuration allows. ``configured``: names already in use."""
     names: dict[MatchKey, str] = {}
     taken = set(configured) | {"backends"}
     for key in keys:
@@ -93,7 +91,7 @@ def section_names(keys: Iterable[CallKey], configured: Collection[str] = ()) -> 
 
 
 def group_names(keys: Sequence[CallKey], sections: Mapping[MatchKey, str]) -> dict[CallKey, str]:
-    """Return a name for each group: that of its section, with its caller if several groups have this section."""
+    """Return a name for each group: that of its section, followed by its caller if several groups share the section."""
     together = Counter(match_key(key) for key in keys)
     names: dict[CallKey, str] = {}
     taken = set(sections.values())
@@ -108,7 +106,7 @@ def group_names(keys: Sequence[CallKey], sections: Mapping[MatchKey, str]) -> di
 
 
 def _not_taken(wanted: str, taken: Collection[str]) -> str:
-    """Return the name, with a number after it if it is taken."""
+    """Return the name, with a number after it if the name is already used."""
     name, number = wanted, 2
     while name in taken:
         end = f"-{number}"
@@ -130,7 +128,7 @@ def _name(match: MatchKey) -> str:
 
 
 def sides_for(config: Config | None, groups: Sequence[CallGroup], baseline: str | None, candidate: str | None) -> Sides:
-    """Return the backends: those that are named, or those of the configuration, or else names to be filled in.
+    """Return the two backends: those that the user names, or those of the configuration, or placeholder names.
 
     Raises InputError if both are the same.
     """
@@ -169,7 +167,7 @@ def _path(path: str) -> dict[str, str]:
 
 
 def backends_section(sides: Sides) -> dict[str, Any]:
-    """Return the backends that the configuration lacks, with addresses to be replaced."""
+    """Return the backends that the configuration lacks, with placeholder addresses."""
     found: dict[str, Any] = {name: {"url": f"http://{name}.example:8000"} for name in (sides.baseline, sides.candidate)}
     if sides.cluster:
         found[sides.baseline] = {"cluster": sides.cluster, "host": f"{sides.baseline}.example"}
@@ -177,7 +175,7 @@ def backends_section(sides: Sides) -> dict[str, Any]:
 
 
 def as_yaml(sections: dict[str, Any], comments: Sequence[str] = ()) -> str:
-    """Return sections of a configuration as YAML, below lines of comments."""
+    """Return sections of a configuration as YAML, below comment lines."""
     lines = "".join(f"# {line}\n" for line in comments)
     return lines + yaml.safe_dump(
         {name: section for name, section in sections.items() if section}, sort_keys=False, width=110

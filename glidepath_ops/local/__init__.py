@@ -1,1 +1,1 @@
-"""Run Envoy, Redis (or Valkey), extproc and the scorer on this machine as child processes."""
+"""Runs Envoy, Redis (or Valkey), extproc and the scorer on this machine as child processes."""

@@ -1,4 +1,4 @@
-"""Find the Envoy and the Redis that a running ``glidepath up`` started, so that other commands need no address."""
+"""Finds the Envoy and the Redis that a running ``glidepath up`` started, so that other commands need no address."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from glidepath_ops.local.services import config_file, with_addresses
 def with_running_up(config: Config, path: Path) -> Config:
     """Return ``config``, read from ``path``, with the addresses of the Envoy and the Redis that ``up`` started for it.
 
-    Only addresses that the configuration does not set are added. The configuration is unchanged if no ``up`` runs with
-    it and with the default data folder, here or beside the file.
+    Only addresses that the configuration does not set are added. Nothing is added unless an ``up`` runs with this
+    configuration and with the default data folder, in the current folder or beside the file.
     """
     if config.redis.url is not None and config.envoy.admin:
         return config
@@ -23,7 +23,7 @@ def with_running_up(config: Config, path: Path) -> Config:
         return config
     try:
         running = load_config(config_file(folder))
-    except ConfigError:  # the `up` has just begun
+    except ConfigError:  # the `up` has just started
         return config
     password = running.redis.password.file if running.redis.password is not None else None
     own_envoy = not config.envoy.admin and bool(running.envoy.admin)

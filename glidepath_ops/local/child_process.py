@@ -1,4 +1,4 @@
-"""Run child processes that end when their parent ends, even if the parent is killed.
+"""Runs child processes that end when their parent ends, even if the parent is killed.
 
 On Linux, ``PR_SET_PDEATHSIG`` makes the kernel kill a child whose parent has ended, so a killed demo leaves no process
 running. See ADR 0062.
@@ -26,7 +26,7 @@ from glidepath_ops.local.private_files import append_private, naming
 _PR_SET_PDEATHSIG = 1
 # From 32768 up, the system (on Linux) gives ports to outgoing connections, which could take one before its server does.
 PORTS = range(20_000, 32_000)
-_given: set[int] = set()  # the ports that this process was given, whose servers may start later
+_given: set[int] = set()  # the ports that were returned before; their servers may start later
 
 
 def _die_with_parent() -> None:
@@ -104,7 +104,7 @@ class Child:
         raise UnreachableError(f"{self.name} was not ready within {timeout:g} s:\n{self.tail()}")
 
     def tail(self, lines: int = 15) -> str:
-        """Return the last lines that this process wrote, and none of an earlier process with the same log."""
+        """Return the last lines that this process wrote, without those of an earlier process with the same log."""
         with contextlib.suppress(OSError), self.log.open("rb") as log:
             size = os.fstat(log.fileno()).st_size
             if size >= self._log_begins:  # otherwise the log was rotated since

@@ -1,8 +1,8 @@
-"""Find the installed Redis and Valkey servers, and choose the one that can read the data of a folder.
+"""Finds the installed Redis and Valkey servers, and chooses the one that can read the data of a folder.
 
 The append-only file begins with a snapshot in RDB format. Its version grows with the server, and Valkey and Redis
-number it differently, so a server can only read what an older server of its own kind wrote. (Sources: ``RDB_VERSION``
-in the two projects' rdb.h.)
+number it differently, so a server can only read data of an older server of its own kind. (Sources: ``RDB_VERSION`` in
+the two projects' rdb.h.)
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ServerVersion:
     number: str
 
     def reads(self, written: ServerVersion) -> bool:
-        """Return whether this server can certainly read what the server ``written`` wrote."""
+        """Return whether this server can certainly read data that the server ``written`` wrote."""
         return self.kind == written.kind and _parts(self.number) >= _parts(written.number)
 
     def __str__(self) -> str:
@@ -93,7 +93,7 @@ def installed_servers() -> tuple[InstalledServer, ...]:
 
 
 class WrittenBy:
-    """The file in a data folder that names the server that wrote the data."""
+    """The file in a data folder that records which server wrote the data."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "written-by"

@@ -1,6 +1,7 @@
 """The console beside ``glidepath up`` and the demo: its address, its token, and its process.
 
-The traffic never depends on it: if the console is missing or does not start, a message says so, and all else runs.
+The traffic never depends on it: if the console is missing or does not start, a message says so, and everything else
+runs.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def _token_file(folder: Path) -> Path:
 
 
 def console_url(config: Config, folder: Path) -> str:
-    """Return the address to open. It has the token behind # if ``with_console`` has created it."""
+    """Return the URL of the console. If ``with_console`` has created a token, the URL contains it after #."""
     address = config.console.listen
     if address.startswith("unix:"):
         return address
@@ -57,7 +58,7 @@ def console_url(config: Config, folder: Path) -> str:
 def start_console(
     stack: Stack, config: Config, folder: Path, say: Callable[[str], None], *, demo: bool = False
 ) -> bool:
-    """Start the console, and return whether it is ready. If not, ``say`` gets the reason, and nothing else happens.
+    """Start the console, and return whether it is ready. If it is not, call ``say`` with the reason.
 
     ``stack`` must contain nothing else, because the traffic does not depend on this process.
     """

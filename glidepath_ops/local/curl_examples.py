@@ -18,7 +18,7 @@ from glidepath.duration_text import duration_text
 
 
 def glidepath_command() -> str:
-    """Return the ``glidepath`` command as the user can type it: with its folder, unless that is on PATH."""
+    """Return the ``glidepath`` command as the user must type it: with its folder, unless the folder is on PATH."""
     beside = Path(sys.executable).with_name("glidepath")
     return str(beside) if shutil.which("glidepath") is None and beside.exists() else "glidepath"
 
@@ -26,8 +26,8 @@ def glidepath_command() -> str:
 def example_lines(config: Config, path: Path, *, own_envoy: bool = True) -> Iterator[str]:
     """Yield the lines to print: the URLs, then example commands for each workload.
 
-    ``path`` is the configuration file that the commands name. ``own_envoy``: Glidepath has started the Envoy, so
-    clients reach it at ``envoy.listen``.
+    ``path``: the configuration file that the commands name.
+    ``own_envoy``: whether Glidepath has started the Envoy, so that clients reach it at ``envoy.listen``.
     """
     yield f"clients        {f'http://{config.envoy.listen}' if own_envoy else 'the listener of your own Envoy'}"
     for admin in config.envoy.admin:
@@ -64,7 +64,7 @@ def _glidepath_commands(path: Path, workload: str) -> Iterator[str]:
 
 
 def _kubectl_commands(workload: str, route: HttpRouteSection) -> Iterator[str]:
-    """Yield commands for a workload whose weights are in an HTTPRoute: the scorer adopts what a person sets there."""
+    """Yield commands for a workload whose weights are in an HTTPRoute. The leader adopts weights that are set there."""
     place = f"httproute {route.name} -n {route.namespace}"
     yield "  show the current weights"
     yield f"    kubectl get {place} -o jsonpath='{{.spec.rules}}'"
@@ -76,7 +76,7 @@ def _kubectl_commands(workload: str, route: HttpRouteSection) -> Iterator[str]:
 
 
 def _lease_commands(admin: str, workload: str, lost_after_s: float) -> Iterator[str]:
-    """Yield commands for a split that ends by itself without a scorer: weights alone do not bring it back then."""
+    """Yield commands for a split that ends without a scorer. To restore it, the lease must be set, not only weights."""
     key = runtime_keys.lease_key(workload)
     yield f"  after {duration_text(lost_after_s)} without a scorer the split ends (if_lost); bring it back by hand"
     yield f"    curl -X POST '{admin}/runtime_modify?{key}=100'"

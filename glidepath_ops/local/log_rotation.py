@@ -1,6 +1,6 @@
-"""Keep the logs of child processes small: a log that has grown too long is copied to ``NAME.1`` and emptied.
+"""Limits the size of child processes' logs: a log that has grown too long is copied to ``NAME.1`` and emptied.
 
-A child has its log open for appending, so it goes on at the beginning of the emptied file.
+A child has its log open for appending, so it continues at the start of the emptied file.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ CHECK_S = 5.0
 def rotate(child: Child, limit: int = MAX_LOG_BYTES) -> bool:
     """Copy the child's log to ``NAME.1`` and empty it, if it is longer than ``limit`` bytes. Return whether it was.
 
-    What the child writes between the last copied byte and the next system call is lost. Raises OSError if the disk is
-    full; the log is then as before.
+    Output that the child writes between the copy and the emptying is lost. Raises OSError if the disk is full; the log
+    is then unchanged.
     """
     if not child.log.exists() or child.log.stat().st_size <= limit:
         return False
@@ -35,9 +35,10 @@ def rotate(child: Child, limit: int = MAX_LOG_BYTES) -> bool:
 
 
 class Rotator:
-    """Rotates the logs of a stack. Its owner calls ``tick`` often; every ``CHECK_S`` seconds it looks at the logs.
+    """Rotates the logs of a stack. Its owner calls ``tick`` often. Every ``CHECK_S`` seconds, it checks the logs.
 
-    For each log that cannot be rotated, it calls ``say`` with a line of text, once until the log can be rotated again.
+    For each log that cannot be rotated, it calls ``say`` with a line of text, only once until the log can be rotated
+    again.
     """
 
     def __init__(self, stack: Stack, say: Callable[[str], None], limit: int = MAX_LOG_BYTES) -> None:

@@ -1,4 +1,4 @@
-"""Find the secrets that a configuration names and this process cannot read, before anything is started.
+"""Finds secrets that the configuration names but this process cannot read, before anything is started.
 
 Envoy sends an empty credential if its variable is not set, so every client would get a 401.
 """
@@ -24,7 +24,7 @@ Key = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class MissingSecret:
-    """``key`` is the place of the secret in the configuration. ``for_envoy``: Envoy reads it, and not Glidepath."""
+    """A secret that cannot be read. ``key``: its place in the file. ``for_envoy``: whether only Envoy reads it."""
 
     key: Key
     problem: str
@@ -49,12 +49,12 @@ def missing_secrets(config: Config) -> tuple[MissingSecret, ...]:
 
 
 def secret_problems(config: Config) -> Iterator[Problem]:
-    """Yield a problem for each secret that cannot be read. It is a check for ``load_config``."""
+    """Yield a problem for each secret that cannot be read. This is a check for ``load_config``."""
     yield from (Problem(one.key, one.problem) for one in missing_secrets(config))
 
 
 def secret_problems_of_up(config: Config) -> Iterator[Problem]:
-    """Do the same for ``up``, without the credentials of an Envoy that it does not start: they are set elsewhere."""
+    """Do the same for ``up``, but skip the credentials of an Envoy that it does not start: they are set elsewhere."""
     own_envoy = not config.envoy.admin
     yield from (Problem(one.key, one.problem) for one in missing_secrets(config) if own_envoy or not one.for_envoy)
 
@@ -76,7 +76,7 @@ def _problems(secret: Secret | Credential) -> Iterator[tuple[str, str]]:
 
 
 def _fault(value: bytes) -> str:
-    """Return why a header cannot carry this secret, as text; "" if it can. White space at the end is cut off."""
+    """Return why a header cannot carry this secret, or "" if it can. White space at the end is ignored."""
     if len(value) > _MAX_SECRET_BYTES:
         return f"is longer than {_MAX_SECRET_BYTES} bytes, so it is no secret"
     text = value.strip()

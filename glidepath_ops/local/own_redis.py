@@ -17,7 +17,7 @@ from glidepath_ops.local.stack import Stack
 
 
 def redis_password_file(folder: Path) -> Path:
-    """Return the file with the password of the data folder's Redis. It is created once, and Redis reads it too."""
+    """Return the file with the password of the data folder's Redis. It is created once, and Redis reads it, too."""
     path = folder / REDIS / "password"
     if not path.exists():
         make_private_folder(path.parent)
@@ -30,7 +30,7 @@ def _password(folder: Path) -> str:
 
 
 def redis_settings_file(folder: Path) -> Path:
-    """Write the settings that must not be on Redis' command line, which all users can read, and return their file."""
+    """Write settings that must stay secret to a file, because all users can read a command line. Return its path."""
     path = folder / REDIS / "redis.conf"
     write_private(path, f"requirepass {_password(folder)}\n")
     return path
@@ -39,8 +39,8 @@ def redis_settings_file(folder: Path) -> Path:
 def start_own_redis(stack: Stack, folder: Path, port: int) -> None:
     """Start the data folder's Redis or Valkey with its password, and wait until it has loaded its data.
 
-    If several servers are installed, the one that can read the data is started. The folder remembers which server wrote
-    it. Raises UnreachableError with the cause if the server does not start.
+    If several servers are installed, the one that can read the data is started. A file in the folder records which
+    server wrote it. Raises UnreachableError with the cause if the server does not start.
     """
     password, settings = _password(folder), redis_settings_file(folder)
     record = WrittenBy(folder / REDIS)
@@ -58,7 +58,7 @@ def start_own_redis(stack: Stack, folder: Path, port: int) -> None:
 
 @contextmanager
 def _explained(folder: Path, server: ServerVersion, written: ServerVersion | None) -> Iterator[None]:
-    """Add to an error which server wrote the data, if ``server`` may be unable to read it."""
+    """If ``server`` may be unable to read the data, add to an error which server wrote them."""
     try:
         yield
     except UnreachableError as error:

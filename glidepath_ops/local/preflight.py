@@ -1,4 +1,4 @@
-"""Check, before processes are started, that configured Envoys and Redis answer and that listen addresses are free."""
+"""Checks, before processes are started, that configured Envoys and Redis answer and that listen addresses are free."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def check_redis(config: Config, path: Path) -> None:
 
 
 def check_packages(config: Config, *, envoy: bool = True, redis: bool = True) -> None:
-    """Raise DependencyError, with the command that installs it, unless all that runs on this machine is installed.
+    """Raise DependencyError if a package is missing that this machine needs. The message contains the install command.
 
     ``envoy``, ``redis``: whether an Envoy and a Redis run here, too.
     """

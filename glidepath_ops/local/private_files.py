@@ -1,4 +1,4 @@
-"""Create folders and files that only the user may read: they hold prompts, answers and passwords.
+"""Creates folders and files that only the user may read, because they contain prompts, answers and passwords.
 
 Each function raises InputError, which names the file or the folder, if the system refuses.
 """
@@ -14,12 +14,12 @@ from typing import IO
 from glidepath.errors import InputError
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
-UMASK = 0o077  # of a process whose new files and folders only the user may read
+UMASK = 0o077  # only the user may read new files and folders of a process with this umask
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Turn an OSError into an InputError that names ``path``, also if the system does not: the disk may be full."""
+    """Turn an OSError into an InputError that names ``path``. (Some OSErrors name no file, for example a full disk.)"""
     try:
         yield
     except OSError as error:
@@ -27,14 +27,14 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create the folder if it is missing. In both cases only the user may use it afterwards."""
+    """Create the folder if it is missing, and make sure that only the user may use it."""
     with naming(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         folder.chmod(FOLDER_MODE)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write the file. Only the user may read it, also if it existed with another mode."""
+    """Write the file, and make sure that only the user may read it, whatever mode it had before."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     with naming(path), os.fdopen(os.open(path, flags, FILE_MODE), "w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), FILE_MODE)
@@ -48,7 +48,7 @@ def read_text(path: Path) -> str:
 
 
 def append_private(path: Path) -> IO[bytes]:
-    """Open the file to append to it. Only the user may read it, also if it existed with another mode."""
+    """Open the file for appending, and make sure that only the user may read it, whatever mode it had before."""
     with naming(path):
         file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, FILE_MODE), "ab")
         os.fchmod(file.fileno(), FILE_MODE)

@@ -1,4 +1,4 @@
-"""Start Redis and Envoy as child processes."""
+"""Starts Redis and Envoy as child processes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from glidepath_ops.local.private_files import UMASK, naming
 def spawn_redis(
     folder: Path, port: int, *options: str, settings: Path | None = None, binary: str | None = None
 ) -> Child:
-    """Start a Redis or Valkey on loopback, with its data in ``folder``, and do not wait until it answers.
+    """Start a Redis or Valkey on loopback, with its data in ``folder``. Do not wait until it answers.
 
-    ``settings`` is a configuration file of Redis. ``binary`` is a server other than the first one that is installed.
+    ``settings``: a configuration file of Redis. ``binary``: a server to use instead of the first one that is installed.
     Only the user may read the data.
     """
     with naming(folder):

@@ -1,4 +1,4 @@
-"""Restart the child processes of a stack that have died, after growing delays."""
+"""Restarts the child processes of a stack that have died, after growing delays."""
 
 from __future__ import annotations
 

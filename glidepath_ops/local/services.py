@@ -1,4 +1,4 @@
-"""Define how to start Redis, Envoy, extproc and the scorer on this machine, and when each of them is ready."""
+"""Defines how to start Redis, Envoy, extproc and the scorer on this machine, and when each of them is ready."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def redis_service(folder: Path, port: int, *options: str) -> Service:
 
 
 def envoy_service(bootstrap: Path, admin: str, log: Path, concurrency: int | None) -> Service:
-    """Return the service of Envoy. It waits for extproc, without which Envoy serves requests that nobody captures."""
+    """Return the service of Envoy. It waits for extproc, because requests before that could not be captured."""
     return Service(
         "envoy",
         lambda: spawn_envoy(bootstrap, log, concurrency=concurrency),
@@ -59,7 +59,7 @@ def glidepath_service(
 ) -> Service:
     """Return the service that runs ``glidepath extproc``, ``glidepath scorer`` or ``glidepath console``.
 
-    It is ready when ``/readyz`` at its address ``metrics`` answers 200, or when its Unix socket is there.
+    It is ready when ``/readyz`` at its address ``metrics`` answers 200, or when its Unix socket exists.
     """
     line = [sys.executable, "-m", "glidepath_ops", command, "-c", str(config), *options]
 
@@ -125,7 +125,7 @@ def with_addresses(
 
 
 def with_console_at(config: Config, listen: str | None, token: Path | None) -> Config:
-    """Return the configuration with the console's address and the file of its token. None: as it is."""
+    """Return the configuration with the console's address and the file of its token. None: no change."""
     data = _dump(config)
     more = ({"listen": listen} if listen else {}) | ({"token": {"file": str(token)}} if token else {})
     data["console"] = {**data.get("console", {}), **more}
@@ -135,9 +135,9 @@ def with_console_at(config: Config, listen: str | None, token: Path | None) -> C
 def with_sockets_in(folder: Path, config: Config) -> Config:
     """Return the configuration with the Unix sockets of extproc, of the shadow listener and of RTDS in ``folder``.
 
-    An address that the configuration sets stays. The default of extproc is a fixed path in /tmp, where a second ``up``
-    and other users could use it, too. Those of the shadow listener and of RTDS are ports, which all local users can
-    reach. All stay if the path of the folder is too long for a socket.
+    Addresses that the configuration sets are kept. The default of extproc is a fixed path in /tmp, which a second
+    ``up`` or another user could use, too. The defaults of the shadow listener and of RTDS are ports, which all local
+    users can reach. All addresses are kept if the path of the folder is too long for a socket.
     """
     data = _dump(config)
     sockets = [("extproc", "listen", "extproc.sock"), ("envoy", "shadow_listen", SHADOW_SOCKET)]

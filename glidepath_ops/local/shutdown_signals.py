@@ -1,4 +1,4 @@
-"""Handle the signals to stop, without losing one, in a process that starts child processes and runs a loop."""
+"""Handles the signals to stop, without losing one, in a process that starts child processes and runs a loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glidepath.stop_signals import stop_signals
 
 
 class Interrupt:
-    """A context manager in which a signal to stop raises KeyboardInterrupt, or call the action given to ``calls``.
+    """A context manager in which a signal to stop raises KeyboardInterrupt, or calls the action given to ``calls``.
 
     ``received`` records that a signal arrived, because Python drops a KeyboardInterrupt that is raised in a finalizer.
     """

@@ -1,4 +1,4 @@
-"""A group of child processes: start them, find and restart dead ones, and stop them in the reverse order."""
+"""A group of child processes: starts them, finds and restarts dead ones, and stops them in the reverse order."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Stack:
     def start(self, *services: Service) -> None:
         """Start the services, and wait until each of them is ready.
 
-        All are started at once, but for those with ``waits``: each of these starts when the services before it are
+        All are started at once, except those with ``waits``: each of these starts when the services before it are
         ready.
 
         Raises UnreachableError if a service does not become ready. The error contains the end of the service's log. If
-        a process dies, the error names this process, and not another one that therefore does not become ready.
+        a process dies, the error names this process, not another one that waits for it.
         """
         for service in services:
             self.services[service.name] = service
@@ -47,7 +47,7 @@ class Stack:
         return service.ready()
 
     def raise_if_dead(self) -> None:
-        """Raise UnreachableError if a process has ended. Of several, the error names the one that was started first."""
+        """Raise UnreachableError if a process has ended. If several have, the error names the one started first."""
         for child in self.dead():
             raise UnreachableError(f"{child.name} ended with status {child.process.returncode}:\n{child.tail()}")
 

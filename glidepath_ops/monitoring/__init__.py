@@ -1,1 +1,1 @@
-"""What watches Glidepath from outside: the reference of its metrics, and the dashboard for Grafana."""
+"""The generated parts of monitoring: the reference of the metrics, and the dashboard for Grafana."""

@@ -1,4 +1,4 @@
-"""Generate the Grafana dashboard from its panels.
+"""Generates the Grafana dashboard from its panels.
 
 ``python -m glidepath_ops.monitoring.dashboard`` prints deploy/grafana/dashboards/glidepath.json.
 """
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 
 def dashboard() -> Json:
-    """Return the dashboard in Grafana's JSON model. Its data source and its workloads are chosen by variables."""
+    """Return the dashboard in Grafana's JSON model. Variables select its data source and its workloads."""
     return {
         "uid": "glidepath",
         "title": "Glidepath",
@@ -61,7 +61,7 @@ def _workload_variable() -> Json:
 
 
 def _decisions() -> Json:
-    """Return the annotation that marks each promotion and rollback in all pictures."""
+    """Return the annotation that marks each promotion and rollback in all panels."""
     return {
         "name": "Steps and rollbacks",
         "enable": True,
@@ -74,7 +74,7 @@ def _decisions() -> Json:
 
 
 def _placed() -> Iterator[Json]:
-    """Yield the rows and panels with their ids and places, each row from left to right in a grid of 24 columns."""
+    """Yield the rows and panels with their ids and positions. The panels of a row fill a grid of 24 columns."""
     number = y = 0
     for row in ROWS:
         number += 1
@@ -113,7 +113,7 @@ def _options(panel: Panel) -> Json:
 
 
 def _transformations(panel: Panel) -> list[Json]:
-    """Return how a table joins the answers to its queries: a column for each, named by its legend."""
+    """Return the transformations that join the results of a table's queries: one column each, named by its legend."""
     if panel.form != "table":
         return []
     several = len(panel.queries) > 1
@@ -135,7 +135,7 @@ def _target(query: Query, ref: str, panel: Panel) -> Json:
 
 
 def as_text() -> str:
-    """Return the dashboard as the text of its file."""
+    """Return the text of the dashboard's file."""
     return json.dumps(dashboard(), indent=1, ensure_ascii=False) + "\n"
 
 

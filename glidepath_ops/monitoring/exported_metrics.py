@@ -28,7 +28,7 @@ from scorer.scoring.worker.score_metrics import ScoreMetrics
 from scorer.service import ScorerService
 
 EXTPROC, SCORER, CONSOLE = "extproc", "scorer", "console"
-# Only with an inventory, extproc has the metrics of it. No other metric depends on the file.
+# extproc exports the inventory's metrics only with an inventory. No other metric depends on the file.
 _FILE = """\
 backends: {old: {url: "http://127.0.0.1:9001"}, new: {url: "http://127.0.0.1:9002"}}
 workloads: {chat: {match: {path: /v1/chat/completions}, baseline: old, candidate: new}}
@@ -37,7 +37,7 @@ inventory: {}
 
 
 def exported_metrics() -> Mapping[str, Sequence[MetricDefinition]]:
-    """Return process → its metrics, sorted by name."""
+    """Return for each process its metrics, sorted by name."""
     config = parse_config(_FILE)
     registries = {EXTPROC: _of_extproc(config), SCORER: _of_scorer(config), CONSOLE: _of_console()}
     return {
@@ -46,7 +46,7 @@ def exported_metrics() -> Mapping[str, Sequence[MetricDefinition]]:
 
 
 class _Unused:
-    """Stands for the parts of extproc that send and store. Nothing is captured here, so nothing calls it."""
+    """Stands for the parts of extproc that send and store. They are never called, because nothing is captured."""
 
     async def send(self, copy: ShadowRequest) -> ShadowAnswer:
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Generate the reference of the metrics from what the processes export.
+"""Generates the reference of the metrics from those that the processes export.
 
 ``python -m glidepath_ops.monitoring.metrics_page`` prints docs/reference/metrics.md.
 """
@@ -124,7 +124,7 @@ def _wrapped(text: str) -> str:
 
 
 def undescribed(exported: Mapping[str, Iterable[MetricDefinition]]) -> Iterator[str]:
-    """Yield the labels whose values the page does not describe."""
+    """Yield the labels whose values are not described on the page."""
     for metrics in exported.values():
         for metric in metrics:
             yield from (label for label in metric.labels if label not in LABELS)

@@ -1,4 +1,4 @@
-"""What a panel of the Grafana dashboard consists of."""
+"""The parts of a panel of the Grafana dashboard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Unit = Literal["percentunit", "reqps", "s", "short", "bytes", "bool", "none"]
 class Query:
     """A PromQL expression, and the legend of its series in Grafana's form: ``{{label}}`` is a label's value.
 
-    Of a table, the legend is the title of the column, and the labels are columns of their own.
+    In a table, the legend is the title of a column, and each label is another column.
     """
 
     expression: str
@@ -21,7 +21,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One picture: its title, a sentence about it, its queries, the unit of its values and its form."""
+    """A panel: its title, a sentence about it, its queries, the unit of its values and its type."""
 
     title: str
     about: str

@@ -1,4 +1,4 @@
-"""Generate the alert rules in the form of the Prometheus operator from deploy/prometheus/alerts.yml.
+"""Generates the alert rules in the form of the Prometheus operator from deploy/prometheus/alerts.yml.
 
 ``python -m glidepath_ops.monitoring.prometheus_rule`` prints deploy/kubernetes/monitoring/alerts.yaml.
 """

@@ -1,4 +1,4 @@
-"""Say when scores do not know yet how the baseline varies, so that the worst pairs may be harmless. Pure."""
+"""Warns if the scorer does not know yet how the baseline varies: the worst pairs may then be harmless. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from scorer.scoring.compare.noise_floor import MIN_PAIRS
 
 
 def early_scores_note(workload: Workload, status: WorkloadStatus | None) -> str:
-    """Return the note; "" once MIN_PAIRS noise pairs are scored, without any pair, or for exact answers (ADR 0034)."""
+    """Return the warning, or "" if it does not apply.
+
+    It does not apply once MIN_PAIRS noise pairs are scored, without any pair, and for exact answers (ADR 0034).
+    """
     if workload.task not in FREE_TEXT or status is None or not status.pairs_scored:
         return ""
     known = status.pairs_apart.get("noise", 0)

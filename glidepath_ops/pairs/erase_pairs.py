@@ -1,7 +1,7 @@
-"""Erase the stored pairs of one user or one request: bodies, results, kept copies, labels and shown feedback.
+"""Erases the stored pairs of one user or one request: bodies, results, kept copies, labels and shown feedback.
 
-The digest of a sticky value is the only trace of a user (docs/reference/extproc.md, Sticky values). Pairs without it
-cannot be found by the user.
+The digest of a sticky value is the only trace of a user (docs/reference/extproc.md, Sticky values). Pairs without such
+a digest cannot be found by user.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _MASK = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """Whose pairs to erase: those with one of the ``digests`` of the user, or of the request ``request_id``.
+    """Selects the pairs to erase: those with one of the user's ``digests``, or those of the request ``request_id``.
 
-    ``feedback_user``: the digest that feedback has of the user, or "".
+    ``feedback_user``: the user's digest in feedback, or "".
     """
 
     digests: frozenset[str] = frozenset()
@@ -42,7 +42,7 @@ class Erasure:
 
 @dataclass(slots=True)
 class Erased:
-    """What was erased of one workload, in numbers. ``unreadable``: entries that nobody can read, and that stay."""
+    """The numbers of erased records of one workload. ``unreadable``: entries that cannot be read, and stay."""
 
     pairs: int = 0
     results: int = 0
@@ -54,13 +54,13 @@ class Erased:
 
 
 def digests_in_envoy(value: str) -> frozenset[str]:
-    """Return the digests that Envoy may have made of a sticky value of a body, which JSON can write in two ways."""
+    """Return the digests that Envoy may have computed of a sticky value in a body. (JSON can spell it in two ways.)"""
     written = (json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
     return frozenset(_digest(text.encode()) for text in written)
 
 
 def _digest(data: bytes) -> str:
-    """Return the digest of ``hashed`` in request_facts.lua, for a text of at most 2 KiB."""
+    """Return the digest that ``hashed`` in request_facts.lua computes, for a text of at most 2 KiB."""
     a, b = -2128831035 & _MASK, 1540483477
     for byte in data:
         a = ((a ^ byte) * 0x0193) & _MASK
@@ -69,9 +69,9 @@ def _digest(data: bytes) -> str:
 
 
 async def erase(client: RedisClient, workload: str, which: Erasure) -> Erased:
-    """Erase what Redis has of the pairs. Raises RedisError or OSError.
+    """Erase all records of the selected pairs from Redis. Raises RedisError or OSError.
 
-    A pair that a scorer holds at this moment may still get a result; erase again after a minute.
+    A pair that a scorer is scoring at this moment may still get a result, so erase again after a minute.
     """
     keys, erased = WorkloadKeys(workload), Erased()
     for stream in (keys.pairs, keys.dead):

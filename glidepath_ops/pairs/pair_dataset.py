@@ -1,4 +1,4 @@
-"""The lines of ``glidepath pairs export``: one JSON object a pair, as docs/reference/pair-dataset.md describes it."""
+"""The lines of ``glidepath pairs export``: one JSON object per pair, as docs/reference/pair-dataset.md describes it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from glidepath_ops.pairs.stored_texts import answer_text, prompt_text
 def record_of(
     workload: Workload, pair: Pair | None, result: ScoredPair | None, label: PairLabel | None
 ) -> Mapping[str, Any]:
-    """Return the fields of one line. At least one of ``pair`` and ``result`` is known.
+    """Return the fields of one line. At least one of ``pair`` and ``result`` must be given.
 
-    The texts are null if the bodies are not stored any more; the scores are null without a result.
+    The texts are null if the bodies are no longer stored. The scores are null without a result.
     """
     known = pair or result
     if known is None:
@@ -82,8 +82,7 @@ def _side(answer: Answer | None, facts: AnswerFacts | None) -> dict[str, Any]:
 def line_of(record: Mapping[str, Any]) -> bytes:
     """Return the record as one line of JSON, which a terminal can show.
 
-    A lone surrogate, which UTF-8 cannot express, becomes "?". A number that is not finite, which JSON cannot express,
-    becomes null.
+    A lone surrogate, which UTF-8 cannot express, becomes "?". Infinity and NaN, which JSON cannot express, become null.
     """
     line = printable_json(json.dumps(_finite(record), ensure_ascii=False, allow_nan=False))
     return line.encode("utf-8", "replace") + b"\n"

@@ -1,4 +1,4 @@
-"""Read results and bodies of pairs from Redis, in reads of bounded size that block no other client.
+"""Reads results and bodies of pairs from Redis, in reads of bounded size that block no other client.
 
 The stream of results is the index: it is small, newest last, and each result names the pair's entry in the stream of
 pairs. See ADR 0231.
@@ -27,10 +27,10 @@ MOST_DEAD = 100  # the stream of dead pairs holds about as many
 
 @dataclass(frozen=True, slots=True)
 class StoredPair:
-    """A pair as far as it is still known.
+    """A pair with the data about it that are still stored.
 
-    - ``result``: the result of scoring; None if the pair was set aside, see ``set_aside``
-    - ``pair``: the request and both answers; None if they are not stored any more
+    - ``result``: the result of scoring; None if the pair was set aside (see ``set_aside``)
+    - ``pair``: the request and both answers; None if they are no longer stored
     - ``kept``: whether the pair is kept longer than others
     - ``set_aside``: why the pair never got a result, or ""
     """
@@ -44,10 +44,10 @@ class StoredPair:
 async def newest_results(
     client: RedisClient, workload: str, most: int, containing: str = ""
 ) -> AsyncIterator[ScoredPair]:
-    """Yield the ``most`` newest results, the newest first. A result that cannot be read is left out.
+    """Yield the ``most`` newest results, the newest first. Unreadable results are left out.
 
-    ``containing``: only results in whose stored bytes this text occurs; the others are not decoded, which takes most of
-    the time. Raises RedisError or OSError.
+    ``containing``: yield only results whose stored bytes contain this text. Other results are not decoded, which saves
+    most of the time. Raises RedisError or OSError.
     """
     wanted = containing.encode("utf-8", "replace")
     key, before = WorkloadKeys(workload).results, "+"
@@ -69,9 +69,9 @@ async def count_results(client: RedisClient, workload: str) -> int:
 
 
 async def find_pair(client: RedisClient, workload: str, wanted: str, most: int) -> StoredPair | None:
-    """Return the pair with this id or request id, from the ``most`` newest results; None if there is none.
+    """Return the pair with this id or request id, from the ``most`` newest results, or None if there is none.
 
-    Of several pairs of one request, the pair of both sides is preferred to a noise pair. Raises RedisError or OSError.
+    If a request has several pairs, a cross pair is preferred to a noise pair. Raises RedisError or OSError.
     """
     found: ScoredPair | None = None
     async for result in newest_results(client, workload, most, containing=wanted):
@@ -102,7 +102,7 @@ async def with_body(client: RedisClient, workload: str, result: ScoredPair) -> S
 async def labelled_without_result(
     client: RedisClient, workload: str, results: Sequence[ScoredPair], labels: Iterable[str]
 ) -> list[ScoredPair]:
-    """Return a result without a score for each kept pair that a person labelled and that has no result in ``results``.
+    """Return results without a score for the labelled and kept pairs that have no result in ``results``.
 
     Raises RedisError or OSError.
     """
@@ -116,7 +116,7 @@ async def labelled_without_result(
 
 
 async def _dead_pair(client: RedisClient, workload: str, wanted: str) -> StoredPair | None:
-    """Return the pair if it was set aside because it could not be scored."""
+    """Return the pair if it is in the stream of pairs that could not be scored, else None."""
     entries = await client.xrevrange(WorkloadKeys(workload).dead, count=MOST_DEAD)
     for _, fields in entries:
         pair = _decoded(fields.get(b"p"))

@@ -1,4 +1,4 @@
-"""Select results by the conditions of a person's search, and sort them. Pure."""
+"""Selects results by the conditions of a person's search, and sorts them. Pure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _LOST = frozenset({Preference.LOSS, Preference.FORFEIT})
 
 @dataclass(frozen=True, slots=True)
 class PairFilter:
-    """What a pair must have to be selected. A field that is empty or None selects all pairs.
+    """The conditions that a pair must meet to be selected. A field that is empty or None is no condition.
 
     - ``flags``, ``faults``, ``reasons``: at least one of these flags, faults of an answer, reasons for no score
-    - ``side``: the side that is to blame: its answer has a fault, has no status of success, or prevents a score
-    - ``status``: the status of an answer; with ``side``, of that side's answer. 500 stands for itself, ``5xx`` for all
+    - ``side``: the side at fault: its answer has a fault, has no success status, or prevents a score
+    - ``status``: the status of an answer, or of the ``side``'s answer. 500 means only 500; ``5xx`` means 500 to 599
     - ``since_ms``, ``until_ms``: when the pair was captured, in Unix milliseconds
-    - ``request_id``, ``sticky``: the id of the request, the digest of the sticky key
-    - ``label``: a person's judgement; ``labelled``: whether there is one
+    - ``request_id``, ``sticky``: the id of the request, the digest of the sticky value
+    - ``label``, ``labelled``: a person's judgement; whether there is one
     """
 
     flags: frozenset[str] = frozenset()
@@ -65,7 +65,7 @@ class PairFilter:
 
 
 def request_id(pair_id: str) -> str:
-    """Return the id of the request that a pair belongs to: a noise pair has the request's id with a suffix."""
+    """Return the id of the request to which a pair belongs. (A noise pair has this id with a suffix.)"""
     return pair_id.removesuffix("~noise")
 
 
@@ -80,15 +80,15 @@ def _has_status(facts: AnswerFacts, wanted: str) -> bool:
 
 
 def is_to_blame(pair: ScoredPair, side: Side) -> bool:
-    """Return whether the side's answer has a fault or no status of success, or whether it prevents a score."""
+    """Return whether the side's answer has a fault, has no success status, or prevents a score."""
     facts = facts_of(pair, side)
     return bool(facts.faults) or not 200 <= facts.status < 300 or pair.unscored_reason.startswith(f"{side.value}_")
 
 
 def badness(pair: ScoredPair) -> tuple[int, float]:
-    """Return a sort key for how bad the candidate's answer is; the worse of two pairs has the greater key.
+    """Return a sort key for how bad the candidate's answer is. A worse pair has a larger key.
 
-    The worst are pairs in which only the candidate's answer is to blame. Then come pairs in which it lost the
+    The worst are pairs in which only the candidate's answer is at fault. Then come pairs in which it lost the
     evaluator's comparison, or is less right than the baseline's according to the verifier. Then come all others. Within
     each group, a lower agreement is worse. A pair without a score is the worst of the first group, and the best of the
     other two.
@@ -101,7 +101,7 @@ def badness(pair: ScoredPair) -> tuple[int, float]:
 
 
 def worst_first(pairs: Iterable[ScoredPair]) -> list[ScoredPair]:
-    """Return the pairs, the worst first; of equally bad ones the newest."""
+    """Return the pairs, the worst first. If pairs are equally bad, the newest comes first."""
     return sorted(pairs, key=lambda pair: (badness(pair), pair.captured_at_ms), reverse=True)
 
 

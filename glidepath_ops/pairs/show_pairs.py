@@ -1,4 +1,4 @@
-"""Show pairs on a terminal of any width, 80 columns included. Pure: the results are rich renderables.
+"""Shows pairs on a terminal of any width from 80 columns. Pure: the results are rich renderables.
 
 Bodies and ids come from clients and backends, so they are made printable first, and never interpreted as markup.
 """
@@ -43,7 +43,7 @@ _REASONS = {
 
 
 def rows(pairs: Iterable[ScoredPair], labels: Mapping[str, PairLabel]) -> Iterator[Text]:
-    """Yield two lines for each pair: its time, id, score and statuses; then what is wrong with it."""
+    """Yield two lines for each pair: its time, id, score and statuses, then its problems."""
     for pair in pairs:
         first = f"{_time(pair.captured_at_ms)}  {shown_id(pair.pair_id)}  {_score(pair)}  {_statuses(pair)}"
         yield Text(first, no_wrap=True, overflow="ellipsis")
@@ -59,7 +59,7 @@ def _score(pair: ScoredPair) -> str:
 
 
 def _statuses(pair: ScoredPair) -> str:
-    """Return both statuses, the baseline's first; one of them if they are equal."""
+    """Return both statuses, the baseline's first, or only one if they are equal."""
     one, two = pair.baseline.status, pair.candidate.status
     return str(one) if one == two else f"{one}→{two}"
 
@@ -89,7 +89,7 @@ def why_unscored(reason: str) -> str:
 
 
 def feedback_text(note: FeedbackNote | None) -> str:
-    """Return what users said about the answer of one side, such as "thumbs down, on the candidate's answer"; or ""."""
+    """Return the users' feedback on one side's answer, such as "thumbs down, on the candidate's answer"; or ""."""
     if note is None:
         return ""
     given = ""
@@ -112,9 +112,9 @@ def page(
     most_chars: int,
     feedback: FeedbackNote | None = None,
 ) -> RenderableType:
-    """Return the whole pair: what is known about it, the request, both answers side by side, and the signals.
+    """Return the page about one pair: the facts about it, the request, both answers side by side, and the signals.
 
-    ``most_chars``: the greatest number of characters that are shown of each text. ``feedback``: that of users.
+    ``most_chars``: the maximum number of characters shown of each text. ``feedback``: the users' feedback.
     """
     parts: list[RenderableType] = [*_head(stored, label)]
     if feedback is not None:

@@ -1,4 +1,4 @@
-"""Read the texts of a stored pair: what the client asked, and what each side answered. Pure."""
+"""Reads the texts of a stored pair: the client's request and the answer of each side. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scorer.scoring.answers import CustomSurface, Extracted, Unusable, expectati
 
 @dataclass(frozen=True, slots=True)
 class AnswerText:
-    """The text of an answer; if the body has no answer, the body. ``problem``: why it has none, or ""."""
+    """The text of an answer, or the whole body if no answer is found in it. ``problem``: why not, or ""."""
 
     text: str
     problem: str = ""
@@ -43,7 +43,7 @@ def answer_text(workload: Workload, pair: Pair, answer: Answer) -> AnswerText:
 
 
 def _text(found: Extracted) -> str:
-    """Return the answer's text, then its refusal and its calls; for another kind of answer, its values."""
+    """Return the answer's text, its refusal and its calls. For other kinds of answers, return its values."""
     parts = [found.text, found.refusal and f"[refusal] {found.refusal}"]
     parts += [f"[call] {call.name}({call.raw or json.dumps(call.arguments)})" for call in found.tool_calls]
     if not any(parts):

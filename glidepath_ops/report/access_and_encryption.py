@@ -1,4 +1,4 @@
-"""Who may reach what, and whether it is encrypted, as short texts from the configuration. Pure."""
+"""Short texts on who can access which part, and whether the connection is encrypted, from the configuration. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def tls_text(facts: ReportFacts) -> str:
 
 
 def credentials_text(facts: ReportFacts) -> str:
-    """Return where the credential of each backend comes from; never the credential."""
+    """Return the source of each backend's credential, never the credential itself."""
     return "; ".join(f"{name}: {_credential_text(b.credential)}" for name, b in sorted(facts.config.backends.items()))
 
 

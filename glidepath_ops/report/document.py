@@ -1,4 +1,4 @@
-"""A document of chapters, sections and blocks, without any notion of HTML or Markdown."""
+"""A document of chapters, sections and blocks, independent of HTML and Markdown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Tone = Literal["", "good", "bad", "asks"]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of a table. ``href``: where it leads. ``tone``: how it is marked, beside its words."""
+    """A cell of a table. ``href``: the target of its link. ``tone``: its highlighting."""
 
     text: str
     tone: Tone = ""
@@ -23,7 +23,7 @@ Cells = Sequence[str | Cell]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A paragraph. ``tone``: ``asks`` for what a reader has to notice."""
+    """A paragraph. ``tone``: ``asks`` if the reader must notice it."""
 
     text: str
     tone: Tone = ""
@@ -31,7 +31,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table. ``numbers``: the columns of numbers, which are aligned to the right. ``caption``: what it shows."""
+    """A table. ``numbers``: the columns that are aligned to the right. ``caption``: the title of the table."""
 
     heads: Sequence[str]
     rows: Sequence[Cells]
@@ -59,7 +59,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A picture of series over time, with its numbers as a table. ``times``: Unix seconds. ``unit``: of the values."""
+    """A chart of series over time, with its numbers as a table. ``times``: Unix seconds. ``unit``: of the values."""
 
     title: str
     times: Sequence[float]
@@ -71,7 +71,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """A picture of amounts side by side: for each name, one value of each series. The table is the same numbers."""
+    """A chart of amounts side by side: for each name, one value of each series. A table shows the same numbers."""
 
     title: str
     names: Sequence[str]
@@ -81,7 +81,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class NoData:
-    """What is missing, and why."""
+    """Says which data are missing, and why."""
 
     what: str
     reason: str
@@ -89,14 +89,14 @@ class NoData:
 
 @dataclass(frozen=True, slots=True)
 class ToWrite:
-    """What a person must write, because the system cannot know it."""
+    """Asks a person to write something that the system cannot know."""
 
     question: str
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the numbers above are from: commands that reproduce them, and in ``words`` what is no command."""
+    """The source of the numbers above: commands that reproduce them. ``words``: sources other than commands."""
 
     commands: Sequence[str]
     words: str = ""
@@ -117,7 +117,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """``audience``: who reads it. ``slug``: its anchor."""
+    """A chapter. ``audience``: its readers. ``slug``: its anchor."""
 
     slug: str
     title: str
@@ -127,7 +127,7 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """``facts``: what the document is from, such as its time, as names and values."""
+    """The whole document. ``facts``: names and values about its origin, such as its time."""
 
     title: str
     facts: Sequence[tuple[str, str]]

@@ -178,7 +178,7 @@ def _verdict_row(verdict: Verdict) -> list[str | Cell]:
 
 
 def _is_outside(verdict: Verdict) -> bool:
-    """Return whether the value of the whole step has left the band of all looks, which a steady value does not."""
+    """Return whether the value of the whole step is outside its confidence sequence. A steady value never is."""
     value, low, high = verdict.value, verdict.low, verdict.high
     return value is not None and low is not None and high is not None and not low <= value <= high
 
@@ -239,7 +239,7 @@ def _latency(one: WorkloadFacts) -> Iterator[Block]:
 
 
 def _of_copies(status: WorkloadStatus) -> Iterator[Block]:
-    """Yield which side's numbers of this step are those of copies."""
+    """Report the sides whose numbers in this step are those of copies."""
     for name, of_copies in (("candidate", status.candidate_counts_copies), ("baseline", status.baseline_counts_copies)):
         if of_copies:
             yield Text(f"The {name} serves no client in this step, so its numbers are those of copies.", "asks")

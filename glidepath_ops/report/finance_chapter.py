@@ -1,4 +1,4 @@
-"""The chapter for finance: what it cost, what it saves, and when it has paid off. Pure."""
+"""The chapter for finance: what the migration cost, what it saves, and when the savings cover its cost. Pure."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _workload(facts: ReportFacts, one: WorkloadFacts) -> Iterator[Block]:
 
 
 def short_time(seen: Forecast) -> Iterator[Block]:
-    """Yield a note if the months to come are projected from a short time."""
+    """Yield a note if the forecast of future months is based on a short time."""
     if seen.traffic.days < FEWEST_DAYS:
         text = f"A month to come is projected from {duration_text(float(seen.hours) * 3600)} of traffic only."
         yield Text(text, "asks")
@@ -147,9 +147,9 @@ def _month_picture(money: WorkloadMoney, currency: str) -> Iterator[Block]:
 
 
 def _picture(facts: ReportFacts, one: WorkloadFacts) -> Iterator[Block]:
-    """Yield what was saved so far, over time: above zero, the migration has saved more than it cost to run.
+    """Yield a chart of the savings so far, over time. Above zero, the migration has saved more than it cost to run.
 
-    Periods of which no answer was captured have no price of their own, so they are taken together with the next ones.
+    A period without a captured answer has no price of its own, so it is combined with the next periods.
     """
     money = facts.money_of(one.name)
     if money is None:
@@ -176,9 +176,9 @@ def _grouped(points: Sequence[HistoryPoint]) -> list[Sequence[HistoryPoint]]:
 
 
 def _traffic(one: WorkloadFacts, money: WorkloadMoney, points: Sequence[HistoryPoint], from_ms: int) -> WorkloadTraffic:
-    """Return the traffic of some periods and of the gap before them, which costs GPUs and fixed amounts, too.
+    """Return the traffic of some periods and of the gap before them. (GPUs and fixed amounts cost during the gap, too.)
 
-    The picture leaves out the evaluator, whose cost is known as a total only.
+    The evaluator is left out, because only its total cost is known.
     """
     costs = money.costs
     hours = Decimal(costs.to_ms - costs.from_ms) / HOUR_MS
@@ -195,7 +195,7 @@ def _traffic(one: WorkloadFacts, money: WorkloadMoney, points: Sequence[HistoryP
 
 
 def _as_charged(prices: PriceTable, amount: Decimal, hours: Decimal) -> PriceTable:
-    """Return prices with the part of GPUs and fixed amounts that the workload bears: ``amount`` in ``hours``."""
+    """Return prices in which GPUs and fixed amounts are reduced to the workload's part: ``amount`` in ``hours``."""
     whole = fixed(prices, hours)
     part = amount / whole if whole else Decimal(1)
     return replace(prices, gpu_hours=prices.gpu_hours * part, monthly=prices.monthly * part)

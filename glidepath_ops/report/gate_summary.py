@@ -1,4 +1,4 @@
-"""What the gates of a step say together, in a few words. Pure."""
+"""A summary of all gates of a step in a few words. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from glidepath.status_and_decisions import WorkloadStatus
 
 
 def gates_text(status: WorkloadStatus) -> str:
-    """Return which gates fail, or how many are still open. Gates that only inform do not count."""
+    """Return which gates fail, or how many are still open. Gates that only inform are ignored."""
     gating = [verdict for verdict in status.verdicts if verdict.gating]
     if not gating:
         return "no gate decides yet"

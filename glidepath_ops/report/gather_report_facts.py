@@ -1,4 +1,4 @@
-"""Read from Redis what the report is made from."""
+"""Reads the facts for the report from Redis."""
 
 from __future__ import annotations
 

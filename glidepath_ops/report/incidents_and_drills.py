@@ -1,4 +1,4 @@
-"""What happened to a workload: incidents, drills, and the pairs that weighed for a decision. Pure."""
+"""The history of a workload: incidents, drills, and the pairs that weighed for a decision. Pure."""
 
 from __future__ import annotations
 

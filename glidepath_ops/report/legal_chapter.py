@@ -1,6 +1,6 @@
-"""The chapter for legal and security: which data goes where, what is kept how long, and under which rules. Pure.
+"""The chapter for legal and security: which data go where, which are stored for how long, and by which rules. Pure.
 
-It states what the configuration and the records show. What only a person can know is marked to be written.
+It states facts from the configuration and the records. Facts that only a person can know are marked as missing.
 """
 
 from __future__ import annotations
@@ -207,7 +207,10 @@ def _kept(facts: ReportFacts) -> Iterator[Block]:
 
 
 def _kept_rows(facts: ReportFacts, excerpts: str) -> Iterator[list[str]]:
-    """Yield what is kept, for how long, how many, and the name of its count in ``one.stored``; "" for the history."""
+    """Yield a row for each kind of stored data: name, time limit, limit on the number, and field of ``one.stored``.
+
+    The field is "" for the history.
+    """
     kept = facts.config.retention
     most_age, kept_age = format_duration(kept.age), format_duration(kept.kept_age)
     yield from [
@@ -228,7 +231,7 @@ def _kept_rows(facts: ReportFacts, excerpts: str) -> Iterator[list[str]]:
 
 
 def _kept_of_feedback(facts: ReportFacts) -> Iterator[list[str]]:
-    """Yield what is kept of users' feedback, with the longest and largest limits of the workloads that take it."""
+    """Yield rows for stored feedback, with the largest limits of all workloads that accept feedback."""
     taking = [one.workload.feedback for one in facts.workloads if one.workload.feedback is not None]
     if taking:
         window, requests = max(one.window for one in taking), max(one.requests for one in taking)

@@ -1,4 +1,4 @@
-"""What the system shows for GDPR, HIPAA, SOX and the EU AI Act, and what a person must write. Pure.
+"""Facts for GDPR, HIPAA, SOX and the EU AI Act, and the parts that a person must write. Pure.
 
 The sections are headings for a lawyer, not legal advice.
 """

@@ -77,7 +77,7 @@ def _measured_rows(one: WorkloadFacts, money: WorkloadMoney | None, currency: st
 
 
 def _best(live: TrafficCost, copies: TrafficCost) -> TrafficCost:
-    """Return the candidate's live requests, or its copies while it has answered none of known price."""
+    """Return the cost of the candidate's live requests, or of its copies if no live request has a known price."""
     return live if live.mean is not None or copies.mean is None else copies
 
 
@@ -88,7 +88,7 @@ def _of_thousand(cost: TrafficCost, currency: str) -> str:
 
 
 def _all_in(cost: TrafficCost, fixed: Decimal, requests: int, currency: str) -> str:
-    """Return what a thousand requests would cost if the side had served all of them, at the same fixed amounts."""
+    """Return the cost of a thousand requests, fixed amounts included, if the side had served all requests."""
     if cost.mean is None or not requests:
         return "unknown"
     return f"{money_text((cost.mean + cost.mean_egress + fixed / requests) * _THOUSAND)} {currency}"

@@ -1,4 +1,4 @@
-"""What the report is made from: facts that were read once, without I/O."""
+"""The facts for the report. They are read once, and the report is made from them without I/O."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from glidepath.status_and_decisions import Decision, WorkloadStatus
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How much Redis holds of a workload now. ``oldest_ms``: when the oldest pair was stored; None without any.
+    """The number of records of a workload in Redis.
 
-    ``served``: requests whose side is remembered for feedback; ``feedback``: requests with feedback that is shown.
+    ``oldest_ms``: when the oldest pair was stored; None without pairs.
+    ``served``: requests whose side is remembered for feedback.
+    ``feedback``: requests with feedback that can be shown.
     """
 
     pairs: int = 0
@@ -35,12 +37,14 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadFacts:
-    """What is known of a workload.
+    """The facts about a workload.
 
-    - ``decisions``: since the report's begin, oldest first; ``points``: periods of the history since then
-    - ``results``: results of pairs that decisions name, by the pair's id, if the policy keeps excerpts
+    - ``decisions``, ``points``: the decisions and the periods of the history since the start of the report, oldest
+      first
+    - ``results``: by pair id, results of pairs that decisions name, if the configuration keeps excerpts
     - ``movable``: None if it is not known yet
-    - ``ramp_s``: how long the rest of the ramp takes in the median; None if unknown, for the reason ``no_ramp``
+    - ``ramp_s``: the median time of the rest of the ramp, in seconds; None if unknown
+    - ``no_ramp``: why it is unknown
     """
 
     name: str
@@ -59,7 +63,10 @@ class WorkloadFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """``since_ms``: the begin of the report's time; 0: all that is stored. ``demo``: the traffic is the demo's."""
+    """All facts for the report.
+
+    ``since_ms``: the start of the report's time; 0: all stored data. ``demo``: whether the traffic is the demo's.
+    """
 
     config: Config
     version: str
@@ -73,7 +80,7 @@ class ReportFacts:
         return next((one for one in self.money.workloads if one.costs.workload == name), None)
 
     def pair_link(self, workload: str, pair_id: str) -> str:
-        """Return the console's address of a pair, or "" if the console listens on no port."""
+        """Return the URL of a pair in the console, or "" if the console listens on no TCP port."""
         listen = self.config.console.listen
         if listen.startswith("unix:"):
             return ""
@@ -81,7 +88,7 @@ class ReportFacts:
 
 
 def host_of(backend: Backend) -> str:
-    """Return the host of a backend, without any secret that a URL may have, or the name of its cluster."""
+    """Return the host of a backend without secrets that its URL may contain, or the name of its cluster."""
     if backend.url is None:
         return f"cluster {backend.cluster} ({backend.host})"
     parts = urlsplit(backend.url)

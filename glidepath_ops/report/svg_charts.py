@@ -1,7 +1,7 @@
-"""Pictures as SVG text, drawn without a script, so that they print and work where scripts are forbidden. Pure.
+"""Charts as SVG text without scripts. So they can be printed, and work where scripts are forbidden. Pure.
 
-The colours are classes of ``report.css``, so a picture follows the light and the dark scheme. A person who cannot see a
-picture has its numbers in the table below it.
+The colours are classes of ``report.css``, so a chart follows the light and the dark scheme. The table below each chart
+has its numbers for people who cannot see it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from glidepath_ops.report.document import Bars, Chart, Mark, Series
 
 WIDTH, HEIGHT = 760, 220
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 30
-MOST_POINTS = 400  # of a line; more would not be seen
+MOST_POINTS = 400  # of a line; more would not be visible
 _TICKS = 4
 _BAR = 26
 
 
 def chart_svg(chart: Chart) -> str:
-    """Return a picture of lines over time."""
+    """Return a chart of lines over time."""
     times = chart.times
     begin, end = (times[0], max([times[-1], *(mark.at_s for mark in chart.marks)])) if times else (0.0, 1.0)
     values = [v for series in chart.series for v in series.values if v is not None]
@@ -44,7 +44,7 @@ def chart_svg(chart: Chart) -> str:
 
 
 def bars_svg(bars: Bars) -> str:
-    """Return a picture of horizontal bars. Negative values go to the left of zero."""
+    """Return a chart of horizontal bars. Negative values extend to the left of zero."""
     rows = [(name, series, at) for at, name in enumerate(bars.names) for series in bars.series]
     values = [series.values[at] or 0.0 for _, series, at in rows]
     most, least = nice_top(max([*values, 0.0])), -nice_top(-min([*values, 0.0])) if min([*values, 0.0]) < 0 else 0.0
@@ -72,7 +72,7 @@ def bars_svg(bars: Bars) -> str:
 
 
 def thinned(chart: Chart) -> Chart:
-    """Return the chart with at most MOST_POINTS points, at even distances; the last one stays."""
+    """Return the chart with at most MOST_POINTS points at equal distances. The last point is kept."""
     if len(chart.times) <= MOST_POINTS:
         return chart
     step = len(chart.times) / MOST_POINTS
@@ -82,7 +82,7 @@ def thinned(chart: Chart) -> Chart:
 
 
 def nice_top(value: float) -> float:
-    """Return the end of an axis: the smallest of 1, 2, 2.5, 5 times a power of ten that is not below the value."""
+    """Return the end of an axis: the smallest round number (1, 2, 2.5, 5 times a power of ten) not below the value."""
     if value < 1e-12 or not math.isfinite(value):
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
@@ -95,20 +95,20 @@ def _svg(title: str, inside: str, height: int) -> str:
 
 
 def axis_range(values: Sequence[float]) -> tuple[float, float]:
-    """Return the ends of an axis that has zero and all values on it, in round numbers."""
+    """Return the ends of an axis as round numbers, so that zero and all values are on it."""
     least, most = min([*values, 0.0]), max([*values, 0.0])
     bottom = -nice_top(-least) if least < 0 else 0.0
     return bottom, nice_top(most) if most > 0 or bottom == 0 else 0.0
 
 
 def ticks(bottom: float, top: float) -> list[float]:
-    """Return the numbers of an axis, in ascending order: zero, and round ones at enough distance from each other."""
+    """Return the numbers on an axis in ascending order: zero, and round numbers at a sufficient distance."""
     step = max(-bottom, top) / (_TICKS if bottom == 0 or top == 0 else 2)
     return [step * n for n in range(-_TICKS, _TICKS + 1) if bottom <= step * n <= top]
 
 
 def tick_text(value: float, unit: str) -> str:
-    """Return a number of an axis in a few characters."""
+    """Return a number on an axis as a short text."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:.3g}{letter} {unit}".strip().replace("-", "−")
@@ -143,7 +143,7 @@ def _mark(mark: Mark, place: float) -> str:
 
 
 def _line(series: Series, points: Sequence[tuple[float, float | None]], y: Callable[[float], float]) -> str:
-    """Return a path with a gap wherever a value is missing. A value alone between two gaps is a dot."""
+    """Return an SVG path with a gap for each missing value. A single value between two gaps becomes a dot."""
     runs: list[list[tuple[float, float]]] = [[]]
     for place, value in points:
         if value is None:

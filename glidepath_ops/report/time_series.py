@@ -1,4 +1,4 @@
-"""Lines over time from the history's periods, with a gap wherever periods are missing. Pure."""
+"""Lines over time from the history's periods, with gaps for missing periods. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Write a document as one HTML file: its style and its pictures are in it, and it has no script. Pure.
+"""Writes a document as one HTML file that includes its style and its charts, and has no script. Pure.
 
-Its own content security policy allows nothing but the style, by its digest, so what a prompt or a name contains cannot
-load or run anything.
+Its content security policy allows only the style, by its digest. So the text of a prompt or a name cannot load or run
+anything.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _numbers_of_bars(bars: Bars) -> Table:
 
 
 def number_text(value: float | None) -> str:
-    """Return a number of a picture's table; from 1,000 on with two decimals, as amounts of money have."""
+    """Return a number for a chart's table. From 1,000 on it has two decimals, as amounts of money have."""
     if value is None:
         return "–"
     if abs(value) < 1000:

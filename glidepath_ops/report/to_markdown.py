@@ -1,4 +1,4 @@
-"""Write a document as Markdown. Its pictures are tables of their numbers. Pure."""
+"""Writes a document as Markdown. Charts become tables of their numbers. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def to_markdown(document: Document) -> str:
 
 
 def plain(text: str) -> str:
-    """Return text in which nothing is Markdown or HTML, in one line."""
+    """Return text as one line, with all Markdown and HTML escaped."""
     return _ACTIVE.sub(r"\\\1", " ".join(text.split()))
 
 

@@ -28,12 +28,14 @@ FORCING_FILTER: Json = {
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """The Envoy routes of a workload, and the rule's header rules in the form of an Envoy route.
+    """The Envoy routes of a workload that continue a rule of the user.
 
-    ``routes``: those that get the split. ``others``: those that help to read, each with what it is for. ``copy``: what
-    the split demands of a request that was read. ``for_copies``: what the rule does with requests
-    (``part_for_copies``), once for each match. ``is_copy``: whether the routes are those of a copy of the user's rule,
-    which is below them. ``hashed``: whether a policy of the user's chooses the endpoint by a hash.
+    ``routes``: the routes that get the split.
+    ``others``: the routes that help to read requests, each with its copy.
+    ``copy``: the conditions of the split on requests that were read.
+    ``for_copies``: the effect of the rule on requests (``part_for_copies``), once for each match.
+    ``is_copy``: whether the routes belong to a copy of the user's rule, which is below them.
+    ``hashed``: whether a policy of the user chooses the endpoint by a hash.
     """
 
     routes: GeneratedRoutes
@@ -48,7 +50,7 @@ class Continued:
 
 @dataclass(frozen=True, slots=True)
 class RouteRule:
-    """A rule of a user's HTTPRoute. ``index``: its number there."""
+    """A rule of a user's HTTPRoute. ``index``: its number in the HTTPRoute."""
 
     route: ObjectNode
     node: yaml.MappingNode
@@ -77,7 +79,7 @@ class Served:
 
     @property
     def made(self) -> list[RouteCopy]:
-        """The copies that are rules of their own: a rule for only the workload's requests carries the split itself."""
+        """The copies for which a rule is added. If a rule serves only the workload, it gets the split itself."""
         return [one for one in self.copies if self.continued.is_copy or one.kind is not CopyKind.SPLIT]
 
 
@@ -89,10 +91,11 @@ class _AddedRule:
 
 
 def rules_to_add(route: ObjectNode, served: Sequence[Served]) -> list[_AddedRule]:
-    """Return the rules to append to an HTTPRoute, those of one kind together.
+    """Return the rules to append to an HTTPRoute, grouped by the kind of copy.
 
-    Envoy Gateway keeps the order of rules with equal conditions. The splits come first unless a candidate declares what
-    it cannot serve: a rule's number is in the name of its cluster, which glidepath.yaml names.
+    Envoy Gateway keeps the order of rules with equal conditions. The splits come first unless a candidate declares that
+    it cannot serve some requests. (The name of a rule's cluster contains the rule's number, and glidepath.yaml names
+    the cluster.)
     """
     found = [
         _AddedRule(one.workload, copy, _copy(one.rule, one.matches, splits=copy.kind is CopyKind.SPLIT))
@@ -104,7 +107,7 @@ def rules_to_add(route: ObjectNode, served: Sequence[Served]) -> list[_AddedRule
 
 
 def with_routes(served: Served, added: Sequence[_AddedRule]) -> Continued:
-    """Return where the workload's routes are once the rules are appended."""
+    """Return the workload's routes with their rule numbers after the rules are appended."""
     first = len(rule_nodes(served.rule.route))
     ours = [(first + at, one) for at, one in enumerate(added) if one.workload == served.workload]
     found = served.continued
@@ -141,7 +144,7 @@ def _copy(rule: RouteRule, matches: Sequence[Json], *, splits: bool) -> Json:
 
 
 def _rewriting(one: Json, rule: RouteRule, matches: Sequence[Json]) -> Json:
-    """Return a filter of the rule for its copy. A rewrite of the prefix must replace the same text of the path."""
+    """Return a filter of the rule for its copy. A prefix rewrite is adapted so that it replaces the same text."""
     path = (one.get("urlRewrite") or {}).get("path") or {}
     if str(path.get("type")) != "ReplacePrefixMatch":
         return one
@@ -168,14 +171,14 @@ def appended(route: ObjectNode, added: Sequence[_AddedRule]) -> Insertion:
 
 
 def _for_copies(rule: Json) -> list[Json]:
-    """Return what the rule does with requests. Envoy applies the header rules of a backendRef before the rule's."""
+    """Return the effect of the rule on requests. Envoy applies the header rules of a backendRef before the rule's."""
     return of_http_route(rule, joined_rules([header_rules_of(rule["backendRefs"][0]), header_rules_of(rule)]))
 
 
 def header_rules_of(rule: Json) -> Json:
-    """Return the changes of request headers by the filters of a rule or a backendRef, in the form of an Envoy route.
+    """Return the header changes by the filters of a rule or a backendRef, in the form of an Envoy route.
 
-    Envoy Gateway passes a value on as it is, so Envoy reads ``%...%`` in it as a command.
+    Envoy Gateway passes a value on unchanged, so Envoy interprets ``%...%`` in it as a command.
     """
     found: Json = {"request_headers_to_remove": [], "request_headers_to_add": []}
     for one in rule.get("filters") or []:

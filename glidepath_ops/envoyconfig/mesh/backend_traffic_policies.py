@@ -1,4 +1,4 @@
-"""Read what BackendTrafficPolicies of Envoy Gateway in a user's file set for the routes of an HTTPRoute."""
+"""Reads the settings of BackendTrafficPolicies of Envoy Gateway for an HTTPRoute from a user's file."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ENVOYS_TIMEOUT = 15.0  # seconds for the whole answer if neither the rule nor a 
 
 @dataclass(frozen=True, slots=True)
 class TrafficSettings:
-    """Limit in seconds for the whole answer (0: none), and whether requests are hashed to an endpoint."""
+    """The time limit for the whole answer in seconds (0: none), and whether endpoints are chosen by a hash."""
 
     timeout: float = ENVOYS_TIMEOUT
     hashed: bool = False
 
 
 def traffic_settings(objects: Iterable[ObjectNode], route: str) -> TrafficSettings:
-    """Return what the policies in a file set for the HTTPRoute named ``route``.
+    """Return the settings of the policies in a file for the HTTPRoute named ``route``.
 
     A policy that targets the HTTPRoute comes before one that targets the Gateway. Raises InputError.
     """

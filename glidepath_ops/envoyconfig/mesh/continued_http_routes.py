@@ -1,8 +1,8 @@
-"""Add to a user's HTTPRoute a copy of the rule that serves a workload, for the requests of that workload alone.
+"""Adds a copy of the rule that serves a workload to a user's HTTPRoute. Only the workload's requests match the copy.
 
-The copy has all that the user's rule has. The policies of the HTTPRoute hold for it, because it is a rule of the same
-HTTPRoute. Its only backendRef gets a filter if it has none, because only then Envoy Gateway generates weighted clusters
-for the rule. Without the patches, the copy does what the user's rule does.
+The copy has all settings of the user's rule. The policies of the HTTPRoute apply to it, because it is a rule of the
+same HTTPRoute. Its only backendRef gets a filter if it has none, because otherwise Envoy Gateway does not generate
+weighted clusters for the rule. Without the patches, the copy has the same effect as the user's rule.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, i
 
 @dataclass(frozen=True, slots=True)
 class RuleChoice:
-    """The rule of an HTTPRoute that the user names for a workload. ``rule`` None: the rule that serves the workload."""
+    """The rule of an HTTPRoute that the user names for a workload. ``rule``: None if only the HTTPRoute is named."""
 
     namespace: str
     name: str
@@ -50,7 +50,7 @@ class RuleChoice:
 
 @dataclass(frozen=True, slots=True)
 class CompletedRoutes:
-    """The completed file, and what is generated for each workload. A workload that no rule serves is left out."""
+    """The completed file, and the routes generated for each workload. Workloads without a rule are left out."""
 
     text: str
     continued: Mapping[str, Continued]
@@ -61,7 +61,7 @@ def complete_http_routes(
 ) -> CompletedRoutes:
     """Return the user's file ``text`` with one more rule for each workload that has none of its own.
 
-    ``namespace``: of HTTPRoutes that name none. ``choices``: by workload. Raises InputError.
+    ``namespace``: the namespace of HTTPRoutes that name none. ``choices``: by workload. Raises InputError.
     """
     base = remove(text)
     objects = kubernetes_objects(base, file)
@@ -112,7 +112,7 @@ def _rules(routes: Sequence[ObjectNode]) -> list[RouteRule]:
 def _serving_rule(
     rules: Sequence[RouteRule], match: Match, choice: RuleChoice | None, namespace: str, key: str
 ) -> RouteRule | None:
-    """Return the rule that serves the requests of a workload. Raises InputError if that is not one rule alone."""
+    """Return the rule that serves the requests of a workload. Raises InputError if several rules serve them."""
     serving = [
         (precedence(m), rule, m) for rule in rules for m in rule.matches if narrowed(m, match, rule.place) is not None
     ]
@@ -169,7 +169,7 @@ def _named(rule: RouteRule) -> str:
 
 
 def _refuse_conflicts(chosen: RouteRule, serving: Sequence[_Serving], match: Match, key: str) -> None:
-    """Raise InputError if a copy of ``chosen`` would take requests that another rule serves today."""
+    """Raise InputError if a copy of ``chosen`` would match requests that another rule serves today."""
     own = [theirs for _, rule, theirs in serving if rule is chosen]
     copies = [precedence(one) for one in (narrowed(m, match, chosen.place) for m in own) if one is not None]
     for order, rule, _ in serving:
@@ -192,7 +192,7 @@ def _hostnames(route: ObjectNode) -> list[Any]:
 
 
 def _host(rule: RouteRule, match: Match, workload: str) -> str | None:
-    """Return the hostname of the HTTPRoute whose Envoy routes are the workload's, or None for all of them."""
+    """Return the hostname of the HTTPRoute to which the workload is limited, or None for all hostnames."""
     if match.host is None:
         return None
     names = _hostnames(rule.route)
@@ -223,7 +223,7 @@ def _refuse(rule: RouteRule, *, fallback: bool) -> None:
 
 
 def _refuse_traffic_settings(rule: RouteRule, config: Config, workload: str, policy: TrafficSettings) -> None:
-    """Raise InputError for a time limit that leaves no time for the fallback, and for two hash policies."""
+    """Raise InputError if a time limit leaves no time for the fallback, or if there are two hash policies."""
     settings = config.workload(workload)
     if policy.hashed and settings.assigned_at_random:
         raise InputError(f"{rule.place}: a BackendTrafficPolicy hashes its requests, {not_at_random(workload)}")
@@ -246,7 +246,7 @@ def _is_narrow(rule: RouteRule, ours: Sequence[Json]) -> bool:
 
 
 def _forced(rule: RouteRule) -> list[Insertion]:
-    """Return the insertion of a filter into the backendRef of a rule that is narrow already."""
+    """Return the insertion of a filter into the backendRef of a rule that serves only the workload already."""
     reference = items(child(rule.node, "backendRefs"))[0]
     filters = child(reference, "filters")
     if filters is not None and items(filters):

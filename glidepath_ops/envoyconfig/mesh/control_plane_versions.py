@@ -1,4 +1,4 @@
-"""Refuse ``envoy.version`` for a control plane, if the form for this version changes what the control plane sets."""
+"""Refuses ``envoy.version`` for a control plane if the configuration for this version would change its settings."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from glidepath_ops.envoyconfig.envoy_versions import CLUSTER_RETRY_POLICY, OLDES
 
 
 def refuse_form_for_old_envoy(config: Config, title: str) -> None:
-    """Raise ConfigError if ``envoy.version`` asks for the form that has a retry policy on the route (ADR 0145).
+    """Raise ConfigError if ``envoy.version`` needs a retry policy on the route (ADR 0145).
 
-    The control plane ``title`` gives its routes a retry policy of its own, and the baseline's share must keep it.
+    The control plane ``title`` sets its own retry policy on its routes, and the baseline's share must keep it.
     """
     if lacks(config.envoy.version, CLUSTER_RETRY_POLICY):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Render the resources for Envoy Gateway.
+"""Renders the resources for Envoy Gateway.
 
 They are an EnvoyPatchPolicy that patches the generated Envoy configuration (xDS), an EnvoyProxy with runtime layers,
 and HTTPRoutes for workloads that have none. The patches rely on these semantics of Envoy Gateway's jsonpatch package:
@@ -70,8 +70,10 @@ _NO_HASH_POLICY = " && @.route.hash_policy exists false"
 class GatewayTarget:
     """The Gateway to patch.
 
-    ``gateway_class``: the GatewayClass with mergeGateways that is patched instead of the Gateway. ``listeners``: those
-    to which the HTTPRoutes are attached. ``xds_names``: v1 or v2. ``own_proxy``: the user has an EnvoyProxy.
+    ``gateway_class``: the GatewayClass with mergeGateways that is patched instead of the Gateway.
+    ``listeners``: the listeners to which the HTTPRoutes are attached.
+    ``xds_names``: v1 or v2.
+    ``own_proxy``: whether the user has an EnvoyProxy.
     """
 
     gateway: str = "eg"
@@ -89,7 +91,7 @@ class GatewayTarget:
 
 @dataclass(frozen=True, slots=True)
 class GatewayRoutes:
-    """The Envoy routes of each workload: ``continued`` from HTTPRoutes of the user's, or ``new``."""
+    """The Envoy routes of each workload. ``continued``: those of the user's HTTPRoutes. ``new``: other workloads."""
 
     continued: Mapping[str, Continued] = field(default_factory=dict)
     new: tuple[str, ...] = ()
@@ -113,7 +115,7 @@ def gateway_resources(config: Config, target: GatewayTarget, routes: GatewayRout
 
 
 def _refuse_leases(config: Config, routes: GatewayRoutes) -> None:
-    """Raise ConfigError for a split with a lease that has no route of the user's below it."""
+    """Raise ConfigError if a split has a lease but no route of the user is below it."""
     for name in leased_workloads(config):
         one = routes.continued.get(name)
         if one is None or not one.is_copy:
@@ -179,7 +181,7 @@ def _patch_policy(config: Config, target: GatewayTarget, routes: GatewayRoutes) 
 
 
 def _routed(config: Config, routes: GatewayRoutes) -> dict[str, Mapping[str, RoutedHeader]]:
-    """Return, by aggregate cluster, what the rules of the user's HTTPRoutes make of the headers of requests to it."""
+    """Return, by aggregate cluster, the effect of the rules of the user's HTTPRoutes on request headers."""
     found: dict[str, Mapping[str, RoutedHeader]] = {}
     for workload, one in routes.continued.items():
         made = headers_at_route(config, workload, [one.header_rules], f"workloads.{workload}: {one.place}")
@@ -231,7 +233,7 @@ def _in_listener(config: Config, name: str) -> list[Json]:
 
 
 def _conditions(config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str) -> list[Json]:
-    """Return the patches that add to a generated route what its copy demands of requests."""
+    """Return the patches that add the conditions of a copy to its generated route."""
     condition = without_comments(conditions_of(config, workload, copy))
     where = routes.json_path()
     found = [
@@ -245,7 +247,7 @@ def _conditions(config: Config, workload: str, routes: GeneratedRoutes, copy: Ro
 
 
 def _settings(routes: GeneratedRoutes, table: str, settings: Json) -> list[Json]:
-    """Return the patches that add ``settings`` of a Route to a generated one: metadata, filters, header removals."""
+    """Return the patches that add ``settings`` to a generated route: metadata, filters, header removals."""
     where, found = routes.json_path(), []
     for key, value in without_comments(settings).items():
         if key == "metadata":
@@ -262,9 +264,9 @@ def _settings(routes: GeneratedRoutes, table: str, settings: Json) -> list[Json]
 def _split_settings(
     config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str, *, hashed: bool
 ) -> list[Json]:
-    """Return the patches that add to a generated route what every split has, beside the weighted clusters.
+    """Return the patches that add the settings of a split, except the weighted clusters, to a generated route.
 
-    ``hashed``: a policy of the user's gives the route a hash policy.
+    ``hashed``: whether a policy of the user gives the route a hash policy.
     """
     settings = {
         "metadata": route_metadata(config, workload),
@@ -285,9 +287,10 @@ def _split_settings(
 
 
 def _in_route(config: Config, workload: str, continued: Continued, table: str) -> list[Json]:
-    """Return the patches of the routes of a rule of the user's. All that Envoy Gateway generated stays.
+    """Return the patches for the routes of a user's rule. They keep everything that Envoy Gateway generated.
 
-    The weights come last and are harmless alone: until the runtime prefix is set, the candidate has its initial weight.
+    The patches of the weights come last. They are harmless alone: until the runtime prefix is set, the candidate has
+    its initial weight.
     """
     routes, copy = continued.routes, continued.copy
     split = without_comments(weighted_clusters(config, workload, by_body=copy.is_read))
@@ -305,14 +308,14 @@ def _in_route(config: Config, workload: str, continued: Continued, table: str) -
 def _in_unsplit_route(
     config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str
 ) -> list[Json]:
-    """Return the patches of the routes of a copy without the split: its destination stays."""
+    """Return the patches for the routes of a copy without the split. They keep its destination."""
     found = _settings(routes, table, unsplit_settings(config, copy))
     found[0] = with_comment(f"Workload {workload}: the routes of rule {routes.place} are not split.", found[0])
     return [*found, *_conditions(config, workload, routes, copy, table)]
 
 
 def _in_new_route(config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str) -> list[Json]:
-    """Return the patches of the routes of a rule of a workload's new HTTPRoute: our cluster serves the baseline."""
+    """Return the patches for the routes of a new HTTPRoute. In these routes, our cluster serves the baseline."""
     ours = without_comments(workload_route(config, workload))
     where, action = routes.json_path(), ours["route"]
     destination, done = action["weighted_clusters"], removed_headers(config, copy).get(_REMOVED, [])

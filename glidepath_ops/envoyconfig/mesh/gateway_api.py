@@ -1,8 +1,8 @@
-"""Render the Gateway API resources of a workload for which the user has no HTTPRoute: an HTTPRoute, and its Backend.
+"""Renders the Gateway API resources for a workload without an HTTPRoute of the user: an HTTPRoute, and its Backend.
 
-Without Glidepath's patches, the HTTPRoute serves the baseline, and it is right by itself: the baseline's host and TLS,
-no limit on the whole answer, and none of the client's credentials, unless the baseline is to have them. Envoy Gateway
-applies the user's policies on the Gateway (JWT, rate limits) to it.
+Even without Glidepath's patches, the HTTPRoute serves the baseline correctly: with the baseline's host and TLS, no
+limit on the whole answer, and none of the client's credentials, unless the baseline needs them. Envoy Gateway applies
+the user's policies on the Gateway (JWT, rate limits) to it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from glidepath_ops.envoyconfig.mesh.reading_copies import RouteCopy, copies_of_n
 
 GATEWAY_VERSION = "gateway.networking.k8s.io/v1"
 ENVOY_VERSION = "gateway.envoyproxy.io/v1alpha1"
-_HOSTNAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")  # what the Gateway API allows in a rewrite of the host
-MAX_REMOVED = 16  # most headers that a RequestHeaderModifier may remove: Gateway API, HTTPHeaderFilter
+_HOSTNAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")  # host names that the Gateway API allows in a rewrite
+MAX_REMOVED = 16  # maximum headers that a RequestHeaderModifier may remove: Gateway API, HTTPHeaderFilter
 GATEWAY_GROUP, ENVOY_GROUP = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
 
 
 def generated_routes(config: Config, workload: str, namespace: str) -> list[tuple[GeneratedRoutes, RouteCopy]]:
-    """Return the Envoy routes of a workload's new HTTPRoute, for each of its rules, with what they are for.
+    """Return the Envoy routes of a workload's new HTTPRoute, one for each of its rules, with the purpose of the rule.
 
     Raises ConfigError for an invalid Kubernetes name.
     """

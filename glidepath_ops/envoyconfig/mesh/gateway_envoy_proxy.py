@@ -1,4 +1,4 @@
-"""Render the EnvoyProxy of Envoy Gateway, or complete the user's own: runtime layers, extproc, credentials."""
+"""Renders the EnvoyProxy of Envoy Gateway, or completes the user's own: runtime layers, extproc, credentials."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def proxy_spec(config: Config, image: str, workload: str = "envoyDeployment") ->
 
 
 def complete_envoy_proxy(text: str, config: Config, file: str, image: str) -> str:
-    """Return the user's file ``text`` with Glidepath's parts added to its EnvoyProxy. All of the user's stays.
+    """Return the user's file ``text`` with Glidepath's parts added to its EnvoyProxy. The user's parts do not change.
 
-    ``text`` has no parts of an earlier call. Raises InputError, which shows ``file``, if a setting of the user's and
-    one of Glidepath's cannot both hold.
+    ``text`` must not contain parts of an earlier call. Raises InputError, with ``file``, if a setting of the user
+    conflicts with one of Glidepath's.
     """
     found = [one for one in kubernetes_objects(text, file) if one.kind == "EnvoyProxy"]
     if len(found) != 1:
@@ -104,7 +104,7 @@ def _refuse(proxy: ObjectNode, spec: yaml.Node | None) -> None:
 
 
 def _has_internal_listeners(spec: yaml.Node | None) -> bool:
-    """Return whether a patch of the user's gives the bootstrap the extension for listeners inside Envoy."""
+    """Return whether a patch of the user adds the extension for internal listeners to the bootstrap."""
     values = [child(patch, "value") for patch in items(child(child(spec, "bootstrap"), "jsonPatches"))]
     entries: list[yaml.Node | None] = [one for value in values for one in (*items(value), value)]
     return any(text_of(child(one, "name")) == INTERNAL_LISTENERS for one in entries)

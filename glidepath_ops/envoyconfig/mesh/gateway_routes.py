@@ -1,4 +1,4 @@
-"""Find or make the HTTPRoute rule of each workload, as the options of ``glidepath render envoy-gateway`` say."""
+"""Finds or makes the HTTPRoute rule of each workload, as the options of ``glidepath render envoy-gateway`` say."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _CHOICE = re.compile(r"((?P<workload>[^=/]+)=)?(?P<namespace>[^=/]+)/(?P<name>[^
 
 @dataclass(frozen=True, slots=True)
 class UsersFile:
-    """A file of the user's: its name and its text."""
+    """A file of the user: its name and its text."""
 
     name: str
     text: str
 
 
 def route_choices(texts: Sequence[str], config: Config) -> dict[str, RuleChoice]:
-    """Return the rules in ``texts``, each of the form [WORKLOAD=]NAMESPACE/NAME[/RULE], by workload.
+    """Return the rules that the user names in ``texts``, by workload. A text is [WORKLOAD=]NAMESPACE/NAME[/RULE].
 
-    Without WORKLOAD, a text is for all workloads. Raises InputError.
+    A text without WORKLOAD is for all workloads. Raises InputError.
     """
     found: dict[str, RuleChoice] = {}
     for text in texts:
@@ -51,7 +51,7 @@ def gateway_routes(
 ) -> tuple[GatewayRoutes, str | None]:
     """Return the routes of all workloads, and the completed text of the user's file of HTTPRoutes, if there is one.
 
-    ``new_route``: workloads that no HTTPRoute of the user's serves get one of their own. Raises InputError.
+    ``new_route``: whether workloads without an HTTPRoute of the user get a new one. Raises InputError.
     """
     continued, text = {}, None
     if file is not None:

@@ -1,8 +1,8 @@
-"""Work out the names that Envoy Gateway gives to what it generates: xDS listeners, route configurations, routes.
+"""Computes the names of the xDS listeners, route configurations and routes that Envoy Gateway generates.
 
 Envoy Gateway has two naming schemes (its runtime flag XDSNameSchemeV2). The functions follow ``xdsListenerName`` and
-``routeConfigName`` of its xDS translator. In the first scheme, what the listeners of one port share has the name of the
-first of them.
+``routeConfigName`` of its xDS translator. In the first scheme, the parts that the listeners of one port share have the
+name of the first of these listeners.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LISTENER = re.compile(r"(?P<name>[a-z0-9]([-a-z0-9.]*[a-z0-9])?)(:(?P<protocol>
 
 @dataclass(frozen=True, slots=True)
 class GatewayListener:
-    """A listener of the Gateway. ``protocol`` (HTTP, HTTPS) and ``port`` are None if they are not known."""
+    """A listener of the Gateway. ``protocol`` (HTTP, HTTPS) and ``port`` are None if they are unknown."""
 
     name: str
     protocol: str | None = None
@@ -44,9 +44,9 @@ def gateway_listener(text: str) -> GatewayListener:
 
 
 def xds_names(gateway: str, listeners: Sequence[GatewayListener], scheme: str) -> XdsNames:
-    """Return the names for ``listeners`` of ``gateway`` (NAMESPACE/NAME), in the order that the Gateway has them.
+    """Return the names for ``listeners`` of ``gateway`` (NAMESPACE/NAME), in the same order as in the Gateway.
 
-    Raises InputError for an unknown ``scheme`` and for listeners of which protocol and port are needed.
+    Raises InputError for an unknown ``scheme``, and for listeners without a protocol and port that the names need.
     """
     if scheme not in SCHEMES:
         raise InputError(f"--xds-names: unknown value {scheme!r} (allowed: {', '.join(SCHEMES)})")
@@ -76,7 +76,7 @@ def xds_names(gateway: str, listeners: Sequence[GatewayListener], scheme: str) -
 class GeneratedRoutes:
     """The Envoy routes that Envoy Gateway generates from one rule of an HTTPRoute.
 
-    ``host``: only the routes of this hostname of the HTTPRoute; None means all of them.
+    ``host``: the hostname of the HTTPRoute whose routes are meant; None: all hostnames.
     """
 
     namespace: str
@@ -90,10 +90,10 @@ class GeneratedRoutes:
 
     @property
     def cluster(self) -> str:
-        """The name of the cluster of the rule's only backendRef, if that has a filter.
+        """The name of the cluster of the rule's only backendRef, if it has a filter.
 
-        Only then Envoy Gateway makes the destination a weighted cluster, which can be patched without replacing the
-        whole action of the route.
+        Only with a filter does Envoy Gateway make the destination a weighted cluster, which can be patched without
+        replacing the whole action of the route.
         """
         return f"{self._prefix}/backend/0"
 

@@ -1,4 +1,4 @@
-"""Read durations as Go writes them. Kubernetes resources have them in this form."""
+"""Reads durations in Go's notation, which Kubernetes resources use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Narrow the match conditions of an HTTPRoute (Gateway API v1) to the requests of one workload."""
+"""Narrows the match conditions of an HTTPRoute (Gateway API v1) to the requests of one workload."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def covers(match: Json, rule: Match) -> bool:
 
 
 def precedence(match: Json) -> Precedence:
-    """Return a sort key that is larger for a match that Envoy Gateway puts before others (its ``XdsIRRoutes``).
+    """Return a sort key. Envoy Gateway puts matches with larger keys first (its ``XdsIRRoutes``).
 
     The method counts as a header.
     """
@@ -115,7 +115,7 @@ def _covers_prefix(match: Json, rule: Match) -> bool:
 
 
 def _below(path: str, prefix: str) -> bool:
-    """Return whether ``path`` is ``prefix`` or below it. ``prefix`` has no slash at its end."""
+    """Return whether ``path`` equals ``prefix`` or is below it. ``prefix`` has no slash at its end."""
     return path == prefix or path.startswith(prefix + "/")
 
 

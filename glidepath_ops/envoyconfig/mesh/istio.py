@@ -1,12 +1,12 @@
-"""Render the resources for Istio: an EnvoyFilter for a gateway or for sidecars, and a patch for their pods.
+"""Renders the resources for Istio: an EnvoyFilter for a gateway or for sidecars, and a patch for their pods.
 
 The EnvoyFilter relies on these semantics of pilot's envoyfilter package. HTTP_ROUTE MERGE finds a route by the name
 that its VirtualService gives it, and merges protobuf messages: ``weighted_clusters`` replaces ``cluster`` (both are in
 one oneof), a repeated field gets further items, an entry of a map replaces the entry of the same key, and all else
 stays. HTTP_FILTER INSERT_BEFORE keeps the order of the patches. NETWORK_FILTER MERGE appends to the repeated fields of
 the HTTP connection manager. The agent applies BOOTSTRAP MERGE before Envoy starts, and only with
-BOOTSTRAP_XDS_AGENT=true. Istio's own bootstrap has the extension for listeners inside Envoy. See ADR 0082, ADR 0142
-and ADR 0205.
+BOOTSTRAP_XDS_AGENT=true. Istio's own bootstrap has the extension for listeners inside Envoy. See ADR 0082, ADR 0142 and
+ADR 0205.
 """
 
 from __future__ import annotations
@@ -79,9 +79,9 @@ class IstioTarget:
 
 
 def istio_resources(config: Config, target: IstioTarget, routes: ContinuedRoutes) -> list[Json]:
-    """Return the Kubernetes resources: one EnvoyFilter, so that none of its parts can be there without the others.
+    """Return the Kubernetes resources. All patches are in one EnvoyFilter, so that they are applied together.
 
-    A VirtualService for a host that has none comes before it.
+    A new VirtualService, for a host that has none, comes before it.
 
     ``routes``: the routes whose destination becomes a split. Raises InputError if a required option is missing, and
     ConfigError for settings that Istio's Envoy does not support.
@@ -166,9 +166,10 @@ def _access_log(config: Config, target: IstioTarget) -> Json:
 
 
 def _patched(config: Config, target: IstioTarget, route: SplitRoute, hashed: Collection[str]) -> Json:
-    """Return the patch of a route: MERGE adds its conditions to those of the VirtualService.
+    """Return the patch of a route. MERGE adds its conditions to those of the VirtualService.
 
-    It has no port: Istio finds a gateway's routes by the port of the Service, its listeners by that of the container.
+    The patch names no port: Istio finds a gateway's routes by the port of the Service, but its listeners by the port of
+    the container.
     """
     is_split = route.copy.kind is CopyKind.SPLIT
     value = _split(config, target, route, hashed) if is_split else _unsplit(config, route)
@@ -181,9 +182,9 @@ def _patched(config: Config, target: IstioTarget, route: SplitRoute, hashed: Col
 
 
 def _split(config: Config, target: IstioTarget, route: SplitRoute, hashed: Collection[str]) -> Json:
-    """Return what turns the destination of a route into the split of its workload.
+    """Return the route fields that turn the destination of a route into the split of its workload.
 
-    ``hashed``: the workloads for which the user's own hash policy is on the route already.
+    ``hashed``: the workloads whose route already has a hash policy of the user.
     """
     workload, is_read = config.workload(route.workload), route.copy.is_read
     action: Json = {"weighted_clusters": weighted_clusters(config, route.workload, by_body=is_read)}

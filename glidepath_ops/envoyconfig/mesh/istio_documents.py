@@ -1,4 +1,4 @@
-"""Objects of a user's file that concern the routes of workloads beside VirtualServices: hashes, and patches by name."""
+"""Finds objects in a user's file that affect the routes of workloads: hash policies, and patches by route name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glidepath_ops.envoyconfig.continued_routes import not_at_random
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A Kubernetes object of a user's file: its node, and its data."""
+    """A Kubernetes object in a user's file: its YAML node, and its data."""
 
     node: yaml.Node
     data: Json
@@ -33,7 +33,7 @@ class Document:
 
 
 def hashed_by_the_user(documents: Sequence[Document], config: Config, file: str) -> frozenset[str]:
-    """Return the workloads for which a DestinationRule of the file chooses the baseline's endpoints by a hash.
+    """Return the workloads for which a DestinationRule in the file chooses the baseline's endpoints by a hash.
 
     Raises ConfigError if such a workload declares another sticky value.
     """

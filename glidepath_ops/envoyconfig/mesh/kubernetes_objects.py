@@ -1,4 +1,4 @@
-"""Build Kubernetes objects with comments, and check names for Kubernetes."""
+"""Builds Kubernetes objects with comments, and checks names for Kubernetes."""
 
 from __future__ import annotations
 

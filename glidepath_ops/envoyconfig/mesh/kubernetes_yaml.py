@@ -1,4 +1,4 @@
-"""Read the Kubernetes objects of a user's YAML file, with their places in its text."""
+"""Reads the Kubernetes objects of a user's YAML file, with their places in its text."""
 
 from __future__ import annotations
 

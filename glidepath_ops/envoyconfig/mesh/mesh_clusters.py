@@ -1,4 +1,4 @@
-"""Render Glidepath's clusters for a mesh.
+"""Renders Glidepath's clusters for a mesh.
 
 The control plane of the mesh pushes all of them except the RTDS cluster, which is in Envoy's bootstrap.
 """
@@ -16,7 +16,7 @@ from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 
 
 def pushed_clusters(config: Config, routed: Mapping[str, Mapping[str, RoutedHeader]] | None = None) -> list[Json]:
-    """Return the clusters that the control plane pushes, which are all except the RTDS cluster.
+    """Return the clusters that the control plane pushes. These are all except the RTDS cluster.
 
     Envoy needs the RTDS cluster at its start, so that cluster is in Envoy's bootstrap. ``routed``: see ``clusters``.
     """
@@ -26,7 +26,7 @@ def pushed_clusters(config: Config, routed: Mapping[str, Mapping[str, RoutedHead
 def rtds_cluster(config: Config) -> Json:
     """Return the cluster through which Envoy receives weights from the scorers by RTDS.
 
-    Its address is ``envoy.rtds_address``, or the headless Service of deploy/kubernetes if that is not set.
+    Its address is ``envoy.rtds_address`` or, if this is not set, the headless Service of deploy/kubernetes.
     """
     envoy = config.envoy
     if envoy.rtds_address is None:

@@ -1,4 +1,4 @@
-"""Write a VirtualService for a host that has none (``glidepath render istio --service``)."""
+"""Writes a VirtualService for a host that has none (``glidepath render istio --service``)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from glidepath_ops.envoyconfig.route_conditions import by_specificity
 def routes_of_service(
     config: Config, service: str, context: str, namespace: str, labels: Mapping[str, str]
 ) -> ContinuedRoutes:
-    """Return the routes of a new VirtualService for ``service``, HOST:PORT, which has none. Raises InputError."""
+    """Return the routes of a new VirtualService for ``service`` (HOST:PORT), which must not have one yet.
+
+    Raises InputError.
+    """
     host, _, port = service.rpartition(":")
     if not host or "." not in host or not port.isdigit():
         raise InputError(f"--service: must be HOST:PORT with the whole name of the host (got {service!r})")
@@ -40,8 +43,9 @@ def _virtual_service(
 ) -> tuple[Json, list[SplitRoute]]:
     """Return a VirtualService for a host that has none, and its routes to split.
 
-    It is for calls of pods in ``namespace``, and its routes for workloads are for pods with these labels. Alone it
-    changes no destination: each port of the host stays as it is, because the last route names no port.
+    It applies to calls from pods in ``namespace``, and its routes for workloads apply to pods with these labels. By
+    itself it changes no destination: requests to each port of the host stay there, because the last route names no
+    port.
     """
     copies: list[tuple[CopyKind, Json]] = []
     routes: list[SplitRoute] = []

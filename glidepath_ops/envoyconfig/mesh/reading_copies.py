@@ -1,9 +1,9 @@
-"""Which copies of a user's route a workload needs on Istio and Envoy Gateway, so that its requests are read first.
+"""Defines the copies of a user's route with which Istio and Envoy Gateway read a workload's requests first.
 
-The user's file gets the copies, in the order of ``copies_of``; each is what the user's route is. The control plane's
-Envoy gets conditions on the facts about a request (``request_reading.py``) by patches: a request takes the copy for
-reading first, and Envoy then chooses among the others. Without the patches all copies do what the user's route does.
-Each copy of the second choice demands that the request was read on a copy of the same original. See ADR 0340.
+``copies_of`` lists the copies. In the user's file, each copy equals the user's route. Patches then add conditions on
+the facts about a request (``request_reading.py``) to the generated Envoy routes: a request takes the copy for reading
+first, and Envoy then chooses among the other copies. Without the patches, all copies have the same effect as the user's
+route. Each copy for the second choice requires that the request was read on a copy of the same original. See ADR 0340.
 """
 
 from __future__ import annotations
@@ -36,21 +36,22 @@ from glidepath_ops.envoyconfig.request_reading import (
 
 
 class CopyKind(IntEnum):
-    """What a copy is for. Where workloads share a user's route, all that read come after all others, the rest last."""
+    """The purpose of a copy. The values give the order of the copies of one route, for all its workloads."""
 
-    KEPT = 0  # requests that the candidate declares that it cannot serve
+    KEPT = 0  # requests that the candidate declares it cannot serve
     SPLIT = 1
     PINNED = 2  # requests that need or make state, and those that cannot be read
     READER = 3
-    REST = 4  # what was read and belongs to no workload, or to one whose split has no lease
+    REST = 4  # requests that were read and belong to no workload, or to one whose split has no lease
 
 
 @dataclass(frozen=True, slots=True)
 class RouteCopy:
-    """One copy of a user's route. ``suffix``: of its name. ``conditions``: MetadataMatchers on the facts.
+    """One copy of a user's route. The default is the split of a workload whose requests are not read.
 
-    ``metadata``, ``filters``: the route metadata and the ``typed_per_filter_config`` that it gets; those of the split
-    are not among them. The default is the split of a workload whose requests are not read.
+    ``suffix``: the end of its name.
+    ``conditions``: MetadataMatchers on the facts about a request.
+    ``metadata``, ``filters``: the added route metadata and ``typed_per_filter_config``, without those of the split.
     """
 
     kind: CopyKind = CopyKind.SPLIT
@@ -61,14 +62,15 @@ class RouteCopy:
 
     @property
     def is_read(self) -> bool:
-        """Whether the requests of this copy may have been read."""
+        """Whether requests on this copy may have been read before."""
         return bool(self.conditions) if self.kind is CopyKind.SPLIT else self.kind is not CopyKind.READER
 
 
 def copies_of(config: Config, name: str, original: str) -> list[RouteCopy]:
-    """Return the copies that a workload needs of the user's route ``original``: one, if its requests are not read.
+    """Return the copies of the user's route ``original`` that a workload needs: one if its requests are not read.
 
-    ``original`` names the route among all routes of the user's, so that workloads which share it are read once.
+    ``original``: the name of the route, unique among all routes of the user, so that workloads which share it are read
+    once.
     """
     if not reads(config, name):
         return [RouteCopy()]
@@ -100,10 +102,10 @@ def copies_of(config: Config, name: str, original: str) -> list[RouteCopy]:
 
 
 def copies_of_new_route(config: Config, name: str) -> list[RouteCopy]:
-    """Return the copies of a rule that is written for a workload, because the user has no route for it.
+    """Return the copies of a new rule for a workload, because the user has no route for it.
 
-    What is not split would have no other route, so the last copy takes all of it, below a prefix also what is no
-    inference call.
+    The last copy serves all requests that are not split, because no other route would serve them. Below a prefix, this
+    includes calls that are not inference.
     """
     found = copies_of(config, name, f"new/{name}")
     if len(found) == 1 and config.workload(name).match.path is not None:
@@ -119,19 +121,19 @@ def _pinned(workload: Workload) -> Iterator[tuple[str, Sequence[Json]]]:
 
 
 def _suffix(what: str) -> str:
-    """Return the end of a copy's name. A dot is in no name of a workload, so the name is no other workload's."""
+    """Return the end of a copy's name. It contains a dot, which no workload's name has, so names cannot collide."""
     return f".{what.replace('_', '-')}"
 
 
 def _marked(by_filter: Json) -> Json:
-    """Return metadata by which people and tools know that a route is a copy of the user's without the split."""
+    """Return metadata that mark a route, for people and tools, as a copy of the user's route without the split."""
     return {"filter_metadata": {**by_filter, envoy_names.METADATA: {"copy": "unsplit"}}}
 
 
 def conditions_of(config: Config, name: str, copy: RouteCopy) -> Json:
-    """Return what a copy's RouteMatch gets beside the conditions in the user's file.
+    """Return the conditions that a copy's RouteMatch gets in addition to those in the user's file.
 
-    Without a lease no request is read, and the user's own route serves.
+    Without a lease no request is read, and the user's own route serves all requests.
     """
     rule = config.workload(name).match
     takes_all = copy.kind is CopyKind.REST and not copy.conditions
@@ -145,7 +147,7 @@ def conditions_of(config: Config, name: str, copy: RouteCopy) -> Json:
 
 
 def unsplit_settings(config: Config, copy: RouteCopy) -> Json:
-    """Return the settings of a copy without the split, beside its conditions."""
+    """Return the settings of a copy without the split, except its conditions."""
     found: Json = {"metadata": copy.metadata}
     if copy.filters:
         found["typed_per_filter_config"] = copy.filters
@@ -155,13 +157,13 @@ def unsplit_settings(config: Config, copy: RouteCopy) -> Json:
 
 
 def removed_headers(config: Config, copy: RouteCopy) -> Json:
-    """Return what removes the headers with sticky values, so that no backend gets them."""
+    """Return the settings that remove the headers with sticky values, so that no backend gets them."""
     headers = list(sticky_headers(config)) if copy.is_read else []
     return {"request_headers_to_remove": headers} if headers else {}
 
 
 def refuse_unread(config: Config, name: str, where: str) -> None:
-    """Raise InputError if a workload needs the reading on a route of which no copies can be made."""
+    """Raise InputError if a workload's requests must be read but no copies of its route can be made."""
     key = _needed(config.workload(name))
     if key is not None:
         raise InputError(
@@ -171,7 +173,7 @@ def refuse_unread(config: Config, name: str, where: str) -> None:
 
 
 def _needed(workload: Workload) -> tuple[str, str] | None:
-    """Return the key that needs the reading, and what to write instead; None if the workload can be split unread."""
+    """Return the key that makes reading necessary, and an alternative; None if the workload can be split unread."""
     if workload.match.model is not None:
         return "match.model", "match on a header with the model's name (match.headers)"
     if workload.sticky is not None and workload.sticky.from_body:

@@ -1,4 +1,4 @@
-"""Put the resources for a mesh into YAML files, which the user applies with kubectl."""
+"""Puts the resources for a mesh into YAML files, which the user applies with kubectl."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def gateway_files(config: Config, place: GatewayTarget, routes: GatewayRoutes) -
 
 
 def refuse_without_workloads(config: Config) -> None:
-    """Raise ConfigError if there is no workload: a mesh is observed by the resources for workloads only."""
+    """Raise ConfigError if there is no workload, because resources for a mesh exist only for workloads."""
     if not config.workloads:
         raise ConfigError(
             "workloads: is missing: a mesh needs one to be observed; before that, let your proxies write their access "

@@ -1,4 +1,4 @@
-"""Translate a mesh route of the user's into what it does with requests, in the form of an Envoy route.
+"""Translates the effect of a user's mesh route on requests into the form of an Envoy route.
 
 Copies of requests to the baseline get the same rewrites and header rules on the shadow listener. The results have the
 keys of ``part_for_copies``: ``match`` (the path condition), ``route`` (rewrites), and the rules for request headers.
@@ -17,9 +17,9 @@ _HOST_HEADERS = ("host", ":authority")
 
 
 def of_virtual_service(entry: Json, header_rules: Json) -> list[Json]:
-    """Return one part for each match of an HTTP route of a VirtualService with one destination.
+    """Return one part for each match of a VirtualService's HTTP route with one destination.
 
-    ``header_rules``: those of the route in Envoy's form. Istio makes a rule that sets the host a rewrite.
+    ``header_rules``: the rules of the route in Envoy's form. Istio translates a rule that sets the host into a rewrite.
     """
     rewrite = entry.get("rewrite") or {}
     action: Json = {}
@@ -48,9 +48,9 @@ def _of_uri(uri: Json) -> Json:
 
 
 def of_http_route(rule: Json, header_rules: Json) -> list[Json]:
-    """Return one part for each match of a rule of an HTTPRoute. ``header_rules``: those of the rule in Envoy's form.
+    """Return one part for each match of an HTTPRoute's rule. ``header_rules``: its header rules in Envoy's form.
 
-    Filters of the kind ExtensionRef are not translated, because another resource says what they do.
+    Filters of the kind ExtensionRef are not translated, because their effect is defined in another resource.
     """
     rewrites = [one.get("urlRewrite") or {} for one in rule.get("filters") or []]
     parts = []
@@ -75,7 +75,7 @@ def _of_path(kind: str, value: str) -> Json:
 
 
 def _path_rewrite(path: Json, matched: str) -> Json:
-    """Return the fields of an Envoy route's action for the path of a URLRewrite. ``matched``: the matched path."""
+    """Return the path fields of an Envoy route's action for a URLRewrite. ``matched``: the path in the match."""
     if str(path.get("type")) == "ReplaceFullPath":
         return {"regex_rewrite": _regex("^/.*$", _literal(str(path.get("replaceFullPath") or "/")))}
     if str(path.get("type")) != "ReplacePrefixMatch":

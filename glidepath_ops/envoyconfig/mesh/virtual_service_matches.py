@@ -1,4 +1,4 @@
-"""Narrow the match conditions of a VirtualService's HTTP route to the requests of one workload.
+"""Narrows the match conditions of a VirtualService's HTTP route to the requests of one workload.
 
 The semantics are those of Istio's ``TranslateRouteMatch``: ``prefix`` compares characters, ``regex`` matches the whole
 value, and a condition ``{}`` on a header asks only for its presence. The path is compared without its query.
@@ -22,10 +22,10 @@ _OTHER_SYNTAX = re.compile(r"\[\[:|\\[pPzQC]")  # regular expressions that Istio
 
 @dataclass(frozen=True, slots=True)
 class NarrowMatch:
-    """The conditions that a request of the workload meets, together with those of the user's route.
+    """The conditions of the user's route together with those of the workload.
 
-    ``replaced``: how much of the path a rewrite of the user's route replaces, beyond what its own match replaces. The
-    copy of the route must keep this text.
+    ``replaced``: text of the path that the copy's match includes and the user's match does not. A rewrite in the copy
+    must keep this text.
     """
 
     conditions: Json
@@ -33,9 +33,9 @@ class NarrowMatch:
 
 
 def narrowed(match: Json, rule: Match, place: str) -> list[NarrowMatch]:
-    """Return what is left of the user's ``match`` for the requests of a workload: nothing if no request can meet both.
+    """Return the user's ``match`` restricted to a workload's requests, or [] if no request can meet both conditions.
 
-    Raises InputError, which shows ``place``, for conditions that cannot be combined with those of the workload.
+    Raises InputError, with ``place``, for conditions that cannot be combined with those of the workload.
     """
     fixed = _fixed(match, rule, place)
     if fixed is None:
@@ -58,7 +58,7 @@ def covers(match: Json, rule: Match, place: str) -> bool:
 
 
 def _covers_prefix(uri: Json, base: str) -> bool:
-    """Return whether the path condition admits all paths below ``base``. The path ``base`` itself does not count."""
+    """Return whether the path condition admits all paths below ``base``, not counting ``base`` itself."""
     return not uri or f"{base}/".startswith(uri.get("prefix", "/\0"))
 
 
@@ -81,7 +81,7 @@ def _fixed(match: Json, rule: Match, place: str) -> Json | None:
 
 
 def _authority(condition: Json | None, rule: Match, place: str) -> Json | None:
-    """Return the key ``authority`` with its condition, nothing if there is none, or None if no host can meet both."""
+    """Return the condition with the key ``authority``, {} without one, or None if no host can meet both conditions."""
     if rule.host is None:
         return {} if condition is None else {"authority": condition}
     pattern = authority_pattern(rule.host)
@@ -108,7 +108,7 @@ def _headers(match: Json, own: Mapping[str, str], place: str) -> Json | None:
 
 
 def _paths(match: Json, rule: Match, place: str) -> list[tuple[Json, str]]:
-    """Return the path conditions, each with what a rewrite must keep of the path (``NarrowMatch.replaced``)."""
+    """Return the path conditions, each with the text that a rewrite must keep (``NarrowMatch.replaced``)."""
     uri, folded = match.get("uri") or {"prefix": "/"}, str(match.get("ignoreUriCase")).lower() == "true"
     if rule.path is not None:
         return _one_path(uri, rule.path, folded, place)

@@ -1,9 +1,9 @@
-"""Complete the user's VirtualServices (``glidepath render istio --into``).
+"""Completes the user's VirtualServices (``glidepath render istio --into``).
 
-What the requests of a workload would have matched is continued by a copy: one more HTTP route before the user's own,
-with narrower conditions, and with everything else that the user's has (CORS, faults, header rules, timeouts, retries,
-mirrors, destination). Alone the copy does what the user's route does. An EnvoyFilter finds it by its name and turns its
-destination into the split. No other byte of the file changes (``yaml_insertion``).
+For a workload, the user's HTTP route is continued by a copy: one more HTTP route directly before it, with narrower
+conditions and all other settings of the user's route (CORS, faults, header rules, timeouts, retries, mirrors,
+destination). By itself the copy has the same effect as the user's route. An EnvoyFilter finds it by its name and turns
+its destination into the split. No other byte of the file changes (``yaml_insertion``).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class RouteChoice:
-    """The VirtualService, and if ``route`` is not None the HTTP route in it, that ``--route`` names."""
+    """The VirtualService that ``--route`` names. ``route``: the HTTP route in it, or None."""
 
     namespace: str
     name: str
@@ -56,11 +56,12 @@ class RouteChoice:
 
 @dataclass(frozen=True, slots=True)
 class SplitRoute:
-    """A route that an EnvoyFilter patches for a workload: the one that gets its split, or one that helps to read.
+    """A route that an EnvoyFilter patches for a workload: the route with the split, or one that helps to read requests.
 
-    ``name``: its name in Envoy. ``operation``: the name of its operation in traces and in the header
-    x-envoy-decorator-operation, which is that of the route that it continues; None if it keeps its own. ``copy``: what
-    it is for.
+    ``name``: its name in Envoy.
+    ``operation``: the operation name of the original route, for traces and the header x-envoy-decorator-operation; None
+    if the route keeps its own.
+    ``copy``: the purpose of the route.
     """
 
     workload: str
@@ -71,11 +72,12 @@ class SplitRoute:
 
 @dataclass(frozen=True, slots=True)
 class ContinuedRoutes:
-    """The routes to split. ``text``: the completed file, or None if there is none.
+    """The routes to split.
 
-    ``resources``: VirtualServices to apply beside the EnvoyFilter. ``routed``: by aggregate cluster, what the header
-    rules of the user's routes make of the headers that the candidate changes. ``for_copies``: by workload, what the
-    last of its routes does with requests (``part_for_copies``), once for each match.
+    ``text``: the completed file, or None if there is none.
+    ``resources``: VirtualServices to apply together with the EnvoyFilter.
+    ``routed``: by aggregate cluster, the effect of the user's header rules on headers that the candidate changes.
+    ``for_copies``: by workload, the effect of its last route on requests (``part_for_copies``), once for each match.
     """
 
     routes: Sequence[SplitRoute]
@@ -140,7 +142,7 @@ def complete_virtual_services(
 def _insertions(added: Sequence[_Added]) -> list[Insertion]:
     """Return the insertions before each of the user's routes.
 
-    Requests of several workloads may be read on one route, so that every split comes before the first reader.
+    If requests of several workloads are read on one route, all splits come before the first reader.
     """
     places: dict[tuple[int, int], list[_Added]] = {}
     for one in added:
@@ -152,14 +154,14 @@ def _insertions(added: Sequence[_Added]) -> list[Insertion]:
 
 
 def in_order(copies: Sequence[_T], kind: Callable[[_T], CopyKind]) -> list[_T]:
-    """Return copies of one route, of all workloads in their order, then those that read, and what is left over."""
+    """Return the copies of one route for all workloads, sorted by kind: readers after all others, and the rest last."""
     return sorted(copies, key=lambda one: max(kind(one), CopyKind.PINNED))
 
 
 class CopyNames:
-    """Gives the copies for one workload their names, because a patch finds a name.
+    """Names the copies for one workload. A patch finds a copy by its name.
 
-    Copies share a name if they have the same operation and, where requests are read, the same original.
+    Copies share a name if they have the same operation and, if requests are read, the same original.
     """
 
     def __init__(self, config: Config, workload: str) -> None:
@@ -172,7 +174,7 @@ class CopyNames:
         self.for_copies: list[Json] = []  # of the route that is continued last
 
     def copies(self, uri: Json, original: str) -> list[tuple[str, RouteCopy]]:
-        """Return the copies of a user's route whose match has the path condition ``uri``, each with its name.
+        """Return the copies of a user's route for the path condition ``uri``, each with its name.
 
         ``original``: see ``copies_of``.
         """
@@ -230,9 +232,10 @@ def _continued(service: Document, naming: CopyNames, only: str | None) -> Iterat
 def _copies(
     entry: Json, narrow: Sequence[tuple[Json, NarrowMatch]], naming: CopyNames, original: str
 ) -> list[tuple[CopyKind, Json]]:
-    """Return the copies of a route, each once, or once for each different name and each different rewrite of the path.
+    """Return the copies of a route: one for each kind, name and path rewrite.
 
-    A rewrite replaces what the match has matched. The copy matches more of the path, so its rewrite must contain that.
+    A rewrite replaces the part of the path that the match covers. The copy's match covers more of the path, so its
+    rewrite must contain the additional part.
     """
     rewrite = entry.get("rewrite", {}).get("uri")
     groups: dict[tuple[CopyKind, str, str | None], list[Json]] = {}
@@ -252,7 +255,7 @@ def _copy(entry: Json, name: str, matches: list[Json], rewrite: str | None) -> J
 
 
 def _check(entry: Json, service: Document, config: Config, workload: str, place: str) -> None:
-    """Refuse a route whose destination cannot become the baseline's side of the split."""
+    """Raise an error if the destination of a route cannot become the baseline's side of the split."""
     where = f"workloads.{workload}: {place}: the route that serves it"
     if not service.data.get("spec", {}).get("hosts"):
         raise InputError(
@@ -275,7 +278,7 @@ def _check(entry: Json, service: Document, config: Config, workload: str, place:
 
 
 def check_cluster(destination: Json, namespace: str | None, config: Config, workload: str, where: str) -> None:
-    """Raise ConfigError unless the baseline's cluster is the one that Istio makes for ``destination``."""
+    """Raise ConfigError unless the baseline's cluster is the one that Istio generates for ``destination``."""
     host, subset = destination.get("host", ""), destination.get("subset", "")
     if "." not in host and host != "*":
         if namespace is None:
@@ -296,9 +299,9 @@ def check_cluster(destination: Json, namespace: str | None, config: Config, work
 
 
 def _header_rules(entry: Json) -> Json:
-    """Return the rules for request headers of a VirtualService's HTTP route, as Envoy's route has them.
+    """Return the request header rules of a VirtualService's HTTP route in the form of an Envoy route.
 
-    Istio applies those of the only destination after those of the route.
+    Istio applies the rules of the route first, then those of its only destination.
     """
     rules = [section.get("headers", {}).get("request", {}) for section in (entry, *entry["route"])]
     return {
@@ -324,7 +327,7 @@ def _refuse_other_rules(
 
 
 def continued_by_name(config: Config, choices: Sequence[str]) -> ContinuedRoutes:
-    """Return the routes named by ``--route`` without a file: NAMESPACE/NAME/HTTP-ROUTE, or WORKLOAD= and that.
+    """Return the routes named by ``--route`` without a file: [WORKLOAD=]NAMESPACE/NAME/HTTP-ROUTE.
 
     Raises InputError unless each workload has a route, and for a workload with ``fallback``.
     """

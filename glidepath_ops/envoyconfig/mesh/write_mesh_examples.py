@@ -1,4 +1,4 @@
-"""Render the mesh examples again: ``python -m glidepath_ops.envoyconfig.mesh.write_mesh_examples envoy``."""
+"""Renders the mesh examples again: ``python -m glidepath_ops.envoyconfig.mesh.write_mesh_examples envoy``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _own_route(config: Config, folder: Path) -> dict[str, str]:
 
 
 def mesh_examples(folder: Path) -> dict[Path, str]:
-    """Return the text of each rendered file of the mesh examples, which lies beside the example's glidepath.yaml."""
+    """Return the text of each rendered file of the mesh examples. The files lie beside the example's glidepath.yaml."""
     found = {}
     for place, recipe in RECIPES.items():
         for name, text in recipe(load_config(folder / place / "glidepath.yaml"), folder / place).items():

@@ -88,7 +88,7 @@ def test_the_limits_of_a_candidate_are_those_of_its_section_and_of_the_options(l
         (("--since", "5"), "--since"),
         (("--section", "chatt"), "no workload 'chatt' was found"),
         (("--sections", "/nowhere"), "is not a directory"),
-        (("--since", "1s"), "no line is of the wanted time"),
+        (("--since", "1s"), "no line since the given time"),
     ],
 )
 def test_bad_options_are_named(log: Path, config: Path, options: tuple[str, ...], message: str) -> None:
