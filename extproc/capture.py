@@ -76,8 +76,8 @@ class Capturer:
     def begin(self, workload: WorkloadInfo, exchange: Exchange, own_id: str = "", served: str = "") -> CapturedExchange:
         """Start to capture an exchange whose route belongs to ``workload``.
 
-        ``own_id``: the id that Envoy gave to the exchange, or "" if the id is that of the request.
-        ``served``: the digest of what Envoy serves, or "" if it is unknown.
+        ``own_id``: the id that Envoy gave to the exchange, or "" if the exchange has the id of the request.
+        ``served``: the served digest (glidepath/served_digest.py), or "" if it is unknown.
         """
         headers = exchange.request.headers if exchange.request else {}
         logged_id = headers.get("x-request-id", "")

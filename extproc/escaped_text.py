@@ -1,8 +1,8 @@
-"""Applies patterns to a text and to what the escapes in it stand for.
+r"""Applies patterns to a text and to the characters that escapes in it represent.
 
 A text can contain JSON (the arguments of a tool call), parts of JSON, program code, an encoded form, a URL or HTML.
-There the address ``ann@example.com`` can be ``ann\\u0040example.com``, ``ann\\x40example.com``,
-``ann%40example.com`` or ``ann&#64;example.com``, and one form can be written in another (``ann%5Cu0040example.com``).
+There the address ``ann@example.com`` can be ``ann\u0040example.com``, ``ann\x40example.com``, ``ann%40example.com`` or
+``ann&#64;example.com``, and one form can be written in another (``ann%5Cu0040example.com``).
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ class ProcessService:
 
 
 class _Route(NamedTuple):
-    """What the metadata of a stream contain.
+    """The facts in the metadata of a stream.
 
     ``workload``: the workload that Envoy names, or None if it is not configured.
     ``own_id``: Envoy's own id of the request.

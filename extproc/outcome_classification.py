@@ -4,23 +4,23 @@
 (docs/reference/extproc.md describes them for users; response_flags.py says whose fault each response flag shows):
 
 1. Entries whose route belongs to no workload, and entries of running requests, are not counted.
-2. If Envoy itself or a filter answered without asking a side (overload, authorisation, rate limit, invalid headers,
-   a missing filter or route), the entry is a ``LocalReply``. It is the client's fault if the request was refused, and
+2. If Envoy itself or a filter answered without asking a side (overload, authorisation, rate limit, invalid headers, a
+   missing filter or route), the entry is a ``LocalReply``. It is the client's fault if the request was refused, and
    Envoy's if Envoy failed. An entry that does not show the side that the split chose is a ``LocalReply``, too.
 3. If the client disconnected first and Envoy recorded no upstream failure, the outcome is ``client_abort``, which is
-   not an error of the side. If the tee ended a copy because of its timeout and the side had not sent its whole
-   answer, the outcome is the side's error ``tee_timeout``.
+   not an error of the side. If the tee ended a copy because of its timeout and the side had not sent its whole answer,
+   the outcome is the side's error ``tee_timeout``.
 4. If Envoy switched from the candidate to the baseline, the outcome is the candidate's error ``failover``. ``rescued``
-   is True if the baseline answered, False if the baseline failed by rule 6, and None if the client disconnected. If
-   the candidate was not asked, because the model in the body could not be replaced, the entry is a ``LocalReply``. If
-   the candidate refused what the request asks for (``CAPABILITY_STATUSES``), the error is ``capability``; if the
-   baseline refuses it too, it is the client's fault.
-5. A 429 to a copy is not an error of the side, because the side would have had fewer requests without copies. The
-   entry is a ``LocalReply``, and copies pause (extproc/copy_cool_down.py).
+   is True if the baseline answered, False if the baseline failed by rule 6, and None if the client disconnected. If the
+   candidate was not asked, because the model in the body could not be replaced, the entry is a ``LocalReply``. If the
+   candidate refused what the request asks for (``CAPABILITY_STATUSES``), the error is ``capability``; if the baseline
+   refuses it too, it is the client's fault.
+5. A 429 to a copy is not an error of the side, because the side would have had fewer requests without copies. The entry
+   is a ``LocalReply``, and copies pause (extproc/copy_cool_down.py).
 6. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
-   or 403 is an error of the side if the backend never receives the client's own credential. An answer to a POST that
-   no client can use although its status says success is an error of the side, too: a redirection, a web page, an
-   empty body.
+   or 403 is an error of the side if the backend never receives the client's own credential. An answer to a POST that no
+   client can use although its status says success is an error of the side, too: a redirection, a web page, an empty
+   body.
 7. Every other request has no error. The remaining 4xx are the client's fault: they count as requests without a latency,
    because a refusal is faster than any answer. (If the other side answers a copy of the same request, extproc.capture
    counts the 4xx as an error after all.)
@@ -114,7 +114,7 @@ def classify(
 ) -> RequestOutcome | LocalReply | None:
     """Return the outcome of the request that an access log entry describes, or None if the request is not counted.
 
-    ``shadow`` is True if the entry comes from the access log of the shadow listener.
+    ``shadow``: whether the entry comes from the access log of the shadow listener.
     """
     common = entry.common_properties
     workload = logged_workload(entry, workloads, shadow)

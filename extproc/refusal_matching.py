@@ -47,10 +47,9 @@ class RefusalMatcher:
     _waiting: OrderedDict[RefusedRequest, Rejection] = field(default_factory=OrderedDict)
 
     def entry(self, request: RefusedRequest, counted_as_success: bool) -> Rejection | None:
-        """Process an access log entry with a status of 2xx to 4xx. Return the rejection that must now be counted.
+        """Process an access log entry with status 2xx to 4xx. Return the rejection that must now be counted, or None.
 
-        Return None if there is none. ``counted_as_success`` is False if the entry counts as an error or as a client
-        abort.
+        ``counted_as_success`` is False if the entry counts as an error or as a client abort.
         """
         rejection = self._waiting.pop(request, None)
         if rejection is None:

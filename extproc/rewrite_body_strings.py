@@ -52,7 +52,7 @@ def rewrite_parts(parts: Sequence[Part], apply: Apply) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _StringSlot:
-    """The location of one string of a part: ``container[key]``, or the whole part if it is no JSON."""
+    """The location of one string of a part: ``container[key]``, or the whole part if it is not JSON."""
 
     part: Part
     container: Any

@@ -99,7 +99,7 @@ class PairLanes:
     def take(self, now: float) -> list[RawPair]:
         """Return the next pairs to encode: one of each lane in turn. Call ``store`` with the result.
 
-        Return none while encoded pairs can be written, and none of a lane whose pairs Redis has refused.
+        The result is empty while encoded pairs can be written. It has no pairs of a lane that Redis has refused.
         """
         if self.writable(now):
             return []

@@ -41,7 +41,7 @@ def hop(backend: str) -> str:
 
 
 def route_name(workload: str) -> str:
-    """Return the name that Glidepath gives to a workload's route. A route of the user's own keeps its own name."""
+    """Return the name that Glidepath gives to a workload's route. The user's own routes keep their names."""
     return f"{ROUTE_PREFIX}{workload}"
 
 

@@ -49,7 +49,7 @@ class CommandRefusedError(GlidepathError):
 
 
 def error_text(error: BaseException) -> str:
-    """Return the first non-blank line of the error's message, or the name of its type if it has no message."""
+    """Return the first line of the error's message that is not blank, or the name of its type if it has no message."""
     return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
 
 

@@ -97,7 +97,7 @@ def parse_feedback(raw: Mapping[str, Any]) -> GivenFeedback:
 
 
 def _scored(raw: Mapping[str, Any]) -> tuple[FeedbackKind, float | None]:
-    """Return the form and the value of the score in a JSON object. The value is None if there is none."""
+    """Return the form and the value of the score in a JSON object. The value is None without a score."""
     given = [kind for kind in FeedbackKind if raw.get(kind.value) is not None]
     if len(given) > 1:
         raise InputError(f"{given[1].value}: give only one of {', '.join(FeedbackKind)}")

@@ -12,8 +12,9 @@ def json_object(line: bytes, *, max_bytes: int, where: str = "", wanted: str = "
     """Return the JSON object in ``line``.
 
     ``where``: the file and the line number, with which an error message begins.
-    ``wanted``: what the error message asks for if the line has another JSON value. Raises InputError if the line,
-    without its newline, is longer than ``max_bytes`` or has no JSON object.
+    ``wanted``: what the error message asks for if the line has another JSON value.
+
+    Raises InputError if the line, without its newline, is longer than ``max_bytes`` or has no JSON object.
     """
     at = f"{where}: " if where else ""
     if len(line) - line.endswith(b"\n") > max_bytes:

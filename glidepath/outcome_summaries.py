@@ -24,7 +24,7 @@ PINNED = "pinned_"  # in Outcomes.coverage, prefix of the reasons why requests a
 
 
 class AtFault(StrEnum):
-    """Who caused that Envoy or one of its filters answered a request instead of a side."""
+    """Who is at fault that Envoy or one of its filters answered a request instead of a side."""
 
     CLIENT = "client"  # the request was refused
     ENVOY = "envoy"  # Envoy or a filter failed
@@ -80,8 +80,8 @@ class SideOutcomes:
     ``not_found``: the requests that the side answered with 404.
     ``checked``: the answers whose captured body was checked by itself. For all other answers, only the access log is
     known.
-    ``aborted_ms``: how long clients waited that left without a byte of an answer (a part of ``client_aborts``). The
-    latency of these requests would have been longer.
+    ``aborted_ms``: the waiting times of clients that left without a byte of an answer (a part of ``client_aborts``).
+    The latency of these requests would have been longer.
     ``usage``: the tokens of the captured answers, by source and tier. For requests that were not captured, the tokens
     are unknown.
     ``sent_bytes``: the total length of the bodies of all ``requests``.

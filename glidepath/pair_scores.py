@@ -52,7 +52,7 @@ class AnswerFacts:
     """The measurements of one answer that are kept with its score.
 
     The only text of the answer is ``excerpt``, which is empty by default. ``faults`` are values of
-    ``glidepath.answer_faults.AnswerFault``: what is wrong with the answer by itself.
+    ``glidepath.answer_faults.AnswerFault``.
     """
 
     origin: Origin = Origin.LIVE

@@ -140,9 +140,10 @@ class WorkloadKeys:
 
     @property
     def kept(self) -> str:
-        """Hash: the id of a pair that a decision names, or that a person labelled → the Pair, as in ``pairs``.
+        """Hash: the id of a kept pair → the Pair, as in ``pairs``.
 
-        It holds these pairs longer than ``pairs`` does. ``retention.kept`` limits it.
+        A pair is kept if a decision names it, or if a person labelled it. Here it is stored longer than in ``pairs``.
+        ``retention.kept`` limits the number of pairs.
         """
         return self._key("kept")
 

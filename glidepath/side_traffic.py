@@ -1,4 +1,4 @@
-"""The traffic of one side in a period, as far as it costs money: requests, tokens, bytes.
+"""The traffic of one side in a period that costs money: requests, tokens, bytes.
 
 The history stores it (``history.py``), and the cost model reads it (``glidepath/pricing/``).
 """

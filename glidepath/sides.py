@@ -17,7 +17,7 @@ class Side(StrEnum):
 
 
 class Origin(StrEnum):
-    """What caused a request: a client, the tee (which sends copies), or a synthetic probe."""
+    """The cause of a request: a client, the tee (which sends copies), or a synthetic probe."""
 
     LIVE = "live"
     SHADOW = "shadow"

@@ -13,7 +13,7 @@ class UnseenRecord:
     """Counts of access log entries from ``since_ms`` to ``at_ms`` (Unix milliseconds).
 
     ``produced``: the entries that all Envoys wrote or dropped, by their own counters.
-    ``unseen``: how many of these at least reached no extproc. No gate knows their outcomes.
+    ``unseen``: the minimum number of them that reached no extproc. No gate knows their outcomes.
     ``silent``: the Envoys whose counters cannot be read, as text.
     """
 

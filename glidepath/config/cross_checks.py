@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A violation of a rule: the path of the key at fault, and what is wrong with its value."""
+    """A violation of a rule: the path of the key at fault, and a message about its value."""
 
     path: tuple[str | int, ...]
     message: str

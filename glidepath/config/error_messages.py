@@ -98,7 +98,7 @@ def _unknown_key(path: KeyPath) -> str:
 
 
 def _said(detail: ErrorDetails, path: KeyPath) -> str:
-    """Return what is wrong with a value, in the words of YAML."""
+    """Return the message about an invalid value, in the words of YAML."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "literal_error":
         return f"must be {context['expected']}{_meant(detail, context['expected'])}"

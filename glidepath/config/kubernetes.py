@@ -18,7 +18,7 @@ _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 class BackendReference(Section):
-    """A backendRef in the rule of an HTTPRoute: a Service, or another kind of object. It identifies the weight."""
+    """A backendRef in the rule of an HTTPRoute: a Service, or another kind of object. Its weight is read and set."""
 
     name: ObjectName
     kind: str = Field(default="Service", pattern=r"^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$", max_length=63)

@@ -54,8 +54,7 @@ class WorkloadCosts:
     - ``copies``: copies and probes, by the name of the side
     - ``baseline_fixed``, ``candidate_fixed``: the workload's part of GPUs and fixed amounts
     - ``moved_at_baseline``: what the candidate's requests would have cost at the baseline, egress included; None if
-      this
-      is unknown
+      this is unknown
     - ``moved_by``: the basis of this amount: ``requests`` (the baseline's mean cost of a request) or ``tokens`` (the
       candidate's own tokens)
     """
@@ -87,7 +86,7 @@ class WorkloadCosts:
 
     @property
     def without(self) -> Decimal | None:
-        """What the baseline alone would have cost."""
+        """The cost if the baseline alone had served all requests; None: unknown."""
         if self.moved_at_baseline is None:
             return None
         return self.baseline.amount + self.baseline.egress + self.baseline_fixed + self.moved_at_baseline

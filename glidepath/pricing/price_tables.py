@@ -26,8 +26,8 @@ class PriceTable:
     """The prices of a backend.
 
     ``tokens``: by tier, the price of a million tokens of each kind that has one.
-    ``gpu_hours``: the hourly price of its GPUs, as far as it is charged to these workloads.
-    ``monthly``: fixed amounts a month.
+    ``gpu_hours``: the part of its GPUs' hourly price that is charged to these workloads.
+    ``monthly``: fixed amounts per month.
     ``egress``: the price of 10^9 bytes sent to the backend.
     ``by_time``: whether its GPUs or fixed amounts have a price, which may be 0.
     """

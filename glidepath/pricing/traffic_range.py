@@ -41,7 +41,7 @@ class TrafficRange:
 
 
 def requests_in(point: HistoryPoint) -> int:
-    """Return the number of answered clients' requests in a period, including those that Envoy keeps at the baseline."""
+    """Return the number of clients' requests that were answered in a period, including those kept at the baseline."""
     return point.baseline.traffic.live.requests + point.candidate.traffic.live.requests + point.pinned
 
 

@@ -68,9 +68,9 @@ def command(
     (good), "up" or "down". A label is a short text, which the console shows with the pair.
 
     Feedback counts for the side that served the request, in the gate "feedback" and in glidepath status. Each request
-    counts once. The result on stdout is one JSON object with the number of feedback entries that counted for each side,
-    that were for unknown requests, that were for requests with earlier feedback, and that had only a label ("noted").
-    An invalid line is reported on stderr and skipped; the exit status is then 2.
+    counts once. The result on stdout is one JSON object. It says how many entries counted for each side, and how many
+    did not count: "unknown" (no such request), "repeated" (the request has earlier feedback) and "noted" (only a
+    label). An invalid line is reported on stderr and skipped; the exit status is then 2.
     """
     bad: list[str] = []
     single = request_id or score or user or label or success is not None

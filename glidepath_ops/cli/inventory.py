@@ -88,11 +88,12 @@ def command(
 ) -> None:
     """List the workloads in the traffic, what each needs, and in which order to move them.
 
-    A workload is a path, a model and a caller. The counts come from Envoy: `inventory: {}` in glidepath.yaml lets it
-    observe all its requests, also before any workload is configured. With --from, they come from access logs.
+    A workload is a path, a model and a caller. The counts come from Envoy: with `inventory: {}` in glidepath.yaml,
+    Envoy reports all its requests, even before any workload is configured. With --from, the counts come from access
+    logs.
 
-    Shown are volume, tokens, spend, latency, context lengths, tools and modalities, the share that a candidate could
-    serve, and how much the answers vary. Batch jobs come first, then internal tools, then customers.
+    The list shows volume, tokens, spend, latency, context lengths, tools and modalities, the share that a candidate
+    could serve, and how much the answers vary. Batch jobs come first, then internal tools, then customers.
     """
     settings = _settings(config, needed=not from_files)
     seconds = seconds_of("--since", since or DEFAULT_SINCE, _LONGEST_SINCE)
@@ -132,7 +133,7 @@ def _limits(
     tools: bool | None,
     max_body: str | None,
 ) -> CandidateLimits:
-    """Return what the candidate can serve: by its section, and by the options, which have precedence."""
+    """Return the limits of the candidate. Those in the options take precedence over its section."""
     backends = settings.backends if settings else {}
     _check_backend("--candidate", settings, candidate)
     declared = CandidateLimits.of(candidate, backends[candidate]) if candidate in backends else None

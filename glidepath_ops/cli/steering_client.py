@@ -48,7 +48,7 @@ async def wait_for_answer(client: RedisClient, workload: str, command_id: str, t
 async def wait_for_event(client: RedisClient, workload: str, after: str, event: str, timeout: float) -> Decision | None:
     """Return the first decision with this ``event`` that follows the decision with id ``after`` in the log.
 
-    Return None if there is none within ``timeout`` seconds.
+    Return None if there is no such decision within ``timeout`` seconds.
     """
     return await _wait(client, workload, after, timeout, lambda d: d.event == event)
 

@@ -38,7 +38,7 @@ class Console:
     demo: bool = False
 
     def page(self, request: Request, template: str, visitor: Visitor, code: int = 200, **values: Any) -> Response:
-        """Return a page, with the values that every page shows: the visitor, and what the visitor may do."""
+        """Return a page, with the values that every page shows: the visitor, and the visitor's rights."""
         return html.page(template, code, **self.shared(request.url.path, visitor), **values)
 
     def shared(self, path: str, visitor: Visitor) -> dict[str, Any]:

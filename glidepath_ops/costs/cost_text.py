@@ -96,7 +96,7 @@ def _known(cost: TrafficCost) -> Decimal | None:
 
 
 def what_is_known(one: WorkloadMoney) -> list[str]:
-    """Return lines that say how the amounts of a workload are known, and what is missing from them."""
+    """Return lines on the sources of a workload's amounts, and on the parts that are missing from them."""
     costs, lines = one.costs, list[str]()
     sides = {"baseline": costs.baseline, "candidate": costs.candidate}
     for name, seen in sides.items():

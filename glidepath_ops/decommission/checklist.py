@@ -30,7 +30,7 @@ class ItemState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChecklistItem:
-    """One line of the checklist. ``remedy`` says what to do about a problem; it is empty if there is no problem."""
+    """One line of the checklist. ``remedy``: how to solve the problem; "" if there is no problem."""
 
     level: ItemState
     workload: str

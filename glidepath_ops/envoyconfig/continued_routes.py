@@ -219,7 +219,7 @@ def _refuse_other_baseline(config: Config, workload: str, action: Json, where: s
 
 
 def not_at_random(workload: str) -> str:
-    """Return the end of the message about a workload that the user's own hash assigns, and not chance."""
+    """Return the end of an error message: the user's own hash assigns the requests, so they are not random."""
     return (
         "so requests are not assigned at random, on which the gates would count: set "
         f"workloads.{workload}.sticky: {{route: true}}"

@@ -42,7 +42,9 @@ def routed_headers(levels: Sequence[Json], names: Collection[str], place: str) -
     """Return the effect of the rules of ``levels`` on the headers ``names``. Headers without a rule are left out.
 
     ``levels``: the route, the virtual host and the route configuration, in the order in which Envoy applies them.
-    ``names``: in lower case. Raises InputError, with ``place``, for a value that is known only to Envoy.
+    ``names``: in lower case.
+
+    Raises InputError, with ``place``, for a value that is known only to Envoy.
     """
     found: dict[str, RoutedHeader] = {}
     for level in levels:

@@ -146,7 +146,7 @@ def route_is(reads: str) -> Json:
 
 
 def split_conditions(workload: Workload) -> list[Json]:
-    """Return the MetadataMatchers for requests of a workload that are split."""
+    """Return the MetadataMatchers for those requests of a workload that are split."""
     test: Json = {"safe_regex": {"regex": _SPLIT_STATES}} if workload.stateless else {"exact": "none"}
     return [_fact("state", {"string_match": test}), *_model_is(workload.match)]
 
@@ -157,7 +157,7 @@ def streamed() -> Json:
 
 
 def stateful_conditions(workload: Workload) -> list[Json]:
-    """Return the MetadataMatchers for requests of a workload that need or create state."""
+    """Return the MetadataMatchers for those requests of a workload that need or create state."""
     return [_fact("state", {"string_match": {"safe_regex": {"regex": "needs|makes"}}}), *_model_is(workload.match)]
 
 

@@ -92,7 +92,7 @@ class StrictParser:
 
 
 def _different(parts: list[Any]) -> list[Any]:
-    """Return the entries of a list, but only one of those that differ only in free text."""
+    """Return the entries of a list without repetitions. Entries that differ only in free text count as repetitions."""
     return list({_form(part): part for part in reversed(parts)}.values())
 
 

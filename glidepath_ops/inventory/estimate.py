@@ -157,7 +157,7 @@ def _size(models: Mapping[str, Tally]) -> int:
 
 
 def _shares(total: int, sizes: Mapping[str, int]) -> dict[str, int]:
-    """Divide ``total`` into whole numbers in the proportions of ``sizes``. Their sum is ``total``."""
+    """Divide ``total`` in the proportions of ``sizes`` into whole numbers whose sum is ``total``."""
     whole = sum(sizes.values())
     if not whole:
         return dict.fromkeys(sizes, 0)

@@ -20,7 +20,7 @@ _IN_NAMES = {kind: re.compile(rf"(?<![a-z0-9])(?:{words})(?![a-z0-9])") for kind
 
 
 class Kind(StrEnum):
-    """Who waits for the answers. The most tolerant kind comes first."""
+    """The people or programs that wait for the answers, the most tolerant first."""
 
     BATCH = "batch"
     INTERNAL = "internal"

@@ -79,7 +79,7 @@ def task_of(group: CallGroup) -> str:
 
 
 def section_names(keys: Iterable[CallKey], configured: Collection[str] = ()) -> dict[MatchKey, str]:
-    """Return a unique name for each section that the configuration allows. ``configured``: names already in use."""
+    """Return a valid and unique name for each section. ``configured``: names already in use."""
     names: dict[MatchKey, str] = {}
     taken = set(configured) | {"backends"}
     for key in keys:

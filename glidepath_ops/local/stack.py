@@ -61,7 +61,7 @@ class Stack:
         return self.children[name]
 
     def tails(self) -> str:
-        """Return the last ten lines of every process's log, to find out what went wrong."""
+        """Return the last ten lines of every process's log, for error messages."""
         return "\n".join(f"--- {name}\n{child.tail(10)}" for name, child in self.children.items())
 
     def stop(self, timeout: float = 5) -> None:

@@ -12,7 +12,7 @@ from scorer.scoring.answers import CustomSurface, Extracted, Unusable, expectati
 
 @dataclass(frozen=True, slots=True)
 class AnswerText:
-    """The text of an answer, or the whole body if no answer is found in it. ``problem``: why not, or ""."""
+    """The text of an answer, or of the whole body if no answer is found in it. ``problem``: the reason, or ""."""
 
     text: str
     problem: str = ""

@@ -1,4 +1,4 @@
-"""The chapter for finance: what the migration cost, what it saves, and when the savings cover its cost. Pure."""
+"""The chapter for finance: the cost of the migration, its savings, and when the savings cover the cost. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chapter for legal and security: which data go where, which are stored for how long, and by which rules. Pure.
+"""The chapter for legal and security: the flow of data, its storage and time limits, and the rules for it. Pure.
 
 It states facts from the configuration and the records. Facts that only a person can know are marked as missing.
 """

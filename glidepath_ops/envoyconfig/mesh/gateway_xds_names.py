@@ -46,7 +46,8 @@ def gateway_listener(text: str) -> GatewayListener:
 def xds_names(gateway: str, listeners: Sequence[GatewayListener], scheme: str) -> XdsNames:
     """Return the names for ``listeners`` of ``gateway`` (NAMESPACE/NAME), in the same order as in the Gateway.
 
-    Raises InputError for an unknown ``scheme``, and for listeners without a protocol and port that the names need.
+    Raises InputError for an unknown ``scheme``, or if the scheme needs a listener's protocol and port but they are
+    unknown.
     """
     if scheme not in SCHEMES:
         raise InputError(f"--xds-names: unknown value {scheme!r} (allowed: {', '.join(SCHEMES)})")

@@ -90,7 +90,7 @@ class ContinuedRoutes:
 
 @dataclass(frozen=True, slots=True)
 class _Added:
-    """A copy, to be inserted into the list ``routes`` before the user's route with the index ``before``."""
+    """A copy that is inserted into the list ``routes`` before the user's route with the index ``before``."""
 
     routes: yaml.Node
     before: int
@@ -207,7 +207,7 @@ def _path(rule: Match) -> str:
 
 
 def _continued(service: Document, naming: CopyNames, only: str | None) -> Iterator[_Added]:
-    """Yield copies of each route of the VirtualService that serves requests of the workload, in the routes' order."""
+    """Yield copies of the VirtualService's routes that serve requests of the workload, in the order of the routes."""
     routes = child(child(service.node, "spec"), "http")
     if routes is None:
         return
