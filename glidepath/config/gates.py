@@ -79,7 +79,7 @@ class SamenessGateConfig(AnyGateConfig):
 class DefectGateConfig(GateConfig):
     """A limit on how much more often the candidate's answer has a defect than the baseline's, on the same requests.
 
-    A defect is a fault that an answer has by itself, such as a refusal, a loop or JSON against the request's schema
+    A defect is a fault that an answer has by itself, such as a refusal, a loop or JSON that violates the schema
     (docs/reference/answer-faults.md). Failed answers are counted by ``errors``.
     """
 

@@ -20,7 +20,7 @@ _FILTERS = "typed_per_filter_config"
 
 
 def examine_copied_routes(subject: str, name: str, envoy: EnvoyFacts) -> Iterator[Finding]:
-    """Report routes of this Envoy that are copies of the user's routes for the workload ``name``."""
+    """Check the routes of this Envoy that are copies of the user's routes for the workload ``name``, if any."""
     check, copies = f"{name}: copied route", 0
     for copy, own in _copies(name, envoy):
         copies += 1

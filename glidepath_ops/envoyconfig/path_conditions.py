@@ -26,7 +26,7 @@ def path_header(rule: Match) -> Json:
 
 
 def path_headers_of_copies(workload: Workload) -> list[Json]:
-    """Return the HeaderMatchers for only the paths of a workload's copies and probes: one, or none for all paths.
+    """Return the HeaderMatchers that match the paths of a workload's copies and probes: one, or none for all paths.
 
     A probe may have a path outside ``match``.
     """
