@@ -103,7 +103,7 @@ def _openai_or_anthropic(found: Mapping[str, Any]) -> TokenUsage:
         read or _count(inside, "cached_tokens") or _count(found, "prompt_cache_hit_tokens", "cached_tokens"),
         write or _count(inside, "cache_write_tokens", "cache_creation_tokens"),
         write_1h,
-        _count(inside, "audio_tokens"),
+        _not_cached(_count(inside, "audio_tokens"), _count(_details(inside, "cached_tokens_details"), "audio_tokens")),
         min(reasoning, output),
         _count(written, "audio_tokens"),
     )
@@ -122,10 +122,17 @@ def _gemini(found: Mapping[str, Any]) -> TokenUsage:
         _count(found, "promptTokenCount") + _count(found, "toolUsePromptTokenCount"),
         _count(found, "candidatesTokenCount", "responseTokenCount") + thoughts,
         _count(found, "cachedContentTokenCount"),
-        audio_input=_of_audio(found.get("promptTokensDetails")),
+        audio_input=_not_cached(
+            _of_audio(found.get("promptTokensDetails")), _of_audio(found.get("cacheTokensDetails"))
+        ),
         reasoning=thoughts,
         audio_output=_of_audio(found.get("candidatesTokensDetails") or found.get("responseTokensDetails")),
     )
+
+
+def _not_cached(audio: int, cached: int) -> int:
+    """Return the tokens of sound that were not read from the cache: each token has one kind, so one price."""
+    return max(0, audio - cached)
 
 
 def _of_audio(details: object) -> int:

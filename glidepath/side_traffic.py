@@ -38,7 +38,15 @@ class Sent:
     @property
     def measured(self) -> int:
         """The number of answers whose tokens the backend itself stated."""
-        return sum(usage.answers for usage in self.usage if usage.source is TokenSource.MEASURED)
+        return self._answers_by(TokenSource.MEASURED)
+
+    @property
+    def by_tokenizer(self) -> int:
+        """The number of answers whose tokens the tokenizer of the model counted."""
+        return self._answers_by(TokenSource.COUNTED)
+
+    def _answers_by(self, source: TokenSource) -> int:
+        return sum(usage.answers for usage in self.usage if usage.source is source)
 
 
 NOTHING_SENT = Sent()

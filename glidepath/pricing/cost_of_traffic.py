@@ -19,6 +19,7 @@ class TrafficCost:
 
     - ``requests``: the number of requests
     - ``known``, ``measured``: the number of answers with known tokens, and those whose tokens the backend stated
+    - ``by_tokenizer``: the number of answers whose tokens the tokenizer of the model counted
     - ``amount``: the price of all tokens: the mean of the known answers times ``requests``
     - ``unpriced``: the number of requests whose price is unknown or incomplete
     - ``of_known``: the price of the known answers alone, and the tokens without a price
@@ -32,6 +33,7 @@ class TrafficCost:
     unpriced: int = 0
     egress: Decimal = ZERO
     of_known: Cost = field(default_factory=Cost)
+    by_tokenizer: int = 0
 
     @property
     def mean(self) -> Decimal | None:
@@ -58,6 +60,7 @@ class TrafficCost:
             self.unpriced + other.unpriced,
             self.egress + other.egress,
             self.of_known + other.of_known,
+            self.by_tokenizer + other.by_tokenizer,
         )
 
 
@@ -72,7 +75,7 @@ def cost_of_traffic(sent: Sent, table: PriceTable, unseen: int = 0) -> TrafficCo
     amount = cost.amount * requests / cost.answers
     unpriced = round(Decimal(cost.unpriced_answers) * requests / cost.answers)
     egress = _egress(sent, table, requests)
-    return TrafficCost(requests, cost.answers, sent.measured, amount, unpriced, egress, cost)
+    return TrafficCost(requests, cost.answers, sent.measured, amount, unpriced, egress, cost, sent.by_tokenizer)
 
 
 def _egress(sent: Sent, table: PriceTable, requests: int) -> Decimal:

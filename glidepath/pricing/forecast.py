@@ -20,9 +20,9 @@ MOST_MONTHS = Decimal(1200)  # a payback after more than a hundred years counts 
 
 @dataclass(frozen=True, slots=True)
 class MonthlyCosts:
-    """The cost of a month in three cases. None: unknown.
+    """The cost of a month in three cases, at the rate of the recent time. None: unknown.
 
-    ``now``: at today's share, with copies and the evaluator.
+    ``now``: at the candidate's mean share in that time, with copies and the evaluator.
     ``without``: at the baseline alone.
     ``target``: at the target share after the migration, without copies and the evaluator. At 100 %, the baseline's GPUs
     and fixed amounts are left out as well.

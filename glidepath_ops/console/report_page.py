@@ -36,7 +36,7 @@ def routes(console: Console) -> list[Route]:
             console.config.workload(name)
         names = [name] if name else list(console.config.workloads)
         async with one_at_a_time:
-            facts = await gather_facts(console.config, console.redis, names, now_ms, since_ms, demo=console.demo)
+            facts = await gather_facts(console.config, console.redis, names, now_ms, since_ms)
             text = await asyncio.to_thread(_write, facts, form)
         headers = {"content-disposition": f'attachment; filename="glidepath-report.{form}"'}
         return Response(text, media_type=FORMATS[form][0], headers=headers)

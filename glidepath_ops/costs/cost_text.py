@@ -124,7 +124,13 @@ def _measured(cost: TrafficCost) -> str:
         return "so their price is unknown" if cost.unpriced else "which cost nothing by themselves"
     if cost.measured == cost.known:
         return "all stated by the backend"
-    return f"{cost.measured / cost.known:.0%} of these stated by the backend, the others estimated"
+    others = cost.known - cost.measured - cost.by_tokenizer
+    ways = (
+        (cost.measured, "stated by the backend"),
+        (cost.by_tokenizer, "counted by the tokenizer"),
+        (others, "estimated"),
+    )
+    return ", ".join(f"{answers / cost.known:.0%} {way}" for answers, way in ways if answers)
 
 
 def _lacking(one: WorkloadMoney) -> str:

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from glidepath.clock import unix_ms
 from glidepath.errors import GlidepathError, UnreachableError
+from glidepath.redis_keys import DEMO_MARK
 from glidepath.redisio import connect
 from glidepath_ops.demo.backend_processes import backend_services
 from glidepath_ops.demo.client_load import Clients
@@ -90,6 +91,7 @@ async def _drive(setup: Setup) -> DemoSummary:
 @contextlib.asynccontextmanager
 async def _running(setup: Setup) -> AsyncIterator[Running]:
     redis = connect(setup.config.redis)
+    await redis.set(DEMO_MARK, 1)
     clients = Clients(setup.client_url, setup.options.plan.profile, random.Random(7))
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:

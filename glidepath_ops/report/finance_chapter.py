@@ -225,8 +225,9 @@ def _method() -> Iterator[Block]:
         "far as costs.migration says. Copies can be limited by shadow.sample, shadow.same_side and shadow.budget."
     )
     yield Text(
-        "Low and high are the ends of a 90 % interval of a month's traffic, from the variation of whole days; a trend "
-        "or a season is not in it. Not in any amount: prices that depend on the length of a prompt, discounts by "
-        "volume, taxes, answers that a client did not wait for, and requests that Envoy served from the baseline "
-        "while no scorer leased the split (if_lost: baseline)."
+        "A month has the requests of the last week: now, at the share and with the copies of that week; at the target "
+        "share, without copies. Low and high are the ends of a 90 % interval of a month's traffic, from the variation "
+        "of whole days; a trend or a season is not in it. Not in any amount: prices that depend on the length of a "
+        "prompt, discounts by volume, taxes, answers that a client did not wait for, and requests that Envoy served "
+        "from the baseline while no scorer leased the split (if_lost: baseline)."
     )

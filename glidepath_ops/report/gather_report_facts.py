@@ -11,7 +11,7 @@ from glidepath.feedback_intake import served_keys
 from glidepath.movable_share import movable_share_of
 from glidepath.pair_scores import ScoredPair
 from glidepath.pricing.money_summary import WorkloadHistory, money_summary
-from glidepath.redis_keys import WorkloadKeys
+from glidepath.redis_keys import DEMO_MARK, WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Decision
 from glidepath_ops.cli.steering_client import read_log, read_status
@@ -23,7 +23,7 @@ MOST_DECISIONS, MOST_RESULTS = 5000, 5000
 
 
 async def gather_facts(
-    config: Config, redis: RedisClient, names: Sequence[str], now_ms: int, since_ms: int = 0, *, demo: bool = False
+    config: Config, redis: RedisClient, names: Sequence[str], now_ms: int, since_ms: int = 0
 ) -> ReportFacts:
     """Return the facts about some workloads since a time. Raises RedisError or OSError."""
     found, histories = [], []
@@ -32,6 +32,7 @@ async def gather_facts(
         found.append(await _workload_facts(config, redis, history, no_ramp, now_ms, since_ms))
         histories.append(history)
     money = money_summary(config, histories, now_ms, await read_others(redis, config, names, now_ms, since_ms))
+    demo = bool(await redis.exists(DEMO_MARK))
     return ReportFacts(config, version("glidepath"), now_ms, since_ms, found, money, demo=demo)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.commands import parse_command
 from tests.support.promql_names import unknown_names
 from tests.support.promtool import needs_promtool, promtool
 
@@ -173,6 +174,15 @@ def test_the_text_of_an_alert_names_labels_that_its_expression_keeps() -> None:
             kept = {"job", "instance"}
         named = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
         assert named <= kept, name
+
+
+def test_each_command_that_an_alert_names_is_one_that_a_person_can_run() -> None:
+    for name, rule in RULES.items():
+        text = re.sub(r"\{\{ \$labels\.workload \}\}", "chat", rule["annotations"]["description"])
+        commands = re.findall(r"`(glidepath [^`]+)`", text)
+        assert len(commands) == len(re.findall(r"\bglidepath [a-z]", text)), f"{name}: a command is not in backticks"
+        for command in commands:
+            parse_command(command)
 
 
 def test_the_series_of_a_case_exist() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from glidepath_ops.cli.command_line import build_app
@@ -19,6 +22,19 @@ def run_cli(*args: str) -> str:
     if isinstance(result.return_value, int) and result.return_value:
         raise AssertionError(result.output)
     return result.stdout
+
+
+def parse_command(line: str) -> None:
+    """Read the arguments of a line such as ``glidepath log -w chat`` without running it. Raises click's UsageError."""
+    program, *arguments = shlex.split(line)
+    assert program == "glidepath", line
+    group = get_command(build_app(arguments[0]))
+    context = group.make_context(program, arguments)
+    while isinstance(context.command, TyperGroup) and (rest := [*context._protected_args, *context.args]):
+        name, command, rest = context.command.resolve_command(context, rest)
+        assert command is not None
+        context = command.make_context(name, rest, parent=context)
+    assert not isinstance(context.command, TyperGroup) or context.command.invoke_without_command, f"{line}: which?"
 
 
 async def run_process(*arguments: str, config: Path) -> tuple[int, str, str]:

@@ -56,6 +56,33 @@ def test_an_anthropic_stream_costs_what_its_price_page_gives() -> None:
     assert price_of(usage, price_table(SONNET)) == Cost(Decimal("0.0510"), answers=1)
 
 
+def test_sound_that_is_read_from_the_cache_is_charged_once() -> None:
+    """Gemini 2.5 Flash, ai.google.dev/pricing: text 0.30, audio 1.00, cached text 0.03, output 2.50.
+
+    Of 9,000 tokens, 2,500 are cached, 1,000 of them of sound; 1,000 more are of sound.
+    5,500 at 0.30 + 2,500 at 0.03 + 1,000 at 1.00 + 2,000 (1,360 of them thoughts) at 2.50: 0.007725.
+    """
+    modalities = {
+        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 7_000}, {"modality": "AUDIO", "tokenCount": 2_000}],
+        "cacheTokensDetails": [{"modality": "TEXT", "tokenCount": 1_500}, {"modality": "AUDIO", "tokenCount": 1_000}],
+    }
+    counts = {"promptTokenCount": 9_000, "cachedContentTokenCount": 2_500, "candidatesTokenCount": 640}
+    usage = read_usage(sse({"usageMetadata": {**counts, "thoughtsTokenCount": 1_360, **modalities}}))
+    assert usage is not None
+    prices = table(input=0.30, audio_input=1.00, cached_read=0.03, output=2.50)
+    assert price_of(usage, prices) == Cost(Decimal("0.007725"), answers=1)
+
+
+def test_sound_of_a_live_answer_of_openai_that_is_cached_is_charged_once() -> None:
+    details = {
+        "audio_tokens": 80,
+        "cached_tokens": 50,
+        "cached_tokens_details": {"text_tokens": 20, "audio_tokens": 30},
+    }
+    usage = read_usage(json.dumps({"usage": {"input_tokens": 100, "input_token_details": details}}).encode())
+    assert usage == TokenUsage(100, 0, cached_read=50, audio_input=50)
+
+
 def test_a_batch_answer_costs_the_batch_price() -> None:
     batch = {"type": "message", "usage": {"input_tokens": 1000, "output_tokens": 200, "service_tier": "batch"}}
     usage = read_usage(json.dumps(batch).encode())

@@ -19,6 +19,7 @@ from glidepath.config import load_config
 from glidepath.errors import InputError, UnknownWorkloadError
 from glidepath.feedback import GivenFeedback
 from glidepath.feedback_intake import FeedbackStore, ServedRequest
+from glidepath.redis_keys import DEMO_MARK
 from glidepath.sides import Side
 from glidepath_ops.report.document import Document, NoData, Source, ToWrite
 from glidepath_ops.report.gather_report_facts import gather_facts
@@ -183,6 +184,13 @@ async def test_where_nothing_is_known_it_says_so_with_the_reason(file: Path, red
     assert "No data for costs: no traffic is in the history yet" in out
     assert "no client's request was answered in this time" in out
     assert out.count("## ") >= 4
+
+
+async def test_a_report_of_the_demo_says_that_its_prices_are_invented(file: Path, redis_client: Any) -> None:
+    ordinary = await asyncio.to_thread(run_cli, "report", "-c", str(file), "--format", "md")
+    assert "invented prices" not in ordinary
+    await redis_client.set(DEMO_MARK, 1)
+    assert "invented prices" in await asyncio.to_thread(run_cli, "report", "-c", str(file), "--format", "md")
 
 
 async def test_since_and_workload_limit_what_is_in_it(file: Path, redis_client: Any) -> None:
