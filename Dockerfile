@@ -1,7 +1,7 @@
 # The image of extproc, scorer, the command line and the demo, and an image of Redis with a data directory.
 # Envoy's public image is used unchanged. Packages, model and code are separate layers, so a code change is a small
 # download.
-# .env has the digests of these images, and docker-compose.yml passes them on.
+# .env names these images (`make lock-images` adds their digests), and docker-compose.yml passes them on.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 ARG REDIS_IMAGE=redis:7-bookworm
 

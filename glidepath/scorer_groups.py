@@ -92,7 +92,7 @@ def group_problem(
     """
     if last.live(patience_s):
         return None if last.group == group else _steered_by_other_group(name, group, last.group)
-    return _not_in_file_of_leader(name, group, leader) if leader else None
+    return _not_steered_by_leader(name, group, leader, last) if leader else None
 
 
 def _steered_by_other_group(name: str, group: str, other: str) -> GroupProblem:
@@ -103,12 +103,13 @@ def _steered_by_other_group(name: str, group: str, other: str) -> GroupProblem:
     )
 
 
-def _not_in_file_of_leader(name: str, group: str, leader: str) -> GroupProblem:
-    return GroupProblem(
-        f"{leader} holds the lease of {group_label(group)} and does not steer {name}",
-        "its file has no such workload: give each team's file a scorer.group of its own, or give all scorers of a group"
-        " the same file",
-    )
+def _not_steered_by_leader(name: str, group: str, leader: str, last: LastSteering) -> GroupProblem:
+    detail = f"{leader} holds the lease of {group_label(group)} and does not steer {name}"
+    remedy = "give each team's file a scorer.group of its own, or give all scorers of a group the same file"
+    if last.group == group and last.age_s is not None:
+        ago = f"{last.age_s:.0f} s ago the group did"
+        return GroupProblem(detail, f"{ago}: its scorer is stuck (see its log and its processor), or lost it: {remedy}")
+    return GroupProblem(detail, f"its file has no such workload: {remedy}")
 
 
 def group_label(group: str) -> str:

@@ -9,14 +9,14 @@ import pytest
 
 from tests.support.browser_visit import CHROMIUM
 from tests.support.console_on_demo import Watched, watched
-from tests.support.dashboard_on_demo import ShownPanel, running_prometheus
+from tests.support.dashboard_on_demo import ScrapedDemo, running_prometheus
 from tests.support.kept_demo import FinishedDemo, kept_demo
 from tests.support.promtool import PROMETHEUS
 
 
 @pytest.fixture(scope="session")
-def scraped_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[FinishedDemo, list[ShownPanel]]:
-    """The demo as it is, and what each panel of the dashboard shows of it; none without Prometheus.
+def scraped_demo(tmp_path_factory: pytest.TempPathFactory) -> ScrapedDemo:
+    """The demo as it is, with what the dashboard and the report show of it.
 
     The last command that the demo prints is carried out before it ends.
     """
@@ -28,8 +28,9 @@ def scraped_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[FinishedDemo
             with running_prometheus(folder) as prometheus:
                 prometheus.scrape(demo.child, demo.temporary)
                 command, shown = demo.last_command(), prometheus.shown()
+        report = demo.report()
         subprocess.run(command, shell=True, check=True, timeout=60)
-        return demo.finish(), shown
+        return ScrapedDemo(demo.finish(), shown, report)
 
 
 @pytest.fixture(scope="session")

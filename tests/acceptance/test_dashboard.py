@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.dashboard_on_demo import ShownPanel
-from tests.support.kept_demo import FinishedDemo
+from tests.support.dashboard_on_demo import ScrapedDemo, ShownPanel
 from tests.support.promtool import needs_prometheus
 
 # What does not happen in a demo: a rescue only if the candidate fails before its first byte in time, and so on.
@@ -25,8 +24,8 @@ def of(shown: list[ShownPanel], title: str) -> ShownPanel:
 
 @needs_prometheus
 @pytest.mark.slow
-def test_every_panel_shows_the_demo(scraped_demo: tuple[FinishedDemo, list[ShownPanel]]) -> None:
-    _, shown = scraped_demo
+def test_every_panel_shows_the_demo(scraped_demo: ScrapedDemo) -> None:
+    shown = scraped_demo.shown
     empty = {one.panel.title for one in shown if not any(series.points for series in one.series)}
     assert empty <= MAY_BE_EMPTY
     share = of(shown, "Share of the candidate")

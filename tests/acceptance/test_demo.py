@@ -11,7 +11,7 @@ import pytest
 
 from glidepath_ops.local.child_process import Child
 from tests.support.console_on_demo import Watched
-from tests.support.dashboard_on_demo import ShownPanel
+from tests.support.dashboard_on_demo import ScrapedDemo
 from tests.support.kept_demo import COMMAND, FinishedDemo, finished
 from tests.support.process_state import is_running
 
@@ -20,9 +20,9 @@ AFTER_SETUP_S = 90
 
 @pytest.mark.slow
 def test_the_demo_promotes_on_evidence_and_rolls_back_errors_that_no_client_sees(
-    scraped_demo: tuple[FinishedDemo, list[ShownPanel]],
+    scraped_demo: ScrapedDemo,
 ) -> None:
-    done, _ = scraped_demo
+    done = scraped_demo.done
     assert done.status == 0, done.output
     summary = done.summary
     assert summary["workload"] == "chat"

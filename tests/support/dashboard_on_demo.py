@@ -25,7 +25,7 @@ import yaml
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.monitoring.dashboard import ROWS
 from glidepath_ops.monitoring.panel_types import Panel, Query
-from tests.support.kept_demo import kept_demo
+from tests.support.kept_demo import FinishedDemo, kept_demo
 from tests.support.promtool import PROMETHEUS
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +47,15 @@ class Series:
 class ShownPanel:
     panel: Panel
     series: tuple[Series, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScrapedDemo:
+    """A finished demo: what each panel showed of it (nothing without a Prometheus), and its report in Markdown."""
+
+    done: FinishedDemo
+    shown: list[ShownPanel]
+    report: str
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,12 @@ class KeptDemo:
         """Wait until the demo has ended its ramp and keeps running. Return the last command that it prints."""
         self.child.wait_until(lambda: " retry chat " in self.child.log.read_text(), timeout=KEPT_WITHIN_S)
         return next(line for line in self.child.log.read_text().splitlines() if " retry chat " in line)
+
+    def report(self) -> str:
+        """Return the report of the demo in Markdown, as a person writes it while the demo is kept running."""
+        [config] = self.temporary.glob("*/glidepath.yaml")
+        command = [*COMMAND[:-1], "report", "-c", str(config), "--format", "md"]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
     def finish(self) -> FinishedDemo:
         """Stop the demo as Ctrl-C does, and return its result."""

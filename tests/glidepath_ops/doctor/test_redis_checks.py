@@ -98,6 +98,11 @@ def test_a_group_that_does_not_steer_its_workload_is_named_with_the_remedy() -> 
     )
     assert left_out.detail == "scorer-1 holds the lease of group 'a' and does not steer chat"
     assert "scorer.group of its own" in left_out.remedy
+    assert "60 s ago the group did: its scorer is stuck" in left_out.remedy
+    never = finding(
+        list(examine_redis(replace(REDIS, group="a", last_steering={"chat": LastSteering("a", None)}))), "chat: group"
+    )
+    assert never.remedy.startswith("its file has no such workload")
     elsewhere = finding(
         list(examine_redis(replace(REDIS, last_steering={"chat": LastSteering("b", 1.0)}))), "chat: group"
     )
