@@ -52,14 +52,14 @@ def split_action(config: Config, name: str, timeout: float | None) -> Json:
 _ANSWERING_BACKEND = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.ENDPOINT_BACKEND})%"
 
 
-def weighted_clusters(config: Config, name: str, timeout: float | None = None, *, by_body: bool = True) -> Json:
+def weighted_clusters(config: Config, name: str, timeout: float | None = None, *, hashes: bool | None = None) -> Json:
     """Return the weighted split of a workload. It is sticky if the route has a hash policy.
 
     The candidate comes first. Envoy chooses a cluster by the hash of a request, so a growing share then moves users
     only from the baseline to the candidate, never back.
 
     ``timeout``: see ``workload_route``.
-    ``by_body``: whether the requests are read, so that a value in the body can be the sticky value.
+    ``hashes``: whether this route keeps users on one side; None: whether the workload does.
     """
     workload = config.workload(name)
     backend, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
@@ -96,8 +96,9 @@ def weighted_clusters(config: Config, name: str, timeout: float | None = None, *
             other,
         ],
     }
-    sticky = workload.assignment if by_body else workload.declared_sticky
-    return {**found, "use_hash_policy": True} if sticky is not None else found
+    if hashes is None:
+        hashes = workload.assignment is not None
+    return {**found, "use_hash_policy": True} if hashes else found
 
 
 def hash_policy(sticky: Sticky) -> Json:

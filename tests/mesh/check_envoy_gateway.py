@@ -24,6 +24,7 @@ from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
 from tests.mesh.mesh_under_test import Parts, failed_checks, parts
 from tests.mesh.reading import PREFIX, check_the_reading
 from tests.mesh.rendered import render
+from tests.mesh.sticky_values import STICKY, check_sticky_values
 from tests.mesh.traffic import PATH, Caller, backends, credentials_at, prompt_size, statuses, without_volatile
 from tests.support.tls_certificate import make_certificate
 from tests.support.waiting import eventually
@@ -189,6 +190,24 @@ async def test_a_new_route_splits_only_what_it_has_read(control_planes: ControlP
             await ready(gateway, among)
             assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
             await check_the_reading(among, among.caller(URL))
+
+
+@pytest.mark.parametrize("kind", ["plain", "names v2", "new route"])
+async def test_an_empty_sticky_header_is_no_value(control_planes: ControlPlanes, tmp_path: Path, kind: str) -> None:
+    options, arguments = KINDS.get(kind, KINDS["plain"])
+    is_new = kind == "new route"
+    async with parts(tmp_path, None if is_new else CLUSTER, **STICKY) as among:
+        if is_new:
+            done = render(tmp_path, "envoy-gateway", "--new-route", into_proxy=[envoy_proxy()])
+            theirs = [one for one in gateway_documents(among.own.url) if one["kind"] != "EnvoyProxy"]
+            documents = [*theirs, *done.completed["into_proxy"], *done.resources]
+        else:
+            documents = with_glidepath(tmp_path, among.own.url, *arguments)
+        with envoy_gateway(control_planes, tmp_path, documents, options) as gateway:
+            await ready(gateway, among)
+            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
+            await check_sticky_values(among, among.caller(URL), among.caller(URL, {"x-user-id": ""}))
+            assert failed_checks(among.config, await gather_envoy(gateway.admin)) == []
 
 
 @pytest.mark.parametrize(("replacement", "path"), [("/own", "/own/chat/completions"), ("/", "/chat/completions")])

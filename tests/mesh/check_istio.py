@@ -30,6 +30,7 @@ from tests.mesh.lost_glidepath import ARMS
 from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
 from tests.mesh.mesh_under_test import Parts, failed_checks, parts
 from tests.mesh.reading import PREFIX, check_the_reading
+from tests.mesh.sticky_values import STICKY, check_sticky_values
 from tests.mesh.traffic import PATH, backends, credentials_at, prompt_size, statuses
 from tests.support.waiting import eventually
 
@@ -105,6 +106,19 @@ async def test_doctor_says_what_an_envoy_lacks_without_the_filter(
                 "chat: routes",
             }
             assert all("EnvoyFilter" in one.remedy for one in failed)
+
+
+@roles
+async def test_an_empty_sticky_header_is_no_value(control_planes: ControlPlanes, tmp_path: Path, role: Role) -> None:
+    async with parts(tmp_path, CLUSTERS[role], **STICKY) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        documents = under_test.with_glidepath()
+        assert refusals(control_planes, tmp_path / "valid", documents) == []
+        with under_test.running("istio", documents) as running:
+            await under_test.ready(running)
+            await check_sticky_values(among, under_test.caller(), under_test.caller(x_user_id=""))
+            assert running.refused() == []
+            await check_doctor(under_test, running)
 
 
 async def check_the_split(under_test: Mesh) -> None:

@@ -31,8 +31,8 @@ class Continued:
     """The Envoy routes of a workload that continue a rule of the user.
 
     ``routes``: the routes that get the split.
-    ``others``: the routes that help to read requests, each with its copy.
-    ``copy``: the conditions of the split on requests that were read.
+    ``others``: the routes that help to read requests, or that split those without a sticky value, each with its copy.
+    ``copy``: the conditions of the split on requests.
     ``for_copies``: the effect of the rule on requests (``part_for_copies``), once for each match.
     ``is_copy``: whether the routes belong to a copy of the user's rule, which is below them.
     ``hashed``: whether a policy of the user chooses the endpoint by a hash.
@@ -98,7 +98,7 @@ def rules_to_add(route: ObjectNode, served: Sequence[Served]) -> list[_AddedRule
     the cluster.)
     """
     found = [
-        _AddedRule(one.workload, copy, _copy(one.rule, one.matches, splits=copy.kind is CopyKind.SPLIT))
+        _AddedRule(one.workload, copy, _copy(one.rule, one.matches, splits=copy.splits))
         for one in served
         if one.rule.route is route
         for copy in one.made
@@ -164,8 +164,8 @@ def appended(route: ObjectNode, added: Sequence[_AddedRule]) -> Insertion:
     if node is None or len(items(node)) + len(added) > MOST_RULES:
         raise InputError(
             f"{route.place()}: has too many rules for {len(added)} more (most: {MOST_RULES}); split it. A workload "
-            "needs one rule, or several if its requests must be read: they are not with sticky: {header: …} and, for a "
-            "path_prefix or the Responses API, stateless: true"
+            "needs one rule, two with sticky: {header: …}, or several if its requests must be read: they are not with "
+            "sticky: {header: …} and, for a path_prefix or the Responses API, stateless: true"
         )
     return Insertion(node, [one.rule for one in added])
 

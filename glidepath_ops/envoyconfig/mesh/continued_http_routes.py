@@ -35,7 +35,7 @@ from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
 from glidepath_ops.envoyconfig.mesh.go_durations import duration
 from glidepath_ops.envoyconfig.mesh.http_route_matches import covers, narrowed, precedence, same
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import ObjectNode, kubernetes_objects
-from glidepath_ops.envoyconfig.mesh.reading_copies import copies_of
+from glidepath_ops.envoyconfig.mesh.reading_copies import copies_of, without_random
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
 
 
@@ -82,6 +82,8 @@ def complete_http_routes(
         copies = copies_of(config, workload, f"{rule.route.namespace or namespace}/{rule.route.name}/{rule.index}")
         narrow = _is_narrow(rule, ours)
         if narrow:
+            if rule.data.get("name"):  # such a rule cannot be copied
+                copies = without_random(copies)
             refuse_kept(rule, copies, workload)
             insertions += _forced(rule)
         found = Continued(

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from glidepath import envoy_names
 from glidepath.config.root import Config
@@ -27,7 +26,6 @@ from glidepath_ops.envoyconfig.bootstrap import shadow_listener
 from glidepath_ops.envoyconfig.commented_yaml import (
     Json,
     comment_moved,
-    with_comment,
     without_comments,
     without_own_comment,
 )
@@ -46,24 +44,12 @@ from glidepath_ops.envoyconfig.mesh.gateway_api import (
     new_http_routes,
 )
 from glidepath_ops.envoyconfig.mesh.gateway_envoy_proxy import envoy_proxy
-from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GatewayListener, GeneratedRoutes, XdsNames, xds_names
+from glidepath_ops.envoyconfig.mesh.gateway_route_patches import in_new_route, of_continued, patch
+from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GatewayListener, XdsNames, xds_names
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters
-from glidepath_ops.envoyconfig.mesh.reading_copies import (
-    CopyKind,
-    RouteCopy,
-    conditions_of,
-    removed_headers,
-    unsplit_settings,
-)
-from glidepath_ops.envoyconfig.route_marks import route_metadata
-from glidepath_ops.envoyconfig.routes import workload_route
-from glidepath_ops.envoyconfig.weighted_split import buffer_limit, hash_policy, weighted_clusters
 
 CLUSTER, LISTENER = TYPE + "config.cluster.v3.Cluster", TYPE + "config.listener.v3.Listener"
-ROUTES = TYPE + "config.route.v3.RouteConfiguration"
-_REMOVED = "request_headers_to_remove"
-_NO_HASH_POLICY = " && @.route.hash_policy exists false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,22 +185,14 @@ def _routed(config: Config, routes: GatewayRoutes) -> dict[str, Mapping[str, Rou
 def _of_workload(config: Config, workload: str, target: GatewayTarget, routes: GatewayRoutes, table: str) -> list[Json]:
     if workload in routes.new:
         found = generated_routes(config, workload, target.namespace)
-        return [one for where, copy in found for one in _in_new_route(config, workload, where, copy, table)]
-    continued = routes.continued[workload]
-    return [
-        *_in_route(config, workload, continued, table),
-        *(one for where, copy in continued.others for one in _in_unsplit_route(config, workload, where, copy, table)),
-    ]
+        return [one for where, copy in found for one in in_new_route(config, workload, where, copy, table)]
+    return of_continued(config, workload, routes.continued[workload], table)
 
 
 def _whole(kind: str, section: Json) -> Json:
     """Return a patch that adds ``section`` as a whole resource. The comment of ``section`` moves to the patch."""
     operation = {"op": "add", "path": "", "value": without_own_comment(section)}
     return comment_moved(section, {"type": kind, "name": section["name"], "operation": operation})
-
-
-def _patch(kind: str, name: str, op: str, where: str, path: str, value: Any) -> Json:
-    return {"type": kind, "name": name, "operation": {"op": op, "jsonPath": where, "path": path, "value": value}}
 
 
 def _in_listener(config: Config, name: str) -> list[Json]:
@@ -227,122 +205,6 @@ def _in_listener(config: Config, name: str) -> list[Json]:
     ours = [without_comments(one) for one in filters.route_filters(config)]
     log = without_comments(filters.access_log(config, envoy_names.LIVE_LOG))
     return [
-        *(_patch(LISTENER, name, "add", router, "", one) for one in ours),
-        _patch(LISTENER, name, "add", manager, "/access_log/-", log),
-    ]
-
-
-def _conditions(config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str) -> list[Json]:
-    """Return the patches that add the conditions of a copy to its generated route."""
-    condition = without_comments(conditions_of(config, workload, copy))
-    where = routes.json_path()
-    found = [
-        _patch(ROUTES, table, "add", where, f"/match/{key}/-", one)
-        for key in ("headers", "dynamic_metadata")
-        for one in condition.get(key, [])
-    ]
-    if "runtime_fraction" in condition:
-        found.append(_patch(ROUTES, table, "add", where, "/match/runtime_fraction", condition["runtime_fraction"]))
-    return found
-
-
-def _settings(routes: GeneratedRoutes, table: str, settings: Json) -> list[Json]:
-    """Return the patches that add ``settings`` to a generated route: metadata, filters, header removals."""
-    where, found = routes.json_path(), []
-    for key, value in without_comments(settings).items():
-        if key == "metadata":
-            found += [(f"/metadata/filter_metadata/{name}", one) for name, one in value["filter_metadata"].items()]
-        elif key == "typed_per_filter_config":
-            found += [(f"/{key}/{name}", one) for name, one in value.items()]
-        elif key == _REMOVED:
-            found += [(f"/{key}/-", name) for name in value]
-        else:
-            found.append((f"/{key}", value))
-    return [_patch(ROUTES, table, "add", where, path, value) for path, value in found]
-
-
-def _split_settings(
-    config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str, *, hashed: bool
-) -> list[Json]:
-    """Return the patches that add the settings of a split, except the weighted clusters, to a generated route.
-
-    ``hashed``: whether a policy of the user gives the route a hash policy.
-    """
-    settings = {
-        "metadata": route_metadata(config, workload),
-        **buffer_limit(config, workload),
-        "typed_per_filter_config": filters.filters_of_route(config, workload),
-        **removed_headers(config, copy),
-    }
-    found = [*_settings(routes, table, settings), *_conditions(config, workload, routes, copy, table)]
-    found[0] = with_comment(f"Workload {workload}: the routes of rule {routes.place}.", found[0])
-    section = config.workload(workload)
-    sticky = section.assignment if copy.is_read else section.declared_sticky
-    if sticky is not None and not hashed:
-        note = "Refused if a BackendTrafficPolicy gives the route a hash policy. Then that decides, without `sticky`."
-        where = routes.json_path(_NO_HASH_POLICY)
-        policy = _patch(ROUTES, table, "add", where, "/route/hash_policy", [hash_policy(sticky)])
-        found.append(with_comment(note, policy))
-    return found
-
-
-def _in_route(config: Config, workload: str, continued: Continued, table: str) -> list[Json]:
-    """Return the patches for the routes of a user's rule. They keep everything that Envoy Gateway generated.
-
-    The patches of the weights come last. They are harmless alone: until the runtime prefix is set, the candidate has
-    its initial weight.
-    """
-    routes, copy = continued.routes, continued.copy
-    split = without_comments(weighted_clusters(config, workload, by_body=copy.is_read))
-    candidate, baseline = split["clusters"]
-    where, at = routes.json_path(), "/route/weighted_clusters"
-    options = [key for key in ("use_hash_policy", "runtime_key_prefix") if key in split]
-    return [
-        *_split_settings(config, workload, routes, copy, table, hashed=continued.hashed),
-        _patch(ROUTES, table, "add", where, f"{at}/clusters/0", candidate),
-        _patch(ROUTES, table, "add", where, f"{at}/clusters/1/weight", baseline["weight"]),
-        *(_patch(ROUTES, table, "add", where, f"{at}/{key}", split[key]) for key in options),
-    ]
-
-
-def _in_unsplit_route(
-    config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str
-) -> list[Json]:
-    """Return the patches for the routes of a copy without the split. They keep its destination."""
-    found = _settings(routes, table, unsplit_settings(config, copy))
-    found[0] = with_comment(f"Workload {workload}: the routes of rule {routes.place} are not split.", found[0])
-    return [*found, *_conditions(config, workload, routes, copy, table)]
-
-
-def _in_new_route(config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str) -> list[Json]:
-    """Return the patches for the routes of a new HTTPRoute. In these routes, our cluster serves the baseline."""
-    ours = without_comments(workload_route(config, workload))
-    where, action = routes.json_path(), ours["route"]
-    destination, done = action["weighted_clusters"], removed_headers(config, copy).get(_REMOVED, [])
-    if copy.kind is CopyKind.SPLIT:
-        if not copy.is_read and config.workload(workload).declared_sticky is None:
-            destination = {key: value for key, value in destination.items() if key != "use_hash_policy"}
-        settings = _split_settings(config, workload, routes, copy, table, hashed=False)
-    else:
-        as_sent = copy.kind in (CopyKind.READER, CopyKind.REST)
-        own = filters.filters_of_unsplit_route(config, as_sent=as_sent)
-        settings = _settings(
-            routes,
-            table,
-            {
-                **unsplit_settings(config, copy),
-                "typed_per_filter_config": {**own, **copy.filters},
-                "request_body_buffer_limit": config.envoy.max_body,
-            },
-        )
-        settings[0] = with_comment(
-            f"Workload {workload}: the routes of rule {routes.place} are not split.", settings[0]
-        )
-        settings += _conditions(config, workload, routes, copy, table)
-        destination = {"clusters": [{**destination["clusters"][-1], "weight": 1}]}
-    return [
-        *settings,
-        *_settings(routes, table, {_REMOVED: [name for name in ours[_REMOVED] if name not in done]}),
-        _patch(ROUTES, table, "add", where, "/route/idle_timeout", action["idle_timeout"]),
-        _patch(ROUTES, table, "replace", where, "/route/weighted_clusters", destination),
+        *(patch(LISTENER, name, "add", router, "", one) for one in ours),
+        patch(LISTENER, name, "add", manager, "/access_log/-", log),
     ]

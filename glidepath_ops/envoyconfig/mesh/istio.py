@@ -46,6 +46,7 @@ from glidepath_ops.envoyconfig.mesh.reading_copies import (
     CopyKind,
     conditions_of,
     removed_headers,
+    sticky_of,
     unsplit_settings,
 )
 from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute
@@ -171,8 +172,7 @@ def _patched(config: Config, target: IstioTarget, route: SplitRoute, hashed: Col
     The patch names no port: Istio finds a gateway's routes by the port of the Service, but its listeners by the port of
     the container.
     """
-    is_split = route.copy.kind is CopyKind.SPLIT
-    value = _split(config, target, route, hashed) if is_split else _unsplit(config, route)
+    value = _split(config, target, route, hashed) if route.copy.splits else _unsplit(config, route)
     if condition := conditions_of(config, route.workload, route.copy):
         value["match"] = condition
     if route.operation is not None:
@@ -186,15 +186,15 @@ def _split(config: Config, target: IstioTarget, route: SplitRoute, hashed: Colle
 
     ``hashed``: the workloads whose route already has a hash policy of the user.
     """
-    workload, is_read = config.workload(route.workload), route.copy.is_read
-    action: Json = {"weighted_clusters": weighted_clusters(config, route.workload, by_body=is_read)}
-    sticky = workload.assignment if is_read else workload.declared_sticky
+    sticky = sticky_of(config, route.workload, route.copy)
+    action: Json = {"weighted_clusters": weighted_clusters(config, route.workload, hashes=sticky is not None)}
     if sticky is not None and route.workload not in hashed:
         action["hash_policy"] = [hash_policy(sticky)]
     own_ids = target.context == "sidecar"
+    which = "for requests without a sticky value, " if route.copy.kind is CopyKind.RANDOM else ""
     return with_comment(
-        f"Workload {route.workload}: its route, which continues one of the user's, splits between the candidate and "
-        "the cluster that the route had.",
+        f"Workload {route.workload}: {which}its route, which continues one of the user's, splits between the candidate "
+        "and the cluster that the route had.",
         {
             "route": action,
             "metadata": route_metadata(config, route.workload),

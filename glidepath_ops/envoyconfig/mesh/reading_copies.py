@@ -1,19 +1,23 @@
-"""Defines the copies of a user's route with which Istio and Envoy Gateway read a workload's requests first.
+"""Defines the copies of a user's route that a workload needs on Istio and Envoy Gateway: for its split, and to be read.
 
 ``copies_of`` lists the copies. In the user's file, each copy equals the user's route. Patches then add conditions on
 the facts about a request (``request_reading.py``) to the generated Envoy routes: a request takes the copy for reading
 first, and Envoy then chooses among the other copies. Without the patches, all copies have the same effect as the user's
 route. Each copy for the second choice requires that the request was read on a copy of the same original. See ADR 0340.
+
+With a sticky header there are two copies for the split, because Envoy would hash an empty value. The first takes the
+requests with a value. The second takes all others and splits them at random. See ADR 0460.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from glidepath import envoy_names
 from glidepath.config.root import Config
+from glidepath.config.sticky_values import Sticky
 from glidepath.config.workload import Workload
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
@@ -40,9 +44,10 @@ class CopyKind(IntEnum):
 
     KEPT = 0  # requests that the candidate declares it cannot serve
     SPLIT = 1
-    PINNED = 2  # requests that need or make state, and those that cannot be read
-    READER = 3
-    REST = 4  # requests that were read and belong to no workload, or to one whose split has no lease
+    RANDOM = 2  # the split of requests without a value in the sticky header
+    PINNED = 3  # requests that need or make state, and those that cannot be read
+    READER = 4
+    REST = 5  # requests that were read and belong to no workload, or to one whose split has no lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class RouteCopy:
     ``suffix``: the end of its name.
     ``conditions``: MetadataMatchers on the facts about a request.
     ``metadata``, ``filters``: the added route metadata and ``typed_per_filter_config``, without those of the split.
+    ``headers``: HeaderMatchers, as more conditions.
     """
 
     kind: CopyKind = CopyKind.SPLIT
@@ -59,22 +65,29 @@ class RouteCopy:
     conditions: tuple[Json, ...] = ()
     metadata: Json = field(default_factory=dict)
     filters: Json = field(default_factory=dict)
+    headers: tuple[Json, ...] = ()
 
     @property
     def is_read(self) -> bool:
         """Whether requests on this copy may have been read before."""
-        return bool(self.conditions) if self.kind is CopyKind.SPLIT else self.kind is not CopyKind.READER
+        return bool(self.conditions) if self.splits else self.kind is not CopyKind.READER
+
+    @property
+    def splits(self) -> bool:
+        return self.kind in (CopyKind.SPLIT, CopyKind.RANDOM)
 
 
 def copies_of(config: Config, name: str, original: str) -> list[RouteCopy]:
-    """Return the copies of the user's route ``original`` that a workload needs: one if its requests are not read.
+    """Return the copies of the user's route ``original`` that a workload needs.
+
+    If its requests are not read, it needs one, or two with a sticky header.
 
     ``original``: the name of the route, unique among all routes of the user, so that workloads which share it are read
     once.
     """
-    if not reads(config, name):
-        return [RouteCopy()]
     workload = config.workload(name)
+    if not reads(config, name):
+        return _splits(workload, ())
 
     def after_reading(kind: CopyKind, suffix: str, conditions: Sequence[Json], metadata: Json) -> RouteCopy:
         return RouteCopy(kind, suffix, (route_is(original), *conditions), metadata)
@@ -85,7 +98,7 @@ def copies_of(config: Config, name: str, original: str) -> list[RouteCopy]:
             after_reading(CopyKind.KEPT, _suffix(why), conditions, metadata_of_pinned_route(name, why))
             for why, conditions in kept
         ),
-        after_reading(CopyKind.SPLIT, "", split_conditions(workload), {}),
+        *_splits(workload, (route_is(original), *split_conditions(workload))),
         *(
             after_reading(CopyKind.PINNED, suffix, conditions, metadata_of_pinned_route(name))
             for suffix, conditions in _pinned(workload)
@@ -101,6 +114,28 @@ def copies_of(config: Config, name: str, original: str) -> list[RouteCopy]:
     ]
 
 
+def _splits(workload: Workload, conditions: tuple[Json, ...]) -> list[RouteCopy]:
+    """Return the copy for the split, or two with a sticky header."""
+    sticky = workload.declared_sticky
+    if sticky is None or sticky.header is None:
+        return [RouteCopy(conditions=conditions)]
+    empty: Json = {"name": sticky.header.lower(), "string_match": {"exact": ""}}
+    return [
+        RouteCopy(conditions=conditions, headers=({**empty, "invert_match": True},)),  # not met without the header
+        RouteCopy(
+            CopyKind.RANDOM,
+            _suffix("random"),
+            conditions,
+            headers=({**empty, "treat_missing_header_as_empty": True},),
+        ),
+    ]
+
+
+def without_random(copies: Sequence[RouteCopy]) -> list[RouteCopy]:
+    """Return the copies for a route that can have no other beside it: its split hashes an empty header too."""
+    return [replace(one, headers=()) for one in copies if one.kind is not CopyKind.RANDOM]
+
+
 def copies_of_new_route(config: Config, name: str) -> list[RouteCopy]:
     """Return the copies of a new rule for a workload, because the user has no route for it.
 
@@ -108,7 +143,7 @@ def copies_of_new_route(config: Config, name: str) -> list[RouteCopy]:
     includes calls that are not inference.
     """
     found = copies_of(config, name, f"new/{name}")
-    if len(found) == 1 and config.workload(name).match.path is not None:
+    if not reads(config, name) and config.workload(name).match.path is not None:
         return found
     rest = RouteCopy(CopyKind.REST, _suffix("rest"), metadata=_marked({}))
     return [*(one for one in found if one.kind is not CopyKind.REST), rest]
@@ -137,13 +172,22 @@ def conditions_of(config: Config, name: str, copy: RouteCopy) -> Json:
     """
     rule = config.workload(name).match
     takes_all = copy.kind is CopyKind.REST and not copy.conditions
-    headers = [] if takes_all else [*clear_path_headers(rule), *inference_path_headers(rule)]
-    leased = copy.kind in (CopyKind.SPLIT, CopyKind.READER)
+    paths = [] if takes_all else [*clear_path_headers(rule), *inference_path_headers(rule)]
+    headers = [*paths, *copy.headers]
+    leased = copy.splits or copy.kind is CopyKind.READER
     return {
         **({"headers": headers} if headers else {}),
         **({"dynamic_metadata": list(copy.conditions)} if copy.conditions else {}),
         **(lease_condition(config, name) if leased else {}),
     }
+
+
+def sticky_of(config: Config, name: str, copy: RouteCopy) -> Sticky | None:
+    """Return by what a copy with the split keeps users on one side; None: each request is assigned at random."""
+    if copy.kind is CopyKind.RANDOM:
+        return None
+    workload = config.workload(name)
+    return workload.assignment if copy.is_read else workload.declared_sticky
 
 
 def unsplit_settings(config: Config, copy: RouteCopy) -> Json:

@@ -213,6 +213,15 @@ def test_a_route_for_empty_sticky_headers_needs_no_hash_policy() -> None:
     assert finding(examine_envoy(CONFIG, facts(dump=dump)), "chat: stickiness").level is Severity.FAIL
 
 
+def test_a_route_for_requests_with_a_sticky_value_needs_a_hash_policy() -> None:
+    value = {"name": "x-user-id", "string_match": {"exact": ""}, "invert_match": True}
+    dump = copy.deepcopy(dict(edited(*ROUTE[:-1], "match", "headers", value=[value]).dump))
+    assert finding(examine_envoy(CONFIG, facts(dump=dump)), "chat: stickiness").level is Severity.OK
+    route = dump["configs"][2]["static_route_configs"][0]["route_config"]["virtual_hosts"][0]["routes"][1]
+    del route["route"]["hash_policy"]
+    assert finding(examine_envoy(CONFIG, facts(dump=dump)), "chat: stickiness").level is Severity.FAIL
+
+
 def test_two_hash_policies_on_a_sticky_route_are_a_warning() -> None:
     other = [{"header": {"header_name": "x-user-id"}}, {"connection_properties": {"source_ip": True}}]
     found = finding(examine_envoy(CONFIG, edited(*ROUTE, "hash_policy", value=other)), "chat: stickiness")

@@ -166,6 +166,21 @@ def test_a_rule_that_is_narrow_already_gets_only_the_filter() -> None:
     assert completed(found.text.replace("# glidepath:", "# ")).continued["chat"].routes.rule == 1
 
 
+def test_requests_without_a_sticky_value_have_a_rule_of_their_own() -> None:
+    sticky = {"header": "X-User"}
+    found = completed(ROUTE + V1 + REST, sticky=sticky)
+    split, other = yaml.safe_load(found.text)["spec"]["rules"][2:]
+    assert other == split
+    chat = found.continued["chat"]
+    assert (chat.routes.rule, [(routes.rule, copy.kind) for routes, copy in chat.others]) == (2, [(3, CopyKind.RANDOM)])
+    narrow = ROUTE + V1.replace("{type: PathPrefix, value: /v1}", "{type: Exact, value: /v1/chat/completions}")
+    narrow = narrow.replace("}}]", "}, method: POST}]")
+    chat = completed(narrow, sticky=sticky).continued["chat"]
+    assert (chat.routes.rule, chat.copy.headers != (), [routes.rule for routes, _ in chat.others]) == (0, True, [1])
+    chat = completed(narrow + "      name: chat\n", sticky=sticky).continued["chat"]  # a named rule cannot be copied
+    assert (chat.routes.rule, chat.copy.headers, chat.others) == (0, (), [])
+
+
 def test_header_rules_are_told_in_envoys_form() -> None:
     changes = "{set: [{name: Authorization, value: 'a%%b'}], add: [{name: x, value: y}], remove: [z]}"
     text = ROUTE + V1 + f"      filters: [{{type: RequestHeaderModifier, requestHeaderModifier: {changes}}}]\n"

@@ -95,12 +95,15 @@ def test_the_patches_keep_all_that_envoy_gateway_generated(config: Config) -> No
     chat = config.model_copy(update={"workloads": {"chat": config.workloads["chat"]}})
     before = gateway_xds(chat, 10080, BACKENDS, patched=False).routes[0]["virtual_hosts"][0]["routes"]
     after = gateway_xds(chat, 10080, BACKENDS).routes[0]["virtual_hosts"][0]["routes"]
-    names = [f"httproute/default/app/rule/{rule}/match/0/*" for rule in (2, 0, 1)]
+    names = [f"httproute/default/app/rule/{rule}/match/0/*" for rule in (2, 3, 0, 1)]
     assert [one["name"] for one in after] == names
-    assert after[1:] == before[1:]
+    assert after[2:] == before[2:]
     ours, theirs = after[0], before[0]
-    kept = {key: value for key, value in theirs.items() if key not in ("route", "metadata", "typed_per_filter_config")}
+    changed = ("match", "route", "metadata", "typed_per_filter_config")
+    kept = {key: value for key, value in theirs.items() if key not in changed}
     assert kept.items() <= ours.items()
+    has_value = {"name": "x-user-id", "string_match": {"exact": ""}, "invert_match": True}
+    assert ours["match"] == {**theirs["match"], "headers": [*theirs["match"].get("headers", []), has_value]}
     assert theirs["typed_per_filter_config"].items() <= ours["typed_per_filter_config"].items()
     assert ours["metadata"]["filter_metadata"].keys() == {"envoy-gateway", "glidepath"}
     split = ours["route"].pop("weighted_clusters")
@@ -109,6 +112,16 @@ def test_the_patches_keep_all_that_envoy_gateway_generated(config: Config) -> No
     assert ours["route"].pop("hash_policy") == [{"header": {"header_name": "x-user-id"}}]
     assert ours["route"] == theirs["route"]
     assert ours["route"]["timeout"] == "60s"
+    random = after[1]["route"]
+    assert random["weighted_clusters"].pop("runtime_key_prefix") == split["runtime_key_prefix"]
+    assert random.pop("weighted_clusters") == {"clusters": split["clusters"]}, "no hash, and the same two clusters"
+    assert random == theirs["route"]
+    assert after[1]["match"]["headers"][-1] == {
+        "name": "x-user-id",
+        "string_match": {"exact": ""},
+        "treat_missing_header_as_empty": True,
+    }
+    assert after[1]["typed_per_filter_config"] == ours["typed_per_filter_config"]
 
 
 def test_a_split_without_fallback_and_model_that_is_not_read_buffers_no_bodies(config: Config) -> None:

@@ -131,21 +131,36 @@ def test_a_split_changes_only_the_destination_of_its_route(config: Config) -> No
     before = istio_xds(config, "gateway", 8080, MODEL, SERVICE, split=False).routes[0]["virtual_hosts"][0]["routes"]
     after = istio_xds(config, "gateway", 8080, MODEL, SERVICE).routes[0]["virtual_hosts"][0]["routes"]
     names = [route["name"] for route in after]
-    assert names == ["glidepath-chat", "glidepath-all", "models", "pages"]
-    assert after[2:] == before[2:]
+    assert names == ["glidepath-chat", "glidepath-chat.random", "glidepath-all", "models", "pages"]
+    assert after[3:] == before[3:]
     new, old = after[0], before[0]
     assert old["route"]["cluster"] == CLUSTER
     assert [one["name"] for one in new["route"]["weighted_clusters"]["clusters"]] == ["onprem-or-cloud", CLUSTER]
     kept = {key: value for key, value in old["route"].items() if key != "cluster"}
     assert kept.items() <= new["route"].items()
-    for key in ("match", "request_headers_to_add", "response_headers_to_add"):
+    for key in ("request_headers_to_add", "response_headers_to_add"):
         assert new[key] == old[key]
+    has_value = {"name": "x-user", "string_match": {"exact": ""}, "invert_match": True}
+    assert new["match"] == {**old["match"], "headers": [*old["match"]["headers"], has_value]}
     assert old["typed_per_filter_config"].items() <= new["typed_per_filter_config"].items()
     assert new["metadata"]["filter_metadata"] == {
         **old["metadata"]["filter_metadata"],
         "glidepath": {"workload": "chat", "served": served_digest(config, "chat")},
     }
     assert new["decorator"] == {"operation": f"{LLM}:8000/v1/*"}
+    random = after[1]
+    assert random["match"]["headers"][-1] == {
+        "name": "x-user",
+        "string_match": {"exact": ""},
+        "treat_missing_header_as_empty": True,
+    }
+    hashed = new["route"]["weighted_clusters"]
+    assert random["route"]["weighted_clusters"] == {
+        key: value for key, value in hashed.items() if key != "use_hash_policy"
+    }
+    assert "hash_policy" not in random["route"]
+    rest = ("name", "match", "route")
+    assert {k: v for k, v in random.items() if k not in rest} == {k: v for k, v in new.items() if k not in rest}
 
 
 def test_a_route_named_by_the_user_keeps_its_operation(config: Config) -> None:

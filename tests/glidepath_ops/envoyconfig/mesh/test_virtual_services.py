@@ -304,6 +304,16 @@ def test_an_invalid_service_is_refused(service_name: str, context: str, problem:
         routes_of_service(config(), service_name, context, "apps", {"app": "a"})
 
 
+def test_requests_without_a_sticky_value_have_a_copy_of_their_own() -> None:
+    settings = config(sticky={"header": "X-User"})
+    split, random, own = routes(service(entry()), settings)
+    assert (split.pop("name"), random.pop("name")) == ("glidepath-chat", "glidepath-chat.random")
+    assert random == split
+    assert "name" not in own
+    found = routes_of_service(settings, f"{HOST}:8000", "sidecar", "apps", {"app": "a"})
+    assert [one.name for one in found.routes] == ["glidepath-chat", "glidepath-chat.random"]
+
+
 def test_of_workloads_with_one_route_all_splits_come_before_the_first_that_reads() -> None:
     workloads = {
         name: {"match": {"path": PATH, "model": name}, "baseline": "cloud", "candidate": "onprem"}
