@@ -14,6 +14,8 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "control_planes"
 ENVOY_GATEWAY = ("github.com/envoyproxy/gateway", "v1.9.1")
 ISTIO = ("istio.io/istio", "v0.0.0-20260827124520-eed52ebb66ad")  # the 1.31 line
+INFERENCE_GATEWAY = ("sigs.k8s.io/gateway-api-inference-extension", "v1.5.0")
+KSERVE = ("github.com/kserve/kserve", "v0.17.0")
 SECONDS = 3600  # the most that one build may take
 
 
@@ -48,6 +50,17 @@ class ControlPlanes:
     @cached_property
     def istio_crds(self) -> Path:
         return _module(*ISTIO) / "manifests" / "charts" / "base" / "files" / "crd-all.gen.yaml"
+
+    @cached_property
+    def inference_pool_crd(self) -> Path:
+        name = "inference.networking.k8s.io_inferencepools.yaml"
+        return _module(*INFERENCE_GATEWAY) / "config" / "crd" / "bases" / name
+
+    @cached_property
+    def llm_inference_service_crd(self) -> Path:
+        """KServe's definition of a service for a language model, whose HTTPRoute has an InferencePool."""
+        folder = _module(*KSERVE) / "config" / "crd" / "full" / "llmisvc"
+        return folder / "serving.kserve.io_llminferenceservices.yaml"
 
 
 def control_planes() -> ControlPlanes:

@@ -1,6 +1,6 @@
 """The weights of an HTTPRoute behind a Gateway that serves: a real Envoy Gateway, Envoy, Redis and steer loop.
 
-The API server is a stand-in here; check_http_route_weights.py has a real one, and no Gateway. The figures of
+The API server is a stand-in here; check_http_route_on_kubernetes.py has both. The figures of
 docs/how-to/steer-an-httproute.md are printed.
 """
 
@@ -12,12 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from glidepath.status_and_decisions import CommandKind
 from tests.mesh.base_resources import gateway_documents
 from tests.mesh.build_control_planes import ControlPlanes
-from tests.mesh.steered_route import Reference, Steered, check_the_ramp, steered
+from tests.mesh.steered_route import (
+    Reference,
+    Steered,
+    check_a_candidate_that_is_not_served,
+    check_the_adoption,
+    check_the_ramp,
+    steered,
+)
 from tests.support.recording_backend import Recorder
-from tests.support.waiting import eventually
 
 BACKEND = {"group": "gateway.envoyproxy.io", "kind": "Backend"}
 OWN, VLLM = {**BACKEND, "name": "own"}, {**BACKEND, "name": "vllm"}
@@ -47,20 +52,7 @@ async def test_weights_that_a_person_sets_are_adopted_and_stay(
     control_planes: ControlPlanes, tmp_path: Path, redis_url: str
 ) -> None:
     async with behind_envoy_gateway(control_planes, tmp_path, redis_url, VLLM) as under_test:
-        client = under_test.client
-        await under_test.stands("shadow", 0)
-        await client.order(CommandKind.PROMOTE)
-        await under_test.stands("baking", 5)
-        under_test.set_weights(7, 3)
-        await under_test.stands("held", 30)
-        decision = await client.logged("adopt_weights")
-        assert decision is not None
-        assert "httproute default/chat/0" in decision.reason
-        await eventually(lambda: under_test.share_is(30), within=30)
-        assert under_test.weights() == [7, 3]
-        await client.order(CommandKind.ROLLBACK)
-        await under_test.stands("cooling_down", 0)
-        await eventually(lambda: under_test.share_is(0), within=30)
+        await check_the_adoption(under_test)
 
 
 async def test_a_gateway_that_cannot_serve_the_candidate_confirms_no_share(
@@ -68,10 +60,4 @@ async def test_a_gateway_that_cannot_serve_the_candidate_confirms_no_share(
 ) -> None:
     """Envoy Gateway alone serves no InferencePool. Its baseline goes on, and no step is taken."""
     async with behind_envoy_gateway(control_planes, tmp_path, redis_url, POOL) as under_test:
-        client = under_test.client
-        await under_test.stands("shadow", 0, confirmed=1)
-        await client.score(0.95)
-        await client.outcomes(5, 0)
-        assert await under_test.share_is(0)
-        assert await client.stands("shadow", 0, 1)
-        assert under_test.weights()[1] == 0
+        await check_a_candidate_that_is_not_served(under_test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,22 +19,19 @@ from scorer.steering.envoy.http_route_weights import SteeredRule, patch_of, stee
 from scorer.steering.envoy.kubernetes_api import ApiError, KubernetesApi, http_route_path
 from scorer.steering.envoy.runtime_values import desired_values
 from tests.mesh.build_control_planes import ControlPlanes
-from tests.mesh.kubernetes_lab import Kubernetes, kubernetes
+from tests.mesh.inference_resources import inference_pool, llm_inference_service
+from tests.mesh.kubernetes_lab import Kubernetes
+from tests.mesh.steered_on_kubernetes import connection, with_account
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.kubernetes_api_server import http_route, steered_by_http_route
 from tests.support.waiting import eventually
 
-URL = "https://127.0.0.1:16443"
-PERMISSION = Path(__file__).parents[2] / "deploy" / "kubernetes" / "http-route" / "permission.yaml"
 PATH, PLACE = http_route_path("models", "chat"), "httproute models/chat/0"
 
 
 @pytest.fixture(scope="module")
 def server(control_planes: ControlPlanes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubernetes]:
-    with kubernetes(control_planes, tmp_path_factory.mktemp("kubernetes")) as running:
-        account = {"apiVersion": "v1", "kind": "ServiceAccount"}
-        running.apply([{**account, "metadata": {"name": "glidepath-scorer", "namespace": "glidepath"}}])
-        running.apply(list(yaml.safe_load_all(PERMISSION.read_text())))
+    with with_account(control_planes, tmp_path_factory.mktemp("kubernetes")) as running:
         yield running
 
 
@@ -43,11 +41,9 @@ def config(server: Kubernetes, tmp_path: Path) -> Config:
     for name in ("chat", "other"):
         server.kubectl("delete", "httproute", name, "-n", "models", "--ignore-not-found")
         server.apply([http_route(1, 0, name=name)])
-    token = server.kubectl("create", "token", "glidepath-scorer", "-n", "glidepath").stdout
-    (tmp_path / "token").write_text(token)
-    text = steered_by_http_route(CHAT_CONFIG, URL, tmp_path)
-    certificate = server.folder / "certs" / "apiserver.crt"
-    return parse_config(text.replace("timeout: 1s", f'timeout: 5s, ca_file: "{certificate}"'))
+    found = connection(server, tmp_path)
+    text = steered_by_http_route(CHAT_CONFIG, found["api"], tmp_path)
+    return parse_config(text.replace("timeout: 1s", f'timeout: 5s, ca_file: "{found["ca_file"]}"'))
 
 
 def stored(server: Kubernetes, name: str = "chat") -> Any:
@@ -83,6 +79,10 @@ def rule_of(config: Config) -> SteeredRule:
 
 
 async def test_weights_are_written_confirmed_and_rolled_back(server: Kubernetes, config: Config) -> None:
+    await check_a_step_and_a_rollback(server, config)
+
+
+async def check_a_step_and_a_rollback(server: Kubernetes, config: Config) -> None:
     rule = rule_of(config)
     actuator = HttpRouteActuator(config.kubernetes, [rule], lambda: True)
 
@@ -154,6 +154,57 @@ async def test_the_account_may_change_this_route_and_no_other(server: Kubernetes
         assert refused.value.status == 403
     finally:
         await api.close()
+
+
+RIGHTS = re.compile(r"^(\S+) +\[(.*?)\] +\[(.*?)\] +\[(.*?)\]$", re.M)
+
+
+def test_the_account_has_the_rights_of_its_role_and_of_every_account(server: Kubernetes, config: Config) -> None:
+    """Every account may ask what it may do itself, and it has no other right on a resource."""
+    account = "--as=system:serviceaccount:glidepath:glidepath-scorer"
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for namespace in ("models", "glidepath", "default"):
+        listed = server.kubectl("auth", "can-i", "--list", account, "-n", namespace).stdout
+        found[namespace] = {one for one in RIGHTS.findall(listed) if ".k8s.io" not in one[0] or "gateway" in one[0]}
+    ours = ("httproutes.gateway.networking.k8s.io", "", "chat", "get patch")
+    assert found == {"models": {ours}, "glidepath": set(), "default": set()}
+
+
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [
+        ("list", "httproutes"),
+        ("watch", "httproutes"),
+        ("create", "httproutes"),
+        ("update", "httproutes/chat"),
+        ("delete", "httproutes/chat"),
+        ("patch", "httproutes/other"),
+        ("patch", "httproutes/chat --subresource=status"),
+        ("get", "gateways"),
+        ("get", "secrets"),
+        ("get", "inferencepools"),
+    ],
+)
+def test_what_the_role_does_not_name_is_refused(server: Kubernetes, config: Config, verb: str, path: str) -> None:
+    account = "--as=system:serviceaccount:glidepath:glidepath-scorer"
+    done = server.kubectl("auth", "can-i", verb, *path.split(), account, "-n", "models", check=False)
+    assert done.stdout.strip() == "no"
+
+
+async def test_the_weight_of_a_pool_of_kserve_is_moved_beside_the_real_definitions(
+    server: Kubernetes, config: Config
+) -> None:
+    """KServe leaves an HTTPRoute alone that its service refers to. No controller of it runs here."""
+    for crd in (server.programs.inference_pool_crd, server.programs.llm_inference_service_crd):
+        server.kubectl("apply", "--server-side", "-f", str(crd))
+    server.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    pool, service = inference_pool("vllm", "models"), llm_inference_service("qwen", "models", "chat")
+    lines = server.apply([pool, service])
+    assert len(lines) == 2
+    del pool["spec"]["endpointPickerRef"]
+    assert "endpointPickerRef" in server.refusal([pool]), "the definitions are in force"
+    assert stored(server)["spec"]["rules"][0]["backendRefs"][1]["kind"] == "InferencePool"
+    await check_a_step_and_a_rollback(server, config)
 
 
 async def test_doctor_finds_nothing_wrong_but_the_missing_gateway(server: Kubernetes, config: Config) -> None:

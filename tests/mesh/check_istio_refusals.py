@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -59,6 +60,43 @@ async def test_who_was_refused_is_refused_and_who_was_allowed_is_allowed(
                     assert statuses(await refused.ask(20)) == {protection.status}, share
                     assert among.own.received == among.onprem.received == [], "no backend gets a refused request"
                     seen = await allowed.ask(40)
+                    assert (statuses(seen), set(backends(seen))) == ({200}, answering), share
+
+
+FILTERS_OF_TOKENS = ("envoy.filters.http.jwt_authn", "envoy.filters.http.rbac")
+OFF = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+
+
+def that_lose_the_tokens(documents: Sequence[Any]) -> list[Any]:
+    """Return the resources with a fault: the routes with the split switch off the filters that check tokens."""
+    found = deepcopy(list(documents))
+    for one in found:
+        for patch in one["spec"].get("configPatches", []):
+            value = patch["patch"]["value"]
+            if patch["applyTo"] == "HTTP_ROUTE" and "weighted_clusters" in value.get("route", {}):
+                value["typed_per_filter_config"] |= dict.fromkeys(FILTERS_OF_TOKENS, OFF)
+    assert found != documents
+    return found
+
+
+@scopes
+@pytest.mark.parametrize("name", ["token missing", "token forged"])
+async def test_a_split_that_lost_the_protection_would_be_seen(
+    control_planes: ControlPlanes, tmp_path: Path, name: str, scope: Scope
+) -> None:
+    """With the fault, callers whom the test above sees refused are served, by either side."""
+    async with parts(tmp_path, CLUSTERS["gateway"], shadow={"sample": 0}) as among:
+        under_test = mesh("gateway", control_planes, tmp_path, among)
+        protection = PROTECTIONS[name](scope, 0)
+        _, after = protected(under_test, protection.documents)
+        refused = replace(under_test.caller(), headers=protection.refused)
+        async with allowed_caller(under_test, protection) as allowed:
+            with under_test.running("after", that_lose_the_tokens(after)) as running:
+                await eventually(lambda: answers(allowed, 200), within=60)
+                assert running.refused() == []
+                for share, answering in SHARES.items():
+                    await among.shares.set(share)
+                    seen = await refused.ask(40)
                     assert (statuses(seen), set(backends(seen))) == ({200}, answering), share
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,13 +58,14 @@ class EnvoyGateway:
 
 
 def _write(file: Path, documents: Sequence[Any], options: Options) -> None:
-    text = yaml.safe_dump_all([_on_this_machine(one, options) for one in documents], sort_keys=False)
+    text = yaml.safe_dump_all([on_this_machine(one, options) for one in documents], sort_keys=False)
     new = file.parent.with_suffix(".new")  # not in the folder that Envoy Gateway watches
     new.write_text(text)
     new.replace(file)
 
 
-def _on_this_machine(document: Any, options: Options) -> Any:
+def on_this_machine(document: Any, options: Options) -> Any:
+    """Return a resource with what makes Envoy Gateway run its Envoy as a child process."""
     if document["kind"] != "EnvoyProxy":
         return document
     spec = document["spec"]
@@ -84,15 +85,24 @@ def envoy_gateway(
     home = folder / "envoy-gateway"
     resources = home / "resources" / "all.yaml"
     resources.parent.mkdir(parents=True)
-    _install_envoy(home)
-    certificates = [str(programs.envoy_gateway), "certgen", "--local", "--config-home", str(home / "config")]
-    subprocess.run(certificates, check=True, capture_output=True, timeout=60)
-    (home / "settings.yaml").write_text(yaml.safe_dump(_settings(home, options), sort_keys=False))
-    command = [str(programs.envoy_gateway), "server", "--config-path", str(home / "settings.yaml")]
+    from_files = {"type": "File", "file": {"paths": [str(home / "resources")]}}
+    command = prepare(programs, home, options, from_files)
     _write(resources, documents, options)
     with Child("envoy-gateway", command, folder / "envoy-gateway.log") as child:
         child.wait_until(lambda: answers_ok(f"{ADMIN}/ready"), 180)  # on a busy machine Envoy connects late
         yield EnvoyGateway(child, resources, options)
+
+
+def prepare(programs: ControlPlanes, home: Path, options: Options, resource: Mapping[str, Any]) -> list[str]:
+    """Write what Envoy Gateway needs on this machine into the folder ``home``. Return the command that runs it.
+
+    ``resource``: its setting for where its resources come from.
+    """
+    _install_envoy(home)
+    certificates = [str(programs.envoy_gateway), "certgen", "--local", "--config-home", str(home / "config")]
+    subprocess.run(certificates, check=True, capture_output=True, timeout=60)
+    (home / "settings.yaml").write_text(yaml.safe_dump(_settings(home, options, resource), sort_keys=False))
+    return [str(programs.envoy_gateway), "server", "--config-path", str(home / "settings.yaml")]
 
 
 def _install_envoy(home: Path) -> None:
@@ -102,7 +112,7 @@ def _install_envoy(home: Path) -> None:
     shutil.copy2(envoy_binary(), place)
 
 
-def _settings(home: Path, options: Options) -> dict[str, Any]:
+def _settings(home: Path, options: Options, resource: Mapping[str, Any]) -> dict[str, Any]:
     names = {"configHome": "config", "dataHome": "data", "stateHome": "state", "runtimeDir": "runtime"}
     host = {key: str(home / name) for key, name in names.items()}
     settings: dict[str, Any] = {
@@ -112,7 +122,7 @@ def _settings(home: Path, options: Options) -> dict[str, Any]:
         "provider": {
             "type": "Custom",
             "custom": {
-                "resource": {"type": "File", "file": {"paths": [str(home / "resources")]}},
+                "resource": dict(resource),
                 "infrastructure": {"type": "Host", "host": host},
             },
         },

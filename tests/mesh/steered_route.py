@@ -1,7 +1,8 @@
 """A scorer that steers the weights of an HTTPRoute behind Envoy Gateway, and the traffic of clients through it.
 
-Envoy Gateway takes its resources from a file. So the API server is the stand-in of the tests, and the test hands each
-new form of the HTTPRoute on to the file, and Envoy Gateway's own status of it back to the API server.
+Here Envoy Gateway takes its resources from a file. So the API server is the stand-in of the tests, and the test hands
+each new form of the HTTPRoute on to the file, and Envoy Gateway's own status of it back to the API server. What is
+steered on a real API server, without such a bridge, is in ``steered_on_kubernetes.py``.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import yaml
@@ -41,23 +42,26 @@ _PROCESSING = "processing HTTPRoute\t"
 Reference = dict[str, Any]
 
 
-def http_route(baseline: Reference, candidate: Reference) -> dict[str, Any]:
+def http_route(baseline: Reference, candidate: Reference, namespace: str = "default") -> dict[str, Any]:
     """Return an HTTPRoute as a user has just written it: the baseline has all."""
     references = [{**baseline, "weight": 1}, {**candidate, "weight": 0}]
     rule = {"matches": [{"path": {"type": "PathPrefix", "value": "/v1"}}], "backendRefs": references}
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": {"name": "chat", "namespace": "default"},
+        "metadata": {"name": "chat", "namespace": namespace},
         "spec": {"parentRefs": [{"name": "eg"}], "rules": [rule]},
     }
 
 
-def configured(server: ApiServer, redis_url: str, baseline: Reference, candidate: Reference) -> Config:
+def configured(
+    api: Mapping[str, str], namespace: str, redis_url: str, baseline: Reference, candidate: Reference
+) -> Config:
+    """Return the configuration of the scorer. ``api``: the settings of the connection to the API server."""
     data = yaml.safe_load(CHAT_CONFIG)
-    actuator = {"namespace": "default", "name": "chat", "baseline": baseline, "candidate": candidate}
+    actuator = {"namespace": namespace, "name": "chat", "baseline": baseline, "candidate": candidate}
     chat = {**data["workloads"]["chat"], "fallback": False, "actuator": actuator, "ramp": RAMP}
-    section = {"api": server.url, "poll": "200ms", "timeout": "5s"}
+    section = {**api, "poll": "200ms", "timeout": "5s"}
     config = parse_config(yaml.safe_dump({**data, "kubernetes": section, "workloads": {"chat": chat}}))
     return config.model_copy(update={"redis": RedisSection(url=redis_url)})
 
@@ -101,6 +105,36 @@ class Bridge:
         self.server.route("default")["status"] = status
 
 
+class StoredRoute(Protocol):
+    """The HTTPRoute at an API server. ``place``: of its rule, as the scorer names it."""
+
+    @property
+    def place(self) -> str: ...
+
+    def weights(self) -> list[int]: ...
+
+    def set_weights(self, baseline: int, candidate: int) -> None:
+        """Do what a person does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _AtTheStandIn:
+    server: ApiServer
+    place: str = "default/chat/0"
+
+    def weights(self) -> list[int]:
+        found = self.server.route("default")["spec"]["rules"][0]["backendRefs"]
+        return [one["weight"] for one in found]
+
+    def set_weights(self, baseline: int, candidate: int) -> None:
+        def change(route: dict[str, Any]) -> None:
+            for reference, weight in zip(route["spec"]["rules"][0]["backendRefs"], (baseline, candidate), strict=True):
+                reference["weight"] = weight
+
+        self.server.edit(change, "default")
+
+
 @dataclass(frozen=True, slots=True)
 class Steered:
     """A Gateway that serves the HTTPRoute. ``client``: of the scorer; ``caller``: a client of the Gateway's.
@@ -108,22 +142,9 @@ class Steered:
     The backends answer with the names ``own`` (the baseline) and ``vllm``.
     """
 
-    server: ApiServer
+    route: StoredRoute
     client: SteeringClient
     caller: Caller
-
-    def weights(self) -> list[int]:
-        found = self.server.route("default")["spec"]["rules"][0]["backendRefs"]
-        return [one["weight"] for one in found]
-
-    def set_weights(self, baseline: int, candidate: int) -> None:
-        """Do what a person does."""
-
-        def change(route: dict[str, Any]) -> None:
-            for reference, weight in zip(route["spec"]["rules"][0]["backendRefs"], (baseline, candidate), strict=True):
-                reference["weight"] = weight
-
-        self.server.edit(change, "default")
 
     async def share_is(self, percent: int) -> bool:
         """Return whether the candidate answers its part of many requests, all of which are served."""
@@ -162,8 +183,9 @@ async def steered(
             await eventually(served, within=60, what=f"a route that serves: {gateway.child.tail()}")
             running = asyncio.create_task(bridge.run(gateway))
             try:
-                async with steering(configured(server, redis_url, baseline, candidate)) as client:
-                    yield Steered(server, client, caller)
+                config = configured({"api": server.url}, "default", redis_url, baseline, candidate)
+                async with steering(config) as client:
+                    yield Steered(_AtTheStandIn(server), client, caller)
             finally:
                 running.cancel()
                 await asyncio.wait({running})
@@ -210,7 +232,7 @@ async def check_the_ramp(under_test: Steered) -> list[str]:
     for percent in STEPS:
         await under_test.client.order(CommandKind.PROMOTE)
         confirmed = await under_test.stands("validating" if percent == 100 else "baking", percent)
-        assert under_test.weights() == [10_000 - 100 * percent, 100 * percent]
+        assert under_test.route.weights() == [10_000 - 100 * percent, 100 * percent]
         await eventually(lambda p=percent: under_test.share_is(p), within=30)  # type: ignore[misc]
         lines.append(f"{percent} % | confirmed after {confirmed:.2f} s")
     return [*lines, await _check_the_rollback(under_test)]
@@ -224,9 +246,38 @@ async def _check_the_rollback(under_test: Steered) -> str:
         confirmed = await under_test.stands("cooling_down", 0)
         await eventually(lambda: load.sent[-1][2] == "own" and load.last("own") > load.last("vllm") + 2, within=60)
     assert {status for _, status, _ in load.sent} == {200}
-    assert under_test.weights() == [10_000, 0]
+    assert under_test.route.weights() == [10_000, 0]
     rate = len(load.sent) / (load.sent[-1][0] - load.sent[0][0])
     return (
         f"rollback | the candidate's last request {load.last('vllm') - ordered:.2f} s after the order, "
         f"confirmed {confirmed:.2f} s | {len(load.sent)} requests, {rate:.0f} a second, none failed"
     )
+
+
+async def check_the_adoption(under_test: Steered) -> None:
+    """Weights that a person sets are adopted and stay, and traffic follows them."""
+    client, route = under_test.client, under_test.route
+    await under_test.stands("shadow", 0)
+    await client.order(CommandKind.PROMOTE)
+    await under_test.stands("baking", 5)
+    route.set_weights(7, 3)
+    await under_test.stands("held", 30)
+    decision = await client.logged("adopt_weights")
+    assert decision is not None
+    assert f"httproute {route.place}" in decision.reason
+    await eventually(lambda: under_test.share_is(30), within=30)
+    assert route.weights() == [7, 3]
+    await client.order(CommandKind.ROLLBACK)
+    await under_test.stands("cooling_down", 0)
+    await eventually(lambda: under_test.share_is(0), within=30)
+
+
+async def check_a_candidate_that_is_not_served(under_test: Steered) -> None:
+    """The baseline goes on, and no step is taken, because the Gateway does not serve the candidate."""
+    client = under_test.client
+    await under_test.stands("shadow", 0, confirmed=1)
+    await client.score(0.95)
+    await client.outcomes(5, 0)
+    assert await under_test.share_is(0)
+    assert await client.stands("shadow", 0, 1)
+    assert under_test.route.weights()[1] == 0
