@@ -28,6 +28,7 @@ _JSON_TYPES = ("application/json", "text/json")
 _OTHER_FORMATS = ("audio/", "image/", "video/", "multipart/", "application/octet-stream", "application/pdf")
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
 _SSE_LINES = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
+_JSON_EVENT = re.compile(rb"^data: ?\{", re.MULTILINE)
 _KEEP_ALIVE = ("ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive")
 _CONTENT = re.compile(
     rb'"(?:content|text|refusal|partial_json|thinking|reasoning\w*|delta|name|transcript|data|url|code|input|arguments'
@@ -78,9 +79,14 @@ def failed_answer(status: int, content_type: str, body: bytes, *, cut: bool = Fa
         return _eventstream_fault(body)
     if head.startswith((b"{", b"[")):
         return _json_fault(body[start:], kind)
-    if kind == "text/event-stream" or (kind not in ("text/plain", "text/markdown") and head.startswith(_SSE_LINES)):
+    if kind == "text/event-stream" or (head.startswith(_SSE_LINES) and _may_be_stream(kind, body)):
         return _sse_fault(body)
     return _json_fault(body[start:], kind) if kind in _JSON_TYPES else None
+
+
+def _may_be_stream(kind: str, body: bytes) -> bool:
+    """Return whether a body that begins like server-sent events is a stream; text is one only with JSON in it."""
+    return kind not in ("text/plain", "text/markdown") or _JSON_EVENT.search(body, 0, DOCUMENT) is not None
 
 
 def has_ended(content_type: str, body: bytes) -> bool:

@@ -87,7 +87,7 @@ def read_body(content_type: str, body: bytes) -> Body:
     if kind == "text/event-stream":
         return _read_json_body(body, kind) if head.startswith(("{", "[")) else _read_sse(body)
     if kind in ("text/plain", "text/markdown") and not head.startswith(("{", "[")):
-        return PlainText(_text(body))
+        return _read_text_or_sse(body) if looks_like_sse(head) else PlainText(_text(body))
     if kind in _OTHER_TYPES or kind.startswith(_OTHER_KINDS):
         raise unsupported(f"content type {kind}")
     if head.startswith(("{", "[")):
@@ -119,6 +119,20 @@ def _read_text_or_json(body: bytes, kind: str) -> Body:
         if error.outcome.reason is UnusableReason.MALFORMED and kind:
             return PlainText(_text(body))
         raise
+
+
+def _read_text_or_sse(body: bytes) -> Body:
+    """Parse a body of the content type plain text or Markdown that begins like server-sent events.
+
+    It is a stream if each event has JSON and the first one has an object, as in a provider's format. Otherwise, such as
+    for text that begins with ``data:``, it is plain text.
+    """
+    try:
+        stream = _read_sse(body)
+    except UnusableBodyError:
+        return PlainText(_text(body))
+    is_stream = bool(stream.items) and isinstance(stream.items[0].value, dict)
+    return stream if is_stream else PlainText(_text(body))
 
 
 def _text(body: bytes) -> str:

@@ -21,6 +21,27 @@ def test_text_that_begins_like_json_is_text_if_declared_as_text():
     assert answer("[link](https://example.org)", content_type="text/plain").text == "[link](https://example.org)"
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "text/markdown; charset=utf-8"])
+def test_a_stream_that_is_declared_as_text_is_a_stream(kind):
+    assert answer(": hello\n\n" + stream({"content": "a"}, {"content": "b"}), content_type=kind).text == "ab"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data: three apples\n\ndata: two pears\n",
+        "data: 3\n\n",
+        "data: [DONE]\n\n",
+        'data: {"a": 1}\n\ndata: but not here\n\n',
+        ": a comment",
+        "event: error\ndata: no JSON\n\n",
+        "id: 7\nretry: 5\n",
+    ],
+)
+def test_text_that_begins_like_a_stream_is_text_if_declared_as_text(text):
+    assert answer(text, content_type="text/plain").text == text
+
+
 @pytest.mark.parametrize(
     "keep_alive", ["data:\n\n", "data: \n\n", "event: ping\ndata:\n\n", "event: ping\ndata: ok\n\n"]
 )
