@@ -26,6 +26,7 @@ from glidepath_ops.local.private_files import append_private, naming
 _PR_SET_PDEATHSIG = 1
 # From 32768 up, the system (on Linux) gives ports to outgoing connections, which could take one before its server does.
 PORTS = range(20_000, 32_000)
+READY_S = 60.0  # a busy machine needs 30 s and more to start Python; a process that dies is noticed at once
 _given: set[int] = set()  # the ports that were returned before; their servers may start later
 
 
@@ -88,7 +89,7 @@ class Child:
     def alive(self) -> bool:
         return self.process.poll() is None
 
-    def wait_until(self, ready: Callable[[], bool], timeout: float = 20) -> None:
+    def wait_until(self, ready: Callable[[], bool], timeout: float = READY_S) -> None:
         """Wait until ``ready`` returns true.
 
         Raises UnreachableError if the process dies or is not ready within ``timeout`` seconds. The error contains the
@@ -97,11 +98,16 @@ class Child:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if not self.alive:
-                raise UnreachableError(f"{self.name} ended with status {self.process.returncode}:\n{self.tail()}")
+                raise UnreachableError(self.with_log(f"{self.name} ended with status {self.process.returncode}"))
             if ready():
                 return
             time.sleep(0.02)
-        raise UnreachableError(f"{self.name} was not ready within {timeout:g} s:\n{self.tail()}")
+        raise UnreachableError(self.with_log(f"{self.name} was not ready within {timeout:g} s"))
+
+    def with_log(self, problem: str) -> str:
+        """Return the problem and the end of the log, or that there is none."""
+        end = self.tail()
+        return f"{problem}:\n{end}" if end else f"{problem}; it wrote nothing to {self.log}"
 
     def tail(self, lines: int = 15) -> str:
         """Return the last lines that this process wrote, without those of an earlier process with the same log."""

@@ -16,7 +16,7 @@ from glidepath.config.units import MAX_SOCKET_PATH
 from glidepath.split_leases import serves_rtds
 from glidepath_ops.envoyconfig.bootstrap import OWNER_ONLY, annotated_bootstrap, refuse_named_clusters
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
-from glidepath_ops.local.child_process import Child
+from glidepath_ops.local.child_process import READY_S, Child
 from glidepath_ops.local.private_files import naming, write_private
 from glidepath_ops.local.redis_and_envoy import answers_ok, redis_answers, spawn_envoy, spawn_redis
 
@@ -35,7 +35,7 @@ class Service:
     name: str
     spawn: Callable[[], Child]
     ready: Callable[[], bool]
-    timeout: float = 30.0
+    timeout: float = READY_S
     waits: bool = False
 
 

@@ -49,7 +49,7 @@ class Stack:
     def raise_if_dead(self) -> None:
         """Raise UnreachableError if a process has ended. If several have, the error names the one started first."""
         for child in self.dead():
-            raise UnreachableError(f"{child.name} ended with status {child.process.returncode}:\n{child.tail()}")
+            raise UnreachableError(child.with_log(f"{child.name} ended with status {child.process.returncode}"))
 
     def dead(self) -> list[Child]:
         """Return the child processes that have ended, in the order of their first start."""

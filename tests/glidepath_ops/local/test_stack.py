@@ -67,6 +67,14 @@ def test_a_child_that_dies_at_once_is_an_error_with_the_end_of_its_log(tmp_path:
         stack.start(service)
 
 
+def test_a_child_that_wrote_nothing_is_an_error_that_says_so(tmp_path: Path) -> None:
+    log = tmp_path / "silent.log"
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with Child("silent", command, log) as child, pytest.raises(UnreachableError) as caught:
+        child.wait_until(lambda: False, timeout=0)
+    assert str(caught.value) == f"silent was not ready within 0 s; it wrote nothing to {log}"
+
+
 def test_if_several_processes_do_not_start_the_error_names_the_one_that_died_first(
     tmp_path: Path, stack: Stack
 ) -> None:
