@@ -29,6 +29,8 @@ from tests.support.console_data import (
 )
 
 HOUR_MS = 3_600_000
+# The candidate's share in the history of ``chat``: up to which part of the shown time, and which share.
+SHARES = ((0.3, 1.0), (0.5, 5.0), (0.62, 1.0), (0.8, 5.0), (2.0, 10.0))
 OTHERS = {"batch": "/v1/batch", "extraction": "/v1/extract"}
 CONFIG = VALID + "".join(
     f"  {name}:\n    match: {{path: {path}}}\n    baseline: cloud\n    candidate: onprem\n"
@@ -121,19 +123,26 @@ async def _store_statuses(redis: Any, flagged: list[str], now: int) -> None:
 
 
 async def _store_log(redis: Any, flagged: list[str], now: int) -> None:
+    """Store the decisions that explain the chart of the last hour (``SHARES``)."""
+
+    def at(place: float) -> int:
+        return now - round((1 - place) * HOUR_MS)
+
     slow = "latency_p99: p99 1,420 ms, limit 900 ms"
-    _, rolled_back, *_ = await store_decisions(
+    _, rolled_back, _ = await store_decisions(
         redis,
-        decision("promote", now - 25 * HOUR_MS, from_percent=1.0, to_percent=5.0, reason="all gates pass"),
-        decision("rollback", now - 17 * HOUR_MS, from_percent=5.0, to_percent=1.0, reason=slow, trigger="latency_p99"),
-        decision("retry", now - 11 * HOUR_MS, to_percent=1.0, from_percent=1.0, trigger="command:retry", actor="Ana"),
-        decision("promote", now - HOUR_MS, from_percent=5.0, to_percent=10.0, reason="all gates pass"),
+        decision("promote", at(0.3), from_percent=1.0, to_percent=5.0, reason="all gates pass"),
+        decision("rollback", at(0.5), from_percent=5.0, to_percent=1.0, reason=slow, trigger="latency_p99"),
+        decision("retry", at(0.52), to_percent=1.0, from_percent=1.0, trigger="command:retry", actor="Ana"),
     )
     cause = {"target": rolled_back}
-    noted = decision(
-        "annotate", now - 14 * HOUR_MS, reason="switch port 12 dropped packets", actor="Ben", details=cause
+    await store_decisions(
+        redis,
+        decision("annotate", at(0.55), reason="switch port 12 dropped packets", actor="Ben", details=cause),
+        decision("promote", at(0.62), from_percent=1.0, to_percent=5.0, reason="all gates pass"),
+        decision("promote", at(0.8), from_percent=5.0, to_percent=10.0, reason="all gates pass"),
+        hold_for_sameness(now - HOUR_MS // 6, *flagged),
     )
-    await store_decisions(redis, noted, hold_for_sameness(now - HOUR_MS // 6, *flagged))
 
 
 async def store_history(redis: Any, share: float = 0.9) -> None:
@@ -155,7 +164,7 @@ async def store_history(redis: Any, share: float = 0.9) -> None:
 
 
 def _period(rng: random.Random, place: float, at_ms: int, seconds: int) -> PeriodTotals:
-    percent = next(share for end, share in ((0.3, 1.0), (0.5, 5.0), (0.62, 1.0), (0.8, 5.0), (2, 10.0)) if place < end)
+    percent = next(share for end, share in SHARES if place < end)
     requests = int(24 * seconds * (1 + 0.4 * math.sin(at_ms / 86_400_000 * 2 * math.pi)))
     candidate = int(requests * percent / 100)
     slow = 1.7 if 0.47 < place < 0.5 else 1.0
