@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from glidepath.config import Config
 from glidepath.config.backends import Credential
+from glidepath.config.console import is_loopback
+from glidepath.config.listen_addresses import listen_addresses
 from glidepath_ops.report.report_facts import ReportFacts
 
 
@@ -49,3 +52,20 @@ def _credential_text(credential: Credential | None) -> str:
     if credential.passthrough:
         return "the client's own"
     return f"from the environment ({credential.env})" if credential.env is not None else "from a file"
+
+
+# The addresses that no login protects, by their settings: who must not reach them, or what they show.
+_WITHOUT_LOGIN = {
+    ("envoy", "shadow_listen"): "Envoy's listener for copies, which adds the credentials of the backends",
+    ("extproc", "metrics"): "metrics of extproc: numbers and names, no texts",
+    ("scorer", "metrics"): "metrics and status of the scorer: numbers and names, no texts",
+    ("envoy", "rtds_listen"): "the scorer's weights for Envoys (RTDS), without TLS",
+}
+
+
+def rows_without_login(config: Config) -> Iterator[list[str]]:
+    """Yield what each address serves that no login protects, with the address and the machines that reach it."""
+    for one in listen_addresses(config):
+        if (what := _WITHOUT_LOGIN.get(one.key)) is not None:
+            reach = "this machine only" if is_loopback(one.address) else "other machines too, if the network lets them"
+            yield [what, f"{one.address}; no login; reached by {reach}"]

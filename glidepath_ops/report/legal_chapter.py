@@ -19,6 +19,7 @@ from glidepath_ops.report.access_and_encryption import (
     credentials_text,
     redis_host_text,
     redis_text,
+    rows_without_login,
     tls_text,
 )
 from glidepath_ops.report.document import Block, Chapter, NoData, Section, Source, Table, Text, ToWrite
@@ -264,10 +265,14 @@ def _access(facts: ReportFacts) -> Iterator[Block]:
         ["transport to backends", tls_text(facts)],
         ["credentials of backends", credentials_text(facts)],
         ["Envoy's admin interface", ", ".join(config.envoy.admin) or "not used (RTDS only)"],
+        *rows_without_login(config),
     ]
     yield Table(["what", "how"], rows)
     yield ToWrite("who may reach these addresses, and who holds the credentials")
-    yield Source(("glidepath doctor",), "and the sections console, redis, backends and envoy of the configuration")
+    yield Source(
+        ("glidepath doctor",),
+        "and the sections console, redis, backends, envoy, extproc and scorer of the configuration",
+    )
 
 
 def _opt_outs(facts: ReportFacts) -> Iterator[Block]:

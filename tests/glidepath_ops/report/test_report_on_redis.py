@@ -186,6 +186,25 @@ async def test_where_nothing_is_known_it_says_so_with_the_reason(file: Path, red
     assert out.count("## ") >= 4
 
 
+async def test_the_addresses_that_no_login_protects_are_in_the_chapter_for_security(
+    tmp_path: Path, redis_url: str, redis_client: Any
+) -> None:
+    sections = {
+        "envoy": {"shadow_listen": "unix:/run/glidepath/shadow.sock"},
+        "extproc": {"metrics": "0.0.0.0:9464"},
+        "scorer": {"metrics": "127.0.0.1:9465"},
+    }
+    path = tmp_path / "glidepath.yaml"
+    path.write_text(report_config(redis_url, **sections))
+    text = to_markdown(whole_report(await gather_facts(load_config(path), redis_client, ["chat"], unix_ms())))
+    for row in (
+        "credentials of the backends | unix:/run/glidepath/shadow.sock; no login; reached by this machine only |",
+        "metrics of extproc: numbers and names, no texts | 0.0.0.0:9464; no login; reached by other machines too",
+        "status of the scorer: numbers and names, no texts | 127.0.0.1:9465; no login; reached by this machine only |",
+    ):
+        assert row in text, row
+
+
 async def test_a_report_of_the_demo_says_that_its_prices_are_invented(file: Path, redis_client: Any) -> None:
     ordinary = await asyncio.to_thread(run_cli, "report", "-c", str(file), "--format", "md")
     assert "invented prices" not in ordinary
