@@ -107,7 +107,13 @@ async def store_example(redis: Any, pairs: int = 60) -> list[str]:
 async def _store_statuses(redis: Any, flagged: list[str], now: int) -> None:
     evidence = {"errors": (1.3, 0.0), "latency_p99": (0.62, 0.2), "sameness": (0.1, 1.4)}
     verdicts = tuple(
-        replace(one, evidence_to_pass=evidence[one.gate][0], evidence_to_fail=evidence[one.gate][1]) for one in VERDICTS
+        replace(
+            one,
+            evidence_to_pass=evidence[one.gate][0],
+            evidence_to_fail=evidence[one.gate][1],
+            eta_s=None if one.missing is None else one.missing / 2.4,  # a tenth of 24 requests/s
+        )
+        for one in VERDICTS
     )
     weighed = tuple(WeighedPair(name, "", 0.9, now) for name in flagged)
     verdicts = (*verdicts[:2], replace(verdicts[2], pairs=weighed))
