@@ -3,7 +3,8 @@
 A fixed test looks once, after a number of samples that was chosen beforehand. With foresight, this number is the
 smallest with which the test finds the true difference with a probability of POWER, and the critical value is exact: it
 comes from simulations at the boundary of the null hypothesis. A test in practice knows neither number, so this is the
-strictest comparison. A gate decides at any time without this knowledge; its number of samples is a median.
+strictest comparison. A gate decides at any time without this knowledge. Its number of samples is the median of several
+simulated runs.
 """
 
 from __future__ import annotations

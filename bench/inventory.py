@@ -59,7 +59,11 @@ _CALLERS = InventorySection(callers=("x-team",), fingerprint=False)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the command: its result, its times, its largest memory, and the greatest relative error of a sum."""
+    """One run of ``glidepath inventory``.
+
+    ``named``: how many of the workloads it found. ``worst``: the largest relative error among the number of requests
+    and the sums of the workloads. ``seconds``, ``cpu_seconds``: how long it took. ``megabytes``: its peak memory.
+    """
 
     way: str
     named: int
@@ -202,7 +206,10 @@ def run_command(way: str, requests: int, *options: str, folder: Path | None = No
 
 
 def compared(found: Mapping[str, Any], requests: int) -> tuple[int, float]:
-    """Return how many workloads were found, and the greatest relative error of their sums."""
+    """Return how many workloads were found, and the largest relative error among all sums.
+
+    The sums are those of the workloads found, and the number of all requests.
+    """
     by_key = {(one["path"], one["model"], one["caller"]): one for one in found["workloads"]}
     worst, named = abs(found["requests"] - requests) / requests, 0
     for of, count in zip(WORKLOADS, numbers(requests), strict=True):

@@ -58,7 +58,10 @@ class RefusalMatcher:
         return rejection if counted_as_success else None
 
     def proof(self, rejection: Rejection) -> Rejection | None:
-        """Process a proof. Return the rejection that must now be counted as an error, or None."""
+        """Process the proof that a request failed. Return it if it must now be counted as an error, otherwise None.
+
+        If too many proofs wait for their access log entries, the oldest one is returned instead.
+        """
         counted_as_success = self._counted_as_success.pop(rejection.request, None)
         if counted_as_success is None:
             self._waiting[rejection.request] = rejection

@@ -8,10 +8,10 @@ from glidepath.sides import Side
 
 
 def answers_of(pair: ScoredPair) -> list[tuple[Side, AnswerFacts]]:
-    """Return the answers of a pair, each with its side. Leave out an answer that the request's other pair contains.
+    """Return the answers of a pair, each with its side.
 
-    Both answers of a NOISE pair are the baseline's. If the request also has a CROSS pair, that pair contains the answer
-    that the client got.
+    Both answers of a NOISE pair are the baseline's. If the request also has a CROSS pair, the client's answer is in
+    both pairs. It is then left out of the NOISE pair.
     """
     if pair.kind is PairKind.CROSS:
         return [(Side.BASELINE, pair.baseline), (Side.CANDIDATE, pair.candidate)]

@@ -231,7 +231,7 @@ def _ends(event: _Event) -> bool:
 
 
 def _is_known(event: _Event) -> bool:
-    """Return whether the event's format is one whose last event is known."""
+    """Return whether the event belongs to a streaming format of which we know how a stream ends."""
     kind = event.doc.get("type", event.name)
     named = isinstance(kind, str) and (kind in _ANTHROPIC or kind.startswith("response."))
     return named or isinstance(event.doc.get("choices"), list) or isinstance(event.doc.get("candidates"), list)

@@ -27,7 +27,10 @@ SCHEMA_URL = "https://opentelemetry.io/schemas/1.42.0"
 
 @dataclass(frozen=True, slots=True)
 class Exporters:
-    """Functions that send a batch to the collector, block, and return whether the collector has accepted the batch."""
+    """Functions that send a batch to the collector.
+
+    Each function waits for the collector's answer, and returns whether the collector has accepted the batch.
+    """
 
     spans: Callable[[Sequence[ReadableSpan]], bool]
     logs: Callable[[Sequence[ReadableLogRecord]], bool]

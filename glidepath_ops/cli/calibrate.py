@@ -53,8 +53,8 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Fit the agreement to people's judgements in FILE instead: one JSON object per line, with left, "
-            "right, and same or acceptable (1 or 0) or label (as `glidepath pairs export` writes it).",
+            help="Fit the agreement to people's judgements in FILE instead: one JSON object per line, with left, right "
+            "and one of: same (1 or 0), acceptable (1 or 0), or label (as `glidepath pairs export` writes it).",
         ),
     ] = None,
     output: Annotated[

@@ -44,7 +44,10 @@ class FittedLabels:
 
     @property
     def better(self) -> bool:
-        """Whether the labels suffice to show that the fitted weights follow people better, beyond chance."""
+        """Whether the fitted weights follow people's judgements better than the shipped weights.
+
+        It is False if the labels are too few to show this, or if the difference may be chance.
+        """
         gain = self.before.loss - self.after.loss
         return self.pairs >= FEW and gain > self.after.gain_noise and self.after.auc >= self.before.auc - 0.005
 

@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "Run Envoy, Redis, extproc, the scorer and the console on this machine for your own backends."),
     "extproc": ("extproc", "Run the ext_proc (external processing) server beside an Envoy."),
     "scorer": ("scorer", "Score answer pairs; one scorer at a time also sets the traffic weights at Envoy."),
-    "console": ("console", "Serve the web page that shows the workloads and their pairs, and steers them."),
+    "console": ("console", "Serve the web page on which people watch and steer the workloads, and read their pairs."),
     "render": ("render", "Write Envoy or mesh configuration from glidepath.yaml."),
     "validate": ("validate", "Check glidepath.yaml and the Envoy configuration rendered from it."),
     "inventory": ("inventory", "List the workloads in the traffic, what each needs, and in which order to move them."),

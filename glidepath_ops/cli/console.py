@@ -1,4 +1,4 @@
-"""``glidepath console``: serve the web page that shows the workloads and their pairs, and steers them."""
+"""``glidepath console``: serve the web page on which people watch and steer the workloads, and read their pairs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def command(
     ] = False,
     demo: Annotated[bool, typer.Option("--demo", hidden=True, help="Mark the pages as showing demo traffic.")] = False,
 ) -> None:
-    """Serve the web page that shows the workloads and their pairs, and steers them.
+    """Serve the web page on which people watch and steer the workloads, and read their pairs.
 
-    It listens on console.listen. All it shows is in Redis, so any number of consoles can run. Without console.token
-    and console.trusted_proxy the page is read-only.
+    The console listens on console.listen. All that it shows is in Redis, so any number of consoles can run. If neither
+    console.token nor console.trusted_proxy is set, the page is read-only.
     """
     settings = with_running_up(load_config(config), config)
     if settings.redis.url is None:

@@ -57,8 +57,8 @@ def command(
 
     The demo starts a real Envoy, a real Redis, extproc, the scorer with a real embedding model, and two
     OpenAI-compatible backends. All of them listen on loopback only and stop when this command ends. The exit status is
-    0 only if the candidate reached 100 %, the fault (if any) caused a rollback, and no client request failed (with
-    --fault body: no request before the fault).
+    0 only if the candidate reached 100 %, the fault (if any) caused a rollback, and no client request failed. With
+    --fault body, only requests before the fault must not fail.
     """
     if json_path is not None:
         check_output(json_path, "--json")

@@ -21,7 +21,11 @@ from glidepath_ops.pairs.erase_pairs import Erased, Erasure, digests_in_envoy, e
 def command(
     config: ConfigPath = DEFAULT_CONFIG,
     user: Annotated[
-        str, typer.Option("--user", help="The sticky value of the user: of the header or of the key of the body.")
+        str,
+        typer.Option(
+            "--user",
+            help="The user's sticky value: the value of the sticky header, or of the sticky key in the body.",
+        ),
     ] = "",
     request_id: Annotated[str, typer.Option("--request-id", help="The x-request-id of a request.")] = "",
     workload: WorkloadFilter = None,

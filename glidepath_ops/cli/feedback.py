@@ -50,12 +50,18 @@ def command(
     ] = None,
     label: Annotated[
         str,
-        typer.Option("--label", help="A short text that is shown with the pair; with a score or alone. Redacted."),
+        typer.Option(
+            "--label",
+            help="A short text that is shown with the pair. It may be given with a score or alone, and is redacted "
+            "before it is stored.",
+        ),
     ] = "",
     user: Annotated[
         str,
         typer.Option(
-            "--user", help="Who gave the feedback: many answers of one user count less. Only a digest is stored."
+            "--user",
+            help="Who gave the feedback. If one user gives much feedback, each piece counts less. Only a digest is "
+            "stored.",
         ),
     ] = "",
 ) -> None:

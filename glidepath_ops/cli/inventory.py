@@ -68,7 +68,10 @@ def command(
     ] = None,
     modalities: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help=f"What the candidate reads, with commas between ({', '.join(_MODALITIES)})."),
+        typer.Option(
+            metavar="LIST",
+            help=f"Kinds of input that the candidate accepts, separated by commas: {', '.join(_MODALITIES)}.",
+        ),
     ] = None,
     tools: Annotated[
         bool | None, typer.Option("--tools/--no-tools", help="Whether the candidate can call tools.")
@@ -82,7 +85,7 @@ def command(
     ] = None,
     sections: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write a file with the section of each workload found to this directory."),
+        typer.Option(metavar="DIR", help="For each workload found, write a file with its section to this directory."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -36,7 +36,9 @@ Faults = Annotated[
 Unscored = Annotated[
     list[str] | None,
     typer.Option(
-        "--unscored", metavar="REASON", help="Only pairs that have no score for this reason; may be given again."
+        "--unscored",
+        metavar="REASON",
+        help="Only pairs that could not be scored, for this reason; may be given again.",
     ),
 ]
 SideOption = Annotated[

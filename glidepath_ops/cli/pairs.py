@@ -77,7 +77,8 @@ def list_pairs(
 ) -> None:
     """List stored pairs, newest first.
 
-    A pair must meet all conditions that you give. Of two statuses, the first one is the baseline's.
+    A pair must meet all conditions that you give. If a line shows two statuses, the first one is the baseline's. Equal
+    statuses are shown once.
     """
 
     async def work(settings: Config, redis: RedisClient) -> _Listed:

@@ -149,10 +149,10 @@ def render_istio(
     route: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAMESPACE/NAME[/HTTP-ROUTE]",
-            help="With --into: the VirtualService, or the route in it, to continue. Without --into: the name of a "
-            "route of yours that serves only the workload's requests, if the workload has fallback: false; with "
-            "several workloads, put WORKLOAD= before it.",
+            metavar="[WORKLOAD=]NAMESPACE/NAME[/HTTP-ROUTE]",
+            help="With --into: the VirtualService to extend, or one route in it. Without --into, for a workload with "
+            "fallback: false: your route that serves only this workload's requests. Then HTTP-ROUTE is needed, and "
+            "also WORKLOAD= if there are several workloads.",
         ),
     ] = None,
     service: Annotated[
@@ -175,7 +175,8 @@ def render_istio(
     """Write Istio's EnvoyFilter, and a patch that adds extproc to the proxies' pods.
 
     The EnvoyFilter splits routes of your VirtualService: --into copies each route that serves a workload, and the
-    copy serves only the workload's requests. The rest of your file stays exactly as it is. --remove restores it.
+    copy serves only the workload's requests. The rest of your file stays exactly as it is. --remove restores the
+    original file.
     """
     if remove:
         restore_files([into] if into else [], dry_run=dry_run)
@@ -213,12 +214,13 @@ def render_envoy_gateway(
         list[str] | None,
         typer.Option(
             metavar="[WORKLOAD=]NAMESPACE/NAME[/RULE]",
-            help="HTTPRoute that serves a workload, if --into has several. Without --into, for a workload with "
-            "fallback: false: a rule that matches only its requests.",
+            help="With --into: the HTTPRoute that serves the workload, if FILE contains several. Without --into, for a "
+            "workload with fallback: false: a rule that matches only the workload's requests.",
         ),
     ] = None,
     new_route: Annotated[
-        bool, typer.Option("--new-route", help="Write an HTTPRoute for each workload that has none of yours.")
+        bool,
+        typer.Option("--new-route", help="Write an HTTPRoute for each workload that none of your HTTPRoutes serves."),
     ] = False,
     into_proxy: Annotated[
         Path | None,
@@ -238,7 +240,8 @@ def render_envoy_gateway(
         list[str] | None,
         typer.Option(
             metavar="NAME[:PROTOCOL:PORT]",
-            help="Listener of the Gateway, in the Gateway's order; repeat for several; default: http.",
+            help="A listener of the Gateway. Repeat the option for each, in the order of the Gateway's list; default: "
+            "http.",
         ),
     ] = None,
     namespace: Annotated[str, typer.Option(help="Namespace of the Gateway.")] = "default",

@@ -24,10 +24,6 @@ from glidepath_ops.cli.shared_options import percent_of
 from glidepath_ops.cli.steering_client import actor, send_command, wait_for_answer, wait_for_event
 from glidepath_ops.cli.steering_options import steering_command
 
-Force = Annotated[
-    bool, typer.Option("--force", help="Act despite failing gates, freeze windows and a missing approval.")
-]
-
 
 def _send(config: Path, workload: str, command: Command, wait: float, as_json: bool) -> None:
     """Send the command, wait up to ``wait`` seconds for the scorer's decision, and print the decision.
@@ -87,8 +83,8 @@ def promote(
         typer.Option(
             "--percent",
             metavar="PERCENT",
-            help="The share that you expect: the command is refused if the next step has another. No step is skipped. "
-            "If the candidate's current share is unknown, the workload moves to the step with this share.",
+            help="The share that you expect: the command is refused if the next step has a different share. No step is "
+            "skipped. If the candidate's current share is unknown, the workload moves to the step with this share.",
         ),
     ] = None,
     end_validation: Annotated[
@@ -97,11 +93,17 @@ def promote(
             "--end-validation", help="At the last step: end the validation now, so that the workload is completed."
         ),
     ] = False,
-    force: Force = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Take the step despite failing gates, a backend's quota, freeze windows and a missing approval.",
+        ),
+    ] = False,
 ) -> Command:
     """Move a workload to its next step now.
 
-    Inconclusive gates do not prevent the step. A failing gate, a freeze window or a missing approval
+    Inconclusive gates do not prevent the step. A failing gate, a backend's quota, a freeze window or a missing approval
     (ramp.approval) prevents it, unless --force is given. A workload on hold stays on hold. At the last step, the
     command is refused unless --end-validation is given.
     """
@@ -115,10 +117,15 @@ def promote(
 
 
 @steering_command(_send)
-def approve(force: Force = False) -> Command:
+def approve(
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Take the step despite failing gates, a backend's quota and freeze windows."),
+    ] = False,
+) -> Command:
     """Approve the step that is waiting for approval, and take it.
 
-    A failing gate or a freeze window prevents the step, unless --force is given.
+    A failing gate, a backend's quota or a freeze window prevents the step, unless --force is given.
     """
     return Command(CommandKind.APPROVE, actor(), force=force)
 
@@ -164,8 +171,8 @@ def drill(
         typer.Option(
             "--percent",
             metavar="PERCENT",
-            help="If the candidate is at 0 %, first raise it to this share; default and maximum: the first step's "
-            "share, without --force at most 10 %.",
+            help="If the candidate is at 0 %, first raise it to this share. Default and maximum: the first step's "
+            "share, or 10 % if that is smaller; with --force, the first step's share.",
         ),
     ] = None,
     force: Annotated[

@@ -51,8 +51,8 @@ def command(
 ) -> None:
     """Show the workloads, their gates and the latest decisions, and follow them until Ctrl-C.
 
-    On a terminal the view is updated in place. Otherwise a line is printed for each decision and for each change
-    of a state or a share; with --json, one object for each change of a status.
+    On a terminal, the view is updated in place. Otherwise, a line is printed for each decision and for each change of
+    a state or a share. With --json, one object is printed whenever a workload's status changes.
     """
     seconds = seconds_of("--every", every, MOST_EVERY_S)
     if seconds < LEAST_EVERY_S:

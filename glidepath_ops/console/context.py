@@ -58,8 +58,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def facts_of(request: Request) -> ArrivingRequest:
     """Return the facts about a request. Headers with the same name are joined by a comma.
 
-    So if a request has two of the proxy's headers, they identify nobody: the first one may come from a client, if the
-    proxy adds its own header without removing the client's.
+    So if the proxy's header occurs twice, its joined value identifies nobody. That is intended: the first value may
+    come from the client, if the proxy adds its own header without removing the client's.
     """
     headers: dict[str, str] = {}
     for name, value in request.headers.items():

@@ -22,7 +22,7 @@ _SEARCH: dict[str, tuple[str, dict[str, Any]]] = {
     "sort": ("the order", {"enum": list(SORTS), "default": "worst"}),
     "flag": ("only pairs with this flag", {"type": "string"}),
     "fault": ("only pairs in which an answer has this fault", {"type": "string"}),
-    "unscored": ("only pairs that have no score for this reason", {"type": "string"}),
+    "unscored": ("only pairs that could not be scored, for this reason", {"type": "string"}),
     "side": ("only pairs in which this side is at fault", {"enum": ["baseline", "candidate"]}),
     "status": ("only pairs in which an answer has this status, such as 503 or 5xx", {"type": "string"}),
     "since": ("only pairs since this time: an age such as 2h, or 2026-03-01T14:00", {"type": "string"}),

@@ -38,7 +38,10 @@ def outlier_detection(config: Config, name: str) -> Json:
 
 
 def may_be_ejected_whole(config: Config, name: str) -> bool:
-    """Return whether the baseline serves all live requests of the backend while all its endpoints are ejected."""
+    """Return whether Envoy may eject all endpoints of the backend ``name``.
+
+    It may if the baseline then serves all live requests that the backend would get.
+    """
     workloads = config.workloads.values()
     serves_alone = name == config.envoy.default_backend or any(w.baseline == name for w in workloads)
     return not serves_alone and all(w.fallback for w in workloads if w.candidate == name)

@@ -1,10 +1,15 @@
-"""Adds routes that read requests, and routes for the choice after reading, to a user's routes (``request_reading.py``).
+"""Adds copies of a user's routes, so that Envoy can read a request before its route is chosen (``request_reading.py``).
 
-A request first takes a copy for reading directly before the user's own route, so filters that protect this route have
-run before. Envoy then chooses again, among routes before all others: the split, the routes for requests that are not
-split, and a route with the same effect as the user's route. Each of them requires that the request was read on a copy
-of its own original. So a header changed by a filter in between cannot lead to a copy of another route, and a request
-that was read never returns to the user's own routes. See ADR 0301.
+For each user's route that serves workloads which need reading, this module adds several copies of the route:
+
+- The reading route stands directly before the user's route and has all of its settings, so the filters that protect the
+  user's route protect the reading route too. There Envoy reads the request and then chooses a route a second time.
+- The routes for the second choice stand before all other routes: the split, the routes for requests that are not split,
+  and one that does what the user's route does.
+
+A route for the second choice accepts only requests that were read on the reading route of the same user's route. So a
+header that a filter changed in between cannot lead to a copy of another route, and a request that was read never
+returns to the user's own routes. See ADR 0301.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The cost of a group's traffic at the backend that serves it now, at the configured prices."""
+"""The cost of the traffic of a group of calls (``CallGroup``) at the backend that serves it now.
+
+The configured prices apply.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from glidepath_ops.inventory.estimate import CallGroup
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """The cost of a group's traffic.
+    """The cost of the traffic of a group of calls (``CallGroup``).
 
     ``amount``: the cost in the counted time.
     ``unpriced``: the share of requests without a price.
@@ -29,9 +32,9 @@ class Spend:
 
 
 def spend_of(config: Config, group: CallGroup, baseline: str) -> Spend | None:
-    """Return the cost of a group's tokens, or None if no prices apply.
+    """Return the cost of the tokens of a group of calls and of the data sent, or None if no price per token applies.
 
-    If a backend costs only by time, its requests have no price.
+    If a backend is paid only by time, its requests have no price.
     """
     by = _priced_backend(config, group, baseline)
     table = price_table(config.backends[by].price if by in config.backends else None)
@@ -52,7 +55,7 @@ def _priced_backend(config: Config, group: CallGroup, baseline: str) -> str:
 
 
 def _usages_of(group: CallGroup) -> tuple[TokenUsage, ...]:
-    """Return the tokens of a group's answers by source and tier, scaled to all requests."""
+    """Return the tokens of the answers in a group of calls, by source and tier, scaled to all of its requests."""
     found = []
     for key, counts in group.usage.items():
         source, _, tier = key.partition("/")

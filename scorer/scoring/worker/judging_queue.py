@@ -28,10 +28,10 @@ _STOPPING = "stopping"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of an instrument for a pair.
+    """What the evaluator or the verifier found about a pair.
 
-    ``fields``: the fields to set in the ScoredPair; empty without a result. ``outcome``: a name for the counts: the
-    result, or the reason why there is none.
+    ``fields``: the fields to set in the ScoredPair; empty if there is no result. ``outcome``: the name under which the
+    finding is counted, which is either the result or the reason why there is none.
     """
 
     outcome: str

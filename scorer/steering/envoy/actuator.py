@@ -68,7 +68,7 @@ class Actuator(Protocol):
     def retreat(self, writes: Mapping[str, RuntimeEntries]) -> None:
         """Send ``writes``, which lower the candidate's share, before all others; see ``submit``.
 
-        An actuator that lasts sends them even without the lease.
+        If ``lasts`` is true, the actuator sends them even without the lease.
         """
 
     def count(self, path: str) -> None:
@@ -81,7 +81,7 @@ class Actuator(Protocol):
         """Return once every submitted write has succeeded or failed, or after ``timeout`` seconds."""
 
     def end_term(self) -> None:
-        """Stop everything that only a leader may do. An actuator that lasts continues to read the Envoys."""
+        """Stop everything that only a leader may do. If ``lasts`` is true, continue to read the Envoys."""
 
     def envoys_with_unknown_weights(self) -> frozenset[str]:
         """Return the Envoys that have a former leader's weights, which this actuator cannot read."""

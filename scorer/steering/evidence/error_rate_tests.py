@@ -77,7 +77,7 @@ class IncreaseTest(TwoSidedTest):
     def update(self, c_errors: float, c_n: int, b_errors: float, b_n: int) -> None:
         """Add the errors and requests of one block. Both sides must have requests.
 
-        A request may be a fraction of an error, from 0 to 1 (see feedback_gate.py).
+        A request may count as a fraction of an error, from 0 to 1 (see feedback_gate.py).
         """
         base = _clamped(self._base_errors / self._base_n)
         odds = math.log((base + self.d) / max(1e-9, 1 - base - self.d))

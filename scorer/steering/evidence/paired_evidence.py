@@ -160,7 +160,10 @@ class PairedErrors(Stored):
 
     @property
     def _shows_single(self) -> bool:
-        """Whether the numbers of ``single`` are shown, because its evidence in favour of the candidate is stronger."""
+        """Whether to show the numbers of ``single`` instead of those of ``test``.
+
+        True if the evidence of ``single`` in favour of the candidate is stronger than any evidence of ``test``.
+        """
         return self.single.log_pass > max(self.test.log_pass, self.test.log_fail)
 
     @property

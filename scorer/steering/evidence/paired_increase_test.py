@@ -1,11 +1,14 @@
-"""Test how much more often one of two paired events occurs: the candidate's failure, or the baseline's.
+"""Test how much more often the candidate's answers fail than the baseline's, on pairs of answers to the same request.
 
 The sample of a pair is D = 1 if only the candidate's answer failed, -1 if only the baseline's did, and 0 otherwise. So
-a failure of both answers, as in an outage of both sides, does not change the evidence. The null of the test that fails
-the candidate is E[D] ≤ δ for each pair, given the pairs before it; that of the test in its favour is E[D] ≥ δ. A bet of
-λ pays 1 + λ (D - δ) or 1 + λ (δ - D) for each pair. Under the null, this has an expectation of at most 1, so the
-product over all pairs is an e-process. Each test is a mixture of fixed bets. Source: Waudby-Smith & Ramdas, "Estimating
-means of bounded random variables by betting" (2023). See ADR 0260.
+a failure of both answers, as in an outage of both sides, does not change the evidence.
+
+δ is the limit of the difference between the two rates of failure. There are two tests. The null of the test that fails
+the candidate is E[D] ≤ δ for each pair, given the pairs before it. The null of the test that passes the candidate is
+E[D] ≥ δ. In the first test, a bet of λ pays 1 + λ (D - δ) for each pair; in the second, it pays 1 + λ (δ - D). Under
+the null, the payment has an expectation of at most 1, so the product over all pairs is an e-process. Each test is a
+mixture of fixed bets. Source: Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting" (2023).
+See ADR 0260.
 """
 
 from __future__ import annotations

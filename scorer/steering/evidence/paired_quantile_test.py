@@ -232,7 +232,11 @@ class PairedQuantileTest(Stored):
 
     @property
     def ratio(self) -> float | None:
-        """The candidate's quantile divided by the baseline's; None if unknown, infinite if only the candidate's is."""
+        """The candidate's quantile divided by the baseline's.
+
+        It is None without pairs, and if the baseline's quantile is 0 or has no bound. It is infinite if only the
+        candidate's quantile has no bound.
+        """
         own, base = self.quantiles()
         if not self.n or not base:
             return None

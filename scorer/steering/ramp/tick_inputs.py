@@ -17,8 +17,7 @@ class TickInputs:
 
     ``confirmed`` of the ``envoys`` Envoys run the desired share. ``frozen`` and ``waiting_for`` are reasons why no step
     may be taken. ``baseline`` and ``candidate`` identify the configured sides, see RampState. ``old_commands_to`` is
-    the id of the last command that was given before a new state began because no stored state could be used; "" for a
-    loaded state.
+    the id of the last command that was given before this state began; "" if the state continues a stored one.
 
     Manual overrides: ``adopted`` is a share that a person set at the Envoy ``adopted_at``; ``autopilot`` is the value
     that a person gave the autopilot key (None: no change); ``ambiguous_weights`` and ``invalid_override`` describe

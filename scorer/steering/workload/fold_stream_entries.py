@@ -1,6 +1,6 @@
 """Add the news from the streams to a workload's state and evidence.
 
-This module does not catch exceptions of the evidence.
+If the evidence raises an exception, this module does not catch it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Signals about the form of two texts: refusals, length, languages, repetition, garbling, broken code, other topics."""
+"""Signals about the form of two texts, and about passages that leave the topic.
+
+The form: refusals, length, languages, repetition, garbling and broken code.
+"""
 
 from __future__ import annotations
 
