@@ -91,15 +91,15 @@ def failures(
 ) -> list[str]:
     """Return one line for each way in which the demo failed.
 
-    It fails if the ramp does not reach its last step, if the fault causes no rollback, if client requests fail, or if
-    none is answered. With the fault BODY, requests may fail after the fault is injected: once a client has the
-    beginning of an answer, Envoy can no longer repeat the request.
+    It fails if the ramp does not reach its last step (then no fault is injected), if the fault causes no rollback, if
+    client requests fail, or if none is answered. With the fault BODY, requests may fail after the fault is injected:
+    once a client has the beginning of an answer, Envoy can no longer repeat the request.
     """
     problems = []
     if not any(step.percent >= last_step for step in steps):
         reached = max((step.percent for step in steps), default=0)
         problems.append(f"the ramp did not reach {last_step:g} %, only {reached:g} %")
-    if fault is not InjectedFault.NONE and rollback is None:
+    elif fault is not InjectedFault.NONE and rollback is None:
         problems.append(f"the fault ({fault}) did not cause a rollback")
     errors = clients.errors
     if fault is InjectedFault.BODY and clients.errors_before_fault is not None:

@@ -69,12 +69,16 @@ def test_promotion_and_rollback_without_client_errors_is_a_success() -> None:
 
 
 def test_every_failure_is_named() -> None:
-    assert failures(InjectedFault.ERRORS, 100, clients(2), STEPS[:1], None) == [
-        "the ramp did not reach 100 %, only 50 %",
+    assert failures(InjectedFault.ERRORS, 100, clients(2), STEPS, None) == [
         "the fault (errors) did not cause a rollback",
         "2 of 10 client requests failed: status 503 × 2",
     ]
     assert failures(InjectedFault.NONE, 100, ClientStats(), STEPS, None) == ["no client request was answered"]
+
+
+def test_a_fault_that_was_not_injected_is_not_blamed() -> None:
+    problem = "the ramp did not reach 100 %, only 50 %"
+    assert failures(InjectedFault.ERRORS, 100, clients(), STEPS[:1], None) == [problem]
 
 
 def test_with_a_fault_in_bodies_only_errors_before_the_fault_are_failures() -> None:
