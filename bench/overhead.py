@@ -4,7 +4,8 @@ Three arms are compared: Envoy alone, Envoy with its own mirroring, and Envoy wi
 (20 ms) and the same open-loop Poisson load, in short alternating rounds, so that other load on the machine affects all
 arms alike. Glidepath's arm has the complete data path: every request is captured, copied through Envoy to the other
 side, and written to Redis. Envoy reads each body before it chooses the route, which is the default. With ``--unread``,
-it does not. ``--body 16384 --tokens 50 --rate 20`` sends longer requests, whose answers are streamed. See ADR 0063.
+Envoy chooses the route without reading the body. ``--body 16384 --tokens 50 --rate 20`` sends longer requests, whose
+answers are streamed. See ADR 0063.
 """
 
 from __future__ import annotations

@@ -52,7 +52,10 @@ def layer_name(ttl_s: float) -> str:
 
 
 def serves_rtds(config: Config) -> bool:
-    """Return whether the leader serves RTDS, for the weights or for leases. Without workloads it does not."""
+    """Return whether the leader serves RTDS, for the weights or for leases.
+
+    Without workloads, the leader does not serve RTDS.
+    """
     return bool(config.workloads) and (config.envoy.actuator == "rtds" or bool(leased_workloads(config)))
 
 

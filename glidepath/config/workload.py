@@ -88,8 +88,8 @@ class Workload(Section):
     def assigned_at_random(self) -> bool:
         """Whether the file says that each request is assigned at random.
 
-        If it does not, a route of the user may assign requests by a hash. Then the gates assume that the users of the
-        two sides differ.
+        If the file does not say so, a route of the user may assign requests by a hash. Then the gates assume that the
+        users of the two sides differ.
         """
         return self.sticky is not None and self.sticky.random
 

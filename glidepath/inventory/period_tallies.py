@@ -1,4 +1,4 @@
-"""The tallies of the current periods: an hour and a day, each with a limited number of groups.
+"""The tallies of the current periods: an hour and a day, each with a limited number of groups of calls.
 
 Pure: the time is an argument. extproc adds to the tallies, takes the changed groups and writes them to Redis.
 """
@@ -47,7 +47,7 @@ class Period:
 
 @dataclass(slots=True)
 class PeriodGroups:
-    """The groups of one period in this process.
+    """The groups of calls of one period in this process.
 
     ``part`` differs for each such object of a process, so that it never replaces the counts of an earlier one in Redis.
     """

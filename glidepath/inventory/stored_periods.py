@@ -1,7 +1,7 @@
 """The inventory in Redis: a hash for each hour of two days, and for each day of ``inventory.keep``.
 
-For each group and period, each process writes its own total and replaces its earlier total. So a repeated write counts
-only once, and a reader adds up the totals of all processes.
+For each group of calls and each period, each process writes its own total and replaces its earlier total. So a repeated
+write counts only once, and a reader adds up the totals of all processes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,10 @@ async def fingerprint_key(client: RedisClient) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class StoredGroup:
-    """What one process counted for a group in a period. ``key`` and ``tally`` are None if they cannot be read."""
+    """What one process counted for a group of calls in a period.
+
+    ``key`` and ``tally`` are None if they cannot be read.
+    """
 
     period: Period
     key: GroupKey | None

@@ -20,7 +20,7 @@ OTHER = "other"
 
 
 class Source(StrEnum):
-    """How the requests of a group were observed: all of them in Envoy's access log, or a sample with their bodies."""
+    """How requests were observed: all of a group of calls in Envoy's access log, or a sample with their bodies."""
 
     LOG = "log"
     BODY = "body"
@@ -55,7 +55,7 @@ class Shape:
 
 @dataclass(slots=True)
 class Tally:
-    """The counts of one group.
+    """The counts of one group of calls.
 
     - ``errors``: requests with a 5xx or without an answer
     - ``refused``: requests with a 4xx

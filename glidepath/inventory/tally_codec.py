@@ -1,4 +1,7 @@
-"""Encodes a group with its tally as JSON compressed with zstd. Redis stores one text per group, period and process."""
+"""Encodes a group of calls with its tally as JSON compressed with zstd.
+
+Redis stores one text per group, period and process.
+"""
 
 from __future__ import annotations
 

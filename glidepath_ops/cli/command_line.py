@@ -19,6 +19,7 @@ import structlog
 import typer
 
 from glidepath.errors import ConfigError, GlidepathError, InputError
+from glidepath_ops.cli.value_words import show_words
 
 _READER_CLOSED = 1  # exit status of a command whose output was piped to a program that stopped reading
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -129,7 +130,9 @@ def run() -> None:
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         with _checked_output(wanted):
-            build_app(wanted)()
+            command = typer.main.get_command(build_app(wanted))
+            show_words(command)
+            command()
     except GlidepathError as error:
         for line in str(error).splitlines() if isinstance(error, ConfigError) else [str(error)]:
             print(f"glidepath: {line}", file=sys.stderr)  # noqa: T201

@@ -31,11 +31,12 @@ def command(
     workload: WorkloadFilter = None,
     as_json: AsJson = False,
 ) -> None:
-    """Erase the stored pairs of one user, or of one request, in one workload or in all.
+    """Erase the stored pairs of one user, or of one request.
 
-    Requests, both answers, results, kept copies, labels and feedback are erased. Redis has only a digest of a user's
-    sticky value. Set extproc.sticky_key to keep this digest constant. Without it, a change of the configuration changes
-    the digest, and older pairs are not found. Pairs of requests without a sticky value cannot be found by user.
+    Without --workload, they are erased in all workloads. Requests, both answers, results, kept copies, labels and
+    feedback are erased. Redis has only a digest of a user's sticky value. Set extproc.sticky_key to keep this digest
+    constant. Without it, a change of the configuration changes the digest, and older pairs are not found. Pairs of
+    requests without a sticky value cannot be found by user.
     """
     if bool(user) == bool(request_id):
         raise InputError("erase: give exactly one of --user VALUE, --request-id ID")

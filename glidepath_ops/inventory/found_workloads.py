@@ -105,7 +105,7 @@ def _found(
 
 
 def configured_workload(group: CallGroup, configured: frozenset[str]) -> str:
-    """Return the configured workload that serves most of a group's requests, or "" if none serves them."""
+    """Return the configured workload that serves most requests of a group of calls, or "" if none serves them."""
     served = {name: number for name, number in group.sample.workloads.items() if name in configured}
     best = max(served, key=lambda name: served[name], default="")
     return best if best and 2 * served[best] > group.sample.requests else ""
@@ -149,5 +149,5 @@ def all_sections(inventory: Inventory, sides: Sides, configured: frozenset[str])
 
 
 def key_text(key: CallKey) -> str:
-    """Return a group's key as one line for people."""
+    """Return the key of a group of calls as one line for people."""
     return " · ".join((key.path, key.model or "model unknown", key.caller))

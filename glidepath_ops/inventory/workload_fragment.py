@@ -91,7 +91,10 @@ def section_names(keys: Iterable[CallKey], configured: Collection[str] = ()) -> 
 
 
 def group_names(keys: Sequence[CallKey], sections: Mapping[MatchKey, str]) -> dict[CallKey, str]:
-    """Return a name for each group: that of its section, followed by its caller if several groups share the section."""
+    """Return a name for each group of calls: the name of its section.
+
+    If several groups share the section, their callers follow the name.
+    """
     together = Counter(match_key(key) for key in keys)
     names: dict[CallKey, str] = {}
     taken = set(sections.values())

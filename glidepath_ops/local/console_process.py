@@ -58,7 +58,9 @@ def console_url(config: Config, folder: Path) -> str:
 def start_console(
     stack: Stack, config: Config, folder: Path, say: Callable[[str], None], *, demo: bool = False
 ) -> bool:
-    """Start the console, and return whether it is ready. If it is not, call ``say`` with the reason.
+    """Start the console, and return whether it is ready.
+
+    If the console is not ready, call ``say`` with the reason.
 
     ``stack`` must contain nothing else, because the traffic does not depend on this process.
     """

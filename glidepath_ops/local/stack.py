@@ -47,7 +47,10 @@ class Stack:
         return service.ready()
 
     def raise_if_dead(self) -> None:
-        """Raise UnreachableError if a process has ended. If several have, the error names the one started first."""
+        """Raise UnreachableError if a process has ended.
+
+        If several processes have ended, the error names the one started first.
+        """
         for child in self.dead():
             raise UnreachableError(child.with_log(f"{child.name} ended with status {child.process.returncode}"))
 

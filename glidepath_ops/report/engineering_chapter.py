@@ -178,7 +178,10 @@ def _verdict_row(verdict: Verdict) -> list[str | Cell]:
 
 
 def _is_outside(verdict: Verdict) -> bool:
-    """Return whether the value of the whole step is outside its confidence sequence. A steady value never is."""
+    """Return whether the value of the whole step is outside its confidence sequence.
+
+    A steady value is never outside it.
+    """
     value, low, high = verdict.value, verdict.low, verdict.high
     return value is not None and low is not None and high is not None and not low <= value <= high
 

@@ -8,7 +8,7 @@ requests had not been made.
 Three patterns are no burst, so all errors count: the side's latest six requests all failed; in this second, twelve of
 its requests failed, and at least half of them; or it had too many errors in each of its last two seconds with requests.
 In the first case, the left-out errors of these failures count after all. In the second case, the left-out errors of
-this second do. So from its sixth request on, an outage counts in full.
+this second count after all. So from its sixth request on, an outage counts in full.
 
 Whether an error counts depends only on counts, by the same rule for both sides. The left-out errors still count in a
 second test, which is valid for bursts too (burst_tests.py). See ADR 0273.

@@ -205,7 +205,7 @@ def _increase_gate(spec: GateSpec, gates: GateSet) -> Gate:
 def compares_copies(workload: Workload, percent: float | None) -> bool:
     """Return whether requests are copied to both sides at the step with the candidate's share ``percent``.
 
-    They are, for a part of the requests that the baseline serves (``shadow.same_side``).
+    Only a part of the requests that the baseline serves is copied to both sides (``shadow.same_side``).
     """
     shadow = workload.shadow
     return shadow.same_side > 0 and shadow.sample > 0 and (percent is None or percent < 100)

@@ -3,7 +3,7 @@
 The likelihood ratio of a fixed alternative to a null is an e-process. An average of e-processes over several
 alternatives is also an e-process, and so is an average of e-processes that start at different times. Averaging over
 starting times makes it possible to detect a candidate that breaks after a healthy week. During that week, the e-process
-that began a week ago has fallen almost to zero. An e-process that begins when the candidate breaks has not.
+that began a week ago has fallen almost to zero. An e-process that begins when the candidate breaks has not fallen.
 
 Ville's inequality limits false decisions: under the null, an e-process ever reaches 1/α with probability at most α.
 

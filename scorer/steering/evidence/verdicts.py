@@ -78,7 +78,8 @@ def outcome_of(gate: Gate) -> GateOutcome:
 def decides_as(gate: Gate, verdict: Verdict) -> bool:
     """Return whether ``verdict`` and the gate's present verdict have the same effect on the ramp.
 
-    The effect is the same if three facts are: the outcome, whether the gate blocks steps, and whether it must pass.
+    The effect is the same if three facts are the same: the outcome, whether the gate blocks steps, and whether it must
+    pass.
     """
     same = outcome_of(gate).value == verdict.outcome and gate.blocks_step == verdict.blocks_step
     return same and verdict.guard == (gate.spec.guard or gate.has_nothing_to_measure)

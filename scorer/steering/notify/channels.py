@@ -56,7 +56,10 @@ def _concerns_incident(decision: Decision) -> bool:
 
 
 def opens_incident(decision: Decision) -> bool:
-    """Return whether the decision opens an incident. A rollback by command does not, because a person ordered it."""
+    """Return whether the decision opens an incident.
+
+    A rollback by command opens no incident, because a person ordered it.
+    """
     return decision.event in OPENS_INCIDENT and not _is_commanded_rollback(decision)
 
 

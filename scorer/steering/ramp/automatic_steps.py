@@ -70,7 +70,8 @@ def unmet_condition(state: RampState, inputs: TickInputs, policy: RampPolicy, no
 def warm_up_share(state: RampState, policy: RampPolicy) -> float | None:
     """Return the percentage of requests to copy before the next step; None if that step has no warm-up.
 
-    It has none if a person takes it, because such a step is taken at once, or if a person set the percentage of copies.
+    A step has no warm-up if a person takes it, because such a step is taken at once, or if a person set the percentage
+    of copies.
     """
     if state.shadow_override is not None or policy.next_step(state.percent) in policy.approvals | policy.unjudged:
         return None

@@ -49,7 +49,7 @@ def _permits_step(verdict: Verdict) -> bool:
 
 
 def describe(verdict: Verdict) -> str:
-    """Return a verdict as text for people: the gate, and its message or (without one) its value and limit."""
+    """Return a verdict as text for people: the gate and its message, or its value and limit if there is no message."""
     if verdict.message:
         return f"{verdict.gate}: {verdict.message}"
     value = "?" if verdict.value is None else f"{verdict.value:.4g}"

@@ -48,7 +48,10 @@ NOTHING_OTHER = ServedWatch()
 
 
 def is_other(record: SideOutcomes | ScoredPair, wanted: str) -> bool:
-    """Return whether a record is about another configuration. A record without a digest is not."""
+    """Return whether a record is about another configuration.
+
+    A record without a digest is never about another configuration.
+    """
     return bool(record.served) and record.served != wanted
 
 

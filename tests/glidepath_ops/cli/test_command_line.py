@@ -93,6 +93,16 @@ def test_h_shows_the_help(arguments: tuple[str, ...]) -> None:
     assert "Usage:" in shown.output
 
 
+def test_the_help_shows_no_type_for_a_switch_and_a_word_for_other_values() -> None:
+    shown = subprocess.run([*RUN, "pairs", "list", "--help"], capture_output=True, text=True, timeout=60).stdout
+    columns = {words[0]: words[1:] for line in shown.splitlines() if (words := line.strip("│ ").split())}
+    assert columns["--worst"][0] == "Sort"
+    assert columns["--help"][:2] == ["-h", "Show"]
+    assert columns["--fault"][0] == "TEXT"  # a list of texts
+    assert columns["--count"][:2] == ["-n", "NUMBER"]
+    assert columns["--side"][0] == "<baseline|candidate>"
+
+
 @pytest.mark.parametrize("share", ["0", "-1", "101", "x"])
 def test_a_wrong_share_of_the_demos_fault_is_refused_before_anything_starts(share: str) -> None:
     with pytest.raises(InputError, match="--fault-share"):

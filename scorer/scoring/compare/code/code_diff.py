@@ -184,5 +184,8 @@ def _names_changed_throughout(exchanged: list[tuple[list[str], list[str]]], left
 
 
 def _opposed(old: str, new: str) -> bool:
-    """Return whether two names exclude each other (first, last). One-letter names never do: they are variables."""
+    """Return whether two names exclude each other (first, last).
+
+    One-letter names never exclude each other, because they are variables.
+    """
     return len(old) > 1 < len(new) and excludes(old, new, lexicon_of(ENGLISH))

@@ -38,7 +38,7 @@ def excludes(left: str, right: str, lexicon: Lexicon) -> bool:
 def contrary(left: str, right: str, lexicon: Lexicon) -> bool:
     """Return whether one word denies the other: they are listed as opposites, or differ by a negating prefix.
 
-    Words with the same ending are opposites if their base forms are: grant/revoke, and so grants/revokes.
+    Words with the same ending are opposites if their base forms are opposites: grant/revoke, and so grants/revokes.
     """
     if (left, right) in lexicon.opposites or differs_by_negating_prefix(left, right, lexicon):
         return True
