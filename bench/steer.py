@@ -42,7 +42,7 @@ from glidepath.redisio import connect
 from glidepath.sides import Origin, Side
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
-from scorer.python_gc import freeze_present_objects
+from scorer.python_gc import limit_garbage_collection
 from scorer.steering.envoy.admin_actuator import AdminActuator
 from scorer.steering.leader.history_recorder import HistoryRecorder
 from scorer.steering.leader.host_clocks import HostClocks
@@ -178,7 +178,7 @@ async def measure(config: Config, rate: int, ticks: int, costs: Costs, *, with_h
     host = HostClocks(lambda: clock[0], lambda: clock[0])
     history = HistoryRecorder(client, CollectorRegistry()) if with_history else None
     loop = SteerLoop(config, store, lease, lambda _: actuator, evidence_kind(), metrics, host=host, history=history)
-    freeze_present_objects()  # as the scorer does
+    limit_garbage_collection()  # as the scorer does
     async with asyncio.TaskGroup() as group:
         running = group.create_task(actuator.run())
         recording = group.create_task(history.run()) if history is not None else None

@@ -7,6 +7,7 @@ their counts are added. Source: OpenTelemetry metrics data model, "ExponentialHi
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field
@@ -120,14 +121,13 @@ class Histogram:
         return Histogram(counts, zeros)
 
     def __add__(self, other: Histogram) -> Histogram:
-        counts = dict(self.counts)
-        for index, count in other.counts.items():
-            counts[index] = counts.get(index, 0) + count
-        return Histogram(counts, self.zeros + other.zeros)
+        return sum_of((self, other))
 
     @property
     def total(self) -> int:
         counts = self.counts
+        if type(counts) is dict:  # most often, and faster to ask than for a subclass of Mapping
+            return self.zeros + sum(counts.values()) if counts else self.zeros
         return self.zeros + (counts.total if isinstance(counts, StoredCounts) else sum(counts.values()))
 
     def log_sum(self) -> float:
@@ -157,3 +157,39 @@ class Histogram:
             if rank <= seen:
                 return midpoint(index)
         return midpoint(max(self.counts))
+
+
+NO_VALUES = Histogram()
+
+
+def sum_of(histograms: Sequence[Histogram]) -> Histogram:
+    """Return the histogram of all values of the histograms."""
+    filled, zeros = [one.counts for one in histograms if one.counts], sum(one.zeros for one in histograms)
+    if any(isinstance(counts, StoredCounts) for counts in filled) and sum(map(len, filled)) >= _FEW:
+        with contextlib.suppress(OverflowError):
+            return Histogram(_sum_of_arrays(filled), zeros)
+    total: dict[int, int] = {}
+    for counts in filled:
+        for index, count in counts.items():
+            total[index] = total.get(index, 0) + count
+    return Histogram(total, zeros)
+
+
+_MOST_COUNTED = 2**40  # of a bucket: sums of larger counts might not be exact as floating point numbers
+
+
+def _sum_of_arrays(parts: Sequence[Mapping[int, int]]) -> StoredCounts:
+    """Return the sum. Raises OverflowError if a number is so large that the sum needs another way."""
+    import numpy as np
+
+    pairs = [
+        one.arrays if isinstance(one, StoredCounts) else (_array(list(one)), _array(list(one.values())))
+        for one in parts
+    ]
+    indices, numbers = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
+    first = int(indices.min())
+    if int(indices.max()) - first > MAX_INDEX - MIN_INDEX or numbers.max() > _MOST_COUNTED:
+        raise OverflowError("an index or a count that no histogram can have")
+    dense = np.bincount(indices - first, numbers).astype(np.int64)
+    used = dense.nonzero()[0]
+    return StoredCounts((used + first).tolist(), dense[used].tolist())

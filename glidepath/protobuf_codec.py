@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError, Message
 
 from glidepath import zstd
 from glidepath.errors import InputError
-from glidepath.histogram import SCALE, Histogram, StoredCounts
+from glidepath.histogram import NO_VALUES, SCALE, Histogram, StoredCounts
 from glidepath.outcome_summaries import AtFault, LocalReplies, Outcomes, SideOutcomes
 from glidepath.pair_scores import AnswerFacts, Correctness, Preference, ScoredPair
 from glidepath.pairs import Answer, Ending, Pair, PairKind
@@ -129,14 +129,14 @@ def _histogram_to_message(histogram: Histogram) -> pb.Histogram:
 
 
 def _histogram_from_message(message: pb.Histogram) -> Histogram:
-    index, count = message.index, message.count
+    index, count, zeros = message.index, message.count, message.zeros
     if len(index) != len(count):
         raise InputError(f"a stored histogram has {len(index)} indices but {len(count)} counts")
     if not index:
-        return Histogram(zeros=message.zeros)
+        return Histogram(zeros=zeros) if zeros else NO_VALUES
     if message.scale != SCALE:
         raise InputError(f"a stored histogram has scale {message.scale}, this version reads scale {SCALE}")
-    return Histogram(StoredCounts(index, count), message.zeros)
+    return Histogram(StoredCounts(index, count), zeros)
 
 
 _KIND, _SIDE = _enum(PairKind, "PAIR_KIND"), _enum(Side, "SIDE")

@@ -23,7 +23,7 @@ from glidepath.redisio import RedisClient, check, connect
 from glidepath.stop_signals import on_stop_signals
 from glidepath.telemetry.load import SignalsCollector, load_signals
 from glidepath.timed_wait import wait_until_set
-from scorer.python_gc import freeze_present_objects
+from scorer.python_gc import limit_garbage_collection
 from scorer.scoring.worker.score_loop import ScoreLoop
 from scorer.scoring.worker.scoring_process.process_client import BatchScorer
 from scorer.status_endpoint import add_status
@@ -148,5 +148,5 @@ async def serve(config: Config, redis_place: str = "redis.url", scorer: BatchSco
 
     on_stop_signals(asyncio.get_running_loop(), first, lambda: os._exit(130))
     service = ScorerService(config, redis_place=redis_place, scorer=scorer)
-    freeze_present_objects()
+    limit_garbage_collection()
     await service.run(stop)

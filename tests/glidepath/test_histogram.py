@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.histogram import MAX_INDEX, MIN_INDEX, SCALE, Histogram, StoredCounts, bucket_of, midpoint
+from glidepath.histogram import MAX_INDEX, MIN_INDEX, SCALE, Histogram, StoredCounts, bucket_of, midpoint, sum_of
 
 BASE = 2.0 ** (2.0**-SCALE)
 values = st.floats(min_value=0.02, max_value=9e6)
@@ -76,3 +77,25 @@ def test_the_sum_of_logarithms_takes_each_value_as_the_midpoint_of_its_bucket(co
         assert Histogram(same, 3).log_sum() == pytest.approx(expected, rel=1e-9, abs=1e-6)
         assert Histogram(same, 3).total == 3 + sum(counts.values())
         assert dict(same.items()) == counts
+
+
+@given(st.lists(st.dictionaries(st.integers(-400, 1400), st.integers(1, 10**6), max_size=60), max_size=6))
+def test_stored_histograms_add_up_like_plain_ones(parts: list[dict[int, int]]) -> None:
+    expected: Counter[int] = Counter()
+    for part in parts:
+        expected.update(part)
+    for stored_from in range(2):  # all are stored, or some
+        mixed = [
+            Histogram(StoredCounts(list(part), list(part.values())) if number >= stored_from else part, 1)
+            for number, part in enumerate(parts)
+        ]
+        assert sum_of(mixed) == Histogram(dict(expected), len(parts))
+
+
+@pytest.mark.parametrize(
+    "damage", [{0: 2**63}, {0: 2**53 + 1}, {2**31: 1, -(2**31): 1}], ids=["64 bits", "53 bits", "far"]
+)
+def test_counts_and_places_that_no_histogram_has_add_up_exactly(damage: dict[int, int]) -> None:
+    many = dict.fromkeys(range(100), 1)
+    stored = [Histogram(StoredCounts(list(part), list(part.values()))) for part in (many, damage)]
+    assert sum_of(stored).counts == dict(Counter(many) + Counter(damage))

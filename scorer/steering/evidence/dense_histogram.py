@@ -163,9 +163,12 @@ class DenseHistogram(Stored):
         """Take values back into the evidence: the fraction ``part`` of the left-out values that may return."""
         for array in (self._may_return, self._earlier):
             if array is not None and self._left_out is not None:
-                back = np.floor(array * part).astype(np.int64)
-                array -= back
-                self._left_out -= back
+                used = array.nonzero()[
+                    0
+                ]  # few of them, while the arrays of all workloads exceed the processor's caches
+                back = np.floor(array[used] * part).astype(np.int64)
+                array[used] -= back
+                self._left_out[used] -= back
         self._weighed = self._stored = None
 
     def _settle(self) -> None:

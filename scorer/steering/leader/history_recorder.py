@@ -17,7 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.typing import EncodableT, FieldT
 
 from glidepath.errors import InputError, error_text_with_type
-from glidepath.histogram import Histogram
+from glidepath.histogram import Histogram, sum_of
 from glidepath.history import (
     LEVELS,
     Level,
@@ -41,6 +41,7 @@ from glidepath.token_usage import TokenUsage, merged
 from scorer.steering.store_protocol import News
 
 EVERY_S = 2.0
+SLICES = 8  # in an eighth of EVERY_S, an eighth of the workloads is added up, so that no tick waits long for it
 MOST_WAITING = 5000  # flushes and pairs of a workload that wait to be added up
 OPEN_TTL_S = 2 * 3600
 
@@ -62,7 +63,8 @@ class _Track:
 
     - ``flushes``, ``pairs``: the news that is not added up yet
     - ``open``: level → the beginning and the totals of the open period
-    - ``unstored``: the totals that were added since the open periods were last stored in Redis
+    - ``recent``: what was added up but is not in ``open`` yet, all of one short period; ``recent_ms``: its latest time
+    - ``unstored``: what was added to ``open`` since the open periods were last stored in Redis
     - ``restored``: whether the former leader's open periods were read in this term
     """
 
@@ -70,8 +72,34 @@ class _Track:
     flushes: list[Outcomes] = field(default_factory=list)
     pairs: list[ScoredPair] = field(default_factory=list)
     open: dict[str, tuple[int, PeriodTotals]] = field(default_factory=dict)
+    recent: PeriodTotals | None = None
+    recent_ms: int = 0
     unstored: PeriodTotals | None = None
     restored: bool = False
+
+    def begin_term(self, found: dict[str, tuple[int, PeriodTotals]], new: PeriodTotals) -> PeriodTotals:
+        """Go on with the open periods in Redis. Return ``new`` with what Redis has not got of an earlier term."""
+        new = _sum(self.unstored, _sum(self.recent, new))
+        self.open, self.restored, self.recent, self.unstored = found, True, None, None
+        return new
+
+    def period_is_over(self, now_ms: int) -> bool:
+        """Return whether a known period of the shortest level is over."""
+        shortest = LEVELS[0]
+        known = [self.open[shortest.name][0]] if shortest.name in self.open else []
+        known += [] if self.recent is None else [shortest.start_of(self.recent_ms)]
+        return min(known, default=now_ms) < shortest.start_of(now_ms)
+
+    def close_periods(self, new: PeriodTotals, now_ms: int) -> list[tuple[Level, int, PeriodTotals]]:
+        """Add ``recent`` and then ``new`` to the open periods. Return the periods that are over."""
+        closed: list[tuple[Level, int, PeriodTotals]] = []
+        for totals, at_ms in ((self.recent, self.recent_ms), (new, now_ms)):
+            if totals is not None:
+                over, self.open = after(self.open, totals, at_ms)
+                closed += over
+                self.unstored = _sum(self.unstored, totals)
+        self.recent = None
+        return closed
 
 
 class HistoryRecorder:
@@ -103,11 +131,12 @@ class HistoryRecorder:
             track.restored = False
         reason = ""
         while not being_cancelled():
-            await asyncio.sleep(EVERY_S)
             problem = ""
-            for workload in list(self._tracks):
-                problem = await self._try(workload) or problem
-                await asyncio.sleep(0)
+            for number in range(SLICES):
+                await asyncio.sleep(EVERY_S / SLICES)
+                for workload in list(self._tracks)[number::SLICES]:
+                    problem = await self._try(workload) or problem
+                    await asyncio.sleep(0)
             if problem and problem != reason:
                 log.warning(
                     "history_not_stored", reason=problem, effect="charts and costs have a gap; decisions do not change"
@@ -126,15 +155,17 @@ class HistoryRecorder:
         """Add up the waiting news, and store the ended periods. If this raises RedisError or OSError, they are lost."""
         track = self._tracks[workload]
         found = None if track.restored else await self._restored(workload)
-        new, standing = added_up(track.flushes, track.pairs, track.standing), track.standing
+        standing = track.standing
+        new = added_up(track.flushes, track.pairs, standing)
         track.flushes, track.pairs = [], []
-        track.unstored = new if track.unstored is None else track.unstored + new
         if found is not None:  # a new term: add also the news of the earlier term that Redis lacks
-            track.open, track.restored, new = found, True, track.unstored
-        closed, track.open = after(track.open, new, standing.at_ms)
-        if closed:
-            await self._store(workload, closed, track.open)
-            track.unstored = None
+            new = track.begin_term(found, new)
+        if not track.period_is_over(standing.at_ms):
+            track.recent, track.recent_ms = _sum(track.recent, new), standing.at_ms
+            return
+        closed = track.close_periods(new, standing.at_ms)
+        await self._store(workload, closed, track.open)
+        track.unstored = None
 
     async def _store(
         self,
@@ -167,6 +198,10 @@ class HistoryRecorder:
             return {str(name): (int(start), totals_from_json(totals)) for name, (start, totals) in found.items()}
         except (ValueError, TypeError, AttributeError, InputError):
             return {}
+
+
+def _sum(earlier: PeriodTotals | None, later: PeriodTotals) -> PeriodTotals:
+    return later if earlier is None else earlier + later
 
 
 def after(
@@ -244,14 +279,13 @@ class _Sent:
 
 @dataclass(slots=True)
 class _Side:
-    """Sums of one side, changed in place, because a sum of many histograms would copy each."""
+    """Sums of one side, changed in place. The histograms are kept, and added up at the end, all at once."""
 
     requests: int = 0
     errors: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
-    latency: dict[int, int] = field(default_factory=dict)
-    ttft: dict[int, int] = field(default_factory=dict)
-    zeros: list[int] = field(default_factory=lambda: [0, 0])
+    latency: list[Histogram] = field(default_factory=list)
+    ttft: list[Histogram] = field(default_factory=list)
     answers: int = 0
     tokens: int = 0
     defects: int = 0
@@ -263,10 +297,8 @@ class _Side:
         self.errors += errors
         for kind, count in kinds.items():
             self.kinds[kind] = self.kinds.get(kind, 0) + count
-        for number, (into, histogram) in enumerate(((self.latency, latency), (self.ttft, ttft))):
-            self.zeros[number] += histogram.zeros
-            for index, count in histogram.counts.items():
-                into[index] = into.get(index, 0) + count
+        self.latency.append(latency)
+        self.ttft.append(ttft)
 
     def add_sent(self, one: SideOutcomes) -> None:
         """Add the requests and tokens that were sent to the side and did not fail. A failed request costs nothing.
@@ -289,8 +321,8 @@ class _Side:
             self.requests,
             self.errors,
             few_kinds(self.kinds),
-            Histogram(self.latency, self.zeros[0]),
-            Histogram(self.ttft, self.zeros[1]),
+            sum_of(self.latency),
+            sum_of(self.ttft),
             self.answers,
             self.tokens,
             self.defects,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
@@ -24,8 +24,9 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
     with_calls, exact_calls = evidence.tool_calls()
     timed = ramp.phase in (Phase.SHADOW, Phase.BAKING)
     movable = movable_share(state.totals.coverage, state.totals.error_kinds, state.totals.live_answers)
-    return replace(
-        standing(state, leader),
+    return standing(
+        state,
+        leader,
         bake_until_ms=state.now.unix_ms(ramp.since_ms + policy.bake_ms(ramp.percent)) if timed else None,
         message="; ".join(filter(None, (*_messages(state, state.now.ms), skew_warning(state.skew)))),
         confirmed=len(state.fleet.observation.confirmed),
@@ -54,8 +55,8 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
     )
 
 
-def standing(state: WorkloadState, leader: str) -> WorkloadStatus:
-    """Return the part of a workload's status that needs neither evidence nor decisions.
+def standing(state: WorkloadState, leader: str, **others: Any) -> WorkloadStatus:
+    """Return the part of a workload's status that needs neither evidence nor decisions, with the fields ``others``.
 
     Safe mode shows only this part.
     """
@@ -86,6 +87,7 @@ def standing(state: WorkloadState, leader: str) -> WorkloadStatus:
         blind_envoys=state.blindness.envoys,
         counter_guard=state.blindness.counters_show,
         no_counter_guard=state.blindness.no_counters,
+        **others,
     )
 
 

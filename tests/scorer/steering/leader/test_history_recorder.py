@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import random
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from glidepath.histogram import Histogram
@@ -16,8 +20,10 @@ from glidepath.pairs import PairKind
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.sides import Origin, Side
 from glidepath.token_usage import TokenUsage
+from scorer.steering.leader import history_recorder
 from scorer.steering.leader.history_recorder import MOST_WAITING, HistoryRecorder, Standing, added_up, after
 from scorer.steering.store_protocol import News
+from tests.support.waiting import eventually
 
 T0 = 1_700_000_000_000 // 3_600_000 * 3_600_000  # the beginning of an hour
 KEYS = WorkloadKeys("chat")
@@ -183,3 +189,39 @@ def test_what_waits_is_bounded_and_counted() -> None:
     for _ in range(3):
         recorder.note("chat", News(outcomes=(flush(),) * MOST_WAITING), standing())
     assert registry.get_sample_value("glidepath_history_lost_total") == MOST_WAITING
+
+
+async def test_every_period_has_the_requests_of_its_flushes_whenever_they_are_added_up(redis_client: Any) -> None:
+    recorder, rng = HistoryRecorder(redis_client, CollectorRegistry()), random.Random(7)
+    expected: dict[int, Counter[int]] = {0: Counter(), 1: Counter()}
+    at = 0.0
+    while at < 1500:
+        requests = rng.randint(1, 9)
+        recorder.note("chat", News(outcomes=(flush(requests),)), standing(at))
+        for level, counts in expected.items():
+            counts[LEVELS[level].start_of(round(T0 + at * 1000))] += requests
+        await recorder.write("chat")
+        at += rng.choice((0.5, 2.0, 2.0, 2.0, 11.0, 45.0))
+    for level, counts in expected.items():
+        stored = {one.at_ms: one.candidate.requests for one in await points(redis_client, level)}
+        open_period = max(counts)
+        assert stored == {start: n for start, n in counts.items() if start != open_period}
+        assert len(stored) >= 4
+
+
+async def test_a_round_adds_up_each_workload(redis_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_recorder, "EVERY_S", 0.01)
+    recorder = HistoryRecorder(redis_client, CollectorRegistry())
+    names = [f"w{number}" for number in range(history_recorder.SLICES * 2 + 3)]
+    seconds = itertools.count(0, 10)
+
+    async def all_stored() -> bool:
+        second = next(seconds)  # so a period is over each time
+        for name in names:
+            recorder.note(name, News(outcomes=(flush(),)), standing(second))
+        return all([await redis_client.xlen(WorkloadKeys(name).history("10s")) for name in names])
+
+    running = asyncio.create_task(recorder.run())
+    await eventually(all_stored)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
