@@ -85,7 +85,10 @@ def failed_answer(status: int, content_type: str, body: bytes, *, cut: bool = Fa
 
 
 def _may_be_stream(kind: str, body: bytes) -> bool:
-    """Return whether a body that begins like server-sent events is a stream; text is one only with JSON in it."""
+    """Return whether a body that begins like server-sent events is a stream.
+
+    Plain text and Markdown are a stream only if an event has JSON.
+    """
     return kind not in ("text/plain", "text/markdown") or _JSON_EVENT.search(body, 0, DOCUMENT) is not None
 
 

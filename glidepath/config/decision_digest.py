@@ -1,4 +1,7 @@
-"""The digest of all settings on which the decisions about a workload depend. A change of it discards the evidence."""
+"""The digest of all settings on which the decisions about a workload depend.
+
+If the digest changes, the evidence is discarded.
+"""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="Check the Envoy with the admin API at URL instead of those in envoy.admin, for example that of a "
-            "pod through `kubectl port-forward`; repeat for several.",
+            help="Check the Envoy with the admin API at URL instead of the Envoys in envoy.admin, for example the "
+            "Envoy of a pod through `kubectl port-forward`. Repeat the option for several Envoys.",
         ),
     ] = None,
 ) -> None:

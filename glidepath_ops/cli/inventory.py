@@ -50,7 +50,8 @@ def command(
         typer.Option(
             "--from",
             metavar="FILE",
-            help="Read access log lines in JSON from this file instead of Redis; - is stdin; repeat for several.",
+            help="Read access log lines in JSON from this file instead of Redis; - is stdin. Repeat the option for "
+            "several files.",
         ),
     ] = None,
     caller_field: Annotated[
@@ -61,7 +62,7 @@ def command(
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(help="Backend that serves now; default: envoy.default_backend, or the busiest one."),
+        typer.Option(help="Backend that serves now; default: envoy.default_backend, or the busiest backend."),
     ] = None,
     context: Annotated[
         int | None, typer.Option(min=1, help="Longest prompt plus answer that the candidate can serve, in tokens.")

@@ -62,7 +62,7 @@ def command(
             min=_LEAST_SIGMA,
             max=_MOST_SIGMA,
             help="Assumed standard deviation of the natural logarithm of an answer's total time. Without it, it is "
-            "measured from the answers stored in Redis; without those, 0.5 is assumed.",
+            "measured from the answers stored in Redis. If Redis has no answers, 0.5 is assumed.",
         ),
     ] = None,
     measured: Annotated[

@@ -96,7 +96,7 @@ def render_envoy(
     remove: Annotated[bool, typer.Option("--remove", help="With --into: remove Glidepath from the bootstrap.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --into: show the diff and write nothing.")] = False,
     listener: Annotated[
-        str | None, typer.Option(help="With --into: name of the listener to extend, if several serve HTTP.")
+        str | None, typer.Option(help="With --into: name of the listener to extend, if several listeners serve HTTP.")
     ] = None,
     virtual_host: Annotated[
         str | None, typer.Option(help="With --into: name of the virtual host to extend, if there are several.")
@@ -135,15 +135,16 @@ def render_istio(
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUE",
-            help="Label that selects the proxies' pods; repeat for several labels; default: istio=ingressgateway.",
+            help="Label that selects the proxies' pods. Repeat the option for several labels; default: "
+            "istio=ingressgateway.",
         ),
     ] = None,
     into: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Add the workloads' routes to your VirtualService in FILE (YAML) as copies of yours, and show the "
-            "diff.",
+            help="Add the workloads' routes to your VirtualService in FILE (YAML) as copies of your routes, and "
+            "show the diff.",
         ),
     ] = None,
     route: Annotated[
@@ -158,7 +159,8 @@ def render_istio(
     service: Annotated[
         str | None,
         typer.Option(
-            metavar="HOST:PORT", help="With --context sidecar: write a VirtualService for a host that has none."
+            metavar="HOST:PORT",
+            help="With --context sidecar: write a VirtualService for a host that has no VirtualService.",
         ),
     ] = None,
     remove: Annotated[

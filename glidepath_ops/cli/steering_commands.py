@@ -180,7 +180,7 @@ def drill(
     ] = False,
     lost: Annotated[
         bool,
-        typer.Option("--lost", help="Rehearse the loss of all scorers instead (needs if_lost: baseline)."),
+        typer.Option("--lost", help="Rehearse the loss of all scorers, not a rollback. This needs if_lost: baseline."),
     ] = False,
 ) -> Command:
     """Rehearse a rollback and measure how long it takes.

@@ -32,7 +32,10 @@ _CACHED = "/static/"
 
 
 class SecurityHeaders:
-    """Adds the headers to every response. Pages must not be cached, because they contain prompts. Static files may."""
+    """Adds the headers to every response.
+
+    Pages must not be cached, because they contain prompts. Static files may be cached.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

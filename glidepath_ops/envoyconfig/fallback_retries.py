@@ -53,7 +53,10 @@ def policy_of_route(config: Config, workload: str) -> Json:
 
 
 def conditions_of_candidate(config: Config, workload: str) -> dict[str, str]:
-    """Return the request headers that let Envoy retry the candidate's share, or {} if the cluster's policy does."""
+    """Return the request headers that let Envoy retry the candidate's share.
+
+    Return {} if the retry policy of the cluster already lets Envoy retry it.
+    """
     if not is_on_route(config, workload):
         return {}
     statuses = _statuses(config.backends[config.workload(workload).candidate])

@@ -36,7 +36,10 @@ def candidates_with_hop(config: Config) -> list[str]:
 
 
 def hop_clusters(config: Config) -> Iterator[Json]:
-    """Yield the cluster of each hop. Its endpoint is the listener inside Envoy, and its metadata name the backend."""
+    """Yield the cluster of each hop.
+
+    The cluster's endpoint is the listener inside Envoy. The metadata of the endpoint name the backend.
+    """
     for name in candidates_with_hop(config):
         hop = envoy_names.hop(name)
         inside = {"envoy_internal_address": {"server_listener_name": hop}}

@@ -77,7 +77,7 @@ def sticky_headers(config: Config) -> dict[str, str]:
 
 
 def reading_filters(config: Config) -> list[Json]:
-    """Return the filter that reads requests on the routes that ask for it, or none if no workload needs it."""
+    """Return the filter that reads requests on the routes that ask for reading; [] if no workload needs reading."""
     if not reads_any(config):
         return []
     text = (

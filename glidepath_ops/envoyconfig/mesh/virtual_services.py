@@ -43,7 +43,7 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class RouteChoice:
-    """The VirtualService that ``--route`` names. ``route``: the HTTP route in it, or None."""
+    """The VirtualService that ``--route`` names. ``route``: the HTTP route in the VirtualService, or None."""
 
     namespace: str
     name: str

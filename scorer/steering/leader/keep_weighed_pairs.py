@@ -78,7 +78,7 @@ class WeighedPairsKeeper:
             await asyncio.sleep(EVERY_S)
 
     async def _try(self, workload: str, *, expiring: bool) -> str:
-        """Keep the workload's pairs. Return "", or why it failed; then the next round tries it again."""
+        """Keep the workload's pairs. Return "", or the reason of a failure, after which the next round tries again."""
         try:
             await self.follow(workload, expiring=expiring)
         except (RedisError, OSError) as error:
@@ -86,7 +86,9 @@ class WeighedPairsKeeper:
         return ""
 
     async def follow(self, workload: str, *, expiring: bool = False) -> None:
-        """Keep the pairs of the decisions since the last call. Raises RedisError or OSError; then call it again.
+        """Keep the pairs of the decisions since the last call.
+
+        Raises RedisError or OSError. Call this method again after such an error.
 
         ``expiring``: also remove the expired pairs.
         """

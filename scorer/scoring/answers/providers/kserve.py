@@ -86,7 +86,7 @@ def _choices(texts: list[str], tensors: dict[str, object], expected: Expectation
 def _vectors(outputs: list[dict[str, object]]) -> tuple[tuple[float, ...], ...]:
     """Return one vector for each row of the output tensor that contains floats.
 
-    Return no vectors if no output tensor contains floats, or if several do.
+    Return no vectors if no output tensor contains floats, or if several tensors contain floats.
     """
     floats = [output for output in outputs if output.get("datatype") in _FLOATS]
     if len(floats) != 1:

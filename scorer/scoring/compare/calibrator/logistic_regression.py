@@ -62,7 +62,7 @@ def probability(log_odds: Floats) -> Floats:
 def _shortened(
     rows: Floats, same: Floats, counts: Floats, penalty: Penalty, weights: Floats, step: Floats
 ) -> Floats | None:
-    """Return the weights after the longest tried part of ``step`` that lowers the loss, or None if none does."""
+    """Return the weights after the longest tried part of ``step`` that lowers the loss; None if no part lowers it."""
     before = _loss(rows, same, counts, penalty, weights)
     size = 1.0
     while size > 1e-8:

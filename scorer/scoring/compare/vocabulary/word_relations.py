@@ -1,7 +1,7 @@
 """Relations between two words: whether one excludes the other, or is another spelling or a synonym of it.
 
 Opposites and synonyms are lists in languages/CODE.toml. They are written by hand, because no maintained package
-contains antonyms. The packages for WordNet download it at run time, which a scorer must not do.
+contains antonyms. The packages for WordNet download WordNet at run time, which a scorer must not do.
 """
 
 from __future__ import annotations
