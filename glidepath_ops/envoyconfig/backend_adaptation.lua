@@ -105,7 +105,7 @@ local function rename_in_path(path, side)
   return path
 end
 
--- Returns whether a form with a file, such as a recording to transcribe, names the model of another backend: in a part of the
+-- Returns whether a form, such as one with a recording to transcribe, names the model of another backend: in a part of the
 -- form, which is not replaced.
 local function names_other_model(side, headers, path)
   if not (FALLBACK and side.candidate and side.model) or not (headers:get("content-type") or ""):lower():find("^multipart/") then
@@ -114,7 +114,7 @@ local function names_other_model(side, headers, path)
   for _, form in ipairs(MODELS_IN_PATHS) do
     if path:match("^[^?]*"):match(form) then return false end
   end
-  return (tonumber(headers:get("content-length")) or 0) <= LONGEST_FORM
+  return (tonumber(headers:get("content-length") or "") or 0) <= LONGEST_FORM -- a missing header is no value, not nil
 end
 
 local function adapt_path(path, side, as_sent)
@@ -245,16 +245,16 @@ function envoy_on_request(handle)
   local without = is_without(side, facts, first)
   local changes = (RENAMES or without) and not as_sent
   local sent_to = headers:get(":path") or ""
-  if changes and not is_upload(headers:get("content-type") or "", sent_to) then
+  if changes and first and names_other_model(side, headers, sent_to) then
     local body = handle:body() -- yields: objects fetched from the handle before are invalid afterwards
-    headers = handle:headers()
-    length = adapt_body(handle, body, side, first, without)
-  elseif changes and first and names_other_model(side, headers, sent_to) then
-    local body = handle:body()
     headers = handle:headers()
     local metadata = handle:streamInfo():dynamicMetadata()
     metadata:set("glidepath", "not_renamed", "form")
     length = leave_to_baseline(metadata, body)
+  elseif changes and not is_upload(headers:get("content-type") or "", sent_to) then
+    local body = handle:body()
+    headers = handle:headers()
+    length = adapt_body(handle, body, side, first, without)
   elseif not first then -- attempt 1 may have had no content
     put(headers, "content-length", known.length)
   end

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from glidepath.config.request_match import Match
 from glidepath.config.root import Config
@@ -29,9 +28,8 @@ from glidepath_ops.envoyconfig.route_conditions import by_specificity, match
 from glidepath_ops.envoyconfig.route_marks import route_metadata
 from glidepath_ops.envoyconfig.route_overlap import METHOD, PATHS, Overlap, is_false, overlap
 from glidepath_ops.envoyconfig.routes import routes_of_workload
-from glidepath_ops.envoyconfig.weighted_split import buffer_limit, hash_policy, weighted_clusters
+from glidepath_ops.envoyconfig.weighted_split import buffer_limit, ends_after, hash_policy, weighted_clusters
 
-_ENVOYS_TIMEOUT = 15.0  # seconds for the whole answer if a route sets no timeout
 # Fields of a RouteAction that decide what the backend gets, and which of its endpoints.
 _MAKES_REQUEST = (
     "prefix_rewrite",
@@ -83,7 +81,7 @@ def _own(config: Config, workload: str, users: UsersRoutes) -> list[AddedRoute]:
             f"workloads.{workload}: no route of the virtual host matches its requests, so Glidepath's route must be "
             f"complete: give backends.{baseline} a url instead of cluster, or correct the workload's match"
         )
-    routes: list[Json] = [without_comments(route) for route in routes_of_workload(config, workload)]
+    routes: list[Json] = [without_comments(route) for route in routes_of_workload(config, workload, is_read=False)]
     both = (one for route in routes for one in with_empty_value(config, workload, route))
     return [AddedRoute(len(users.routes), workload, route, continues=False) for route in both]
 
@@ -188,8 +186,9 @@ def _split(config: Config, workload: str, action: Json, where: str) -> Json:
                 f"{where}: with auto_host_rewrite, a request that failed at the candidate can keep the candidate's "
                 "host: write host_rewrite_literal instead, or set fallback: false"
             )
-        limit, remedy = _seconds(action.get("timeout")), "a longer timeout in the route (0s: none)"
-        refuse_short_timeout(config, workload, limit, f"{where}: the route ends", remedy)
+        limit, remedy = ends_after(action), "a longer timeout in the route (0s: none)"
+        for key in ("first_byte_timeout", "answer_timeout"):
+            refuse_short_timeout(config, workload, limit, f"{where}: the route ends", remedy, key)
     policy = _hash_policy(config, workload, action, where)
     split = weighted_clusters(config, workload) | ({"use_hash_policy": True} if policy else {})
     rest = {key: value for key, value in action.items() if key != "cluster"}
@@ -226,24 +225,22 @@ def not_at_random(workload: str) -> str:
     )
 
 
-def refuse_short_timeout(config: Config, workload: str, limit: float, what_ends: str, remedy: str) -> None:
+def refuse_short_timeout(
+    config: Config, workload: str, limit: float, what_ends: str, remedy: str, key: str = "first_byte_timeout"
+) -> None:
     """Raise InputError if a route's time limit, in seconds (0: none), leaves no time for the workload's fallback.
 
-    ``what_ends``: the beginning of the message, such as "FILE:LINE: the route ends". ``remedy``: its end.
+    ``what_ends``: the beginning of the message, such as "FILE:LINE: the route ends". ``remedy``: its end. ``key``: the
+    limit of the candidate that is compared, first_byte_timeout or answer_timeout.
     """
     settings = config.workload(workload)
-    first = config.backends[settings.candidate].first_byte_timeout
-    if settings.fallback and 0 < limit <= first:
+    candidate = config.backends[settings.candidate]
+    waits = candidate.answer_timeout if key == "answer_timeout" else candidate.first_byte_timeout
+    if settings.fallback and waits is not None and 0 < limit <= waits:
         raise InputError(
             f"{what_ends} every answer after {limit:g} s, before the baseline can answer for a candidate that is "
-            f"silent for {first:g} s: set backends.{settings.candidate}.first_byte_timeout below {limit:g}s, "
-            f"or {remedy}"
+            f"silent for {waits:g} s: set backends.{settings.candidate}.{key} below {limit:g}s, or {remedy}"
         )
-
-
-def _seconds(duration: Any) -> float:
-    """Return the seconds of a protobuf Duration in JSON. None means Envoy's default timeout of a route."""
-    return _ENVOYS_TIMEOUT if duration is None else float(str(duration).removesuffix("s"))
 
 
 def _hash_policy(config: Config, workload: str, action: Json, where: str) -> Json:

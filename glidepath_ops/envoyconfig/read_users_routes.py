@@ -20,7 +20,7 @@ from dataclasses import replace
 from glidepath import envoy_names
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig.added_route import BUFFER_LIMITS, AddedRoute, UsersRoutes
-from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.envoyconfig.request_reading import (
     filter_of_reading_route,
     kept_from_candidate,
@@ -32,13 +32,14 @@ from glidepath_ops.envoyconfig.request_reading import (
     split_conditions,
     stateful_conditions,
     sticky_headers,
+    streamed,
     unread_conditions,
     with_facts,
 )
 from glidepath_ops.envoyconfig.route_overlap import PATHS
+from glidepath_ops.envoyconfig.weighted_split import ends_after, with_limit
 
 _NO_ROUTE = "none"  # the name of the original for requests that no route of the user matches
-_FACTS = "dynamic_metadata"  # in a RouteMatch; a route of ours already has its conditions on the facts
 _REWRITES_BY_MATCH = ("prefix_rewrite", "path_rewrite_policy")  # replace the matched part of the path
 
 
@@ -50,14 +51,36 @@ def with_reading(config: Config, users: UsersRoutes, added: Sequence[AddedRoute]
         if not reads(config, one.workload):
             found.append(one)
             continue
-        split = {**one.route, "match": {k: v for k, v in one.route["match"].items() if one.continues or k != _FACTS}}
+        split = one.route
         unsplit = _unsplit(users, one, split)
         found += _kept(config, one, unsplit)
-        found.append(_second(config, one, split, split_conditions(config.workload(one.workload))))
+        found += [_second(config, one, route, conditions) for route, conditions in _splits(config, one, split)]
         found += _pinned(config, one, unsplit)
         readers.setdefault((_original(one), repr(unsplit["match"])), _reader(config, users, one, unsplit))
     found += readers.values()
     return found + [_rest(config, users, one) for one in {_original(r): r for r in readers.values()}.values()]
+
+
+def _splits(config: Config, one: AddedRoute, split: Json) -> Iterator[tuple[Json, list[Json]]]:
+    """Yield the split with its conditions: for streams and for other answers, if the candidate's limits differ.
+
+    If the user's route ends an answer before the limit of other answers, the limit of streams holds for both: later,
+    the baseline could not answer any more.
+    """
+    workload, action = config.workload(one.workload), split["route"]
+    conditions, candidate = split_conditions(workload), config.backends[workload.candidate]
+    whole = candidate.whole_answer_timeout(is_read=True)
+    has_two = (
+        workload.fallback
+        and whole != candidate.first_byte_timeout
+        and "runtime_key_prefix" in action["weighted_clusters"]
+    )
+    if has_two and not 0 < ends_after(action) <= whole:
+        limits = ((candidate.first_byte_timeout, [*conditions, streamed()]), (whole, conditions))
+        for limit, wanted in limits:
+            yield {**split, "route": without_comments(with_limit(config, one.workload, action, limit))}, wanted
+    else:
+        yield split, conditions
 
 
 def _original(one: AddedRoute) -> str:

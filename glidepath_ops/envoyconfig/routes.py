@@ -66,19 +66,20 @@ def workload_routes(config: Config) -> Iterator[Json]:
     for names in groups.values():
         if reads(config, names[0]):
             yield from (kept for name in names for kept in _ineligible_routes(config, name))
-        yield from (route for name in names for route in routes_of_workload(config, name))
+        yield from (route for name in names for route in routes_of_workload(config, name, is_read=reads(config, name)))
         if reads(config, names[0]):
             yield from (pinned for name in names for pinned in _pinned_routes(config, name))
             yield _reading_route(config, names)
 
 
-def routes_of_workload(config: Config, name: str) -> list[Json]:
+def routes_of_workload(config: Config, name: str, *, is_read: bool) -> list[Json]:
     """Return the routes of a workload for which the user has no route: its split, and a route used without a lease.
 
-    If the candidate has another time limit for streams, the split has two routes. With ``if_lost: hold`` the split
-    needs no lease, and the last route is left out.
+    ``is_read``: whether they have conditions on the facts about a request. If so, and the candidate has another time
+    limit for streams, the split has two routes. With ``if_lost: hold`` the split needs no lease, and the last route is
+    left out.
     """
-    workload, is_read = config.workload(name), reads(config, name)
+    workload = config.workload(name)
     conditions = split_conditions(workload) if is_read else []
     candidate = config.backends[workload.candidate]
     whole = candidate.whole_answer_timeout(is_read=is_read)

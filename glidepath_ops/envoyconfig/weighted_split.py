@@ -14,6 +14,8 @@ from glidepath_ops.envoyconfig.envoy_api_builders import seconds
 from glidepath_ops.envoyconfig.fallback_retries import conditions_of_candidate, policy_of_route
 from glidepath_ops.envoyconfig.filters import bounds_of_candidate, headers_of_candidate
 
+ENVOYS_TIMEOUT = 15.0  # seconds for the whole answer if a route sets no timeout
+
 
 def buffer_limit(config: Config, name: str) -> Json:
     """Return the limit on buffered bodies that a workload's split needs on a user's route, or {}.
@@ -99,6 +101,20 @@ def weighted_clusters(config: Config, name: str, timeout: float | None = None, *
     if hashes is None:
         hashes = workload.assignment is not None
     return {**found, "use_hash_policy": True} if hashes else found
+
+
+def with_limit(config: Config, name: str, action: Json, limit: float) -> Json:
+    """Return a split's RouteAction with another limit in seconds for the first byte of the candidate's answer."""
+    made = weighted_clusters(config, name, limit)
+    theirs = action["weighted_clusters"]
+    kept = {key: value for key, value in theirs.items() if key != "clusters"}
+    return {**action, "weighted_clusters": {**kept, "clusters": made["clusters"]}}
+
+
+def ends_after(action: Json) -> float:
+    """Return after how many seconds a user's RouteAction ends an answer; 0: never."""
+    timeout = action.get("timeout")
+    return ENVOYS_TIMEOUT if timeout is None else float(str(timeout).removesuffix("s"))
 
 
 def hash_policy(sticky: Sticky) -> Json:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from extproc.outcome_classification import LocalReply
 from glidepath.outcome_summaries import AtFault
-from tests.support.envoy_with_backends import EnvoySetup, envoy_with_backends
+from tests.support.envoy_with_backends import PATH, EnvoySetup, envoy_with_backends
 from tests.support.json_values import JSON
 from tests.support.outcome_log import OutcomeLog
 
@@ -147,16 +147,18 @@ async def test_a_form_that_names_the_model_of_the_baseline_is_left_to_it(
 ) -> None:
     chat, long, path = {**AT_ONCE, "match": {"path_prefix": "/"}}, FORM + b"x" * (2 * MIB), "/v1/audio/transcriptions"
     async with envoy_with_backends(tmp_path, onprem=ONPREM, chat=chat, theirs=theirs) as setup:
-        for body in (FORM, long):
+        for body, to in ((FORM, path), (long, path), (FORM, PATH)):  # PATH takes JSON: a form there is a client's fault
             setup.clear_received()
-            outcome = await OutcomeLog(setup).counted_by(setup.post(body, FORMS, path=path))
+            outcome = await OutcomeLog(setup).counted_by(setup.post(body, FORMS, path=to))
             assert [one.body for one in setup.onprem.received] == [b""]
             assert [one.body for one in setup.cloud.received] == [body]
             assert isinstance(outcome, LocalReply)
             assert (outcome.kind, outcome.at_fault) == ("not_renamed", AtFault.NONE)
+        setup.clear_received()
         async with setup.session.post(setup.envoy.live + path, data=in_chunks(long), headers=FORMS) as reply:
             assert reply.status == 200
-        assert setup.cloud.last.body == long
+        assert [one.body for one in setup.onprem.received] == [b""]
+        assert [one.body for one in setup.cloud.received] == [long]
         await setup.post(FORM, FORMS, path="/openai/deployments/gpt-4o/audio/transcriptions")
         assert (setup.onprem.last.path, setup.onprem.last.body) == (
             "/openai/deployments/m-on/audio/transcriptions",
