@@ -76,9 +76,7 @@ FAULTS: Mapping[AnswerFault, FaultKind] = {
         "a stream without its last event", "no [DONE] and no finish reason, in a known format"
     ),
     AnswerFault.NO_ANSWER: _failed("an envelope without an answer", "no choices, no candidates, or only [DONE]"),
-    AnswerFault.EMPTY_ANSWER: _failed(
-        "an answer without text, calls and refusal", "no content, and the model stopped by itself"
-    ),
+    AnswerFault.EMPTY_ANSWER: _failed("no text, no call and no refusal", "no content, and the model stopped by itself"),
     AnswerFault.REFUSAL: _defect("the model or a filter refuses", "the provider's field, or the first sentences"),
     AnswerFault.CUT: _defect("a limit on the length cut the answer", "finish reason length, or an open code block"),
     AnswerFault.LOOP: _defect("the model repeats itself", "most words stand in repeated sentences or loops"),

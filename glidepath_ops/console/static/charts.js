@@ -1,11 +1,12 @@
 // Draw the history of a workload: every chart has the same time axis, and one cursor moves in all of them.
 "use strict";
 
+// ``bands``: the numbers of two series, upper and lower, between which the area is shaded.
 const CHARTS = {
   share: { series: ["asked", "seen"], range: [0, 100] },
-  agreement: { series: ["agreement", "noise"], top: 1 },
-  latency: { sides: ["p50", "p99"], band: true },
-  ttft: { sides: ["ttft50", "ttft95"], band: true },
+  agreement: { series: ["agreement", "noise"], top: 1, bands: [[2, 1]] },
+  latency: { sides: ["p50", "p99"], bands: [[2, 1], [4, 3]] },
+  ttft: { sides: ["ttft50", "ttft95"], bands: [[2, 1], [4, 3]] },
   errors: { sides: ["errors"] },
   kinds: { byKind: true },
   rate: { sides: ["rate"] },
@@ -137,7 +138,7 @@ function draw() {
       scales: { x: { range: (_, min, max) => [Math.min(shown.from_s, min), Math.max(Date.now() / 1000, max)] }, y: { range: (_, min, max) => rangeOf(chart, min, max) } },
       axes: [{ ...axis, values: timesOf, size: 34, space: 65, incrs: DISTANCES }, { ...axis, size: 56 }],
       series: [{ value: (_, v) => (v === null ? "" : new Date(v * 1000).toLocaleString()) }, ...names.map(chart.byKind ? kindSeriesOf : seriesOf)],
-      bands: chart.band ? [{ series: [2, 1], fill: color("--base") + "22" }, { series: [4, 3], fill: color("--cand") + "33" }] : [],
+      bands: (chart.bands || []).map((series, index) => ({ series, fill: color(index ? "--cand" : "--base") + (index ? "33" : "22") })),
       hooks: { drawClear: [drawSteps], draw: [drawMarks], setCursor: [sayMark] },
     }, data, figure));
   }
