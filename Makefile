@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev browser promtool demo test test-fast screenshots dashboard-picture fuzz test-compose dist test-install lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
+.PHONY: help setup setup-dev browser promtool faketime demo test test-fast screenshots dashboard-picture fuzz test-compose dist test-install lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -51,13 +51,18 @@ promtool: | $(VENV)/bin/python ## unpack Debian's prometheus and promtool into .
 	  cp $$unpacked/usr/bin/prom* $(BIN)/ && rm -r $$unpacked; } || \
 	  echo "promtool: not here, so the tests of the alert rules are skipped (apt-get install prometheus)"
 
+faketime: ## install Debian's libfaketime for the test of a Redis whose clock is set, where apt-get is allowed to
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libfaketime >/dev/null; } || \
+	  echo "faketime: no libfaketime here, so the test of a clock that is set is skipped (apt-get install libfaketime)"
+
 demo: $(VENV)/.setup $(if $(findstring --llm,$(ARGS)),$(VENV)/.setup-llm) ## run a whole migration on this machine; ARGS="--fault latency --json out.json"
 	$(BIN)/glidepath demo $(ARGS)
 
 # Most of the tests with real servers wait for them, so two processes take about half of the time. A process that has
 # finished takes tests from the end of the other's list (worksteal), so the tests of a module mostly stay together. The
 # demos run afterwards, alone: their gates compare latencies, which other tests would raise.
-test: $(VENV)/.setup-dev browser promtool ## run all tests, with a real Envoy and a real Redis; list the slowest ten. ARGS="PATH -k WORD" for a part
+test: $(VENV)/.setup-dev browser promtool faketime ## run all tests, with a real Envoy and a real Redis; list the slowest ten. ARGS="PATH -k WORD" for a part
 ifeq ($(strip $(ARGS)),)
 	$(BIN)/python -m pytest --durations=10 --numprocesses 2 --dist worksteal --ignore tests/acceptance
 	$(BIN)/python -m pytest --durations=10 tests/acceptance
