@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 
-_YOUNG = (
-    10_000  # so many more objects lead to a collection of the young ones; a tick of 200 workloads makes about 7,000
-)
+# A collection of the young objects comes after so many more objects. A tick of 200 workloads makes about 7,000.
+_YOUNG = 10_000
 
 
 def limit_garbage_collection() -> None:

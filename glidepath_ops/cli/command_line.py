@@ -23,9 +23,8 @@ from glidepath_ops.cli.value_words import show_words
 
 _READER_CLOSED = 1  # exit status of a command whose output was piped to a program that stopped reading
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-_SERVICES = frozenset(
-    {"demo", "up", "extproc", "scorer", "console"}
-)  # commands whose output may be lost, because it is not a result
+# Commands whose output may be lost, because it is not a result.
+_SERVICES = frozenset({"demo", "up", "extproc", "scorer", "console"})
 
 HELP = "Move AI inference traffic from one backend to another, one measured step at a time."
 

@@ -28,7 +28,7 @@ _HASHES = re.compile(r"^####[ \t]+(?=\S)", re.MULTILINE)
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{")
 _WORDS = word_data("notation")["final_answers"]
 _DECLARED = re.compile("|".join(_WORDS["declared"]), re.IGNORECASE)
-_DECLARING = tuple(_WORDS["declaring"].split())
+_DECLARING = [re.compile(word) for word in _WORDS["declaring"].split()]
 _DECORATION = re.compile(
     r"(?:[\s*_`\"'“”‘’:：]|\$(?!\d)|\\[(\[,;! ]|\\text(?:bf)?\{|≈|~|(?:approximately|about|simply|option)\b)*"
 )
@@ -142,18 +142,11 @@ def _declared_places(text: str, at: int) -> Iterator[int]:
         yield from (m.end() for m in _DECLARED.finditer(text, at))
         return
     end = at
-    for start in sorted(at + place for word in _DECLARING for place in _places_of(word, folded)):
+    for start in sorted(at + found.start() for word in _DECLARING for found in word.finditer(folded)):
         match = _DECLARED.match(text, start) if start >= end else None
         if match:
             end = match.end()
             yield end
-
-
-def _places_of(word: str, text: str) -> Iterator[int]:
-    at = text.find(word)
-    while at >= 0:
-        yield at
-        at = text.find(word, at + len(word))
 
 
 def _hash_places(text: str, at: int) -> Iterator[int]:
