@@ -6,6 +6,7 @@ Only the evidence is scripted. The quota is compared with whole minutes, so the 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from glidepath import runtime_keys
 from glidepath.config import Config
 from glidepath.status_and_decisions import CommandKind
+from glidepath_ops.demo.client_load import Clients, Profile
 from tests.support.recording_backend import Recorder
 from tests.support.running_system import System, running_system, system_config
 from tests.support.steering_client import SteeringClient, steering
@@ -23,7 +25,6 @@ from tests.support.waiting import eventually
 A_SECOND = 5  # requests of clients: 300 a minute, of which the candidate would get 150 at 50 %
 ALLOWED = 60  # requests a minute at the candidate
 WITHIN = 180  # a minute that is not whole, a whole one, and time for a busy machine
-BODY = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
 
 
 def with_quota(config: Config) -> Config:
@@ -36,24 +37,16 @@ def with_quota(config: Config) -> Config:
 @asynccontextmanager
 async def clients_of(system: System) -> AsyncIterator[None]:
     """Send requests at a steady rate. Each must be answered."""
-
-    async def ask() -> None:
-        async with system.http.post(f"{system.url}/v1/chat/completions", json=BODY) as reply:
-            assert reply.status == 200
-
-    async def ask_on() -> None:
-        async with asyncio.TaskGroup() as group:
-            while True:
-                group.create_task(ask())
-                await asyncio.sleep(1 / A_SECOND)
-
-    asking = asyncio.create_task(ask_on())
-    try:
-        yield
-        assert not asking.done(), asking.exception()
-    finally:
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+    clients = Clients(system.url, Profile(rate=A_SECOND, prompts=["Hello"], stream_share=0), random.Random(1))
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(clients.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+    assert clients.stats.error_kinds == {}
+    assert clients.stats.answered == clients.stats.requests
 
 
 @pytest.mark.slow
