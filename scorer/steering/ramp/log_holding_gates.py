@@ -13,15 +13,19 @@ from scorer.steering.ramp.states import RETREATING, RampState
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
 from scorer.steering.ramp.verdict_effects import describe, holding_gates
 
+_SPLIT = "split"
+
 
 def log_holding_gates(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
     """Log each gate that has just begun to prevent the next step. A gate that recovers and fails again is logged again.
 
-    Ticks without verdicts change nothing.
+    Ticks without verdicts change nothing. The gate ``split`` is not logged before every Envoy runs the present share:
+    until then, a different split is expected.
     """
     if not inputs.verdicts or state.phase in RETREATING:
         return state, ()
-    failing = holding_gates(inputs.verdicts)
+    judges_split = inputs.all_confirmed or _SPLIT in state.holding_gates
+    failing = tuple(one for one in holding_gates(inputs.verdicts) if one.gate != _SPLIT or judges_split)
     names = tuple(verdict.gate for verdict in failing)
     if names == state.holding_gates:
         return state, ()

@@ -16,6 +16,7 @@ from glidepath.errors import InputError
 from glidepath.json_text import json_text
 from scorer.steering.envoy.runtime_values import (
     LastWritten,
+    desired_values,
     last_written_from_json,
     last_written_to_json,
     percent_of,
@@ -106,8 +107,7 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], clocks: ClockReadings)
         written_evidence = dict(require_mapping(stored["evidence"]))
     except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"the stored state of {spec.name} cannot be read: {error}") from error
-    # Assume that every Envoy has confirmed this epoch's share: whether the former leader saw that is not stored.
-    settled_epoch = ramp.epoch
+    settled_epoch = _settled_epoch(ramp, fleet.last_written)
     now = written.at_takeover(clocks)
     ramp, evidence = _evidence(spec, ramp, written_evidence, now.ms)
     inputs = TickInputs(workload=spec.name)
@@ -125,6 +125,17 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], clocks: ClockReadings)
         now=now,
         quota=_former_limit(spec, fleet.last_written),
     )
+
+
+def _settled_epoch(ramp: RampState, last_written: LastWritten) -> int:
+    """Return the last epoch whose share every Envoy has confirmed, as far as the stored state shows.
+
+    A leader that stored a step, and lost its lease before the Envoys had the weights, leaves the former weights as
+    possible ones. Then the requests until the confirmation must not count: the old weights split them.
+    """
+    wanted = desired_values(ramp.serving, 0.0, ramp.autopilot)[:2]
+    settled = all(values[:2] == wanted for possible in last_written.values() for values in possible)
+    return ramp.epoch if settled else ramp.epoch - 1
 
 
 def _former_limit(spec: WorkloadSpec, last_written: LastWritten) -> QuotaOutlook:

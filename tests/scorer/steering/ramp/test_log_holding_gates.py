@@ -69,3 +69,12 @@ def test_it_survives_the_storing_of_the_state() -> None:
     state = at(Phase.BAKING, 50, holding_gates=("sameness", "split"))
     stored = {**state.to_json(), "holding_gates": list(state.holding_gates)}
     assert state_from_json(stored) == state
+
+
+def test_a_different_split_is_logged_only_once_every_envoy_runs_the_share() -> None:
+    inputs = replace(GOOD, verdicts=(SPLIT,), samples=0, confirmed=1)
+    waiting, events = tick(at(Phase.BAKING, 50), inputs)
+    assert (waiting.holding_gates, events) == ((), [])
+    held, events = tick(waiting, replace(inputs, confirmed=2))
+    assert (held.holding_gates, events) == (("split",), ["gate_holds"])
+    assert tick(held, inputs)[0].holding_gates == ("split",)  # an Envoy that restarts does not end it

@@ -89,6 +89,29 @@ def test_the_evidence_of_a_step_begins_when_every_envoy_confirms_or_after_a_time
     assert chat.state.evidence.requests() == requests + 5
 
 
+@pytest.mark.parametrize(("confirmed_before", "requests"), [(False, 0), (True, 5)])
+def test_a_new_leader_begins_the_evidence_of_a_step_that_no_envoy_had_confirmed(
+    valid_yaml: str, confirmed_before: bool, requests: int
+) -> None:
+    chat, envoys = SteeredWorkload(parse_config(valid_yaml), Evidence, now_ms=BEGAN), MemoryActuator(2)
+    envoys.submit(chat.tick(BEGAN, envoys.readings()).writes)  # the weights of 0 %
+    chat.tick(BEGAN, envoys.readings())
+    chat.set_ramp(phase=Phase.BAKING, percent=10)
+    chat.state = restart_evidence(chat.state, BEGAN)
+    writes = chat.tick(BEGAN, envoys.readings()).writes  # the weights of 10 %, stored but not sent yet
+    assert writes
+    if confirmed_before:
+        envoys.submit(writes)
+        chat.tick(BEGAN, envoys.readings())
+    again = SteeredWorkload(parse_config(valid_yaml), Evidence)
+    again.restore(json.loads(encode(chat.state)), BEGAN + 1000)
+    side = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=5)
+    flush = Outcomes("chat", "proxy", 1, BEGAN + 1000, BEGAN + 1250, (side,))
+    envoys.submit(again.tick(BEGAN + 1300, envoys.readings(), news=News(outcomes=(flush,))).writes)
+    again.tick(BEGAN + 1400, envoys.readings())
+    assert again.state.evidence.requests() == requests
+
+
 def test_a_new_leader_continues_with_the_stored_clock_offsets(valid_yaml: str) -> None:
     chat = chat_at_10_percent(valid_yaml)
     chat.fold(News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
