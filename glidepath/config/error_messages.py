@@ -46,6 +46,7 @@ _BOUNDS = {
 PATTERNS = {
     r"^(metadata\.)?[A-Za-z0-9_-]{1,40}$": "must be a key of the body, or metadata. and a key of its metadata",
     r"^/": "must begin with /",
+    r'^/[!"$->@-~]*$': "must begin with /, without a query (? or #) and white space; other characters as %XX",
     r"^(/.*)?$": "must begin with /",
     r"^[!-~]+$": "must be text without spaces",
     r"^[A-Za-z0-9-]+$": "must be the name of a header: letters, digits and hyphens",

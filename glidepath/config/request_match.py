@@ -12,6 +12,8 @@ from glidepath.config.section import Section
 
 _NOT_RE2 = re.compile(r"\(\?<?[=!]|\(\?P=|\\[1-9]")
 
+PATH = r'^/[!"$->@-~]*$'  # as Envoy compares it: without a query, and with other characters as %XX
+
 
 class ModelMatch(Section):
     """The models of a workload, by the ``model`` in the bodies of requests. Give exactly one condition.
@@ -59,8 +61,8 @@ class Match(Section):
     conditions.
     """
 
-    path: str | None = Field(default=None, pattern=r"^/")
-    path_prefix: str | None = Field(default=None, pattern=r"^/")
+    path: str | None = Field(default=None, pattern=PATH)
+    path_prefix: str | None = Field(default=None, pattern=PATH)
     host: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # header name → exact value
     model: Annotated[ModelMatch | None, BeforeValidator(_named_model)] = None  # of the body; a name: exactly this model

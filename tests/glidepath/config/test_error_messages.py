@@ -12,11 +12,12 @@ import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from glidepath.config import Config, load_config, parse_config
+from glidepath.config import Config, load_config, parse_config, request_match
 from glidepath.config.error_messages import PATTERNS, messages
 from glidepath.config.yaml_source import YamlSource
 from glidepath.errors import ConfigError
 
+PATH = PATTERNS[request_match.PATH]
 GOOD = """\
 backends:
   cloud: {url: "https://api.example.com"}
@@ -100,7 +101,9 @@ def test_all_repeated_keys_and_all_files_are_shown(tmp_path: Path) -> None:
         ("backends:\n", "extproc: {flush: 10m}\nbackends:\n", "flush: must be at most 10s (got '10m')"),
         ("backends:\n", "scorer: {lease: 100ms}\nbackends:\n", "lease: must be above 200ms (got '100ms')"),
         ("backends:\n", "envoy: {max_body: 4KiB}\nbackends:\n", "max_body: must be at least 64KiB (got '4KiB')"),
-        ("path: /v1", "path: v1", "workloads.chat.match.path: must begin with / (got 'v1/chat/completions')"),
+        ("path: /v1", "path: v1", f"workloads.chat.match.path: {PATH} (got 'v1/chat/completions')"),
+        ("path: /v1/chat/completions", 'path: "/v1?key=1"', f"workloads.chat.match.path: {PATH} (got '/v1?key=1')"),
+        ("path: /v1", "path: /ü/v1", f"workloads.chat.match.path: {PATH} (got '/ü/v1/chat/completions')"),
     ],
 )
 def test_a_fault_is_described_in_the_words_of_yaml(what: str, by: str, said: str) -> None:
