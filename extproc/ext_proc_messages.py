@@ -118,13 +118,15 @@ _RESPONSE_WANTED = frozenset(READ_RESPONSE_HEADERS)
 
 
 def _headers(entries: Any, wanted: frozenset[str]) -> dict[str, str]:
+    """Return the ``wanted`` headers. The values of lines with the same name are joined with commas (RFC 9110, 5.3)."""
     kept: dict[str, str] = {}
     for entry in entries:
         key = entry.key  # Envoy sends header names in lower case
         if key in wanted:
             value = entry.raw_value or entry.value.encode()
             if len(value) <= MAX_HEADER:
-                kept[key] = value.decode("utf-8", "replace")
+                text = value.decode("utf-8", "replace")
+                kept[key] = f"{kept[key]}, {text}" if key in kept else text
     return kept
 
 

@@ -19,5 +19,8 @@ def sides_kept_out(rules: Sequence[OptOut], headers: Mapping[str, str]) -> froze
 
 
 def _applies(rule: OptOut, headers: Mapping[str, str]) -> bool:
+    """Return whether a rule applies. Of a header with several values, each one counts."""
     value = headers.get(rule.header)
-    return value is not None and (not rule.values or value in rule.values)
+    if value is None or not rule.values:
+        return value is not None
+    return value in rule.values or any(one.strip() in rule.values for one in value.split(","))

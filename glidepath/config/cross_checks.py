@@ -16,6 +16,7 @@ from glidepath.config.gates import EXACT_TASKS
 from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.root import Config
 from glidepath.config.workload import Workload
+from glidepath.envoy_names import CREDENTIAL_HEADERS
 from glidepath.split_leases import shortest_lost_after
 from glidepath.suggestions import allowed_names
 
@@ -120,6 +121,16 @@ def _unknown(path: tuple[str, ...], what: str, name: str, names: tuple[str, ...]
 def _same_side(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
     if workload.baseline == workload.candidate:
         yield Problem(("workloads", name, "candidate"), f"is {workload.candidate!r}, the same backend as baseline")
+
+
+def _opt_out_by_credential(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    """Report a rule that would never apply, because Envoy sends no header with a credential to extproc."""
+    own = [backend.credential.header for backend in config.backends.values() if backend.credential is not None]
+    unread = {*CREDENTIAL_HEADERS, *config.redaction.credential_headers, *own}
+    for number, rule in enumerate(workload.shadow.opt_out):
+        if rule.header in unread:
+            path = ("workloads", name, "shadow", "opt_out", number, "header")
+            yield Problem(path, f"{rule.header!r} carries a credential, so extproc never reads it; name another header")
 
 
 def _start_off_the_ramp(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
@@ -260,6 +271,7 @@ _WORKLOAD_RULES = (
     _model_of_a_form,
     _same_side,
     _never_split,
+    _opt_out_by_credential,
     _start_off_the_ramp,
     _probes_without_path,
     _evaluator_without_text,

@@ -51,6 +51,14 @@ def test_the_configured_sticky_header_is_kept() -> None:
     assert event.headers == {"x-user-id": "ann"}
 
 
+def test_the_lines_of_one_header_are_joined() -> None:
+    message = request_headers(x_tenant=b"acme")
+    message.request_headers.headers.headers.add(key="x-tenant", raw_value=b"other")
+    event = read(message, wanted_headers(frozenset({"x-tenant"})))
+    assert isinstance(event, RequestHeaders)
+    assert event.headers == {"x-tenant": "acme, other"}
+
+
 def test_a_huge_header_value_is_dropped_and_invalid_utf8_is_replaced() -> None:
     event = read(request_headers(accept=b"a" * (MAX_HEADER + 1), content_type=b"text/\xff"))
     assert isinstance(event, RequestHeaders)

@@ -83,6 +83,11 @@ WRONG = [
         "sample: 101",
         ":13: workloads.chat.shadow.sample: must be a percent from 0 to 100, such as 5 or 0.5% (got 101)",
     ),
+    (
+        "sample: 100",
+        "opt_out: [{header: x-team}, {header: Cookie}]",
+        ":13: workloads.chat.shadow.opt_out[1].header: 'cookie' carries a credential, so extproc never reads it",
+    ),
     ("{path: /v1/chat/completions}", "{path: v1}", ":8: workloads.chat.match.path: "),
     ("{path: /v1/chat/completions}", "{}", ":8: workloads.chat.match: needs exactly one of: path, path_prefix"),
     ("  chat:\n", "  Chat!:\n", ":7: workloads.Chat!: the name must match"),
