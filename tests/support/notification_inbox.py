@@ -30,11 +30,15 @@ ROLLBACK = Decision(
 
 @dataclass
 class Inbox:
-    """An HTTP server that stores the requests. It answers the first ``failures`` requests with 503."""
+    """An HTTP server that stores the requests. It answers the first ``failures`` requests with 503.
+
+    As MLflow, it has the version 7 of each model. ``aliased``: the version that has the other alias; "" for none.
+    """
 
     failures: int = 0
     status: int = 503
     url: str = ""
+    aliased: str = "7"
     got: list[tuple[str, str, Any]] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
 
@@ -44,7 +48,9 @@ class Inbox:
             return web.Response(status=self.status)
         self.got.append((request.method, request.path_qs, await request.json() if request.can_read_body else None))
         self.types.append(request.content_type)
-        return web.json_response({"model_versions": [{"version": "7"}]})
+        if request.method == "GET" and not self.aliased and request.path.endswith("/alias"):
+            return web.Response(status=400)
+        return web.json_response({"model_versions": [{"version": "7"}], "model_version": {"version": self.aliased}})
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,10 +12,12 @@ import aiohttp
 from prometheus_client import Counter
 
 from glidepath.config.notifications import Notification
+from glidepath.config.urls_and_secrets import Secret
+from glidepath.errors import ConfigError
 from glidepath.printable_text import shown_id
 from glidepath.redisio import read_secret
 from glidepath.status_and_decisions import Decision
-from scorer.steering.notify.delivery import DeliveryQueue, RefusedError, Send
+from scorer.steering.notify.delivery import DeliveryQueue, Send, check_answer
 
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 OPENS_INCIDENT = frozenset({"rollback", "shadow_failed", "guard_overridden", "abort"})
@@ -67,11 +70,27 @@ def _is_commanded_rollback(decision: Decision) -> bool:
     return decision.event == "rollback" and decision.trigger == "command:rollback"
 
 
+class _RotatedSecret:
+    """A secret that may change in its file while the process runs. While it cannot be read, its former value counts."""
+
+    def __init__(self, secret: Secret | None) -> None:
+        """Read the secret. Raises ConfigError if it cannot be read. The value of None is ""."""
+        self._secret = secret
+        self._value = "" if secret is None else read_secret(secret)
+
+    def read(self) -> str:
+        if self._secret is not None:
+            with contextlib.suppress(ConfigError, UnicodeError):
+                self._value = read_secret(self._secret) or self._value
+        return self._value
+
+
 def _send(target: Notification) -> Send:
-    url = read_secret(target.url_from) if target.url_from else str(target.url or PAGERDUTY)
-    key = read_secret(target.routing_key) if target.routing_key else ""
+    address = _RotatedSecret(target.url_from)
+    routing_key = _RotatedSecret(target.routing_key)
 
     async def send(session: aiohttp.ClientSession, decision: Decision) -> None:
+        url, key = address.read() or str(target.url or PAGERDUTY), routing_key.read()
         content_type = "application/json"
         if target.kind == "slack":
             body = slack(decision)
@@ -80,10 +99,7 @@ def _send(target: Notification) -> Send:
         else:
             body, content_type = cloud_event(decision), "application/cloudevents+json"
         async with session.post(url, json=body, headers={"Content-Type": content_type}) as response:
-            if response.status == 429 or response.status >= 500:
-                response.raise_for_status()
-            if response.status >= 300:
-                raise RefusedError(f"answered {response.status}")
+            check_answer(response)
 
     return send
 

@@ -1,7 +1,8 @@
 """Deliver decisions to one destination, from a bounded queue and with retries, without delaying the steer loop.
 
-A decision that cannot be queued is dropped and counted. A decision that cannot be delivered is dropped, counted and
-logged. The complete record is the log in Redis.
+A decision that cannot be queued is dropped and counted. While the destination cannot be reached, the decisions wait, in
+their order, each for at most KEEP_S. A decision that is not delivered is dropped, counted and logged. The complete
+record is the log in Redis.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Awaitable, Callable
 
 import aiohttp
@@ -16,10 +18,12 @@ import structlog
 from prometheus_client import Counter
 
 from glidepath.status_and_decisions import Decision
+from glidepath.timed_wait import wait_until_set
 
 QUEUE = 1000  # the largest number of queued decisions
-ATTEMPTS = 5
-FIRST_PAUSE_S = 0.5  # doubled after each attempt
+KEEP_S = 3600.0  # the time in which a decision is tried again
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between two attempts; doubled after each
+TOLD_AFTER = 5  # failed attempts after which a log line says that decisions wait
 TIMEOUT_S = 5.0
 DRAIN_S = 3.0  # the time to deliver the queued decisions at the end of the process
 
@@ -44,6 +48,14 @@ def reason_of(error: Exception) -> str:
     return type(error).__name__
 
 
+def check_answer(response: aiohttp.ClientResponse) -> None:
+    """Raise ClientResponseError for an error that may end, such as a 503, and RefusedError for any other."""
+    if response.status == 429 or response.status >= 500:
+        response.raise_for_status()
+    if response.status >= 300:
+        raise RefusedError(f"answered {response.status}")
+
+
 class DeliveryQueue:
     """A queue of the decisions for one destination. ``wants`` selects the decisions to deliver.
 
@@ -54,13 +66,14 @@ class DeliveryQueue:
     def __init__(self, kind: str, send: Send, dropped: Counter, wants: Wants = lambda _: True) -> None:
         self.kind = kind
         self._send, self.wants, self._dropped = send, wants, dropped.labels(kind)
-        self._queue: asyncio.Queue[Decision] = asyncio.Queue(QUEUE)
+        self._queue: asyncio.Queue[tuple[float, Decision]] = asyncio.Queue(QUEUE)
+        self._current: Decision | None = None
 
     def announce(self, decision: Decision) -> None:
         if not self.wants(decision):
             return
         try:
-            self._queue.put_nowait(decision)
+            self._queue.put_nowait((time.monotonic() + KEEP_S, decision))
         except asyncio.QueueFull:
             self._dropped.inc()
 
@@ -68,34 +81,51 @@ class DeliveryQueue:
         """Deliver decisions until ``stop`` is set. Then spend at most DRAIN_S seconds on the decisions in the queue."""
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session, asyncio.TaskGroup() as group:
-            delivering = group.create_task(self._deliver_all(session))
+            delivering = group.create_task(self._deliver_all(session, stop))
             await stop.wait()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_S):
                     await self._queue.join()
             delivering.cancel()
+        self._drop_the_rest()
 
-    async def _deliver_all(self, session: aiohttp.ClientSession) -> None:
+    async def _deliver_all(self, session: aiohttp.ClientSession, stop: asyncio.Event) -> None:
         while True:
-            decision = await self._queue.get()
-            try:
-                await self._deliver(session, decision)
-            finally:
-                self._queue.task_done()
+            until, self._current = await self._queue.get()
+            await self._deliver(session, self._current, until, stop)
+            self._current = None
+            self._queue.task_done()
 
-    async def _deliver(self, session: aiohttp.ClientSession, decision: Decision) -> None:
-        for attempt in range(ATTEMPTS):
+    async def _deliver(
+        self, session: aiohttp.ClientSession, decision: Decision, until: float, stop: asyncio.Event
+    ) -> None:
+        failed, pause_s = 0, FIRST_PAUSE_S
+        while True:
             try:
                 await self._send(session, decision)
             except RefusedError as error:
-                reason = str(error)
-                break
+                return self._drop(decision, str(error))
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 reason = reason_of(error)
             else:
-                return
-            if attempt + 1 < ATTEMPTS:
-                await asyncio.sleep(FIRST_PAUSE_S * 2**attempt)
+                return None
+            failed += 1
+            if time.monotonic() >= until:
+                return self._drop(decision, reason)
+            if failed == TOLD_AFTER:
+                about = {"to": self.kind, "decision": decision.event, "workload": decision.workload}
+                log.warning("notification_delayed", **about, reason=reason, effect="will be retried")
+            await (asyncio.sleep(FIRST_PAUSE_S) if stop.is_set() else wait_until_set(stop, pause_s))
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _drop_the_rest(self) -> None:
+        left = [self._current] if self._current is not None else []
+        while not self._queue.empty():
+            left.append(self._queue.get_nowait()[1])
+        for decision in left:
+            self._drop(decision, "this process ended before it was delivered")
+
+    def _drop(self, decision: Decision, reason: str) -> None:
         self._dropped.inc()
         log.warning(
             "notification_dropped", to=self.kind, decision=decision.event, workload=decision.workload, reason=reason

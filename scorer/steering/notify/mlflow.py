@@ -1,7 +1,8 @@
 """Report completed, failed and aborted ramps to MLflow's model registry, through its REST API.
 
-The candidate's model version gets the tag ``glidepath.status`` and an alias with the value of the tag. Source: MLflow's
-REST API, ``model-versions/set-tag``, ``registered-models/alias``, ``model-versions/search``. See ADR 0054.
+The candidate's model version gets the tag ``glidepath.status`` and an alias with the value of the tag, and loses the
+alias of the other value. Source: MLflow's REST API, ``model-versions/set-tag``, ``registered-models/alias``,
+``model-versions/search``. See ADR 0054.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from prometheus_client import Counter
 from glidepath.config import Config
 from glidepath.config.notifications import RegistrySection
 from glidepath.status_and_decisions import Decision
-from scorer.steering.notify.delivery import DeliveryQueue, RefusedError
+from scorer.steering.notify.delivery import DeliveryQueue, RefusedError, check_answer
 
+PRODUCTION, FAILED = "production", "failed-canary"
 STATUS = {
-    "complete": "production",
-    "rollback": "failed-canary",  # by a guard or by command
-    "shadow_failed": "failed-canary",
-    "abort": "failed-canary",
+    "complete": PRODUCTION,
+    "rollback": FAILED,  # by a guard or by command
+    "shadow_failed": FAILED,
+    "abort": FAILED,
 }
 TAG = "glidepath.status"
 API = "/api/2.0/mlflow"
+NO_ALIAS = (400, 404)  # MLflow's status where a model has no such alias: 400 in its own store, 404 elsewhere
 MAX_ANSWER_BYTES = 4 * 2**20
 
 
@@ -41,10 +44,11 @@ def mlflow_queue(config: Config, section: RegistrySection, dropped: Counter) -> 
         known = version or await _latest(session, base, name)
         tag = {"name": name, "version": known, "key": TAG, "value": status}
         async with session.post(f"{base}/model-versions/set-tag", json=tag) as response:
-            response.raise_for_status()
+            check_answer(response)
         alias = {"name": name, "alias": status, "version": known}
         async with session.post(f"{base}/registered-models/alias", json=alias) as response:
-            response.raise_for_status()
+            check_answer(response)
+        await _remove_alias(session, base, name, known, FAILED if status == PRODUCTION else PRODUCTION)
 
     return DeliveryQueue("mlflow", send, dropped, lambda d: d.event in STATUS and model(d) is not None)
 
@@ -52,16 +56,35 @@ def mlflow_queue(config: Config, section: RegistrySection, dropped: Counter) -> 
 async def _latest(session: aiohttp.ClientSession, base: str, name: str) -> str:
     query = {"filter": f"name='{name}'", "order_by": "version_number DESC", "max_results": "1"}
     async with session.get(f"{base}/model-versions/search", params=query) as response:
-        response.raise_for_status()
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
-                raise RefusedError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
-    version = first_version(bytes(body))
+        check_answer(response)
+        body = await _body(response)
+    version = first_version(body)
     if version is None:
         raise RefusedError(f"MLflow has no version of {name}")
     return version
+
+
+async def _remove_alias(session: aiohttp.ClientSession, base: str, name: str, version: str, alias: str) -> None:
+    """Remove the alias if the version has it, because a version in production has not failed, and the reverse."""
+    which = {"name": name, "alias": alias}
+    async with session.get(f"{base}/registered-models/alias", params=which) as response:
+        if response.status in NO_ALIAS:
+            return
+        check_answer(response)
+        body = await _body(response)
+    if version_of_alias(body) != version:
+        return
+    async with session.delete(f"{base}/registered-models/alias", json=which) as response:
+        check_answer(response)
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise RefusedError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+    return bytes(body)
 
 
 def first_version(body: bytes) -> str | None:
@@ -71,5 +94,13 @@ def first_version(body: bytes) -> str | None:
     """
     try:
         return str(json.loads(body)["model_versions"][0]["version"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
+def version_of_alias(body: bytes) -> str | None:
+    """Return the version in MLflow's answer about an alias; None if the answer has an unexpected form."""
+    try:
+        return str(json.loads(body)["model_version"]["version"])
     except (ValueError, LookupError, TypeError, RecursionError):
         return None

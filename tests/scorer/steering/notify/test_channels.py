@@ -83,6 +83,21 @@ async def test_only_the_chosen_events_are_announced_and_the_url_may_be_a_secret(
     assert [path for _, path, _ in box.got] == ["/secret"]
 
 
+async def test_a_url_that_is_rotated_in_its_file_is_used_and_the_former_one_while_the_file_is_away(
+    dropped: Counter, tmp_path: Path
+) -> None:
+    async with inbox() as box:
+        file = tmp_path / "url"
+        file.write_text(f"{box.url}/first")
+        queue = notification_queue(Notification(kind="slack", url_from=Secret(file=str(file))), dropped)
+        async with delivering(queue):
+            for number, text in enumerate((f"{box.url}/second", "", None), start=1):
+                file.unlink() if text is None else file.write_text(text)
+                queue.announce(ROLLBACK)
+                await eventually(lambda number=number: len(box.got) == number)
+    assert [path for _, path, _ in box.got] == ["/second"] * 3
+
+
 def test_by_default_pagerduty_gets_what_opens_or_resolves_an_incident(dropped: Counter, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("k")
     target = Notification(kind="pagerduty", routing_key=Secret(file=str(tmp_path / "key")))

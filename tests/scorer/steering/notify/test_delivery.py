@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import aiohttp
 import pytest
 import structlog
@@ -9,8 +11,9 @@ from prometheus_client import Counter
 
 from glidepath.config.notifications import Notification
 from glidepath.status_and_decisions import Decision
+from scorer.steering.notify import delivery
 from scorer.steering.notify.channels import notification_queue
-from scorer.steering.notify.delivery import QUEUE, DeliveryQueue, reason_of
+from scorer.steering.notify.delivery import QUEUE, TOLD_AFTER, DeliveryQueue, reason_of
 from tests.support.notification_inbox import ROLLBACK, delivering, inbox
 from tests.support.waiting import eventually
 
@@ -26,6 +29,56 @@ async def test_a_refused_decision_is_not_retried_and_its_log_line_omits_the_secr
     assert box.failures == 8
     assert lines[0]["reason"] == "answered 404"
     assert "SECRET" not in str(lines)
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(delivery, "LONGEST_PAUSE_S", 0.001)
+
+
+@pytest.mark.usefixtures("short_pauses")
+async def test_decisions_wait_for_a_destination_that_is_away_and_one_line_says_so(dropped: Counter) -> None:
+    async with inbox(failures=3 * TOLD_AFTER) as box:
+        queue = notification_queue(Notification(kind="slack", url=box.url), dropped)
+        with structlog.testing.capture_logs() as lines:
+            async with delivering(queue):
+                queue.announce(ROLLBACK)
+                queue.announce(replace(ROLLBACK, event="retry"))
+                await eventually(lambda: len(box.got) == 2)
+    assert ["rollback" in body["text"] for _, _, body in box.got] == [True, False]
+    assert [line["event"] for line in lines] == ["notification_delayed"]
+    assert dropped.labels("slack")._value.get() == 0
+
+
+@pytest.mark.usefixtures("short_pauses")
+async def test_a_decision_that_has_waited_too_long_is_dropped(
+    dropped: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "KEEP_S", 0.0)
+    async with inbox(failures=1) as box:
+        queue = notification_queue(Notification(kind="slack", url=box.url), dropped)
+        async with delivering(queue):
+            queue.announce(ROLLBACK)
+            await eventually(lambda: dropped.labels("slack")._value.get() == 1)
+
+
+async def test_decisions_that_wait_at_the_end_of_the_process_are_counted_and_logged(
+    dropped: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "DRAIN_S", 0.05)
+    async with inbox(failures=1000) as box:
+        queue = notification_queue(Notification(kind="slack", url=box.url), dropped)
+        with structlog.testing.capture_logs() as lines:
+            async with delivering(queue):
+                queue.announce(ROLLBACK)
+                queue.announce(replace(ROLLBACK, event="retry"))
+                await eventually(lambda: box.failures < 1000)
+    assert [(line["event"], line["decision"]) for line in lines] == [
+        ("notification_dropped", "rollback"),
+        ("notification_dropped", "retry"),
+    ]
+    assert dropped.labels("slack")._value.get() == 2
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import Counter
 
 from glidepath.config import parse_config
-from scorer.steering.notify.mlflow import first_version, mlflow_queue
+from scorer.steering.notify.mlflow import API, first_version, mlflow_queue, version_of_alias
 from tests.support.notification_inbox import ROLLBACK, delivering, inbox
 from tests.support.waiting import eventually
 
@@ -19,17 +20,20 @@ from tests.support.waiting import eventually
     st.binary(max_size=60)
     | st.recursive(
         st.none() | st.integers() | st.text(max_size=3),
-        lambda c: st.lists(c, max_size=2) | st.dictionaries(st.sampled_from(["model_versions", "version"]), c),
+        lambda c: (
+            st.lists(c, max_size=2)
+            | st.dictionaries(st.sampled_from(["model_versions", "model_version", "version"]), c)
+        ),
         max_leaves=6,
     ).map(lambda value: json.dumps(value).encode())
 )
 def test_any_answer_of_the_registry_gives_a_version_or_none(body: bytes) -> None:
-    found = first_version(body)
-    assert found is None or isinstance(found, str)
+    for found in (first_version(body), version_of_alias(body)):
+        assert found is None or isinstance(found, str)
 
 
 def test_an_answer_that_is_nested_too_deep_gives_no_version() -> None:
-    assert first_version(b"[" * 100_000) is None
+    assert first_version(b"[" * 100_000) is version_of_alias(b"[" * 100_000) is None
 
 
 async def test_mlflow_gets_production_or_failed_canary(valid_yaml: str, dropped: Counter) -> None:
@@ -42,7 +46,7 @@ async def test_mlflow_gets_production_or_failed_canary(valid_yaml: str, dropped:
             queue.announce(replace(ROLLBACK, event="promote"))
             queue.announce(replace(ROLLBACK, event="complete"))
             queue.announce(replace(ROLLBACK, trigger="command:rollback"))
-            await eventually(lambda: len(box.got) == 6)
+            await eventually(lambda: len(box.got) == 10)
     search, tag, alias = box.got[:3]
     assert search[1].startswith("/api/2.0/mlflow/model-versions/search?filter=name")
     assert tag[1:] == (
@@ -53,4 +57,21 @@ async def test_mlflow_gets_production_or_failed_canary(valid_yaml: str, dropped:
         "/api/2.0/mlflow/registered-models/alias",
         {"name": "llama", "alias": "production", "version": "7"},
     )
-    assert box.got[4][2]["value"] == "failed-canary"
+    assert box.got[6][2]["value"] == "failed-canary"
+
+
+@pytest.mark.parametrize(("aliased", "removed"), [("7", True), ("6", False), ("", False)])
+async def test_a_version_that_failed_loses_the_alias_production_and_no_other_version_does(
+    valid_yaml: str, dropped: Counter, aliased: str, removed: bool
+) -> None:
+    async with inbox() as box:
+        box.aliased = aliased
+        config = parse_config(valid_yaml + f'registry: {{mlflow: "{box.url}", models: {{onprem: llama}}}}\n')
+        assert config.registry is not None
+        queue = mlflow_queue(config, config.registry, dropped)
+        async with delivering(queue):
+            queue.announce(ROLLBACK)
+    asked, deleted = f"{API}/registered-models/alias?name=llama&alias=production", f"{API}/registered-models/alias"
+    assert ("GET", asked, None) in box.got
+    assert (("DELETE", deleted, {"name": "llama", "alias": "production"}) in box.got) is removed
+    assert dropped.labels("mlflow")._value.get() == 0
