@@ -215,6 +215,8 @@ class WorkloadStatus:
     live_answers: Mapping[str, int] = field(default_factory=dict)
     movable_share: float | None = None  # estimated from copies (glidepath/movable_share.py)
     languages: Mapping[str, int] = field(default_factory=dict)  # language (ISO 639) → scored pairs of free text in it
+    # "PART compared", "PART different" → pairs (glidepath/answer_contract.py), since the beginning
+    contract: Mapping[str, int] = field(default_factory=dict)
     other_configuration: int = 0  # requests and pairs that an Envoy served with another configuration
     leader: str = ""
     config_digest: str = ""

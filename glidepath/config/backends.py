@@ -36,6 +36,14 @@ def _header_pattern(value: str) -> str:
 
 
 HeaderPattern = Annotated[str, AfterValidator(_header_pattern)]
+KEEP = "keep"  # a backend's ``model``: requests keep the name that the client sent
+
+
+def _without_keep(value: str | None) -> str | None:
+    return None if value == KEEP else value
+
+
+ModelName = Annotated[str | None, AfterValidator(_without_keep)]
 
 
 class Credential(Section):
@@ -137,6 +145,9 @@ class Backend(Section):
     any credential, and a baseline with its own credential, get all headers except those with a credential, unless
     ``pass_headers`` is set.
 
+    With ``model: keep``, as without ``model``, a request keeps the model's name that the client sent. So the backend
+    must serve its model under this name, and then its answers have this name too.
+
     When a conversation changes its side, its requests contain reasoning that the other server has signed or encrypted,
     and ids of tool calls that the other server has made. ``foreign_reasoning`` says what the backend does with them.
     With ``refuses``, a candidate gets no request with signed reasoning. Use it for a candidate that does not sign
@@ -147,7 +158,7 @@ class Backend(Section):
 
     url: UrlWithoutUser | None = None
     cluster: str | None = Field(default=None, pattern=r"^[!-~]+$")
-    model: str | None = None  # replaces the model in the body, and in the path of Azure, Gemini, Bedrock, KServe
+    model: ModelName = None  # replaces the model in the body, and in the path of Azure, Gemini, Bedrock, KServe
     credential: Credential | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # extra request headers
     pass_headers: tuple[HeaderPattern, ...] | None = None  # further clients' headers that the backend gets, see below

@@ -37,7 +37,7 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
     discards the evidence of the step.
     """
     left_out: dict[str, Any] = {"probes": True, "if_lost": True, "lost_after": True, "shadow": {"opt_out"}}
-    ramp = {name for name in ("warm_up", "warm_up_time") if getattr(workload.ramp, name) is None}
+    ramp = {name for name in ("warm_up", "warm_up_time", "idle_after") if getattr(workload.ramp, name) is None}
     ramp |= set() if workload.ramp.at else {"at"}
     if ramp:
         left_out["ramp"] = ramp

@@ -13,10 +13,12 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from glidepath.config.cron_line import parse_cron, parse_zone
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Percent
+from glidepath.duration_text import duration_text
 
 LONGEST_FREEZE = 366 * 86400
 MOST_WARM_UP = 50  # without ramp.warm_up
 MOST_WARM_UP_TIME = 600  # seconds, without ramp.warm_up_time
+IDLE_AFTER = 3600  # seconds, the least without ramp.idle_after
 
 
 def _cron(value: str) -> str:
@@ -103,6 +105,11 @@ class RampSection(Section):
     copies raise the candidate's load for ``warm_up_time`` to the load of the next step. So no client waits for further
     replicas and cold caches. This needs a ``shadow.sample`` between 0 and 100 %: with 100 %, the candidate already has
     this load.
+
+    After ``idle_after`` without a request, a copy or a probe, the candidate counts as cold again. The next step then
+    waits until requests have come for ``warm_up_time``, and the latency gates ignore the first ``warm_up`` answers of
+    the ten minutes after the idle time, but never more than they judge. Clients' requests go to the candidate as
+    before, so that no conversation changes its side. ``probes`` keep an idle candidate warm.
     """
 
     steps: tuple[Step, ...] = (1, 5, 10, 25, 50, 75, 100)
@@ -119,6 +126,7 @@ class RampSection(Section):
     require_drill: bool = False
     warm_up: int | None = Field(default=None, ge=0, le=MOST)  # answers of the candidate; absent: see above
     warm_up_time: Duration | None = Field(default=None, ge=0)  # 0: none; absent: a tenth of hold, at most 10m
+    idle_after: Duration | None = Field(default=None, ge=0)  # 0: never; absent: 1h, or twice a longer warm_up_time
     validation: Duration = Field(default=30 * 86400, ge=0)  # time at the last step before the workload is completed
 
     @field_validator("steps")
@@ -179,6 +187,23 @@ class RampSection(Section):
         """Return for how many seconds copies warm up the candidate before the step after ``percent``. See ADR 0425."""
         unset = min(MOST_WARM_UP_TIME, self.rules_at(percent).hold / 10)
         return unset if self.warm_up_time is None else self.warm_up_time
+
+    @property
+    def idle_ms(self) -> int:
+        """After how many milliseconds without a request the candidate counts as idle; 0: never. See ADR 0491."""
+        unset = max(IDLE_AFTER, 2 * self._longest_warm_up)
+        return round(1000 * (unset if self.idle_after is None else self.idle_after))
+
+    @property
+    def _longest_warm_up(self) -> float:
+        return max(self.warm_up_time_at(percent) for percent in (0.0, *self.steps))
+
+    @model_validator(mode="after")
+    def _idle_time_after_a_warm_up(self) -> RampSection:
+        """Refuse an idle time in which no warm-up could end, because then no step would be taken."""
+        if self.idle_after and self.idle_after <= self._longest_warm_up:
+            raise ValueError(f"idle_after must be longer than the warm-up ({duration_text(self._longest_warm_up)})")
+        return self
 
     @model_validator(mode="after")
     def _approval_steps(self) -> RampSection:

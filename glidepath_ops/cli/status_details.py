@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from glidepath import runtime_keys
+from glidepath.answer_contract import contract_counts
 from glidepath.config import Config
 from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
@@ -41,6 +42,7 @@ def details(
     if status.local_replies:
         yield f"answered by Envoy itself, since the beginning: {counts_text(status.local_replies)}"
     yield from coverage(status)
+    yield from contract(status)
     if (movable := movable_share_of(status)) is not None:
         yield str(movable)
 
@@ -116,6 +118,17 @@ def coverage(status: WorkloadStatus) -> Iterator[str]:
         checked = min(answers.get("candidate checked", 0), live)
         rest = "; the others by status, content type and length" if checked < live else ""
         yield f"candidate's live answers checked in full: {checked} of {live} ({checked / live:.0%}){rest}"
+
+
+def contract(status: WorkloadStatus) -> Iterator[str]:
+    """Yield a line on the parts of an answer besides the content in which a client's program notices the candidate."""
+    parts = [
+        f"{one.part.meaning} differs in {one.different} of {number_of(one.compared, 'pair')}"
+        for one in contract_counts(status.contract)
+        if one.different
+    ]
+    if parts:
+        yield f"clients' programs can notice the candidate, since the beginning: {'; '.join(parts)}"
 
 
 def stages(status: WorkloadStatus) -> tuple[int, int, int]:

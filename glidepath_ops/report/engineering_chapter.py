@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
+from glidepath.answer_contract import contract_counts
 from glidepath.duration_text import duration_text
 from glidepath.history import HistoryPoint
 from glidepath.outcome_summaries import PINNED, Coverage
@@ -200,6 +201,8 @@ def _comparison_rows(status: WorkloadStatus) -> Iterator[list[str]]:
     yield ["pairs scored, since the beginning", f"{status.pairs_scored:,}"]
     if status.pairs_with_calls:
         yield ["exact tool calls", f"{status.exact_calls:,} of {status.pairs_with_calls:,}"]
+    for part in contract_counts(status.contract):
+        yield [f"{part.part.meaning} differs between the sides", f"{part.different:,} of {part.compared:,}"]
     yield from ([f"not scored: {one_line(name)}", f"{n:,}"] for name, n in _largest(status.pairs_unscored))
     yield from ([f"evaluator, verifier: {one_line(name)}", f"{n:,}"] for name, n in _largest(status.instruments))
     yield from ([f"feedback: {one_line(name)}", f"{n:,}"] for name, n in _largest(status.feedback))

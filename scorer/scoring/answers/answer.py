@@ -86,6 +86,7 @@ class Choice:
     """One of the ``n`` choices (generated answers) that the request asked for.
 
     ``reasoning``: the model's reasoning, if the body has it in a separate field; it is not part of ``text``.
+    ``reasoning_field``: the name of this field if the API has several, such as reasoning_content. ``==`` ignores it.
     ``structured``: the text parsed as JSON if the request asked for JSON, otherwise None.
     ``structured_error``: why the text is invalid JSON; "" if it is valid, or if the request did not ask for JSON.
     ``logprobs``: the natural logarithm of the probability of each generated token, in order; empty if the body has
@@ -100,6 +101,7 @@ class Choice:
     structured: object = None
     structured_error: str = ""
     logprobs: tuple[float, ...] = ()
+    reasoning_field: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class ChoiceBuilder:
 
     parts: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
+    reasoning_field: str = ""
     refusal: list[str] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finish: object = None
@@ -83,10 +84,14 @@ class ChoiceBuilder:
         """
         self.left_out = self.left_out or clean(kind[:80])
 
-    def add_reasoning(self, thought: object) -> None:
-        """Add reasoning: a string or a list of parts with text. Other values are ignored."""
+    def add_reasoning(self, thought: object, name: str = "") -> None:
+        """Add reasoning: a string or a list of parts with text. Other values are ignored.
+
+        ``name``: the name of the field that has it, if the API has several such fields.
+        """
         if text := _flat(thought):
             self.reasoning.append(text)
+            self.reasoning_field = self.reasoning_field or name
 
     def add_logprobs(self, values: list[object]) -> None:
         """Add natural-log probabilities: numbers, or objects with ``logprob``. Null (for a first token) is skipped."""
@@ -118,6 +123,7 @@ class ChoiceBuilder:
             structured=structured,
             structured_error=error,
             logprobs=tuple(self.logprobs),
+            reasoning_field=self.reasoning_field,
         )
 
     def _add_part(self, part: object) -> None:

@@ -17,6 +17,7 @@ from glidepath.outcome_summaries import AtFault, Outcomes, SideOutcomes
 from glidepath.pair_scores import ScoredPair
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import SideStatus, Verdict
+from scorer.steering.candidate_activity import NO_ACTIVITY, CandidateActivity
 from scorer.steering.evidence.counted_requests import CountedRequests, expected_share
 from scorer.steering.evidence.gate_observations import (
     ClientsWaited,
@@ -45,6 +46,7 @@ class Evidence(Stored):
 
     - ``_last_ms``: the time of the latest flush or score that was added
     - ``_looked_ms``: the time of the last evaluation of the latency gates
+    - ``_activity``: when the candidate had requests in this step
     - ``_failures``: the requests of the last minutes, including those before the step, and how many of them Envoy
       itself failed
     """
@@ -53,6 +55,7 @@ class Evidence(Stored):
     started_ms: int
     _last_ms: int
     _looked_ms: int
+    _activity: CandidateActivity
     _failures: FailureHistory
     _requests: CountedRequests
     _pairs: ScoredPairs
@@ -66,6 +69,7 @@ class Evidence(Stored):
         self.started_ms = now_ms
         share, warm_up = expected_share(workload, percent), workload.ramp.warm_up_at(percent)
         self._gates = GateSet(workload, percent, share, before=failures.counts, warm_up=warm_up)
+        self._activity, self._idle_ms = NO_ACTIVITY, workload.ramp.idle_ms
         self._failures = failures
         self._requests = CountedRequests(percent, self._gates)
         self._pairs = ScoredPairs(self._gates, match=workload.shadow.same_side > 0)
@@ -95,6 +99,7 @@ class Evidence(Stored):
         counted = self._requests.add(outcomes)
         self._observe_envoy_failures(outcomes)
         self._observe_clients(counted)
+        self._note_activity(outcomes)
         self._observe_latencies("total", {side.side: _until_left(side, side.latency_ms) for side in counted}, at_ms)
         streamed = any(side.ttft_ms.total for side in counted)
         first = {side.side: _until_left(side, side.ttft_ms) if streamed else side.ttft_ms for side in counted}
@@ -118,6 +123,12 @@ class Evidence(Stored):
         seen = EnvoyFailures(c_n, c_failed, b_n, b_failed, failed.get(None, 0), since_step_ms)
         self._failures = self._failures.after(seen.failed, seen.n, outcomes.to_ms)
         self._gates.observe(seen)
+
+    def _note_activity(self, outcomes: Outcomes) -> None:
+        if any(side.side is Side.CANDIDATE and side.requests for side in outcomes.sides):
+            before, self._activity = self._activity, self._activity.after(outcomes.to_ms, self._idle_ms)
+            if self._activity.since_ms != before.since_ms:
+                self._gates.candidate_resumes(outcomes.to_ms)
 
     def _observe_latencies(self, signal: str, values: Mapping[Side, Histogram], at_ms: int) -> None:
         candidate, baseline = values.get(Side.CANDIDATE, _EMPTY), values.get(Side.BASELINE, _EMPTY)

@@ -114,6 +114,11 @@ class GateSet(Stored):
         assert isinstance(gate, FastGate)  # noqa: S101 - for the type checker
         return gate
 
+    def candidate_resumes(self, at_ms: int) -> None:
+        """Leave out the candidate's next answers, because it has been idle until ``at_ms``."""
+        for signal in self.signals.values():
+            signal.cool(at_ms)
+
     def signal(self, name: str) -> LatencySignal:
         return self.signals.setdefault(name, LatencySignal(warm_up=self._warm_up))
 

@@ -7,12 +7,17 @@ from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LatencyUnmeasured
 from scorer.steering.evidence.state_codec import Stored
 
+AFTER_IDLE_MS = 600_000  # the longest warm-up after an idle time of the candidate
+
 
 class LatencySignal(Stored):
     """Both sides' histograms of one latency signal, with weights by which common drift cancels (balanced_sampling.py).
 
     - ``without``, ``estimated``: see ``LatencyUnmeasured``
-    - ``warmed``: the number of the candidate's answers that the warm-up has left out
+    - ``warmed``: the number of the candidate's answers that the warm-ups have left out
+    - ``idles``: the number of warm-ups after an idle time of the candidate
+    - ``_cold_answers``: how many further answers of the candidate the present warm-up leaves out
+    - ``_cold_until_ms``: when the present warm-up ends anyway; 0: not before it has left out all
     - ``_cold_candidate``, ``_cold_baseline``: the values that the warm-up has left out; empty once the candidate has
       others
     """
@@ -23,6 +28,9 @@ class LatencySignal(Stored):
     without: int
     estimated: int
     warmed: int
+    idles: int
+    _cold_answers: int
+    _cold_until_ms: int
     _cold_candidate: DenseHistogram
     _cold_baseline: DenseHistogram
 
@@ -36,13 +44,17 @@ class LatencySignal(Stored):
         self.candidate, self.baseline, self.balance = DenseHistogram(), DenseHistogram(), SideBalance()
         self.judged = judged
         self.without = self.estimated = 0
-        self._warm_up, self.warmed = warm_up, 0
+        self._warm_up, self._cold_answers, self._cold_until_ms = warm_up, warm_up, 0
+        self.warmed = self.idles = 0
         self._cold_candidate, self._cold_baseline = DenseHistogram(), DenseHistogram()
 
     def add(self, values: LatencyHistograms) -> None:
         candidate, baseline = values.candidate, values.baseline
+        if 0 < self._cold_until_ms <= values.at_ms:
+            self._cold_answers = self._cold_until_ms = 0
         if self.warming:
             self.warmed += candidate.total
+            self._cold_answers -= candidate.total
             self._cold_candidate.add(candidate)
             self._cold_baseline.add(baseline)
             return
@@ -53,19 +65,30 @@ class LatencySignal(Stored):
         self.baseline.add(baseline, left_baseline)
         self._forget_cold()
 
+    def cool(self, at_ms: int) -> None:
+        """Begin a warm-up at ``at_ms``, because the candidate has been idle.
+
+        It leaves out the answers of at most AFTER_IDLE_MS, and never more answers than count: otherwise a candidate
+        that is idle before each request would never be judged.
+        """
+        if not self.judged or self.warming or self.candidate.total <= self.warmed:
+            return
+        self._cold_answers, self._cold_until_ms = self._warm_up, at_ms + AFTER_IDLE_MS
+        self.idles += 1
+
     def _forget_cold(self) -> None:
         if self.candidate.total and self._cold_candidate.total:
             self._cold_candidate, self._cold_baseline = DenseHistogram(), DenseHistogram()
 
     @property
     def warm_up(self) -> int:
-        """How many of the candidate's first answers are left out."""
-        return self._warm_up if self.judged else 0
+        """How many of the candidate's answers the warm-ups so far may leave out."""
+        return self._warm_up * (1 + self.idles) if self.judged else 0
 
     @property
     def warming(self) -> bool:
         """Whether new values are left out at present, because the candidate may not be warm yet."""
-        return self.judged and self.warmed < self._warm_up
+        return self.judged and self._cold_answers > 0
 
     @property
     def shown(self) -> tuple[DenseHistogram, DenseHistogram]:
@@ -80,6 +103,8 @@ class LatencySignal(Stored):
     @property
     def warm_up_text(self) -> str:
         """A text for people about the answers that the warm-up leaves out; "" if there are none."""
+        if self.idles:
+            return f"the first answers of the step and after idle times are left out as a warm-up ({self.warmed})"
         if self.warming:
             return f"the first {self._warm_up} answers of the step are left out as a warm-up ({self.warmed} so far)"
         return f"the first {self.warmed} answers of the step are left out as a warm-up" if self.warmed else ""

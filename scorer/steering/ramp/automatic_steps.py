@@ -46,7 +46,7 @@ def move_automatically(state: RampState, inputs: TickInputs, policy: RampPolicy,
 
 def obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
     """Return why the next step is not taken yet, as text; "" if all conditions are met and the candidate is warm."""
-    return unmet_condition(state, inputs, policy, now_ms) or _warms_up(state, policy, now_ms)
+    return unmet_condition(state, inputs, policy, now_ms) or _warms_up(state, inputs, policy, now_ms)
 
 
 def unmet_condition(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
@@ -61,6 +61,7 @@ def unmet_condition(state: RampState, inputs: TickInputs, policy: RampPolicy, no
         or ("" if inputs.all_confirmed else f"the present weights are confirmed by {_confirmed(inputs)}")
         or _missing_samples(state, inputs, policy)
         or _missing_passes(inputs)
+        or _idle(inputs, policy, now_ms)
         or _capacity(inputs)
         or inputs.quota
         or ("" if inputs.quota_known else "quota: the requests a minute are not known yet")
@@ -78,14 +79,24 @@ def warm_up_share(state: RampState, policy: RampPolicy) -> float | None:
     return policy.warm_up_share(state.percent)
 
 
-def _warms_up(state: RampState, policy: RampPolicy, now_ms: int) -> str:
-    """Return why the candidate's warm-up (``warm_up_copies.py``) is not complete, as text; "" if it is."""
+def _idle(inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
+    quiet_ms = inputs.activity.idle_for(now_ms, policy.idle_ms)
+    return f"the candidate has been idle for {duration_text(quiet_ms / 1000)} and may be cold" if quiet_ms else ""
+
+
+def _warms_up(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
+    """Return why the candidate's warm-up is not complete, as text; "" if it is.
+
+    Copies warm it up (``warm_up_copies.py``). Without them, the requests that it gets anyway do after an idle time.
+    """
+    lasts_ms, resumed_ms = policy.warm_up_ms(state.percent), inputs.activity.since_ms
     if warm_up_share(state, policy) is None:
-        return ""
+        left_ms = resumed_ms + lasts_ms - now_ms if resumed_ms else 0
+        return f"the candidate was idle and warms up for another {duration_text(left_ms / 1000)}" if left_ms > 0 else ""
     if state.warm_up is None:
         left_ms = state.next_warm_up_ms - now_ms
         return f"warms up again in {duration_text(left_ms / 1000)}" if left_ms > 0 else "copies warm it up first"
-    left_ms = state.warm_up.since_ms + policy.warm_up_ms(state.percent) - now_ms
+    left_ms = max(state.warm_up.since_ms, resumed_ms) + lasts_ms - now_ms
     copies = f"copies of {state.warm_up.share:g} % of the requests"
     return f"warms up for another {duration_text(left_ms / 1000)} with {copies}" if left_ms > 0 else ""
 

@@ -68,6 +68,11 @@ class RampPolicy:
         """Return the duration of the candidate's warm-up before the step after ``percent``, in milliseconds."""
         return round(self.ramp.warm_up_time_at(percent) * 1000)
 
+    @property
+    def idle_ms(self) -> int:
+        """After how many milliseconds without a request the candidate counts as idle; 0: never."""
+        return self.ramp.idle_ms
+
     def warm_up_share(self, percent: float) -> float | None:
         """Return the percentage of requests to copy at ``percent`` so that the candidate has the load of the next step.
 

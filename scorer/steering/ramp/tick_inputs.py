@@ -8,6 +8,7 @@ from typing import Any
 
 from glidepath import runtime_keys
 from glidepath.status_and_decisions import Command, Decision, Verdict
+from scorer.steering.candidate_activity import NO_ACTIVITY, CandidateActivity
 from scorer.steering.ramp.states import RampState
 
 
@@ -26,7 +27,7 @@ class TickInputs:
     Traffic at the candidate: ``live_ms`` is the end of the last flush in which a client's request reached the
     candidate; ``live_errors`` is the number of clients' requests that failed there since the drill began;
     ``unexpected_traffic`` is the number of clients' requests that reached the candidate although they began while its
-    share was 0.
+    share was 0. ``activity`` says when the candidate had requests of any kind.
 
     The lease of the split (``glidepath.split_leases``) is in force in ``leases_held`` of ``lease_envoys`` Envoys. It
     expires after ``lost_after_ms`` without a scorer (0: the split needs no lease). ``lease_set_at``: the Envoys at
@@ -63,6 +64,7 @@ class TickInputs:
     candidate: str = ""
     unknown_envoys: tuple[str, ...] = ()
     live_ms: int = 0
+    activity: CandidateActivity = NO_ACTIVITY
     live_errors: int = 0
     unexpected_traffic: int = 0
     leases_held: int = 0

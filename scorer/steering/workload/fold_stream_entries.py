@@ -155,7 +155,7 @@ class _Counting:
             self._recent = replace(self._recent, load=self._recent.load.with_flush(flush))
         early = flush.from_ms < ramp.since_ms and not drilling
         left_out = sum(side.requests for side in flush.sides) if early else 0
-        self._totals = self._totals.with_flush(flush, left_out, flush.to_ms if live else 0)
+        self._totals = self._totals.with_flush(flush, left_out, flush.to_ms if live else 0, self._spec.policy.idle_ms)
 
     def count_pair(self, pair: ScoredPair) -> ScoredPair | None:
         """Count a pair. Return the pair if it is evidence about the present step, else None.

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from glidepath.answer_contract import with_contract
 from glidepath.feedback import Feedback
 from glidepath.movable_share import COPIES
 from glidepath.outcome_summaries import Outcomes, SideOutcomes, add_counts
 from glidepath.pair_scores import ScoredPair
 from glidepath.pairs import PairKind
 from glidepath.sides import Origin, Side
+from scorer.steering.candidate_activity import CandidateActivity
 from scorer.steering.stored_fields import dataclass_fields
 
 MOST_LANGUAGES = 30
@@ -36,11 +38,14 @@ class Totals:
     - ``live_answers``: "SIDE requests" → clients' requests that reached the side; "SIDE checked" → how many of their
       captured answers were checked for defects; "SIDE refused" → how many got a 4xx that is no error of a side;
       "candidate copies" → the copies that reached the candidate
+    - ``contract``: "PART compared", "PART different" → the number of pairs in which the two sides could be compared in
+      this part of an answer, and of those in which they differ (glidepath/answer_contract.py)
     - ``bad_records``: the number of stream entries that could not be decoded
     - ``left_out``: the number of requests and pairs from before a step that were read after the step had begun
     - ``other_configuration``: the number of requests and pairs that an Envoy served by another configuration
     - ``scorer``: the version of the scorer that scored the latest pair
     - ``live_ms``: the end of the latest flush in which a client's request reached the candidate
+    - ``busy_since_ms``, ``busy_ms``: the candidate's latest period with requests, see CandidateActivity
     """
 
     pairs_scored: int = 0
@@ -58,17 +63,26 @@ class Totals:
     feedback: Mapping[str, int] = field(default_factory=dict)
     languages: Mapping[str, int] = field(default_factory=dict)
     pairs_apart: Mapping[str, int] = field(default_factory=dict)
+    contract: Mapping[str, int] = field(default_factory=dict)
+    busy_since_ms: int = 0
+    busy_ms: int = 0
 
-    def with_flush(self, flush: Outcomes, left_out: int, live_ms: int) -> Totals:
-        """Return the totals with a flush added.
+    @property
+    def activity(self) -> CandidateActivity:
+        return CandidateActivity(self.busy_since_ms, self.busy_ms)
+
+    def with_flush(self, flush: Outcomes, left_out: int, live_ms: int, idle_ms: int = 0) -> Totals:
+        """Return the totals with a flush added. ``idle_ms``: see CandidateActivity.
 
         ``left_out``: how many requests of the flush are not evidence about the present step. ``live_ms``: the end of
         the flush if a client's request reached the candidate in it, else 0.
         """
         failed = any(side.error_kinds for side in flush.sides)
         live = any(side.requests and (side.origin is Origin.LIVE or _is_copied(side)) for side in flush.sides)
-        if not (flush.coverage or flush.local_replies or failed or live or left_out or live_ms > self.live_ms):
+        busy = any(side.side is Side.CANDIDATE and side.requests for side in flush.sides)
+        if not (flush.coverage or flush.local_replies or failed or live or busy or left_out or live_ms > self.live_ms):
             return self
+        activity = self.activity.after(flush.to_ms, idle_ms) if busy else self.activity
         return Totals(
             self.pairs_scored,
             self.pairs_unscored,
@@ -85,10 +99,13 @@ class Totals:
             self.feedback,
             self.languages,
             self.pairs_apart,
+            self.contract,
+            activity.since_ms,
+            activity.last_ms,
         )
 
     def with_pair(self, pair: ScoredPair) -> Totals:
-        scorer = pair.scorer or self.scorer
+        scorer, contract = pair.scorer or self.scorer, with_contract(self.contract, pair)
         if pair.scored:
             instruments = _with_instruments(self.instruments, pair)
             languages = _with_language(self.languages, pair.language)
@@ -99,11 +116,12 @@ class Totals:
                 pairs_apart=_with_pair_apart(self.pairs_apart, pair),
                 instruments=instruments,
                 languages=languages,
+                contract=contract,
             )
         if pair.uncompared:  # ``coverage`` counts its exchange
-            return self
+            return replace(self, contract=contract) if contract is not self.contract else self
         unscored = add_counts(self.pairs_unscored, {pair.unscored_reason: 1})
-        return replace(self, scorer=scorer, pairs_unscored=unscored)
+        return replace(self, scorer=scorer, pairs_unscored=unscored, contract=contract)
 
     def with_feedback(self, feedback: Feedback) -> Totals:
         return replace(self, feedback=add_counts(self.feedback, {feedback.match.value: 1}))
@@ -123,7 +141,15 @@ class Totals:
     @classmethod
     def from_json(cls, raw: object) -> Totals:
         """Parse the result of ``to_json``. Raises InputError for a missing or unknown field."""
-        return cls(**dataclass_fields(cls, raw, "totals"))
+        known = {**_NEWER, **raw} if isinstance(raw, dict) else raw
+        return cls(**dataclass_fields(cls, known, "totals"))
+
+
+_NEWER: Mapping[str, Any] = {  # fields that an older scorer does not store
+    "contract": {},
+    "busy_since_ms": 0,
+    "busy_ms": 0,
+}
 
 
 def _with_pair_apart(before: Mapping[str, int], pair: ScoredPair) -> Mapping[str, int]:

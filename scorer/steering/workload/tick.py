@@ -118,6 +118,7 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
         candidate=spec.candidate,
         unknown_envoys=unknown,
         live_ms=state.totals.live_ms,
+        activity=state.totals.activity,
         live_errors=recent.drill_errors,
         # Until every Envoy has confirmed a share of 0, requests at the candidate are expected.
         unexpected_traffic=recent.unexpected_traffic if view.all_confirmed else 0,

@@ -51,6 +51,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
         movable_share=movable.share if movable else None,
         other_configuration=state.totals.other_configuration,
         languages=state.totals.languages,
+        contract=state.totals.contract,
         min_samples=policy.samples_for(ramp.percent) if timed or ramp.phase is Phase.VALIDATING else 0,
     )
 

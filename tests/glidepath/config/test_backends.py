@@ -130,3 +130,10 @@ def test_nothing_is_stripped_on_the_way_to_a_cluster_that_is_there() -> None:
     with pytest.raises(ConfigError, match=r"backends\.cloud\.foreign_reasoning: strip needs url"):
         parse_config(text.replace("HOW", "strip"))
     parse_config(text.replace("HOW", "accepts"))
+
+
+def test_model_keep_is_the_same_as_no_model_but_is_kept_as_written() -> None:
+    kept = Backend.model_validate({"url": "http://b", "model": "keep"})
+    assert kept.model is None
+    assert kept.model_dump(exclude_unset=True) == {"url": "http://b", "model": None}
+    assert Backend.model_validate({"url": "http://b", "model": "keeper"}).model == "keeper"

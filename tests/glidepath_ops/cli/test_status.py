@@ -292,3 +292,19 @@ def test_an_old_status_does_not_say_that_the_lease_is_in_force() -> None:
 def test_a_lease_that_a_person_set_is_named() -> None:
     status = replace(STATUS, if_lost="baseline", lost_after_s=10.0, lease_set_at=("http://a:9901",))
     assert "http://a:9901" in list(without_a_scorer(status))[1]
+
+
+def test_the_parts_of_answers_in_which_clients_notice_the_candidate_are_named() -> None:
+    counts = {
+        "contract_model compared": 12,
+        "contract_model different": 12,
+        "contract_usage compared": 1,
+        "contract_usage different": 1,
+        "contract_reasoning compared": 4,
+    }
+    assert list(details(replace(STATUS, contract=counts), {}, "cloud")) == [
+        "clients' programs can notice the candidate, since the beginning: the model's name differs in 12 of 12 pairs; "
+        "the number of tokens differs in 1 of 1 pair"
+    ]
+    alike = {"contract_model compared": 12}
+    assert list(details(replace(STATUS, contract=alike), {}, "cloud")) == []

@@ -41,7 +41,7 @@ def add_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
             raise unsupported(f"a message with {name}")
     for name in _REASONING:
         if message.get(name):
-            builder.add_reasoning(message[name])
+            builder.add_reasoning(message[name], name)
             break
     builder.refusal.append(string(message.get("refusal"), "refusal"))
     for raw in items(message.get("tool_calls"), "tool_calls"):

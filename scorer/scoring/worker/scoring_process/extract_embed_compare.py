@@ -36,6 +36,7 @@ from scorer.scoring.compare import (
 from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge
 from scorer.scoring.compare.text.parsed_document import Document
+from scorer.scoring.contract_signals import ReadAnswer, contract_signals
 from scorer.scoring.embed import Embedder, VectorCache, Vectors, embed_texts, traits_of
 from scorer.scoring.judge.answers_repeated_across_prompts import RepeatedAnswers
 from scorer.scoring.judge.judge_answer import judge_answer
@@ -52,7 +53,7 @@ class _ExtractedPair:
     """A pair with its extracted answers.
 
     ``texts`` contains the texts that must be embedded, if there are any. ``faults``: the kinds of faults of the
-    baseline's answer, and of the candidate's answer, each by itself.
+    baseline's answer, and of the candidate's answer, each by itself. ``contract``: the contract signals.
     """
 
     pair: Pair
@@ -62,6 +63,7 @@ class _ExtractedPair:
     candidate: Extracted
     texts: tuple[str, ...]
     faults: tuple[tuple[str, ...], tuple[str, ...]]
+    contract: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +116,19 @@ def _extract_pair(pair: Pair, config: Config, now_ms: int) -> _ExtractedPair | S
     sides = [_extract(pair, answer, custom) for answer in (pair.baseline, pair.candidate)]
     expected = expectation(pair.path, pair.request_body)
     faults = [_faults(a, f, expected) for a, f in zip((pair.baseline, pair.candidate), sides, strict=True)]
+    read = [ReadAnswer(a, f) for a, f in zip((pair.baseline, pair.candidate), sides, strict=True)]
+    contract = contract_signals(expected, *read)
     for name, answer, found in zip(("baseline", "candidate"), (pair.baseline, pair.candidate), sides, strict=True):
         reason = _unscored_reason(answer, found)
         if reason:
             answers = zip((pair.baseline, pair.candidate), sides, faults, strict=True)
             facts = [_facts(a, f, 0, found) for a, f, found in answers]
-            return unscored(pair, now_ms, f"{name}_{reason}", *facts)
+            return replace(unscored(pair, now_ms, f"{name}_{reason}", *facts), signals=contract)
     baseline, candidate = sides
     if pair.request_cut or not isinstance(baseline, Extracted) or not isinstance(candidate, Extracted):
         return unscored(pair, now_ms, "request_cut")
     texts = texts_to_embed(workload.task, expected, baseline, candidate)
-    return _ExtractedPair(pair, workload, expected, baseline, candidate, texts, (faults[0], faults[1]))
+    return _ExtractedPair(pair, workload, expected, baseline, candidate, texts, (faults[0], faults[1]), contract)
 
 
 def _with_repetition(one: _ExtractedPair | ScoredPair, repeated: RepeatedAnswers) -> _ExtractedPair | ScoredPair:
@@ -210,7 +214,7 @@ def _compare(
         scored=True,
         agreement=result.agreement,
         flags=result.flags,
-        signals=dict(result.signals),
+        signals={**result.signals, **extracted.contract},
         baseline=baseline,
         candidate=candidate,
         sticky=pair.sticky,

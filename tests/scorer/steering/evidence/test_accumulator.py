@@ -9,7 +9,7 @@ import pytest
 from glidepath.histogram import Histogram
 from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.pairs import PairKind
-from glidepath.sides import Side
+from glidepath.sides import Origin, Side
 from scorer.steering.evidence import Evidence
 from tests.support.evidence_builders import (
     GATES,
@@ -296,3 +296,44 @@ def test_the_warm_up_is_a_quarter_of_the_least_samples_unless_it_is_set(
     text: str, percent: float, left_out: int
 ) -> None:
     assert workload_of(text).ramp.warm_up_at(percent) == left_out
+
+
+AN_HOUR = 4 * 3600  # flushes
+
+
+def latency_n(evidence: Evidence) -> int:
+    return by_gate(evidence)["latency_p95"].n
+
+
+def test_the_first_answers_after_an_idle_time_are_left_out_of_latency_and_the_gate_says_so() -> None:
+    evidence = with_healthy_flushes(fresh_evidence(gates=WARM), 23)
+    assert latency_n(evidence) == 200
+    evidence = with_healthy_flushes(evidence, 3, first=23 + AN_HOUR, slower=9)
+    assert latency_n(evidence) == 200
+    verdict = by_gate(with_healthy_flushes(evidence, 2, first=26 + AN_HOUR))["latency_p95"]
+    assert verdict.n == 220
+    assert verdict.value == pytest.approx(1, abs=0.2)
+    assert "the first answers of the step and after idle times are left out as a warm-up (60)" in verdict.message
+
+
+def test_copies_keep_the_candidate_warm_and_a_shorter_pause_does_not_cool_it() -> None:
+    evidence = with_healthy_flushes(fresh_evidence(gates=WARM), 23)
+    copies = side(C, 1, origin=Origin.SHADOW)
+    evidence = evidence.fold_outcomes(flush(23 + AN_HOUR // 2, copies))
+    evidence = with_healthy_flushes(evidence, 3, first=23 + AN_HOUR)
+    assert latency_n(evidence) == 230
+    never = with_healthy_flushes(fresh_evidence(gates=WARM.replace("30}", "30, idle_after: 0}")), 23)
+    assert latency_n(with_healthy_flushes(never, 3, first=23 + AN_HOUR)) == 230
+
+
+def test_a_candidate_that_is_idle_before_each_request_is_still_judged() -> None:
+    evidence = with_healthy_flushes(fresh_evidence(gates=WARM), 23)
+    for hour in range(1, 101):
+        evidence = with_healthy_flushes(evidence, 1, first=23 + hour * AN_HOUR)
+    assert latency_n(evidence) >= (230 + 1000) // 2
+
+
+def test_an_idle_time_survives_a_change_of_the_leader() -> None:
+    evidence = with_healthy_flushes(fresh_evidence(gates=WARM), 23)
+    restored = Evidence.from_json(workload_of(WARM), evidence.to_json())
+    assert latency_n(with_healthy_flushes(restored, 3, first=23 + AN_HOUR)) == 200

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from glidepath.config.ramp import RampSection
 from glidepath.status_and_decisions import CommandKind, GateOutcome, Phase
+from scorer.steering.candidate_activity import CandidateActivity
 from scorer.steering.envoy.observation import Observation
 from scorer.steering.ramp.automatic_steps import obstacle
 from scorer.steering.ramp.commands import apply_commands
@@ -135,3 +137,51 @@ def test_a_warm_up_is_stored_and_a_state_without_one_can_be_read() -> None:
     assert state_from_json(state.to_json()) == state
     older = {name: value for name, value in READY.to_json().items() if "warm_up" not in name}
     assert state_from_json(older) == READY
+
+
+HOUR = 60 * MINUTE
+
+
+def active(last_ms: int, since_ms: int = 0) -> TickInputs:
+    return replace(GOOD, activity=CandidateActivity(since_ms, last_ms))
+
+
+@pytest.mark.parametrize("copied", [10, 100])
+def test_no_step_is_taken_while_the_candidate_is_idle(copied: int) -> None:
+    policy, idle = policy_of(RAMP, copied=copied), active(LATE)
+    assert tick(READY, idle, policy, LATE + HOUR) == (READY, [])
+    assert obstacle(READY, idle, policy, LATE + HOUR) == "the candidate has been idle for 1 h and may be cold"
+    promoted = replace(idle, commands=(command(CommandKind.PROMOTE),))
+    assert tick(READY, promoted, policy, LATE + HOUR)[0].percent == 50
+
+
+def test_after_an_idle_time_the_requests_that_the_candidate_gets_anyway_warm_it_up() -> None:
+    policy, resumed = policy_of(RAMP, copied=100), active(LATE + 1, since_ms=LATE)
+    assert tick(READY, resumed, policy, LATE + MINUTE - 1) == (READY, [])
+    why = "the candidate was idle and warms up for another 40 s"
+    assert obstacle(READY, resumed, policy, LATE + 20_000) == why
+    assert tick(READY, resumed, policy, LATE + MINUTE)[0].percent == 50
+
+
+def test_after_an_idle_time_the_copies_begin_and_last_their_time_from_the_first_request() -> None:
+    assert tick(READY, active(LATE, since_ms=LATE), POLICY, LATE)[1] == ["warm_up"]
+    interrupted, resumed = warming(LATE - 30_000), active(LATE, since_ms=LATE)
+    assert tick(interrupted, resumed, POLICY, LATE + MINUTE - 1)[1] == []
+    assert tick(interrupted, resumed, POLICY, LATE + MINUTE)[0].percent == 50
+
+
+def test_copies_to_a_candidate_that_becomes_idle_end() -> None:
+    state, events = tick(warming(), active(LATE), POLICY, LATE + HOUR)
+    assert (state.percent, state.warm_up, events) == (10, None, ["warm_up_stopped"])
+
+
+def test_a_candidate_is_never_idle_if_the_configuration_says_so() -> None:
+    policy = policy_of(RAMP.model_copy(update={"idle_after": 0.0}), copied=100)
+    assert tick(READY, active(LATE), policy, LATE + 9 * HOUR)[0].percent == 50
+
+
+def test_the_idle_time_is_longer_than_every_warm_up() -> None:
+    assert RampSection().idle_ms == HOUR
+    assert RampSection(warm_up_time="2h").idle_ms == 4 * HOUR
+    with pytest.raises(ValidationError, match="idle_after must be longer than the warm-up"):
+        RampSection(hold="48h", idle_after="10m")

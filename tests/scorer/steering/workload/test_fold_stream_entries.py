@@ -88,3 +88,15 @@ def test_feedback_is_counted_and_is_evidence_only_about_requests_of_the_present_
     chat.fold(News(feedback=given))
     assert [(one.match, one.score) for one in seen] == [(FeedbackMatch.CANDIDATE, 0.5)]
     assert chat.state.totals.feedback == {"candidate": 2, "unknown": 1, "repeated": 1}
+
+
+def test_a_copy_in_the_morning_ends_the_idle_time_of_the_night(chat: SteeredWorkload) -> None:
+    def copies(seq: int, to_ms: int) -> News:
+        side = SideOutcomes(Side.CANDIDATE, Origin.SHADOW, requests=5)
+        return News(outcomes=(Outcomes("chat", "x", seq, to_ms - 1, to_ms, (side,)),))
+
+    evening, hour = 2_000, 3_600_000
+    chat.fold(copies(0, evening))
+    assert chat.state.totals.activity.last_ms == evening
+    chat.fold(copies(1, evening + 9 * hour))
+    assert chat.state.totals.activity.since_ms == evening + 9 * hour

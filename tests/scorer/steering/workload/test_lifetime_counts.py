@@ -12,6 +12,7 @@ from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.pair_scores import AnswerFacts, Correctness, Preference, ScoredPair
 from glidepath.pairs import Ending, PairKind
 from glidepath.sides import Origin, Side
+from scorer.steering.candidate_activity import CandidateActivity
 from scorer.steering.workload.lifetime_counts import MOST_LANGUAGES, Totals
 
 
@@ -118,3 +119,43 @@ def test_pairs_whose_exchange_coverage_has_counted_are_not_counted_again(live, c
     assert Totals().with_pair(pair).pairs_unscored == counted
     probe = replace(pair, baseline=replace(live, origin=Origin.PROBE))
     assert Totals().with_pair(probe).pairs_unscored == {"cut": 1}
+
+
+def test_contract_signals_are_counted_by_part_in_pairs_of_both_sides_also_of_failed_copies() -> None:
+    totals = Totals()
+    failed = replace(pair(), scored=False, candidate=AnswerFacts(status=503), unscored_reason="candidate_status")
+    assert failed.uncompared
+    for one in (
+        pair(signals={"contract_model": 1.0, "contract_usage": 0.0, "numbers": 1.0}),
+        pair(signals={"contract_model": 1.0}),
+        pair(signals={"contract_model": 1.0}, kind=PairKind.NOISE),
+        replace(failed, signals={"contract_error": 1.0}),
+        failed,
+    ):
+        totals = totals.with_pair(one)
+    assert totals.contract == {
+        "contract_model compared": 2,
+        "contract_model different": 2,
+        "contract_usage compared": 1,
+        "contract_error compared": 1,
+        "contract_error different": 1,
+    }
+    flushed = totals.with_flush(flush(SideOutcomes(Side.CANDIDATE, Origin.LIVE, 9, 3, {"http_503": 3})), 0, 0)
+    assert Totals.from_json(flushed.to_json()).contract == totals.contract
+
+
+def test_any_request_at_the_candidate_ends_its_idle_time() -> None:
+    totals = Totals()
+    for at_ms, origin in ((1_000, Origin.LIVE), (5_000, Origin.SHADOW), (15_000, Origin.PROBE)):
+        busy = replace(flush(SideOutcomes(Side.CANDIDATE, origin, 1)), to_ms=at_ms)
+        totals = totals.with_flush(busy, 0, 0, idle_ms=10_000)
+    assert totals.activity == CandidateActivity(since_ms=15_000, last_ms=15_000)
+    other = replace(flush(SideOutcomes(Side.BASELINE, Origin.LIVE, 1)), to_ms=90_000)
+    assert totals.with_flush(other, 0, 0, idle_ms=10_000).activity == totals.activity
+
+
+def test_the_counts_of_an_older_scorer_can_be_read() -> None:
+    stored = Totals(pairs_scored=3).to_json()
+    for name in ("contract", "busy_since_ms", "busy_ms"):
+        del stored[name]
+    assert Totals.from_json(stored) == Totals(pairs_scored=3)

@@ -213,3 +213,16 @@ def test_a_result_says_the_language_of_the_baselines_free_text(context):
     german = "Der Laden öffnet um neun Uhr und schließt um fünf. Am Sonntag bleibt er geschlossen."
     assert one(context, pair("a", german, "The shop opens at nine and closes at five.")).language == "de"
     assert one(context, pair("a", "42", "43")).language == ""
+
+
+def test_contract_signals_stand_beside_the_others_and_change_no_agreement(context):
+    named = completion("Paris.").replace(b'"m"', b'"other"')
+    scored = one(context, pair("a", second=answer(Side.CANDIDATE, origin=Origin.SHADOW, body=named)))
+    assert (scored.signals["contract_model"], scored.signals["contract_usage"]) == (1.0, 0.0)
+    assert (scored.agreement, scored.flags) == (1.0, ())
+
+
+def test_a_pair_with_an_error_has_the_signal_of_its_form_though_it_has_no_score(context):
+    refused = answer(Side.CANDIDATE, origin=Origin.SHADOW, status=422, body=b'{"detail": "no such parameter"}')
+    scored = one(context, pair("a", second=refused))
+    assert (scored.scored, scored.signals) == (False, {"contract_error": 1.0})
