@@ -89,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", nargs="*", default=list(SIZES), choices=SIZES)
     parser.add_argument("--shapes", nargs="*", default=list(SHAPES), choices=SHAPES)
-    parser.add_argument("--runs", type=int, default=3, help="the shortest of so many is shown: other load only adds")
+    parser.add_argument("--runs", type=int, default=3, help="runs, of which the fastest is shown: other load only adds")
     options = parser.parse_args()
     print(f"{'longest round, ms':18}" + "".join(f"{size:>10}" for size in options.sizes))
     rows: dict[str, Any] = {}

@@ -52,7 +52,7 @@ class Estimates:
 
 
 def estimates(runs: int, seed: int, build: Callable[[np.random.Generator], tuple[Gate, Iterable[Step]]]) -> Estimates:
-    """Simulate ``runs`` runs. ``build`` returns a gate, and the steps each of which adds one sample or a few."""
+    """Simulate ``runs`` runs. ``build`` returns a gate, and functions that each add one or a few samples to it."""
     rng, ratios, looks = np.random.default_rng(seed), [], 0
     for _ in range(runs):
         gate, steps = build(rng)

@@ -1,6 +1,6 @@
 """Fixed-sample tests with foresight. ``make bench-evidence`` compares the gates' numbers of samples with theirs.
 
-A fixed test looks once, after a number of samples that was chosen beforehand. With foresight, this number is the
+A fixed test looks once, after a number of samples that was chosen in advance. With foresight, this number is the
 smallest with which the test finds the true difference with a probability of POWER, and the critical value is exact: it
 comes from simulations at the boundary of the null hypothesis. A test in practice knows neither number, so this is the
 strictest comparison. A gate decides at any time without this knowledge. Its number of samples is the median of several
@@ -80,7 +80,7 @@ def rate_statistic(boundary: float, true: float) -> Statistic:
 
 
 def increase_statistic(limit: float, candidate: float, baseline: float, sides: float) -> Statistic:
-    """The difference of both sides' error rates; ``sides``: the baseline's requests for each of the candidate."""
+    """The difference of both sides' error rates. ``sides``: the baseline's requests for each candidate request."""
     sign = math.copysign(1.0, candidate - baseline - limit)
 
     def simulate(rng: np.random.Generator, n: int, null: bool, runs: int) -> np.ndarray:
@@ -96,7 +96,7 @@ def exceedance_statistic(limit: float, true: float, q: float, sigma: float, side
     """The number of the candidate's latencies above ``limit`` times the baseline's sample quantile.
 
     At the boundary, its distribution is the same for every distribution of latencies: the test needs no shape, like the
-    gate. ``sides``: the baseline's latencies for each of the candidate's.
+    gate. ``sides``: how many latencies of the baseline there are for each latency of the candidate.
     """
     sign = math.copysign(1.0, true - limit)
 

@@ -40,7 +40,7 @@ from glidepath_ops.local.stack import Stack
 ROOT = Path(__file__).parents[1]
 RATE, SHARE = 50, 50
 WELL_S, FAILING_S, PATIENCE_S = 4.0, 10.0, 30.0
-LIMIT = 40  # errors of clients until the way back
+LIMIT = 40  # errors of clients until the candidate gets no more requests
 REQUEST = {"model": "m", "messages": [{"role": "user", "content": "Hello?"}]}
 
 

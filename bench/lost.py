@@ -5,8 +5,8 @@ it kills extproc, the scorer and Redis, and lets the candidate fail in one way f
 ``if_lost`` (ADR 0290) and in the fallback. Clients send open-loop load. Each cell, which is an arm with a kind of
 failure, has its own processes.
 
-An error is a status other than 200, or an answer that breaks off, stalls or contains an error message. The way back is
-the moment from which Envoy's runtime has no lease of the split.
+An error is a status other than 200, or an answer that breaks off, stalls or contains an error message. The requests are
+back at the baseline when Envoy's runtime no longer has a lease of the split.
 """
 
 from __future__ import annotations

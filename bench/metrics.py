@@ -23,7 +23,7 @@ CONFIG = """\
 backends: {old: {url: "http://127.0.0.1:9001"}, new: {url: "http://127.0.0.1:9002"}}
 workloads: {chat: {match: {path: /v1/chat/completions}, baseline: old, candidate: new}}
 """
-GAUGES = 7  # that the former way set for a workload, besides two for each gate
+GAUGES = 7  # gauges that the former implementation set for a workload, besides two for each gate
 
 
 def statuses(workloads: int, gates: int) -> list[WorkloadStatus]:

@@ -74,7 +74,7 @@ class AnswerChecker:
     ``limit``: the maximum length of a decoded body in bytes.
     ``judge``: the function that returns why an answer failed, given this limit.
     ``tokens``: the tokenizers of the backends that have one.
-    ``soon_s``: how long a small answer may wait for others to be checked with it, in seconds.
+    ``soon_s``: the maximum time in seconds that a small answer waits so that others can be checked together with it.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ from typing import Any
 from extproc.json_tree import BodyTooComplexError, parse, parse_structure
 
 MAX_PARTS = 200_000
-_BETWEEN = re.compile(r"[ \t\r\n,\x1e\ufeff]*")  # what may stand between two JSON values
+_BETWEEN = re.compile(r"[ \t\r\n,\x1e\ufeff]*")  # what may be between two JSON values
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
 _DATA = re.compile(r"\ufeff?data(?:: ?|$)")
 

@@ -312,7 +312,7 @@ class Capturer:
     ) -> None:
         """Write a pair whose answers cannot be compared, if the gates still need to know how its two requests ended.
 
-        This is so if both sides got a copy, or if the candidate's copy failed and the client's request did not
+        The gates need this if both sides got a copy, or if the candidate's copy failed and the client's request did not
         (``wanted``). Coverage has already counted why the answers cannot be compared.
         """
         if (wanted or captured.both_copied) and captured.exchange.response is not None and not answered.answer.body_cut:

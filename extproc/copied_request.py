@@ -21,7 +21,7 @@ def copy_to_trace(captured: CapturedExchange, planned: PlannedCopy) -> CopyToTra
 
 
 def copied_request(captured: CapturedExchange, planned: PlannedCopy, trace_headers: Mapping[str, str]) -> ShadowRequest:
-    """Return the copy of a captured request. It tells the server not to store the answer.
+    """Return the copy of a captured request. The copy tells the server not to store the answer.
 
     ``trace_headers``: the headers that connect the copy to its trace span.
     """

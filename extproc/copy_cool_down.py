@@ -54,7 +54,7 @@ class CoolDowns:
         self._states.setdefault(backend, _State()).failures += 1
 
     def answered(self, backend: str, now: float) -> None:
-        """Reset the counts of failures after a good answer to a copy. A pause after a 429 that still runs is kept."""
+        """Reset the counts of failures after a good answer to a copy. A pause that a 429 began continues."""
         state = self._states.get(backend)
         if state is None:
             return

@@ -33,8 +33,8 @@ class ShadowRequest:
     """A copy that is to be sent. ``path`` includes the query. ``body`` still has its content encoding.
 
     ``timeout_s``: the time limit of the copy in seconds.
-    ``client_ended``: set when the client's request has ended. A copy is never ended before that, even if its time limit
-    is over, so that it has at least as much time as the client's request. None: only ``timeout_s`` counts.
+    ``client_ended``: set when the client's request has ended. Until then, the copy is not ended even if its time limit
+    has passed, so it has at least as much time as the client's request. None: only ``timeout_s`` counts.
     """
 
     workload: str
@@ -166,7 +166,7 @@ class Tee:
 
 
 async def _within(copy: ShadowRequest, exchange: asyncio.Task[None]) -> None:
-    """Wait for the exchange. Raises TimeoutError at the time limit of the copy, and every error of the exchange."""
+    """Wait for the exchange, and raise its errors. Raises TimeoutError after the copy's time limit."""
     ended: asyncio.Task[bool] | None = None
     try:
         await asyncio.wait([exchange], timeout=copy.timeout_s)

@@ -28,7 +28,7 @@ _HINTS = re.compile(
     rb'|item_reference|encrypted_content|signature|redacted_thinking|thoughtSignature|thought_signature)"'
 )
 _LONG_STRING = re.compile(rb'"[^"\\]{1024,}+"')  # names and types are shorter
-_BASE64 = re.compile(rb'"(?:data:[^"\\,]{0,100}+,)?[A-Za-z0-9+/=_-]{1024,}+"')  # a picture, which is no text
+_BASE64 = re.compile(rb'"(?:data:[^"\\,]{0,100}+,)?[A-Za-z0-9+/=_-]{1024,}+"')  # a picture, which is not text
 _INELIGIBLE = {
     Ineligible.MAX_BODY: Coverage.INELIGIBLE_MAX_BODY,
     Ineligible.CONTEXT: Coverage.INELIGIBLE_CONTEXT,
@@ -60,8 +60,8 @@ _BLANK = b" \t\r\n"
 def reason_not_to_copy(body: bytes, to: Backend | None = None) -> Coverage | None:
     """Return why a request with this body is not copied, or None. ``body`` has no content encoding.
 
-    For a body that is not a JSON object, the only possible reason is its length. ``to`` is the backend of the candidate
-    if it declares that it cannot serve every request, else None.
+    For a body that is not a JSON object, the only possible reason is its length. ``to`` is the candidate's backend if
+    its configuration says that it cannot serve every request, else None.
     """
     if to is None and not _may_have_hints(body):
         return None

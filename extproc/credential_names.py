@@ -77,7 +77,7 @@ def is_credential(name: str, value: str) -> bool:
 def is_credential_of_url(name: str, value: str) -> bool:
     """Return whether a parameter of a URL in a text is a credential, or a signature that grants access.
 
-    A value that is short or has no digit is taken for a placeholder.
+    A value that is short or has no digit counts as a placeholder.
     """
     if len(value) < _LONG_IN_A_URL or not any(map(str.isdigit, value)):
         return False

@@ -11,7 +11,7 @@ from extproc.exchange_transitions import Half
 
 @dataclass(frozen=True, slots=True)
 class RequestHeaders:
-    """The event that the request headers have arrived.
+    """Event: the request headers have arrived.
 
     ``headers``: the allow-listed headers, with names in lower case.
     ``cluster``: Envoy's attribute xds.cluster_name.
@@ -25,7 +25,7 @@ class RequestHeaders:
 
 @dataclass(frozen=True, slots=True)
 class ResponseHeaders:
-    """The event that the headers of the answer have arrived.
+    """Event: the headers of the answer have arrived.
 
     ``attempts``: Envoy's attribute upstream.request_attempt_count.
     ``details``: Envoy's attribute response.code_details.
@@ -55,7 +55,7 @@ class Trailers:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The event that Envoy has half-closed the gRPC stream. No message follows it."""
+    """Event: Envoy has half-closed the gRPC stream. No more messages follow."""
 
 
 Event = RequestHeaders | ResponseHeaders | Chunk | Trailers | Closed

@@ -36,7 +36,7 @@ _TEXTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SeenMessage:
-    """A captured body. ``whole``: whether no part is missing. ``encoding``: its content encoding."""
+    """A captured body. ``whole``: whether it is complete. ``encoding``: its content encoding."""
 
     body: bytes = b""
     content_type: str = ""

@@ -159,7 +159,7 @@ def _after_abort(
 def _without_error(
     entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side, origin: Origin, at_ms: int
 ) -> RequestOutcome:
-    """Return the outcome of a request that the side answered, or refused by the client's fault."""
+    """Return the outcome of a request that the side answered, or refused because the client made an error."""
     status = entry.response.response_code.value
     if status >= 400:
         return RequestOutcome(workload.name, side, origin, at_ms, not_found=status == NOT_FOUND, refused=True)

@@ -121,7 +121,7 @@ def _is_field(found: re.Match[bytes]) -> bool:
 
 
 def _is_parameter(found: re.Match[bytes]) -> bool:
-    """Return whether ``name=value`` in a text is a credential in a URL. A separator must stand before the name."""
+    """Return whether ``name=value`` in a text is a credential in a URL. A separator must precede the name."""
     name, before = _named(found)
     return before in (b"?", b"&", b";", b"#") and is_credential_of_url(name, found[1].decode("latin-1"))
 

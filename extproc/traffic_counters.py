@@ -158,8 +158,8 @@ class TrafficCounters:
     """The counters of one process.
 
     ``flush`` returns and resets the counts since the last flush. The attributes ``…_totals`` are the counts since the
-    start of the process. ``on_failure`` is called so that an urgent flush can follow: for every live request that
-    failed at a candidate or at Envoy itself, or whose client left after a wait.
+    start of the process. ``on_failure`` is called for every live request that failed at a candidate or at Envoy itself,
+    or whose client left after a wait, so that an urgent flush can follow.
     """
 
     def __init__(self, on_failure: Callable[[], None] = lambda: None) -> None:

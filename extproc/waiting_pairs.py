@@ -116,7 +116,7 @@ class PairLanes:
         return list(self._encoding)
 
     def store(self, encoded: Sequence[EncodedPair | None]) -> list[RawPair]:
-        """Replace the first of the taken pairs by ``encoded``, and put the others back.
+        """Replace the first of the taken pairs with ``encoded``, and put the others back.
 
         Return the pairs that could not be encoded. Their item in ``encoded`` is None.
         """

@@ -89,7 +89,7 @@ FAULTS: Mapping[AnswerFault, FaultKind] = {
     AnswerFault.SCHEMA_VIOLATION: _defect("JSON against the request's schema", "the JSON schema of the request"),
     AnswerFault.UNKNOWN_TOOL: _defect("a call of a tool that the request does not offer", "the request's tools"),
     AnswerFault.INVALID_ARGUMENTS: _defect(
-        "arguments that are no JSON, or against a schema", "the JSON parser, the tool's schema"
+        "arguments that are not JSON, or violate a schema", "the JSON parser, the tool's schema"
     ),
     AnswerFault.BROKEN_CODE: _defect("code that does not parse", "Python, JSON and brackets in code blocks"),
     AnswerFault.REPEATED_ANSWER: _defect(

@@ -79,7 +79,7 @@ def parse_feedback(raw: Mapping[str, Any]) -> GivenFeedback:
     """Return the feedback in a JSON object.
 
     The keys are ``request_id``; at most one of ``score`` (a number from 0 to 1, "up" or "down"), ``thumbs`` ("up" or
-    "down") and ``success`` (true or false); ``label``, which may stand alone; and, if known, ``user`` and ``workload``.
+    "down") and ``success`` (true or false); ``label``, which needs no score; and, if known, ``user`` and ``workload``.
     Raises InputError for any other object.
     """
     unknown = sorted(set(raw) - set(KEYS))

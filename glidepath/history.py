@@ -1,8 +1,8 @@
 """The history of a workload: totals of short periods, for charts. The leader writes it, the console reads it.
 
 A period is 10 seconds, 5 minutes or an hour. Redis keeps a fixed number of periods of each length, so its memory is
-bounded. The totals of an open period can be added up. For a closed period, only numbers to draw are stored. See ADR
-0323.
+bounded. The totals of an open period can be added up. For a closed period, only the numbers that charts show are
+stored. See ADR 0323.
 """
 
 from __future__ import annotations
@@ -245,7 +245,7 @@ def decode_point(text: str | bytes, at_ms: int, seconds: int, traffic: str | byt
         numbers, *sides = json.loads(text)
         pinned, *sent = json.loads(traffic) if traffic else (0, None, None)
         if not isinstance(pinned, int):
-            raise TypeError("the number of pinned requests is no number")  # noqa: TRY301 - damage like any other
+            raise TypeError("the number of pinned requests is not a number")  # noqa: TRY301 - damage like any other
         one, two = (
             SidePoint(
                 **dict(zip(_SIDE, side, strict=True)),

@@ -12,8 +12,8 @@ _PIP = "pip install "
 def install_command(command: str, *, python: str = "", has_pip: bool | None = None) -> str:
     """Return the command ``pip install …`` for the Python at the path ``python``. Default: the running Python.
 
-    A Python of uv has no pip, so the command for it uses uv. ``has_pip``: whether this Python has pip. Default: whether
-    the running Python has it.
+    A Python that uv installed has no pip, so the command for it uses uv. ``has_pip``: whether this Python has pip.
+    Default: whether the running Python has it.
     """
     path = shlex.quote(python or sys.executable)
     arguments = command.removeprefix(_PIP)

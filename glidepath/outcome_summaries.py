@@ -24,7 +24,7 @@ PINNED = "pinned_"  # in Outcomes.coverage, prefix of the reasons why requests a
 
 
 class AtFault(StrEnum):
-    """Who is at fault that Envoy or one of its filters answered a request instead of a side."""
+    """Who is at fault if Envoy or one of its filters answered a request instead of a side."""
 
     CLIENT = "client"  # the request was refused
     ENVOY = "envoy"  # Envoy or a filter failed

@@ -1,4 +1,4 @@
-"""Labels: people's judgements whether the candidate's answer of a pair is acceptable in place of the baseline's."""
+"""Labels: people's judgements of whether the candidate's answer of a pair is acceptable in place of the baseline's."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def store_label(client: RedisClient, workload: str, retention: RetentionSe
 
 
 async def read_labels(client: RedisClient, workload: str, newest: int) -> Mapping[str, PairLabel]:
-    """Return the ``newest`` newest labels by pair id, the newest first. Labels that cannot be read are left out.
+    """Return the latest labels by pair id, at most ``newest``, the newest first. Unreadable labels are left out.
 
     Raises RedisError or OSError.
     """

@@ -92,7 +92,7 @@ def _openai_or_anthropic(found: Mapping[str, Any]) -> TokenUsage:
     reasoning = _count(written, "reasoning_tokens", "thinking_tokens")
     read, write, write_1h = _anthropic_cache(found)
     if "prompt_tokens" in found or "input_tokens" not in found:
-        total = _count(found, "prompt_tokens")  # includes cached tokens, also from proxies that rename Anthropic's keys
+        total = _count(found, "prompt_tokens")  # includes cached tokens, even from proxies that rename Anthropic's keys
         if reasoning and _count(found, "total_tokens") == total + output + reasoning:
             output += reasoning  # xAI does not include reasoning in the completion
     else:

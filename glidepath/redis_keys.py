@@ -196,7 +196,8 @@ LEASE = f"{PREFIX}:lease"
 FENCE = f"{PREFIX}:fence"
 # Hash: extproc process → the access log entries that it has received. It expires a day after the last one.
 ARRIVED_ENTRIES = f"{PREFIX}:access_log:arrived"
-# Hash: extproc process, a space and the node id of an Envoy → the entries received from it. It expires likewise.
+# Hash: extproc process, a space and the node id of an Envoy → the entries received from it. It expires after a day,
+# too.
 ARRIVED_BY_ENVOY = f"{PREFIX}:access_log:by_envoy"
 # String: an UnseenRecord as JSON.
 UNSEEN_ENTRIES = f"{PREFIX}:access_log:unseen"

@@ -109,5 +109,5 @@ def _usage_from_json(raw: Sequence[Any]) -> TokenUsage:
 
 def _count(number: Any) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-        raise ValueError(f"{number!r} is no count")
+        raise ValueError(f"{number!r} is not a count")
     return number

@@ -105,7 +105,7 @@ class Verdict:
     gate decides at 1.0.
     ``evidence_to_pass``, ``evidence_to_fail``: the same ratio for each of the two e-values.
     ``missing``: the estimated number of further samples that a decision needs. None if unknown or already decided.
-    ``eta_s``: the number of seconds in which they arrive at the current rate. None like ``missing``.
+    ``eta_s``: the number of seconds in which they arrive at the current rate. None if ``missing`` is None.
     ``action``: what the gate does when it fails, a value of GateAction.
     ``guard``: the gate need not pass before the next step, but must not fail.
     ``blocks_step``: no step is taken although the gate does not fail, because both sides fail at present.
@@ -234,7 +234,7 @@ class WorkloadStatus:
 
     @property
     def candidate_counts_copies(self) -> bool:
-        """Whether the candidate's counts are those of copies: at 0 %, also while a drill raises the share."""
+        """Whether the candidate's counts are those of copies: at 0 %, even while a drill raises the share."""
         return self.percent <= 0 or self.phase == Phase.SHADOW.value
 
     @property

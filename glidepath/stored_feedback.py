@@ -49,7 +49,7 @@ class FeedbackNote:
 
 
 def score_text(given: GivenFeedback, user: str, at_ms: int) -> str:
-    """Return the text of a score in which it is stored, without the letter of the side; "" without a score.
+    """Return the text that is stored for a score, without the letter of the side; "" without a score.
 
     ``user``: a digest.
     """
@@ -59,7 +59,7 @@ def score_text(given: GivenFeedback, user: str, at_ms: int) -> str:
 
 
 def label_text(given: GivenFeedback, user: str, at_ms: int) -> str:
-    """Return the text of a label in which it is stored, without the letter of the side; "" without a label."""
+    """Return the text that is stored for a label, without the letter of the side; "" without a label."""
     if not given.label:
         return ""
     return json.dumps({"label": given.label, "user": user, "at_ms": at_ms}, ensure_ascii=False)

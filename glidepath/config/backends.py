@@ -153,7 +153,7 @@ class Backend(Section):
     With ``refuses``, a candidate gets no request with signed reasoning. Use it for a candidate that does not sign
     reasoning itself. With ``strip``, Envoy removes the reasoning and gives the calls ids that every server accepts. For
     a candidate and for a rescue, Envoy always does so. For a baseline, or a candidate without fallback, Envoy does so
-    only after it has refused the request with 400, 404 or 422.
+    only after the backend has refused the request with 400, 404 or 422.
     """
 
     url: UrlWithoutUser | None = None

@@ -116,9 +116,9 @@ class ExtractionSection(Section):
 class EmbeddingsSection(Section):
     """How the answers of two embedding models are compared.
 
-    If both models share one vector space, the two vectors of each input are compared. Otherwise, the ``neighbours``
-    nearest inputs of each input are compared. With ``same_space: auto``, models that have the same name and dimension
-    share one space.
+    If both models share one vector space, the two vectors of each input are compared. Otherwise, the lists of each
+    input's ``neighbours`` nearest inputs are compared. With ``same_space: auto``, models that have the same name and
+    dimension share one space.
     """
 
     same_space: bool | Literal["auto"] = "auto"
@@ -260,7 +260,7 @@ class ScoringSection(Section):
     def _known(cls, value: dict[str, float]) -> dict[str, float]:
         if "evaluator" in value:
             raise ValueError(
-                "evaluator is no signal any more, because the evaluator does not change the agreement; remove it, and"
+                "evaluator is no longer a signal, because the evaluator does not change the agreement; remove it, and"
                 " write gates.preference, such as preference: {margin: 5%}"
             )
         for name in value:

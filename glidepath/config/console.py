@@ -13,7 +13,7 @@ from glidepath.config.urls_and_secrets import Secret
 
 
 class TrustedProxySection(Section):
-    """A proxy in front of the console that authenticates people and names them in a request header.
+    """An authenticating proxy in front of the console. It names the person in a request header.
 
     The header counts only in requests from ``addresses``. The proxy must remove the header from its clients' requests.
     """

@@ -105,7 +105,7 @@ class CorrectnessGateConfig(GateConfig):
     the gate exists only if this section is present: it compares calls and final answers, such as "The answer is 42".
 
     The default of ``margin`` is 5 %. Without a verifier and without noise pairs (``shadow.same_side``) it is 15 %,
-    because then nobody knows how often the baseline equals itself.
+    because it is then unknown how often two answers of the baseline are equal.
     """
 
     margin: Share | None = Field(default=None, gt=0, lt=1)  # how much less often it may be right; absent: see above
@@ -120,8 +120,8 @@ class CorrectnessGateConfig(GateConfig):
 class FeedbackGateConfig(GateConfig):
     """A limit on how much worse the feedback on the candidate's answers is than that on the baseline's.
 
-    The gate exists if the workload has a ``feedback`` section, and only while both sides serve clients. It must not
-    fail, but it need not pass, because feedback is rare.
+    The gate exists if the workload has a ``feedback`` section, and only while both sides serve clients. A step does not
+    wait until this gate passes, because feedback is rare; only a failure has an effect.
     """
 
     margin: Share = Field(default=0.05, gt=0, lt=0.9)  # how much lower the mean score may be
@@ -203,7 +203,7 @@ class CapacityGateConfig(AnyGateConfig):
     """A limit on the candidate's predicted load at the next step.
 
     The limit is ``capacity.limit`` of the candidate's backend, multiplied by 1 - ``headroom``. The gate never rolls
-    back, because a high load at the next step is no reason to lower the present share.
+    back, because a high load at the next step is not a reason to lower the present share.
     """
 
     action: Literal[GateAction.HOLD, GateAction.INFORM] = GateAction.HOLD  # what the gate does when it fails

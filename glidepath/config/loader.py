@@ -81,7 +81,7 @@ def _read(path: str | Path) -> YamlSource:
 
 
 def _validate(source: YamlSource, check: Check | None) -> Config:
-    """Return the configuration. Raises ConfigError with all faults, in invalid values and in rules about others."""
+    """Return the configuration. Raises ConfigError with all faults: invalid values and broken rules."""
     config, rounds = _modelled(source.data)
     problems = [] if config is None else cross_check(config, _names(source.data))
     if config is not None and check is not None:

@@ -44,9 +44,9 @@ class BackendPrice(Section):
 
     Prices of tokens need ``input`` and ``output``; the prices of other kinds are optional. Without a price of its own,
     ``reasoning`` costs as much as ``output``, as providers charge it. Cached tokens without a price cost as much as
-    ``input``. Audio tokens without a price are unpriced, and ``glidepath cost`` says so. ``gpus`` cost ``gpu_hour``
-    each, day and night. ``utilisation`` is the share of their time that the workloads of this file use. The rest of
-    their time serves others, and is not charged here.
+    ``input``. Audio tokens without a price are unpriced, and ``glidepath cost`` says so. Each of the ``gpus`` costs
+    ``gpu_hour`` for every hour, used or not. ``utilisation`` is the share of their time that the workloads of this file
+    use. The rest of their time serves other traffic, and is not charged here.
     """
 
     input: Amount | None = None  # a million input tokens without another price

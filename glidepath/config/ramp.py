@@ -102,8 +102,8 @@ class RampSection(Section):
 
     The latency gates ignore the candidate's first ``warm_up`` answers of each step, because the candidate may be cold.
     By default, ``warm_up`` is a quarter of ``min_samples``, but at most 50. Before the ramp takes a step by itself,
-    copies raise the candidate's load for ``warm_up_time`` to the load of the next step. So no client waits for further
-    replicas and cold caches. This needs a ``shadow.sample`` between 0 and 100 %: with 100 %, the candidate already has
+    copies raise the candidate's load for ``warm_up_time`` to the load of the next step. So no client waits for new
+    replicas or cold caches. This needs a ``shadow.sample`` between 0 and 100 %: with 100 %, the candidate already has
     this load.
 
     After ``idle_after`` without a request, a copy or a probe, the candidate counts as cold again. The next step then

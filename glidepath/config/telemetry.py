@@ -14,10 +14,10 @@ from glidepath.config.urls_and_secrets import BaseUrl, split_url
 class OtelSection(Section):
     """The telemetry that extproc and the scorer send to an OpenTelemetry collector by OTLP. Needs the extra otel.
 
-    Without this section, nothing is sent. For ``endpoint``, ``protocol`` and ``timeout``, the defaults are the standard
-    environment variables. All other settings are always taken from these variables: OTEL_EXPORTER_OTLP_ENDPOINT,
-    OTEL_EXPORTER_OTLP_HEADERS (put credentials there), OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER, and so on. No request or
-    answer is sent, only numbers, names and ids.
+    Without this section, nothing is sent. ``endpoint``, ``protocol`` and ``timeout`` default to the values of
+    OpenTelemetry's standard environment variables, and all other settings come only from these variables:
+    OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS (put credentials there), OTEL_SERVICE_NAME,
+    OTEL_TRACES_SAMPLER, and so on. No request or answer is sent, only numbers, names and ids.
     """
 
     endpoint: BaseUrl | None = None  # of the collector, such as http://collector:4318 (4317 for grpc)

@@ -81,7 +81,7 @@ class Workload(Section):
 
     @property
     def declared_sticky(self) -> Sticky | None:
-        """The sticky value that the file declares; None without one, also with ``random: true`` and ``route: true``."""
+        """The sticky value that the file declares; None if it declares none, or ``random: true`` or ``route: true``."""
         return None if self.sticky is None or self.sticky.random or self.sticky.route else self.sticky
 
     @property

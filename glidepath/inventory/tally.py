@@ -20,7 +20,7 @@ OTHER = "other"
 
 
 class Source(StrEnum):
-    """How requests were observed: all of a group of calls in Envoy's access log, or a sample with their bodies."""
+    """How a group's requests were observed: all of them in Envoy's access log, or a sample with their bodies."""
 
     LOG = "log"
     BODY = "body"

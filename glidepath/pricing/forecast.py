@@ -20,9 +20,9 @@ MOST_MONTHS = Decimal(1200)  # a payback after more than a hundred years counts 
 
 @dataclass(frozen=True, slots=True)
 class MonthlyCosts:
-    """The cost of a month in three cases, at the rate of the recent time. None: unknown.
+    """The cost of a month in three cases, at the recent rate of requests. None: unknown.
 
-    ``now``: at the candidate's mean share in that time, with copies and the evaluator.
+    ``now``: at the candidate's recent mean share, with copies and the evaluator.
     ``without``: at the baseline alone.
     ``target``: at the target share after the migration, without copies and the evaluator. At 100 %, the baseline's GPUs
     and fixed amounts are left out as well.
@@ -55,7 +55,7 @@ class Forecast:
     """Monthly costs at low, expected and high traffic.
 
     ``target_share``: the share of the requests at the candidate after the migration.
-    ``hours``: the length of the time whose costs the forecast is based on.
+    ``hours``: the length of the period on whose costs the forecast is based.
     """
 
     low: MonthlyCosts
@@ -67,7 +67,7 @@ class Forecast:
 
 
 def forecast(costs: WorkloadCosts, traffic: TrafficRange, target_share: float) -> Forecast | None:
-    """Return the monthly costs of a workload, from its costs in a recent time; None if this time has no length."""
+    """Return the monthly costs of a workload, from its costs in a recent period; None if the period has no length."""
     hours = Decimal(costs.to_ms - costs.from_ms) / HOUR_MS
     if hours <= 0:
         return None

@@ -98,7 +98,7 @@ def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
 
 
 def sharing_backends(config: Config, names: Sequence[str]) -> list[str]:
-    """Return the workloads ``names``, followed by all workloads that share a backend with them which costs by time."""
+    """Return the workloads ``names``, then all others that share with them a backend whose cost depends on time."""
     used = {backend for name in names for backend in _backends(config, name)}
     by_time = {name for name in used if price_table(config.backends[name].price).by_time}
     return [*names, *(name for name in config.workloads if name not in names and by_time & _backends(config, name))]

@@ -93,7 +93,7 @@ def text_without_glidepath(path: Path) -> str:
 
 
 def restore_files(paths: Sequence[Path], *, dry_run: bool) -> None:
-    """Remove Glidepath from the user's files. Raises InputError, also if no files are given."""
+    """Remove Glidepath from the user's files. Raises InputError, for example if no files are given."""
     if not paths:
         raise InputError("render: --remove needs --into FILE or --into-proxy FILE")
     for path in paths:

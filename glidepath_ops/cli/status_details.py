@@ -18,7 +18,7 @@ from glidepath.status_and_decisions import SideStatus, WorkloadStatus
 from glidepath_ops.envoyconfig.outlier_detection import may_be_ejected_whole
 from glidepath_ops.pairs.select_pairs import facts_of
 
-FAILING_SHARE, FAILING_ERRORS = 0.05, 5  # a side that fails at least so much of its requests, and so many, is named
+FAILING_SHARE, FAILING_ERRORS = 0.05, 5  # a side that fails this share and this number of its requests is named
 _SHOWN_KINDS = 12
 _STAGES = (Coverage.CAPTURED.value, Coverage.PAIRED.value)
 

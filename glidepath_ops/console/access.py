@@ -30,7 +30,7 @@ ACT_HEADER, ACT_VALUE = "x-glidepath-console", "1"
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """The sender of a request. ``by_session``: identified by a cookie or a proxy, which browsers use in any request."""
+    """The sender of a request. ``by_session``: identified by a cookie or a proxy, so in all requests of the browser."""
 
     name: str = ""
     may_read: bool = False
@@ -133,8 +133,8 @@ class Access:
     def is_known_host(self, facts: ArrivingRequest) -> bool:
         """Return whether the request names a host under which the console is reachable.
 
-        On a loopback address, another name is a sign of DNS rebinding: a page elsewhere lets its own name lead here, to
-        read data that only this machine may read.
+        On a loopback address, another name is a sign of DNS rebinding: another site makes its own name resolve to this
+        address, to read data that only this machine may read.
         """
         if self._section.authenticates or not is_loopback(self._section.listen):
             return True
@@ -165,7 +165,7 @@ def forged(facts: ArrivingRequest) -> str:
     """Return why a request that changes something may come from another site's page; "" if it cannot.
 
     A page of another site can make a browser send the session cookie, but not a header of its own: the browser first
-    asks the console by CORS, and the console allows none. See ADR 0321.
+    asks the console for permission (CORS), which the console never gives. See ADR 0321.
     """
     if facts.headers.get(ACT_HEADER) != ACT_VALUE:
         return f"the header {ACT_HEADER}: {ACT_VALUE} is missing"

@@ -69,8 +69,8 @@ class _Intake:
         self._console.metrics.feedback.labels(match.value).inc()
         if match is FeedbackMatch.UNKNOWN:
             text = (
-                "request_id: no request with this id is remembered: it is no x-request-id of a response, is older than "
-                "feedback.window, or belongs to another workload"
+                "request_id: no request with this id is remembered: it is not the x-request-id of a response, is older "
+                "than feedback.window, or belongs to another workload"
             )
             return JSONResponse({"error": text, "result": match.value}, 404)
         return JSONResponse({"result": match.value})

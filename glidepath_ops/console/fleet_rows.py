@@ -12,7 +12,7 @@ from glidepath_ops.cli.status_details import stages
 from glidepath_ops.read_fleet_status import STALE_S, FleetReading
 
 NEVER_STEERED = "no scorer has steered it yet"
-# phase → the shape that stands beside its word, so that the state is never shown by colour alone; and its tone
+# phase → the shape beside its word, so that the state is never shown by colour alone; and its tone
 _SHAPES: Mapping[str, tuple[str, str]] = {
     Phase.SHADOW.value: ("○", "quiet"),
     Phase.BAKING.value: ("◐", "busy"),

@@ -223,7 +223,7 @@ def _bad(result: ScoredPair) -> float:
 
 
 class PairIndexes:
-    """The indexes of all workloads that people search. Together they hold at most ``most`` results."""
+    """One index for each workload that people search. Together, the indexes hold at most ``most`` results."""
 
     def __init__(self, redis: RedisClient, most: int) -> None:
         self._redis, self._most = redis, most

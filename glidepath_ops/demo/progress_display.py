@@ -21,7 +21,7 @@ from glidepath_ops.demo.demo_state import DemoState
 from glidepath_ops.evidence_text import evidence_text
 
 LOG_LINES = 12
-LINE_EVERY = 5.0  # seconds between two lines that show the state, on a display that is no terminal
+LINE_EVERY = 5.0  # seconds between two lines that show the state, on a display that is not a terminal
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,6 @@ def _captured(subject: str, envoy: EnvoyFacts) -> Finding:
         return ok(subject, check, "no request yet")
     detail = f"{started - lost} of {started} sampled requests since Envoy's start"
     if lost > MAX_LOST * started:
-        remedy = "check that extproc runs, and extproc.max_streams: the others are no evidence"
+        remedy = "check that extproc runs, and extproc.max_streams: the others do not count as evidence"
         return warn(subject, check, detail, remedy)
     return ok(subject, check, detail)

@@ -38,7 +38,8 @@ class AdaptedBackend:
     ``restore``: whether the backend gets the request as the user's own route changed it.
     ``set_by_route``: the effect of this route's header rules on headers that the other side changes.
     ``rewritten``: whether a route of the user may have changed the path and the host of requests to this backend.
-    ``serves_the_candidate``: whether, without the client's credential, only harmless query parameters are sent.
+    ``serves_the_candidate``: whether it is the candidate. Then, unless ``keep`` is true, only harmless query parameters
+    are sent.
     ``without``: when reasoning of another server is removed: always, or only after the backend has refused the request.
     """
 

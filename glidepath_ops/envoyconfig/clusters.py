@@ -102,7 +102,7 @@ def _without(backend: Backend, when: Without) -> Without | None:
 
 
 def is_candidate_alone(config: Config, name: str) -> bool:
-    """Return whether the backend serves only as a candidate without fallback: it is no workload's baseline or default.
+    """Return whether the backend is only a candidate without fallback, and neither a baseline nor the default.
 
     The cluster of such a backend removes the client's credentials from query strings, which a route cannot do.
     """

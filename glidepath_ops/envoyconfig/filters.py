@@ -61,7 +61,7 @@ def _observed(config: Config) -> Json:
 
 
 def filters_without_memory(observed: Json | None = None) -> list[Json]:
-    """Return those of the ``route_filters`` that store nothing.
+    """Return the ``route_filters`` that store nothing.
 
     The shadow listener has them too, although it does not use them. So an Envoy that lacks one also refuses this
     listener.
@@ -127,8 +127,8 @@ def _capture(config: Config, workload: str, own_ids: bool) -> Json:
 def tee_filter(config: Config) -> Json:
     """Return the shadow listener's filter that stores the backends' credentials and the headers that mark copies.
 
-    The access log reads the stored headers. Client headers are not stored, because the shadow listener never
-    retries.
+    The access log reads the stored headers. The client's headers, which a retry would need, are not stored, because the
+    shadow listener never retries.
     """
     return with_comment(
         "Stores the backends' credentials for the clusters' Lua filter. Credential files are watched, so a change "

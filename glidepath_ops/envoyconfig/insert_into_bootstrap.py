@@ -174,7 +174,7 @@ def _refuse_shared_routes(
     added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]],
     name: str,
 ) -> None:
-    """Raise InputError if another listener or virtual host shares the routes by a YAML alias: it would be split."""
+    """Raise InputError if another listener or virtual host shares the routes by a YAML alias: both would be split."""
     ours = {id(child(host, "routes")) for host, _ in added}
     chosen = {id(host) for host, _ in added}
     for title, manager in _managers(static):
@@ -190,7 +190,7 @@ def _refuse_shared_routes(
 
 
 def _refuse_missing_clusters(static: yaml.Node, config: Config, name: str) -> None:
-    """Raise InputError if the file lacks a cluster in ``backends``, as Envoy would refuse the shadow listener."""
+    """Raise InputError if the file lacks a cluster in ``backends``: Envoy would refuse the shadow listener."""
     known = [_text(child(cluster, "name")) for cluster in items(child(static, "clusters"))]
     for backend, settings in config.backends.items():
         if settings.cluster is not None and settings.cluster not in known:

@@ -15,7 +15,7 @@ _WORDS = _BOOLEANS | {"null", "~", "inf", "nan", "infinity", ".inf", ".nan", "="
 
 
 def is_plain(text: str) -> bool:
-    """Return whether every YAML reader takes ``text`` without quotes for a string. (Its syntax is not checked.)"""
+    """Return whether every YAML reader reads ``text`` as a string if it has no quotes. (Its syntax is not checked.)"""
     bare = text.strip().lower()
     return bool(bare) and bare.lstrip("+-") not in _WORDS and not _is_number(bare)
 

@@ -2,9 +2,9 @@
 
 For each user's route that serves workloads which need reading, this module adds several copies of the route:
 
-- The reading route stands directly before the user's route and has all of its settings, so the filters that protect the
+- The reading route comes directly before the user's route and has all of its settings, so the filters that protect the
   user's route protect the reading route too. There Envoy reads the request and then chooses a route a second time.
-- The routes for the second choice stand before all other routes: the split, the routes for requests that are not split,
+- The routes for the second choice come before all other routes: the split, the routes for requests that are not split,
   and one that does what the user's route does.
 
 A route for the second choice accepts only requests that were read on the reading route of the same user's route. So a
@@ -64,8 +64,8 @@ def with_reading(config: Config, users: UsersRoutes, added: Sequence[AddedRoute]
 def _splits(config: Config, one: AddedRoute, split: Json) -> Iterator[tuple[Json, list[Json]]]:
     """Yield the split with its conditions: for streams and for other answers, if the candidate's limits differ.
 
-    If the user's route ends an answer before the limit of other answers, the limit of streams holds for both: later,
-    the baseline could not answer any more.
+    If the user's route ends an answer before the limit of other answers, the limit of streams applies to both. With a
+    longer limit, no time would be left for the baseline.
     """
     workload, action = config.workload(one.workload), split["route"]
     conditions, candidate = split_conditions(workload), config.backends[workload.candidate]

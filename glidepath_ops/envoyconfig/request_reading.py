@@ -118,9 +118,9 @@ def metadata_of_reading_route(reads: str) -> Json:
 def metadata_of_asking_again(config: Config, workloads: Sequence[str]) -> Json:
     """Return the metadata of a reading route for which Envoy may repeat a request without foreign reasoning, or {}.
 
-    This applies to a backend with ``foreign_reasoning: strip``. It first gets the request unchanged. If it refuses it,
-    it gets it again without the parts that another server may have made. A candidate with fallback gets it without
-    these parts from the beginning.
+    This applies to a backend with ``foreign_reasoning: strip``. The backend first gets the request unchanged. If the
+    backend refuses it, Envoy repeats the request without the parts that another server may have made. A candidate with
+    fallback never gets these parts.
     """
     found = (config.workload(name) for name in workloads)
     sides = {side for one in found for side in (one.baseline, *(() if one.fallback else (one.candidate,)))}

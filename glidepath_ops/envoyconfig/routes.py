@@ -179,7 +179,7 @@ def _companions(config: Config) -> Iterator[Json]:
         workload = config.workload(name)
         rule = companion_paths(workload.match)
         yield with_comment(
-            f"Calls on the paths of {name} that are no inference go to {workload.baseline} as they are.",
+            f"Calls on the paths of {name} that are not inference go to {workload.baseline} as they are.",
             {
                 "name": envoy_names.companion_route_name(name),
                 "match": with_headers(match(rule), [*other_models_excluded(workload.match), *clear_path_headers(rule)]),

@@ -50,7 +50,7 @@ def split_action(config: Config, name: str, timeout: float | None) -> Json:
     return {**action, **limits, **policy_of_route(config, name)}
 
 
-# The backend of the endpoint that answered, also after a rescue. An endpoint of a user's own cluster has no such name.
+# The backend of the endpoint that answered, even after a rescue. An endpoint of a user's own cluster has no such name.
 _ANSWERING_BACKEND = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.ENDPOINT_BACKEND})%"
 
 

@@ -1,9 +1,9 @@
 """Inserts lines into a user's YAML text without changing any other byte, and removes them again.
 
 YAML round-trip libraries keep comments but not every space. A person who reviews the diff of a production bootstrap
-should see only the inserted lines. Therefore the text is never written anew: the parser's marks give the insertion
-points, and each insertion stands between two marker comments. Removing the markers and the text between them restores
-the file byte for byte: ``remove(insert(x)) == x``.
+should see only the inserted lines. Therefore the text is never written again as a whole: the parser's marks give the
+insertion points, and each insertion is between two marker comments. Removing the markers and the text between them
+restores the file byte for byte: ``remove(insert(x)) == x``.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class LogLines:
         try:
             tally = self._known.get(known)
         except TypeError:
-            raise BadLineError(f"the model, the method or {self._caller} is no text") from None
+            raise BadLineError(f"the model, the method or {self._caller} is not text") from None
         if tally is None:
             tally = self._tally_of(self._key(short, method, status == 101, model, caller))
             if len(self._known) < _MOST_KEYS:

@@ -31,7 +31,7 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class FoundWorkload:
-    """A group of calls with all facts that decide about its migration.
+    """A group of calls with all facts that decide its place in the migration.
 
     ``month``: its requests in a month; None: unknown.
     ``section``: the name of its section of glidepath.yaml, which several groups may share.

@@ -19,7 +19,7 @@ from glidepath.inventory.tally import shape_parts
 from glidepath_ops.inventory.estimate import CallGroup, CallKey
 
 _MOST_NAME = 48
-_TOOLS = 0.5  # from this share of requests with tools on, the task is tools
+_TOOLS = 0.5  # the task is tools if at least this share of the requests has tools
 _CLUSTER = re.compile(r"[!-~]{1,100}")
 _GENERATION = ("openai.completions", "ollama.generate", "tgi.generate")
 _CHAT = (

@@ -18,7 +18,7 @@ CHECK_S = 5.0
 
 
 def rotate(child: Child, limit: int = MAX_LOG_BYTES) -> bool:
-    """Copy the child's log to ``NAME.1`` and empty it, if it is longer than ``limit`` bytes. Return whether it was.
+    """Copy the child's log to ``NAME.1`` and empty it, if it exceeds ``limit`` bytes. Return whether this was done.
 
     Output that the child writes between the copy and the emptying is lost. Raises OSError if the disk is full; the log
     is then unchanged.

@@ -78,7 +78,7 @@ def _problems(secret: Secret | Credential) -> Iterator[tuple[str, str]]:
 def _fault(value: bytes) -> str:
     """Return why a header cannot carry this secret, or "" if it can. White space at the end is ignored."""
     if len(value) > _MAX_SECRET_BYTES:
-        return f"is longer than {_MAX_SECRET_BYTES} bytes, so it is no secret"
+        return f"is longer than {_MAX_SECRET_BYTES} bytes, so it is not a secret"
     text = value.strip()
     if not text:
         return "is empty"

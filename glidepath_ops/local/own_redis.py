@@ -58,7 +58,7 @@ def start_own_redis(stack: Stack, folder: Path, port: int) -> None:
 
 @contextmanager
 def _explained(folder: Path, server: ServerVersion, written: ServerVersion | None) -> Iterator[None]:
-    """If ``server`` may be unable to read the data, add to an error which server wrote them."""
+    """Return the error; if ``server`` may be unable to read the data, with the server that wrote them."""
     try:
         yield
     except UnreachableError as error:

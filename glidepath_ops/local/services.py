@@ -40,7 +40,7 @@ class Service:
 
 
 def redis_service(folder: Path, port: int, *options: str) -> Service:
-    """Return the service of a Redis without a password; ``own_redis`` has the one of a data folder."""
+    """Return the service of a Redis without a password. ``own_redis`` starts the Redis of a data folder."""
     return Service("redis", lambda: spawn_redis(folder, port, *options), lambda: redis_answers(port))
 
 

@@ -12,7 +12,8 @@ from scorer.scoring.compare.noise_floor import MIN_PAIRS
 def early_scores_note(workload: Workload, status: WorkloadStatus | None) -> str:
     """Return the warning, or "" if it does not apply.
 
-    It does not apply once MIN_PAIRS noise pairs are scored, without any pair, and for exact answers (ADR 0034).
+    It does not apply if MIN_PAIRS noise pairs are scored, if no pair is scored, or if the answers are not free text
+    (ADR 0034).
     """
     if workload.task not in FREE_TEXT or status is None or not status.pairs_scored:
         return ""

@@ -44,7 +44,7 @@ class StoredPair:
 async def newest_results(
     client: RedisClient, workload: str, most: int, containing: str = ""
 ) -> AsyncIterator[ScoredPair]:
-    """Yield the ``most`` newest results, the newest first. Unreadable results are left out.
+    """Yield the newest results, at most ``most``, the newest first. Unreadable results are left out.
 
     ``containing``: yield only results whose stored bytes contain this text. Other results are not decoded, which saves
     most of the time. Raises RedisError or OSError.
@@ -69,7 +69,7 @@ async def count_results(client: RedisClient, workload: str) -> int:
 
 
 async def find_pair(client: RedisClient, workload: str, wanted: str, most: int) -> StoredPair | None:
-    """Return the pair with this id or request id, from the ``most`` newest results, or None if there is none.
+    """Return the pair with this id or request id among the newest ``most`` results, or None if there is none.
 
     If a request has several pairs, a cross pair is preferred to a noise pair. Raises RedisError or OSError.
     """

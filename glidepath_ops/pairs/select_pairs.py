@@ -15,7 +15,7 @@ _LOST = frozenset({Preference.LOSS, Preference.FORFEIT})
 
 @dataclass(frozen=True, slots=True)
 class PairFilter:
-    """The conditions that a pair must meet to be selected. A field that is empty or None is no condition.
+    """The conditions that a pair must meet to be selected. An empty field and None mean no condition.
 
     - ``flags``, ``faults``, ``reasons``: at least one of these flags, faults of an answer, reasons for no score
     - ``side``: the side at fault: its answer has a fault, has no success status, or prevents a score

@@ -71,7 +71,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """A chart of amounts side by side: for each name, one value of each series. A table shows the same numbers."""
+    """A bar chart of amounts: for each name, a bar for each series. A table shows the same numbers."""
 
     title: str
     names: Sequence[str]

@@ -36,7 +36,7 @@ class AnthropicBackend(ApiBackend):
         router.add_route("*", "/v1/{name:.*}", self._other)
 
     async def _other(self, request: web.Request) -> web.StreamResponse:
-        """Answer the calls that are no inference: count tokens, list models, and serve batches."""
+        """Answer the calls that are not inference: count tokens, list models, and serve batches."""
         body = await request.read()
         name = request.match_info["name"]
         if name == "messages/count_tokens":

@@ -34,7 +34,7 @@ class Continued:
     ``others``: the routes that help to read requests, or that split those without a sticky value, each with its copy.
     ``copy``: the conditions of the split on requests.
     ``for_copies``: the effect of the rule on requests (``part_for_copies``), once for each match.
-    ``is_copy``: whether the routes belong to a copy of the user's rule, which is below them.
+    ``is_copy``: whether the routes belong to a copy of the user's rule, which comes after them.
     ``hashed``: whether a policy of the user chooses the endpoint by a hash.
     """
 

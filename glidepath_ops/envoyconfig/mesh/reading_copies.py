@@ -132,7 +132,7 @@ def _splits(workload: Workload, conditions: tuple[Json, ...]) -> list[RouteCopy]
 
 
 def without_random(copies: Sequence[RouteCopy]) -> list[RouteCopy]:
-    """Return the copies for a route that can have no other beside it: its split hashes an empty header too."""
+    """Return the copies for a route that cannot get a second split: its only split hashes an empty header too."""
     return [replace(one, headers=()) for one in copies if one.kind is not CopyKind.RANDOM]
 
 
@@ -183,7 +183,7 @@ def conditions_of(config: Config, name: str, copy: RouteCopy) -> Json:
 
 
 def sticky_of(config: Config, name: str, copy: RouteCopy) -> Sticky | None:
-    """Return by what a copy with the split keeps users on one side; None: each request is assigned at random."""
+    """Return what keeps users on one side in a copy with the split; None: each request is assigned at random."""
     if copy.kind is CopyKind.RANDOM:
         return None
     workload = config.workload(name)
@@ -217,7 +217,7 @@ def refuse_unread(config: Config, name: str, where: str) -> None:
 
 
 def _needed(workload: Workload) -> tuple[str, str] | None:
-    """Return the key that makes reading necessary, and an alternative; None if the workload can be split unread."""
+    """Return the key that makes reading necessary, and an alternative; None if the split needs no reading."""
     if workload.match.model is not None:
         return "match.model", "match on a header with the model's name (match.headers)"
     if workload.sticky is not None and workload.sticky.from_body:

@@ -154,7 +154,7 @@ def _insertions(added: Sequence[_Added]) -> list[Insertion]:
 
 
 def in_order(copies: Sequence[_T], kind: Callable[[_T], CopyKind]) -> list[_T]:
-    """Return the copies of one route for all workloads, sorted by kind: readers after all others, and the rest last."""
+    """Return the copies of one route for all workloads, sorted by ``CopyKind``."""
     return sorted(copies, key=lambda one: max(kind(one), CopyKind.PINNED))
 
 

@@ -34,7 +34,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 class RemoteEmbedder:
     """Sends texts to the configured embedding server. ``dimensions`` is 0 until the first reply."""
 
-    max_tokens = 254  # the limit of the smallest common model (MiniLM); the token estimate is too high, thus safe
+    max_tokens = 254  # the limit of the smallest common model (MiniLM); the token estimate is too high, so it is safe
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Find the faults in the text of one answer: refusal, cut, loop, leaked tokens, garbling, language, code.
 
-Something that the request asks for is no fault: a letter that declines, a repeated text, a translation. If it is
+Something that the request asks for is not a fault: a letter that declines, a repeated text, a translation. If it is
 uncertain whether the request asks for it, there is no fault, because a false alarm costs more than a miss. Cost: 0.1 ms
 for 330 words.
 """
@@ -26,7 +26,7 @@ from scorer.scoring.judge.requested_faults import Wishes
 
 READ = 16_000  # characters that are examined
 TINY_LIMIT = 16  # tokens; an answer to a request with such a limit is a label, and ends at the limit
-_REFUSED = 0.7  # the severity from which a refusal is one without doubt
+_REFUSED = 0.7  # a refusal of at least this severity is certain
 _LOOP_WORDS, _LOOP_SHARE, _LOOP_RUN = 30, 0.5, 24
 _PACKED = 0.3  # the compressed share of a text above which it cannot be a loop
 _BROKEN_MARKS, _BROKEN_SHARE = 3, 0.02
@@ -34,9 +34,9 @@ _NONSENSE_WORDS, _NONSENSE_SHARE = 20, 0.5
 _SENTENCE_WORDS = 12  # of a text whose last word can show that it is cut
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f]")  # without white space and the escape character
 _CLOSED = tuple(".!?…。！？)]}\"'`*_>|~%")
-_PASSAGE = 300  # characters from which a language is detected
-_SAMPLE = 1_000  # so many characters are searched for implausible words
-_RELATED = tuple(  # languages that the detector takes for each other
+_PASSAGE = 300  # the number of characters from which a language is detected
+_SAMPLE = 1_000  # this many characters are searched for implausible words
+_RELATED = tuple(  # languages that the detector confuses with each other
     frozenset(group.split())
     for group in ("hr sr bs sh sl", "no nn da sv", "id ms", "es gl ca pt an", "cs sk", "ru uk be bg", "zh yue wuu",
                   "de als nds lb", "hi mr ne")

@@ -50,7 +50,7 @@ def message_of(pair: PairToVerify, *, blind: bool) -> str:
 def correctness_in(reply: bytes, pair_id: str, *, blind: bool) -> Correctness:
     """Return the correctness in a verifier's reply, such as ``{"a": 1, "b": 0.5}``. Other keys are ignored.
 
-    Raises ValueError if the reply is no JSON object with a number from 0 to 1 under each of the two names.
+    Raises ValueError if the reply is not a JSON object with a number from 0 to 1 under each of the two names.
     """
     try:
         raw = json.loads(reply)
@@ -96,7 +96,7 @@ def _answer(answer: Extracted) -> dict[str, Any]:
 
 
 def _request(request: str, *, blind: bool) -> object:
-    """Return the request's JSON value, or its text if it is no JSON. If ``blind``, leave out the model's name."""
+    """Return the request's JSON value, or its text if it is not JSON. If ``blind``, leave out the model's name."""
     try:
         found = json.loads(request)
     except (ValueError, RecursionError):

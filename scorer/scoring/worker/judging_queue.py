@@ -52,7 +52,7 @@ class Instrument(Protocol):
         """Return whether the instrument should judge this pair."""
 
     async def reason_not_to_ask(self, result: PairResult) -> str:
-        """Return why the instrument may not judge a pair now. If it may, count the pair in its budget; return ""."""
+        """Return why the instrument may not judge a pair now. If it may, count the pair in its budget and return ""."""
 
     async def ask(self, session: aiohttp.ClientSession, result: PairResult) -> Finding:
         """Ask the instrument about the pair, and return its result. If this is cancelled, the question ends."""

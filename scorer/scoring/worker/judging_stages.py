@@ -1,6 +1,6 @@
 """The stages that a scored pair goes through before its result is written: the verifier, then the evaluator.
 
-The module is imported only if a workload has one of them. Their libraries are imported only if a workload needs them.
+The module is imported only if a workload has a verifier or an evaluator.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class JudgingStages:
         return [queue.run() for queue in self._all()]
 
     async def close(self, seconds: float) -> None:
-        """End all questions and write the waiting pairs without them. Wait for at most ``seconds``."""
+        """End all questions and write the waiting pairs without a finding. Wait for at most ``seconds``."""
         await asyncio.gather(*(queue.close(seconds) for queue in self._all()))
 
     def _all(self) -> list[JudgingQueue]:

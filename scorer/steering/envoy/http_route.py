@@ -26,7 +26,7 @@ from scorer.steering.envoy.kubernetes_api import ApiError, KubernetesApi, http_r
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 2.0  # after a failure; doubled after each
-CONFLICTS_AT_ONCE = 5  # a conflict is followed by a new reading at once, so often until a write succeeds
+CONFLICTS_AT_ONCE = 5  # after a conflict, read again at once; at most this often until a write succeeds
 
 log = structlog.get_logger()
 

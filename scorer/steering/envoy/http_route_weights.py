@@ -168,7 +168,7 @@ def _weights(route: Json, target: HttpRouteSection) -> _Weights:
     (candidate,), (baseline,) = at["candidate"], at["baseline"]
     path = f"/spec/rules/{index}/backendRefs"
     for place in (candidate, baseline):
-        _weight(references[place])  # raises an error for one that is no number
+        _weight(references[place])  # raises an error if it is not a number
     return _Weights(f"{path}/{candidate}", f"{path}/{baseline}", references[candidate], references[baseline])
 
 
@@ -197,7 +197,7 @@ def _weight(reference: Json) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise RouteError(f"the weight of {reference.get('name')} is no whole number")
+        raise RouteError(f"the weight of {reference.get('name')} is not a whole number")
     return value
 
 

@@ -128,7 +128,7 @@ def read_answer(status: int, body: bytes, retry_after: str = "") -> Json:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise ApiError(f"the API server's answer is no object, or is longer than {MAX_BYTES} bytes")
+        raise ApiError(f"the API server's answer is not an object, or is longer than {MAX_BYTES} bytes")
     return found
 
 

@@ -113,7 +113,7 @@ def observe(
 def _adoptable(
     found: Mapping[str, _EnvoyObservation], desired: RuntimeValues, retreating: bool, stale: frozenset[RuntimeValues]
 ) -> list[tuple[float, str]]:
-    """Return the candidate's share in percent and the Envoy, for the overrides that may be adopted."""
+    """Return, for each override that may be adopted, the candidate's share in percent and the Envoy that has it."""
     ignored = {values[:2] for values in stale if values.candidate > 0}
     return [
         (one.weights.percent, envoy)

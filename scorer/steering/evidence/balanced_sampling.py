@@ -11,13 +11,13 @@ p (1 + a)^w + (1 - p)(1 - b)^w ≤ 1 + w (p a - (1 - p) b). Here p is the probab
 the likelihood ratios of an event and of a non-event. So the null must now be true on average over the weighted
 requests, instead of over all requests.
 
-A standstill of the candidate needs an exception. During the standstill, only requests of the baseline end, so they are
-left out (the gap). Afterwards, the candidate's delayed requests all end at once (the burst). They would be left out
-too, although they are its slowest requests. So if the burst makes up for the gap, and the split is then the same as
-before, the requests of both return to the evidence as if they had ended at that moment. A standstill and its end thus
-have the same weight on both sides. After a lasting change of the split, no request returns. A request that was left out
-more than a few minutes ago does not return either. Otherwise, a share that rises and falls with the day would look like
-a standstill of hours.
+A standstill of the candidate, which answers nothing for a while, needs an exception. During the standstill, only
+requests of the baseline end, so they are left out (the gap). Afterwards, the candidate's delayed requests all end at
+once (the burst). They would be left out too, although they are its slowest requests. So if the burst makes up for the
+gap, and the split is then the same as before, the requests of both return to the evidence as if they had ended at that
+moment. A standstill and its end thus have the same weight on both sides. After a lasting change of the split, no
+request returns. A request that was left out more than a few minutes ago does not return either. Otherwise, a share that
+rises and falls with the day would look like a standstill of hours.
 
 See ADR 0115 and ADR 0252.
 """
@@ -32,7 +32,7 @@ from scorer.steering.evidence.state_codec import Stored
 UNITS = 256  # weights are whole multiples of 1/UNITS, so that sums are exact
 # In the constants below, counts of requests are counts of the rarer side.
 _SLACK = 4.0  # an excess up to this is not left out
-_FIRST, _LAST = 8, 4096  # the proportion is estimated from the first count on, and is final after the last count
+_FIRST, _LAST = 8, 4096  # the proportion is first estimated at the first count, and is final after the last count
 _ROUGH = 64  # an estimate from fewer requests may be caused by a standstill, so any better estimate replaces it
 # A better estimate replaces an earlier one if both differ by at most this factor, or by at most this many standard
 # deviations of the earlier estimate. If they differ more, the split has changed.

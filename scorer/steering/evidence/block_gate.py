@@ -69,7 +69,7 @@ class BlockGate(Gate):
 
     @abstractmethod
     def recent_message(self, since: BadPeriod, more: float) -> str:
-        """Return a text for people about the bad period ``since``, whose value is ``more``."""
+        """Return a text for people about the bad period ``since``, in which the gate's value is ``more``."""
 
     @property
     def identity(self) -> str:

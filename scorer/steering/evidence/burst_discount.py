@@ -5,10 +5,10 @@ them counted, a candidate that is as good as the baseline could be rolled back. 
 side count than chance would explain at the recent error rate of both sides. The others are left out, as if these
 requests had not been made.
 
-Three patterns are no burst, so all errors count: the side's latest six requests all failed; in this second, twelve of
+Three patterns are not bursts, so all errors count: the side's latest six requests all failed; in this second, twelve of
 its requests failed, and at least half of them; or it had too many errors in each of its last two seconds with requests.
 In the first case, the left-out errors of these failures count after all. In the second case, the left-out errors of
-this second count after all. So from its sixth request on, an outage counts in full.
+this second count after all. So an outage counts in full once it has lasted six requests.
 
 Whether an error counts depends only on counts, by the same rule for both sides. The left-out errors still count in a
 second test, which is valid for bursts too (burst_tests.py). See ADR 0273.
@@ -23,8 +23,8 @@ from scorer.steering.evidence.gate_observations import RequestCounts
 from scorer.steering.evidence.recent_rates import FadingRate
 
 OUTAGE_ERRORS = 6  # a burst of one cause has three to five errors
-_SEVERAL = 12  # so many errors of a second are not two bursts
-_LASTING = 2  # so many seconds with too many errors are no burst
+_SEVERAL = 12  # this many errors in a second are not just two bursts
+_LASTING = 2  # after this many seconds with too many errors, it is not a burst
 _HALF_LIFE = 1000.0  # requests
 _PRIOR = FadingRate(0.1, 100.0)
 _CHANCE = 0.99  # chance explains this quantile of a Poisson distribution

@@ -27,7 +27,7 @@ from scorer.steering.evidence.state_codec import Stored
 
 CLUSTER = 5  # the most errors of one cause: six failures in a row are an outage, which counts in full
 _LOG_FIRST, _LOG_SECOND = math.log(0.75), math.log(0.25)
-_FEW, _MANY = 3, 0.2  # from so many errors that are left out, and from this share of all, errors come in bursts
+_FEW, _MANY = 3, 0.2  # errors come in bursts if at least this many, and at least this share of all, are left out
 
 
 def come_in_bursts(left_out: int, errors: int) -> bool:

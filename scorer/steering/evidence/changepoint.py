@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EventCounts:
-    """The samples of both sides, and in how many of them an event occurred, such as an error.
+    """The number of samples of both sides, and the number of samples with an event, such as an error.
 
-    ``c_`` stands for the candidate and ``b_`` for the baseline; ``n`` means samples. A sample may be part of an
-    event.
+    ``c_`` stands for the candidate, ``b_`` for the baseline, and ``n`` for the number of samples. If an event is split
+    over several samples, each counts a fraction of it.
     """
 
     c_errors: int | float = 0

@@ -1,6 +1,6 @@
 """The fast guard against a candidate that hangs: its clients leave without an answer, and the baseline's do not.
 
-A client that leaves is no proof of an error: a person may have closed the window. So a client that leaves counts only
+A client that leaves does not prove an error: a person may have closed the window. So a client that leaves counts only
 if it waited longer than clients usually wait for the baseline's answer. The candidate's rate of such clients is
 compared with the baseline's, as the fast guard compares error rates.
 
@@ -25,7 +25,7 @@ from scorer.steering.evidence.recent_rates import CandidateShare
 
 _KNOWN_BY = 5  # answers of the baseline after which its usual wait is known
 _UNKNOWN_MS = 5000.0  # the wait that counts before that
-FLOOR_OF_USERS = 0.2  # with sticky users, an equal candidate may have so many clients that leave
+FLOOR_OF_USERS = 0.2  # with sticky users, up to this share of the clients may leave an equal candidate
 _MEMORY = 200.0  # answers of the baseline after which the weight of an earlier one has fallen to 1/e
 
 

@@ -1,4 +1,4 @@
-"""Confidence sequences: intervals for a gate's value that are valid at all looks together. They are only shown.
+"""Confidence sequences: intervals for a gate's value that are valid at all looks together. They decide nothing.
 
 With probability 1 - α, the true value is in the interval at every look of a step. The tests of a gate are sharper than
 its interval, because they test one limit in one direction, so a gate may decide while the limit is still inside.
@@ -132,9 +132,10 @@ def ratio_interval(candidate: Interval, baseline: Interval) -> Interval:
 class MeanBounds:
     """The sums for the confidence sequence of a mean of scores in [0, 1], with predictable bets λ.
 
-    - ``squares``: the sum of the squared distances of the scores from the means before them
-    - ``weights``, ``weighed``: the sums of λ, and of λ times the score
-    - ``spread``: the sum of the squared distance times (−ln(1−λ) − λ)
+    - ``squares``: the sum of the squared distances of each score from the mean of the scores before it
+    - ``weights``: the sum of λ
+    - ``weighed``: the sum of λ times the score
+    - ``spread``: the sum of the squared distances, each times (−ln(1−λ) − λ)
     """
 
     squares: float = 0.0

@@ -1,4 +1,4 @@
-"""The fast guard on requests that Envoy itself failed, so that they are no error of a side.
+"""The fast guard on requests that Envoy itself failed, which are not errors of a side.
 
 It fails for one of two reasons:
 

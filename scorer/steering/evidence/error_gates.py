@@ -48,7 +48,8 @@ class ErrorGate(RequestGate):
         self._test, self._since, self._in_bursts = test, NO_BAD_PERIOD, False
 
     def _judge(self) -> None:
-        """Record the evidence. If errors come in bursts, discard a proof that assumed independent errors."""
+        """Record the evidence. When errors begin or cease to come in bursts, forget the peak of the evidence for
+        passing."""
         left_out, everything = self._step.in_bursts, self._step.everything
         in_bursts = come_in_bursts(left_out.c_errors + left_out.b_errors, everything.c_errors + everything.b_errors)
         if in_bursts is not self._in_bursts:

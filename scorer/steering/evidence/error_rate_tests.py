@@ -145,7 +145,7 @@ class RatioGuard(RestartingMixture):
     """Test whether r, the candidate's error rate divided by the baseline's, exceeds ``max_ratio``.
 
     The null is r ≤ ``max_ratio``. Each flush with errors is one update. If w is the candidate's share of the requests,
-    an error is the candidate's with probability w r / (w r + 1 - w). So an outage of both sides is no evidence. Only
+    an error is the candidate's with probability w r / (w r + 1 - w). So an outage of both sides is not evidence. Only
     errors enter the test, so a single error is weak evidence if w is large. CatastropheGuard covers this case.
     """
 

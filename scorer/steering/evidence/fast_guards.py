@@ -23,7 +23,7 @@ from scorer.steering.evidence.shared_outage import NO_OUTAGE, OutageWatch
 
 MIN_FAST_ERRORS = 5  # a rollback to 0 % needs this many failed requests, however surprising a single failure is
 _LATEST, _HALF = 7.0, 0.5  # the half-life in requests, and the rate from which a side counts as failing
-NO_BASELINE_SHARE = 0.98  # from this share on, the baseline gets too few requests to wait for them
+NO_BASELINE_SHARE = 0.98  # at this share or above, the baseline gets too few requests to wait for them
 UNREACHABLE_KINDS = frozenset(
     {"connect", "refused", "reset", "no_healthy_upstream", "dns", "no_cluster", "upstream_died"}
 )
@@ -77,7 +77,7 @@ class FastGate(GuardGate):
         """Start without requests.
 
         - ``step``: the request counts of the step, which the gates share
-        - ``floor``: an error rate of the candidate up to this value is no catastrophe
+        - ``floor``: an error rate of the candidate up to this value is not a catastrophe
         - ``prior``: the estimate of the candidate's share before the first request
         """
         super().__init__(spec, step)

@@ -12,7 +12,7 @@ from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.latency_ratio_test import LEAST_GROWTH, LatencyTest, worse_quantiles
 from scorer.steering.evidence.latency_samples import LatencySignal
 
-_LEAST_WITHOUT = 50  # so many answers without a value show that the traffic has none
+_LEAST_WITHOUT = 50  # this many answers without a value show that the traffic has none
 
 
 class LatencyGate(Gate):
@@ -36,7 +36,7 @@ class LatencyGate(Gate):
         return {LookDue: self.look}
 
     def look(self, due: LookDue) -> None:
-        """Compute the evidence anew if there are enough new samples. ``due`` says how many are enough."""
+        """Compute the evidence again if there are enough new samples. ``due`` says how many are enough."""
         growth = 1.0 if due.everything else LEAST_GROWTH
         if self._signal.baseline.total and self._test.due(self._signal.candidate, growth):
             self._test.look(self._signal.candidate, self._signal.baseline, self._alpha)
@@ -46,8 +46,8 @@ class LatencyGate(Gate):
         """Return the evidence in favour of the candidate, ln of an e-value.
 
         If the weighted evidence is enough to pass, the evidence over all requests must be enough too. Otherwise, a slow
-        candidate could pass: when its standstill ends, many slow requests end at once and are partly left out of the
-        weighted evidence.
+        candidate could pass: when it stops answering for a while and then continues, many slow requests end at once and
+        are partly left out of the weighted evidence.
         """
         weighed, signal = self._test.log_pass, self._signal
         if weighed < self.spec.pass_at or self.proven or not signal.uneven:

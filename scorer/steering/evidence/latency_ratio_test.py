@@ -40,7 +40,7 @@ _FEWER, _FEWER_WEIGHTS = (0.2, 0.4, 0.7, 1.15, 2.3), (0.1, 0.16, 0.2, 0.27, 0.27
 _FEWER_OF_BASELINE, _MOST_KEPT = (0.15, 0.3, 0.25, 0.2, 0.1), 0.42
 _STRIDE = 16  # at first, only every 16th edge is tried as x
 _BETWEEN = np.arange(1, _STRIDE)
-_BEYOND = 2  # so many edges beyond the range of both sides are tried too; there, nothing changes
+_BEYOND = 2  # edges beyond the range of both sides that are tried too; nothing changes there
 LEAST_GROWTH = 1.01  # the growth of the candidate's count before the next evaluation; skipping evaluations is valid
 
 
@@ -199,7 +199,7 @@ class LatencyTest(Stored):
         return candidate.total >= max(self.looked_at + 1, self.looked_at * growth)
 
     def look(self, candidate: DenseHistogram, baseline: DenseHistogram, alpha: float | None = None) -> None:
-        """Compute the evidence anew, and the confidence sequence at the level 1 - ``alpha`` if that is given.
+        """Compute the evidence again, and the confidence sequence at the level 1 - ``alpha`` if that is given.
 
         ``candidate`` and ``baseline``: the latencies of the step so far.
         """

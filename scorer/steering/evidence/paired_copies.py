@@ -30,7 +30,7 @@ from scorer.steering.evidence.time_per_token import CHARS_PER_TOKEN
 
 NOISE_SUFFIX = "~noise"  # of the id of the noise pair, which otherwise equals that of the cross pair (extproc/capture)
 MOST_WAITING = 256
-_HUNG = 4.0  # a copy that was given up after so many times the other answer's time has failed
+_HUNG = 4.0  # a copy has failed if it was given up after at least this many times the other answer's time
 _FAILED = frozenset(fault.value for fault in AnswerFault if fault.grade is Grade.FAILED)
 
 
@@ -44,9 +44,9 @@ class CopyFacts:
     - ``failed``: whether this answer would be an error for a client, without regard to the other side's answer
     - ``gave_up``: whether extproc stopped waiting for the copy after its time limit
     - ``streamed``: whether the time of its first token was measured
-    - ``total_ms``, ``first_token_ms``, ``tokens``, ``chars``: 0: unknown
-    - ``clients_first_token_ms``: of the baseline's answer to the client, 0: unknown
-    - ``entry``, ``at_ms``: of the pair, see ``PairRef``
+    - ``total_ms``, ``first_token_ms``, ``tokens``, ``chars``: 0 if unknown
+    - ``clients_first_token_ms``: the time to the first token of the baseline's answer to the client; 0 if unknown
+    - ``entry``, ``at_ms``: the pair's entry and time of capture, see ``PairRef``
     """
 
     request: str

@@ -33,7 +33,7 @@ class PairedLatency(Stored):
     e-value if either null is true. The mean of two e-values is an e-value if both nulls are true.
 
     The warm-up leaves out pairs while it leaves out live answers of the candidate, but at most as many pairs as
-    answers: a candidate that has answered so many copies is warm.
+    answers: a candidate that has answered that many copies is warm.
 
     ``_as_first``: the test with the computed latency; None while it equals ``test``, because no first token is known
     yet. ``_left_out``: the number of pairs that the warm-up has left out.

@@ -27,7 +27,7 @@ from scorer.steering.evidence.paired_evidence import PairedErrors, PairedLatency
 # Where the copies decide:
 GROSS_RATIO = 3.0  # the latency of the other requests may be this many times the limit
 GROSS_INCREASE = 0.05  # their error rate may exceed the limit by this
-PATIENCE = 200  # they decide after all if so many of the candidate have come without a pair of copies
+PATIENCE = 200  # requests of the candidate after which live requests decide if there is no pair of copies
 
 
 class PairedGate(Gate):

@@ -34,7 +34,7 @@ from scorer.steering.evidence.dense_histogram import SIZE, array_form
 from scorer.steering.evidence.mixture import FloatArray, Restarts
 from scorer.steering.evidence.state_codec import Stored
 
-UNBOUNDED = SIZE - 1  # the slot of a latency of which only a lower bound is known
+UNBOUNDED = SIZE - 1  # the slot of a latency if only a lower bound is known
 LEAST_GROWTH = 1.01  # the growth of the number of pairs before the next evaluation; skipping evaluations is valid
 Slots = NDArray[Any]
 _COUNT = np.int32  # a gate has about twenty such arrays, and a scorer may have hundreds of workloads
@@ -190,7 +190,7 @@ class PairedQuantileTest(Stored):
             self._in_favour.add(late_c, baseline)
 
     def look(self, *, everything: bool = False) -> bool:
-        """Compute the evidence anew if there are enough new pairs; if ``everything``, one new pair is enough.
+        """Compute the evidence again if there are enough new pairs; if ``everything``, one new pair is enough.
 
         Return whether it was computed.
         """

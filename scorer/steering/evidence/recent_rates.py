@@ -33,11 +33,11 @@ NO_FAILURES = FadingRate(0.0, 3.0)  # before the first request, with the weight 
 
 @lru_cache(maxsize=4096)
 def _weights(n: int, half_life: float) -> tuple[float, float]:
-    """Return the weight of a request n requests ago, and the mean weight of the newest n requests.
+    """Return the weight of the request that came n requests before the newest, and the mean weight of the newest n.
 
     The newest request has the weight 1.
 
-    ``half_life``: a request has half of the weight of a request that is this many requests newer.
+    ``half_life``: after this many further requests, a request has half of its weight.
     """
     keep = 0.5 ** (n / half_life)
     return keep, 1.0 if n <= 1 else (1 - keep) / (n * (1 - 0.5 ** (1 / half_life)))
@@ -77,7 +77,7 @@ class BaselineRate:
     """The baseline's recent error rate.
 
     ``value`` is the larger of two rates: ``quick`` covers about the last ten requests of the baseline, and ``slow`` the
-    last few hundred. One error in ``quick`` is ignored, because a single error is no outage and must not delay the
+    last few hundred. One error in ``quick`` is ignored, because a single error is not an outage and must not delay the
     guards against the candidate.
     """
 

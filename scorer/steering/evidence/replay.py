@@ -39,7 +39,7 @@ MAX_LINE_BYTES = 1_000_000
 DEFECTIVE = {"candidate": (True, False), "baseline": (False, True), "both": (True, True), "neither": (False, False)}
 _LARGEST = sys.float_info.max
 _EMPTY = Histogram()
-_LARGEST_S = 1e12  # later times are taken for this one, in seconds
+_LARGEST_S = 1e12  # later times count as this one, in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def replay(workload: Workload, events: Iterable[ReplayEvent], percent: float | N
     Settings that are not in the configuration have the defaults for a file, see ``workload_of_file``.
 
     Only the latency gates are evaluated less often: at the end, and whenever the candidate has 1 % more samples than at
-    the last evaluation. Their verdicts are valid nevertheless.
+    the last evaluation. Their verdicts are still valid.
     """
     prior = 0.5 if percent is None else min(max(percent / 100, 0.01), 0.99)
     gates = GateSet(workload_of_file(workload), percent, prior, error_kinds=False, copies=False)
@@ -253,7 +253,7 @@ def decide(verdicts: Iterable[Verdict]) -> str:
 def parse_events(lines: Iterable[bytes], name: str) -> Iterator[ReplayEvent]:
     """Parse each line of the file ``name`` as an event. Empty lines are skipped.
 
-    Raises InputError for a line that is no valid event. The error contains the line's number.
+    Raises InputError for a line that is not a valid event. The error contains the line's number.
     """
     for number, line in enumerate(lines, start=1):
         if not line.strip():

@@ -39,7 +39,7 @@ log = structlog.get_logger()
 class Increase:
     """The sum of the increases of several counters, each of which may begin again at 0.
 
-    ``last``: the latest value of each counter; None before the first reading, which is no increase.
+    ``last``: the latest value of each counter; None before the first reading, which does not count as an increase.
     """
 
     last: Mapping[str, int] | None = None

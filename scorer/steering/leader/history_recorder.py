@@ -63,7 +63,7 @@ class _Track:
 
     - ``flushes``, ``pairs``: the news that is not added up yet
     - ``open``: level → the beginning and the totals of the open period
-    - ``recent``: what was added up but is not in ``open`` yet, all of one short period; ``recent_ms``: its latest time
+    - ``recent``: totals of one short period that are not in ``open`` yet; ``recent_ms``: their latest time
     - ``unstored``: what was added to ``open`` since the open periods were last stored in Redis
     - ``restored``: whether the former leader's open periods were read in this term
     """
@@ -78,7 +78,7 @@ class _Track:
     restored: bool = False
 
     def begin_term(self, found: dict[str, tuple[int, PeriodTotals]], new: PeriodTotals) -> PeriodTotals:
-        """Go on with the open periods in Redis. Return ``new`` with what Redis has not got of an earlier term."""
+        """Continue the open periods in Redis. Return ``new`` plus the totals of an earlier term that Redis lacks."""
         new = _sum(self.unstored, _sum(self.recent, new))
         self.open, self.restored, self.recent, self.unstored = found, True, None, None
         return new

@@ -38,7 +38,8 @@ class HostTime:
 class HostClocks:
     """Reads the host's clocks. Tests replace them.
 
-    ``boot``: an id of the host's last start. Two times of the monotonic clock can be compared only if it is the same.
+    ``boot``: an id of the host's last start. Two times of the monotonic clock can be compared only if ``boot`` is the
+    same.
     """
 
     wall_ms: Callable[[], int] = unix_ms

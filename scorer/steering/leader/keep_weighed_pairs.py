@@ -32,7 +32,7 @@ log = structlog.get_logger()
 def pairs_to_keep(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> dict[str, WeighedPair]:
     """Return id → pair, for the pairs that the decisions in these entries of the log name.
 
-    An entry that is no decision is left out.
+    An entry that is not a decision is left out.
     """
     found: dict[str, WeighedPair] = {}
     for _, fields in entries:

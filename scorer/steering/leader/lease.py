@@ -20,7 +20,7 @@ from glidepath import redis_keys, scorer_groups
 from glidepath.redisio import RedisClient
 
 LONGEST_S = 60  # no ``scorer.lease`` is longer
-SLACK_S = 0.01  # so much later than the end of another scorer's lease, the next try to get it
+SLACK_S = 0.01  # the next try to get another scorer's lease comes this much later than its end
 MARGIN = 0.2  # the holder stops trusting the lease this fraction of its duration before Redis ends it
 
 # A full Redis refuses the commands that need memory, unless the script has written before: DEL and PERSIST change

@@ -35,7 +35,7 @@ from scorer.steering.workload.blindness import (
 )
 from scorer.steering.workload.counter_guard import CounterGuardState
 
-PAUSED_S = 2.0  # after a longer pause of this process, everything begins anew: much may have happened meanwhile
+PAUSED_S = 2.0  # after a longer pause of this process, everything begins again: much may have happened meanwhile
 NO_ADMIN = "envoy.admin names no Envoy whose own counters could be read"
 
 

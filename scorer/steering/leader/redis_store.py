@@ -92,7 +92,7 @@ class RedisSteeringStore:
         return OldCommands(f"{answered[0]}-{answered[1]}", f"{last[0]}-{last[1]}")
 
     async def _last_id(self, key: str) -> tuple[int, int]:
-        """Return the last id that Redis assigned in a stream, also of a removed entry; (0, 0) without a stream."""
+        """Return the last id that Redis assigned in a stream, even to a removed entry; (0, 0) without a stream."""
         try:
             info = await self._redis.xinfo_stream(key)
         except ResponseError:

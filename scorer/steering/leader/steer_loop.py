@@ -120,8 +120,8 @@ class SteerLoop:
     async def _stand_by(self) -> None:
         """If another scorer leads, end the actuator, and forget the retreats and the watched counters.
 
-        The other scorer has found the retreats at the Envoys. If no other scorer leads, the lease may still be this
-        scorer's own: it cannot release it while Redis refuses writes. Then nothing is done.
+        The other scorer has found the retreats at the Envoys. If no other scorer leads, nothing is done. The lease may
+        still be this scorer's own, because it cannot be released while Redis refuses writes.
         """
         if not self._lease.another_leads:
             return

@@ -76,7 +76,7 @@ class SteerMetrics:
         self._workloads.forget()
 
     def stand_by(self) -> None:
-        """Remove the metric of blindness, which stays after a term, because another scorer leads."""
+        """Remove the metric of blindness, because another scorer leads. (``end_term`` keeps this metric.)"""
         self.blind.clear()
 
     def count(self, decision: Decision) -> None:

@@ -20,8 +20,8 @@ _LEAST, _MOST = 0.01, 3.0
 class LatencySpread:
     """The standard deviation of the natural logarithm of each latency signal (``sigmas``), always with ``total``.
 
-    ``answers``: from how many answers the value of ``total`` is. ``tokens``: the mean number of tokens of a request
-    with its answer; None if no answer has a token count.
+    ``answers``: the number of answers from which ``total`` was measured. ``tokens``: the mean number of tokens of a
+    request with its answer; None if no answer has a token count.
     """
 
     sigmas: Mapping[str, float]

@@ -22,7 +22,7 @@ KEYS = (
 )
 _SIMILAR = 0.72  # with this cutoff, latncy_ms and ttft count as misspelt, and tpot_ms counts as another tool's key
 _SHOWN_CHARS = 40
-# The beginning of a gate's name → the sets of keys, of which events need one; () if events have no key for it.
+# The beginning of a gate's name → sets of keys; events need the keys of one set. () if events have no key for it.
 _KEYS_OF_GATES: dict[str, tuple[tuple[str, ...], ...]] = {
     "sameness_margin": (("agreement", "noise"),),
     "sameness": (("agreement",),),
@@ -80,7 +80,7 @@ def _similar_keys(key: str) -> tuple[str, ...]:
 def read_object(line: bytes, where: str) -> dict[str, Any]:
     """Parse a line as a JSON object. ``where``: the file and the line number, for errors.
 
-    Raises InputError if the line is too long or is no JSON object.
+    Raises InputError if the line is too long or is not a JSON object.
     """
     return json_object(line, max_bytes=MAX_LINE_BYTES, where=where)
 
@@ -88,8 +88,8 @@ def read_object(line: bytes, where: str) -> dict[str, Any]:
 def checked(lines: Iterable[bytes], name: str, seen: KeysSeen) -> Iterator[bytes]:
     """Yield each line of the file ``name`` unchanged, after checking its keys and adding them to ``seen``.
 
-    Raises InputError for a line that is no JSON object or has a misspelt key (see ``KeysSeen.note``). Blank lines are
-    not checked.
+    Raises InputError for a line that is not a JSON object or has a misspelt key (see ``KeysSeen.note``). Blank lines
+    are not checked.
     """
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -101,7 +101,8 @@ def checked(lines: Iterable[bytes], name: str, seen: KeysSeen) -> Iterator[bytes
 def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str) -> float | None:
     """Return the number that ``raw`` has at ``key``; None if the key is absent or its value is null.
 
-    Raises InputError if the value is no finite number in [low, high]. ``where``: the file and the line, for the error.
+    Raises InputError if the value is not a finite number in [low, high]. ``where``: the file and the line, for the
+    error.
     """
     value = raw.get(key)
     if value is None:

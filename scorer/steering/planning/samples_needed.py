@@ -43,7 +43,7 @@ class Assumptions:
     - ``sd``: the standard deviation of a pair's agreement
     - ``above``: the distance of the mean agreement from the limit, as a fraction of the distance from the limit to 1
     - ``tied``: the share of the judged pairs that the evaluator calls a tie; the others are won and lost equally often
-    - ``discordant``: the share of the verified pairs in which only one answer is right, each side's equally often
+    - ``discordant``: the share of the verified pairs in which only one answer is right; it is equally often each side's
     - ``unequal``: the share of the pairs in which two answers of one side are not exactly equal
     - ``sigma``: the standard deviation of the natural logarithm of the total time
     - ``sigmas``: the same for other signals, where it has been measured

@@ -31,7 +31,7 @@ from scorer.steering.planning.unprovable_limits import (
     unprovable,
 )
 
-_MUCH_PER_HOUR = 10_000  # requests; from here on, a p99 is proven within usual holds
+_MUCH_PER_HOUR = 10_000  # requests; at this rate or above, a p99 is proven within usual holds
 _RAMPS = 1000  # simulated ramps, for the quantiles of the whole time
 _FEW = 4  # a quantile needs about this many samples beyond it: p99 needs 400 samples in all, p95 needs 80
 _PATIENCE_S = 14 * 86400  # a step that takes longer than this counts as undecidable

@@ -53,7 +53,7 @@ class WayBack:
 
 
 def ways_back(config: Config, rates: Mapping[str, float], tokens: Mapping[str, float]) -> list[WayBack]:
-    """Return the way back of each backend that has a quota and is the baseline of a workload.
+    """Return the load after a rollback for each backend that has a quota and is the baseline of a workload.
 
     ``rates``: the requests per second of workloads. ``tokens``: the mean tokens of a request with its answer.
     """

@@ -57,7 +57,7 @@ def apply_command(state: RampState, command: Command, inputs: TickInputs, policy
 
 
 def entry_number(entry_id: str) -> tuple[int, int]:
-    """Return a stream entry's id as numbers; (-1, -1) for a text that is no id.
+    """Return a stream entry's id as numbers; (-1, -1) for a text that is not an id.
 
     The ids of a stream ascend even if Redis' clock is set back.
     """

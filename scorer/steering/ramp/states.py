@@ -246,7 +246,7 @@ def _with_hold(old: RampState, new: RampState, event: RampEvent, share: float, l
     changed during the hold.
     """
     if new.phase is old.phase is Phase.ROLLING_BACK:
-        return new  # a hold that was ordered during a rollback begins after it, also if another rollback follows
+        return new  # a hold that was ordered during a rollback begins after it, even if another rollback follows
     if new.phase is not Phase.HELD:
         return dataclasses.replace(new, held_by="", held_reason="")
     if event is RampEvent.HOLD:

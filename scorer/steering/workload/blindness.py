@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from scorer.steering.envoy.envoy_counters import Answered
 
-# An Envoy is blind when entries that it logged so long ago, and later ones, have not arrived. With a long
+# An Envoy is blind when the entries that it logged this long ago, and all later ones, have not arrived. With a long
 # ``extproc.flush``, it takes longer (``blind_after_s``).
 BLIND_S = 3.0
 NOT_ANSWERED = Answered()
-# After this silence, the counter guard may fail the candidate: of all Envoys together, whose flushes come several
-# times a second, and of one Envoy, of which extproc reports only once a second that it heard something.
+# After this silence, the counter guard may fail the candidate: of all Envoys together, whose flushes come several times
+# a second, and of one Envoy, because extproc reports only once a second whether it heard from it.
 UNHEARD_S, UNHEARD_ENVOY_S = 0.4, 2.5
 
 
@@ -35,7 +35,8 @@ class LogArrivals:
     unheard_since_s: float | None = None
 
     def after(self, logged: int | None, answered: Answered, now_s: float, *, heard: bool) -> LogArrivals:
-        """Return the arrivals after a reading. ``heard``: whether outcomes of this Envoy arrived since the last."""
+        """Return the arrivals after a reading. ``heard``: whether outcomes of this Envoy arrived since the one
+        before."""
         if logged is None:
             logged = self.logged
         if heard or self.logged is None:

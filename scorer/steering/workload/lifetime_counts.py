@@ -25,8 +25,8 @@ class Totals:
     """Counts since the workload's first step.
 
     - ``languages``: language (ISO 639) → the number of scored pairs in it; at most MOST_LANGUAGES, the rest as "other"
-    - ``pairs_apart``: "noise" or "probe" → the number of scored pairs of this kind, which are no captured exchange with
-      a copy
+    - ``pairs_apart``: "noise" or "probe" → the number of scored pairs of this kind, which are not a captured exchange
+      with a copy
     - ``pairs_unscored``: reason → the number of pairs that were not scored for this reason
     - ``coverage``: result of the capture → the number of exchanges with this result
     - ``local_replies``: "AT_FAULT KIND" → the number of clients' requests that Envoy itself answered in this way
@@ -36,7 +36,7 @@ class Totals:
     - ``feedback``: result of matching feedback with its request (FeedbackMatch) → the number of messages with this
       result
     - ``live_answers``: "SIDE requests" → clients' requests that reached the side; "SIDE checked" → how many of their
-      captured answers were checked for defects; "SIDE refused" → how many got a 4xx that is no error of a side;
+      captured answers were checked for defects; "SIDE refused" → how many got a 4xx that is not an error of a side;
       "candidate copies" → the copies that reached the candidate
     - ``contract``: "PART compared", "PART different" → the number of pairs in which the two sides could be compared in
       this part of an answer, and of those in which they differ (glidepath/answer_contract.py)

@@ -1,6 +1,6 @@
 """Detect requests and pairs that an Envoy served with another configuration than this scorer's.
 
-They are no evidence about the configured backends, so their pairs and latencies are refused. While the candidate has a
+They are not evidence about the configured backends, so their pairs and latencies are refused. While the candidate has a
 share, the guards against errors still count these requests, because failures harm the clients in any case. No step is
 taken until a minute has passed without such a request. Then the evidence starts again. Such entries from before this
 leader's term are refused too, but they stop no step: the Envoy may have been reloaded since. See ADR 0166.
@@ -39,8 +39,8 @@ class ServedWatch:
     def describe(self, name: str, wanted: str) -> str:
         return (
             f"an Envoy serves another configuration of {name} (digest {self.other}) than this scorer's file "
-            f"({wanted}), so its requests and pairs are no evidence: render again, reload Envoy, and restart extproc "
-            "and the scorer with the same file"
+            f"({wanted}), so its requests and pairs do not count as evidence: render again, reload Envoy, and restart "
+            "extproc and the scorer with the same file"
         )
 
 

@@ -55,7 +55,7 @@ class BackendLoad:
 
     - ``served``: clients' requests, at the present shares
     - ``copies``: copies, if all wanted copies are sent
-    - ``back``: clients' requests after a rollback to 0 % of the workloads whose baseline it is
+    - ``back``: clients' requests if all workloads whose baseline it is are rolled back to 0 %
     """
 
     served: Load = Load()

@@ -2,7 +2,7 @@
 
 After a retreat, the baseline continues conversations that the candidate had answered. They can contain parts that only
 the candidate accepts, such as reasoning with its signature, or ids that it created. The baseline then answers with a
-4xx, which is no error of a side by itself, so no gate sees it. See ADR 0303.
+4xx, which by itself is not an error of a side, so no gate sees it. See ADR 0303.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WATCHED_MS = 24 * 3600 * 1000  # how long a retreat is watched
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A number of clients' requests, and how many of them were answered with a 4xx that is no error of a side."""
+    """A number of clients' requests, and how many of them were answered with a 4xx that is not an error of a side."""
 
     requests: int = 0
     refused: int = 0
@@ -127,7 +127,7 @@ def _is_named(before: Refused, after: Refused, named: bool) -> bool:
 
 
 def _surprise(counts: Refused, share: float) -> float:
-    """Return minus the logarithm of Chernoff's bound on the probability of so many refusals if ``share`` is usual."""
+    """Return minus the logarithm of Chernoff's bound on the probability of this many refusals if ``share`` is usual."""
     seen = counts.share
     if seen <= share or share >= 1:
         return 0.0

@@ -151,12 +151,12 @@ def _blind_text(state: WorkloadState) -> str:
 
 
 def _ended(before: WorkloadState, state: WorkloadState) -> bool:
-    """Return whether, in this tick, the time has ended in which an Envoy served another configuration."""
+    """Return whether no Envoy serves another configuration any more, for the first time in this tick."""
     return before.recent.served.lasts(before.now.ms) and not state.recent.served.lasts(state.now.ms)
 
 
 def _same_configuration_again(before: WorkloadState, state: WorkloadState) -> WorkloadState:
-    """Begin the evidence again once no Envoy serves another configuration, because it includes such requests."""
+    """Begin the evidence again once no Envoy serves another configuration, whose requests it has counted."""
     return restart_evidence(state, state.now.ms) if _ended(before, state) else state
 
 

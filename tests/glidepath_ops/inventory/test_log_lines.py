@@ -101,7 +101,7 @@ def test_numbers_may_be_texts_as_envoy_can_write_them() -> None:
         ({"method": "POST"}, "no path"),
         ({"path": 7}, "no path"),
         ({"path": CHAT, "time": "yesterday"}, "the time is not"),
-        ({"path": CHAT, "model": ["x"]}, "is no text"),
+        ({"path": CHAT, "model": ["x"]}, "is not text"),
         (b'{"path": "' + b"x" * MOST_LINE + b'"}', "longer than 64 KiB"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Tests of what a real Envoy does with calls that are no inference: WebSocket, management, state."""
+"""Tests of what a real Envoy does with calls that are not inference: WebSocket, management, state."""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 
 Rows = Sequence[Sequence[str]]  # the cells of each row of a text's tables
 
-_FEW = 3  # words; a longer passage that moved is no part of a statement
+_FEW = 3  # words; a longer passage that moved is not a part of a statement
 _NEAR = 12  # words between two parts of one statement
 
 
 def exchanged_roles(alignment: Alignment) -> str:
     """Return a description of two parts of a statement that exchanged their places, or "" if there are none.
 
-    Statements in another order are no difference.
+    Statements in another order do not count as a difference.
     """
     found = next(_mirrored(alignment), None)
     if found is None:
@@ -73,7 +73,7 @@ def _content(step: str) -> str:
 
 
 def moved_cell(ours: Rows, theirs: Rows) -> str:
-    """Describe a cell that stands in another row or column of the right text. Return "" if there is none.
+    """Describe a cell that is in another row or column of the right text. Return "" if there is none.
 
     The order of the rows and columns does not matter.
     """

@@ -51,7 +51,7 @@ class ComparedTexts:
 
 
 def _cosine(texts: ComparedTexts) -> float:
-    """The cosine of the texts. If only spelling differs, the share of common letters if this is higher."""
+    """The cosine of the texts or, if only spelling differs and it is higher, the share of common letters."""
     alone = texts.pair.similarity.mean
     if _only_spelling(texts):
         return max(alone, _shared_letters(texts.pair.alignment))
@@ -122,7 +122,7 @@ def _other_words(texts: ComparedTexts) -> float:
 
 
 def _without(removed: Counter[str], words: Counter[str]) -> Counter[str]:
-    """Return the words without the removed ones, like ``words - removed``, which takes several times as long."""
+    """Return the words without the removed ones. This is several times as fast as ``words - removed``."""
     rest = words.copy()
     for word, count in removed.items():
         if word in rest:
@@ -139,7 +139,7 @@ def _swapped_words(texts: ComparedTexts) -> float:
 
 
 def _one_word(texts: ComparedTexts) -> float:
-    """The effect of one replaced word that is the only edit and no synonym; 0 with more edits, which are a rewording.
+    """The effect of a replaced word that is not a synonym, if it is the only edit. Several edits are a rewording: 0.
 
     Words, cells or items that exchanged their places also count as one edit.
     """

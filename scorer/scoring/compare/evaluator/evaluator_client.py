@@ -111,7 +111,7 @@ class Evaluator:
     async def ask(
         self, session: aiohttp.ClientSession, asked: AnswersToJudge, headers: Mapping[str, str]
     ) -> Preference | str:
-        """Ask the evaluator about one pair in both orders. Return its preference, or why there is none: "timeout".
+        """Ask the evaluator about one pair in both orders. Return its preference, or the reason why it has none.
 
         If it prefers an answer, a control question tests whether this answer manipulates it. If no control question
         fits, the preference cannot be tested, and the pair is a tie. After a question without a valid reply, no further

@@ -8,11 +8,11 @@ This recognition costs no question, but it knows only the forms that its pattern
 (control_question.py) needs no pattern, and detects other forms.
 
 A pattern matches the addressee or the subject of a verdict ("this answer", "answer A", "you, the judge") together with
-the verdict ("is better", "select", "full marks"). So a text *about* judges, exams or ratings is no match. The text is
-also read in the forms in which an instruction may be hidden: with letters spaced out or replaced by digits, in rot13,
-reversed, percent-encoded, in base64, or with letters of other scripts that look like Latin letters. If the prompt
-itself asks for a judgement, a comparison or an explanation of such texts, the patterns are not applied, because the
-answer may then use these words to answer the prompt.
+the verdict ("is better", "select", "full marks"). So a text *about* judges, exams or ratings does not match. The text
+is also read in the forms in which an instruction may be hidden: with letters spaced out or replaced by digits, in
+rot13, reversed, percent-encoded, in base64, or with letters of other scripts that look like Latin letters. If the
+prompt itself asks for a judgement, a comparison or an explanation of such texts, the patterns are not applied, because
+the answer may then use these words to answer the prompt.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 These forms are read: ``#### 42`` on the last line (GSM8K), ``\\boxed{42}`` (MATH), "The answer is 42", "Answer: B", a
 whole text that is such an answer ("B) Paris", "42."), and "Yes" or "No" at the beginning. The last declaration counts.
-An uncertain form, such as a range, is no final answer. Cost: 10 to 30 µs for each text.
+An uncertain form, such as a range, does not count as a final answer. Cost: 10 to 30 µs for each text.
 """
 
 from __future__ import annotations

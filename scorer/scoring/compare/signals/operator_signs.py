@@ -55,8 +55,8 @@ def _is_added_sign(edit: Edit) -> bool:
 def changed_operators(left: str, right: str) -> list[tuple[str, str]]:
     """Return pairs of operator signs that differ between two short texts with the same words; "" for an absent sign.
 
-    Emphasis, quotes, dashes, bullets, headings, tables, fences, brackets and punctuation are no difference. The result
-    is empty for texts of other words, of more than MAX_WORDS words, or with formulas.
+    Emphasis, quotes, dashes, bullets, headings, tables, fences, brackets and punctuation do not count as differences.
+    The result is empty for texts of other words, of more than MAX_WORDS words, or with formulas.
     """
     if left == right or max(len(left), len(right)) > _MAX_CHARS:
         return []

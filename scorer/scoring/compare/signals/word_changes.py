@@ -149,7 +149,7 @@ def _reworded(edit: Edit, alignment: Alignment) -> float:
 
 def _alike(a: Token, b: Token, words: Lexicon) -> bool:
     if a.number or b.number:
-        return a.key == b.key  # -5 is no spelling of 5
+        return a.key == b.key  # -5 is not a spelling of 5
     if a.key == b.key or same_word(a.key, b.key):
         return True
     return synonymous(a.key, b.key, words) and not excludes(a.key, b.key, words)

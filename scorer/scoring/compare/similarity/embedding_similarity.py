@@ -53,7 +53,7 @@ def chunk_similarity(left: Vectors, right: Vectors, cosine_map: CosineMap = SAME
     cosines = cosine_map(np.clip(left @ right.T, -1.0, 1.0))
     sides = cosines.max(axis=1), cosines.max(axis=0)
     best = np.concatenate(sides)
-    if max(cosines.shape) >= MOST_CHUNKS:  # a text of just so many chunks is treated in the same way
+    if max(cosines.shape) >= MOST_CHUNKS:  # a text of exactly this many chunks is treated in the same way
         return Similarity(float(best.mean()), float(best.mean()), sampled=True)
     in_left = bool(sides[0].min() < sides[1].min())
     own = sides[0] if in_left else sides[1]

@@ -28,7 +28,7 @@ _HTML = re.compile(r"</?(?:b|i|em|strong|u|p|br|hr|ul|ol|li|code|pre|h[1-6]|span
 # The literal before the lookbehind lets the regular expression skip to the next one, which is far cheaper.
 _HASHES = re.compile(r"#(?<![A-Za-z#]#)#*")  # not C#
 _MARKS = (("|", " "), ("*", ""), ("_", ""), ("`", ""), ("~", ""))
-_RULER = re.compile(r"^[ \t:|*_=-]{3,}+$", re.MULTILINE)  # a ruler, also that under the head of a table
+_RULER = re.compile(r"^[ \t:|*_=-]{3,}+$", re.MULTILINE)  # a ruler, including the one under the head of a table
 _PARAGRAPH = re.compile(r"\n(?: ?\n)+ ?")
 _GAP = re.compile(r"[ \t]{2,}")  # replaced first, because later patterns would backtrack over long runs of spaces
 _WRONG_APOSTROPHE = re.compile(r'(?<=[a-z])"(?=(?:t|s|re|ll|ve|d|m)\b)')

@@ -22,7 +22,7 @@ class Token(NamedTuple):
     opens: bool = False  # it is the first token of its sentence
     symbol: bool = False  # it is a sign with a meaning (≤, ✓, →, +)
     comma: bool = False  # a comma precedes it
-    noun: bool = False  # it may be capitalised although it is no name, such as a German noun
+    noun: bool = False  # it may be capitalised although it is not a name, such as a German noun
     code: bool = False  # it is inside a code block
 
     @property
