@@ -79,14 +79,14 @@ FAULTS: Mapping[AnswerFault, FaultKind] = {
     AnswerFault.EMPTY_ANSWER: _failed("no text, no call and no refusal", "no content, and the model stopped by itself"),
     AnswerFault.REFUSAL: _defect("the model or a filter refuses", "the provider's field, or the first sentences"),
     AnswerFault.CUT: _defect("a limit on the length cut the answer", "finish reason length, or an open code block"),
-    AnswerFault.LOOP: _defect("the model repeats itself", "most words stand in repeated sentences or loops"),
+    AnswerFault.LOOP: _defect("the model repeats itself", "most words are in repeated sentences or loops"),
     AnswerFault.LEAKED_TOKENS: _defect("special tokens, parts of a chat template", "their patterns"),
     AnswerFault.GARBLED: _defect("wrongly decoded characters", "mojibake, replacement and control characters"),
     AnswerFault.WRONG_LANGUAGE: _defect(
         "another language than the request's", "both are known, and the request names none"
     ),
-    AnswerFault.INVALID_JSON: _defect("no JSON, where the request asks for it", "the JSON parser"),
-    AnswerFault.SCHEMA_VIOLATION: _defect("JSON against the request's schema", "the JSON schema of the request"),
+    AnswerFault.INVALID_JSON: _defect("not JSON, although the request asks for it", "the JSON parser"),
+    AnswerFault.SCHEMA_VIOLATION: _defect("JSON that violates the request's schema", "the JSON schema of the request"),
     AnswerFault.UNKNOWN_TOOL: _defect("a call of a tool that the request does not offer", "the request's tools"),
     AnswerFault.INVALID_ARGUMENTS: _defect(
         "arguments that are not JSON, or violate a schema", "the JSON parser, the tool's schema"

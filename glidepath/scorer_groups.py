@@ -104,7 +104,7 @@ def _steered_by_other_group(name: str, group: str, other: str) -> GroupProblem:
 
 
 def _not_steered_by_leader(name: str, group: str, leader: str, last: LastSteering) -> GroupProblem:
-    detail = f"{leader} holds the lease of {group_label(group)} and does not steer {name}"
+    detail = f"{leader} holds the lease of {group_label(group)} but does not steer {name}"
     remedy = "give each team's file a scorer.group of its own, or give all scorers of a group the same file"
     if last.group == group and last.age_s is not None:
         ago = f"{last.age_s:.0f} s ago the group did"

@@ -31,7 +31,7 @@ Prefix = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidato
 
 def _header_pattern(value: str) -> str:
     if not HEADER_NAME.fullmatch(value.removesuffix("*")) or "*" in value[:-1]:
-        raise ValueError(f"{value!r} is no name of a header, and no beginning of one with * after it")
+        raise ValueError(f"{value!r} is neither the name of a header nor the beginning of one, followed by *")
     return value.lower()
 
 

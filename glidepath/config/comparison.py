@@ -172,7 +172,7 @@ class EvaluatorSection(Section):
     def _no_doubt(cls, value: Any) -> Any:
         if isinstance(value, dict) and "between" in value:
             raise ValueError(
-                "between does not exist any more, because pairs are drawn evenly; write sample, the share of the pairs"
+                "between no longer exists, because pairs are drawn evenly; write sample, the share of the pairs"
                 " that the evaluator judges, such as sample: 10%"
             )
         return value

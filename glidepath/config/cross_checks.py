@@ -216,8 +216,8 @@ def _lost_before_takeover(config: Config, name: str, workload: Workload) -> Iter
     least = shortest_lost_after(config.scorer.lease)
     if workload.if_lost == "baseline" and workload.lost_after < least:
         message = (
-            f"{workload.lost_after:g} s is less than a change of the leading scorer takes, so the split would end each "
-            f"time (at least {least:g}s with scorer.lease: {config.scorer.lease:g}s)"
+            f"{workload.lost_after:g} s is less than a change of the leading scorer takes, so each change would end "
+            f"the split (set at least {least:g}s with scorer.lease: {config.scorer.lease:g}s)"
         )
         yield Problem(("workloads", name, "lost_after"), message)
 
@@ -262,7 +262,7 @@ def _strips_at_a_cluster(config: Config, name: str, workload: Workload) -> Itera
     for backend in unless_faulty(_side(config, workload, "baseline")):
         section = config.backends[backend]
         if section.cluster is not None and section.foreign_reasoning == "strip":
-            message = "strip needs url: the requests to the cluster of a baseline that is there are not changed"
+            message = "strip needs url: Glidepath does not change requests to a baseline that is an existing cluster"
             yield Problem(("backends", backend, "foreign_reasoning"), message)
 
 

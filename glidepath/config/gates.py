@@ -32,7 +32,7 @@ class AnyGateConfig(Section):
     def _no_gating(cls, value: Any) -> Any:
         if isinstance(value, dict) and "gating" in value:
             instead = "action: inform" if value["gating"] is False else "action: rollback, which is the default"
-            raise ValueError(f"gating does not exist any more; write {instead}")
+            raise ValueError(f"gating no longer exists; write {instead}")
         return value
 
 

@@ -73,7 +73,7 @@ class EmbedderSection(Section):
     @model_validator(mode="after")
     def _remote_has_url(self) -> EmbedderSection:
         if (self.engine == "remote") != (self.url is not None):
-            raise ValueError("engine: remote needs url, and no other engine takes one")
+            raise ValueError("engine: remote needs url, and no other engine accepts one")
         return self
 
 

@@ -128,7 +128,7 @@ def _reliability_lines(name: str, validation: Validation) -> Iterator[str]:
 
 def _advice(fitted: FittedLabels, workload: str, output: Path | None) -> Iterator[str]:
     if not fitted.better:
-        yield "The weights of these labels are not shown to be better: keep the shipped weights, or label more pairs."
+        yield "These labels do not show that new weights are better: keep the shipped weights, or label more pairs."
         return
     if output is None:
         yield "The labels improve the agreement. --output FILE writes the weights."

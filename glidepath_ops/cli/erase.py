@@ -39,7 +39,7 @@ def command(
     requests without a sticky value cannot be found by user.
     """
     if bool(user) == bool(request_id):
-        raise InputError("erase: give exactly one of --user VALUE, --request-id ID")
+        raise InputError("erase: give exactly one of --user VALUE and --request-id ID")
 
     async def work(settings: Config, redis: RedisClient) -> dict[str, Erased]:
         names = [workload] if workload else list(settings.workloads)
@@ -52,7 +52,7 @@ def command(
         typer.echo(json.dumps({name: _counts(erased) for name, erased in found.items()}))
         return
     for name, erased in found.items():
-        unread = f"; {number_of(erased.unreadable, 'record')} cannot be read and stayed" if erased.unreadable else ""
+        unread = f"; {number_of(erased.unreadable, 'record')} cannot be read and were kept" if erased.unreadable else ""
         kept, labels = number_of(erased.kept, "kept pair"), number_of(erased.labels, "label")
         pairs, results = number_of(erased.pairs, "pair"), number_of(erased.results, "result")
         feedback = f"feedback on {number_of(erased.feedback, 'request')}"

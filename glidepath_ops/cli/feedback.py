@@ -102,7 +102,8 @@ def _one(
 ) -> Iterator[tuple[int, GivenFeedback]]:
     if request_id is None or (score is None and success is None and not label):
         raise InputError(
-            "needs both --request-id and --score (or --success, --failure, --label), or lines of JSON on stdin and none"
+            "needs --request-id with --score, --success, --failure or --label, or none of them and lines of JSON on "
+            "stdin"
         )
     value: object = score
     with suppress(ValueError):

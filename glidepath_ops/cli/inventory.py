@@ -188,7 +188,8 @@ def _nothing_found(settings: Config | None, files: list[str] | None, since: str 
         return "--from: no line since the given time (--since)" if since else f"--from: {', '.join(files)}: is empty"
     if settings is not None and settings.inventory is None:
         return (
-            "inventory: is not in glidepath.yaml; add `inventory: {}`, render Envoy's configuration again, restart both"
+            "inventory: is not in glidepath.yaml; add `inventory: {}`, render Envoy's configuration again, restart "
+            "Envoy and extproc"
         )
     return "nothing was counted yet: no request has ended, or extproc and Envoy run with another configuration"
 

@@ -180,7 +180,7 @@ def export(
 
     data, written, missing = with_redis(config, work, waiting=None)
     write_output(output, data, mode=PRIVATE)
-    left_out = f"; {missing} left out, whose bodies are not stored any more" if missing else ""
+    left_out = f"; {missing} left out, because their bodies are no longer stored" if missing else ""
     typer.echo(f"{number_of(written, 'pair')} written{left_out}", err=True)
 
 
@@ -218,7 +218,7 @@ def label_pair(
     if as_json:
         typer.echo(json.dumps({**asdict(label), "bodies_kept": kept, "labels_removed": removed}))
         return
-    text = "" if kept else "; its bodies are not stored any more, so it cannot be exported with its texts"
+    text = "" if kept else "; its bodies are no longer stored, so it cannot be exported with its texts"
     oldest = f"; {removed} of the oldest labels were removed (retention.labels)" if removed else ""
     typer.echo(f"{shown_id(label.pair_id)}: {label.label.value}, by {label.who}{text}{oldest}")
 

@@ -197,7 +197,7 @@ def _show(plan: WorkloadPlan) -> None:
     for row in rows:
         typer.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if plan.total_seconds is not None:
-        p90 = "longer than can be said" if plan.p90_seconds is None else duration_text(plan.p90_seconds)
+        p90 = "too long to estimate" if plan.p90_seconds is None else duration_text(plan.p90_seconds)
         typer.echo(f"  to the last step: {duration_text(plan.total_seconds)} in the median, 90 % of ramps: {p90}")
     if any(need.of in _BOTH_ANSWERS for step in plan.steps for need in step.needs):
         typer.echo(f"  {_COPIES_TEXT}")

@@ -183,8 +183,8 @@ def render_istio(
     if remove:
         restore_files([into] if into else [], dry_run=dry_run)
         typer.echo(
-            f"next: kubectl apply -f {into}, and only then kubectl delete envoyfilter glidepath -n {namespace}; the "
-            "other way round, Istio removes clusters that routes still name",
+            f"next: kubectl apply -f {into}, and only then kubectl delete envoyfilter glidepath -n {namespace}; in the "
+            "other order, Istio removes clusters that routes still name",
             err=True,
         )
         return

@@ -81,7 +81,7 @@ def failing_baseline(side: SideStatus, backend: str) -> Iterator[str]:
     share = side.errors / side.requests if side.requests else 0.0
     if side.errors >= FAILING_ERRORS and share >= FAILING_SHARE:
         seen = f"{side.errors} of {side.requests} requests in this step ({share:.0%})"
-        yield f"the baseline {backend} fails {seen}: the comparison with it shows little while it fails"
+        yield f"the baseline {backend} fails {seen}: while it fails, the comparison with it shows little"
 
 
 def error_kinds(kinds: Mapping[str, int], examples: Mapping[str, str]) -> Iterator[str]:

@@ -134,7 +134,7 @@ def _check_configuration(checked: Checked, config: Path, *, without_secrets: boo
         if _gets_forms_as_they_are(settings, workload)
     ]
     checked.hints += [
-        ("warning", places.locate(*one.second.key), f"{one.message}, so not both can run on one machine")
+        ("warning", places.locate(*one.second.key), f"{one.message}, so both cannot run on one machine")
         for one in conflicts(listen_addresses(settings), on_one_machine=True)
     ]
 

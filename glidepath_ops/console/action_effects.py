@@ -94,7 +94,8 @@ def effect_of(kind: CommandKind, status: WorkloadStatus, shadow_sample: float) -
             return Effect(f"Hold {name}", text)
         case CommandKind.RESUME:
             return Effect(
-                f"Resume {name}", "The automation goes on from where it is: the next step needs its evidence."
+                f"Resume {name}",
+                "The automation continues from the present share. The next step still needs its evidence.",
             )
         case CommandKind.RETRY:
             text = f"The ramp starts again at {status.percent:g} %. Earlier evidence is discarded."

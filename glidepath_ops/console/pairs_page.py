@@ -201,7 +201,7 @@ def _shown(workload: Workload, stored: StoredPair, full: bool) -> ShownPair:
         )
     why = ""
     if result is None:
-        why = f"it was set aside: {stored.set_aside}" if stored.set_aside else "its result is not stored any more"
+        why = f"it was set aside: {stored.set_aside}" if stored.set_aside else "its result is no longer stored"
     elif not result.scored:
         why = why_unscored(result.unscored_reason)
     return ShownPair(

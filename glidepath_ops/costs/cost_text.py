@@ -101,19 +101,22 @@ def what_is_known(one: WorkloadMoney) -> list[str]:
     sides = {"baseline": costs.baseline, "candidate": costs.candidate}
     for name, seen in sides.items():
         if seen.requests:
-            lines.append(f"{name}: tokens known of {seen.known:,} of {seen.requests:,} requests, {_measured(seen)}")
+            lines.append(f"{name}: tokens known for {seen.known:,} of {seen.requests:,} requests, {_measured(seen)}")
     for name, seen in costs.copies.items():
         if seen.requests:
-            lines.append(f"copies to {name}: tokens known of {seen.known:,} of {seen.requests:,}")
+            lines.append(f"copies to {name}: tokens known for {seen.known:,} of {seen.requests:,}")
     without = [name for name, seen in (*sides.items(), *costs.copies.items()) if seen.is_unknown]
-    lines += [f"no price of the {name}: write backends.NAME.price" for name in dict.fromkeys(without)]
+    lines += [f"no price for the {name}: set backends.NAME.price" for name in dict.fromkeys(without)]
     lines.append(f"unpriced: {costs.unpriced_share:.1%} of the requests and copies{_lacking(one)}")
     assumed = {kind for cost in _all(one) for kind in cost.of_known.assumed}
     if assumed:
         kinds = ", ".join(sorted(map(kind_text, assumed)))
         lines.append(f"without a price of their own, so charged as other tokens: {kinds}")
     if costs.moved_by == "tokens":
-        lines.append("the candidate's own tokens are priced at the baseline's prices, which answered too few requests")
+        lines.append(
+            "the candidate's own tokens are priced at the baseline's prices, because the baseline answered "
+            "too few requests"
+        )
     if one.forecast is not None and one.forecast.traffic.reason:
         lines.append(f"no low and high: {one.forecast.traffic.reason}")
     return lines

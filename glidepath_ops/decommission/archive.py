@@ -21,9 +21,9 @@ _SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie|credential|sig
 _README = """\
 Written by `glidepath decommission {workload}`: the configuration (passwords and credentials are hidden; names of
 environment variables and files are kept), Envoy's bootstrap, the checklist, the last status of every workload, and the
-complete decision log of {workload}, oldest first, one JSON object per line. labels.jsonl has what people said about
-pairs, and pairs.jsonl the kept and the labelled pairs as `glidepath pairs export` writes them: requests and answers of
-clients, redacted as the configuration says. `glidepath calibrate --labels pairs.jsonl` reads them.
+complete decision log of {workload}, oldest first, one JSON object per line. labels.jsonl has people's labels of pairs.
+pairs.jsonl has the kept and the labelled pairs as `glidepath pairs export` writes them: requests and answers of
+clients, redacted as the configuration says. `glidepath calibrate --labels pairs.jsonl` reads it.
 MANIFEST.sha256 has every file's digest.
 To restore the baseline: use this glidepath.yaml, replace each {hidden} by its value, and run `glidepath render`.
 """

@@ -165,7 +165,7 @@ def _agreement(name: str, settings: Workload, status: WorkloadStatus | None) -> 
     """Return the state, the detail and the remedy of the item about the agreement in the current step."""
     if status is None or status.agreement is None:
         remedy = f"glidepath probe {name}" if settings.probes is not None else f"glidepath status -w {name}"
-        return ItemState.WARN, "no pair has been scored in this step, so nothing shows it", remedy
+        return ItemState.WARN, "no pair has been scored in this step, so the agreement is unknown", remedy
     seen, least = f"agreement {status.agreement:.3f}", _least_agreement(settings, status)
     margin = None if settings.sameness is None else settings.sameness.margin
     unmeasured = margin is not None and status.noise is None
@@ -268,7 +268,7 @@ def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[Checkl
             f"remove workloads.{workload} from glidepath.yaml; route its requests to {candidate}",
         ),
         ("roll out", f"glidepath render, then glidepath doctor for every Envoy{_order(config)}"),
-        ("watch", f"check {baseline}'s own metrics: no request of {workload} arrives for a week"),
+        ("watch", f"check {baseline}'s own metrics: no request of {workload} should arrive for a week"),
         ("revoke the credential", f"{_credential(backend)}, at the provider and in the secret store{later}"),
         ("end the contract", f"quota, reserved capacity, private links and alarms of {_host(backend)}{later}"),
         ("delete stored data", "the provider's logs and stored prompts; copies in Redis expire by retention"),

@@ -32,10 +32,10 @@ def _slow_extproc(subject: str, wanted: Any, running: Any) -> Finding:
     """Report whether a slow extproc could delay clients or fill Envoy's memory with copies (ADR 0150)."""
     check = "slow extproc"
     if any(_at(running, path) != _at(wanted, path) for path in (_BUFFER, _WINDOW)):
-        detail = "the limits of its connection are not those of the configuration, so clients can wait for extproc"
+        detail = "the limits of its connection differ from the configuration, so clients may have to wait for extproc"
         return fail(subject, check, detail, RENDER)
     if _lua(running) != _lua(wanted):
-        detail = "the filter that limits the bytes of copies in Envoy's memory is missing, or of another configuration"
+        detail = "the filter that limits the bytes of copies in Envoy's memory is missing, or has another configuration"
         return fail(subject, check, detail, RENDER)
     return ok(subject, check, "no client waits for it, and the copies in Envoy's memory are limited")
 
@@ -61,6 +61,6 @@ def _captured(subject: str, envoy: EnvoyFacts) -> Finding:
         return ok(subject, check, "no request yet")
     detail = f"{started - lost} of {started} sampled requests since Envoy's start"
     if lost > MAX_LOST * started:
-        remedy = "check that extproc runs, and extproc.max_streams: the others do not count as evidence"
+        remedy = "check that extproc runs, and extproc.max_streams: requests that are not captured are not evidence"
         return warn(subject, check, detail, remedy)
     return ok(subject, check, detail)

@@ -263,12 +263,15 @@ def _sight(subject: str, blind: str, no_counters: str) -> Finding:
     """Report whether outcomes arrive, and whether the counter guard could replace them for a while."""
     check = "outcomes arrive"
     if blind:
-        remedy = "check extproc and Redis: until then no step is taken, and only Envoy's own counters take a share back"
+        remedy = (
+            "check extproc and Redis: until outcomes arrive, no step is taken, and only Envoy's own counters can "
+            "cause a rollback"
+        )
         return fail(subject, check, blind, remedy)
     if no_counters:
         remedy = (
-            "give the addresses in envoy.admin; without them, only a lease of the split in Envoy takes a share back "
-            "while outcomes do not arrive"
+            "give the addresses in envoy.admin; without them, only a lease of the split in Envoy (if_lost: baseline) "
+            "can return the traffic while outcomes do not arrive"
         )
         return warn(subject, check, f"no counter guard: {no_counters}", remedy)
     return ok(subject, check, "yes, and Envoy's own counters are read")
@@ -278,7 +281,7 @@ def _unseen(subject: str, redis: RedisFacts) -> Finding:
     """Report whether every access log entry that the Envoys produced reached an extproc."""
     check, record = "unseen log entries", redis.unseen
     if record is None or record.silent == "all":
-        detail = "not counted: the leading scorer reads Envoy's own counters, and reaches none in envoy.admin"
+        detail = "not counted: the leading scorer needs Envoy's own counters, and can reach no Envoy in envoy.admin"
         return warn(subject, check, detail, "give the addresses in envoy.admin, or watch extproc by its metrics")
     if record.unseen:
         detail = f"{record.unseen} of {record.produced} entries reached no extproc, so no gate knows these outcomes"
@@ -312,7 +315,7 @@ def _persistence(subject: str, redis: RedisFacts) -> Finding:
     check = "persistence"
     if redis.append_failed:
         detail = "the last write to the append-only file failed, so Redis refuses all writes"
-        return fail(subject, check, detail, "free space on the disk of Redis: until then, nothing steers")
+        return fail(subject, check, detail, "free space on the disk of Redis: until then, no scorer can steer")
     if redis.append_only is None:
         return warn(subject, check, "CONFIG is not allowed on this server", "make sure that appendonly is yes")
     if redis.append_only:

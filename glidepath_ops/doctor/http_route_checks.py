@@ -86,7 +86,7 @@ def examine_http_routes(found: Sequence[HttpRouteFacts]) -> Iterator[Finding]:
         if facts.refused:
             yield fail(subject, f"{name}: may be changed", facts.refused, _PERMISSION)
         else:
-            yield ok(subject, f"{name}: may be changed", "a patch without a change was taken")
+            yield ok(subject, f"{name}: may be changed", "a patch without a change was accepted")
         yield from _served(subject, facts)
         yield from _picker(subject, facts)
 

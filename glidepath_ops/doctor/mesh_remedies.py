@@ -24,8 +24,8 @@ class MeshRemedy:
 ISTIO = MeshRemedy(
     sent="apply the VirtualService and the EnvoyFilter of `glidepath render istio` again: the EnvoyFilter's "
     "workloadSelector and namespace must be those of this pod, and istiod's log says what it skipped",
-    bootstrap="apply the EnvoyFilter and the patch of the pods of `glidepath render istio`; it holds from the next "
-    "start of a pod on, with BOOTSTRAP_XDS_AGENT",
+    bootstrap="apply the EnvoyFilter and the patch of the pods of `glidepath render istio`; it applies when a pod "
+    "starts the next time, with BOOTSTRAP_XDS_AGENT",
 )
 ENVOY_GATEWAY = MeshRemedy(
     sent="apply the HTTPRoute and the resources of `glidepath render envoy-gateway` again: the status of the "

@@ -58,7 +58,7 @@ def _scope(subject: str, config: Config, name: str, routes: list[Json]) -> Findi
         match, shown = route.get("match", {}), _shown(route)
         if not _is_inside(match, rule):
             path = rule.path or f"{rule.path_prefix} and below"
-            detail = f"{shown} takes requests beside {path}, so they are split too"
+            detail = f"{shown} takes requests to other paths than {path}, so they are split too"
             return fail(subject, check, detail, f"narrow its match to the workload's path; {RENDER}")
         if route.get("name") != envoy_names.route_name(name) and not _is_post(match):
             detail = f"{shown} takes other methods than POST, so they are split too"
@@ -192,12 +192,12 @@ def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Find
     for route in routes:
         policies = len(route.get("route", {}).get("hash_policy", []))
         if hashed and workload.assignment is not None and policies > 1:
-            detail = f"{_shown(route)} has {policies} hash policies, which Envoy combines to one value"
+            detail = f"{_shown(route)} has {policies} hash policies, which Envoy combines into one value"
             ours = f"remove workloads.{name}.sticky" if sticky else f"set workloads.{name}.sticky: {{route: true}}"
             remedy = f"{ours}, or remove the other hash (on Istio: a DestinationRule's consistentHash)"
             return warn(subject, check, detail, remedy)
     if hashed and workload.assigned_at_random:
-        detail = "the routes assign by a hash, but the file says at random, and the gates count on that"
+        detail = "the routes assign requests by a hash, but the file says at random, which the gates rely on"
         return warn(subject, check, detail, f"set workloads.{name}.sticky: {{route: true}}")
     if hashed:
         return ok(subject, check, "by hash")

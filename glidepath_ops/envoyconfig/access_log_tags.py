@@ -104,7 +104,7 @@ def record_filters_of_copies(config: Config) -> list[Json]:
 
 def _filter(rules: list[Json]) -> Json:
     more = {"request_rules": rules} if rules else {}
-    text = "Keeps what the access log tells extproc, where an entry of a weighted split says so."
+    text = "Keeps values that the access log reports to extproc, for the entries of weighted splits that set them."
     return with_comment(text, typed(RECORD, _TO_METADATA, **more))
 
 

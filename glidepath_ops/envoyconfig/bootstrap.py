@@ -171,7 +171,7 @@ def _lease_layers(config: Config) -> list[Json]:
     leases = [
         with_comment(
             f"Leases of {', '.join(one.workloads)}. Envoy drops this layer {one.ttl_s:g} s after the scorer's last "
-            "renewal; the splits then match nothing, and the baseline serves all.",
+            "renewal; the splits then match nothing, and the baseline serves all requests.",
             _rtds_layer(one.name, one.name),
         )
         for one in layers

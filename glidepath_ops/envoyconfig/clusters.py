@@ -89,7 +89,7 @@ def backend_cluster(config: Config, name: str, secrets: SecretNames) -> Json:
     )
     adapt = upstream_filters([side], secrets)
     if backend.cluster is not None:
-        text = f"{name}: the cluster {backend.cluster}, with requests adapted"
+        text = f"{name}: the cluster {backend.cluster}; requests to it are adapted"
         return with_comment(text, {**_aggregate(name, backend, [backend.cluster]), **_http(None, adapt)})
     url = urlsplit(str(backend.url))
     text = f"{name}: {url.scheme}://{url.hostname}{url.path}" + (f", model {backend.model}" if backend.model else "")

@@ -67,7 +67,7 @@ def _routes_of(config: Config, workload: str, users: UsersRoutes) -> list[AddedR
         elif shared is Overlap.ALL and not found:
             raise InputError(
                 f"workloads.{workload}: {route.place}: this route answers the workload's requests without a cluster; "
-                "give it an action route with a cluster, or change the workload's match"
+                "give it the action route with a cluster, or change the workload's match"
             )
         if shared is Overlap.ALL:
             break
@@ -149,8 +149,8 @@ def refuse_unknown_header_rules(config: Config, workload: str, where: str) -> No
     """Raise InputError if a fallback would have to restore headers, but the route's header rules are not known."""
     if config.workload(workload).fallback:
         raise InputError(
-            f"{where}: a request that failed at the candidate would get the client's own headers back, also those that "
-            "this route replaces or removes: give the file by --into, so that its header rules are known, or set "
+            f"{where}: a request that failed at the candidate would get the client's own headers back, even those that "
+            "this route replaces or removes: give the file with --into, so that its header rules are known, or set "
             f"workloads.{workload}.fallback: false"
         )
 
@@ -186,7 +186,7 @@ def _split(config: Config, workload: str, action: Json, where: str) -> Json:
                 f"{where}: with auto_host_rewrite, a request that failed at the candidate can keep the candidate's "
                 "host: write host_rewrite_literal instead, or set fallback: false"
             )
-        limit, remedy = ends_after(action), "a longer timeout in the route (0s: none)"
+        limit, remedy = ends_after(action), "set a longer timeout in the route (0s: none)"
         for key in ("first_byte_timeout", "answer_timeout"):
             refuse_short_timeout(config, workload, limit, f"{where}: the route ends", remedy, key)
     policy = _hash_policy(config, workload, action, where)
@@ -213,15 +213,14 @@ def _refuse_other_baseline(config: Config, workload: str, action: Json, where: s
     now = f"url: {backend.url}" if backend.cluster is None else f"cluster: {backend.cluster}"
     raise InputError(
         f"{where}: the route serves it from the cluster {cluster}: set backends.{name}: {{cluster: {cluster}, "
-        f"host: {host}}} in glidepath.yaml, so that {cluster} goes on serving the baseline (now: {now})"
+        f"host: {host}}} in glidepath.yaml, so that {cluster} continues to serve the baseline (now: {now})"
     )
 
 
 def not_at_random(workload: str) -> str:
     """Return the end of an error message: the user's own hash assigns the requests, so they are not random."""
     return (
-        "so requests are not assigned at random, on which the gates would count: set "
-        f"workloads.{workload}.sticky: {{route: true}}"
+        f"so requests are not assigned at random, as the gates assume: set workloads.{workload}.sticky: {{route: true}}"
     )
 
 
@@ -292,8 +291,8 @@ def _narrowed(config: Config, workload: str, route: UsersRoute, where: str) -> J
     lease = lease_condition(config, workload)
     if lease and "runtime_fraction" in theirs:
         raise InputError(
-            f"{where}: the route's match has a runtime_fraction, which the lease of the split needs (if_lost: "
-            f"baseline): set workloads.{workload}.if_lost: hold, or give the route another condition"
+            f"{where}: the route's match already has a runtime_fraction, a field that the lease of the split needs "
+            f"(if_lost: baseline): set workloads.{workload}.if_lost: hold, or give the route another condition"
         )
     ours = match(rule)
     paths = [*_path_condition(theirs, ours, rule), *clear_path_headers(rule), *inference_path_headers(rule)]

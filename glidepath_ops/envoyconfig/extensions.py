@@ -53,7 +53,9 @@ _HOP = (
 # An aggregate of one cluster adapts requests to a backend with ``cluster``.
 _EXISTING_CLUSTER = Extension("envoy.clusters.aggregate", "adapts requests to an existing cluster", "use url")
 _RECORD = Extension(
-    "envoy.filters.http.header_to_metadata", "keeps what the access log tells extproc", "use Envoy 1.37 or newer"
+    "envoy.filters.http.header_to_metadata",
+    "keeps values that the access log reports to extproc",
+    "use Envoy 1.37 or newer",
 )
 _TLS = Extension("envoy.transport_sockets.tls", "connects to backends with https", "use an http:// url")
 _FILE = Extension(

@@ -44,7 +44,7 @@ def route_filters(config: Config) -> list[Json]:
     observe all routes.
     """
     store = with_comment(
-        "Stores the client's headers and the backends' credentials, where a route of a workload says so.",
+        "Stores the client's headers and the backends' credentials, on the routes of workloads that ask for it.",
         typed(REMEMBER, STORE),
     )
     first = [*caller_filters(config), *reading_filters(config), store]

@@ -184,8 +184,8 @@ def _refuse_shared_routes(
                 continue
             if id(host) not in chosen or not any(manager is one for one in managers):
                 raise InputError(
-                    f"{name}:{routes.start_mark.line + 1}: these routes are those of another virtual host or of the "
-                    f"listener {title} too, by a YAML alias; write them there in full"
+                    f"{name}:{routes.start_mark.line + 1}: a YAML alias gives these routes to another virtual host or "
+                    f"to the listener {title} too; write them there in full"
                 )
 
 

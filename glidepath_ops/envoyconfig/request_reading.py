@@ -81,7 +81,7 @@ def reading_filters(config: Config) -> list[Json]:
     if not reads_any(config):
         return []
     text = (
-        "Reads the body of a request once, where a route says so, and lets Envoy choose its route again by the facts."
+        "Reads the body of a request once, on routes that ask for it. Envoy then chooses its route again by the facts."
     )
     return [with_comment(text, typed(READ_REQUEST, _LUA, source_codes={_PROGRAM: {"inline_string": _source(config)}}))]
 

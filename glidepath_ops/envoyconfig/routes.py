@@ -179,7 +179,7 @@ def _companions(config: Config) -> Iterator[Json]:
         workload = config.workload(name)
         rule = companion_paths(workload.match)
         yield with_comment(
-            f"Calls on the paths of {name} that are not inference go to {workload.baseline} as they are.",
+            f"Calls on the paths of {name} that are not inference go to {workload.baseline} unchanged.",
             {
                 "name": envoy_names.companion_route_name(name),
                 "match": with_headers(match(rule), [*other_models_excluded(workload.match), *clear_path_headers(rule)]),
@@ -213,6 +213,6 @@ def _default(config: Config) -> Iterator[Json]:
             },
         )
     yield with_comment(
-        f"All other requests go to {name} as they are.",
+        f"All other requests go to {name} unchanged.",
         {**route, "typed_per_filter_config": filters_of_unsplit_route(config, as_sent=True), **_common(config)},
     )

@@ -30,7 +30,7 @@ def shadow_routes(config: Config, users: Mapping[str, Sequence[Json]] | None = N
         comment = f"Copies of {name} for {workload.baseline}"
         route = _shadow_route(config, name, workload.baseline)
         as_users = [_as_users(route, part) for part in (users or {}).get(name, ())]
-        routes += [with_comment(f"{comment}, as the user's route makes them.", one) for one in as_users]
+        routes += [with_comment(f"{comment}, changed as the user's route changes requests.", one) for one in as_users]
         routes.append(with_comment(f"{comment}.", route))
         candidate = workload.candidate
         routes.append(with_comment(f"Copies of {name} for {candidate}.", _shadow_route(config, name, candidate)))
@@ -46,8 +46,8 @@ def shadow_routes(config: Config, users: Mapping[str, Sequence[Json]] | None = N
 
 def _why_required(workload: str) -> str:
     return (
-        f"Matches no request. It names what the split of {workload} needs. An Envoy that refuses a part of it refuses "
-        "this listener too; without copies there is no evidence, and the share stays where it is."
+        f"Matches no request. It names all parts that the split of {workload} needs. An Envoy that refuses a part of "
+        "it refuses this listener too; without copies there is no evidence, and the share stays where it is."
     )
 
 

@@ -122,14 +122,17 @@ def section_text(inventory: Inventory, one: FoundWorkload, sides: Sides, *, back
     if len(together) > 1:
         callers = ", ".join(sorted({w.group.key.caller for w in together}))
         comments.append(f"This section has the requests of {len(together)} callers: {callers}.")
-        comments.append("Only a header tells them apart: see inventory.callers.")
+        comments.append("Only a header can tell them apart: see inventory.callers.")
     if not one.kind.declared:
-        comments.append("Who waits for the answers was guessed; inventory.kinds declares it.")
+        comments.append("Who waits for the answers was guessed; declare it in inventory.kinds.")
     missing = backends_section(sides) if backends else {}
     if missing:
-        comments.append(f"Put the addresses of {' and '.join(missing)} in the place of those below.")
+        comments.append(f"Put the addresses of {' and '.join(missing)} in place of those below.")
     if missing and sides.cluster:
-        comments.append(f"The cluster {sides.cluster} of your Envoy serves these requests now; host: what it expects.")
+        comments.append(
+            f"The cluster {sides.cluster} of your Envoy serves these requests now. host: the Host header "
+            "that it expects."
+        )
     sections: dict[str, Any] = {
         "backends": missing,
         "workloads": workload_section(one.section, match, one.task, sides),

@@ -50,7 +50,9 @@ def kind_of(group: CallGroup, declared: KindsSection) -> FoundKind:
                 return FoundKind(kind, f"{name} has the word {word[0]}", declared=False)
     streamed = group.sums.get("streamed", 0.0) / group.requests if group.requests else 0.0
     if streamed >= _STREAMS:
-        return FoundKind(Kind.CUSTOMER, f"{streamed:.0%} of the answers are streamed, as for people", declared=False)
+        return FoundKind(
+            Kind.CUSTOMER, f"{streamed:.0%} of the answers are streamed, as is usual for people", declared=False
+        )
     if streamed <= _FEW_STREAMS:
-        return FoundKind(Kind.INTERNAL, "no answers are streamed, as for programs", declared=False)
-    return FoundKind(Kind.CUSTOMER, "nothing says who waits for the answers, so customers may", declared=False)
+        return FoundKind(Kind.INTERNAL, "no answers are streamed, as is usual for programs", declared=False)
+    return FoundKind(Kind.CUSTOMER, "nothing shows who waits for the answers, so it may be customers", declared=False)

@@ -54,11 +54,11 @@ def _headline(inventory: Inventory, read: ReadTraffic) -> str:
     requests = f"{inventory.requests:,} {plural_unless_one(inventory.requests, 'request')}"
     total = f"{requests} in {number_of(len(inventory.workloads), 'workload')}"
     if not read.from_ms:
-        return f"{total}; the lines have no time, so nothing is said of a month"
+        return f"{total}; the lines have no time, so there are no figures for a month"
     span = duration_text((read.to_ms - read.from_ms) / 1000)
-    short = "; a month is only a projection of that" if read.to_ms - read.from_ms < _DAY_MS else ""
+    short = "; the figures for a month are only projected from it" if read.to_ms - read.from_ms < _DAY_MS else ""
     if inventory.months is None:
-        short = ", too short to say anything of a month"
+        short = ", too short for figures for a month"
     return f"{_time(read.from_ms)} to {_time(read.to_ms)} UTC ({span}): {total}{short}"
 
 

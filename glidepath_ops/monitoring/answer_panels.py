@@ -14,7 +14,7 @@ ANSWERS = Row(
     (
         Panel(
             "Mean agreement",
-            "cross: both sides. noise: the baseline with itself, which is the most that can be expected.",
+            "cross: both sides with each other. noise: the baseline with itself, the most that can be expected.",
             (Query(mean_agreement(), "{{workload}} {{kind}}"),),
             "percentunit",
             most=1,
@@ -51,7 +51,7 @@ ANSWERS = Row(
         ),
         Panel(
             "Scored pairs",
-            "Pairs a second with a score, without one by reason, and waiting.",
+            "Pairs a second with a score and, by reason, without one; and the number of waiting pairs.",
             (
                 Query(
                     f"sum by (workload, kind) (rate(glidepath_scorer_pairs_scored_total{{{WORKLOAD}}}{RATE}))",

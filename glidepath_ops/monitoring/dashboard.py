@@ -69,7 +69,7 @@ def _decisions() -> Json:
         "iconColor": "orange",
         "expr": 'sum by (workload) (changes(glidepath_share_asked_ratio{workload=~"$workload"}[1m])) > 0',
         "step": "15s",
-        "titleFormat": "{{workload}}: another share",
+        "titleFormat": "{{workload}}: the share changed",
     }
 
 

@@ -24,7 +24,7 @@ HEALTH = Row(
         ),
         Panel(
             "Envoys",
-            "Found, with the desired weights, and with the lease of the split.",
+            "Envoys that were found, that run the desired weights, and that have the lease of the split.",
             (
                 Query(f"max by (workload) (glidepath_envoys{{{WORKLOAD}}})", "{{workload}} found"),
                 Query(f"max by (workload) (glidepath_envoys_confirmed{{{WORKLOAD}}})", "{{workload}} confirmed"),
@@ -54,7 +54,7 @@ HEALTH = Row(
         ),
         Panel(
             "How long a tick and a score take",
-            "99 % of the steer ticks; the mean of a scored pair.",
+            "The 99th percentile of a steer tick, and the mean time of a scored pair.",
             (
                 Query(
                     f"histogram_quantile(0.99, sum by (le) (rate(glidepath_steer_tick_seconds_bucket{RATE})))",

@@ -35,8 +35,8 @@ Units are seconds, bytes and ratios from 0 to 1. No label holds a user, a sessio
 
 Counters begin at 0 when a process starts, except those that say "since the beginning": the leading scorer stores them.
 What several processes count must be added up, as in
-`sum by (workload, side) (rate(glidepath_extproc_requests_total{origin="live"}[5m]))`. Of the leading scorer's metrics
-there is one series, from whichever scorer leads: `max by (workload) (glidepath_share_asked_ratio)`.
+`sum by (workload, side) (rate(glidepath_extproc_requests_total{origin="live"}[5m]))`. Each metric of the leading scorer
+has one series, from whichever scorer leads: `max by (workload) (glidepath_share_asked_ratio)`.
 """
 
 

@@ -16,7 +16,7 @@ RAMP = Row(
     (
         Panel(
             "Share of the candidate",
-            "Asked: what the Envoys shall do. Seen: what clients' requests really did.",
+            "Asked: the share that the Envoys should give. Seen: the candidate's measured share of clients' requests.",
             (
                 Query(f"max by (workload) (glidepath_share_asked_ratio{{{WORKLOAD}}})", "{{workload}} asked"),
                 Query(
@@ -48,7 +48,7 @@ RAMP = Row(
         ),
         Panel(
             "Gates: evidence to fail",
-            "1 proves the candidate too bad: a rollback, a hold or a notice.",
+            "1 proves the candidate too bad, which causes a rollback, a hold or a notice.",
             (
                 Query(
                     f"max by (workload, gate) (glidepath_gate_evidence_to_fail_ratio{{{WORKLOAD}}})",

@@ -29,7 +29,7 @@ TRAFFIC = Row(
         ),
         Panel(
             "Share of errors, clients' requests",
-            "Of the requests that the client did not abort.",
+            "The share of the requests that the client did not abort.",
             (Query(error_share(), "{{workload}} {{side}}"),),
             "percentunit",
         ),
@@ -91,7 +91,7 @@ TRAFFIC = Row(
         ),
         Panel(
             "Rescues",
-            "Failed requests of the candidate that the baseline was asked again, a second.",
+            "Failed candidate requests a second that Envoy sent to the baseline.",
             (
                 Query(
                     f"sum by (workload, result) (rate(glidepath_extproc_rescues_total{{{WORKLOAD}}}{RATE}))",

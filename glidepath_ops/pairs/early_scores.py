@@ -23,6 +23,6 @@ def early_scores_note(workload: Workload, status: WorkloadStatus | None) -> str:
     why = "shadow.same_side is 0, so none is made" if not workload.shadow.same_side else f"{known} so far"
     return (
         "the worst pairs may be harmless: until "
-        f"{number_of(MIN_PAIRS, 'noise pair')} (two answers of the baseline to one request) are scored, nothing says "
+        f"{number_of(MIN_PAIRS, 'noise pair')} (two answers of the baseline to one request) are scored, it is unknown "
         f"how much the baseline itself varies ({why})"
     )

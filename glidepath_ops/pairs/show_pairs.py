@@ -26,13 +26,13 @@ from glidepath_ops.pairs.select_pairs import facts_of
 from glidepath_ops.pairs.stored_texts import answer_text, prompt_text
 
 _REASONS = {
-    "status": "its status is no success",
+    "status": "its status is not a success",
     "aborted": "it was ended during the body",
     "timeout": "it did not end in time",
     "refused": "the shadow listener could not be reached",
     "local": "Envoy answered by itself",
     "failed_over": "the baseline answered for the candidate",
-    "cut": "its body was too long to be kept whole",
+    "cut": "its body was too long to be stored completely",
     "truncated": "its body ends too early",
     "malformed": "its body does not follow its format",
     "error_body": "its body is an error message",
@@ -79,11 +79,11 @@ def why_unscored(reason: str) -> str:
     """Return the reason why a pair has no score as a text for people, followed by its name."""
     side, _, kind = reason.partition("_")
     if side in set(Side) and kind in _REASONS:
-        return f"of the {side}'s answer, {_REASONS[kind]} ({reason})"
+        return f"the {side}'s answer: {_REASONS[kind]} ({reason})"
     others = {
-        "request_cut": "the request was too long to be kept whole (request_cut)",
+        "request_cut": "the request was too long to be stored completely (request_cut)",
         "invalid_agreement": "the stored agreement is not a number from 0 to 1 (invalid_agreement)",
-        "result_expired": "the result is not stored any more (retention)",
+        "result_expired": "the result is no longer stored (retention)",
     }
     return others.get(reason, one_line(reason))
 
@@ -120,7 +120,7 @@ def page(
     if feedback is not None:
         parts.append(Text(f"feedback: {one_line(feedback_text(feedback))}"))
     if stored.pair is None:
-        parts.append(Text("The bodies are not stored any more (retention).", style="yellow"))
+        parts.append(Text("The bodies are no longer stored (retention).", style="yellow"))
     else:
         parts += [Text("request", style="bold"), _cut(prompt_text(stored.pair), most_chars), Text()]
         parts.append(_answers(workload, stored.pair, stored.result, most_chars))
@@ -151,7 +151,9 @@ def _head(stored: StoredPair, label: PairLabel | None) -> Iterator[Text]:
     if result is not None and result.preference is not None:
         yield Text(f"preference of the evaluator: {result.preference.value}")
     if result is not None and (right := result.correctness) is not None:
-        yield Text(f"right by the verifier's word: baseline {right.baseline:g}, candidate {right.candidate:g}")
+        yield Text(
+            f"correctness, as the verifier measured it: baseline {right.baseline:g}, candidate {right.candidate:g}"
+        )
     if label is not None:
         note = f": {one_line(label.note)}" if label.note else ""
         yield Text(f"labelled {label.label.value} by {one_line(label.who)} at {_time(label.at_ms)}{note}")

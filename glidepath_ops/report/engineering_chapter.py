@@ -56,18 +56,18 @@ _INSTRUMENTS = (
 
 def engineering(facts: ReportFacts) -> Chapter:
     sections = chain.from_iterable(_workload(facts, one) for one in facts.workloads)
-    audience = "For platform and ML engineers: does it work as well, and what happened on the way?"
+    audience = "For platform and ML engineers: does the candidate work as well, and what happened during the ramp?"
     return Chapter("engineering", "1. Engineering", audience, tuple(sections))
 
 
 def _workload(facts: ReportFacts, one: WorkloadFacts) -> Iterator[Section]:
-    yield Section(f"{one.name}: where it stands", tuple(_standing(one)))
+    yield Section(f"{one.name}: present state", tuple(_standing(one)))
     yield Section(f"{one.name}: quality, by instrument", tuple(_quality(one)))
     yield Section(f"{one.name}: latency", tuple(_latency(one)))
     yield Section(f"{one.name}: errors", tuple(_errors(one)))
     yield Section(f"{one.name}: incidents", tuple(incidents(one)))
     yield Section(f"{one.name}: drills", tuple(drills(one)))
-    yield Section(f"{one.name}: the pairs that mattered", tuple(weighed_pairs(facts, one)))
+    yield Section(f"{one.name}: pairs that affected decisions", tuple(weighed_pairs(facts, one)))
 
 
 def _standing(one: WorkloadFacts) -> Iterator[Block]:
@@ -79,14 +79,14 @@ def _standing(one: WorkloadFacts) -> Iterator[Block]:
     seen = _seen(one.points)
     rows = [
         ["share of the candidate, asked for", share],
-        ["share of the candidate, seen in the report's time", "–" if seen is None else f"{seen:.1%}"],
-        ["clients' requests a second, in the mean", _rate(one.points)],
+        ["share of the candidate, measured in the report's period", "–" if seen is None else f"{seen:.1%}"],
+        ["mean clients' requests a second", _rate(one.points)],
         ["phase", status.phase.replace("_", " ")],
         ["steps", " → ".join(f"{step:g} %" for step in status.steps)],
         ["in this phase since", f"{time_text(status.since_ms)} UTC"],
         ["Envoys that run this share", f"{status.confirmed} of {status.envoys}"],
         ["next", one_line(status.message) or "–"],
-        ["digest of the configuration that decides", status.config_digest or "–"],
+        ["digest of the settings that affect decisions", status.config_digest or "–"],
         ["time to the last step", _ramp_text(one)],
         ["requests that can move", str(one.movable) if one.movable else "not measured yet"],
     ]
@@ -107,10 +107,10 @@ def _ramp_text(one: WorkloadFacts) -> str:
     if one.ramp_s is None:
         return f"unknown: {one.no_ramp}"
     if one.ramp_s == 0:
-        return "it is there"
+        return "reached"
     phase = one.status.phase if one.status is not None else ""
-    stands = f", once it goes on: it is {phase.replace('_', ' ')} now" if phase in STANDING else ""
-    return f"about {duration_text(one.ramp_s)} in the median (glidepath plan){stands}"
+    stands = f", once the ramp continues (now: {phase.replace('_', ' ')})" if phase in STANDING else ""
+    return f"about {duration_text(one.ramp_s)} (median of glidepath plan){stands}"
 
 
 def _seen(points: Sequence[HistoryPoint]) -> float | None:
@@ -144,11 +144,15 @@ def _quality(one: WorkloadFacts) -> Iterator[Block]:
         yield NoData("the gates", NEVER if status is None else "no gate has samples in this step yet")
         return
     rows = [_verdict_row(verdict) for verdict in status.verdicts]
-    heads = ["gate", "question", "verdict", "value", "limit", "95 % or wider band", "samples", "compares", "may"]
-    yield Table(heads, rows, "This step's gates. A band holds at all looks of the step at once", numbers=(3, 4, 6))
+    heads = ["gate", "question", "verdict", "value", "limit", "95 % or wider interval", "samples", "compares", "may"]
+    yield Table(
+        heads, rows, "This step's gates. An interval is valid at all looks of the step together", numbers=(3, 4, 6)
+    )
     outside = [verdict.gate for verdict in status.verdicts if _is_outside(verdict)]
     if outside:
-        yield Text(f"The value of {', '.join(outside)} is outside the band: it has changed within the step.", "asks")
+        yield Text(
+            f"The value of {', '.join(outside)} is outside the interval: it has changed within the step.", "asks"
+        )
     yield Table(["", "value"], list(_comparison_rows(status)), "Pairs of answers to the same request", numbers=(1,))
     if any(point.agreement is not None for point in one.points):
         lines: list[tuple[str, Kind, Value]] = [
@@ -158,7 +162,7 @@ def _quality(one: WorkloadFacts) -> Iterator[Block]:
         title = f"{one.name}: agreement of both sides, and of the baseline with itself"
         yield chart_over_time(title, one.points, lines, "", _marks(one.decisions))
     else:
-        yield NoData("agreement over time", "no pair of both sides was scored in this time")
+        yield NoData("agreement over time", "no pair of both sides was scored in this period")
     yield Source((f"glidepath status -w {one.name} --json", f"glidepath pairs list -w {one.name}"))
 
 
@@ -240,7 +244,7 @@ def _latency(one: WorkloadFacts) -> Iterator[Block]:
         ]
         yield chart_over_time(f"{one.name}: latency, p95", one.points, lines, "ms", _marks(one.decisions))
     else:
-        yield NoData("latency over time", "no answer of a client was timed in this time")
+        yield NoData("latency over time", "no client's answer was timed in this period")
     yield Source((f"glidepath status -w {one.name} --json",))
 
 

@@ -48,22 +48,22 @@ MOST_PERIODS = 60  # of a picture of money over time
 def finance(facts: ReportFacts) -> Chapter:
     sections = [Section("All workloads", tuple(_totals(facts)))]
     sections += [
-        Section(f"{one.name}: spent, saved, and a month", tuple(_workload(facts, one))) for one in facts.workloads
+        Section(f"{one.name}: spent, saved, and monthly costs", tuple(_workload(facts, one))) for one in facts.workloads
     ]
-    sections.append(Section("Prices that were used", tuple(_prices(facts))))
-    sections.append(Section("How these amounts are made", tuple(_method())))
-    audience = "For finance: what both sides cost, what was saved so far, a month to come, and the payback."
+    sections.append(Section("Prices used", tuple(_prices(facts))))
+    sections.append(Section("How these amounts are computed", tuple(_method())))
+    audience = "For finance: what both sides cost, what was saved so far, future monthly costs, and the payback."
     return Chapter("finance", "2. Finance", audience, sections)
 
 
 def _totals(facts: ReportFacts) -> Iterator[Block]:
     money = facts.money
     if not money.workloads:
-        yield NoData("costs", "no traffic is in the history yet")
+        yield NoData("costs", "the history has no traffic yet")
         return
     rows: list[list[str | Cell]] = [
         [
-            "spent so far, both sides and the migration's running costs",
+            "spent so far: both sides and the migration's running costs",
             spent_text(money.spent, is_known=money.is_known),
         ],
         ["the baseline alone would have cost", money_text(money.without)],
@@ -93,17 +93,19 @@ def _months_and_payback(money: MoneySummary) -> Iterator[Block]:
     ranged = is_ranged(money)
     rows = [[f"a month, {name}", *amounts] for name, amounts in month_rows(money.monthly, ranged=ranged)]
     rows.append(["paid off", *payback_cells(money)])
-    yield Table(["", *LEVELS], rows, f"By traffic, in {money.currency}", numbers=(1, 2, 3))
+    yield Table(["", *LEVELS], rows, f"By level of traffic, in {money.currency}", numbers=(1, 2, 3))
     if not money.migration:
-        yield ToWrite("what the migration costs once (costs.migration is 0), because the payback counts it")
+        yield ToWrite("the one-time cost of the migration, which the payback includes (costs.migration is 0)")
     if money.ramp_days is None:
-        yield Text("How long the rest of the ramp takes is unknown, so the payback counts the target share from today.")
+        yield Text(
+            "How long the rest of the ramp takes is unknown, so the payback assumes the target share from today on."
+        )
 
 
 def _workload(facts: ReportFacts, one: WorkloadFacts) -> Iterator[Block]:
     money = facts.money_of(one.name)
     if money is None:
-        yield NoData("costs", "no traffic of this workload is in the history yet")
+        yield NoData("costs", "the history has no traffic of this workload yet")
         return
     costs, currency = money.costs, facts.money.currency
     yield Text(f"From {time_text(costs.from_ms)} to {time_text(costs.to_ms)} UTC.")
@@ -132,7 +134,7 @@ def _workload(facts: ReportFacts, one: WorkloadFacts) -> Iterator[Block]:
 def short_time(seen: Forecast) -> Iterator[Block]:
     """Yield a note if the forecast of future months is based on a short time."""
     if seen.traffic.days < FEWEST_DAYS:
-        text = f"A month to come is projected from {duration_text(float(seen.hours) * 3600)} of traffic only."
+        text = f"The forecast of a month is based on only {duration_text(float(seen.hours) * 3600)} of traffic."
         yield Text(text, "asks")
 
 
@@ -210,7 +212,9 @@ def _prices(facts: ReportFacts) -> Iterator[Block]:
         yield NoData("a full cost", "a backend has no price; docs/how-to/report.md shows how to write it")
     yield ToWrite("whether these prices are those of the contracts, and whether discounts or taxes apply")
     if any(price is not None and price.gpus for price in (facts.config.backends[name].price for name in used)):
-        yield ToWrite("whether the GPUs above suffice at the target share: the amounts take their number as it is")
+        yield ToWrite(
+            "whether the GPUs above suffice at the target share: the amounts assume that their number stays the same"
+        )
 
 
 def _method() -> Iterator[Block]:
@@ -221,13 +225,14 @@ def _method() -> Iterator[Block]:
     )
     yield Text(
         "Saved so far is what the baseline alone would have cost for the same requests, less all that was spent: both "
-        "sides, copies and probes, the evaluator, egress, GPUs and fixed amounts. The cost of people is in it only as "
-        "far as costs.migration says. Copies can be limited by shadow.sample, shadow.same_side and shadow.budget."
+        "sides, copies and probes, the evaluator, egress, GPUs and fixed amounts. It includes the cost of people only "
+        "as far as costs.migration contains it. Copies can be limited by shadow.sample, shadow.same_side and "
+        "shadow.budget."
     )
     yield Text(
         "A month has the requests of the last week: now, at the share and with the copies of that week; at the target "
         "share, without copies. Low and high are the ends of a 90 % interval of a month's traffic, from the variation "
-        "of whole days; a trend or a season is not in it. Not in any amount: prices that depend on the length of a "
-        "prompt, discounts by volume, taxes, answers that a client did not wait for, and requests that Envoy served "
+        "of whole days; trends and seasons are not considered. No amount includes: prices that depend on the length of "
+        "a prompt, discounts by volume, taxes, answers that a client did not wait for, and requests that Envoy served "
         "from the baseline while no scorer leased the split (if_lost: baseline)."
     )

@@ -22,7 +22,7 @@ def incidents(one: WorkloadFacts) -> Iterator[Block]:
     causes = {d.details.get("target"): d.reason for d in one.decisions if d.event == "annotate"}
     found = [d for d in one.decisions if d.event in _EVENTS or d.to_percent < d.from_percent]
     if not found:
-        yield Text("Nothing went back, held or failed in this time.")
+        yield Text("There was no rollback, hold or failure in this period.")
     else:
         rows = [
             [
@@ -38,13 +38,13 @@ def incidents(one: WorkloadFacts) -> Iterator[Block]:
         yield Table(["time", "event", "share", "why", "by", "root cause, by a person"], rows)
         if len(found) > MOST_INCIDENTS:
             yield Text(f"{len(found) - MOST_INCIDENTS} earlier ones are in the log.")
-    yield Source((f"glidepath log -w {one.name}",), "a root cause is noted by glidepath log annotate ID --cause TEXT")
+    yield Source((f"glidepath log -w {one.name}",), "to add a root cause: glidepath log annotate ID --cause TEXT")
 
 
 def drills(one: WorkloadFacts) -> Iterator[Block]:
     found = [d for d in one.decisions if d.event == "drill_finished"]
     if not found:
-        yield NoData("drills", f"the way back was not rehearsed in this time; glidepath drill {one.name} does it")
+        yield NoData("drills", f"no rollback was rehearsed in this period; glidepath drill {one.name} rehearses one")
         return
     rows: list[list[str | Cell]] = []
     for d in found[-MOST_INCIDENTS:]:
@@ -68,7 +68,9 @@ def drills(one: WorkloadFacts) -> Iterator[Block]:
 def weighed_pairs(facts: ReportFacts, one: WorkloadFacts) -> Iterator[Block]:
     weighed = [(d, pair) for d in one.decisions for pair in d.weighed_pairs]
     if not weighed:
-        yield NoData("pairs that weighed for a decision", "no gate on pairs stopped or lowered the share in this time")
+        yield NoData(
+            "pairs that weighed for a decision", "no gate on pairs stopped or lowered the share in this period"
+        )
         return
     rows: list[list[str | Cell]] = []
     for d in [decision for decision in one.decisions if decision.weighed_pairs][-MOST_DECISIONS:]:

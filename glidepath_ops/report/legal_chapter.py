@@ -48,7 +48,7 @@ def _flows(facts: ReportFacts) -> Iterator[Block]:
     rows = [row for one in facts.workloads for row in _flow_rows(one)]
     rows += list(_flows_of_tools(facts.config))
     heads = ["workload", "data", "from", "to", "region", "hardware", "requests seen"]
-    yield Table(heads, rows, "Requests in the report's time", (6,))
+    yield Table(heads, rows, "Requests in the report's period", (6,))
     undeclared = sorted(
         {name for name, backend in facts.config.backends.items() if backend.hardware is None or not backend.region}
     )
@@ -169,7 +169,7 @@ def _own_hardware(facts: ReportFacts) -> Iterator[Block]:
             numbers=(1, 2, 3),
         )
     if unknown:
-        yield NoData(f"the share of {', '.join(unknown)}", "no client's request was answered in this time")
+        yield NoData(f"the share of {', '.join(unknown)}", "no client's request was answered in this period")
     yield Source(("glidepath cost --json",), "requests by side, and backends.NAME.hardware")
 
 
@@ -203,7 +203,10 @@ def _kept(facts: ReportFacts) -> Iterator[Block]:
         "Redis are the company's own."
     )
     if (log_file := facts.config.scorer.log_file) is not None:
-        yield Text(f"Decisions, without bodies, are also appended to {log_file} on the scorer's machine, and stay.")
+        yield Text(
+            f"Decisions, without bodies, are also appended to {log_file} on the scorer's machine, and are never "
+            "removed."
+        )
     yield Source(("redis-cli XLEN glidepath:{WORKLOAD}:pairs",), "and the section retention of the configuration")
 
 
@@ -222,7 +225,7 @@ def _kept_rows(facts: ReportFacts, excerpts: str) -> Iterator[list[str]]:
             "pairs",
         ],
         ["pairs that a decision names, or a person labelled", kept_age, f"{kept.kept:,}", "kept"],
-        [f"results: numbers and flags of pairs{excerpts}", "no limit of age", f"{kept.results:,}", "results"],
+        [f"results: numbers and flags of pairs{excerpts}", "no age limit", f"{kept.results:,}", "results"],
         ["outcome summaries: counts, no text", most_age, f"{kept.outcomes:,}", "outcomes"],
         ["people's labels", "until erased", f"{kept.labels:,}", "labels"],
         *_kept_of_feedback(facts),
@@ -301,7 +304,7 @@ def _changes(facts: ReportFacts) -> Iterator[Block]:
             by[decision.actor, decision.event.replace("_", " ")] += 1
         rows += [[one.name, actor, event, f"{n:,}"] for (actor, event), n in sorted(by.items())]
     if rows:
-        yield Table(["workload", "who", "what", "times"], rows, "The decision log of this time, append-only", (3,))
+        yield Table(["workload", "who", "what", "times"], rows, "The decision log of this period (append-only)", (3,))
     else:
-        yield NoData("changes", "the decision log has no entry in this time")
+        yield NoData("changes", "the decision log has no entry in this period")
     yield Source(("glidepath log --json",))

@@ -66,10 +66,10 @@ def _sox(facts: ReportFacts) -> Iterator[Block]:
     asked = sorted(one.name for one in facts.workloads if one.workload.ramp.approval)
     rows = [
         ["change log", "each change of a share with time, cause, numbers, limits and configuration's digest"],
-        ["people who acted in this time", ", ".join(f"{who} ({n})" for who, n in people.most_common(20)) or "none"],
-        ["approvals in this time", f"{approvals:,}"],
+        ["people who acted in this period", ", ".join(f"{who} ({n})" for who, n in people.most_common(20)) or "none"],
+        ["approvals in this period", f"{approvals:,}"],
         ["workloads whose steps need an approval", ", ".join(asked) or "none (ramp.approval)"],
-        ["way back", "by itself on a failed gate, by one command, rehearsed by drills (chapter 1)"],
+        ["rollback", "automatic when a gate fails, or by one command; rehearsed by drills (chapter 1)"],
     ]
     yield Table(["control", "what the system shows"], rows)
     yield ToWrite("whether these workloads feed financial reporting, and who owns the change control")
@@ -89,7 +89,7 @@ def _ai_act() -> Iterator[Block]:
         ["accuracy, robustness (Art. 15)", "quality by instrument, errors and drills in chapter 1"],
         [
             "monitoring by the deployer (Art. 26(5))",
-            "guards run at every share; a failed guard returns the traffic by itself",
+            "guards run at every share; a failed guard returns the traffic automatically",
         ],
     ]
     yield Table(["subject", "what the system shows"], rows)

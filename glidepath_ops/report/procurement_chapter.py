@@ -18,7 +18,7 @@ from glidepath_ops.report.price_text import price_text
 from glidepath_ops.report.report_facts import ReportFacts, WorkloadFacts, hardware_text, host_of
 
 _THOUSAND = Decimal(1000)
-ALL_IN = "1,000 requests, with GPUs and fixed amounts, if it served all"
+ALL_IN = "1,000 requests, with GPUs and fixed amounts, if it served all requests"
 
 
 def procurement(facts: ReportFacts) -> Chapter:
@@ -27,8 +27,8 @@ def procurement(facts: ReportFacts) -> Chapter:
         for one in facts.workloads
     ]
     sections.append(Section("Contracts", tuple(_contracts(facts))))
-    sections.append(Section("What a negotiation needs besides", tuple(_open_questions())))
-    audience = "For procurement: what the alternatives cost and do, and until when a decision is open."
+    sections.append(Section("What else a negotiation needs", tuple(_open_questions())))
+    audience = "For procurement: what the alternatives cost and do, and when a decision is due."
     return Chapter("procurement", "4. Procurement", audience, sections)
 
 
@@ -65,7 +65,10 @@ def _measured_rows(one: WorkloadFacts, money: WorkloadMoney | None, currency: st
         seen = (costs.baseline, _best(costs.candidate, costs.copies["candidate"]))
         fixed = (costs.baseline_fixed, costs.candidate_fixed)
         yield ["1,000 requests, tokens and egress", *(_of_thousand(cost, currency) for cost in seen)]
-        yield ["GPUs and fixed amounts in the report's time", *(f"{money_text(amount)} {currency}" for amount in fixed)]
+        yield [
+            "GPUs and fixed amounts in the report's period",
+            *(f"{money_text(amount)} {currency}" for amount in fixed),
+        ]
         yield [ALL_IN, *(_all_in(cost, part, costs.requests, currency) for cost, part in zip(seen, fixed, strict=True))]
         yield ["tokens of a request, in and out", *(_tokens_of(cost, one, at) for at, cost in enumerate(seen))]
     if one.status is not None:
@@ -130,7 +133,7 @@ def _contracts(facts: ReportFacts) -> Iterator[Block]:
             "no backend has a contract in the configuration: backends.NAME.contract with renewal and notice",
         )
         return
-    heads = ["backend", "renewal", "notice until", "latest start of a ramp", "least amount a month", "rest of the ramp"]
+    heads = ["backend", "renewal", "notice until", "latest start of a ramp", "minimum a month", "rest of the ramp"]
     yield Table(heads, rows)
     yield Text(
         "The latest start is the day of notice less the rest of the longest ramp of this report's workloads that this "
@@ -143,7 +146,7 @@ def _contracts(facts: ReportFacts) -> Iterator[Block]:
 
 
 def _ramp(seconds: float) -> str:
-    return "none: it is over" if seconds == 0 else f"about {duration_text(seconds)}"
+    return "none: it is completed" if seconds == 0 else f"about {duration_text(seconds)}"
 
 
 def _dates(dates: ContractDates) -> list[str | Cell]:

@@ -34,12 +34,12 @@ def _summary(facts: ReportFacts) -> Iterator[Block]:
     about = ("workload", "from → to", "share now", "phase", "gates", "can move")
     rows = [_row(facts, one) for one in facts.workloads]
     caption = f"Amounts in {facts.money.currency}"
-    yield Table((*about, "saved so far", "a month at the target saves"), rows, caption, (2, 5, 6, 7))
+    yield Table((*about, "saved so far", "saved in a month at the target"), rows, caption, (2, 5, 6, 7))
     for one in facts.workloads:
         back = [decision for decision in one.decisions if decision.to_percent < decision.from_percent]
         if back:
             last = f"the last on {time_text(back[-1].at_ms)} UTC: {one_line(back[-1].reason)}"
-            yield Text(f"{one.name} went back {number_of(len(back), 'time')} in this time, {last}.")
+            yield Text(f"{one.name} went back {number_of(len(back), 'time')} in this period, {last}.")
     if facts.money.paybacks:
         yield Text(f"Paid off, at expected traffic: {payback_text(facts.money.paybacks[1])}.")
         for money in facts.money.workloads:

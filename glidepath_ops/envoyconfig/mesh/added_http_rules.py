@@ -122,8 +122,8 @@ def with_routes(served: Served, added: Sequence[_AddedRule]) -> Continued:
 def refuse_kept(rule: RouteRule, copies: Sequence[RouteCopy], workload: str) -> None:
     if any(one.kind is CopyKind.KEPT for one in copies):
         raise InputError(
-            f"{rule.place}: is only for requests of workloads.{workload}, so no rule can come before it for those that "
-            "the candidate declares that it cannot serve (context, modalities, tools, max_body, foreign_reasoning): "
+            f"{rule.place}: serves only requests of workloads.{workload}, so no rule can come before it for those that "
+            "the candidate's section excludes (context, modalities, tools, max_body, foreign_reasoning): "
             "let the rule serve more paths or methods, or remove the declaration"
         )
 
@@ -131,7 +131,7 @@ def refuse_kept(rule: RouteRule, copies: Sequence[RouteCopy], workload: str) -> 
 def _copy(rule: RouteRule, matches: Sequence[Json], *, splits: bool) -> Json:
     if rule.data.get("name"):
         raise InputError(
-            f"{rule.place}: has the name {rule.data['name']!r}, so a policy can hold for it and not for its copy; "
+            f"{rule.place}: has the name {rule.data['name']!r}, so a policy may apply to it and not to its copy; "
             "remove the name, and let the policy target the HTTPRoute"
         )
     reference = dict(rule.data["backendRefs"][0])
@@ -163,9 +163,9 @@ def appended(route: ObjectNode, added: Sequence[_AddedRule]) -> Insertion:
     node = child(child(route.node, "spec"), "rules")
     if node is None or len(items(node)) + len(added) > MOST_RULES:
         raise InputError(
-            f"{route.place()}: has too many rules for {len(added)} more (most: {MOST_RULES}); split it. A workload "
-            "needs one rule, two with sticky: {header: …}, or several if its requests must be read: they are not with "
-            "sticky: {header: …} and, for a path_prefix or the Responses API, stateless: true"
+            f"{route.place()}: has too many rules for {len(added)} more (maximum: {MOST_RULES}); split it. A workload "
+            "needs one rule, two with sticky: {header: …}, or several if Envoy must read its requests. It need not "
+            "with sticky: {header: …} and, for a path_prefix or the Responses API, stateless: true"
         )
     return Insertion(node, [one.rule for one in added])
 

@@ -137,12 +137,12 @@ def _only(serving: Sequence[_Serving], match: Match, key: str) -> RouteRule:
     others = {id(rule.route): rule for _, rule, _ in serving if rule.route is not first.route}
     if others:
         names = ", ".join(dict.fromkeys(_named(rule) for _, rule, _ in serving))
-        raise InputError(f"{key}: several HTTPRoutes have its requests; choose one with --route (allowed: {names})")
+        raise InputError(f"{key}: several HTTPRoutes serve its requests; choose one with --route (allowed: {names})")
     for _, rule, theirs in serving:
         if rule is not first:
             raise InputError(
-                f"{first.place}: has only some requests of {key}, and {rule.place} has others; choose one with --route "
-                f"(allowed: {_named(first)}, {_named(rule)})"
+                f"{first.place}: serves only some requests of {key}, and {rule.place} serves others; choose one with "
+                f"--route (allowed: {_named(first)}, {_named(rule)})"
             )
         if covers(theirs, match):
             break
@@ -179,7 +179,7 @@ def _refuse_conflicts(chosen: RouteRule, serving: Sequence[_Serving], match: Mat
             continue
         if min(precedence(m) for m in own) < order < max(copies):
             raise InputError(
-                f"{rule.place}: has some requests of {key}, which a copy of {chosen.place} would take from it; give "
+                f"{rule.place}: serves some requests of {key}, which a copy of {chosen.place} would take over; give "
                 f"its match the workload's path and the method POST as well"
             )
 
@@ -214,8 +214,8 @@ def _refuse(rule: RouteRule, *, fallback: bool) -> None:
         raise InputError(f"{place}: redirects the requests, so no backend serves them; choose another rule")
     if len(references) != 1:
         raise InputError(
-            f"{place}: has {len(references)} backendRefs, and the split needs one, the baseline; make it one Service "
-            "or Backend"
+            f"{place}: has {len(references)} backendRefs, and the split needs exactly one, the baseline; make it one "
+            "Service or Backend"
         )
     if fallback and references[0].get("filters") not in (None, [], [FORCING_FILTER]):
         raise InputError(
@@ -237,8 +237,8 @@ def _refuse_traffic_settings(rule: RouteRule, config: Config, workload: str, pol
     text = (rule.data.get("timeouts") or {}).get("request")
     limit = policy.timeout if text is None else duration(str(text), rule.place)
     remedy = (
-        "timeouts.request of the rule (0s: none; Envoy's default: 15s). If a BackendTrafficPolicy sets it, put that "
-        "into the file"
+        "raise timeouts.request of the rule (0s: none; Envoy's default: 15s). If a BackendTrafficPolicy sets it, put "
+        "that into the file"
     )
     refuse_short_timeout(config, workload, limit, f"{rule.place}: its routes end", remedy)
 

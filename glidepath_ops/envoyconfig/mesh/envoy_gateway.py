@@ -121,7 +121,7 @@ def _check_baseline(config: Config, workload: str, one: Continued) -> None:
         raise InputError(
             f"workloads.{workload}: {one.place}: Envoy Gateway serves it from the cluster {one.routes.cluster}; set "
             f"backends.{name}: {{cluster: {one.routes.cluster}, host: {host_of(backend)}}} in glidepath.yaml, so that "
-            f"this cluster goes on serving the baseline (now: {now})"
+            f"this cluster continues to serve the baseline (now: {now})"
         )
 
 
@@ -176,7 +176,7 @@ def _routed(config: Config, routes: GatewayRoutes) -> dict[str, Mapping[str, Rou
         cluster = config.candidate_cluster(workload)
         if found.setdefault(cluster, made) != made:
             raise InputError(
-                f"workloads.{workload}: {one.place}: changes request headers otherwise than the route of another "
+                f"workloads.{workload}: {one.place}: changes request headers in another way than the route of another "
                 "workload with the same two backends; give the candidate a second name in backends"
             )
     return found

@@ -86,11 +86,11 @@ def _http_route(config: Config, name: str, parents: list[Json], namespace: str) 
     if workload.match.host is not None:
         spec = {"hostnames": [workload.match.host], **spec}
     note = (
-        f"Workload {name}, for which you have no HTTPRoute. Without the patches each rule serves the baseline. The "
+        f"Workload {name}, which had no HTTPRoute. Without the patches, each rule serves the baseline. The "
         "filter of the backendRef makes Envoy Gateway generate weighted clusters, which the patches complete."
     )
     if len(rules) > 1:
-        note += " The patches make of equal rules the split, the reading of requests, and the rest."
+        note += " The rules are equal. The patches turn them into the split, the reading of requests, and the rest."
     return kubernetes_object("HTTPRoute", GATEWAY_VERSION, _route_name(name), namespace, note, spec=spec)
 
 
@@ -113,7 +113,7 @@ def _backend(config: Config, name: str, namespace: str) -> list[Json]:
     host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
     endpoint = {"ip": {"address": host, "port": port}} if is_ip(host) else {"fqdn": {"hostname": host, "port": port}}
     object_name = _backend_name(name)
-    note = f"{name}, as used without the patches: no path, model or credential of the backend is set then."
+    note = f"{name}, as used without the patches: without the backend's path, model and credential."
     found = [
         kubernetes_object("Backend", ENVOY_VERSION, object_name, namespace, note, spec={"endpoints": [endpoint]}),
     ]

@@ -98,7 +98,7 @@ def _refuse(proxy: ObjectNode, spec: yaml.Node | None) -> None:
     for patch in items(child(bootstrap, "jsonPatches")):
         if child(child(patch, "value"), "admin_layer") is not None:
             raise InputError(
-                f"{proxy.place(patch)}: adds a runtime layer admin_layer, of which Envoy allows one; remove it: "
+                f"{proxy.place(patch)}: adds an admin_layer, and Envoy allows only one; remove it: "
                 "Glidepath adds one after its own layers"
             )
 
@@ -125,7 +125,7 @@ def _completing(proxy: ObjectNode, node: yaml.MappingNode, ours: Json, path: str
         elif text_of(theirs) != str(value):
             raise InputError(
                 f"{proxy.place(theirs)}: {where} is {text_of(theirs)!r}, and Glidepath needs {value!r}; change it, or "
-                "use an EnvoyProxy of its own for this Gateway"
+                "use a separate EnvoyProxy for this Gateway"
             )
     return [Insertion(node, missing), *found] if missing else found
 

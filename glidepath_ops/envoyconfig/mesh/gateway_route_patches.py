@@ -91,7 +91,7 @@ def _split_settings(
     found[0] = with_comment(f"Workload {workload}: the routes of rule {routes.place}.", found[0])
     sticky = sticky_of(config, workload, copy)
     if sticky is not None and not hashed:
-        note = "Refused if a BackendTrafficPolicy gives the route a hash policy. Then that decides, without `sticky`."
+        note = "Refused if a BackendTrafficPolicy gives the route a hash policy, which then decides."
         where = routes.json_path(_NO_HASH_POLICY)
         policy = patch(ROUTES, table, "add", where, "/route/hash_policy", [hash_policy(sticky)])
         found.append(with_comment(note, policy))

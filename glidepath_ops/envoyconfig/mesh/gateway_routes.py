@@ -62,8 +62,8 @@ def gateway_routes(
     rest = tuple(workload for workload in config.workloads if workload not in continued)
     if rest and not new_route:
         raise InputError(
-            f"workloads.{rest[0]}: no HTTPRoute is known that serves it; give yours with --into FILE, or one that is "
-            "narrow already with --route NAMESPACE/NAME/RULE, or write a new one with --new-route"
+            f"workloads.{rest[0]}: no HTTPRoute is known that serves it; give yours with --into FILE, or a rule for "
+            "only this workload with --route NAMESPACE/NAME/RULE, or write a new one with --new-route"
         )
     return GatewayRoutes(continued, rest), text
 
@@ -72,7 +72,7 @@ def _vouched_for(config: Config, workload: str, choice: RuleChoice) -> Continued
     if choice.rule is None:
         raise InputError(
             f"--route {choice.namespace}/{choice.name}: without --into FILE, name the rule too (NAMESPACE/NAME/RULE); "
-            "rules count from 0"
+            "rules are counted from 0"
         )
     host = config.workload(workload).match.host
     routes = GeneratedRoutes(choice.namespace, choice.name, choice.rule, host)

@@ -126,7 +126,8 @@ def _refuse_url(config: Config, baseline: str) -> None:
     backend = config.backends[baseline]
     if backend.cluster is None:
         raise ConfigError(
-            f"backends.{baseline}: on Istio the cluster of the route goes on serving the baseline: set cluster (such "
+            f"backends.{baseline}: on Istio the cluster of the route continues to serve the baseline: set cluster "
+            "(such "
             f'as "outbound|443||api.example.com") and host instead of url (now: {backend.url})'
         )
 
@@ -206,10 +207,10 @@ def _split(config: Config, target: IstioTarget, route: SplitRoute, hashed: Colle
 
 
 _PURPOSES: Mapping[CopyKind, str] = {
-    CopyKind.KEPT: "requests that the candidate cannot serve go on as before",
-    CopyKind.PINNED: "requests that need or make state, or that cannot be read, go on as before",
+    CopyKind.KEPT: "requests that the candidate cannot serve are routed as before",
+    CopyKind.PINNED: "requests that need or make state, or that cannot be read, are routed as before",
     CopyKind.READER: "each request is read here first; then Envoy chooses its route again",
-    CopyKind.REST: "other requests that were read go on as before",
+    CopyKind.REST: "other requests that were read are routed as before",
 }
 
 

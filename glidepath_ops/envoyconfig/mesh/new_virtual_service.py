@@ -66,7 +66,8 @@ def _virtual_service(
         "networking.istio.io/v1",
         "glidepath",
         namespace,
-        f"For calls from this namespace to {host}, which must have no other VirtualService. Alone it changes nothing.",
+        f"For calls from this namespace to {host}, which must have no other VirtualService. By itself, it changes "
+        "nothing.",
         spec={"hosts": [host], "exportTo": ["."], "http": [*entries, rest]},
     )
     return resource, routes

@@ -211,8 +211,8 @@ def refuse_unread(config: Config, name: str, where: str) -> None:
     key = _needed(config.workload(name))
     if key is not None:
         raise InputError(
-            f"workloads.{name}.{key[0]}: {where}: a route that is only named can have no copy, on which its requests "
-            f"are read: give its file by --into, or {key[1]}"
+            f"workloads.{name}.{key[0]}: {where}: a route that is given only by name has no copy on which requests can "
+            f"be read: give its file with --into, or {key[1]}"
         )
 
 

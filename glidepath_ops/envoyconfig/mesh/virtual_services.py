@@ -268,13 +268,13 @@ def _check(entry: Json, service: Document, config: Config, workload: str, place:
     destinations = entry.get("route") or []
     if len(destinations) != 1:
         raise InputError(
-            f"{where} has {len(destinations)} destinations, and a split of your own cannot hold another; give it one "
-            "destination, or narrow the workload's match"
+            f"{where} has {len(destinations)} destinations, and a candidate cannot be added to a split of your own; "
+            "give it one destination, or narrow the workload's match"
         )
     check_cluster(destinations[0].get("destination", {}), service.namespace, config, workload, where)
     if config.workload(workload).fallback:
         limit = duration(str(entry.get("timeout", "0s")), where)
-        refuse_short_timeout(config, workload, limit, f"{where} ends", "a longer timeout in the route (0s: none)")
+        refuse_short_timeout(config, workload, limit, f"{where} ends", "set a longer timeout in the route (0s: none)")
 
 
 def check_cluster(destination: Json, namespace: str | None, config: Config, workload: str, where: str) -> None:
@@ -294,7 +294,7 @@ def check_cluster(destination: Json, namespace: str | None, config: Config, work
     unknown = "" if port else " (PORT: the port of the service that the route uses)"
     raise ConfigError(
         f'{where} sends requests to the cluster {shown}: set backends.{name}: {{cluster: "{shown}", host: {host}}}'
-        f"{unknown} in glidepath.yaml, so that it goes on serving the baseline (now: {backend.address})"
+        f"{unknown} in glidepath.yaml, so that it continues to serve the baseline (now: {backend.address})"
     )
 
 

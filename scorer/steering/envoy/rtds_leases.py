@@ -29,7 +29,7 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 LEASED = "100"  # percent of the requests
 STALLED_S, STALLED_TICKS = 5.0, 3  # the steer loop is stalled after both times without a tick
-MOST_UNANSWERED = 16  # messages of a stream; the answer to an older one says nothing any more
+MOST_UNANSWERED = 16  # messages of a stream; the answer to an older one is ignored
 FORGET_S = 60.0  # an Envoy whose streams have ended counts as one without a lease for this long
 
 log = structlog.get_logger()

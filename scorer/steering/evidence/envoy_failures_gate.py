@@ -116,4 +116,4 @@ class EnvoyFailuresGate(Gate):
 
     def message(self) -> str:
         text = f"Envoy itself failed {self._step.failed} of {self._step.n} requests ({share_text(self.value)})"
-        return f"{text}; at present it fails most, so no step is taken" if self.blocks_step else text
+        return f"{text}; at present it fails most requests, so no step is taken" if self.blocks_step else text

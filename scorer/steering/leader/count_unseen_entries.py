@@ -100,7 +100,7 @@ class UnseenEntries:
         self._redis = redis
         self._gauge = Gauge(
             "glidepath_unseen_log_entries",
-            "Access log entries that an Envoy produced and that reached no extproc, at least",
+            "Minimum number of access log entries that an Envoy produced but no extproc received",
             registry=registry,
         )
 

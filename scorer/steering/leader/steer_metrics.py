@@ -37,7 +37,7 @@ class SteerMetrics:
         )
         self.retreats = counter(
             "glidepath_retreats_told_total",
-            "Rollbacks by the counter guard that the Envoys were told before they were stored",
+            "Rollbacks by the counter guard that were sent to the Envoys before they were stored",
             "workload",
         )
         self.clock_jumps = counter("glidepath_clock_jumps_total", "Clocks that were set by more than a second")

@@ -20,13 +20,13 @@ def _counter(name: str, meaning: str, labels: tuple[str, ...] = _WORKLOAD) -> Me
 
 _RAMP = (
     _gauge("phase", "1 for the phase that the workload is in, 0 for each other phase", ("workload", "phase")),
-    _gauge("autopilot", "1 if steps and rollbacks happen by themselves, 0 if a person has turned them off"),
+    _gauge("autopilot", "1 if steps and rollbacks happen automatically, 0 if a person has turned them off"),
     _gauge("rolled_back", "1 in the phases rolling_back, cooling_down and aborted"),
     _gauge("step_index", "Index of the present step in ramp.steps; -1 while the candidate gets only copies"),
     _gauge("step_start_timestamp_seconds", "Unix time at which the present step or state began"),
     _gauge("status_timestamp_seconds", "Unix time of the latest status of the workload"),
     _gauge("workload_percent", "Desired share of the candidate in percent; NaN while the actual share is unknown"),
-    _gauge("share_asked_ratio", "Share of the clients' requests that the candidate is to serve; NaN while unknown"),
+    _gauge("share_asked_ratio", "Share of the clients' requests that the candidate should serve; NaN while unknown"),
     _gauge(
         "share_seen_ratio",
         "Share of the clients' requests of this step that reached the candidate; absent at 0 % and at 100 %",
@@ -52,16 +52,24 @@ _GATES = (
     _gauge("gate_samples", "The candidate's samples of a gate in this step", _GATE),
     _gauge("gate_missing_samples", "Estimated further samples until a gate decides; absent if unknown", _GATE),
     _gauge("gate_evidence_ratio", "Evidence of a gate, as a fraction of what it needs for a verdict", _GATE),
-    _gauge("gate_evidence_to_pass_ratio", "The same for passing: 1 proves the candidate good enough", _GATE),
-    _gauge("gate_evidence_to_fail_ratio", "The same for failing: 1 proves the candidate too bad", _GATE),
-    _gauge("gate_effect", "1 for what a gate does when it fails: rollback, hold or inform", (*_GATE, "action")),
+    _gauge(
+        "gate_evidence_to_pass_ratio",
+        "Evidence for a pass, as a fraction of what a pass needs: 1 proves the candidate good enough",
+        _GATE,
+    ),
+    _gauge(
+        "gate_evidence_to_fail_ratio",
+        "Evidence for a fail, as a fraction of what a fail needs: 1 proves the candidate too bad",
+        _GATE,
+    ),
+    _gauge("gate_effect", "1 for the action of a gate when it fails: rollback, hold or inform", (*_GATE, "action")),
 )
 _ANSWERS = (
     _gauge("agreement_ratio", "Mean agreement of both sides' answers in this step, from 0 to 1"),
     _gauge("noise_agreement_ratio", "Mean agreement of the baseline's answers with each other, from 0 to 1"),
     _counter(
         "instrument_pairs",
-        "Pairs about which an instrument said this, or nothing for this reason, since the beginning",
+        "Pairs with this result of the evaluator or verifier, or without a result for this reason, since the beginning",
         ("workload", "instrument", "outcome"),
     ),
     _counter("feedback", "Feedback, by the side that it is about, unknown or repeated", ("workload", "match")),

@@ -134,7 +134,7 @@ def _latency(workload: Workload, history: History) -> Proposal:
     ]
     if drift is not None:
         text = f"max_ratio {ratio:g}: the baseline's own {quantile} changes by up to {drift:.2f} × from block to block"
-        reasons.append(f"{text}; a lower limit would fail a candidate for common changes")
+        reasons.append(f"{text}; a lower limit would fail a candidate for ordinary changes")
     else:
         text = "there are too few latencies to measure the variation"
         reasons.append(f"max_ratio {ratio:g}: the default, because {text}")

@@ -122,7 +122,8 @@ def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
     found += [f"no event has the side {side}" for side in ("baseline", "candidate") if side not in seen.sides]
     if not gating:
         found.append(
-            "no gate is gating: the decision here is always hold; the ramp itself still moves by time and samples"
+            "no gate takes part in decisions, so the decision here is always hold; a ramp still moves by time and "
+            "samples"
         )
     if seen.unknown:
         found.append(f"ignored keys: {', '.join(seen.unknown)} (known: {', '.join(KEYS)})")

@@ -215,7 +215,7 @@ def _rare_quantiles(workload: Workload, rate: float | None) -> list[str]:
     if rate is None or rate * 3600 >= _MUCH_PER_HOUR:
         return []
     return [
-        f"{latency_name(gate)}: at {rate * 3600:,.0f} requests an hour, a p99 is proven late; below"
+        f"{latency_name(gate)}: at {rate * 3600:,.0f} requests an hour, it takes long to prove a p99; below"
         f" {_MUCH_PER_HOUR:,} an hour, gate on p95, or on signal: per_token"
         for gate in workload.gates.latency
         if gate.quantile == "p99" and gate.action is not GateAction.INFORM

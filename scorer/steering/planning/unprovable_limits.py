@@ -139,7 +139,9 @@ def _about_setup(workload: Workload) -> list[str]:
     for spec in specs_of(workload, None):
         if spec.gating and no_limit(spec):
             like = "0.5%" if spec.increase else "1%"
-            found.append(f"{spec.name}: {spec.limit:.0%} is no limit, every candidate meets it; set e.g. {like}")
+            found.append(
+                f"{spec.name}: {spec.limit:.0%} limits nothing, because every candidate meets it; set e.g. {like}"
+            )
     return found
 
 

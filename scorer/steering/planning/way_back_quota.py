@@ -44,7 +44,7 @@ class WayBack:
             )
             if quota is not None
         ]
-        text = f"way back to {self.backend}: {', '.join(parts)}"
+        text = f"after a rollback to {self.backend}: {', '.join(parts)}"
         if self.unknown:
             text += f", without {', '.join(self.unknown)} (--rate)"
         if self.fits is False:

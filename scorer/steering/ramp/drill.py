@@ -42,7 +42,9 @@ def start_drill(state: RampState, command: Command, inputs: TickInputs, policy: 
         raise CommandRefusedError(f"a drill at {state.percent:g} % moves a lot of traffic; --force starts it anyway")
     if state.percent > 0:
         if command.percent is not None:
-            raise CommandRefusedError(f"a drill takes no share when the candidate has {state.percent:g} % already")
+            raise CommandRefusedError(
+                f"--percent is only for a candidate at 0 %, and this one has {state.percent:g} % already"
+            )
         withdrawing = Drill(DrillStage.WITHDRAWING, state.percent, command.actor, now_ms, withdrawn_ms=now_ms)
         return replace(state, drill=replace(withdrawing, lost=command.lost))
     if failed_guards(inputs.verdicts) and not command.force:
@@ -96,7 +98,7 @@ def continue_drill(state: RampState, inputs: TickInputs, policy: RampPolicy, now
 
 
 def _is_withdrawn(drill: Drill, inputs: TickInputs) -> bool:
-    """Return whether no Envoy gives the candidate a share any more."""
+    """Return whether no Envoy gives the candidate a share."""
     return inputs.lease_envoys > 0 and inputs.leases_held == 0 if drill.lost else inputs.all_confirmed
 
 

@@ -171,7 +171,7 @@ def _resting(state: WorkloadState, now_ms: int) -> str:
     if ramp.phase is Phase.HELD:
         why = f": {ramp.held_reason}" if ramp.held_reason else ""
         back = f"; rolled back to {ramp.percent:g} %" if ramp.held_from is Phase.COOLING_DOWN else ""
-        return f"held by {ramp.held_by}{why}{back}; `glidepath resume {name}` to go on"
+        return f"held by {ramp.held_by}{why}{back}; `glidepath resume {name}` to continue"
     if ramp.phase is Phase.ROLLING_BACK:
         confirmed = len(state.fleet.observation.confirmed)
         return f"to {ramp.percent:g} %: confirmed by {confirmed} of {number_of(state.fleet.envoys, 'Envoy')}"

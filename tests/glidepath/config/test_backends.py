@@ -101,7 +101,7 @@ def test_an_answer_that_is_not_streamed_has_a_limit_of_its_own(
 
 @pytest.mark.parametrize("name", ["", "x y", "a*b", "*a", "x-a**"])
 def test_what_is_no_header_and_no_beginning_of_one_cannot_pass(name: str) -> None:
-    with pytest.raises(ConfigError, match="is no name of a header, and no beginning of one"):
+    with pytest.raises(ConfigError, match="is neither the name of a header nor the beginning of one"):
         parse(f'pass_headers: ["{name}"]')
 
 

@@ -136,5 +136,5 @@ def test_gates_by_their_old_names_are_read_or_refused_with_the_new_name() -> Non
     assert parse_config(old) == parse_config(GOOD)
     with pytest.raises(ConfigError, match="quality is the old name of sameness"):
         parse_config(GOOD.replace("sameness:", "quality: {margin: 1%}, sameness:"))
-    with pytest.raises(ConfigError, match="gating does not exist any more; write action: inform"):
+    with pytest.raises(ConfigError, match="gating no longer exists; write action: inform"):
         parse_config(GOOD.replace("max_increase: 0.5%", "max_increase: 0.5%, gating: false"))

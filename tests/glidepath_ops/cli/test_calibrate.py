@@ -170,7 +170,7 @@ def test_few_labels_write_no_weights(config: Path, tmp_path: Path) -> None:
     output, labels = tmp_path / "weights.json", _labels(tmp_path / "labels.jsonl", 18)
     text = run_cli("calibrate", "-c", str(config), "-w", "chat", "--labels", str(labels), "-o", str(output))
     assert "only 18 pairs" in text
-    assert "not shown to be better" in text
+    assert "do not show that new weights are better" in text
     assert not output.exists()
 
 

@@ -96,8 +96,8 @@ async def test_feedback_on_a_request_that_is_remembered_a_moment_later_counts(fi
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--request-id", "r1"), "needs both --request-id and --score"),
-        (("--score", "1"), "needs both --request-id and --score"),
+        (("--request-id", "r1"), "needs --request-id with --score"),
+        (("--score", "1"), "needs --request-id with --score"),
         (("--request-id", "r1", "--score", "1", "--success"), "success: give only one of score, thumbs, success"),
         (("--request-id", "r1", "--score", "5"), "score: must be a number from 0 to 1, up or down"),
         (("--request-id", "r1", "--score", "nan"), "score: must be a number from 0 to 1, up or down"),

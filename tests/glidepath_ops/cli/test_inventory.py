@@ -107,7 +107,7 @@ def test_refusals_are_shown_and_a_few_seconds_say_nothing_of_a_month(tmp_path: P
     path.write_text("".join(f"{json.dumps(entry | one)}\n" for one in ({}, {"time": 1_790_000_020, "status": 200})))
     shown = run_cli("inventory", "--from", str(path))
     assert "2 requests; 0.00% failed; 50.00% refused (4xx); 0% streamed" in shown
-    assert "too short to say anything of a month" in " ".join(shown.split())
+    assert "too short for figures for a month" in " ".join(shown.split())
     assert "a month;" not in shown
     assert json.loads(run_cli("inventory", "--from", str(path), "--json"))["workloads"][0]["requests_a_month"] is None
 

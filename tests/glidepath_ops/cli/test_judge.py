@@ -87,7 +87,7 @@ def test_judge_has_no_warning_if_every_gate_has_data(config: Path, tmp_path: Pat
 
 def test_judge_warns_if_no_gate_is_gating(config: Path, tmp_path: Path) -> None:
     config.write_text(CHAT_CONFIG + "    gates: {sameness: null, errors: null, latency: []}\n")
-    assert "no gate is gating: the decision here is always hold" in stderr_of_judge(
+    assert "no gate takes part in decisions, so the decision here is always hold" in stderr_of_judge(
         config, write_events(tmp_path / "f", LINE)
     )
 

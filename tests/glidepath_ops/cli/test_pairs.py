@@ -132,7 +132,7 @@ async def test_a_pair_that_was_set_aside_is_shown_with_the_reason(pairs: StoredP
 
 async def test_a_pair_whose_bodies_are_gone_is_shown_without_them(pairs: StoredPairs) -> None:
     await pairs.client.delete(CHAT.pairs)
-    assert "not stored any more" in await pairs.run("show", "bad")
+    assert "no longer stored" in await pairs.run("show", "bad")
 
 
 async def test_an_id_that_is_a_part_of_another_names_only_its_own_pair(pairs: StoredPairs) -> None:

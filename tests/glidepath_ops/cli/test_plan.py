@@ -85,6 +85,6 @@ def test_plan_says_whether_everything_could_go_back(config: Path) -> None:
     url = 'cloud: {url: "http://127.0.0.1:9001"'
     config.write_text(CHAT_CONFIG.replace(url, f"{url}, quota: {{requests: 100}}"))
     shown = run_cli("plan", "-c", str(config), "--rate", "chat=50")
-    assert "warning: way back to cloud: 3,300 requests a minute of 100" in shown
+    assert "warning: after a rollback to cloud: 3,300 requests a minute of 100" in shown
     (back,) = json.loads(run_cli("plan", "-c", str(config), "--rate", "chat=50", "--json"))["way_back"]
     assert (back["backend"], back["fits"], back["requests_quota"]) == ("cloud", False, 100)

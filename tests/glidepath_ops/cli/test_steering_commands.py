@@ -143,7 +143,7 @@ async def test_a_decision_id_can_be_abbreviated_to_its_time_and_is_stored_in_ful
 async def test_a_hold_without_a_reason_is_shown_without_one(cli: CommandLine) -> None:
     assert (await cli("hold", "chat"))[1] == "chat: hold, 0 %, now held: no reason given\n"
     _, out, _ = await cli("status", "--json")
-    assert json.loads(out)["chat"]["message"] == f"held by {actor()}; `glidepath resume chat` to go on"
+    assert json.loads(out)["chat"]["message"] == f"held by {actor()}; `glidepath resume chat` to continue"
 
 
 async def test_a_validation_is_ended_only_by_the_option_for_it(cli: CommandLine) -> None:

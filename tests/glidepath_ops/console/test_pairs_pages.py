@@ -218,7 +218,7 @@ async def test_a_pair_that_is_not_stored_says_so(
     gone = pair("gone", "a", "b")
     await store_results(redis_client, [scored(gone, 0.3)])
     async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
-        assert "not stored any more" in (await client.get(PAIR, params={"id": "gone"})).text
+        assert "no longer stored" in (await client.get(PAIR, params={"id": "gone"})).text
         assert (await client.get(PAIR, params={"id": "nothing"})).status_code == 400
 
 

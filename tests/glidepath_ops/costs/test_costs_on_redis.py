@@ -111,7 +111,7 @@ async def test_the_picture_of_the_savings_ends_at_the_amount_of_the_table(file: 
 async def test_the_text_says_what_the_amounts_are_from(file: Path, redis_client: Any) -> None:
     await record(redis_client)
     text = await asyncio.to_thread(run_cli, "cost", "-c", str(file))
-    assert "baseline: tokens known of 15 of 36 requests, all stated by the backend" in text
+    assert "baseline: tokens known for 15 of 36 requests, all stated by the backend" in text
     assert "no low and high: needs 2 whole days (UTC) of traffic" in text
     assert "batch" not in text  # it has no history
 
@@ -126,7 +126,7 @@ async def test_a_side_without_a_price_is_named_and_nothing_is_said_to_be_saved(f
     take_the_candidates_price_away(file)
     await record(redis_client)
     text = await asyncio.to_thread(run_cli, "cost", "-c", str(file), "-w", "chat")
-    assert "no price of the candidate: write backends.NAME.price" in text
+    assert "no price for the candidate: set backends.NAME.price" in text
     assert re.search(r"spent +at least [0-9.]+", text)
     assert (await cost(file))["saved"] is None
 

@@ -96,7 +96,7 @@ def test_a_group_that_does_not_steer_its_workload_is_named_with_the_remedy() -> 
     left_out = finding(
         list(examine_redis(replace(REDIS, group="a", last_steering={"chat": LastSteering("a", 60.0)}))), "chat: group"
     )
-    assert left_out.detail == "scorer-1 holds the lease of group 'a' and does not steer chat"
+    assert left_out.detail == "scorer-1 holds the lease of group 'a' but does not steer chat"
     assert "scorer.group of its own" in left_out.remedy
     assert "60 s ago the group did: its scorer is stuck" in left_out.remedy
     never = finding(

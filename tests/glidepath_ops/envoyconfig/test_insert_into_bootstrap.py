@@ -131,7 +131,7 @@ def test_parts_that_two_managers_share_by_an_alias_are_inserted_once() -> None:
 def test_routes_that_another_listener_shares_by_an_alias_are_refused() -> None:
     manager = '{"@type": HttpConnectionManager, route_config: *hosts, http_filters: []}'
     other = f"  - {{name: plain, filter_chains: [{{filters: [{{name: c, typed_config: {manager}}}]}}]}}\n"
-    with pytest.raises(InputError, match=r"boot.yaml:6: these routes are those of .* listener plain too, by a YAML"):
+    with pytest.raises(InputError, match=r"boot.yaml:6: a YAML alias gives these routes to .* listener plain too"):
         insert_glidepath(SHARED_TABLE + other, CONFIG, "boot.yaml", InsertionPoint("main"))
 
 
@@ -154,7 +154,7 @@ REFUSED = [
         HTTP1.replace("cluster: theirs}", "cluster: other}"),
         InsertionPoint(),
         r"workloads.chat: boot.yaml:20: the route serves it from the cluster other: set backends.cloud: {cluster: other"
-        r", host: .*} in glidepath.yaml, so that other goes on serving the baseline \(now: cluster: theirs\)",
+        r", host: .*} in glidepath.yaml, so that other continues to serve the baseline \(now: cluster: theirs\)",
     ),
     (
         HTTP1.replace("domains:", "matcher: {}\n              domains:"),

@@ -154,7 +154,7 @@ def test_callers_known_by_their_key_share_a_section_that_says_so() -> None:
     found = inventory(*GROUPS)
     shared = [one for one in found.workloads if one.group.key.caller.startswith("key:")]
     assert len({one.section for one in shared}) == 1
-    assert "Only a header tells them apart" in section_text(found, shared[0], SIDES)
+    assert "Only a header can tell them apart" in section_text(found, shared[0], SIDES)
 
 
 def test_an_envoy_that_is_only_observed_keeps_its_cluster_as_the_baseline() -> None:

@@ -54,7 +54,7 @@ def test_a_page_has_the_request_both_answers_the_signals_and_the_faults() -> Non
         "pair p1",
         "agreement 0.250, measured by hash-1",
         "preference of the evaluator: loss",
-        "right by the verifier's word: baseline 1, candidate 0.5",
+        "correctness, as the verifier measured it: baseline 1, candidate 0.5",
         "labelled not by ann@x",
         "wrong city",
         "POST /v1/chat/completions",
@@ -106,7 +106,7 @@ def test_long_text_is_cut_and_says_so() -> None:
 
 
 def test_missing_parts_are_named() -> None:
-    assert "not stored any more" in whole(StoredPair(RESULT, None))
+    assert "no longer stored" in whole(StoredPair(RESULT, None))
     assert "no result is stored" in whole(StoredPair(None, pair("p1"), kept=True))
     assert "set aside without a result: crashed" in whole(StoredPair(None, pair("p1"), set_aside="crashed"))
 
@@ -114,9 +114,9 @@ def test_missing_parts_are_named() -> None:
 @pytest.mark.parametrize(
     ("reason", "text"),
     [
-        ("candidate_status", "of the candidate's answer, its status is no success (candidate_status)"),
-        ("baseline_truncated", "of the baseline's answer, its body ends too early (baseline_truncated)"),
-        ("request_cut", "the request was too long to be kept whole (request_cut)"),
+        ("candidate_status", "the candidate's answer: its status is not a success (candidate_status)"),
+        ("baseline_truncated", "the baseline's answer: its body ends too early (baseline_truncated)"),
+        ("request_cut", "the request was too long to be stored completely (request_cut)"),
         ("backlog", "backlog"),
         ("other_\x1b[31mthing", "other_thing"),
     ],

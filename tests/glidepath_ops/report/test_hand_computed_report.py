@@ -63,7 +63,7 @@ def test_savings_payback_and_movable_share_are_what_the_hand_computes() -> None:
     assert "| chat | cloud → own | – | – | no evidence yet | 90% | 12.48 | 452.60 |" in text
     assert "Paid off, at expected traffic: 2026-12-10." in text
     for row in (
-        "| spent so far, both sides and the migration's running costs | 25.92 |",
+        "| spent so far: both sides and the migration's running costs | 25.92 |",
         "| the baseline alone would have cost | 38.40 |",
         "| a month, now | 394.20 | 394.20 | 394.20 |",  # both days had the same traffic
         "| a month, without the migration | 584.00 | 584.00 | 584.00 |",

@@ -73,7 +73,7 @@ async def test_each_chapter_has_its_content_and_each_section_says_where_it_is_fr
     for chapter in document.chapters:
         for section in chapter.sections:
             explained = [block for block in section.blocks if isinstance(block, Source | NoData | ToWrite)]
-            assert explained or section.title == "How these amounts are made", section.title
+            assert explained or section.title == "How these amounts are computed", section.title
     text = Parsed(to_html(document)).text
     for wanted in (
         "switch port 12 dropped packets",  # the root cause of a rollback
@@ -181,7 +181,7 @@ async def test_the_command_that_it_names_gives_its_day_of_the_payback(file: Path
 async def test_where_nothing_is_known_it_says_so_with_the_reason(file: Path, redis_client: Any) -> None:
     out = await asyncio.to_thread(run_cli, "report", "-c", str(file), "--format", "md")
     assert "No data for the share and the phase: no scorer has steered this workload yet" in out
-    assert "No data for costs: no traffic is in the history yet" in out
+    assert "No data for costs: the history has no traffic yet" in out
     assert "no client's request was answered in this time" in out
     assert out.count("## ") >= 4
 

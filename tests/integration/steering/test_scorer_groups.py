@@ -176,7 +176,7 @@ async def test_a_standby_reports_once_that_the_leader_does_not_steer_one_of_its_
                 clock.now += LIVE_S + 3
                 await ownership.check_as_standby()
         assert [(line["event"], line["workload"]) for line in logs] == [("workload_not_steered", "batch")]
-        assert logs[0]["reason"] == "leader holds the lease of the group without a name and does not steer batch"
+        assert logs[0]["reason"] == "leader holds the lease of the group without a name but does not steer batch"
         assert "scorer.group of its own" in logs[0]["remedy"]
         assert registry.get_sample_value("glidepath_workloads_not_steered") == 1
     with capture_logs() as logs:
@@ -201,7 +201,7 @@ async def test_status_and_doctor_name_a_workload_that_the_leader_does_not_steer(
         shown = " ".join((await output_of("status")).split())
         found = " ".join((await output_of("doctor", "--json")).split())
     for text in (shown, found):
-        assert "leader holds the lease of group 'x' and does not steer batch" in text
+        assert "leader holds the lease of group 'x' but does not steer batch" in text
         assert "scorer.group of its own" in text
         assert "does not steer chat" not in text
 

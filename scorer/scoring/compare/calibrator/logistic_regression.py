@@ -14,7 +14,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 _ROUNDS = 100  # a fit of the shipped weights takes 8
-_SMALL = 1e-9  # per row: below this, the loss does not fall any more
+_SMALL = 1e-9  # per row; a smaller decrease of the loss ends the search
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,8 +229,8 @@ def test_the_chosen_route_is_continued() -> None:
         (TWO, None, {}, r"several HTTPRoutes .* --route \(allowed: apps/own/0, apps/other/0\)"),
         (TWO, RuleChoice("apps", "no"), {}, r"no HTTPRoute apps/no \(allowed: apps/own, apps/other\)"),
         (TWO, RuleChoice("apps", "own", 4), {}, "apps/own has no such rule"),
-        (ROUTE + CONDITION + V1, None, {}, r"has only some requests of workloads.chat, and route.yaml:8 has others"),
-        (ROUTE + CONDITION + V1, RuleChoice("apps", "own", 1), {}, "which a copy of .* would take from it"),
+        (ROUTE + CONDITION + V1, None, {}, "serves only some requests of workloads.chat, and route.yaml:8"),
+        (ROUTE + CONDITION + V1, RuleChoice("apps", "own", 1), {}, "which a copy of .* would take over"),
         (ROUTE + V1 + "      name: chat\n", None, {}, "has the name 'chat', so a policy"),
         (ROUTE + V1.replace("[{name: models, port: 80}]", "[{name: a}, {name: b}]"), None, {}, "has 2 backendRefs"),
         (ROUTE + "    - filters: [{type: RequestRedirect}]\n", None, {}, "redirects the requests"),
@@ -306,12 +306,12 @@ def test_what_the_candidate_cannot_serve_has_a_rule_before_the_split() -> None:
     narrow = ROUTE + V1.replace("{type: PathPrefix, value: /v1}", "{type: Exact, value: /v1/chat/completions}")
     narrow = narrow.replace("}}]", "}, method: POST}]")
     assert yaml.safe_load(narrow)["spec"]["rules"][0]["matches"][0]["method"] == "POST"
-    with pytest.raises(InputError, match=r"no rule can come before it for those that the candidate declares"):
+    with pytest.raises(InputError, match=r"no rule can come before it for those that the candidate's section excludes"):
         complete_http_routes(narrow, settings, "f", "default", {})
 
 
 def test_more_rules_than_an_httproute_may_have_are_refused() -> None:
-    with pytest.raises(InputError, match=r"has too many rules for 5 more \(most: 16\)"):
+    with pytest.raises(InputError, match=r"has too many rules for 5 more \(maximum: 16\)"):
         completed(ROUTE + V1 + REST * 11, **READ)
 
 
@@ -325,5 +325,5 @@ def test_more_rules_than_an_httproute_may_have_are_refused() -> None:
     ],
 )
 def test_a_route_that_is_only_named_cannot_be_read(workload: dict[str, Any], key: str) -> None:
-    with pytest.raises(InputError, match=rf"workloads\.chat\.{key}: here: a route that is only named can have no copy"):
+    with pytest.raises(InputError, match=rf"workloads\.chat\.{key}: here: a route that is given only by name"):
         refuse_unread(config(**workload), "chat", "here")

@@ -119,7 +119,7 @@ def test_a_hop_needs_the_extension_for_internal_listeners_once(config: Config, t
         (HEADER + "spec:\n  bootstrap: {value: ''}\n", "the type Replace"),
         (
             HEADER + "spec:\n  bootstrap: {type: JSONPatch, jsonPatches: [{op: add, value: {admin_layer: {}}}]}\n",
-            "admin_layer, of which Envoy allows one",
+            "admin_layer, and Envoy allows only one",
         ),
         (
             HEADER + "spec:\n  provider: {type: Host}\n",

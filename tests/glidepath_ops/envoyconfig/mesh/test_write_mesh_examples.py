@@ -89,7 +89,7 @@ def test_a_route_of_which_the_header_rules_are_not_known_is_refused_with_fallbac
     assert isinstance(done.exception, GlidepathError)
     assert done.exception.exit_status == 2
     assert f"--route {route}" in str(done.exception)
-    assert "give the file by --into, so that its header rules are known" in str(done.exception)
+    assert "give the file with --into, so that its header rules are known" in str(done.exception)
     assert "workloads.chat.fallback: false" in str(done.exception)
 
 

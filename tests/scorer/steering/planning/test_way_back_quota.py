@@ -31,8 +31,8 @@ def test_the_requests_of_all_workloads_of_a_baseline_count_together() -> None:
     (back,) = ways_back(config({"requests": 600}), {"chat": 5, "mail": 5.1}, {})
     assert back.fits is False
     assert str(back) == (
-        "way back to cloud: 606 requests a minute of 600; a rollback to 0 % would get 429s: raise the quota before the "
-        "ramp, and keep it until its end"
+        "after a rollback to cloud: 606 requests a minute of 600; a rollback to 0 % would get 429s: raise the quota "
+        "before the ramp, and keep it until its end"
     )
 
 
@@ -44,7 +44,7 @@ def test_copies_of_the_noise_floor_use_the_quota_too() -> None:
 def test_a_missing_rate_is_said_and_what_is_known_can_be_too_much_already() -> None:
     (back,) = ways_back(config({"requests": 600}), {"chat": 5}, {})
     assert (back.fits, back.unknown) == (None, ("mail",))
-    assert str(back) == "way back to cloud: 300 requests a minute of 600, without mail (--rate)"
+    assert str(back) == "after a rollback to cloud: 300 requests a minute of 600, without mail (--rate)"
     (back,) = ways_back(config({"requests": 600}), {"chat": 50}, {})
     assert back.fits is False
     (back,) = ways_back(config({"requests": 600}), {}, {})

@@ -67,7 +67,7 @@ def test_the_weight_of_a_drill_is_at_most_10_percent_unless_forced() -> None:
         (0, 0.0, False, "above 0 %, at most 1 %"),
         (0, 5.0, False, "at most 1 %, not 5 %"),
         (0, 5.0, True, "at most 1 %, not 5 %"),
-        (10, 5.0, False, "takes no share when the candidate has 10 % already"),
+        (10, 5.0, False, "only for a candidate at 0 %, and this one has 10 % already"),
     ],
 )
 def test_a_share_that_a_drill_would_not_use_is_refused(share: float, given: float, force: bool, words: str) -> None:

@@ -24,7 +24,7 @@ def test_a_held_workload_that_was_rolled_back_says_so(valid_yaml: str) -> None:
     chat = SteeredWorkload(parse_config(valid_yaml))
     held = {"phase": Phase.HELD, "held_by": "manual_override", "held_reason": "a person set 5 %", "percent": 1.0}
     chat.set_ramp(**held, held_from=Phase.COOLING_DOWN)
-    expected = "held by manual_override: a person set 5 %; rolled back to 1 %; `glidepath resume chat` to go on"
+    expected = "held by manual_override: a person set 5 %; rolled back to 1 %; `glidepath resume chat` to continue"
     assert chat.status(2000).message == expected
     chat.set_ramp(**held, held_from=Phase.BAKING)
     assert "rolled back" not in chat.status(2000).message
