@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
 from glidepath.status_and_decisions import Decision, Phase, WorkloadStatus
+from glidepath_ops.drill_command import drill_command
 
 DAY_MS = 86_400_000
 
@@ -96,7 +97,7 @@ def checklist(config: Config, workload: str, facts: Mapping[str, WorkloadFacts],
         *_synchronisation(workload, settings, own),
         *_earlier_workloads(config, workload, facts),
         *_other_users(config, workload, facts),
-        *_to_do(config, workload, tuple(_still_using(config, workload, facts))),
+        *_to_do(config, workload, own, tuple(_still_using(config, workload, facts))),
     ]
 
 
@@ -135,14 +136,13 @@ def _migration(name: str, settings: Workload, facts: WorkloadFacts, now_ms: int)
 
 
 def _rehearsal(name: str, facts: WorkloadFacts) -> list[ChecklistItem]:
+    command = drill_command(name, facts.status)
     # A drill of the loss of all scorers (details.lost_after_ms) rehearses no rollback.
     drills = [d for d in facts.decisions if d.event == "drill_finished" and "lost_after_ms" not in d.details]
     if not drills:
-        return [
-            ChecklistItem(ItemState.WARN, name, "rollback rehearsed", "no drill in the log", f"glidepath drill {name}")
-        ]
+        return [ChecklistItem(ItemState.WARN, name, "rollback rehearsed", "no drill in the log", command)]
     passed = bool(drills[-1].details.get("passed"))
-    remedy = "" if passed else f"glidepath drill {name}"
+    remedy = "" if passed else command
     return [
         ChecklistItem(ItemState.OK if passed else ItemState.WARN, name, "rollback rehearsed", drills[-1].reason, remedy)
     ]
@@ -244,7 +244,7 @@ def _other_users(config: Config, workload: str, facts: Mapping[str, WorkloadFact
     ]
 
 
-def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[ChecklistItem]:
+def _to_do(config: Config, workload: str, own: WorkloadFacts, users: tuple[str, ...]) -> list[ChecklistItem]:
     """Return the tasks that only a person can do, in the order in which to do them.
 
     Some tasks, such as ending the contract, must wait until no other user needs the baseline. These tasks name the
@@ -256,7 +256,7 @@ def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[Checkl
     later = f"; not before: {', '.join(users)}" if users else ""
     todo = [
         ("tell the owner", settings.owner or "no owner named in the configuration"),
-        ("last drill", f"glidepath drill {workload}: the last chance to rehearse a rollback"),
+        ("last drill", f"{drill_command(workload, own.status)}: the last chance to rehearse a rollback"),
         (
             "archive",
             f"glidepath decommission {workload} --archive FILE.tar.gz; keep it as long as audits require",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from glidepath.counted_nouns import number_of
 from glidepath.printable_text import one_line, shown_id
 from glidepath_ops.costs.cost_text import time_text
+from glidepath_ops.drill_command import drill_command
 from glidepath_ops.report.document import Block, Cell, NoData, Source, Table, Text
 from glidepath_ops.report.report_facts import ReportFacts, WorkloadFacts
 
@@ -43,8 +44,9 @@ def incidents(one: WorkloadFacts) -> Iterator[Block]:
 
 def drills(one: WorkloadFacts) -> Iterator[Block]:
     found = [d for d in one.decisions if d.event == "drill_finished"]
+    command = drill_command(one.name, one.status)
     if not found:
-        yield NoData("drills", f"no rollback was rehearsed in this period; glidepath drill {one.name} rehearses one")
+        yield NoData("drills", f"no rollback was rehearsed in this period; {command} rehearses one")
         return
     rows: list[list[str | Cell]] = []
     for d in found[-MOST_INCIDENTS:]:
@@ -62,7 +64,7 @@ def drills(one: WorkloadFacts) -> Iterator[Block]:
     yield Table(
         ["time", "result", "confirmed after", "last request after", "what was seen", "by"], rows, numbers=(2, 3)
     )
-    yield Source((f"glidepath log -w {one.name}",), f"a new drill: glidepath drill {one.name}")
+    yield Source((f"glidepath log -w {one.name}",), f"a new drill: {command}")
 
 
 def weighed_pairs(facts: ReportFacts, one: WorkloadFacts) -> Iterator[Block]:

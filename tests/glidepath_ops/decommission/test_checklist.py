@@ -175,6 +175,14 @@ def test_a_missing_or_failed_drill_is_a_warning() -> None:
         assert found(items, "rollback rehearsed").level is ItemState.WARN
 
 
+@pytest.mark.parametrize(("percent", "option"), [(100, " --force"), (10, "")])
+def test_the_drill_that_is_named_is_not_refused_at_the_present_share(percent: float, option: str) -> None:
+    facts = {"batch": replace(DONE, status=status("batch", percent=percent), decisions=())}
+    items = checklist(configured(), "batch", facts, NOW_MS)
+    assert found(items, "rollback rehearsed").remedy == f"glidepath drill batch{option}"
+    assert found(items, "last drill").detail.startswith(f"glidepath drill batch{option}:")
+
+
 def test_a_drill_of_lost_scorers_rehearses_no_rollback() -> None:
     lost = decision("batch", "drill_finished", passed=True, lost_after_ms=10_000)
     items = checklist(configured(), "batch", {"batch": replace(DONE, decisions=(lost,))}, NOW_MS)
