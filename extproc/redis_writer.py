@@ -19,11 +19,13 @@ REMEMBER_S = 86400  # how long Redis remembers the last sequence number of a sou
 
 # Pairs whose acknowledgement was lost are sent again. The script ignores a pair if Redis already has its sequence
 # number. It returns how many of the pairs are stored now, and why Redis refused the next pair ("" if it refused none).
-# See ADR 0157.
+# See ADR 0157. The stream expires when its newest pair is too old: nobody trims it any more once its workload has left
+# the configuration. See ADR 0521.
+# KEYS: pairs, number of the last pair.  ARGV: pairs kept, ttl of the number (s), age kept (ms), numbers and pairs.
 _ADD_PAIRS_ONCE = """
 local last, stored, why = tonumber(redis.call('GET', KEYS[2]) or '0'), 0, ''
 local newest = last
-for i = 3, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
   local seq = tonumber(ARGV[i])
   if seq > last then
     local added = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'p', ARGV[i + 1])
@@ -35,7 +37,10 @@ for i = 3, #ARGV, 2 do
   end
   stored = stored + 1
 end
-if newest > last then redis.call('SET', KEYS[2], newest, 'EX', ARGV[2]) end
+if newest > last then
+  redis.call('SET', KEYS[2], newest, 'EX', ARGV[2])
+  redis.pcall('PEXPIRE', KEYS[1], ARGV[3])
+end
 return {stored, why}
 """
 
@@ -73,7 +78,7 @@ class RedisWriter:
         for workload, some in by_workload.items():
             names = WorkloadKeys(workload)
             fields = [field for one in some for field in (one.seq, one.data)]
-            limits = (self._retention.pairs, REMEMBER_S)
+            limits = (self._retention.pairs, REMEMBER_S, max(1, int(self._retention.age * 1000)))
             pipe.eval(_ADD_PAIRS_ONCE, 2, names.pairs, names.written_pairs(self._source), *limits, *fields)
         for one in outcomes:
             names = WorkloadKeys(one.workload)

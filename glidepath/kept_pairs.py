@@ -1,7 +1,9 @@
 """Pairs that Redis keeps longer than others, because a decision names them or a person labelled them. See ADR 0230.
 
 A kept pair is a copy of the stored pair, with the same redaction. ``retention`` limits the number, the bytes and the
-age of a workload's kept pairs. The oldest ones are removed first.
+age of a workload's kept pairs. The oldest ones are removed first. The scorer that steers the workload removes the
+expired ones; the keys themselves expire when it has not done so for the maximum age, because the workload may have left
+the configuration (ADR 0521).
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ while left > 0 and (left > tonumber(ARGV[2]) or bytes > tonumber(ARGV[3])
   redis.call('ZREM', KEYS[3], oldest[1])
   oldest = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
 end
+for _, key in ipairs({KEYS[2], KEYS[3]}) do redis.pcall('PEXPIRE', key, ARGV[1]) end
 return {gone, left}
 """
 

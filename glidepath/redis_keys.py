@@ -23,7 +23,10 @@ class WorkloadKeys:
 
     @property
     def pairs(self) -> str:
-        """Stream of pairs. Field ``p`` is a Pair compressed with zstd. The scorers' consumer group is SCORER_GROUP."""
+        """Stream of pairs, with a TTL. Field ``p`` is a Pair compressed with zstd.
+
+        The scorers' consumer group is SCORER_GROUP.
+        """
         return self._key("pairs")
 
     @property
@@ -140,7 +143,7 @@ class WorkloadKeys:
 
     @property
     def kept(self) -> str:
-        """Hash: the id of a kept pair → the Pair, as in ``pairs``.
+        """Hash with a TTL: the id of a kept pair → the Pair, as in ``pairs``.
 
         A pair is kept if a decision names it, or if a person labelled it. Here it is stored longer than in ``pairs``.
         ``retention.kept`` limits the number of pairs.
@@ -149,7 +152,7 @@ class WorkloadKeys:
 
     @property
     def kept_times(self) -> str:
-        """Sorted set: the id of a pair in ``kept`` → the time at which it was kept (Unix milliseconds)."""
+        """Sorted set with a TTL: the id of a pair in ``kept`` → the time at which it was kept (Unix milliseconds)."""
         return self._key("kept:times")
 
     @property

@@ -158,6 +158,7 @@ async def store_pair(redis: RedisClient, config: Config, probed: ProbeResult) ->
         return False
     key = redis_keys.WorkloadKeys(probed.pair.workload).pairs
     await redis.xadd(key, {"p": encode_pair(probed.pair)}, maxlen=config.retention.pairs, approximate=True)
+    await redis.pexpire(key, max(1, int(config.retention.age * 1000)))
     return True
 
 

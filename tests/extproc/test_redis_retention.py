@@ -31,6 +31,14 @@ async def test_pairs_are_removed_that_are_old_by_redis_clock_and_by_this_hosts(r
     assert await redis_client.xlen(KEYS.pairs) == 1000
 
 
+async def test_pairs_expire_even_if_nobody_trims_them_any_more(redis_client: Any) -> None:
+    writer = RedisWriter(redis_client, RetentionSection(age="1h"), "one")
+    await writer.write([encoded_pair(seq=1)], [])
+    await redis_client.pexpire(KEYS.pairs, 5_000)
+    await writer.write([encoded_pair(seq=2)], [])
+    assert 3_590_000 < await redis_client.pttl(KEYS.pairs) <= 3_600_000
+
+
 async def test_the_bytes_of_pairs_are_limited(redis_client: Any) -> None:
     limit = 2**20
     writer = RedisWriter(redis_client, RetentionSection(bytes=f"{limit}B"), "one")

@@ -56,6 +56,13 @@ async def test_expired_pairs_go_with_the_next_call(redis_client: Any) -> None:
     assert await read_kept(redis_client, "chat", "a") is None
 
 
+async def test_kept_pairs_expire_even_if_nobody_removes_them_any_more(redis_client: Any) -> None:
+    await keep_pairs(redis_client, "chat", RetentionSection(), [("a", await stored(redis_client, b"x"))])
+    await keep_pairs(redis_client, "chat", RetentionSection(kept_age="1h"))
+    for key in (CHAT.kept, CHAT.kept_times):
+        assert 3_590_000 < await redis_client.pttl(key) <= 3_600_000
+
+
 async def test_zero_keeps_none(redis_client: Any) -> None:
     entry = await stored(redis_client, b"x")
     assert (await keep_pairs(redis_client, "chat", RetentionSection(kept=0), [("a", entry)])).kept == 0

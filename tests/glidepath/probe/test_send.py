@@ -1,9 +1,10 @@
-"""A probe's pair has the digest of what the shadow listener serves."""
+"""A probe's pair has the digest of what the shadow listener serves, and is stored like other pairs."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -13,7 +14,8 @@ from glidepath import envoy_names
 from glidepath.config import parse_config
 from glidepath.outcome_summaries import NO_DIGEST, SEVERAL_DIGESTS
 from glidepath.probe.prompts import ProbeRequest
-from glidepath.probe.send import MAX_DIGEST, Prober
+from glidepath.probe.send import MAX_DIGEST, Prober, store_pair
+from glidepath.redis_keys import WorkloadKeys
 
 REQUEST = ProbeRequest("/v1/chat/completions", b"{}", "Who?")
 
@@ -48,3 +50,13 @@ async def test_the_pair_has_the_digest_of_both_answers(
     config = parse_config(valid_yaml)
     async with listener(digests) as address, Prober(config, address) as prober:
         assert (await prober.probe("chat", REQUEST)).pair.served == expected
+
+
+async def test_a_stored_pair_delays_the_expiry_of_the_stream(valid_yaml: str, redis_client: Any) -> None:
+    config, key = parse_config(valid_yaml), WorkloadKeys("chat").pairs
+    await redis_client.xadd(key, {"p": b"older"})
+    await redis_client.pexpire(key, 5_000)
+    async with listener({}) as address, Prober(config, address) as prober:
+        assert await store_pair(redis_client, config, await prober.probe("chat", REQUEST))
+    assert await redis_client.xlen(key) == 2
+    assert await redis_client.pttl(key) > 1000 * config.retention.age - 10_000
