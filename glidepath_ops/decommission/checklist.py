@@ -115,13 +115,14 @@ def _migration(name: str, settings: Workload, facts: WorkloadFacts, now_ms: int)
         return [ChecklistItem(ItemState.BLOCK, name, "migrated", detail, "add a step of 100 % first")]
     if status.percent < 100:
         return [ChecklistItem(ItemState.BLOCK, name, "migrated", share, f"wait for 100 %: glidepath status -w {name}")]
+    failing = [v.gate for v in status.verdicts if v.gating and v.outcome == "fail"]
     if status.phase != Phase.COMPLETED.value:
         left = max(status.since_ms + settings.ramp.validation * 1000 - now_ms, 0) / DAY_MS
-        waits = status.phase == Phase.VALIDATING.value
+        waits = status.phase == Phase.VALIDATING.value and not failing and left
         remedy = f"wait: the validation ends in {left:.1f} days" if waits else f"glidepath status -w {name}"
+        share = f"{share}; {', '.join(failing)} fail" if failing else share
         return [ChecklistItem(ItemState.BLOCK, name, "validated", share, remedy)]
     items = [ChecklistItem(ItemState.OK, name, "migrated and validated", share)]
-    failing = [v.gate for v in status.verdicts if v.gating and v.outcome == "fail"]
     if failing:
         items.append(
             ChecklistItem(

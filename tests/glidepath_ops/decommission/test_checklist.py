@@ -124,6 +124,15 @@ def test_the_remaining_validation_is_given_in_days() -> None:
     assert item.remedy == "wait: the validation ends in 10.0 days"
 
 
+@pytest.mark.parametrize(("days", "outcome"), [(20, "fail"), (31, "pass")])
+def test_nobody_is_told_to_wait_for_a_validation_that_does_not_end_by_itself(days: int, outcome: str) -> None:
+    gate = Verdict("sameness", outcome, 0.4, 0.6, "agreement", n=600, action="hold")
+    state = status("batch", "validating", since_ms=NOW_MS - days * DAY_MS, verdicts=(gate,))
+    (item,) = blocked(checklist(configured(), "batch", {"batch": WorkloadFacts(state)}, NOW_MS))
+    assert item.remedy == "glidepath status -w batch"
+    assert ("sameness fail" in item.detail) == (outcome == "fail")
+
+
 def test_a_permanent_hybrid_keeps_its_baseline() -> None:
     config = configured(workloads={"batch": {"ramp": {"steps": [5, 60]}}})
     (item,) = blocked(checklist(config, "batch", {"batch": WorkloadFacts(status("batch", percent=60))}, NOW_MS))
