@@ -37,7 +37,7 @@ def examine_copied_routes(subject: str, name: str, envoy: EnvoyFacts) -> Iterato
 
 def _copies(name: str, envoy: EnvoyFacts) -> Iterator[tuple[Json, Json]]:
     """Yield each copy with the original: the next route after it that is not ours."""
-    named = re.compile(rf"glidepath-{re.escape(name)}(-\d+)?(\.random)?")
+    named = re.compile(rf"glidepath-{re.escape(name)}(-\d+)?(\.random|\.whole|\.whole-random)?")
     for routes in envoy.routes_by_host():
         for place, copy in enumerate(routes):
             if named.fullmatch(str(copy.get("name", ""))) and workload_of_route(copy) == name:

@@ -79,7 +79,8 @@ def complete_http_routes(
         _refuse_traffic_settings(rule, config, workload, policy)
         host = _host(rule, settings.match, workload)
         ours = [one for one in (narrowed(m, settings.match, rule.place) for m in rule.matches) if one is not None]
-        copies = copies_of(config, workload, f"{rule.route.namespace or namespace}/{rule.route.name}/{rule.index}")
+        original = f"{rule.route.namespace or namespace}/{rule.route.name}/{rule.index}"
+        copies = copies_of(config, workload, original, _ends_after(rule, policy))
         narrow = _is_narrow(rule, ours)
         if narrow:
             if rule.data.get("name"):  # such a rule cannot be copied
@@ -234,13 +235,18 @@ def _refuse_traffic_settings(rule: RouteRule, config: Config, workload: str, pol
             f"{rule.place}: a BackendTrafficPolicy hashes its requests, which chooses the endpoint: remove workloads."
             f"{workload}.sticky, so that this policy keeps users on one side too"
         )
-    text = (rule.data.get("timeouts") or {}).get("request")
-    limit = policy.timeout if text is None else duration(str(text), rule.place)
     remedy = (
         "raise timeouts.request of the rule (0s: none; Envoy's default: 15s). If a BackendTrafficPolicy sets it, put "
         "that into the file"
     )
-    refuse_short_timeout(config, workload, limit, f"{rule.place}: its routes end", remedy)
+    for key in ("first_byte_timeout", "answer_timeout"):
+        refuse_short_timeout(config, workload, _ends_after(rule, policy), f"{rule.place}: its routes end", remedy, key)
+
+
+def _ends_after(rule: RouteRule, policy: TrafficSettings) -> float:
+    """Return after how many seconds the routes of a rule end an answer; 0: never."""
+    text = (rule.data.get("timeouts") or {}).get("request")
+    return policy.timeout if text is None else duration(str(text), rule.place)
 
 
 def _is_narrow(rule: RouteRule, ours: Sequence[Json]) -> bool:

@@ -108,7 +108,7 @@ def _in_route(
     the first.
     """
     hashes = sticky_of(config, workload, copy) is not None
-    split = without_comments(weighted_clusters(config, workload, hashes=hashes))
+    split = without_comments(weighted_clusters(config, workload, copy.limit, hashes=hashes))
     candidate, baseline = split["clusters"]
     keys = ("weight",) if routes == continued.routes else ("weight", "name")
     where, at = routes.json_path(), "/route/weighted_clusters"
@@ -132,7 +132,7 @@ def _in_unsplit_route(
 
 def in_new_route(config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str) -> list[Json]:
     """Return the patches for the routes of a new HTTPRoute. In these routes, our cluster serves the baseline."""
-    ours = without_comments(workload_route(config, workload))
+    ours = without_comments(workload_route(config, workload, timeout=copy.limit))
     where, action = routes.json_path(), ours["route"]
     destination, done = action["weighted_clusters"], removed_headers(config, copy).get(_REMOVED, [])
     if copy.splits:

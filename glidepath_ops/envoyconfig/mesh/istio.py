@@ -188,11 +188,13 @@ def _split(config: Config, target: IstioTarget, route: SplitRoute, hashed: Colle
     ``hashed``: the workloads whose route already has a hash policy of the user.
     """
     sticky = sticky_of(config, route.workload, route.copy)
-    action: Json = {"weighted_clusters": weighted_clusters(config, route.workload, hashes=sticky is not None)}
+    split = weighted_clusters(config, route.workload, route.copy.limit, hashes=sticky is not None)
+    action: Json = {"weighted_clusters": split}
     if sticky is not None and route.workload not in hashed:
         action["hash_policy"] = [hash_policy(sticky)]
     own_ids = target.context == "sidecar"
-    which = "for requests without a sticky value, " if route.copy.kind is CopyKind.RANDOM else ""
+    which = "for requests without a sticky value, " if route.copy.at_random else ""
+    which += "for answers that are not streamed, " if route.copy.limit is not None else ""
     return with_comment(
         f"Workload {route.workload}: {which}its route, which continues one of the user's, splits between the candidate "
         "and the cluster that the route had.",

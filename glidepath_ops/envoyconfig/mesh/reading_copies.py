@@ -7,6 +7,9 @@ route. Each copy for the second choice requires that the request was read on a c
 
 With a sticky header there are two copies for the split, because Envoy would hash an empty value. The first takes the
 requests with a value. The second takes all others and splits them at random. See ADR 0460.
+
+If the candidate has another time limit for answers that are not streamed, each copy for the split takes only requests
+for streams, and has a second one for the others. See ADR 0492.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from glidepath_ops.envoyconfig.request_reading import (
     split_conditions,
     stateful_conditions,
     sticky_headers,
+    streamed,
     unread_conditions,
 )
 
@@ -45,9 +49,11 @@ class CopyKind(IntEnum):
     KEPT = 0  # requests that the candidate declares it cannot serve
     SPLIT = 1
     RANDOM = 2  # the split of requests without a value in the sticky header
-    PINNED = 3  # requests that need or make state, and those that cannot be read
-    READER = 4
-    REST = 5  # requests that were read and belong to no workload, or to one whose split has no lease
+    WHOLE = 3  # the split of requests for answers that are not streamed; SPLIT then has those for streams
+    WHOLE_RANDOM = 4  # both of the above
+    PINNED = 5  # requests that need or make state, and those that cannot be read
+    READER = 6
+    REST = 7  # requests that were read and belong to no workload, or to one whose split has no lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class RouteCopy:
     ``conditions``: MetadataMatchers on the facts about a request.
     ``metadata``, ``filters``: the added route metadata and ``typed_per_filter_config``, without those of the split.
     ``headers``: HeaderMatchers, as more conditions.
+    ``limit``: the candidate's limit for the first byte in seconds; None: ``first_byte_timeout``.
     """
 
     kind: CopyKind = CopyKind.SPLIT
@@ -66,6 +73,7 @@ class RouteCopy:
     metadata: Json = field(default_factory=dict)
     filters: Json = field(default_factory=dict)
     headers: tuple[Json, ...] = ()
+    limit: float | None = None
 
     @property
     def is_read(self) -> bool:
@@ -74,16 +82,22 @@ class RouteCopy:
 
     @property
     def splits(self) -> bool:
-        return self.kind in (CopyKind.SPLIT, CopyKind.RANDOM)
+        return CopyKind.SPLIT <= self.kind <= CopyKind.WHOLE_RANDOM
+
+    @property
+    def at_random(self) -> bool:
+        """Whether the copy splits requests without a value in the sticky header."""
+        return self.kind in (CopyKind.RANDOM, CopyKind.WHOLE_RANDOM)
 
 
-def copies_of(config: Config, name: str, original: str) -> list[RouteCopy]:
+def copies_of(config: Config, name: str, original: str, ends_after: float = 0) -> list[RouteCopy]:
     """Return the copies of the user's route ``original`` that a workload needs.
 
     If its requests are not read, it needs one, or two with a sticky header.
 
     ``original``: the name of the route, unique among all routes of the user, so that workloads which share it are read
     once.
+    ``ends_after``: after how many seconds the route ends an answer; 0: never.
     """
     workload = config.workload(name)
     if not reads(config, name):
@@ -98,7 +112,7 @@ def copies_of(config: Config, name: str, original: str) -> list[RouteCopy]:
             after_reading(CopyKind.KEPT, _suffix(why), conditions, metadata_of_pinned_route(name, why))
             for why, conditions in kept
         ),
-        *_splits(workload, (route_is(original), *split_conditions(workload))),
+        *_splits_by_limit(config, workload, (route_is(original), *split_conditions(workload)), ends_after),
         *(
             after_reading(CopyKind.PINNED, suffix, conditions, metadata_of_pinned_route(name))
             for suffix, conditions in _pinned(workload)
@@ -127,6 +141,32 @@ def _splits(workload: Workload, conditions: tuple[Json, ...]) -> list[RouteCopy]
             _suffix("random"),
             conditions,
             headers=({**empty, "treat_missing_header_as_empty": True},),
+        ),
+    ]
+
+
+def _splits_by_limit(
+    config: Config, workload: Workload, conditions: tuple[Json, ...], ends_after: float
+) -> list[RouteCopy]:
+    """Return the copies for the split of requests that were read: twice if the candidate's two limits differ.
+
+    If the user's route ends an answer before the limit of whole answers, the limit of streams holds for both: later,
+    the baseline could not answer any more.
+    """
+    candidate = config.backends[workload.candidate]
+    whole = candidate.whole_answer_timeout(is_read=True)
+    one_limit = not workload.fallback or whole == candidate.first_byte_timeout or 0 < ends_after <= whole
+    if one_limit:
+        return _splits(workload, conditions)
+    names = {
+        CopyKind.SPLIT: (CopyKind.WHOLE, _suffix("whole")),
+        CopyKind.RANDOM: (CopyKind.WHOLE_RANDOM, _suffix("whole-random")),
+    }
+    return [
+        *_splits(workload, (*conditions, streamed())),
+        *(
+            replace(one, kind=names[one.kind][0], suffix=names[one.kind][1], limit=whole)
+            for one in _splits(workload, conditions)
         ),
     ]
 
@@ -184,7 +224,7 @@ def conditions_of(config: Config, name: str, copy: RouteCopy) -> Json:
 
 def sticky_of(config: Config, name: str, copy: RouteCopy) -> Sticky | None:
     """Return what keeps users on one side in a copy with the split; None: each request is assigned at random."""
-    if copy.kind is CopyKind.RANDOM:
+    if copy.at_random:
         return None
     workload = config.workload(name)
     return workload.assignment if copy.is_read else workload.declared_sticky

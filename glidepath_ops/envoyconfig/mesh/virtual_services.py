@@ -23,8 +23,8 @@ from glidepath_ops.envoyconfig.continued_routes import (
     refuse_short_timeout,
     refuse_unknown_header_rules,
 )
-from glidepath_ops.envoyconfig.header_rules import APPEND_ACTIONS, RoutedHeader, header_added
-from glidepath_ops.envoyconfig.mesh.go_durations import duration
+from glidepath_ops.envoyconfig.header_rules import RoutedHeader
+from glidepath_ops.envoyconfig.mesh.http_route_entries import ends_after, header_rules
 from glidepath_ops.envoyconfig.mesh.istio_documents import Document, hashed_by_the_user, refuse_patches_by_name
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import kubernetes_objects
 from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind, RouteCopy, copies_of, refuse_unread
@@ -173,13 +173,13 @@ class CopyNames:
         self.headers: list[Mapping[str, RoutedHeader]] = []  # of each route that is continued
         self.for_copies: list[Json] = []  # of the route that is continued last
 
-    def copies(self, uri: Json, original: str) -> list[tuple[str, RouteCopy]]:
+    def copies(self, uri: Json, original: str, ends_after: float = 0) -> list[tuple[str, RouteCopy]]:
         """Return the copies of a user's route for the path condition ``uri``, each with its name.
 
-        ``original``: see ``copies_of``.
+        ``original``, ``ends_after``: see ``copies_of``.
         """
         operation = _operation(self.config.baseline_cluster(self.workload), uri)
-        copies = copies_of(self.config, self.workload, original)
+        copies = copies_of(self.config, self.workload, original, ends_after)
         first = self._name(operation, copies)
         return [(first + copy.suffix, copy) for copy in copies]
 
@@ -219,7 +219,7 @@ def _continued(service: Document, naming: CopyNames, only: str | None) -> Iterat
         if narrow and only in (None, entry.get("name")):
             _check(entry, service, naming.config, naming.workload, place)
             naming.continued.add(str(entry.get("name", "")))
-            rules = _header_rules(entry)
+            rules = header_rules(entry)
             naming.headers.append(headers_at_route(naming.config, naming.workload, [rules], place))
             copies = _copies(entry, narrow, naming, f"{service.name}/{index}")
             splits = [copy for kind, copy in copies if kind is CopyKind.SPLIT]
@@ -241,7 +241,7 @@ def _copies(
     groups: dict[tuple[CopyKind, str, str | None], list[Json]] = {}
     for match, one in narrow:
         target = None if rewrite is None else rewrite + one.replaced
-        for name, copy in naming.copies(match.get("uri", {}), original):
+        for name, copy in naming.copies(match.get("uri", {}), original, ends_after(entry)):
             groups.setdefault((copy.kind, name, target), []).append(one.conditions)
     ordered = sorted(groups.items(), key=lambda group: group[0][0])
     return [(kind, _copy(entry, name, matches, target)) for (kind, name, target), matches in ordered]
@@ -273,8 +273,9 @@ def _check(entry: Json, service: Document, config: Config, workload: str, place:
         )
     check_cluster(destinations[0].get("destination", {}), service.namespace, config, workload, where)
     if config.workload(workload).fallback:
-        limit = duration(str(entry.get("timeout", "0s")), where)
-        refuse_short_timeout(config, workload, limit, f"{where} ends", "set a longer timeout in the route (0s: none)")
+        limit, remedy = ends_after(entry, where), "set a longer timeout in the route (0s: none)"
+        for key in ("first_byte_timeout", "answer_timeout"):
+            refuse_short_timeout(config, workload, limit, f"{where} ends", remedy, key)
 
 
 def check_cluster(destination: Json, namespace: str | None, config: Config, workload: str, where: str) -> None:
@@ -296,23 +297,6 @@ def check_cluster(destination: Json, namespace: str | None, config: Config, work
         f'{where} sends requests to the cluster {shown}: set backends.{name}: {{cluster: "{shown}", host: {host}}}'
         f"{unknown} in glidepath.yaml, so that it continues to serve the baseline (now: {backend.address})"
     )
-
-
-def _header_rules(entry: Json) -> Json:
-    """Return the request header rules of a VirtualService's HTTP route in the form of an Envoy route.
-
-    Istio applies the rules of the route first, then those of its only destination.
-    """
-    rules = [section.get("headers", {}).get("request", {}) for section in (entry, *entry["route"])]
-    return {
-        "request_headers_to_remove": [name for rule in rules for name in rule.get("remove", [])],
-        "request_headers_to_add": [
-            header_added(name, value, action)
-            for rule in rules
-            for kind, action in APPEND_ACTIONS  # in the order of Istio's TranslateHeadersOperations
-            for name, value in rule.get(kind, {}).items()
-        ],
-    }
 
 
 def _refuse_other_rules(

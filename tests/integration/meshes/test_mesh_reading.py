@@ -35,7 +35,7 @@ class Client:
 
     def __init__(self, mesh: str, setup: EnvoySetup, baseline: str) -> None:
         self.setup = setup
-        self._headers = {"host": LLM} if mesh.startswith("istio") else {"x-team": "search"}
+        self.headers = {"host": LLM} if mesh.startswith("istio") else {"x-team": "search"}
         self._baseline = {"envoy gateway": baseline, "new route": "cloud"}.get(mesh, CLUSTER)
 
     def share(self, percent: float) -> None:
@@ -44,7 +44,7 @@ class Client:
         self.setup.envoy.modify({runtime_keys.weight_key("chat", name): one for name, one in weights.items()})
 
     async def served(self, body: Any, path: str = PATH, **headers: str) -> str:
-        reply = await self.setup.post(body, {**self._headers, **headers}, path=path)
+        reply = await self.setup.post(body, {**self.headers, **headers}, path=path)
         assert reply.status == 200, reply.body
         return str(json.loads(reply.body)["model"])
 

@@ -323,10 +323,41 @@ def test_of_workloads_with_one_route_all_splits_come_before_the_first_that_reads
     settings = parse_config(yaml.safe_dump({"backends": backends, "workloads": workloads}))
     names = [one.get("name", "own") for one in routes(service(entry()), settings)]
     assert names == [
-        *("glidepath-large", "glidepath-large.state", "glidepath-large.unread"),
-        *("glidepath-small", "glidepath-small.state", "glidepath-small.unread"),
+        *("glidepath-large", "glidepath-large.whole", "glidepath-large.state", "glidepath-large.unread"),
+        *("glidepath-small", "glidepath-small.whole", "glidepath-small.state", "glidepath-small.unread"),
         *("glidepath-large.read", "glidepath-small.read", "glidepath-large.rest", "glidepath-small.rest", "own"),
     ]
+
+
+def read_config(**candidate: str) -> Config:
+    """Return a configuration whose requests are read. ``candidate``: further settings of the candidate."""
+    workload = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem", "stateless": True}
+    backends = {"cloud": {"cluster": CLUSTER, "host": HOST}, "onprem": {"url": "http://127.0.0.1:9", **candidate}}
+    return parse_config(yaml.safe_dump({"backends": backends, "workloads": {"chat": workload}}))
+
+
+@pytest.mark.parametrize(
+    ("timeout", "candidate", "whole"),
+    [
+        ("0s", {}, ["glidepath-chat.whole"]),
+        ("700s", {}, ["glidepath-chat.whole"]),
+        ("600s", {}, []),  # the baseline could not answer any more after the default limit
+        ("0s", {"first_byte_timeout": "40s"}, []),
+        ("0s", {"first_byte_timeout": "40s", "answer_timeout": "60s"}, ["glidepath-chat.whole"]),
+    ],
+)
+def test_answers_that_are_not_streamed_have_a_copy_of_their_own_if_their_limit_differs(
+    timeout: str, candidate: dict[str, str], whole: list[str]
+) -> None:
+    settings = read_config(**candidate)
+    names = [one["name"] for one in copies(service(entry(f"timeout: {timeout}")), settings)]
+    assert [name for name in names if "whole" in name] == whole
+
+
+def test_a_route_that_ends_before_a_declared_limit_of_whole_answers_is_refused() -> None:
+    settings = read_config(answer_timeout="90s")
+    with pytest.raises(GlidepathError, match=r"set backends\.onprem\.answer_timeout below 60s"):
+        routes(service(entry("timeout: 60s")), settings)
 
 
 def test_every_copy_has_all_that_the_route_has() -> None:
