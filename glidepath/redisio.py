@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import redis.asyncio as redis
 from redis.asyncio.cluster import ClusterPipeline, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.credentials import CredentialProvider
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 
@@ -41,6 +42,33 @@ def read_secret(secret: Secret) -> str:
         return Path(str(secret.file)).read_text().rstrip("\r\n")
     except OSError as error:
         raise ConfigError(f"{secret.file}: the secret cannot be read: {error.strerror}") from error
+
+
+class RotatedSecret:
+    """A secret whose file may change while the process runs. While it cannot be read, its former value counts."""
+
+    def __init__(self, secret: Secret) -> None:
+        """Read the secret. Raises ConfigError if it cannot be read."""
+        self._secret, self._value = secret, read_secret(secret)
+
+    def read(self) -> str:
+        with suppress(ConfigError, UnicodeError):
+            self._value = read_secret(self._secret) or self._value
+        return self._value
+
+
+class _RotatedPassword(CredentialProvider):
+    """The password of Redis, which is read again for each new connection."""
+
+    def __init__(self, username: str | None, password: RotatedSecret) -> None:
+        self._username, self._password = username, password
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        password = self._password.read()
+        return (unquote(self._username), password) if self._username else (password,)
+
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        return self.get_credentials()
 
 
 def without_password(url: str) -> str:
@@ -96,10 +124,11 @@ def connect(section: RedisSection, *, again: bool = False) -> RedisClient:
     always does so.
     """
     url = section.url or "redis://127.0.0.1:6379/0"
-    password = read_secret(section.password) if section.password else None
     options: dict[str, Any] = {"socket_timeout": REPLY_TIMEOUT_S, "socket_connect_timeout": CONNECT_TIMEOUT_S}
-    if password is not None:
-        options["password"] = password
+    if section.password:
+        parts = urlsplit(url)
+        options["credential_provider"] = _RotatedPassword(parts.username, RotatedSecret(section.password))
+        url = url.replace(f"//{parts.netloc.rpartition('@')[0]}@", "//", 1)
     if section.cluster:
         return _Cluster.from_url(url, **options)
     if again:

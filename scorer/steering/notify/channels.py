@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,10 +11,8 @@ import aiohttp
 from prometheus_client import Counter
 
 from glidepath.config.notifications import Notification
-from glidepath.config.urls_and_secrets import Secret
-from glidepath.errors import ConfigError
 from glidepath.printable_text import shown_id
-from glidepath.redisio import read_secret
+from glidepath.redisio import RotatedSecret
 from glidepath.status_and_decisions import Decision
 from scorer.steering.notify.delivery import DeliveryQueue, Send, check_answer
 
@@ -70,27 +67,13 @@ def _is_commanded_rollback(decision: Decision) -> bool:
     return decision.event == "rollback" and decision.trigger == "command:rollback"
 
 
-class _RotatedSecret:
-    """A secret that may change in its file while the process runs. While it cannot be read, its former value counts."""
-
-    def __init__(self, secret: Secret | None) -> None:
-        """Read the secret. Raises ConfigError if it cannot be read. The value of None is ""."""
-        self._secret = secret
-        self._value = "" if secret is None else read_secret(secret)
-
-    def read(self) -> str:
-        if self._secret is not None:
-            with contextlib.suppress(ConfigError, UnicodeError):
-                self._value = read_secret(self._secret) or self._value
-        return self._value
-
-
 def _send(target: Notification) -> Send:
-    address = _RotatedSecret(target.url_from)
-    routing_key = _RotatedSecret(target.routing_key)
+    address = RotatedSecret(target.url_from) if target.url_from else None
+    routing_key = RotatedSecret(target.routing_key) if target.routing_key else None
 
     async def send(session: aiohttp.ClientSession, decision: Decision) -> None:
-        url, key = address.read() or str(target.url or PAGERDUTY), routing_key.read()
+        url = address.read() if address else str(target.url or PAGERDUTY)
+        key = routing_key.read() if routing_key else ""
         content_type = "application/json"
         if target.kind == "slack":
             body = slack(decision)
