@@ -161,30 +161,30 @@ class Backend(Section):
     model: ModelName = None  # replaces the model in the body, and in the path of Azure, Gemini, Bedrock, KServe
     credential: Credential | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # extra request headers
-    pass_headers: tuple[HeaderPattern, ...] | None = None  # further clients' headers that the backend gets, see below
+    pass_headers: tuple[HeaderPattern, ...] | None = None  # more client headers that the backend gets; see below
     strip: str = Field(default="", pattern=r"^(/.*)?$")  # a prefix to remove from the client's path, e.g. /v1
     host: str | None = None  # Host header; absent: the URL's host
     sni: str | None = None  # TLS server name; absent: the host
     ca_file: str | None = None  # file of trusted certificate authorities; absent: those of the system
     client_cert: ClientCert | None = None
-    protocol: Protocol = "auto"  # auto: http1, or what TLS negotiates; http2: needed for gRPC, also without TLS
+    protocol: Protocol = "auto"  # auto: http1, or what TLS negotiates; http2: needed for gRPC, even without TLS
     connect_timeout: Duration = Field(default=2, gt=0)
     first_byte_timeout: Duration = Field(default=30, gt=0)  # limit of each attempt; after it, Envoy tries the fallback
     answer_timeout: Duration | None = Field(default=None, gt=0)  # the same for answers that are not streamed, see below
     idle_timeout: Duration = Field(default=3600, gt=0)  # maximum pause between two bytes of an answer
     max_connections: int = Field(default=1024, ge=1, le=MOST)
     max_requests: int = Field(default=1024, ge=1, le=MOST)
-    max_pending: int = Field(default=256, ge=1, le=MOST)  # maximum waiting for a connection; 0 would refuse all
-    outlier_detection: OutlierDetection | None = None  # of the candidate, by Envoy itself; absent: none
+    max_pending: int = Field(default=256, ge=1, le=MOST)  # maximum requests that wait for a connection
+    outlier_detection: OutlierDetection | None = None  # when Envoy stops using it as a candidate; absent: never
     # What the backend can serve. As a candidate, it gets no request and no copy beyond it (glidepath/eligibility.py).
     context: int | None = Field(default=None, ge=1, le=MOST)  # maximum length of prompt and answer together, in tokens
     modalities: tuple[Modality, ...] | None = None  # modalities besides text that it reads and writes; absent: all
     tools: bool = True  # whether it can call tools
     max_body: Size | None = Field(default=None, ge=1)  # maximum length of a request's body
-    foreign_reasoning: Literal["accepts", "refuses", "strip"] = "accepts"  # for reasoning of other servers; see below
-    quota: Quota | None = None  # of its provider: no step beyond it, none without a way back, copies get what is left
+    foreign_reasoning: Literal["accepts", "refuses", "strip"] = "accepts"  # for others' reasoning; see below
+    quota: Quota | None = None  # its provider's limits: no step may exceed them, now or after a rollback
     price: BackendPrice | None = None
-    contract: Contract | None = None  # with its provider; absent: none that has to be renewed
+    contract: Contract | None = None  # contract with its provider; absent: none to renew
     hardware: Literal["own", "provider"] | None = None  # whose hardware it is, for the report; absent: not declared
     tokenizer: str | None = None  # its model's tokenizer.json, to count tokens that answers omit
     region: str = ""  # place where it processes data, for the report, such as "eu-central-1, Frankfurt"

@@ -245,8 +245,8 @@ class ScoringSection(Section):
     weights: dict[str, Fraction] = Field(default_factory=dict)  # signal → weight; overrides the default weight
     flag_effect: Fraction = 0.5  # a signal with at least this effect becomes a flag
     flag_meaning: Fraction = 0.5  # a similarity of meaning below this sets the flag "meaning"
-    calibration: str | None = None  # a file of `glidepath calibrate --labels`; absent: the weights that are shipped
-    floor_rate: Share = 0.05  # a fact signal that trips in at most this share of the noise pairs counts more
+    calibration: str | None = None  # a file that `glidepath calibrate --labels` wrote; absent: the shipped weights
+    floor_rate: Share = 0.05  # a fact that differs in at most this share of the noise pairs counts more
     answer: AnswerSection | None = None  # absent: the API is one that Glidepath knows
     classification: ClassificationSection = ClassificationSection()
     extraction: ExtractionSection = ExtractionSection()

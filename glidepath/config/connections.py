@@ -28,8 +28,8 @@ class EnvoySection(Section):
     rtds_address: Address | None = None  # where Envoy connects for RTDS (one name for all scorers); absent: rtds_listen
     max_body: Size = Field(default=32 * 2**20, ge=2**16, le=2**30)  # Envoy's request_body_buffer_limit
     served_by: bool = False  # answers of workloads have the header x-glidepath-served-by, with the backend's name
-    max_header_bytes: Size = Field(default=512 * 2**10, ge=8 * 2**10, le=8 * 2**20)  # all headers of a message together
-    max_headers: int = Field(default=1000, ge=100, le=100_000)  # headers of a message
+    max_header_bytes: Size = Field(default=512 * 2**10, ge=8 * 2**10, le=8 * 2**20)  # size of a message's headers
+    max_headers: int = Field(default=1000, ge=100, le=100_000)  # number of a message's headers
     concurrency: int | None = Field(default=None, ge=1, le=256)  # worker threads of the Envoy that `up` starts
     version: EnvoyVersion | None = None  # the oldest Envoy that must accept the rendered configuration; absent: 1.37
     default_backend: Name | None = None  # serves requests that match no workload; absent: they get a 404

@@ -35,7 +35,7 @@ class InventorySection(Section):
     else a fingerprint of the credential: a digest with a key that only Redis or the configuration has.
     """
 
-    sample: Percent = 100  # percent of inference calls whose bodies are read, of those without a workload
+    sample: Percent = 100  # inference calls without a workload: the percentage whose bodies are read
     callers: Patterns = ()  # request headers that may name the caller, such as x-team; the first one present counts
     fingerprint: bool = True  # whether callers without such a header are distinguished by their credential
     fingerprint_key: Secret | None = None  # key of the fingerprints; absent: a random one in Redis

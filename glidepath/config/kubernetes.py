@@ -24,7 +24,7 @@ class BackendReference(Section):
     kind: str = Field(default="Service", pattern=r"^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$", max_length=63)
     group: str = Field(default="", pattern=r"^$|^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)  # of kind
     namespace: Namespace | None = None  # absent: that of the HTTPRoute
-    port: int | None = Field(default=None, ge=1, le=65535)  # needed only if two backendRefs differ in it alone
+    port: int | None = Field(default=None, ge=1, le=65535)  # needed only if two backendRefs differ only in the port
 
 
 class HttpRouteSection(Section):

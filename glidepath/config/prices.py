@@ -49,15 +49,15 @@ class BackendPrice(Section):
     use. The rest of their time serves other traffic, and is not charged here.
     """
 
-    input: Amount | None = None  # a million input tokens without another price
+    input: Amount | None = None  # price of a million input tokens without another price
     output: Amount | None = None
-    cached_read: Amount | None = None  # read from the provider's prompt cache
-    cached_write: Amount | None = None  # written to it, for some minutes
-    cached_write_1h: Amount | None = None  # written to it for an hour
+    cached_read: Amount | None = None  # price of a million tokens read from the provider's prompt cache
+    cached_write: Amount | None = None  # price of a million tokens written to this cache for some minutes
+    cached_write_1h: Amount | None = None  # price of a million tokens written to this cache for an hour
     reasoning: Amount | None = None
     audio_input: Amount | None = None
     audio_output: Amount | None = None
-    batch: TokenPrices | None = None  # of answers whose service_tier is batch or flex
+    batch: TokenPrices | None = None  # prices for answers whose service_tier is batch or flex
     gpu_hour: Amount | None = None  # one GPU for an hour
     gpus: float | None = Field(default=None, gt=0, le=MOST)
     utilisation: Share = Field(default=1.0, gt=0, le=1)

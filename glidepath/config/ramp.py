@@ -35,7 +35,7 @@ class Freeze(Section):
     """
 
     cron: Annotated[str, AfterValidator(_cron)]
-    duration: Duration = Field(gt=0, le=LONGEST_FREEZE)  # of elapsed time, not of clock time; at most 366 days
+    duration: Duration = Field(gt=0, le=LONGEST_FREEZE)  # elapsed time, not clock time; at most 366 days
     timezone: Annotated[str, AfterValidator(parse_zone)] = "UTC"
     reason: str = ""
 

@@ -65,7 +65,7 @@ class Match(Section):
     path_prefix: str | None = Field(default=None, pattern=PATH)
     host: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # header name → exact value
-    model: Annotated[ModelMatch | None, BeforeValidator(_named_model)] = None  # of the body; a name: exactly this model
+    model: Annotated[ModelMatch | None, BeforeValidator(_named_model)] = None  # in the body; a name: exactly this model
 
     @field_validator("headers")
     @classmethod

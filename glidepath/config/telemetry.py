@@ -27,8 +27,8 @@ class OtelSection(Section):
     events: bool = True  # gen_ai.evaluation.result for each scored pair
     every: Duration = Field(default=5, ge=0.1, le=300)  # longest time until spans and events are sent
     metrics_every: Duration = Field(default=30, ge=0.1, le=3600)  # time between two exports of metrics
-    timeout: Duration | None = Field(default=None, ge=0.1, le=60)  # of one export; absent: the variable, else 10s
-    queue: int = Field(default=2048, ge=16, le=100_000)  # maximum waiting spans, and events; more are dropped
+    timeout: Duration | None = Field(default=None, ge=0.1, le=60)  # of one export; absent: standard variable, else 10s
+    queue: int = Field(default=2048, ge=16, le=100_000)  # maximum waiting spans, and maximum waiting events
 
     @field_validator("endpoint")
     @classmethod

@@ -42,7 +42,7 @@ class Workload(Section):
     # true: the baseline serves a request that failed at the candidate; the default for the task embeddings is false
     fallback: bool = True
     if_lost: Literal["hold", "baseline"] = "hold"  # whether Envoy keeps or ends the split if no scorer steers
-    lost_after: Duration = Field(default=10, ge=2, le=300)  # with if_lost: baseline, how long without a scorer
+    lost_after: Duration = Field(default=10, ge=2, le=300)  # with if_lost: baseline: how long Envoy keeps the split
     after: Annotated[tuple[Name, ...], BeforeValidator(one_or_many)] = ()  # wait until these serve their last step
     owner: str = ""  # person or team to inform about the end of the migration
     start: Percent = 0  # the candidate's share in percent while the workload has no state yet
