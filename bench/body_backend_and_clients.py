@@ -2,7 +2,7 @@
 
 The backend reads each request whole and answers with as many bytes as the header ``x-answer-bytes`` asks for. A client
 sends its next request a fixed pause after the answer. Both use plain asyncio protocols, so that they take little CPU
-time beside the Envoy that is measured.
+time compared with the measured Envoy.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A real Redis holds 100,000 results of one workload, 60 pairs with bodies and 100
 a process of its own. Once the search has read all results, each page is requested several times, one request after the
 other. The limits: 300 ms for each page (of CPU time, if other programs keep the machine busy), 200 MB of memory, no
 command in Redis' slow log of 10 ms, and with 100 open pages no more reads of Redis than with one page. The console
-affects the scorer only through Redis (`make bench-steer-beside-pages` measures the scorer's ticks beside open pages).
-If Debian's Chromium is installed, it opens each page once with an empty cache, and reports the first paint.
+affects the scorer only through Redis (`make bench-steer-beside-pages` measures the scorer's ticks while pages are
+open). If Debian's Chromium is installed, it opens each page once with an empty cache, and reports the first paint.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def _may_have_hints(body: bytes) -> bool:
 
 
 def without_pictures(body: bytes) -> bytes:
-    """Return a JSON body in which empty strings replace pictures and sounds."""
+    """Return a JSON body in which empty strings replace images and audio."""
     return _BASE64.sub(b'""', body)
 
 

@@ -1,6 +1,6 @@
 """The texts of a request and of an answer that the model's tokenizer reads, in the usual formats of inference APIs.
 
-A chat template adds a few tokens to each message that no body shows. Images and sound are ignored.
+A chat template adds a few tokens to each message that no body shows. Images and audio are ignored.
 """
 
 from __future__ import annotations

@@ -148,8 +148,8 @@ class FeedbackStore:
 def feedback_stores(config: Config, client: RedisClient, only: str | None = None) -> dict[str, FeedbackStore]:
     """Return the stores of all workloads with a ``feedback`` section, by workload.
 
-    The key "" is for feedback that names no workload: its store is that of ``only``, or of the only workload. Raises
-    ConfigError if no workload has the section, or if ``only`` lacks it, and UnknownWorkloadError for an unknown
+    The key "" is for feedback that names no workload. Its store is the store of ``only``, or of the only workload.
+    Raises ConfigError if no workload has the section, or if ``only`` lacks it, and UnknownWorkloadError for an unknown
     ``only``.
     """
     stores = {

@@ -131,12 +131,12 @@ def _gemini(found: Mapping[str, Any]) -> TokenUsage:
 
 
 def _not_cached(audio: int, cached: int) -> int:
-    """Return the tokens of sound that were not read from the cache: each token has one kind, so one price."""
+    """Return the audio tokens that were not read from the cache: each token has only one kind, and so one price."""
     return max(0, audio - cached)
 
 
 def _of_audio(details: object) -> int:
-    """Return the tokens of sound in Gemini's list of tokens by modality."""
+    """Return the audio tokens in Gemini's list of tokens by modality."""
     entries = details[:16] if isinstance(details, list) else []
     return sum(_count(one, "tokenCount") for one in entries if isinstance(one, dict) and one.get("modality") == "AUDIO")
 

@@ -35,7 +35,7 @@ class TokenUsage:
 
     - ``input``: all tokens of the prompt
     - ``cached_read``, ``cached_write``, ``cached_write_1h``, ``audio_input``: parts of ``input``: read from the
-      provider's prompt cache, written to it for minutes, written to it for an hour, and sound
+      provider's prompt cache, written to it for minutes, written to it for an hour, and audio
     - ``output``: all tokens that the model wrote
     - ``reasoning``, ``audio_output``: parts of ``output``
     - ``answers``: the number of answers with these tokens

@@ -188,8 +188,8 @@ class VerifierSection(Section):
     """Your own program or HTTP endpoint that says how right each answer of a pair is (docs/reference/verifier.md).
 
     Give exactly one of ``command`` and ``url``. The verifier gets one JSON object: the request and the two answers. It
-    replies with a number from 0 to 1 for each answer, which is the evidence of the gate ``correctness``. It runs beside
-    the scorer, never in the path of a request.
+    replies with a number from 0 to 1 for each answer, which is the evidence of the gate ``correctness``. It runs next
+    to the scorer, never in the path of a request.
     """
 
     command: tuple[str, ...] | None = Field(default=None, min_length=1)  # program and arguments; no shell reads them

@@ -38,7 +38,10 @@ _MOST_TOKEN = 8192
 
 @dataclass(frozen=True, slots=True)
 class CallerNames:
-    """How callers are named. ``headers``: in lower case. ``key``: the key for fingerprints; None if it is unknown."""
+    """How callers are named.
+
+    ``headers``: names in lower case. ``key``: the key for fingerprints; None if it is unknown.
+    """
 
     headers: tuple[str, ...]
     fingerprint: bool

@@ -33,7 +33,7 @@ HELP = "Move AI inference traffic from one backend to another, one measured step
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Run a complete migration on this machine, then inject a fault and watch the automatic rollback."),
     "up": ("up", "Run Envoy, Redis, extproc, the scorer and the console on this machine for your own backends."),
-    "extproc": ("extproc", "Run the ext_proc (external processing) server beside an Envoy."),
+    "extproc": ("extproc", "Run the ext_proc (external processing) server of an Envoy."),
     "scorer": ("scorer", "Score answer pairs; one scorer at a time also sets the traffic weights at Envoy."),
     "console": ("console", "Serve the web page on which people watch and steer the workloads, and read their pairs."),
     "render": ("render", "Write Envoy or mesh configuration from glidepath.yaml."),

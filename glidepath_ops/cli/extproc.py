@@ -1,4 +1,4 @@
-"""``glidepath extproc``: run the ext_proc (external processing) server beside an Envoy."""
+"""``glidepath extproc``: run the ext_proc (external processing) server of an Envoy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def command(
         typer.Option("--workers", min=1, max=64, help="Number of worker processes; default: extproc.workers."),
     ] = None,
 ) -> None:
-    """Run the ext_proc (external processing) server beside an Envoy.
+    """Run the ext_proc (external processing) server of an Envoy.
 
     The server captures requests and answers, and copies requests to the other backend. Live requests never wait for it.
     Envoy's configuration contains one address per worker, so the number of workers must equal extproc.workers in the

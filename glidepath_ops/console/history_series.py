@@ -1,4 +1,4 @@
-"""A workload's history as columns of numbers for the charts, and as rows for the table beside them. Pure."""
+"""A workload's history as columns of numbers for the charts, and as rows for the table next to them. Pure."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def _extproc_health(subject: str, envoy: EnvoyFacts) -> Finding:
     connected = sum(_stat(host, "cx_active") > 0 for host in hosts)
     detail = f"{connected} of {len(hosts)} endpoints connected"
     if not hosts or _failing_now(hosts, envoy.hosts(envoy_names.EXTPROC_CLUSTER, earlier=True) or []):
-        return fail(subject, check, detail, "start `glidepath extproc` beside this Envoy")
+        return fail(subject, check, detail, "start `glidepath extproc` for this Envoy")
     if connected:
         return ok(subject, check, detail)
     # Envoy connects when it has something to send, so after a restart of extproc it stays unconnected until a request.

@@ -59,7 +59,7 @@ def routed_headers(levels: Sequence[Json], names: Collection[str], place: str) -
 
 
 def joined_rules(levels: Sequence[Json]) -> Json:
-    """Return the header rules of ``levels`` combined into those of one route, which has the same effect on requests."""
+    """Return the header rules of one route that has the same effect on requests as all ``levels`` together."""
     removed: list[str] = []
     added: list[Json] = []
     for level in levels:

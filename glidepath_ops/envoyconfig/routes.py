@@ -152,7 +152,7 @@ def workload_route(
 ) -> Json:
     """Return a workload's route if the user has no route for it.
 
-    ``conditions``: on the facts about a request that was read (``request_reading.py``).
+    ``conditions``: conditions on the facts about a request that was read (``request_reading.py``).
     ``timeout``: the candidate's limit in seconds until its first byte; None: the limit for streams.
     """
     workload = config.workload(name)

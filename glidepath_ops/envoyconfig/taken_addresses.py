@@ -17,8 +17,8 @@ from glidepath_ops.envoyconfig.yaml_insertion import child, items, verbatim
 def refuse_taken_addresses(root: yaml.Node, config: Config, name: str) -> None:
     """Raise InputError if a listener or the admin API of the bootstrap has an address that Glidepath needs.
 
-    These are the address for copies, those of extproc, and that of the admin API if the bootstrap has none. Envoy
-    itself refuses only two listeners with exactly the same address.
+    These are the address for copies, extproc's addresses, and the address of the admin API if the bootstrap has none.
+    Envoy itself refuses only two listeners with exactly the same address.
     """
     needed = [one for one in listen_addresses(config) if _is_beside_envoy(one)]
     if config.envoy.actuator == "admin" and child(root, "admin") is None:

@@ -53,7 +53,10 @@ class FoundWorkload:
 
     @property
     def tolerance(self) -> float:
-        """How much the answers may change, from 0 to 1. It is 0 for vectors: those of two models cannot be mixed."""
+        """How much the answers may change, from 0 to 1.
+
+        It is 0 for vectors, because vectors of two models cannot be mixed.
+        """
         if self.task == "embeddings":
             return 0.0
         return _UNKNOWN_TOLERANCE if self.variation is None else 1 - self.variation.sameness

@@ -14,7 +14,7 @@ def with_running_up(config: Config, path: Path) -> Config:
     """Return ``config``, read from ``path``, with the addresses of the Envoy and the Redis that ``up`` started for it.
 
     Only addresses that the configuration does not set are added. Nothing is added unless an ``up`` runs with this
-    configuration and with the default data folder, in the current folder or beside the file.
+    configuration and with the default data folder, in the current folder or next to the file.
     """
     if config.redis.url is not None and config.envoy.admin:
         return config

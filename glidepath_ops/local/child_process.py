@@ -47,9 +47,9 @@ def _prepare(nice: int) -> Callable[[], None]:
 class Child:
     """A child process whose output goes to a file. Used as a context manager, it stops the process when the block ends.
 
-    Only the user may read that file. ``umask`` is the child's umask; -1 means that of this process. The child has its
-    own process group. So a signal to this process's group, such as Ctrl-C, does not reach it, and this process stops
-    its children in the order that it chooses.
+    Only the user may read that file. ``umask`` is the child's umask; -1 means this process's own umask. The child has
+    its own process group. So a signal to this process's group, such as Ctrl-C, does not reach it, and this process
+    stops its children in the order that it chooses.
 
     Start it from the main thread, because Linux kills the child when the *thread* that forked it ends.
     """

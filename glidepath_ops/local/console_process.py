@@ -1,4 +1,4 @@
-"""The console beside ``glidepath up`` and the demo: its address, its token, and its process.
+"""The console of ``glidepath up`` and of the demo: its address, its token, and its process.
 
 The traffic never depends on it: if the console is missing or does not start, a message says so, and everything else
 runs.

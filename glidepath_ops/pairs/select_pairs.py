@@ -17,7 +17,8 @@ _LOST = frozenset({Preference.LOSS, Preference.FORFEIT})
 class PairFilter:
     """The conditions that a pair must meet to be selected. An empty field and None mean no condition.
 
-    - ``flags``, ``faults``, ``reasons``: at least one of these flags, faults of an answer, reasons for no score
+    - ``flags``, ``faults``, ``reasons``: the pair has at least one of these flags, of these faults of an answer, or of
+      these reasons for no score
     - ``side``: the side at fault: its answer has a fault, has no success status, or prevents a score
     - ``status``: the status of an answer, or of the ``side``'s answer. 500 means only 500; ``5xx`` means 500 to 599
     - ``since_ms``, ``until_ms``: when the pair was captured, in Unix milliseconds

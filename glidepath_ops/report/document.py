@@ -59,7 +59,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart of series over time, with its numbers as a table. ``times``: Unix seconds. ``unit``: of the values."""
+    """A chart of series over time, with its numbers as a table. ``times``: Unix seconds. ``unit``: the values' unit."""
 
     title: str
     times: Sequence[float]

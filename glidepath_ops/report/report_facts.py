@@ -41,7 +41,7 @@ class WorkloadFacts:
 
     - ``decisions``, ``points``: the decisions and the periods of the history since the start of the report, oldest
       first
-    - ``results``: by pair id, results of pairs that decisions name, if the configuration keeps excerpts
+    - ``results``: pair id → result, for the pairs that decisions name; empty unless the configuration keeps excerpts
     - ``movable``: None if it is not known yet
     - ``ramp_s``: the median time of the rest of the ramp, in seconds; None if unknown
     - ``no_ramp``: why it is unknown

@@ -108,6 +108,6 @@ class SoleOwner:
 
 
 class LeaderTask(Protocol):
-    """A task that the leader runs beside the steer loop. ``run`` never raises an error."""
+    """A task that the leader runs alongside the steer loop. ``run`` never raises an error."""
 
     async def run(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Renders extproc as a native sidecar container beside Envoy: the container, its volumes, labels and secrets."""
+"""Renders extproc as a native sidecar container of Envoy's pod: the container, its volumes, labels and secrets."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def _own_route(config: Config, folder: Path) -> dict[str, str]:
 
 
 def mesh_examples(folder: Path) -> dict[Path, str]:
-    """Return the text of each rendered file of the mesh examples. The files lie beside the example's glidepath.yaml."""
+    """Return the text of each rendered file of the mesh examples; each is next to its example's glidepath.yaml."""
     found = {}
     for place, recipe in RECIPES.items():
         for name, text in recipe(load_config(folder / place / "glidepath.yaml"), folder / place).items():

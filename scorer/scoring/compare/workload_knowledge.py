@@ -11,7 +11,7 @@ from scorer.scoring.embed.model_traits import SAME_SCALE, CosineMap
 
 @dataclass(frozen=True, slots=True)
 class WorkloadKnowledge:
-    """The inputs of a comparison beside the answers and the settings.
+    """The inputs of a comparison in addition to the answers and the settings.
 
     ``floor``: how often the baseline's answers differ from each other. ``weights``: the weights of the agreement.
     ``cosine_map``: converts the cosines of the embedding model to the common scale.

@@ -144,7 +144,7 @@ class MeanBounds:
     spread: float = 0.0
 
     def after(self, x: float, n: int, total: float) -> MeanBounds:
-        """Return the sums with the score ``x`` added, which comes after ``n`` scores with the sum ``total``."""
+        """Return the sums with the score ``x`` added. The ``n`` scores before it have the sum ``total``."""
         bet = min(math.sqrt(_TWO_LOG / ((0.25 + self.squares) * math.log(2 + n))), _LARGEST_BET)
         square = (x - (0.5 + total) / (n + 1)) ** 2
         return MeanBounds(

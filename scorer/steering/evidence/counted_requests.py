@@ -43,7 +43,7 @@ class CountedRequests(Stored):
         self._bursts = BurstState()
 
     def add(self, outcomes: Outcomes) -> list[SideOutcomes]:
-        """Add a flush. Return those of its sides that count as evidence."""
+        """Add a flush. Return the sides in it that count as evidence."""
         self.name = outcomes.workload
         number = outcomes.to_ms // BIN_MS
         if number != self._bin_number:

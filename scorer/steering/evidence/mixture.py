@@ -215,8 +215,8 @@ class TwoSidedTest(Stored):
     def temper(self, first: TwoSidedTest, power: float) -> None:
         """Raise each ratio to ``power`` from now on.
 
-        The evidence in the candidate's favour then consists of the data of ``first``, with its ratios raised to
-        ``power`` too.
+        The evidence in the candidate's favour begins again from the data of the test ``first``, with its ratios raised
+        to ``power`` too.
         """
         self._power = power
         self._pass = first._pass.tempered(self._weights[1], power)

@@ -28,7 +28,7 @@ from scorer.steering.evidence.gate_observations import CopiesCompared, CopyAnswe
 from scorer.steering.evidence.state_codec import Stored
 from scorer.steering.evidence.time_per_token import CHARS_PER_TOKEN
 
-NOISE_SUFFIX = "~noise"  # of the id of the noise pair, which otherwise equals that of the cross pair (extproc/capture)
+NOISE_SUFFIX = "~noise"  # the end of a noise pair's id, which begins with the cross pair's id (extproc/capture)
 MOST_WAITING = 256
 _HUNG = 4.0  # a copy has failed if it was given up after at least this many times the other answer's time
 _FAILED = frozenset(fault.value for fault in AnswerFault if fault.grade is Grade.FAILED)

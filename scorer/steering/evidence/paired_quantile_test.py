@@ -40,7 +40,7 @@ Slots = NDArray[Any]
 _COUNT = np.int32  # a gate has about twenty such arrays, and a scorer may have hundreds of workloads
 Counts = Annotated[Slots, array_form(SIZE, _COUNT, least=0)]
 Differences = Annotated[Slots, array_form(SIZE + 1, _COUNT)]
-# The differences of log-odds from those of 1 - q on which α bets, and their weights.
+# The log-odds on which α bets, as differences from the log-odds of 1 - q, and their weights.
 _LOCATIONS = ((-1.6, 1.0), (-0.5, 1.0), (0.0, 2.0), (0.5, 1.0))
 _STAKES = ((0.0, 0.5), (0.3, 1.0), (0.7, 1.0))  # the part of the largest possible β, and its weight
 _UNSTAKED = 0.5  # the weight of no bet

@@ -14,7 +14,7 @@ determines the form of its value:
 | a part | a list of the values of its attributes, in the order of the annotations |
 
 There are no names in the JSON text, because with them the text would be about 30 % longer and a checkpoint would take
-longer. Instead, a schema is stored beside the state: a digest of the names and types of all attributes. It prevents a
+longer. Instead, a schema is stored with the state: a digest of the names and types of all attributes. It prevents a
 value from being read as another attribute. A state with another schema, or with a value of another type, raises
 InputError. The caller then starts with empty evidence.
 

@@ -114,7 +114,7 @@ class _Measurement:
 
 
 class CandidateLoads:
-    """The task, beside the steer loop, that measures the candidate's load of every workload with a capacity gate."""
+    """The task that measures the candidate's load of every workload with a capacity gate, alongside the steer loop."""
 
     def __init__(self, config: Config) -> None:
         self._workloads = {n: w for n, w in config.workloads.items() if w.gates.capacity is not None}

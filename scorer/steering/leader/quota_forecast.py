@@ -30,7 +30,10 @@ class QuotaForecast:
         self._until_ms = 0
 
     def outlook(self, state: WorkloadState, states: Mapping[str, WorkloadState], now_ms: int) -> QuotaOutlook:
-        """Return what the quotas allow for a workload. ``states``: of all workloads. ``now_ms``: monotonic time."""
+        """Return what the quotas allow for a workload.
+
+        ``states``: the states of all workloads. ``now_ms``: monotonic time.
+        """
         if not state.spec.has_quota:
             return NO_QUOTA
         if now_ms >= self._until_ms:

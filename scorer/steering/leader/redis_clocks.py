@@ -53,7 +53,7 @@ class ClockOffset:
 
 
 class RedisClocks:
-    """The clock of each workload's Redis, beside this host's. In a cluster, workloads may be on different nodes."""
+    """This host's clock, and the clock of each workload's Redis. In a cluster, workloads may be on different nodes."""
 
     def __init__(self, workloads: Iterable[str], host: HostClocks) -> None:
         self._host = host

@@ -28,7 +28,7 @@ Announce = Callable[[Iterable[Decision]], None]
 
 
 class RetreatWatch:
-    """Runs beside the steer loop until the process ends."""
+    """Runs alongside the steer loop until the process ends."""
 
     def __init__(
         self,

@@ -1,9 +1,9 @@
 """Scheduled probes: synthetic requests that keep the baseline warm and tested while it serves no clients.
 
-The leader sends the probes, in tasks beside the steer loop. A round consists of a few prompts, each of which is sent to
-both sides. Each workload has at most one round at a time, and a round sends one prompt at a time, so at most two probes
-of a workload run at a time. The time of the last round is kept in Redis, so that a change of leader neither repeats nor
-skips a round. See ADR 0091.
+The leader sends the probes, in tasks alongside the steer loop. A round consists of a few prompts, each of which is sent
+to both sides. Each workload has at most one round at a time, and a round sends one prompt at a time, so at most two
+probes of a workload run at a time. The time of the last round is kept in Redis, so that a change of leader neither
+repeats nor skips a round. See ADR 0091.
 """
 
 from __future__ import annotations

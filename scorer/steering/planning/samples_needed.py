@@ -87,7 +87,7 @@ class Need:
 
     @classmethod
     def of_counts(cls, spec: GateSpec, of: str, counts: Counts) -> Need:
-        """Return the need whose number in each simulation is in ``counts``, and at least the gate's ``min_samples``."""
+        """Return the need from the numbers of the simulations (``counts``). Each number is at least ``min_samples``."""
         each = tuple(None if n is None else max(n, spec.min_samples) for n in counts)
         return cls(spec.name, of, _median(list(each)), spec.gating, each)
 

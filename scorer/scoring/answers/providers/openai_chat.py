@@ -63,7 +63,7 @@ def _add_call(builder: ChoiceBuilder, call: dict[str, object]) -> None:
 
 
 def _add_audio(builder: ChoiceBuilder, audio: dict[str, object]) -> None:
-    """Add the transcript of spoken content. The sound itself is not compared."""
+    """Add the transcript of spoken content. The audio itself is not compared."""
     builder.add_content(audio.get("transcript"))
     if audio.get("data"):
         builder.leave_out("audio without a transcript")

@@ -12,7 +12,10 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The number of pairs that were asked about on one UTC day. ``day`` is the number of days since 1970-01-01."""
+    """The number of pairs that the evaluator was asked about on one UTC day.
+
+    ``day`` is the number of days since 1970-01-01.
+    """
 
     day: int = 0
     spent: int = 0
