@@ -18,14 +18,13 @@ from tests.mesh.base_resources import (
     virtual_service,
 )
 from tests.mesh.build_control_planes import ControlPlanes
-from tests.mesh.istio_under_test import CLUSTERS, SERVICE
+from tests.mesh.istio_under_test import CLUSTERS, SERVICE, SIDECAR
 from tests.mesh.kubernetes_lab import Kubernetes, kubernetes
 from tests.mesh.rendered import Rendered, mesh_config, render
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy" / "kubernetes"
 OWN, CANDIDATE = "http://192.0.2.1:80", {"url": "http://192.0.2.2:80"}
-SIDECAR = ("--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=assistant")
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import urllib.request
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,89 +9,45 @@ from typing import Any
 
 import pytest
 
-from glidepath import runtime_keys
 from glidepath_ops.doctor.gather_facts import gather_envoy
-from tests.mesh import lost_glidepath
-from tests.mesh.base_resources import HTTP_PORT, HTTPS_PORT, envoy_proxy, gateway_documents, http_route, tls_secret
+from tests.mesh.base_resources import HTTP_PORT, envoy_proxy, gateway_documents, http_route
 from tests.mesh.build_control_planes import ControlPlanes
-from tests.mesh.envoy_gateway_lab import EnvoyGateway, Options, envoy_gateway
-from tests.mesh.gateway_policies import limits
-from tests.mesh.leased_split import LEASED, check_the_lease
-from tests.mesh.lost_glidepath import ARMS
-from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
+from tests.mesh.envoy_gateway_lab import Options, envoy_gateway
+from tests.mesh.envoy_gateway_under_test import (
+    CLUSTER,
+    KINDS,
+    PLAIN,
+    PROGRAMMED,
+    URL,
+    Kind,
+    ready,
+    user_documents,
+    with_glidepath,
+)
 from tests.mesh.mesh_under_test import Parts, failed_checks, parts
 from tests.mesh.reading import PREFIX, check_the_reading
 from tests.mesh.rendered import render
 from tests.mesh.sticky_values import STICKY, check_sticky_values
 from tests.mesh.traffic import PATH, Caller, backends, credentials_at, prompt_size, statuses, without_volatile
-from tests.support.tls_certificate import make_certificate
 from tests.support.waiting import eventually
 
-CLUSTER = "httproute/default/own/rule/1/backend/0"  # of the rule that Glidepath appends to the user's only one
-URL = f"http://127.0.0.1:{HTTP_PORT}"
-HTTPS_URL = f"https://127.0.0.1:{HTTPS_PORT}"
-LISTENERS = ("--listener", f"http:HTTP:{HTTP_PORT}", "--listener", f"https:HTTPS:{HTTPS_PORT}")
-KINDS: dict[str, tuple[Options, tuple[str, ...]]] = {
-    "plain": (Options(), ()),
-    "merged": (Options(merged=True), ("--gateway-class", "eg")),
-    "names v2": (Options(names_v2=True), ("--xds-names", "v2", "--listener", f"http:HTTP:{HTTP_PORT}")),
-    "https": (Options(), LISTENERS),
-}
 VLLM = "httproute/default/vllm/rule/0"  # the cluster of another HTTPRoute of the user's
 QUICK = {"first_byte_timeout": "3s"}
-PROGRAMMED = ["Accepted", "Programmed"]  # the reasons in the status of a policy that is in force as a whole
 METHODS = ("POST", "GET", "OPTIONS")
-
-
-def user_documents(own: str) -> list[Any]:
-    return [*gateway_documents(own), http_route()]
-
-
-def with_glidepath(
-    folder: Path,
-    own: str,
-    *arguments: str,
-    https: bool = False,
-    filters: Sequence[Any] = (),
-    vllm: str | None = None,
-) -> list[Any]:
-    """Return the user's resources with Glidepath's, as ``render`` writes them into the user's files.
-
-    ``filters``: those of the user's rule. ``vllm``: the URL of a backend that another HTTPRoute serves.
-    """
-    route = http_route()
-    if filters:
-        route["spec"]["rules"][0]["filters"] = list(filters)
-    files = {"into": [route], "into_proxy": [envoy_proxy()]}
-    done = render(folder, "envoy-gateway", *arguments, **files)
-    theirs = [one for one in gateway_documents(own, https=https, vllm=vllm) if one["kind"] != "EnvoyProxy"]
-    return [*theirs, *done.completed["into_proxy"], *done.completed["into"], *done.resources]
-
-
-async def ready(gateway: EnvoyGateway, among: Parts) -> None:
-    """Wait until the user's route serves."""
-
-    async def served() -> bool:
-        return statuses(await among.caller(URL).ask()) == {200}
-
-    await eventually(served, within=60, what=f"a route that serves: {gateway.child.tail()}")
 
 
 @pytest.mark.parametrize(("kind", "candidate"), [*((kind, None) for kind in KINDS), ("plain", VLLM), ("https", VLLM)])
 async def test_the_split_the_fallback_and_the_capture_work(
     control_planes: ControlPlanes, tmp_path: Path, kind: str, candidate: str | None
 ) -> None:
-    options, arguments = KINDS[kind]
-    https = kind == "https"
+    tested = KINDS[kind]
     settings = {"sticky": {"header": "x-user-id"}, "shadow": {"sample": 0}}
     async with parts(tmp_path, CLUSTER, candidate, QUICK, **settings) as among:
-        documents = with_glidepath(tmp_path, among.own.url, *arguments, https=https, vllm=among.in_mesh)
-        if https:
-            documents.append(tls_secret("certificate", *make_certificate(tmp_path, "gateway.example")))
-        with envoy_gateway(control_planes, tmp_path, documents, options) as gateway:
+        documents = with_glidepath(tmp_path, among.own.url, tested, vllm=among.in_mesh)
+        with envoy_gateway(control_planes, tmp_path, documents, tested.options) as gateway:
             await ready(gateway, among)
-            assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
-            caller = among.caller(HTTPS_URL if https else URL)
+            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
+            caller = among.caller(tested.url)
             await among.shares.set(50)
             first = await caller.ask(200)
             assert statuses(first) == {200}
@@ -170,12 +124,12 @@ async def check_large_bodies(among: Parts, caller: Caller) -> None:
 async def test_below_a_prefix_requests_are_read_before_they_are_split(
     control_planes: ControlPlanes, tmp_path: Path, kind: str
 ) -> None:
-    options, arguments = KINDS[kind]
+    tested = KINDS[kind]
     async with parts(tmp_path, CLUSTER, **PREFIX) as among:
-        documents = with_glidepath(tmp_path, among.own.url, *arguments)
-        with envoy_gateway(control_planes, tmp_path, documents, options) as gateway:
+        documents = with_glidepath(tmp_path, among.own.url, tested)
+        with envoy_gateway(control_planes, tmp_path, documents, tested.options) as gateway:
             await ready(gateway, among)
-            assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
+            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
             await check_the_reading(among, among.caller(URL))
             assert failed_checks(among.config, await gather_envoy(gateway.admin)) == []
 
@@ -188,13 +142,13 @@ async def test_a_new_route_splits_only_what_it_has_read(control_planes: ControlP
         documents = [*theirs, *done.completed["into_proxy"], *done.resources]
         with envoy_gateway(control_planes, tmp_path, documents) as gateway:
             await ready(gateway, among)
-            assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
+            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
             await check_the_reading(among, among.caller(URL))
 
 
 @pytest.mark.parametrize("kind", ["plain", "names v2", "new route"])
 async def test_an_empty_sticky_header_is_no_value(control_planes: ControlPlanes, tmp_path: Path, kind: str) -> None:
-    options, arguments = KINDS.get(kind, KINDS["plain"])
+    tested = KINDS.get(kind, PLAIN)
     is_new = kind == "new route"
     async with parts(tmp_path, None if is_new else CLUSTER, **STICKY) as among:
         if is_new:
@@ -202,8 +156,8 @@ async def test_an_empty_sticky_header_is_no_value(control_planes: ControlPlanes,
             theirs = [one for one in gateway_documents(among.own.url) if one["kind"] != "EnvoyProxy"]
             documents = [*theirs, *done.completed["into_proxy"], *done.resources]
         else:
-            documents = with_glidepath(tmp_path, among.own.url, *arguments)
-        with envoy_gateway(control_planes, tmp_path, documents, options) as gateway:
+            documents = with_glidepath(tmp_path, among.own.url, tested)
+        with envoy_gateway(control_planes, tmp_path, documents, tested.options) as gateway:
             await ready(gateway, among)
             assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
             await check_sticky_values(among, among.caller(URL), among.caller(URL, {"x-user-id": ""}))
@@ -225,7 +179,7 @@ async def test_a_copy_for_the_baseline_is_made_as_the_users_rule_makes_a_request
         documents = with_glidepath(tmp_path, among.own.url, filters=filters)
         with envoy_gateway(control_planes, tmp_path, documents) as gateway:
             await ready(gateway, among)
-            assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
+            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
             among.clear()
             for caller in (among.caller(URL, sent), among.sender_of_copies("cloud", sent)):
                 assert backends(await caller.ask()) == {"own": 1}
@@ -270,9 +224,9 @@ async def test_with_our_part_off_the_users_backend_gets_what_it_got(
     async with parts(tmp_path, CLUSTER) as among:
         users = user_documents(among.own.url)
         before, _ = await what_the_backend_gets(control_planes, tmp_path / "before", among, users)
-        missing = ("--listener", f"http:HTTP:{HTTP_PORT}", "--listener", "other:HTTP:9999")
-        arguments = missing if off == "one of its listeners missing" else ()
-        documents = with_glidepath(tmp_path, among.own.url, *arguments)
+        missing = Kind(arguments=("--listener", f"http:HTTP:{HTTP_PORT}", "--listener", "other:HTTP:9999"))
+        kind = missing if off == "one of its listeners missing" else PLAIN
+        documents = with_glidepath(tmp_path, among.own.url, kind)
         if off == "policy missing":
             documents = [one for one in documents if one["kind"] != "EnvoyPatchPolicy"]
         if off == "policy not for this Gateway":
@@ -315,141 +269,5 @@ async def what_the_backend_gets(
         return found, gateway.reasons("EnvoyPatchPolicy")
 
 
-async def test_the_policy_removed_and_put_back_under_load_at_a_share_of_0_fails_no_request(
-    control_planes: ControlPlanes, tmp_path: Path
-) -> None:
-    """The documented order: the share first, then the policy. Envoy Gateway removes clusters before routes."""
-    async with parts(tmp_path, CLUSTER) as among:
-        documents = with_glidepath(tmp_path, among.own.url)
-        without_policy = [one for one in documents if one["kind"] != "EnvoyPatchPolicy"]
-        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
-            await ready(gateway, among)
-            await among.shares.set(50)
-            end = asyncio.Event()
-            load = asyncio.create_task(among.caller(URL).ask_until(end))
-            await eventually(lambda: len(among.onprem.received) >= 20)
-            await among.shares.set(0)
-            for resources in (without_policy, documents) * 2:
-                gateway.apply(resources)
-                patched = resources is documents
-                await eventually(lambda p=patched: has_aggregate(gateway) == p, within=60)  # type: ignore[misc]
-                enough = len(among.own.received) + 50
-                await eventually(lambda n=enough: len(among.own.received) >= n)  # type: ignore[misc]
-            end.set()
-            assert statuses(await load) == {200}
-
-
-def has_aggregate(gateway: EnvoyGateway) -> bool:
-    """Return whether Envoy has the candidate's cluster."""
-    with urllib.request.urlopen(f"{gateway.admin}/clusters?format=json", timeout=10) as response:
-        return b'"onprem-or-cloud"' in response.read()
-
-
-async def test_a_persons_curl_wins_over_the_scorers_weights(control_planes: ControlPlanes, tmp_path: Path) -> None:
-    async with parts(tmp_path, CLUSTER) as among:
-        with envoy_gateway(control_planes, tmp_path, with_glidepath(tmp_path, among.own.url)) as gateway:
-            await ready(gateway, among)
-            await among.shares.set(0)
-            caller = among.caller(URL)
-            assert backends(await caller.ask(5)) == {"own": 5}
-            candidate, baseline = weight_keys(among)
-            query = {candidate: "10000", baseline: "0"}
-            async with among.session.post(f"{gateway.admin}/runtime_modify", params=query) as response:
-                assert response.status == 200
-            assert backends(await caller.ask(20)) == {"onprem": 20}
-
-
-def weight_keys(among: Parts) -> tuple[str, str]:
-    clusters = among.config.candidate_cluster("chat"), among.config.baseline_cluster("chat")
-    return runtime_keys.weight_key("chat", clusters[0]), runtime_keys.weight_key("chat", clusters[1])
-
-
-@pytest.mark.parametrize("share", [0, 100])
-async def test_130_s_of_silence_break_no_answer(control_planes: ControlPlanes, tmp_path: Path, share: int) -> None:
-    """The user's route has no request timeout, so neither side gets one."""
-    async with parts(tmp_path, CLUSTER) as among:
-        documents = with_glidepath(tmp_path, among.own.url)
-        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
-            await ready(gateway, among)
-            await among.shares.set(share)
-            among.own.delay = among.onprem.delay = 130
-            seen = await asyncio.gather(*(among.caller(URL).ask() for _ in range(5)))
-            assert sum(seen, Counter()) == Counter({(200, "onprem" if share else "own"): 5})
-
-
-async def test_one_policy_splits_an_http_and_an_https_listener(control_planes: ControlPlanes, tmp_path: Path) -> None:
-    async with parts(tmp_path, CLUSTER) as among:
-        secret = tls_secret("certificate", *make_certificate(tmp_path, "gateway.example"))
-        documents = [*with_glidepath(tmp_path, among.own.url, *LISTENERS, https=True), secret]
-        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
-            await ready(gateway, among)
-            for share, backend in ((0, "own"), (100, "onprem")):
-                await among.shares.set(share)
-                for url in (HTTPS_URL, URL):
-                    assert await among.caller(url).ask(5) == Counter({(200, backend): 5})
-
-
 def test_the_path_of_the_tests_is_below_the_users_route() -> None:
     assert PATH.startswith(http_route()["spec"]["rules"][0]["matches"][0]["path"]["value"])
-
-
-async def test_a_split_ends_with_its_lease_and_the_users_own_rule_serves(
-    control_planes: ControlPlanes, tmp_path: Path
-) -> None:
-    async with parts(tmp_path, CLUSTER, **LEASED) as among:
-        documents = with_glidepath(tmp_path, among.own.url)
-        with envoy_gateway(control_planes, tmp_path, documents, Options()) as gateway:
-            await ready(gateway, among)
-            assert gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"]
-            await check_the_lease(among.config, among.caller(URL))
-
-
-@pytest.mark.parametrize("arm", ARMS)
-async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
-    control_planes: ControlPlanes, tmp_path: Path, arm: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    candidate, workload = ARMS[arm]
-    async with parts(tmp_path, CLUSTER, None, candidate, **workload) as among:
-        documents = with_glidepath(tmp_path, among.own.url)
-        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
-            await ready(gateway, among)
-            lines = await lost_glidepath.check_clients(among, among.caller(URL), arm)
-            with capsys.disabled():
-                print("", *(f"envoy gateway | {line}" for line in lines), sep="\n")
-
-
-async def test_at_a_share_of_0_two_thousand_open_answers_are_served_as_before(
-    control_planes: ControlPlanes, tmp_path: Path, many_files: None
-) -> None:
-    """The user's own limits are higher: with those of Envoy Gateway, some are refused before as after."""
-    async with parts(tmp_path, CLUSTER, sticky=None) as among:
-        seen = {}
-        documents = {
-            "before": [*user_documents(among.own.url), limits(MOST)],
-            "after": [*with_glidepath(tmp_path, among.own.url), limits(MOST)],
-        }
-        for name in documents:
-            (tmp_path / name).mkdir()
-            with envoy_gateway(control_planes, tmp_path / name, documents[name]) as gateway:
-                await ready(gateway, among)
-                await eventually(lambda g=gateway: has_limits(g), within=60)  # type: ignore[misc]
-                if name == "after":
-                    await among.shares.set(0)
-                among.clear()
-                among.own.delay = HOLD_S
-                seen[name] = await statuses_of_many(among.caller(URL)), len(among.own.received)
-                among.own.delay = 0
-        assert seen["after"] == seen["before"] == (Counter({200: STREAMS}), STREAMS)
-        assert among.onprem.received == []
-
-
-MOST = 4000  # requests that the user's limits let run at a time
-
-
-def has_limits(gateway: EnvoyGateway) -> bool:
-    """Return whether the user's limits are in force in each cluster of the HTTPRoute."""
-    with urllib.request.urlopen(f"{gateway.admin}/clusters", timeout=10) as response:
-        lines = response.read().decode().splitlines()
-    found = [line for line in lines if line.startswith("httproute/default/own/") and "::max_requests::" in line]
-    default = [line for line in found if "::default_priority::" in line]
-    return bool(default) and all(line.endswith(f"::{MOST}") for line in default)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.mesh.base_resources import envoy_proxy, gateway_documents, http_route
 from tests.mesh.build_control_planes import ControlPlanes
-from tests.mesh.check_envoy_gateway import CLUSTER, URL
 from tests.mesh.envoy_gateway_lab import envoy_gateway
+from tests.mesh.envoy_gateway_under_test import CLUSTER, PROGRAMMED, URL
 from tests.mesh.gateway_policies import LIMIT, NAMES, Refusal, Target, cors, refusals
 from tests.mesh.mesh_under_test import Parts, parts
 from tests.mesh.rendered import render
@@ -42,7 +42,7 @@ async def test_who_was_refused_is_refused_and_who_was_allowed_is_allowed(
             await refused(among, refusal)
             assert await allowed(among, refusal) <= {"own"}
             gateway.apply(after)
-            await eventually(lambda: gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"], within=60)
+            await eventually(lambda: gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED, within=60)
             await among.shares.set(100)
             if refusal.allowed is not None:
                 await eventually(lambda: served_by(among, refusal, "onprem"), within=60)
@@ -86,7 +86,7 @@ async def test_a_rate_limit_still_limits(control_planes: ControlPlanes, tmp_path
         with envoy_gateway(control_planes, tmp_path, before) as gateway:
             await refused(among, LIMIT)
             gateway.apply(after)
-            await eventually(lambda: gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"], within=60)
+            await eventually(lambda: gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED, within=60)
             for share in SHARES:
                 await among.shares.set(share)
                 await refused(among, LIMIT)
@@ -100,7 +100,7 @@ async def test_a_preflight_is_answered_as_before(control_planes: ControlPlanes, 
             await eventually(lambda: serves(among), within=60)
             await eventually(lambda: preflight_is_right(among), within=60)
             gateway.apply(after)
-            await eventually(lambda: gateway.reasons("EnvoyPatchPolicy") == ["Accepted", "Programmed"], within=60)
+            await eventually(lambda: gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED, within=60)
             await among.shares.set(100)
             await eventually(lambda: posts_to_the_candidate(among), within=60)
             for share in SHARES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
@@ -12,29 +11,24 @@ from typing import Any
 import pytest
 
 from glidepath_ops.doctor.gather_facts import gather_envoy
-from tests.mesh import lost_glidepath
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.istio_lab import Istio, Role, refusals
 from tests.mesh.istio_under_test import (
     CANDIDATES,
     CLUSTERS,
+    ROLES,
     Mesh,
     as_usual,
     mesh,
-    shows_all,
     what_the_backend_gets,
     without,
 )
-from tests.mesh.leased_split import LEASED, check_the_lease
-from tests.mesh.lost_glidepath import ARMS
-from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
 from tests.mesh.mesh_under_test import Parts, failed_checks, parts
 from tests.mesh.reading import PREFIX, check_the_reading
 from tests.mesh.sticky_values import STICKY, check_sticky_values
 from tests.mesh.traffic import PATH, backends, credentials_at, prompt_size, statuses
 from tests.support.waiting import eventually
 
-ROLES: tuple[Role, ...] = ("gateway", "sidecar")
 QUICK = {"first_byte_timeout": "3s"}
 roles = pytest.mark.parametrize("role", ROLES)
 
@@ -195,21 +189,6 @@ async def check_large_bodies(under_test: Mesh) -> None:
 
 
 @roles
-async def test_130_s_of_silence_break_no_answer(control_planes: ControlPlanes, tmp_path: Path, role: Role) -> None:
-    async with parts(tmp_path, CLUSTERS[role]) as among:
-        under_test = mesh(role, control_planes, tmp_path, among)
-        with under_test.running("istio", under_test.with_glidepath()) as running:
-            await under_test.ready(running)
-            await among.shares.set(50)
-            among.clear()
-            among.own.delay = among.onprem.delay = 130
-            seen = await asyncio.gather(*(under_test.caller().ask() for _ in range(20)))
-            assert statuses(sum(seen, Counter())) == {200}
-            assert among.own.received
-            assert among.onprem.received
-
-
-@roles
 async def test_other_methods_and_paths_go_where_they_went(
     control_planes: ControlPlanes, tmp_path: Path, role: Role
 ) -> None:
@@ -333,79 +312,3 @@ async def test_the_timeout_of_the_virtual_service_holds(control_planes: ControlP
 
 async def times_out(under_test: Mesh) -> bool:
     return statuses(await under_test.caller().ask()) == {504}
-
-
-@pytest.mark.parametrize("share", [0, 50])
-@roles
-async def test_the_filter_removed_and_put_back_under_load_fails_no_request(
-    control_planes: ControlPlanes, tmp_path: Path, role: Role, share: int
-) -> None:
-    """The order is the documented one: the routes first, then the EnvoyFilter; at a share of 0, only the filter."""
-    async with parts(tmp_path, CLUSTERS[role]) as among:
-        under_test = mesh(role, control_planes, tmp_path, among)
-        documents = under_test.with_glidepath()
-        no_filter = without(documents, "EnvoyFilter")
-        no_routes = [*under_test.without_glidepath, *(one for one in documents if one["kind"] == "EnvoyFilter")]
-        changes = [no_routes, under_test.without_glidepath, documents] if share else [no_filter, documents]
-        with under_test.running("istio", documents) as running:
-            await under_test.ready(running)
-            await among.shares.set(share)
-            end = asyncio.Event()
-            load = asyncio.create_task(under_test.caller().ask_until(end))
-            for resources in changes * 3:
-                running.apply(resources)
-                await eventually(lambda r=resources: shows_all(running, r), within=60)  # type: ignore[misc]
-                enough = len(among.own.received) + 50
-                await eventually(lambda n=enough: len(among.own.received) >= n)  # type: ignore[misc]
-            end.set()
-            seen = await load
-            assert statuses(seen) == {200}, seen
-            assert (backends(seen)["onprem"] > 0) == (share > 0)
-            assert running.refused() == []
-
-
-@roles
-async def test_a_split_ends_with_its_lease_and_the_users_own_route_serves(
-    control_planes: ControlPlanes, tmp_path: Path, role: Role
-) -> None:
-    async with parts(tmp_path, CLUSTERS[role], **LEASED) as among:
-        under_test = mesh(role, control_planes, tmp_path, among)
-        documents = under_test.with_glidepath()
-        assert refusals(control_planes, tmp_path / "valid", documents) == []
-        with under_test.running("istio", documents) as running:
-            await under_test.ready(running)
-            await check_the_lease(among.config, under_test.caller())
-            assert running.refused() == []
-
-
-@pytest.mark.parametrize("arm", ARMS)
-async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
-    control_planes: ControlPlanes, tmp_path: Path, arm: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    candidate, workload = ARMS[arm]
-    async with parts(tmp_path, CLUSTERS["gateway"], None, candidate, **workload) as among:
-        under_test = mesh("gateway", control_planes, tmp_path, among)
-        with under_test.running("istio", under_test.with_glidepath()) as running:
-            await under_test.ready(running)
-            lines = await lost_glidepath.check_clients(among, under_test.caller(), arm)
-            with capsys.disabled():
-                print("", *(f"istio | {line}" for line in lines), sep="\n")
-
-
-async def test_at_a_share_of_0_two_thousand_open_answers_are_served_as_before(
-    control_planes: ControlPlanes, tmp_path: Path, many_files: None
-) -> None:
-    async with parts(tmp_path, CLUSTERS["gateway"], sticky=None) as among:
-        under_test, seen = mesh("gateway", control_planes, tmp_path, among), {}
-        documents = {"before": under_test.without_glidepath, "after": under_test.with_glidepath()}
-        for name in documents:
-            with under_test.running(name, documents[name]) as running:
-                await under_test.ready(running)
-                if name == "after":
-                    await among.shares.set(0)
-                among.clear()
-                among.own.delay = HOLD_S
-                seen[name] = await statuses_of_many(under_test.caller()), len(among.own.received)
-                among.own.delay = 0
-        assert seen["after"] == seen["before"] == (Counter({200: STREAMS}), STREAMS)
-        assert among.onprem.received == []

@@ -16,9 +16,9 @@ import yaml
 from glidepath_ops.local.child_process import Child, envoy_binary
 from glidepath_ops.local.redis_and_envoy import answers_ok
 from tests.mesh.build_control_planes import ControlPlanes
+from tests.mesh.fixed_ports import ADMIN_PORT, ENVOY_GATEWAY, wait_until_free
 
 ENVOY_VERSION = "1.40.0"
-ADMIN_PORT = 19200  # of Envoy; on a cluster 19000, on one machine Envoy Gateway lets the system choose
 ADMIN = f"http://127.0.0.1:{ADMIN_PORT}"
 _STATUS = re.compile(r"Got new status for (\w+)\n(.*?)\n\t(?=\{)", re.S)
 
@@ -88,6 +88,7 @@ def envoy_gateway(
     from_files = {"type": "File", "file": {"paths": [str(home / "resources")]}}
     command = prepare(programs, home, options, from_files)
     _write(resources, documents, options)
+    wait_until_free(ENVOY_GATEWAY)
     with Child("envoy-gateway", command, folder / "envoy-gateway.log") as child:
         child.wait_until(lambda: answers_ok(f"{ADMIN}/ready"), 180)  # on a busy machine Envoy connects late
         yield EnvoyGateway(child, resources, options)

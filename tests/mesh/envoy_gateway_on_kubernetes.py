@@ -16,6 +16,7 @@ from typing import Any
 from glidepath_ops.local.child_process import Child
 from glidepath_ops.local.redis_and_envoy import answers_ok
 from tests.mesh.envoy_gateway_lab import ADMIN, Options, on_this_machine, prepare
+from tests.mesh.fixed_ports import ENVOY_GATEWAY, wait_until_free
 from tests.mesh.kubernetes_lab import Kubernetes
 
 _FROM_KUBERNETES = {"type": "Kubernetes", "kubernetes": {"leaderElection": {"disable": True}}}
@@ -55,6 +56,7 @@ def envoy_gateway_on_kubernetes(server: Kubernetes, folder: Path, documents: Seq
     server.apply([on_this_machine(one, options) for one in documents])
     certificates = home / "config" / "certs" / "envoy-gateway"
     command = [*_IN_NAMESPACE, str(root), str(certificates), *command]
+    wait_until_free(ENVOY_GATEWAY)
     with Child("envoy-gateway", command, folder / "envoy-gateway.log", env=config) as child:
         child.wait_until(lambda: answers_ok(f"{ADMIN}/ready"), 180)
         yield child

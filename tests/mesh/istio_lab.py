@@ -22,6 +22,7 @@ from glidepath_ops.local.child_process import Child, envoy_binary, free_ports
 from glidepath_ops.local.redis_and_envoy import answers_ok
 from tests.mesh.base_resources import ISTIO_PORT, SIDECAR_PORT
 from tests.mesh.build_control_planes import ControlPlanes
+from tests.mesh.fixed_ports import ISTIO, wait_until_free
 
 Role = Literal["gateway", "sidecar"]
 URLS = {"gateway": f"http://127.0.0.1:{ISTIO_PORT}", "sidecar": f"http://127.0.0.1:{SIDECAR_PORT}"}
@@ -31,6 +32,7 @@ _STOCK = {
     "PILOT_ENABLE_ALPN_FILTER": "false",
     "POD_NAMESPACE": "istio-system",
 }
+ON_ONE_MACHINE = {**_STOCK, "ENABLE_CA_SERVER": "false", "POD_NAME": "istiod-0"}  # settings of Istio's own program
 _PROBLEM = re.compile(r"^(?:\s+\* |Error: )(.*)$", re.M)  # a line of a validation error, or files that it cannot read
 _INTERNAL_LISTENERS = {  # as in Istio's envoy_bootstrap.json, for every kind of proxy
     "name": "envoy.bootstrap.internal_listener",
@@ -99,6 +101,7 @@ def istio(
     ``kubernetes``: the Pods, Services and EndpointSlices.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    wait_until_free(ISTIO)
     xds, admin = free_ports(2)
     running = Istio(programs, folder, kubernetes, xds, f"http://127.0.0.1:{admin}")
     running.start_istiod(documents)
@@ -193,10 +196,10 @@ def refusals(programs: ControlPlanes, folder: Path, documents: Sequence[Any]) ->
     (config / "config.yaml").write_text(yaml.safe_dump_all(documents, sort_keys=False))
     flags = zip(("httpAddr", "grpcAddr", "monitoringAddr"), free_ports(3), strict=True)
     ports = [f"--{flag}=127.0.0.1:{port}" for flag, port in flags]
-    command = [str(programs.pilot_discovery), "discovery", "--configDir", str(config), "--registries="]
+    command = [str(programs.pilot_discovery), "discovery", "--configDir", str(config), "--registries=", *ports]
+    command += ["--httpsAddr=", "--secureGRPCAddr="]
     log = folder / "validation.log"
-    env = {**_STOCK, "ENABLE_CA_SERVER": "false", "POD_NAME": "istiod-0"}
-    with Child("pilot-discovery", [*command, "--httpsAddr=", "--secureGRPCAddr=", *ports], log, env=env) as child:
+    with Child("pilot-discovery", command, log, env=ON_ONE_MACHINE) as child:
         try:
             child.process.wait(60)
         except subprocess.TimeoutExpired:

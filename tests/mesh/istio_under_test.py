@@ -16,13 +16,14 @@ from tests.mesh.rendered import render
 from tests.mesh.traffic import Caller, statuses, without_volatile
 from tests.support.waiting import eventually
 
+ROLES: tuple[Role, ...] = ("gateway", "sidecar")
 SERVICE = "llm.models.svc.cluster.local"
 CANDIDATES = {
     "gateway": "outbound|80||vllm.example",
     "sidecar": f"outbound|{SIDECAR_PORT}||vllm.models.svc.cluster.local",
 }
 CLUSTERS = {"gateway": "outbound|80||own.example", "sidecar": f"outbound|{SIDECAR_PORT}||{SERVICE}"}
-_SIDECAR = ("--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=assistant")
+SIDECAR = ("--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=assistant")
 _COUNTED = ("x-envoy-attempt-count", "x-envoy-expected-rq-timeout-ms")  # of a second attempt: another count, less time
 Request = tuple[str, str, dict[str, str], bytes]
 
@@ -45,7 +46,7 @@ class Mesh:
     def with_glidepath(self) -> list[Any]:
         """Return the user's resources with Glidepath's, as ``render`` writes them."""
         if self.service is None:
-            done = render(self.folder, "istio", *_SIDECAR, "--service", f"{SERVICE}:{SIDECAR_PORT}")
+            done = render(self.folder, "istio", *SIDECAR, "--service", f"{SERVICE}:{SIDECAR_PORT}")
             return [*self._base, *done.resources]
         done = render(self.folder, "istio", into=[self.service])
         return [*self._base, *done.completed["into"], *done.resources]

@@ -13,6 +13,7 @@ import yaml
 
 from glidepath_ops.local.child_process import Child
 from tests.mesh.build_control_planes import ControlPlanes
+from tests.mesh.fixed_ports import API_SERVER, wait_until_free
 
 NAMESPACES = ("glidepath", "istio-system", "apps", "models", "envoy-gateway-system")
 
@@ -48,6 +49,7 @@ class Kubernetes:
 def kubernetes(programs: ControlPlanes, folder: Path) -> Iterator[Kubernetes]:
     """Run an API server, with the definitions of Gateway API, Envoy Gateway and Istio, until the block ends."""
     server = Kubernetes(programs, folder)
+    wait_until_free(API_SERVER)
     with Child("apiserver", [str(programs.apiserver), str(folder)], folder / "apiserver.log") as child:
         child.wait_until(lambda: _answers(server), 120)
         server.kubectl("apply", "--server-side", "-R", "-f", str(programs.gateway_crds))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 
@@ -15,7 +15,7 @@ from glidepath.config import Config
 from glidepath_ops.doctor.checks import examine_envoy
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, Severity
 from tests.mesh.rendered import mesh_config
-from tests.mesh.shares import Shares, serving
+from tests.mesh.shares import Shares, serving, weights
 from tests.mesh.traffic import Caller
 from tests.support.envoy_collector import Collector
 from tests.support.recording_backend import Recorder
@@ -46,6 +46,12 @@ class Parts:
         """The URL of the candidate, if it is a service of the mesh."""
         return None if self.config.backends["onprem"].cluster is None else self.onprem.url
 
+    async def set_by_curl(self, admin: str, percent: float) -> None:
+        """Give the candidate ``percent`` by Envoy's admin API, as a person does with curl."""
+        values = {name: str(value) for name, value in weights(self.config, percent).items()}
+        async with self.session.post(f"{admin}/runtime_modify", params=values) as response:
+            assert response.status == 200
+
     def clear(self) -> None:
         self.own.received.clear()
         self.onprem.received.clear()
@@ -63,6 +69,7 @@ async def parts(
     cluster: str | None,
     candidate: str | None = None,
     onprem: Mapping[str, Any] | None = None,
+    actuator: Literal["rtds", "admin"] = "rtds",
     **workload: Any,
 ) -> AsyncIterator[Parts]:
     """Run the parts. ``workload``: settings of ``chat``.
@@ -70,7 +77,7 @@ async def parts(
     ``cluster``: the name of the cluster of the user's route; None: there is no such route, and the baseline has a url.
 
     ``candidate``: the name of the cluster of the mesh that is the candidate; None: it has a url. ``onprem``: more
-    settings of the candidate.
+    settings of the candidate. ``actuator``: how Envoy gets weights; with ``admin``, ``Parts.shares`` reach no Envoy.
     """
     timeout = aiohttp.ClientTimeout(total=200)
     async with (
@@ -84,7 +91,7 @@ async def parts(
         theirs = {"cluster": cluster, "host": "own.example"}
         if cluster is None:
             theirs = {"url": own.url, "credential": {"passthrough": True}}
-        config = mesh_config(folder, theirs, {**there, **(onprem or {})}, **workload)
+        config = mesh_config(folder, theirs, {**there, **(onprem or {})}, actuator, **workload)
         shares = Shares(config)
         leased = config.workload("chat").if_lost == "baseline"  # then the test serves RTDS
         async with nullcontext() if leased else serving(shares, config.envoy.rtds_listen):

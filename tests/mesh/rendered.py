@@ -16,8 +16,10 @@ from glidepath_ops.local.child_process import free_ports
 from tests.mesh.traffic import PATH
 
 
-def mesh_config(folder: Path, baseline: Mapping[str, Any], candidate: Mapping[str, Any], **workload: Any) -> Config:
-    """Return the configuration of one workload ``chat``, whose weights are pushed by RTDS.
+def mesh_config(
+    folder: Path, baseline: Mapping[str, Any], candidate: Mapping[str, Any], actuator: str = "rtds", **workload: Any
+) -> Config:
+    """Return the configuration of one workload ``chat``, whose weights are pushed by RTDS by default.
 
     ``baseline``: the section of the backend ``cloud``. ``candidate``: that of ``onprem``, without its model. All
     requests of the tests begin alike, so they are assigned at random unless ``workload`` says otherwise.
@@ -27,7 +29,7 @@ def mesh_config(folder: Path, baseline: Mapping[str, Any], candidate: Mapping[st
     data = {
         "envoy": {
             "shadow_listen": f"127.0.0.1:{shadow}",
-            "actuator": "rtds",
+            "actuator": actuator,
             "rtds_listen": f"127.0.0.1:{rtds}",
             "rtds_address": f"127.0.0.1:{rtds}",
         },

@@ -18,6 +18,15 @@ from glidepath.config import Config
 _SERVICE = "envoy.service.runtime.v3.RuntimeDiscoveryService"
 
 
+def weights(config: Config, percent: float, workload: str = "chat") -> dict[str, int]:
+    """Return the runtime values that give the candidate ``percent`` of a workload."""
+    points = round(percent * 100)
+    return {
+        runtime_keys.weight_key(workload, config.candidate_cluster(workload)): points,
+        runtime_keys.weight_key(workload, config.baseline_cluster(workload)): runtime_keys.FULL_WEIGHT - points,
+    }
+
+
 class Shares:
     """The runtime values of one configuration. Every change is pushed to all connected Envoys."""
 
@@ -30,15 +39,7 @@ class Shares:
 
     async def set(self, percent: float, workload: str = "chat") -> None:
         """Give the candidate ``percent`` of a workload, and wait until an Envoy has acknowledged it."""
-        points = round(percent * 100)
-        await self._push(
-            {
-                runtime_keys.weight_key(workload, self._config.candidate_cluster(workload)): points,
-                runtime_keys.weight_key(workload, self._config.baseline_cluster(workload)): (
-                    runtime_keys.FULL_WEIGHT - points
-                ),
-            }
-        )
+        await self._push(weights(self._config, percent, workload))
 
     async def capture(self, percent: int, workload: str = "chat") -> None:
         """Capture ``percent`` of a workload's requests, and wait until an Envoy has acknowledged it."""

@@ -1,0 +1,129 @@
+"""A split on Istio's control plane over time: changes under load, a person's curl, silence, leases, many streams."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.mesh import lost_glidepath
+from tests.mesh.build_control_planes import ControlPlanes
+from tests.mesh.istio_lab import Role, refusals
+from tests.mesh.istio_under_test import CLUSTERS, ROLES, mesh, shows_all, without
+from tests.mesh.leased_split import LEASED, check_the_lease
+from tests.mesh.lost_glidepath import ARMS
+from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
+from tests.mesh.mesh_under_test import parts
+from tests.mesh.traffic import backends, statuses
+from tests.support.waiting import eventually
+
+roles = pytest.mark.parametrize("role", ROLES)
+
+
+@roles
+async def test_130_s_of_silence_break_no_answer(control_planes: ControlPlanes, tmp_path: Path, role: Role) -> None:
+    async with parts(tmp_path, CLUSTERS[role]) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        with under_test.running("istio", under_test.with_glidepath()) as running:
+            await under_test.ready(running)
+            await among.shares.set(50)
+            among.clear()
+            among.own.delay = among.onprem.delay = 130
+            seen = await asyncio.gather(*(under_test.caller().ask() for _ in range(20)))
+            assert statuses(sum(seen, Counter())) == {200}
+            assert among.own.received
+            assert among.onprem.received
+
+
+@roles
+async def test_a_persons_curl_sets_the_share_where_the_scorer_writes_to_the_admin_api(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role
+) -> None:
+    """With RTDS it could not: the scorer's layer is above that of the admin API."""
+    async with parts(tmp_path, CLUSTERS[role], actuator="admin") as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        documents = under_test.with_glidepath()
+        with under_test.running("istio", documents) as running:
+            await under_test.ready(running)
+            await eventually(lambda: shows_all(running, documents), within=60)
+            for share, backend in ((0, "own"), (100, "onprem"), (0, "own")):
+                await among.set_by_curl(running.admin, share)
+                assert backends(await under_test.caller().ask(20)) == {backend: 20}, share
+
+
+@pytest.mark.parametrize("share", [0, 50])
+@roles
+async def test_the_filter_removed_and_put_back_under_load_fails_no_request(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role, share: int
+) -> None:
+    """The order is the documented one: the routes first, then the EnvoyFilter; at a share of 0, only the filter."""
+    async with parts(tmp_path, CLUSTERS[role]) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        documents = under_test.with_glidepath()
+        no_filter = without(documents, "EnvoyFilter")
+        no_routes = [*under_test.without_glidepath, *(one for one in documents if one["kind"] == "EnvoyFilter")]
+        changes = [no_routes, under_test.without_glidepath, documents] if share else [no_filter, documents]
+        with under_test.running("istio", documents) as running:
+            await under_test.ready(running)
+            await among.shares.set(share)
+            end = asyncio.Event()
+            load = asyncio.create_task(under_test.caller().ask_until(end))
+            for resources in changes * 3:
+                running.apply(resources)
+                await eventually(lambda r=resources: shows_all(running, r), within=60)  # type: ignore[misc]
+                enough = len(among.own.received) + 50
+                await eventually(lambda n=enough: len(among.own.received) >= n)  # type: ignore[misc]
+            end.set()
+            seen = await load
+            assert statuses(seen) == {200}, seen
+            assert (backends(seen)["onprem"] > 0) == (share > 0)
+            assert running.refused() == []
+
+
+@roles
+async def test_a_split_ends_with_its_lease_and_the_users_own_route_serves(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role
+) -> None:
+    async with parts(tmp_path, CLUSTERS[role], **LEASED) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        documents = under_test.with_glidepath()
+        assert refusals(control_planes, tmp_path / "valid", documents) == []
+        with under_test.running("istio", documents) as running:
+            await under_test.ready(running)
+            await check_the_lease(among.config, under_test.caller())
+            assert running.refused() == []
+
+
+@pytest.mark.parametrize("arm", ARMS)
+async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
+    control_planes: ControlPlanes, tmp_path: Path, arm: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    candidate, workload = ARMS[arm]
+    async with parts(tmp_path, CLUSTERS["gateway"], None, candidate, **workload) as among:
+        under_test = mesh("gateway", control_planes, tmp_path, among)
+        with under_test.running("istio", under_test.with_glidepath()) as running:
+            await under_test.ready(running)
+            lines = await lost_glidepath.check_clients(among, under_test.caller(), arm)
+            with capsys.disabled():
+                print("", *(f"istio | {line}" for line in lines), sep="\n")
+
+
+async def test_at_a_share_of_0_two_thousand_open_answers_are_served_as_before(
+    control_planes: ControlPlanes, tmp_path: Path, many_files: None
+) -> None:
+    async with parts(tmp_path, CLUSTERS["gateway"], sticky=None) as among:
+        under_test, seen = mesh("gateway", control_planes, tmp_path, among), {}
+        documents = {"before": under_test.without_glidepath, "after": under_test.with_glidepath()}
+        for name in documents:
+            with under_test.running(name, documents[name]) as running:
+                await under_test.ready(running)
+                if name == "after":
+                    await among.shares.set(0)
+                among.clear()
+                among.own.delay = HOLD_S
+                seen[name] = await statuses_of_many(under_test.caller()), len(among.own.received)
+                among.own.delay = 0
+        assert seen["after"] == seen["before"] == (Counter({200: STREAMS}), STREAMS)
+        assert among.onprem.received == []
