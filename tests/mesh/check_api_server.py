@@ -61,6 +61,21 @@ def test_the_resources_for_a_gateway_of_istio(server: Kubernetes, tmp_path: Path
     patches_the_pods(server, tmp_path, "istio-system")
 
 
+def test_the_filter_of_eight_workloads_needs_the_documented_server_side_apply(
+    server: Kubernetes, tmp_path: Path
+) -> None:
+    configured(tmp_path, CLUSTERS["gateway"])
+    file = tmp_path / "glidepath.yaml"
+    data = yaml.safe_load(file.read_text())
+    chat = data["workloads"].pop("chat")
+    data["workloads"] = {f"chat-{n}": {**chat, "match": {"path": f"/v1/{n}/chat/completions"}} for n in range(8)}
+    file.write_text(yaml.safe_dump(data))
+    done = render(tmp_path, "istio", into=[virtual_service()])
+    taken(server, done.resources)
+    place = ("-f", str(tmp_path / "rendered" / "resources.yaml"))
+    assert "metadata.annotations: Too long" in server.kubectl("apply", *place, check=False).stderr
+
+
 def test_the_resources_for_sidecars_of_istio(server: Kubernetes, tmp_path: Path) -> None:
     configured(tmp_path, CLUSTERS["sidecar"])
     done = render(tmp_path, "istio", *SIDECAR, "--service", f"{SERVICE}:{SIDECAR_PORT}")

@@ -28,13 +28,12 @@ from tests.mesh.envoy_gateway_under_test import (
 )
 from tests.mesh.gateway_policies import limits
 from tests.mesh.leased_split import LEASED, check_the_lease
+from tests.mesh.long_silence import check_long_silence
 from tests.mesh.lost_glidepath import ARMS
 from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
 from tests.mesh.mesh_under_test import parts
-from tests.mesh.traffic import backends, statuses
+from tests.mesh.traffic import Caller, backends, statuses
 from tests.support.waiting import eventually
-
-SILENCE_S = 130
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -88,24 +87,32 @@ async def test_130_s_of_silence_break_no_answer(control_planes: ControlPlanes, t
             await ready(gateway, among)
             assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
             await among.shares.set(50)
-            among.clear()
-            among.own.delay = among.onprem.delay = SILENCE_S
             callers = [among.caller(url) for url in sorted({URL, kind.url})]
-            seen = await asyncio.gather(*(one.ask() for one in callers * 20))
-            assert statuses(sum(seen, Counter())) == {200}
-            assert among.own.received
-            assert among.onprem.received
+            await check_long_silence([among.own, among.onprem], callers)
 
 
-async def test_one_policy_splits_an_http_and_an_https_listener(control_planes: ControlPlanes, tmp_path: Path) -> None:
+HOSTS = ("a.example", "b.example")
+
+
+async def test_one_policy_splits_all_hosts_of_an_http_and_an_https_listener(
+    control_planes: ControlPlanes, tmp_path: Path
+) -> None:
     async with parts(tmp_path, CLUSTER) as among:
-        documents = with_glidepath(tmp_path, among.own.url, KINDS["https"])
+        documents = with_glidepath(tmp_path, among.own.url, KINDS["https"], hostnames=HOSTS)
+        callers = [among.caller(url, {"host": host}) for url in (HTTPS_URL, URL) for host in HOSTS]
         with envoy_gateway(control_planes, tmp_path, documents) as gateway:
-            await ready(gateway, among)
+            for caller in callers:
+                await eventually(lambda c=caller: serves(c), within=60)  # type: ignore[misc]
+            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
             for share, backend in ((0, "own"), (100, "onprem")):
                 await among.shares.set(share)
-                for url in (HTTPS_URL, URL):
-                    assert await among.caller(url).ask(5) == Counter({(200, backend): 5})
+                for caller in callers:
+                    assert await caller.ask(5) == Counter({(200, backend): 5}), (share, caller.url, caller.headers)
+            assert statuses(await among.caller(URL).ask()) == {404}, "another host is not served, as before"
+
+
+async def serves(caller: Caller) -> bool:
+    return statuses(await caller.ask()) == {200}
 
 
 async def test_a_split_ends_with_its_lease_and_the_users_own_rule_serves(

@@ -20,6 +20,7 @@ from tests.mesh.istio_under_test import (
     Mesh,
     as_usual,
     mesh,
+    shows_all,
     what_the_backend_gets,
     without,
 )
@@ -293,6 +294,25 @@ async def test_the_rules_of_the_virtual_service_hold_for_both_sides(
 def visible(answer: dict[str, str]) -> dict[str, str]:
     """Return what the rules make of the headers of an answer."""
     return {name: answer[name] for name in ("x-answered", "access-control-allow-origin")}
+
+
+async def test_the_fault_of_the_virtual_service_holds(control_planes: ControlPlanes, tmp_path: Path) -> None:
+    abort = {"abort": {"httpStatus": 418, "percentage": {"value": 100}}}
+    async with parts(tmp_path, CLUSTERS["gateway"]) as among:
+        under_test = mesh("gateway", control_planes, tmp_path, among, fault=abort)
+        documents = {"before": under_test.without_glidepath, "after": under_test.with_glidepath()}
+        for name, shares in (("before", ()), ("after", (0, 50, 100))):
+            with under_test.running(name, documents[name]) as running:
+                await eventually(lambda: is_aborted(under_test), within=60)
+                await eventually(lambda n=name, r=running: shows_all(r, documents[n]), within=60)  # type: ignore[misc]
+                for share in shares:
+                    await among.shares.set(share)
+                    assert statuses(await under_test.caller().ask(10)) == {418}, share
+        assert among.own.received == among.onprem.received == []
+
+
+async def is_aborted(under_test: Mesh) -> bool:
+    return statuses(await under_test.caller().ask()) == {418}
 
 
 async def test_the_timeout_of_the_virtual_service_holds(control_planes: ControlPlanes, tmp_path: Path) -> None:

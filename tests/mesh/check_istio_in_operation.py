@@ -13,6 +13,7 @@ from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.istio_lab import Role, refusals
 from tests.mesh.istio_under_test import CLUSTERS, ROLES, mesh, shows_all, without
 from tests.mesh.leased_split import LEASED, check_the_lease
+from tests.mesh.long_silence import check_long_silence
 from tests.mesh.lost_glidepath import ARMS
 from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
 from tests.mesh.mesh_under_test import parts
@@ -29,12 +30,7 @@ async def test_130_s_of_silence_break_no_answer(control_planes: ControlPlanes, t
         with under_test.running("istio", under_test.with_glidepath()) as running:
             await under_test.ready(running)
             await among.shares.set(50)
-            among.clear()
-            among.own.delay = among.onprem.delay = 130
-            seen = await asyncio.gather(*(under_test.caller().ask() for _ in range(20)))
-            assert statuses(sum(seen, Counter())) == {200}
-            assert among.own.received
-            assert among.onprem.received
+            await check_long_silence([among.own, among.onprem], [under_test.caller()])
 
 
 @roles

@@ -56,15 +56,24 @@ def user_documents(own: str) -> list[Any]:
 
 
 def with_glidepath(
-    folder: Path, own: str, kind: Kind = PLAIN, *, filters: Sequence[Any] = (), vllm: str | None = None
+    folder: Path,
+    own: str,
+    kind: Kind = PLAIN,
+    *,
+    filters: Sequence[Any] = (),
+    hostnames: Sequence[str] = (),
+    vllm: str | None = None,
 ) -> list[Any]:
     """Return the user's resources with Glidepath's, as ``render`` writes them into the user's files.
 
-    ``filters``: those of the user's rule. ``vllm``: the URL of a backend that another HTTPRoute serves.
+    ``filters``: those of the user's rule. ``hostnames``: those of the user's HTTPRoute, which serves all if there are
+    none. ``vllm``: the URL of a backend that another HTTPRoute serves.
     """
     route = http_route()
     if filters:
         route["spec"]["rules"][0]["filters"] = list(filters)
+    if hostnames:
+        route["spec"]["hostnames"] = list(hostnames)
     done = render(folder, "envoy-gateway", *kind.arguments, into=[route], into_proxy=[envoy_proxy()])
     theirs = [one for one in gateway_documents(own, https=kind.https, vllm=vllm) if one["kind"] != "EnvoyProxy"]
     secrets = [tls_secret("certificate", *make_certificate(folder, "gateway.example"))] if kind.https else []
