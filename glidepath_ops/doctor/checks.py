@@ -17,6 +17,7 @@ from glidepath_ops.doctor.facts import RENDER, RUNTIME_LAYER, EnvoyFacts, Findin
 from glidepath_ops.doctor.instrument_checks import examine_instruments
 from glidepath_ops.doctor.mesh_remedies import with_control_plane
 from glidepath_ops.doctor.missing_envoy_parts import missing_parts
+from glidepath_ops.doctor.redis_storage_checks import examine_storage
 from glidepath_ops.doctor.split_checks import examine_split
 from glidepath_ops.envoyconfig.access_log_tags import record_filters
 from glidepath_ops.envoyconfig.envoy_versions import (
@@ -225,8 +226,7 @@ def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
         if _at_least(redis.version, (6, 2))
         else fail(subject, "version", redis.version, "use Redis 6.2 or newer, or Valkey (XAUTOCLAIM)")
     )
-    yield _eviction(subject, redis)
-    yield _persistence(subject, redis)
+    yield from examine_storage(subject, redis)
     yield _clock(subject, "clock", redis.clock_skew_s)
     if redis.leader:
         yield ok(subject, "leader", redis.leader)
@@ -293,38 +293,6 @@ def _unseen(subject: str, redis: RedisFacts) -> Finding:
 def _at_least(version: str, wanted: tuple[int, int]) -> bool:
     numbers = [int(n) for n in re.findall(r"\d+", version)[:2]]
     return tuple(numbers) >= wanted
-
-
-def _eviction(subject: str, redis: RedisFacts) -> Finding:
-    check, policy = "memory policy", redis.eviction
-    if policy is None:
-        return warn(
-            subject,
-            check,
-            "CONFIG is not allowed on this server",
-            "make sure that maxmemory-policy is noeviction",
-        )
-    if policy.startswith("allkeys"):
-        remedy = "set maxmemory-policy noeviction: otherwise Redis can evict the state of a ramp"
-        return fail(subject, check, policy, remedy)
-    used = f", {redis.used_memory / 2**20:.0f} MiB used" if redis.used_memory is not None else ""
-    return ok(subject, check, f"{policy}{used}")
-
-
-def _persistence(subject: str, redis: RedisFacts) -> Finding:
-    check = "persistence"
-    if redis.append_failed:
-        detail = "the last write to the append-only file failed, so Redis refuses all writes"
-        return fail(subject, check, detail, "free space on the disk of Redis: until then, no scorer can steer")
-    if redis.append_only is None:
-        return warn(subject, check, "CONFIG is not allowed on this server", "make sure that appendonly is yes")
-    if redis.append_only:
-        return ok(subject, check, "append-only file")
-    if redis.snapshots:
-        remedy = "set appendonly yes: a restart loses the data since the last snapshot"
-        return warn(subject, check, "snapshots only", remedy)
-    remedy = "set appendonly yes: a restart loses the ramp, the evidence and the decision log"
-    return fail(subject, check, "none", remedy)
 
 
 def _group(subject: str, workload: str, redis: RedisFacts) -> Iterator[Finding]:

@@ -171,8 +171,9 @@ class RedisFacts:
     url: str
     error: str = ""
     version: str = ""
+    replica_of: str = ""  # the address of its primary, if it is a read-only replica
     eviction: str | None = None
-    max_memory: int | None = None
+    max_memory: int | None = None  # bytes; 0: no limit
     used_memory: int | None = None
     append_only: bool | None = None
     append_failed: bool = False  # the last write to the append-only file failed; Redis then refuses all writes

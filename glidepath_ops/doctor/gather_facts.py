@@ -93,6 +93,7 @@ async def gather_redis(config: Config) -> RedisFacts:
 
 async def _gather_redis(client: RedisClient, url: str, workloads: list[str], group: str) -> RedisFacts:
     info = await client.info()
+    replica_of = _primary(info)  # of a cluster, the client finds the primaries by itself
     info = info if "redis_version" in info else next(iter(info.values()))
     settings = await _settings(client)
     seconds, micros = await client.time()
@@ -100,6 +101,7 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
     return RedisFacts(
         url=url,
         version=str(info.get("valkey_version") or info["redis_version"]),
+        replica_of=replica_of,
         eviction=settings.get("maxmemory-policy"),
         max_memory=info.get("maxmemory"),
         used_memory=info.get("used_memory"),
@@ -118,6 +120,12 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
         no_counters={name: one.no_counter_guard for name, one in statuses.items() if one is not None},
         languages={name: one.languages for name, one in statuses.items() if one is not None},
     )
+
+
+def _primary(info: Mapping[str, Any]) -> str:
+    """Return the address of the primary if INFO is that of a read-only replica, else ""."""
+    replica = info.get("role") == "slave" and info.get("slave_read_only", 1)
+    return f"{info.get('master_host', '?')}:{info.get('master_port', '?')}" if replica else ""
 
 
 async def _settings(client: RedisClient) -> dict[str, str]:
