@@ -1,4 +1,4 @@
-"""Recognises failed answers with a success status from the access log entry alone.
+"""Recognises, from the access log entry alone, answers that failed in spite of a success status.
 
 An access log entry exists for every request, sampled or not. Captured answers are also checked in full by
 extproc/answer_check.py.

@@ -111,7 +111,7 @@ class FeedbackStore:
     def __init__(
         self, client: RedisClient, workload: str, section: FeedbackSection, shown_s: float = 7 * 86_400
     ) -> None:
-        """``shown_s``: for how many seconds after the newest feedback all of it is kept, to be shown with its pairs."""
+        """``shown_s``: all feedback is kept for this many seconds after the newest one, to be shown with its pairs."""
         self._client, self._workload, self._section = client, workload, section
         self._shown_ms = round(shown_s * 1000)
         self._keys = WorkloadKeys(workload)

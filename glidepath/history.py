@@ -229,7 +229,7 @@ def encode_point(point: HistoryPoint) -> str:
 
 
 def encode_traffic(point: HistoryPoint) -> str:
-    """Return the tokens and requests of the point that cost money as compact JSON, or "" if there are none.
+    """Return as compact JSON the tokens and requests from which the point's costs follow, or "" if there are none.
 
     They are stored in a separate field, so that an older version can still read the point.
     """

@@ -35,7 +35,7 @@ def _shown(char: str) -> str:
 def printable_json(line: str) -> str:
     r"""Return a JSON text with the same value that is safe on a terminal: control characters become ``\uXXXX``.
 
-    The JSON encoder escapes only those below U+0020, as RFC 8259 requires.
+    The JSON encoder escapes only the characters below U+0020, as RFC 8259 requires.
     """
     return _HIDDEN_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 

@@ -234,12 +234,12 @@ class WorkloadStatus:
 
     @property
     def candidate_counts_copies(self) -> bool:
-        """Whether the candidate's counts are those of copies: at 0 %, even while a drill raises the share."""
+        """Whether the candidate's counts come from copies, as they do at 0 %, even while a drill raises the share."""
         return self.percent <= 0 or self.phase == Phase.SHADOW.value
 
     @property
     def baseline_counts_copies(self) -> bool:
-        """Whether the baseline's counts are those of copies: at 100 %."""
+        """Whether the baseline's counts come from copies, as they do at 100 %."""
         return self.percent >= 100
 
 

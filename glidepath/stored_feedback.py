@@ -95,7 +95,8 @@ async def read_note(client: RedisClient, workload: str, request_id: str) -> Feed
 
 
 async def erase_notes(client: RedisClient, workload: str, request_ids: Collection[str], user: str = "") -> int:
-    """Erase the feedback on these requests, and that of the ``user`` (a digest). Return how many requests had some.
+    """Erase the feedback on these requests, and the feedback of ``user`` (a digest). Return how many requests had
+    feedback.
 
     Raises RedisError or OSError.
     """

@@ -134,7 +134,7 @@ class RerankSection(Section):
 class EvaluatorCost(Section):
     """Limits on the cost of the evaluator's answers for all scorers together, in the currency of the prices.
 
-    When a limit is reached, no pair is judged: for the rest of the hour, or until ``total`` is raised.
+    When a limit is reached, no pair is judged for the rest of the hour, or until ``total`` is raised.
     """
 
     per_hour: float | None = Field(default=None, ge=0)  # per UTC hour and workload

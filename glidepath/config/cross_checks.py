@@ -197,7 +197,7 @@ def _never_split(config: Config, name: str, workload: Workload) -> Iterator[Prob
 
 
 def _model_of_a_form(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Report a ``model`` without effect: the requests of the workload's path are forms with a file."""
+    """Report a ``model`` that has no effect, because the requests of the workload's path are forms with a file."""
     path = (workload.match.path or "").rstrip("/")
     if not path.endswith(MULTIPART_CALLS):
         return
@@ -258,7 +258,7 @@ def _same_rule(config: Config) -> Iterator[Problem]:
 
 
 def _strips_at_a_cluster(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Report ``foreign_reasoning: strip`` of a baseline with ``cluster``: none of our filters changes its requests."""
+    """Report ``foreign_reasoning: strip`` of a baseline with ``cluster``: our filters do not change its requests."""
     for backend in unless_faulty(_side(config, workload, "baseline")):
         section = config.backends[backend]
         if section.cluster is not None and section.foreign_reasoning == "strip":

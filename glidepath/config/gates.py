@@ -181,7 +181,8 @@ class LatencyGateConfig(GateConfig):
     (``ttft``), or the total time divided by the number of tokens (``per_token``).
 
     Without ``latency``, the gates depend on the workload's ``task``: ``chat`` and ``generation`` compare the 95th
-    percentiles of ``per_token`` and ``ttft``, every other task that of ``total``. ``latency: []`` means no gate.
+    percentiles of ``per_token`` and ``ttft``, every other task compares the 95th percentiles of ``total``. ``latency:
+    []`` means no gate.
     """
 
     quantile: Quantile = "p99"  # p95 needs a fifth as many requests, and per_token less than a tenth

@@ -23,8 +23,8 @@ def delayed_progress_bar(
     """Yield a function that the caller calls with the amount of work done since the last call.
 
     ``total``: the total amount of work; None if it is unknown. The bar also appears if the function is not called, such
-    as during one long wait. Standard output is not used, because a result may go there into a pipe. Only one bar can be
-    shown at a time.
+    as during one long wait. Standard output is not used, because a command may write its result there, into a pipe.
+    Only one bar can be shown at a time.
     """
     shown = console or Console(stderr=True)
     last = TimeElapsedColumn() if total is None else TimeRemainingColumn()

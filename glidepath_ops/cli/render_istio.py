@@ -1,4 +1,4 @@
-"""Chooses the routes that ``glidepath render istio`` splits: from a file, by name, or of a new VirtualService."""
+"""Chooses the routes that ``glidepath render istio`` splits: named ones, a file's, or those of a new VirtualService."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands: the confirmation that shows the effect, and the API with which the page and programs send them."""
+"""The page that confirms a command and shows its effect, and the API with which pages and programs send commands."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Checks whether the running Envoy has every part of the configuration: extensions, clusters and listeners.
 
-An Envoy refuses a part that it does not know, and continues without it. Clients would notice that only after a step.
+An Envoy refuses a part that it does not know, and continues without it. Clients would notice the missing part only
+after a step.
 """
 
 from __future__ import annotations

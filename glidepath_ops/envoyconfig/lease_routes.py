@@ -1,4 +1,4 @@
-"""Renders the condition that makes a split depend on its lease, and the route used without one. See ADR 0290."""
+"""Renders the condition that makes a split depend on its lease, and the route for the time without it. See ADR 0290."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Decides which of a user's routes match requests of a workload.
 
-Envoy's API: RouteMatch. The requests of a workload have the method POST.
+A route's conditions are a RouteMatch of Envoy's API. The requests of a workload have the method POST.
 """
 
 from __future__ import annotations

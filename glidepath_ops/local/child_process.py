@@ -105,12 +105,12 @@ class Child:
         raise UnreachableError(self.with_log(f"{self.name} was not ready within {timeout:g} s"))
 
     def with_log(self, problem: str) -> str:
-        """Return the problem and the end of the log, or that there is none."""
+        """Return the problem with the end of the log, or with a note that the log is empty."""
         end = self.tail()
         return f"{problem}:\n{end}" if end else f"{problem}; it wrote nothing to {self.log}"
 
     def tail(self, lines: int = 15) -> str:
-        """Return the last lines that this process wrote, without those of an earlier process with the same log."""
+        """Return the last lines that this process wrote. Lines of an earlier process with the same log are left out."""
         with contextlib.suppress(OSError), self.log.open("rb") as log:
             size = os.fstat(log.fileno()).st_size
             if size >= self._log_begins:  # otherwise the log was rotated since

@@ -54,7 +54,7 @@ def secret_problems(config: Config) -> Iterator[Problem]:
 
 
 def secret_problems_of_up(config: Config) -> Iterator[Problem]:
-    """Do the same for ``up``, but skip the credentials of an Envoy that it does not start: they are set elsewhere."""
+    """Yield the problems for ``up``. The credentials of an Envoy that ``up`` does not start are set elsewhere."""
     own_envoy = not config.envoy.admin
     yield from (Problem(one.key, one.problem) for one in missing_secrets(config) if own_envoy or not one.for_envoy)
 

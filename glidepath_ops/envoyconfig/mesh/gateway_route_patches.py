@@ -124,7 +124,7 @@ def _in_route(
 def _in_unsplit_route(
     config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str
 ) -> list[Json]:
-    """Return the patches for the routes of a copy without the split. They keep the copy's destination."""
+    """Return the patches for the routes of a copy without the split. The routes keep the copy's destination."""
     found = _settings(routes, table, unsplit_settings(config, copy))
     found[0] = with_comment(f"Workload {workload}: the routes of rule {routes.place} are not split.", found[0])
     return [*found, *_conditions(config, workload, routes, copy, table)]

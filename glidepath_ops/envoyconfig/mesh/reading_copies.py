@@ -1,4 +1,4 @@
-"""Defines the copies of a user's route that a workload needs on Istio and Envoy Gateway: for its split, and to be read.
+"""Defines the copies of a user's route that a workload needs on Istio and Envoy Gateway: for its split and for reading.
 
 ``copies_of`` lists the copies. In the user's file, each copy equals the user's route. Patches then add conditions on
 the facts about a request (``request_reading.py``) to the generated Envoy routes: a request takes the copy for reading
@@ -8,8 +8,8 @@ route. Each copy for the second choice requires that the request was read on a c
 With a sticky header there are two copies for the split, because Envoy would hash an empty value. The first takes the
 requests with a value. The second takes all others and splits them at random. See ADR 0460.
 
-If the candidate has another time limit for answers that are not streamed, each copy for the split takes only requests
-for streams, and has a second one for the others. See ADR 0492.
+If the candidate has another time limit for answers that are not streamed, there are two of each copy for the split: the
+first takes only requests for streams, the second takes all others. See ADR 0492.
 """
 
 from __future__ import annotations

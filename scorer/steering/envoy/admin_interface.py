@@ -1,4 +1,4 @@
-"""One Envoy's admin interface: its runtime values, its counters, and the writes that wait for it.
+"""One Envoy's admin interface: its runtime values, its counters, and the writes that wait to be sent to it.
 
 Each Envoy gets one request at a time, so a reading is never older than the last write.
 Source: Envoy's admin interface, ``/runtime``, ``/runtime_modify`` (an empty value removes a key) and ``/stats``.

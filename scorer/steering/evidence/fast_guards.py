@@ -36,7 +36,7 @@ class GuardGate(RequestGate):
     """
 
     def _prove(self, bad: int) -> None:
-        """Record the evidence that fewer than half of the step's requests are bad. ``bad``: the number of these."""
+        """Record the evidence that fewer than half of the step's requests are bad. ``bad``: how many are bad."""
         if not self.proven:
             self.note(0.0, log_e_below_half(bad, self.counts.c_n))
 
@@ -115,7 +115,7 @@ class FastGate(GuardGate):
         return not bad_period and not self._baseline.failing and self._outage == NO_OUTAGE
 
     def _learn(self, counts: RequestCounts) -> None:
-        """Update the estimates: of the candidate's share, and of both sides' recent error rates."""
+        """Update the estimates of the candidate's share and of both sides' recent error rates."""
         self._share = self._share.after(counts.c_n, counts.b_n)
         self._baseline = self._baseline.after(counts)
         self._candidate = self._candidate.after(counts.c_errors, counts.c_n, _LATEST) if counts.c_n else self._candidate

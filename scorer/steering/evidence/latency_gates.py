@@ -65,7 +65,7 @@ class LatencyGate(Gate):
 
     @property
     def _quantiles(self) -> tuple[float | None, ...]:
-        """Both sides' quantiles at the last look, because computing them takes time."""
+        """Both sides' quantiles, as computed at the last look. Computing them at each call would take time."""
         if self._test.looked_at:
             return self._test.quantiles
         return worse_quantiles(self._signal.candidate, self._signal.baseline, self._test.q)

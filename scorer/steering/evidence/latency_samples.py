@@ -68,8 +68,8 @@ class LatencySignal(Stored):
     def cool(self, at_ms: int) -> None:
         """Begin a warm-up at ``at_ms``, because the candidate has been idle.
 
-        It leaves out the answers of at most AFTER_IDLE_MS, and never more answers than count: otherwise a candidate
-        that is idle before each request would never be judged.
+        The warm-up leaves out the answers of at most AFTER_IDLE_MS, and at most as many answers as have counted so far.
+        Otherwise, a candidate that is idle before each request would never be judged.
         """
         if not self.judged or self.warming or self.candidate.total <= self.warmed:
             return

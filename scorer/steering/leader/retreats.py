@@ -54,7 +54,7 @@ class Retreats:
         self._heeded.clear()
 
     def before_storing(self, before: WorkloadState, done: Tick, actuator: Actuator) -> None:
-        """If a tick lowers the share, tell this to the Envoys that have a higher one. The tick's other writes wait."""
+        """If a tick lowers the share, first tell this share to the Envoys with a higher one. Other writes wait."""
         after = done.state
         lower = after.desired.candidate < before.desired.candidate or before.ramp.share_unknown
         if not lower or after.ramp.phase not in RETREATING or not done.decisions:

@@ -65,7 +65,7 @@ async def _latest(session: aiohttp.ClientSession, base: str, name: str) -> str:
 
 
 async def _remove_alias(session: aiohttp.ClientSession, base: str, name: str, version: str, alias: str) -> None:
-    """Remove the alias if the version has it, because a version in production has not failed, and the reverse."""
+    """Remove the alias if the version has it, because no version both is in production and has failed."""
     which = {"name": name, "alias": alias}
     async with session.get(f"{base}/registered-models/alias", params=which) as response:
         if response.status in NO_ALIAS:

@@ -14,8 +14,8 @@ _MINUTE = 60
 class WayBack:
     """The load of a baseline if all its workloads are back at 0 %, and the quota that it must fit, both per minute.
 
-    - ``requests``: of the workloads whose rate is known; None if no rate is known
-    - ``tokens``: the same; None also if the tokens of one of these workloads are unknown
+    - ``requests``: the requests of the workloads whose rate is known; None if no rate is known
+    - ``tokens``: the tokens of these workloads; None also if the tokens of one of them are unknown
     - ``unknown``: the workloads that are left out because their rate is unknown
     """
 

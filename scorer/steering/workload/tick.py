@@ -156,7 +156,7 @@ def _ended(before: WorkloadState, state: WorkloadState) -> bool:
 
 
 def _same_configuration_again(before: WorkloadState, state: WorkloadState) -> WorkloadState:
-    """Begin the evidence again once no Envoy serves another configuration, whose requests it has counted."""
+    """Restart evidence that counted requests of another configuration, once no Envoy serves that configuration."""
     return restart_evidence(state, state.now.ms) if _ended(before, state) else state
 
 

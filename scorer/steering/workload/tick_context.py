@@ -25,7 +25,7 @@ class TickContext:
     - ``leader``: this scorer's name
     - ``lease``: where the lease of the workload's split is in force; None if the split has no lease
     - ``report``: where the leader is blind, and the counter guard's result
-    - ``told``: a retreat, a lower share that this scorer told the Envoys and has not stored yet; None without one
+    - ``told``: a retreat, a lower share that this scorer told the Envoys and has not stored yet; None if there is none
     """
 
     waiting_for: str = ""

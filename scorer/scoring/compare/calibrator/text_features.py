@@ -154,7 +154,7 @@ def _omission(texts: ComparedTexts) -> float:
 
 
 def _names(texts: ComparedTexts) -> float:
-    """The effect of a changed name if nearly all other words are equal, else 0: a rewording may leave out names."""
+    """The effect of a changed name if nearly all other words are equal. Else 0, as a rewording may leave out names."""
     return texts.effect("names") * texts.substance(_ONE_SENTENCE) if texts.pair.alignment.closeness >= 1 else 0.0
 
 

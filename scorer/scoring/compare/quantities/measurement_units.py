@@ -1,4 +1,4 @@
-"""Months, and units and currencies after a number with the factors that convert them to base units.
+"""The names of months, and of units and currencies with the factors that convert them to base units.
 
 A table (vocabulary/quantities.toml) replaces the library pint, which takes 0.3 s to import and has thousands of units
 that no answer uses.

@@ -1,6 +1,6 @@
 """Signals about the form of two texts, and about passages that leave the topic.
 
-The form: refusals, length, languages, repetition, garbling and broken code.
+The signals about form concern refusals, length, languages, repetition, garbling and broken code.
 """
 
 from __future__ import annotations
