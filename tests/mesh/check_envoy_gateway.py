@@ -29,6 +29,7 @@ from tests.mesh.reading import PREFIX, check_the_reading
 from tests.mesh.rendered import render
 from tests.mesh.sticky_values import STICKY, check_sticky_values
 from tests.mesh.traffic import PATH, Caller, backends, credentials_at, prompt_size, statuses, without_volatile
+from tests.mesh.whole_answers import LIMITS, check_whole_answers
 from tests.support.waiting import eventually
 
 VLLM = "httproute/default/vllm/rule/0"  # the cluster of another HTTPRoute of the user's
@@ -132,6 +133,17 @@ async def test_below_a_prefix_requests_are_read_before_they_are_split(
             assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
             await check_the_reading(among, among.caller(URL))
             assert failed_checks(among.config, await gather_envoy(gateway.admin)) == []
+
+
+async def test_a_slow_whole_answer_is_waited_for_and_a_slow_stream_is_not(
+    control_planes: ControlPlanes, tmp_path: Path
+) -> None:
+    async with parts(tmp_path, CLUSTER, onprem=LIMITS) as among:
+        documents = with_glidepath(tmp_path, among.own.url)
+        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
+            await ready(gateway, among)
+            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
+            await check_whole_answers(among, among.caller(URL))
 
 
 async def test_a_new_route_splits_only_what_it_has_read(control_planes: ControlPlanes, tmp_path: Path) -> None:

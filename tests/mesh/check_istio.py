@@ -28,6 +28,7 @@ from tests.mesh.mesh_under_test import Parts, failed_checks, parts
 from tests.mesh.reading import PREFIX, check_the_reading
 from tests.mesh.sticky_values import STICKY, check_sticky_values
 from tests.mesh.traffic import PATH, backends, credentials_at, prompt_size, statuses
+from tests.mesh.whole_answers import LIMITS, check_whole_answers
 from tests.support.waiting import eventually
 
 QUICK = {"first_byte_timeout": "3s"}
@@ -82,6 +83,20 @@ async def test_below_a_prefix_requests_are_read_before_they_are_split(
             await check_the_reading(among, under_test.caller())
             assert running.refused() == []
             await check_doctor(under_test, running)
+
+
+@roles
+async def test_a_slow_whole_answer_is_waited_for_and_a_slow_stream_is_not(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role
+) -> None:
+    async with parts(tmp_path, CLUSTERS[role], onprem=LIMITS) as among:
+        under_test = mesh(role, control_planes, tmp_path, among)
+        documents = under_test.with_glidepath()
+        assert refusals(control_planes, tmp_path / "valid", documents) == []
+        with under_test.running("istio", documents) as running:
+            await under_test.ready(running)
+            await check_whole_answers(among, under_test.caller())
+            assert running.refused() == []
 
 
 @roles
