@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from glidepath.errors import ConfigError
 
 MAX_SHOWN_ERRORS = 50
 _NAMED = ("backends", "workloads")  # sections whose keys are names
+_OURS = re.compile(rb"^(backends|workloads):", re.MULTILINE)
 Check = Callable[[Config], Iterable[Problem]]
 
 
@@ -66,6 +69,8 @@ def locate(path: str | Path, *key: str | int) -> str:
 def _read(path: str | Path) -> YamlSource:
     root = Path(path)
     files = sorted(root.glob("*.yaml")) if root.is_dir() else [root]
+    if misnamed := _misnamed(root):
+        raise ConfigError("\n".join(f"{file}: is not read: name it {file.stem}.yaml" for file in misnamed))
     if not files:
         raise ConfigError(f"{root}: the directory has no *.yaml file")
     sources, problems = [], []
@@ -119,3 +124,13 @@ def _names(data: dict[str, Any]) -> Names:
         tuple(map(str, backends)) if isinstance(backends, dict) else (),
         tuple(map(str, workloads)) if isinstance(workloads, dict) else (),
     )
+
+
+def _misnamed(root: Path) -> list[Path]:
+    """Return the files of a directory that have a section of ours at their top level, and are called *.yml."""
+    found = []
+    for file in sorted(root.glob("*.yml")) if root.is_dir() else ():
+        with suppress(OSError):
+            if _OURS.search(file.read_bytes()):
+                found.append(file)
+    return found

@@ -71,6 +71,15 @@ def test_the_files_of_a_directory_are_merged(tmp_path: Path) -> None:
     assert set(load_config(tmp_path).workloads) == {"chat", "batch"}
 
 
+def test_a_file_of_a_directory_that_would_be_left_out_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    (tmp_path / "docker-compose.yml").write_text("services: {}\n")
+    assert set(load_config(tmp_path).workloads) == {"chat"}
+    (tmp_path / "team-b.yml").write_text("# of team b\nworkloads:\n  batch: {}\n")
+    with pytest.raises(ConfigError, match=r"team-b.yml: is not read: name it team-b.yaml$"):
+        load_config(tmp_path)
+
+
 def test_the_same_workload_in_two_files_names_both_places(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD)
     (tmp_path / "b.yaml").write_text("workloads:\n  chat: {}\n")
