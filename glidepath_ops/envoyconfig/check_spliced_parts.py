@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
-from glidepath_ops.envoyconfig.commented_yaml import DumperWithoutAnchors, Json
+from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.validation import check_strict
+from glidepath_ops.envoyconfig.yaml_insertion import PlainScalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +67,15 @@ def _manager(routes: list[Json]) -> Json:
 
 def _typed(value: Any) -> Any:
     """Return data with verbatim scalars in the types that YAML gives them when the file is read."""
-    return yaml.safe_load(yaml.dump(value, Dumper=DumperWithoutAnchors, allow_unicode=True))
+    constructor = SafeConstructor()
+
+    def typed(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: typed(child) for key, child in part.items()}
+        if isinstance(part, list | tuple):
+            return [typed(child) for child in part]
+        if isinstance(part, PlainScalar):
+            return constructor.construct_object(yaml.ScalarNode(part.tag, str(part)))
+        return part
+
+    return typed(value)

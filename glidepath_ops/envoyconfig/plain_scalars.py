@@ -7,6 +7,7 @@ PyYAML writes ``y``, ``1e5`` and ``0o17`` without quotes, because it reads them 
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import lru_cache
 from string import hexdigits
 
 # YAML 1.1 (yaml.org/type/bool, null, float), in any case
@@ -14,6 +15,7 @@ _BOOLEANS = frozenset({"y", "n", "yes", "no", "true", "false", "on", "off"})
 _WORDS = _BOOLEANS | {"null", "~", "inf", "nan", "infinity", ".inf", ".nan", "=", "<<"}
 
 
+@lru_cache(maxsize=4096)  # a bootstrap repeats a few hundred strings thousands of times
 def is_plain(text: str) -> bool:
     """Return whether every YAML reader reads ``text`` as a string if it has no quotes. (Its syntax is not checked.)"""
     bare = text.strip().lower()
