@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.support import quick_yaml
 from tests.support.commands import parse_command
 from tests.support.promql_names import unknown_names
 from tests.support.promtool import needs_promtool, promtool
 
 ALERTS = Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts.yml"
 RULES: dict[str, dict[str, Any]] = {
-    rule["alert"]: rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]
+    rule["alert"]: rule for group in quick_yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]
 }
 CHAT = 'workload="chat"'
 OF_CANDIDATE = 'side="candidate", origin="live"'

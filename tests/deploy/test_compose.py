@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from glidepath.config import load_config
 from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.validation import check_strict
+from tests.support import quick_yaml
 
 ROOT = Path(__file__).parents[2]
 Json = dict[str, Any]
-COMPOSE: Json = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+COMPOSE: Json = quick_yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: Json = COMPOSE["services"]
-BOOTSTRAP: Json = yaml.safe_load((ROOT / "envoy" / "demo" / "envoy.yaml").read_text())
+BOOTSTRAP: Json = quick_yaml.safe_load((ROOT / "envoy" / "demo" / "envoy.yaml").read_text())
 ADMIN_PORT = ROOT / "envoy" / "demo" / "admin-port.yaml"
 
 
@@ -51,14 +51,14 @@ def test_the_port_for_this_machine_is_on_loopback_and_on_a_network_of_its_own() 
 
 
 def test_the_port_for_this_machine_leads_to_the_socket() -> None:
-    rendered = yaml.safe_load(ADMIN_PORT.read_text())["static_resources"]
+    rendered = quick_yaml.safe_load(ADMIN_PORT.read_text())["static_resources"]
     (endpoint,) = rendered["clusters"][0]["load_assignment"]["endpoints"][0]["lb_endpoints"]
     assert endpoint["endpoint"]["address"] == BOOTSTRAP["admin"]["address"]
 
 
 @pytest.mark.process
 def test_envoy_accepts_the_file_of_the_port() -> None:
-    check_strict(yaml.safe_load(ADMIN_PORT.read_text()))
+    check_strict(quick_yaml.safe_load(ADMIN_PORT.read_text()))
     assert check_with_envoy(ADMIN_PORT)
 
 

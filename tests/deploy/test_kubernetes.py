@@ -8,9 +8,9 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 
 from glidepath.config import load_config
+from tests.support import quick_yaml
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 KUSTOMIZATIONS = sorted(FOLDER.glob("*/kustomization.yaml"))
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 def documents(path: Path) -> list[Json]:
-    return [one for one in yaml.safe_load_all(path.read_text()) if one]
+    return [one for one in quick_yaml.safe_load_all(path.read_text()) if one]
 
 
 def manifests() -> list[tuple[str, Json]]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from glidepath.config import load_config
 from glidepath_ops.monitoring.dashboard import ROWS, as_text
 from glidepath_ops.monitoring.exported_metrics import exported_metrics
 from glidepath_ops.monitoring.metrics_page import LABELS, reference, undescribed
 from glidepath_ops.monitoring.prometheus_rule import prometheus_rule
+from tests.support import quick_yaml
 from tests.support.promql_names import unknown_names
 from tests.support.promtool import needs_promtool, promtool
 
@@ -38,7 +38,7 @@ def test_the_alerts_for_the_prometheus_operator_are_those_of_prometheus() -> Non
     rules = (DEPLOY / "prometheus" / "alerts.yml").read_text()
     manifest = (DEPLOY / "kubernetes" / "monitoring" / "alerts.yaml").read_text()
     assert manifest == prometheus_rule(rules), "run: make reference"
-    assert yaml.safe_load(manifest)["spec"] == yaml.safe_load(rules)
+    assert quick_yaml.safe_load(manifest)["spec"] == quick_yaml.safe_load(rules)
 
 
 def test_the_reference_describes_each_label_and_no_other() -> None:
@@ -85,7 +85,7 @@ def test_prometheus_can_parse_every_query_of_the_dashboard(tmp_path: Path) -> No
 
 def test_the_compose_stack_scrapes_the_addresses_that_the_demo_listens_on() -> None:
     config = load_config(ROOT / "envoy" / "demo" / "glidepath.yaml")
-    jobs = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    jobs = quick_yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs}
     ports = {
         name: address.rpartition(":")[2]
@@ -100,7 +100,7 @@ def test_the_compose_stack_scrapes_the_addresses_that_the_demo_listens_on() -> N
 
 
 def test_grafana_is_on_loopback_and_reaches_prometheus_only() -> None:
-    services: Json = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    services: Json = quick_yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     grafana, prometheus = services["grafana"], services["prometheus"]
     assert {*grafana["profiles"], *prometheus["profiles"]} == {"metrics"}
     assert all(port.startswith("127.0.0.1:") for port in (*grafana["ports"], *prometheus["ports"]))
@@ -113,7 +113,7 @@ def test_grafana_is_on_loopback_and_reaches_prometheus_only() -> None:
 
 def test_grafana_reports_to_nobody_and_downloads_nothing() -> None:
     """Source: Grafana's configuration reference: analytics, plugins, news, security."""
-    compose: Json = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    compose: Json = quick_yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     said = compose["services"]["grafana"]["environment"]
     off = ("ANALYTICS_REPORTING_ENABLED", "ANALYTICS_CHECK_FOR_UPDATES", "ANALYTICS_CHECK_FOR_PLUGIN_UPDATES")
     assert [said[f"GF_{name}"] for name in (*off, "NEWS_NEWS_FEED_ENABLED")] == ["false"] * 4

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from glidepath.config import load_config
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.write_examples import deployed
+from tests.support import quick_yaml
 from tests.support.accepted_bootstrap import assert_accepted
 
 ROOT = Path(__file__).parents[2]
@@ -43,12 +43,12 @@ def test_envoy_accepts_the_file(path: Path, tmp_path: Path) -> None:
 
 
 def test_in_kubernetes_only_the_pod_itself_reaches_the_admin_api() -> None:
-    bootstrap = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "example" / "envoy.yaml").read_text())
+    bootstrap = quick_yaml.safe_load((ROOT / "deploy" / "kubernetes" / "example" / "envoy.yaml").read_text())
     assert bootstrap["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
 
 
 def test_in_the_compose_stack_extproc_has_less_of_the_processor_than_envoy_and_is_bounded() -> None:
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    services = quick_yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     shares = {name: services[name].get("cpu_shares", 1024) for name in ("envoy", "extproc")}  # Docker's default
     assert shares["extproc"] < shares["envoy"]
     assert services["extproc"]["cpus"] < services["envoy"]["cpus"]
@@ -69,7 +69,7 @@ def test_envoy_finds_the_leader_behind_the_name_of_all_scorers() -> None:
 
 
 def test_envoy_reconnects_within_a_second_after_the_leader_has_gone() -> None:
-    bootstrap = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "example" / "envoy.yaml").read_text())
+    bootstrap = quick_yaml.safe_load((ROOT / "deploy" / "kubernetes" / "example" / "envoy.yaml").read_text())
     layer = next(one["rtds_layer"] for one in bootstrap["layered_runtime"]["layers"] if "rtds_layer" in one)
     service = layer["rtds_config"]["api_config_source"]["grpc_services"][0]["envoy_grpc"]
     assert service["retry_policy"]["retry_back_off"]["max_interval"] == "1s"

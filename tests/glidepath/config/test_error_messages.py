@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from glidepath.config import Config, load_config, parse_config, request_match
 from glidepath.config.error_messages import PATTERNS, messages
 from glidepath.config.yaml_source import YamlSource
 from glidepath.errors import ConfigError
+from tests.support import quick_yaml
 
 PATH = PATTERNS[request_match.PATH]
 GOOD = """\
@@ -127,6 +127,7 @@ def _keys(annotation: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | 
 KEYS = sorted(set(_keys(Config, ())), key=str)
 # Words of Python and of pydantic.
 PYTHON = re.compile(r"\b(tuple|dict|dictionary|str|None|True|False|NoneType|instance|valid|Input|parse|ctx)\b")
+DATA = quick_yaml.safe_load(GOOD)
 JUNK = (3, -1.5, "§", [3], {"§": 3}, [], {}, None, True)
 
 
@@ -141,7 +142,7 @@ def test_no_error_has_a_word_of_python(path: tuple[str | int, ...]) -> None:
         value: Any = junk
         for part in reversed(path):
             value = [value] if isinstance(part, int) else {part: value}
-        data = _merged(yaml.safe_load(GOOD), value)
+        data = _merged(DATA, value)
         try:
             Config.model_validate(data)
         except ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import typing
 from collections.abc import Iterator
@@ -9,11 +10,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import BaseModel
 
 from glidepath.config import Config
 from glidepath.config.yaml_source import dotted
+from tests.support import quick_yaml
 from tests.support.faulty_configs import GOOD, config_or_error
 
 
@@ -32,6 +33,7 @@ def _numbers(annotation: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str
             yield from _numbers(argument, (*path, *inside))
 
 
+DATA = quick_yaml.safe_load(GOOD)
 NUMBERS = sorted(set(_numbers(Config, ())), key=str)
 EXTREMES = (math.inf, -math.inf, math.nan, 1e308, 10**30, 10**400, "9" * 400, "9" * 320 + "w", "1e999", True)
 
@@ -44,7 +46,7 @@ def test_the_search_for_number_fields_finds_some_in_every_section() -> None:
 @pytest.mark.parametrize("path", NUMBERS, ids=lambda path: ".".join(map(str, path)))
 def test_no_number_may_be_infinite_or_huge(path: tuple[str | int, ...]) -> None:
     for value in EXTREMES:
-        data = yaml.safe_load(GOOD)
+        data = copy.deepcopy(DATA)
         here: Any = data
         for part, child in pairwise(path):
             if isinstance(here, dict) and not isinstance(here.get(part), dict | list):
@@ -53,7 +55,7 @@ def test_no_number_may_be_infinite_or_huge(path: tuple[str | int, ...]) -> None:
                 here[part] = [here[part]]
             here = here[part]
         here[path[-1]] = value
-        outcome = config_or_error(yaml.safe_dump(data))
+        outcome = config_or_error(quick_yaml.safe_dump(data))
         assert isinstance(outcome, str) or (value in FINE and not UNBOUNDED.isdisjoint(path[-2:]))
         if isinstance(outcome, str):
             assert len([line for line in outcome.splitlines() if f": {dotted(path)}: " in line]) <= 1

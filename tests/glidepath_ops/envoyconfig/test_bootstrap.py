@@ -18,12 +18,13 @@ from glidepath_ops.envoyconfig.bootstrap import OWNER_ONLY, admin_address, annot
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.extensions import used_extensions
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
+from tests.support import quick_yaml
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.kubernetes_api_server import steered_by_http_route
 
 
 def changed_config(valid_yaml: str, **changes: Any) -> Config:
-    data = yaml.safe_load(valid_yaml)
+    data = quick_yaml.safe_load(valid_yaml)
     for dotted, value in changes.items():
         *path, last = dotted.split("__")
         target = data
@@ -315,7 +316,7 @@ def test_comments_and_quotes_do_not_change_the_data(valid_yaml: str) -> None:
     settings_ = changed_config(valid_yaml)
     text = to_yaml(annotated_bootstrap(settings_), "a header\nof two lines")
     assert text.startswith("# a header\n# of two lines\n")
-    assert yaml.safe_load(text) == render_bootstrap(settings_)
+    assert quick_yaml.safe_load(text) == render_bootstrap(settings_)
     assert max(map(len, (line for line in text.splitlines() if line.lstrip().startswith("#")))) <= 120
 
 
@@ -366,7 +367,7 @@ def test_every_valid_configuration_renders_to_fields_of_envoys_api(
     bootstrap = render_bootstrap(settings_)
     check_strict(bootstrap)
     assert check_splits(bootstrap) == ["chat"]
-    assert yaml.safe_load(to_yaml(annotated_bootstrap(settings_))) == bootstrap
+    assert quick_yaml.safe_load(to_yaml(annotated_bootstrap(settings_))) == bootstrap
 
 
 def test_a_header_declared_as_credential_is_never_sent_to_extproc(valid_yaml: str) -> None:

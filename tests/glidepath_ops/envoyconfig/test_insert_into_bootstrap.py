@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from glidepath.config import parse_config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
 from glidepath_ops.envoyconfig.yaml_insertion import remove
+from tests.support import quick_yaml
 from tests.support.user_bootstraps import BY_RDS, HTTP1, INSERTABLE, TLS_AND_MORE_LISTENERS, filled
 
 YAML = """\
@@ -77,10 +77,10 @@ def test_every_line_of_the_users_file_is_kept_in_order(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILLED)
 def test_the_result_is_valid_for_envoy_and_keeps_the_users_configuration(name: str) -> None:
-    result = yaml.safe_load(inserted(name))
+    result = quick_yaml.safe_load(inserted(name))
     check_strict(result)
     assert check_splits(result) == ["chat"]
-    theirs = pruned(yaml.safe_load(FILLED[name][0]))
+    theirs = pruned(quick_yaml.safe_load(FILLED[name][0]))
     left = pruned(result)
     for key in ("access_log",):
         for listener in left["static_resources"]["listeners"]:
@@ -93,12 +93,12 @@ def test_the_result_is_valid_for_envoy_and_keeps_the_users_configuration(name: s
 
 
 def test_the_users_admin_layer_stays_last() -> None:
-    layers = yaml.safe_load(inserted("own-runtime"))["layered_runtime"]["layers"]
+    layers = quick_yaml.safe_load(inserted("own-runtime"))["layered_runtime"]["layers"]
     assert [layer["name"] for layer in layers] == ["base", "glidepath-file", "person"]
 
 
 def test_the_inserted_filters_come_directly_before_the_router() -> None:
-    listener = yaml.safe_load(inserted("own-filters"))["static_resources"]["listeners"][0]
+    listener = quick_yaml.safe_load(inserted("own-filters"))["static_resources"]["listeners"][0]
     chain = listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
     ours = ["glidepath.read_request", "glidepath.remember", "glidepath.candidate_headers", "glidepath.capture"]
     assert [one["name"] for one in chain[2:]] == [*ours, "router"]
@@ -123,7 +123,7 @@ static_resources:
 
 
 def test_parts_that_two_managers_share_by_an_alias_are_inserted_once() -> None:
-    result = yaml.safe_load(insert_glidepath(SHARED_TABLE, CONFIG, "x"))
+    result = quick_yaml.safe_load(insert_glidepath(SHARED_TABLE, CONFIG, "x"))
     assert len(result["x"]["virtual_hosts"][0]["routes"]) == 6  # the split, two without, the rest, the reading one
     assert len(result["filters"]) == 5
 

@@ -17,7 +17,7 @@ from glidepath_ops.envoyconfig.insert_into_bootstrap import insert_glidepath
 from glidepath_ops.envoyconfig.route_marks import workload_of_route
 from glidepath_ops.envoyconfig.routes import workload_routes
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
-from tests.support import chat_config
+from tests.support import chat_config, quick_yaml
 
 CHAT_CONFIG = chat_config.CHAT_CONFIG + "    sticky: {random: true}\n"
 LEASED = CHAT_CONFIG + "    if_lost: baseline\n"
@@ -90,9 +90,9 @@ def test_the_bootstrap_has_a_layer_of_leases_below_the_admin_layer_and_is_valid(
 
 
 def inserted(text: str, users: str = USERS) -> list[dict[str, Any]]:
-    data = yaml.safe_load(text)
+    data = quick_yaml.safe_load(text)
     data["backends"]["cloud"] = {"cluster": "theirs", "host": "theirs"}
-    bootstrap = yaml.safe_load(insert_glidepath(users, parse_config(yaml.safe_dump(data)), "envoy.yaml"))
+    bootstrap = quick_yaml.safe_load(insert_glidepath(users, parse_config(yaml.safe_dump(data)), "envoy.yaml"))
     chain = bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
     assert bootstrap.get("node") or "if_lost" not in text
     found: list[dict[str, Any]] = chain["route_config"]["virtual_hosts"][0]["routes"]

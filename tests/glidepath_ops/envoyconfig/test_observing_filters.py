@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from glidepath import envoy_names, runtime_keys
 from glidepath.call_classes import CallClass, call_class
@@ -20,6 +19,7 @@ from glidepath_ops.envoyconfig.insert_into_bootstrap import insert_glidepath
 from glidepath_ops.envoyconfig.observing_filters import CALLER
 from tests.conftest import VALID
 from tests.integration.capture.test_inventory_before_workloads import USERS_BOOTSTRAP
+from tests.support import quick_yaml
 from tests.support.commands import run_cli
 
 WITHOUT = """\
@@ -95,7 +95,7 @@ def test_a_workload_keeps_its_own_capture() -> None:
 def test_a_users_bootstrap_gets_no_route_and_no_listener() -> None:
     config = parse_config("inventory: {}\n")
     text = USERS_BOOTSTRAP.replace("%LISTEN%", "1000").replace("%ADMIN%", "1001").replace("%BACKEND%", "1002")
-    before, after = yaml.safe_load(text), yaml.safe_load(insert_glidepath(text, config, "envoy.yaml"))
+    before, after = quick_yaml.safe_load(text), quick_yaml.safe_load(insert_glidepath(text, config, "envoy.yaml"))
     old, new = before["static_resources"], after["static_resources"]
     assert len(new["listeners"]) == 1
     added = [one["name"] for one in new["clusters"][len(old["clusters"]) :]]
@@ -128,7 +128,7 @@ def test_a_mesh_with_a_workload_observes_the_other_requests_too(tmp_path: Path) 
     file.write_text(VALID.replace('{url: "http://127.0.0.1:9001", model: gpt-4o-mini}', cluster) + "inventory: {}\n")
     place = ("--context", "sidecar", "--service", "llm.svc:80", "--workload-selector", "app=shop")
     shown = run_cli("render", "istio", "-c", str(file), *place, "-o", "-")
-    (envoy_filter,) = (one for one in yaml.safe_load_all(shown) if one and one.get("kind") == "EnvoyFilter")
+    (envoy_filter,) = (one for one in quick_yaml.safe_load_all(shown) if one and one.get("kind") == "EnvoyFilter")
     patches = [one["patch"]["value"] for one in envoy_filter["spec"]["configPatches"]]
     added = {one.get("name"): one for one in patches if isinstance(one, dict)}
     assert CALLER in added

@@ -13,13 +13,14 @@ from glidepath_ops.cli.status_details import ejection_line
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.outlier_detection import outlier_detection
 from glidepath_ops.envoyconfig.validation import check_strict
+from tests.support import quick_yaml
 from tests.support.chat_config import CHAT_CONFIG
 
 SETTING = {"failures": 7, "time": "20s"}
 
 
 def config(setting: dict[str, Any] | None = SETTING, /, **changes: Any) -> Config:
-    data = yaml.safe_load(CHAT_CONFIG)
+    data = quick_yaml.safe_load(CHAT_CONFIG)
     if setting is not None:
         data["backends"]["onprem"]["outlier_detection"] = setting
     data["envoy"] = changes.pop("envoy", {})
@@ -54,7 +55,7 @@ def test_where_the_baseline_does_not_serve_instead_half_of_the_endpoints_stay(ch
 
 
 def test_a_candidate_that_is_a_cluster_keeps_its_own_settings() -> None:
-    data = yaml.safe_load(CHAT_CONFIG)
+    data = quick_yaml.safe_load(CHAT_CONFIG)
     data["backends"]["onprem"] = {"cluster": "vllm", "host": "vllm", "outlier_detection": SETTING}
     with pytest.raises(ConfigError, match="outlier_detection needs url"):
         parse_config(yaml.safe_dump(data))

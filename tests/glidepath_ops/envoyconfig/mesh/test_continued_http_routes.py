@@ -12,6 +12,7 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import CompletedRoutes, RuleChoice, complete_http_routes
 from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind, refuse_unread
 from glidepath_ops.envoyconfig.yaml_insertion import remove
+from tests.support import quick_yaml
 
 # Its requests are not read, so that one copy of a rule is enough.
 CHAT: dict[str, Any] = {
@@ -46,7 +47,7 @@ def added(text: str, choice: RuleChoice | None = None, **workload: Any) -> Any:
         complete_http_routes(text, config(**workload), "f", "default", {"chat": choice} if choice else {})
     )
     routes = found.continued["chat"].routes
-    for before, after in zip(yaml.safe_load_all(text), yaml.safe_load_all(found.text), strict=True):
+    for before, after in zip(quick_yaml.safe_load_all(text), quick_yaml.safe_load_all(found.text), strict=True):
         if before["metadata"]["name"] == routes.name:
             assert after["spec"]["rules"][:-1] == before["spec"]["rules"]
             assert routes.rule == len(before["spec"]["rules"])
@@ -61,7 +62,7 @@ def test_the_copy_has_all_that_the_users_rule_has() -> None:
     )
     ours = added(ROUTE + REST + rule)
     assert ours["matches"] == [{"path": {"type": "Exact", "value": "/v1/chat/completions"}, "method": "POST"}]
-    theirs = yaml.safe_load(ROUTE + REST + rule)["spec"]["rules"][1]
+    theirs = quick_yaml.safe_load(ROUTE + REST + rule)["spec"]["rules"][1]
     assert {key: ours[key] for key in ("filters", "timeouts", "retry")} == {
         key: theirs[key] for key in ("filters", "timeouts", "retry")
     }
@@ -159,7 +160,7 @@ def test_a_rule_that_is_narrow_already_gets_only_the_filter() -> None:
         "      name: chat\n      backendRefs:\n        - name: models\n          port: 80\n"
     )
     found = completed(ROUTE + V1 + narrow)
-    before, after = yaml.safe_load(ROUTE + V1 + narrow), yaml.safe_load(found.text)
+    before, after = quick_yaml.safe_load(ROUTE + V1 + narrow), quick_yaml.safe_load(found.text)
     assert found.continued["chat"].routes.rule == 1
     assert after["spec"]["rules"][1]["backendRefs"][0].pop("filters")
     assert after == before
@@ -169,7 +170,7 @@ def test_a_rule_that_is_narrow_already_gets_only_the_filter() -> None:
 def test_requests_without_a_sticky_value_have_a_rule_of_their_own() -> None:
     sticky = {"header": "X-User"}
     found = completed(ROUTE + V1 + REST, sticky=sticky)
-    split, other = yaml.safe_load(found.text)["spec"]["rules"][2:]
+    split, other = quick_yaml.safe_load(found.text)["spec"]["rules"][2:]
     assert other == split
     chat = found.continued["chat"]
     assert (chat.routes.rule, [(routes.rule, copy.kind) for routes, copy in chat.others]) == (2, [(3, CopyKind.RANDOM)])
@@ -287,7 +288,7 @@ READ: dict[str, Any] = {"sticky": None, "stateless": False}  # each conversation
 
 def test_a_workload_whose_requests_are_read_gets_equal_rules_and_the_split_is_the_first() -> None:
     found = completed(ROUTE + V1 + REST, **READ)
-    rules = yaml.safe_load(found.text)["spec"]["rules"]
+    rules = quick_yaml.safe_load(found.text)["spec"]["rules"]
     split, *others = rules[2:]
     assert len(others) == 4  # for what has state, what cannot be read, the reading, and the rest
     forced = [one.pop("filters", None) for rule in (split, *others) for one in rule["backendRefs"]]
@@ -305,7 +306,7 @@ def test_what_the_candidate_cannot_serve_has_a_rule_before_the_split() -> None:
     assert (chat.routes.rule, chat.others[0][0].rule, chat.others[0][1].kind) == (2, 1, CopyKind.KEPT)
     narrow = ROUTE + V1.replace("{type: PathPrefix, value: /v1}", "{type: Exact, value: /v1/chat/completions}")
     narrow = narrow.replace("}}]", "}, method: POST}]")
-    assert yaml.safe_load(narrow)["spec"]["rules"][0]["matches"][0]["method"] == "POST"
+    assert quick_yaml.safe_load(narrow)["spec"]["rules"][0]["matches"][0]["method"] == "POST"
     with pytest.raises(InputError, match=r"no rule can come before it for those that the candidate's section excludes"):
         complete_http_routes(narrow, settings, "f", "default", {})
 

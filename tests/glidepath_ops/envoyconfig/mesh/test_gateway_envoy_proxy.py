@@ -7,7 +7,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
 from glidepath.config import Config
 from glidepath.config.backends import Backend
@@ -15,6 +14,7 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import without_comments
 from glidepath_ops.envoyconfig.mesh.gateway_envoy_proxy import complete_envoy_proxy, envoy_proxy, proxy_spec
 from glidepath_ops.envoyconfig.yaml_insertion import remove
+from tests.support import quick_yaml
 from tests.support.meshes.crd_schemas import SCHEMAS
 from tests.support.meshes.gateway_with_backends import mesh_config
 
@@ -55,11 +55,11 @@ def config(tmp_path: Path) -> Config:
 def completed(text: str, config: Config) -> Any:
     found = complete_envoy_proxy(text, config, "proxy.yaml", "image")
     assert remove(found) == text
-    return yaml.safe_load(found)["spec"]
+    return quick_yaml.safe_load(found)["spec"]
 
 
 def test_all_of_the_users_stays_and_all_of_ours_is_added(config: Config) -> None:
-    before, ours = yaml.safe_load(FULL)["spec"], without_comments(proxy_spec(config, "image"))
+    before, ours = quick_yaml.safe_load(FULL)["spec"], without_comments(proxy_spec(config, "image"))
     after = completed(FULL, config)
     assert (after["logging"], after["provider"]["type"]) == (before["logging"], "Kubernetes")
     patches = [spec["bootstrap"]["jsonPatches"] for spec in (before, ours, after)]

@@ -19,6 +19,7 @@ from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
 from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget, istio_pod, istio_resources
 from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute, complete_virtual_services
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
+from tests.support import quick_yaml
 from tests.support.commands import run_cli
 from tests.support.meshes import istio_emulation
 from tests.support.meshes.istio_with_backends import (
@@ -294,7 +295,7 @@ def test_a_baseline_with_a_url_is_refused_with_what_to_write(config: Config) -> 
 
 def test_the_completed_file_and_the_filter_have_the_same_names(config: Config) -> None:
     routes = routes_to_split(config, "gateway")
-    documents = [one for one in yaml.safe_load_all(routes.text or "") if one]
+    documents = [one for one in quick_yaml.safe_load_all(routes.text or "") if one]
     named = [one["name"] for one in documents[0]["spec"]["http"] if one["name"].startswith("glidepath")]
     assert set(named) == {route.name for route in routes.routes}
 
@@ -310,12 +311,12 @@ def test_kubernetes_accepts_a_deployment_with_the_pods_patch(config: Config, pla
         {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "glidepath-credentials", "key": "KEY"}}}
     ]
     config_text = patch["spec"]["template"]["metadata"]["annotations"]["proxy.istio.io/config"]
-    assert yaml.safe_load(config_text)["proxyMetadata"] == {"BOOTSTRAP_XDS_AGENT": "true"}
+    assert quick_yaml.safe_load(config_text)["proxyMetadata"] == {"BOOTSTRAP_XDS_AGENT": "true"}
 
 
 def test_the_extproc_container_equals_that_of_the_manifests(config: Config) -> None:
     path = Path(__file__).parents[4] / "deploy" / "kubernetes" / "sidecar" / "extproc.yaml"
-    manifest = next(yaml.safe_load_all(path.read_text()))["spec"]["template"]
+    manifest = next(quick_yaml.safe_load_all(path.read_text()))["spec"]["template"]
     ours = without_comments(istio_pod(config, IstioTarget()))["spec"]["template"]
     assert ours["spec"]["initContainers"] == manifest["spec"]["initContainers"]
     assert ours["spec"]["volumes"] == manifest["spec"]["volumes"]
@@ -328,5 +329,5 @@ def test_header_rules_of_the_users_file_are_rendered_as_text(config: Config) -> 
     text = VIRTUAL_SERVICE.replace("headers:\n      request: {", rules)
     assert text != VIRTUAL_SERVICE
     routes = complete_virtual_services(text, config, "vs.yaml")
-    (found,) = [yaml.safe_load(to_yaml(one)) for one in istio_resources(config, GATEWAY, routes)]
+    (found,) = [quick_yaml.safe_load(to_yaml(one)) for one in istio_resources(config, GATEWAY, routes)]
     assert "x-unwanted" in str(found)

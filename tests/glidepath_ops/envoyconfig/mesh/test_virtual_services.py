@@ -18,6 +18,7 @@ from glidepath_ops.envoyconfig.mesh.virtual_services import (
     continued_by_name,
 )
 from glidepath_ops.envoyconfig.yaml_insertion import remove
+from tests.support import quick_yaml
 
 HOST = "llm.models.svc.cluster.local"
 CLUSTER = f"outbound|8000||{HOST}"
@@ -58,7 +59,7 @@ def routes(text: str, settings: Config | None = None) -> list[dict[str, Any]]:
     assert found.text is not None
     assert remove(found.text) == text
     assert complete_virtual_services(found.text, settings or config(), "vs.yaml").text == found.text
-    result: list[dict[str, Any]] = yaml.safe_load(found.text)["spec"]["http"]
+    result: list[dict[str, Any]] = quick_yaml.safe_load(found.text)["spec"]["http"]
     return result
 
 
@@ -250,7 +251,7 @@ def test_an_option_chooses_the_virtual_service_and_the_route() -> None:
     second = first.replace("name: vs", "name: other")
     text = f"{first}---\n{second}"
     found = complete_virtual_services(text, config(), "vs.yaml", RouteChoice("apps", "other", "a")).text or ""
-    documents = list(yaml.safe_load_all(found))
+    documents = list(quick_yaml.safe_load_all(found))
     assert [[one["name"] for one in document["spec"]["http"]] for document in documents] == [
         ["a", "b"],
         ["glidepath-chat", "a", "b"],

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from glidepath.errors import GlidepathError
 from glidepath_ops.cli.command_line import build_app
 from glidepath_ops.envoyconfig.mesh.write_mesh_examples import main, mesh_examples
+from tests.support import quick_yaml
 
 FOLDER = Path(__file__).parents[4] / "envoy"
 GATEWAY = str(FOLDER / "istio" / "gateway" / "glidepath.yaml")
@@ -76,7 +77,7 @@ def test_the_command_writes_the_files(arguments: list[str], example: str, tmp_pa
 @pytest.fixture
 def without_fallback(tmp_path: Path) -> str:
     """A configuration of the Istio gateway for a route whose header rules are not known."""
-    found = yaml.safe_load(Path(GATEWAY).read_text())
+    found = quick_yaml.safe_load(Path(GATEWAY).read_text())
     found["workloads"]["chat"]["fallback"] = False
     path = tmp_path / "without-fallback.yaml"
     path.write_text(yaml.safe_dump(found))
@@ -100,7 +101,7 @@ def test_a_single_file_has_the_resources_and_the_command_names_the_omitted_file(
     done = RUN.invoke(APP, ["render", "istio", "-c", without_fallback, *chosen, "-o", str(tmp_path / "one.yaml")])
     assert done.exit_code == 0
     assert "pod-patch.yaml" in done.output
-    kinds = [one["kind"] for one in yaml.safe_load_all((tmp_path / "one.yaml").read_text())]
+    kinds = [one["kind"] for one in quick_yaml.safe_load_all((tmp_path / "one.yaml").read_text())]
     assert kinds == ["EnvoyFilter"]
 
 
@@ -126,13 +127,13 @@ def test_a_virtual_service_is_completed_and_restored_in_its_file(tmp_path: Path)
 def test_the_options_set_names_and_labels(without_fallback: str) -> None:
     options = ["--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=a", "--route", "n/v/r"]
     shown = RUN.invoke(APP, ["render", "istio", "-c", without_fallback, *options])
-    first = next(yaml.safe_load_all(shown.stdout))
+    first = next(quick_yaml.safe_load_all(shown.stdout))
     assert first["metadata"]["namespace"] == "apps"
     assert first["spec"]["workloadSelector"] == {"labels": {"app": "a"}}
     assert {patch["match"]["context"] for patch in first["spec"]["configPatches"]} == {"ANY", "SIDECAR_OUTBOUND"}
     options = ["--new-route", "--gateway", "main", "--listener", "web", "--namespace", "edge"]
     shown = RUN.invoke(APP, ["render", "envoy-gateway", "-c", NEW_ROUTE, *options])
-    policy = next(one for one in yaml.safe_load_all(shown.stdout) if one["kind"] == "EnvoyPatchPolicy")
+    policy = next(one for one in quick_yaml.safe_load_all(shown.stdout) if one["kind"] == "EnvoyPatchPolicy")
     assert policy["spec"]["targetRef"]["name"] == "main"
     assert "edge/main/web" in {patch["name"] for patch in policy["spec"]["jsonPatches"]}
 
