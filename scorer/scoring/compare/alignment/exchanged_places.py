@@ -56,12 +56,12 @@ def _statements(tokens: tuple[Token, ...], lexicon: Lexicon) -> Counter[tuple[st
     return Counter(tuple(part) for part in parts if part)
 
 
-_STEP = re.compile(r"^[ \t]{0,12}\d{1,3}[.)][ \t]+(\S[^\n]*)$", re.MULTILINE)
+_STEP = re.compile(r"\n[ \t]{0,12}\d{1,3}[.)][ \t]+(\S[^\n]*)")
 
 
 def moved_step(left: str, right: str) -> str:
     """Describe a numbered step that has another number in the right prose text. Return "" if there is none."""
-    ours, theirs = ([_content(step) for step in _STEP.findall(side)] for side in (left, right))
+    ours, theirs = ([_content(step) for step in _STEP.findall("\n" + side)] for side in (left, right))
     if len(ours) < 2 or ours == theirs or sorted(ours) != sorted(theirs):
         return ""
     at = next(i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b)

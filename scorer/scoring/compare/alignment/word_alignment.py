@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
@@ -24,8 +25,7 @@ from scorer.scoring.compare.vocabulary.word_relations import excludes, numbered_
 FEW = 4  # words; a longer edit is a rewritten passage
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """An edit that replaces the tokens ``left`` of the first text with the tokens ``right`` of the second text.
 
     ``left`` is empty if the edit is an insertion, and ``right`` is empty if the edit is a deletion. In the first text,
@@ -90,15 +90,14 @@ class Alignment:
         Two different words at the same place also count as common if both are numbers, names, synonyms or opposites. A
         table therefore has a high overlap even if every number changed.
         """
-        unmatched = 0
-        common = self.matched
+        unmatched, common = 0, self.matched
+        lexicon = self.lexicon
         for edit in self.edits:
-            pairs = min(len(edit.left), len(edit.right))
-            both = zip(edit.left, edit.right, strict=False)
-            exchanged = sum(_same_kind(a, b, self.lexicon) for a, b in both) if pairs else 0
-            small = sum(self.lexicon.negates(t.key) for t in edit.left + edit.right)
+            left, right = edit.left, edit.right
+            exchanged = sum([_same_kind(a, b, lexicon) for a, b in zip(left, right, strict=False)])
+            small = len(lexicon.negating([t.key for t in left + right]))
             common += exchanged
-            unmatched += max(0, len(edit.left) + len(edit.right) - 2 * exchanged - small)
+            unmatched += max(0, len(left) + len(right) - 2 * exchanged - small)
         return 2 * common / (2 * common + unmatched) if common + unmatched else 1.0
 
     @cached_property
@@ -106,6 +105,12 @@ class Alignment:
         """The passages that were deleted at one place and inserted at another place."""
         deleted = {joined(e.left) for e in self.edits if not e.right}
         return frozenset(deleted & {joined(e.right) for e in self.edits if not e.left})
+
+    @cached_property
+    def edits_in_place(self) -> tuple[Edit, ...]:
+        """The edits without the passages that only moved."""
+        moved = self.moved_passages
+        return tuple(e for e in self.edits if joined(e.left or e.right) not in moved) if moved else self.edits
 
     @cached_property
     def closeness(self) -> float:
@@ -131,7 +136,7 @@ class Alignment:
 
 
 def _same_kind(a: Token, b: Token, lexicon: Lexicon) -> bool:
-    if (a.number and b.number) or (a.capital and b.capital) or (a.symbol and b.symbol):
+    if (a.number and b.number) or (a.symbol and b.symbol) or (a.surface[:1].isupper() and b.surface[:1].isupper()):
         return True
     one, other = a.key, b.key
     return same_word(one, other) or numbered_differently(one, other) or excludes(one, other, lexicon)
@@ -147,9 +152,11 @@ def align(left: tuple[Token, ...], right: tuple[Token, ...], lexicon: Lexicon) -
     if len(left) > len(right) or (len(left) == len(right) and [t.key for t in left] > [t.key for t in right]):
         found = align(right, left, lexicon)
         return replace(found, left=left, right=right, edits=tuple(edit.swapped() for edit in found.edits))
-    ids: dict[str, int] = {}
-    # A character for each key: the library is faster with strings than with lists. MAX_TOKENS keys are few enough.
-    a, b = ("".join([chr(ids.setdefault(t.key, len(ids))) for t in side]) for side in (left, right))
+    # A character for each key: the library is faster with strings than with lists.
+    sides = [[t.key for t in side] for side in (left, right)]
+    known = dict.fromkeys(sides[0] + sides[1])
+    characters = dict(zip(known, map(chr, range(len(known))), strict=True))
+    a, b = ("".join([characters[key] for key in keys]) for keys in sides)
     equal = [op for op in Levenshtein.opcodes(a, b) if op.tag == "equal"]
     ends = [(0, 0), *((op.src_end, op.dest_end) for op in equal)]
     starts = [*((op.src_start, op.dest_start) for op in equal), (len(left), len(right))]
@@ -200,18 +207,27 @@ def _without_formatting(edit: Edit) -> Edit:
     If the two sides then mean the same, the returned edit is empty.
     """
     left, right = edit.left, edit.right
-    if any(t.marker for t in left + right) and not (left and right and left[0].number and right[0].number):
+    signs = [t for t in left + right if t.marker or t.symbol]
+    if any(t.marker for t in signs) and not (left and right and left[0].number and right[0].number):
         left = tuple(t for t in left if not t.marker)
         right = tuple(t for t in right if not t.marker)
-    if any(t.symbol for t in left) != any(t.symbol for t in right):
+    if signs and any(t.symbol for t in left) != any(t.symbol for t in right):
         left = tuple(t for t in left if not _decorates(t))
         right = tuple(t for t in right if not _decorates(t))
-    if joined(left) == joined(right):
+    if not _begin_differently(left, right) and joined(left) == joined(right):
         left = right = ()
     if len(left) + len(right) == 1 and (left or right)[0].key in CODE_LABELS:
         left = right = ()  # the language label of a code fence whose backticks were dropped
     unchanged = left is edit.left and right is edit.right
-    return edit if unchanged else replace(edit, left=left, right=right)
+    return edit if unchanged else edit._replace(left=left, right=right)
+
+
+def _begin_differently(left: Sequence[Token], right: Sequence[Token]) -> bool:
+    """Return whether two passages begin with words of different first letters. This is far cheaper than to join all."""
+    if not (left and right) or left[0].number or right[0].number:
+        return False
+    one, other = left[0].key[:1], right[0].key[:1]
+    return one != other and one.isalpha() and other.isalpha()
 
 
 _DASHES = frozenset({"-", "×", "+", "/", "√", "⊂"})  # bullets and strokes if only one side has them
@@ -228,4 +244,4 @@ def joined(tokens: Sequence[Token]) -> str:
 
     Numbers are enclosed in ``|``.
     """
-    return "".join(f"|{t.key}|" if t.number else t.key for t in tokens).replace("'", "")
+    return "".join([f"|{t.key}|" if t.number else t.key for t in tokens]).replace("'", "")

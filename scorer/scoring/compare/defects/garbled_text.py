@@ -27,8 +27,10 @@ def garbled_text(left: Document, right: Document) -> tuple[Defect, Defect]:
     """
     texts = left.prose[:_READ], right.prose[:_READ]
 
+    folded = [text.lower() for text in texts]
+
     def in_both(word: str) -> bool:
-        return all(word in words_of(text) for text in texts)
+        return all(word in text for text in folded) and all(word in words_of(text) for text in texts)
 
     implausible = [implausible_share(text, in_both) for text in texts]
     if max(share for share, _ in implausible) > _IMPLAUSIBLE and not (

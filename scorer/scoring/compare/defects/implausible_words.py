@@ -69,30 +69,37 @@ def _unknown(word: str) -> bool:
 def implausible_share(
     text: str, is_known: Callable[[str], bool] = _unknown, *, european: bool = False
 ) -> tuple[float, str]:
-    """Return the share of implausible words among the checked words, and the first implausible word ("" if none).
+    """Return the share of implausible words among the checked words, and the first implausible word ("" if the
+    share is 0).
 
     ASCII words of at least four characters are checked. The share is 0 if only one word is
     implausible, because it may be a name, or if fewer than four words are checked. A word is always plausible if
     ``is_known`` returns True for its lower case. If ``european`` is True, the letter pairs of other European languages
     are allowed, too.
     """
-    checked = [word for word in _checked_words(text) if word.isascii() and "/" not in word and not word.isdigit()]
-    implausible = [word for word in checked if _is_implausible(word, european) and not is_known(word.lower())]
-    one_alone = len(checked) < 4 or len(implausible) < 2  # it may be a name
-    return 0.0 if one_alone else len(implausible) / len(checked), implausible[0] if implausible else ""
+    found = [_examined(chunk, european) for chunk in _WORD.findall(text)]
+    checked = len(found) - found.count(None)
+    candidates = [word for word in found if word]
+    implausible = [word for word in candidates if not is_known(word.lower())] if len(candidates) > 1 else []
+    if checked < 4 or len(implausible) < 2:  # it may be a name
+        return 0.0, ""
+    return len(implausible) / checked, implausible[0]
 
 
 @lru_cache(maxsize=4)  # the two texts of a pair, which are asked for each implausible word
 def words_of(text: str) -> frozenset[str]:
-    return frozenset(word.lower() for word in _checked_words(text))
-
-
-@lru_cache(maxsize=4)  # the two texts of a pair, which are asked for twice
-def _checked_words(text: str) -> tuple[str, ...]:
-    return tuple(word for one in _WORD.findall(text) if len(word := one.strip(_TRIM)) >= 4)
+    return frozenset(word.lower() for one in _WORD.findall(text) if len(word := one.strip(_TRIM)) >= 4)
 
 
 @lru_cache(maxsize=20_000)
+def _examined(chunk: str, european: bool) -> str | None:
+    """Return the word of a chunk if it is implausible, "" if it is plausible, and None if it is not checked."""
+    word = chunk.strip(_TRIM)
+    if len(word) < 4 or not word.isascii() or "/" in word or word.isdigit():
+        return None
+    return word if _is_implausible(word, european) else ""
+
+
 def _is_implausible(word: str, european: bool) -> bool:
     if len(_INSIDE.findall(word)) and not word.isupper():
         return True

@@ -43,7 +43,9 @@ _LINES = re.compile(
     r"|^(?:assistant|user|system)[ \t]{0,8}$",
     re.MULTILINE,
 )
-_ROLE = re.compile(r"^(?:USER|HUMAN|ASSISTANT|SYSTEM|Human|User|Assistant|System): ", re.MULTILINE)
+_IN_LINES = ("##", "assistant", "user", "system")
+_ROLES = ("USER: ", "HUMAN: ", "ASSISTANT: ", "SYSTEM: ", "Human: ", "User: ", "Assistant: ", "System: ")
+_ROLE = re.compile(f"^(?:{'|'.join(_ROLES)})", re.MULTILINE)
 _SPEAKER = re.compile(r"^[*_>]{0,3}[A-Z][\w .]{0,24}:[*_]{0,3} ", re.MULTILINE)
 _INLINE_CODE = re.compile(r"`[^`\n]{1,200}`")
 _STRIKE = re.compile(r"<(/?)s>")
@@ -55,9 +57,13 @@ def leaked_tokens(document: Document) -> Defect:
 
     Return NO_DEFECT for any other text.
     """
-    text = _INLINE_CODE.sub(" ", _without_closed_code(document))
-    tokens = _TOKENS.search(text) if any(mark in text for mark in _IN_TOKENS) else None  # far cheaper
-    match = tokens or _LINES.search(text) or _sentence_token(text) or _next_turn(text)
+    text = _without_closed_code(document)
+    if "`" in text:
+        text = _INLINE_CODE.sub(" ", text)
+    # It is far cheaper to look for a few strings first.
+    tokens = _TOKENS.search(text) if any(mark in text for mark in _IN_TOKENS) else None
+    lines = _LINES.search(text) if any(mark in text for mark in _IN_LINES) else None
+    match = tokens or lines or _sentence_token(text) or _next_turn(text)
     if match is None:
         return NO_DEFECT
     return Defect(1.0, excerpt(text[max(0, match.start() - 15) : match.end() + 15]))
@@ -85,7 +91,7 @@ def _sentence_token(text: str) -> re.Match[str] | None:
 
 def _next_turn(text: str) -> re.Match[str] | None:
     """Find a line that begins another turn of the conversation ("User: "), unless the text itself is a dialogue."""
-    for match in _ROLE.finditer(text):
+    for match in _ROLE.finditer(text) if any(role in text for role in _ROLES) else ():
         before = text[max(0, match.start() - 400) : match.start()].rstrip()
         line = before.rpartition("\n")[2]
         if line.endswith(":") or _SPEAKER.match(line):

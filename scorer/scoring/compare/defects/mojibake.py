@@ -11,7 +11,7 @@ from typing import Any
 from scorer.scoring.import_without_package_init import package_file
 
 # Each of ftfy's sequences has two such characters in a row or one of the letters, so most texts need no search.
-_POSSIBLE = re.compile(r"[^\x00-\x7f]{2}|[\x80-\x9fŒœÂÃ]")
+_POSSIBLE = re.compile(r"[^\x00-\x7f](?:(?<=[\x80-\x9fŒœÂÃ])|[^\x00-\x7f])")
 
 
 def badness(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import eq
 
 import numpy as np
 
@@ -39,46 +40,53 @@ def repeated_passages(document: Document) -> Repetition:
     tokens = [t for t in document.tokens if not t.marker]
     if len(tokens) < 4:
         return Repetition(0, 0.0, 0, "")
-    ids: dict[str, int] = {}
-    numbers = [ids.setdefault(t.key, len(ids)) for t in tokens]
-    repeated = _repeated_words(numbers)
-    run, at = _longest_loop(np.array(numbers))
-    count = max(int(repeated.sum()), run)
-    first = at if run >= _GRAM or not repeated.any() else int(repeated.argmax())
-    where = " ".join(t.surface for t in tokens[first : first + 8])
+    words = [t.key for t in tokens]
+    repeated = _repeated_words(words)
+    run, at = _longest_loop(words) if any(repeated) or _may_loop(words) else (0, 0)
+    count = max(sum(repeated), run)
+    first = at if run >= _GRAM or not any(repeated) else repeated.index(True)
+    where = " ".join(t.surface for t in tokens[first : first + 8]) if count else ""
     whole = max(_words_in_repeated_sentences(tokens, repeated), run)
-    return Repetition(count, whole / len(tokens), run, excerpt(where) if count else "")
+    return Repetition(count, whole / len(tokens), run, excerpt(where))
 
 
-def _words_in_repeated_sentences(tokens: Sequence[Token], repeated: np.ndarray) -> int:
+def _words_in_repeated_sentences(tokens: Sequence[Token], repeated: Sequence[bool]) -> int:
     """Count the repeated words in sentences that are almost completely repeated and have at least six words."""
-    if not repeated.any():
+    if not any(repeated):
         return 0
     words = start = 0
     for end in range(1, len(tokens) + 1):
         if end == len(tokens) or tokens[end].opens or end - start >= _LONGEST_SENTENCE:
-            marked = int(repeated[start:end].sum())
+            marked = sum(repeated[start:end])
             words += marked if end - start >= _GRAM and marked >= _WHOLE * (end - start) else 0
             start = end
     return words
 
 
-def _repeated_words(words: Sequence[int]) -> np.ndarray:
-    """Return an array that is True for the words of every six-word passage that occurred earlier in the text."""
-    marked = np.zeros(len(words), dtype=bool)
-    seen: set[tuple[int, ...]] = set()
-    for start, passage in enumerate(zip(*(words[i:] for i in range(_GRAM)), strict=False)):
-        if passage in seen:
-            marked[start : start + _GRAM] = True
-        seen.add(passage)
+def _repeated_words(words: Sequence[str]) -> list[bool]:
+    """Return a list that is True for the words of every six-word passage that occurred earlier in the text."""
+    marked = [False] * len(words)
+    passages = list(zip(*(words[i:] for i in range(_GRAM)), strict=False))
+    first = dict(zip(reversed(passages), range(len(passages) - 1, -1, -1), strict=True))
+    if len(first) < len(passages):
+        for start, passage in enumerate(passages):
+            if first[passage] < start:
+                marked[start : start + _GRAM] = [True] * _GRAM
     return marked
 
 
-def _longest_loop(array: np.ndarray) -> tuple[int, int]:
+def _may_loop(words: Sequence[str]) -> bool:
+    """Return whether a text without repeated passages may have a loop: it can only have one of one or two words."""
+    return any(sum(map(eq, words, words[period:])) >= max(2 * period, 3) for period in (1, 2))
+
+
+def _longest_loop(words: Sequence[str]) -> tuple[int, int]:
     """Return the number of repeated words in the longest loop, and the index of the loop's first word.
 
     A loop is a passage of 1 to 12 words that occurs at least three times in a row. A single word must occur four times.
     """
+    ids: dict[str, int] = {}
+    array = np.array([ids.setdefault(word, len(ids)) for word in words])
     best, at = 0, 0
     for period in range(1, min(12, len(array) // 3) + 1):
         again = array[period:] == array[:-period]

@@ -14,6 +14,7 @@ _ENDS_OPEN = re.compile(  # "A" alone is an option, not an article
     r"|their|its|can|will))$",
     re.IGNORECASE,
 )
+_LONGEST_ENDING = 8  # characters of a match of _ENDS_OPEN
 _ENDS_CLOSED = re.compile(r"[.!?:…。！？；;)\]}\"'`*_>|~%][\s\"')\]*_`]*$|[^\w\s]$")
 
 
@@ -25,7 +26,7 @@ def unfinished_text(document: Document) -> Defect:
     if not all(block.closed for block in document.code_blocks):
         return Defect(1.0, "a code block is not closed")
     last = plain(text[-2000:].rsplit("\n", 1)[-1]).strip()
-    if _ENDS_OPEN.search(last):
+    if _ENDS_OPEN.search(last, max(0, len(last) - _LONGEST_ENDING)):
         return Defect(1.0, f"ends with “{excerpt(last[-40:])}”")
     if not _ENDS_CLOSED.search(text[-60:]) and len(re.split(r"[.:!?] ", last)[-1].split()) >= 6:
         return Defect(0.8, f"ends with “{excerpt(last[-40:])}”")

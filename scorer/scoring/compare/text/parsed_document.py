@@ -154,11 +154,11 @@ class Document:
     @cached_property
     def words(self) -> Counter[str]:
         """The keys of the tokens, without the numbers of list items."""
-        return Counter(t.key for t in self.tokens if not t.marker)
+        return Counter([t.key for t in self.tokens if not t.marker])
 
     @cached_property
     def numbers(self) -> Counter[str]:
-        return Counter(t.key for t in self.tokens if t.number and not t.marker)
+        return Counter([t.key for t in self.tokens if t.number and not t.marker])
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -166,7 +166,7 @@ class Document:
 
         This heuristic is sufficient for comparing names.
         """
-        return frozenset(t.key for t in self.tokens if is_name(t))
+        return frozenset([t.key for t in self.tokens if t.surface[:1].isupper() and is_name(t)])
 
 
 def ends_alike(left: Document, right: Document) -> bool:

@@ -1,4 +1,4 @@
-"""Split a text into tokens for comparison: words, quantities and signs. Cost: 0.1 to 0.2 ms for 100 words.
+"""Split a text into tokens for comparison: words, quantities and signs. Cost: 0.1 ms for 100 words.
 
 Each token has a key, the normal form that is compared. Different spellings of a word have the same key, and so do equal
 quantities (5 km and 5000 m). The text must be in canonical form (text/canonical_text.py).
@@ -7,6 +7,7 @@ quantities (5 km and 5000 m). The text must be in canonical form (text/canonical
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 
@@ -25,7 +26,7 @@ from scorer.scoring.compare.quantities.number_parser import (
 )
 from scorer.scoring.compare.text.token_pattern import CURRENCY_MARKS, HAN_NUMERAL, sign_key, token_pattern
 from scorer.scoring.compare.text.tokens import Token, ends_sentence, list_markers, with_code, with_nouns
-from scorer.scoring.compare.text.word_forms import word_forms
+from scorer.scoring.compare.text.word_forms import ChunkWord, chunk_word, word_forms, words_of_chunks
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 
 MAX_TOKENS = 6000  # limited because the alignment's memory grows with the square; the embedding reads the rest too
@@ -62,12 +63,18 @@ def tokenize(
     return tuple(with_code(found, code) if code else found)
 
 
+def _begins(text: str, start: int, phrases: tuple[str, ...]) -> bool:
+    """Return whether one of the phrases begins at ``start``. The longest phrase comes first."""
+    return text[start : start + len(phrases[0])].casefold().startswith(phrases)
+
+
 class _Scanner:
     """The state of the tokenizer during one pass over a text.
 
     - ``starts``, ``markers``: the positions of the paragraphs and of the numbers of list items.
     - ``lexicon``: the words of the text's language.
     - ``end``: the position after the last token.
+    - ``searched``: the position after the last chunk that was searched for tokens.
     - ``quantity``: the last quantity if it may be the beginning of a range, else None.
     - ``currency``: the currency before the next number, or "".
     - ``minus``: True if there is a minus sign before the next number.
@@ -81,6 +88,7 @@ class _Scanner:
         self.forms = word_forms(lexicon)
         self.found: list[Token] = []
         self.end = 0
+        self.searched = 0
         self.quantity: Quantity | None = None
         self.currency = ""
         self.minus = False
@@ -88,32 +96,51 @@ class _Scanner:
         self.markers = list_markers(text, starts)
 
     def scan(self) -> list[Token]:
-        text, starts, found, forms = self.text, self.starts, self.found, self.forms
-        end = 0
-        for match in token_pattern(self.lexicon.unspaced).finditer(text):
-            start = match.start(1)
-            if start < end:
+        text, starts, found, chunks = self.text, self.starts, self.found, words_of_chunks(self.lexicon)
+        end = after = 0
+        ready = opens = False  # whether a plain word changes nothing but ``found``; whether the last token is a marker
+        for chunk in text.split(" "):
+            place, after = after, after + len(chunk) + 1
+            if place < self.searched:
                 continue
-            surface = match[1]
-            form = forms[surface]
-            if form.plain and found and self.quantity is None and start not in starts:  # most words
-                opens, comma = found[-1].marker, False
-                if start != end + 1 or text[end] != " ":
-                    gap = text[end:start]
-                    opens, comma = opens or ends_sentence(gap), "," in gap
-                found.append(
-                    _plain(
-                        Token, (form.keys[0], surface, start, False, False, opens, False, comma, form.not_name, False)
+            words = chunks[chunk]
+            for at, surface, key, not_name, phrases in self._search(place, after - 1) if words is None else words:
+                start = place + at
+                if start < end:
+                    continue
+                plain = key is not None and not (phrases and _begins(text, start, phrases))
+                if plain and ready and start not in starts:  # most words
+                    comma = False
+                    if at or start != end + 1:
+                        gap = text[end:start]
+                        opens, comma = opens or ends_sentence(gap), "," in gap
+                    found.append(
+                        _plain(Token, (key, surface, start, False, False, opens, False, comma, not_name, False))
                     )
-                )
-                end = start + len(surface)
-            else:
-                self.end = end
-                self._read(surface, start)
-                end = self.end
+                    end, opens = start + len(surface), False
+                else:
+                    self.end = end
+                    self._read(surface, start)
+                    end, opens = self.end, bool(found) and found[-1].marker
+                    ready = bool(found) and self.quantity is None
             if len(found) >= MAX_TOKENS:
                 break
         return found
+
+    def _search(self, place: int, end: int) -> Iterator[ChunkWord]:
+        """Yield the tokens that begin in the chunk from ``place`` to ``end``.
+
+        If a token ends in a later chunk (1 500 000), that chunk is searched, too.
+        """
+        for match in token_pattern(self.lexicon.unspaced).finditer(self.text, place):
+            start = match.start(1)
+            if start >= end or len(self.found) >= MAX_TOKENS:
+                break
+            if match.end() > end:
+                end = self.text.find(" ", match.end())
+                end = len(self.text) if end < 0 else end
+            yield chunk_word(self.lexicon, match[1], start - place)
+        self.searched = end
 
     def _read(self, surface: str, start: int) -> None:
         if surface[0].isalpha():
@@ -130,10 +157,10 @@ class _Scanner:
         found = self.found
         noun = surface[0].isupper() and key in self.lexicon.not_names
         if gap == " " and found and start not in self.starts:
-            found.append(Token(key, surface, start, number, marker, found[-1].marker, symbol, noun=noun))
+            opens = found[-1].marker
         else:
             opens = not found or found[-1].marker or start in self.starts or ends_sentence(gap)
-            found.append(Token(key, surface, start, number, marker, opens, symbol, "," in gap, noun))
+        found.append(_plain(Token, (key, surface, start, number, marker, opens, symbol, "," in gap, noun, False)))
         self.end = start + len(surface)
 
     def _word(self, surface: str, start: int) -> None:
@@ -223,7 +250,7 @@ class _Scanner:
     def _number(self, surface: str, start: int) -> None:
         text, end = self.text, start + len(surface)
         comma = self.lexicon.decimal_comma or (
-            _CENTS.fullmatch(surface) is not None and bool(self.currency or _EURO.match(text, end))
+            "," in surface and _CENTS.fullmatch(surface) is not None and bool(self.currency or _EURO.match(text, end))
         )
         if "," in surface and not is_one_number(surface, comma):
             for part in surface.split(","):  # (3,4) is (3, 4)

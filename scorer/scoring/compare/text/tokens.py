@@ -31,7 +31,7 @@ class Token(NamedTuple):
 
 
 def is_name(token: Token) -> bool:
-    return token.capital and not token.opens and not token.noun and len(token.key) > 1
+    return token.surface[:1].isupper() and not token.opens and not token.noun and len(token.key) > 1
 
 
 def list_markers(text: str, starts: frozenset[int]) -> set[int]:
@@ -60,7 +60,7 @@ def _begins_line(text: str, at: int) -> bool:
 
 def ends_sentence(gap: str) -> bool:
     """Return whether a sentence ends in the characters between two tokens."""
-    return _STOP.search(gap) is not None or ("-" in gap and " " in gap)
+    return gap != ", " and (_STOP.search(gap) is not None or ("-" in gap and " " in gap))
 
 
 def with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[Token]:
@@ -74,7 +74,7 @@ def with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[T
     for token in tokens:
         while token.start >= edge:
             edge, inside = next(edges), not inside
-        marked.append(token._replace(code=True) if inside else token)
+        marked.append(Token(*token[:-1], code=True) if inside else token)
     return marked
 
 

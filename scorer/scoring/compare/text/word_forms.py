@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import NamedTuple
 
 from scorer.scoring.compare.quantities.measurement_units import MONTHS
-from scorer.scoring.compare.text.token_pattern import CURRENCY_MARKS
+from scorer.scoring.compare.text.token_pattern import CURRENCY_MARKS, token_pattern
 from scorer.scoring.compare.vocabulary.lexicon import Lexicon
 
 _SPECIAL = frozenset({"minus", *MONTHS})
 _KNOWN = 20_000  # words of a language whose normal forms are kept
+# Letters and punctuation only, without a hyphen at an edge: the tokens of such a chunk are the same in every text.
+_LETTERS_ONLY = re.compile(r"(?!-)[^\W\d_]*(?:[\"'.,;:!?()\[\]-]+[^\W\d_]+)*[\"'.,;:!?()\[\]-]*(?<!-)")
 _LONGEST = 40  # characters of a word that is kept
 
 
@@ -19,6 +22,7 @@ class WordForm(NamedTuple):
 
     - ``keys``, ``special``: the result of ``keys_of``
     - ``plain``: it has one normal form and cannot begin a longer token. A number or a sign is not plain
+    - ``phrases``: the long forms of abbreviations that it may begin, if it is plain but for these
     - ``not_name``: it is capitalised, but never a name
     """
 
@@ -26,6 +30,7 @@ class WordForm(NamedTuple):
     special: bool = False
     plain: bool = False
     not_name: bool = False
+    phrases: tuple[str, ...] = ()
 
 
 class WordForms(dict[str, WordForm]):
@@ -47,12 +52,67 @@ class WordForms(dict[str, WordForm]):
             return WordForm((surface,))
         keys, special = keys_of(self._lexicon, surface)
         not_name = surface[0].isupper() and keys[0] in self._lexicon.not_names
-        return WordForm(keys, special, not special and len(keys) == 1, not_name)
+        alone = not special and len(keys) == 1
+        return WordForm(keys, special, alone, not_name, () if alone else self._phrases(surface, keys))
+
+    def _phrases(self, surface: str, keys: tuple[str, ...]) -> tuple[str, ...]:
+        word = surface.casefold()
+        if len(keys) > 1 or _begins_other(self._lexicon, surface, word):
+            return ()
+        return tuple(phrase for phrase, _ in self._lexicon.abbreviations.get(word, ()))
 
 
 @cache
 def word_forms(lexicon: Lexicon) -> WordForms:
     return WordForms(lexicon)
+
+
+class ChunkWord(NamedTuple):
+    """A token in a chunk of a text, with its place ``at`` in the chunk.
+
+    ``key`` is None unless its word form is plain, or plain but for the ``phrases`` that it may begin.
+    """
+
+    at: int
+    surface: str
+    key: str | None
+    not_name: bool
+    phrases: tuple[str, ...]
+
+
+class WordsOfChunks(dict[str, tuple[ChunkWord, ...] | None]):
+    """The tokens of each chunk (the characters between two spaces), or None if they depend on the chunks around it.
+
+    The same few thousand chunks are most of every text, and this saves the search for their tokens.
+    """
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+
+    def __missing__(self, chunk: str) -> tuple[ChunkWord, ...] | None:
+        word = chunk.rstrip(".,:;!?")
+        if len(chunk) <= _LONGEST and word.isascii() and word.isalpha():
+            found: tuple[ChunkWord, ...] = (chunk_word(self._lexicon, word, 0),)  # far cheaper than to search
+        elif len(chunk) <= _LONGEST and _LETTERS_ONLY.fullmatch(chunk):
+            tokens = token_pattern(self._lexicon.unspaced).finditer(f" {chunk} ")
+            found = tuple(chunk_word(self._lexicon, token[1], token.start(1) - 1) for token in tokens)
+        else:
+            return None
+        if len(self) >= _KNOWN:
+            self.clear()
+        self[chunk] = found
+        return found
+
+
+@cache
+def words_of_chunks(lexicon: Lexicon) -> WordsOfChunks:
+    return WordsOfChunks(lexicon)
+
+
+def chunk_word(lexicon: Lexicon, surface: str, at: int) -> ChunkWord:
+    form = word_forms(lexicon)[surface]
+    key = form.keys[0] if form.plain or form.phrases else None
+    return ChunkWord(at, surface, key, form.not_name, form.phrases)
 
 
 def keys_of(lexicon: Lexicon, surface: str) -> tuple[tuple[str, ...], bool]:
@@ -64,11 +124,16 @@ def keys_of(lexicon: Lexicon, surface: str) -> tuple[tuple[str, ...], bool]:
     if surface in ("US", "U.S", "USA", "U.S.A"):
         return ("usa",), False
     word = surface.casefold()
-    special = word in _SPECIAL or word in lexicon.numbers or word in lexicon.abbreviations or surface in CURRENCY_MARKS
-    special = special or "://" in word or word.startswith("www.") or (lexicon.is_english and word == "no")
-    special = special or word[0].isnumeric()  # a numeral of Chinese characters
+    special = word in lexicon.abbreviations or _begins_other(lexicon, surface, word)
     parts = _expand(word, lexicon) if lexicon.is_english else (word,)
     return tuple(lexicon.spellings.get(part, part) for part in parts), special
+
+
+def _begins_other(lexicon: Lexicon, surface: str, word: str) -> bool:
+    """Return whether a word may begin a number, date, amount or address. ``word`` is its lower case."""
+    special = word in _SPECIAL or word in lexicon.numbers or surface in CURRENCY_MARKS
+    special = special or "://" in word or word.startswith("www.") or (lexicon.is_english and word == "no")
+    return special or word[0].isnumeric()  # a numeral of Chinese characters
 
 
 def _expand(word: str, lexicon: Lexicon) -> tuple[str, ...]:

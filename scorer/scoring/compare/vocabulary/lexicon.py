@@ -123,6 +123,12 @@ class Lexicon:
             return False
         return self.negated_form.fullmatch(word) is not None
 
+    def negating(self, words: Iterable[str]) -> list[str]:
+        """Return those of the words that negate a statement."""
+        if self.negated_form is None:
+            return [word for word in words if word in self.negations]  # far cheaper
+        return [word for word in words if self.negates(word)]
+
     def negated(self, negations: int) -> bool:
         """Return whether a passage with this number of negations is negated."""
         return negations > 0 if self.concord else negations % 2 == 1

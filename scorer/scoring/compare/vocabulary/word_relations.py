@@ -15,7 +15,6 @@ from scorer.scoring.compare.vocabulary.lexicon import Lexicon, word_data
 
 _QUANTITIES = frozenset({"scale", "month", "weekday", "unit", "currency", "half", "times", "period", "multiple"})
 _NUMBERED = re.compile(r"([^\W\d](?:.*\D)?)(\d{1,9})")
-_NONE: frozenset[str] = frozenset()
 _NO_GROUPS: frozenset[int] = frozenset()
 
 
@@ -24,14 +23,14 @@ def excludes(left: str, right: str, lexicon: Lexicon) -> bool:
     """Return whether two words exclude each other, so that replacing one with the other changes the statement."""
     if left == right:
         return False
-    if lexicon.classes.get(left, _NONE) & lexicon.classes.get(right, _NONE):
+    ours, theirs = lexicon.classes.get(left), lexicon.classes.get(right)
+    if ours and theirs and (ours & theirs or (ours & _QUANTITIES and theirs & _QUANTITIES)):
         return True
     if contrary(left, right, lexicon):
         return True
-    if is_pictograph(left) and is_pictograph(right):
-        return True  # ☀ and ☂; those that mean the same have one key
-    letters = len(left) == len(right) == 1 and (left + right).isascii() and (left + right).isalpha()  # (A), (B)
-    return letters or both_quantities(left, right, lexicon)
+    if left.isascii() or right.isascii():
+        return len(left) == len(right) == 1 and (left + right).isascii() and (left + right).isalpha()  # (A), (B)
+    return is_pictograph(left) and is_pictograph(right)  # ☀ and ☂; those that mean the same have one key
 
 
 @lru_cache(maxsize=50_000)
@@ -52,7 +51,8 @@ def contrary(left: str, right: str, lexicon: Lexicon) -> bool:
 
 def both_quantities(left: str, right: str, lexicon: Lexicon) -> bool:
     """Return whether two words differ, and each of them names a date, a unit, a currency or an order of magnitude."""
-    return left != right and all(lexicon.classes.get(word, _NONE) & _QUANTITIES for word in (left, right))
+    ours, theirs = lexicon.classes.get(left), lexicon.classes.get(right)
+    return bool(ours and theirs and left != right and ours & _QUANTITIES and theirs & _QUANTITIES)
 
 
 def numbered_differently(left: str, right: str) -> bool:
@@ -107,8 +107,8 @@ def same_word(left: str, right: str) -> bool:
     """Return whether two words differ only in spelling (colour/color), in a hyphen, or in number (singular/plural)."""
     if left == right or _spelling(left) == _spelling(right):
         return True
-    short, long = sorted((left, right), key=len)
-    return len(short) > 3 and long in (short + "s", short + "es")
+    short, long = (left, right) if len(left) < len(right) else (right, left)
+    return 3 < len(short) >= len(long) - 2 and long in (short + "s", short + "es")
 
 
 @lru_cache(maxsize=50_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scorer.scoring.compare.text import tokenizer
 from scorer.scoring.compare.text.language_detection import language_of
 from scorer.scoring.compare.text.tokenizer import tokenize
 from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, UNKNOWN, lexicon_of
@@ -55,3 +56,29 @@ def test_a_word_keeps_its_marks_and_an_unspaced_script_has_a_token_for_each_lett
     language: str, text: str, keys: list[str]
 ) -> None:
     assert [t.key for t in tokenize(text, lexicon_of(language))] == keys
+
+
+class _NoChunks(dict[str, None]):
+    """No chunk is known, so each one is searched for its tokens."""
+
+    def __missing__(self, chunk: str) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs USD 5, not USD, and 1 500 000 people know.",
+        'A few of us, as soon as possible: for example "once" (twice).',
+        "Don't use e.g. www.example.com. or x-min, (-x) and well-known state-of-the-art names.",
+        "Between 5 and 10 minutes, five-ten, No. 5, no longer; May 5, the United States.",
+        "1. Open the door. 2) Close it - slowly - on 5. March, HIV+ A- n-1 = -x.",
+        "The quick U.S. fox's l'été [sic] isn't here!? ... 'tis",
+    ],
+)
+def test_a_known_chunk_has_the_tokens_that_a_search_finds(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for language in (ENGLISH, "de", UNKNOWN):
+        known = tokenize(text, lexicon_of(language))
+        monkeypatch.setattr(tokenizer, "words_of_chunks", lambda lexicon: _NoChunks())
+        assert known == tokenize(text, lexicon_of(language))
+        monkeypatch.undo()
