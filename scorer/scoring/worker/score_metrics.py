@@ -53,7 +53,7 @@ class ScoreMetrics:
         )
         self.verifications = counter(
             "verifications_total",
-            "Pairs for the verifier, by outcome: verified, or the reason why it says nothing",
+            "Pairs for the verifier, by outcome: verified, or the reason why there is no result",
             "workload",
             "outcome",
         )

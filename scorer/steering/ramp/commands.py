@@ -226,7 +226,10 @@ _CHANGES: Mapping[CommandKind, Change] = {
 
 
 def _check_approved(state: RampState, target: float, command: Command, inputs: TickInputs, policy: RampPolicy) -> None:
-    """Raise CommandRefusedError if a person must approve the step to ``target``. With a lost state, none is needed."""
+    """Raise CommandRefusedError if a person must approve the step to ``target``.
+
+    After a lost state, no approval is needed.
+    """
     if target not in policy.approvals or command.force or state.state_lost:
         return
     if state.phase is Phase.AWAITING_APPROVAL:

@@ -130,8 +130,8 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], clocks: ClockReadings)
 def _settled_epoch(ramp: RampState, last_written: LastWritten) -> int:
     """Return the last epoch whose share every Envoy has confirmed, as far as the stored state shows.
 
-    A leader that stored a step, and lost its lease before the Envoys had the weights, leaves the former weights as
-    possible ones. Then the requests until the confirmation must not count: the old weights split them.
+    If a leader stored a step and lost its lease before the Envoys got the weights, they may still run the former
+    weights. Then requests must not count until all Envoys have confirmed the new ones.
     """
     wanted = desired_values(ramp.serving, 0.0, ramp.autopilot)[:2]
     settled = all(values[:2] == wanted for possible in last_written.values() for values in possible)

@@ -77,7 +77,11 @@ def match_trees(left: object, right: object, settings: ExtractionSection) -> Tre
     walk = _walk(left, right, "", state, 0)
     places = list(islice(walk, MAX_LEAVES))
     differences = tuple(p for p in places if isinstance(p, JsonDifference))
-    bound = f"{state.by_place} unordered items compared by their place: too many to match" if state.by_place else ""
+    bound = (
+        f"{state.by_place} unordered items were compared by their place, because they are too many to match"
+        if state.by_place
+        else ""
+    )
     equal = len(places) - len(differences)
     if next(walk, _END) is not _END and not _same_json(left, right):
         bound = f"more than {MAX_LEAVES} fields: the rest counts as different"

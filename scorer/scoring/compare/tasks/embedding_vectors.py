@@ -69,8 +69,9 @@ def _by_neighbours(a: NDArray[np.float64], b: NDArray[np.float64], k: int) -> Co
     n = len(a)
     if n < MIN_INPUTS:
         raise NotComparableError(
-            f"vectors of two models share no space, and {n} input(s) are too few to compare neighbours (at least "
-            f"{MIN_INPUTS}); if both sides serve one model, set scoring.embeddings.same_space: true"
+            f"the two models have different vector spaces, and {n} input(s) are too few to compare neighbours (at "
+            f"least {MIN_INPUTS} are needed); if both sides serve the same model, set "
+            "scoring.embeddings.same_space: true"
         )
     k = max(1, min(k, (n - 1) // 3))  # if most inputs were neighbours of each other, both sides would always agree
     shared = [len(set(x) & set(y)) / k for x, y in zip(_nearest(a, k), _nearest(b, k), strict=True)]

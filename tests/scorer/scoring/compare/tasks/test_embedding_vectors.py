@@ -37,7 +37,7 @@ def test_two_spaces_are_compared_by_nearest_neighbours() -> None:
 
 
 def test_vectors_of_two_models_cannot_be_compared_without_neighbours() -> None:
-    with pytest.raises(NotComparableError, match="share no space"):
+    with pytest.raises(NotComparableError, match="different vector spaces"):
         compare_vectors([[1.0, 0.0]], [[1.0, 0.0]], False, AUTO)
     assert compare_vectors([[1.0, 0.0]], [[1.0, 0.0]], False, EmbeddingsSection(same_space=True)).agreement == 1.0
 
