@@ -25,7 +25,7 @@ from tests.support.signing_backend import SigningBackend
 from tests.support.waiting import eventually
 
 PATH = "/v1/messages"
-USERS, TURNS = 12, 20
+USERS, TURNS = 50, 20
 STRIP = {"foreign_reasoning": "strip"}
 
 
@@ -115,9 +115,9 @@ async def play(setup: Setup, conversations: list[Conversation], turns: int) -> N
         await asyncio.gather(*(one.turn(setup) for one in conversations))
 
 
-async def through_the_ramp(setup: Setup) -> list[Conversation]:
+async def through_the_ramp(setup: Setup, users: int = USERS) -> list[Conversation]:
     """Return conversations of 20 turns through two steps, a time in which the candidate fails, and a rollback."""
-    conversations = [Conversation(number) for number in range(USERS)]
+    conversations = [Conversation(number) for number in range(users)]
     for percent, turns in ((0, 3), (50, 4), (100, 3)):
         setup.set_share(percent)
         await play(setup, conversations, turns)
@@ -138,6 +138,8 @@ async def test_twenty_turns_through_a_ramp_a_rescue_and_a_rollback_have_no_clien
         for one in conversations:
             assert set(one.sides[:3]) == set(one.sides[10:13]) == set(one.sides[16:]) == {"cloud"}
             assert set(one.sides[7:10]) == {"onprem"}
+            assert len(set(one.sides[3:7])) == 1  # no change within a step
+            assert one.sides[13:16] == ["onprem"] * 3  # after the rescue, each is back at its side
         assert setup.cloud.refusals  # the first attempt after the rollback had the candidate's reasoning
         assert setup.onprem.refusals == []
         texts = json.dumps(setup.cloud.bodies[-1]["messages"])
@@ -147,7 +149,7 @@ async def test_twenty_turns_through_a_ramp_a_rescue_and_a_rollback_have_no_clien
 async def test_without_the_declaration_the_baseline_refuses_them_after_the_rollback(tmp_path: Path) -> None:
     accepts = {"foreign_reasoning": "accepts"}
     async with signing(tmp_path, cloud=accepts, onprem=STRIP) as setup:
-        conversations = await through_the_ramp(setup)
+        conversations = await through_the_ramp(setup, users=5)
     assert {status for one in conversations for status in one.statuses[16:]} == {400}
 
 
