@@ -178,7 +178,7 @@ def test_a_gate_that_the_configuration_adds_in_mid_step_starts_empty_and_the_res
     [
         (lambda raw: raw.update(schema="another"), "must be of the schema"),
         (lambda raw: raw.pop("state"), "must be an object with the keys schema, state"),
-        (lambda raw: raw["state"].pop(), "Evidence: must be a list of 9 values"),
+        (lambda raw: raw["state"].pop(), "Evidence: must be a list of 10 values"),
         (lambda raw: raw["state"].__setitem__(1, "today"), "Evidence.started_ms: must be a whole number"),
         (lambda raw: raw["state"].__setitem__(0, float("nan")), "Evidence.percent: must be a finite number"),
         (lambda raw: raw["state"][-1][-1].__setitem__("errors", []), "gates.gates.errors: must be a list that begins"),
