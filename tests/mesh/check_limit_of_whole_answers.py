@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.check_envoy_gateway import CLUSTER, PROGRAMMED, URL, ready, with_glidepath
 from tests.mesh.check_istio import roles

@@ -58,6 +58,7 @@ class CaptureBackend(Recorder):
             "web_page": (200, "text/html", b"<html>Please sign in.</html>", ""),
             "empty_body": (200, "application/json", b"", ""),
             "redirect": (307, "text/plain", b"", ""),
+            "no_answer": (200, "text/event-stream", b"data: [DONE]\n\n", ""),
         }[self.broken_by]
         headers = {"content-type": kind, "location": "/other"} | ({"content-encoding": coding} if coding else {})
         return web.Response(status=status, body=body, headers=headers)

@@ -169,7 +169,7 @@ async def test_a_request_that_only_the_candidate_refuses_is_its_error(setup: Run
 
 
 @pytest.mark.parametrize(
-    "kind", ["error_event", "unfinished_stream", "error_body", "web_page", "empty_body", "redirect"]
+    "kind", ["error_event", "unfinished_stream", "error_body", "web_page", "empty_body", "redirect", "no_answer"]
 )
 @pytest.mark.parametrize(("percent", "origin"), [(0, Origin.SHADOW), (100, Origin.LIVE)])
 async def test_an_answer_that_breaks_in_the_body_is_one_error_of_its_side(
