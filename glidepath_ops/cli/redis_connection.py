@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,6 +21,8 @@ from glidepath_ops.local.data_folder import DEFAULT_FOLDER
 
 T = TypeVar("T")
 READING = "reading from Redis"
+# Errors of standard output, which ``work`` may write: redis-py raises a RedisError for its own connections.
+_OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.EBADF, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 Work = Callable[[Config, RedisClient], Awaitable[T]]
 
 
@@ -48,6 +51,8 @@ async def _run(config: Config, work: Work[T], where: str) -> T:
         await check(client, config.redis, where)
         return await work(config, client)
     except (RedisError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS:
+            raise
         url = without_password(config.redis.url or "")
         raise UnreachableError(f"{where}: {url}: {error_text(error)}") from error
     finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -15,6 +17,8 @@ from typer.testing import CliRunner
 from glidepath.errors import InputError
 from glidepath_ops.cli.command_line import COMMANDS, build_app
 from tests.support.commands import run_cli
+from tests.support.console_client import console_config
+from tests.support.console_data import status, store_status
 
 pytestmark = pytest.mark.process
 
@@ -60,6 +64,23 @@ def test_a_reader_that_closed_the_pipe_is_not_reported(commands: tuple[tuple[str
         done = subprocess.run([*RUN, *command], stdout=write, stderr=subprocess.PIPE, text=True, timeout=60)
         os.close(write)
         assert (done.returncode, done.stderr) == (1, "")
+
+
+async def test_an_error_of_the_output_is_not_called_an_error_of_redis(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    console_config(tmp_path, valid_yaml, redis_url)
+    await store_status(redis_client, status())
+    watch = (*RUN, "watch", "--json", "-c", str(tmp_path / "glidepath.yaml"))
+    read, write = os.pipe()
+    os.close(read)
+    full = os.open("/dev/full", os.O_WRONLY)
+    for output, expected in ((write, (1, "")), (full, (2, FULL))):
+        done = await asyncio.to_thread(
+            subprocess.run, watch, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+        assert (done.returncode, done.stderr) == expected
+        os.close(output)
 
 
 def closed(*command: str) -> tuple[int, str]:
