@@ -53,9 +53,26 @@ class WorkloadInfo:
 
         All extproc processes compute the same digest.
         """
-        if not value:
-            return ""
-        return hashlib.blake2b(value.encode(errors="replace"), key=self.sticky_key, digest_size=8).hexdigest()
+        return _digest(self.sticky_key, value)
+
+
+def digest_in_removed_workload(config: Config, name: str, value: str) -> str:
+    """Return the digest of a sticky value in a workload that has left the configuration.
+
+    Return "" without ``extproc.sticky_key``: then the digest depended on the workload's configuration.
+    Raises ConfigError if the key cannot be read.
+    """
+    return (
+        _digest(_sticky_key(name, read_secret(config.extproc.sticky_key)), value) if config.extproc.sticky_key else ""
+    )
+
+
+def _sticky_key(name: str, material: str) -> bytes:
+    return hashlib.blake2b(f"{name}:{material}".encode(), digest_size=32).digest()
+
+
+def _digest(key: bytes, value: str) -> str:
+    return hashlib.blake2b(value.encode(errors="replace"), key=key, digest_size=8).hexdigest() if value else ""
 
 
 def build_workloads(config: Config) -> dict[str, WorkloadInfo]:
@@ -79,7 +96,6 @@ def _workload(config: Config, name: str, workload: Workload, secret: str) -> Wor
     sides = {Side.BASELINE: baseline, Side.CANDIDATE: candidate}
     split = {config.baseline_cluster(name): Side.BASELINE, config.candidate_cluster(name): Side.CANDIDATE}
     header = workload.declared_sticky.request_header if workload.declared_sticky else ""
-    material = f"{name}:{secret or config.digest(name)}".encode()
     return WorkloadInfo(
         name=name,
         settings=workload,
@@ -92,7 +108,7 @@ def _workload(config: Config, name: str, workload: Workload, secret: str) -> Wor
         ),
         digest=config.digest(name),
         sticky_header="" if header in (*envoy_names.CREDENTIAL_HEADERS, *redaction.credential_headers) else header,
-        sticky_key=hashlib.blake2b(material, digest_size=32).digest(),
+        sticky_key=_sticky_key(name, secret or config.digest(name)),
         limited_candidate=config.backends[candidate] if declares(config.backends[candidate]) else None,
         harmless_parameters=frozenset(redaction.harmless_parameters),
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from extproc.workloads import build_workloads
+from extproc.workloads import build_workloads, digest_in_removed_workload
 from glidepath.config import Config
 from glidepath.counted_nouns import number_of
 from glidepath.errors import InputError
@@ -15,7 +15,12 @@ from glidepath.feedback import user_digest
 from glidepath.redisio import RedisClient
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
-from glidepath_ops.pairs.erase_pairs import Erased, Erasure, digests_in_envoy, erase
+from glidepath_ops.pairs.erase_pairs import Erased, Erasure, digests_in_envoy, erase, stored_workloads
+
+_NO_KEY = (
+    "glidepath: extproc.sticky_key is not set, so pairs from before the last change of a workload's configuration are "
+    "not found by user"
+)
 
 
 def command(
@@ -33,18 +38,22 @@ def command(
 ) -> None:
     """Erase the stored pairs of one user, or of one request.
 
-    Without --workload, they are erased in all workloads. Requests, both answers, results, kept copies, labels and
-    feedback are erased. Redis has only a digest of a user's sticky value. Set extproc.sticky_key to keep this digest
-    constant. Without it, a change of the configuration changes the digest, and older pairs are not found. Pairs of
-    requests without a sticky value cannot be found by user.
+    Without --workload, they are erased in all workloads, those included that Redis still has although they have left
+    the configuration. Requests, both answers, results, kept copies, labels and feedback are erased. Redis has only a
+    digest of a user's sticky value. Set extproc.sticky_key to keep this digest constant. Without it, a change of the
+    configuration changes the digest, and older pairs are not found. Pairs of requests without a sticky value cannot be
+    found by user.
     """
     if bool(user) == bool(request_id):
         raise InputError("erase: give exactly one of --user VALUE and --request-id ID")
 
     async def work(settings: Config, redis: RedisClient) -> dict[str, Erased]:
-        names = [workload] if workload else list(settings.workloads)
-        for name in names:
-            settings.workload(name)
+        stored = await stored_workloads(redis)
+        if workload and workload not in stored:
+            settings.workload(workload)
+        names = [workload] if workload else [*settings.workloads, *sorted(stored - settings.workloads.keys())]
+        if user and settings.extproc.sticky_key is None:
+            typer.echo(_NO_KEY, err=True)
         return {name: await erase(redis, name, _erasure(settings, name, user, request_id)) for name in names}
 
     found = with_redis(config, work, "erasing")
@@ -62,11 +71,15 @@ def command(
 def _erasure(settings: Config, workload: str, user: str, request_id: str) -> Erasure:
     if not user:
         return Erasure(request_id=request_id)
+    if workload not in settings.workloads:
+        values = {user, *digests_in_envoy(user)}
+        digests = frozenset(digest_in_removed_workload(settings, workload, value) for value in values)
+        return Erasure(digests - {""}, feedback_user=user_digest(workload, user))
     info = build_workloads(settings)[workload]
     sticky = settings.workload(workload).sticky
     from_body = sticky is not None and sticky.from_body
-    values = digests_in_envoy(user) if from_body else {user}
-    return Erasure(frozenset(map(info.sticky, values)), feedback_user=user_digest(workload, user))
+    own = digests_in_envoy(user) if from_body else {user}
+    return Erasure(frozenset(map(info.sticky, own)), feedback_user=user_digest(workload, user))
 
 
 def _counts(erased: Erased) -> dict[str, int]:

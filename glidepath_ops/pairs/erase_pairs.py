@@ -68,6 +68,15 @@ def _digest(data: bytes) -> str:
     return f"{a ^ len(data):08x}{(b + len(data)) & _MASK:08x}"
 
 
+async def stored_workloads(client: RedisClient) -> set[str]:
+    """Return the names of the workloads of which Redis has pairs. Raises RedisError or OSError."""
+    names = set()
+    for key in (WorkloadKeys("*").pairs, WorkloadKeys("*").kept):
+        async for found in client.scan_iter(match=key, count=1000):
+            names.add(found.decode(errors="replace").partition("{")[2].partition("}")[0])
+    return names
+
+
 async def erase(client: RedisClient, workload: str, which: Erasure) -> Erased:
     """Erase all records of the selected pairs from Redis. Raises RedisError or OSError.
 

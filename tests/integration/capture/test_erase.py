@@ -11,8 +11,9 @@ import pytest
 
 from glidepath.pair_scores import ScoredPair
 from glidepath.pairs import PairKind
-from glidepath.protobuf_codec import decode_pair, encode_scored
+from glidepath.protobuf_codec import decode_pair, encode_pair, encode_scored
 from glidepath.redis_keys import WorkloadKeys
+from tests.support.answer_pairs import pair
 from tests.support.commands import run_cli
 from tests.support.running_capture import NAMES, Processes, RunningCapture, connected, running_processes
 from tests.support.waiting import eventually
@@ -63,10 +64,10 @@ async def test_all_of_a_user_goes_and_nothing_of_another(setup: RunningCapture) 
     for user in ("ann", "ben", "ann"):
         await post(setup, "/v1/chat/completions", {"messages": []}, **{"x-user-id": user})
     raw = await stored(setup, NAMES, 3)
-    anns = [pair for one in raw if (pair := decode_pair(one)).sticky == decode_pair(raw[0]).sticky]
+    anns = [found for one in raw if (found := decode_pair(one)).sticky == decode_pair(raw[0]).sticky]
     assert len(anns) == 2
-    for pair in anns:
-        result = ScoredPair(pair.id, "chat", PairKind.CROSS, 1, 2, True, sticky=pair.sticky)
+    for one in anns:
+        result = ScoredPair(one.id, "chat", PairKind.CROSS, 1, 2, True, sticky=one.sticky)
         await setup.redis.xadd(NAMES.results, {"r": encode_scored(result), "e": "0-0"})
     await setup.redis.hset(NAMES.kept, anns[0].id, raw[0])
     await setup.redis.zadd(NAMES.kept_times, {anns[0].id: 1})
@@ -101,3 +102,13 @@ async def test_one_request_is_found_by_its_id(setup: RunningCapture) -> None:
     await stored(setup, NAMES, 3)
     assert (await erase(setup, "--request-id", "mine", "-w", "chat"))["chat"]["pairs"] == 2
     assert len(await stored(setup, NAMES, 1)) == 1
+
+
+async def test_a_workload_that_has_left_the_configuration_is_erased_too(setup: RunningCapture) -> None:
+    gone, other = WorkloadKeys("gone"), WorkloadKeys("other")
+    for keys, request in ((gone, "r1"), (gone, "r2"), (other, "r2")):
+        await setup.redis.xadd(keys.pairs, {"p": encode_pair(pair(request, workload=keys.workload))})
+    found = await erase(setup, "--request-id", "r1")
+    assert {name: one["pairs"] for name, one in found.items() if one["pairs"]} == {"gone": 1}
+    assert (await erase(setup, "--request-id", "r2", "-w", "gone"))["gone"]["pairs"] == 1
+    assert await setup.redis.xlen(other.pairs) == 1

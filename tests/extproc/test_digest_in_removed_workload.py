@@ -1,0 +1,19 @@
+"""The digest of a sticky value in a workload that has left the configuration, with which its pairs are erased."""
+
+from __future__ import annotations
+
+import pytest
+
+from extproc.workloads import build_workloads, digest_in_removed_workload
+from glidepath.config import parse_config
+
+
+def test_it_is_the_digest_that_the_workload_had(valid_yaml: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STICKY_KEY", "secret")
+    keyed = parse_config(valid_yaml + "extproc: {sticky_key: {env: STICKY_KEY}}\n")
+    assert digest_in_removed_workload(keyed, "chat", "ann") == build_workloads(keyed)["chat"].sticky("ann") != ""
+    assert digest_in_removed_workload(keyed, "other", "ann") != digest_in_removed_workload(keyed, "chat", "ann")
+
+
+def test_it_is_unknown_without_a_key_of_the_configuration(valid_yaml: str) -> None:
+    assert digest_in_removed_workload(parse_config(valid_yaml), "chat", "ann") == ""
