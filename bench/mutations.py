@@ -152,7 +152,7 @@ def _one_of(
 
 
 def numbers(text: str, rng: random.Random) -> str | None:
-    """Change one number, except that of a list item: another digit, one more zero, or a slightly larger value."""
+    """Change one digit of a number, add a zero, or make the number slightly larger. Numbers of list items stay."""
 
     def other(match: re.Match[str]) -> str:
         digits = match[0]

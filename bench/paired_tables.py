@@ -88,7 +88,7 @@ def _both(name: str, runs: int, run: Callable[[], Runs]) -> list[Row]:
 
 
 def foresight(runs: int) -> list[Case]:
-    """Return the cases that compare the number of pairs until a decision with that of a fixed paired test."""
+    """Return the cases that compare how many pairs a decision takes with how many a fixed paired test takes."""
     latency = [
         ("p95, equal, promote", 0.95, 1.0, 0.5, 3000),
         ("p95, equal, σ 0.25 as per token, promote", 0.95, 1.0, 0.25, 1500),

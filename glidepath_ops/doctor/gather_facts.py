@@ -123,7 +123,7 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
 
 
 def _primary(info: Mapping[str, Any]) -> str:
-    """Return the address of the primary if INFO is that of a read-only replica, else ""."""
+    """Return the address of the primary if INFO shows that this Redis is a read-only replica, else ""."""
     replica = info.get("role") == "slave" and info.get("slave_read_only", 1)
     return f"{info.get('master_host', '?')}:{info.get('master_port', '?')}" if replica else ""
 

@@ -51,7 +51,7 @@ def _served(subject: str, config: Config, name: str, routes: list[Json]) -> Find
 def _scope(subject: str, config: Config, name: str, routes: list[Json]) -> Finding:
     """Report whether all routes of the split match only the workload's requests, by path and method.
 
-    A route that Glidepath wrote for a host without a route of the user may match every method.
+    If the user has no route for a host, Glidepath writes one, which may match every method.
     """
     check, rule = f"{name}: routes", config.workloads[name].match
     for route in routes:

@@ -243,7 +243,7 @@ def _copying(config: Config, metadata: Mapping[str, str]) -> Json:
 def _read_headers(config: Config) -> list[str]:
     """Return the headers of requests and responses that extproc reads.
 
-    None of them carries a credential, except with an inventory: then the headers that identify callers are included.
+    None of them carries a credential. But with an inventory, the headers that identify callers are included.
     """
     read = (*envoy_names.READ_REQUEST_HEADERS, *envoy_names.READ_RESPONSE_HEADERS)
     sticky = (w.sticky.header.lower() for w in config.workloads.values() if w.sticky and w.sticky.header)

@@ -31,7 +31,8 @@ def caller_headers(config: Config) -> tuple[str, ...]:
 def caller_filters(config: Config) -> list[Json]:
     """Return the filter that keeps the client's values of ``caller_headers`` for the access log, if there are any.
 
-    The access log cannot read the headers itself: when it is written, they have the values for the backend.
+    The access log cannot read the headers itself: when an entry is written, the headers have the values for the
+    backend.
     """
     headers = caller_headers(config)
     if not headers:

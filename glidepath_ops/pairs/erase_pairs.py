@@ -42,7 +42,7 @@ class Erasure:
 
 @dataclass(slots=True)
 class Erased:
-    """The numbers of erased records of one workload. ``unreadable``: entries that cannot be read, and stay."""
+    """The numbers of erased records of one workload. ``unreadable``: entries that cannot be read and are not erased."""
 
     pairs: int = 0
     results: int = 0

@@ -1,7 +1,7 @@
 """Detect requests for something that would otherwise be a fault: a refusal, a repetition, a language, broken code.
 
-Words are searched in the user's last message and in the instructions, in twelve languages. With too many words, a fault
-is missed. With too few words, there is a false alarm.
+Words are searched in the user's last message and in the instructions, in twelve languages. If the lists had too many
+words, faults would be missed. If they had too few, there would be false alarms.
 """
 
 from __future__ import annotations

@@ -93,11 +93,11 @@ class BaselineRate:
     def after(self, counts: RequestCounts) -> BaselineRate:
         """Return the rate with the requests of ``counts`` included.
 
-        If the baseline gets hardly any requests, one old failure must not excuse the candidate. So, if ``counts`` has
-        no request of the baseline, ``failing`` becomes False in either of two cases. Either more than _RECENT candidate
-        requests have passed without a request of the baseline and without a rescue, or the baseline answered most of
-        the rescues in ``counts``. A rescue is a request that failed at the candidate and was then sent to the baseline.
-        Rescues do not enter the rate, because they are not a random sample.
+        A rescue is a request that failed at the candidate and was then sent to the baseline. Rescues do not enter the
+        rate, because they are not a random sample. If ``counts`` has no request of the baseline, ``failing`` becomes
+        False in two cases: the last _RECENT candidate requests brought the baseline neither a request nor a rescue, or
+        the baseline answered most of the rescues in ``counts``. Otherwise, one old failure of a baseline with hardly
+        any requests would excuse the candidate.
         """
         if not counts.b_n:
             silent = 0 if counts.rescues else self.silent + counts.c_n

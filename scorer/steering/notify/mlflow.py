@@ -1,8 +1,8 @@
 """Report completed, failed and aborted ramps to MLflow's model registry, through its REST API.
 
-The candidate's model version gets the tag ``glidepath.status`` and an alias with the value of the tag, and loses the
-alias of the other value. Source: MLflow's REST API, ``model-versions/set-tag``, ``registered-models/alias``,
-``model-versions/search``. See ADR 0054.
+The candidate's model version gets the tag ``glidepath.status`` with the value ``production`` or ``failed-canary``, and
+an alias with the same name. It loses the other alias. Source: MLflow's REST API, ``model-versions/set-tag``,
+``registered-models/alias``, ``model-versions/search``. See ADR 0054.
 """
 
 from __future__ import annotations

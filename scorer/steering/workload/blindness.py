@@ -47,7 +47,7 @@ class LogArrivals:
         return LogArrivals(logged, self.answered if same else answered, since)
 
     def would_miss(self, logged: int | None, answered: Answered) -> bool:
-        """Return whether a reading shows that the Envoy has logged new entries of workloads, which must arrive."""
+        """Return whether a reading shows that the Envoy has logged new entries of workloads, which should arrive."""
         if self.logged is None or logged in (None, self.logged):
             return False
         return answered.counters == self.answered.counters and answered.requests != self.answered.requests
