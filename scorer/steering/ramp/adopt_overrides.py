@@ -41,7 +41,13 @@ def adopt_weights(state: RampState, inputs: TickInputs, policy: RampPolicy, now_
         return state, ()
     event = RampEvent.ADOPT_WEIGHTS
     after = transition(state, event, now_ms, last=policy.last, percent=inputs.adopted)
-    why = f"a person set the weights at {inputs.adopted_at or 'an Envoy'} to {inputs.adopted:g} %"
+    where = inputs.adopted_at or "an Envoy"
+    why = f"a person set the weights at {where} to {inputs.adopted:g} %"
+    if state.first_start:
+        why = (
+            f"{where} serves {inputs.adopted:g} %, and Redis has no state of this workload: the state was lost, or a "
+            "person set the weights"
+        )
     after = replace(after, held_by="manual_override", held_reason=why)
     reason = f"{why}; the workload is held there. To continue: {_how_to_resume(inputs)}"
     if inputs.adopted > policy.last:
