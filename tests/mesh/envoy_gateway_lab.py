@@ -17,6 +17,7 @@ from glidepath_ops.local.child_process import Child, envoy_binary
 from glidepath_ops.local.redis_and_envoy import answers_ok
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.fixed_ports import ADMIN_PORT, ENVOY_GATEWAY, wait_until_free
+from tests.mesh.manifests import manifests
 
 ENVOY_VERSION = "1.40.0"
 ADMIN = f"http://127.0.0.1:{ADMIN_PORT}"
@@ -58,7 +59,7 @@ class EnvoyGateway:
 
 
 def _write(file: Path, documents: Sequence[Any], options: Options) -> None:
-    text = yaml.safe_dump_all([on_this_machine(one, options) for one in documents], sort_keys=False)
+    text = manifests([on_this_machine(one, options) for one in documents])
     new = file.parent.with_suffix(".new")  # not in the folder that Envoy Gateway watches
     new.write_text(text)
     new.replace(file)

@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from glidepath_ops.local.child_process import Child, envoy_binary, free_ports
 from glidepath_ops.local.redis_and_envoy import answers_ok
 from tests.mesh.base_resources import ISTIO_PORT, SIDECAR_PORT
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.fixed_ports import ISTIO, wait_until_free
+from tests.mesh.manifests import manifests
 
 Role = Literal["gateway", "sidecar"]
 URLS = {"gateway": f"http://127.0.0.1:{ISTIO_PORT}", "sidecar": f"http://127.0.0.1:{SIDECAR_PORT}"}
@@ -64,8 +63,8 @@ class Istio:
     def start_istiod(self, documents: Sequence[Any]) -> None:
         """Start istiod with ``documents``. It is not ready yet."""
         config, objects = self.folder / "config.yaml", self.folder / "kubernetes.yaml"
-        config.write_text(yaml.safe_dump_all(documents, sort_keys=False))
-        objects.write_text(yaml.safe_dump_all(self.kubernetes, sort_keys=False))
+        config.write_text(manifests(documents))
+        objects.write_text(manifests(self.kubernetes))
         command = [str(self.programs.istiod), f"127.0.0.1:{self.xds}", str(objects), str(config)]
         self.istiod = Child("istiod", command, self.folder / "istiod.log", env=_STOCK)
 
@@ -193,7 +192,7 @@ def refusals(programs: ControlPlanes, folder: Path, documents: Sequence[Any]) ->
     """
     config = folder / "to-validate"
     config.mkdir(parents=True)
-    (config / "config.yaml").write_text(yaml.safe_dump_all(documents, sort_keys=False))
+    (config / "config.yaml").write_text(manifests(documents))
     flags = zip(("httpAddr", "grpcAddr", "monitoringAddr"), free_ports(3), strict=True)
     ports = [f"--{flag}=127.0.0.1:{port}" for flag, port in flags]
     command = [str(programs.pilot_discovery), "discovery", "--configDir", str(config), "--registries=", *ports]

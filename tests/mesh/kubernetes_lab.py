@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from glidepath_ops.local.child_process import Child
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.fixed_ports import API_SERVER, wait_until_free
+from tests.mesh.manifests import manifests
 
 NAMESPACES = ("glidepath", "istio-system", "apps", "models", "envoy-gateway-system")
 
@@ -35,13 +34,13 @@ class Kubernetes:
     def apply(self, documents: Sequence[Any]) -> list[str]:
         """Apply resources in the order given. Return a line for each that the server has taken."""
         file = self.folder / "to-apply.yaml"
-        file.write_text(yaml.safe_dump_all(documents, sort_keys=False))
+        file.write_text(manifests(documents))
         return self.kubectl("apply", "--server-side", "-f", str(file)).stdout.splitlines()
 
     def refusal(self, documents: Sequence[Any]) -> str:
         """Return what the server says against resources, or an empty text; nothing is stored."""
         file = self.folder / "to-refuse.yaml"
-        file.write_text(yaml.safe_dump_all(documents, sort_keys=False))
+        file.write_text(manifests(documents))
         return self.kubectl("apply", "--server-side", "--dry-run=server", "-f", str(file), check=False).stderr
 
 

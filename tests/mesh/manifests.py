@@ -1,0 +1,13 @@
+"""Kubernetes resources as text for programs in Go, whose YAML reader takes some strings without quotes for numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml
+
+
+def manifests(resources: Sequence[Any]) -> str:
+    """Return one text for all. PyYAML alone would write ``973061937e31`` without quotes, a number for Go."""
+    return "".join(f"---\n{to_yaml(one)}" for one in resources)
