@@ -42,7 +42,7 @@ def command(
         bool,
         typer.Option(
             "--llm",
-            help="Use a real LLM as both backends (SmolLM2-135M on llama.cpp; the candidate at another temperature), "
+            help="Use a real LLM as both backends (SmolLM2-135M on llama.cpp, the candidate with another temperature), "
             "with fewer ramp steps.",
         ),
     ] = False,
@@ -58,7 +58,7 @@ def command(
     The demo starts a real Envoy, a real Redis, extproc, the scorer with a real embedding model, and two
     OpenAI-compatible backends. All of them listen on loopback only and stop when this command ends. The exit status is
     0 only if the candidate reached 100 %, the fault (if any) caused a rollback, and no client request failed. With
-    --fault body, only requests before the fault must not fail.
+    --fault body, requests after the fault may fail.
     """
     if json_path is not None:
         check_output(json_path, "--json")

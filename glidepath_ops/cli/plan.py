@@ -69,7 +69,7 @@ def command(
         bool,
         typer.Option(
             "--measured",
-            help="Also show, from Redis, which share of the requests the candidate can serve.",
+            help="Also show which share of the requests the candidate can serve, from the data in Redis.",
         ),
     ] = False,
     as_json: AsJson = False,

@@ -151,9 +151,9 @@ def render_istio(
         list[str] | None,
         typer.Option(
             metavar="[WORKLOAD=]NAMESPACE/NAME[/HTTP-ROUTE]",
-            help="With --into: the VirtualService to extend, or one route in it. Without --into, for a workload with "
-            "fallback: false: your route that serves only this workload's requests. Then HTTP-ROUTE is needed, and "
-            "also WORKLOAD= if there are several workloads.",
+            help="With --into: the VirtualService to extend, or one route in it. Without --into: your route that "
+            "serves only this workload's requests; the workload must have fallback: false. Then give HTTP-ROUTE and, "
+            "if there are several workloads, WORKLOAD=.",
         ),
     ] = None,
     service: Annotated[
@@ -216,8 +216,8 @@ def render_envoy_gateway(
         list[str] | None,
         typer.Option(
             metavar="[WORKLOAD=]NAMESPACE/NAME[/RULE]",
-            help="With --into: the HTTPRoute that serves the workload, if FILE contains several. Without --into, for a "
-            "workload with fallback: false: a rule that matches only the workload's requests.",
+            help="With --into: the HTTPRoute that serves the workload, if FILE contains several. Without --into: a "
+            "rule that matches only the workload's requests; the workload must have fallback: false.",
         ),
     ] = None,
     new_route: Annotated[
