@@ -37,6 +37,9 @@ def mlflow_queue(config: Config, section: RegistrySection, dropped: Counter) -> 
         workload = config.workloads.get(decision.workload)
         return None if workload is None else section.models.get(workload.candidate)
 
+    def workloads_of(registered: str) -> int:
+        return sum(section.models.get(one.candidate) == registered for one in config.workloads.values())
+
     async def send(session: aiohttp.ClientSession, decision: Decision) -> None:
         name, _, version = str(model(decision)).partition("/")
         status = STATUS[decision.event]
@@ -48,7 +51,8 @@ def mlflow_queue(config: Config, section: RegistrySection, dropped: Counter) -> 
         alias = {"name": name, "alias": status, "version": known}
         async with session.post(f"{base}/registered-models/alias", json=alias) as response:
             check_answer(response)
-        await _remove_alias(session, base, name, known, FAILED if status == PRODUCTION else PRODUCTION)
+        if workloads_of(str(model(decision))) == 1:
+            await _remove_alias(session, base, name, known, FAILED if status == PRODUCTION else PRODUCTION)
 
     return DeliveryQueue("mlflow", send, dropped, lambda d: d.event in STATUS and model(d) is not None)
 

@@ -75,3 +75,15 @@ async def test_a_version_that_failed_loses_the_alias_production_and_no_other_ver
     assert ("GET", asked, None) in box.got
     assert (("DELETE", deleted, {"name": "llama", "alias": "production"}) in box.got) is removed
     assert dropped.labels("mlflow")._value.get() == 0
+
+
+async def test_a_version_that_may_serve_another_workload_keeps_its_alias(valid_yaml: str, dropped: Counter) -> None:
+    async with inbox() as box:
+        second = "  batch: {match: {path: /batch}, baseline: cloud, candidate: onprem}\n"
+        registry = f'registry: {{mlflow: "{box.url}", models: {{onprem: llama}}}}\n'
+        config = parse_config(valid_yaml.rstrip("\n") + f"\n{second}{registry}")
+        assert config.registry is not None
+        queue = mlflow_queue(config, config.registry, dropped)
+        async with delivering(queue):
+            queue.announce(ROLLBACK)
+    assert [method for method, _, _ in box.got] == ["GET", "POST", "POST"]
