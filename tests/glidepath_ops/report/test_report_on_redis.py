@@ -182,7 +182,7 @@ async def test_where_nothing_is_known_it_says_so_with_the_reason(file: Path, red
     out = await asyncio.to_thread(run_cli, "report", "-c", str(file), "--format", "md")
     assert "No data for the share and the phase: no scorer has steered this workload yet" in out
     assert "No data for costs: the history has no traffic yet" in out
-    assert "no client's request was answered in this time" in out
+    assert "no client's request was answered in this period" in out
     assert out.count("## ") >= 4
 
 
