@@ -14,8 +14,6 @@ import yaml
 from glidepath.config import Config
 from glidepath.config.units import MAX_SOCKET_PATH
 from glidepath.split_leases import serves_rtds
-from glidepath_ops.envoyconfig.bootstrap import OWNER_ONLY, annotated_bootstrap, refuse_named_clusters
-from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import READY_S, Child
 from glidepath_ops.local.private_files import naming, write_private
 from glidepath_ops.local.redis_and_envoy import answers_ok, redis_answers, spawn_envoy, spawn_redis
@@ -82,6 +80,10 @@ def local_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple
     If ``envoy`` is false, Envoy is left out. The logs go to ``folder``, too. ``config`` must contain the addresses
     of Envoy's admin API and of Redis, even if Envoy or Redis is started on this machine.
     """
+    # imported here: every command that finds the addresses of `up` would spend a tenth of its start on it
+    from glidepath_ops.envoyconfig.bootstrap import OWNER_ONLY, annotated_bootstrap, refuse_named_clusters
+    from glidepath_ops.envoyconfig.commented_yaml import to_yaml
+
     path, logs = config_file(folder), folder / "logs"
     write_config(config, path)
     services = [glidepath_service("extproc", path, config.extproc.metrics, logs, nice=NICE)]
