@@ -57,6 +57,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
     if not config.getoption("--fast"):
         return
     config.hook.pytest_deselected(items=[item for item in items if not is_fast(item)])

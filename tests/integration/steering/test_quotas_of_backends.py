@@ -50,6 +50,7 @@ async def clients_of(system: System) -> AsyncIterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.first
 async def test_copies_give_way_and_a_step_is_held_where_the_candidates_quota_is_too_small(tmp_path: Path) -> None:
     ramp = {"steps": [50, 100], "shadow_hold": "0s", "hold": "1h", "min_samples": 5, "unjudged_limit": 100}
     async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
