@@ -134,7 +134,8 @@ def overview(
 def _late(status: WorkloadStatus, now: float, why: str) -> str:
     """Return a text if the status is outdated, with the reason ``why``; "" if it is up to date."""
     age = now - status.updated_at_ms / 1000
-    hint = "" if why else ": is a scorer running? start `glidepath up`, or `glidepath scorer`"
+    start = "start `glidepath up`, or `glidepath scorer`; if one runs: `glidepath doctor`"
+    hint = "" if why else f": is a scorer running? {start}"
     late = f"[red]no update for {age:.0f} s{hint}[/]" if age > STALE_S else ""
     return "; ".join(filter(None, (late, why)))
 

@@ -79,7 +79,9 @@ def test_a_status_that_is_not_updated_or_missing_names_the_commands_that_start_a
     old, console = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 1_000), Console(width=300)
     with console.capture() as captured:
         console.print(overview({"chat": old, "new": None}, now=100.0))
-    assert captured.get().count("start `glidepath up`, or `glidepath scorer`") == 2
+    text = captured.get()
+    assert text.count("start `glidepath up`, or `glidepath scorer`") == 2
+    assert "if one runs: `glidepath doctor`" in text  # a scorer that Redis refuses runs, too
 
 
 def test_the_status_says_why_a_group_does_not_steer_a_workload() -> None:
