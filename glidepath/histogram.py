@@ -128,7 +128,7 @@ class Histogram:
         counts = self.counts
         if type(counts) is dict:  # most often, and faster to ask than for a subclass of Mapping
             return self.zeros + sum(counts.values()) if counts else self.zeros
-        return self.zeros + (counts.total if isinstance(counts, StoredCounts) else sum(counts.values()))
+        return self.zeros + (counts.total if type(counts) is StoredCounts else sum(counts.values()))
 
     def log_sum(self) -> float:
         """Return the sum of ln(v) over all values v > 0, each taken as the midpoint of its bucket."""
@@ -142,7 +142,7 @@ class Histogram:
 
     def above(self, index: int) -> int:
         """Return the number of values above the upper edge of bucket ``index``."""
-        return sum(count for i, count in self.counts.items() if i > index)
+        return sum([count for i, count in self.counts.items() if i > index]) if self.counts else 0
 
     def quantile(self, q: float) -> float | None:
         """Return quantile ``q`` (0 to 1) by nearest rank, as the midpoint of its bucket, or None without values."""

@@ -106,8 +106,9 @@ class PairedGate(Gate):
 
     @property
     def n(self) -> int:
-        counts = {"live": self._live.n, "pairs": self._pairs.n}
-        return counts.get(self.basis, sum(counts.values()))
+        if not self._pairs.compared:
+            return self._live.n
+        return self._pairs.n + (self._live.n if self._gross is None else 0)
 
     @property
     def _shown(self) -> Gate | PairedLatency | PairedErrors:

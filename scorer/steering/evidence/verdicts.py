@@ -11,6 +11,7 @@ from scorer.steering.evidence.gate_base import FailureCause, Gate
 # With fewer samples than _FEW, or less than the part _TOO_EARLY of the evidence that decides, the number of missing
 # samples cannot be estimated.
 _FEW, _TOO_EARLY = 200, 0.05
+_TEXT = {outcome: outcome.value for outcome in GateOutcome}  # an enum's value is a slow property
 _PRICE = 1.5  # ln of the factor by which the best alternative of a mixture exceeds the mixture
 
 
@@ -36,7 +37,7 @@ def verdict_of(gate: Gate, rate: float | None, before: Verdict | None = None) ->
         message = _message(gate, outcome, missing, eta)
     return Verdict(
         gate=spec.name,
-        outcome=outcome.value,
+        outcome=_TEXT[outcome],
         value=value,
         limit=spec.limit,
         unit=spec.unit,
@@ -81,7 +82,7 @@ def decides_as(gate: Gate, verdict: Verdict) -> bool:
     The effect is the same if three facts are the same: the outcome, whether the gate blocks steps, and whether it must
     pass.
     """
-    same = outcome_of(gate).value == verdict.outcome and gate.blocks_step == verdict.blocks_step
+    same = _TEXT[outcome_of(gate)] == verdict.outcome and gate.blocks_step == verdict.blocks_step
     return same and verdict.guard == (gate.spec.guard or gate.has_nothing_to_measure)
 
 

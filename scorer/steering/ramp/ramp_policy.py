@@ -26,6 +26,7 @@ class RampPolicy:
     - ``unjudged``: the shares of the other steps that the ramp does not take automatically, because no gate judges the
       answers (ADR 0170). A person may approve or promote these steps
     - ``copied``: the configured percentage of the requests that are copied; 0 if the ramp cannot change it
+    - ``idle_ms``: after how long without a request the candidate counts as idle; 0: never
     """
 
     ramp: RampSection
@@ -37,6 +38,7 @@ class RampPolicy:
     require_drill: bool = False
     validation_ms: int = 0
     copied: float = 100
+    idle_ms: int = 0
 
     @property
     def steps(self) -> tuple[float, ...]:
@@ -67,11 +69,6 @@ class RampPolicy:
     def warm_up_ms(self, percent: float) -> int:
         """Return the duration of the candidate's warm-up before the step after ``percent``, in milliseconds."""
         return round(self.ramp.warm_up_time_at(percent) * 1000)
-
-    @property
-    def idle_ms(self) -> int:
-        """After how many milliseconds without a request the candidate counts as idle; 0: never."""
-        return self.ramp.idle_ms
 
     def warm_up_share(self, percent: float) -> float | None:
         """Return the percentage of requests to copy at ``percent`` so that the candidate has the load of the next step.
@@ -110,6 +107,7 @@ def policy_of(ramp: RampSection, *, judged: bool = True, copied: float = 100) ->
         require_drill=ramp.require_drill,
         validation_ms=round(ramp.validation * 1000),
         copied=copied,
+        idle_ms=ramp.idle_ms,  # it is the longest warm-up of all steps, and every flush asks for it
     )
 
 

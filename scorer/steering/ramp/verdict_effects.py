@@ -15,7 +15,7 @@ def failed_guards(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
 
 def holding_gates(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     """Return the failing verdicts that permit no further step and cause no rollback."""
-    return tuple(v for v in verdicts if v.gating and not v.rolls_back and v.outcome == GateOutcome.FAIL.value)
+    return tuple(v for v in verdicts if v.gating and not v.rolls_back and v.outcome == _FAIL)
 
 
 def failed_gates(inputs: TickInputs) -> tuple[Verdict, ...]:

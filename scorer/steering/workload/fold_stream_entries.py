@@ -25,6 +25,7 @@ from scorer.steering.workload.unexpected_traffic import begun_after
 from scorer.steering.workload.workload_state import StreamPosition, WorkloadState
 
 Entry = TypeVar("Entry", Outcomes, ScoredPair, Feedback)
+_BELOW_LEAST_WAIT = bucket_of(LEAST_WAIT_MS) - 1
 OTHER_WEIGHTS = "other_weights"  # why an agreement is refused: it was computed with other weights than the configured
 
 
@@ -192,4 +193,4 @@ class _Counting:
 
 def _harmed(side: SideOutcomes) -> bool:
     """Return whether a request failed, or a client left after a wait without an answer."""
-    return bool(side.errors) or side.aborted_ms.above(bucket_of(LEAST_WAIT_MS) - 1) > 0
+    return bool(side.errors) or side.aborted_ms.above(_BELOW_LEAST_WAIT) > 0
