@@ -51,6 +51,10 @@ MEANINGS = {
     "vector_count": "one side has another number of vectors",
     "dimensions": "the vectors have another length",
     "neighbours": "the vectors have other nearest neighbours",
+    "contract_model": "clients see another name of the model than the baseline's or their own",
+    "contract_reasoning": "the reasoning is in another field, or on one side only",
+    "contract_usage": "only one side states the number of tokens",
+    "contract_error": "the candidate's error has another form than the API's or the baseline's",
 }
 
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from glidepath.errors import InputError
 from glidepath.status_and_decisions import Decision, WorkloadStatus
-from glidepath_ops.cli.status_details import coverage, failing_baseline
+from glidepath_ops.cli.status_details import contract, coverage, failing_baseline
 from glidepath_ops.cli.steering_client import read_log
 from glidepath_ops.console import html
 from glidepath_ops.console.access import Visitor
@@ -98,7 +98,7 @@ async def _state(console: Console, details: _Details, name: str, *, may_act: boo
         may_act=may_act,
         log=log,
         errors=error_kinds(status, detailed.examples.get(name, {})) if status else [],
-        coverage=list(coverage(status)) if status else [],
+        coverage=[*coverage(status), *contract(status)] if status else [],
         warnings=[*failing_baseline(status.baseline, section.baseline)] if status else [],
         judging=detailed.about_judging.get(name, []),
     )

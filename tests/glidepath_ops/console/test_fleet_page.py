@@ -72,6 +72,15 @@ async def test_copies_are_not_shown_as_the_share_seen(
     assert ("Candidate, copies" in state, "Baseline, copies" in state) == (percent < 100, percent == 100)
 
 
+async def test_a_workloads_page_says_in_what_clients_notice_the_candidate(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    counts = {"contract_usage compared": 9, "contract_usage different": 2}
+    await store_status(redis_client, status(contract=counts))
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        assert "the number of tokens differs in 2 of 9 pairs" in (await client.get("/workloads/chat")).text
+
+
 async def test_a_workload_without_a_scorer_says_so(
     tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
 ) -> None:

@@ -37,7 +37,7 @@ async def store_three(redis: Any) -> None:
     await store_pairs(
         redis,
         (near, scored(near, 0.95)),
-        (far, scored(far, 0.2, flags=("numbers",), signals={"numbers": 1.0, "cosine": 0.91})),
+        (far, scored(far, 0.2, flags=("numbers",), signals={"numbers": 1.0, "cosine": 0.91, "contract_model": 1.0})),
         (refused, scored(refused, 0.5, flags=("refusal",), candidate=REFUSED)),
     )
 
@@ -118,7 +118,12 @@ async def test_a_pair_stands_side_by_side_with_its_differences_and_signals(
     await store_three(redis_client)
     async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
         text = (await client.get(PAIR, params={"id": "far"})).text
-    for part in ('<mark class="gone">40 euros</mark>', '<mark class="added">45 euros</mark>', "a number, date, unit"):
+    for part in (
+        '<mark class="gone">40 euros</mark>',
+        '<mark class="added">45 euros</mark>',
+        "a number, date, unit",
+        "another name of the model",
+    ):
         assert part in text
     assert 'rel="prev"' in text
     assert 'rel="next"' in text
