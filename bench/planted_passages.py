@@ -3,8 +3,9 @@
 The benchmark's answers contain few units, dates and operators. So a passage is inserted at the same place in two copies
 of an answer: in a rewrite, the two passages have the same meaning; in a change, they have different meanings. The
 random choices are seeded. The passages were written without looking at the scorer's word lists, with one exception: the
-pairs of opposites in ``held_out_opposites.txt`` were drawn at random, by families of words, from the source of
-the opposites in ``scorer/scoring/compare/vocabulary/languages/en.toml``, and that list does not contain them.
+pairs of opposites in ``held_out_opposites.txt`` were drawn at random, by families of words, from the source of the
+scorer's own opposites (``scorer/scoring/compare/vocabulary/languages/en.toml``). The scorer's file does not contain the
+drawn pairs.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ _DIFFERENT, _COMPARED = "different", "compared"
 
 @dataclass(frozen=True, slots=True)
 class ContractCount:
-    """The number of cross pairs with this part, and the number of those in which the two sides differ in it."""
+    """``compared``: in how many cross pairs ``part`` was compared. ``different``: in how many of them it differs."""
 
     part: ContractPart
     compared: int

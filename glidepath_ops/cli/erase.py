@@ -39,7 +39,7 @@ def command(
     """Erase the stored pairs of one user, or of one request.
 
     Without --workload, they are erased in all workloads, including those that are in Redis but no longer in the
-    configuration. Requests, both answers, results, kept copies, labels and feedback are erased. Redis has only a digest
+    configuration. Requests, both answers, results, kept pairs, labels and feedback are erased. Redis has only a digest
     of a user's sticky value. Set extproc.sticky_key to keep this digest constant. Without it, a change of the
     configuration changes the digest, and older pairs are not found. Pairs of requests without a sticky value cannot be
     found by user.

@@ -1,4 +1,7 @@
-"""Chooses the routes that ``glidepath render istio`` splits: named ones, a file's, or those of a new VirtualService."""
+"""Chooses the routes that ``glidepath render istio`` splits.
+
+These are routes that ``--route`` names, routes in the file of ``--into``, or the routes of a new VirtualService.
+"""
 
 from __future__ import annotations
 

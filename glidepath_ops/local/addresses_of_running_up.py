@@ -11,10 +11,10 @@ from glidepath_ops.local.services import config_file, with_addresses
 
 
 def with_running_up(config: Config, path: Path) -> Config:
-    """Return ``config``, read from ``path``, with the addresses of the Envoy and the Redis that ``up`` started for it.
+    """Return the configuration in the file ``path`` with the addresses of the Envoy and the Redis that ``up`` started.
 
-    Only addresses that the configuration does not set are added. Nothing is added unless an ``up`` runs with this
-    configuration and with the default data folder, in the current folder or next to the file.
+    Only addresses that the configuration does not set are added. Nothing is added unless an ``up`` runs with this file
+    and the default data folder. That folder is looked for in the current folder and in the folder of the file.
     """
     if config.redis.url is not None and config.envoy.admin:
         return config

@@ -1,4 +1,4 @@
-"""Erases the stored pairs of one user or one request: bodies, results, kept copies, labels and shown feedback.
+"""Erases the stored pairs of one user or one request: bodies, results, kept pairs, labels and shown feedback.
 
 The digest of a sticky value is the only trace of a user (docs/reference/extproc.md, Sticky values). Pairs without such
 a digest cannot be found by user.

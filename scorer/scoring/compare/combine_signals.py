@@ -52,7 +52,10 @@ def combine(
 
 
 def compared_texts(found: FoundDifferences, settings: ScoringSection) -> ComparedTexts:
-    """Return the texts with the effects of their signals, except signals with the weight 0. The features need both."""
+    """Return the texts with the effects of their content signals, as the features need them.
+
+    Signals with the weight 0 are left out.
+    """
     weights = {s.name: settings.weight(s.name) for s in found.signals if s.name in CONTENT_SIGNALS}
     effects = {s.name: weights[s.name] * clamp(s.effect) for s in found.signals if weights.get(s.name)}
     return ComparedTexts(found.pair, effects)

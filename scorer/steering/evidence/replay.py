@@ -57,7 +57,7 @@ class ReplayEvent:
     - ``exact_call``: whether both answers of the pair make the same tool calls; None if there are none, or if unknown
     - ``exact``: whether the candidate's answer of the pair equals the baseline's exactly; None if unknown
     - ``correct``: how right each answer of the pair is; None if unknown
-    - ``feedback``: the feedback on this answer, from 0 to 1; None if there is none
+    - ``feedback``: the user's feedback on the answer of ``side``, from 0 to 1; None if there is none
     - ``defect``: the side whose answer of the pair has a defect: a key of DEFECTIVE; "" if unknown
     """
 

@@ -51,7 +51,11 @@ class ComparedTexts:
 
 
 def _cosine(texts: ComparedTexts) -> float:
-    """The cosine of the texts or, if only spelling differs and it is higher, the share of common letters."""
+    """Return the cosine of the texts, or a higher value.
+
+    If only spelling differs, the higher value is the share of common letters. If one text states the other, which is
+    a bare answer, it is ``_BARE_ANSWER``.
+    """
     alone = texts.pair.similarity.mean
     if _only_spelling(texts):
         return max(alone, _shared_letters(texts.pair.alignment))
