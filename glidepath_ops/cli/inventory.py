@@ -26,6 +26,7 @@ from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, quantity_of, seconds_of
 from glidepath_ops.inventory.eligible_share import CandidateLimits
 from glidepath_ops.inventory.found_workloads import Inventory, Question, all_sections, found_workloads, section_text
+from glidepath_ops.inventory.log_lines import DEFAULT_CALLER
 from glidepath_ops.inventory.read_inventory import ReadTraffic, read_from_files, read_from_redis, size_of
 from glidepath_ops.inventory.show import as_json as as_values
 from glidepath_ops.inventory.show import lines
@@ -55,8 +56,13 @@ def command(
         ),
     ] = None,
     caller_field: Annotated[
-        str, typer.Option("--caller", metavar="FIELD", help="With --from: the field that names the caller.")
-    ] = "caller",
+        str,
+        typer.Option(
+            "--caller",
+            metavar="FIELD",
+            help="With --from: the field that names the caller. By default, those of inventory.callers do so, too.",
+        ),
+    ] = DEFAULT_CALLER,
     candidate: Annotated[
         str | None, typer.Option(help="Backend that is to take over; its limits decide what can move.")
     ] = None,

@@ -39,6 +39,7 @@ _USAGE_KEYS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_toke
 _PLAIN_USAGE = {"prompt_tokens", "completion_tokens", "total_tokens"}
 _MODALITIES = frozenset({"audio", "file", "image", "video"})
 _MOST_NUMBER = 1e13
+DEFAULT_CALLER = "caller"
 
 
 class BadLineError(ValueError):
@@ -46,14 +47,21 @@ class BadLineError(ValueError):
 
 
 class LogLines:
-    """The counts of all lines so far. ``caller``: the field that names the caller.
+    """The counts of all lines so far.
 
+    ``caller``: the field that names the caller. By default, a line without it is asked for the headers of
+    ``inventory.callers``, whose fields have a header's name, or the same with underscores.
     ``bad``: the number of unreadable lines, by reason.
     ``named``: messages about the first unreadable lines, with file and line number.
     """
 
     def __init__(self, section: InventorySection, caller: str, since_ms: int = 0) -> None:
         self._caller, self._since_ms = caller, since_ms
+        headers = section.callers if caller == DEFAULT_CALLER else ()
+        self._callers = (
+            (caller, caller),
+            *((form, name) for name in headers for form in (name, name.replace("-", "_"))),
+        )
         self._exact = frozenset(path.rstrip("/") for path in section.paths)
         self._fingerprints, self._fingerprint_key = section.fingerprint, token_bytes(32)
         self._known: dict[tuple[Any, ...], Tally] = {}
@@ -109,35 +117,46 @@ class LogLines:
             raise BadLineError(f"no path (one of the fields {', '.join(PATHS)}, beginning with /)")
         short = path.partition("?")[0]
         method, status = _first(entry, METHODS), _first(entry, STATUSES)
-        model, caller = entry.get("model"), entry.get(self._caller)
-        known = (short, method, status == 101, model, caller)
+        model, (named_by, caller) = entry.get("model"), self._caller_of(entry)
+        known = (short, method, status == 101, model, named_by, caller)
         try:
             tally = self._known.get(known)
         except TypeError:
-            raise BadLineError(f"the model, the method or {self._caller} is not text") from None
+            raise BadLineError(f"the model, the method or {named_by} is not text") from None
         if tally is None:
-            tally = self._tally_of(self._key(short, method, status == 101, model, caller))
+            who = self._who(named_by, caller)
+            tally = self._tally_of(self._key(short, method, status == 101, model, who))
             if len(self._known) < _MOST_KEYS:
                 self._known[known] = tally
         return tally
 
-    def _key(self, path: str, method: object, upgrade: bool, model: object, caller: object) -> GroupKey:
+    def _caller_of(self, entry: Mapping[str, Any]) -> tuple[str, Any]:
+        """Return the name of the field or header that names the caller, and its value: the first one with a value."""
+        found: tuple[str, Any] = (self._caller, None)
+        for field, name in self._callers:
+            value = entry.get(field)
+            if value not in (None, "", "-"):
+                return name, value
+            found = found if value is None else (name, value)
+        return found
+
+    def _key(self, path: str, method: object, upgrade: bool, model: object, who: str) -> GroupKey:
         verb = method.upper() if isinstance(method, str) and method else "POST"
         bare = path.rstrip("/")
         call = call_class(verb, path, bare if bare in self._exact else None, upgrade=upgrade)
         named = shown_id(model) if isinstance(model, str) and model not in ("", "-") else model_in_path(path)
-        return GroupKey(Source.BODY, path_pattern(path), call, named, self._who(caller))
+        return GroupKey(Source.BODY, path_pattern(path), call, named, who)
 
-    def _who(self, caller: object) -> str:
+    def _who(self, named_by: str, caller: object) -> str:
         """Return the name of a caller. If it is a credential, return its fingerprint."""
         if caller is None:
             return UNKNOWN
         if caller in ("", "-"):
             return NOBODY
         text = str(caller)
-        if is_credential(self._caller, text):
+        if is_credential(named_by, text):
             return FINGERPRINT + fingerprint(text, self._fingerprint_key) if self._fingerprints else UNKNOWN
-        return shown_id(text) if self._caller == "caller" else f"{self._caller}={shown_id(text)}"
+        return shown_id(text) if named_by == DEFAULT_CALLER else f"{named_by}={shown_id(text)}"
 
     def _tally_of(self, key: GroupKey) -> Tally:
         if key not in self.tallies and len(self.tallies) >= MOST_GROUPS:

@@ -11,6 +11,7 @@ import pytest
 from glidepath.call_classes import CallClass
 from glidepath.config.inventory import InventorySection
 from glidepath.errors import InputError
+from glidepath.inventory.callers import NOBODY, UNKNOWN
 from glidepath.inventory.tally import GroupKey, Tally
 from glidepath_ops.inventory.log_lines import MOST_LINE, MOST_NAMED, LogLines
 from glidepath_ops.inventory.read_inventory import read_from_files
@@ -31,6 +32,24 @@ def read(
 def only(lines: LogLines) -> tuple[GroupKey, Tally]:
     ((key, tally),) = lines.tallies.items()
     return key, tally
+
+
+@pytest.mark.parametrize(
+    ("fields", "caller", "named"),
+    [
+        ({"x-team": "etl"}, "caller", "x-team=etl"),
+        ({"x_team": "web", "x-app": "shop"}, "caller", "x-team=web"),
+        ({"x_team": "-", "x-app": "shop"}, "caller", "x-app=shop"),
+        ({"x_team": "-"}, "caller", NOBODY),
+        ({"caller": "billing", "x-team": "web"}, "caller", "billing"),
+        ({"x-team": "web"}, "client", UNKNOWN),
+        ({}, "caller", UNKNOWN),
+    ],
+)
+def test_the_headers_of_the_configuration_name_the_caller_too(fields: dict[str, str], caller: str, named: str) -> None:
+    lines = LogLines(InventorySection(callers=("x-team", "x-app")), caller)
+    lines.add(json.dumps({"path": CHAT, **fields}).encode(), lambda: "log:1")
+    assert only(lines)[0].caller == named
 
 
 def test_a_line_with_all_fields() -> None:
