@@ -10,6 +10,7 @@ from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.pairs import PairKind
 from glidepath.sides import Origin, Side
+from scorer.steering.candidate_activity import CandidateActivity
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.store_protocol import News
 from tests.support.scripted_evidence import ScriptedEvidence
@@ -90,13 +91,13 @@ def test_feedback_is_counted_and_is_evidence_only_about_requests_of_the_present_
     assert chat.state.totals.feedback == {"candidate": 2, "unknown": 1, "repeated": 1}
 
 
-def test_a_copy_in_the_morning_ends_the_idle_time_of_the_night(chat: SteeredWorkload) -> None:
+def test_a_copy_in_the_morning_ends_the_idle_time_of_the_night_and_the_ramp_knows_it(chat: SteeredWorkload) -> None:
     def copies(seq: int, to_ms: int) -> News:
         side = SideOutcomes(Side.CANDIDATE, Origin.SHADOW, requests=5)
         return News(outcomes=(Outcomes("chat", "x", seq, to_ms - 1, to_ms, (side,)),))
 
-    evening, hour = 2_000, 3_600_000
-    chat.fold(copies(0, evening))
-    assert chat.state.totals.activity.last_ms == evening
-    chat.fold(copies(1, evening + 9 * hour))
-    assert chat.state.totals.activity.since_ms == evening + 9 * hour
+    evening, morning = 2_000, 2_000 + 9 * 3_600_000
+    chat.tick(evening, news=copies(0, evening))
+    assert chat.state.inputs.activity == CandidateActivity(0, evening)
+    chat.tick(morning, news=copies(1, morning))
+    assert chat.state.inputs.activity == CandidateActivity(morning, morning)
