@@ -118,7 +118,7 @@ class CorrectnessGateConfig(GateConfig):
 
 
 class FeedbackGateConfig(GateConfig):
-    """A limit on how much worse the feedback on the candidate's answers is than that on the baseline's.
+    """A limit on how much worse the feedback on the candidate's answers is than on the baseline's.
 
     The gate exists if the workload has a ``feedback`` section, and only while both sides serve clients. A step does not
     wait until this gate passes, because feedback is rare; only a failure has an effect.

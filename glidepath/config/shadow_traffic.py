@@ -36,7 +36,7 @@ class ShadowSection(Section):
 
     Captured requests of the baseline are copied to the candidate. Of the candidate's captured requests, ``reverse``
     percent are copied to the baseline. Of the baseline's captured requests, ``same_side`` percent are also copied to
-    the baseline itself, to measure the noise floor. Without ``same_side``, this is 10 % for the tasks ``chat``,
+    the baseline itself, to measure the noise floor. By default, ``same_side`` is 10 % for the tasks ``chat``,
     ``generation`` and ``auto``, whose answers are compared with the noise floor, and 0 for all others.
     """
 

@@ -30,7 +30,7 @@ ACT_HEADER, ACT_VALUE = "x-glidepath-console", "1"
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """The sender of a request. ``by_session``: identified by a cookie or a proxy, so in all requests of the browser."""
+    """The sender of a request. ``by_session``: whether a cookie or a proxy identifies all requests of the browser."""
 
     name: str = ""
     may_read: bool = False

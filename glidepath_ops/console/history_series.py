@@ -75,7 +75,9 @@ def columns(points: Sequence[HistoryPoint]) -> dict[str, list[Number]]:
 
 
 def kind_columns(points: Sequence[HistoryPoint]) -> dict[str, list[Number]]:
-    """Return failed requests per minute as columns named ``SIDE: KIND``, for the most frequent kinds, in this order.
+    """Return failed requests per minute as columns named ``SIDE: KIND``, for the most frequent kinds.
+
+    The most frequent kind comes first.
 
     The times are those of ``columns``.
     """

@@ -1,4 +1,4 @@
-"""The checks of ``glidepath doctor`` whether Redis takes writes, and keeps them. Pure."""
+"""The checks of ``glidepath doctor`` on writes to Redis: whether it accepts them, and whether it keeps them. Pure."""
 
 from __future__ import annotations
 

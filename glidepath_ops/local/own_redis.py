@@ -58,7 +58,7 @@ def start_own_redis(stack: Stack, folder: Path, port: int) -> None:
 
 @contextmanager
 def _explained(folder: Path, server: ServerVersion, written: ServerVersion | None) -> Iterator[None]:
-    """Return the error; if ``server`` may be unable to read the data, with the server that wrote them."""
+    """Return the error. If ``server`` may be unable to read the data, the error also names the server that wrote it."""
     try:
         yield
     except UnreachableError as error:

@@ -64,7 +64,7 @@ _WITHOUT_LOGIN = {
 
 
 def rows_without_login(config: Config) -> Iterator[list[str]]:
-    """Yield what each address serves that no login protects, with the address and the machines that reach it."""
+    """Yield a row for each address without a login: what it serves, the address, and the machines that reach it."""
     for one in listen_addresses(config):
         if (what := _WITHOUT_LOGIN.get(one.key)) is not None:
             reach = "this machine only" if is_loopback(one.address) else "other machines too, if the network lets them"

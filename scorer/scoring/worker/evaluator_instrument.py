@@ -61,7 +61,7 @@ class EvaluatorInstrument:
     reason_field = "unjudged"
 
     def __init__(self, workload: str, settings: EvaluatorSection, budget: EvaluationBudget) -> None:
-        """Create it. Raises ConfigError if the evaluator's credential is missing."""
+        """Create the instrument. Raises ConfigError if the evaluator's credential is missing."""
         self._workload, self._settings, self._budget = workload, settings, budget
         self.in_flight = settings.in_flight
         self._client = Evaluator(settings)

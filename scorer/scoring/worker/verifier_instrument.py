@@ -23,7 +23,7 @@ class VerifierInstrument:
     reason_field = "unverified"
 
     def __init__(self, settings: VerifierSection) -> None:
-        """Create it. Raises ConfigError if the verifier's credential is missing."""
+        """Create the instrument. Raises ConfigError if the verifier's credential is missing."""
         self.in_flight = settings.in_flight
         self._rate = CallRate(settings.per_second)
         self._client = Verifier(settings)

@@ -17,7 +17,7 @@ class LatencySignal(Stored):
     - ``warmed``: the number of the candidate's answers that the warm-ups have left out
     - ``idles``: the number of warm-ups after an idle time of the candidate
     - ``_cold_answers``: how many further answers of the candidate the present warm-up leaves out
-    - ``_cold_until_ms``: when the present warm-up ends anyway; 0: not before it has left out all
+    - ``_cold_until_ms``: when the present warm-up ends even if it has left out fewer answers; 0: no such time
     - ``_cold_candidate``, ``_cold_baseline``: the values that the warm-up has left out; empty once the candidate has
       others
     """

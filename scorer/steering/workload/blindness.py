@@ -35,8 +35,10 @@ class LogArrivals:
     unheard_since_s: float | None = None
 
     def after(self, logged: int | None, answered: Answered, now_s: float, *, heard: bool) -> LogArrivals:
-        """Return the arrivals after a reading. ``heard``: whether outcomes of this Envoy arrived since the one
-        before."""
+        """Return the arrivals after a reading.
+
+        ``heard``: whether outcomes of this Envoy arrived since the last reading.
+        """
         if logged is None:
             logged = self.logged
         if heard or self.logged is None:

@@ -111,7 +111,10 @@ class StreamedOutput:
         return self._items[key]
 
     def _key_of(self, item_id: str | None, kind: str) -> int:
-        """Return the key of an item without an index: by its id, or else of the last item if this has the same kind."""
+        """Return the key of an item without an index: the key of the item with this id.
+
+        If there is none, it is the key of the last item, provided that this item has the same kind.
+        """
         if item_id in self._by_id:
             return self._by_id[item_id]
         last = self._items.get(self._last)

@@ -223,7 +223,10 @@ def _without_formatting(edit: Edit) -> Edit:
 
 
 def _begin_differently(left: Sequence[Token], right: Sequence[Token]) -> bool:
-    """Return whether two passages begin with words of different first letters. This is far cheaper than to join all."""
+    """Return whether two passages begin with words of different first letters.
+
+    This is far cheaper than joining all words of both passages.
+    """
     if not (left and right) or left[0].number or right[0].number:
         return False
     one, other = left[0].key[:1], right[0].key[:1]

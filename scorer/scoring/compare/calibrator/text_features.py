@@ -143,9 +143,10 @@ def _swapped_words(texts: ComparedTexts) -> float:
 
 
 def _one_word(texts: ComparedTexts) -> float:
-    """The effect of a replaced word that is not a synonym, if it is the only edit. Several edits are a rewording: 0.
+    """The effect of a replaced word that is not a synonym, if it is the only edit.
 
-    Words, cells or items that exchanged their places also count as one edit.
+    Words, cells or items that exchanged their places also count as one edit. The value is 0 for several edits, which
+    are a rewording.
     """
     swapped, edits = texts.effect("swapped_words"), len(texts.pair.alignment.edits)
     if edits > _ONE_EDIT + (swapped > 0):

@@ -1,4 +1,4 @@
-"""Compare shell commands: ``git push --force`` differs from ``git push --force-with-lease``, and a pod from a node.
+"""Compare shell commands, for example ``git push --force`` with ``git push --force-with-lease``.
 
 A lost option or one changed word is a small difference in words, but the command then does something else.
 """

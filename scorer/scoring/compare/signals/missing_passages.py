@@ -1,6 +1,6 @@
 """Signals about a passage that one text lacks: the end of a text that was cut off, a sentence, a row of a table.
 
-A sentence that says nothing ("Sure!", "I hope this helps.") does not count as one. See ADR 0035.
+A sentence that says nothing ("Sure!", "I hope this helps.") does not count as a missing passage. See ADR 0035.
 """
 
 from __future__ import annotations

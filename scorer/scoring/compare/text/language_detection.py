@@ -135,7 +135,7 @@ def script_shares(text: str, least: int = 8) -> dict[str, float]:
 
 
 def _is_latin(char: str) -> bool:
-    """Return whether a character is no letter of another script than the Latin one."""
+    """Return False for a letter of another script than Latin, and True for any other character."""
     return not char.isalpha() or script_of(char) == "LATIN"
 
 
