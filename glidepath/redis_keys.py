@@ -33,7 +33,7 @@ class WorkloadKeys:
     def results(self) -> str:
         """Stream of scores. Field ``r`` is a ScoredPair, and ``e`` the id of the pair's entry in ``pairs``.
 
-        There is at most one entry per entry of ``pairs``.
+        There is at most one entry per entry of ``pairs``. With ``redaction.excerpts``, the stream has a TTL.
         """
         return self._key("results")
 

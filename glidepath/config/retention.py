@@ -18,7 +18,7 @@ class RetentionSection(Section):
 
     pairs: int = Field(default=10_000, ge=1, le=MOST)  # maximum number of pairs
     bytes: Size = Field(default=256 * 2**20, ge=2**16)  # maximum bytes of pairs
-    age: Duration = Field(default=7 * 86400, gt=0)  # maximum age of pairs and outcome summaries
+    age: Duration = Field(default=7 * 86400, gt=0)  # maximum age of pairs, outcome summaries, and results with excerpts
     results: int = Field(default=100_000, ge=1, le=MOST)  # maximum number of scored pairs
     outcomes: int = Field(default=100_000, ge=1, le=MOST)  # maximum number of outcome summaries
     log: int = Field(default=100_000, ge=1000, le=MOST)  # maximum number of decisions

@@ -191,9 +191,7 @@ def _kept(facts: ReportFacts) -> Iterator[Block]:
             f"{format_duration(inventory.keep)}: no text, and credentials only as 48 bits of a keyed digest."
         )
     if excerpts:
-        yield Text(
-            "Results hold the beginnings of answers (redaction.excerpts), and only their number is limited.", "asks"
-        )
+        yield Text("Results hold the beginnings of answers (redaction.excerpts).", "asks")
     for one in facts.workloads:
         if one.stored.oldest_ms is not None:
             yield Text(f"{one.name}: the oldest bodies are from {time_text(one.stored.oldest_ms)} UTC.")
@@ -217,6 +215,7 @@ def _kept_rows(facts: ReportFacts, excerpts: str) -> Iterator[list[str]]:
     """
     kept = facts.config.retention
     most_age, kept_age = format_duration(kept.age), format_duration(kept.kept_age)
+    results_age = most_age if excerpts else "no age limit"
     yield from [
         [
             "pairs: requests and both answers, after redaction",
@@ -225,7 +224,7 @@ def _kept_rows(facts: ReportFacts, excerpts: str) -> Iterator[list[str]]:
             "pairs",
         ],
         ["pairs that a decision names, or a person labelled", kept_age, f"{kept.kept:,}", "kept"],
-        [f"results: numbers and flags of pairs{excerpts}", "no age limit", f"{kept.results:,}", "results"],
+        [f"results: numbers and flags of pairs{excerpts}", results_age, f"{kept.results:,}", "results"],
         ["outcome summaries: counts, no text", most_age, f"{kept.outcomes:,}", "outcomes"],
         ["people's labels", "until erased", f"{kept.labels:,}", "labels"],
         *_kept_of_feedback(facts),

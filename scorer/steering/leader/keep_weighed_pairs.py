@@ -2,7 +2,7 @@
 
 A task of the leader reads the decision log and copies the pairs. The tick does not copy them, because copying bodies
 must not delay a rollback. A new leader begins with the latest decisions, so the pairs of a decision are kept even if
-the leader died directly after it.
+the leader died directly after it. The same task removes what is too old: kept pairs, and results with texts.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from glidepath.kept_pairs import keep_pairs
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.status_and_decisions import Decision, WeighedPair, from_json
+from scorer.steering.leader.expire_results import expire_results
 
 EVERY_S = 2.0
-EXPIRE_EVERY_S = 60.0  # expired pairs are removed this often
+EXPIRE_EVERY_S = 60.0  # expired pairs and results are removed this often
 LATEST = 50  # the number of decisions with which a new leader begins
 BATCH = 200
 
@@ -45,7 +46,7 @@ def pairs_to_keep(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> dic
 
 
 class WeighedPairsKeeper:
-    """The leader's task that keeps the pairs named by decisions, and removes expired ones. ``run`` raises no error."""
+    """The leader's task that keeps the pairs named by decisions, and removes expired data. ``run`` raises no error."""
 
     def __init__(self, config: Config, redis: RedisClient, registry: CollectorRegistry) -> None:
         self._config, self._redis = config, redis
@@ -90,8 +91,10 @@ class WeighedPairsKeeper:
 
         Raises RedisError or OSError. Call this method again after such an error.
 
-        ``expiring``: also remove the expired pairs.
+        ``expiring``: also remove the expired pairs, and the results with texts that are as old as pairs may be.
         """
+        if expiring and self._config.redaction.excerpts:
+            await expire_results(self._redis, workload, self._config.retention.age)
         entries = await self._new_entries(workload)
         pairs = pairs_to_keep(entries)
         if pairs or expiring:

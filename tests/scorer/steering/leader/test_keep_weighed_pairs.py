@@ -79,3 +79,22 @@ async def test_expired_pairs_are_removed(redis_client: Any, keeper: WeighedPairs
     assert await read_kept(redis_client, "chat", "a") == b"a"
     await keeper.follow("chat", expiring=True)
     assert await read_kept(redis_client, "chat", "a") is None
+
+
+@pytest.mark.parametrize(("redaction", "left"), [("redaction: {excerpts: 80}\n", 1), ("", 2)])
+async def test_results_with_texts_of_answers_are_removed_when_they_are_as_old_as_pairs_may_be(
+    redis_client: Any, redaction: str, left: int
+) -> None:
+    keeper = WeighedPairsKeeper(parse_config(CHAT_CONFIG + redaction), redis_client, CollectorRegistry())
+    seconds, _ = await redis_client.time()
+    for age_s in (8 * 86400, 6 * 86400):
+        await redis_client.xadd(CHAT.results, {"r": b"text"}, id=f"{(seconds - age_s) * 1000}-0")
+    await keeper.follow("chat", expiring=True)
+    assert await redis_client.xlen(CHAT.results) == left
+
+
+async def test_results_with_texts_expire_if_nobody_removes_them_any_more(redis_client: Any) -> None:
+    config = parse_config(CHAT_CONFIG + "redaction: {excerpts: 80}\n")
+    await redis_client.xadd(CHAT.results, {"r": b"text"})
+    await WeighedPairsKeeper(config, redis_client, CollectorRegistry()).follow("chat", expiring=True)
+    assert 0 < await redis_client.pttl(CHAT.results) <= config.retention.age * 1000
