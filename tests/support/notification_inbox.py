@@ -33,12 +33,14 @@ class Inbox:
     """An HTTP server that stores the requests. It answers the first ``failures`` requests with 503.
 
     As MLflow, it has the version 7 of each model. ``aliased``: the version that has the other alias; "" for none.
+    ``tags``: the tags of the version, which requests set.
     """
 
     failures: int = 0
     status: int = 503
     url: str = ""
     aliased: str = "7"
+    tags: dict[str, str] = field(default_factory=dict)
     got: list[tuple[str, str, Any]] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
 
@@ -46,11 +48,16 @@ class Inbox:
         if self.failures:
             self.failures -= 1
             return web.Response(status=self.status)
-        self.got.append((request.method, request.path_qs, await request.json() if request.can_read_body else None))
+        body = await request.json() if request.can_read_body else None
+        self.got.append((request.method, request.path_qs, body))
         self.types.append(request.content_type)
         if request.method == "GET" and not self.aliased and request.path.endswith("/alias"):
             return web.Response(status=400)
-        return web.json_response({"model_versions": [{"version": "7"}], "model_version": {"version": self.aliased}})
+        if request.path.endswith("/set-tag"):
+            self.tags[body["key"]] = body["value"]
+        tags = [{"key": key, "value": value} for key, value in self.tags.items()]
+        version = {"version": self.aliased, "tags": tags}
+        return web.json_response({"model_versions": [{"version": "7"}], "model_version": version})
 
 
 @asynccontextmanager

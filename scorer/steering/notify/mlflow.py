@@ -1,8 +1,9 @@
 """Report completed, failed and aborted ramps to MLflow's model registry, through its REST API.
 
-The candidate's model version gets the tag ``glidepath.status`` with the value ``production`` or ``failed-canary``, and
-an alias with the same name. It loses the other alias. Source: MLflow's REST API, ``model-versions/set-tag``,
-``registered-models/alias``, ``model-versions/search``. See ADR 0054.
+The candidate's model version gets the tags ``glidepath.status.WORKLOAD`` and ``glidepath.status`` (the latest decision
+of any workload) with the value ``production`` or ``failed-canary``, and an alias with the same name. It loses the other
+alias, unless the tag of another workload has that value. Source: MLflow's REST API, ``model-versions/set-tag``,
+``model-versions/get``, ``registered-models/alias``, ``model-versions/search``. See ADR 0054 and ADR 0524.
 """
 
 from __future__ import annotations
@@ -37,22 +38,28 @@ def mlflow_queue(config: Config, section: RegistrySection, dropped: Counter) -> 
         workload = config.workloads.get(decision.workload)
         return None if workload is None else section.models.get(workload.candidate)
 
-    def workloads_of(registered: str) -> int:
-        return sum(section.models.get(one.candidate) == registered for one in config.workloads.values())
+    def others(decision: Decision, name: str) -> list[str]:
+        """Return the other workloads whose candidate has the same registered model."""
+        of_backend = {backend: registered.partition("/")[0] for backend, registered in section.models.items()}
+        sharing = [one for one, workload in config.workloads.items() if of_backend.get(workload.candidate) == name]
+        return [one for one in sharing if one != decision.workload]
 
     async def send(session: aiohttp.ClientSession, decision: Decision) -> None:
         name, _, version = str(model(decision)).partition("/")
         status = STATUS[decision.event]
         base = f"{section.mlflow}{API}"
         known = version or await _latest(session, base, name)
-        tag = {"name": name, "version": known, "key": TAG, "value": status}
-        async with session.post(f"{base}/model-versions/set-tag", json=tag) as response:
-            check_answer(response)
+        for key in (f"{TAG}.{decision.workload}", TAG):
+            tag = {"name": name, "version": known, "key": key, "value": status}
+            async with session.post(f"{base}/model-versions/set-tag", json=tag) as response:
+                check_answer(response)
         alias = {"name": name, "alias": status, "version": known}
         async with session.post(f"{base}/registered-models/alias", json=alias) as response:
             check_answer(response)
-        if workloads_of(str(model(decision))) == 1:
-            await _remove_alias(session, base, name, known, FAILED if status == PRODUCTION else PRODUCTION)
+        other, sharing = FAILED if status == PRODUCTION else PRODUCTION, others(decision, name)
+        tags = await _tags(session, base, name, known) if sharing else {}
+        if all(tags.get(f"{TAG}.{workload}") != other for workload in sharing):
+            await _remove_alias(session, base, name, known, other)
 
     return DeliveryQueue("mlflow", send, dropped, lambda d: d.event in STATUS and model(d) is not None)
 
@@ -68,8 +75,14 @@ async def _latest(session: aiohttp.ClientSession, base: str, name: str) -> str:
     return version
 
 
+async def _tags(session: aiohttp.ClientSession, base: str, name: str, version: str) -> dict[str, str]:
+    async with session.get(f"{base}/model-versions/get", params={"name": name, "version": version}) as response:
+        check_answer(response)
+        return tags_of_version(await _body(response))
+
+
 async def _remove_alias(session: aiohttp.ClientSession, base: str, name: str, version: str, alias: str) -> None:
-    """Remove the alias if the version has it, because no version both is in production and has failed."""
+    """Remove the alias if the version has it."""
     which = {"name": name, "alias": alias}
     async with session.get(f"{base}/registered-models/alias", params=which) as response:
         if response.status in NO_ALIAS:
@@ -108,3 +121,11 @@ def version_of_alias(body: bytes) -> str | None:
         return str(json.loads(body)["model_version"]["version"])
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
+
+
+def tags_of_version(body: bytes) -> dict[str, str]:
+    """Return the tags in MLflow's answer about a version; {} if it has none or the answer has an unexpected form."""
+    try:
+        return {str(tag["key"]): str(tag["value"]) for tag in json.loads(body)["model_version"]["tags"]}
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return {}

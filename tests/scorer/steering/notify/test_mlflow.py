@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client import Counter
 
 from glidepath.config import parse_config
-from scorer.steering.notify.mlflow import API, first_version, mlflow_queue, version_of_alias
+from scorer.steering.notify.mlflow import API, first_version, mlflow_queue, tags_of_version, version_of_alias
 from tests.support.notification_inbox import ROLLBACK, delivering, inbox
 from tests.support.waiting import eventually
 
@@ -22,7 +22,9 @@ from tests.support.waiting import eventually
         st.none() | st.integers() | st.text(max_size=3),
         lambda c: (
             st.lists(c, max_size=2)
-            | st.dictionaries(st.sampled_from(["model_versions", "model_version", "version"]), c)
+            | st.dictionaries(
+                st.sampled_from(["model_versions", "model_version", "version", "tags", "key", "value"]), c
+            )
         ),
         max_leaves=6,
     ).map(lambda value: json.dumps(value).encode())
@@ -30,10 +32,12 @@ from tests.support.waiting import eventually
 def test_any_answer_of_the_registry_gives_a_version_or_none(body: bytes) -> None:
     for found in (first_version(body), version_of_alias(body)):
         assert found is None or isinstance(found, str)
+    assert isinstance(tags_of_version(body), dict)
 
 
 def test_an_answer_that_is_nested_too_deep_gives_no_version() -> None:
     assert first_version(b"[" * 100_000) is version_of_alias(b"[" * 100_000) is None
+    assert tags_of_version(b"[" * 100_000) == {}
 
 
 async def test_mlflow_gets_production_or_failed_canary(valid_yaml: str, dropped: Counter) -> None:
@@ -46,9 +50,10 @@ async def test_mlflow_gets_production_or_failed_canary(valid_yaml: str, dropped:
             queue.announce(replace(ROLLBACK, event="promote"))
             queue.announce(replace(ROLLBACK, event="complete"))
             queue.announce(replace(ROLLBACK, trigger="command:rollback"))
-            await eventually(lambda: len(box.got) == 10)
-    search, tag, alias = box.got[:3]
+            await eventually(lambda: len(box.got) == 12)
+    search, own_tag, tag, alias = box.got[:4]
     assert search[1].startswith("/api/2.0/mlflow/model-versions/search?filter=name")
+    assert own_tag[2] == {"name": "llama", "version": "7", "key": "glidepath.status.chat", "value": "production"}
     assert tag[1:] == (
         "/api/2.0/mlflow/model-versions/set-tag",
         {"name": "llama", "version": "7", "key": "glidepath.status", "value": "production"},
@@ -57,7 +62,7 @@ async def test_mlflow_gets_production_or_failed_canary(valid_yaml: str, dropped:
         "/api/2.0/mlflow/registered-models/alias",
         {"name": "llama", "alias": "production", "version": "7"},
     )
-    assert box.got[6][2]["value"] == "failed-canary"
+    assert [body["value"] for _, _, body in box.got[7:9]] == ["failed-canary", "failed-canary"]
 
 
 @pytest.mark.parametrize(("aliased", "removed"), [("7", True), ("6", False), ("", False)])
@@ -77,13 +82,23 @@ async def test_a_version_that_failed_loses_the_alias_production_and_no_other_ver
     assert dropped.labels("mlflow")._value.get() == 0
 
 
-async def test_a_version_that_may_serve_another_workload_keeps_its_alias(valid_yaml: str, dropped: Counter) -> None:
+@pytest.mark.parametrize("entry", ["llama", "llama/7"])
+async def test_workloads_that_share_a_candidate_have_a_tag_each_and_the_alias_of_any_of_them_stays(
+    valid_yaml: str, dropped: Counter, entry: str
+) -> None:
     async with inbox() as box:
         second = "  batch: {match: {path: /batch}, baseline: cloud, candidate: onprem}\n"
-        registry = f'registry: {{mlflow: "{box.url}", models: {{onprem: llama}}}}\n'
+        registry = f'registry: {{mlflow: "{box.url}", models: {{onprem: {entry}}}}}\n'
         config = parse_config(valid_yaml.rstrip("\n") + f"\n{second}{registry}")
         assert config.registry is not None
         queue = mlflow_queue(config, config.registry, dropped)
-        async with delivering(queue):
-            queue.announce(ROLLBACK)
-    assert [method for method, _, _ in box.got] == ["GET", "POST", "POST"]
+        deleted = []
+        for workload, event in (("batch", "complete"), ("chat", "rollback"), ("batch", "abort")):
+            box.got.clear()
+            async with delivering(queue):
+                queue.announce(replace(ROLLBACK, workload=workload, event=event))
+            deleted.append([body["alias"] for method, _, body in box.got if method == "DELETE"])
+    assert deleted == [["failed-canary"], [], ["production"]]
+    assert box.tags == dict.fromkeys(
+        ["glidepath.status.batch", "glidepath.status", "glidepath.status.chat"], "failed-canary"
+    )
