@@ -117,8 +117,8 @@ class Quota(Section):
 class OutlierDetection(Section):
     """When Envoy by itself stops sending live requests to a failing candidate.
 
-    An endpoint gets no requests for ``time`` after ``failures`` in a row. Failures are a 5xx, a reset before the
-    answer, a refused connection, and no first byte in time. Envoy does not notice an answer that breaks off, or an
+    After ``failures`` failures in a row, an endpoint gets no requests for ``time``. Failures are a 5xx, a reset before
+    the answer, a refused connection, and no first byte in time. Envoy does not notice an answer that breaks off, or an
     error in a 200.
     """
 
@@ -161,7 +161,7 @@ class Backend(Section):
     model: ModelName = None  # replaces the model in the body, and in the path of Azure, Gemini, Bedrock, KServe
     credential: Credential | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # extra request headers
-    pass_headers: tuple[HeaderPattern, ...] | None = None  # more client headers that the backend gets; see below
+    pass_headers: tuple[HeaderPattern, ...] | None = None  # more client headers that the backend gets; see above
     strip: str = Field(default="", pattern=r"^(/.*)?$")  # a prefix to remove from the client's path, e.g. /v1
     host: str | None = None  # Host header; absent: the URL's host
     sni: str | None = None  # TLS server name; absent: the host
@@ -170,7 +170,7 @@ class Backend(Section):
     protocol: Protocol = "auto"  # auto: http1, or what TLS negotiates; http2: needed for gRPC, even without TLS
     connect_timeout: Duration = Field(default=2, gt=0)
     first_byte_timeout: Duration = Field(default=30, gt=0)  # limit of each attempt; after it, Envoy tries the fallback
-    answer_timeout: Duration | None = Field(default=None, gt=0)  # the same for answers that are not streamed, see below
+    answer_timeout: Duration | None = Field(default=None, gt=0)  # the same for answers that are not streamed; see above
     idle_timeout: Duration = Field(default=3600, gt=0)  # maximum pause between two bytes of an answer
     max_connections: int = Field(default=1024, ge=1, le=MOST)
     max_requests: int = Field(default=1024, ge=1, le=MOST)
@@ -181,7 +181,7 @@ class Backend(Section):
     modalities: tuple[Modality, ...] | None = None  # modalities besides text that it reads and writes; absent: all
     tools: bool = True  # whether it can call tools
     max_body: Size | None = Field(default=None, ge=1)  # maximum length of a request's body
-    foreign_reasoning: Literal["accepts", "refuses", "strip"] = "accepts"  # for others' reasoning; see below
+    foreign_reasoning: Literal["accepts", "refuses", "strip"] = "accepts"  # for others' reasoning; see above
     quota: Quota | None = None  # its provider's limits: no step may exceed them, now or after a rollback
     price: BackendPrice | None = None
     contract: Contract | None = None  # contract with its provider; absent: none to renew

@@ -95,7 +95,7 @@ class BackendPrice(Section):
 class Contract(Section):
     """The contract with the provider of a backend. The report counts the days until notice must be given.
 
-    The contract is renewed on ``renewal`` unless it is terminated ``notice`` before.
+    The contract is renewed on ``renewal`` unless notice is given at least ``notice`` before that day.
     """
 
     renewal: date  # such as 2027-03-31

@@ -126,7 +126,7 @@ class RampSection(Section):
     require_drill: bool = False
     warm_up: int | None = Field(default=None, ge=0, le=MOST)  # answers of the candidate; absent: see above
     warm_up_time: Duration | None = Field(default=None, ge=0)  # 0: none; absent: a tenth of hold, at most 10m
-    idle_after: Duration | None = Field(default=None, ge=0)  # 0: never; absent: 1h, or twice a longer warm_up_time
+    idle_after: Duration | None = Field(default=None, ge=0)  # 0: never; absent: the longer of 1h, 2 × warm_up_time
     validation: Duration = Field(default=30 * 86400, ge=0)  # time at the last step before the workload is completed
 
     @field_validator("steps")

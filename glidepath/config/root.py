@@ -23,7 +23,7 @@ from glidepath.suggestions import allowed_names
 
 
 class Config(Section):
-    """The whole configuration file. It is immutable, and a process reads it once, at its start."""
+    """The whole configuration file. A process reads it once, at its start, and never changes it."""
 
     envoy: EnvoySection = EnvoySection()
     redis: RedisSection = RedisSection()

@@ -24,7 +24,7 @@ ROW = re.compile(r"^\| `([a-z_]+)` \| (\w+) \| (\w+) \| .+ \|$", re.MULTILINE)
 @dataclass(frozen=True, slots=True)
 class LogCall:
     place: str
-    part: str  # the process: extproc, scorer, console, or both
+    part: str  # the process: extproc, scorer, console, or several
     level: str
     event: str | None  # None: the name is not a literal
 
@@ -33,7 +33,7 @@ def _parts(path: Path) -> str:
     package, *inside = path.relative_to(ROOT).parts
     if package == "glidepath_ops" and inside[0] == "console":
         return "console"
-    return {"extproc": "extproc", "scorer": "scorer"}.get(package, "both")
+    return {"extproc": "extproc", "scorer": "scorer"}.get(package, "several")
 
 
 def _loggers(tree: ast.Module) -> set[str]:
@@ -73,7 +73,7 @@ def test_the_name_of_an_event_is_a_literal_that_says_what_happened_to_what() -> 
 
 def test_every_event_is_in_the_table_with_its_process_and_level_and_no_other_is() -> None:
     listed = {(event, part, level) for event, part, level in ROW.findall(PAGE.read_text())}
-    logged = {(str(call.event), call.part, call.level) for call in calls()} | {("log_lines_lost", "both", "warning")}
+    logged = {(str(call.event), call.part, call.level) for call in calls()} | {("log_lines_lost", "several", "warning")}
     assert logged - listed == set(), "missing in the table"
     assert listed - logged == set(), "no longer logged"
 
