@@ -92,8 +92,8 @@ class CopyMatcher(Stored):
 def copy_ended(scored: ScoredPair) -> CopyEnded | None:
     """Return how the candidate's copy ended; None if that shows nothing about the candidate.
 
-    It shows nothing if the client's own request failed or did not go to the baseline, if the copy was given up, or if
-    it could not be sent. A copy that was given up shows a failure if it hung.
+    It shows nothing if the client's own request failed or did not go to the baseline, or if the copy could not be sent.
+    A copy that was given up shows a failure if it hung; otherwise it shows nothing.
     """
     live, copy = scored.baseline, scored.candidate
     served = scored.kind is PairKind.CROSS and live.origin is Origin.LIVE and copy.origin is Origin.SHADOW
