@@ -186,7 +186,7 @@ class Capturer:
         if failed_over(workload, captured.exchange):
             side = Side.BASELINE
         retry_after = response.headers.get("retry-after", "")
-        self.cool_downs.rate_limited(workload.backend(side), retry_after, self._clock())
+        self.cool_downs.rate_limited(workload.backend(side), retry_after, self._clock(), self._wall())
 
     def _check_client_answer(self, captured: CapturedExchange) -> None:
         """Check the answer to a POST by itself. Answers to other methods may be empty, so they are not checked."""
@@ -259,7 +259,7 @@ class Capturer:
     def _note_health(self, planned: PlannedCopy, answered: ShadowAnswer) -> None:
         answer = answered.answer
         if answer.status == RATE_LIMITED:
-            self.cool_downs.rate_limited(planned.backend, answered.retry_after, self._clock())
+            self.cool_downs.rate_limited(planned.backend, answered.retry_after, self._clock(), self._wall())
         elif answer.ending is not Ending.COMPLETE or answer.status >= 500:
             self.cool_downs.failed(planned.backend)
         else:

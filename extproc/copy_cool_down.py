@@ -8,11 +8,14 @@ after each pause, to notice its recovery. See ADR 0311.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
 PAUSE_S = 10.0  # after a 429 without a usable retry-after; doubled by each further 429
 LONGEST_S = 300.0
 DOWN_AFTER = 5  # failed copies in a row
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 15.0
+_LONGEST_HEADER = 64
 
 
 @dataclass(slots=True)
@@ -39,12 +42,16 @@ class CoolDowns:
             state.until = now + min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(state.failures - DOWN_AFTER, 10))
         return True
 
-    def rate_limited(self, backend: str, retry_after: str, now: float) -> None:
-        """Begin a pause after a 429. ``retry_after`` is the value of the answer's ``retry-after`` header, or ""."""
+    def rate_limited(self, backend: str, retry_after: str, now: float, unix_now: float) -> None:
+        """Begin a pause after a 429.
+
+        ``retry_after`` is the value of the answer's ``retry-after`` header, or "". ``unix_now`` is the Unix time in
+        seconds, from which a date in that header counts.
+        """
         state = self._states.setdefault(backend, _State())
         if now >= state.until:  # the answers of copies in flight do not lengthen the pause
             state.rate_limited += 1
-        wait = _seconds(retry_after)
+        wait = _seconds(retry_after, unix_now)
         if wait is None:
             wait = PAUSE_S * 2.0 ** min(state.rate_limited - 1, 10)
         state.until = max(state.until, now + min(wait, LONGEST_S))
@@ -68,9 +75,23 @@ class CoolDowns:
         return {name: seconds for name, seconds in left.items() if seconds > 0}
 
 
-def _seconds(retry_after: str) -> float | None:
-    """Return the seconds in a retry-after header (RFC 9110, 10.2.3), or None. Dates are not supported."""
+def _seconds(retry_after: str, unix_now: float) -> float | None:
+    """Return the seconds that a retry-after header asks to wait (RFC 9110, 10.2.3), or None if it says nothing usable.
+
+    A date that has passed is not usable: the clock of the server or of this machine may be wrong.
+    """
     text = retry_after.strip()
-    if not text or len(text) > 12 or not text.replace(".", "", 1).isdigit() or not text.isascii():
+    if not text or len(text) > _LONGEST_HEADER or not text.isascii():
         return None
-    return float(text)
+    if text.replace(".", "", 1).isdigit():
+        return float(text)
+    wait = _unix_seconds(text) - unix_now
+    return wait if wait > 0 else None
+
+
+def _unix_seconds(date: str) -> float:
+    """Return the Unix time of an HTTP date (RFC 9110, 5.6.7), or 0 if it is no date."""
+    try:
+        return parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp()  # HTTP dates are in GMT
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return 0.0

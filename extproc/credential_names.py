@@ -55,8 +55,9 @@ _ORDINARY_TOKENS = frozenset(
     | {"previouspage", "prevpage", "sep", "separator", "special", "start", "stop", "suffix", "sync", "think", "unk"}
     | {"video"}
 )
-# Parameters of signed URLs: AWS (Signature Version 2 and 4), Google Cloud Storage, Azure SAS, CloudFront.
-_OF_SIGNED_URLS = re.compile(r"sig|signature|x(?:amz|goog)(?:signature|credential)")
+# Parameters of signed URLs: AWS (Signature Version 2 and 4), Google Cloud Storage, Azure SAS, CloudFront, and those of
+# other clouds, whose names end with "signature" too (x-oss-signature, q-signature).
+_OF_SIGNED_URLS = re.compile(r"sig|[a-z]*signature|x(?:amz|goog|oss)credential")
 # Placeholders for values in descriptions of types, such as ``{"password": "string"}``.
 _TYPES = frozenset({"string", "str", "text", "bytes", "none", "null", "password"})
 _NO_NAME = re.compile(r"[^a-z0-9]")

@@ -79,10 +79,11 @@ BUILTIN: dict[str, tuple[str, Callable[[str], int]]] = {
     "iban": (r"(?<!\w)[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]){11,30}(?!\w)", _iban),
     "card": (r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.]\d|\w)", _luhn),
     "ipv4": (r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)", _octets),
-    # Signed URLs (AWS, Google Cloud Storage, Azure SAS, CloudFront): whoever has one can read the file that it names.
+    # Signed URLs (AWS, Google Cloud Storage, Azure SAS, CloudFront, Alibaba Cloud, Tencent Cloud): whoever has one can
+    # read the file that it names.
     "signed_url": (
         r"(?i)https?://[^\s\"'<>?]{1,1000}\?(?:[^\s\"'<>]{0,2000}?[&;])?"
-        r"(?:X-(?:Amz|Goog)-Signature|Signature|sig)=[^\s\"'<>]{16,8000}",
+        r"(?:(?:X-(?:Amz|Goog|Oss)-|q-)?Signature|sig)=[^\s\"'<>]{16,8000}",
         len,
     ),
 }

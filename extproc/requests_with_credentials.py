@@ -1,7 +1,8 @@
 """Finds requests whose body gives the backend a credential, or a remote tool to call.
 
 A copy of such a request would give the credential to the other side, store it in Redis, and run the tool a second time.
-These members count: OpenAI's ``tools[].authorization`` and ``headers`` of type ``mcp``, Anthropic's
+These members count: OpenAI's ``tools[].authorization`` and tools of type ``mcp``, a header with any other name than the
+well-known ones in the ``headers`` of any tool whose value may be a secret, Anthropic's
 ``mcp_servers[].authorization_token``, Azure OpenAI's ``data_sources[].parameters.authentication``. Members of JSON,
 fields of a form and parameters of a URL count if their name means a credential (``extproc.credential_names``); the
 parameters include the signatures of signed URLs.
@@ -16,7 +17,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from extproc.credential_names import ENDS, is_credential, is_credential_of_url
+from extproc.credential_names import ENDS, is_credential, is_credential_of_url, looks_random
+from glidepath.envoy_names import PASSED_HEADERS
 
 LONGEST_NAME = 64
 MOST_CANDIDATES = 20_000
@@ -36,6 +38,10 @@ _OBJECT = re.compile(
     rb'"(?:(?:auth|authentication|credentials?|vertex_credentials)"\s*:\s*\{\s*(?!' + _A_TYPE + rb')"'
     rb'|mcp_servers"\s*:\s*[\[{]|type"\s*:\s*"mcp")'
 )
+# The headers that a tool sends. A service may read its secret from a header with any name.
+_HEADERS = re.compile(rb'headers"\s*:\s*\{([^{}]{1,4096}+)')
+_HEADER = re.compile(rb'"([^"]{1,64}+)"\s*:\s*"([^"]{1,4096}+)')
+_NO_SECRET = frozenset(name.encode() for name in PASSED_HEADERS)
 _PARAMETER = re.compile(rb"=(?=[^&\s\"'<>\\])" + _after(b"=") + rb"([^&\s\"'<>\\]+)")
 # A part of a multipart body. All repetitions are bounded, because an attacker may send a body that is slow to search.
 _PART = re.compile(rb"content-disposition:([^\r\n]{0,256}+)\r?\n(?:[^\r\n]{1,999}+\r?\n){0,8}+\r?\n([^\r\n]+)")
@@ -89,7 +95,7 @@ def _any_character(escape: re.Match[bytes]) -> bytes:
 
 
 def _found(text: bytes, *, is_json: bool) -> bool:
-    if _OBJECT.search(text) or _any(_MEMBER, text, _is_member):
+    if _OBJECT.search(text) or _any(_MEMBER, text, _is_member) or _any(_HEADERS, text, _hold_a_secret):
         return True
     if text.startswith(b"--") and _any(_PART, text, _is_part):
         return True
@@ -107,6 +113,11 @@ def _is_member(found: re.Match[bytes]) -> bool:
     if name == "token" and _OF_A_MODELS_TOKEN.search(text, max(0, end - _NEAR), found.end() + _NEAR):
         return False
     return is_credential(name, found[1].decode("latin-1"))
+
+
+def _hold_a_secret(headers: re.Match[bytes]) -> bool:
+    named = (one.groups() for one in _HEADER.finditer(headers[1]))
+    return any(name not in _NO_SECRET and looks_random(value.decode("latin-1")) for name, value in named)
 
 
 def _is_part(found: re.Match[bytes]) -> bool:

@@ -35,6 +35,10 @@ def test_every_builtin_pattern_of_the_configuration_exists() -> None:
         ("IBAN DE89370400440532013000, GB29 NWBK 6016 1331 9268 19", "IBAN [redacted], [redacted]"),
         ("IBAN DE89 3704 0044 0532 0130 00 please", "IBAN [redacted] please"),
         ("see https://x/y?X-Amz-Date=1&X-Amz-Signature=0123456789abcdef&z=1, thanks", "see [redacted] thanks"),
+        (
+            "https://x/y?x-oss-signature=0123456789abcdef https://x/y?a=1&q-signature=0123456789abcdef",
+            "[redacted] [redacted]",
+        ),
         ("see https://x/y?sv=1&sig=0123456789abcdef%3D now", "see [redacted] now"),
         ("ann\\x40example.com", "[redacted]"),
         ("from 192.168.0.1 to 10.0.0.255", "from [redacted] to [redacted]"),

@@ -27,6 +27,10 @@ GIVING: dict[str, Any] = {
     "a long token without digits": {"token": "abcdefghijklmnopqrstuvwxyz"},
     "any token": {"hub_token": "T"},
     "headers of a tool": {"tools": [{"type": "http", "headers": {"Authorization": "Bearer T"}}]},
+    "a header of a tool with a name of its own": {"tools": [{"type": "function", "headers": {"X-Crm": "ab12cd34ef"}}]},
+    "the second of the headers": {"extra_headers": {"Accept": "application/json", "X-Crm": "ab12cd34ef"}},
+    "an Alibaba Cloud URL": {"input": "https://x/y?x-oss-expires=60&x-oss-signature=" + HEX},
+    "a Tencent Cloud URL": {"input": f"https://x/y?q-sign-algorithm=sha1&q-signature={HEX}"},
     "credentials": {"credentials": {"user": "T"}},
     "an AWS URL": {"messages": [{"content": [{"image_url": {"url": "https://x/y?a=b&X-Amz-Signature=" + HEX}}]}]},
     "an AWS URL, second form": {
@@ -59,6 +63,8 @@ HARMLESS: dict[str, Any] = {
     "a question": {"messages": [{"content": "What does X-Amz-Signature= mean? And the password: 'hunter2'?"}]},
     "a plain URL": {"messages": [{"content": "https://x/y?page=2&sort=name&session_length=1234567890123456"}]},
     "a signed thought": {"messages": [{"content": [{"type": "thinking", "signature": HEX}]}]},
+    "headers without a secret": {"headers": {"Accept": "application/json, text/plain", "X-Team": "blue", "X-N": ""}},
+    "a schema of headers": {"properties": {"headers": {"type": "object", "description": "such as X-Trace: 1"}}},
     "ids": {"key": HEX, "prompt_cache_key": HEX, "tool_use_id": HEX},
 }
 FORMS = {
@@ -85,6 +91,8 @@ LARGE = {
     "candidates": (b"max_token=a&" * 300_000, True),
     "quotes": (b'"' * 4_000_000 + b"token", False),
     "quotes and spaces": (b'" ' * 2_000_000 + b"token", False),
+    "headers": (b'"headers":{' * 400_000, True),
+    "names of headers": (b'"headers":{' + b'"a":"b",' * 500_000, False),
     "one long name": (b'{"' + b"a" * 4_000_000 + b'token": "T"}', True),
 }
 
