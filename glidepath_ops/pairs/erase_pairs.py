@@ -7,7 +7,8 @@ a digest cannot be found by user.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from glidepath_ops.pairs.select_pairs import request_id
 
 PAGE = 100  # entries in one read
 _MASK = 0xFFFFFFFF
+_ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,32 @@ class Erased:
 
 
 def digests_in_envoy(value: str) -> frozenset[str]:
-    """Return the digests that Envoy may have computed of a sticky value in a body. (JSON can spell it in two ways.)"""
-    written = (json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
-    return frozenset(_digest(text.encode()) for text in written)
+    """Return the digests that Envoy may have computed of a sticky value in a body: one for each spelling in JSON."""
+    return frozenset(_digest(text.encode(errors="surrogatepass")) for text in _spellings(value))
+
+
+def _spellings(value: str) -> Iterator[str]:
+    """Yield the JSON strings, without quotes, that common encoders write for a text.
+
+    Besides what JSON requires, encoders escape: nothing (JavaScript), all beyond ASCII (Python, Jackson), also ``/``
+    (PHP), only ``<``, ``>`` and ``&`` (Go, Rails), or also ``+``, quotes and backticks (.NET). Hexadecimal digits are
+    in either case.
+    """
+    for ascii_only in (False, True):
+        text = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield from (text, text.replace("/", "\\/"), _escaped(text, "<>&"))
+        yield _in_upper_case(text)
+    dotnet = json.dumps(value)[1:-1].replace('\\"', "\\u0022")
+    yield _in_upper_case(_escaped(dotnet, "<>&+'`\x7f"))
+
+
+def _escaped(text: str, characters: str) -> str:
+    return "".join(f"\\u{ord(one):04x}" if one in characters else one for one in text)
+
+
+def _in_upper_case(text: str) -> str:
+    """Return a JSON string with the hexadecimal digits of its escapes in upper case."""
+    return _ESCAPE.sub(lambda found: found[0] if found[1] is None else f"\\u{found[1].upper()}", text)
 
 
 def _digest(data: bytes) -> str:
