@@ -92,11 +92,11 @@ def _regex(pattern: str, rule: Match) -> Overlap:
         start = _LITERAL.match(pattern.removeprefix("^"))
         literal = start[0] if start and "|" not in pattern else ""
         return _by_start(literal[:-1], rule)  # the last character may be optional
-    matches = _matches(pattern, rule.path)
+    matches = regex_matches(pattern, rule.path)
     return Overlap.SOME if matches is None else Overlap.ALL if matches else Overlap.NONE
 
 
-def _matches(pattern: str, text: str) -> bool | None:
+def regex_matches(pattern: str, text: str) -> bool | None:
     """Return whether an RE2 expression of Envoy matches the whole ``text``, or None if this is unknown."""
     if _NOT_PYTHON.search(pattern):
         return None
@@ -134,7 +134,7 @@ def _meets(condition: Json, value: str) -> bool | None:
     if "present_match" in condition:
         return not is_false(condition["present_match"])
     if "safe_regex" in test:
-        return _matches(str(test["safe_regex"].get("regex", "")), value)
+        return regex_matches(str(test["safe_regex"].get("regex", "")), value)
     fold = str if is_false(test.get("ignore_case", False)) else str.lower
     return all(decide(fold(value), fold(str(test[kind]))) for kind, decide in _TESTS.items() if kind in test)
 

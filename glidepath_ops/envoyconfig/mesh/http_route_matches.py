@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from glidepath.config.request_match import Match
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
-from glidepath_ops.envoyconfig.route_overlap import METHOD
+from glidepath_ops.envoyconfig.route_overlap import METHOD, regex_matches
 
 _KNOWN = {"path", "headers", "queryParams", "method"}
 _KINDS = {"Exact": 2, "RegularExpression": 1, "PathPrefix": 0}
@@ -23,7 +22,7 @@ def narrowed(match: Json, rule: Match, place: str) -> Json | None:
     """
     if unknown := match.keys() - _KNOWN:
         raise InputError(f"{place}: the condition {min(unknown)} of this match is not known")
-    path, headers = _path(match, rule, place), _headers(match.get("headers") or [], rule)
+    path, headers = _path(match, rule, place), _headers(match.get("headers") or [], rule, place)
     if path is None or headers is None or match.get("method", METHOD) != METHOD:
         return None
     found: Json = {"path": path, "method": METHOD}
@@ -103,10 +102,13 @@ def _serves(kind: str, value: str, path: str, place: str) -> bool:
 
 
 def _matches(pattern: str, text: str, place: str) -> bool:
-    try:
-        return re.fullmatch(pattern, text) is not None
-    except re.error as error:
-        raise InputError(f"{place}: the regular expression {pattern!r} cannot be read ({error})") from error
+    found = regex_matches(pattern, text)
+    if found is None:
+        raise InputError(
+            f"{place}: the regular expression {pattern!r} cannot be evaluated here; write it without features that "
+            "only RE2 has, or use Exact or PathPrefix"
+        )
+    return found
 
 
 def _covers_prefix(match: Json, rule: Match) -> bool:
@@ -119,19 +121,19 @@ def _below(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(prefix + "/")
 
 
-def _headers(theirs: list[Json], rule: Match) -> list[Json] | None:
+def _headers(theirs: list[Json], rule: Match, place: str) -> list[Json] | None:
     ours = {name.lower(): value for name, value in rule.headers.items()}
     kept = []
     for one in theirs:
         name = str(one["name"]).lower()
         if name not in ours:
             kept.append(one)
-        elif not _agrees(one, ours[name]):
+        elif not _agrees(one, ours[name], place):
             return None
     return kept + [{"type": "Exact", "name": name, "value": value} for name, value in ours.items()]
 
 
-def _agrees(condition: Json, value: str) -> bool:
+def _agrees(condition: Json, value: str, place: str) -> bool:
     if _exact(condition):
         return str(condition["value"]) == value
-    return re.fullmatch(str(condition["value"]), value) is not None
+    return _matches(str(condition["value"]), value, place)

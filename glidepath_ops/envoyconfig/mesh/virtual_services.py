@@ -34,8 +34,12 @@ from glidepath_ops.envoyconfig.route_conditions import by_specificity
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
 
 _T = TypeVar("_T")
+_BY_HAND = (
+    "whose routes Istio renames; continue it by hand, and give --route without --into, with fallback: false in the "
+    "workload"
+)
 _ACTIONS = {
-    "delegate": "delegates to another VirtualService: give that one to --into, and put its route's name in --route",
+    "delegate": f"delegates to a VirtualService without hosts, {_BY_HAND}",
     "redirect": "redirects, so there is no backend to split: narrow the workload's match to the routes that serve it",
     "directResponse": "answers by itself, so there is no backend to split: narrow the workload's match",
 }
@@ -258,10 +262,7 @@ def _check(entry: Json, service: Document, config: Config, workload: str, place:
     """Raise an error if the destination of a route cannot become the baseline's side of the split."""
     where = f"workloads.{workload}: {place}: the route that serves it"
     if not service.data.get("spec", {}).get("hosts"):
-        raise InputError(
-            f"{where} is in a VirtualService without hosts, whose routes Istio renames; continue it by hand, and give "
-            "--route without --into, with fallback: false in the workload"
-        )
+        raise InputError(f"{where} is in a VirtualService without hosts, {_BY_HAND}")
     for key, problem in _ACTIONS.items():
         if key in entry:
             raise InputError(f"{where} {problem}")

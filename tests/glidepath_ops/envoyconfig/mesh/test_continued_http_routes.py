@@ -100,11 +100,15 @@ def test_the_generated_names() -> None:
                 "queryParams": [{"name": "q", "value": "1"}],
             },
         ),
-        (
-            "{headers: [{type: RegularExpression, name: x-kind, value: 'k.*'}]}",
-            {"path": "/a", "headers": {"X-Kind": "kind"}},
-            {"path": ("Exact", "/a"), "headers": [("x-kind", "kind")]},
+        *(
+            (
+                f"{{headers: [{{type: RegularExpression, name: x-kind, value: '{pattern}'}}]}}",
+                {"path": "/a", "headers": {"X-Kind": "kind"}},
+                {"path": ("Exact", "/a"), "headers": [("x-kind", "kind")]},
+            )
+            for pattern in ("k.*", "[[:alpha:]]+", r"\p{L}+")
         ),
+        ("{path: {type: RegularExpression, value: '/[[:alpha:]]+'}}", {"path": "/b"}, {"path": ("Exact", "/b")}),
     ],
 )
 def test_the_match_is_narrowed(match: str, workload: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -244,7 +248,13 @@ def test_the_chosen_route_is_continued() -> None:
             {"match": {"path_prefix": "/v1"}},
             "give the workload a path",
         ),
-        (ROUTE + V1.replace("PathPrefix, value: /v1", "RegularExpression, value: '('"), None, {}, "cannot be read"),
+        (ROUTE + V1.replace("PathPrefix, value: /v1", "RegularExpression, value: '('"), None, {}, "be evaluated"),
+        (
+            ROUTE + "    - matches: [{headers: [{type: RegularExpression, name: x-kind, value: '\\Qk'}]}]\n",
+            None,
+            {"match": {"path": "/a", "headers": {"x-kind": "k"}}},
+            r"route.yaml:6: the regular expression '.*Qk' cannot be evaluated",
+        ),
         (
             ROUTE + V1 + "      timeouts: {request: 10s}\n",
             None,

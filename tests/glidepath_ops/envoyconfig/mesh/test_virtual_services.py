@@ -194,7 +194,7 @@ def test_short_hosts_and_subsets_name_the_cluster() -> None:
         (service(entry(route=f"{DESTINATION}, {DESTINATION}")), "has 2 destinations"),
         (service("{redirect: {uri: /x}}"), "redirects"),
         (service("{directResponse: {status: 404}}"), "answers by itself"),
-        (service("{delegate: {name: x}}"), "delegates"),
+        (service("{delegate: {name: x}}"), "delegates to .* without hosts, .* without --into, with fallback: false"),
         (service(entry()).replace("hosts: ['*']", "x: y"), "without hosts"),
         (service(entry("match: [{uri: {prefix: /pages}}]")), "workloads.chat: no HTTP route .*POST /v1/chat"),
         (service(entry("match: [{uri: {regex: '[[:alpha:]]+'}}]")), "vs.yaml:7: the regular expression"),
