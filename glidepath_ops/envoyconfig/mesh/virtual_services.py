@@ -43,6 +43,7 @@ _ACTIONS = {
     "redirect": "redirects, so there is no backend to split: narrow the workload's match to the routes that serve it",
     "directResponse": "answers by itself, so there is no backend to split: narrow the workload's match",
 }
+_WITHOUT_BACKEND = ("redirect", "directResponse")  # such a route stays before the copies, as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,9 @@ def _continued(service: Document, naming: CopyNames, only: str | None) -> Iterat
         place = f"{service.file}:{node.start_mark.line + 1}"
         matches: list[Json] = entry.get("match") or [{}]
         narrow = [(match, one) for match in matches for one in narrowed(match, naming.rule, place)]
-        if narrow and only in (None, entry.get("name")):
+        takes_all = any(covers(match, naming.rule, place) for match in matches)
+        answers_some = not takes_all and any(key in entry for key in _WITHOUT_BACKEND)
+        if narrow and only in (None, entry.get("name")) and not answers_some:
             _check(entry, service, naming.config, naming.workload, place)
             naming.continued.add(str(entry.get("name", "")))
             rules = header_rules(entry)
@@ -229,7 +232,7 @@ def _continued(service: Document, naming: CopyNames, only: str | None) -> Iterat
             splits = [copy for kind, copy in copies if kind is CopyKind.SPLIT]
             naming.for_copies = [part for copy in splits for part in of_virtual_service(copy, rules)]
             yield from (_Added(routes, index, kind, copy) for kind, copy in copies)
-        if any(covers(match, naming.rule, place) for match in matches):
+        if takes_all:
             return
 
 

@@ -211,6 +211,20 @@ def test_what_cannot_be_continued_is_refused_with_place_and_remedy(text: str, pr
         complete_virtual_services(text, config(), "vs.yaml")
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        "{match: [{port: 80}], redirect: {scheme: https}}",
+        "{match: [{scheme: {exact: http}}], redirect: {scheme: https}}",
+        "{match: [{headers: {x-old: {exact: 'yes'}}}], directResponse: {status: 410}}",
+    ],
+)
+def test_a_route_that_answers_some_requests_without_a_backend_stays_before_the_copy(first: str) -> None:
+    found = routes(service(first, entry("name: models")))
+    assert [one.get("name") for one in found] == [None, "glidepath-chat", "models"]
+    assert found[0] == quick_yaml.safe_load(first)
+
+
 def test_a_timeout_of_minutes_leaves_time_for_the_fallback() -> None:
     assert len(copies(service(entry("timeout: 1m30.5s")))) == 1
     assert len(copies(service(entry("timeout: 1s")), config(fallback=False))) == 1
