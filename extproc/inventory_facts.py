@@ -15,6 +15,7 @@ from threading import Lock
 from extproc.content_coding import decode
 from extproc.copyable_bodies import MOST_PARSED, reason_not_to_copy, without_pictures
 from extproc.extproc_errors import DecodeError
+from glidepath.call_classes import asks_for_stream
 from glidepath.eligibility import RequestFacts, facts_of
 from glidepath.inventory.paths import model_in_path
 from glidepath.inventory.tally import shape_name
@@ -27,7 +28,6 @@ from glidepath.token_usage import TokenUsage
 MOST_REMEMBERED = 4096  # requests whose repetition is recognised
 _FORM_MODEL = re.compile(rb'name="model"\r?\n\r?\n([!-~]{1,256})\r?\n')
 _FORM_BYTES = 64 * 1024
-_STREAMING_PATH = re.compile(r":streamGenerateContent|/(converse|generate|invoke-with-response)[-_]stream$")
 # The texts of an answer in the formats of all providers. Two answers are equal if these texts are equal.
 _TEXTS = re.compile(
     rb'"(?:content|text|arguments|partial_json|output_text|refusal|delta|response)"\s*+:\s*+"((?:[^"\\]++|\\.)*+)"'
@@ -172,5 +172,4 @@ def _model(document: object, body: bytes, path: str) -> str:
 
 
 def _asks_for_stream(document: object, path: str) -> bool:
-    wanted = isinstance(document, dict) and document.get("stream") is True
-    return wanted or _STREAMING_PATH.search(path.partition("?")[0]) is not None
+    return asks_for_stream(path, document.get("stream") if isinstance(document, dict) else None)

@@ -60,11 +60,22 @@ CALL_FORMS: tuple[CallForm, ...] = (
     CallForm(r":(generateContent|streamGenerateContent)", "gemini.generate_content"),
     CallForm(r"/model/[^/?]+/converse(-stream)?", "bedrock.converse"),
     CallForm(r"/invoke(-with-response-stream)?", BY_BODY),
+    CallForm(r":(rawPredict|streamRawPredict)", BY_BODY),
     CallForm(r"/(moderations|score|classify|infer)", ""),
     CallForm(r":(predict|embedContent|batchEmbedContents)", ""),
     CallForm(r"/audio/(speech|transcriptions|translations)", ""),
     CallForm(r"/images/(generations|edits|variations)", ""),
 )
+# The ends of the paths of calls that are always answered with a stream, and of those that are answered with a stream
+# unless the body says ``"stream": false`` (Ollama). All other calls ask for a stream by ``"stream": true``.
+STREAMED_CALLS = (
+    "/generate_stream",
+    ":streamGenerateContent",
+    ":streamRawPredict",
+    "/converse-stream",
+    "/invoke-with-response-stream",
+)
+STREAMED_BY_DEFAULT = ("/api/chat", "/api/generate")
 # The ends of paths whose requests are forms with a file (multipart), in which Envoy does not replace the model.
 MULTIPART_CALLS = ("/audio/transcriptions", "/audio/translations", "/images/edits", "/images/variations")
 # A path with one of these segments changes something on the server, or reads what such a call has left there.
@@ -98,6 +109,13 @@ def form_of_path(path: str) -> CallForm | None:
     """Return the form of inference call that the end of ``path`` shows, or None. ``path`` must not contain a query."""
     bare = _bare(path)
     return next((form for pattern, form in _FORMS if pattern.search(bare)), None)
+
+
+def asks_for_stream(path: str, wanted: object) -> bool:
+    """Return whether a call asks for a streamed answer. ``wanted``: the member ``stream`` of its body, or None."""
+    bare = _bare(path)
+    by_default = wanted is None and bare.endswith(STREAMED_BY_DEFAULT)
+    return wanted is True or by_default or bare.endswith(STREAMED_CALLS)
 
 
 @lru_cache(1024)

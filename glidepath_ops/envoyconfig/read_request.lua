@@ -3,7 +3,7 @@
 --
 -- Defined above this text: STICKY (name of a request header → the key of the body whose value it gets, "" for none: the
 -- conversation), MAX_BODY (bytes; a longer body is not read), REFUSALS (the statuses with which a backend refuses reasoning
--- or ids of another server).
+-- or ids of another server), STREAMED and STREAMED_BY_DEFAULT (ends of paths, see glidepath/call_classes.py).
 
 local FACTS = "glidepath.request"
 local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
@@ -24,14 +24,29 @@ local function is_upload(kind)
   return false
 end
 
+local function bare_path(path)
+  return (path:match("^[^?]*"):gsub("/+$", ""))
+end
+
+local function ends_with(text, ends)
+  for _, wanted in ipairs(ends) do
+    if text:sub(-#wanted) == wanted then return true end
+  end
+  return false
+end
+
+local function asks_for_stream(facts, path)
+  if facts.stream or ends_with(bare_path(path), STREAMED) then return true end
+  return facts.stream == nil and ends_with(bare_path(path), STREAMED_BY_DEFAULT)
+end
+
 -- Returns whether the request needs state of the server, makes some, or neither, and why. A response of the Responses API
 -- is stored unless the body says otherwise.
 local function state_of(facts, path)
   if facts.needs ~= nil then return "needs", facts.needs end
   if facts.background then return "makes", "background" end
-  local bare = path:match("^[^?]*"):gsub("/+$", "")
   local stored = facts.store
-  if stored == nil then stored = bare:sub(-10) == "/responses" end
+  if stored == nil then stored = bare_path(path):sub(-10) == "/responses" end
   if stored then return "makes", "store" end
   return "none", ""
 end
@@ -71,7 +86,7 @@ end
 local function published(facts, path, length)
   local state, why = state_of(facts, path)
   return {
-    read = "yes", model = facts.model or "", spans = spans_of(facts), stream = facts.stream and "true" or "false",
+    read = "yes", model = facts.model or "", spans = spans_of(facts), stream = asks_for_stream(facts, path) and "true" or "false",
     state = state, why = why, tools = facts.hosted and "hosted" or (facts.tools and "client" or "none"),
     modalities = joined(facts.modalities), signed = facts.signed and "true" or "false",
     foreign = (facts.foreign or facts.signed) and "true" or "false",

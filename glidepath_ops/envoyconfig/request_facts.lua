@@ -194,7 +194,8 @@ end
 -- Takes true, false, null or a number, which is the value of the key `name` in the object at depth 1.
 local function take_literal(scan, name, text)
   local facts = scan.facts
-  if name == "stream" then facts.stream = text == "true"
+  if name == "stream" then
+    if text ~= "null" then facts.stream = text == "true" end
   elseif name == "store" then
     if text ~= "null" then facts.store = text == "true" end
   elseif name == "background" then facts.background = text == "true"

@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from glidepath import envoy_names
+from glidepath.call_classes import STREAMED_BY_DEFAULT, STREAMED_CALLS
 from glidepath.config.backends import Backend
 from glidepath.config.request_match import Match
 from glidepath.config.root import Config
@@ -95,6 +96,8 @@ def _source(config: Config) -> str:
         f"local STICKY = {{ {sticky} }}",
         f"local MAX_BODY = {config.envoy.max_body}",
         f"local REFUSALS = {quote(','.join(map(str, REFUSALS)))}",
+        f"local STREAMED = {{ {', '.join(map(quote, STREAMED_CALLS))} }}",
+        f"local STREAMED_BY_DEFAULT = {{ {', '.join(map(quote, STREAMED_BY_DEFAULT))} }}",
     ]
     return "\n".join(lines) + "\n\n" + _program()
 

@@ -14,6 +14,7 @@ from glidepath.call_classes import (
     INFERENCE_PATHS,
     NOT_INFERENCE,
     CallClass,
+    asks_for_stream,
     call_class,
     may_be_copied,
 )
@@ -44,6 +45,8 @@ READ = [
     "/v1beta/models/gemini:generateContent",
     "/model/claude/converse-stream",
     "/model/claude/invoke",
+    "/v1/projects/p/locations/l/publishers/anthropic/models/claude@1:rawPredict",
+    "/v1/projects/p/locations/l/publishers/anthropic/models/claude@1:streamRawPredict",
 ]
 UNREAD = ["/v1/moderations", "/v1/audio/transcriptions", "/v1/images/generations", "/v1/projects/p/endpoints/e:predict"]
 MANAGEMENT = [
@@ -119,6 +122,35 @@ def test_the_extractors_know_every_form_of_the_table() -> None:
     assert known <= set(Surface)
     assert surface_of_path("/v1/chat/completions?x=1") is Surface.OPENAI_CHAT
     assert surface_of_path("/model/claude/invoke") is Surface.UNKNOWN
+
+
+def test_every_format_of_the_extractors_has_a_form_in_the_table() -> None:
+    assert set(Surface) - {form.surface for form in CALL_FORMS} == {Surface.CUSTOM, Surface.UNKNOWN, Surface.PLAIN_TEXT}
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted", "is_stream"),
+    [
+        ("/v1/chat/completions", True, True),
+        ("/v1/chat/completions", None, False),
+        ("/v1/chat/completions", False, False),
+        ("/v1/chat/completions", "true", False),
+        ("/v1beta/models/g:streamGenerateContent?alt=sse", None, True),
+        ("/v1beta/models/g:generateContent", None, False),
+        ("/v1/models/c:streamRawPredict", None, True),
+        ("/model/c/converse-stream/", None, True),
+        ("/model/c/invoke-with-response-stream", None, True),
+        ("/generate_stream", None, True),
+        ("/generate", None, False),
+        ("/api/chat", None, True),
+        ("/api/chat", True, True),
+        ("/api/chat", False, False),
+        ("/api/generate?x=/api/chat", None, True),
+        ("/api/embed?x=/api/chat", None, False),
+    ],
+)
+def test_the_path_or_the_body_of_a_call_asks_for_a_stream(path: str, wanted: object, *, is_stream: bool) -> None:
+    assert asks_for_stream(path, wanted) is is_stream
 
 
 PIECES = st.sampled_from(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glidepath.call_classes import form_of_path
+from glidepath.call_classes import asks_for_stream, form_of_path
 from scorer.scoring.answers.answer import Expectation, Surface
 from scorer.scoring.answers.strict_json import MAX_BYTES, MAX_CHOICES, UnusableBodyError, clean, count, read_json
 
@@ -30,7 +30,6 @@ _INNER = (
     "generation_config",
     "inferenceConfig",
 )  # TGI, Ollama, Gemini, Bedrock
-_STREAMED = ("generate_stream", ":streamGenerateContent", "/converse-stream")
 _SCHEMA_KEYS = ("parameters", "input_schema", "inputSchema", "parametersJsonSchema")
 _CHOICE_KEYS = ("guided_choice", "choice")
 
@@ -52,7 +51,7 @@ def expectation(path: str, request_body: bytes) -> Expectation:
     return Expectation(
         surface=surface,
         task=_task(surface, flat, json_mode=json_mode, tools=bool(tools)),
-        stream=flat.get("stream") is True or path.partition("?")[0].endswith(_STREAMED),
+        stream=asks_for_stream(path, flat.get("stream")),
         json_mode=json_mode,
         schema=schema,
         tools=tools,

@@ -64,6 +64,29 @@ async def test_both_limits_hold_on_a_users_listener_too(
             assert len(setup.theirs.received) == (1 if asks_the_baseline else 0)
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "asks_the_baseline"),
+    [
+        ("/v1/models/m:streamGenerateContent?alt=sse", {"contents": []}, True),
+        ("/v1/models/m:generateContent", {"contents": []}, False),
+        ("/v1/model/m/converse-stream", {"messages": []}, True),
+        ("/v1/api/chat", {"model": "m", "messages": []}, True),
+        ("/v1/api/chat", {"model": "m", "messages": [], "stream": None}, True),
+        ("/v1/api/chat", {"model": "m", "messages": [], "stream": False}, False),
+    ],
+)
+async def test_a_stream_that_the_path_or_the_default_of_the_api_asks_for_has_the_limit_of_streams(
+    tmp_path: Path, path: str, body: dict[str, Any], asks_the_baseline: bool
+) -> None:
+    onprem = {"first_byte_timeout": "300ms", "answer_timeout": "8s"}
+    chat = {"match": {"path_prefix": "/v1"}, "start": 100}
+    async with envoy_with_backends(tmp_path, onprem=onprem, chat=chat) as setup:
+        setup.onprem.delay = 2.0
+        reply = await setup.post(body, path=path)
+        assert reply.status == 200
+        assert (len(setup.onprem.received), len(setup.cloud.received)) == (1, int(asks_the_baseline))
+
+
 async def test_a_users_route_that_ends_before_the_default_limit_keeps_the_limit_of_streams(tmp_path: Path) -> None:
     async with users_setup(tmp_path, users_table(to_theirs(action={"timeout": "60s"}))) as setup:
         del setup.config["workloads"]["chat"]["sticky"]  # so that Envoy reads the requests
