@@ -54,10 +54,10 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
     static = child(root, "static_resources")
     if static is None:
         raise InputError(f"{name}: has no static_resources; add the routes at the source of this Envoy's listeners")
-    managers = _chosen_managers(static, name, point)
+    listener, managers = _chosen_managers(static, name, point)
     refuse_taken_addresses(root, config, name)
     added = [_added(manager, config, name, point) for manager in managers] if config.workloads else []
-    _refuse_shared_routes(static, managers, added, name)
+    _refuse_shared_routes(static, listener, added, name)
     _refuse_missing_clusters(static, config, name)
     _refuse_filters_of_baseline(static, config, [one for _, routes in added for one in routes], name)
     check_spliced(_spliced(config, added, name), name)
@@ -118,8 +118,8 @@ def _once(insertions: Iterable[Insertion]) -> list[Insertion]:
     return list({(id(one.node), one.at, repr(one.items)): one for one in insertions}.values())
 
 
-def _chosen_managers(static: yaml.Node, name: str, point: InsertionPoint) -> list[yaml.Node]:
-    """Return the HTTP connection managers of the chosen listener.
+def _chosen_managers(static: yaml.Node, name: str, point: InsertionPoint) -> tuple[str, list[yaml.Node]]:
+    """Return the title of the chosen listener and its HTTP connection managers.
 
     A manager that several filter chains share by a YAML anchor appears once.
     """
@@ -130,7 +130,7 @@ def _chosen_managers(static: yaml.Node, name: str, point: InsertionPoint) -> lis
         raise InputError(f"{name}: no listener has an HTTP connection manager, so there is nothing to route")
     several = f"{name}: several listeners serve HTTP; choose one with --listener"
     chosen = _choose(found, point.listener, several, missing=f"{name}: no listener {{}} serves HTTP")
-    return list(found[chosen].values())
+    return chosen, list(found[chosen].values())
 
 
 def _managers(static: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
@@ -170,7 +170,7 @@ def _added(
 
 def _refuse_shared_routes(
     static: yaml.Node,
-    managers: Sequence[yaml.Node],
+    listener: str,
     added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]],
     name: str,
 ) -> None:
@@ -182,7 +182,7 @@ def _refuse_shared_routes(
             routes = child(host, "routes")
             if routes is None or id(routes) not in ours:
                 continue
-            if id(host) not in chosen or not any(manager is one for one in managers):
+            if id(host) not in chosen or title != listener:
                 raise InputError(
                     f"{name}:{routes.start_mark.line + 1}: a YAML alias gives these routes to another virtual host or "
                     f"to the listener {title} too; write them there in full"

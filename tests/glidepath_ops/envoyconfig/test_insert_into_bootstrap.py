@@ -128,11 +128,15 @@ def test_parts_that_two_managers_share_by_an_alias_are_inserted_once() -> None:
     assert len(result["filters"]) == 5
 
 
-def test_routes_that_another_listener_shares_by_an_alias_are_refused() -> None:
-    manager = '{"@type": HttpConnectionManager, route_config: *hosts, http_filters: []}'
+@pytest.mark.parametrize(
+    "manager", ['{"@type": HttpConnectionManager, route_config: *hosts, http_filters: []}', "*manager"]
+)
+def test_routes_that_another_listener_shares_by_an_alias_are_refused(manager: str) -> None:
+    text = SHARED_TABLE.replace("typed_config: {", "typed_config: &manager {", 1)
+    assert "&manager" in text
     other = f"  - {{name: plain, filter_chains: [{{filters: [{{name: c, typed_config: {manager}}}]}}]}}\n"
     with pytest.raises(InputError, match=r"boot.yaml:6: a YAML alias gives these routes to .* listener plain too"):
-        insert_glidepath(SHARED_TABLE + other, CONFIG, "boot.yaml", InsertionPoint("main"))
+        insert_glidepath(text + other, CONFIG, "boot.yaml", InsertionPoint("main"))
 
 
 OWN_UPSTREAM_FILTERS = """\
