@@ -19,7 +19,8 @@ EVENTS = 64  # events that are parsed; the next one counts as content
 LONGEST = 64 * 1024  # bytes of an incomplete event that are kept; a longer event counts as content
 _UNREADABLE = "application/vnd.amazon.eventstream"
 _DELTAS = (  # of OpenAI's chat completions, and of servers that are compatible with it
-    "content", "reasoning", "reasoning_content", "refusal", "tool_calls", "function_call", "audio",
+    "content", "reasoning", "reasoning_content", "reasoning_details", "thinking", "refusal", "tool_calls",
+    "function_call", "audio",
 )  # fmt: skip
 _CALLS = ("function_call", "custom_tool_call", "tool_use", "server_tool_use", "mcp_call")
 

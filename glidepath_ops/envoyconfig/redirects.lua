@@ -19,5 +19,7 @@ local function location_for_client(side, location)
     rest = rest:sub(#prefix + 1)
     if rest:sub(1, 1) ~= "/" then rest = "/" .. rest end
   end
-  return side.strip .. rest
+  local found = side.strip .. rest
+  if found:find("^/[/\\%s]") then return location end -- a client would read what follows as the name of a server
+  return found
 end

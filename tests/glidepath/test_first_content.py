@@ -22,6 +22,8 @@ CONTENT: list[dict[str, Any]] = [
     chunk(content="a"),
     chunk(role="assistant", content="a"),
     chunk(reasoning_content="a"),
+    chunk(content="", thinking="a"),
+    chunk(reasoning_details=[{"type": "reasoning.text", "text": "a"}]),
     chunk(reasoning="a"),
     chunk(tool_calls=[{"index": 0, "function": {"name": "f", "arguments": ""}}]),
     {"object": "text_completion", "choices": [{"text": "a"}]},

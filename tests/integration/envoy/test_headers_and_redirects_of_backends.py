@@ -108,6 +108,9 @@ LOCATIONS = {
     "http://127.0.0.1:{port}.evil/base/v1": "http://127.0.0.1:{port}.evil/base/v1",
     "https://login.example/x": "https://login.example/x",
     "//evil/x": "//evil/x",
+    "http://127.0.0.1:{port}/base//evil/x": "http://127.0.0.1:{port}/base//evil/x",  # and not //evil/x
+    "/base//evil/x": "/base//evil/x",
+    "/base/\\evil/x": "/base/\\evil/x",
     "": "",
 }
 
