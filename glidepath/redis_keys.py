@@ -229,3 +229,11 @@ def lease_key(group: str) -> str:
 def fence_key(group: str) -> str:
     """Return the key of the fencing token: a counter that grows with every new leader of ``group``."""
     return f"{FENCE}:{group}" if group else FENCE
+
+
+def delivered_key(destination: str) -> str:
+    """Return the key of the decisions that a destination of notifications has got.
+
+    ``destination`` is a digest. The key holds a sorted set with a TTL: a digest of each decision, by Unix time.
+    """
+    return f"{PREFIX}:delivered:{destination}"

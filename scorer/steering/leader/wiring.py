@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from importlib import import_module
 
@@ -21,6 +22,7 @@ from scorer.steering.envoy.rtds_leases import LeaseService
 from scorer.steering.envoy.rtds_server import RtdsServer
 from scorer.steering.leader.arrived_entries import ArrivedEntries
 from scorer.steering.leader.capacity import CandidateLoads
+from scorer.steering.leader.continue_deliveries import ContinuedDeliveries
 from scorer.steering.leader.count_unseen_entries import UnseenEntries
 from scorer.steering.leader.group_ownership import GroupOwnership
 from scorer.steering.leader.history_recorder import HistoryRecorder
@@ -33,6 +35,8 @@ from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.notify.channels import notification_queue
 from scorer.steering.notify.decision_log_file import decision_log_file
+from scorer.steering.notify.delivered_record import DeliveredRecord
+from scorer.steering.notify.delivery import DeliveryQueue
 from scorer.steering.notify.mlflow import mlflow_queue
 from scorer.steering.steering_interfaces import DecisionSink, EvidenceKind
 
@@ -75,6 +79,19 @@ def decision_sinks(config: Config, metrics: SteerMetrics) -> list[DecisionSink]:
     return sinks
 
 
+def continued_deliveries(
+    config: Config, redis: RedisClient, sinks: Iterable[DecisionSink], ownership: GroupOwnership
+) -> ContinuedDeliveries:
+    """Give each queue of notifications a record in Redis, and return the task that continues former deliveries."""
+    queues = []
+    for queue in sinks:
+        if isinstance(queue, DeliveryQueue):
+            record = DeliveredRecord(redis, queue.destination)
+            queue.record = record
+            queues.append((queue, record))
+    return ContinuedDeliveries(config, redis, queues, lambda: ownership.foreign)
+
+
 def steer_loop(
     config: Config,
     redis: RedisClient,
@@ -93,6 +110,7 @@ def steer_loop(
     group = config.scorer.group
     outcome_watch = OutcomeWatch(config)
     lease = Lease(redis, owner, config.scorer.lease, group=group)
+    ownership = GroupOwnership(redis, lease, config.workloads, metrics)
     return SteerLoop(
         config,
         RedisSteeringStore(redis, cluster=config.redis.cluster, log_retention=config.retention.log, group=group),
@@ -102,12 +120,13 @@ def steer_loop(
         metrics,
         sinks=sinks,
         forecast=CandidateLoads(config),
-        ownership=GroupOwnership(redis, lease, config.workloads, metrics),
+        ownership=ownership,
         leader_tasks=(
             ScheduledProbes(config, RedisProbeStore(redis, config), registry, announce),
             UnseenEntries(config, redis, registry),
             WeighedPairsKeeper(config, redis, registry),
             ArrivedEntries(redis, outcome_watch),
+            continued_deliveries(config, redis, sinks, ownership),
         ),
         outcome_watch=outcome_watch,
         history=HistoryRecorder(redis, registry),

@@ -46,7 +46,7 @@ def notification_queue(target: Notification, dropped: Counter) -> DeliveryQueue:
             return decision.event in target.events
         return target.kind != "pagerduty" or _concerns_incident(decision)
 
-    return DeliveryQueue(target.kind, _send(target), dropped, wants)
+    return DeliveryQueue(target.kind, _send(target), dropped, wants, destination=target.model_dump_json())
 
 
 def _concerns_incident(decision: Decision) -> bool:

@@ -1,24 +1,28 @@
 """Deliver decisions to one destination, from a bounded queue and with retries, without delaying the steer loop.
 
 A decision that cannot be queued is dropped and counted. While the destination cannot be reached, the decisions wait, in
-their order, each for at most KEEP_S. A decision that is not delivered is dropped, counted and logged. The complete
-record is the log in Redis.
+the order of their times, each for at most KEEP_S. A decision that is not delivered is dropped, counted and logged. The
+complete record is the log in Redis. What waits when the process ends is left to the next leader
+(scorer/steering/leader/continue_deliveries.py).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 import aiohttp
 import structlog
 from prometheus_client import Counter
 
-from glidepath.status_and_decisions import Decision
+from glidepath.status_and_decisions import Decision, to_json
 from glidepath.timed_wait import wait_until_set
+from scorer.steering.notify.delivered_record import Record, id_of
 
 QUEUE = 1000  # the largest number of queued decisions
 KEEP_S = 3600.0  # the time in which a decision is tried again
@@ -56,26 +60,55 @@ def check_answer(response: aiohttp.ClientResponse) -> None:
         raise RefusedError(f"answered {response.status}")
 
 
+@dataclass(frozen=True, order=True, slots=True)
+class _Waiting:
+    """A decision in a queue, in the order of time. ``until``: the monotonic time until which it is tried again."""
+
+    at_ms: int
+    number: int
+    id: str = field(compare=False)
+    decision: Decision = field(compare=False)
+    until: float = field(compare=False)
+
+
 class DeliveryQueue:
     """A queue of the decisions for one destination. ``wants`` selects the decisions to deliver.
 
     ``send`` delivers one decision. It raises aiohttp.ClientError, OSError or TimeoutError if a retry may help, and
-    RefusedError if a retry would not help.
+    RefusedError if a retry would not help. ``destination`` names what all scorers with this destination have in common;
+    ``record`` is what they have delivered, or None.
     """
 
-    def __init__(self, kind: str, send: Send, dropped: Counter, wants: Wants = lambda _: True) -> None:
-        self.kind = kind
+    def __init__(
+        self, kind: str, send: Send, dropped: Counter, wants: Wants = lambda _: True, *, destination: str = ""
+    ) -> None:
+        self.kind, self.destination = kind, destination or kind
+        self.record: Record | None = None
         self._send, self.wants, self._dropped = send, wants, dropped.labels(kind)
-        self._queue: asyncio.Queue[tuple[float, Decision]] = asyncio.Queue(QUEUE)
-        self._current: Decision | None = None
+        self._queue: asyncio.PriorityQueue[_Waiting] = asyncio.PriorityQueue(QUEUE)
+        self._numbers = itertools.count()
+        self._known: dict[str, None] = {}  # the ids of the latest decisions; the oldest are forgotten
+        self._current: _Waiting | None = None
 
     def announce(self, decision: Decision) -> None:
-        if not self.wants(decision):
-            return
+        if self.wants(decision):
+            self._put(decision, id_of(to_json(decision)), KEEP_S)
+
+    def continue_with(self, decision: Decision, decision_id: str, keep_s: float) -> None:
+        """Queue a decision of a former leader for ``keep_s`` seconds, unless this process has queued it already."""
+        if self.wants(decision) and decision_id not in self._known:
+            self._put(decision, decision_id, keep_s)
+
+    def _put(self, decision: Decision, decision_id: str, keep_s: float) -> None:
+        until = time.monotonic() + keep_s
         try:
-            self._queue.put_nowait((time.monotonic() + KEEP_S, decision))
+            self._queue.put_nowait(_Waiting(decision.at_ms, next(self._numbers), decision_id, decision, until))
         except asyncio.QueueFull:
             self._dropped.inc()
+            return
+        self._known[decision_id] = None
+        if len(self._known) > 2 * QUEUE:
+            del self._known[next(iter(self._known))]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver decisions until ``stop`` is set. Then spend at most DRAIN_S seconds on the decisions in the queue."""
@@ -87,20 +120,22 @@ class DeliveryQueue:
                 async with asyncio.timeout(DRAIN_S):
                     await self._queue.join()
             delivering.cancel()
-        self._drop_the_rest()
+        self._leave_the_rest()
 
     async def _deliver_all(self, session: aiohttp.ClientSession, stop: asyncio.Event) -> None:
         while True:
-            until, self._current = await self._queue.get()
-            await self._deliver(session, self._current, until, stop)
+            self._current = one = await self._queue.get()
+            await self._deliver(session, one, stop)
+            if self.record is not None:
+                await self.record.add(one.id)
             self._current = None
             self._queue.task_done()
 
-    async def _deliver(
-        self, session: aiohttp.ClientSession, decision: Decision, until: float, stop: asyncio.Event
-    ) -> None:
-        failed, pause_s = 0, FIRST_PAUSE_S
+    async def _deliver(self, session: aiohttp.ClientSession, one: _Waiting, stop: asyncio.Event) -> None:
+        decision, failed, pause_s = one.decision, 0, FIRST_PAUSE_S
         while True:
+            if failed and self.record is not None and await self.record.has(one.id):
+                return None  # another scorer, which leads now, has delivered it
             try:
                 await self._send(session, decision)
             except RefusedError as error:
@@ -110,7 +145,7 @@ class DeliveryQueue:
             else:
                 return None
             failed += 1
-            if time.monotonic() >= until:
+            if time.monotonic() >= one.until:
                 return self._drop(decision, reason)
             if failed == TOLD_AFTER:
                 about = {"to": self.kind, "decision": decision.event, "workload": decision.workload}
@@ -118,12 +153,16 @@ class DeliveryQueue:
             await (asyncio.sleep(FIRST_PAUSE_S) if stop.is_set() else wait_until_set(stop, pause_s))
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _drop_the_rest(self) -> None:
+    def _leave_the_rest(self) -> None:
         left = [self._current] if self._current is not None else []
         while not self._queue.empty():
-            left.append(self._queue.get_nowait()[1])
-        for decision in left:
-            self._drop(decision, "this process ended before it was delivered")
+            left.append(self._queue.get_nowait())
+        for one in left:
+            if self.record is None:
+                self._drop(one.decision, "this process ended before it was delivered")
+            else:
+                about = {"to": self.kind, "decision": one.decision.event, "workload": one.decision.workload}
+                log.warning("notification_postponed", **about, effect="the next leader delivers it")
 
     def _drop(self, decision: Decision, reason: str) -> None:
         self._dropped.inc()

@@ -61,7 +61,10 @@ def mlflow_queue(config: Config, section: RegistrySection, dropped: Counter) -> 
         if all(tags.get(f"{TAG}.{workload}") != other for workload in sharing):
             await _remove_alias(session, base, name, known, other)
 
-    return DeliveryQueue("mlflow", send, dropped, lambda d: d.event in STATUS and model(d) is not None)
+    def wants(decision: Decision) -> bool:
+        return decision.event in STATUS and model(decision) is not None
+
+    return DeliveryQueue("mlflow", send, dropped, wants, destination=section.mlflow)
 
 
 async def _latest(session: aiohttp.ClientSession, base: str, name: str) -> str:

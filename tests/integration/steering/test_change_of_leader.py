@@ -19,6 +19,7 @@ from scorer.steering.leader.lease import LONGEST_S, Lease
 from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.store_protocol import FencedError, Record
 from tests.support.chat_config import CHAT_CONFIG
+from tests.support.notification_inbox import inbox
 from tests.support.running_envoy import RunningEnvoy, running_envoy
 from tests.support.steering_client import SteeringClient, steering_client
 from tests.support.waiting import eventually
@@ -64,6 +65,11 @@ def settings(file: Path) -> Config:
     return load_config(file)
 
 
+def notify_by(file: Path, url: str) -> None:
+    data = yaml.safe_load(file.read_text()) | {"notify": [{"kind": "webhook", "url": url}]}
+    file.write_text(yaml.safe_dump(data))
+
+
 async def test_a_killed_leader_is_replaced_when_its_lease_ends(file: Path, envoy: RunningEnvoy) -> None:
     async with steering_client(settings(file)) as client:
         with scorer(file, "first") as first:
@@ -77,6 +83,21 @@ async def test_a_killed_leader_is_replaced_when_its_lease_ends(file: Path, envoy
                 await client.order(CommandKind.PROMOTE)
                 await eventually(lambda: client.has(envoy.admin, 2500))
                 assert [d.event for d in await client.log()] == ["promote", "promote"]
+
+
+async def test_what_a_killed_leader_could_not_tell_is_told_by_the_next_one_and_once(file: Path) -> None:
+    async with inbox(failures=10**6) as box, steering_client(settings(file)) as client:
+        notify_by(file, box.url)
+        with scorer(file, "first") as first:
+            await eventually(lambda: client.redis.keys("glidepath:delivered:*"))
+            await client.order(CommandKind.PROMOTE)
+            await eventually(lambda: box.failures < 10**6)
+            first.kill()
+        box.failures = 0
+        with scorer(file, "second"):
+            await eventually(lambda: [body["data"]["event"] for _, _, body in box.got] == ["promote"])
+            await client.order(CommandKind.ABORT)
+            await eventually(lambda: [body["data"]["event"] for _, _, body in box.got] == ["promote", "abort"])
 
 
 async def test_a_frozen_leader_is_replaced_and_writes_nothing_after_it_resumes(file: Path, envoy: RunningEnvoy) -> None:
