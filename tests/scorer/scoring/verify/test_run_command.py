@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import signal
 import sys
@@ -114,6 +116,22 @@ async def test_processor_time_is_limited_even_if_the_scorer_does_not_wait() -> N
     assert await run_command(python(code), b"", CommandLimits(7.5, 2**30)) == b"9 (0, 0)\n"
     timer = "import signal; print(0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 8.5)"
     assert await run_command(python(timer), b"", CommandLimits(7.5, 2**30)) == b"True\n"
+
+
+@pytest.mark.parametrize("writes", [f"print('x' * {16 * MAX_OUTPUT})", "while True: print('x' * 65536)"])
+async def test_an_output_without_end_is_no_result_and_is_not_waited_for(writes: str) -> None:
+    async with asyncio.timeout(20):
+        assert await reason(python(writes)) == "output"
+
+
+def test_a_command_that_times_out_with_a_background_child_leaves_nothing_to_an_ended_event_loop(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    command = python("import subprocess; subprocess.Popen(['setsid', 'sleep', '5'])")
+    with pytest.raises(NoResultError, match="timeout"):
+        asyncio.run(run_command(command, b"", CommandLimits(0.5, ROOMY.memory)))
+    gc.collect()
+    assert "Event loop is closed" not in capfd.readouterr().err
 
 
 async def test_a_long_output_is_no_result() -> None:
