@@ -25,7 +25,8 @@ from glidepath.outcome_summaries import Coverage
 _HINTS = re.compile(
     rb'"(?:tools|background|store|previous_response_id|conversation|container|prompt|connectors|plugins'
     rb"|web_search_options|search_parameters|mcp_servers|cachedContent|cached_content|file_id|fileUri|file_uri"
-    rb'|item_reference|encrypted_content|signature|redacted_thinking|thoughtSignature|thought_signature)"'
+    rb"|item_reference|encrypted_content|signature|redacted_thinking|thoughtSignature|thought_signature"
+    rb'|systemTool|s3Location|context|audio|reasoning\.encrypted)"'
 )
 _LONG_STRING = re.compile(rb'"[^"\\]{1024,}+"')  # names and types are shorter
 _BASE64 = re.compile(rb'"(?:data:[^"\\,]{0,100}+,)?[A-Za-z0-9+/=_-]{1024,}+"')  # a picture, which is not text
@@ -43,9 +44,10 @@ _ACTING = ("background", "connectors", "plugins", "web_search_options", "search_
 _SELECTING = ("previous_response_id", "conversation", "container", "cachedContent", "cached_content")
 # Members of any object in the conversation that only the server that made them can read.
 _OF_ONE_SERVER = (
-    "file_id", "fileUri", "file_uri", "encrypted_content", "signature", "thoughtSignature", "thought_signature",
+    "file_id", "fileUri", "file_uri", "s3Location", "encrypted_content", "signature", "thoughtSignature",
+    "thought_signature",
 )  # fmt: skip
-_TYPES_OF_ONE_SERVER = ("item_reference", "redacted_thinking")
+_TYPES_OF_ONE_SERVER = ("item_reference", "redacted_thinking", "reasoning.encrypted")
 # Tools that the client runs. Anthropic's names end with a date.
 _CLIENT_TOOLS = re.compile(
     r"(?:function|custom|namespace|local_shell|apply_patch|computer|computer_use_preview)"
@@ -101,7 +103,10 @@ def without_storing(path: str, body: bytes) -> bytes:
         document = json.loads(body)
     except (ValueError, RecursionError):
         return body
-    if not isinstance(document, dict) or document.get("store", default) in (False, None):
+    if not isinstance(document, dict):
+        return body
+    stores = document.get("store")
+    if not (default if stores is None else stores):  # null means the default
         return body
     wanted = {**document, "store": False}
     for spliced in _spliced(body, absent="store" not in document):
@@ -135,8 +140,10 @@ def _acts(document: Mapping[str, object]) -> bool:
         return True
     if document.get("web_search_options") is not None:  # {} asks for a search too
         return True
-    tools = document.get("tools")
-    return isinstance(tools, list) and not all(_is_of_the_client(tool) for tool in tools)
+    config = document.get("toolConfig")  # Bedrock's; Gemini has an object of this name, too, without tools in it
+    lists = (document.get("tools"), config.get("tools") if isinstance(config, dict) else None)
+    tools = [tool for one in lists if isinstance(one, list) for tool in one]
+    return not all(_is_of_the_client(tool) for tool in tools)
 
 
 def _is_of_the_client(tool: object) -> bool:
@@ -160,6 +167,9 @@ def _needs_state(document: Mapping[str, object]) -> bool:
     prompt = document.get("prompt")
     if isinstance(prompt, dict) and "id" in prompt:
         return True
+    context = document.get("context")  # Ollama: the conversation as tokens, which mean something to one model only
+    if isinstance(context, list) and context and isinstance(context[0], int):
+        return True
     turns = (document.get(name) for name in ("input", "messages", "contents", "system"))
     return any(_is_of_one_server(turn, 0) for turn in turns)
 
@@ -170,6 +180,9 @@ def _is_of_one_server(value: object, depth: int) -> bool:
     if not isinstance(value, dict):
         return False
     if value.get("type") in _TYPES_OF_ONE_SERVER or any(value.get(name) for name in _OF_ONE_SERVER):
+        return True
+    spoken = value.get("audio")  # an earlier answer, by its id
+    if isinstance(spoken, dict) and "id" in spoken:
         return True
     # The arguments of a tool call are the application's own data.
     inner = (one for name, one in value.items() if name not in ("arguments", "args"))

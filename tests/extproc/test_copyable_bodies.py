@@ -22,6 +22,8 @@ ACTING: dict[str, Any] = {
     "Anthropic's web search": {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
     "Anthropic's code execution": {"tools": [{"type": "code_execution_20250825", "name": "code_execution"}]},
     "Gemini's search": {"tools": [{"googleSearch": {}}]},
+    "Gemini's search with a configuration": {"tools": [{"googleSearch": {}}], "toolConfig": {"retrievalConfig": {}}},
+    "Bedrock's grounding": {"toolConfig": {"tools": [{"systemTool": {"name": "nova_grounding"}}]}},
     "Gemini's code": {"tools": [{"functionDeclarations": []}, {"codeExecution": {}}]},
     "background": {"background": True, "input": "x"},
     "a search model": {"web_search_options": {}, "messages": []},
@@ -29,6 +31,10 @@ ACTING: dict[str, Any] = {
     "plugins": {"plugins": [{"id": "web"}]},
 }
 STATEFUL: dict[str, Any] = {
+    "an answer that was spoken": {"messages": [{"role": "assistant", "content": None, "audio": {"id": "audio_1"}}]},
+    "a conversation in tokens": {"prompt": "and?", "context": [1, 2, 3]},
+    "an object in S3": {"messages": [{"content": [{"image": {"source": {"s3Location": {"uri": "s3://b/k"}}}}]}]},
+    "encrypted reasoning of OpenRouter": {"messages": [{"reasoning_details": [{"type": "reasoning.encrypted"}]}]},
     "an earlier response": {"previous_response_id": "resp_1", "input": "and?"},
     "a conversation": {"conversation": {"id": "conv_1"}, "input": "x"},
     "a container": {"container": "container_1", "messages": []},
@@ -47,6 +53,8 @@ PLAIN: dict[str, Any] = {
     "Anthropic's own tools": {"tools": [{"name": "f", "input_schema": {}}, {"type": "bash_20250124", "name": "bash"}]},
     "Gemini's functions": {"tools": [{"functionDeclarations": [{"name": "f"}]}]},
     "Bedrock's tools": {"tools": [{"toolSpec": {"name": "f"}}, {"cachePoint": {"type": "default"}}]},
+    "a context of text": {"prompt": "and?", "context": ["x"], "audio": {"voice": "a", "format": "wav"}},
+    "tools in Bedrock's place": {"toolConfig": {"tools": [{"toolSpec": {"name": "f"}}], "toolChoice": {"auto": {}}}},
     "nothing set": {"previous_response_id": None, "background": False, "conversation": None, "tools": None},
     "arguments of a tool": {
         "messages": [{"content": [{"type": "tool_use", "name": "f", "input": {"file_id": "1", "signature": "x"}}]}]
@@ -127,12 +135,14 @@ def _places(text: str, word: str) -> list[int]:
         (RESPONSES, b'{"input":"x"}', b'{"store":false,"input":"x"}'),
         (f"{RESPONSES}?api-version=1", b"{}", b'{"store":false}'),
         (RESPONSES, b'{"store": true, "input": 1.0}', b'{"store": false, "input": 1.0}'),
+        (RESPONSES, b'{"store": null}', None),
         (RESPONSES, b'{"store": false}', b'{"store": false}'),
         (RESPONSES, b'{"input": "x", "m": {"store": true}, "store":true}', None),
         (CHAT, b'{"messages": []}', b'{"messages": []}'),
         (CHAT, b'{"messages": [], "store": true}', b'{"messages": [], "store": false}'),
         (CHAT, b'{"messages": ["\\"store\\": true"], "store" :  true}', None),
         (CHAT, b'{"st\\u006fre": true}', None),
+        (CHAT, b'{"store": null}', b'{"store": null}'),
         (CHAT, b"store", b"store"),
         (RESPONSES, b"[1]", b"[1]"),
     ],
