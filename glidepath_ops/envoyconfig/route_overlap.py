@@ -64,7 +64,7 @@ def _by_path(theirs: str, ours: str, exact: bool) -> Overlap:
 
 
 def _by_prefix(theirs: str, ours: str, exact: bool) -> Overlap:
-    if (ours or "/").startswith(theirs):
+    if (ours or "/").startswith(theirs) or (not exact and theirs == f"{ours}/"):  # no API has requests to /v1 itself
         return Overlap.ALL
     return Overlap.SOME if not exact and _below(theirs, ours) else Overlap.NONE
 

@@ -125,6 +125,12 @@ def test_each_route_that_can_get_the_requests_is_continued_until_one_gets_all() 
     assert [one.before for one in found] == [2, 4]
 
 
+def test_a_route_below_the_workloads_prefix_takes_all_so_a_later_one_may_have_another_cluster() -> None:
+    added = added_routes(config(match={"path_prefix": "/v1"}), users(to(match={"prefix": "/v1/"}), to("web")))
+    assert {one.original for one in added} == {0}
+    assert "web" not in str(added)
+
+
 def test_the_most_specific_workload_comes_first_before_each_route() -> None:
     text = """
 backends: {cloud: {cluster: theirs, host: h}, onprem: {url: "http://b", first_byte_timeout: 1s}}

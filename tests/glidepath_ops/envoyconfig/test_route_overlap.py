@@ -26,7 +26,7 @@ def template(text: str) -> dict[str, Any]:
         ({"prefix": "/"}, ALL, ALL, ALL),
         ({"prefix": "/v1/"}, ALL, ALL, SOME),
         ({"prefix": "/v1/batch"}, NONE, ALL, SOME),
-        ({"prefix": "/v1/batch/"}, NONE, SOME, SOME),
+        ({"prefix": "/v1/batch/"}, NONE, ALL, SOME),
         ({"prefix": "/v1/batch/a"}, NONE, SOME, SOME),
         ({"prefix": "/v1/batches"}, NONE, NONE, SOME),
         ({"prefix": "/V1/"}, NONE, NONE, SOME),
