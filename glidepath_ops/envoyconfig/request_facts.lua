@@ -173,7 +173,9 @@ local function take_inner(scan, name, first, last)
   elseif top == "metadata" then
     if last - first <= LONGEST_VALUE then add_sticky(scan, "metadata." .. name, piece(scan, first + 1, last - 1)) end
   elseif name == "id" then
-    if top == "conversation" and depth == 2 and last - first > 1 then needs_state(scan, top) end
+    local is_empty = last - first == 1
+    if (top == "conversation" or top == "prompt") and depth == 2 and not is_empty then needs_state(scan, top) end
+    if top == "messages" and depth == 4 and scan.names[4] == "audio" and not is_empty then needs_state(scan, "audio") end
     if top == "input" and depth == 3 then scan.facts.foreign = true end
   elseif FILES[name] and top ~= "tools" then
     if last - first > 1 then needs_state(scan, "file") end
