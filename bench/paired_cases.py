@@ -37,7 +37,8 @@ class Requests:
     - ``shared``: the part of this variance that both copies of a request have in common, for example because of the
       user and the length
     - ``drift``: elapsed part of the run (0 to 1) → a factor of both sides' latencies
-    - ``heavy``: elapsed part of the run → the share of the requests of one user, whose latencies are four times as long
+    - ``heavy``: elapsed part of the run → the share of all requests that come from one user, whose latencies are
+      four times as long
     - ``copies_slower``: how many times as long an answer to a copy takes as an answer to a client
     """
 

@@ -98,7 +98,10 @@ def names_a_credential(plain: str) -> bool:
 
 
 def looks_random(value: str) -> bool:
-    """Return whether a value may be a generated secret: it has no white space, and is long or contains a digit."""
+    """Return whether a value may be a generated secret.
+
+    It has no white space and at least 8 characters, and either a digit or at least 20 characters.
+    """
     if len(value) < _LONG or any(map(str.isspace, value)):
         return False
     return len(value) >= _LONG_WITHOUT_DIGITS or any(map(str.isdigit, value))

@@ -123,7 +123,10 @@ def _percents(number: Decimal) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a number of seconds as the text of a duration with the largest unit that fits: ``48h`` for 172800."""
+    """Return a number of seconds as the text of a duration, in the largest unit that divides it evenly.
+
+    Days are used from three days on: ``48h`` for 172800, ``3d`` for 259200.
+    """
     for unit in ("d", "h", "m", "s", "ms"):
         count = seconds / _SECONDS[unit]
         if count >= 1 and abs(count - round(count)) < 1e-9 and not (unit == "d" and count < 3):
@@ -132,7 +135,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_size(size: int) -> str:
-    """Return a number of bytes as the text of a size with the largest unit that fits: ``4MiB`` for 4194304."""
+    """Return a number of bytes as the text of a size, in the largest unit that divides it evenly: ``4MiB``."""
     unit = next((unit for unit in ("GiB", "MiB", "KiB") if size and size % _BYTES[unit] == 0), "B")
     return f"{size // _BYTES[unit]}{unit}"
 

@@ -60,7 +60,8 @@ def command(
         typer.Option(
             "--caller",
             metavar="FIELD",
-            help="With --from: the field that names the caller. By default, those of inventory.callers do so, too.",
+            help="With --from: the field that names the caller. By default, the field caller names it, or else "
+            "a field of inventory.callers.",
         ),
     ] = DEFAULT_CALLER,
     candidate: Annotated[
@@ -98,9 +99,9 @@ def command(
 ) -> None:
     """List the workloads in the traffic, what each needs, and in which order to move them.
 
-    A workload is a path, a model and a caller. The counts come from Envoy: with `inventory: {}` in glidepath.yaml,
-    Envoy reports all its requests, even before any workload is configured. With --from, the counts come from access
-    logs.
+    A workload is a path, a model and a caller. The counts come from Envoy. If glidepath.yaml has the line
+    `inventory: {}`, Envoy reports all its requests, even before any workload is configured. With --from, the counts
+    come from access logs.
 
     The list shows volume, tokens, spend, latency, context lengths, tools and modalities, the share that a candidate
     could serve, and how much the answers vary. Batch jobs come first, then internal tools, then customers.

@@ -39,8 +39,8 @@ def command(
     that the baseline and the candidate returned), "defect" (whose answer has one: "candidate", "baseline", "both" or
     "neither"), "exact_call" (whether both answers make the same tool calls), "preference" (1 if the candidate's answer
     is preferred, 0 if the baseline's, 0.5 if neither), "correct" (how right each answer is, such as {"baseline": 1,
-    "candidate": 0.5}), "exact" (whether the candidate's answer equals the baseline's), and "feedback" (a user's, on
-    the answer of "side", from 0 to 1).
+    "candidate": 0.5}), "exact" (whether the candidate's answer equals the baseline's), and "feedback" (a user's
+    score from 0 to 1 for the answer of "side").
 
     The result is one JSON object on stdout. If the file's events cannot decide a gate, a warning goes to stderr. If no
     gate takes part in decisions, judge reports "hold", whereas a live ramp would advance once the configured hold time

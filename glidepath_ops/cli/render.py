@@ -152,8 +152,8 @@ def render_istio(
         typer.Option(
             metavar="[WORKLOAD=]NAMESPACE/NAME[/HTTP-ROUTE]",
             help="With --into: the VirtualService to extend, or one route in it. Without --into: your route that "
-            "serves only this workload's requests; the workload must have fallback: false. Then give HTTP-ROUTE and, "
-            "if there are several workloads, WORKLOAD=.",
+            "serves only this workload's requests; the workload must have fallback: false. Without "
+            "--into, HTTP-ROUTE is required, and so is WORKLOAD= if there are several workloads.",
         ),
     ] = None,
     service: Annotated[
@@ -252,7 +252,7 @@ def render_envoy_gateway(
     ] = "v1",
     image: Image = "glidepath",
 ) -> None:
-    """Write resources for Envoy Gateway, and complete your own HTTPRoutes and your own EnvoyProxy.
+    """Write resources for Envoy Gateway, and add Glidepath's parts to your own HTTPRoutes and EnvoyProxy.
 
     The split becomes the action of the routes that Envoy Gateway generates from your HTTPRoute, so all of your policies
     on it stay in force. --into and --into-proxy only add lines; --remove restores the original files.

@@ -77,9 +77,9 @@ def command(
     Results go to stdout, one JSON object {"id", "agreement", "flags", "signals", "faults"} per pair; progress and a
     summary go to stderr. If a pair cannot be scored, its agreement is null and it has a flag unusable:REASON. "faults"
     says what is wrong with one side's answer by itself. If the workload has an evaluator, each pair that it judged also
-    has a "preference": its "verdict", and a "score": 1 if the evaluator prefers the candidate's answer, 0 if it prefers
-    the baseline's, else 0.5. If it has a verifier, each pair that it verified has a "correctness": how right each
-    answer is, from 0 to 1.
+    has a "preference", an object with the evaluator's "verdict" and a "score" (1 if it prefers the candidate's answer,
+    0 if it prefers the baseline's, else 0.5). If the workload has a verifier, each pair that it verified has a
+    "correctness", which says how right each answer is, from 0 to 1.
 
     An input line can also have "path", "baseline_status", "baseline_content_type", "candidate_status" and
     "candidate_content_type". A line that is not a valid pair is reported on stderr and skipped; the exit status is then

@@ -38,7 +38,7 @@ def command(
 
     The command runs until Ctrl-C and restarts a process that dies. It starts no Envoy if envoy.admin names one, and no
     Redis if redis.url names one. The --data directory keeps the logs, the rendered configuration and Redis' data. Only
-    you may read it, and only one `up` at a time may use it.
+    you may read it, and only one `glidepath up` at a time may use it.
     """
     settings, folder = load_config(config, secret_problems_of_up), data.resolve()
     with Interrupt(), locked_data_folder(folder, config), Stack() as stack, Stack() as beside:

@@ -70,8 +70,8 @@ def command(
     and have weights that add up to 10000. If Envoy is installed, `envoy --mode validate` also checks the configuration;
     no server is started.
 
-    Each environment variable that the configuration names for a secret must be set here, and each such file must be
-    readable. On a machine without the secrets, use --without-secrets.
+    If the configuration takes a secret from an environment variable, the variable must be set here; if from a file, the
+    file must be readable. On a machine without the secrets, use --without-secrets.
 
     Each error is a line on stderr, and the exit status is then 2. If a gate can never pass, a warning goes to stderr;
     `glidepath plan` explains it. Two processes with the same address cause a warning too.

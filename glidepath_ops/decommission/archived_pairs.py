@@ -1,4 +1,4 @@
-"""Reads the data that a decommissioning removes from Redis, for the archive: people's labels, and the kept pairs."""
+"""Reads the data that the archive of a decommissioning keeps: people's labels, and the kept pairs."""
 
 from __future__ import annotations
 

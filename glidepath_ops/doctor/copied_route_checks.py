@@ -1,8 +1,8 @@
 """Checks on Istio whether the copy of a user's route has all settings of that route.
 
 ``render istio --into`` copies a route of a VirtualService. In a running Envoy, the user's route can have settings that
-this file does not show: an EnvoyFilter of the user may add them to the route with a certain name. The copy has another
-name, so it does not get them (ADR 0142).
+are not in the VirtualService: an EnvoyFilter of the user may add them to a route that it selects by name. The copy has
+another name, so it does not get them (ADR 0142).
 """
 
 from __future__ import annotations

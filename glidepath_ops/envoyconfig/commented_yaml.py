@@ -23,7 +23,7 @@ def with_comment(text: str, section: Json) -> Json:
 
 
 def without_comments(value: Any) -> Any:
-    """Return ``value`` without all comments in it, in the form that Envoy reads."""
+    """Return ``value`` without any of the comments in it, in the form that Envoy reads."""
     if isinstance(value, dict):
         return {key: without_comments(child) for key, child in value.items() if key != NOTE}
     return [without_comments(child) for child in value] if isinstance(value, list) else value

@@ -56,8 +56,8 @@ def locked_data_folder(folder: Path, config: Path) -> Iterator[None]:
     """Create the data folder, and hold its lock. The system releases the lock if the process is killed.
 
     The lock file names this process and ``config``, the configuration that it was started with. The folder gets mode
-    0700 if it is created here. Its subfolders always get this mode. Raises InputError if another process holds the
-    lock, with its process id, or if the folder cannot be used.
+    0700 if it is created here. Its subfolders always get this mode. Raises InputError if the folder cannot be
+    used, or if another process holds the lock; the error then names the id of that process.
     """
     with naming(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)

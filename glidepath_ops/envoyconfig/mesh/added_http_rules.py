@@ -79,7 +79,10 @@ class Served:
 
     @property
     def made(self) -> list[RouteCopy]:
-        """The copies for which a rule is added. If a rule serves only the workload, it gets the split itself."""
+        """The copies that are added as new rules.
+
+        If the user's rule serves only this workload, that rule itself gets the split, and no copy is added for it.
+        """
         return [one for one in self.copies if self.continued.is_copy or one.kind is not CopyKind.SPLIT]
 
 

@@ -52,7 +52,7 @@ def combine(
 
 
 def compared_texts(found: FoundDifferences, settings: ScoringSection) -> ComparedTexts:
-    """Return the texts with the effects of their content signals, as the features need them.
+    """Return the texts with the effects of their content signals: the input of ``feature_values``.
 
     Signals with the weight 0 are left out.
     """
@@ -80,8 +80,8 @@ def form_factor(found: FoundDifferences, settings: ScoringSection) -> float:
 def _form_effect(signal: Signal, texts: ComparedTexts) -> float:
     """Return the effect of a signal about form.
 
-    A text of a few words without a full stop only seems to be truncated. So the effect of a truncation that the
-    provider does not report grows with the length of the text.
+    A text of a few words without a full stop may look truncated although it is complete. So, unless the provider
+    reports the truncation, its effect is smaller for a short text.
     """
     reported = texts.pair.left.cut != texts.pair.right.cut
     return clamp(signal.effect) * (texts.substance() if signal.name == "truncation" and not reported else 1.0)

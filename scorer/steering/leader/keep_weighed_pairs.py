@@ -31,9 +31,9 @@ log = structlog.get_logger()
 
 
 def pairs_to_keep(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> dict[str, WeighedPair]:
-    """Return id → pair, for the pairs that the decisions in these entries of the log name.
+    """Return the pairs that are named by the decisions in these log entries, as a dict from id to pair.
 
-    An entry that is not a decision is left out.
+    Entries that are not decisions are skipped.
     """
     found: dict[str, WeighedPair] = {}
     for _, fields in entries:

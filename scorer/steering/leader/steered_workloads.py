@@ -61,7 +61,7 @@ class FleetSnapshot:
 
 
 class SteeredWorkloads:
-    """Holds the frozen state of each workload that this leader steers, and runs the ticks of the workloads."""
+    """Holds the immutable state of each workload that this leader steers, and runs the ticks of the workloads."""
 
     def __init__(
         self,

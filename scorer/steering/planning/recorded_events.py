@@ -116,7 +116,7 @@ def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str
 
 
 def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
-    """Return warnings about a file: which gates cannot decide because of missing data, and which keys are ignored."""
+    """Return warnings about a file: missing sides, gates that lack data to decide, and keys that are ignored."""
     gating = [v for v in verdicts if v.gating and not v.guard]
     found = [text for v in gating if (text := _lack(v.gate, seen))]
     found += [f"no event has the side {side}" for side in ("baseline", "candidate") if side not in seen.sides]

@@ -165,8 +165,8 @@ def _need(workload: Workload, spec: GateSpec, percent: float, ratio: float, assu
 def _copies_need(workload: Workload, spec: GateSpec, percent: float, assumed: Assumptions) -> Need | None:
     """Return how many pairs of copies a gate needs to pass; None if it does not compare copies. See ADR 0260.
 
-    A gate that compares copies can pass only by the evidence of copies. If requests are assigned to the sides at
-    random, it can also pass by live requests. Then each kind of evidence gets half of alpha.
+    Such a gate passes by the evidence of copies. Only if requests are assigned to the sides at random, it can pass by
+    live requests too; then each kind of evidence gets half of alpha.
     """
     section = section_of(workload, spec.name)
     if not compares_copies(workload, percent) or (section is None and spec.kind is not GateKind.ERROR_INCREASE):

@@ -111,9 +111,10 @@ class StreamedOutput:
         return self._items[key]
 
     def _key_of(self, item_id: str | None, kind: str) -> int:
-        """Return the key of an item without an index: the key of the item with this id.
+        """Return the key of the item to which an event without ``output_index`` belongs.
 
-        If there is none, it is the key of the last item, provided that this item has the same kind.
+        That is the item with this id, else the last item if it has this kind and no other id, else a new one, whose key
+        is negative.
         """
         if item_id in self._by_id:
             return self._by_id[item_id]
