@@ -17,8 +17,11 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutil
 WORKDIR /src
 COPY --from=requirements /dependencies.txt ./
 # Without tests and debug symbols, but with compiled bytecode, because the container's root is read-only.
+# xds-protos brings an old copy of files of opentelemetry-proto, so that package is installed again at the end.
 RUN python -m venv --without-pip /opt/glidepath \
     && pip --python /opt/glidepath install --no-cache-dir --no-compile -r dependencies.txt \
+    && pip --python /opt/glidepath freeze | grep '^opentelemetry-proto==' > /proto.txt \
+    && pip --python /opt/glidepath install --no-cache-dir --no-compile --no-deps --force-reinstall -r /proto.txt \
     && cd /opt/glidepath/lib/python3.11/site-packages \
     && find . -depth -type d -name tests -exec rm -rf {} + \
     && find . -name '*.so' -not -path './*.libs/*' -exec strip --strip-debug {} + \

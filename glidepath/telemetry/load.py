@@ -59,6 +59,10 @@ class NoSignals:
         """Do nothing."""
 
 
+# xds-protos brings an old copy of these files. If pip installs it after opentelemetry-proto, the old copy stays.
+REPAIR = "pip install --force-reinstall --no-deps opentelemetry-proto"
+
+
 def load_signals(config: Config, part: str) -> Signals:
     """Return the telemetry of the process ``part``: extproc or scorer.
 
@@ -69,9 +73,11 @@ def load_signals(config: Config, part: str) -> Signals:
         return NoSignals()
     try:
         from glidepath.telemetry.otel_signals import OtelSignals
+
+        return OtelSignals(config, config.otel, part)
     except ImportError as error:
-        raise DependencyError(f'otel: needs the extra otel: pip install "glidepath[otel]" ({error})') from error
-    return OtelSignals(config, config.otel, part)
+        remedy = REPAIR if "opentelemetry.proto" in str(error) else 'pip install "glidepath[otel]"'
+        raise DependencyError(f"otel: needs the extra otel: {remedy} ({error})") from error
 
 
 class SignalsCollector(Collector):

@@ -21,14 +21,15 @@ from structlog.testing import capture_logs
 from extproc.latency_totals import LatencyTotals
 from extproc.otel_durations import DurationMetric
 from glidepath.config import Config, parse_config
-from glidepath.errors import ConfigError
+from glidepath.errors import ConfigError, DependencyError
 from glidepath.histogram import Histogram
 from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.pair_scores import AnswerFacts, Correctness, Preference, ScoredPair
 from glidepath.pairs import Answer, Ending, PairKind
 from glidepath.sides import Origin, Side
+from glidepath.telemetry import otel_signals
 from glidepath.telemetry.bounded_export import BoundedExport, QueueLimits
-from glidepath.telemetry.load import NoSignals, Signals, load_signals
+from glidepath.telemetry.load import REPAIR, NoSignals, Signals, load_signals
 from glidepath.telemetry.otel_signals import OtelTracer
 from glidepath.telemetry.signals import CopyToTrace
 from tests.conftest import VALID
@@ -289,3 +290,12 @@ def test_nothing_is_sent_without_the_section_or_if_the_standard_variable_forbids
     assert isinstance(load_signals(parse_config(valid_yaml), "extproc"), NoSignals)
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     assert isinstance(load_signals(parse_config(f"{valid_yaml}otel: {{}}\n"), "extproc"), NoSignals)
+
+
+def test_an_old_copy_of_the_messages_is_named_with_its_remedy(valid_yaml: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Signals:
+        raise ImportError("cannot import name 'InstrumentationScope' from 'opentelemetry.proto.common.v1.common_pb2'")
+
+    monkeypatch.setattr(otel_signals, "OtelSignals", broken)
+    with pytest.raises(DependencyError, match=re.escape(REPAIR)):
+        load_signals(parse_config(f"{valid_yaml}otel: {{}}\n"), "extproc")

@@ -130,17 +130,19 @@ class _Scanner:
     def _search(self, place: int, end: int) -> Iterator[ChunkWord]:
         """Yield the tokens that begin in the chunk from ``place`` to ``end``.
 
-        If a token ends in a later chunk (1 500 000), that chunk is searched, too.
+        If a token ends in a later chunk (1 500 000), that chunk is searched, too. The chunks before the one with the
+        next token have none, so they are not searched again: each would look for that token.
         """
         for match in token_pattern(self.lexicon.unspaced).finditer(self.text, place):
             start = match.start(1)
             if start >= end or len(self.found) >= MAX_TOKENS:
-                break
+                self.searched = max(end, self.text.rfind(" ", 0, match.start()) + 1)
+                return
             if match.end() > end:
                 end = self.text.find(" ", match.end())
                 end = len(self.text) if end < 0 else end
             yield chunk_word(self.lexicon, match[1], start - place)
-        self.searched = end
+        self.searched = len(self.text) + 1
 
     def _read(self, surface: str, start: int) -> None:
         if surface[0].isalpha():
