@@ -18,18 +18,22 @@ NO_VALUE = ("", "-")  # the texts of a custom tag without a value
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)  # entries of requests that ended
 PIN_REASONS = frozenset(
     {
-        *("audio", "background", "cachedContent", "cached_content", "container", "conversation", "file"),
-        *(
-            "item_reference",
-            "prompt",
-            "previous_response_id",
-            "store",
-            "ambiguous",
-            "compressed",
-            "too_complex",
-            "too_long",
-            "unreadable",
-        ),
+        "audio",
+        "background",
+        "cachedContent",
+        "cached_content",
+        "container",
+        "conversation",
+        "file",
+        "item_reference",
+        "prompt",
+        "previous_response_id",
+        "store",
+        "ambiguous",
+        "compressed",
+        "too_complex",
+        "too_long",
+        "unreadable",
     }
 )
 INELIGIBLE_REASONS = (*(f"ineligible_{why.value}" for why in Ineligible), FOREIGN_REASONING)
