@@ -18,17 +18,21 @@ NO_VALUE = ("", "-")  # the texts of a custom tag without a value
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)  # entries of requests that ended
 PIN_REASONS = frozenset(
     {
+        "agent_id",
         "audio",
         "background",
         "cachedContent",
         "cached_content",
         "container",
+        "context",
         "conversation",
+        "conversation_id",
         "file",
         "item_reference",
         "prompt",
         "previous_response_id",
         "store",
+        "vector_store",
         "ambiguous",
         "compressed",
         "too_complex",

@@ -74,7 +74,8 @@ def plan_copies(
     body = readable_body(exchange)
     if body is None or gives_a_credential(body):
         return (), Coverage.GIVES_CREDENTIAL
-    refusal = reason_not_to_copy(body, workload.limited_candidate if served is Side.BASELINE else None)
+    limited = workload.limited_candidate if served is Side.BASELINE else None
+    refusal = reason_not_to_copy(body, limited, stateless=workload.settings.stateless)
     if refusal is not None:
         return (), refusal
     planned_copies: list[PlannedCopy] = []

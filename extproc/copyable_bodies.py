@@ -26,8 +26,11 @@ _HINTS = re.compile(
     rb'"(?:tools|background|store|previous_response_id|conversation|container|prompt|connectors|plugins'
     rb"|web_search_options|search_parameters|mcp_servers|cachedContent|cached_content|file_id|fileUri|file_uri"
     rb"|item_reference|encrypted_content|signature|redacted_thinking|thoughtSignature|thought_signature"
-    rb'|systemTool|s3Location|context|audio|reasoning\.encrypted)"'
+    rb"|systemTool|s3Location|context|audio|reasoning\.encrypted|agent_id|conversation_id|vector_store_ids|deferred"
+    rb"|enable_search|enable_code_interpreter|enable_enhancement|web_search|data_sources|dataSources"
+    rb'|mcp_approval_response)"'
 )
+_ONLINE = ":online"  # the end of a model's name with which OpenRouter searches the web
 _LONG_STRING = re.compile(rb'"[^"\\]{1024,}+"')  # names and types are shorter
 _BASE64 = re.compile(rb'"(?:data:[^"\\,]{0,100}+,)?[A-Za-z0-9+/=_-]{1024,}+"')  # a picture, which is not text
 _INELIGIBLE = {
@@ -39,9 +42,24 @@ _INELIGIBLE = {
 MOST_PARSED = 2**20  # bytes without long strings; the parsing of more would take too long
 _DEEPEST = 64
 
-# Members of the top level that make the server act, or that select state at the server.
-_ACTING = ("background", "connectors", "plugins", "web_search_options", "search_parameters", "mcp_servers")
-_SELECTING = ("previous_response_id", "conversation", "container", "cachedContent", "cached_content")
+# Members of the top level that make the server act: work in the background, search, run code or tools.
+_ACTING = (
+    "background", "mcp_servers",
+    "deferred", "search_parameters",  # xAI
+    "connectors",  # Cohere
+    "plugins",  # OpenRouter
+    "enable_search", "enable_code_interpreter",  # Qwen
+    "web_search",  # Baidu
+    "enable_enhancement",  # Tencent
+    "data_sources", "dataSources",  # Azure
+)  # fmt: skip
+# Members of the top level that select state at the server.
+_SELECTING = (
+    "previous_response_id", "conversation", "container", "cachedContent", "cached_content",
+    "vector_store_ids",  # LiteLLM
+)  # fmt: skip
+# The same; but servers without such state ignore them, and applications use them as names of their own.
+_SELECTING_OR_OWN = ("conversation_id", "agent_id")
 # Members of any object in the conversation that only the server that made them can read.
 _OF_ONE_SERVER = (
     "file_id", "fileUri", "file_uri", "s3Location", "encrypted_content", "signature", "thoughtSignature",
@@ -54,16 +72,18 @@ _CLIENT_TOOLS = re.compile(
     r"|(?:bash|text_editor|computer|memory)_\d{8}"
 )
 _DECLARATIONS = frozenset({"functionDeclarations", "function_declarations"})
+_APPROVAL = "mcp_approval_response"  # an item with which the server goes on to run a remote tool
+_NOTHING: tuple[object, ...] = (None, "", [], {})
 _STORES = re.compile(rb'"store"\s*+:\s*+true')
 _MOST_PLACES = 16
 _BLANK = b" \t\r\n"
 
 
-def reason_not_to_copy(body: bytes, to: Backend | None = None) -> Coverage | None:
+def reason_not_to_copy(body: bytes, to: Backend | None = None, *, stateless: bool = False) -> Coverage | None:
     """Return why a request with this body is not copied, or None. ``body`` has no content encoding.
 
     For a body that is not a JSON object, the only possible reason is its length. ``to`` is the candidate's backend if
-    its configuration says that it cannot serve every request, else None.
+    its configuration says that it cannot serve every request, else None. ``stateless``: as declared by the workload.
     """
     if to is None and not _may_have_hints(body):
         return None
@@ -79,11 +99,13 @@ def reason_not_to_copy(body: bytes, to: Backend | None = None) -> Coverage | Non
         return None
     if _acts(document):
         return Coverage.HAS_EFFECTS
+    if not stateless and any(document.get(name) not in _NOTHING for name in _SELECTING_OR_OWN):
+        return Coverage.NEEDS_STATE
     return Coverage.NEEDS_STATE if _needs_state(document) else None
 
 
 def _may_have_hints(body: bytes) -> bool:
-    return b"\\u00" in body or _HINTS.search(body) is not None
+    return b"\\u00" in body or b':online"' in body or _HINTS.search(body) is not None
 
 
 def without_pictures(body: bytes) -> bytes:
@@ -136,9 +158,15 @@ def _parsed(body: bytes) -> object:
 
 
 def _acts(document: Mapping[str, object]) -> bool:
-    if any(document.get(name) not in (None, False, [], {}) for name in _ACTING if name != "web_search_options"):
+    model, items, parameters = (document.get(name) for name in ("model", "input", "parameters"))
+    inner = parameters if isinstance(parameters, dict) else {}  # of Qwen's own API
+    if any(one.get(name) not in (None, False, [], {}) for one in (document, inner) for name in _ACTING):
         return True
     if document.get("web_search_options") is not None:  # {} asks for a search too
+        return True
+    if isinstance(model, str) and model.endswith(_ONLINE):
+        return True
+    if isinstance(items, list) and any(isinstance(one, dict) and one.get("type") == _APPROVAL for one in items):
         return True
     config = document.get("toolConfig")  # Bedrock's; Gemini has an object of this name, too, without tools in it
     lists = (document.get("tools"), config.get("tools") if isinstance(config, dict) else None)
@@ -162,7 +190,7 @@ def _is_of_the_client(tool: object) -> bool:
 
 
 def _needs_state(document: Mapping[str, object]) -> bool:
-    if any(document.get(name) not in (None, "", {}) for name in _SELECTING):
+    if any(document.get(name) not in _NOTHING for name in _SELECTING):
         return True
     prompt = document.get("prompt")
     if isinstance(prompt, dict) and "id" in prompt:

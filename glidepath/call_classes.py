@@ -78,6 +78,9 @@ STREAMED_CALLS = (
 STREAMED_BY_DEFAULT = ("/api/chat", "/api/generate")
 # The ends of paths whose requests are forms with a file (multipart), in which Envoy does not replace the model.
 MULTIPART_CALLS = ("/audio/transcriptions", "/audio/translations", "/images/edits", "/images/variations")
+# The ends of the paths of calls that can need state of one server: of the Responses API, Ollama (``context``), and the
+# first version of Cohere's API (``conversation_id``). Other calls can, too, but rarely do.
+CALLS_WITH_STATE = ("/responses", "/api/generate", "/v1/chat")
 # A path with one of these segments changes something on the server, or reads what such a call has left there.
 MANAGEMENT_SEGMENTS = (
     "batches",

@@ -6,7 +6,6 @@
 
 local MAX_DEPTH = 10 -- of containers whose keys are read; deeper ones are skipped
 local LONGEST_NAME, LONGEST_ESCAPED = 40, 130 -- bytes of a key, without and with escapes
-local LONGEST_GAP = 1024 -- bytes between a key and the next token
 local LONGEST_VALUE = 512 -- bytes of a value that is read
 local HASHED_END = 1024 -- bytes of a text's beginning and of its end that a conversation is told apart by
 local MOST_HASHED = 65536 -- bytes that a conversation is told apart by
@@ -22,23 +21,19 @@ for _, name in ipairs({
   "code_execution", "urlContext", "url_context", "modalities", "signature", "encrypted_content", "thoughtSignature",
   "functions", "toolConfig", "max_tokens", "max_completion_tokens", "max_output_tokens", "thought_signature",
   "tool_call_id", "tool_use_id", "call_id", "toolUseId", "reasoning", "reasoning_content", "reasoning_details",
-  "thinking_blocks", "reasoningContent",
+  "thinking_blocks", "reasoningContent", "context", "conversation_id", "agent_id", "deferred", "vector_store_ids",
+  "file_ids", "skill_id", "fileSearch", "file_search", "retrieval",
 }) do NAMES[name] = name end
 for name in pairs(STICKY_KEYS) do
   local last = name:match("^metadata%.(.*)$") or name
   NAMES[last] = last
 end
 
--- Strings whose presence, not empty, means that the request needs state of the server.
-local NEEDS = {
-  previous_response_id = true, conversation = true, container = true, cachedContent = true, cached_content = true,
-}
-local FILES = { file_id = true, fileUri = true, file_uri = true } -- files that the client has uploaded before
 local PROMPTS = { input = true, prompt = true, inputs = true, message = true, text_input = true }
 local LISTS = { messages = true, input = true, contents = true }
 local HOSTED_KEYS = {
   googleSearch = true, google_search = true, codeExecution = true, code_execution = true, urlContext = true,
-  url_context = true,
+  url_context = true, fileSearch = true, file_search = true, retrieval = true,
 }
 local CLIENT_TOOLS = { ["function"] = true, custom = true, local_shell = true, apply_patch = true }
 local CLIENT_TOOL_PREFIXES = { "bash_", "text_editor", "computer", "memory_" } -- Anthropic's, which the client runs
@@ -115,10 +110,6 @@ local function add_sticky(scan, key, text)
   scan.facts.keys[key] = digest(hash)
 end
 
-local function needs_state(scan, why)
-  if scan.facts.needs == nil then scan.facts.needs = why end
-end
-
 local function take_made(scan, name)
   if MADE[name] and scan.in_messages and scan.depth > 2 then scan.facts.foreign = true end
 end
@@ -162,6 +153,7 @@ end
 local function take_inner(scan, name, first, last)
   local depth, top = scan.depth, scan.names[2]
   take_made(scan, name)
+  if top ~= "metadata" and last - first > 1 then take_inner_state(scan, name) end
   if name == "type" and last - first <= LONGEST_NAME then
     local kind = piece(scan, first + 1, last - 1)
     if top == "tools" then
@@ -172,13 +164,8 @@ local function take_inner(scan, name, first, last)
     else add_modality(scan, MODALITIES[kind]) end
   elseif top == "metadata" then
     if last - first <= LONGEST_VALUE then add_sticky(scan, "metadata." .. name, piece(scan, first + 1, last - 1)) end
-  elseif name == "id" then
-    local is_empty = last - first == 1
-    if (top == "conversation" or top == "prompt") and depth == 2 and not is_empty then needs_state(scan, top) end
-    if top == "messages" and depth == 4 and scan.names[4] == "audio" and not is_empty then needs_state(scan, "audio") end
-    if top == "input" and depth == 3 then scan.facts.foreign = true end
-  elseif FILES[name] and top ~= "tools" then
-    if last - first > 1 then needs_state(scan, "file") end
+  elseif name == "id" and top == "input" and depth == 3 then
+    scan.facts.foreign = true
   elseif SIGNED[name] and top ~= "tools" then
     if last - first > 1 then scan.facts.signed = true end
   elseif name == "mimeType" or name == "mime_type" then
@@ -200,7 +187,8 @@ local function take_literal(scan, name, text)
     if text ~= "null" then facts.stream = text == "true" end
   elseif name == "store" then
     if text ~= "null" then facts.store = text == "true" end
-  elseif name == "background" then facts.background = text == "true"
+  elseif name == "background" or name == "deferred" then facts.background = facts.background or text == "true"
+  elseif NEEDS[name] and text:find("^%d") then needs_state(scan, name)
   elseif LIMITS[name] then facts.max_tokens = text:match("^%d+$")
   elseif STICKY_KEYS[name] and text ~= "null" then add_sticky(scan, name, text) end
 end
@@ -241,6 +229,7 @@ local function take_text(scan, last)
     if depth == 1 then take_member(scan, name, first, last) else take_inner(scan, name, first, last) end
   elseif scan.lists[depth] then
     local name = scan.names[depth]
+    if last - first > 1 then take_listed_state(scan, name) end
     if name == "modalities" and last - first <= LONGEST_NAME then
       add_modality(scan, MODALITIES[piece(scan, first + 1, last - 1)])
     elseif depth == 2 and PROMPTS[name] and not scan.decided then
@@ -271,6 +260,7 @@ local function open(scan, at, is_list)
   take_made(scan, name)
   if depth == 2 and is_list and LISTS[name] then scan.in_messages = true end
   if depth == 2 and name == "mcp_servers" then scan.facts.hosted = true end
+  open_state(scan, name, at, is_list)
   if depth == 4 and scan.names[2] == "tools" and HOSTED_KEYS[name] then scan.facts.hosted = true end
   if depth == 2 and name == "audio" then add_modality(scan, "audio") end -- of the answer
   if name == "images" and is_list then add_modality(scan, "image") end
@@ -281,7 +271,10 @@ local function close(scan, at)
   local depth = scan.depth
   if depth > 0 and depth <= MAX_DEPTH and not scan.lists[depth] then after_key(scan, at) end
   scan.depth = depth - 1
-  if depth == 2 then scan.in_messages = false end
+  if depth == 2 then
+    close_state(scan, at)
+    scan.in_messages = false
+  end
   if depth ~= 3 or not scan.in_messages or scan.decided then return end
   local role = scan.role
   local is_first = role == nil or role == "user" or scan.messages >= MOST_MESSAGES

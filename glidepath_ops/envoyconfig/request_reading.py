@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from glidepath import envoy_names
-from glidepath.call_classes import STREAMED_BY_DEFAULT, STREAMED_CALLS
+from glidepath.call_classes import CALLS_WITH_STATE, STREAMED_BY_DEFAULT, STREAMED_CALLS
 from glidepath.config.backends import Backend
 from glidepath.config.request_match import Match
 from glidepath.config.root import Config
@@ -25,7 +25,7 @@ from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, typed
 READ_REQUEST = "glidepath.read_request"  # the filter, and the namespace of its settings in a reading route's metadata
 _LUA = "extensions.filters.http.lua.v3.Lua"
 _PROGRAM = "read"
-_PARTS = ("json_tokens.lua", "request_facts.lua", "read_request.lua")
+_PARTS = ("json_tokens.lua", "server_state.lua", "request_facts.lua", "read_request.lua")
 # The statuses with which backends refuse reasoning or ids that another server has made.
 REFUSALS = (400, 404, 422)
 _SPLIT_STATES = "none|needs|makes"  # of a stateless workload; "unread" is never split
@@ -43,11 +43,11 @@ def needs_reading(config: Config, workload: Workload) -> bool:
 
 
 def keeps_state(workload: Workload) -> bool:
-    """Return whether requests of a workload may need or create state at the server, as in the Responses API."""
+    """Return whether Envoy must look for requests of a workload that need or create state at the server."""
     if workload.stateless:
         return False
     path = workload.match.path
-    return path is None or path.rstrip("/").endswith("/responses")
+    return path is None or path.rstrip("/").endswith(CALLS_WITH_STATE)
 
 
 def reads(config: Config, name: str) -> bool:

@@ -24,10 +24,11 @@ CHAT = "/v1/chat/completions"
 CANDIDATE = envoy_names.fallback_cluster("onprem", "cloud")  # the cluster to which the split sends its share
 
 
-def workload(shadow: str = "{}", path: str = CHAT) -> WorkloadInfo:
+def workload(shadow: str = "{}", path: str = CHAT, *, stateless: bool = False) -> WorkloadInfo:
+    chat = f"match: {{path: {path}}}, baseline: cloud, candidate: onprem, stateless: {stateless}, shadow: {shadow}"
     text = f"""
 backends: {{cloud: {{url: "http://c"}}, onprem: {{url: "http://o"}}}}
-workloads: {{chat: {{match: {{path: {path}}}, baseline: cloud, candidate: onprem, shadow: {shadow}}}}}
+workloads: {{chat: {{{chat}}}}}
 """
     return build_workloads(parse_config(text))["chat"]
 
@@ -82,6 +83,14 @@ def test_cut_unfinished_unmatched_and_stateful_requests_are_not_copied() -> None
         exchange(method="GET"),
     ):
         assert plan_copies(workload(), one, "id") == ((), Coverage.NOT_TEED)
+
+
+def test_an_applications_own_id_is_copied_if_the_workload_is_declared_stateless() -> None:
+    one = Exchange(100, BodyMemory(1000))
+    one.feed(RequestHeaders({":method": "POST", ":path": CHAT}, "cloud"), 1)
+    one.feed(Chunk(Half.REQUEST, b'{"conversation_id": "ours"}', end=True), 2)
+    assert plan_copies(workload(), one, "id") == ((), Coverage.NEEDS_STATE)
+    assert plan_copies(workload(stateless=True), one, "id") == ((CROSS_TO_CANDIDATE,), None)
 
 
 def test_a_request_that_gives_a_credential_is_not_copied() -> None:

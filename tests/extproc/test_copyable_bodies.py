@@ -29,9 +29,22 @@ ACTING: dict[str, Any] = {
     "a search model": {"web_search_options": {}, "messages": []},
     "Cohere's connectors": {"connectors": [{"id": "web-search"}], "message": "x"},
     "plugins": {"plugins": [{"id": "web"}]},
+    "Qwen's search": {"messages": [], "enable_search": True},
+    "search in Qwen's own API": {"input": {"messages": []}, "parameters": {"enable_search": True}},
+    "OpenRouter's search by the model": {"model": "openai/gpt-4o:online", "messages": []},
+    "xAI's search": {"messages": [], "search_parameters": {"mode": "auto"}},
+    "a deferred completion": {"messages": [], "deferred": True},
+    "Baidu's search": {"messages": [], "web_search": {"enable": True}},
+    "Azure's data sources": {"messages": [], "data_sources": [{"type": "azure_search", "parameters": {}}]},
+    "an approved call of a remote tool": {"input": [{"type": "mcp_approval_response", "approve": True}]},
+    "Anthropic's MCP servers": {"messages": [], "mcp_servers": [{"type": "url", "url": "https://x"}]},
 }
 STATEFUL: dict[str, Any] = {
     "an answer that was spoken": {"messages": [{"role": "assistant", "content": None, "audio": {"id": "audio_1"}}]},
+    "Cohere's conversation": {"message": "and?", "conversation_id": "c1"},
+    "a conversation with a number": {"messages": [], "conversation_id": 7},
+    "Mistral's agent": {"messages": [], "agent_id": "ag:1"},
+    "LiteLLM's vector stores": {"messages": [], "vector_store_ids": ["vs_1"]},
     "a conversation in tokens": {"prompt": "and?", "context": [1, 2, 3]},
     "an object in S3": {"messages": [{"content": [{"image": {"source": {"s3Location": {"uri": "s3://b/k"}}}}]}]},
     "encrypted reasoning of OpenRouter": {"messages": [{"reasoning_details": [{"type": "reasoning.encrypted"}]}]},
@@ -59,6 +72,10 @@ PLAIN: dict[str, Any] = {
     "arguments of a tool": {
         "messages": [{"content": [{"type": "tool_use", "name": "f", "input": {"file_id": "1", "signature": "x"}}]}]
     },
+    "ids of the application": {"messages": [], "session_id": "s", "thread_id": "t", "metadata": {"agent_id": "a"}},
+    "no search": {"model": "x:online-7b", "enable_search": False, "deferred": False, "parameters": [], "plugins": []},
+    "items of an answer": {"input": [{"type": "message", "content": "mcp_approval_response"}]},
+    "Cohere's documents": {"message": "x", "documents": [{"text": "y"}], "conversation_id": ""},
     "a text prompt": {"prompt": 'say "store": true'},
     "a picture": {"messages": [{"content": "A" * 2_000_000}], "tools": []},
 }
@@ -77,6 +94,13 @@ def test_a_request_that_needs_the_state_of_a_server_is_not_copied(name: str) -> 
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_request_that_only_computes_is_copied(name: str) -> None:
     assert reason_not_to_copy(json.dumps(PLAIN[name]).encode()) is None
+
+
+@pytest.mark.parametrize("name", ["conversation_id", "agent_id"])
+def test_an_applications_own_id_is_no_state_in_a_workload_that_is_declared_stateless(name: str) -> None:
+    body = json.dumps({"messages": [], name: "x"}).encode()
+    assert reason_not_to_copy(body, stateless=True) is None
+    assert reason_not_to_copy(json.dumps(STATEFUL["an earlier response"]).encode(), stateless=True) is not None
 
 
 LIMITED = Backend.model_validate(

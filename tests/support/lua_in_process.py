@@ -55,7 +55,8 @@ class RequestFacts:
 
     def __init__(self) -> None:
         self._lua = _load(
-            (_TOKENS, "request_facts.lua"), 'local STICKY_KEYS = { ["user"] = true, ["metadata.user_id"] = true }\n'
+            (_TOKENS, "server_state.lua", "request_facts.lua"),
+            'local STICKY_KEYS = { ["user"] = true, ["metadata.user_id"] = true }\n',
         )
 
     def of(self, body: bytes) -> Mapping[str, Any] | str:

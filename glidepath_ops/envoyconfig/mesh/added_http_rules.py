@@ -168,7 +168,8 @@ def appended(route: ObjectNode, added: Sequence[_AddedRule]) -> Insertion:
         raise InputError(
             f"{route.place()}: has too many rules for {len(added)} more (maximum: {MOST_RULES}); split it. A workload "
             "needs one rule, two with sticky: {header: …}, or several if Envoy must read its requests. It need not "
-            "with sticky: {header: …} and, for a path_prefix or the Responses API, stateless: true"
+            "with sticky: {header: …} and, for a path_prefix, the Responses API, /api/generate or /v1/chat, "
+            "stateless: true"
         )
     return Insertion(node, [one.rule for one in added])
 

@@ -263,6 +263,9 @@ def _needed(workload: Workload) -> tuple[str, str] | None:
     if workload.sticky is not None and workload.sticky.from_body:
         return "sticky", "use header, cookie or source_ip"
     if keeps_state(workload):
-        remedy = "set stateless: true if every client sends store: false and no previous_response_id"
+        remedy = (
+            "set stateless: true if every client sends store: false and no previous_response_id (Ollama: no context; "
+            "Cohere: no conversation_id)"
+        )
         return ("match.path" if workload.match.path is not None else "match.path_prefix"), remedy
     return None

@@ -117,6 +117,31 @@ async def test_signed_reasoning_stays_at_the_baseline_if_the_candidate_refuses_i
 
 
 @pytest.mark.parametrize(
+    ("path", "first", "second"),
+    [
+        ("/api/generate", {"prompt": "hi"}, {"prompt": "and?", "context": [1, 2, 3]}),
+        ("/v1/chat", {"message": "hi"}, {"message": "and?", "conversation_id": "c1"}),
+    ],
+)
+async def test_a_conversation_of_one_server_stays_at_the_baseline_though_nothing_else_needs_the_body(
+    tmp_path: Path, path: str, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    free = {"match": {"path": path, "headers": {"x-free": "yes"}}, "stateless": True, "start": 100, **BOTH}
+    chat = {"match": {"path": path}, "start": 100}
+    async with envoy_with_backends(
+        tmp_path, chat=chat, workloads={"free": {**free, "sticky": {"random": True}}}
+    ) as setup:
+        for body, headers, side in (
+            (first, {}, "onprem"),
+            (second, {}, "cloud"),
+            (second, {"x-free": "yes"}, "onprem"),
+        ):
+            setup.clear_received()
+            await setup.post({"model": "m", **body}, headers, path)
+            assert [one.name for one in (setup.cloud, setup.onprem) if one.received] == [side]
+
+
+@pytest.mark.parametrize(
     ("body", "expected"),
     [
         ({"model": "m", "messages": [user()]}, {"model": "m", "stream": "false", "tools": "none", "state": "none"}),
@@ -144,6 +169,34 @@ async def test_signed_reasoning_stays_at_the_baseline_if_the_candidate_refuses_i
         ({"store": None}, {"state": "none"}),
         ({"container": "c1"}, {"state": "needs", "why": "container"}),
         ({"cachedContent": "c1"}, {"state": "needs"}),
+        ({"prompt": "and?", "context": [1, 2]}, {"state": "needs", "why": "context"}),
+        ({"prompt": "and?", "context": []}, {"state": "none"}),
+        ({"prompt": "and?", "context": ["7"], "x": {"context": [1]}}, {"state": "none"}),
+        ({"message": "and?", "conversation_id": "c1"}, {"state": "needs", "why": "conversation_id"}),
+        ({"message": "and?", "conversation_id": 7}, {"state": "needs", "why": "conversation_id"}),
+        ({"message": "and?", "conversation_id": None, "agent_id": "", "session_id": "s"}, {"state": "none"}),
+        ({"messages": [user()], "agent_id": "ag:1"}, {"state": "needs", "why": "agent_id"}),
+        ({"messages": [user()], "metadata": {"agent_id": "ag:1", "file_id": "f"}}, {"state": "none"}),
+        ({"messages": [user()], "deferred": True}, {"state": "makes", "why": "background"}),
+        ({"background": True, "deferred": False}, {"state": "makes", "why": "background"}),
+        ({"container": {"id": "c1"}}, {"state": "needs", "why": "container"}),
+        ({"container": {"skills": [{"type": "custom", "skill_id": "s"}]}}, {"state": "needs", "why": "container"}),
+        ({"tools": [{"type": "code_interpreter", "container": "c1"}]}, {"state": "needs", "why": "container"}),
+        (
+            {"tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["f"]}}]},
+            {"state": "needs", "why": "file"},
+        ),
+        ({"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}, {"state": "none"}),
+        (
+            {"tools": [{"type": "file_search", "vector_store_ids": ["vs"]}]},
+            {"state": "needs", "why": "vector_store"},
+        ),
+        ({"vector_store_ids": ["vs"]}, {"state": "needs", "why": "vector_store"}),
+        (
+            {"tools": [{"type": "function", "function": {"parameters": {"vector_store_ids": ["x"], "context": [1]}}}]},
+            {"state": "none"},
+        ),
+        ({"tools": [{"fileSearch": {"fileSearchStoreNames": ["s"]}}]}, {"state": "needs", "tools": "hosted"}),
         (
             {"messages": [{"role": "assistant", "content": [{"type": "thinking", "signature": "s"}]}]},
             {"signed": "true"},

@@ -1,0 +1,56 @@
+-- Finds what only one server has in a request: an earlier response, a conversation, files, a vector store, and so on.
+--
+-- request_facts.lua calls these functions while it reads a body. scan.facts.needs gets the first reason that is found.
+
+-- Strings or numbers at depth 1 whose presence, not empty, means that the request needs state of the server.
+local NEEDS = {
+  previous_response_id = true, conversation = true, container = true, cachedContent = true, cached_content = true,
+  conversation_id = true, agent_id = true,
+}
+local NEEDS_BY_ID = { conversation = true, prompt = true, container = true } -- objects at depth 2 with an id
+local FILES = { file_id = true, fileUri = true, file_uri = true } -- files that the client has uploaded before
+-- Tools of Gemini that search in what one server keeps.
+local STORES = { fileSearch = true, file_search = true, retrieval = true }
+
+local LONGEST_GAP = 1024 -- bytes between a key and the next token
+
+local function needs_state(scan, why)
+  if scan.facts.needs == nil then scan.facts.needs = why end
+end
+
+-- Takes the string, not empty, that is the value of the key `name` in an object below depth 1.
+local function take_inner_state(scan, name)
+  local depth, top = scan.depth, scan.names[2]
+  if name == "id" then
+    if NEEDS_BY_ID[top] and depth == 2 then needs_state(scan, top) end
+    if top == "messages" and depth == 4 and scan.names[4] == "audio" then needs_state(scan, "audio") end
+  elseif name == "skill_id" then
+    if top == "container" then needs_state(scan, top) end
+  elseif name == "container" then
+    if top == "tools" and depth == 3 then needs_state(scan, name) end
+  elseif FILES[name] and top ~= "tools" then
+    needs_state(scan, "file")
+  end
+end
+
+-- Takes a string, not empty, in a list that is the value of the key `name`.
+local function take_listed_state(scan, name)
+  local depth, in_tools = scan.depth, scan.names[2] == "tools"
+  if name == "vector_store_ids" and (depth == 2 or depth == 4 and in_tools) then needs_state(scan, "vector_store") end
+  if name == "file_ids" and depth == 5 and in_tools and scan.names[4] == "container" then needs_state(scan, "file") end
+end
+
+-- Takes the beginning of an object or a list that is the value of the key `name`.
+local function open_state(scan, name, at, is_list)
+  if scan.depth == 2 and name == "context" and is_list then scan.context = at end
+  if scan.depth == 4 and scan.names[2] == "tools" and STORES[name] then needs_state(scan, "vector_store") end
+end
+
+-- Takes the end of an object or a list at depth 2. Ollama's `context` is a conversation as numbers of tokens, which only
+-- the model that made them can read.
+local function close_state(scan, at)
+  local from = scan.context
+  scan.context = nil
+  if from == nil then return end
+  if piece(scan, from + 1, math.min(from + LONGEST_GAP, at - 1)):find("^%s*%d") then needs_state(scan, "context") end
+end
