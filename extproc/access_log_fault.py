@@ -1,4 +1,4 @@
-"""Recognises, from the access log entry alone, answers that failed in spite of a success status.
+"""Finds answers that failed although their status says success, from the access log entry alone.
 
 An access log entry exists for every request, sampled or not. Captured answers are also checked in full by
 extproc/answer_check.py.

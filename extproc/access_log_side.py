@@ -55,14 +55,14 @@ def logged_origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
 def is_failover(workload: WorkloadInfo, common: Any) -> bool:
     """Return whether Envoy failed over from the candidate to the baseline.
 
-    An aggregate cluster skips a member without usable hosts, so the first attempt may go to the baseline too. This
-    also counts as a failover, since the candidate could not serve the request.
+    An aggregate cluster skips a member without usable hosts, so the first attempt may go to the baseline too. This also
+    counts as a failover, since the candidate could not serve the request.
 
     A failover counts even if the request could not be sent to the baseline. The access log entry then names no cluster
     or the candidate's cluster. Two flags show this case:
     - no_healthy_upstream: neither side has a usable host.
     - upstream_overflow with a second attempt: Envoy never retries after a circuit breaker, so the circuit breaker
-      stopped the second attempt, which is the rescue.
+      stopped the second attempt, the one to the baseline.
     """
     if not workload.fallback or _is_at_baseline(workload, common):
         return bool(workload.fallback)
@@ -73,9 +73,9 @@ def is_failover(workload: WorkloadInfo, common: Any) -> bool:
 def _is_at_baseline(workload: WorkloadInfo, common: Any) -> bool:
     """Return whether the last attempt went to an endpoint of the baseline.
 
-    The cluster's name in the entry is not enough: it is the cluster's name for statistics, which Istio changes. So the
-    backend that the endpoint's metadata names is checked too. Endpoints of a cluster that already existed in the user's
-    Envoy (``backends.X.cluster``) have no such metadata.
+    The entry has the cluster's name for statistics, which Istio changes. So the name of the backend in the endpoint's
+    metadata is compared, too. Endpoints of a cluster that already existed in the user's Envoy (``backends.X.cluster``)
+    have no such metadata.
     """
     named = common.custom_tags.get(envoy_names.BACKEND_TAG, "")
     if common.upstream_cluster == workload.baseline_cluster or named == workload.settings.baseline:

@@ -44,7 +44,9 @@ INELIGIBLE_REASONS = (*(f"ineligible_{why.value}" for why in Ineligible), FOREIG
 
 
 def pinned_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> tuple[str, str] | None:
-    """Return the workload of a request that always goes to the baseline, and why it does. None for any other request.
+    """Return the workload of a request that always goes to the baseline, and the reason.
+
+    Return None for any other request.
 
     Such a request is not evidence, because the candidate gets no requests of this kind. The reasons are the values
     ``why`` of read_request.lua. Any other text becomes "other".

@@ -172,7 +172,6 @@ class AnswerChecker:
             self._give_up(request, error)
 
     def _give_up(self, request: RefusedRequest, error: BaseException) -> None:
-        """Count an answer as unchecked because its check raised an unexpected error."""
         self._count(request, "unchecked")
         if self._may_log(request.workload, "", type(error).__name__):
             # Log only the type of the error, because its message may quote the body.
@@ -218,5 +217,4 @@ def decoded(answer: CheckedAnswer, limit: int) -> CheckedAnswer | None:
 
 
 def _find_fault(answer: CheckedAnswer, _: int) -> FoundFault | None:
-    """Return why the answer failed, or None."""
     return failed_answer(answer.status, answer.content_type, answer.body, cut=answer.cut)

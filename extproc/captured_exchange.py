@@ -43,9 +43,10 @@ class CapturedExchange:
 def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:
     """Return whether the baseline answered, or may have answered, in place of the candidate.
 
-    If the candidate has no usable endpoint, the baseline gets the first attempt. So the number of attempts does not
-    show a failover; a second attempt at the same backend is a mere retry. Only the endpoint shows it: its metadata
-    names the backend, except in a cluster that already existed in the user's Envoy (``backends.X.cluster``).
+    If the candidate has no usable endpoint, the baseline gets the first attempt; and a second attempt may go to the
+    same backend again. So the number of attempts does not show a failover. The metadata of the endpoint shows it,
+    because it names the backend. Only in a cluster that already existed in the user's Envoy (``backends.X.cluster``),
+    endpoints have no metadata.
     """
     request, response = exchange.request, exchange.response
     if request is None or response is None or request.cluster != workload.fallback:

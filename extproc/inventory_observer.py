@@ -1,4 +1,4 @@
-"""Counts all traffic for the inventory: each request by its access log entry, and a sample by its bodies.
+"""Counts all traffic for the inventory: each request by its access log entry, a sample also by its bodies.
 
 Nothing here delays a request. Large bodies are read in a separate thread. If too many bodies wait for this thread, the
 request is counted without its body.
@@ -143,7 +143,10 @@ class InventoryObserver:
         return self.callers.caller([found[name] for name in wanted], path)
 
     def logged(self, entry: HTTPAccessLogEntry) -> None:
-        """Count a client's request by its access log entry. Raises no error: the same entry also gives the outcome."""
+        """Count a client's request by its access log entry.
+
+        Raises no error, because the caller then reads the outcome from the same entry.
+        """
         try:
             self._logged(entry)
         except Exception as error:

@@ -1,15 +1,17 @@
 """Finds requests whose body gives the backend a credential, or a remote tool to call.
 
 A copy of such a request would give the credential to the other side, store it in Redis, and run the tool a second time.
-These members count: OpenAI's ``tools[].authorization`` and tools of type ``mcp``, a header with any other name than the
-well-known ones in the ``headers`` of any tool whose value may be a secret, Anthropic's
-``mcp_servers[].authorization_token``, Azure OpenAI's ``data_sources[].parameters.authentication``. Members of JSON,
-fields of a form and parameters of a URL count if their name means a credential (``extproc.credential_names``); the
-parameters include the signatures of signed URLs.
+A body is found if it has one of these:
+
+- OpenAI's ``tools[].authorization``, or a tool of type ``mcp``
+- in the ``headers`` of a tool: a header that is not well known, if its value may be a secret
+- Anthropic's ``mcp_servers[].authorization_token``
+- Azure OpenAI's ``data_sources[].parameters.authentication``
+- a JSON member, form field or URL parameter whose name means a credential (``extproc.credential_names``), such as the
+  signature of a signed URL
 
 The check searches the bytes of the body without parsing them, so a large body costs little. A name inside a text that a
-user wrote does not count, because its quotes are escaped. If the search would take too long, the request counts as
-found.
+user wrote does not count, because its quotes are escaped. If the search would take too long, the body counts as found.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Remembers which side served each request of a client, so that later feedback on it counts for this side.
+"""Remembers which side served each request of a client, so that later feedback on the request counts for that side.
 
 Only requests of workloads with a ``feedback`` section are remembered. No request waits for this: entries above the
 limits, and entries that Redis does not accept, are dropped and counted.
@@ -22,7 +22,10 @@ MAX_WAITING = 10_000  # requests of a workload that wait for the next write
 
 
 class ServedStore(Protocol):
-    """Stores served requests. ``remember`` returns how many it left out. FeedbackStore implements it."""
+    """Stores served requests.
+
+    ``remember`` returns the number of requests that were not stored. FeedbackStore implements it.
+    """
 
     async def remember(self, served: list[ServedRequest], now_ms: int) -> int: ...
 

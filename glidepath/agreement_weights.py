@@ -47,7 +47,7 @@ class FeatureWeight:
 
 @dataclass(frozen=True)
 class AgreementWeights:
-    """The weights of all features. ``made``: a text for people that says how the weights were computed."""
+    """The weights of all features. ``made``: facts for people about how the weights were computed."""
 
     constant: float
     features: Mapping[str, FeatureWeight]

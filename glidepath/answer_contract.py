@@ -1,7 +1,8 @@
-"""What a client's program reads in an answer besides the content, and how often the two sides differ in it.
+"""Counts how often the two sides differ in parts of an answer that a client's program reads, apart from the content.
 
-Such a difference is no fault of an answer and does not lower the agreement. But a program may rely on it: it compares
-the model's name with the one that it asked for, shows the reasoning, adds up the tokens, or reads the error's message.
+Such a difference is no fault of an answer and does not lower the agreement. But a program may depend on the part: it
+may compare the model's name with the name that it asked for, show the reasoning, add up the tokens, or read the error's
+message.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ _DIFFERENT, _COMPARED = "different", "compared"
 
 @dataclass(frozen=True, slots=True)
 class ContractCount:
-    """``compared``: in how many cross pairs ``part`` was compared. ``different``: in how many of them it differs."""
+    """``compared``: the number of cross pairs in which ``part`` was compared.
+
+    ``different``: those in which it differs.
+    """
 
     part: ContractPart
     compared: int

@@ -11,7 +11,7 @@ def answers_of(pair: ScoredPair) -> list[tuple[Side, AnswerFacts]]:
     """Return the answers of a pair, each with its side.
 
     Both answers of a NOISE pair are the baseline's. If the request also has a CROSS pair, the client's answer is in
-    both pairs. It is then left out of the NOISE pair.
+    both pairs. In that case, it is left out of the NOISE pair.
     """
     if pair.kind is PairKind.CROSS:
         return [(Side.BASELINE, pair.baseline), (Side.CANDIDATE, pair.candidate)]

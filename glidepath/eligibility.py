@@ -68,7 +68,7 @@ def declares(backend: Backend) -> bool:
 
 
 def facts_of(document: object, text_bytes: int, body_bytes: int) -> RequestFacts:
-    """Return the facts about a request whose body is this JSON document.
+    """Return the facts about a request from its body: ``document`` is the parsed JSON.
 
     ``text_bytes``: the length of the body without pictures and other long strings that are not text.
     """

@@ -1,7 +1,7 @@
 """The embedding models that Glidepath knows by name: their languages, and the packages that ship them.
 
-The scorer uses this to load a model, and the command line to explain problems. Other models can be used, but nothing is
-known about them.
+The scorer uses this list to load a model, and the command line uses it to explain problems. Other models can be used,
+but nothing is known about them.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ REFUSED_METHOD_ROUTE = "refused-method"  # the route that refuses methods which 
 
 
 def hop(backend: str) -> str:
-    """Return the name of the internal listener that leads to a backend. The cluster of this listener has it, too."""
+    """Return the name of the internal listener that leads to a backend. The listener's cluster has the same name."""
     return f"glidepath-to-{backend}"
 
 

@@ -1,4 +1,4 @@
-"""What the evaluator of a workload has cost, in the currency of the prices, and whether a limit on it is reached.
+"""The cost of a workload's evaluator so far, in the currency of the prices, and whether it has reached a limit.
 
 All scorers add to the same counters in Redis. ``glidepath score`` counts separately, in ``CostSoFar``.
 """

@@ -1,7 +1,7 @@
 """Finds the first content of a streamed answer: the first piece of text, of reasoning or of a tool call.
 
-Before it, a server may send events without content: a keep-alive comment, a ping, the role of the message, or the
-response object as it was created. The time of these events says nothing about the model.
+Before the first content, a server may send events without content: a keep-alive comment, a ping, the role of the
+message, or the new response object. The time of these events says nothing about the model.
 
 The work is bounded: at most EVENTS events are parsed. If an event cannot be read, it counts as content: in a compressed
 stream, in Amazon's binary event stream, and in an unknown format.

@@ -163,7 +163,7 @@ NO_VALUES = Histogram()
 
 
 def sum_of(histograms: Sequence[Histogram]) -> Histogram:
-    """Return the histogram of all values of the histograms."""
+    """Return the histogram that contains all values of ``histograms``."""
     filled, zeros = [one.counts for one in histograms if one.counts], sum(one.zeros for one in histograms)
     if any(isinstance(counts, StoredCounts) for counts in filled) and sum(map(len, filled)) >= _FEW:
         with contextlib.suppress(OverflowError):
@@ -179,7 +179,7 @@ _MOST_COUNTED = 2**40  # of a bucket: sums of larger counts might not be exact a
 
 
 def _sum_of_arrays(parts: Sequence[Mapping[int, int]]) -> StoredCounts:
-    """Return the sum. Raises OverflowError if a number is so large that the sum needs another way."""
+    """Return the sum, computed with numpy. Raises OverflowError if an index or a count is too large for that."""
     import numpy as np
 
     pairs = [

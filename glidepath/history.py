@@ -112,7 +112,7 @@ class PeriodTotals:
 
 
 def few_kinds(kinds: Mapping[str, int]) -> Mapping[str, int]:
-    """Keep the MOST_KINDS most frequent kinds, and add up the others under "other"."""
+    """Return the MOST_KINDS most frequent kinds, with all others added up under "other"."""
     if len(kinds) <= MOST_KINDS:
         return kinds
     ordered = sorted(kinds.items(), key=lambda one: (one[0] == "other", -one[1], one[0]))
@@ -229,7 +229,7 @@ def encode_point(point: HistoryPoint) -> str:
 
 
 def encode_traffic(point: HistoryPoint) -> str:
-    """Return as compact JSON the tokens and requests from which the point's costs follow, or "" if there are none.
+    """Return the tokens and requests from which the costs are computed, as compact JSON, or "" if there are none.
 
     They are stored in a separate field, so that an older version can still read the point.
     """

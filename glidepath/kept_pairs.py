@@ -1,9 +1,9 @@
 """Pairs that Redis keeps longer than others, because a decision names them or a person labelled them. See ADR 0230.
 
 A kept pair is a copy of the stored pair, with the same redaction. ``retention`` limits the number, the bytes and the
-age of a workload's kept pairs. The oldest ones are removed first. The scorer that steers the workload removes the
-expired ones; the keys themselves expire when it has not done so for the maximum age, because the workload may have left
-the configuration (ADR 0521).
+age of a workload's kept pairs. The oldest ones are removed first. The scorer that steers the workload removes expired
+pairs. If no scorer has done so for the maximum age, for example because the workload has left the configuration, the
+keys expire (ADR 0521).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Removes, from requests to be stored or sent to the other side, query parameters that may contain a secret.
+"""Removes query parameters that may contain a secret from requests that are stored or sent to the other side.
 
 A credential can have any name (``key``, ``code``, ``X-Amz-Signature``), so a list of harmless names decides, not a list
 of credentials.

@@ -66,7 +66,10 @@ def read_usage(answer: bytes) -> TokenUsage | None:
 
 
 def estimated_usage(request_bytes: int, answer: bytes) -> TokenUsage:
-    """Return an estimate: a token for four bytes of the request, and for an event or four bytes of the answer."""
+    """Return an estimate of the tokens, from the length of the bodies.
+
+    Four bytes of the request count as a token. An event of the answer counts as a token; without events, four bytes do.
+    """
     events = answer.count(b"\ndata:") + answer.startswith(b"data:") or answer.count(_WRAPPED + b':"')
     output = events or len(answer) // BYTES_PER_TOKEN
     return TokenUsage(request_bytes // BYTES_PER_TOKEN, output, source=TokenSource.ESTIMATED)

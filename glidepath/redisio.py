@@ -45,7 +45,7 @@ def read_secret(secret: Secret) -> str:
 
 
 class RotatedSecret:
-    """A secret whose file may change while the process runs. While it cannot be read, its former value counts."""
+    """A secret whose file may change while the process runs. While the file cannot be read, the former value counts."""
 
     def __init__(self, secret: Secret) -> None:
         """Read the secret. Raises ConfigError if it cannot be read."""
@@ -121,7 +121,7 @@ def connect(section: RedisSection, *, again: bool = False) -> RedisClient:
 
     ``again``: whether a command is sent once more on a new connection if its connection was closed. This hides a
     restart of Redis, but Redis may execute the command twice, so use it only where that is harmless. A cluster's client
-    always does so.
+    always sends the command again.
     """
     url = section.url or "redis://127.0.0.1:6379/0"
     options: dict[str, Any] = {"socket_timeout": REPLY_TIMEOUT_S, "socket_connect_timeout": CONNECT_TIMEOUT_S}

@@ -1,4 +1,4 @@
-"""The served digest: it identifies the settings with which an Envoy serves a workload.
+"""The served digest, which identifies the settings with which an Envoy serves a workload.
 
 Envoy's routes carry the digest, and it is stored with every request and pair. So the scorer notices an Envoy that
 serves an older or a newer configuration than the scorer's own.

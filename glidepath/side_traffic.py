@@ -1,6 +1,6 @@
-"""What costs money in the traffic of one side in a period: requests, tokens and bytes.
+"""The requests, tokens and bytes of one side in a period, from which its costs are computed.
 
-The history stores it (``history.py``), and the cost model reads it (``glidepath/pricing/``).
+The history stores this record (``history.py``), and the cost model reads it (``glidepath/pricing/``).
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ def limit_garbage_collection() -> None:
     thousand objects when it starts, so each full collection would delay one tick by 50 to 70 ms. Call this function
     once, after the setup of the process.
 
-    With Python's own threshold of 700 objects, ten collections fall in a tick of 200 workloads, and what the tick still
-    uses counts as old after the second one. So full collections, which visit the evidence, would come every few
-    seconds.
+    With Python's own threshold of 700 objects, ten collections would run in a tick of 200 workloads, and objects that
+    the tick still uses would count as old after the second collection. So full collections, which visit the evidence,
+    would run every few seconds.
     """
     gc.set_threshold(_YOUNG)
     gc.collect()

@@ -118,7 +118,6 @@ def _config_error(faults: Iterable[tuple[str, int, str]], name: str) -> ConfigEr
 
 
 def _names(data: dict[str, Any]) -> Names:
-    """Return the names of all backends and workloads in a file, including those with errors."""
     backends, workloads = (data.get(key) for key in _NAMED)
     return Names(
         tuple(map(str, backends)) if isinstance(backends, dict) else (),
@@ -127,7 +126,7 @@ def _names(data: dict[str, Any]) -> Names:
 
 
 def _misnamed(root: Path) -> list[Path]:
-    """Return the files of a directory that have a section of ours at their top level, and are called *.yml."""
+    """Return the ``*.yml`` files of a directory that have a section of Glidepath's configuration at their top level."""
     found = []
     for file in sorted(root.glob("*.yml")) if root.is_dir() else ():
         with suppress(OSError):

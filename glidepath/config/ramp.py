@@ -108,8 +108,8 @@ class RampSection(Section):
 
     After ``idle_after`` without a request, a copy or a probe, the candidate counts as cold again. The next step then
     waits until requests have come for ``warm_up_time``, and the latency gates ignore the first ``warm_up`` answers of
-    the ten minutes after the idle time, but never more than they judge. Clients' requests go to the candidate as
-    before, so that no conversation changes its side. ``probes`` keep an idle candidate warm.
+    the ten minutes after the idle time, but never more answers than they judge. Clients' requests go to the candidate
+    as before, so that no conversation changes its side. ``probes`` keep an idle candidate warm.
     """
 
     steps: tuple[Step, ...] = (1, 5, 10, 25, 50, 75, 100)
@@ -180,17 +180,17 @@ class RampSection(Section):
         )
 
     def warm_up_at(self, percent: float) -> int:
-        """Return how many of the candidate's first answers at a share the latency gates ignore. See ADR 0272."""
+        """Return the number of the candidate's first answers at a share that the latency gates ignore. See ADR 0272."""
         return min(MOST_WARM_UP, self.rules_at(percent).min_samples // 4) if self.warm_up is None else self.warm_up
 
     def warm_up_time_at(self, percent: float) -> float:
-        """Return for how many seconds copies warm up the candidate before the step after ``percent``. See ADR 0425."""
+        """Return the seconds for which copies warm up the candidate before the step after ``percent``. See ADR 0425."""
         unset = min(MOST_WARM_UP_TIME, self.rules_at(percent).hold / 10)
         return unset if self.warm_up_time is None else self.warm_up_time
 
     @property
     def idle_ms(self) -> int:
-        """After how many milliseconds without a request the candidate counts as idle; 0: never. See ADR 0491."""
+        """The milliseconds without a request after which the candidate counts as idle; 0: never. See ADR 0491."""
         unset = max(IDLE_AFTER, 2 * self._longest_warm_up)
         return round(1000 * (unset if self.idle_after is None else self.idle_after))
 

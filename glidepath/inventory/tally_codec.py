@@ -84,7 +84,10 @@ def _tally(document: Mapping[str, Any]) -> Tally:
 
 
 def _flat(buckets: Mapping[int, int]) -> list[int]:
-    """Return alternating indices and counts. Each index but the first is stored as the increase."""
+    """Return alternating indices and counts.
+
+    Each index after the first is stored as the difference from the one before.
+    """
     flat: list[int] = []
     before = 0
     for index in sorted(buckets):

@@ -1,6 +1,7 @@
 """The interfaces with which a process records telemetry, and implementations that do nothing.
 
-The latter are used without the section ``otel``. ``otel_signals.py`` has the real implementations.
+The implementations are used if the configuration has no section ``otel``. ``otel_signals.py`` has the real
+implementations.
 """
 
 from __future__ import annotations

@@ -122,6 +122,8 @@ def _add_message(builder: ChoiceBuilder, item: dict[str, object]) -> None:
 
 
 def _approval(item: dict[str, object]) -> str:
-    """Return a tool name for an item that asks the client to approve a remote tool, so that it compares as a call."""
+    """Return a tool name for an item that asks the client to approve a remote tool, so that the item is compared like a
+    call.
+    """
     server, name = string(item.get("server_label"), "server_label"), string(item.get("name"), "name")
     return f"mcp_approval_request {server} {name}"
