@@ -1,7 +1,7 @@
-"""The contract signals: how two answers differ in what a client's program reads besides the content.
+"""The contract signals, which show differences in parts of an answer that programs read besides the content.
 
-The kinds are in glidepath/answer_contract.py. A signal is 1 if the answers differ in it, 0 if not, and absent if
-neither answer has it. It changes neither the agreement nor a gate.
+glidepath/answer_contract.py lists these parts. A signal is 1 if the answers differ in the part, 0 if they do not, and
+absent if neither answer has the part. No signal changes the agreement or a gate.
 """
 
 from __future__ import annotations

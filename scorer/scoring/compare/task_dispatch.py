@@ -113,7 +113,6 @@ def _compare_choice(
     vectors: Mapping[str, Vectors],
     known: WorkloadKnowledge | None,
 ) -> Comparison:
-    """Compare one choice of the left answer with one choice of the right answer."""
     compares_texts = _compares_texts(kind, left, right)
     if kind == "classification":
         return compare_labels(left.label or left.text, right.label or right.text, settings.classification)

@@ -88,7 +88,8 @@ def require_packages(*names: str) -> None:
 def open_weights(path: Path) -> Iterator[Weights]:
     """Yield the weights in a safetensors file.
 
-    If all names in the file begin with a prefix such as ``bert.``, the weights are asked for without this prefix.
+    If all names in the file begin with a prefix such as ``bert.``, the caller must ask for the weights without this
+    prefix.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -100,8 +101,6 @@ def open_weights(path: Path) -> Iterator[Weights]:
 
 
 class _TensorFile:
-    """The weights in an open safetensors file."""
-
     def __init__(self, path: Path, file: Any) -> None:
         self._path, self._file, self._known = path, file, set(file.keys())
         self._prefix = next((name.removesuffix(_WORDS) for name in self._known if name.endswith(_WORDS)), "")

@@ -146,7 +146,7 @@ class FileScorer:
                 yield one
 
     def _preferences(self, lines: Mapping[int, _ExtractedLine]) -> dict[int, Preference]:
-        """Return key in ``lines`` → the evaluator's preference, for the lines that it judged."""
+        """Return the evaluator's preference for each line that it judged, by the line's key in ``lines``."""
         section = self.settings.evaluator
         if self.evaluator is None or section is None:
             return {}
@@ -163,7 +163,7 @@ class FileScorer:
         return found | {i: one for i, one in zip(asked, given, strict=True) if one is not None}
 
     def _correctness(self, lines: Mapping[int, _ExtractedLine]) -> dict[int, Correctness]:
-        """Return key in ``lines`` → the verifier's result, for the lines that it judged."""
+        """Return the verifier's result for each line that it judged, by the line's key in ``lines``."""
         section = self.settings.verifier
         if self.verifier is None or section is None:
             return {}

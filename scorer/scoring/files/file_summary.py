@@ -20,7 +20,7 @@ _SHOWN_CLASSES = 20
 
 @dataclass(slots=True)
 class CorrectnessTotals:
-    """The sums of the verifier's results, and reason → the number of pairs without a result (``none``)."""
+    """The sums of the verifier's results. ``none``: the number of pairs without a result, by reason."""
 
     pairs: int = 0
     baseline: float = 0.0

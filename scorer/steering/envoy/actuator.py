@@ -54,13 +54,13 @@ class Actuator(Protocol):
         """
 
     def readings(self) -> Mapping[str, RuntimeEntries | None]:
-        """Return Envoy → its ``glidepath.*`` runtime entries; None if the Envoy cannot be read now.
+        """Return the ``glidepath.*`` runtime entries of each Envoy; None for an Envoy that cannot be read now.
 
         The entries may have been set by Glidepath or by a person.
         """
 
     def submit(self, writes: Mapping[str, RuntimeEntries]) -> None:
-        """Queue ``writes``: Envoy → the entries to send to it in one request.
+        """Queue ``writes``: for each Envoy, the entries to send to it in one request.
 
         If earlier entries for the same Envoy are still waiting, the new entries are merged with them.
         """
@@ -75,10 +75,10 @@ class Actuator(Protocol):
         """From now on, read the counters at ``path`` of each admin interface several times a second; "" stops this."""
 
     def counters(self) -> Mapping[str, CountersReading]:
-        """Return Envoy → its last counters, for the Envoys whose admin interface is configured and can be read."""
+        """Return the last counters of each Envoy whose admin interface is configured and can be read."""
 
     async def settle(self, timeout: float) -> None:
-        """Return once every submitted write has succeeded or failed, or after ``timeout`` seconds."""
+        """Wait until every submitted write has succeeded or failed, but at most ``timeout`` seconds."""
 
     def end_term(self) -> None:
         """Stop everything that only a leader may do. If ``lasts`` is true, continue to read the Envoys."""
@@ -87,7 +87,7 @@ class Actuator(Protocol):
         """Return the Envoys that have a former leader's weights, which this actuator cannot read."""
 
     def admin_layers(self) -> Mapping[str, RuntimeEntries | None]:
-        """Return the address of an admin interface → the entries in its admin layer; None if it cannot be read now.
+        """Return the entries in each admin layer, by the admin interface's address; None if it cannot be read now.
 
         Only ``glidepath.*`` entries are returned. The result is empty if the actuator itself sets weights in the admin
         layer. With RTDS, the admin layer takes precedence over the pushed layer. To write to the admin layer, pass the
@@ -95,13 +95,13 @@ class Actuator(Protocol):
         """
 
     def leases(self) -> Mapping[str, LeaseReading]:
-        """Return workload → the Envoys in which its lease is in force now, for the workloads that have a lease."""
+        """Return for each workload with a lease in how many Envoys this lease is in force now."""
 
     def renew_leases(self, withheld: Collection[str]) -> None:
         """Renew the leases of all workloads except ``withheld``. Without regular calls, the leases expire."""
 
     def problems(self) -> Mapping[str, str]:
-        """Return Envoy → the reason why it cannot be read or written now. Envoys without a problem are left out."""
+        """Return for each Envoy that cannot be read or written now the reason."""
 
 
 class MemoryActuator:

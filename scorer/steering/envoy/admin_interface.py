@@ -168,7 +168,6 @@ class AdminInterface:
         self._read_at = -math.inf
 
     def _pause_s(self) -> float:
-        """Return the seconds until the next reading is due."""
         now = time.monotonic()
         counting = self._count_at - now if self.counters_path else math.inf
         return max(min(self._read_at + POLL_S - now, counting), 0.01)

@@ -104,7 +104,7 @@ def stats_path(clusters: Iterable[CountedClusters]) -> str:
 
 
 def parse_counters(body: bytes) -> dict[str, int]:
-    """Return name → value from an answer to ``stats_path``. Raises ValueError if it is not such an answer."""
+    """Return the counters in an answer to ``stats_path``, by name. Raises ValueError if it is not such an answer."""
     try:
         found = json.loads(body)["stats"]
         return {str(one["name"]): int(one["value"]) for one in found if "name" in one}

@@ -1,8 +1,8 @@
 """Find parts that exchanged their places: two words of a statement, two numbered steps, two cells of a table.
 
 "A sued B" became "B sued A": such texts have the same words, so neither their cosine nor their word overlap shows the
-difference. It is one of the changes in PAWS (Zhang et al. 2019, Paraphrase Adversaries from Word Scrambling). Cost:
-none unless two edits mirror each other, then 10 µs for 100 words.
+difference. Such exchanges are one kind of change in PAWS (Zhang et al. 2019, Paraphrase Adversaries from Word
+Scrambling). Cost: none unless two edits mirror each other, then 10 µs for 100 words.
 """
 
 from __future__ import annotations

@@ -45,7 +45,10 @@ class Judgements:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A judgement of two answers. ``same``: None if the person is unsure. ``at_ms``: its time, if the line has one."""
+    """A judgement of two answers.
+
+    ``same``: None if the person is unsure. ``at_ms``: the time of the judgement, if the line has it.
+    """
 
     texts: tuple[str, str]
     same: bool | None

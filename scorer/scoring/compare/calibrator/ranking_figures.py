@@ -26,7 +26,7 @@ def caught(scores: Floats, same: Floats, false_alarms: float) -> float:
 
 
 def calibration_error(probabilities: Floats, same: Floats, bins: int = 10) -> float:
-    """Return the expected calibration error: the mean distance of predicted and true share, over equal bins."""
+    """Return the expected calibration error: the mean distance between predicted and true share, over equal bins."""
     place = np.minimum((probabilities * bins).astype(int), bins - 1)
     groups = [place == k for k in range(bins) if (place == k).any()]
     return float(sum(abs(probabilities[g].mean() - same[g].mean()) * g.mean() for g in groups))

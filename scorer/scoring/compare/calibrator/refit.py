@@ -112,7 +112,6 @@ def _folds(labels: Examples) -> npt.NDArray[np.intp]:
 
 
 def _losses(agreements: Floats, same: Floats) -> Floats:
-    """Return the log loss of each label."""
     stated = np.clip(agreements, 1e-6, 1 - 1e-6)
     losses: Floats = -(same * np.log(stated) + (1 - same) * np.log(1 - stated))
     return losses

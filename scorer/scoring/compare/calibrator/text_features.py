@@ -88,7 +88,7 @@ def _spelled(edit: Edit) -> bool:
 
 
 def _shared_letters(alignment: Alignment) -> float:
-    """The share of letters that the texts have in common. Passages that only one text has are left out."""
+    """Return the share of letters that the texts have in common. Passages that only one text has are left out."""
     edits = [e for e in alignment.edits if e.left and e.right]
     changed = sum(Levenshtein.distance(joined(e.left), joined(e.right)) for e in edits)
     letters = sum(len(t.key) for t in (*alignment.left, *alignment.right))
@@ -96,23 +96,26 @@ def _shared_letters(alignment: Alignment) -> float:
 
 
 def _code(texts: ComparedTexts) -> float:
-    """1 for equivalent code, down to −1 for different code, 0 without code. Renamed variables lower it a little."""
+    """Return 1 for equivalent code, down to −1 for different code, and 0 without code.
+
+    Renamed variables lower the value a little.
+    """
     return float(texts.pair.code.cosmetic) - texts.effect("code")
 
 
 def _numbers(texts: ComparedTexts) -> float:
-    """The effect of changed numbers in otherwise equal passages. A changed address counts like a changed number."""
+    """Return the effect of changed numbers in otherwise equal passages. A changed address counts like a number."""
     exchanged = exchanged_addresses(texts.pair.left.addresses, texts.pair.right.addresses)
     return max(texts.effect("numbers"), texts.pair.alignment.closeness if exchanged else 0.0)
 
 
 def _numbers_elsewhere(texts: ComparedTexts) -> float:
-    """The share of numbers that only one text has, weighted by how much the wording differs."""
+    """Return the share of numbers that only one text has, weighted by how much the wording differs."""
     return multiset_distance(texts.pair.left.numbers, texts.pair.right.numbers) * (1 - texts.pair.alignment.closeness)
 
 
 def _other_words(texts: ComparedTexts) -> float:
-    """The share of words that only one text has, weighted by how much the wording differs.
+    """Return the share of words that only one text has, weighted by how much the wording differs.
 
     Left out are passages that the candidate adds, sentences without content, and the sentence around a bare answer.
     """
@@ -143,7 +146,7 @@ def _swapped_words(texts: ComparedTexts) -> float:
 
 
 def _one_word(texts: ComparedTexts) -> float:
-    """The effect of a replaced word that is not a synonym, if it is the only edit.
+    """Return the effect of a replaced word that is not a synonym, if it is the only edit.
 
     Words, cells or items that exchanged their places also count as one edit. The value is 0 for several edits, which
     are a rewording.
@@ -159,17 +162,23 @@ def _omission(texts: ComparedTexts) -> float:
 
 
 def _names(texts: ComparedTexts) -> float:
-    """The effect of a changed name if nearly all other words are equal. Else 0, as a rewording may leave out names."""
+    """Return the effect of a changed name if nearly all other words are equal, else 0.
+
+    A text with other wording may leave out names.
+    """
     return texts.effect("names") * texts.substance(_ONE_SENTENCE) if texts.pair.alignment.closeness >= 1 else 0.0
 
 
 def _final_answer(texts: ComparedTexts) -> float:
-    """1 if both texts declare the same final answer, −1 for two different ones, 0 if a text declares none."""
+    """Return 1 if both texts declare the same final answer, −1 for two different ones, 0 if a text declares none."""
     return 1 - 2 * texts.effect("final_answer") if "final_answer" in texts.effects else 0.0
 
 
 def _length(texts: ComparedTexts) -> float:
-    """The absolute logarithm of the ratio of the lengths. Only people's labels give it a weight."""
+    """Return the absolute logarithm of the ratio of the lengths.
+
+    Only people's labels give this feature a weight.
+    """
     return abs(math.log((len(texts.pair.left.tokens) + 3) / (len(texts.pair.right.tokens) + 3)))
 
 

@@ -76,7 +76,10 @@ def _repeated_words(words: Sequence[str]) -> list[bool]:
 
 
 def _may_loop(words: Sequence[str]) -> bool:
-    """Return whether a text without repeated passages may have a loop: it can only have one of one or two words."""
+    """Return whether a text without repeated passages may have a loop.
+
+    Such a loop can only consist of one word or two words.
+    """
     return any(sum(map(eq, words, words[period:])) >= max(2 * period, 3) for period in (1, 2))
 
 

@@ -2,7 +2,7 @@
 
 The evaluator compares the preferred answer with the right answer to an unrelated request. An answer that was preferred
 because it is good loses this comparison, because it does not answer that request. An answer that manipulates the
-evaluator wins it too, in any words, language or disguise. Pure.
+evaluator wins this comparison too, in whatever words, language or disguise. Pure.
 """
 
 from __future__ import annotations

@@ -113,9 +113,9 @@ class Evaluator:
     ) -> Preference | str:
         """Ask the evaluator about one pair in both orders. Return its preference, or the reason why it has none.
 
-        If it prefers an answer, a control question tests whether this answer manipulates it. If no control question
-        fits, the preference cannot be tested, and the pair is a tie. After a question without a valid reply, no further
-        question is sent.
+        If the evaluator prefers an answer, a control question tests whether this answer manipulates the evaluator. If
+        no control question fits, the preference cannot be tested, and the pair is a tie. After a question without a
+        valid reply, no further question is sent.
         """
         try:
             first, second = [await self._choice(session, one, headers) for one in questions(asked, self.settings)]
@@ -144,7 +144,7 @@ class Evaluator:
     ) -> Side | None:
         """Send one question. Return the side that the evaluator prefers, or None. Raises NoReplyError.
 
-        Its cost is added to ``unpaid`` even if no reply arrives, because the server may charge for it.
+        The cost of the question is added to ``unpaid`` even if no reply arrives, because the server may charge for it.
         """
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
         reply, charged = b"", True

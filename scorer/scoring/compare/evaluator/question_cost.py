@@ -13,8 +13,8 @@ _CHARS_PER_TOKEN = 3  # fewer than most texts have, so that an estimate is more 
 def question_cost(price: Price | None, question: str, reply: bytes) -> float:
     """Return the cost of a question; 0 without a price.
 
-    ``reply``: the body of the reply, b"" if there was none. Without token counts, they are estimated from the lengths,
-    because the server may charge even for a question whose reply did not arrive.
+    ``reply``: the body of the reply, b"" if there was none. If the reply has no token counts, they are estimated from
+    the lengths, because the server may charge even for a question whose reply did not arrive.
     """
     if price is None:
         return 0.0

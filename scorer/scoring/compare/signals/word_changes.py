@@ -96,7 +96,7 @@ def swapped_words(pair: DocumentPair) -> Signal:
 
 
 def _common_words(pair: DocumentPair) -> float:
-    """The closeness of the wording if a moved word counts as common to both texts."""
+    """Return the closeness of the wording if a moved word counts as common to both texts."""
     left, right = (Counter(t.key for t in side.tokens) for side in (pair.left, pair.right))
     return ramp(1 - multiset_distance(left, right), 0.6, 0.85)
 

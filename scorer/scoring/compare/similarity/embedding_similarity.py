@@ -47,8 +47,8 @@ def chunk_similarity(left: Vectors, right: Vectors, cosine_map: CosineMap = SAME
     """Return the similarity of two texts from the vectors of their chunks.
 
     ``left`` has the shape [left chunks, dimensions], and ``right`` has the shape [right chunks, dimensions]. Each row
-    is the vector of a chunk and has the length 1. ``cosine_map`` gives the cosines of the embedding model the common
-    scale. If the texts are swapped, ``mean`` and ``worst`` do not change.
+    is the vector of a chunk and has the length 1. ``cosine_map`` converts the cosines of the embedding model to the
+    common scale. If the texts are swapped, ``mean`` and ``worst`` do not change.
     """
     cosines = cosine_map(np.clip(left @ right.T, -1.0, 1.0))
     sides = cosines.max(axis=1), cosines.max(axis=0)

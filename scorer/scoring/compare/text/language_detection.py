@@ -141,7 +141,7 @@ def _is_latin(char: str) -> bool:
 
 @lru_cache(maxsize=1000)
 def _beginning(text: str) -> str:
-    """Return the first passage of ``text``, the beginning of a text. The result is cached for several functions."""
+    """Return the first passage of ``text``. The result is cached, because several functions need it."""
     return _on_one_line(text)[:_PASSAGE]
 
 

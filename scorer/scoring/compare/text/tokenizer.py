@@ -130,8 +130,8 @@ class _Scanner:
     def _search(self, place: int, end: int) -> Iterator[ChunkWord]:
         """Yield the tokens that begin in the chunk from ``place`` to ``end``.
 
-        If a token ends in a later chunk (1 500 000), that chunk is searched, too. The chunks before the one with the
-        next token have none, so they are not searched again: each would look for that token.
+        If a token ends in a later chunk (1 500 000), that chunk is searched, too. If the next token begins only in a
+        later chunk, the chunks before it are not searched again, because each search would find this token.
         """
         for match in token_pattern(self.lexicon.unspaced).finditer(self.text, place):
             start = match.start(1)

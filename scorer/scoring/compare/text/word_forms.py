@@ -21,9 +21,9 @@ class WordForm(NamedTuple):
     """The normal forms of a word, and further properties.
 
     - ``keys``, ``special``: the result of ``keys_of``
-    - ``plain``: it has one normal form and cannot begin a longer token. A number or a sign is not plain
-    - ``phrases``: the long forms of abbreviations that it may begin, if it is plain but for these
-    - ``not_name``: it is capitalised, but never a name
+    - ``plain``: the word has one normal form and cannot begin a longer token. A number or a sign is not plain
+    - ``phrases``: the long forms of abbreviations that the word may begin, if it would be plain without them
+    - ``not_name``: the word is capitalised, but never a name
     """
 
     keys: tuple[str, ...]
@@ -70,7 +70,7 @@ def word_forms(lexicon: Lexicon) -> WordForms:
 class ChunkWord(NamedTuple):
     """A token in a chunk of a text, with its place ``at`` in the chunk.
 
-    ``key`` is None unless its word form is plain, or plain but for the ``phrases`` that it may begin.
+    ``key`` is None unless the word is plain, or would be plain without the ``phrases`` that it may begin (WordForm).
     """
 
     at: int
@@ -83,7 +83,7 @@ class ChunkWord(NamedTuple):
 class WordsOfChunks(dict[str, tuple[ChunkWord, ...] | None]):
     """The tokens of each chunk (the characters between two spaces), or None if they depend on the chunks around it.
 
-    The same few thousand chunks are most of every text, and this saves the search for their tokens.
+    Most of every text consists of the same few thousand chunks, so the cache saves the search for their tokens.
     """
 
     def __init__(self, lexicon: Lexicon) -> None:

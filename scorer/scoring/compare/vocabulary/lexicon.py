@@ -141,7 +141,7 @@ class Lexicon:
 
 @cache
 def lexicon_of(language: str) -> Lexicon:
-    """Return the lexicon of a language (ISO 639 code). It has the common words only if the language has no file."""
+    """Return the lexicon of a language (ISO 639 code). If the language has no file, it has only the common words."""
     own = word_data(f"languages/{language}") if language in known_languages() else {}
     return _lexicon(language if own else UNKNOWN, own, word_data("languages/any"))
 
