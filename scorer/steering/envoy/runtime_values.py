@@ -120,7 +120,7 @@ class RuntimeKeys:
         return ToldRollback(values.percent, int(ms), text)
 
     def contradicts(self, entries: RuntimeEntries, desired: RuntimeValues) -> bool:
-        """Return whether a runtime layer sets one of the workload's keys to a value that is not the desired one."""
+        """Return whether a runtime layer sets one of the workload's keys to a value other than the desired one."""
         return any(entries.get(key) and entries[key] != value for key, value in self.write(desired).items())
 
 

@@ -157,7 +157,10 @@ class Evidence(Stored):
         return self
 
     def fold_feedback(self, feedback: Feedback) -> Evidence:
-        """Add feedback on one answer, and return the evidence. It is ignored if the request ended before the step."""
+        """Add feedback on one answer, and return the evidence.
+
+        Feedback is ignored if the request ended before the step.
+        """
         side = feedback.match.side
         if side is None or feedback.served_at_ms < self.started_ms:
             return self

@@ -79,7 +79,7 @@ class BurstTests(Stored, Generic[T]):
         return log_add(_LOG_FIRST + self.first.log_fail, _LOG_SECOND + second)
 
     def log_pass(self, *, in_bursts: bool) -> float:
-        """ln of the e-value in favour of the candidate. ``in_bursts``: whether errors come in bursts."""
+        """Return ln of the e-value in favour of the candidate. ``in_bursts``: whether errors come in bursts."""
         return self._second.log_pass if in_bursts and self._second is not None else self.first.log_pass
 
     def restore(self, raw: Any) -> None:

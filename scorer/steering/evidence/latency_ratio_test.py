@@ -1,18 +1,18 @@
 """Test the ratio of both sides' latency quantiles, with log-bucketed histograms.
 
 Q_c and Q_b are the q-quantiles of the candidate's and the baseline's latencies, and ρ is the limit of Q_c / Q_b. The
-null of the test that fails the candidate is Q_c ≤ ρ Q_b. Under this null, two statements are true at x = Q_c:
-P_c(> x) ≤ 1 - q, and P_b(> x/ρ) ≥ 1 - q. So the product of the e-values against both statements is an e-value. The
-minimum of this product over all x is at most that large, so it is an e-value too, and Q_c need not be known. The test
-that passes the candidate has all inequalities reversed. Source: Howard & Ramdas, "Sequential estimation of quantiles
-with applications to A/B testing and best-arm identification" (2022).
+null of the test that fails the candidate is Q_c ≤ ρ Q_b. Under this null, two statements are true at x = Q_c: P_c(> x)
+≤ 1 - q, and P_b(> x/ρ) ≥ 1 - q. So the product of the e-values against both statements is an e-value. The minimum of
+this product over all x is at most that large, so it is an e-value too, and Q_c need not be known. The test that passes
+the candidate has all inequalities reversed. Source: Howard & Ramdas, "Sequential estimation of quantiles with
+applications to A/B testing and best-arm identification" (2022).
 
 x runs over the edges of the buckets, which are 1.09 % apart. The baseline's count above x/ρ, which is within a bucket,
 is interpolated. So the limit holds to within two buckets if all latencies of a bucket are at one of its ends, and
 almost exactly if they are spread over it.
 
-Each side's e-value averages over alternatives, and keeps a reserve that it does not stake. The side with fewer requests
-moves the evidence, so it stakes more (see ``_reserves``).
+Each side's e-value averages over alternatives. A part of its weight, the reserve, is on the limit itself, so this part
+stays constant. The side with fewer requests moves the evidence, so its reserve is smaller (see ``_reserves``).
 
 Changes that both sides share cancel if each moment has the same weight on both sides; see balanced_sampling.py.
 

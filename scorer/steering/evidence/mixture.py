@@ -271,7 +271,7 @@ class RateGrid:
 class RateGrids:
     """Several grids that are evaluated together. All have the same number of alternatives; each has its own counts.
 
-    A part of each mixture's weight, its ``reserve``, is not staked: it is on the limit itself, with the ratio 1.
+    A part of each mixture's weight, its ``reserve``, is on the limit itself, with the ratio 1.
     """
 
     def __init__(self, *grids: tuple[RateGrid, float]) -> None:

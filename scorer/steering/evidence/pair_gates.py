@@ -22,7 +22,9 @@ _TEXT_SIGNAL = "word_overlap"  # a signal that exists only in a comparison of tw
 
 
 class PairGate(BlockGate):
-    """A gate that limits how often an event occurs in cross pairs, by itself or beyond its rate in noise pairs."""
+    """A gate that limits the rate of an event in cross pairs: the rate itself, or its excess over the rate in noise
+    pairs.
+    """
 
     def handlers(self) -> Mapping[type, Handler]:
         return {PairCompared: self.fold_pair, PairsMatched: self.fold_match}

@@ -40,7 +40,7 @@ class CopyFacts:
 
     - ``request``: the id of the request
     - ``candidate``: whether the candidate got the copy
-    - ``status``: its HTTP status; 0: none
+    - ``status``: the HTTP status of the answer; 0: none
     - ``failed``: whether this answer would be an error for a client, without regard to the other side's answer
     - ``gave_up``: whether extproc stopped waiting for the copy after its time limit
     - ``streamed``: whether the time of its first token was measured

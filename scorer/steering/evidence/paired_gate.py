@@ -54,9 +54,9 @@ class PairedGate(Gate):
         return {kind: self._then_combine(handlers) for kind, handlers in found.items()}
 
     def _to_deciding(self, kind: type) -> Handler:
-        """Return a handler that passes each observation to the deciding one of the two gates on live requests only.
+        """Return a handler that passes each observation to one of the two gates on live requests: the deciding one.
 
-        The other gate stays valid although it misses the observation: it is as if it had not bet on it.
+        The other gate misses the observation but stays valid, as if it had made no bet on it.
         """
         live = self._live.handlers()[kind]
         gross = live if self._gross is None else self._gross.handlers()[kind]

@@ -90,9 +90,9 @@ def _missing(gate: Gate) -> int | None:
     """Estimate how many more samples the gate needs to pass or fail; None if this cannot be estimated.
 
     The estimate uses the present evidence for a pass or for a fail, whichever is nearer to its threshold, and assumes
-    that it grows as fast as so far. A mixture first loses about _PRICE, because it does not know the alternative, so
-    the growth so far is the evidence plus _PRICE. With few samples or little evidence, such an estimate means nothing
-    (ADR 0253). The gate also needs at least ``min_samples`` samples.
+    that this evidence keeps growing at its rate so far. A mixture first loses about _PRICE, because it does not know
+    the alternative, so the growth so far is the evidence plus _PRICE. With few samples or little evidence, such an
+    estimate means nothing (ADR 0253). The gate also needs at least ``min_samples`` samples.
     """
     short = max(0, gate.spec.min_samples - gate.n)
     if gate.proven:

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 def entries_by_node(raw: Mapping[bytes, bytes]) -> dict[str, int]:
-    """Return node id of an Envoy → the number of its entries at all extprocs, from the hash that the extprocs write."""
+    """Return for each Envoy (by node id) the number of its entries at all extprocs, from the hash that they write."""
     found: dict[str, int] = {}
     for key, value in raw.items():
         node = key.decode(errors="replace").partition(" ")[2]
@@ -29,7 +29,10 @@ def entries_by_node(raw: Mapping[bytes, bytes]) -> dict[str, int]:
 
 
 class ArrivedEntries:
-    """The leader's task that passes these numbers to the outcome watch. ``run`` never raises an error."""
+    """The leader's task that passes the numbers of received entries to the outcome watch.
+
+    ``run`` never raises an error.
+    """
 
     def __init__(self, redis: RedisClient, outcome_watch: OutcomeWatch) -> None:
         self._redis, self._outcome_watch = redis, outcome_watch

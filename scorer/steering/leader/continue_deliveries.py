@@ -1,7 +1,7 @@
 """Deliver the decisions of the last hour that a former leader did not deliver before it ended. See ADR 0523.
 
-A new leader reads the decision log once. It gives each destination the decisions that its record does not contain. A
-destination without a record is new, so it gets no decisions from before.
+A new leader reads the decision log once. Each destination gets the decisions that are missing in the record of this
+destination. A destination without a record is new, so it gets no decisions from before.
 """
 
 from __future__ import annotations

@@ -152,7 +152,10 @@ class HistoryRecorder:
         return ""
 
     async def write(self, workload: str) -> None:
-        """Add up the waiting news, and store the ended periods. If this raises RedisError or OSError, they are lost."""
+        """Add up the waiting news, and store the ended periods.
+
+        If this method raises RedisError or OSError, the ended periods are lost.
+        """
         track = self._tracks[workload]
         found = None if track.restored else await self._restored(workload)
         standing = track.standing

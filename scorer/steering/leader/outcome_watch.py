@@ -89,7 +89,7 @@ class OutcomeWatch:
         self._arrivals.outcomes = self._arrivals.outcomes or any(map(tells, flushes))
 
     def arrived(self, entries: Mapping[str, int]) -> None:
-        """Record node id of an Envoy → how many of its access log entries have arrived at all extprocs."""
+        """Record how many access log entries of each Envoy (by node id) have arrived at all extprocs."""
         if self._arrived:
             self._arrivals.nodes |= {node for node, count in entries.items() if count != self._arrived.get(node)}
         self._arrived = dict(entries)
@@ -180,7 +180,9 @@ class OutcomeWatch:
             self._guards[key] = self._guards.get(key, CounterGuardState()).after(candidate, baseline)
 
     def report(self, workload: str) -> CounterReport:
-        """Return the report for a tick of the workload: where the steering is blind, and the counter guard's result."""
+        """Return the report for a tick of the workload: the Envoys whose outcomes do not arrive, and the guard's
+        result.
+        """
         clusters, now_s = self._clusters.get(workload), self._now_s
         if clusters is None or now_s is None:
             return NO_REPORT
@@ -221,6 +223,6 @@ class OutcomeWatch:
 
 
 def _unique_nodes(counters: Mapping[str, CountersReading]) -> dict[str, str]:
-    """Return Envoy → its node id, for the Envoys whose node id is unique."""
+    """Return the node id of each Envoy whose node id is unique."""
     nodes = [one.node for one in counters.values()]
     return {name: one.node for name, one in counters.items() if one.node and nodes.count(one.node) == 1}

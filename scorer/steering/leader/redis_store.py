@@ -114,7 +114,8 @@ class RedisSteeringStore:
         return found
 
     async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]:
-        """Return workload → the stream entries after its cursors, waiting at most ``block_ms`` for the first entry.
+        """Return the stream entries of each workload after its cursors, waiting at most ``block_ms`` for the first
+        entry.
 
         ``cursors``: workload → stream → the id of the last entry that was read. A workload without new entries is left
         out.
@@ -163,7 +164,7 @@ class RedisSteeringStore:
             return []
 
     async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
-        """Write each record with one call of a script. Return workload → error, for the workloads whose write failed.
+        """Write each record with one call of a script. Return the error of each workload whose write failed.
 
         The error is FencedError if the fencing token ``fence`` is too old, and OwnedError if another group wrote this
         workload a moment ago.
@@ -189,7 +190,7 @@ class RedisSteeringStore:
         return failed
 
     async def clocks_ms(self, workloads: Sequence[str]) -> Mapping[str, int]:
-        """Return workload → the present Unix time in milliseconds at the Redis node that holds the workload's streams.
+        """Return for each workload the present Unix time in milliseconds at the Redis node that holds its streams.
 
         The clocks of the nodes differ.
         """

@@ -1,7 +1,7 @@
 """Watch Envoy's own counters, and send a failing candidate back to 0 % even if Redis does not answer.
 
 The watch depends only on the Envoys. It runs in the scorer that leads or led last, until another scorer leads. While no
-tick can be stored, it also announces its rollbacks and where the steering is blind.
+tick can be stored, it also announces its rollbacks, and Envoys whose outcomes do not arrive.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Retreats: lower shares that the Envoys are told before Redis stores them. See ADR 0282.
+"""Retreats: lower shares that are sent to the Envoys before Redis stores them. See ADR 0282.
 
 A retreat never waits: the weights are sent at once, together with a runtime key that contains the time and the reason.
 The next stored tick, of this scorer or of the next leader, adopts the lower share. A scorer without the lease can only
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class Retreats:
-    """The retreats of this process: the lower shares that it has told the Envoys and that are not stored yet."""
+    """The retreats of this process: the lower shares that it has sent to the Envoys and that are not stored yet."""
 
     def __init__(self) -> None:
         self._told: dict[str, ToldRollback] = {}
@@ -30,14 +30,14 @@ class Retreats:
 
     @property
     def told(self) -> Mapping[str, ToldRollback]:
-        """Workload → the share that its Envoys were told."""
+        """The retreat of each workload that has one."""
         return self._told
 
     def stored(self, state: WorkloadState) -> None:
         """Record that a workload's state was stored.
 
-        The workload's retreat ends if the stored share is at most the share that the Envoys were told, or if the ramp
-        has entered a phase since.
+        The workload's retreat ends if the stored share is at most the share of the retreat, or if the ramp has entered
+        another phase since the retreat.
         """
         told = self._told.get(state.name)
         if told is None:
@@ -54,7 +54,7 @@ class Retreats:
         self._heeded.clear()
 
     def before_storing(self, before: WorkloadState, done: Tick, actuator: Actuator) -> None:
-        """If a tick lowers the share, first tell this share to the Envoys with a higher one. Other writes wait."""
+        """If a tick lowers the share, first send the new share to the Envoys with a higher one. Other writes wait."""
         after = done.state
         lower = after.desired.candidate < before.desired.candidate or before.ramp.share_unknown
         if not lower or after.ramp.phase not in RETREATING or not done.decisions:

@@ -86,7 +86,7 @@ class SteeredWorkloads:
 
     @property
     def states(self) -> Mapping[str, WorkloadState]:
-        """Workload → its present state, read-only."""
+        """The present state of each workload, read-only."""
         return MappingProxyType(self._states)
 
     def withheld_leases(self) -> frozenset[str]:
@@ -141,7 +141,7 @@ class SteeredWorkloads:
         log.warning("clocks_differed", workload=name, counted_s=counted_s, **shown)
 
     def cursors(self) -> dict[str, Mapping[str, str]]:
-        """Return workload → the ids of the last entries that were read from its streams.
+        """Return the ids of the last entries that were read from each workload's streams.
 
         A workload whose state Redis refused is left out until the refusal ends: its news would wake the loop again and
         again.
@@ -161,7 +161,9 @@ class SteeredWorkloads:
             log.info("state_stored", workload=name)
 
     def tick(self, name: str, news: News, fleet: FleetSnapshot, here: HostTime) -> Tick:
-        """Return the result of a tick of the workload. If the tick raises an exception, run one in safe mode instead.
+        """Return the result of a tick of the workload.
+
+        If the tick raises an exception, run a tick in safe mode instead.
 
         So a bug in the tick of one workload never stops the other workloads.
         """

@@ -2,7 +2,7 @@
 
 A decision that cannot be queued is dropped and counted. While the destination cannot be reached, the decisions wait, in
 the order of their times, each for at most KEEP_S. A decision that is not delivered is dropped, counted and logged. The
-complete record is the log in Redis. What waits when the process ends is left to the next leader
+complete record is the log in Redis. Decisions that wait when the process ends are left to the next leader
 (scorer/steering/leader/continue_deliveries.py).
 """
 
@@ -75,8 +75,8 @@ class DeliveryQueue:
     """A queue of the decisions for one destination. ``wants`` selects the decisions to deliver.
 
     ``send`` delivers one decision. It raises aiohttp.ClientError, OSError or TimeoutError if a retry may help, and
-    RefusedError if a retry would not help. ``destination`` names what all scorers with this destination have in common;
-    ``record`` is what they have delivered, or None.
+    RefusedError if a retry would not help. ``destination``: a name that is the same in all scorers with this
+    destination. ``record``: the record of the decisions that are done, or None.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Measure how much latencies vary (σ), from the answers in stored pairs. Without them, ``plan`` assumes a σ."""
+"""Measure how much latencies vary (σ), from the answers in stored pairs. Without stored pairs, ``plan`` assumes a σ."""
 
 from __future__ import annotations
 

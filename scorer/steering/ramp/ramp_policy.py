@@ -26,7 +26,7 @@ class RampPolicy:
     - ``unjudged``: the shares of the other steps that the ramp does not take automatically, because no gate judges the
       answers (ADR 0170). A person may approve or promote these steps
     - ``copied``: the configured percentage of the requests that are copied; 0 if the ramp cannot change it
-    - ``idle_ms``: after how long without a request the candidate counts as idle; 0: never
+    - ``idle_ms``: the time without a request after which the candidate counts as idle; 0: never
     """
 
     ramp: RampSection

@@ -91,7 +91,7 @@ SEEING = Blindness()
 
 
 def blind_after_s(flush_s: float) -> float:
-    """Return after how many seconds of missing entries an Envoy is blind. ``flush_s``: seconds between two flushes."""
+    """Return the seconds of missing entries after which an Envoy is blind. ``flush_s``: seconds between two flushes."""
     return max(BLIND_S, 2 * flush_s + 1)
 
 
