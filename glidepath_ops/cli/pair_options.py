@@ -114,7 +114,7 @@ class PairChoice:
 
 
 def choosing_pairs(run: Callable[..., None]) -> Callable[..., None]:
-    """Return ``run`` as a command that also has the options for selecting pairs. They are passed to it as ``choice``.
+    """Return ``run`` as a command that also has the options for selecting pairs. ``run`` gets them as ``choice``.
 
     The command raises InputError for an invalid option.
     """

@@ -75,7 +75,6 @@ def unread_answers(model: str, found: Mapping[str, WorkloadStatus | None]) -> li
 
 
 def _show_details(console: Console, status: WorkloadStatus, examples: Mapping[str, str], baseline: str) -> None:
-    """Print the gates of a workload, and the lines below them."""
     if console.width < NARROW:
         console.print()
         for line in (title_of(status), *gate_lines(status.verdicts)):

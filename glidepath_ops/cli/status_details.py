@@ -121,7 +121,7 @@ def coverage(status: WorkloadStatus) -> Iterator[str]:
 
 
 def contract(status: WorkloadStatus) -> Iterator[str]:
-    """Yield a line on the parts of an answer besides the content in which a client's program notices the candidate."""
+    """Yield a line on the parts of answers, besides the content, in which the two sides differ."""
     parts = [
         f"{one.part.meaning} differs in {one.different} of {number_of(one.compared, 'pair')}"
         for one in contract_counts(status.contract)
@@ -159,7 +159,8 @@ def counts_text(counts: Mapping[str, int]) -> str:
 
 
 def examples_of(kinds: Iterable[str], pairs: Iterable[ScoredPair]) -> dict[str, str]:
-    """Return "SIDE ORIGIN KIND" → the id of the first of ``pairs`` with an answer that failed in this way.
+    """Return for each of ``kinds`` ("SIDE ORIGIN KIND") the id of the first pair with an answer that failed in this
+    way.
 
     A kind without such a pair, for example a refused connection, is left out.
     """

@@ -2,7 +2,7 @@
 
 A visitor is identified by a bearer token or by a proxy that names the person. A person who gives the token gets a
 session: a cookie with the person's name and an expiry, signed with a key that is derived from the token. So every
-replica accepts it, nothing is stored, and a new token ends all sessions.
+replica accepts the cookie, nothing is stored, and a new token ends all sessions.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def label_of(kind: CommandKind) -> str:
 
 
 def requests_per_second(status: WorkloadStatus) -> float | None:
-    """Return the mean rate of the clients' requests in this step, or None in its first 5 s and if there was none.
+    """Return the mean rate of the clients' requests in this step; None without requests, and in the step's first 5 s.
 
     For a side that serves no client (the candidate at 0 %, the baseline at 100 %), the status counts copies. These are
     left out.

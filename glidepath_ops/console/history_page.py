@@ -66,7 +66,10 @@ def routes(console: Console) -> list[Route]:
 
 
 async def _money(console: Console, workload: str, since_ms: int) -> str:
-    """Return the line about money, or "" if neither side has a price. Then the history is not read a second time."""
+    """Return the line about money, or "" if neither side has a price.
+
+    Without a price, the history is not read a second time.
+    """
     sides = console.config.workload(workload).baseline, console.config.workload(workload).candidate
     if all(console.config.backends[side].price is None for side in sides):
         return ""

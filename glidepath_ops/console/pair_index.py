@@ -234,7 +234,7 @@ class PairIndexes:
     async def of(self, workload: str, patience_s: float) -> PairIndex:
         """Return the workload's index with the newest results. The first time, wait at most ``patience_s`` for it.
 
-        After this wait it may be incomplete. A task then continues to read. Raises RedisError or OSError.
+        After this wait, the index may be incomplete. A task then continues to read. Raises RedisError or OSError.
         """
         async with self._locks.setdefault(workload, asyncio.Lock()):
             index = self._indexes.get(workload)

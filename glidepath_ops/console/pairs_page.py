@@ -54,8 +54,6 @@ def routes(console: Console, store: PairStore) -> list[Route]:
 
 
 class _PairPages:
-    """The pages and the API of stored pairs."""
-
     def __init__(self, console: Console, store: PairStore) -> None:
         self._console, self._store, self._digests = console, store, _digests(console)
 

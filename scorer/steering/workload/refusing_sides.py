@@ -1,8 +1,8 @@
 """Detect a side that, for one cause, refuses most of its requests or does not answer them completely.
 
-401 or 403 means that its credential is missing or wrong. 404 means that its path is wrong (for example, its URL repeats
-the start of the clients' path), or that it does not know the model. Failed connections, timeouts and resets mean that
-it is down or overloaded.
+401 or 403 means that the side's credential is missing or wrong. 404 means that the path is wrong (for example, the
+side's URL repeats the start of the clients' path), or that the side does not know the model. Failed connections,
+timeouts and resets mean that the side is down or overloaded.
 """
 
 from __future__ import annotations

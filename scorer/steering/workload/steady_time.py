@@ -8,8 +8,8 @@ Steady time never goes back, and never advances by more than the time that has c
 - between two terms, it advances by the least time that any of the clocks shows: Redis' clock, the wall clocks of the
   two scorers and, if both ran on one host since its last start, that host's monotonic clock
 
-It begins as the Unix time of Redis' clock. It falls behind that clock if a clock is set forward, or if a host sleeps.
-People see Unix times; ``SteadyTime.unix_ms`` converts them. See ADR 0147.
+Steady time begins as the Unix time of Redis' clock. It falls behind that clock if a clock is set forward, or if a host
+sleeps. People see Unix times; ``SteadyTime.unix_ms`` converts them. See ADR 0147.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ClockReadings:
     redis_ms: int = 0
 
     def since(self, earlier: ClockReadings) -> dict[str, int]:
-        """Return clock → the milliseconds since ``earlier`` by this clock, for the clocks that can be compared."""
+        """Return for each clock that can be compared the milliseconds since ``earlier``."""
         passed = {"redis": self.redis_ms - earlier.redis_ms, "wall": self.wall_ms - earlier.wall_ms}
         if self.boot == earlier.boot:
             passed["monotonic"] = self.monotonic_ms - earlier.monotonic_ms

@@ -151,7 +151,7 @@ def _blind_text(state: WorkloadState) -> str:
 
 
 def _ended(before: WorkloadState, state: WorkloadState) -> bool:
-    """Return whether no Envoy serves another configuration any more, for the first time in this tick."""
+    """Return whether an Envoy served another configuration until the last tick, and none does any more."""
     return before.recent.served.lasts(before.now.ms) and not state.recent.served.lasts(state.now.ms)
 
 

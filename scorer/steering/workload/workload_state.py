@@ -239,7 +239,8 @@ def with_fresh_evidence(state: WorkloadState, ramp: RampState, now_ms: int) -> W
 def restart_evidence(state: WorkloadState, now_ms: int) -> WorkloadState:
     """Return the state with empty evidence that begins at ``now_ms``, and with a new epoch of the ramp.
 
-    The share stays. This replaces unusable evidence. Otherwise, one bad number in it would disable the guards forever.
+    The share stays. This function replaces unusable evidence, because one bad number in the evidence would otherwise
+    disable the guards forever.
     """
     return with_fresh_evidence(state, restarted_epoch(state.ramp, now_ms), now_ms)
 

@@ -135,7 +135,7 @@ def _refusals(state: WorkloadState) -> tuple[SideRefusal, ...]:
 
 
 def _without_lease(state: WorkloadState) -> str:
-    """Return a text about the Envoys that serve only the baseline, for lack of the split's lease, or ""."""
+    """Return a text about the Envoys that serve only the baseline because they have no lease of the split, or ""."""
     ramp, inputs = state.ramp, state.inputs
     missing = inputs.lease_envoys - inputs.leases_held
     if not inputs.lost_after_ms or ramp.serving <= 0 or ramp.drill is not None:
