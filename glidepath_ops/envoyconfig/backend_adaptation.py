@@ -38,8 +38,8 @@ class AdaptedBackend:
     ``restore``: whether the backend gets the request as the user's own route changed it.
     ``set_by_route``: the effect of this route's header rules on headers that the other side changes.
     ``rewritten``: whether a route of the user may have changed the path and the host of requests to this backend.
-    ``serves_the_candidate``: whether it is the candidate. Then, unless ``keep`` is true, only harmless query parameters
-    are sent.
+    ``serves_the_candidate``: whether the backend is the candidate. Only harmless query parameters are sent to a
+    candidate, unless ``keep`` is true.
     ``without``: when reasoning of another server is removed: always, or only after the backend has refused the request.
     """
 
@@ -204,7 +204,7 @@ def _parts(sides: Sequence[AdaptedBackend]) -> Iterator[str]:
 
 
 def _rewrites_redirects(side: AdaptedBackend) -> bool:
-    """Return whether redirects to the backend must be rewritten: clients have another path or no credential there."""
+    """Return whether redirects to the backend must be rewritten: clients use another path, or lack its credential."""
     return not side.restore and side.backend.url is not None and (not side.keep or changes_path(side.backend))
 
 

@@ -73,9 +73,9 @@ def _refuse_duplicates(names: Sequence[str], config: Config) -> None:
 def backend_cluster(config: Config, name: str, secrets: SecretNames) -> Json:
     """Return the cluster of one backend. The routes decide whether the client's own credentials reach the backend.
 
-    For a backend with ``cluster``, it is an aggregate cluster that contains the user's cluster. It adapts copies, and
-    the requests of a candidate without fallback. The baseline's share of live requests goes directly to the user's
-    cluster.
+    For a backend with ``cluster``, the result is an aggregate cluster that contains the user's cluster. The aggregate
+    cluster adapts copies, and the requests of a candidate without fallback. The baseline's share of live requests goes
+    directly to the user's cluster.
     """
     backend = config.backends[name]
     alone = is_candidate_alone(config, name)
@@ -224,7 +224,6 @@ def _tls(backend: Backend, host: str) -> Json:
 
 
 def _header_limits(config: Config) -> Json:
-    """Return the limits on the headers of a backend's answers."""
     kib = -(-config.envoy.max_header_bytes // 1024)
     return {"max_headers_count": config.envoy.max_headers, "max_response_headers_kb": kib}
 

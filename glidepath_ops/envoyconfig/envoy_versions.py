@@ -1,6 +1,7 @@
 """The features that Glidepath's configuration needs and older versions of Envoy lack.
 
-``tests/integration/envoy_versions`` compares this with real Envoys of every version (``make test-envoy-versions``).
+``tests/integration/envoy_versions`` compares this list with real Envoys of every version (``make
+test-envoy-versions``).
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def policy_of_route(config: Config, workload: str) -> Json:
 def conditions_of_candidate(config: Config, workload: str) -> dict[str, str]:
     """Return the request headers that let Envoy retry the candidate's share.
 
-    Return {} if the retry policy of the cluster already lets Envoy retry it.
+    Return {} if the retry policy of the cluster already does so.
     """
     if not is_on_route(config, workload):
         return {}

@@ -112,7 +112,7 @@ def with_limit(config: Config, name: str, action: Json, limit: float) -> Json:
 
 
 def ends_after(action: Json) -> float:
-    """Return after how many seconds a user's RouteAction ends an answer; 0: never."""
+    """Return the time limit of a user's RouteAction for a whole answer, in seconds; 0: none."""
     timeout = action.get("timeout")
     return ENVOYS_TIMEOUT if timeout is None else float(str(timeout).removesuffix("s"))
 

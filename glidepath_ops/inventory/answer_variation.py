@@ -1,4 +1,4 @@
-"""How much the answers of the present backend vary: how often two answers to one request differ.
+"""Describes how much the present backend's answers vary: how often two answers to one request differ.
 
 If they already differ, nobody depends on the exact words, and another model can take over more easily.
 """

@@ -1,4 +1,4 @@
-"""How large a share of a group of calls a candidate could serve, by its declarations (``glidepath/eligibility.py``).
+"""Computes the share of a group of calls that a candidate could serve, by its declarations (``eligibility.py``).
 
 Histograms do not show which requests have both too many tokens and too many bytes. Such a request may count twice among
 those that cannot move, so the share tends to be too low. Histograms also do not distinguish a request less than 1.1 %
@@ -51,7 +51,7 @@ class CandidateLimits:
 
 @dataclass(frozen=True, slots=True)
 class EligibleShare:
-    """How large a share of the requests of a group of calls the candidate could serve.
+    """The share of a group's requests that the candidate could serve.
 
     ``share``: from 0 to 1, out of the ``requests`` whose bodies were read. ``reasons``: why the others cannot move.
     """

@@ -53,7 +53,7 @@ class FoundWorkload:
 
     @property
     def tolerance(self) -> float:
-        """How much the answers may change, from 0 to 1.
+        """The tolerance of changed answers, from 0 to 1.
 
         It is 0 for vectors, because vectors of two models cannot be mixed.
         """

@@ -32,8 +32,8 @@ _CHAT = (
 class MatchKey:
     """The conditions that identify the requests of a section. Groups with equal conditions share a section.
 
-    ``header``: the header that names the caller, with its value; None if a fingerprint names the caller, because it
-    cannot be a condition.
+    ``header``: the header that names the caller, with its value; None if a fingerprint names the caller, because a
+    fingerprint cannot be a condition.
     """
 
     path: str

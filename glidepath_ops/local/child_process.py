@@ -48,10 +48,10 @@ class Child:
     """A child process whose output goes to a file. Used as a context manager, it stops the process when the block ends.
 
     Only the user may read that file. ``umask`` is the child's umask; -1 means this process's own umask. The child has
-    its own process group. So a signal to this process's group, such as Ctrl-C, does not reach it, and this process
-    stops its children in the order that it chooses.
+    its own process group. So a signal to this process's group, such as Ctrl-C, does not reach the child, and this
+    process stops its children in the order that it chooses.
 
-    Start it from the main thread, because Linux kills the child when the *thread* that forked it ends.
+    Start the child from the main thread, because Linux kills the child when the *thread* that forked it ends.
     """
 
     def __init__(

@@ -26,8 +26,8 @@ CONSOLE = "console"
 def with_console(config: Config, folder: Path) -> Config:
     """Return the configuration with a free address and a token for the console, unless the file sets them.
 
-    The token is created once and kept in ``folder``, which only the user may read. Without it, every user of this
-    machine could read prompts and answers.
+    The token is created once and kept in ``folder``, which only the user may read. Without the token, every user of
+    this machine could read prompts and answers.
     """
     section = config.console
     listen = None if "listen" in section.model_fields_set else f"127.0.0.1:{pick_port(CONSOLE_PORT)}"
@@ -43,7 +43,7 @@ def _token_file(folder: Path) -> Path:
 
 
 def console_url(config: Config, folder: Path) -> str:
-    """Return the URL of the console. If ``with_console`` has created a token, the URL contains it after #."""
+    """Return the URL of the console. If ``with_console`` has created a token, the URL contains the token after #."""
     address = config.console.listen
     if address.startswith("unix:"):
         return address

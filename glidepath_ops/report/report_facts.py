@@ -44,7 +44,7 @@ class WorkloadFacts:
     - ``results``: pair id → result, for the pairs that decisions name; empty unless the configuration keeps excerpts
     - ``movable``: None if it is not known yet
     - ``ramp_s``: the median time of the rest of the ramp, in seconds; None if unknown
-    - ``no_ramp``: why it is unknown
+    - ``no_ramp``: why ``ramp_s`` is unknown
     """
 
     name: str

@@ -244,7 +244,7 @@ def _refuse_traffic_settings(rule: RouteRule, config: Config, workload: str, pol
 
 
 def _ends_after(rule: RouteRule, policy: TrafficSettings) -> float:
-    """Return after how many seconds the routes of a rule end an answer; 0: never."""
+    """Return the time limit of a rule's routes for a whole answer, in seconds; 0: none."""
     text = (rule.data.get("timeouts") or {}).get("request")
     return policy.timeout if text is None else duration(str(text), rule.place)
 

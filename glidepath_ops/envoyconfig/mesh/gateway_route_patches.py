@@ -1,4 +1,4 @@
-"""Render the patches of the routes that Envoy Gateway generates from an HTTPRoute's rules: the splits, and the others.
+"""Renders the patches of the routes that Envoy Gateway generates from an HTTPRoute's rules: the splits, and the others.
 
 See ``envoy_gateway.py`` for the semantics of the patches.
 """

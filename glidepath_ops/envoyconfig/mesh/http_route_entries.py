@@ -25,5 +25,5 @@ def header_rules(entry: Json) -> Json:
 
 
 def ends_after(entry: Json, where: str = "") -> float:
-    """Return after how many seconds the route ends an answer; 0: never."""
+    """Return the route's time limit for a whole answer, in seconds; 0: none."""
     return duration(str(entry.get("timeout", "0s")), where)

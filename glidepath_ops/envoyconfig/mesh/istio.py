@@ -82,7 +82,7 @@ class IstioTarget:
 def istio_resources(config: Config, target: IstioTarget, routes: ContinuedRoutes) -> list[Json]:
     """Return the Kubernetes resources. All patches are in one EnvoyFilter, so that they are applied together.
 
-    A new VirtualService, for a host that has none, comes before it.
+    A new VirtualService, for a host that has none, comes before the EnvoyFilter.
 
     ``routes``: the routes whose destination becomes a split. Raises InputError if a required option is missing, and
     ConfigError for settings that Istio's Envoy does not support.

@@ -97,7 +97,7 @@ def copies_of(config: Config, name: str, original: str, ends_after: float = 0) -
 
     ``original``: the name of the route, unique among all routes of the user, so that workloads which share it are read
     once.
-    ``ends_after``: after how many seconds the route ends an answer; 0: never.
+    ``ends_after``: the route's time limit for a whole answer, in seconds; 0: none.
     """
     workload = config.workload(name)
     if not reads(config, name):
@@ -148,10 +148,10 @@ def _splits(workload: Workload, conditions: tuple[Json, ...]) -> list[RouteCopy]
 def _splits_by_limit(
     config: Config, workload: Workload, conditions: tuple[Json, ...], ends_after: float
 ) -> list[RouteCopy]:
-    """Return the copies for the split of requests that were read: twice if the candidate's two limits differ.
+    """Return the copies for the split of requests that were read: each twice if the candidate's two limits differ.
 
-    If the user's route ends an answer before the limit of whole answers, the limit of streams holds for both: later,
-    the baseline could not answer any more.
+    If the user's route ends an answer before the limit of whole answers, the limit of streams applies to both copies,
+    because after a later limit, the baseline could not answer in time.
     """
     candidate = config.backends[workload.candidate]
     whole = candidate.whole_answer_timeout(is_read=True)
@@ -223,7 +223,7 @@ def conditions_of(config: Config, name: str, copy: RouteCopy) -> Json:
 
 
 def sticky_of(config: Config, name: str, copy: RouteCopy) -> Sticky | None:
-    """Return what keeps users on one side in a copy with the split; None: each request is assigned at random."""
+    """Return the sticky value of a copy with the split, or None if the copy assigns each request at random."""
     if copy.at_random:
         return None
     workload = config.workload(name)

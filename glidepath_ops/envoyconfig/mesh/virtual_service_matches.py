@@ -47,7 +47,8 @@ def narrowed(match: Json, rule: Match, place: str) -> list[NarrowMatch]:
 def covers(match: Json, rule: Match, place: str) -> bool:
     """Return whether each request of the workload meets the user's ``match``.
 
-    For a workload with ``path_prefix: /v1``, requests to /v1 itself do not count: such an API has none.
+    For a workload with ``path_prefix: /v1``, requests to /v1 itself do not count, because such an API has no calls
+    there.
     """
     if match.keys() - set(_NO_CONDITIONS) or not narrowed(match, rule, place):
         return False

@@ -2,8 +2,8 @@
 
 For a workload, the user's HTTP route is continued by a copy: one more HTTP route directly before it, with narrower
 conditions and all other settings of the user's route (CORS, faults, header rules, timeouts, retries, mirrors,
-destination). By itself the copy has the same effect as the user's route. An EnvoyFilter finds it by its name and turns
-its destination into the split. No other byte of the file changes (``yaml_insertion``).
+destination). By itself the copy has the same effect as the user's route. An EnvoyFilter finds the copy by its name and
+turns the copy's destination into the split. No other byte of the file changes (``yaml_insertion``).
 """
 
 from __future__ import annotations
