@@ -78,7 +78,7 @@ async def fill_redis(client: Any, results: int, pairs: int) -> str:
 
 
 def pages(pair_id: str) -> dict[str, str]:
-    """Return name → path, for the pages and the endpoints that they use."""
+    """Return the paths of the pages and of the endpoints that they use, by name."""
     return {
         "fleet": "/",
         "workload": CHAT,

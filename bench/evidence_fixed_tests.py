@@ -60,7 +60,7 @@ def _power(statistic: Statistic, n: int, seed: int) -> float:
 
 
 def mean_statistic(boundary: float, true: float, sd: float) -> Statistic:
-    """The mean of normal scores, as its distance from the boundary in the direction of ``true``."""
+    """Return a statistic: the mean of normal scores, as its distance from the boundary in the direction of ``true``."""
     sign = math.copysign(1.0, true - boundary)
 
     def simulate(rng: np.random.Generator, n: int, null: bool, runs: int) -> np.ndarray:
@@ -70,7 +70,10 @@ def mean_statistic(boundary: float, true: float, sd: float) -> Statistic:
 
 
 def rate_statistic(boundary: float, true: float) -> Statistic:
-    """The number of errors, with a random part below one that breaks ties: the test then uses exactly alpha."""
+    """Return a statistic: the number of errors, with a random part below one that breaks ties.
+
+    With the random part, the test uses exactly alpha.
+    """
     sign = math.copysign(1.0, true - boundary)
 
     def simulate(rng: np.random.Generator, n: int, null: bool, runs: int) -> np.ndarray:
@@ -80,7 +83,10 @@ def rate_statistic(boundary: float, true: float) -> Statistic:
 
 
 def increase_statistic(limit: float, candidate: float, baseline: float, sides: float) -> Statistic:
-    """The difference of both sides' error rates. ``sides``: the baseline's requests for each candidate request."""
+    """Return a statistic: the difference of both sides' error rates.
+
+    ``sides``: the baseline's requests for each candidate request.
+    """
     sign = math.copysign(1.0, candidate - baseline - limit)
 
     def simulate(rng: np.random.Generator, n: int, null: bool, runs: int) -> np.ndarray:
@@ -93,7 +99,7 @@ def increase_statistic(limit: float, candidate: float, baseline: float, sides: f
 
 
 def exceedance_statistic(limit: float, true: float, q: float, sigma: float, sides: int) -> Statistic:
-    """The number of the candidate's latencies above ``limit`` times the baseline's sample quantile.
+    """Return a statistic: the number of the candidate's latencies above ``limit`` times the baseline's sample quantile.
 
     At the boundary, its distribution is the same for every distribution of latencies: the test needs no shape, like the
     gate. ``sides``: how many latencies of the baseline there are for each latency of the candidate.
@@ -110,7 +116,7 @@ def exceedance_statistic(limit: float, true: float, q: float, sigma: float, side
 
 
 def latency_statistic(limit: float, true: float, q: float, sigma: float, sides: int) -> Statistic:
-    """The logarithm of the ratio of both sides' q-quantiles of lognormal latencies.
+    """Return a statistic: the logarithm of the ratio of both sides' q-quantiles of lognormal latencies.
 
     The critical value is exact for this distribution only. So this test can decide with too few samples for any test
     that is valid for every distribution: none of 298 samples exceeds the p99 with a probability of 5 %.

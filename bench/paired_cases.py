@@ -172,7 +172,7 @@ def increase(runs: int, seed: int, failures: Failures, *, limit: float, n: int) 
 
 
 def quantile_statistic(true: float, q: float, sigma: float, shared: float) -> Statistic:
-    """The logarithm of the ratio of both sides' sample quantiles of pairs, for the fixed test with foresight."""
+    """Return a statistic: the logarithm of the ratio of both sides' sample quantiles of pairs, for the fixed test."""
     sign = math.copysign(1.0, true - LIMIT)
 
     def simulate(rng: np.random.Generator, n: int, null: bool, runs: int) -> Floats:
@@ -186,7 +186,7 @@ def quantile_statistic(true: float, q: float, sigma: float, shared: float) -> St
 
 
 def difference_statistic(limit: float, candidate: float, baseline: float) -> Statistic:
-    """The difference of both sides' numbers of failures among the same requests, for the fixed test with foresight."""
+    """Return a statistic for the fixed test: the difference of both sides' failures among the same requests."""
     sign = math.copysign(1.0, candidate - baseline - limit)
 
     def simulate(rng: np.random.Generator, n: int, null: bool, runs: int) -> Floats:

@@ -216,7 +216,7 @@ def _against_fixed(
 ) -> Case:
     """Return the case that compares a gate with the fixed test ``test``.
 
-    ``knowing``: a fixed test that is also told the shape of the distribution. Its result is shown, but has no limit.
+    ``knowing``: a fixed test that also knows the shape of the distribution. Its result is shown, but has no limit.
     """
 
     def case() -> list[Row]:

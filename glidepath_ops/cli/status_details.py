@@ -159,8 +159,7 @@ def counts_text(counts: Mapping[str, int]) -> str:
 
 
 def examples_of(kinds: Iterable[str], pairs: Iterable[ScoredPair]) -> dict[str, str]:
-    """Return for each of ``kinds`` ("SIDE ORIGIN KIND") the id of the first pair with an answer that failed in this
-    way.
+    """Return for each of ``kinds`` ("SIDE ORIGIN KIND") the id of the first pair whose answer failed in this way.
 
     A kind without such a pair, for example a refused connection, is left out.
     """

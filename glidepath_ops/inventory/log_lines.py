@@ -49,8 +49,8 @@ class BadLineError(ValueError):
 class LogLines:
     """The counts of all lines so far.
 
-    ``caller``: the field that names the caller. By default, a line without it is asked for the headers of
-    ``inventory.callers``, whose fields have a header's name, or the same with underscores.
+    ``caller``: the field that names the caller. If a line lacks this field, the fields for the headers
+    ``inventory.callers`` are read. Such a field has the name of the header, or the name with underscores.
     ``bad``: the number of unreadable lines, by reason.
     ``named``: messages about the first unreadable lines, with file and line number.
     """

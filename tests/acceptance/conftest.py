@@ -16,7 +16,7 @@ from tests.support.promtool import PROMETHEUS
 
 @pytest.fixture(scope="session")
 def scraped_demo(tmp_path_factory: pytest.TempPathFactory) -> ScrapedDemo:
-    """The demo as it is, with what the dashboard and the report show of it.
+    """Run the demo without a fault in bodies. Return it with the output of the dashboard and of the report.
 
     The last command that the demo prints is carried out before it ends.
     """
@@ -35,7 +35,7 @@ def scraped_demo(tmp_path_factory: pytest.TempPathFactory) -> ScrapedDemo:
 
 @pytest.fixture(scope="session")
 def watched_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[FinishedDemo, Watched | None]:
-    """The demo with bodies that break, and what Chromium shows of it; None without Chromium or playwright."""
+    """Run the demo with broken bodies. Return it with Chromium's observations; None without Chromium or playwright."""
     seen = None
     with kept_demo(tmp_path_factory.mktemp("watched"), "--fault", "body") as demo:
         if CHROMIUM is not None and importlib.util.find_spec("playwright") is not None:

@@ -22,9 +22,7 @@ _TEXT_SIGNAL = "word_overlap"  # a signal that exists only in a comparison of tw
 
 
 class PairGate(BlockGate):
-    """A gate that limits the rate of an event in cross pairs: the rate itself, or its excess over the rate in noise
-    pairs.
-    """
+    """A gate on the rate of an event in cross pairs, or on its excess over the rate in noise pairs."""
 
     def handlers(self) -> Mapping[type, Handler]:
         return {PairCompared: self.fold_pair, PairsMatched: self.fold_match}

@@ -180,9 +180,7 @@ class OutcomeWatch:
             self._guards[key] = self._guards.get(key, CounterGuardState()).after(candidate, baseline)
 
     def report(self, workload: str) -> CounterReport:
-        """Return the report for a tick of the workload: the Envoys whose outcomes do not arrive, and the guard's
-        result.
-        """
+        """Return a report for a tick: the Envoys whose outcomes do not arrive, and the guard's result."""
         clusters, now_s = self._clusters.get(workload), self._now_s
         if clusters is None or now_s is None:
             return NO_REPORT

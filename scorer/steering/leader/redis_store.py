@@ -114,9 +114,9 @@ class RedisSteeringStore:
         return found
 
     async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]:
-        """Return the stream entries of each workload after its cursors, waiting at most ``block_ms`` for the first
-        entry.
+        """Return the stream entries of each workload after its cursors.
 
+        Wait at most ``block_ms`` for the first entry.
         ``cursors``: workload → stream → the id of the last entry that was read. A workload without new entries is left
         out.
         """

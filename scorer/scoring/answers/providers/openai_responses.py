@@ -122,8 +122,6 @@ def _add_message(builder: ChoiceBuilder, item: dict[str, object]) -> None:
 
 
 def _approval(item: dict[str, object]) -> str:
-    """Return a tool name for an item that asks the client to approve a remote tool, so that the item is compared like a
-    call.
-    """
+    """Return the tool's name from an item that asks to approve a remote tool. The name is compared like a call."""
     server, name = string(item.get("server_label"), "server_label"), string(item.get("name"), "name")
     return f"mcp_approval_request {server} {name}"
