@@ -42,7 +42,8 @@ BY_BODY = "by_body"
 # The first form that fits a path is its form.
 CALL_FORMS: tuple[CallForm, ...] = (
     CallForm(r"/chat/completions", "openai.chat"),
-    CallForm(r"/completions?", "openai.completions"),
+    CallForm(r"/completions", "openai.completions"),
+    CallForm(r"/(completion|infill)", "llamacpp.completion"),
     CallForm(r"/responses", "openai.responses"),
     CallForm(r"/messages", "anthropic.messages"),
     CallForm(r"/api/chat", "ollama.chat"),
@@ -61,8 +62,12 @@ CALL_FORMS: tuple[CallForm, ...] = (
     CallForm(r"/model/[^/?]+/converse(-stream)?", "bedrock.converse"),
     CallForm(r"/invoke(-with-response-stream)?", BY_BODY),
     CallForm(r":(rawPredict|streamRawPredict)", BY_BODY),
-    CallForm(r"/(moderations|score|classify|infer)", ""),
-    CallForm(r":(predict|embedContent|batchEmbedContents)", ""),
+    CallForm(r"/invocations", BY_BODY),  # SageMaker, Databricks, MLflow
+    CallForm(r"/invocations-response-stream", ""),
+    CallForm(r"/complete", ""),  # Anthropic's API before Messages
+    CallForm(r"/(moderations|classifications|ocr)", ""),
+    CallForm(r"/(score|classify|infer)", ""),
+    CallForm(r":(predict|serverStreamingPredict|embedContent|batchEmbedContents)", ""),
     CallForm(r"/audio/(speech|transcriptions|translations)", ""),
     CallForm(r"/images/(generations|edits|variations)", ""),
 )
@@ -74,6 +79,8 @@ STREAMED_CALLS = (
     ":streamRawPredict",
     "/converse-stream",
     "/invoke-with-response-stream",
+    "/invocations-response-stream",
+    ":serverStreamingPredict",
 )
 STREAMED_BY_DEFAULT = ("/api/chat", "/api/generate")
 # The ends of paths whose requests are forms with a file (multipart), in which Envoy does not replace the model.

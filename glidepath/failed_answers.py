@@ -206,7 +206,13 @@ def _reason(doc: dict[str, object]) -> str | None:
         found = delta.get("stop_reason") or delta.get("finish_reason")
     if not found and doc.get("done") is True and ("message" in doc or "response" in doc):
         found = doc.get("done_reason") or "stop"
+    if not found and doc.get("stop") is True and _is_of_llamacpp(doc):
+        found = "length" if doc.get("stop_type") == "limit" or doc.get("stopped_limit") is True else "stop"
     return found.lower() if isinstance(found, str) else None
+
+
+def _is_of_llamacpp(doc: dict[str, object]) -> bool:
+    return isinstance(doc.get("stop"), bool) and isinstance(doc.get("content"), str)
 
 
 def _sse_fault(body: bytes) -> FoundFault | None:
@@ -237,7 +243,8 @@ def _is_known(event: _Event) -> bool:
     """Return whether the event belongs to a streaming format of which we know how a stream ends."""
     kind = event.doc.get("type", event.name)
     named = isinstance(kind, str) and (kind in _ANTHROPIC or kind.startswith("response."))
-    return named or isinstance(event.doc.get("choices"), list) or isinstance(event.doc.get("candidates"), list)
+    lists = isinstance(event.doc.get("choices"), list) or isinstance(event.doc.get("candidates"), list)
+    return named or lists or _is_of_llamacpp(event.doc)
 
 
 def _error_inside(body: bytes) -> FoundFault | None:

@@ -9,7 +9,7 @@ differently, and this module converts their numbers to one form (``TokenUsage``)
 
 Sources: platform.openai.com/docs/api-reference/chat and /responses, docs.anthropic.com/en/api/messages and
 /prompt-caching, ai.google.dev/api/generate-content (UsageMetadata), docs.aws.amazon.com/bedrock (TokenUsage),
-docs.cohere.com/reference/chat, docs/api.md of github.com/ollama/ollama, and the documentation of TGI.
+docs.cohere.com/reference/chat, docs/api.md of github.com/ollama/ollama, and the documentation of TGI and of llama.cpp.
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ _WRAPPED, _CHUNK = b'"bytes"', re.compile(rb'\s*:\s*"([A-Za-z0-9+/]{1,16384}={0,
 _OBJECT = re.compile(rb"\s*:\s*(?=\{)")
 _TIER = re.compile(rb'"service_tier"\s*:\s*"(\w{1,20})"')
 _TIERS = {"batch": ServiceTier.BATCH, "flex": ServiceTier.BATCH, "priority": ServiceTier.PRIORITY}
-# Ollama and TGI write these numbers among other keys, not in a usage object.
+# Ollama, TGI and llama.cpp write these numbers among other keys, not in a usage object.
 _LOOSE = {
     "prompt_eval_count": re.compile(rb'"prompt_eval_count"\s*:\s*(\d{1,9})\b'),
     "eval_count": re.compile(rb'"eval_count"\s*:\s*(\d{1,9})\b'),
     "input_length": re.compile(rb'"input_length"\s*:\s*(\d{1,9})\b'),
     "generated_tokens": re.compile(rb'"generated_tokens"\s*:\s*(\d{1,9})\b'),
+    "tokens_evaluated": re.compile(rb'"tokens_evaluated"\s*:\s*(\d{1,9})\b'),
+    "tokens_predicted": re.compile(rb'"tokens_predicted"\s*:\s*(\d{1,9})\b'),
 }
 _DECODER = json.JSONDecoder()
 
@@ -193,10 +195,10 @@ def _unwrapped(answer: bytes) -> bytes:
 
 
 def _loose_usage(answer: bytes) -> TokenUsage | None:
-    """Return the usage that an answer of Ollama or TGI states outside a usage object, or None."""
+    """Return the usage that an answer of Ollama, TGI or llama.cpp states outside a usage object, or None."""
     numbers = {name: _last_number(answer, name, pattern) for name, pattern in _LOOSE.items()}
-    read = numbers["prompt_eval_count"] or numbers["input_length"]
-    written = numbers["eval_count"] or numbers["generated_tokens"]
+    read = numbers["prompt_eval_count"] or numbers["input_length"] or numbers["tokens_evaluated"]
+    written = numbers["eval_count"] or numbers["generated_tokens"] or numbers["tokens_predicted"]
     return TokenUsage(read, written) if read or written else None
 
 

@@ -63,6 +63,7 @@ _OPERATIONS = {
     "openai.completions": "text_completion",
     "ollama.generate": "text_completion",
     "tgi.generate": "text_completion",
+    "llamacpp.completion": "text_completion",
     "openai.embeddings": "embeddings",
     "ollama.embed": "embeddings",
     "cohere.embed": "embeddings",

@@ -308,6 +308,7 @@ WHOLE: dict[str, tuple[dict[str, str], bytes]] = {
     "response.completed": (SSE, b'data: {"type":"response.completed","response":{}}\n\n'),
     "Gemini's finish reason": (SSE, b'data: {"candidates":[{"finishReason":"STOP"}]}\n\n'),
     "Ollama's last line": ({"content-type": "application/x-ndjson"}, b'{"done":false}\n{"done":true}\n'),
+    "llama.cpp's last event": (SSE, b'data: {"content":"","stop":true,"stop_type":"eos"}\n\n'),
     "a document": ({"content-type": "application/json"}, b'{"choices": []}'),
     "encoded": (SSE | {"content-encoding": "gzip"}, gzip.compress(b"data: [DONE]\n\n")),
 }

@@ -31,6 +31,14 @@ READ = [
     "/v1/messages",
     "/generate",
     "/generate_stream",
+    "/completion",
+    "/infill",
+    "/chat/completions",
+    "/openai/v1/responses",
+    "/v1/fim/completions",
+    "/invocations",
+    "/endpoints/e/invocations",
+    "/serving-endpoints/e/invocations",
     "/api/chat",
     "/api/generate",
     "/api/embed",
@@ -48,7 +56,17 @@ READ = [
     "/v1/projects/p/locations/l/publishers/anthropic/models/claude@1:rawPredict",
     "/v1/projects/p/locations/l/publishers/anthropic/models/claude@1:streamRawPredict",
 ]
-UNREAD = ["/v1/moderations", "/v1/audio/transcriptions", "/v1/images/generations", "/v1/projects/p/endpoints/e:predict"]
+UNREAD = [
+    "/v1/moderations",
+    "/v1/chat/classifications",
+    "/v1/ocr",
+    "/v1/complete",
+    "/endpoints/e/invocations-response-stream",
+    "/v1/audio/transcriptions",
+    "/v1/images/generations",
+    "/v1/projects/p/endpoints/e:predict",
+    "/v1/projects/p/endpoints/e:serverStreamingPredict",
+]
 MANAGEMENT = [
     ("POST", "/v1/files"),
     ("GET", "/v1/files/f1/content"),
@@ -78,6 +96,11 @@ UNKNOWN = [
     ("GET", "/v1/models"),
     ("GET", "/v1/responses"),
     ("POST", "/v1/messages/count_tokens"),
+    ("POST", "/tokenize"),
+    ("POST", "/endpoints/e/async-invocations"),
+    ("POST", "/async-invoke"),
+    ("POST", "/v2/repository/models/m/load"),
+    ("POST", "/pooling"),
     ("OPTIONS", "/v1/chat/completions"),
 ]
 
@@ -141,6 +164,9 @@ def test_every_format_of_the_extractors_has_a_form_in_the_table() -> None:
         ("/model/c/converse-stream/", None, True),
         ("/model/c/invoke-with-response-stream", None, True),
         ("/generate_stream", None, True),
+        ("/endpoints/e/invocations-response-stream", None, True),
+        ("/invocations", True, True),
+        ("/invocations", None, False),
         ("/generate", None, False),
         ("/api/chat", None, True),
         ("/api/chat", True, True),

@@ -90,6 +90,7 @@ FAILED: tuple[tuple[AnswerFault, object, str], ...] = (
     (AnswerFault.UNFINISHED_STREAM, sse(*CLAUDE), SSE),
     (AnswerFault.UNFINISHED_STREAM, sse({"type": "response.created"}, {"type": "response.output_text.delta"}), SSE),
     (AnswerFault.UNFINISHED_STREAM, sse({"candidates": [{"content": {"parts": [{"text": "a"}]}}]}), SSE),
+    (AnswerFault.UNFINISHED_STREAM, sse({"content": "a", "stop": False}), SSE),
     (AnswerFault.UNFINISHED_STREAM, '{"message": {"content": "a"}, "done": false}\n' * 3, NDJSON),
     (AnswerFault.UNFINISHED_STREAM, sse(*([chunk({"content": "x" * 999})] * 500)), SSE),
     (AnswerFault.NO_ANSWER, DONE, SSE),
@@ -103,6 +104,7 @@ FAILED: tuple[tuple[AnswerFault, object, str], ...] = (
     (AnswerFault.EMPTY_ANSWER, {"type": "message", "content": [], "stop_reason": "end_turn"}, JSON),
     (AnswerFault.EMPTY_ANSWER, RESPONSE | {"output": [{"type": "reasoning", "summary": []}]}, JSON),
     (AnswerFault.EMPTY_ANSWER, {"candidates": [{"content": {"parts": []}, "finishReason": "STOP"}]}, JSON),
+    (AnswerFault.EMPTY_ANSWER, {"content": "", "stop": True, "stop_type": "eos"}, JSON),
     (AnswerFault.EMPTY_ANSWER, {"message": {"content": ""}, "done": True, "done_reason": "stop"}, JSON),
 )
 
@@ -146,6 +148,9 @@ GOOD: tuple[tuple[object, str], ...] = (
     ({"results": []}, JSON),
     ({"object": "list", "data": [{"embedding": [0.5]}]}, JSON),
     ({"error": 0.25, "value": 3}, JSON),
+    (sse({"content": "a", "stop": False}, {"content": "", "stop": True, "stop_type": "eos"}), SSE),
+    ({"content": "", "stop": True, "stop_type": "limit"}, JSON),
+    ({"content": "", "stop": True, "stopped_limit": True}, JSON),
     ("[" + "0.25, " * DOCUMENT + "1]", JSON),
     ('"just text"', JSON),
     ("Hello <html>", "text/plain"),

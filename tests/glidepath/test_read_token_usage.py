@@ -59,6 +59,11 @@ FROM_ANTHROPIC = TokenUsage(47_000, 800, cached_read=40_000, cached_write=4_000,
         (b'{"message": {}}\n{"done": true, "prompt_eval_count": 7, "eval_count": 8}', TokenUsage(7, 8)),
         (b'{"generated_text": "x", "details": {"generated_tokens": 4, "input_length": 3}}', TokenUsage(3, 4)),
         (
+            b'data: {"content": "x", "stop": false, "tokens_predicted": 1, "tokens_evaluated": 5}\n\n'
+            b'data: {"content": "", "stop": true, "tokens_predicted": 2, "tokens_evaluated": 5}',
+            TokenUsage(5, 2),
+        ),
+        (
             b'{"usage": {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 16, '
             b'"completion_tokens_details": {"reasoning_tokens": 3}}}',
             TokenUsage(9, 7, reasoning=3),
@@ -70,7 +75,8 @@ FROM_ANTHROPIC = TokenUsage(47_000, 800, cached_read=40_000, cached_write=4_000,
     ],
     ids=[
         "openai", "openai stream", "responses stream", "anthropic stream", "gemini array", "bedrock", "cohere",
-        "cohere v1", "ollama", "tgi", "reasoning beside the completion", "a proxy's cached tokens inside the prompt",
+        "cohere v1", "ollama", "tgi", "llama.cpp", "reasoning beside the completion",
+        "a proxy's cached tokens inside the prompt",
     ],
 )  # fmt: skip
 def test_usage_is_read_in_the_form_of_each_provider(answer: bytes, expected: TokenUsage) -> None:

@@ -22,6 +22,7 @@ class Surface(StrEnum):
     OLLAMA_GENERATE = "ollama.generate"
     OLLAMA_EMBED = "ollama.embed"
     TGI_GENERATE = "tgi.generate"
+    LLAMACPP_COMPLETION = "llamacpp.completion"
     COHERE_CHAT = "cohere.chat"
     COHERE_EMBED = "cohere.embed"
     COHERE_RERANK = "cohere.rerank"

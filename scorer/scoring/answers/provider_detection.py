@@ -20,6 +20,7 @@ from scorer.scoring.answers.providers import (
     embeddings,
     gemini,
     kserve,
+    llamacpp,
     ollama,
     openai_chat,
     openai_responses,
@@ -131,6 +132,13 @@ PROVIDER_FORMATS: tuple[ProviderFormat, ...] = (
     ),
     ProviderFormat(
         Surface.TGI_GENERATE, lambda value, _: tgi.is_document(value), tgi.document, tgi.is_event, tgi.stream
+    ),
+    ProviderFormat(
+        Surface.LLAMACPP_COMPLETION,
+        lambda value, _: llamacpp.is_document(value),
+        llamacpp.document,
+        llamacpp.is_event,
+        llamacpp.stream,
     ),
     ProviderFormat(
         Surface.COHERE_CHAT,

@@ -12,6 +12,7 @@ _TASKS = {
     Surface.OLLAMA_GENERATE: "generation",
     Surface.OLLAMA_EMBED: "embeddings",
     Surface.TGI_GENERATE: "generation",
+    Surface.LLAMACPP_COMPLETION: "generation",
     Surface.COHERE_EMBED: "embeddings",
     Surface.COHERE_RERANK: "rerank",
     Surface.TEI_EMBED: "embeddings",

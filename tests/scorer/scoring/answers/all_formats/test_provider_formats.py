@@ -39,6 +39,12 @@ GENERATIVE = {
         "ollama_generate_stream_error",
     ),
     Surface.TGI_GENERATE: ("tgi_generate", "tgi_generate_stream", "tgi_generate_error", "tgi_generate_stream_error"),
+    Surface.LLAMACPP_COMPLETION: (
+        "native_llamacpp",
+        "native_llamacpp_stream",
+        "native_llamacpp_error",
+        "native_llamacpp_stream_error",
+    ),
     Surface.COHERE_CHAT: ("cohere_chat", "cohere_chat_stream", "cohere_chat_error", "cohere_chat_stream_error"),
     Surface.KSERVE_INFER: (
         "kserve_infer",
