@@ -18,11 +18,12 @@ from glidepath.config import Config
 from glidepath.errors import CommandRefusedError, GlidepathError, UnknownWorkloadError, UnreachableError, error_text
 from glidepath.redisio import RedisClient
 from glidepath_ops.console import html
-from glidepath_ops.console.access import COOKIE, Access, ArrivingRequest, Visitor, forged
+from glidepath_ops.console.access import ACT_HEADER, COOKIE, Access, ArrivingRequest, Visitor, forged
 from glidepath_ops.console.live_updates import LiveViews
 from glidepath_ops.console.metrics import ConsoleMetrics
 
 MOST_BODY = 64 * 1024
+_ENDED = "your login has ended: reload the page and log in again"
 log = structlog.get_logger()
 
 
@@ -139,6 +140,8 @@ def confirming(console: Console, handler: Handler) -> Endpoint:
     async def checked(request: Request, visitor: Visitor) -> Response:
         if visitor.may_act:
             return await handler(request, visitor)
+        if console.access.takes_token and _by_script(request):  # only people who may act see buttons
+            return _problem(console, request, visitor, 403, _ENDED)
         why = "give the token: Authorization: Bearer TOKEN" if console.access.takes_token else "it is read-only"
         return _problem(console, request, visitor, 403, f"this console changes nothing for you: {why}")
 
@@ -188,6 +191,8 @@ def _status_of(error: Exception) -> tuple[int, str]:
 def _login_first(console: Console, request: Request, facts: ArrivingRequest) -> Response:
     if "authorization" in facts.headers:
         console.metrics.refused.inc()
+    if console.access.takes_token and _by_script(request):
+        return _problem(console, request, Visitor(), 401, _ENDED)
     if is_api(request) or not console.access.takes_token:
         how = "Authorization: Bearer TOKEN" if console.access.takes_token else "the proxy in front names no person"
         return _problem(console, request, Visitor(), 401, f"you may not read here: {how}")
@@ -198,8 +203,13 @@ def is_api(request: Request) -> bool:
     return str(request.url.path).startswith(("/api/", "/live/", "/feedback"))
 
 
+def _by_script(request: Request) -> bool:
+    """Return whether the script of an open page sent the request, so that a page as the answer would not be seen."""
+    return ACT_HEADER in request.headers or "hx-request" in request.headers
+
+
 def _problem(console: Console, request: Request, visitor: Visitor, status: int, text: str) -> Response:
-    if is_api(request):
+    if is_api(request) or _by_script(request):
         headers = {"www-authenticate": "Bearer"} if status == 401 and console.access.takes_token else None
         return JSONResponse({"error": text}, status, headers=headers)
     return console.page(request, "problem.html", visitor, status, status=status, text=text)

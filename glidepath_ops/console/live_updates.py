@@ -3,6 +3,9 @@
 One loop reads and renders each view once a second while at least one page shows it, and all pages get the same text. So
 the number of open pages changes neither the reads of Redis nor the work of the scorer. A page that reads too slowly
 skips some versions, and gets the newest.
+
+Besides the view, a page gets the event ``trouble`` with the reason while the view cannot be rendered, and at least
+every PING_S seconds the event ``alive``. So it can say that it shows an old state.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+from glidepath.errors import error_text
+
 EVERY_S = 1.0
-PING_S = 15.0  # proxies close idle connections, so a ping is sent this often
+PING_S = 5.0  # longest time between two events; console.js warns after three times this
 MOST_PAGES = 500
 
 Render = Callable[[], Awaitable[str]]
@@ -27,6 +32,7 @@ class TooManyPagesError(Exception):
 class _View:
     render: Render
     text: str = ""
+    problem: str = ""  # why the newest state could not be rendered
     version: int = 0
     pages: int = 0
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -58,23 +64,30 @@ class LiveViews:
         view.pages += 1
         if view.task is None:
             view.task = asyncio.create_task(self._follow(view))
-        seen = 0
+        seen, told = 0, ""
         try:
             yield b"retry: 2000\n\n"
-            while await self._changed(view, seen):
-                yield event(view.text) if view.version != seen else b": still here\n\n"
-                seen = view.version
+            while await self._changed(view, seen, told):
+                if view.version != seen and view.problem == told:
+                    seen = view.version
+                    yield event(view.text)
+                else:
+                    told = view.problem
+                    yield event(told, "trouble") if told else event("ok", "alive")
         finally:
             view.pages -= 1
             if not view.pages:
                 self._views.pop(name, None)
                 view.task.cancel()
 
-    async def _changed(self, view: _View, seen: int) -> bool:
-        """Wait for a version after ``seen``, for at most PING_S seconds. Return whether the page stays open."""
+    async def _changed(self, view: _View, seen: int, told: str) -> bool:
+        """Wait for a version after ``seen`` or another problem than ``told``, for at most PING_S seconds.
+
+        Return whether the page stays open.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PING_S), view.changed:
-                await view.changed.wait_for(lambda: view.version != seen or self._closed)
+                await view.changed.wait_for(lambda: view.version != seen or view.problem != told or self._closed)
         return not self._closed
 
     async def _follow(self, view: _View) -> None:
@@ -83,12 +96,18 @@ class LiveViews:
                 text = await view.render()
             except Exception as error:  # the page shows the last state; the next round tries again
                 self._failed(error)
+                await self._show(view, view.text, f"the console cannot read the state: {error_text(error)[:300]}")
             else:
-                if text != view.text:
-                    async with view.changed:
-                        view.text, view.version = text, view.version + 1
-                        view.changed.notify_all()
+                await self._show(view, text, "")
             await asyncio.sleep(self._every_s)
+
+    async def _show(self, view: _View, text: str, problem: str) -> None:
+        if (text, problem) == (view.text, view.problem):
+            return
+        async with view.changed:
+            view.version += text != view.text
+            view.text, view.problem = text, problem
+            view.changed.notify_all()
 
     async def close(self) -> None:
         """End the event streams of all pages, so that the server can stop."""
@@ -98,7 +117,8 @@ class LiveViews:
                 view.changed.notify_all()
 
 
-def event(text: str) -> bytes:
-    """Return the text as one server-sent event: each of its lines is a ``data`` line."""
+def event(text: str, kind: str = "message") -> bytes:
+    """Return the text, which is not empty, as one server-sent event: each of its lines is a ``data`` line."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return ("".join(f"data: {line}\n" for line in lines) + "\n").encode("utf-8", "replace")
+    name = "" if kind == "message" else f"event: {kind}\n"
+    return (name + "".join(f"data: {line}\n" for line in lines) + "\n").encode("utf-8", "replace")

@@ -9,13 +9,16 @@ function notice(text) {
   document.getElementById("notice").replaceChildren(line);
 }
 
+const AWAY = "the console does not answer; if it got a command, the log has it";
+
 async function send(method, path, body) {
   const answer = await fetch(path, {
+    signal: AbortSignal.timeout(20000),  // longer than the console waits for a scorer
     method,
     headers: { "content-type": "application/json", "x-glidepath-console": "1" },
     body: JSON.stringify(body),
     credentials: "same-origin",
-  });
+  }).catch(() => { throw new Error(AWAY); });
   let found = {};
   try { found = await answer.json(); } catch { found = {}; }
   if (!answer.ok) throw new Error(found.error || `the console answered ${answer.status}`);
@@ -37,17 +40,30 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target === dialog() && !dialog().open) dialog().showModal();
 });
 document.addEventListener("htmx:responseError", (event) => {
-  notice(`the console answered ${event.detail.xhr.status}`);
+  const { responseText, status } = event.detail.xhr;
+  try { notice(JSON.parse(responseText).error); } catch { notice(`the console answered ${status}`); }
 });
+for (const lost of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(lost, () => notice(AWAY));
 
 // A page that gets no more events shows an old state, so it must say so: the console is away, or the login has ended.
+// A connection can also be silent without an error, so a page that has heard nothing for three pings says so, too.
+const SILENT_MS = 15000;
+let heard = 0;
 function notLive(text) {
   const line = document.getElementById("not-live");
   line.textContent = text;
   line.hidden = !text;
 }
 document.addEventListener("htmx:sseError", () => notLive("Not live: the console does not answer, or your login has ended. Reload the page."));
-document.addEventListener("htmx:sseOpen", () => notLive(""));
+document.addEventListener("htmx:sseOpen", (event) => {
+  const hear = (text) => { heard = Date.now(); notLive(text); };
+  for (const kind of ["message", "alive"]) event.detail.source.addEventListener(kind, () => hear(""));
+  event.detail.source.addEventListener("trouble", (one) => hear(`Not live: ${one.data}`));
+  hear("");
+});
+setInterval(() => {
+  if (heard && Date.now() - heard > SILENT_MS) notLive("Not live: nothing has come from the console for some time. Reload the page.");
+}, 1000);
 
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-close]")) dialog().close();

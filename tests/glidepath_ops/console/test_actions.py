@@ -244,3 +244,20 @@ async def test_the_page_of_a_workload_has_its_gates_errors_and_log(
     ):
         assert part in text
     assert "<button" not in text
+
+
+@pytest.mark.parametrize("reading", ["", ", open_reading: true"])
+async def test_a_button_of_an_open_page_whose_login_has_ended_says_so(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any, reading: str
+) -> None:
+    config = console_config(tmp_path, valid_yaml, redis_url, WITH_TOKEN.replace("}}}}}}", f"}}}}{reading}}}}}"))
+    await store_status(redis_client, status())
+    async with console_client(config, redis_client) as (client, _):
+        opened = await client.get("/workloads/chat/confirm/rollback", headers={"hx-request": "true"})
+        sent = await client.post(COMMANDS, json={"kind": "rollback"}, headers=OWN)
+        for answer in (opened, sent):
+            assert answer.status_code in (401, 403)
+            assert answer.json() == {"error": "your login has ended: reload the page and log in again"}
+        # A program that gives no token hears how to give one.
+        program = await client.post(COMMANDS, json={"kind": "rollback"})
+        assert "Authorization: Bearer TOKEN" in program.json()["error"]

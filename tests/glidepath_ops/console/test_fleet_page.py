@@ -188,3 +188,24 @@ async def test_open_pages_get_a_change_once(tmp_path: Path, valid_yaml: str, red
         for page in pages:
             await page.aclose()
         assert console.live.pages == 0
+
+
+async def test_open_pages_hear_why_they_show_an_old_state_and_when_it_is_new_again(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (_, console):
+        failing = True
+
+        async def render() -> str:
+            if failing:
+                raise ConnectionError("no route to Redis")
+            return "the state"
+
+        page = console.live.subscribe("one", render)
+        assert await asyncio.wait_for(anext(page), 10) == b"retry: 2000\n\n"
+        trouble = await asyncio.wait_for(anext(page), 10)
+        assert trouble == b"event: trouble\ndata: the console cannot read the state: no route to Redis\n\n"
+        failing = False
+        assert await asyncio.wait_for(anext(page), 10) == b"event: alive\ndata: ok\n\n"
+        assert await asyncio.wait_for(anext(page), 10) == b"data: the state\n\n"
+        await page.aclose()

@@ -132,6 +132,36 @@ def test_a_page_that_gets_no_more_events_says_that_it_is_old(
         page.wait_for_selector("text=Not live: the console does not answer")
 
 
+def test_a_button_says_why_it_has_no_effect(browser: Any, example: list[str], own_redis: str, tmp_path: Path) -> None:
+    with running_console(tmp_path, CONFIG, own_redis, token=True) as (url, child):
+        page = Visit(browser, url).log_in(f"/login#{TOKEN}")
+        cookies = page.context.cookies()
+        page.context.clear_cookies()  # as when the session has expired
+        roll_back = page.locator("#row-chat").get_by_role("button", name="Roll back")
+        roll_back.click()
+        page.wait_for_selector("#notice >> text=your login has ended: reload the page")
+        assert page.locator("dialog[open]").count() == 0
+        page.context.add_cookies(cookies)
+        child.signal(signal.SIGSTOP)  # silent, but its connections are open
+        try:
+            roll_back.click()
+            page.wait_for_selector("#notice >> text=the console does not answer", timeout=20_000)
+            page.wait_for_selector("text=Not live: nothing has come from the console", timeout=20_000)
+        finally:
+            child.signal(signal.SIGCONT)
+        page.locator("#not-live").wait_for(state="hidden")
+
+
+def test_a_page_says_that_its_state_is_old_while_redis_does_not_answer(
+    browser: Any, example: list[str], own_redis: str, tmp_path: Path
+) -> None:
+    with running_console(tmp_path, CONFIG, own_redis, token=True) as (url, _):
+        page = Visit(browser, url).log_in(f"/login#{TOKEN}")
+        fill(own_redis, lambda client: client.client_pause(8000, all=True))
+        page.wait_for_selector("text=Not live: the console cannot read the state", timeout=20_000)
+        page.locator("#not-live").wait_for(state="hidden", timeout=20_000)
+
+
 def test_a_history_of_some_minutes_fills_the_charts(browser: Any, own_redis: str, tmp_path: Path) -> None:
     fill(own_redis, lambda client: store_history(client, share=0.1))
     with running_console(tmp_path, CONFIG, own_redis, token=False) as (url, _):
