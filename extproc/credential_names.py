@@ -60,6 +60,8 @@ _ORDINARY_TOKENS = frozenset(
 _OF_SIGNED_URLS = re.compile(r"sig|[a-z]*signature|x(?:amz|goog|oss)credential")
 # Placeholders for values in descriptions of types, such as ``{"password": "string"}``.
 _TYPES = frozenset({"string", "str", "text", "bytes", "none", "null", "password"})
+# Placeholders for passwords in URLs, such as ``https://user:your_password@host``.
+_PLACEHOLDER = re.compile(r"[a-z_-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|key)|.*[<>{}()$*\[\]].*|%\w+%?")
 _NO_NAME = re.compile(r"[^a-z0-9]")
 _LONG, _LONG_WITHOUT_DIGITS = 8, 20
 _LONG_IN_A_URL = 16
@@ -84,6 +86,18 @@ def is_credential_of_url(name: str, value: str) -> bool:
         return False
     plain = _NO_NAME.sub("", name.lower())
     return plain == "token" or names_a_credential(plain) or _OF_SIGNED_URLS.fullmatch(plain) is not None
+
+
+def is_credential_before_host(user: str, password: str) -> bool:
+    """Return whether the text before the host of a URL (``user:password@host``) is a credential.
+
+    Words such as ``user:pass`` and marks such as ``<password>`` are placeholders. A user without a password may be a
+    token.
+    """
+    if not password:
+        return len(user) >= _LONG_IN_A_URL and any(map(str.isdigit, user))
+    lowered = password.lower()
+    return _PLACEHOLDER.fullmatch(lowered) is None and len(set(lowered)) > 1
 
 
 def names_a_credential(plain: str) -> bool:

@@ -86,6 +86,17 @@ BUILTIN: dict[str, tuple[str, Callable[[str], int]]] = {
         r"(?:(?:X-(?:Amz|Goog|Oss)-|q-)?Signature|sig)=[^\s\"'<>]{16,8000}",
         len,
     ),
+    # The user and the password before the host of a URL.
+    "url_password": (r"(?<=://)[^\s/?#@:\"'<>]{0,256}:[^\s/?#@\"'<>]{1,256}(?=@[\w\[])", len),
+    # Keys whose form is known: OpenAI, Anthropic and others (sk-), AWS, GitHub, GitLab, Slack, Google, Hugging Face,
+    # Stripe; JSON web tokens; private keys in PEM.
+    "api_key": (
+        r"(?<![\w-])(?:sk-(?=[A-Za-z_-]{0,200}\d)[\w-]{20,250}|(?:AKIA|ASIA)[0-9A-Z]{16}(?!\w)|gh[opsur]_\w{36,255}"
+        r"|github_pat_\w{22,255}|glpat-[\w-]{20,255}|xox[abeoprs]-[\w-]{10,255}|AIza[\w-]{35}|hf_[A-Za-z0-9]{30,255}"
+        r"|[rsp]k_(?:live|test)_\w{16,255}|eyJ[\w-]{10,4000}\.eyJ[\w-]{10,8000}\.[\w-]{10,2000})"
+        r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]{1,16000}(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?",
+        len,
+    ),
 }
 
 

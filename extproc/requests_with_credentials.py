@@ -9,6 +9,7 @@ A body is found if it has one of these:
 - Azure OpenAI's ``data_sources[].parameters.authentication``
 - a JSON member, form field or URL parameter whose name means a credential (``extproc.credential_names``), such as the
   signature of a signed URL
+- a URL with a password or a token before its host
 
 The check searches the bytes of the body without parsing them, so a large body costs little. A name inside a text that a
 user wrote does not count, because its quotes are escaped. If the search would take too long, the body counts as found.
@@ -19,7 +20,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from extproc.credential_names import ENDS, is_credential, is_credential_of_url, looks_random
+from extproc.credential_names import (
+    ENDS,
+    is_credential,
+    is_credential_before_host,
+    is_credential_of_url,
+    looks_random,
+)
 from glidepath.envoy_names import PASSED_HEADERS
 
 LONGEST_NAME = 64
@@ -45,6 +52,8 @@ _HEADERS = re.compile(rb'headers"\s*:\s*\{([^{}]{1,4096}+)')
 _HEADER = re.compile(rb'"([^"]{1,64}+)"\s*:\s*"([^"]{1,4096}+)')
 _NO_SECRET = frozenset(name.encode() for name in PASSED_HEADERS)
 _PARAMETER = re.compile(rb"=(?=[^&\s\"'<>\\])" + _after(b"=") + rb"([^&\s\"'<>\\]+)")
+# The user and the password before the host of a URL.
+_BEFORE_HOST = re.compile(rb"://([^\s/?#@:\"'<>\\]{0,256}+)(?::([^\s/?#@\"'<>\\]{1,256}+))?+@(?=[\w\[])")
 # A part of a multipart body. All repetitions are bounded, because an attacker may send a body that is slow to search.
 _PART = re.compile(rb"content-disposition:([^\r\n]{0,256}+)\r?\n(?:[^\r\n]{1,999}+\r?\n){0,8}+\r?\n([^\r\n]+)")
 _NAME_OF_A_PART = re.compile(rb'[; ]name="?([^";]{1,64})')
@@ -99,6 +108,8 @@ def _any_character(escape: re.Match[bytes]) -> bytes:
 def _found(text: bytes, *, is_json: bool) -> bool:
     if _OBJECT.search(text) or _any(_MEMBER, text, _is_member) or _any(_HEADERS, text, _hold_a_secret):
         return True
+    if b"@" in text and _any(_BEFORE_HOST, text.replace(rb"\/", b"/"), _is_before_host):  # PHP escapes slashes
+        return True
     if text.startswith(b"--") and _any(_PART, text, _is_part):
         return True
     return b"=" in text and _any(_PARAMETER, text, _is_parameter if is_json else _is_field)
@@ -137,6 +148,10 @@ def _is_parameter(found: re.Match[bytes]) -> bool:
     """Return whether ``name=value`` in a text is a credential in a URL. A separator must precede the name."""
     name, before = _named(found)
     return before in (b"?", b"&", b";", b"#") and is_credential_of_url(name, found[1].decode("latin-1"))
+
+
+def _is_before_host(found: re.Match[bytes]) -> bool:
+    return is_credential_before_host(found[1].decode("latin-1"), (found[2] or b"").decode("latin-1"))
 
 
 def _named(found: re.Match[bytes]) -> tuple[str, bytes]:

@@ -36,7 +36,7 @@ class RedactionSection(Section):
     """
 
     patterns: tuple[str, ...] = ()  # regular expressions
-    builtin: tuple[Literal["email", "phone", "card", "iban", "ipv4", "signed_url"], ...] = ()
+    builtin: tuple[Literal["email", "phone", "card", "iban", "ipv4", "signed_url", "url_password", "api_key"], ...] = ()
     credential_headers: tuple[str, ...] = ()  # further request headers with a credential, besides the well-known ones
     harmless_parameters: tuple[str, ...] = ()  # further query parameters to keep; others could hold a credential
     excerpts: int = Field(default=0, ge=0, le=2000)  # maximum characters of each answer that are kept with its score

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.credential_names import is_credential, is_credential_of_url
+from extproc.credential_names import is_credential, is_credential_before_host, is_credential_of_url
 
 SPELLINGS = ("{0}_{1}", "{0}-{1}", "{0}{1}", "{0}.{1}", "X-{0}-{1}")
 
@@ -65,3 +65,22 @@ def test_parameters_of_signed_urls_are_known(name: str) -> None:
     assert is_credential_of_url(name, "0123456789abcdef")
     assert not is_credential_of_url(name, "SIGNATURE_OF_THE_REQUEST")
     assert not is_credential_of_url(name, "short1")
+
+
+@pytest.mark.parametrize("password", ["hunter2", "s3cret!", "correct-horse", "p%40ss1", "pass:w0rd", "äöü"])
+def test_a_password_before_a_host_is_a_credential(password: str) -> None:
+    assert is_credential_before_host("user", password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["pass", "password", "your_password", "PASSWORD", "my-secret", "<pw>", "${PW}", "{{pw}}", "%PW%", "***", "xxx"],
+)
+def test_a_placeholder_before_a_host_is_no_credential(password: str) -> None:
+    assert not is_credential_before_host("user", password)
+
+
+def test_only_a_long_user_with_a_digit_is_a_credential_without_a_password() -> None:
+    assert is_credential_before_host("ghp_0123456789abcdef", "")
+    assert not is_credential_before_host("git", "")
+    assert not is_credential_before_host("firstname.lastname", "")

@@ -13,7 +13,7 @@ from extproc.extproc_errors import NotRedactedError
 from extproc.redaction import BUILTIN, Redactor
 from glidepath.config.retention import RedactionSection
 
-ALL = ("email", "phone", "card", "iban", "ipv4", "signed_url")
+ALL = ("email", "phone", "card", "iban", "ipv4", "signed_url", "url_password", "api_key")
 EVERYTHING = Redactor(RedactionSection(builtin=ALL), time_limit=60)  # also on a busy machine
 
 
@@ -41,6 +41,13 @@ def test_every_builtin_pattern_of_the_configuration_exists() -> None:
         ),
         ("see https://x/y?sv=1&sig=0123456789abcdef%3D now", "see [redacted] now"),
         ("ann\\x40example.com", "[redacted]"),
+        ("postgres://app:hunter2@[::1]:5432/x", "postgres://[redacted]@[::1]:5432/x"),
+        ("curl https://:t0ken@db/x", "curl https://[redacted]@db/x"),
+        ("set KEY=sk-proj-abc_DEF-0123456789abcdefghij.", "set KEY=[redacted]."),
+        ("AKIAIOSFODNN7EXAMPLE, ghp_" + "aB3" * 12, "[redacted], [redacted]"),
+        ("xoxb-1234567890-abc AIza" + "x" * 35 + " hf_" + "a" * 34, "[redacted] [redacted] [redacted]"),
+        ("Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmN now", "Bearer [redacted] now"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc=\n-----END RSA PRIVATE KEY-----\nend", "[redacted]\nend"),
         ("from 192.168.0.1 to 10.0.0.255", "from [redacted] to [redacted]"),
     ],
 )
@@ -58,6 +65,8 @@ def test_personal_data_is_redacted(text: str, expected: str) -> None:
         "in 2024-10-21 at 3.14159",
         "a @ b",
         "https://x/y?page=1&signature_version=0123456789abcdef",
+        "http://localhost:8000/v1, https://x/@user:1, a sk-learn-pipeline-of-many-words, hf_hub, eyJ.eyJ.x",
+        "-----BEGIN CERTIFICATE-----",
     ],
 )
 def test_text_that_only_looks_personal_is_kept(text: str) -> None:

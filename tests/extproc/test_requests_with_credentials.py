@@ -43,6 +43,10 @@ GIVING: dict[str, Any] = {
     "a URL in a URL": {"input": "https://x/?to=https%3A%2F%2Fy%2F%3FX-Amz-Signature%3D" + HEX},
     "a URL in HTML": {"input": f"<a href='https://x/y?a=b&amp;sig={HEX}'>"},
     "a URL with a token": {"input": "https://x/y?access_token=abcdefgh12345678"},
+    "a password before a host": {"tools": [{"type": "x", "server_url": "https://crm:hunter2@crm.example/tools"}]},
+    "a password in a text": {"messages": [{"content": "Connect to postgres://app:Tr0ub4dor@db.example:5432/x."}]},
+    "a token before a host": {"input": "clone https://ghp_0123456789abcdefABCDEF@github.com/a/b"},
+    "an escaped password": {"input": "https%3A%2F%2Fa%3Ahunter2%40x.example%2Fy"},
     "a nested member": {"extra": [{"deep": {"password": "T"}}]},
 }
 HARMLESS: dict[str, Any] = {
@@ -61,6 +65,10 @@ HARMLESS: dict[str, Any] = {
     "a placeholder": {"messages": [{"content": "GET /x?access_token=YOUR_ACCESS_TOKEN_HERE&sig=<signature>"}]},
     "code": {"messages": [{"content": "x.signature=compute_signature_2(a); token=abcdefgh12345678"}]},
     "a question": {"messages": [{"content": "What does X-Amz-Signature= mean? And the password: 'hunter2'?"}]},
+    "placeholders before a host": {
+        "messages": [{"content": "https://user:pass@host, postgres://u:${PW}@db/x, ftp://a:<password>@h, x://a:***@h"}]
+    },
+    "a user before a host": {"messages": [{"content": "ssh://git@github.com/a/b and https://x.example/@user:1 a@b.c"}]},
     "a plain URL": {"messages": [{"content": "https://x/y?page=2&sort=name&session_length=1234567890123456"}]},
     "a signed thought": {"messages": [{"content": [{"type": "thinking", "signature": HEX}]}]},
     "headers without a secret": {"headers": {"Accept": "application/json, text/plain", "X-Team": "blue", "X-N": ""}},
@@ -93,6 +101,8 @@ LARGE = {
     "quotes and spaces": (b'" ' * 2_000_000 + b"token", False),
     "headers": (b'"headers":{' * 400_000, True),
     "names of headers": (b'"headers":{' + b'"a":"b",' * 500_000, False),
+    "users before a host": ((b"://" + b"a" * 250 + b":" + b"b" * 250) * 8_000 + b" @", False),
+    "placeholders before a host": (b"://u:pass@h" * 300_000, True),
     "one long name": (b'{"' + b"a" * 4_000_000 + b'token": "T"}', True),
 }
 
@@ -122,6 +132,10 @@ def test_a_form_without_a_credential_is_not_found(name: str) -> None:
 def test_a_large_body_is_searched_or_counts_as_a_finding(name: str) -> None:
     body, finding = LARGE[name]
     assert gives_a_credential(body) is finding
+
+
+def test_a_password_before_a_host_is_found_if_slashes_are_escaped() -> None:
+    assert gives_a_credential(rb'{"url": "https:\/\/crm:hunter2@crm.example\/tools"}')
 
 
 @given(st.sampled_from(sorted(GIVING)), st.data())

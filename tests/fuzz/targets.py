@@ -112,7 +112,9 @@ CONSOLE = Console(
 LIMIT = 64 * 1024  # bytes of a body
 CONFIG = capture_config()
 WORKLOADS = build_workloads(CONFIG)
-REDACTOR = Redactor(RedactionSection(builtin=("email", "phone", "card", "iban", "ipv4", "signed_url")))
+REDACTOR = Redactor(
+    RedactionSection(builtin=("email", "phone", "card", "iban", "ipv4", "signed_url", "url_password", "api_key"))
+)
 LUA_FACTS, LUA_RENAME, LUA_FOREIGN = RequestFacts(), ModelRename(), ForeignReasoning()
 CONTEXT = ScoringContext(CONFIG, WordEmbedder())
 
