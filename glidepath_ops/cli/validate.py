@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from glidepath.call_classes import form_of_path
 from glidepath.check_calibration_files import check_calibrations
 from glidepath.config import Config, Workload
 from glidepath.config.cross_checks import Problem
@@ -127,6 +128,11 @@ def _check_configuration(checked: Checked, config: Path, *, without_secrets: boo
             for name, workload in settings.workloads.items()
             if (note := judging_note(workload))
         ),
+        *(
+            ("note", places.locate("workloads", name, "match"), note)
+            for name, workload in settings.workloads.items()
+            if (note := _copying_note(workload))
+        ),
     ]
     checked.hints += [
         ("warning", places.locate("workloads", name, "fallback"), _FORMS.format(workload.candidate))
@@ -149,6 +155,22 @@ _ONE_LIMIT = (
     "Envoy does not read these requests, so after 30 s it also asks the baseline, even for an answer that is not "
     "streamed: set backends.{0}.answer_timeout, or set backends.{0}.first_byte_timeout to the longest time of an answer"
 )
+
+
+_OWN_API = (
+    "the path belongs to no known API, so each POST to it is copied: if a call must not be made twice, set "
+    "shadow.sample: 0"
+)
+_UNREAD_API = "the answers of this path have no format that can be compared, so no call is copied"
+
+
+def _copying_note(workload: Workload) -> str:
+    """Return what to know about the copies of a workload whose path has no form that the extractors read; else ""."""
+    path = workload.match.path
+    if path is None or workload.shadow.sample == 0:
+        return ""
+    form = form_of_path(path)
+    return _OWN_API if form is None else "" if form.surface else _UNREAD_API
 
 
 def _has_one_limit(config: Config, name: str) -> bool:

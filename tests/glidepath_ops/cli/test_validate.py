@@ -122,7 +122,7 @@ def test_a_wait_for_whole_answers_that_nobody_chose_gets_a_note(
 
 def test_many_workloads_with_one_hint_make_one_line_that_counts_the_others(tmp_path: Path) -> None:
     rest = "baseline: cloud, candidate: onprem, gates: {latency: {max_ratio: 0.5}}"
-    more = "".join(f"  w{i}: {{match: {{path: /w{i}}}, {rest}}}\n" for i in range(3))
+    more = "".join(f"  w{i}: {{match: {{path: /w{i}/completions}}, {rest}}}\n" for i in range(3))
     status, said = validate(tmp_path / "g.yaml", more)
     warning, note = said.splitlines()
     assert status == 0
@@ -215,3 +215,28 @@ def test_an_embedding_engine_that_is_not_installed_is_an_error_with_the_command(
 )
 def test_an_embedding_engine_that_needs_no_package_is_valid(tmp_path: Path, embedder: str) -> None:
     assert validate(tmp_path / "g.yaml", JUDGED + f"scorer:\n  embedder: {embedder}\n")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "shadow", "words"),
+    [
+        (
+            "/predict-churn",
+            "{}",
+            "the path belongs to no known API, so each POST to it is copied: if a call must not",
+        ),
+        ("/predict-churn", "{sample: 0}", ""),
+        ("/v1/moderations", "{}", "the answers of this path have no format that can be compared, so no call is"),
+        ("/invocations", "{}", ""),
+    ],
+)
+def test_the_copies_of_a_path_without_a_known_form_are_a_note(
+    tmp_path: Path, path: str, shadow: str, words: str
+) -> None:
+    config = tmp_path / "g.yaml"
+    text = CHAT_CONFIG.replace("/v1/chat/completions", path) + JUDGED + f"    shadow: {shadow}\n"
+    config.write_text(text)
+    done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(config)], catch_exceptions=False)
+    said = [line for line in done.stderr.splitlines() if "workloads.chat.match" in line]
+    place = f"glidepath: note: {config}:6: workloads.chat.match: "
+    assert [line.startswith(place + words) for line in said] == ([True] if words else [])
