@@ -86,7 +86,6 @@ def facts_of(document: object, text_bytes: int, body_bytes: int) -> RequestFacts
 
 
 def _collect(value: object, found: set[Modality], depth: int) -> None:
-    """Add the modalities of a message's parts to ``found``."""
     if depth > _DEEPEST:
         return
     if isinstance(value, list):

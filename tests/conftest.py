@@ -47,7 +47,7 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let garbage collections be rare, and leave out what exists now: they took a tenth of the tests' time."""
+    """Collect garbage rarely, and ignore the objects that exist now: collections took a tenth of the tests' time."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 

@@ -112,7 +112,6 @@ def _mark(rest: dict[str, Any], path: KeyPath, kind: str) -> bool:
 
 
 def _at(rest: dict[str, Any], path: KeyPath) -> Any:
-    """Return the value at a path, or None if there is none."""
     here: Any = rest
     for part in path:
         if not isinstance(here, dict | list):

@@ -97,7 +97,7 @@ def _monthly(costs: WorkloadCosts, months: Decimal, factor: Decimal, target_shar
 
 
 def _at_candidate(costs: WorkloadCosts) -> Decimal | None:
-    """Return the cost of all requests at the candidate, from its mean request or its mean copy; None if unknown."""
+    """Return the cost of all requests at the candidate, from the mean cost of its requests or copies; None: unknown."""
     for seen in (costs.candidate, costs.copies["candidate"]):
         if seen.mean is not None:
             return (seen.mean + seen.mean_egress) * costs.requests

@@ -164,8 +164,6 @@ async def store_pair(redis: RedisClient, config: Config, probed: ProbeResult) ->
 
 @dataclass(slots=True)
 class _PartialAnswer:
-    """The part of a backend's answer that has been received so far."""
-
     request: TimedBody
     status: int = 0
     served: str = NO_DIGEST

@@ -102,7 +102,7 @@ def _to_baseline(action: Json) -> Json:
 
 
 def _second(config: Config, one: AddedRoute, route: Json, conditions: list[Json]) -> AddedRoute:
-    """Return a route for the second choice, after a request was read."""
+    """Return a route that requests take after they were read, with the given conditions."""
     removed = [*(route.get("request_headers_to_remove") or []), *sticky_headers(config)]
     made = {**route, "match": with_facts(route["match"], [route_is(_original(one)), *conditions])}
     if removed:

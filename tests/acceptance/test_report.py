@@ -1,4 +1,4 @@
-"""The report of the demo: all four chapters have what happened, and nothing is missing that a demo has."""
+"""The report of the demo has all four chapters, with the events and the numbers of the demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each alert rule fires on the series that it is about, and is silent before."""
+"""Each alert rule fires on the series that shows its problem, and does not fire before."""
 
 from __future__ import annotations
 

@@ -21,7 +21,6 @@ ADMIN_PORT = ROOT / "envoy" / "demo" / "admin-port.yaml"
 
 
 def mounts(volume: str) -> dict[str, str]:
-    """Return where each service mounts the volume."""
     found = [(name, one.split(":")) for name, service in SERVICES.items() for one in service.get("volumes", [])]
     return {name: target for name, (source, target, *_) in found if source == volume}
 

@@ -37,7 +37,6 @@ def _parts(path: Path) -> str:
 
 
 def _loggers(tree: ast.Module) -> set[str]:
-    """Return the names in the module that are bound to a structlog logger."""
     bound = [node for node in tree.body if isinstance(node, ast.Assign) and "get_logger" in ast.dump(node.value)]
     return {target.id for node in bound for target in node.targets if isinstance(target, ast.Name)}
 

@@ -53,7 +53,6 @@ def _assigned(tree: ast.AST) -> Iterator[str]:
 
 
 def checks() -> set[str]:
-    """Return the names of the checks in the source of ``doctor``."""
     found: set[str] = set()
     for path in DOCTOR:
         tree = ast.parse(path.read_text())

@@ -1,4 +1,4 @@
-"""The latency of an access log entry: neither a slow upload nor a slow download is in it."""
+"""The latency of an access log entry contains neither a slow upload nor a slow download."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def entry(
     status: int = 200,
     kind: str = "text/event-stream",
 ) -> HTTPAccessLogEntry:
-    """Return an entry with these times, in nanoseconds from the begin of the request. None: the time is not set."""
+    """Return an entry with these times, in nanoseconds from the start of the request. None: the time is not set."""
     made = HTTPAccessLogEntry()
     common = made.common_properties
     common.duration.FromNanoseconds(duration)

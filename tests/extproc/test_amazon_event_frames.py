@@ -1,4 +1,4 @@
-"""Amazon's event stream: what is divided and written again is the same."""
+"""Amazon's event stream, divided into frames and written again, has the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of captured answers: at once or in its thread, bounded, and without an error of its own."""
+"""The check of captured answers runs at once or in its thread, is bounded, and raises no error."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def raw_deflate(data: bytes) -> bytes:
 
 
 def streamed_zstd(data: bytes) -> bytes:
-    """Compress like servers do: without the content's size."""
+    """Return zstd data without the content's size, as servers send it."""
     encoder = ZstdCompressor()
     return encoder.compress(data) + encoder.flush()
 

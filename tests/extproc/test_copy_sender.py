@@ -212,7 +212,7 @@ async def test_an_answer_that_does_not_end_times_out() -> None:
 
 @pytest.mark.parametrize("waits", [True, False])
 async def test_the_times_of_a_copy_begin_when_all_of_it_is_sent(waits: bool) -> None:
-    """One server reads the copy before it answers; the other answers at its headers, and reads nothing more."""
+    """One server reads the copy before it answers. The other answers after the headers, and does not read the body."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""A name and a value tell whether something is a credential."""
+"""Whether a field is a credential is decided by its name and its value."""
 
 from __future__ import annotations
 

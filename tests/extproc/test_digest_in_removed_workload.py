@@ -1,4 +1,4 @@
-"""The digest of a sticky value in a workload that has left the configuration, with which its pairs are erased."""
+"""The digest of a sticky value in a removed workload, with which the user's pairs are erased."""
 
 from __future__ import annotations
 

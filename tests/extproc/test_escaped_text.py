@@ -1,4 +1,4 @@
-"""A pattern applies to a text and to what its escapes stand for."""
+"""A pattern is applied to a text and to the characters that its escapes encode."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def apply(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Escape as program code may."""
+    """Return the text with escapes as in program code."""
     return "".join(f"\\x{ord(char):02x}" for char in text)
 
 

@@ -1,4 +1,4 @@
-"""What is counted of access log entries and of captured exchanges, and what is kept of credentials."""
+"""Counting access log entries and captured exchanges, and storing fingerprints in place of credentials."""
 
 from __future__ import annotations
 
@@ -54,7 +54,6 @@ def exchange(body: bytes, *, path: str = CHAT, status: int = 200, answer: bytes 
 
 
 def counted(made: InventoryObserver) -> dict[GroupKey, Tally]:
-    """Return the tallies of the hour."""
     found = next(groups for groups, _ in made.tallies.take_changed() if groups.period.level is HOURS)
     return found.tallies
 

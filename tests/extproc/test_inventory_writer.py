@@ -1,4 +1,4 @@
-"""Writing the inventory to Redis: what Redis refuses is written later, and counts once."""
+"""Writing the inventory to Redis: counts that Redis refuses are written later, once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = 1_000_000_000_000
 
 
 class MemoryRedis:
-    """The commands that the writer uses. ``fails``: how many writes raise an error."""
+    """The commands that the writer uses. ``fails``: the number of writes that raise an error."""
 
     def __init__(self, fails: int = 0) -> None:
         self.fails = fails

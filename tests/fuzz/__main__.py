@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def _holds(name: str, target: Target, seconds: float) -> bool:
-    """Search for ``seconds``. Return whether the target holds; print the input that breaks it if there is one."""
+    """Search for ``seconds``. Return whether no input breaks the target, and print an input that does."""
     until, calls = time.monotonic() + seconds, 0
     try:
         while time.monotonic() < until:

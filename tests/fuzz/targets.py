@@ -354,7 +354,7 @@ def _console_request(path: bytes, cookie: bytes, body: bytes, method: str) -> No
 
 
 def _lua_of_requests(body: bytes) -> None:
-    """Read, rename and strip a body as Envoy does. What was JSON stays JSON, with the values that are not replaced."""
+    """Read, rename and strip a body as Envoy does. A JSON body must remain JSON, with all values that are not replaced."""
     facts, renamed, stripped = LUA_FACTS.of(body), LUA_RENAME.renamed(body, b'"m-on"'), LUA_FOREIGN.stripped(body)
     document = _document(body)
     if document is None:
@@ -370,7 +370,7 @@ def _lua_of_requests(body: bytes) -> None:
 
 
 def _document(body: bytes) -> dict[str, Any] | None:
-    """Return the JSON object that a body is, or None; a key that is there twice makes it none."""
+    """Return the body as a JSON object, or None if it is no object or repeats a key."""
     try:
         found = json.loads(body.decode(), object_pairs_hook=_once)
     except (ValueError, RecursionError):

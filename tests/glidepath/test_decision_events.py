@@ -19,7 +19,7 @@ NAMES = frozenset(get_args(EventName))
 
 
 def _texts(node: ast.expr) -> Iterator[str]:
-    """Yield the texts that an expression may be: a constant, or both branches of a conditional expression."""
+    """Yield the texts to which an expression may evaluate: a constant, or both branches of a conditional expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.IfExp):

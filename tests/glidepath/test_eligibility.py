@@ -1,4 +1,4 @@
-"""Which requests a backend can serve, by what it declares."""
+"""The requests that a backend can serve, according to its declarations."""
 
 from __future__ import annotations
 

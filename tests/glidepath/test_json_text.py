@@ -1,4 +1,4 @@
-"""JSON text of what steering stores: the same values as json.dumps writes, whatever text a client sent."""
+"""The JSON text that steering stores has the values that json.dumps writes, whatever text a client sent."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from glidepath.redisio import RotatedSecret, connect
 
 
 async def set_password(admin: Any, user: str, password: str) -> None:
-    """Let the user log in with this password only, and close the connections that have another one."""
+    """Let the user log in with this password only, and close the connections that use another password."""
     await admin.execute_command("ACL", "SETUSER", user, "on", "allcommands", "allkeys", "resetpass", f">{password}")
     await admin.execute_command("CLIENT", "KILL", "USER", user)
 

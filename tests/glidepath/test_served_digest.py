@@ -1,4 +1,4 @@
-"""The digest of what an Envoy serves changes with what decides which model answers, and with nothing else."""
+"""The served digest changes if a setting changes that decides which model answers, and never otherwise."""
 
 from __future__ import annotations
 

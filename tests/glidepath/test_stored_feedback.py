@@ -1,4 +1,4 @@
-"""What is read from the two stored fields of a request's feedback, also from damaged ones."""
+"""Reading the two stored fields of a request's feedback, also if they are damaged."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class PairedGate(Gate):
         return {kind: self._then_combine(handlers) for kind, handlers in found.items()}
 
     def _to_deciding(self, kind: type) -> Handler:
-        """Return a handler that passes each observation to one of the two gates on live requests: the deciding one.
+        """Return a handler that passes each observation to the deciding one of the two gates on live requests.
 
         The other gate misses the observation but stays valid, as if it had made no bet on it.
         """

@@ -60,7 +60,10 @@ def verdict_of(gate: Gate, rate: float | None, before: Verdict | None = None) ->
 
 
 def _past(cause: FailureCause, n: int) -> str:
-    """Return why the gate failed. If it has had more samples since (``n``), the text says that its numbers are old."""
+    """Return why the gate failed.
+
+    If it has ``n`` samples now and had fewer then, the text names the sample of the failure.
+    """
     return cause.message if n == cause.at else f"when it failed, at sample {cause.at} of this step: {cause.message}"
 
 

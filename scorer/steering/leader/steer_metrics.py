@@ -59,7 +59,7 @@ class SteerMetrics:
             self._workloads.show(state, status)
 
     def _begin_counters(self, workload: str) -> None:
-        """Set the workload's counters to 0: without this value, Prometheus' ``increase`` misses the first event."""
+        """Set the workload's counters to 0: Prometheus' ``increase`` misses the first event of a new counter."""
         self._begun.add(workload)
         for counter in (self.errors, self.retreats, self.incidents):
             counter.labels(workload)

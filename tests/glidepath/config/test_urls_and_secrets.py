@@ -1,4 +1,4 @@
-"""What a URL contains and cannot be sent is an error."""
+"""A URL with a part that cannot be sent is an error."""
 
 from __future__ import annotations
 

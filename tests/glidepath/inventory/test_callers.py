@@ -1,4 +1,4 @@
-"""Callers by a header or by a fingerprint, which tells nothing of the credential."""
+"""Callers are named by a header, or by a fingerprint that does not reveal the credential."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ def values(**given: str) -> list[str]:
 
 
 def token(**claims: object) -> str:
-    """Return a JWT with these claims."""
     parts = (json.dumps(one).encode() for one in ({"alg": "none"}, claims))
     return ".".join([*(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts), "signature"])
 

@@ -1,4 +1,4 @@
-"""Groups as bytes: what is written is read, and damage is an error of its own."""
+"""Groups can be read back from their bytes, and damaged bytes raise an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From prompts to requests: each API's form, files of bodies, and what is wrong with them."""
+"""Requests from prompts: the form of each API, files of bodies, and errors in them."""
 
 from __future__ import annotations
 

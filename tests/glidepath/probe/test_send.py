@@ -1,4 +1,4 @@
-"""A probe's pair has the digest of what the shadow listener serves, and is stored like other pairs."""
+"""A probe's pair has the served digest of the shadow listener, and is stored like other pairs."""
 
 from __future__ import annotations
 

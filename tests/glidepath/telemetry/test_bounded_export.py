@@ -1,4 +1,4 @@
-"""A queue in front of an exporter: it never waits, it is bounded, and whatever is lost is counted."""
+"""A queue in front of an exporter never waits, is bounded, and counts every loss."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glidepath.telemetry.bounded_export import BoundedExport, QueueLimits
 
 
 class Exporter:
-    """Takes batches when ``open`` is set. ``accepts``: what it answers; None raises."""
+    """Takes batches while ``open`` is set. ``accepts``: its result for a batch; None: it raises an error."""
 
     def __init__(self, *, is_open: bool = True, accepts: bool | None = True) -> None:
         self.open, self.entered, self.accepts = threading.Event(), threading.Event(), accepts

@@ -39,14 +39,12 @@ def named(kind: Any) -> set[str]:
 
 
 async def printed(*arguments: str) -> list[Any]:
-    """Return the JSON values that the command prints, one a line."""
     result = await asyncio.to_thread(CliRunner().invoke, build_app(arguments[0]), list(arguments))
     assert result.exit_code in (0, 1), result.output
     return [json.loads(text) for text in result.stdout.splitlines() if text.startswith(("{", "["))]
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Yield the name of each command and subcommand, and the command."""
     for name in COMMANDS:
         group: Any = typer.main.get_command(build_app(name))
         command = group.get_command(None, name)

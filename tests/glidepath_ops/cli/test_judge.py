@@ -59,7 +59,6 @@ LINE = {"t": 1, "side": "candidate", "ok": True, "latency_ms": 5}
 
 
 def stderr_of_judge(config: Path, file: Path) -> str:
-    """Return what judge writes to standard error."""
     return CliRunner().invoke(build_app("judge"), ["judge", "-c", str(config), "-w", "chat", str(file)]).stderr
 
 

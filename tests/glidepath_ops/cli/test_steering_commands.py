@@ -30,8 +30,6 @@ from tests.support.scripted_evidence import ScriptedEvidenceKind
 
 
 class CommandLine:
-    """The command line with one configuration."""
-
     def __init__(self, file: Path) -> None:
         self.file = file
 

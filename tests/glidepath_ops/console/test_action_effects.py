@@ -1,4 +1,4 @@
-"""What a confirmation says before a person confirms."""
+"""The text that asks a person to confirm an action."""
 
 from __future__ import annotations
 

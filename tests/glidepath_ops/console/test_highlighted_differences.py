@@ -1,4 +1,4 @@
-"""Where two answers differ, as the scorer's alignment has it."""
+"""Highlighted differences of two answers, taken from the scorer's alignment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``doctor`` says of HTTPRoutes that have a workload's weights."""
+"""What ``doctor`` says about HTTPRoutes that have a workload's weights."""
 
 from __future__ import annotations
 

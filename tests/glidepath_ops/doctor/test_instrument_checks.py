@@ -1,4 +1,4 @@
-"""The findings about an evaluator and a verifier that say nothing."""
+"""The findings about an evaluator and a verifier that give no results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of what Envoy takes out of a request that another server began (foreign_reasoning.lua), on LuaJIT."""
+"""Tests of the parts that Envoy removes from a conversation with another server (foreign_reasoning.lua), on LuaJIT."""
 
 from __future__ import annotations
 

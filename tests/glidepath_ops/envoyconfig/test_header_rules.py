@@ -1,4 +1,4 @@
-"""Tests of what the header rules of a user's route make of a request header."""
+"""Tests of the effect of the header rules of a user's route on a request header."""
 
 from __future__ import annotations
 

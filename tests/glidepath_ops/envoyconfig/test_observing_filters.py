@@ -30,7 +30,6 @@ backends: {cloud: {url: "http://127.0.0.1:9001"}}
 
 
 def manager(config: Config) -> dict[str, Any]:
-    """Return the HTTP connection manager of the live listener."""
     live = render_bootstrap(config)["static_resources"]["listeners"][0]
     found: dict[str, Any] = live["filter_chains"][0]["filters"][0]["typed_config"]
     return found

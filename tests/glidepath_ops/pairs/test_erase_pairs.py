@@ -1,4 +1,4 @@
-"""A user is found whose sticky value stands in bodies, in every spelling that the encoders of JSON write."""
+"""A user whose sticky value is in bodies is found, in every spelling that JSON encoders write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`glidepath report` against a real Redis: what is in it, what is not, and what it says where nothing is known."""
+"""`glidepath report` against a real Redis: its content, and its text where data are missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests that every kind of call with the anthropic client gets the backend's answer, with a split in halves."""
+"""Tests that every kind of call with the anthropic client gets the backend's answer, with a split of 50 %."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def calls(tmp_path: Path) -> AsyncIterator[Calls]:
 
 
 def everything_on(config: Config) -> Config:
-    """Return the configuration with a split in halves at random, fallback, all copies and other calls to the cloud."""
+    """Return the configuration with a random split of 50 %, fallback, all copies and other calls to the cloud."""
     data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
     more = {"start": 50, "fallback": True, "sticky": {"random": True}, "match": {"path": "/v1/messages"}}
     more |= {"ramp": {"steps": [50, 100], "hold": "1h"}, "shadow": {"sample": 100, "same_side": 50, "timeout": "5s"}}

@@ -145,7 +145,7 @@ async def test_copies_pause_when_the_candidate_answers_429_which_is_no_error_of_
 
 
 async def test_the_share_of_requests_that_the_candidate_can_serve_is_known_from_copies(setup: RunningCapture) -> None:
-    """Every eighth prompt is longer than what the candidate reads. No client notices, and the share is exact."""
+    """Every eighth prompt is longer than the candidate's context. No client notices, and the share is exact."""
     setup.onprem.most_bytes = 4096
     for batch in range(10):
         prompts = ["x" * (8192 if n == batch % 8 else 10) for n in range(8)]
@@ -173,7 +173,7 @@ async def test_an_answer_after_a_long_silence_makes_a_pair(setup: RunningCapture
 
 
 async def test_a_client_that_leaves_at_the_end_of_the_stream_makes_a_pair(setup: RunningCapture) -> None:
-    """The backend ends the connection's body later than the client has read ``[DONE]``."""
+    """The backend ends the body after the client has read ``[DONE]``."""
     setup.cloud.behaviour, setup.cloud.late_end = "sse", 5.0
     setup.onprem.behaviour = "sse"
     for _ in range(3):

@@ -1,4 +1,6 @@
-"""Clients with bodies of any size never wait for extproc, and what Envoy holds for it is bounded and counted."""
+"""Clients with bodies of any size never wait for extproc, and the data that Envoy buffers for it is bounded and
+counted.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,7 @@ def not_there(path: Path) -> Iterator[None]:
 
 
 def without_pings(bootstrap: dict[str, Any]) -> None:
-    """Let Envoy never find out that extproc is frozen: then whoever waits for it waits for ever."""
+    """Let Envoy never detect that extproc is frozen, so that a wait for extproc never ends."""
     for cluster in bootstrap["static_resources"]["clusters"]:
         if cluster["name"] in (envoy_names.EXTPROC_CLUSTER, envoy_names.ACCESS_LOG_CLUSTER):
             options = cluster["typed_extension_protocol_options"][HTTP_OPTIONS]
@@ -96,7 +98,7 @@ async def envoy_before_a_backend(folder: Path, workers: int = 1, extproc: str = 
 
 
 async def exchange(envoy: RunningEnvoy, size: int) -> bool:
-    """Send a request with a body of ``size`` bytes, whose answer has as many, and return whether it is a 200."""
+    """Send a request, with bodies of ``size`` bytes in both directions. Return whether its status is 200."""
     load = Load("one", 1, chat_body(size), size, 0)
     port = int(envoy.live.rpartition(":")[2])
     _, connection = await asyncio.get_running_loop().create_connection(
@@ -166,7 +168,7 @@ async def test_a_copy_that_is_too_long_ends_with_an_empty_message_and_the_next_o
 
 
 async def test_streams_that_have_ended_no_longer_count(tmp_path: Path) -> None:
-    """The limit is reached several times over, and every copy is whole, because extproc has ended the one before."""
+    """The limit is reached several times. Every copy is complete, because extproc has ended the earlier streams."""
     async with (
         Collector(tmp_path / "extproc.sock", ends_streams=True) as collector,
         envoy_before_a_backend(tmp_path, extproc=", envoy_memory: 1MiB") as envoy,

@@ -1,4 +1,4 @@
-"""What an OpenTelemetry collector gets of a request through Envoy, extproc and the scorer; one that hangs."""
+"""The telemetry that a collector gets about a request through Envoy, extproc and the scorer; a collector that hangs."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file that `glidepath report` writes of the example, whose Redis does not run any more."""
+    """The file that `glidepath report` writes for the example, whose Redis has been stopped."""
     folder, port = tmp_path_factory.mktemp("report"), free_ports(1)[0]
     config, page = folder / "glidepath.yaml", folder / "report.html"
     url = f"redis://127.0.0.1:{port}/0"

@@ -26,7 +26,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "i
 
 
 async def sent_to_candidate(setup: EnvoySetup, body: bytes) -> bytes:
-    """Return what the candidate gets for the body; the baseline must get nothing."""
+    """Return the body that the candidate receives. The baseline must receive nothing."""
     setup.clear_received()
     assert (await setup.post(body)).status == 200
     assert not setup.cloud.received

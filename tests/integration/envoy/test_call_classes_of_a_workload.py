@@ -1,4 +1,4 @@
-"""Tests of what a real Envoy does with calls that are not inference: WebSocket, management, state."""
+"""Tests of calls that are not inference, in a real Envoy: WebSocket, management, state."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def as_received(got: Received) -> tuple[str, str, dict[str, str], bytes]:
 
 
 def trusting_clients(bootstrap: dict[str, Any]) -> None:
-    """Take away the early header mutation, which a listener of the user's own does not have."""
+    """Remove the early header mutation, which a user's own listener does not have."""
     chain = bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]
     del chain["filters"][0]["typed_config"]["early_header_mutation_extensions"]
 
@@ -125,7 +125,7 @@ async def test_two_clusters_of_the_users_split_without_fallback(tmp_path: Path) 
 
 
 def assert_of_baseline(setup: EnvoySetup, requests: int) -> None:
-    """Check that each request that the baseline received has its own model and host, and the client's credentials."""
+    """Check that each request to the baseline has the baseline's model and host, and the client's credentials."""
     assert len(setup.cloud.received) == requests
     for got in setup.cloud.received:
         assert (got.model, got.headers["host"]) == ("cloud-model", setup.cloud.url.removeprefix("http://"))

@@ -1,4 +1,4 @@
-"""What a candidate declares that it cannot serve never reaches it, and is counted: a real Envoy at 100 %."""
+"""Requests that a candidate declares it cannot serve never reach it, and are counted: a real Envoy at 100 %."""
 
 from __future__ import annotations
 

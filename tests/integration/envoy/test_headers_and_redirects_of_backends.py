@@ -1,4 +1,4 @@
-"""What a backend gets of a client's headers, and where a client gets if the backend answers with a redirect."""
+"""The client's headers that a backend receives, and the redirects of a backend that a client receives."""
 
 from __future__ import annotations
 

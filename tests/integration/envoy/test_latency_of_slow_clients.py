@@ -1,4 +1,4 @@
-"""What a slow client adds to a request is in no latency: a real Envoy, and clients that send in two parts."""
+"""No latency contains the delay that a slow client adds: a real Envoy, and clients that send in two parts."""
 
 from __future__ import annotations
 

@@ -15,7 +15,9 @@ METHOD = "/inference.GRPCInferenceService/ModelInfer"
 
 
 async def raw(setup: EnvoySetup, request: bytes) -> bytes:
-    """Send bytes to the live listener, and return what comes back until the connection ends or an answer is whole."""
+    """Send bytes to the live listener, and return the bytes that come back until a complete answer or the connection's
+    end.
+    """
     host, _, port = setup.envoy.live.removeprefix("http://").rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
@@ -51,7 +53,7 @@ async def test_the_limits_on_headers_are_the_configured_ones(tmp_path: Path) -> 
 
 
 class _Infer(grpc.GenericRpcHandler):
-    """Answers each call with what it got and the name of the backend."""
+    """Answers each call with the received message and the name of the backend."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -1,6 +1,6 @@
 """An Envoy that refuses a part of the configuration, as an Envoy does that was built without an extension.
 
-For each part: clients of the user's own route go on without an error, no copy can be sent, and doctor fails.
+For each part: clients of the user's own route see no error, no copy can be sent, and doctor fails.
 """
 
 from __future__ import annotations

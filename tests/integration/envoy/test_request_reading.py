@@ -1,4 +1,4 @@
-"""Tests of the facts that a real Envoy reads from a request's body before it chooses the route, and of what follows."""
+"""Tests of the facts that a real Envoy reads from a request's body before it chooses the route, and of their effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests of the reading of requests in a user's Envoy: what is theirs stays theirs, also after the second choice."""
+"""Tests of the reading of requests in a user's Envoy: the user's settings keep their effect, also after the second
+choice.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,6 @@ LATE_TOKENS, BOTH_EARLIER = 1.0, 0.2
 
 
 async def outcomes(setup: EnvoySetup, number: int) -> list[RequestOutcome]:
-    """Return the outcomes of ``number`` streamed requests."""
     log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
     before = len(log)
     await asyncio.gather(*(setup.post({**BODY, "stream": True}) for _ in range(number)))

@@ -1,4 +1,4 @@
-"""Tests that a path that a backend may read otherwise than Envoy goes where it went before Glidepath was inserted."""
+"""Tests that a path that a backend may interpret differently from Envoy is routed as before Glidepath was inserted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Redis keeps of feedback to show it with its pair: what counted, the newest label, bounded and erasable."""
+"""Feedback that Redis keeps to show it with its pair: the counted score, the newest label, limits and erasure."""
 
 from __future__ import annotations
 

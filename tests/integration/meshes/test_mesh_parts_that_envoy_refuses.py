@@ -1,7 +1,7 @@
 """A mesh's Envoy that refuses a part of what is rendered for it, as an Envoy that was built without an extension.
 
-For each part, on Istio and on Envoy Gateway: clients of the user's own route go on without an error, no copy can be
-sent, so no step happens, and doctor fails.
+For each part, on Istio and on Envoy Gateway: clients of the user's own route see no error, no copy can be sent, so no
+step happens, and doctor fails.
 """
 
 from __future__ import annotations

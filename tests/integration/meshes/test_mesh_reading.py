@@ -31,7 +31,7 @@ one_of_each = pytest.mark.parametrize("mesh", ["istio gateway", "envoy gateway"]
 
 
 class Client:
-    """Sends requests through a mesh's Envoy, and says which backend served them."""
+    """Sends requests through a mesh's Envoy, and returns the backend that served each of them."""
 
     def __init__(self, mesh: str, setup: EnvoySetup, baseline: str) -> None:
         self.setup = setup

@@ -1,4 +1,4 @@
-"""Tests that every kind of call with the openai client gets the backend's answer, with a split in halves."""
+"""Tests that every kind of call with the openai client gets the backend's answer, with a split of 50 %."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MATCHES = {
 
 
 def everything_on(config: Config) -> Config:
-    """Return the configuration with all features: a split in halves, fallback, all copies, redaction."""
+    """Return the configuration with all features: a split of 50 %, fallback, all copies, redaction."""
     data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
     shadow = {"sample": 100, "same_side": 50, "timeout": "5s", "budget": {"requests": 1000}}
     more = {"shadow": shadow, "ramp": {"steps": [50, 100], "hold": "1h"}, "start": 50, "fallback": True}

@@ -53,8 +53,8 @@ class ComparedTexts:
 def _cosine(texts: ComparedTexts) -> float:
     """Return the cosine of the texts, or a higher value.
 
-    If only spelling differs, the higher value is the share of common letters. If one text states the other, which is
-    a bare answer, it is ``_BARE_ANSWER``.
+    If only spelling differs, the higher value is the share of common letters. If one text is a bare answer and the
+    other states it, the value is ``_BARE_ANSWER``.
     """
     alone = texts.pair.similarity.mean
     if _only_spelling(texts):

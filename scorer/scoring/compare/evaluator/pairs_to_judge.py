@@ -40,5 +40,5 @@ def to_judge(
 
 
 def _cut(text: str, limit: int) -> str:
-    """Return at most ``limit`` characters of the text, without lone surrogates, because UTF-8 has none."""
+    """Return at most ``limit`` characters of the text, without lone surrogates, which UTF-8 cannot encode."""
     return text[:limit].encode("utf-8", "replace").decode()

@@ -68,7 +68,7 @@ def added(route: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def path_after(route: dict[str, Any], path: str) -> str:
-    """Return what Envoy makes of ``path`` (without a query) by a route's path condition and rewrite."""
+    """Return the path (without a query) that Envoy sends after a route's path condition and rewrite."""
     match, action = route["match"], route["route"]
     if "prefix_rewrite" in action:
         matched = match.get("path") or match.get("path_separated_prefix") or match["prefix"]
