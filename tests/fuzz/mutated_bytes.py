@@ -24,7 +24,7 @@ def mutated(examples: Sequence[bytes]) -> SearchStrategy[bytes]:
 
 
 def _changed(data: bytes, changes: Sequence[tuple[int, int, bytes]]) -> bytes:
-    """Apply each change: from the first place, replace as many bytes as the second place says with the piece."""
+    """Return ``data`` after the changes, each of which is (position, number of bytes to remove, bytes to insert)."""
     for at, size, piece in changes:
         at %= len(data) + 1
         data = data[:at] + piece + data[at + size % 20 :]

@@ -354,7 +354,10 @@ def _console_request(path: bytes, cookie: bytes, body: bytes, method: str) -> No
 
 
 def _lua_of_requests(body: bytes) -> None:
-    """Read, rename and strip a body as Envoy does. A JSON body must remain JSON, with all values that are not replaced."""
+    """Read, rename and strip a body as Envoy does.
+
+    A JSON body must remain JSON, with all values that are not replaced.
+    """
     facts, renamed, stripped = LUA_FACTS.of(body), LUA_RENAME.renamed(body, b'"m-on"'), LUA_FOREIGN.stripped(body)
     document = _document(body)
     if document is None:

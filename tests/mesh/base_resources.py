@@ -98,7 +98,7 @@ def envoy_proxy() -> Document:
 
 
 def http_route() -> Document:
-    """Return the user's own HTTPRoute, which serves all paths below ``PREFIX`` and ends no long answer."""
+    """Return the user's own HTTPRoute, which serves all paths below ``PREFIX`` and sets no time limit."""
     return _route(
         "own", {"matches": [{"path": {"type": "PathPrefix", "value": PREFIX}}], "timeouts": {"request": "0s"}}
     )
@@ -167,7 +167,7 @@ def kubernetes_objects(backend: str, vllm: str | None = None) -> list[Document]:
 
 
 class _Place(NamedTuple):
-    """Where a service is: the addresses of its only pod and of the service itself."""
+    """The addresses of a service: that of its only pod, and that of the service itself."""
 
     namespace: str
     pod_address: str

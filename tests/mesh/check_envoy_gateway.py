@@ -65,7 +65,7 @@ async def test_the_split_the_fallback_and_the_capture_work(
 
 
 async def check_the_fallback(among: Parts, caller: Caller) -> None:
-    """The candidate fails in each way; the user's own backend answers, and gets what its route makes of a request."""
+    """The candidate fails in each way; the user's own backend answers, and gets the request as its route changes it."""
     await among.shares.set(0)
     among.clear()
     await caller.ask()

@@ -143,7 +143,7 @@ async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
 async def test_at_a_share_of_0_two_thousand_open_answers_are_served_as_before(
     control_planes: ControlPlanes, tmp_path: Path, many_files: None
 ) -> None:
-    """The user's own limits are higher: with those of Envoy Gateway, some are refused before as after."""
+    """The user's limits are raised, because Envoy Gateway's limits refuse some requests even without Glidepath."""
     async with parts(tmp_path, CLUSTER, sticky=None) as among:
         seen = {}
         documents = {

@@ -55,7 +55,7 @@ def weights(server: Kubernetes) -> list[int]:
 
 
 def serve(server: Kubernetes) -> None:
-    """Say what a Gateway's controller says: it serves the present generation."""
+    """Write the status of a Gateway's controller: the present generation is served."""
     generation = stored(server)["metadata"]["generation"]
     conditions = [
         {

@@ -146,7 +146,7 @@ async def check_the_split(under_test: Mesh) -> None:
 
 
 async def check_the_fallback(under_test: Mesh) -> None:
-    """The candidate fails in each way; the user's cluster answers, and gets what its route makes of a request."""
+    """The candidate fails in each way; the user's cluster answers, and gets the request as its route changes it."""
     among, caller = under_test.among, under_test.caller()
     await among.shares.set(0)
     among.clear()
@@ -307,7 +307,7 @@ async def test_the_rules_of_the_virtual_service_hold_for_both_sides(
 
 
 def visible(answer: dict[str, str]) -> dict[str, str]:
-    """Return what the rules make of the headers of an answer."""
+    """Return the answer's headers that the user's rules set."""
     return {name: answer[name] for name in ("x-answered", "access-control-allow-origin")}
 
 

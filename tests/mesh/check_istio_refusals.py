@@ -125,7 +125,7 @@ async def test_a_rate_limit_lets_pass_and_refuses_as_many(
 
 
 async def first_and_next(under_test: Mesh, share: int | None) -> tuple[int, set[int]]:
-    """Send requests to a fresh Envoy. Return how many pass of those, and the statuses."""
+    """Send 30 requests to a fresh Envoy. Return how many reach a backend, and the statuses of all."""
     if share is not None:
         await under_test.among.shares.set(share)
     await eventually(lambda: child_process.answers("127.0.0.1", ISTIO_PORT), within=60)

@@ -44,7 +44,7 @@ ROUTES: dict[str, tuple[str | None, dict[str, Any]]] = {
 
 
 def rendered(folder: Path, role: Role, candidate: str | None, workload: Mapping[str, Any]) -> list[Any]:
-    """Return what ``render`` writes for a kind of proxies, and completes of the user's resources."""
+    """Return the resources that ``render`` writes, and the user's resources that it completes, for one role."""
     there = {"url": "http://192.0.2.2:80"} if candidate is None else {"cluster": candidate, "host": "vllm.example"}
     mesh_config(folder, {"cluster": CLUSTERS[role], "host": "own.example"}, there, **workload)
     if role == "sidecar":

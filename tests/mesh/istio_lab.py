@@ -95,7 +95,7 @@ class Istio:
 def istio(
     programs: ControlPlanes, folder: Path, role: Role, kubernetes: Sequence[Any], documents: Sequence[Any]
 ) -> Iterator[Istio]:
-    """Run istiod with ``documents`` and an Envoy of the ``role`` until the block ends. Both are ready at its begin.
+    """Run istiod with ``documents`` and an Envoy of the ``role`` until the block ends. Both are ready at its start.
 
     ``kubernetes``: the Pods, Services and EndpointSlices.
     """
@@ -186,9 +186,9 @@ def _node(role: Role) -> dict[str, Any]:
 
 
 def refusals(programs: ControlPlanes, folder: Path, documents: Sequence[Any]) -> list[str]:
-    """Return what Istio's own validation, the one of its webhook, says against ``documents``; nothing if all are valid.
+    """Return the errors that the validation of Istio's webhook finds in ``documents``; nothing if all are valid.
 
-    It is a part of istiod's start, which ends for lack of a cluster once the files are valid.
+    The validation is a part of istiod's start, which ends for lack of a cluster once the files are valid.
     """
     config = folder / "to-validate"
     config.mkdir(parents=True)

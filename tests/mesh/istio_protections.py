@@ -23,7 +23,7 @@ _FILTERS = "type.googleapis.com/envoy.extensions.filters.http."
 class Protection:
     """One protection. ``refused``, ``allowed``: headers of a caller that it refuses, and of one that it lets pass.
 
-    ``status``: what a refused caller gets. ``from_other_address``: whether the allowed caller is at OTHER_ADDRESS.
+    ``status``: the status for a refused caller. ``from_other_address``: whether the allowed caller is at OTHER_ADDRESS.
     """
 
     documents: list[dict[str, Any]]
@@ -75,7 +75,10 @@ def _authentication() -> dict[str, Any]:
 
 
 def _authorizer(scope: Scope, port: int) -> Protection:
-    """Return ext_authz by an EnvoyFilter of the user's. ``port``: of a server that lets pass who sends x-pass: yes."""
+    """Return ext_authz by an EnvoyFilter of the user's.
+
+    ``port``: the port of a server that allows requests with x-pass: yes.
+    """
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
     cluster = {
         "name": "authorizer",

@@ -40,7 +40,6 @@ class Mesh:
 
     @property
     def without_glidepath(self) -> list[Any]:
-        """The user's resources."""
         return [*self._base, *([self.service] if self.service else [])]
 
     def with_glidepath(self) -> list[Any]:
@@ -56,7 +55,7 @@ class Mesh:
         return istio_documents(self.among.own.url, self.among.in_mesh) if self.service else []
 
     def running(self, name: str, documents: Sequence[Any]) -> AbstractContextManager[Istio]:
-        """Run Istio with ``documents``; ``name``: of the folder for its files."""
+        """Run Istio with ``documents``; ``name``: the folder for its files."""
         objects = kubernetes_objects(self.among.own.url, self.among.in_mesh)
         return istio(self.programs, self.folder / name, self.role, objects, documents)
 

@@ -19,7 +19,7 @@ NAMESPACES = ("glidepath", "istio-system", "apps", "models", "envoy-gateway-syst
 
 @dataclass(frozen=True, slots=True)
 class Kubernetes:
-    """A running API server. ``folder``: with its ``kubeconfig``, and for the files to apply."""
+    """A running API server. ``folder``: contains its ``kubeconfig``, and the files to apply."""
 
     programs: ControlPlanes
     folder: Path
@@ -38,7 +38,7 @@ class Kubernetes:
         return self.kubectl("apply", "--server-side", "-f", str(file)).stdout.splitlines()
 
     def refusal(self, documents: Sequence[Any]) -> str:
-        """Return what the server says against resources, or an empty text; nothing is stored."""
+        """Return the server's refusal of resources, or "" if it accepts them. Nothing is stored."""
         file = self.folder / "to-refuse.yaml"
         file.write_text(manifests(documents))
         return self.kubectl("apply", "--server-side", "--dry-run=server", "-f", str(file), check=False).stderr

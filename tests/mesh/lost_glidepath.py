@@ -84,7 +84,10 @@ async def half(among: Parts, arm: str) -> AsyncIterator[None]:
 
 
 async def requests_of_clients(among: Parts, caller: Caller, seconds: float) -> tuple[list[tuple[int, str]], float]:
-    """Send requests at a fixed rate. Return what came back, and when the candidate was asked last, in seconds."""
+    """Send requests at a fixed rate.
+
+    Return the answers, and the time in seconds of the last request to the candidate.
+    """
     began, reached, last = time.monotonic(), len(among.onprem.received), 0.0
     tasks: list[asyncio.Task[Seen]] = []
     while time.monotonic() < began + seconds:

@@ -59,7 +59,7 @@ class Parts:
 
 
 def failed_checks(config: Config, envoy: EnvoyFacts) -> list[Finding]:
-    """Return what ``glidepath doctor`` says against an Envoy."""
+    """Return the findings of ``glidepath doctor`` that fail for an Envoy."""
     return [one for one in examine_envoy(config, envoy) if one.level is Severity.FAIL]
 
 

@@ -1,4 +1,4 @@
-"""What must hold on each mesh for a workload with a prefix, whose requests are read before they are split."""
+"""Checks on each mesh for a workload with a prefix, whose requests are read before they are split."""
 
 from __future__ import annotations
 

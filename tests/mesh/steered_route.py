@@ -68,7 +68,7 @@ def configured(
 
 @dataclass(slots=True)
 class Bridge:
-    """What hands the HTTPRoute to Envoy Gateway and its status to the API server. ``others``: the other resources.
+    """Copies the HTTPRoute to Envoy Gateway's file, and its status to the API server. ``others``: the other resources.
 
     A file has no generations, so Envoy Gateway's conditions have none. They get the generation that it has processed,
     as on a cluster.
@@ -106,7 +106,7 @@ class Bridge:
 
 
 class StoredRoute(Protocol):
-    """The HTTPRoute at an API server. ``place``: of its rule, as the scorer names it."""
+    """The HTTPRoute at an API server. ``place``: the scorer's name for its rule."""
 
     @property
     def place(self) -> str: ...
@@ -114,7 +114,7 @@ class StoredRoute(Protocol):
     def weights(self) -> list[int]: ...
 
     def set_weights(self, baseline: int, candidate: int) -> None:
-        """Do what a person does."""
+        """Set the weights as a person does."""
         ...
 
 
@@ -137,7 +137,7 @@ class _AtTheStandIn:
 
 @dataclass(frozen=True, slots=True)
 class Steered:
-    """A Gateway that serves the HTTPRoute. ``client``: of the scorer; ``caller``: a client of the Gateway's.
+    """A Gateway that serves the HTTPRoute. ``client``: a client of the scorer; ``caller``: a client of the Gateway.
 
     The backends answer with the names ``own`` (the baseline) and ``vllm``.
     """
@@ -154,7 +154,10 @@ class Steered:
         return least <= backends(seen)["vllm"] <= most
 
     async def stands(self, phase: str, percent: float, confirmed: int = 2) -> float:
-        """Wait until the scorer shows this; return the seconds. ``confirmed``: the rule, and the Gateway."""
+        """Wait until the status shows this phase and share; return the seconds.
+
+        ``confirmed``: the rule, and the Gateway.
+        """
         return await eventually(lambda: self.client.stands(phase, percent, confirmed), within=60)
 
 
@@ -205,7 +208,7 @@ class Load:
             self.sent += [(at, status, who) for status, who in seen]
 
     def last(self, who: str) -> float:
-        """Return when the last request was sent that this backend answered."""
+        """Return the time of the last request that this backend answered."""
         return max(at for at, _, backend in self.sent if backend == who)
 
 

@@ -1,4 +1,4 @@
-"""What must hold on each mesh for a workload with a sticky header: an empty header is no value."""
+"""Checks on each mesh for a workload with a sticky header: an empty header is no value."""
 
 from __future__ import annotations
 

@@ -76,7 +76,6 @@ class Caller:
             return 0, type(error).__name__
 
     def _request(self, method: str, number: int, size: int) -> dict[str, Any]:
-        """Return the headers and the body of a request."""
         headers = {"x-user-id": f"user-{number}", "authorization": "Bearer of-the-client", **self.headers}
         if method != "POST":
             return {"headers": headers}

@@ -17,7 +17,6 @@ WHEELS = ("1.36.4", "1.37.0", "1.38.3", "1.39.3", "1.40.0")
 
 @cache
 def installed_version() -> str:
-    """Return the version of the installed Envoy."""
     said = subprocess.run([envoy_binary(), "--version"], check=True, capture_output=True, text=True).stdout
     found = re.search(r"/(\d+\.\d+\.\d+)/", said)
     assert found, f"envoy --version names no version: {said}"

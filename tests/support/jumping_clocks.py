@@ -48,7 +48,6 @@ class JumpingClocks:
         return ClockReadings(self.true_ms, self.host, now + self.wall, now + self._known_redis)
 
     def begin(self) -> None:
-        """Begin the first leader's term."""
         self.chat.state = replace(self.chat.state, now=SteadyTime.begin(self.clocks()))
 
     def events(self) -> list[str]:

@@ -26,7 +26,7 @@ _MODEL_IN_PATH = re.compile(r"(/models/)[^/:?]+(?=:)")
 
 
 class Received(NamedTuple):
-    """A request as a backend got it, without the name of the model, which each side may have its own of."""
+    """A request as a backend got it, without the name of the model, which may differ between the sides."""
 
     method: str
     path: str
@@ -35,7 +35,7 @@ class Received(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a backend's answer depends on. ``body``: of JSON without ``model`` if it is inference; else its digest."""
+    """The parts of a request that determine the answer. ``body``: for inference, the JSON without ``model``."""
 
     method: str
     path: str
@@ -149,7 +149,7 @@ def _check_received(received: list[Received], sent: list[Received]) -> None:
 async def _direct(
     provider: Provider, kinds: Mapping[str, Call], backend: RecordingApi
 ) -> dict[str, tuple[Any, list[Received]]]:
-    """Return of each call what the client and what the backend got."""
+    """Return, for each call, the client's outcome and the requests that the backend received."""
     client, found = provider.client(backend.url), {}
     for kind, call in kinds.items():
         outcome = await _outcome(provider, call, client)

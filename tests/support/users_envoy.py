@@ -95,7 +95,6 @@ class UsersSetup:
             yield RunningEnvoy(self.live, f"http://{config.envoy.shadow_listen}", self.admin, config, child)
 
     def set_share(self, envoy: RunningEnvoy, percent: int) -> None:
-        """Set the candidate's share of the workload ``chat`` in percent."""
         candidate = envoy.config.candidate_cluster("chat")
         baseline = envoy.config.baseline_cluster("chat")
         points = percent * 100

@@ -1,6 +1,4 @@
-"""Clients with bodies of any size never wait for extproc, and the data that Envoy buffers for it is bounded and
-counted.
-"""
+"""Clients with bodies of any size never wait for extproc, and Envoy's buffers for extproc are bounded and counted."""
 
 from __future__ import annotations
 

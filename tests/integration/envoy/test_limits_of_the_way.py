@@ -15,9 +15,7 @@ METHOD = "/inference.GRPCInferenceService/ModelInfer"
 
 
 async def raw(setup: EnvoySetup, request: bytes) -> bytes:
-    """Send bytes to the live listener, and return the bytes that come back until a complete answer or the connection's
-    end.
-    """
+    """Send bytes to the live listener. Return the bytes up to a complete answer or to the end of the connection."""
     host, _, port = setup.envoy.live.removeprefix("http://").rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:

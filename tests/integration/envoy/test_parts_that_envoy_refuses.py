@@ -87,7 +87,7 @@ class RefusingEnvoy:
         return examine_envoy(self.config, await gather_envoy(self.admin))
 
     def refused(self) -> bool:
-        """Return whether Envoy has refused something, and finished reading the files."""
+        """Return whether Envoy has refused a resource, according to its log."""
         log = (self.files.folder / "envoy.log").read_text()
         return "config update rejected" in log
 

@@ -1,6 +1,4 @@
-"""Tests of the reading of requests in a user's Envoy: the user's settings keep their effect, also after the second
-choice.
-"""
+"""Tests of the reading of requests in a user's Envoy: the user's settings keep their effect on every route."""
 
 from __future__ import annotations
 

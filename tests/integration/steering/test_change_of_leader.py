@@ -191,7 +191,7 @@ async def test_an_older_token_writes_no_state_no_status_and_no_log(file: Path) -
 
 
 async def test_a_leader_can_write_after_redis_has_lost_the_token_counter(file: Path) -> None:
-    """A flush while a leader writes, or a failover of the node with the counter: the state's token is higher."""
+    """After FLUSHALL during a write, or a failover of the counter's node, the state's token is above the counter."""
     async with steering_client(settings(file)) as client:
         await client.redis.hset(client.keys.state, "fence", "5000")
         with scorer(file, "first"):

@@ -71,7 +71,7 @@ class Baking:
         return seen is not None and seen.phase == name
 
     async def waits_for_its_time_only(self, ahead_ms: int) -> bool:
-        """Return whether the status, by the clock as it was set, says that only the time is missing."""
+        """Return whether the status, written by the set clock, says that only the time of the step is missing."""
         seen = await self.status()
         if seen is None or "bakes for another" not in seen.message:
             return False

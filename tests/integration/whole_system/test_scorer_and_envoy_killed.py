@@ -44,7 +44,6 @@ async def all_scored_once(system: System) -> bool:
 
 
 async def freeze_scorer_with_claimed_pairs(system: System) -> None:
-    """Freeze the scorer while it has claimed pairs."""
     scorer = system.child("scorer")
 
     async def frozen_with_claimed_pairs() -> bool:

@@ -32,7 +32,7 @@ COMMAND = [sys.executable, "-m", "glidepath_ops", "up"]
 
 
 async def by_console(output: str, path: str) -> Any:
-    """Return what the console answers to the holder of the token that `up` has printed."""
+    """Return the console's answer to a request with the token that `up` has printed."""
     url, _, token = re.findall(r"console +(\S+)", output)[0].partition("/login#")
     headers = {"authorization": f"Bearer {token}"}
     async with aiohttp.ClientSession(headers=headers) as http, http.get(url + path) as answer:

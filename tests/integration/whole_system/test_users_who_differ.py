@@ -52,7 +52,7 @@ async def ask(system: System, user: str, *, long: bool = False) -> str:
 
 
 async def clients(system: System, busy: str, stop: asyncio.Event) -> None:
-    """Send requests until ``stop`` is set: every second one of ``busy``, whose answers are long."""
+    """Send requests until ``stop`` is set: every second one is from the user ``busy`` and has a long answer."""
     turn = 0
     while not stop.is_set():
         turn += 1

@@ -1,4 +1,4 @@
-"""In what a client's program notices the other side, besides the content of the answer."""
+"""Differences between the sides that a client's program notices, besides the content of the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a text by itself, and texts that only look as if something was."""
+"""Faults of a single text, and texts that only look as if they had a fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pairs a verifier gets."""
+"""The pairs that a verifier gets."""
 
 from __future__ import annotations
 

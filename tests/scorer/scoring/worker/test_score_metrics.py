@@ -1,4 +1,4 @@
-"""What the score loop counts of a scored pair."""
+"""The metrics of the score loop for a scored pair."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def gate_of(text: str = "") -> DefectsGate:
 
 
 def pairs_until_failure(candidate: float, baseline: float, seed: int, most: int) -> int | None:
-    """Return after how many pairs the gate fails; the sides have independent defects at these rates."""
+    """Return the number of pairs after which the gate fails; the sides have independent defects at these rates."""
     gate, rng = gate_of(), np.random.default_rng(seed)
     broken = rng.random((most, 2)) < (candidate, baseline)
     for n, (own, other) in enumerate(broken.tolist(), start=1):

@@ -25,7 +25,10 @@ def gate_of() -> FeedbackGate:
 def fails_at(
     candidate: float, baseline: float, seed: int, *, share: float = 0.5, most: int = 2000, parts: int = 1
 ) -> int:
-    """Return after how many answers the gate fails, or 0. Scores are multiples of 1/``parts`` with these means."""
+    """Return the number of answers after which the gate fails, or 0.
+
+    Scores are multiples of 1/``parts`` with these means.
+    """
     gate, rng = gate_of(), np.random.default_rng(seed)
     sides = (rng.random(most) < share).tolist()
     for n, own in enumerate(sides, start=1):

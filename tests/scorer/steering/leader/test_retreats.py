@@ -1,4 +1,4 @@
-"""A retreat is told to the Envoys at once, never raises a share, and leaves to a person what a person sets."""
+"""A retreat is sent to the Envoys at once, never raises a share, and never changes a value that a person set."""
 
 from __future__ import annotations
 

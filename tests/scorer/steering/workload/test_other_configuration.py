@@ -1,4 +1,4 @@
-"""What an Envoy served by another configuration is no evidence; it is counted, shown and announced."""
+"""Requests that an Envoy served with another configuration are no evidence. They are counted, shown and announced."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_a_judgement_has_three_forms(judgement: dict[str, Any], same: bool) -> N
 
 
 class Endless(io.RawIOBase):
-    """A line without an end. It notes the most bytes that were asked for at once."""
+    """A line without an end. Records the largest number of bytes that were requested at once."""
 
     largest = 0
 

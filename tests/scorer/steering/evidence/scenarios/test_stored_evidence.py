@@ -76,7 +76,7 @@ def test_a_restart_within_a_step_changes_nothing(steps: list[tuple[object, ...]]
 
 
 def _random_stream(seed: int, percent: float) -> list[Callable[[Evidence], object]]:
-    """Return what is done to evidence: flushes, pairs, feedback and reads of verdicts, in any order.
+    """Return random operations on evidence: flushes, pairs, feedback and reads of verdicts, in any order.
 
     The candidate's share jumps, the candidate stands still and recovers, and Envoy fails some requests, so that every
     gate has evidence and both sides leave requests out.
