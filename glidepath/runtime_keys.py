@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TOLD = ".told"  # the suffix of a key that explains weights which are not stored yet
+RETREAT = ".retreat"  # the suffix of a key that explains weights which are not stored yet
 FULL_WEIGHT = 10_000  # basis points: the sum of a workload's weights
 
 
@@ -41,10 +41,10 @@ def lease_key(workload: str) -> str:
     return f"glidepath.{workload}.lease"
 
 
-def told_key(workload: str) -> str:
-    """Return the runtime key for weights that Envoy got before Redis stored them.
+def retreat_key(workload: str) -> str:
+    """Return the runtime key for a retreat: weights that Envoy gets before Redis stores them.
 
     Its value is the time (Unix ms), a space, and the reason. No route reads this key. It is for people, and for the
     next leader, which adopts the lower share. The key is removed when the share is stored.
     """
-    return f"glidepath.{workload}{TOLD}"
+    return f"glidepath.{workload}{RETREAT}"

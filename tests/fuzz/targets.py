@@ -302,7 +302,7 @@ def _http_route(data: bytes, status: int) -> None:
     assert gateways(route)
     with contextlib.suppress(RouteError):
         entries = entries_of(route, HTTP_ROUTE)
-        patch_of(route, HTTP_ROUTE, {**dict.fromkeys(entries, "0"), HTTP_ROUTE.keys.told: "1 x"})
+        patch_of(route, HTTP_ROUTE, {**dict.fromkeys(entries, "0"), HTTP_ROUTE.keys.retreat: "1 x"})
 
 
 def _stored_history(data: bytes) -> None:

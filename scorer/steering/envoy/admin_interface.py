@@ -230,7 +230,7 @@ class AdminInterface:
         try:
             await self._post_all(values, leased=False)
         except ValueError:
-            weights = {key: value for key, value in values.items() if not key.endswith(runtime_keys.TOLD)}
+            weights = {key: value for key, value in values.items() if not key.endswith(runtime_keys.RETREAT)}
             if len(weights) == len(values):
                 raise
             await self._post_all(weights, leased=False)

@@ -22,10 +22,10 @@ from scorer.steering.envoy.runtime_values import (
     NO_ADMIN_LAYERS,
     NO_WEIGHTS,
     LastWritten,
+    Retreat,
     RuntimeEntries,
     RuntimeKeys,
     RuntimeValues,
-    ToldRollback,
     of_absent_envoys,
 )
 
@@ -46,7 +46,7 @@ class Observation:
     - ``restarted``: the Envoys that were restarted and lost their weights
     - ``hiding_layers``: the admin interfaces whose weights hide the weights that were pushed by RTDS
     - ``admin_layer_used``: an admin layer above RTDS has a key of this workload
-    - ``told``: the lowest retreat below the desired share: a share that a scorer told an Envoy before it was stored
+    - ``retreat``: the lowest retreat below the desired share; None if there is none
     """
 
     confirmed: frozenset[str]
@@ -61,7 +61,7 @@ class Observation:
     restarted: tuple[str, ...] = ()
     hiding_layers: tuple[str, ...] = ()
     admin_layer_used: bool = False
-    told: ToldRollback | None = None
+    retreat: Retreat | None = None
 
 
 def observe(
@@ -106,7 +106,7 @@ def observe(
         restarted=tuple(e for e, one in envoys.items() if one.restarted),
         hiding_layers=tuple(e for e, one in layers.items() if one.hides),
         admin_layer_used=any(set(names.write(desired)) & set(entries or ()) for entries in admin_layers.values()),
-        told=_told(names, desired, readings),
+        retreat=_lowest_retreat(names, desired, readings),
     )
 
 
@@ -125,11 +125,11 @@ def _adoptable(
     ]
 
 
-def _told(
+def _lowest_retreat(
     names: RuntimeKeys, desired: RuntimeValues, readings: Mapping[str, RuntimeEntries | None]
-) -> ToldRollback | None:
-    told = [one for entries in readings.values() if entries and (one := names.told_rollback(entries)) is not None]
-    lower = [one for one in told if one.percent < desired.percent]
+) -> Retreat | None:
+    known = [one for entries in readings.values() if entries and (one := names.retreat_in(entries)) is not None]
+    lower = [one for one in known if one.percent < desired.percent]
     return min(lower, key=lambda one: (one.percent, -one.at_ms), default=None)
 
 

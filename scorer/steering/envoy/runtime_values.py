@@ -50,12 +50,12 @@ LastWritten = Mapping[str, tuple[RuntimeValues, ...]]
 MAX_ABSENT = 64  # the number of Envoys outside the fleet whose last written values are kept
 
 
-MAX_REASON = 300  # characters of the reason that is told with a share
+MAX_REASON = 300  # characters of the reason that is sent with a retreat
 _PLAIN = frozenset(string.ascii_letters + string.digits + " _-.;%()/'")
 
 
 @dataclass(frozen=True, slots=True)
-class ToldRollback:
+class Retreat:
     """A retreat: a lower share that was sent to Envoy before it was stored. ``at_ms``: Unix time in milliseconds."""
 
     percent: float
@@ -77,7 +77,7 @@ class RuntimeKeys:
     baseline: str
     shadow: str
     autopilot: str
-    told: str
+    retreat: str
 
     @classmethod
     def of(cls, config: Config, name: str) -> RuntimeKeys:
@@ -86,7 +86,7 @@ class RuntimeKeys:
             baseline=runtime_keys.weight_key(name, config.baseline_cluster(name)),
             shadow=runtime_keys.shadow_key(name),
             autopilot=runtime_keys.autopilot_key(name),
-            told=runtime_keys.told_key(name),
+            retreat=runtime_keys.retreat_key(name),
         )
 
     def read(self, entries: RuntimeEntries) -> RuntimeValues | None:
@@ -107,17 +107,17 @@ class RuntimeKeys:
             self.baseline: str(values.baseline),
             self.shadow: values.shadow,
             self.autopilot: values.autopilot,
-            self.told: "",
+            self.retreat: "",
         }
 
-    def told_rollback(self, entries: RuntimeEntries) -> ToldRollback | None:
+    def retreat_in(self, entries: RuntimeEntries) -> Retreat | None:
         """Return the retreat in an Envoy's runtime entries; None if there is none."""
-        ms, _, reason = entries.get(self.told, "").partition(" ")
+        ms, _, reason = entries.get(self.retreat, "").partition(" ")
         values = self.read(entries)
         if values is None or min(values[:2]) < 0 or not (ms.isascii() and ms.isdigit() and len(ms) <= 15):
             return None
         text = "".join(c if c.isprintable() else "?" for c in reason[:MAX_REASON])
-        return ToldRollback(values.percent, int(ms), text)
+        return Retreat(values.percent, int(ms), text)
 
     def contradicts(self, entries: RuntimeEntries, desired: RuntimeValues) -> bool:
         """Return whether a runtime layer sets one of the workload's keys to a value other than the desired one."""

@@ -63,17 +63,17 @@ class RetreatWatch:
 
     def _show(self, state: WorkloadState, blind: str, now_s: float) -> None:
         """Set the metrics. While no tick can be stored, announce a retreat or blindness here."""
-        name, told = state.name, self._retreats.told.get(state.name)
+        name, retreat = state.name, self._retreats.unstored.get(state.name)
         self._metrics.blind.labels(name).set(bool(blind))
-        if not blind and told is None:
+        if not blind and retreat is None:
             self._blind_since.pop(name, None)
             self._announced -= {f"{name} blind", f"{name} rollback"}
             return
         since = self._blind_since.setdefault(name, now_s)
         if now_s - since < UNSTORED_S:
             return
-        if told is not None:
-            self._announce_once(state, "rollback", told.percent, f"{told.reason}; not stored yet", GATE)
+        if retreat is not None:
+            self._announce_once(state, "rollback", retreat.percent, f"{retreat.reason}; not stored yet", GATE)
         elif blind and not state.blindness:
             self._announce_once(state, "blind", state.ramp.percent, f"{blind}; not stored yet", "blind")
 

@@ -13,7 +13,7 @@ import structlog
 
 from glidepath.clock import unix_ms
 from scorer.steering.envoy.actuator import Actuator
-from scorer.steering.envoy.runtime_values import RuntimeEntries, RuntimeKeys, ToldRollback, desired_values
+from scorer.steering.envoy.runtime_values import Retreat, RuntimeEntries, RuntimeKeys, desired_values
 from scorer.steering.ramp.states import RETREATING
 from scorer.steering.workload.tick import Tick
 from scorer.steering.workload.workload_state import WorkloadState
@@ -25,13 +25,13 @@ class Retreats:
     """The retreats of this process: the lower shares that it has sent to the Envoys and that are not stored yet."""
 
     def __init__(self) -> None:
-        self._told: dict[str, ToldRollback] = {}
-        self._heeded: dict[str, set[str]] = {}  # workload → the Envoys that have run the told share
+        self._unstored: dict[str, Retreat] = {}
+        self._confirmed: dict[str, set[str]] = {}  # workload → the Envoys that have run the share of its retreat
 
     @property
-    def told(self) -> Mapping[str, ToldRollback]:
+    def unstored(self) -> Mapping[str, Retreat]:
         """The retreat of each workload that has one."""
-        return self._told
+        return self._unstored
 
     def stored(self, state: WorkloadState) -> None:
         """Record that a workload's state was stored.
@@ -39,19 +39,19 @@ class Retreats:
         The workload's retreat ends if the stored share is at most the share of the retreat, or if the ramp has entered
         another phase since the retreat.
         """
-        told = self._told.get(state.name)
-        if told is None:
+        retreat = self._unstored.get(state.name)
+        if retreat is None:
             return
-        if state.ramp.serving <= told.percent or state.now.unix_ms(state.ramp.entered_ms) > told.at_ms:
-            del self._told[state.name]
-            self._heeded.pop(state.name, None)
+        if state.ramp.serving <= retreat.percent or state.now.unix_ms(state.ramp.entered_ms) > retreat.at_ms:
+            del self._unstored[state.name]
+            self._confirmed.pop(state.name, None)
 
     def forget(self) -> None:
         """Forget all retreats, because another scorer leads: it has found these shares at the Envoys."""
-        for name in self._told:
+        for name in self._unstored:
             log.info("retreat_transferred", workload=name)
-        self._told.clear()
-        self._heeded.clear()
+        self._unstored.clear()
+        self._confirmed.clear()
 
     def before_storing(self, before: WorkloadState, done: Tick, actuator: Actuator) -> None:
         """If a tick lowers the share, first send the new share to the Envoys with a higher one. Other writes wait."""
@@ -60,10 +60,10 @@ class Retreats:
         if not lower or after.ramp.phase not in RETREATING or not done.decisions:
             return
         why = done.decisions[-1].reason
-        told = ToldRollback(after.desired.percent, after.now.unix_ms(after.now.ms), why)
-        writes = self._writes(after, told, actuator.readings(), done.writes)
+        retreat = Retreat(after.desired.percent, after.now.unix_ms(after.now.ms), why)
+        writes = self._writes(after, retreat, actuator.readings(), done.writes)
         if writes:
-            self._told[after.name] = told
+            self._unstored[after.name] = retreat
             actuator.retreat(writes)
 
     def send(self, state: WorkloadState, reason: str, actuator: Actuator) -> bool:
@@ -71,20 +71,21 @@ class Retreats:
 
         If an Envoy has run 0 % since then and has a higher share now, a person set it, so the Envoy keeps it.
         """
-        known = self._told.get(state.name)
-        told = known or ToldRollback(0.0, max(unix_ms(), state.now.unix_ms(state.now.ms)), f"counter_guard: {reason}")
+        known = self._unstored.get(state.name)
+        retreat = known or Retreat(0.0, max(unix_ms(), state.now.unix_ms(state.now.ms)), f"counter_guard: {reason}")
         values = desired_values(0.0, state.spec.workload.shadow.sample, state.ramp.autopilot)
         names = state.spec.names
-        entries = {names.candidate: str(values.candidate), names.baseline: str(values.baseline), names.told: told.text}
+        weights = {names.candidate: str(values.candidate), names.baseline: str(values.baseline)}
+        entries = {**weights, names.retreat: retreat.text}
         readings = actuator.readings()
-        heeded = self._heeded.setdefault(state.name, set())
+        confirmed = self._confirmed.setdefault(state.name, set())
         if known is not None:
-            heeded |= {envoy for envoy, read in readings.items() if read and _share(names, read) <= told.percent}
-        wanted = {envoy: entries for envoy in readings if envoy not in heeded}
-        writes = self._writes(state, told, readings, wanted)
+            confirmed |= {envoy for envoy, read in readings.items() if read and _share(names, read) <= retreat.percent}
+        wanted = {envoy: entries for envoy in readings if envoy not in confirmed}
+        writes = self._writes(state, retreat, readings, wanted)
         if not writes:
             return False
-        self._told[state.name] = told
+        self._unstored[state.name] = retreat
         actuator.retreat(writes)
         if known is None:
             log.warning("retreat_sent", workload=state.name, to_percent=0, envoys=sorted(writes), reason=reason)
@@ -93,15 +94,15 @@ class Retreats:
     @staticmethod
     def _writes(
         state: WorkloadState,
-        told: ToldRollback,
+        retreat: Retreat,
         readings: Mapping[str, RuntimeEntries | None],
         wanted: Mapping[str, RuntimeEntries],
     ) -> dict[str, RuntimeEntries]:
-        """Return the writes to the Envoys whose share is higher than ``told``, each with the key for ``told``."""
+        """Return the writes to the Envoys with a higher share than the retreat, each with the key of the retreat."""
         names, found = state.spec.names, dict[str, RuntimeEntries]()
         for envoy, entries in wanted.items():
-            if _share(names, readings.get(envoy) or {}) > told.percent:
-                found[envoy] = {**entries, names.told: told.text}
+            if _share(names, readings.get(envoy) or {}) > retreat.percent:
+                found[envoy] = {**entries, names.retreat: retreat.text}
         return found
 
 

@@ -244,7 +244,7 @@ class SteerLoop:
             actuator.admin_layers(),
             actuator.leases(),
             self._outcome_watch.report,
-            self._retreats.told,
+            self._retreats.unstored,
         )
         here = self._clocks.now()
         ticks: dict[str, Tick] = {}

@@ -36,7 +36,7 @@ class SteerMetrics:
             "workload",
         )
         self.retreats = counter(
-            "glidepath_retreats_told_total",
+            "glidepath_retreats_total",
             "Rollbacks by the counter guard that were sent to the Envoys before they were stored",
             "workload",
         )

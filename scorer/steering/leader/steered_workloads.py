@@ -14,7 +14,7 @@ from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.actuator import LeaseReading
 from scorer.steering.envoy.http_route_weights import steered_rules
 from scorer.steering.envoy.joined_actuators import is_http_route
-from scorer.steering.envoy.runtime_values import RuntimeValues, ToldRollback
+from scorer.steering.envoy.runtime_values import Retreat, RuntimeValues
 from scorer.steering.leader.host_clocks import HostTime
 from scorer.steering.leader.quota_forecast import QuotaForecast
 from scorer.steering.leader.redis_clocks import JUMP_MS, RedisClocks
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 class FleetSnapshot:
     """The actuator's data about all Envoys at the beginning of a tick. ``Actuator`` describes the first three fields.
 
-    ``report``: returns the CounterReport of a workload. ``told``: workload → a retreat that is not stored yet.
+    ``report``: returns the CounterReport of a workload. ``retreats``: workload → a retreat that is not stored yet.
     """
 
     readings: Readings
@@ -48,7 +48,7 @@ class FleetSnapshot:
     admin_layers: Readings = field(default_factory=dict)
     leases: Mapping[str, LeaseReading] = field(default_factory=dict)
     report: Callable[[str], CounterReport] = lambda _: NO_REPORT
-    told: Mapping[str, ToldRollback] = field(default_factory=dict)
+    retreats: Mapping[str, Retreat] = field(default_factory=dict)
 
     def envoys_alone(self) -> FleetSnapshot:
         """Return the snapshot for workloads whose weights are in Envoy's runtime."""
@@ -57,7 +57,7 @@ class FleetSnapshot:
     def rule_alone(self, rule: str) -> FleetSnapshot:
         """Return the snapshot for the workload whose weights are in this rule of an HTTPRoute."""
         places = {e: one for e, one in self.readings.items() if e == rule or e.startswith(f"{rule} at ")}
-        return FleetSnapshot(places, report=self.report, told=self.told)
+        return FleetSnapshot(places, report=self.report, retreats=self.retreats)
 
 
 class SteeredWorkloads:
@@ -213,7 +213,7 @@ class SteeredWorkloads:
             leader=self._leader,
             lease=fleet.leases.get(state.name),
             report=fleet.report(state.name),
-            told=fleet.told.get(state.name),
+            retreat=fleet.retreats.get(state.name),
         )
 
     def _is_done(self, name: str) -> bool:

@@ -27,7 +27,7 @@ from scorer.steering.notify.delivered_record import Record, id_of
 QUEUE = 1000  # the largest number of queued decisions
 KEEP_S = 3600.0  # the time in which a decision is tried again
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between two attempts; doubled after each
-TOLD_AFTER = 5  # failed attempts after which a log line says that decisions wait
+LOGGED_AFTER = 5  # failed attempts after which a log line says that decisions wait
 TIMEOUT_S = 5.0
 DRAIN_S = 3.0  # the time to deliver the queued decisions at the end of the process
 
@@ -147,7 +147,7 @@ class DeliveryQueue:
             failed += 1
             if time.monotonic() >= one.until:
                 return self._drop(decision, reason)
-            if failed == TOLD_AFTER:
+            if failed == LOGGED_AFTER:
                 about = {"to": self.kind, "decision": decision.event, "workload": decision.workload}
                 log.warning("notification_delayed", **about, reason=reason, effect="will be retried")
             await (asyncio.sleep(FIRST_PAUSE_S) if stop.is_set() else wait_until_set(stop, pause_s))

@@ -31,7 +31,7 @@ Stage = Callable[[RampState, TickInputs, RampPolicy, int], StageResult]
 STAGES: tuple[Stage, ...] = (
     configuration_change.apply_configuration,
     unknown_share.hold_if_state_lost,
-    rollback.adopt_told_rollback,
+    rollback.adopt_retreat,
     adopt_overrides.set_autopilot,
     adopt_overrides.adopt_weights,
     adopt_overrides.log_invalid_override,

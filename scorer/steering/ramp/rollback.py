@@ -36,15 +36,15 @@ def confirm_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, n
     return after, (new_decision(event.value, state, after, inputs, now_ms, reason, "confirmation", details=details),)
 
 
-def adopt_told_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+def adopt_retreat(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
     """Adopt a retreat: roll back to the share that a scorer sent to the Envoys before it was stored. See ADR 0282."""
-    share = inputs.told_percent
+    share = inputs.retreat_percent
     if share is None or (share >= state.serving and not state.share_unknown):
         return state, ()
     event = RampEvent.ROLLBACK
     after = _with_a_persons_hold(state, transition(state, event, now_ms, last=policy.last, percent=share))
-    reason = f"told to Envoy before it was stored: {inputs.told}"
-    return after, (new_decision(event.value, state, after, inputs, now_ms, reason, "told_before_stored"),)
+    reason = f"sent to Envoy before it was stored: {inputs.retreat_reason}"
+    return after, (new_decision(event.value, state, after, inputs, now_ms, reason, "retreat"),)
 
 
 def _with_a_persons_hold(before: RampState, after: RampState) -> RampState:

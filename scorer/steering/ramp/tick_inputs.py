@@ -37,8 +37,8 @@ class TickInputs:
     unknown (``quota_known`` is False). ``copies_failing`` is how many copies of the warm-up failed, as text; "" if only
     a few did.
 
-    A retreat: ``told_percent`` is a lower share that a scorer told the Envoys before it was stored (None: there is
-    none), and ``told`` is the reason.
+    A retreat is a lower share that a scorer sent to the Envoys before it was stored. ``retreat_percent``: the share
+    (None: there is no retreat). ``retreat_reason``: why it was sent.
     """
 
     workload: str = ""
@@ -71,8 +71,8 @@ class TickInputs:
     lease_envoys: int = 0
     lost_after_ms: int = 0
     lease_set_at: tuple[str, ...] = ()
-    told_percent: float | None = None
-    told: str = ""
+    retreat_percent: float | None = None
+    retreat_reason: str = ""
 
     @property
     def autopilot_key(self) -> str:

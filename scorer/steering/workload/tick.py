@@ -126,19 +126,20 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
         lease_envoys=lease.envoys,
         lost_after_ms=round(spec.workload.lost_after * 1000) if leased else 0,
         lease_set_at=lease.set_at,
-        **told_rollback(state, context),
+        **retreat_inputs(state, context),
     )
 
 
-def told_rollback(state: WorkloadState, context: TickContext) -> dict[str, Any]:
-    """Return the decision's inputs about a retreat: a share that a scorer told the Envoys before it was stored.
+def retreat_inputs(state: WorkloadState, context: TickContext) -> dict[str, Any]:
+    """Return the decision's inputs about a retreat: a share that a scorer sent to the Envoys before it was stored.
 
     A retreat from before the ramp's present phase is ignored, because it was stored.
     """
     entered_ms = state.now.unix_ms(state.ramp.entered_ms)
-    found = [one for one in (context.told, state.fleet.observation.told) if one is not None and one.at_ms >= entered_ms]
-    told = min(found, key=lambda one: one.percent, default=None)
-    return {} if told is None else {"told_percent": told.percent, "told": told.reason}
+    found = (context.retreat, state.fleet.observation.retreat)
+    current = [one for one in found if one is not None and one.at_ms >= entered_ms]
+    lowest = min(current, key=lambda one: one.percent, default=None)
+    return {} if lowest is None else {"retreat_percent": lowest.percent, "retreat_reason": lowest.reason}
 
 
 def _served_otherwise(state: WorkloadState) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.envoy.actuator import LeaseReading
-from scorer.steering.envoy.runtime_values import RuntimeEntries, RuntimeValues, ToldRollback
+from scorer.steering.envoy.runtime_values import Retreat, RuntimeEntries, RuntimeValues
 from scorer.steering.workload.blindness import NO_REPORT, CounterReport
 from scorer.steering.workload.quota_outlook import NO_QUOTA, QuotaOutlook
 
@@ -25,7 +25,7 @@ class TickContext:
     - ``leader``: this scorer's name
     - ``lease``: where the lease of the workload's split is in force; None if the split has no lease
     - ``report``: where the leader is blind, and the counter guard's result
-    - ``told``: a retreat, a lower share that this scorer told the Envoys and has not stored yet; None if there is none
+    - ``retreat``: a lower share that this scorer sent to the Envoys and has not stored yet; None if there is none
     """
 
     waiting_for: str = ""
@@ -37,4 +37,4 @@ class TickContext:
     leader: str = ""
     lease: LeaseReading | None = None
     report: CounterReport = NO_REPORT
-    told: ToldRollback | None = None
+    retreat: Retreat | None = None

@@ -85,7 +85,7 @@ async def test_a_killed_leader_is_replaced_when_its_lease_ends(file: Path, envoy
                 assert [d.event for d in await client.log()] == ["promote", "promote"]
 
 
-async def test_what_a_killed_leader_could_not_tell_is_told_by_the_next_one_and_once(file: Path) -> None:
+async def test_what_a_killed_leader_could_not_deliver_is_delivered_once_by_the_next_one(file: Path) -> None:
     async with inbox(failures=10**6) as box, steering_client(settings(file)) as client:
         notify_by(file, box.url)
         with scorer(file, "first") as first:

@@ -45,14 +45,14 @@ async def test_clients_get_at_most_forty_errors(part: Part, failure: Failure, tm
     assert row.errors <= LIMIT
 
 
-async def test_a_rollback_told_while_redis_was_frozen_is_stored_logged_and_kept(tmp_path: Path) -> None:
+async def test_a_retreat_sent_while_redis_was_frozen_is_stored_logged_and_kept(tmp_path: Path) -> None:
     async with running_system(tmp_path) as system:
         await system.serve_the_share()
         await system.load(WELL_S)
         row = await system.fail(Part.REDIS_FROZEN, Failure.BREAKS, AFTER_S)
         assert row.errors <= LIMIT
-        told = (await system.runtime())[runtime_keys.told_key("chat")]
-        assert "counter_guard" in told
+        value = (await system.runtime())[runtime_keys.retreat_key("chat")]
+        assert "counter_guard" in value
         system.signal("redis", signal.SIGCONT)
 
         async def rolled_back() -> list[Decision]:
@@ -60,17 +60,17 @@ async def test_a_rollback_told_while_redis_was_frozen_is_stored_logged_and_kept(
 
         await eventually(rolled_back)
         (decision,) = [one for one in await system.decisions() if one.event == "rollback"]
-        assert (decision.trigger, decision.from_percent, decision.to_percent) == ("told_before_stored", 50, 0)
+        assert (decision.trigger, decision.from_percent, decision.to_percent) == ("retreat", 50, 0)
         assert "counter_guard" in decision.reason
         assert await system.share() == 0
 
-        async def told_no_more() -> bool:
-            return runtime_keys.told_key("chat") not in await system.runtime()
+        async def the_key_is_removed() -> bool:
+            return runtime_keys.retreat_key("chat") not in await system.runtime()
 
-        await eventually(told_no_more)
+        await eventually(the_key_is_removed)
 
 
-async def test_another_leader_that_reads_the_older_state_adopts_what_was_told(tmp_path: Path) -> None:
+async def test_another_leader_that_reads_the_older_state_adopts_a_retreat(tmp_path: Path) -> None:
     async with running_system(tmp_path) as system:
         await system.serve_the_share()
         await system.load(WELL_S)
@@ -85,7 +85,7 @@ async def test_another_leader_that_reads_the_older_state_adopts_what_was_told(tm
 
         await eventually(adopted)
         (decision,) = [one for one in await system.decisions() if one.event == "rollback"]
-        assert decision.trigger == "told_before_stored"
+        assert decision.trigger == "retreat"
         assert await system.share() == 0
 
 

@@ -149,9 +149,9 @@ async def test_without_the_lease_only_a_retreat_is_sent_and_a_space_arrives_as_a
             actuator.submit({address: {"glidepath.chat.weight.b": "70"}})
             await eventually(lambda: "lease was lost" in actuator.problems().get(address, ""))
             assert twin.values["glidepath.chat.weight.b"] == "50"
-            actuator.retreat({address: {"glidepath.chat.weight.b": "0", "glidepath.chat.told": "5 a & b=c"}})
+            actuator.retreat({address: {"glidepath.chat.weight.b": "0", "glidepath.chat.retreat": "5 a & b=c"}})
             await eventually(lambda: twin.values["glidepath.chat.weight.b"] == "0")
-            assert twin.values["glidepath.chat.told"] == "5 a & b=c"
+            assert twin.values["glidepath.chat.retreat"] == "5 a & b=c"
 
 
 async def test_a_retreat_is_sent_before_a_write_that_waits_and_takes_its_place() -> None:
@@ -164,8 +164,8 @@ async def test_a_retreat_is_sent_before_a_write_that_waits_and_takes_its_place()
             actuator.retreat({address: {"glidepath.chat.weight.b": "0"}})
             await eventually(lambda: twin.values.get("glidepath.chat.shadow") == "5")
             assert twin.values["glidepath.chat.weight.b"] == "0"
-            told = {"glidepath.chat.weight.b": "0", "glidepath.chat.shadow": "5"}
-            await eventually(lambda: actuator.readings()[address] == told)  # Envoy's answers to both come later
+            written = {"glidepath.chat.weight.b": "0", "glidepath.chat.shadow": "5"}
+            await eventually(lambda: actuator.readings()[address] == written)  # Envoy's answers to both come later
 
 
 async def test_counters_are_read_once_they_are_asked_for_and_not_after() -> None:
@@ -200,10 +200,10 @@ async def test_an_envoy_whose_counters_are_no_counters_is_still_steered() -> Non
 
 async def test_a_retreat_whose_reason_envoy_refuses_is_sent_without_it() -> None:
     twin = AdminTwin()
-    twin.refused = "glidepath.chat.told"
+    twin.refused = "glidepath.chat.retreat"
     async with served(twin) as address:
         actuator = AdminActuator([address], lambda: False)
         async with running(actuator):
             await eventually(lambda: actuator.readings().get(address) is not None)
-            actuator.retreat({address: {"glidepath.chat.weight.b": "0", "glidepath.chat.told": "5 a: b: c"}})
+            actuator.retreat({address: {"glidepath.chat.weight.b": "0", "glidepath.chat.retreat": "5 a: b: c"}})
             await eventually(lambda: twin.values["glidepath.chat.weight.b"] == "0")

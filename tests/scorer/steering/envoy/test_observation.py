@@ -20,7 +20,7 @@ NAMES = RuntimeKeys(
     "glidepath.chat.weight.cloud",
     "glidepath.chat.shadow",
     "glidepath.chat.autopilot",
-    "glidepath.chat.told",
+    "glidepath.chat.retreat",
 )
 OLD, NOW = desired_values(5, 100, True), desired_values(10, 100, True)
 

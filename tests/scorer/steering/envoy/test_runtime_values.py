@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from glidepath.config import parse_config
 from scorer.steering.envoy.runtime_values import (
+    Retreat,
     RuntimeKeys,
-    ToldRollback,
     desired_values,
     last_written_from_json,
     last_written_to_json,
@@ -24,7 +24,7 @@ NAMES = RuntimeKeys(
     "glidepath.chat.weight.cloud",
     "glidepath.chat.shadow",
     "glidepath.chat.autopilot",
-    "glidepath.chat.told",
+    "glidepath.chat.retreat",
 )
 OLD, NOW = desired_values(5, 100, True), desired_values(10, 100, True)
 
@@ -62,10 +62,10 @@ def test_last_written_values_can_be_restored_from_json() -> None:
 
 
 @given(st.text(), st.integers(0, 10**14))
-def test_the_reason_of_a_told_share_is_plain_text_for_envoys_yaml_reader(reason: str, at_ms: int) -> None:
-    text = ToldRollback(5.0, at_ms, reason).text
+def test_the_reason_of_a_retreat_is_plain_text_for_envoys_yaml_reader(reason: str, at_ms: int) -> None:
+    text = Retreat(5.0, at_ms, reason).text
     loaded = yaml.safe_load(text)
     assert isinstance(loaded, str | int | float)
-    told = NAMES.told_rollback({**NAMES.write(desired_values(5, 100, True)), NAMES.told: text})
-    assert told is not None
-    assert (told.percent, told.at_ms) == (5.0, at_ms)
+    found = NAMES.retreat_in({**NAMES.write(desired_values(5, 100, True)), NAMES.retreat: text})
+    assert found is not None
+    assert (found.percent, found.at_ms) == (5.0, at_ms)

@@ -29,7 +29,7 @@ class FixedSight:
     """An outcome watch with one report, whatever the counters are."""
 
     def __init__(self, report: CounterReport) -> None:
-        self.told = report
+        self.fixed = report
 
     def serve(self, names: Iterable[str]) -> str:
         return f"/stats?{','.join(names)}"
@@ -37,7 +37,7 @@ class FixedSight:
     def look(self, counters: Any, now_s: float) -> None: ...
 
     def report(self, workload: str) -> CounterReport:
-        return self.told
+        return self.fixed
 
 
 class Watched:
@@ -77,14 +77,14 @@ def test_a_convicted_candidate_loses_its_share_at_once_and_the_metrics_show_it()
     watched.look(1)
     assert watched.weight == "0"
     assert watched.envoys.path == "/stats?chat"
-    assert watched.metric("glidepath_retreats_told_total") == 1
+    assert watched.metric("glidepath_retreats_total") == 1
     assert watched.metric("glidepath_blind") == 1
     watched.look(2)
-    assert watched.metric("glidepath_retreats_told_total") == 1
+    assert watched.metric("glidepath_retreats_total") == 1
 
 
 @pytest.mark.parametrize("ramp", [{"autopilot": False}, {"percent": 0.0, "phase": Phase.SHADOW}])
-def test_without_autopilot_or_without_a_share_nothing_is_told(ramp: dict[str, Any]) -> None:
+def test_without_autopilot_or_without_a_share_nothing_is_sent(ramp: dict[str, Any]) -> None:
     watched = Watched(FAILING, **ramp)
     watched.look(1)
     assert watched.weight == "5000"

@@ -17,7 +17,7 @@ from tests.support.chat_config import CHAT_CONFIG
 from tests.support.steered_workload import SteeredWorkload
 
 CONFIG = parse_config(CHAT_CONFIG + "    ramp: {steps: [5, 50, 100], hold: 1h, unjudged_limit: 100}\n")
-CANDIDATE, TOLD = "glidepath.chat.weight.onprem-or-cloud", "glidepath.chat.told"
+CANDIDATE, RETREAT = "glidepath.chat.weight.onprem-or-cloud", "glidepath.chat.retreat"
 
 
 @pytest.fixture
@@ -40,14 +40,14 @@ def share(actuator: MemoryActuator, envoy: int = 0) -> int:
     return int(actuator.runtime[f"envoy-{envoy}"][CANDIDATE])
 
 
-def test_a_conviction_is_told_to_every_envoy_with_its_time_and_reason(chat: SteeredWorkload) -> None:
+def test_a_conviction_is_sent_to_every_envoy_with_its_time_and_reason(chat: SteeredWorkload) -> None:
     actuator, retreats = envoys_at(chat, 50, 5), Retreats()
     assert retreats.send(chat.state, "9 of 9 failed", actuator)
     assert (share(actuator, 0), share(actuator, 1)) == (0, 0)
-    at_ms, _, reason = actuator.runtime["envoy-0"][TOLD].partition(" ")
+    at_ms, _, reason = actuator.runtime["envoy-0"][RETREAT].partition(" ")
     assert int(at_ms) >= 1000
     assert reason == "counter_guard 9 of 9 failed"  # Envoy would read a colon as YAML
-    assert not retreats.send(chat.state, "9 of 9 failed", actuator), "it is told once"
+    assert not retreats.send(chat.state, "9 of 9 failed", actuator), "it is sent once"
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=5))
@@ -68,7 +68,7 @@ def test_a_share_that_a_person_sets_after_the_retreat_stays(chat: SteeredWorkloa
     assert share(actuator) == 3000
 
 
-def test_an_envoy_that_could_not_be_reached_is_told_when_it_is_back(chat: SteeredWorkload) -> None:
+def test_an_envoy_that_could_not_be_reached_gets_the_retreat_when_it_is_back(chat: SteeredWorkload) -> None:
     actuator, retreats = envoys_at(chat, 50), Retreats()
     actuator.unreachable.add("envoy-0")
     assert not retreats.send(chat.state, "failed", actuator)
@@ -77,15 +77,15 @@ def test_an_envoy_that_could_not_be_reached_is_told_when_it_is_back(chat: Steere
     assert share(actuator) == 0
 
 
-def test_what_lowers_the_share_is_told_before_it_is_stored(chat: SteeredWorkload) -> None:
+def test_a_lower_share_is_sent_before_it_is_stored(chat: SteeredWorkload) -> None:
     actuator, retreats, before = envoys_at(chat, 50), Retreats(), chat.state
     command = Command(CommandKind.ROLLBACK, "ann", "too slow", id="1-0")
     done = chat.tick(2000, actuator.readings(), news=News(commands=(command,), cursors={"commands": "1-0"}))
     retreats.before_storing(before, done, actuator)
     assert share(actuator) == 0
-    assert retreats.told["chat"].percent == 0
+    assert retreats.unstored["chat"].percent == 0
     retreats.stored(done.state)
-    assert not retreats.told
+    assert not retreats.unstored
 
 
 def test_a_step_forward_waits_until_it_is_stored(chat: SteeredWorkload) -> None:
@@ -95,43 +95,43 @@ def test_a_step_forward_waits_until_it_is_stored(chat: SteeredWorkload) -> None:
     assert done.writes
     retreats.before_storing(before, done, actuator)
     assert share(actuator) == 5000
-    assert not retreats.told
+    assert not retreats.unstored
 
 
-def test_the_next_leader_adopts_what_was_told_and_removes_the_key(chat: SteeredWorkload) -> None:
+def test_the_next_leader_adopts_a_retreat_and_removes_the_key(chat: SteeredWorkload) -> None:
     actuator = envoys_at(chat, 50, 50)
     Retreats().send(chat.state, "9 of 9 failed", actuator)
     actuator.set_runtime("envoy-1", chat.spec.names.write(desired_values(50, 100, True)))  # it was not reached
     done = chat.tick(2000, actuator.readings())
     (decision,) = done.decisions
-    assert (decision.event, decision.trigger, decision.to_percent) == ("rollback", "told_before_stored", 0)
+    assert (decision.event, decision.trigger, decision.to_percent) == ("rollback", "retreat", 0)
     assert "9 of 9 failed" in decision.reason
     assert done.state.ramp.phase is Phase.ROLLING_BACK
     actuator.submit(done.writes)
     assert (share(actuator, 0), share(actuator, 1)) == (0, 0)
-    assert TOLD not in actuator.runtime["envoy-0"]
+    assert RETREAT not in actuator.runtime["envoy-0"]
 
 
-def test_what_was_told_before_the_present_phase_changes_nothing(chat: SteeredWorkload) -> None:
+def test_a_retreat_from_before_the_present_phase_changes_nothing(chat: SteeredWorkload) -> None:
     actuator = envoys_at(chat, 0)
-    actuator.set_runtime("envoy-0", {TOLD: "999 an old reason"})
+    actuator.set_runtime("envoy-0", {RETREAT: "999 an old reason"})
     chat.state = chat.tick(1500, actuator.readings(), TickContext(leader="me")).state
     assert chat.state.ramp.phase is not Phase.ROLLING_BACK
 
 
-def test_a_retreat_that_this_scorer_told_is_adopted_although_envoy_lost_it(chat: SteeredWorkload) -> None:
+def test_a_retreat_that_this_scorer_sent_is_adopted_although_envoy_lost_it(chat: SteeredWorkload) -> None:
     actuator, retreats = envoys_at(chat, 50), Retreats()
     retreats.send(chat.state, "failed", actuator)
     actuator.restart("envoy-0")
-    done = chat.tick(2000, actuator.readings(), TickContext(leader="me", told=retreats.told["chat"]))
+    done = chat.tick(2000, actuator.readings(), TickContext(leader="me", retreat=retreats.unstored["chat"]))
     assert [one.event for one in done.decisions][:1] == ["rollback"]
     assert done.state.ramp.percent == 0
 
 
-def test_a_told_key_with_other_text_means_nothing(chat: SteeredWorkload) -> None:
+def test_a_retreat_key_with_other_text_means_nothing(chat: SteeredWorkload) -> None:
     for text in ("", "soon", "12", "-5 x", "9" * 40 + " x", "²³ x"):
         actuator = envoys_at(chat, 50)
-        actuator.set_runtime("envoy-0", {TOLD: text})
+        actuator.set_runtime("envoy-0", {RETREAT: text})
         assert not [one for one in chat.tick(2000, actuator.readings()).decisions if one.event == "rollback"]
 
 

@@ -196,5 +196,5 @@ def test_counters_begin_at_0_so_that_prometheus_sees_the_first_event(valid_yaml:
     page.show(STATUS)
     for event in ("promote", "rollback", "abort"):
         assert page.value("decisions_total", event=event) == 0
-    for name in ("incidents", "steer_errors", "retreats_told"):
+    for name in ("incidents", "steer_errors", "retreats"):
         assert page.value(f"{name}_total") == 0

@@ -13,7 +13,7 @@ from glidepath.config.notifications import Notification
 from glidepath.status_and_decisions import Decision
 from scorer.steering.notify import delivery
 from scorer.steering.notify.channels import notification_queue
-from scorer.steering.notify.delivery import QUEUE, TOLD_AFTER, DeliveryQueue, reason_of
+from scorer.steering.notify.delivery import LOGGED_AFTER, QUEUE, DeliveryQueue, reason_of
 from tests.support.notification_inbox import ROLLBACK, delivering, inbox
 from tests.support.waiting import eventually
 
@@ -39,7 +39,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_pauses")
 async def test_decisions_wait_for_a_destination_that_is_away_and_one_line_says_so(dropped: Counter) -> None:
-    async with inbox(failures=3 * TOLD_AFTER) as box:
+    async with inbox(failures=3 * LOGGED_AFTER) as box:
         queue = notification_queue(Notification(kind="slack", url=box.url), dropped)
         with structlog.testing.capture_logs() as lines:
             async with delivering(queue):

@@ -64,9 +64,9 @@ def test_evidence_is_never_negative_and_never_counts_more_failures_than_requests
 
 
 def test_its_verdict_is_that_of_a_fast_guard_and_only_of_a_candidate_with_a_share() -> None:
-    told = CounterReport(failure="9 of 9 failed", requests=9, failures=9)
-    (verdict,) = counter_guard_verdict(told, at(Phase.BAKING, 50))
+    report = CounterReport(failure="9 of 9 failed", requests=9, failures=9)
+    (verdict,) = counter_guard_verdict(report, at(Phase.BAKING, 50))
     assert (verdict.gate, verdict.outcome, verdict.fast, verdict.rolls_back) == ("counter_guard", "fail", True, True)
-    assert counter_guard_verdict(told, at(Phase.SHADOW, 0)) == ()
+    assert counter_guard_verdict(report, at(Phase.SHADOW, 0)) == ()
     assert counter_guard_verdict(NO_REPORT, at(Phase.BAKING, 50)) == ()
-    assert counter_guard_verdict(told, replace(at(Phase.HELD, 0), state_lost=True))
+    assert counter_guard_verdict(report, replace(at(Phase.HELD, 0), state_lost=True))
