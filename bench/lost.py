@@ -70,7 +70,7 @@ class Seen:
         return sum(failed for sent, _, failed in self.requests if sent < 0)
 
     @property
-    def errors_after_the_way_back(self) -> int | None:
+    def errors_after_the_return(self) -> int | None:
         if self.back_s is None:
             return None
         return sum(failed for sent, _, failed in self.requests if sent > self.back_s)
@@ -218,11 +218,11 @@ async def _kill_and_measure(cell: Cell, stack: Stack, candidate: Backend, failur
 
 
 def table(results: dict[tuple[str, str], Seen]) -> str:
-    columns = "".join(f"{name:>12}" for name in ("before", "errors", "way back s", "after it", "slowest s"))
+    columns = "".join(f"{name:>12}" for name in ("before", "errors", "return s", "after it", "slowest s"))
     rows = [f"{'candidate':<18}{'arm':<22}{columns}"]
     for (failure, arm), seen in results.items():
         back = "never" if seen.back_s is None else f"{seen.back_s:.1f}"
-        late = seen.errors_after_the_way_back
+        late = seen.errors_after_the_return
         cells = [str(seen.errors_before), str(seen.errors), back, "–" if late is None else str(late)]
         rows.append(f"{failure:<18}{arm:<22}" + "".join(f"{one:>12}" for one in (*cells, f"{seen.slowest_s:.1f}")))
     return "\n".join(rows)
@@ -242,10 +242,10 @@ def main() -> None:
             print(table({(failure, arm): results[failure, arm]}).splitlines()[1], flush=True)
     print(table(results))
     backs = [seen.back_s for (_, arm), seen in results.items() if arm.endswith("baseline")]
-    late = sum(seen.errors_after_the_way_back or 0 for seen in results.values())
-    summary: dict[str, Any] = {"slowest_way_back_s": max((one or AFTER_S for one in backs), default=None)}
+    late = sum(seen.errors_after_the_return or 0 for seen in results.values())
+    summary: dict[str, Any] = {"slowest_return_s": max((one or AFTER_S for one in backs), default=None)}
     errors = {f"{failure}; {arm}": seen.errors for (failure, arm), seen in results.items()}
-    print(json.dumps({"bench": "lost", **summary, "errors_after_the_way_back": late, "errors": errors}))
+    print(json.dumps({"bench": "lost", **summary, "errors_after_the_return": late, "errors": errors}))
 
 
 if __name__ == "__main__":

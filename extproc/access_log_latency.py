@@ -52,7 +52,7 @@ def streamed(entry: HTTPAccessLogEntry) -> bool:
     return is_streamed(entry.response.response_headers.get("content-type", ""))
 
 
-def waited_in_vain(entry: HTTPAccessLogEntry) -> float | None:
+def unanswered_wait_ms(entry: HTTPAccessLogEntry) -> float | None:
     """Return how long a client waited before it left without an answer, in milliseconds from the end of its request.
 
     Return None if the client got a byte of the answer's body, or left before its whole request had been received.

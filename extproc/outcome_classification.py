@@ -38,7 +38,7 @@ from typing import Any
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
 from extproc.access_log_fault import logged_fault
-from extproc.access_log_latency import answer_ended, logged_latency, waited_in_vain
+from extproc.access_log_latency import answer_ended, logged_latency, unanswered_wait_ms
 from extproc.access_log_side import is_failover, logged_origin, logged_side, logged_workload
 from extproc.access_log_tag_values import FINAL, NO_VALUE
 from extproc.response_flags import Owner, answer_without_side, client_left, side_failure, slow_upload
@@ -153,7 +153,7 @@ def _after_abort(
     timed_out = origin is not Origin.LIVE and _whole_ms(entry.common_properties.duration) >= timeout_ms
     if timed_out and not answer_ended(entry):
         return RequestOutcome(workload.name, side, origin, at_ms, error="tee_timeout")
-    return RequestOutcome(workload.name, side, origin, at_ms, client_abort=True, aborted_ms=waited_in_vain(entry))
+    return RequestOutcome(workload.name, side, origin, at_ms, client_abort=True, aborted_ms=unanswered_wait_ms(entry))
 
 
 def _without_error(

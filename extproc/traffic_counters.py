@@ -197,8 +197,8 @@ class TrafficCounters:
         side_counts.add(outcome)
         side_counts.sent_bytes += sent_bytes
         side_counts.served = joined_digests(side_counts.served, served)
-        in_vain = (outcome.aborted_ms or 0) >= LEAST_WAIT_MS
-        if (outcome.error or in_vain) and outcome.side is Side.CANDIDATE and outcome.origin is Origin.LIVE:
+        waited = (outcome.aborted_ms or 0) >= LEAST_WAIT_MS
+        if (outcome.error or waited) and outcome.side is Side.CANDIDATE and outcome.origin is Origin.LIVE:
             self._on_failure()
         result = "client_abort" if outcome.client_abort else outcome.error or "ok"
         self.outcome_totals[(outcome.workload, outcome.side.value, outcome.origin.value, result)] += 1

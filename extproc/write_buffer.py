@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from extproc.pair_encoding import EncodedPair, RawPair
 from extproc.traffic_counters import TrafficCounters, merge
-from extproc.waiting_pairs import FIRST_WAIT_S, LONGEST_WAIT_S, BufferLimits, PairLanes, WriteBackoff
+from extproc.waiting_pairs import FIRST_WAIT_S, LONGEST_WAIT_S, BufferLimits, PairQueues, WriteBackoff
 from glidepath.errors import error_text
 from glidepath.outcome_summaries import Coverage, Outcomes
 from glidepath.pairs import Pair
@@ -93,7 +93,7 @@ class WriteBuffer:
     ) -> None:
         self._writer, self._encoder, self._counters = writer, encoder, counters
         self._source = source
-        self._lanes = PairLanes(limits)
+        self._queues = PairQueues(limits)
         self._pending: dict[str, Outcomes] = {}  # outcomes by workload that have no sequence number yet
         self._sent: dict[str, Outcomes] = {}  # outcomes with a sequence number that Redis has not acknowledged
         self._backoff: dict[str, WriteBackoff] = {}  # of the workloads whose outcomes Redis has refused
@@ -107,14 +107,14 @@ class WriteBuffer:
     @property
     def fill(self) -> tuple[int, int]:
         """A tuple: the number of pairs in the buffer, and their size in bytes."""
-        return self._lanes.fill
+        return self._queues.fill
 
     def put_pair(self, raw: RawPair) -> None:
-        for dropped in self._lanes.put(raw):
+        for dropped in self._queues.put(raw):
             if dropped.counted:
                 self._counters.count(dropped.pair.workload, Coverage.LOST_BUFFER, dropped.pair.kind)
         self._work.set()
-        if self._lanes.is_half_full():
+        if self._queues.is_half_full():
             self._write_now.set()
 
     def put_outcomes(self, flushed: Sequence[Outcomes]) -> None:
@@ -152,7 +152,7 @@ class WriteBuffer:
 
     def abandon(self) -> int:
         """Drop the unwritten pairs, count them as LOST_SHUTDOWN, and return their number."""
-        left = self._lanes.drain()
+        left = self._queues.drain()
         for workload, kind in left:
             self._counters.count(workload, Coverage.LOST_SHUTDOWN, kind)
         return len(left)
@@ -160,7 +160,7 @@ class WriteBuffer:
     def _next_try(self) -> float | None:
         """Return the time of the next write, which may have passed. Return None if nothing waits."""
         outcomes = (self._until(workload) for workload in {*self._pending, *self._sent})
-        pairs = self._lanes.next_try()
+        pairs = self._queues.next_try()
         return min((*outcomes, *(() if pairs is None else (pairs,))), default=None)
 
     def _until(self, workload: str) -> float:
@@ -185,25 +185,25 @@ class WriteBuffer:
     async def _write_once(self) -> None:
         await self._encode()
         self._number()
-        pairs = self._lanes.writable(_now())
+        pairs = self._queues.writable(_now())
         outcomes = [one for one in self._sent.values() if self._until(one.workload) <= _now()]
         kept_pairs, kept_outcomes = await self._writer.write(pairs, outcomes)
         for pair, kept in zip(pairs, kept_pairs, strict=True):
             if kept and pair.counted:
                 self._counters.count(pair.workload, Coverage.PAIRED, pair.kind)
-        self._lanes.settle(pairs, kept_pairs, _now())
+        self._queues.settle(pairs, kept_pairs, _now())
         for one, kept in zip(outcomes, kept_outcomes, strict=True):
             self._settle_outcomes(one, kept)
-        waiting = sorted({*self._lanes.refused_workloads(), *self._backoff})
+        waiting = sorted({*self._queues.refused_workloads(), *self._backoff})
         if not (all(kept_pairs) and all(kept_outcomes)):
             self._failed(f"Redis refuses what is written for {', '.join(waiting)}")
         elif not waiting:
             self._succeeded()
 
     async def _encode(self) -> None:
-        batch = self._lanes.take(_now())
+        batch = self._queues.take(_now())
         if batch:
-            for raw in self._lanes.store(await self._encoder.encode(batch)):
+            for raw in self._queues.store(await self._encoder.encode(batch)):
                 if raw.counted:
                     self._counters.count(raw.pair.workload, Coverage.INTERNAL_ERROR, raw.pair.kind)
 

@@ -23,9 +23,9 @@ from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath,
 from glidepath_ops.cli.steering_client import read_status
 from glidepath_ops.cli.stored_latencies import stored_spreads
 from scorer.steering.planning.latency_spread import LatencySpread
+from scorer.steering.planning.rollback_quota import RollbackLoad, rollback_loads
 from scorer.steering.planning.samples_needed import Assumptions
 from scorer.steering.planning.step_times import StepPlan, WorkloadPlan, plan_workload
-from scorer.steering.planning.way_back_quota import WayBack, ways_back
 
 _MAX_ERROR_RATE = 0.5
 _LEAST_SIGMA, _MOST_SIGMA = 0.01, 3.0
@@ -91,21 +91,23 @@ def command(
             spread = _with_spread(assumed, spreads.get(name), sigma)
             plans.append(plan_workload(name, workload, rates.get(name), spread))
             advance(1)
-    back = ways_back(settings, rates, {name: one.tokens for name, one in spreads.items() if one.tokens is not None})
+    back = rollback_loads(
+        settings, rates, {name: one.tokens for name, one in spreads.items() if one.tokens is not None}
+    )
     movable = _movable(config) if measured else {}
     if as_json:
         found = [{**_plan_json(p), **_share(movable, p.workload, measured=measured)} for p in plans]
         quotas = [{**dataclasses.asdict(one), "fits": one.fits} for one in back]
-        typer.echo(json.dumps({"workloads": found, "way_back": quotas}, ensure_ascii=False))
+        typer.echo(json.dumps({"workloads": found, "rollback_load": quotas}, ensure_ascii=False))
         return
     for plan in plans:
         _show(plan)
         if measured:
             typer.echo(f"  {_movable_text(movable.get(plan.workload), max(s.percent for s in plan.steps))}")
-    _show_ways_back(back)
+    _show_rollback_loads(back)
 
 
-def _show_ways_back(back: Sequence[WayBack]) -> None:
+def _show_rollback_loads(back: Sequence[RollbackLoad]) -> None:
     for one in back:
         typer.echo(f"{'warning: ' if one.fits is False else ''}{one}")
 

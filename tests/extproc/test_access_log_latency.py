@@ -7,7 +7,7 @@ from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.access_log_latency import LoggedLatency, answer_ended, answered_early, logged_latency, waited_in_vain
+from extproc.access_log_latency import LoggedLatency, answer_ended, answered_early, logged_latency, unanswered_wait_ms
 from glidepath import envoy_names
 
 NANOS = st.integers(0, 3600 * 10**9)
@@ -111,11 +111,11 @@ def test_an_answer_has_ended_when_envoy_has_its_last_byte() -> None:
 
 
 def test_a_client_that_left_without_a_byte_waited_from_the_end_of_its_request() -> None:
-    assert waited_in_vain(entry(1_000_000, None, None, duration=6_001_000_000)) == 6000.0
+    assert unanswered_wait_ms(entry(1_000_000, None, None, duration=6_001_000_000)) == 6000.0
 
 
-def test_a_client_that_got_a_part_of_the_answer_or_never_ended_its_request_did_not_wait_in_vain() -> None:
+def test_a_client_that_got_a_part_of_the_answer_or_never_ended_its_request_has_no_unanswered_wait() -> None:
     partly = entry(1_000_000, 2_000_000, None, duration=6_001_000_000)
     partly.response.response_body_bytes = 1
-    assert waited_in_vain(partly) is None
-    assert waited_in_vain(entry(None, None, None, duration=6_001_000_000)) is None
+    assert unanswered_wait_ms(partly) is None
+    assert unanswered_wait_ms(entry(None, None, None, duration=6_001_000_000)) is None

@@ -1,4 +1,4 @@
-"""The lanes in front of Redis: no pair is lost uncounted, and no workload takes the room or the turn of another."""
+"""The queues of pairs that wait for Redis: every lost pair is counted, and no workload takes the space of another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.pair_encoding import EncodedPair, RawPair
-from extproc.waiting_pairs import BATCH, LONGEST_WAIT_S, BufferLimits, PairLanes
+from extproc.waiting_pairs import BATCH, LONGEST_WAIT_S, BufferLimits, PairQueues
 from glidepath.pairs import Answer, Pair, PairKind
 from glidepath.sides import Origin, Side
 
@@ -25,51 +25,51 @@ def encoded(pairs: list[RawPair]) -> list[EncodedPair]:
     return [EncodedPair(one.pair.workload, one.pair.kind, one.pair.id.encode()) for one in pairs]
 
 
-def fed(lanes: PairLanes, now: float) -> list[EncodedPair]:
-    lanes.store(encoded(lanes.take(now)))
-    return lanes.writable(now)
+def fed(queues: PairQueues, now: float) -> list[EncodedPair]:
+    queues.store(encoded(queues.take(now)))
+    return queues.writable(now)
 
 
 def test_a_refused_workload_waits_alone() -> None:
-    lanes = PairLanes(ROOM)
+    queues = PairQueues(ROOM)
     for number in range(3):
-        lanes.put(raw(number))
-        lanes.put(raw(number, "mail"))
-    written = fed(lanes, 0)
-    lanes.settle(written, [one.workload == "mail" for one in written], 0)
-    assert lanes.refused_workloads() == ["chat"]
-    lanes.put(raw(3, "mail"))
-    assert {one.workload for one in fed(lanes, 0)} == {"mail"}
-    assert {one.workload for one in lanes.writable(LONGEST_WAIT_S)} == {"chat", "mail"}
+        queues.put(raw(number))
+        queues.put(raw(number, "mail"))
+    written = fed(queues, 0)
+    queues.settle(written, [one.workload == "mail" for one in written], 0)
+    assert queues.refused_workloads() == ["chat"]
+    queues.put(raw(3, "mail"))
+    assert {one.workload for one in fed(queues, 0)} == {"mail"}
+    assert {one.workload for one in queues.writable(LONGEST_WAIT_S)} == {"chat", "mail"}
 
 
 def test_a_workload_that_fills_the_buffer_loses_its_own_pairs() -> None:
-    lanes = PairLanes(BufferLimits(10, 10**6))
+    queues = PairQueues(BufferLimits(10, 10**6))
     for number in range(3):
-        assert lanes.put(raw(number, "mail")) == []
-    dropped = [one for number in range(40) for one in lanes.put(raw(number))]
+        assert queues.put(raw(number, "mail")) == []
+    dropped = [one for number in range(40) for one in queues.put(raw(number))]
     assert {one.pair.workload for one in dropped} == {"chat"}
     assert [one.pair.id for one in dropped] == [f"id-{number}" for number in range(33)]
-    assert lanes.fill[0] == 10
+    assert queues.fill[0] == 10
 
 
 def test_a_batch_has_pairs_of_each_workload() -> None:
-    lanes = PairLanes(ROOM)
+    queues = PairQueues(ROOM)
     for number in range(2 * BATCH):
-        lanes.put(raw(number))
-    lanes.put(raw(0, "mail"))
-    assert Counter(one.pair.workload for one in lanes.take(0)) == {"chat": BATCH - 1, "mail": 1}
+        queues.put(raw(number))
+    queues.put(raw(0, "mail"))
+    assert Counter(one.pair.workload for one in queues.take(0)) == {"chat": BATCH - 1, "mail": 1}
 
 
 def test_the_pause_after_a_refusal_grows_to_a_second() -> None:
-    lanes = PairLanes(ROOM)
-    lanes.put(raw(1))
+    queues = PairQueues(ROOM)
+    queues.put(raw(1))
     now = 0.0
-    written = fed(lanes, now)
+    written = fed(queues, now)
     pauses = []
     for _ in range(8):
-        lanes.settle(written, [False], now)
-        due = lanes.next_try()
+        queues.settle(written, [False], now)
+        due = queues.next_try()
         assert due is not None
         pauses.append(due - now)
         now = due
@@ -85,28 +85,28 @@ def test_the_pause_after_a_refusal_grows_to_a_second() -> None:
 )
 def test_every_pair_is_written_dropped_or_still_there_and_in_order(steps: list[tuple[str, int, str]]) -> None:
     limits, now = BufferLimits(8, 20_000), 0.0
-    lanes = PairLanes(limits)
+    queues = PairQueues(limits)
     ends: Counter[str] = Counter()
     seqs: dict[str, list[int]] = {"a": [], "b": []}
     for number, (workload, size, step) in enumerate(steps):
         now += 0.5
         if step == "put":
             ends["put"] += 1
-            ends["dropped"] += len(lanes.put(raw(number, workload, size * 100)))
+            ends["dropped"] += len(queues.put(raw(number, workload, size * 100)))
         elif step == "encode":
-            made: list[EncodedPair | None] = list(encoded(lanes.take(now)))
+            made: list[EncodedPair | None] = list(encoded(queues.take(now)))
             half = made[: len(made) // 2 + 1]
             if half:
                 half[-1] = None if size > 25 else half[-1]
-            ends["unencoded"] += len(lanes.store(half))
+            ends["unencoded"] += len(queues.store(half))
         else:
-            written = lanes.writable(now)
+            written = queues.writable(now)
             kept = [step == "write" or one.workload != workload for one in written]
-            lanes.settle(written, kept, now)
+            queues.settle(written, kept, now)
             for one, k in zip(written, kept, strict=True):
                 ends["written"] += k
                 seqs[one.workload] += [one.seq] if k else []
-    assert ends["put"] == ends["dropped"] + ends["unencoded"] + ends["written"] + lanes.fill[0]
+    assert ends["put"] == ends["dropped"] + ends["unencoded"] + ends["written"] + queues.fill[0]
     assert all(numbers == sorted(set(numbers)) for numbers in seqs.values())
-    assert len(lanes.drain()) == ends["put"] - ends["dropped"] - ends["unencoded"] - ends["written"]
-    assert lanes.fill == (0, 0)
+    assert len(queues.drain()) == ends["put"] - ends["dropped"] - ends["unencoded"] - ends["written"]
+    assert queues.fill == (0, 0)

@@ -33,7 +33,7 @@ FAILURES: dict[str, tuple[str, int, bool]] = {
     "breaks off after its headers": ("die_in_stream", 0, False),
     "refuses connections": ("gone", 0, True),
 }
-RATE, AFTER = 20, 100  # requests a second; requests after the way back
+RATE, AFTER = 20, 100  # requests a second; requests after the return to the baseline
 
 
 async def check_clients(among: Parts, caller: Caller, arm: str) -> list[str]:

@@ -105,5 +105,5 @@ def _counts(side: SideWaits, least: int) -> tuple[int, int]:
 
     A client that left counts if its wait is in the bucket ``least`` or in a later one.
     """
-    left = side.in_vain.above(least - 1)
+    left = side.unanswered.above(least - 1)
     return side.requests + left, left

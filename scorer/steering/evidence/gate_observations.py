@@ -83,12 +83,12 @@ class SideWaits:
     """How long the clients of one side waited, in milliseconds, in one flush.
 
     - ``answered``: until the first token of streamed answers; if there are none, until the end of the answers
-    - ``in_vain``: until they left without an answer
+    - ``unanswered``: until they left without an answer
     - ``requests``: the number of requests that their client did not end
     """
 
     answered: Histogram
-    in_vain: Histogram
+    unanswered: Histogram
     requests: int
 
 

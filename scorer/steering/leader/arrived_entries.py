@@ -40,7 +40,9 @@ class ArrivedEntries:
     async def run(self) -> None:
         while not being_cancelled():
             try:
-                self._outcome_watch.arrived(entries_by_node(await self._redis.hgetall(redis_keys.ARRIVED_BY_ENVOY)))
+                self._outcome_watch.record_entries(
+                    entries_by_node(await self._redis.hgetall(redis_keys.ARRIVED_BY_ENVOY))
+                )
             except (RedisError, OSError) as error:
                 log.debug("entries_not_counted", reason=error_text_with_type(error))
             await asyncio.sleep(EVERY_S)

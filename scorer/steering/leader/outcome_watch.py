@@ -24,9 +24,9 @@ from scorer.steering.envoy.envoy_counters import (
     stats_path,
 )
 from scorer.steering.workload.blindness import (
+    MISSING_ENVOY_S,
+    MISSING_S,
     NO_REPORT,
-    UNHEARD_ENVOY_S,
-    UNHEARD_S,
     Blindness,
     CounterReport,
     LogArrivals,
@@ -39,7 +39,7 @@ PAUSED_S = 2.0  # after a longer pause of this process, everything begins again:
 NO_ADMIN = "envoy.admin names no Envoy whose own counters could be read"
 
 
-def tells(flush: Outcomes) -> bool:
+def contains_outcomes(flush: Outcomes) -> bool:
     """Return whether a flush contains outcomes of requests, and not only counts of captured exchanges."""
     return bool(flush.local_replies) or any(side.requests for side in flush.sides)
 
@@ -84,11 +84,11 @@ class OutcomeWatch:
         self._arrivals, self._readings, self._log_arrivals, self._guards = _Arrivals(), {}, {}, {}
         self._arrived, self._now_s = {}, None
 
-    def heard(self, flushes: Iterable[Outcomes]) -> None:
+    def record_flushes(self, flushes: Iterable[Outcomes]) -> None:
         """Record the flushes that have arrived. They do not name the Envoy."""
-        self._arrivals.outcomes = self._arrivals.outcomes or any(map(tells, flushes))
+        self._arrivals.outcomes = self._arrivals.outcomes or any(map(contains_outcomes, flushes))
 
-    def arrived(self, entries: Mapping[str, int]) -> None:
+    def record_entries(self, entries: Mapping[str, int]) -> None:
         """Record how many access log entries of each Envoy (by node id) have arrived at all extprocs."""
         if self._arrived:
             self._arrivals.nodes |= {node for node, count in entries.items() if count != self._arrived.get(node)}
@@ -134,16 +134,16 @@ class OutcomeWatch:
         named, missing = _unique_nodes(self._readings), False
         for name, reading in new.items():
             node = named.get(name, "")
-            told = node in arrivals.nodes if node in self._arrived else arrivals.anything
+            has_arrived = node in arrivals.nodes if node in self._arrived else arrivals.anything
             old = self._log_arrivals.get(name, LogArrivals())
             entries, requests = log_entries(reading.values), answered(reading.values, self._serving)
-            self._log_arrivals[name] = old.after(entries, requests, reading.at_s, heard=told)
+            self._log_arrivals[name] = old.after(entries, requests, reading.at_s, arrived=has_arrived)
             missing = missing or old.would_miss(entries, requests)
-            if told:
+            if has_arrived:
                 self._forget_evidence(name)
         newest = max(reading.at_s for reading in new.values())
         self._log_arrivals[_FLEET] = self._log_arrivals.get(_FLEET, LogArrivals()).of_several(
-            newest, heard=arrivals.anything, missing=missing
+            newest, arrived=arrivals.anything, missing=missing
         )
         if arrivals.anything:
             self._forget_evidence(_FLEET)
@@ -151,14 +151,14 @@ class OutcomeWatch:
     def _forget_evidence(self, envoy: str) -> None:
         for key, state in self._guards.items():
             if key[1] == envoy:
-                self._guards[key] = state.heard()
+                self._guards[key] = state.after_arrival()
 
     def _count(
         self, new: Mapping[str, CountersReading], before: Mapping[str, CountersReading], arrivals: _Arrivals
     ) -> None:
         """Add the requests that Envoys without arrivals counted since the last reading. Usually, there are none."""
-        unheard = {name for name in new if self._log_arrivals[name].silent_s(new[name].at_s) >= UNHEARD_S}
-        if arrivals.anything and not unheard:
+        missing = {name for name in new if self._log_arrivals[name].missing_s(new[name].at_s) >= MISSING_S}
+        if arrivals.anything and not missing:
             return
         for clusters in self._serving:
             sums = NONE, NONE
@@ -169,7 +169,7 @@ class OutcomeWatch:
                     increase(before[name].values, reading.values, side)
                     for side in (clusters.candidate, clusters.baseline)
                 )
-                if name in unheard:
+                if name in missing:
                     self._add((clusters, name), candidate, baseline)
                 sums = sums[0] + candidate, sums[1] + baseline
             if not arrivals.anything:
@@ -184,11 +184,11 @@ class OutcomeWatch:
         clusters, now_s = self._clusters.get(workload), self._now_s
         if clusters is None or now_s is None:
             return NO_REPORT
-        silent = [(name, one) for name, one in self._log_arrivals.items() if one.silent_s(now_s) >= UNHEARD_S]
-        blindness = self._blindness(clusters, now_s) if silent else Blindness(no_counters=self._no_counters(clusters))
-        for name, log_arrivals in silent:
+        missing = [(name, one) for name, one in self._log_arrivals.items() if one.missing_s(now_s) >= MISSING_S]
+        blindness = self._blindness(clusters, now_s) if missing else Blindness(no_counters=self._no_counters(clusters))
+        for name, log_arrivals in missing:
             state = self._guards.get((clusters, name), CounterGuardState())
-            if state.fails_candidate and (name == _FLEET or log_arrivals.silent_s(now_s) >= UNHEARD_ENVOY_S):
+            if state.fails_candidate and (name == _FLEET or log_arrivals.missing_s(now_s) >= MISSING_ENVOY_S):
                 where = f" of {name}" if name else ""
                 failure = f"{state.describe()}, and no outcome{where} arrives{self._why()}"
                 return CounterReport(blindness, failure, state.seen.requests, state.seen.failures)

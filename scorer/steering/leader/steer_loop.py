@@ -215,7 +215,7 @@ class SteerLoop:
             await asyncio.sleep(max(last + GAP_S - time.monotonic(), 0.0))
             wait_s = 0.0 if written or full else max(next_tick - time.monotonic(), 0.0)
             news = await self.read_news(wait_s)
-            self._outcome_watch.heard(flush for one in news.values() for flush in one.outcomes)
+            self._outcome_watch.record_flushes(flush for one in news.values() for flush in one.outcomes)
             started = time.monotonic()
             names, states = sorted(written | set(news)), self._workloads.states
             if started >= next_tick:

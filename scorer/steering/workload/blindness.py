@@ -17,8 +17,8 @@ from scorer.steering.envoy.envoy_counters import Answered
 BLIND_S = 3.0
 NOT_ANSWERED = Answered()
 # After this silence, the counter guard may fail the candidate: of all Envoys together, whose flushes come several times
-# a second, and of one Envoy, because extproc reports only once a second whether it heard from it.
-UNHEARD_S, UNHEARD_ENVOY_S = 0.4, 2.5
+# a second, and of one Envoy, because extproc reports only once a second whether its entries arrive.
+MISSING_S, MISSING_ENVOY_S = 0.4, 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +27,24 @@ class LogArrivals:
 
     - ``logged``: the number of its entries at the last reading; None before the first reading
     - ``answered``: the requests of workloads that it had answered when outcomes last arrived, or at the first reading
-    - ``unheard_since_s``: since when the Envoy has logged entries that did not arrive; None if no entries are missing
+    - ``missing_since_s``: since when the Envoy has logged entries that did not arrive; None if no entries are missing
     """
 
     logged: int | None = None
     answered: Answered = NOT_ANSWERED
-    unheard_since_s: float | None = None
+    missing_since_s: float | None = None
 
-    def after(self, logged: int | None, answered: Answered, now_s: float, *, heard: bool) -> LogArrivals:
+    def after(self, logged: int | None, answered: Answered, now_s: float, *, arrived: bool) -> LogArrivals:
         """Return the arrivals after a reading.
 
-        ``heard``: whether outcomes of this Envoy arrived since the last reading.
+        ``arrived``: whether outcomes of this Envoy arrived since the last reading.
         """
         if logged is None:
             logged = self.logged
-        if heard or self.logged is None:
-            return LogArrivals(logged, answered, None if heard else self.unheard_since_s)
+        if arrived or self.logged is None:
+            return LogArrivals(logged, answered, None if arrived else self.missing_since_s)
         missing = self.would_miss(logged, answered)
-        since = now_s if missing and self.unheard_since_s is None else self.unheard_since_s
+        since = now_s if missing and self.missing_since_s is None else self.missing_since_s
         same = answered.counters == self.answered.counters
         return LogArrivals(logged, self.answered if same else answered, since)
 
@@ -54,14 +54,14 @@ class LogArrivals:
             return False
         return answered.counters == self.answered.counters and answered.requests != self.answered.requests
 
-    def of_several(self, now_s: float, *, heard: bool, missing: bool) -> LogArrivals:
+    def of_several(self, now_s: float, *, arrived: bool, missing: bool) -> LogArrivals:
         """Return the arrivals of several Envoys together. ``missing``: whether ``would_miss`` is true for any."""
-        since = None if heard else self.unheard_since_s
-        return LogArrivals(None, NOT_ANSWERED, now_s if missing and since is None and not heard else since)
+        since = None if arrived else self.missing_since_s
+        return LogArrivals(None, NOT_ANSWERED, now_s if missing and since is None and not arrived else since)
 
-    def silent_s(self, now_s: float) -> float:
+    def missing_s(self, now_s: float) -> float:
         """Return for how many seconds entries have been missing; 0 if none are missing."""
-        return 0.0 if self.unheard_since_s is None else now_s - self.unheard_since_s
+        return 0.0 if self.missing_since_s is None else now_s - self.missing_since_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ class Blindness:
         return bool(self.reason)
 
     def describe(self) -> str:
-        told = self.counters_show or self.no_counters
-        return f"blind: {self.reason}{f'; {told}' if told else ''}" if self.reason else ""
+        detail = self.counters_show or self.no_counters
+        return f"blind: {self.reason}{f'; {detail}' if detail else ''}" if self.reason else ""
 
 
 SEEING = Blindness()
@@ -96,7 +96,7 @@ def blind_after_s(flush_s: float) -> float:
 
 
 def blind_envoys(log_arrivals: Mapping[str, LogArrivals], now_s: float, after_s: float = BLIND_S) -> tuple[str, ...]:
-    return tuple(sorted(name for name, one in log_arrivals.items() if one.silent_s(now_s) >= after_s))
+    return tuple(sorted(name for name, one in log_arrivals.items() if one.missing_s(now_s) >= after_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class CounterGuardState:
         seen = self.seen + candidate if log_e > 0 else NONE
         return CounterGuardState(log_e, seen, requests, failures)
 
-    def heard(self) -> CounterGuardState:
+    def after_arrival(self) -> CounterGuardState:
         """Return the state after outcomes have arrived. From then on, the ordinary guards judge."""
         if not self.log_e:
             return self

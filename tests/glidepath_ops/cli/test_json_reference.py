@@ -98,7 +98,7 @@ async def test_the_keys_are_those_of_real_output(
     assert [key for key in shown if f"`{key}`" not in dataset] == ["feedback"]
     [plan] = await printed("plan", "--json", "--rate", "chat=2", *file)
     [planned] = plan["workloads"]
-    assert planned.keys() | {"workloads", "movable_share", "way_back"} == keys("plan")
+    assert planned.keys() | {"workloads", "movable_share", "rollback_load"} == keys("plan")
     assert [key for key in planned["steps"][0] if f"`{key}`" not in section("plan")] == []
     [calibrated] = await printed("calibrate", "--json", *file)
     assert calibrated.keys() == keys("calibration")

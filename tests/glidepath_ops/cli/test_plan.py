@@ -86,5 +86,5 @@ def test_plan_says_whether_everything_could_go_back(config: Path) -> None:
     config.write_text(CHAT_CONFIG.replace(url, f"{url}, quota: {{requests: 100}}"))
     shown = run_cli("plan", "-c", str(config), "--rate", "chat=50")
     assert "warning: after a rollback to cloud: 3,300 requests a minute of 100" in shown
-    (back,) = json.loads(run_cli("plan", "-c", str(config), "--rate", "chat=50", "--json"))["way_back"]
+    (back,) = json.loads(run_cli("plan", "-c", str(config), "--rate", "chat=50", "--json"))["rollback_load"]
     assert (back["backend"], back["fits"], back["requests_quota"]) == ("cloud", False, 100)

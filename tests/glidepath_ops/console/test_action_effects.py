@@ -9,7 +9,7 @@ from glidepath_ops.console.action_effects import effect_of, moved, possible, req
 from tests.support.console_data import status
 
 
-def test_the_way_back_says_how_many_requests_change_side() -> None:
+def test_a_rollback_says_how_many_requests_change_side() -> None:
     # 86,400 requests in an hour are 24 a second
     assert moved(status(), 0) == "back to 0 %: about 2.4 of 24 requests a second change side"
 

@@ -96,7 +96,7 @@ def test_a_person_logs_in_holds_resumes_and_judges(
         page = visit.log_in(f"/login#{TOKEN}")
         assert TOKEN not in page.url
         row = page.locator("#row-chat")
-        row.get_by_role("button", name="Roll back").click()  # the way back, on a phone
+        row.get_by_role("button", name="Roll back").click()  # a rollback, on a phone
         assert "requests a second change side" in page.inner_text("dialog[open] #percent")
         assert serious(page) == []
         page.keyboard.press("Escape")

@@ -20,7 +20,7 @@ from glidepath.status_and_decisions import CommandKind, Decision
 from scorer.steering.leader.count_unseen_entries import STATS, produced_entries
 from tests.support.waiting import eventually
 
-AFTER_S = 1.0  # seconds after the way back, in which a client gets no further error
+AFTER_S = 1.0  # seconds after the rollback, in which a client gets no further error
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ AFTER_S = 1.0  # seconds after the way back, in which a client gets no further e
     ],
 )
 async def test_clients_get_at_most_forty_errors(part: Part, failure: Failure, tmp_path: Path) -> None:
-    for attempt in ("first", "second"):  # a busy machine may delay every process by a second, and so the way back
+    for attempt in ("first", "second"):  # a busy machine may delay every process by a second, and so the rollback
         folder = tmp_path / attempt
         folder.mkdir()
         row = await measure(part, failure, folder, AFTER_S)

@@ -16,16 +16,16 @@ RANDOM = "    sticky: {random: true}\n"
 GATES = "    gates: {sameness: null, errors: {max_increase: 0.5%}, latency: {quantile: p95}}\n"
 
 
-def waits(which: Side, answered: list[float], in_vain: list[float], *, streamed: bool = False) -> SideOutcomes:
+def waits(which: Side, answered: list[float], unanswered: list[float], *, streamed: bool = False) -> SideOutcomes:
     times = Histogram.of(answered)
     return SideOutcomes(
         which,
         Origin.LIVE,
         requests=len(answered),
-        client_aborts=len(in_vain),
+        client_aborts=len(unanswered),
         latency_ms=times,
         ttft_ms=times if streamed else Histogram(),
-        aborted_ms=Histogram.of(in_vain),
+        aborted_ms=Histogram.of(unanswered),
     )
 
 
@@ -33,11 +33,11 @@ def fold(evidence: Evidence, k: int, *sides: SideOutcomes) -> Evidence:
     return evidence.fold_outcomes(Outcomes("chat", "envoy", k, 1000 + 250 * k, 1250 + 250 * k, sides))
 
 
-def busy(evidence: Evidence, flushes: int, in_vain: list[float], *, both: bool = False, ms: float = 800) -> Evidence:
+def busy(evidence: Evidence, flushes: int, unanswered: list[float], *, both: bool = False, ms: float = 800) -> Evidence:
     """Fold flushes in which the baseline answers six clients and clients leave the candidate, or both sides."""
     for k in range(flushes):
-        left = in_vain if both else []
-        sides = (waits(Side.BASELINE, [ms] * 6, left), waits(Side.CANDIDATE, [], in_vain))
+        left = unanswered if both else []
+        sides = (waits(Side.BASELINE, [ms] * 6, left), waits(Side.CANDIDATE, [], unanswered))
         evidence = fold(evidence, k, *sides)
     return evidence
 
@@ -96,7 +96,7 @@ def test_of_streamed_answers_the_wait_for_the_first_token_counts() -> None:
     assert by_gate(evidence)["clients_leave"].outcome == "fail"
 
 
-def test_a_wait_in_vain_counts_as_a_latency_of_that_length() -> None:
+def test_a_wait_without_an_answer_counts_as_a_latency_of_that_length() -> None:
     rng = np.random.default_rng(3)
     evidence = fresh_evidence(50, GATES)
     for k in range(60):

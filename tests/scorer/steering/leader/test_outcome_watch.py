@@ -9,8 +9,8 @@ from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.sides import Origin, Side
 from scorer.steering.envoy.actuator import CountersReading
 from scorer.steering.leader.arrived_entries import entries_by_node
-from scorer.steering.leader.outcome_watch import PAUSED_S, OutcomeWatch, tells
-from scorer.steering.workload.blindness import BLIND_S, UNHEARD_ENVOY_S, UNHEARD_S
+from scorer.steering.leader.outcome_watch import PAUSED_S, OutcomeWatch, contains_outcomes
+from scorer.steering.workload.blindness import BLIND_S, MISSING_ENVOY_S, MISSING_S
 from tests.support.chat_config import CHAT_CONFIG
 
 CONFIG = parse_config(CHAT_CONFIG + "\nenvoy: {admin: http://127.0.0.1:1}\n")
@@ -36,7 +36,7 @@ class Fleet:
         }
         self.outcome_watch.look(readings, self.now_s)
 
-    def serve(self, seconds: float, *, failing: bool = False, envoy: int = 0, heard: bool = False) -> None:
+    def serve(self, seconds: float, *, failing: bool = False, envoy: int = 0, arrived: bool = False) -> None:
         """Let an Envoy end 100 requests/s, half of them at the candidate, for so long."""
         for _ in range(round(seconds / POLL_S)):
             self.now_s += POLL_S
@@ -47,8 +47,8 @@ class Fleet:
                 values[name] += 12
             values["cluster.onprem-or-cloud.retry.upstream_rq_5xx"] += 12 if failing else 0
             values["access_logs.grpc_access_log.logs_written"] += 24
-            if heard:
-                self.outcome_watch.heard([FLUSH])
+            if arrived:
+                self.outcome_watch.record_flushes([FLUSH])
             self.look()
 
     def wait(self, seconds: float) -> None:
@@ -66,7 +66,7 @@ def _names() -> list[str]:
 
 def test_while_outcomes_arrive_the_ordinary_guards_judge() -> None:
     fleet = Fleet()
-    fleet.serve(10, failing=True, heard=True)
+    fleet.serve(10, failing=True, arrived=True)
     report = fleet.outcome_watch.report("chat")
     assert not report.failure
     assert not report.blindness
@@ -74,8 +74,8 @@ def test_while_outcomes_arrive_the_ordinary_guards_judge() -> None:
 
 def test_a_failing_candidate_is_convicted_soon_after_outcomes_cease_to_arrive() -> None:
     fleet = Fleet()
-    fleet.serve(5, heard=True)
-    fleet.serve(UNHEARD_S, failing=True)
+    fleet.serve(5, arrived=True)
+    fleet.serve(MISSING_S, failing=True)
     assert not fleet.outcome_watch.report("chat").failure
     fleet.serve(2 * POLL_S, failing=True)
     report = fleet.outcome_watch.report("chat")
@@ -110,7 +110,7 @@ def test_a_well_candidate_is_only_unseen() -> None:
 
 def test_an_idle_envoy_is_not_blind() -> None:
     fleet = Fleet()
-    fleet.serve(1, heard=True)
+    fleet.serve(1, arrived=True)
     fleet.wait(60)
     assert not fleet.outcome_watch.report("chat").blindness
 
@@ -119,7 +119,7 @@ def test_outcomes_that_arrive_again_end_blindness_and_the_evidence() -> None:
     fleet = Fleet()
     fleet.serve(BLIND_S + 1, failing=True)
     assert fleet.outcome_watch.report("chat").blindness
-    fleet.serve(POLL_S, heard=True)
+    fleet.serve(POLL_S, arrived=True)
     report = fleet.outcome_watch.report("chat")
     assert not report.blindness
     assert not report.failure
@@ -144,23 +144,23 @@ def test_the_evidence_against_a_candidate_ends_with_its_share() -> None:
 
 def test_one_of_two_envoys_is_blind_although_the_other_is_heard() -> None:
     fleet = Fleet("north", "south")
-    fleet.outcome_watch.arrived({"north": 0, "south": 0})
+    fleet.outcome_watch.record_entries({"north": 0, "south": 0})
     for second in range(8):
         fleet.serve(0.5, envoy=0)
-        fleet.outcome_watch.arrived({"north": 24 * second, "south": 0})
-        fleet.serve(0.5, envoy=1, failing=True, heard=True)
+        fleet.outcome_watch.record_entries({"north": 24 * second, "south": 0})
+        fleet.serve(0.5, envoy=1, failing=True, arrived=True)
     report = fleet.outcome_watch.report("chat")
     assert report.blindness.envoys == ("envoy-1",)
     assert "no outcome of envoy-1 arrives" in report.failure
-    assert UNHEARD_ENVOY_S < BLIND_S
+    assert MISSING_ENVOY_S < BLIND_S
 
 
 def test_envoys_that_share_a_node_id_are_heard_together() -> None:
     fleet = Fleet("envoy", "envoy")
-    fleet.outcome_watch.arrived({"envoy": 0})
+    fleet.outcome_watch.record_entries({"envoy": 0})
     for second in range(1, 6):
         fleet.serve(1, envoy=second % 2)
-        fleet.outcome_watch.arrived({"envoy": second})
+        fleet.outcome_watch.record_entries({"envoy": second})
     fleet.look()
     fleet.serve(POLL_S)
     assert not fleet.outcome_watch.report("chat").blindness
@@ -169,7 +169,7 @@ def test_envoys_that_share_a_node_id_are_heard_together() -> None:
 def test_entries_of_other_routes_that_arrive_are_no_blindness() -> None:
     fleet = Fleet("envoy")
     for second in range(10):
-        fleet.outcome_watch.arrived({"envoy": second})
+        fleet.outcome_watch.record_entries({"envoy": second})
         fleet.serve(1)
     assert not fleet.outcome_watch.report("chat").blindness
 
@@ -191,8 +191,8 @@ def test_why_redis_does_not_answer_is_part_of_the_reason() -> None:
 
 
 def test_a_flush_of_captures_only_tells_nothing_about_outcomes() -> None:
-    assert tells(FLUSH)
-    assert not tells(Outcomes("chat", "x", 1, 0, 1, coverage={"paired": 3}))
+    assert contains_outcomes(FLUSH)
+    assert not contains_outcomes(Outcomes("chat", "x", 1, 0, 1, coverage={"paired": 3}))
 
 
 def test_the_entries_of_all_extprocs_are_added_by_node() -> None:

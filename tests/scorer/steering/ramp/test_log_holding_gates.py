@@ -61,7 +61,7 @@ def test_a_rollback_in_the_same_tick_is_all_that_is_logged() -> None:
 
 
 @pytest.mark.parametrize("phase", [Phase.ROLLING_BACK, Phase.ABORTED])
-def test_nothing_is_logged_on_the_way_back(phase: Phase) -> None:
+def test_nothing_is_logged_during_a_rollback(phase: Phase) -> None:
     assert "gate_holds" not in tick(at(phase, 0), replace(GOOD, verdicts=(HOLDS,), confirmed=0))[1]
 
 

@@ -36,8 +36,8 @@ def test_it_convicts_nobody_for_what_the_baseline_suffers_too() -> None:
 def test_outcomes_that_arrive_end_the_evidence() -> None:
     state = CounterGuardState().after(SideCounts(20, 20), NONE)
     assert state.fails_candidate
-    assert not state.heard().fails_candidate
-    assert state.heard().seen == NONE
+    assert not state.after_arrival().fails_candidate
+    assert state.after_arrival().seen == NONE
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.1])

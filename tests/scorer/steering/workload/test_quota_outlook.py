@@ -93,7 +93,7 @@ def test_what_other_workloads_send_to_the_candidate_counts() -> None:
     assert found.obstacle == "quota of backends.onprem: 700 requests a minute expected at 50 %, 600 allowed"
 
 
-def test_a_step_without_a_way_back_is_an_obstacle() -> None:
+def test_a_step_that_no_rollback_could_follow_is_an_obstacle() -> None:
     allowed = config(baseline={"requests": 1500}, sample=0)
     assert outlook(allowed, chat=1000, mail=400, pinned=100) == NO_QUOTA
     assert outlook(allowed, chat=1000, mail=400, pinned=101).obstacle == (

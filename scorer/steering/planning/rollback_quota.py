@@ -11,7 +11,7 @@ _MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
-class WayBack:
+class RollbackLoad:
     """The load of a baseline if all its workloads are back at 0 %, and the quota that it must fit, both per minute.
 
     - ``requests``: the requests of the workloads whose rate is known; None if no rate is known
@@ -52,7 +52,7 @@ class WayBack:
         return text
 
 
-def ways_back(config: Config, rates: Mapping[str, float], tokens: Mapping[str, float]) -> list[WayBack]:
+def rollback_loads(config: Config, rates: Mapping[str, float], tokens: Mapping[str, float]) -> list[RollbackLoad]:
     """Return the load after a rollback for each backend that has a quota and is the baseline of a workload.
 
     ``rates``: the requests per second of workloads. ``tokens``: the mean tokens of a request with its answer.
@@ -65,7 +65,7 @@ def ways_back(config: Config, rates: Mapping[str, float], tokens: Mapping[str, f
         known = {key: requests_at_zero(one, rates[key]) for key, one in served.items() if key in rates}
         all_tokens = all(key in tokens for key in known)
         found.append(
-            WayBack(
+            RollbackLoad(
                 backend=name,
                 requests=sum(known.values()) if known else None,
                 requests_quota=backend.quota.requests,
