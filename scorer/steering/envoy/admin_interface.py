@@ -10,7 +10,8 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Collection
+from collections import deque
+from collections.abc import Collection, Sequence
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -27,6 +28,7 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries
 POLL_S = 0.5  # a restarted Envoy is detected within this time
 COUNT_S = 0.2  # the time between two readings of the counters
 COUNT_PART = 0.1  # reading the counters takes at most this part of the time, whatever Envoy's number of them
+COUNT_READINGS = 3  # the quickest of these last readings shows Envoy's effort; a busy host delays single readings
 MAX_NODE = 256  # characters of a node id
 MAX_RUNTIME_BYTES = 16 * 2**20
 MAX_KEYS_PER_POST = 4000  # the keys are sent in the body, because Envoy refuses a path of that length
@@ -84,6 +86,15 @@ def values_in_force(body: bytes, keys: Collection[str]) -> dict[str, str]:
     return {key: str(value) for key, value in found.items() if value}
 
 
+def between_counts_s(took_s: Sequence[float]) -> float:
+    """Return the seconds from the beginning of one reading of the counters to that of the next.
+
+    ``took_s``: how long the last COUNT_READINGS readings took, or fewer if there were fewer.
+    """
+    effort = min(took_s) if len(took_s) >= COUNT_READINGS else 0.0
+    return max(COUNT_S, effort / COUNT_PART)
+
+
 class AdminInterface:
     """One Envoy's admin interface, with the last reading from it and the writes that wait to be sent to it."""
 
@@ -106,6 +117,7 @@ class AdminInterface:
         self._pending: dict[str, str] = {}
         self._retreat: dict[str, str] = {}
         self._read_at = self._count_at = -math.inf
+        self._counts_took: deque[float] = deque(maxlen=COUNT_READINGS)
         self._wake = asyncio.Event()
         self.idle = asyncio.Event()
         self.idle.set()
@@ -191,8 +203,8 @@ class AdminInterface:
             if self.counted is not None:
                 log.warning("envoy_not_counted", envoy=self.name, reason=error_text_with_type(error))
             self.counted = None
-        took = time.monotonic() - began
-        self._count_at = began + max(COUNT_S, took / COUNT_PART)
+        self._counts_took.append(time.monotonic() - began)
+        self._count_at = began + between_counts_s(self._counts_took)
 
     async def _node(self) -> str:
         try:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from glidepath_ops.local.child_process import free_ports
 from scorer.steering.envoy.admin_actuator import SILENT_S, AdminActuator, DnsNames
-from scorer.steering.envoy.admin_interface import admin_layer, has_ended
+from scorer.steering.envoy.admin_interface import admin_layer, between_counts_s, has_ended
 from tests.support.json_values import JSON
 from tests.support.waiting import eventually
 
@@ -60,6 +60,19 @@ def test_an_envoy_without_a_name_is_steered_until_it_is_silent_or_another_one(
     silent_s: float | None, has_our_keys: bool, ended: bool
 ) -> None:
     assert has_ended(silent_s, SILENT_S, has_our_keys=has_our_keys) is ended
+
+
+@pytest.mark.parametrize(
+    ("took_s", "pause_s"),
+    [
+        ([], 0.2),
+        ([1.4], 0.2),  # the first reading also opens the connection
+        ([0.002, 0.5, 0.3], 0.2),  # the host is busy: Envoy needs 2 ms
+        ([0.5, 0.6, 0.4], 4.0),  # Envoy has very many counters
+    ],
+)
+def test_only_an_envoy_that_is_always_slow_is_counted_less_often(took_s: list[float], pause_s: float) -> None:
+    assert between_counts_s(took_s) == pytest.approx(pause_s)
 
 
 class AdminTwin:
