@@ -30,6 +30,7 @@ class AnswerFault(StrEnum):
     UNFINISHED_STREAM = "unfinished_stream"
     NO_ANSWER = "no_answer"
     EMPTY_ANSWER = "empty_answer"
+    UNUSABLE = "unusable"
     REFUSAL = "refusal"
     CUT = "cut"
     LOOP = "loop"
@@ -77,6 +78,7 @@ FAULTS: Mapping[AnswerFault, FaultKind] = {
     ),
     AnswerFault.NO_ANSWER: _failed("an envelope without an answer", "no choices, no candidates, or only [DONE]"),
     AnswerFault.EMPTY_ANSWER: _failed("no text, no call and no refusal", "no content, and the model stopped by itself"),
+    AnswerFault.UNUSABLE: _defect("no answer that a client of this API can read", "the scorer only"),
     AnswerFault.REFUSAL: _defect("the model or a filter refuses", "the provider's field, or the first sentences"),
     AnswerFault.CUT: _defect("a limit on the length cut the answer", "finish reason length, or an open code block"),
     AnswerFault.LOOP: _defect("the model repeats itself", "most words are in repeated sentences or loops"),

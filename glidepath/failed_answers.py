@@ -13,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from glidepath.answer_faults import AnswerFault, FoundFault
+from glidepath.error_forms import is_error_without_the_field
 
 DOCUMENT = 256 * 1024  # bytes of the largest JSON document that is parsed
 TAIL = 64 * 1024  # bytes at the end of a stream that are read
@@ -30,17 +31,22 @@ _EVENT_STREAM = "application/vnd.amazon.eventstream"
 _SSE_LINES = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
 _JSON_EVENT = re.compile(rb"^data: ?\{", re.MULTILINE)
 _KEEP_ALIVE = ("ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive")
+# Content that a client can use: reasoning alone, or white space alone, is none.
 _CONTENT = re.compile(
-    rb'"(?:content|text|refusal|partial_json|thinking|reasoning\w*|delta|name|transcript|data|url|code|input|arguments'
-    rb'|response|b64_json|stringValue)"\s*+:\s*+"(?!")|"(?:args|arguments|input)"\s*+:\s*+\{\s*+"'
+    rb'"(?:content|text|refusal|partial_json|delta|name|transcript|data|url|code|input|arguments|response|b64_json'
+    rb'|stringValue)"\s*+:\s*+"(?: |\\[nrt])*+(?!")|"(?:args|arguments|input)"\s*+:\s*+\{\s*+"'
 )
 _NAMED_ERROR = re.compile(rb"event: ?error[ \t]*+\r?\n|error: ?\{")  # at the beginning of a line
 _NAMED_ERROR_BEGINS = (b"\nevent: error", b"\nevent:error", b"\nerror:")  # llama.cpp writes a field error
+_COHERE = ("message-start", "content-start", "content-delta", "content-end", "text-generation")
 _ANTHROPIC = ("message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta")
 _STOPPED = (  # reasons of a model that stopped by itself, so that its answer is complete
     "stop", "stop_sequence", "end_turn", "eos_token", "complete", "tool_calls", "tool_use", "function_call",
 )  # fmt: skip
-_ERRORS = ("error", "error_toxic", "error_limit")
+_FAULTY_CALL = (  # reasons of a model that wrote a call or a message that its server could not read
+    "malformed_function_call", "unexpected_tool_call", "malformed_tool_use", "malformed_model_output",
+)  # fmt: skip
+_ERRORS = ("error", "error_toxic", "error_limit", "abort", "timeout")  # abort: vLLM's and SGLang's word
 _ENDS = ("message_stop", "response.completed", "response.incomplete", "message-end", "stream-end")
 
 
@@ -129,6 +135,8 @@ def _json_fault(body: bytes, kind: str) -> FoundFault | None:
     except (ValueError, RecursionError) as error:
         declared = kind in _JSON_TYPES or kind.endswith("+json")
         return FoundFault(AnswerFault.MALFORMED_BODY, str(error)[:_SHOWN]) if declared else None
+    if value is None or value == {}:
+        return FoundFault(AnswerFault.NO_ANSWER, "the JSON is empty")
     if isinstance(value, dict) and kind not in ("text/plain", "text/markdown"):
         return _document_fault(value, body)
     if isinstance(value, list):  # Gemini streams an array
@@ -139,21 +147,28 @@ def _json_fault(body: bytes, kind: str) -> FoundFault | None:
 def _document_fault(doc: dict[str, object], body: bytes) -> FoundFault | None:
     if fault := _error(doc, AnswerFault.ERROR_BODY):
         return fault
+    if is_error_without_the_field(doc):
+        return FoundFault(AnswerFault.ERROR_BODY, _message(doc))
     if _lacks_answers(doc):
-        return FoundFault(AnswerFault.NO_ANSWER, "no choices" if "choices" in doc else "no candidates")
+        return FoundFault(AnswerFault.NO_ANSWER, "no candidates" if "candidates" in doc else "no choices")
     if doc.get("object") == "response":
         empty = doc.get("status") == "completed" and not _has_output(doc.get("output"))
         return FoundFault(AnswerFault.EMPTY_ANSWER, "no output") if empty else None
     reason = _reason(doc)
-    if reason not in _STOPPED or _CONTENT.search(body):
+    if reason not in _STOPPED + _FAULTY_CALL or _has_content(body):
         return None
     return FoundFault(AnswerFault.EMPTY_ANSWER, f"finish reason {reason}")
 
 
+def _has_content(body: bytes) -> bool:
+    """Return whether there is content that a client can use. After long reasoning, it is at the end."""
+    return _CONTENT.search(body, max(0, len(body) - TAIL)) is not None or _CONTENT.search(body) is not None
+
+
 def _lacks_answers(doc: dict[str, object]) -> bool:
     """Return whether a document is an OpenAI or Gemini response that contains no answer."""
-    if doc.get("choices") == []:
-        return str(doc.get("object", "")).startswith(("chat.completion", "text_completion"))
+    if doc.get("choices") == [] or str(doc.get("object", "")).startswith(("chat.completion", "text_completion")):
+        return not doc.get("choices")
     return doc.get("candidates") == [] and not doc.get("promptFeedback")
 
 
@@ -170,7 +185,8 @@ def _said(message: dict[str, object]) -> bool:
     parts = message.get("content")
     if not isinstance(parts, list):
         return bool(parts)
-    return any(not isinstance(part, dict) or part.keys() - {"type", "text"} or part.get("text") for part in parts)
+    without_content = {"type", "text", "annotations", "logprobs"}
+    return any(not isinstance(part, dict) or part.keys() - without_content or part.get("text") for part in parts)
 
 
 def _error(doc: object, kind: AnswerFault, event: str = "") -> FoundFault | None:
@@ -191,7 +207,8 @@ def _failed_response(doc: dict[str, object]) -> bool:
 
 
 def _message(error: object) -> str:
-    found = error.get("message") or error.get("type") or error.get("code") if isinstance(error, dict) else error
+    names = ("message", "type", "code", "detail", "__type")
+    found = next((error[name] for name in names if error.get(name)), None) if isinstance(error, dict) else error
     return str(found)[:_SHOWN] if isinstance(found, str | int) else "an error without a message"
 
 
@@ -230,21 +247,24 @@ def _sse_fault(body: bytes) -> FoundFault | None:
     known = any(map(_is_known, docs))
     if reason is None and not any(event.data == _DONE or _ends(event) for event in events):
         return FoundFault(AnswerFault.UNFINISHED_STREAM, "neither [DONE] nor a finish reason") if known else None
-    if not known or (reason or "stop") not in _STOPPED or _CONTENT.search(body):
+    if not known or (reason or "stop") not in _STOPPED + _FAULTY_CALL or _has_content(body):
         return None
     return FoundFault(AnswerFault.EMPTY_ANSWER, f"finish reason {reason}" if reason else "the stream has no content")
 
 
 def _ends(event: _Event) -> bool:
-    return event.doc.get("type", event.name) in _ENDS or event.doc.get("event_type") in _ENDS
+    whole = isinstance(event.doc.get("generated_text"), str)  # TGI
+    return whole or event.doc.get("type", event.name) in _ENDS or event.doc.get("event_type") in _ENDS
 
 
 def _is_known(event: _Event) -> bool:
     """Return whether the event belongs to a streaming format of which we know how a stream ends."""
-    kind = event.doc.get("type", event.name)
-    named = isinstance(kind, str) and (kind in _ANTHROPIC or kind.startswith("response."))
-    lists = isinstance(event.doc.get("choices"), list) or isinstance(event.doc.get("candidates"), list)
-    return named or lists or _is_of_llamacpp(event.doc)
+    doc = event.doc
+    kind = doc.get("type", doc.get("event_type", event.name))
+    named = isinstance(kind, str) and (kind in _ANTHROPIC + _COHERE or kind.startswith("response."))
+    tgi = {"token", "generated_text"} <= doc.keys()
+    lists = isinstance(doc.get("choices"), list) or isinstance(doc.get("candidates"), list)
+    return named or tgi or lists or _is_of_llamacpp(doc)
 
 
 def _error_inside(body: bytes) -> FoundFault | None:

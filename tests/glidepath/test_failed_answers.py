@@ -48,6 +48,12 @@ CLAUDE = (
     {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Yes"}},
 )
+COHERE = (
+    {"type": "message-start", "delta": {"message": {"role": "assistant", "content": []}}},
+    {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "Yes"}}}},
+)
+THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+EMPTY_TEXT = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
 RESPONSE = {"object": "response", "status": "completed", "error": None, "output": []}
 
 LONG = RESPONSE | {"output": [{"type": "message", "content": [{"type": "output_text", "text": "x" * 2 * TAIL}]}]}
@@ -106,6 +112,31 @@ FAILED: tuple[tuple[AnswerFault, object, str], ...] = (
     (AnswerFault.EMPTY_ANSWER, {"candidates": [{"content": {"parts": []}, "finishReason": "STOP"}]}, JSON),
     (AnswerFault.EMPTY_ANSWER, {"content": "", "stop": True, "stop_type": "eos"}, JSON),
     (AnswerFault.EMPTY_ANSWER, {"message": {"content": ""}, "done": True, "done_reason": "stop"}, JSON),
+    (AnswerFault.EMPTY_ANSWER, chat({"content": None, "reasoning_content": "It is Lima."}), JSON),
+    (AnswerFault.EMPTY_ANSWER, chat({"content": "", "reasoning": "It is Lima."}), JSON),
+    (AnswerFault.EMPTY_ANSWER, chat({"content": " \n\t "}), JSON),
+    (AnswerFault.EMPTY_ANSWER, sse(chunk({"reasoning_content": "Hm."}), chunk({"content": "\n"}, "stop")), SSE),
+    (AnswerFault.EMPTY_ANSWER, {"type": "message", "content": [THOUGHT], "stop_reason": "end_turn"}, JSON),
+    (AnswerFault.EMPTY_ANSWER, RESPONSE | {"output": [{"type": "message", "content": [EMPTY_TEXT]}]}, JSON),
+    (AnswerFault.EMPTY_ANSWER, {"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL"}]}, JSON),
+    (AnswerFault.EMPTY_ANSWER, {"output": {"message": {"content": []}}, "stopReason": "malformed_tool_use"}, JSON),
+    (AnswerFault.EMPTY_ANSWER, sse(COHERE[0], {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}), SSE),
+    (AnswerFault.UNFINISHED_STREAM, sse(*COHERE), SSE),
+    (AnswerFault.UNFINISHED_STREAM, sse({"token": {"text": "a"}, "generated_text": None}), SSE),
+    (AnswerFault.NO_ANSWER, {"object": "chat.completion", "choices": None}, JSON),
+    (AnswerFault.NO_ANSWER, {"object": "chat.completion", "usage": {"prompt_tokens": 1}}, JSON),
+    (AnswerFault.NO_ANSWER, {"choices": [], "usage": {}}, JSON),
+    (AnswerFault.NO_ANSWER, {}, JSON),
+    (AnswerFault.NO_ANSWER, "null", JSON),
+    (AnswerFault.ERROR_BODY, {"detail": "Internal error"}, JSON),
+    (AnswerFault.ERROR_BODY, {"detail": [{"loc": ["body"], "msg": "field required"}]}, JSON),
+    (AnswerFault.ERROR_BODY, {"__type": "ThrottlingException", "message": "slow down"}, JSON),
+    (AnswerFault.ERROR_BODY, {"success": False, "errors": [{"code": 7003}], "result": None}, JSON),
+    (AnswerFault.ERROR_BODY, {"errors": [{"message": "x"}], "data": None}, JSON),
+    (AnswerFault.ERROR_BODY, {"status": "error", "message": "overloaded"}, JSON),
+    (AnswerFault.ERROR_BODY, {"code": "Throttling", "message": "x", "request_id": "r"}, JSON),
+    (AnswerFault.ERROR_BODY, chat({"content": "The cap"}, "abort"), JSON),
+    (AnswerFault.ERROR_EVENT, sse(*BEGUN, chunk({}, "abort"), "[DONE]"), SSE),
 )
 
 
@@ -161,6 +192,14 @@ GOOD: tuple[tuple[object, str], ...] = (
     ("{curly} words", "text/plain"),
     (b"\xff\xd8\xff", "image/jpeg"),
     ('{"response": "a", "done": false}\n{"response": "", "done": true}\n', NDJSON),
+    (chat({"content": "\n\nYes.", "reasoning_content": "Hm."}), JSON),
+    (chat({"content": None, "reasoning_content": "Hm."}, "length"), JSON),
+    ({"detail": "blue", "answer": "Yes."}, JSON),
+    ({"message": "Yes."}, JSON),
+    ({"code": 0, "message": "Yes."}, JSON),
+    ({"success": True, "message": "Yes."}, JSON),
+    ({"errors": [], "data": {"answer": "Yes."}}, JSON),
+    ("[]", JSON),
 )
 
 

@@ -60,10 +60,14 @@ class UnusableReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """The result for a body that has no answer to score: the reason, and a ``detail`` of one short line for people."""
+    """The result for a body that has no answer to score: the reason, and a ``detail`` of one short line for people.
+
+    ``unknown_format``: whether the body is JSON of no known API.
+    """
 
     reason: UnusableReason
     detail: str = ""
+    unknown_format: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def _read_stream(stream: Stream, expected: Expectation) -> Extracted | None:
 def _unknown_format(value: object) -> Unusable:
     keys = ", ".join(sorted(map(str, value))[:8]) if isinstance(value, dict) else type(value).__name__
     detail = f"no known format ({clean(keys[:200])}); set scoring.answer.jsonpath to the path of the answer"
-    return Unusable(UnusableReason.UNSUPPORTED, detail)
+    return Unusable(UnusableReason.UNSUPPORTED, detail, unknown_format=True)
 
 
 def _failure(content_type: str, body: bytes) -> str:

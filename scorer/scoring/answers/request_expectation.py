@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from glidepath.call_classes import asks_for_stream, form_of_path
 from scorer.scoring.answers.answer import Expectation, Surface
+from scorer.scoring.answers.requested_schema import as_json_schema
 from scorer.scoring.answers.strict_json import MAX_BYTES, MAX_CHOICES, UnusableBodyError, clean, count, read_json
 
 _TASKS = {
@@ -31,6 +32,7 @@ _INNER = (
     "generation_config",
     "inferenceConfig",
 )  # TGI, Ollama, Gemini, Bedrock
+_GEMINI_SCHEMAS = ("responseJsonSchema", "response_json_schema", "responseSchema", "response_schema")
 _SCHEMA_KEYS = ("parameters", "input_schema", "inputSchema", "parametersJsonSchema")
 _CHOICE_KEYS = ("guided_choice", "choice")
 
@@ -48,6 +50,7 @@ def expectation(path: str, request_body: bytes) -> Expectation:
     inner = [request] + [request[k] for k in _INNER if isinstance(request.get(k), dict)]
     flat = {key: value for part in reversed(inner) if isinstance(part, dict) for key, value in part.items()}
     json_mode, schema = _json_mode(flat)
+    schema = as_json_schema(schema)
     tools = _tools(flat)
     return Expectation(
         surface=surface,
@@ -82,14 +85,15 @@ def _json_mode(request: dict[str, object]) -> tuple[bool, object]:
         found = _format(request.get(name))
         if found[0]:
             return found
-    for outer in ("text", "output_config"):  # OpenAI responses, Anthropic messages
-        section = request.get(outer)
+    for name in ("text", "output_config"):  # OpenAI responses, Anthropic messages
+        section = request.get(name)
         if isinstance(section, dict) and (found := _format(section.get("format")))[0]:
             return found
     if request.get("responseMimeType", request.get("response_mime_type")) == "application/json":  # Gemini
-        return True, request.get("responseJsonSchema")
-    outputs = request.get("structured_outputs")  # vLLM
-    for schema in (request.get("guided_json"), request.get("json_schema"), outputs and _get(outputs, "json")):
+        return True, next((request[key] for key in _GEMINI_SCHEMAS if request.get(key)), None)
+    outer = [request, request.get("nvext")]  # NVIDIA NIM
+    guided = [_get(one, key) for one in outer for key in ("guided_json", "json_schema")]
+    for schema in (*guided, _get(request.get("structured_outputs"), "json")):  # vLLM
         if schema:
             return True, schema
     return False, None
@@ -102,7 +106,9 @@ def _format(value: object) -> tuple[bool, object]:
         return False, None
     kind = value.get("type")
     if kind in ("json_object", "json_schema", "json"):
-        inner = value.get("json_schema")
+        inner = value.get("json_schema") or value.get("value")  # TGI: value
+        if kind == "json_object" and "schema" not in value:  # Cohere
+            return True, inner
         return True, _get(inner, "schema") or value.get("schema") or value.get("value")
     return ("properties" in value or kind == "object"), value  # Ollama sends the schema itself
 
@@ -134,7 +140,7 @@ def _functions(request: dict[str, object]) -> dict[str, object]:
             function = _get(one, "function") or _get(one, "toolSpec") or one
             if name := _string(_get(function, "name")):
                 found[name] = next((schema for key in _SCHEMA_KEYS if (schema := _get(function, key))), None)
-                found[name] = _get(found[name], "json") or found[name]  # Bedrock
+                found[name] = as_json_schema(_get(found[name], "json") or found[name])  # Bedrock
     return found
 
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from glidepath.answer_faults import AnswerFault, FoundFault, Grade
 from glidepath.failed_answers import failed_answer
-from scorer.scoring.answers import Expectation, Extracted, Unusable, UnusableReason
+from scorer.scoring.answers import Expectation, Extracted, FinishReason, Surface, Unusable, UnusableReason
 from scorer.scoring.judge.call_and_schema_faults import call_and_schema_faults
 from scorer.scoring.judge.text_faults import text_faults
 
-# What the reader of a body finds, where the bounded check of the body cannot decide.
-_UNUSABLE = {
-    UnusableReason.TRUNCATED: AnswerFault.UNFINISHED_STREAM,
-    UnusableReason.MALFORMED: AnswerFault.MALFORMED_BODY,
-    UnusableReason.ERROR_BODY: AnswerFault.ERROR_BODY,
-    UnusableReason.EMPTY_BODY: AnswerFault.EMPTY_BODY,
-}
+_WITHOUT_ANSWER = (
+    UnusableReason.TRUNCATED,
+    UnusableReason.MALFORMED,
+    UnusableReason.ERROR_BODY,
+    UnusableReason.EMPTY_BODY,
+)
+_ENDED = (FinishReason.STOP, FinishReason.TOOL_CALLS, FinishReason.OTHER)  # not by a limit or a filter
 
 
 def judge_answer(
@@ -34,10 +34,33 @@ def judge_answer(
         return ()
     if fault := failed_answer(status, content_type, body, cut=cut):
         return (fault,)
+    if unusable := "" if cut else _unusable(expected, found):
+        return (FoundFault(AnswerFault.UNUSABLE, unusable),)
     if isinstance(found, Unusable):
-        kind = None if cut else _UNUSABLE.get(found.reason)
-        return (FoundFault(kind, found.detail),) if kind else ()
+        return ()
     return (*call_and_schema_faults(found.first, expected), *text_faults(found.first, expected))
+
+
+def _unusable(expected: Expectation, found: Extracted | Unusable) -> str:
+    """Return why a client of the request's API cannot use an answer in which the bounded check finds no failure, or "".
+
+    It is a defect and not a failure, because extproc, which makes the bounded check, has counted the answer as good.
+    """
+    if isinstance(found, Unusable):
+        unreadable = found.reason in _WITHOUT_ANSWER or (
+            found.unknown_format and expected.surface is not Surface.UNKNOWN
+        )
+        return found.detail or found.reason.value if unreadable else ""
+    first = found.first
+    if (
+        not found.choices
+        or first.finish_reason not in _ENDED
+        or first.text.strip()
+        or first.tool_calls
+        or first.refusal
+    ):
+        return ""
+    return "only reasoning" if first.reasoning else "no content"
 
 
 def only_one_side(

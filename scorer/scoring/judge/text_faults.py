@@ -20,27 +20,23 @@ from scorer.scoring.compare.defects.mojibake import badness
 from scorer.scoring.compare.defects.refusals import refusal
 from scorer.scoring.compare.defects.repeated_passages import repeated_passages
 from scorer.scoring.compare.defects.unfinished_text import unfinished_text
-from scorer.scoring.compare.text.language_detection import languages_of
 from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.judge.requested_faults import Wishes
+from scorer.scoring.judge.wrong_language import other_language
 
 READ = 16_000  # characters that are examined
 TINY_LIMIT = 16  # tokens; an answer to a request with such a limit is a label, and ends at the limit
 _REFUSED = 0.7  # a refusal of at least this severity is certain
 _LOOP_WORDS, _LOOP_SHARE, _LOOP_RUN = 30, 0.5, 24
+# A run of one character that is no ruler, no table and no large number. Overflowing weights give only "!!!!".
+_ONE_CHARACTER = re.compile(r"([^\s\w\-=*#.~|+─━═…])\1{39,}|(\w)\2{199,}")
 _PACKED = 0.3  # the compressed share of a text above which it cannot be a loop
 _BROKEN_MARKS, _BROKEN_SHARE = 3, 0.02
 _NONSENSE_WORDS, _NONSENSE_SHARE = 20, 0.5
 _SENTENCE_WORDS = 12  # of a text whose last word can show that it is cut
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f]")  # without white space and the escape character
 _CLOSED = tuple(".!?…。！？)]}\"'`*_>|~%")
-_PASSAGE = 300  # the number of characters from which a language is detected
 _SAMPLE = 1_000  # this many characters are searched for implausible words
-_RELATED = tuple(  # languages that the detector confuses with each other
-    frozenset(group.split())
-    for group in ("hr sr bs sh sl", "no nn da sv", "id ms", "es gl ca pt an", "cs sk", "ru uk be bg", "zh yue wuu",
-                  "de als nds lb", "hi mr ne")
-)  # fmt: skip
 
 
 def text_faults(choice: Choice, expected: Expectation) -> tuple[FoundFault, ...]:
@@ -87,7 +83,12 @@ def _cut(choice: Choice, document: Document, expected: Expectation, _: Wishes) -
 
 def _loop(choice: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:
     prose = document.prose.strip()
-    if expected.json_mode or wishes.repetition or len(prose) < 120 or prose.startswith(("{", "[", "<")):
+    if expected.json_mode or wishes.repetition:
+        return None
+    run = _ONE_CHARACTER.search(prose)
+    if run and len(run[0]) >= _LOOP_SHARE * len(prose):
+        return FoundFault(AnswerFault.LOOP, f"{len(run[0])} times {run[0][0]}")
+    if len(prose) < 120 or prose.startswith(("{", "[", "<")):
         return None
     raw = prose.encode("utf-8", "replace")
     if len(zlib.compress(raw, 1)) > _PACKED * len(raw):
@@ -130,13 +131,8 @@ def _marks(text: str) -> int:
 def _wrong_language(_: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:
     if wishes.language or expected.json_mode or document.code_blocks:
         return None
-    asked, answered = Document(wishes.prompt[:_PASSAGE]).languages, languages_of(document.text[:_PASSAGE])
-    if len(asked) != 1 or len(answered) != 1 or asked == answered:
-        return None
-    pair = {asked[0], answered[0]}
-    if any(pair <= group for group in _RELATED) or answered[0] in Document(wishes.instructions).languages:
-        return None
-    return FoundFault(AnswerFault.WRONG_LANGUAGE, f"{asked[0]} → {answered[0]}")
+    found = other_language(document.text, wishes)
+    return FoundFault(AnswerFault.WRONG_LANGUAGE, found) if found else None
 
 
 def _broken_code(choice: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:

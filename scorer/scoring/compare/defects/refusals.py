@@ -37,6 +37,8 @@ _ENGLISH = re.compile(
     r"|help|answer)))"
     rf"|(?:this|that|your|the) (?:request|question|topic|content)\b[^.!?]{{0,40}}\b(?:(?:violat\w{{1,4}}|against)"
     rf" (?:\w{{1,15}} )?{_RULES}|not something i|inappropriate|cannot be (?:answered|fulfilled|processed|completed))"
+    r"|(?:this|that|it)(?:'s| is) (?:not something (?:that )?(?:i|we) (?:can|am able)"
+    r"|something (?:that )?(?:i|we) (?:cannot|can't|won't|am (?:not able|unable)) |beyond (?:my|what i))"
     r"|i must (?:respectfully )?decline|i(?:'d| would) (?:rather|prefer) not"
     r"|i (?:do not|don't) (?:have (?:access|the ability|enough information|information)|feel comfortable))",
     re.IGNORECASE,
@@ -83,6 +85,7 @@ _OTHER_LANGUAGES = re.compile(
     r"|ответить на эт)"
     # Chinese, Japanese, Korean
     r"|(?:对不起|抱歉|很遗憾|不好意思|對不起)[^。！？]{0,12}(?:无法|不能|不可以|無法)|我(?:无法|不能|無法)(?:回答|提供|协助|帮助|满足|協助)"
+    r"|(?:这个|此|该|您的|你的)?(?:问题|请求)[^。！？]{0,6}(?:我)?(?:暂时)?(?:无法|不能)(?:回答|提供|协助)|我们?(?:换个|聊点)(?:话题|别的)"
     r"|(?:申し訳|すみません|恐れ入り)[^。！？]{0,40}(?:できません|できかねます|お答えできな|お手伝いできな)"
     r"|(?:죄송|유감)[^.!?。]{0,40}(?:수 없습니다|수 없어요|어렵습니다)"
     r")",

@@ -7,6 +7,7 @@ import pytest
 from scorer.scoring.answers import Surface, expectation
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+GEMINI = {"type": "OBJECT", "properties": {"city": {"type": "STRING"}}}
 
 
 def asked(path="/v1/chat/completions", **request):
@@ -55,6 +56,18 @@ def test_the_path_determines_the_format(path, surface):
         ({"parameters": {"grammar": {"type": "json", "value": SCHEMA}}}, SCHEMA),
         ({"guided_json": SCHEMA}, SCHEMA),
         ({"structured_outputs": {"json": SCHEMA}}, SCHEMA),
+        ({"guided_json": json.dumps(SCHEMA)}, SCHEMA),
+        ({"json_schema": json.dumps(SCHEMA)}, SCHEMA),
+        ({"structured_outputs": {"json": json.dumps(SCHEMA)}}, SCHEMA),
+        ({"nvext": {"guided_json": SCHEMA}}, SCHEMA),
+        ({"response_format": {"type": "json_object", "json_schema": SCHEMA}}, SCHEMA),
+        ({"response_format": {"type": "json_object", "schema": SCHEMA}}, SCHEMA),
+        ({"response_format": {"type": "json", "value": SCHEMA}}, SCHEMA),
+        ({"response_format": {"type": "json_schema", "value": {"name": "x", "schema": SCHEMA}}}, SCHEMA),
+        ({"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": SCHEMA}}, SCHEMA),
+        ({"generationConfig": {"responseMimeType": "application/json", "responseSchema": GEMINI}}, SCHEMA),
+        ({"generation_config": {"response_mime_type": "application/json", "response_schema": GEMINI}}, SCHEMA),
+        ({"guided_json": "{not JSON"}, None),
     ],
 )
 def test_every_way_to_request_json_is_recognised(request_fields, schema):
@@ -183,3 +196,28 @@ def test_the_functions_have_their_schemas_and_a_forbidden_tool_is_none():
     assert (found.tools, found.functions) == (("f", "web_search"), {"f": {"type": "object"}})
     forbidden = expectation("/v1/chat/completions", json.dumps(request | {"tool_choice": "none"}).encode())
     assert forbidden.functions == {}
+
+
+def test_geminis_schemas_are_read_as_json_schemas():
+    """Gemini writes types in capitals, ``nullable``, and counts as text."""
+    town = {"type": "STRING", "nullable": True, "enum": ["Lima", "Rome"]}
+    towns = {"type": "ARRAY", "items": {"anyOf": [town, {"type": "INTEGER"}]}, "maxItems": "3"}
+    given = {"type": "OBJECT", "properties": {"towns": towns, "type": {"type": "TYPE_UNSPECIFIED"}}}
+    offered = asked(
+        "/v1beta/models/g:generateContent", tools=[{"functionDeclarations": [{"name": "f", "parameters": given}]}]
+    )
+    read = {"type": ["string", "null"], "nullable": True, "enum": ["Lima", "Rome", None]}
+    assert offered.functions["f"] == {
+        "type": "object",
+        "properties": {
+            "towns": {"type": "array", "items": {"anyOf": [read, {"type": "integer"}]}, "maxItems": 3},
+            "type": {},
+        },
+    }
+
+
+def test_a_schema_that_is_nested_deeply_is_read():
+    schema = {"type": "STRING"}
+    for _ in range(60):
+        schema = {"type": "ARRAY", "items": schema}
+    assert asked(guided_json=schema).json_mode

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from glidepath.answer_faults import AnswerFault, FoundFault
+from glidepath.failed_answers import failed_answer
 from scorer.scoring.answers import expectation, extract
 from scorer.scoring.judge.judge_answer import has_failed, judge_answer, only_one_side
 from tests.support.answer_bodies import call, chat, stream
@@ -19,6 +20,7 @@ CITY = {
     "required": ["city"],
     "additionalProperties": False,
 }
+GEMINI_CITY = {"type": "OBJECT", "properties": {"city": {"type": "STRING", "nullable": True}}, "required": ["city"]}
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "What is the weather in Lima?"}]}
 OPENAI = {"type": "function", "function": {"name": "weather", "parameters": CITY}}
 TOOLS = ASK | {"tools": [OPENAI]}
@@ -76,6 +78,7 @@ def test_calls_and_json_are_checked_against_the_request(
         {"tools": [{"functionDeclarations": [{"name": "weather", "parameters": CITY}]}]},
         {"toolConfig": {"tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": CITY}}}]}},
         {"functions": [{"name": "weather", "parameters": CITY}]},
+        {"tools": [{"functionDeclarations": [{"name": "weather", "parameters": GEMINI_CITY}]}]},
     ],
 )
 def test_the_schema_of_a_tool_is_found_in_every_format(offer: dict[str, Any]) -> None:
@@ -103,9 +106,36 @@ def test_a_failed_answer_has_its_failure_only() -> None:
     assert has_failed(faults)
 
 
-def test_what_only_the_reader_finds_is_a_failure_too() -> None:
-    two = ASK | {"n": 2}
-    assert kinds(stream({"content": "a"}, done=False), two, "text/event-stream") == [AnswerFault.UNFINISHED_STREAM]
+TWO = ASK | {"n": 2}
+ARRAY = [{"candidates": [{"content": {"parts": [{"text": "a"}], "role": "model"}, "index": 0}]}]
+THOUGHT = {"candidates": [{"content": {"parts": [{"text": "Hm.", "thought": True}]}, "finishReason": "STOP"}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "request_", "kind"),
+    [
+        (stream({"content": "a"}, done=False), TWO, "text/event-stream"),  # one of two choices
+        (ARRAY, ASK, "application/json"),  # no finish reason
+        (THOUGHT, ASK, "application/json"),  # no content
+        ({"generated_text": ""}, ASK, "application/json"),
+        ({"error_code": 336003, "error_msg": "too long"}, ASK, "application/json"),  # of no known API
+    ],
+)
+def test_an_unusable_answer_that_extproc_takes_for_good_is_a_defect(
+    body: object, request_: dict[str, Any], kind: str
+) -> None:
+    """Extproc has not counted it as an error, so only the gate of defects can hear it."""
+    assert failed_answer(200, kind, body.encode() if isinstance(body, str) else json.dumps(body).encode()) is None
+    faults = judged(body, request_, kind)
+    assert [fault.kind for fault in faults] == [AnswerFault.UNUSABLE]
+    assert not has_failed(faults)
+
+
+def test_a_format_that_nobody_knows_is_no_fault_at_a_path_that_nobody_knows() -> None:
+    raw = b'{"reply": "Sunny."}'
+    found = extract(path="/ask", content_type="", status=200, request_body=b"{}", response_body=raw)
+    expected = expectation("/ask", b"{}")
+    assert judge_answer(status=200, content_type="", body=raw, cut=False, expected=expected, found=found) == ()
 
 
 @pytest.mark.parametrize("status", [400, 429, 500, 503])

@@ -41,7 +41,7 @@ def kinds(
 
 @pytest.mark.parametrize("text", ["", "4", "Yes.", PROSE, GERMAN, FRENCH, JAPANESE, f"1. {PROSE}\n2. C++\n- a\n-"])
 def test_a_sound_text_has_no_fault(text: str) -> None:
-    assert kinds(text) == set()
+    assert kinds(text, "") == set()
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,58 @@ def test_unusual_text_is_not_garbled(text: str, prompt: str) -> None:
 @pytest.mark.parametrize("text", [GERMAN, FRENCH, JAPANESE])
 def test_an_answer_in_another_language_than_the_prompt_is_a_defect(text: str) -> None:
     assert kinds(text, STREET) == {AnswerFault.WRONG_LANGUAGE}
+
+
+CAPITAL = "What is the capital of Australia?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "堪培拉是澳大利亚的首都。",
+        "オーストラリアの首都はキャンベラです。",
+        "Столица Австралии — Канберра.",
+        "Die Hauptstadt von Australien ist Canberra, und dort leben etwa 450.000 Menschen.",
+        f"{JAPANESE} (Canberra)",
+    ],
+)
+def test_a_short_question_shows_its_language_too(text: str) -> None:
+    assert kinds(text, CAPITAL) == {AnswerFault.WRONG_LANGUAGE}
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("堪培拉", "capital?"),
+        ("こんにちは！今日はどうしましたか。", "konnichiwa, genki desu ka"),
+        ("Привет! Всё хорошо, спасибо.", "privet, kak dela u tebya"),
+        ("Canberra (堪培拉)", CAPITAL),
+        ("π ≈ 3.14, Δx → 0", "What is the value of pi?"),
+        ("你好", "How do I say hello in Chinese?"),
+        ("Canberra.", "澳大利亚的首都是哪里？"),
+    ],
+)
+def test_a_short_answer_that_may_be_in_the_right_language_is_no_defect(text: str, prompt: str) -> None:
+    assert kinds(text, prompt) == set()
+
+
+@pytest.mark.parametrize("text", ["!" * 60, "The answer is " + "!" * 300, "0" * 300, "€" * 50])
+def test_one_character_again_and_again_is_a_loop(text: str) -> None:
+    assert AnswerFault.LOOP in kinds(text, "How many people live there, roughly?")
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("-" * 80, "Draw a line for me."),
+        ("A googol is 1" + "0" * 100 + ".", "Write out a googol."),
+        ("Wow" + "!" * 12, "Write something."),
+        ("!" * 60, "Write 60 exclamation marks, the same character many times."),
+        (PROSE * 3 + "!" * 60, "Write something."),
+    ],
+)
+def test_a_run_that_may_be_meant_is_no_loop(text: str, prompt: str) -> None:
+    assert AnswerFault.LOOP not in kinds(text, prompt)
 
 
 @pytest.mark.parametrize(
