@@ -54,7 +54,7 @@ def command(
         names = [workload] if workload else [*settings.workloads, *sorted(stored - settings.workloads.keys())]
         if user and settings.extproc.sticky_key is None:
             typer.echo(_NO_KEY, err=True)
-        return {name: await erase(redis, name, _erasure(settings, name, user, request_id)) for name in names}
+        return {name: await erase(redis, name, erasure(settings, name, user, request_id)) for name in names}
 
     found = with_redis(config, work, "erasing")
     if as_json:
@@ -68,18 +68,19 @@ def command(
         typer.echo(f"{name}: erased {pairs}, {results}, {kept}, {labels}, {feedback}{unread}")
 
 
-def _erasure(settings: Config, workload: str, user: str, request_id: str) -> Erasure:
+def erasure(settings: Config, workload: str, user: str, request_id: str) -> Erasure:
+    """Return what selects the pairs of a user, or of a request, in one workload.
+
+    A user's value can have come from a header or from a body, whatever ``sticky`` says now.
+    """
     if not user:
         return Erasure(request_id=request_id)
-    if workload not in settings.workloads:
-        values = {user, *digests_in_envoy(user)}
+    values = {user, *digests_in_envoy(user)}
+    if workload in settings.workloads:
+        digests = frozenset(map(build_workloads(settings)[workload].sticky, values))
+    else:
         digests = frozenset(digest_in_removed_workload(settings, workload, value) for value in values)
-        return Erasure(digests - {""}, feedback_user=user_digest(workload, user))
-    info = build_workloads(settings)[workload]
-    sticky = settings.workload(workload).sticky
-    from_body = sticky is not None and sticky.from_body
-    own = digests_in_envoy(user) if from_body else {user}
-    return Erasure(frozenset(map(info.sticky, own)), feedback_user=user_digest(workload, user))
+    return Erasure(digests - {""}, feedback_user=user_digest(workload, user))
 
 
 def _counts(erased: Erased) -> dict[str, int]:
