@@ -12,7 +12,7 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.header_rules import APPEND_ACTIONS, header_added, joined_rules
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
-from glidepath_ops.envoyconfig.mesh.http_route_matches import path_of
+from glidepath_ops.envoyconfig.mesh.http_route_matches import path_of, precedence, same
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import ObjectNode
 from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind, RouteCopy
 from glidepath_ops.envoyconfig.mesh.routes_for_copies import of_http_route
@@ -69,11 +69,14 @@ def rule_nodes(route: ObjectNode) -> list[yaml.Node]:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A workload, the rule that serves it, its narrowed ``matches``, and the ``copies`` of the rule that it needs."""
+    """A workload, the rule that serves it, and the ``copies`` of the rule that it needs.
+
+    ``narrowed``: those of the rule's matches that serve the workload, each with its restriction to the workload.
+    """
 
     workload: str
     rule: RouteRule
-    matches: Sequence[Json]
+    narrowed: Sequence[tuple[Json, Json]]
     copies: Sequence[RouteCopy]
     continued: Continued
 
@@ -101,7 +104,7 @@ def rules_to_add(route: ObjectNode, served: Sequence[Served]) -> list[_AddedRule
     the cluster.)
     """
     found = [
-        _AddedRule(one.workload, copy, _copy(one.rule, one.matches, splits=copy.splits))
+        _AddedRule(one.workload, copy, _copy(one.rule, one.narrowed, splits=copy.splits))
         for one in served
         if one.rule.route is route
         for copy in one.made
@@ -131,7 +134,7 @@ def refuse_kept(rule: RouteRule, copies: Sequence[RouteCopy], workload: str) -> 
         )
 
 
-def _copy(rule: RouteRule, matches: Sequence[Json], *, splits: bool) -> Json:
+def _copy(rule: RouteRule, narrowed: Sequence[tuple[Json, Json]], *, splits: bool) -> Json:
     if rule.data.get("name"):
         raise InputError(
             f"{rule.place}: has the name {rule.data['name']!r}, so a policy may apply to it and not to its copy; "
@@ -140,26 +143,39 @@ def _copy(rule: RouteRule, matches: Sequence[Json], *, splits: bool) -> Json:
     reference = dict(rule.data["backendRefs"][0])
     if splits and not reference.get("filters"):
         reference["filters"] = [FORCING_FILTER]
-    copy = {**rule.data, "matches": list(matches), "backendRefs": [reference]}
+    copy = {**rule.data, "matches": [ours for _, ours in narrowed], "backendRefs": [reference]}
     if rule.data.get("filters"):
-        copy["filters"] = [_rewriting(one, rule, matches) for one in rule.data["filters"]]
+        copy["filters"] = [_rewriting(one, rule, narrowed) for one in rule.data["filters"]]
     return copy
 
 
-def _rewriting(one: Json, rule: RouteRule, matches: Sequence[Json]) -> Json:
-    """Return a filter of the rule for its copy. A prefix rewrite is adapted so that it replaces the same text."""
+def _rewriting(one: Json, rule: RouteRule, narrowed: Sequence[tuple[Json, Json]]) -> Json:
+    """Return a filter of the rule for its copy. A prefix rewrite is adapted so that it replaces the same text.
+
+    If two matches of the rule take the same request, Envoy Gateway applies the one of higher precedence.
+    """
     path = (one.get("urlRewrite") or {}).get("path") or {}
     if str(path.get("type")) != "ReplacePrefixMatch":
         return one
-    before, (kind, value) = path_of(rule.matches[0])[1].rstrip("/"), path_of(matches[0])
-    text = str(path.get("replacePrefixMatch", "")).rstrip("/") + value[len(before) :]
+    target, found = str(path.get("replacePrefixMatch", "")).rstrip("/"), []  # type: str, list[Json]
+    for theirs, ours in narrowed:
+        if all(precedence(theirs) >= precedence(other) for other, restricted in narrowed if same(restricted, ours)):
+            found.append(_replacement(target, theirs, ours))
+    if any(other != found[0] for other in found[1:]):
+        raise InputError(
+            f"{rule.place}: several of its matches serve the workload, and ReplacePrefixMatch rewrites each to another "
+            "path; make it one rule for each match"
+        )
+    return {**one, "urlRewrite": {**one["urlRewrite"], "path": found[0]}}
+
+
+def _replacement(target: str, theirs: Json, ours: Json) -> Json:
+    """Return the rewrite of the restricted match ``ours`` that makes the path that ``theirs`` makes of it."""
+    before, (kind, value) = path_of(theirs)[1].rstrip("/"), path_of(ours)
+    text = (target + value[len(before) :]) or "/"
     if kind == "Exact":
-        return _with_path(one, {"type": "ReplaceFullPath", "replaceFullPath": text or "/"})
-    return _with_path(one, {"type": "ReplacePrefixMatch", "replacePrefixMatch": text or "/"})
-
-
-def _with_path(one: Json, path: Json) -> Json:
-    return {**one, "urlRewrite": {**one["urlRewrite"], "path": path}}
+        return {"type": "ReplaceFullPath", "replaceFullPath": text}
+    return {"type": "ReplacePrefixMatch", "replacePrefixMatch": text}
 
 
 def appended(route: ObjectNode, added: Sequence[_AddedRule]) -> Insertion:

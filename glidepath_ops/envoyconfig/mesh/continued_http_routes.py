@@ -78,10 +78,10 @@ def complete_http_routes(
         policy = traffic_settings(objects, rule.route.name)
         _refuse_traffic_settings(rule, config, workload, policy)
         host = _host(rule, settings.match, workload)
-        ours = [one for one in (narrowed(m, settings.match, rule.place) for m in rule.matches) if one is not None]
+        pairs = [(m, ours) for m in rule.matches if (ours := narrowed(m, settings.match, rule.place)) is not None]
         original = f"{rule.route.namespace or namespace}/{rule.route.name}/{rule.index}"
         copies = copies_of(config, workload, original, _ends_after(rule, policy))
-        narrow = _is_narrow(rule, ours)
+        narrow = _is_narrow(rule, [ours for _, ours in pairs])
         if narrow:
             if rule.data.get("name"):  # such a rule cannot be copied
                 copies = without_random(copies)
@@ -94,7 +94,7 @@ def complete_http_routes(
             is_copy=not narrow,
             hashed=policy.hashed,
         )
-        served.append(Served(workload, rule, ours, copies, found))
+        served.append(Served(workload, rule, pairs, copies, found))
     added = {id(one.rule.route): rules_to_add(one.rule.route, served) for one in served}
     insertions += [appended(route, added[id(route)]) for route in routes if added.get(id(route))]
     continued = {one.workload: with_routes(one, added[id(one.rule.route)]) for one in served}

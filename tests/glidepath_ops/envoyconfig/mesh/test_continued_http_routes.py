@@ -153,6 +153,32 @@ def test_a_rewrite_of_the_prefix_makes_the_same_path(workload: dict[str, Any], w
     assert ours["filters"][0]["urlRewrite"] == {"hostname": "m", "path": wanted}
 
 
+REWRITTEN = (
+    "      filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /api}}}]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("matches", "wanted"),
+    [
+        ("[{path: {value: /longer/prefix}}, {path: {value: /v1}}]", "/api/chat/completions"),
+        ("[{path: {value: /v1}}, {path: {value: /v1/chat}}]", "/api/completions"),
+        ("[{path: {value: /v1/chat}}, {path: {value: /v1}}]", "/api/completions"),
+    ],
+)
+def test_a_rewrite_of_the_prefix_replaces_that_of_the_match_that_serves_the_workload(matches: str, wanted: str) -> None:
+    rule = V1.replace("[{path: {type: PathPrefix, value: /v1}}]", matches)
+    ours = added(ROUTE + rule + REWRITTEN)
+    assert ours["filters"][0]["urlRewrite"]["path"] == {"type": "ReplaceFullPath", "replaceFullPath": wanted}
+
+
+def test_matches_that_a_rewrite_sends_to_different_paths_are_refused() -> None:
+    matches = "[{path: {value: /v1}, headers: [{name: a, value: b}]}, {path: {value: /v1/chat}}]"
+    rule = V1.replace("[{path: {type: PathPrefix, value: /v1}}]", matches)
+    with pytest.raises(InputError, match="ReplacePrefixMatch rewrites each to another path; make it one rule for each"):
+        completed(ROUTE + rule + REWRITTEN)
+
+
 def test_the_most_specific_rule_that_has_all_requests_is_continued() -> None:
     chat = V1.replace("/v1}", "/v1/chat}").replace("models", "chat")
     assert added(ROUTE + V1 + chat + REST)["backendRefs"][0]["name"] == "chat"
