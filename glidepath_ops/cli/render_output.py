@@ -111,8 +111,8 @@ def read_text(source: Path) -> str:
     """Return the text of the user's YAML file ``source``. Raises InputError."""
     if source.suffix == ".json":
         raise InputError(
-            f"{source}: is JSON, which has no comments to mark the inserted lines; convert it to YAML, which Envoy "
-            "also reads"
+            f"{source}: Envoy reads no comments in a .json file, and comments mark the inserted lines; rename it to "
+            ".yaml, because Envoy reads JSON there, too"
         )
     try:
         return source.read_bytes().decode()

@@ -31,7 +31,16 @@ from glidepath_ops.envoyconfig.grpc_server_clusters import cluster_of_access_log
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.internal_hops import hop_extensions, hop_listeners
 from glidepath_ops.envoyconfig.taken_addresses import refuse_taken_addresses
-from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove, verbatim
+from glidepath_ops.envoyconfig.yaml_insertion import (
+    Insertion,
+    child,
+    compose,
+    insert,
+    items,
+    refuse_merge_keys,
+    remove,
+    verbatim,
+)
 
 _MANAGER = "HttpConnectionManager"
 
@@ -51,6 +60,7 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
     """
     base = remove(text)
     root = compose(base, name)
+    refuse_merge_keys(root, name)
     static = child(root, "static_resources")
     if static is None:
         raise InputError(f"{name}: has no static_resources; add the routes at the source of this Envoy's listeners")

@@ -20,6 +20,7 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import DumperWithoutAnchors
 from glidepath_ops.envoyconfig.yaml_positions import column, dash, end, span
 
+_MERGE = "tag:yaml.org,2002:merge"
 BEGIN, END = "# glidepath:begin", "# glidepath:end"
 # lines: whole lines in block style; flow: inside [] or {}; tail: after a last line that has no newline.
 _REMOVE = re.compile(
@@ -64,6 +65,28 @@ def compose(text: str, name: str) -> yaml.MappingNode:
     if len(documents) != 1 or not isinstance(documents[0], yaml.MappingNode):
         raise InputError(f"{name}: must be one YAML document, a mapping")
     return documents[0]
+
+
+def refuse_merge_keys(root: yaml.MappingNode, name: str) -> None:
+    """Raise InputError if a bootstrap has the key ``<<``, which Envoy reads as a field, and the parser as a merge.
+
+    Envoy does not read the top-level key ``!ignore``.
+    """
+    nodes: list[yaml.Node] = [value for key, value in root.value if key.value != "!ignore"]
+    seen: set[int] = set()
+    while nodes:
+        node = nodes.pop()
+        if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        for entry in node.value:
+            key, value = entry if isinstance(entry, tuple) else (None, entry)
+            if key is not None and key.tag == _MERGE:
+                raise InputError(
+                    f'{name}:{key.start_mark.line + 1}: "<<" is no merge key for Envoy, which reads it as a field; '
+                    "write the merged keys out"
+                )
+            nodes.append(value)
 
 
 def child(node: yaml.Node | None, key: str) -> yaml.Node | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from functools import cache
@@ -90,6 +91,23 @@ def test_the_result_is_valid_for_envoy_and_keeps_the_users_configuration(name: s
     if not left.get("layered_runtime", {"layers": [1]})["layers"]:
         del left["layered_runtime"]
     assert left == theirs
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_in_a_yaml_file_is_edited_too(indent: int | None) -> None:
+    text = json.dumps(quick_yaml.safe_load(FILLED["http1"][0]), indent=indent)
+    result = insert_glidepath(text, CONFIG, "envoy.yaml", FILLED["http1"][1])
+    assert remove(result) == text
+    assert check_splits(quick_yaml.safe_load(result)) == ["chat"]
+
+
+def test_a_merge_key_is_refused_because_envoy_does_not_read_it() -> None:
+    manager = "typed_config:\n          <<: *manager\n"
+    text = FILLED["http1"][0].replace("typed_config:\n", manager, 1)
+    assert manager in text
+    with pytest.raises(InputError, match=r'f:\d+: "<<" is no merge key for Envoy, which reads it as a field; write'):
+        insert_glidepath('"!ignore": &manager {stat_prefix: x}\n' + text, CONFIG, "f")
+    assert insert_glidepath('"!ignore": {a: &a {}, b: {<<: *a}}\n' + FILLED["http1"][0], CONFIG, "f")
 
 
 def test_the_users_admin_layer_stays_last() -> None:
@@ -232,7 +250,7 @@ def test_the_command_says_which_cluster_to_name_in_the_configuration(tmp_path: P
     ("arguments", "reason"),
     [
         (["--into", "nothing.yaml", "--remove"], "nothing.yaml: cannot be read"),
-        (["--into", "boot.json"], "is JSON, which has no comments"),
+        (["--into", "boot.json"], "boot.json: Envoy reads no comments in a .json file"),
         (["--remove"], "--remove needs --into"),
         (["nonsense"], "unknown target 'nonsense' (allowed: envoy"),
     ],
