@@ -58,7 +58,7 @@ class CheckResult:
     """The result of the check of one answer.
 
     ``fault``: why the answer failed, or None.
-    ``usage``: its tokens, or None if it has none or they cannot be known.
+    ``usage``: the tokens of the answer; None if it has none, or if their number is unknown.
     """
 
     fault: FoundFault | None

@@ -35,8 +35,8 @@ class Decoded:
 def decode(body: bytes, content_encoding: str, limit: int) -> Decoded:
     """Return at most ``limit`` decoded bytes of ``body``.
 
-    ``content_encoding`` is the value of the Content-Encoding header. Raises DecodeError if it names an unknown coding,
-    or if ``body`` does not have the codings that it names.
+    ``content_encoding`` is the value of the Content-Encoding header. Raises DecodeError if the header names an unknown
+    coding, or a coding that ``body`` does not have.
     """
     codings = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
     codings = [name for name in codings if name != "identity"]

@@ -76,7 +76,7 @@ class CoolDowns:
 
 
 def _seconds(retry_after: str, unix_now: float) -> float | None:
-    """Return the seconds that a retry-after header asks to wait (RFC 9110, 10.2.3), or None if it says nothing usable.
+    """Return the seconds that a retry-after header asks to wait (RFC 9110, 10.2.3), or None without a usable value.
 
     A date that has passed is not usable: the clock of the server or of this machine may be wrong.
     """

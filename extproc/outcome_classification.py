@@ -95,7 +95,7 @@ class RequestOutcome:
 
 @dataclass(frozen=True, slots=True)
 class LocalReply:
-    """A request that Envoy or one of its filters answered, so that it says nothing about a side.
+    """A request that Envoy or one of its filters answered. It is not evidence about a side.
 
     ``side``: the side that the split chose; None if the entry does not show it.
     ``kind``: the kind of the reply, such as ``overload``.

@@ -37,7 +37,9 @@ _OF_ANSWER = ("choices", "message", "delta", "output", "candidates", "function",
 
 
 def request_text(body: bytes) -> str | None:
-    """Return the texts of a request and the schemas of its tools, or None if it is not a JSON object or too long."""
+    """Return the texts of a request and the schemas of its tools; None for a body that is no JSON object or too
+    long.
+    """
     document = _parsed(body) if len(body) <= MOST_BYTES else None
     if not isinstance(document, dict):
         return None

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Grade(StrEnum):
-    """How bad a fault is."""
+    """The severity of a fault."""
 
     FAILED = "failed"
     DEFECT = "defect"

@@ -51,7 +51,7 @@ class RequestFacts:
 
 
 def ineligible(backend: Backend, facts: RequestFacts) -> Ineligible | None:
-    """Return why ``backend`` cannot serve a request, or None if nothing that it declares prevents it."""
+    """Return the declaration of ``backend`` that excludes a request, or None if there is none."""
     if backend.max_body is not None and facts.body_bytes > backend.max_body:
         return Ineligible.MAX_BODY
     if backend.context is not None and facts.tokens > backend.context:

@@ -29,7 +29,7 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class MovableShare:
-    """How many requests show whether they can move, and why some cannot.
+    """The number of requests that show whether they can move, and the reasons why some cannot.
 
     - ``requests``: copies, and requests that were not copied for one of the ``reasons``
     - ``reasons``: the number of requests that cannot move, by reason

@@ -24,7 +24,7 @@ PINNED = "pinned_"  # in Outcomes.coverage, prefix of the reasons why requests a
 
 
 class AtFault(StrEnum):
-    """Who is at fault if Envoy or one of its filters answered a request instead of a side."""
+    """The party at fault if Envoy or one of its filters answered a request instead of a side."""
 
     CLIENT = "client"  # the request was refused
     ENVOY = "envoy"  # Envoy or a filter failed
@@ -32,7 +32,7 @@ class AtFault(StrEnum):
 
 
 class Coverage(StrEnum):
-    """What happened to an exchange (a request with its answer).
+    """The result of capturing an exchange (a request with its answer).
 
     If an exchange is lost before it is scored, it is counted under the reason for the loss.
     """
@@ -66,7 +66,7 @@ class Coverage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SideOutcomes:
-    """How the requests of one origin to one side ended, in one outcome summary.
+    """The outcomes of the requests of one origin to one side, in one outcome summary.
 
     ``errors`` includes ``failovers``. A failover, also called a rescue, is a failed candidate request that Envoy then
     sent to the baseline.

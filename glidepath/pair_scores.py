@@ -18,7 +18,7 @@ TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least 
 
 
 class Preference(StrEnum):
-    """Which answer of a pair the evaluator prefers.
+    """The evaluator's preference for one answer of a pair.
 
     ``score`` is 1 for the candidate's, 1/2 for neither, and 0 for the baseline's. The evaluator is asked twice, with
     the answers in both orders.

@@ -52,7 +52,7 @@ class GateOutcome(Enum):
 
 
 class GateAction(StrEnum):
-    """What a gate does when it fails."""
+    """The action of a gate that fails."""
 
     ROLLBACK = "rollback"  # it lowers the candidate's share
     HOLD = "hold"  # it permits no further step; a person decides

@@ -46,7 +46,7 @@ DEFAULT_RUBRIC = (
 
 
 class ClassificationSection(Section):
-    """How the scorer finds the label in the answer of a classifier.
+    """Settings for finding the label in a classifier's answer.
 
     In ``labels``, each key is a label that a model may write, and its value is the class that this label stands for.
     ``matter`` lists the classes that get their own gates.
@@ -73,7 +73,7 @@ class ClassificationSection(Section):
 
 
 class ExtractionSection(Section):
-    """How two JSON answers are compared.
+    """Settings for comparing two JSON answers.
 
     Keys are paths such as ``total``, ``items[].price`` or ``items[*].price``; ``*`` matches every key. ``ignore`` lists
     keys that are not compared. ``tolerance`` maps a key to the largest difference at which two numbers count as equal:
@@ -114,7 +114,7 @@ class ExtractionSection(Section):
 
 
 class EmbeddingsSection(Section):
-    """How the answers of two embedding models are compared.
+    """Settings for comparing the answers of two embedding models.
 
     If both models share one vector space, the two vectors of each input are compared. Otherwise, the lists of each
     input's ``neighbours`` nearest inputs are compared. With ``same_space: auto``, models that have the same name and
@@ -126,7 +126,7 @@ class EmbeddingsSection(Section):
 
 
 class RerankSection(Section):
-    """How the results of two rerank models are compared: only the first ``k`` results of each ranking count."""
+    """Settings for comparing the results of two rerank models: only the first ``k`` results of each ranking count."""
 
     k: int = Field(default=10, ge=1, le=1000)
 
@@ -220,7 +220,9 @@ class VerifierSection(Section):
 
 
 class AnswerSection(Section):
-    """Where to find the answer in a response of an API that Glidepath does not know (docs/reference/answers.md)."""
+    """Settings for finding the answer in a response of an API that Glidepath does not know
+    (docs/reference/answers.md).
+    """
 
     jsonpath: str = Field(min_length=1)  # such as $.output.text; in a stream: the part of the answer in each event
     done: str = ""  # a JSONPath to a true value in the event that ends a stream

@@ -17,7 +17,9 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(one_or_many)]
 
 
 class KindsSection(Section):
-    """Which calls come from batch jobs, from internal tools, and from customers. Other calls are classified by a guess.
+    """The calls that come from batch jobs, from internal tools, and from customers.
+
+    Other calls are classified by a guess.
 
     A pattern, such as ``x-team=etl-*`` or ``/v1/embeddings``, is compared with three texts: the caller as `glidepath
     inventory` shows it, the path, and the model. ``*`` stands for any text.
@@ -29,7 +31,9 @@ class KindsSection(Section):
 
 
 class InventorySection(Section):
-    """What `glidepath inventory` counts. With this section, Envoy reports all its requests, even without any workload.
+    """The traffic that `glidepath inventory` counts.
+
+    With this section, Envoy reports all its requests, even without any workload.
 
     Only counts are stored, no bodies and no credentials. A caller is the value of one of the headers ``callers``, or
     else a fingerprint of the credential: a digest with a key that only Redis or the configuration has.

@@ -40,7 +40,7 @@ class TokenPrices(Section):
 
 
 class BackendPrice(Section):
-    """What a backend costs: prices of a million tokens, of GPUs by the hour, and fixed amounts, in any combination.
+    """The costs of a backend: prices of a million tokens, of GPUs by the hour, and fixed amounts, in any combination.
 
     Prices of tokens need ``input`` and ``output``; the prices of other kinds are optional. Without a price of its own,
     ``reasoning`` costs as much as ``output``, as providers charge it. Cached tokens without a price cost as much as

@@ -32,7 +32,7 @@ class OptOut(Section):
 
 
 class ShadowSection(Section):
-    """How many requests are captured and copied, and the limits on the copies.
+    """The share of requests that are captured and copied, and the limits on the copies.
 
     Captured requests of the baseline are copied to the candidate. Of the candidate's captured requests, ``reverse``
     percent are copied to the baseline. Of the baseline's captured requests, ``same_side`` percent are also copied to

@@ -9,7 +9,7 @@ from glidepath.config.section import Section
 
 
 class Sticky(Section):
-    """Where to find the sticky value of a request, such as a user id. Give exactly one source.
+    """The source of a request's sticky value, such as a user id. Give exactly one source.
 
     Requests with the same sticky value go to the same side. When the candidate's share grows, some values move from the
     baseline to the candidate.

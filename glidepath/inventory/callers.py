@@ -38,7 +38,7 @@ _MOST_TOKEN = 8192
 
 @dataclass(frozen=True, slots=True)
 class CallerNames:
-    """How callers are named.
+    """The rules by which callers are named.
 
     ``headers``: names in lower case. ``key``: the key for fingerprints; None if it is unknown.
     """

@@ -49,7 +49,8 @@ class Period:
 class PeriodGroups:
     """The groups of calls of one period in this process.
 
-    ``part`` differs for each such object of a process, so that it never replaces the counts of an earlier one in Redis.
+    ``part`` is different for each such object of a process, so that no object overwrites the counts of another one in
+    Redis.
     """
 
     period: Period

@@ -58,7 +58,7 @@ async def fingerprint_key(client: RedisClient) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class StoredGroup:
-    """What one process counted for a group of calls in a period.
+    """The counts of one process for a group of calls in a period.
 
     ``key`` and ``tally`` are None if they cannot be read.
     """

@@ -20,7 +20,7 @@ OTHER = "other"
 
 
 class Source(StrEnum):
-    """How a group's requests were observed: all of them in Envoy's access log, or a sample with their bodies."""
+    """The source of a group's counts: Envoy's access log (all requests), or a sample of requests with their bodies."""
 
     LOG = "log"
     BODY = "body"

@@ -48,7 +48,7 @@ class WorkloadTraffic:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadCosts:
-    """What a workload cost from ``from_ms`` to ``to_ms``.
+    """The costs of a workload from ``from_ms`` to ``to_ms``.
 
     - ``baseline``, ``candidate``: clients' requests at each side
     - ``copies``: copies and probes, by the name of the side

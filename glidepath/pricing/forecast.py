@@ -106,7 +106,7 @@ def _at_candidate(costs: WorkloadCosts) -> Decimal | None:
 
 @dataclass(frozen=True, slots=True)
 class Payback:
-    """When the savings cover the cost of the migration.
+    """The time at which the savings cover the cost of the migration.
 
     ``on``: the day. If it is None, ``reason`` says why: never, or unknown.
     ``net``: the savings so far minus the one-time cost of the migration; None: unknown.

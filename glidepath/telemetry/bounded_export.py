@@ -29,7 +29,7 @@ class QueueLimits:
 
 @dataclass(slots=True)
 class ExportCounts:
-    """How many items were exported, refused by the collector, or dropped because the queue was full."""
+    """The numbers of items that were exported, refused by the collector, and dropped because the queue was full."""
 
     exported: int = 0
     failed: int = 0

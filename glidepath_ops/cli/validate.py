@@ -165,7 +165,7 @@ _UNREAD_API = "the answers of this path have no format that can be compared, so 
 
 
 def _copying_note(workload: Workload) -> str:
-    """Return what to know about the copies of a workload whose path has no form that the extractors read; else ""."""
+    """Return a note about the copies of a workload whose API the extractors cannot read; "" for any other workload."""
     path = workload.match.path
     if path is None or workload.shadow.sample == 0:
         return ""

@@ -18,7 +18,10 @@ _AT_A_STEP = (Phase.SHADOW, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.HELD)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A share that a command can set. ``percent``: None for the configured share. ``effect``: what it does, as text."""
+    """A share that a command can set.
+
+    ``percent``: None for the configured share. ``effect``: the effect of the command, as text.
+    """
 
     percent: float | None
     effect: str

@@ -49,7 +49,7 @@ class GateMark:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """How many exchanges were captured, paired and scored since the beginning."""
+    """The numbers of exchanges that were captured, paired and scored since the beginning."""
 
     captured: int
     paired: int

@@ -5,7 +5,7 @@ the number of open pages changes neither the reads of Redis nor the work of the 
 skips some versions, and gets the newest.
 
 Besides the view, a page gets the event ``trouble`` with the reason while the view cannot be rendered, and at least
-every PING_S seconds the event ``alive``. So it can say that it shows an old state.
+every PING_S seconds the event ``alive``. So the page can say that it shows an old state.
 """
 
 from __future__ import annotations

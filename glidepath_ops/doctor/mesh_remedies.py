@@ -37,7 +37,7 @@ _READY_LISTENER = "envoy-gateway-proxy-ready"  # of Envoy Gateway's bootstrap
 
 
 def mesh_remedy(envoy: EnvoyFacts) -> MeshRemedy | None:
-    """Return the remedies for the control plane that configures an Envoy, or None if it is not a known one.
+    """Return the remedies for the control plane that configures an Envoy, or None if the control plane is unknown.
 
     Istio's proxies have Istio's version in the metadata of their node. Envoy Gateway's have a listener for readiness.
     """

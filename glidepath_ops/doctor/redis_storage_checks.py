@@ -1,4 +1,7 @@
-"""The checks of ``glidepath doctor`` on writes to Redis: whether it accepts them, and whether it keeps them. Pure."""
+"""The checks of ``glidepath doctor`` on writes to Redis: whether Redis accepts them, and whether it keeps them.
+
+Pure.
+"""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def keeps_client_credential(backend: Backend, *, candidate: bool) -> bool:
 
 
 def credential_headers(config: Config) -> tuple[str, ...]:
-    """Return the request headers with a credential: well-known ones, and those that the configuration names."""
+    """Return the names of request headers with a credential: well-known headers, and those in the configuration."""
     named = (backend.credential.header for backend in config.backends.values() if backend.credential is not None)
     return tuple(dict.fromkeys((*REQUEST_CREDENTIALS, *config.redaction.credential_headers, *named)))
 

@@ -41,8 +41,8 @@ def installed_envoy() -> str | None:
 def check_change_with_envoy(before: str, after: str, name: str, binary: str | None) -> str:
     """Let Envoy check the bootstrap ``after``, which was made from ``before``. Both are YAML of the file ``name``.
 
-    ``binary``: see ``installed_envoy``. Returns a sentence that says whether Envoy has accepted it, or why it could not
-    be checked here. Raises InputError if Envoy accepts ``before`` and rejects ``after``.
+    ``binary``: see ``installed_envoy``. Returns a sentence that says whether Envoy has accepted ``after``, or why Envoy
+    could not check it here. Raises InputError if Envoy accepts ``before`` and rejects ``after``.
     """
     if binary is None:
         return "not checked, because no Envoy is installed here"

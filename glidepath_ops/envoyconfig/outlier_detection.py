@@ -40,7 +40,7 @@ def outlier_detection(config: Config, name: str) -> Json:
 def may_be_ejected_whole(config: Config, name: str) -> bool:
     """Return whether Envoy may eject all endpoints of the backend ``name``.
 
-    It may if the baseline then serves all live requests that the backend would get.
+    This is allowed if the baseline then serves all live requests that the backend would get.
     """
     workloads = config.workloads.values()
     serves_alone = name == config.envoy.default_backend or any(w.baseline == name for w in workloads)

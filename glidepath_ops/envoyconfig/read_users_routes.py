@@ -5,7 +5,7 @@ For each user's route that serves workloads which need reading, this module adds
 - The reading route comes directly before the user's route and has all of its settings, so the filters that protect the
   user's route protect the reading route too. There Envoy reads the request and then chooses a route a second time.
 - The routes for the second choice come before all other routes: the split, the routes for requests that are not split,
-  and one that does what the user's route does.
+  and one with the effect of the user's route.
 
 A route for the second choice accepts only requests that were read on the reading route of the same user's route. So a
 header that a filter changed in between cannot lead to a copy of another route, and a request that was read never

@@ -118,7 +118,7 @@ def metadata_of_reading_route(reads: str) -> Json:
     return {"filter_metadata": {READ_REQUEST: {"reads": reads}}}
 
 
-def metadata_of_asking_again(config: Config, workloads: Sequence[str]) -> Json:
+def metadata_of_repeat_without_reasoning(config: Config, workloads: Sequence[str]) -> Json:
     """Return the metadata of a reading route for which Envoy may repeat a request without foreign reasoning, or {}.
 
     This applies to a backend with ``foreign_reasoning: strip``. The backend first gets the request unchanged. If the

@@ -22,7 +22,7 @@ PATHS = ("path", "prefix", "path_separated_prefix", "safe_regex", "path_match_po
 
 
 class Overlap(IntEnum):
-    """How many of a workload's requests a route matches: none, possibly some of them, or all."""
+    """The part of a workload's requests that a route matches: none, possibly some of them, or all."""
 
     NONE = 0
     SOME = 1

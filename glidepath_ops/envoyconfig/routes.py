@@ -18,7 +18,7 @@ from glidepath_ops.envoyconfig.path_conditions import any_inference_path, clear_
 from glidepath_ops.envoyconfig.request_reading import (
     filter_of_reading_route,
     kept_from_candidate,
-    metadata_of_asking_again,
+    metadata_of_repeat_without_reasoning,
     metadata_of_pinned_route,
     not_yet_read,
     reads,
@@ -132,7 +132,7 @@ def _reading_route(config: Config, names: Sequence[str]) -> Json:
                 **filters_of_unsplit_route(config, as_sent=True),
                 **filter_of_reading_route(),
             },
-            **metadata_of_asking_again(config, names),
+            **metadata_of_repeat_without_reasoning(config, names),
             **_common(config),
         },
     )

@@ -12,7 +12,7 @@ FEWEST = 20  # the variation is shown from this number of pairs or repetitions o
 
 
 class VariationBasis(StrEnum):
-    """How the variation was measured: by a second answer of the baseline, or by requests that clients repeated."""
+    """The basis of the variation: a second answer of the baseline, or requests that clients repeated."""
 
     NOISE_FLOOR = "noise floor"
     REPEATS = "repeats"

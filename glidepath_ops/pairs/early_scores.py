@@ -10,10 +10,10 @@ from scorer.scoring.compare.noise_floor import MIN_PAIRS
 
 
 def early_scores_note(workload: Workload, status: WorkloadStatus | None) -> str:
-    """Return the warning, or "" if it does not apply.
+    """Return the warning, or "" if none is needed.
 
-    It does not apply if MIN_PAIRS noise pairs are scored, if no pair is scored, or if the answers are not free text
-    (ADR 0034).
+    None is needed if MIN_PAIRS noise pairs are scored, if no pair is scored, or if the answers are not free text (ADR
+    0034).
     """
     if workload.task not in FREE_TEXT or status is None or not status.pairs_scored:
         return ""

@@ -1,4 +1,4 @@
-"""What Glidepath's own Envoy configuration reports in custom tags."""
+"""Reading the custom tags that Glidepath's own Envoy configuration reports."""
 
 from __future__ import annotations
 

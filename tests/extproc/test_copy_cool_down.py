@@ -1,4 +1,4 @@
-"""When copies to a backend pause, and when they go on."""
+"""The pauses of copies to a backend, and their ends."""
 
 from __future__ import annotations
 

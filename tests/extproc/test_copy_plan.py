@@ -1,4 +1,4 @@
-"""Which requests are copied, and to which side."""
+"""The decision which requests are copied, and to which side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which bodies are copied, and what a copy leaves out."""
+"""The bodies that are copied, and the parts that a copy leaves out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the inventory reads from the bodies of a request and its answer."""
+"""The facts that the inventory reads from the bodies of a request and its answer."""
 
 from __future__ import annotations
 

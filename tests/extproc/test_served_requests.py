@@ -1,4 +1,4 @@
-"""Which requests are remembered for feedback, and what happens when they cannot be stored."""
+"""The requests that are remembered for feedback, also if they cannot be stored."""
 
 from __future__ import annotations
 

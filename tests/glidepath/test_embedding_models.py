@@ -1,4 +1,4 @@
-"""Which languages an embedding model reads."""
+"""The languages that an embedding model reads."""
 
 from __future__ import annotations
 

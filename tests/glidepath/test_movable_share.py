@@ -1,4 +1,4 @@
-"""Which share of a workload's requests can move."""
+"""The share of a workload's requests that can move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the cluster client raises when redis-py fails on a connection that another task has closed."""
+"""The errors of the cluster client if redis-py fails on a connection that another task has closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user has before Glidepath: a Gateway, a backend and a route, for Envoy Gateway and for Istio."""
+"""The user's resources before Glidepath: a Gateway, a backend and a route, for Envoy Gateway and for Istio."""
 
 from __future__ import annotations
 

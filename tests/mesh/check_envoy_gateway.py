@@ -1,4 +1,4 @@
-"""What ``glidepath render envoy-gateway`` writes, given to a real Envoy Gateway with a real Envoy behind it."""
+"""The output of ``glidepath render envoy-gateway``, applied to a real Envoy Gateway with a real Envoy behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``glidepath render istio`` writes, given to Istio's validation and to its control plane with a real Envoy."""
+"""The output of ``glidepath render istio``, given to Istio's validation and to its control plane with a real Envoy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``glidepath render envoy --into`` inserts into a bootstrap: checks that take too long for ``make test``."""
+"""The insertions of ``glidepath render envoy --into``: checks that take too long for ``make test``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users of Istio put before their routes to refuse callers: for the gateway's workload, or for the user's route.
+"""Resources by which users of Istio refuse callers: for the gateway's workload, or for the user's route.
 
 ``scope`` route: for the paths of the user's route. Envoy's own filters, which EnvoyFilters of the user add, are there
 for its virtual host.

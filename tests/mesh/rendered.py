@@ -44,7 +44,7 @@ def mesh_config(
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What one run of ``glidepath render`` left: new resources, and the user's files with Glidepath's parts."""
+    """The output of one run of ``glidepath render``: new resources, and the user's files with Glidepath's parts."""
 
     resources: list[Any]
     completed: dict[str, list[Any]]

@@ -93,7 +93,7 @@ class RouteCopy:
 def copies_of(config: Config, name: str, original: str, ends_after: float = 0) -> list[RouteCopy]:
     """Return the copies of the user's route ``original`` that a workload needs.
 
-    If its requests are not read, it needs one copy, or two copies with a sticky header.
+    If the workload's requests are not read, it needs one copy, or two copies with a sticky header.
 
     ``original``: the name of the route, unique among all routes of the user, so that workloads which share it are read
     once.

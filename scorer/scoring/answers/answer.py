@@ -194,14 +194,7 @@ class CustomSurface:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a request asks for: its options, its prompt, and the API format of the answer.
-
-    ``task``: the task as guessed from the request; used for workloads with ``task: auto``.
-    ``prompt``: the text of the user's last message.
-    ``instructions``: the texts of the system and of the developer.
-    ``functions``: the JSON schema of the arguments of each function that the request offers, by name; None if the
-        request gives none. ``tools`` also has the names of the provider's own tools.
-    """
+    """The parts of a request that decide how its answer is read: its options, its prompt, and the API format."""
 
     surface: Surface = Surface.UNKNOWN
     task: str = "chat"

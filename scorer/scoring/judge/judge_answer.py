@@ -27,8 +27,8 @@ def judge_answer(
     """Return the faults of one answer; the first one decides its grade. A sound answer has no faults.
 
     ``body``: without content encoding. ``cut``: whether the capture kept only its beginning. ``found``: the result of
-    ``extract`` for it. If the status is neither 2xx nor 3xx, the result is empty, because the status already shows the
-    failure.
+    ``extract`` for this answer. If the status is neither 2xx nor 3xx, the result is empty, because the status already
+    shows the failure.
     """
     if not 200 <= status < 400:
         return ()

@@ -45,9 +45,10 @@ async def run_command(
 ) -> bytes:
     """Return what the command writes to stdout for ``data`` on stdin.
 
-    ``show_errors``: whether its stderr goes to this process' stderr. Otherwise it is discarded, because it may quote
-    answers. Raises NoResultError if the command fails or exceeds a limit. In every case, the remaining processes of its
-    group are killed at the end. A child that has left the group (setsid) is not killed.
+    ``show_errors``: whether the command's stderr goes to this process' stderr. Otherwise stderr is discarded, because
+    it may quote answers. Raises NoResultError if the command fails or exceeds a limit. In every case, the remaining
+    processes of the command's process group are killed at the end. A child that has left the group (setsid) is not
+    killed.
     """
     wrapper = (sys.executable, "-I", "-S", str(Path(limit_and_exec.__file__)))
     try:

@@ -24,7 +24,7 @@ TOO_LARGE = "too_large"  # why no correctness exists if the message would be lar
 
 @dataclass(frozen=True, slots=True)
 class VerifierInput:
-    """The message to the verifier about one pair. It is "" if it would be too large."""
+    """The message to the verifier about one pair; "" if the message would be too large."""
 
     pair_id: str
     message: str

@@ -28,7 +28,7 @@ _STOPPING = "stopping"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the evaluator or the verifier found about a pair.
+    """The result of the evaluator or the verifier for a pair.
 
     ``fields``: the fields to set in the ScoredPair; empty if there is no result. ``outcome``: the name under which the
     finding is counted, which is either the result or the reason why there is none.

@@ -41,8 +41,8 @@ class CountersReading:
 class Actuator(Protocol):
     """The interface that reads and writes every Envoy's runtime. Only one leader uses it at a time; see ``Lease``.
 
-    ``lasts``: whether the actuator keeps running after the leader's term, to read the Envoys and to send retreats. It
-    may do so only if this does not keep other scorers from the Envoys.
+    ``lasts``: whether the actuator keeps running after the leader's term, to read the Envoys and to send retreats. This
+    is allowed only if other scorers can still reach the Envoys.
     """
 
     lasts: bool

@@ -37,10 +37,10 @@ Resolver = Callable[[str, int], Awaitable[set[str]]]
 
 @dataclass(frozen=True, slots=True)
 class DnsNames:
-    """How DNS names are resolved. Times are in seconds.
+    """The settings for resolving DNS names. Times are in seconds.
 
-    ``every_s``: the time between two resolutions. ``silent_s``: an Envoy that has left its name has ended after this
-    time without an answer.
+    ``every_s``: the time between two resolutions. ``silent_s``: an Envoy whose address is no longer in DNS counts as
+    ended after this time without an answer.
     """
 
     resolver: Resolver

@@ -104,7 +104,7 @@ def stats_path(clusters: Iterable[CountedClusters]) -> str:
 
 
 def parse_counters(body: bytes) -> dict[str, int]:
-    """Return the counters in an answer to ``stats_path``, by name. Raises ValueError if it is not such an answer."""
+    """Return the counters in an answer to ``stats_path``, by name. Raises ValueError if ``body`` is no such answer."""
     try:
         found = json.loads(body)["stats"]
         return {str(one["name"]): int(one["value"]) for one in found if "name" in one}
@@ -119,7 +119,7 @@ def log_entries(counters: Counters) -> int | None:
 
 
 class Answered(NamedTuple):
-    """How many requests an Envoy has answered with any status: the sum of ``counters`` counters.
+    """The number of requests that an Envoy has answered, with any status: the sum of ``counters`` counters.
 
     Two values can be compared only if they have the same number of counters.
     """

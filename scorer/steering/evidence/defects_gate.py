@@ -27,7 +27,7 @@ _SHOWN_KINDS = 3  # the message names the most frequent kinds
 def answers_judged(pair: ScoredPair) -> AnswersJudged | None:
     """Return the kinds of defect of both answers; None if the gate does not count this pair.
 
-    It counts the pairs in which both answers have a status of success, do not come from a failover, and have not
+    The gate counts the pairs in which both answers have a status of success, do not come from a failover, and have not
     failed. A failed answer is an error of its side (docs/reference/answer-faults.md), and the gates of errors count it.
     """
     if not (_is_usable(pair.candidate) and _is_usable(pair.baseline)):

@@ -131,7 +131,7 @@ class Gate(Stored, ABC):
 
     @property
     def basis(self) -> str:
-        """What the gate compares at present: ``live`` requests, ``pairs`` of answers to one request, or ``both``."""
+        """The basis of the gate's comparison at present: ``live`` requests, ``pairs`` of answers, or ``both``."""
         return "pairs" if self.spec.on_pairs else "live"
 
     @property

@@ -80,7 +80,7 @@ class EnvoyFailures:
 
 @dataclass(frozen=True, slots=True)
 class SideWaits:
-    """How long the clients of one side waited, in milliseconds, in one flush.
+    """The waiting times of the clients of one side in one flush, in milliseconds.
 
     - ``answered``: until the first token of streamed answers; if there are none, until the end of the answers
     - ``unanswered``: until they left without an answer
@@ -94,7 +94,7 @@ class SideWaits:
 
 @dataclass(frozen=True, slots=True)
 class ClientsWaited:
-    """How long the clients of both sides waited, in one flush."""
+    """The waiting times of the clients of both sides in one flush."""
 
     candidate: SideWaits
     baseline: SideWaits
@@ -121,7 +121,7 @@ class LatencyHistograms:
 
 @dataclass(frozen=True, slots=True)
 class LatencyUnmeasured:
-    """How many answers of the candidate have no value of a latency signal, and how many values are estimates."""
+    """The numbers of the candidate's answers without a value of a latency signal, and with an estimated value."""
 
     signal: str
     without: int = 0
@@ -154,8 +154,8 @@ class AgreementScored:
     ``pair``: which pair it is; None if unknown, as in a file given to ``judge``. The same holds for the other
     observations on pairs.
 
-    ``comparable``: whether a gate may compare this pair with noise pairs that were not matched with a cross pair. It
-    may if the cross pair and the noise pairs come from the same kind of requests.
+    ``comparable``: whether a gate may compare this pair with noise pairs that were not matched with a cross pair. This
+    is allowed if the cross pair and the noise pairs come from the same kind of requests.
     """
 
     agreement: float
@@ -210,13 +210,7 @@ class AnswersJudged:
 
 @dataclass(frozen=True, slots=True)
 class CopyAnswer:
-    """How a side answered its copy of a request.
-
-    - ``failed``: whether this answer would be an error for a client
-    - ``gave_up``: whether extproc stopped waiting for the copy after its time limit. Whether the answer fails is then
-      unknown, and each latency is longer than the one in ``ms``.
-    - ``ms``: latency signal → milliseconds, of an answer that did not fail
-    """
+    """A side's answer to its copy of a request."""
 
     failed: bool
     gave_up: bool
@@ -225,7 +219,7 @@ class CopyAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CopiesCompared:
-    """How both sides answered their copies of one request. Both copies were sent at the same moment.
+    """Both sides' answers to their copies of one request. Both copies were sent at the same moment.
 
     ``as_first``: latency signal → the latency of the baseline's copy, in milliseconds, if its first token had come as
     late as the client's first token. The client's request came first, so its prompt was not in the baseline's cache
@@ -240,7 +234,7 @@ class CopiesCompared:
 
 @dataclass(frozen=True, slots=True)
 class CopyEnded:
-    """How the candidate's copy of a request ended. The baseline answered the client's request without a failure."""
+    """The end of the candidate's copy of a request. The baseline answered the client's request without a failure."""
 
     failed: bool
 
@@ -249,7 +243,7 @@ class CopyEnded:
 class PreferenceGiven:
     """The evaluator's preference on one cross pair.
 
-    ``score``: 1 if it prefers the candidate's answer, 0 if it prefers the baseline's, 1/2 if neither. ``verdict``: how
+    ``score``: 1 if the evaluator prefers the candidate's answer, 0 if the baseline's, 1/2 if neither. ``verdict``: how
     the score came about; None if unknown.
     """
 

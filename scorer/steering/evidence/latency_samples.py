@@ -82,7 +82,7 @@ class LatencySignal(Stored):
 
     @property
     def warm_up(self) -> int:
-        """How many of the candidate's answers the warm-ups so far may leave out."""
+        """The number of the candidate's answers that the warm-ups so far may leave out."""
         return self._warm_up * (1 + self.idles) if self.judged else 0
 
     @property

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scorer.steering.evidence.state_codec import Stored
 
 LN2 = math.log(2.0)
-LEAST_CASH = 1e-12  # a lower bound of the unspent weight, which may become ≤ 0 by rounding: its logarithm must exist
+LEAST_UNSPENT = 1e-12  # a lower bound of the unspent weight, which may become ≤ 0 by rounding: its logarithm must exist
 _SPEND_TOTAL = 2.109742802  # Σ_{n≥2} 1/(n ln² n)
 
 FloatArray = NDArray[np.float64]
@@ -55,25 +55,25 @@ class RestartingMixture(Stored):
     """An e-process that averages over a grid of alternatives and over starting times: each update is a starting time.
 
     At the beginning, half of the weight is divided among the alternatives in proportion to ``weights``, which add up to
-    1. The other half is the cash. The k-th update takes the fraction ``spend(k)`` of this half from the cash and
+    1. The other half is unspent. The k-th update takes the fraction ``spend(k)`` of this half and
     divides it among the alternatives in the same way. The state has a constant size.
 
-    - ``_stakes``: for each alternative, ln of its part of the e-value
-    - ``_cash``: the weight that is kept for later starts
+    - ``_log_parts``: for each alternative, ln of its part of the e-value
+    - ``_unspent``: the weight that is kept for later starts
     - ``_updates``: the number of updates so far
     - ``log_e``: ln of the e-value
     """
 
-    _stakes: list[float]
-    _cash: float
+    _log_parts: list[float]
+    _unspent: float
     _updates: int
     log_e: float
 
     def __init__(self, weights: Sequence[float]) -> None:
         self._base = [math.log(w) - LN2 for w in weights]
-        self._stakes = list(self._base)
-        self._cash = 0.5
-        self._log_cash = -LN2
+        self._log_parts = list(self._base)
+        self._unspent = 0.5
+        self._log_unspent = -LN2
         self._updates = 0
         self.log_e = 0.0
 
@@ -86,13 +86,15 @@ class RestartingMixture(Stored):
         weight = spend(self._updates)
         start = math.log(weight)
         # The formula is that of ``log_add``, without a call for each alternative: every flush updates many of them.
-        self._stakes = [
-            (stake + log1p(exp(fresh - stake)) if stake >= fresh else fresh + log1p(exp(stake - fresh))) + ratio
-            for stake, fresh, ratio in zip(self._stakes, [base + start for base in self._base], log_ratios, strict=True)
+        self._log_parts = [
+            (part + log1p(exp(fresh - part)) if part >= fresh else fresh + log1p(exp(part - fresh))) + ratio
+            for part, fresh, ratio in zip(
+                self._log_parts, [base + start for base in self._base], log_ratios, strict=True
+            )
         ]
-        self._cash -= 0.5 * weight
-        self._log_cash = math.log(max(self._cash, LEAST_CASH))
-        self.log_e = log_sum([*self._stakes, self._log_cash])
+        self._unspent -= 0.5 * weight
+        self._log_unspent = math.log(max(self._unspent, LEAST_UNSPENT))
+        self.log_e = log_sum([*self._log_parts, self._log_unspent])
         return self.log_e
 
     def forget(self) -> None:
@@ -102,31 +104,31 @@ class RestartingMixture(Stored):
 
         The e-process stays valid, because this can only lower the e-value.
         """
-        self._stakes = [min(s, b + self._log_cash) for s, b in zip(self._stakes, self._base, strict=True)]
-        self.log_e = log_sum([*self._stakes, self._log_cash])
+        self._log_parts = [min(s, b + self._log_unspent) for s, b in zip(self._log_parts, self._base, strict=True)]
+        self.log_e = log_sum([*self._log_parts, self._log_unspent])
 
     def _restored(self) -> None:
-        _check_grid(self._stakes, len(self._base))
-        self._log_cash = math.log(max(self._cash, LEAST_CASH))
+        _check_grid(self._log_parts, len(self._base))
+        self._log_unspent = math.log(max(self._unspent, LEAST_UNSPENT))
 
 
-def _check_grid(stakes: Sequence[float], alternatives: int) -> None:
-    if len(stakes) != alternatives:
-        raise ValueError(f"{len(stakes)} stakes for a grid of {alternatives} alternatives")
+def _check_grid(log_parts: Sequence[float], alternatives: int) -> None:
+    if len(log_parts) != alternatives:
+        raise ValueError(f"{len(log_parts)} parts for a grid of {alternatives} alternatives")
 
 
 class Mixture(Stored):
     """An e-process that averages over a grid of alternatives. It has no restarts: its evidence covers the whole step.
 
-    ``_stakes``, ``log_e``: see ``RestartingMixture``.
+    ``_log_parts``, ``log_e``: see ``RestartingMixture``.
     """
 
-    _stakes: list[float]
+    _log_parts: list[float]
     log_e: float
 
     def __init__(self, weights: Sequence[float]) -> None:
         self._alternatives = len(weights)
-        self._stakes = [math.log(w) for w in weights]
+        self._log_parts = [math.log(w) for w in weights]
         self.log_e = 0.0
 
     def update(self, log_ratios: Sequence[float]) -> float:
@@ -134,8 +136,8 @@ class Mixture(Stored):
 
         ``log_ratios``: for each alternative, ln of the likelihood ratio of the new data.
         """
-        self._stakes = [stake + ratio for stake, ratio in zip(self._stakes, log_ratios, strict=True)]
-        self.log_e = log_sum(self._stakes)
+        self._log_parts = [part + ratio for part, ratio in zip(self._log_parts, log_ratios, strict=True)]
+        self.log_e = log_sum(self._log_parts)
         return self.log_e
 
     def tempered(self, weights: Sequence[float], part: float) -> Mixture:
@@ -144,25 +146,25 @@ class Mixture(Stored):
         ``weights``: the initial weights of the alternatives.
         """
         other = Mixture(weights)
-        other.update([part * (stake - log(w)) for stake, w in zip(self._stakes, weights, strict=True)])
+        other.update([part * (log_part - log(w)) for log_part, w in zip(self._log_parts, weights, strict=True)])
         return other
 
     def _restored(self) -> None:
-        _check_grid(self._stakes, self._alternatives)
+        _check_grid(self._log_parts, self._alternatives)
 
 
 class Restarts(Stored):
     """Average two e-values against the candidate: one over the whole step, and one that restarts from time to time.
 
     - ``starts``: how many times the restarting part has started
-    - ``_cash``: the weight not yet spent, which is kept for later starts
+    - ``_unspent``: the weight not yet spent, which is kept for later starts
     """
 
     starts: int
-    _cash: float
+    _unspent: float
 
     def __init__(self) -> None:
-        self.starts, self._cash = 1, 0.5 * (1 - spend(1))
+        self.starts, self._unspent = 1, 0.5 * (1 - spend(1))
 
     def log_e(self, steady: float, recent: float) -> float:
         """Return ln of the e-value.
@@ -170,11 +172,11 @@ class Restarts(Stored):
         ``steady``, ``recent``: ln of the e-values over the whole step, and since the last start.
         """
         bet = math.log(spend(self.starts)) - LN2 + recent
-        return log_sum([steady - LN2, bet, math.log(max(self._cash, LEAST_CASH))])
+        return log_sum([steady - LN2, bet, math.log(max(self._unspent, LEAST_UNSPENT))])
 
     def restart(self) -> None:
         self.starts += 1
-        self._cash -= 0.5 * spend(self.starts)
+        self._unspent -= 0.5 * spend(self.starts)
 
 
 class TwoSidedTest(Stored):

@@ -73,8 +73,8 @@ class OutageWatch:
     def is_conclusive(self, since: BadPeriod) -> bool:
         """Return whether the guard can decide without more results of the baseline.
 
-        It can if the baseline is known to fail less often than the candidate, if the guard has waited long enough, or
-        outside a bad period.
+        The guard can decide if the baseline is known to fail less often than the candidate, if the guard has waited
+        long enough, or outside a bad period.
         """
         if not since.c_errors:
             return True  # outside a bad period, the ratio of both sides' errors decides

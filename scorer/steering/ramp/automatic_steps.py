@@ -87,7 +87,7 @@ def _idle(inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
 def _warms_up(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
     """Return why the candidate's warm-up is not complete, as text; "" if it is.
 
-    Copies warm it up (``warm_up_copies.py``). Without copies, the requests that it gets anyway warm it up after an idle
+    Copies warm the candidate up (``warm_up_copies.py``). Without copies, its ordinary requests do so after an idle
     time.
     """
     lasts_ms, resumed_ms = policy.warm_up_ms(state.percent), inputs.activity.since_ms

@@ -56,7 +56,7 @@ def is_other(record: SideOutcomes | ScoredPair, wanted: str) -> bool:
 
 
 def other_requests(flush: Outcomes, wanted: str) -> tuple[str, int]:
-    """Return the digest of another configuration in a flush ("" if there is none), and how many requests have one."""
+    """Return the digest of another configuration in a flush ("" without one), and the number of requests with it."""
     others = [side for side in flush.sides if is_other(side, wanted)]
     return (others[-1].served, sum(side.requests for side in others)) if others else ("", 0)
 

@@ -18,7 +18,7 @@ from scorer.steering.workload.recent_load import LoadPerMinute
 
 @dataclass(frozen=True, slots=True)
 class QuotaOutlook:
-    """What the quotas allow for a workload: the next step, and copies.
+    """The limits that the quotas set for a workload: on the next step, and on copies.
 
     - ``obstacle``: why a quota forbids the next step; "" if none does
     - ``known``: whether the load, and so the obstacle, is known
@@ -55,7 +55,7 @@ class BackendLoad:
 
     - ``served``: clients' requests, at the present shares
     - ``copies``: copies, if all wanted copies are sent
-    - ``back``: clients' requests if all workloads whose baseline it is are rolled back to 0 %
+    - ``back``: clients' requests after a rollback to 0 % of all workloads of which the backend is the baseline
     """
 
     served: Load = Load()

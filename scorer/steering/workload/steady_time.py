@@ -23,7 +23,7 @@ from scorer.steering.stored_fields import dataclass_fields
 
 @dataclass(frozen=True, slots=True)
 class ClockReadings:
-    """What several clocks show at one moment, in milliseconds.
+    """The readings of several clocks at one moment, in milliseconds.
 
     - ``monotonic_ms``: the monotonic clock of the scorer's host, comparable only if ``boot`` is the same
     - ``boot``: identifies the host, and its last start

@@ -1,4 +1,4 @@
-"""What a collector receives over OTLP: spans of copies, events about pairs, metrics; and what happens if it is dead."""
+"""The data that a collector receives over OTLP: spans of copies, events about pairs, metrics; also a dead collector."""
 
 from __future__ import annotations
 

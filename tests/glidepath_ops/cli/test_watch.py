@@ -1,4 +1,4 @@
-"""What `glidepath watch` draws, and which changes it prints."""
+"""The output of `glidepath watch`: the table, and the changes that it prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may read and who may act, by token, session, proxy or nothing."""
+"""The rights to read and to act, by token, session, proxy or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search of pairs asks for."""
+"""The query of a search of pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `glidepath cost` and the report say about the costs of a workload."""
+"""The text of `glidepath cost` and of the report about the costs of a workload."""
 
 from __future__ import annotations
 

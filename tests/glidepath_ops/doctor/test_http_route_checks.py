@@ -1,4 +1,4 @@
-"""What ``doctor`` says about HTTPRoutes that have a workload's weights."""
+"""The findings of ``doctor`` about HTTPRoutes that have a workload's weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What doctor says about the lease of a split: in force, missing, or unknown to an Envoy that was rendered before."""
+"""The findings of doctor about the lease of a split: in force, missing, or unknown to an Envoy rendered before."""
 
 from __future__ import annotations
 

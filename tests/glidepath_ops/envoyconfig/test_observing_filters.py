@@ -1,4 +1,4 @@
-"""What is rendered to observe all traffic: with workloads, without, and into a user's bootstrap."""
+"""The configuration to observe all traffic: with workloads, without, and inserted into a user's bootstrap."""
 
 from __future__ import annotations
 

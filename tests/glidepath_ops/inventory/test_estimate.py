@@ -1,4 +1,4 @@
-"""From counts of all requests and of a sample to groups: no request is lost or counted twice."""
+"""Estimates of groups from counts of all requests and of a sample: no request is lost or counted twice."""
 
 from __future__ import annotations
 

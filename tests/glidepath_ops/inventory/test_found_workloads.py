@@ -1,4 +1,4 @@
-"""From groups of calls to workloads: their order with its reason, their sections, and the text of 80 columns."""
+"""Workloads found in groups of calls: their order with its reason, their sections, and the text of 80 columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a group's tokens cost, computed by hand."""
+"""The cost of a group's tokens, computed by hand."""
 
 from __future__ import annotations
 

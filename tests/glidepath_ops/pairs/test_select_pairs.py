@@ -1,4 +1,4 @@
-"""Which pairs each condition selects, and which pair is the worst."""
+"""The pairs that each condition selects, and the choice of the worst pair."""
 
 from __future__ import annotations
 

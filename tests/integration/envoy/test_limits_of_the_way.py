@@ -1,4 +1,4 @@
-"""What a client could send to its backend directly, it can send through Envoy too: old protocols and large headers."""
+"""Requests that a backend accepts directly pass through Envoy too: old protocols and large headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients notice of the candidate besides the content, from a real Envoy to ``glidepath status``."""
+"""Differences that clients notice besides the content, from a real Envoy to ``glidepath status``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the candidate had requests, and since when again after an idle time."""
+"""The times at which the candidate had requests, also after an idle time."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ class Alignment:
 
     @cached_property
     def contained_share(self) -> float:
-        """How completely the longer text contains the words of the shorter text, in [0, 1].
+        """The share of the shorter text's words that the longer text contains, in [0, 1].
 
         The result is 0 if at most 75 % of these words are matched in the longer text, and 1 if at least 92 % are.
         """

@@ -40,7 +40,7 @@ class ReliabilityRow:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """How well the agreement predicts labels. ``loss``: the mean log loss, where lower is better.
+    """The quality of the agreement as a prediction of labels. ``loss``: the mean log loss, where lower is better.
 
     ``gain_noise``: by how much the loss of refitted weights may be lower by chance; 0 for the weights before the fit.
     """

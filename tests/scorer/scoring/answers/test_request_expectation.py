@@ -1,4 +1,4 @@
-"""What requests of every API format ask for."""
+"""The expectations that are read from requests of every API format."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Which texts the vocabulary of a model covers."""
+"""The texts that the vocabulary of a model covers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each pair of weights and each switch that a person may set is interpreted."""
+"""The interpretation of each pair of weights and each switch that a person may set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which requests count as evidence: by their side, their origin and their ending."""
+"""The requests that count as evidence: by their side, their origin and their ending."""
 
 from __future__ import annotations
 

@@ -94,5 +94,5 @@ def test_the_state_of_a_mixture_can_be_restored_from_json() -> None:
 
 def test_the_state_of_another_grid_is_refused() -> None:
     e = RestartingMixture((0.5, 0.5))
-    with pytest.raises(ValueError, match="2 stakes for a grid of 1 alternatives"):
+    with pytest.raises(ValueError, match="2 parts for a grid of 1 alternatives"):
         RestartingMixture((1.0,)).restore(e.state)

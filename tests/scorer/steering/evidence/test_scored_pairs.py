@@ -1,4 +1,4 @@
-"""Which scored pairs count as evidence, and what the gates learn from them."""
+"""The scored pairs that count as evidence, and their effect on the gates."""
 
 from __future__ import annotations
 

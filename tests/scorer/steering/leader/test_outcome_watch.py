@@ -1,4 +1,4 @@
-"""Where the leader is blind, and when Envoy's own counters fail the candidate."""
+"""The places where the leader is blind, and the failure of the candidate by Envoy's own counters."""
 
 from __future__ import annotations
 

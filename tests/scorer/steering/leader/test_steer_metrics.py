@@ -59,7 +59,7 @@ STATUS = WorkloadStatus(
 
 
 class Page:
-    """What a scorer shows that leads the workload ``chat``."""
+    """The metrics page of a scorer that leads the workload ``chat``."""
 
     def __init__(self, valid_yaml: str) -> None:
         self.registry, self.chat = CollectorRegistry(), SteeredWorkload(parse_config(valid_yaml))

@@ -1,4 +1,4 @@
-"""How much stored latencies vary."""
+"""The variation of stored latencies."""
 
 from __future__ import annotations
 

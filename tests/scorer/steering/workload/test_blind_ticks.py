@@ -1,4 +1,4 @@
-"""What a tick does while outcomes do not arrive."""
+"""A tick while outcomes do not arrive."""
 
 from __future__ import annotations
 

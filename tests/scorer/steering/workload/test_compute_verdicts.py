@@ -1,4 +1,4 @@
-"""When verdicts are built anew: for each status, and as soon as a gate decides otherwise."""
+"""The moments at which verdicts are built anew: for each status, and as soon as a gate decides otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the quotas of the backends allow: the next step, and copies."""
+"""The limits that the quotas of the backends set: on the next step, and on copies."""
 
 from __future__ import annotations
 

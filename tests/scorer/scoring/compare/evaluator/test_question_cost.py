@@ -1,4 +1,4 @@
-"""What a question costs, with and without token counts in its reply."""
+"""The cost of a question, with and without token counts in its reply."""
 
 from __future__ import annotations
 

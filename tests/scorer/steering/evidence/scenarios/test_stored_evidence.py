@@ -183,7 +183,7 @@ def test_a_gate_that_the_configuration_adds_in_mid_step_starts_empty_and_the_res
         (lambda raw: raw["state"].__setitem__(0, float("nan")), "Evidence.percent: must be a finite number"),
         (lambda raw: raw["state"][-1][-1].__setitem__("errors", []), "gates.gates.errors: must be a list that begins"),
         (lambda raw: raw["state"][-1][-2]["ttft"][0][0].__setitem__(1, [-1]), "a count of -1"),
-        (lambda raw: raw["state"][-1][-1]["errors"][8][7][0][0][0].pop(), "7 stakes for a grid of 8 alternatives"),
+        (lambda raw: raw["state"][-1][-1]["errors"][8][7][0][0][0].pop(), "7 parts for a grid of 8 alternatives"),
     ],
 )
 def test_a_state_that_does_not_fit_raises_an_input_error_with_its_place(
