@@ -220,9 +220,7 @@ class VerifierSection(Section):
 
 
 class AnswerSection(Section):
-    """Settings for finding the answer in a response of an API that Glidepath does not know
-    (docs/reference/answers.md).
-    """
+    """Settings for finding the answer in a response of an unknown API (docs/reference/answers.md)."""
 
     jsonpath: str = Field(min_length=1)  # such as $.output.text; in a stream: the part of the answer in each event
     done: str = ""  # a JSONPath to a true value in the event that ends a stream

@@ -18,8 +18,8 @@ from glidepath_ops.envoyconfig.path_conditions import any_inference_path, clear_
 from glidepath_ops.envoyconfig.request_reading import (
     filter_of_reading_route,
     kept_from_candidate,
-    metadata_of_repeat_without_reasoning,
     metadata_of_pinned_route,
+    metadata_of_repeat_without_reasoning,
     not_yet_read,
     reads,
     reads_any,
