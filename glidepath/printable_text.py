@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # The control sequences of ECMA-48 that set colours or move the cursor, in their 7-bit and 8-bit forms.
 _CONTROL_SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]")
@@ -48,3 +49,9 @@ def one_line(text: str) -> str:
 def shown_id(text: str) -> str:
     """Return an id as one word of ASCII with at most 100 characters. (Clients may choose the ids of their requests.)"""
     return re.sub(r"[^A-Za-z0-9_.:~@/+=-]", "?", text)[:_MOST_ID]
+
+
+def shown_name(text: str) -> str:
+    """Return a name as one word with the letters and digits of any script, and at most 100 characters."""
+    kept = (one if unicodedata.category(one)[0] in "LMN" or one in "_.:~@/+=-" else "?" for one in text[:_MOST_ID])
+    return "".join(kept)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from glidepath.envoy_names import CREDENTIAL_HEADERS
-from glidepath.printable_text import shown_id
+from glidepath.printable_text import shown_name
 
 # The headers that are fingerprinted; the first one in a request counts. Cookies are excluded: they identify users, not
 # callers.
@@ -58,7 +58,7 @@ class CallerNames:
             if value and is_credential(name, value):
                 return self._of_secret(value)
             if value:
-                return f"{name}={shown_id(value[:MOST_VALUE])}"
+                return f"{name}={shown_name(value[:MOST_VALUE])}"
         if not self.fingerprint:
             return NOBODY
         secret = next((value for value in values[len(self.headers) :] if value), "") or _in_query(path)

@@ -18,7 +18,7 @@ from glidepath.config.inventory import InventorySection
 from glidepath.inventory.callers import FINGERPRINT, NOBODY, UNKNOWN, fingerprint, is_credential
 from glidepath.inventory.paths import model_in_path, path_pattern
 from glidepath.inventory.tally import OTHER, GroupKey, Source, Tally, count_name, count_value, shape_name
-from glidepath.printable_text import shown_id
+from glidepath.printable_text import shown_id, shown_name
 from glidepath.read_token_usage import usage_from
 from glidepath.token_usage import MOST_TOKENS, TokenUsage, counts_of
 
@@ -156,7 +156,7 @@ class LogLines:
         text = str(caller)
         if is_credential(named_by, text):
             return FINGERPRINT + fingerprint(text, self._fingerprint_key) if self._fingerprints else UNKNOWN
-        return shown_id(text) if named_by == DEFAULT_CALLER else f"{named_by}={shown_id(text)}"
+        return shown_name(text) if named_by == DEFAULT_CALLER else f"{named_by}={shown_name(text)}"
 
     def _tally_of(self, key: GroupKey) -> Tally:
         if key not in self.tallies and len(self.tallies) >= MOST_GROUPS:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.printable_text import one_line, printable, printable_json, shown_id
+from glidepath.printable_text import one_line, printable, printable_json, shown_id, shown_name
 
 ACTING = {
     "colour": ("\x1b[31mred\x1b[0m", "red"),
@@ -71,3 +71,11 @@ def test_json_that_a_terminal_can_show_has_the_same_value(text: str) -> None:
     assert not any(unicodedata.category(char) == "Cc" for char in shown)
     assert not any(unicodedata.bidirectional(char) in _DIRECTIONS for char in shown)
     assert not set(shown) & set("\u061c\u200e\u200f\u2028\u2029")
+
+
+@given(st.text())
+def test_a_shown_name_is_one_word_that_hides_nothing(text: str) -> None:
+    shown = shown_name(text)
+    assert len(shown) == min(len(text), 100)
+    assert printable(shown) == shown
+    assert not any(map(str.isspace, shown))

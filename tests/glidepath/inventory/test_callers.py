@@ -47,6 +47,11 @@ def test_a_header_with_control_characters_is_shown_without_them() -> None:
     assert NAMES.caller(values(x_team="a\x1b[31m\nb" + 100 * "c")).isprintable()
 
 
+@pytest.mark.parametrize("team", ["équipe-données", "финансы", "数据组", "टीम"])
+def test_a_name_is_shown_in_its_own_script(team: str) -> None:
+    assert NAMES.caller(values(x_team=team)) == f"x-team={team}"
+
+
 def test_who_shows_nothing_is_nobody() -> None:
     assert NAMES.caller(values()) == NOBODY
     assert replace(NAMES, fingerprint=False).caller(values(authorization="Bearer sk-1")) == NOBODY

@@ -54,15 +54,17 @@ async def test_callers_and_models_are_counted_and_no_key_is_in_redis(tmp_path: P
             assert await running.ask("gpt-4o-mini", second) == 200
         for _ in range(2):
             assert await running.ask("gpt-4o", {"x-team": "etl", **first}) == 200
+        assert await running.ask("gpt-4o", {"x-team": "équipe-данные", **first}) == 200
         assert running.backend.last.headers["authorization"] == f"Bearer {KEYS[0]}"
         async with running.session.get(f"{running.live}/v1/models?key={KEYS[1]}") as response:
             assert response.status == 200
-        groups = await running.groups(requests=11)
+        groups = await running.groups(requests=12)
         found = {(model, caller.partition(":")[0]): group for (path, model, caller), group in groups.items()}
         assert {key: group.requests for key, group in found.items()} == {
             ("gpt-4o", "key"): 5,
             ("gpt-4o-mini", "key"): 3,
             ("gpt-4o", "x-team=etl"): 2,
+            ("gpt-4o", "x-team=équipe-данные"): 1,
             ("", "key"): 1,  # GET /v1/models
         }
         assert found["gpt-4o", "key"].key.caller != found["gpt-4o-mini", "key"].key.caller
