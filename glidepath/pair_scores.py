@@ -14,6 +14,7 @@ from glidepath.sides import Origin
 
 # A measure among the signals of a pair: 1 if both answers make the same tool calls with equal arguments, else 0.
 EXACT_CALL = "exact_call"
+EQUAL = "equal"  # the answers have the same text, so the preference is a tie without a question
 TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least this value
 
 
@@ -78,9 +79,9 @@ class ScoredPair:
     If ``scored`` is true, ``agreement`` is between 0 and 1. Otherwise ``unscored_reason`` gives the reason.
     ``preference`` is None if the evaluator has not judged the pair, and ``correctness`` is None if the verifier has not
     judged it. If it was due to be judged, ``unjudged`` or ``unverified`` gives the reason, such as "timeout" or
-    "budget". ``entry`` is the id of the pair's entry in the stream of pairs. The reader of the stream of results takes
-    it from the result's entry. ``language`` is the language (ISO 639) of the baseline's answer if it is free text, and
-    "" if it is unknown.
+    "budget". ``unjudged`` is EQUAL if the evaluator was not asked and the preference is a tie. ``entry`` is the id of
+    the pair's entry in the stream of pairs. The reader of the stream of results takes it from the result's entry.
+    ``language`` is the language (ISO 639) of the baseline's answer if it is free text, and "" if it is unknown.
     """
 
     pair_id: str

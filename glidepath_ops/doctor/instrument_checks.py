@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from glidepath_ops.doctor.facts import Finding, fail, ok, warn
+from glidepath_ops.doctor.facts import Finding, Severity, fail, ok, warn
 
 _MOST_SILENT = 0.1  # a larger share of pairs without a result, for a fault, is a warning
 # Reasons that come from a limit in the configuration, so they are not a fault.
 _LIMITS = frozenset({"budget", "rate", "hour_cost", "total_cost", "stopping"})
-_SAID = {"evaluator": "judged", "verifier": "verified"}  # the outcome with a result
+_SAID = {"evaluator": ("judged", "inconsistent", "equal"), "verifier": ("verified",)}  # the outcomes with a result
+_LEAST_ASKED = 20  # pairs that the evaluator was asked about, before its inconsistency is judged
+_MOST_INCONSISTENT = 0.5
 
 
 def examine_instruments(subject: str, workload: str, counts: Mapping[str, int]) -> Iterator[Finding]:
@@ -17,7 +19,23 @@ def examine_instruments(subject: str, workload: str, counts: Mapping[str, int]) 
     for instrument, said in _SAID.items():
         mine = {key.partition(" ")[2]: n for key, n in counts.items() if key.partition(" ")[0] == instrument}
         if mine:
-            yield _finding(subject, f"{workload}: {instrument}", mine.pop(said, 0), mine)
+            results = {outcome: mine.pop(outcome, 0) for outcome in said}
+            check = f"{workload}: {instrument}"
+            found = _finding(subject, check, sum(results.values()), mine)
+            by_position = _by_position(subject, check, results) if found.level is Severity.OK else None
+            yield by_position or found
+
+
+def _by_position(subject: str, check: str, results: Mapping[str, int]) -> Finding | None:
+    """Return a warning if the evaluator mostly chooses by the order of the answers. Such pairs count as ties."""
+    inconsistent = results.get("inconsistent", 0)
+    asked = inconsistent + results.get("judged", 0)
+    if asked < _LEAST_ASKED or inconsistent <= asked * _MOST_INCONSISTENT:
+        return None
+    detail = f"in {inconsistent} of {asked} pairs it chose by the order of the answers, so they count as ties"
+    return warn(
+        subject, check, detail, "choose another model for scoring.evaluator: this one hardly tells answers apart"
+    )
 
 
 def _finding(subject: str, check: str, said: int, silent: Mapping[str, int]) -> Finding:

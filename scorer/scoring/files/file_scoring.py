@@ -98,6 +98,7 @@ class FileScorer:
 
     ``path``: the request path for lines that have none.
     ``batch``: the largest number of lines in a batch.
+    ``judging``: whether the evaluator gave a preference for the latest line with a question.
     """
 
     task: Task
@@ -109,6 +110,7 @@ class FileScorer:
     evaluator: Evaluator | None = None
     verifier: Verifier | None = None
     now_ms: Callable[[], int] = lambda: 0
+    judging: bool = True
 
     def score(self, lines: Lines) -> Iterator[ScoredLine | BadLine]:
         """Yield one result for each line that is not blank, in order.
@@ -146,7 +148,10 @@ class FileScorer:
                 yield one
 
     def _preferences(self, lines: Mapping[int, _ExtractedLine]) -> dict[int, Preference]:
-        """Return the evaluator's preference for each line that it judged, by the line's key in ``lines``."""
+        """Return the evaluator's preference for each line that it judged, by the line's key in ``lines``.
+
+        Equal answers are ties only while the lines that need a question get a preference, as in the scorer.
+        """
         section = self.settings.evaluator
         if self.evaluator is None or section is None:
             return {}
@@ -160,7 +165,15 @@ class FileScorer:
             elif judged is not None:
                 asked[i] = judged
         given = self.evaluator.consult(list(asked.values()), self.now_ms()) if asked else []
-        return found | {i: one for i, one in zip(asked, given, strict=True) if one is not None}
+        replies = dict(zip(asked, given, strict=True))
+        preferences: dict[int, Preference] = {}
+        for i in lines:
+            if i in replies:
+                self.judging = replies[i] is not None
+            one = replies.get(i) or found.get(i)
+            if one is not None and self.judging:
+                preferences[i] = one
+        return preferences
 
     def _correctness(self, lines: Mapping[int, _ExtractedLine]) -> dict[int, Correctness]:
         """Return the verifier's result for each line that it judged, by the line's key in ``lines``."""

@@ -58,7 +58,7 @@ class RedisEvaluationBudget:
 class EvaluatorInstrument:
     """The evaluator of one workload."""
 
-    reason_field = "unjudged"
+    result_field, reason_field = "preference", "unjudged"
 
     def __init__(self, workload: str, settings: EvaluatorSection, budget: EvaluationBudget) -> None:
         """Create the instrument. Raises ConfigError if the evaluator's credential is missing."""
@@ -69,6 +69,9 @@ class EvaluatorInstrument:
 
     def wants(self, result: PairResult) -> bool:
         return bool(result.for_evaluator)
+
+    def needs_no_question(self, result: PairResult) -> bool:
+        return result.equal
 
     async def reason_not_to_ask(self, result: PairResult) -> str:
         if result.for_evaluator["addressing"] == BOTH:

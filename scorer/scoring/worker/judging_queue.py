@@ -3,6 +3,10 @@
 A waiting pair already has its score. If too many pairs wait, if a budget or a rate is used up, or if the instrument
 fails, the pair is passed on without a finding, but with the reason. After several failures in a row, the instrument
 gets no questions for a while. See ADR 0100.
+
+The evaluator's result for two equal answers is known without a question. While the pairs that need a question have no
+result, equal answers get none either: otherwise only they would count, and an evaluator that is dead or has used up its
+budget would seem to find the sides as good as each other. See ADR 0540.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from scorer.scoring.worker.scoring_process.batch_result import PairResult
 MAX_WAITING = 64  # maximum waiting pairs of a workload
 MAX_FAILURES, OPEN_S = 5, 30.0
 _STOPPING = "stopping"
+_AWAITED = "awaited"  # no pair has got a result yet, and the first question is not answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +46,19 @@ class Finding:
 class Instrument(Protocol):
     """An evaluator or a verifier, which judges pairs at a cost.
 
-    ``in_flight``: the largest number of pairs that it judges at the same time. ``reason_field``: the field of the
-    ScoredPair for the reason why there is no result.
+    ``in_flight``: the largest number of pairs that it judges at the same time. ``result_field``, ``reason_field``: the
+    fields of the ScoredPair for the result, and for the reason why there is none.
     """
 
     in_flight: int
+    result_field: str
     reason_field: str
 
     def wants(self, result: PairResult) -> bool:
         """Return whether the instrument should judge this pair."""
+
+    def needs_no_question(self, result: PairResult) -> bool:
+        """Return whether the pair already has a result, which needed no question."""
 
     async def reason_not_to_ask(self, result: PairResult) -> str:
         """Return why the instrument may not judge a pair now. If it may, count the pair in its budget and return ""."""
@@ -95,6 +104,7 @@ class JudgingQueue:
         self._waiting: asyncio.Queue[tuple[QueueEntry, PairResult]] = asyncio.Queue(MAX_WAITING)
         self._claimed: dict[str, QueueEntry] = {}
         self._breaker = CircuitBreaker()
+        self._lacking: str | None = None  # why the latest pair with a question has no result; "": it has one
         self._open_questions: set[asyncio.Timeout] = set()
         self._closed = False
 
@@ -109,11 +119,24 @@ class JudgingQueue:
         reason = self._refusal()
         if reason:
             self._count(reason)
+            self._lacking = reason
             return self._without(result, reason)
+        if self._lacking is None:
+            self._lacking = _AWAITED
         without_bodies = replace(entry, data=b"")
         self._claimed[entry.id] = without_bodies
         self._waiting.put_nowait((without_bodies, result))
         return None
+
+    def checked(self, result: PairResult) -> PairResult:
+        """Return the result of a pair that this queue does not want.
+
+        If the pair has a result without a question, the result is removed if the latest pair with a question has none.
+        So both kinds of pairs get a result equally often.
+        """
+        if not self._lacking or not self._instrument.needs_no_question(result):
+            return result
+        return with_fields(result, {self._instrument.result_field: None, self._instrument.reason_field: self._lacking})
 
     def _refusal(self) -> str:
         if self._breaker.is_open(time.monotonic()):
@@ -144,6 +167,7 @@ class JudgingQueue:
             entry, result = await self._waiting.get()
             finding = await self._finding(session, result)
             self._count(finding.outcome)
+            self._lacking = "" if finding.fields else finding.outcome
             fields = finding.fields or {self._instrument.reason_field: finding.outcome}
             await self._pass_on(entry, with_fields(result, fields))
             self._claimed.pop(entry.id, None)

@@ -81,6 +81,8 @@ class JudgingStages:
                 if refused is None:
                     return
                 result = refused
+            else:
+                result = queue.checked(result)
         await self._write(entry, result)
 
     def entries(self) -> list[QueueEntry]:

@@ -20,7 +20,7 @@ VERIFIED = "verified"
 class VerifierInstrument:
     """The verifier of one workload."""
 
-    reason_field = "unverified"
+    result_field, reason_field = "correctness", "unverified"
 
     def __init__(self, settings: VerifierSection) -> None:
         """Create the instrument. Raises ConfigError if the verifier's credential is missing."""
@@ -31,6 +31,9 @@ class VerifierInstrument:
 
     def wants(self, result: PairResult) -> bool:
         return bool(result.for_verifier)
+
+    def needs_no_question(self, result: PairResult) -> bool:
+        return False
 
     async def reason_not_to_ask(self, result: PairResult) -> str:
         if not result.for_verifier["message"]:

@@ -11,7 +11,7 @@ from glidepath.answer_contract import with_contract
 from glidepath.feedback import Feedback
 from glidepath.movable_share import COPIES
 from glidepath.outcome_summaries import Outcomes, SideOutcomes, add_counts
-from glidepath.pair_scores import ScoredPair
+from glidepath.pair_scores import Preference, ScoredPair
 from glidepath.pairs import PairKind
 from glidepath.sides import Origin, Side
 from scorer.steering.candidate_activity import CandidateActivity
@@ -160,11 +160,17 @@ def _with_pair_apart(before: Mapping[str, int], pair: ScoredPair) -> Mapping[str
 
 def _with_instruments(before: Mapping[str, int], pair: ScoredPair) -> Mapping[str, int]:
     outcomes = (
-        ("evaluator", "judged" if pair.preference is not None else pair.unjudged),
+        ("evaluator", _judged(pair) if pair.preference is not None else pair.unjudged),
         ("verifier", "verified" if pair.correctness is not None else pair.unverified),
     )
     found = {f"{name} {outcome}": 1 for name, outcome in outcomes if outcome}
     return add_counts(before, found) if found else before
+
+
+def _judged(pair: ScoredPair) -> str:
+    if pair.preference is Preference.INCONSISTENT:
+        return pair.preference.value
+    return pair.unjudged or "judged"  # EQUAL: without a question
 
 
 def _with_language(before: Mapping[str, int], language: str) -> Mapping[str, int]:

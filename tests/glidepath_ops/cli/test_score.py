@@ -51,7 +51,8 @@ def test_the_summary_counts_preferences_missing_because_the_evaluator_is_unreach
         "{url: 'http://127.0.0.1:1', model: m, sample: 100%}}}}\n"
     )
     pairs = line(1, "It is 5 degrees in Oslo.", "Rain is expected in Bergen.").decode()
-    result = CliRunner().invoke(build_app("score"), ["score", "-", "-c", str(config)], input=pairs)
+    equal = line(2, "It is 5 degrees.", "It is 5 degrees.").decode()  # no tie, because no other pair is judged
+    result = CliRunner().invoke(build_app("score"), ["score", "-", "-c", str(config)], input=pairs + equal)
     assert result.exit_code == 0
     assert "glidepath: preference: 0 pairs judged, none for 1 (unreachable 1)" in result.stderr.splitlines()
 

@@ -17,6 +17,14 @@ from glidepath_ops.doctor.instrument_checks import examine_instruments
         ({"verifier verified": 8, "verifier exit": 2}, Severity.WARN, "no result for 2 of 10 pairs (2 exit)"),
         ({"verifier not_started": 5, "verifier paused": 90}, Severity.FAIL, "(90 paused, 5 not_started)"),
         ({"evaluator judged": 10, "evaluator budget": 900}, Severity.OK, "no result for 900 of 910 pairs (900 budget)"),
+        ({"evaluator judged": 5, "evaluator equal": 5}, Severity.OK, "a result for each of 10 pairs"),
+        ({"evaluator inconsistent": 19}, Severity.OK, "a result for each of 19 pairs"),
+        ({"evaluator inconsistent": 10, "evaluator judged": 10, "evaluator equal": 9}, Severity.OK, "each of 29 pairs"),
+        (
+            {"evaluator inconsistent": 11, "evaluator judged": 10, "evaluator equal": 9},
+            Severity.WARN,
+            "in 11 of 21 pairs it chose by the order of the answers",
+        ),
         ({"evaluator budget": 900}, Severity.WARN, "no result for 900 of 900 pairs (900 budget)"),
     ],
 )

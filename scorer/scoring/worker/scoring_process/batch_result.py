@@ -6,7 +6,7 @@ This module imports no scoring code, so that the main process of the scorer stay
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 NoiseFloorJson = Mapping[str, Any]
@@ -22,6 +22,7 @@ class PairResult:
     ``noise``: the pair's contribution to its workload's noise floor; empty if it is not a scored noise pair.
     ``for_evaluator``: the fields of an AnswersToJudge (compare/evaluator/questions.py) if the evaluator is to be asked
         about the pair, otherwise empty.
+    ``equal``: whether the pair has a preference without a question, because its answers have the same text.
     ``for_verifier``: the same for the verifier: the fields of a VerifierInput (verify/verifier_client.py).
     """
 
@@ -29,7 +30,12 @@ class PairResult:
     unreadable: str = ""
     noise: NoiseFloorJson = field(default_factory=dict)
     for_evaluator: Mapping[str, str] = field(default_factory=dict)
+    equal: bool = False
     for_verifier: Mapping[str, str] = field(default_factory=dict)
+
+
+COLUMNS = tuple(one.name for one in fields(PairResult) if one.name != "scored")
+"""The fields that a reply of the scoring process has as lists, with one item for each pair."""
 
 
 @dataclass(frozen=True, slots=True)

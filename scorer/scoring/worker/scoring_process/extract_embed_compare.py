@@ -12,7 +12,7 @@ from glidepath.agreement_weights import workload_weights
 from glidepath.answer_faults import AnswerFault
 from glidepath.config import Config, Workload
 from glidepath.config.comparison import FREE_TEXT
-from glidepath.pair_scores import AnswerFacts, Preference, ScoredPair
+from glidepath.pair_scores import EQUAL, AnswerFacts, Preference, ScoredPair
 from glidepath.pairs import Answer, Ending, Pair, PairKind
 from glidepath.sides import Side
 from scorer.scoring.answers import (
@@ -228,7 +228,7 @@ def _compare(
     )
     judged, verified = _to_judge(extracted), _to_verify(extracted)
     if isinstance(judged, Preference):
-        return ScoringOutcome(replace(scored, preference=judged), None, verified)
+        return ScoringOutcome(replace(scored, preference=judged, unjudged=EQUAL), None, verified)
     return ScoringOutcome(scored, judged, verified)
 
 

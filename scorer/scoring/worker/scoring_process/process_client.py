@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from glidepath.config import Config
 from glidepath.errors import ConfigError, DependencyError, UnreachableError
-from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson, PairResult
+from scorer.scoring.worker.scoring_process.batch_result import COLUMNS, BatchResult, NoiseFloorJson, PairResult
 from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack, unpack
 from scorer.scoring.worker.scoring_process.spawn_process import spawn
 
@@ -99,8 +99,9 @@ class ProcessScorer:
                 raise UnreachableError(header["why"])
             case "failed":
                 raise BatchFailedError(header["why"])
-        columns = (header[name] for name in ("unreadable", "noise", "for_evaluator", "for_verifier"))
-        results = tuple(map(PairResult, blobs, *columns))
+        rows = zip(*(header[name] for name in COLUMNS), strict=True)
+        named = (dict(zip(COLUMNS, row, strict=True)) for row in rows)
+        results = tuple(PairResult(blob, **values) for blob, values in zip(blobs, named, strict=True))
         return BatchResult(results, header["hits"], header["misses"])
 
     async def close(self) -> None:

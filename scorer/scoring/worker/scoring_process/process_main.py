@@ -19,10 +19,10 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import DependencyError, GlidepathError, UnreachableError, error_text_with_type
 from scorer.scoring.embed import load_embedder
+from scorer.scoring.worker.scoring_process.batch_result import COLUMNS, BatchResult
 from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack, unpack
 
 if TYPE_CHECKING:
-    from scorer.scoring.worker.scoring_process.batch_result import BatchResult
     from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext
 
 NICENESS = 5  # the steer loop, the proxy and the application have priority
@@ -83,10 +83,7 @@ def _columns(done: BatchResult) -> dict[str, Any]:
     Each field of the results becomes a list with one item for each pair. The counts of the vector cache are numbers.
     """
     return {
-        "unreadable": [result.unreadable for result in done.results],
-        "noise": [result.noise for result in done.results],
-        "for_evaluator": [dict(result.for_evaluator) for result in done.results],
-        "for_verifier": [dict(result.for_verifier) for result in done.results],
+        **{name: [getattr(result, name) for result in done.results] for name in COLUMNS},
         "hits": done.cache_hits,
         "misses": done.cache_misses,
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from glidepath.errors import InputError
+from glidepath.pair_scores import EQUAL
 from glidepath.pairs import Pair, PairKind
 from glidepath.protobuf_codec import decode_pair, encode_scored
 from scorer.scoring.compare import NoiseFloor
@@ -43,4 +44,10 @@ def _result(outcome: ScoringOutcome) -> PairResult:
     noise = NoiseFloor().fold(scored.signals, scored.agreement).to_json() if is_noise else {}
     asked = asdict(outcome.to_judge) if outcome.to_judge else {}
     verified = asdict(outcome.to_verify) if outcome.to_verify else {}
-    return PairResult(encode_scored(scored), noise=noise, for_evaluator=asked, for_verifier=verified)
+    return PairResult(
+        encode_scored(scored),
+        noise=noise,
+        for_evaluator=asked,
+        equal=scored.unjudged == EQUAL,
+        for_verifier=verified,
+    )

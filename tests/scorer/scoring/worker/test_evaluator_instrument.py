@@ -161,6 +161,48 @@ async def test_a_failing_evaluator_costs_only_its_preferences_and_is_soon_not_as
     assert {pair.preference for pair in harness.queue.done.values()} == {None}
 
 
+async def scored_in_turn(harness: LoopHarness, *entries: QueueEntry) -> list[Preference | None]:
+    """Score each pair after the one before has its result, and return their preferences."""
+    done = harness.queue.done
+    for count, one in enumerate(entries, len(done) + 1):
+        harness.queue.waiting = [one]
+        await eventually(lambda count=count: len(done) == count)
+    return [done[one.id.removesuffix("-0")].preference for one in entries]
+
+
+def equal(name: str) -> QueueEntry:
+    return entry(name, "Paris.", "Paris.")
+
+
+async def test_equal_answers_are_ties_only_while_other_pairs_get_preferences(
+    valid_yaml: str, evaluator: EvaluatorServer
+) -> None:
+    harness = new_harness(configured(valid_yaml, evaluator.url))
+    async with harness.running():
+        assert await scored_in_turn(harness, equal("e1")) == [Preference.TIE]  # no pair has needed a question yet
+        evaluator.failing = True
+        assert await scored_in_turn(harness, entry("a"), equal("e2")) == [None, None]
+        assert harness.queue.done["e2"].unjudged == "status_503"
+        evaluator.failing = False
+        assert await scored_in_turn(harness, entry("b"), equal("e3")) == [Preference.WIN, Preference.TIE]
+        assert [harness.queue.done[name].unjudged for name in ("e1", "e3")] == ["equal", "equal"]
+
+
+async def test_equal_answers_are_no_ties_before_the_first_reply_and_after_the_budget(
+    valid_yaml: str, evaluator: EvaluatorServer
+) -> None:
+    evaluator.may_answer.clear()
+    harness = new_harness(configured(valid_yaml, evaluator.url, ALWAYS + ", budget: 1"))
+    harness.queue.waiting = [entry("a")]
+    async with harness.running():
+        await eventually(lambda: evaluator.requests)
+        assert await scored_in_turn(harness, equal("e1")) == [None]
+        evaluator.may_answer.set()
+        await eventually(lambda: "a" in harness.queue.done)
+        assert await scored_in_turn(harness, equal("e2"), entry("b"), equal("e3")) == [Preference.TIE, None, None]
+    assert [harness.queue.done[name].unjudged for name in ("e1", "e3")] == ["awaited", "budget"]
+
+
 async def test_no_question_is_sent_once_the_days_budget_is_spent(valid_yaml: str, evaluator: EvaluatorServer) -> None:
     harness = new_harness(configured(valid_yaml, evaluator.url, ALWAYS + ", budget: 3"))
     harness.queue.waiting = [entry(f"p{i}") for i in range(8)]

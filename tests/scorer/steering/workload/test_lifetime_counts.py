@@ -47,6 +47,8 @@ def test_what_the_evaluator_and_the_verifier_said_or_why_they_said_nothing_adds_
     for one in (
         pair(preference=Preference.WIN, correctness=Correctness(1, 0)),
         pair(unjudged="budget", unverified="timeout"),
+        pair(preference=Preference.INCONSISTENT),
+        pair(preference=Preference.TIE, unjudged="equal"),
         pair(unverified="timeout"),
         pair(),
         pair(scored=False, unscored_reason="cut"),
@@ -55,6 +57,8 @@ def test_what_the_evaluator_and_the_verifier_said_or_why_they_said_nothing_adds_
     assert totals.instruments == {
         "evaluator judged": 1,
         "evaluator budget": 1,
+        "evaluator inconsistent": 1,
+        "evaluator equal": 1,
         "verifier verified": 1,
         "verifier timeout": 2,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -44,6 +45,23 @@ async def test_batches_are_scored_in_another_process_which_is_niced(scorer):
     assert await score(scorer, pair("a"), pair("b")) == ["a", "b"]
     assert child_pid(scorer) != os.getpid()
     assert os.getpriority(os.PRIO_PROCESS, child_pid(scorer)) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
+async def test_what_the_instruments_need_arrives_with_each_pair(valid_yaml):
+    instruments = {
+        "evaluator": {"url": "http://127.0.0.1:1", "model": "judge", "sample": "100%"},
+        "verifier": {"command": ["true"]},
+    }
+    scorer = ProcessScorer(parse_config(f"{valid_yaml}    scoring: {json.dumps(instruments)}\n"))
+    await scorer.start()
+    try:
+        stored = [encode_pair(pair("a", "It costs 40.", "Seventy.")), encode_pair(pair("b", "Paris.", "Paris."))]
+        different, equal = (await scorer.score(stored, {})).results
+    finally:
+        await scorer.close()
+    assert (different.for_evaluator["pair_id"], different.equal) == ("a", False)
+    assert (equal.for_evaluator, equal.equal) == ({}, True)
+    assert all("message" in one.for_verifier for one in (different, equal))
 
 
 async def test_a_process_that_died_fails_its_batch_and_is_started_again(scorer):
