@@ -48,7 +48,7 @@ class _Message:
 
 
 def header(head: bytes, name: bytes) -> bytes:
-    """Return the value of a header in ``head``, which is in lower case; b"" if it lacks the header."""
+    """Return the value of a header in ``head``, which is in lower case; b"" without this header."""
     at = head.find(b"\r\n" + name + b":")
     return head[at + len(name) + 3 :].split(b"\r\n", 1)[0].strip() if at >= 0 else b""
 

@@ -27,7 +27,7 @@ def bursts(
     per_second: float = 20.0,
     seconds: int = 1800,
 ) -> Runs:
-    """Return how many requests of the candidate it takes to roll a step back, and how many until ``errors`` passes.
+    """Return the numbers of the candidate's requests until a step is rolled back, and until ``errors`` passes.
 
     ``parts``: the shares of the candidate's and of the baseline's requests that fail in bursts, three to five together
     within half a second. Another 0.1 % fail one by one.
@@ -68,7 +68,7 @@ def _bursty(rng: np.random.Generator, k: int, share: float, mean: float, parts: 
 
 
 def leaving_clients(runs: int, seed: int, share: float, *, slower: float = 1.0, hung: float = 0.0) -> Runs:
-    """Return how many counted clients it takes until ``clients_leave`` fails, with clients of limited patience.
+    """Return the number of counted clients until ``clients_leave`` fails, with clients of limited patience.
 
     A client without an answer leaves after a random time, 12 s on average. The baseline answers after about 1.5 s
     (lognormal, σ 0.5), the candidate after ``slower`` times as long. The candidate never answers the part ``hung`` of

@@ -190,7 +190,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def measure(child: Child, address: str, count: int) -> float:
-    """Send ``count`` exchanges to the server, and return how many it handled per second of its CPU time."""
+    """Send ``count`` exchanges to the server, and return the number that it handled per second of its CPU time."""
     command = [sys.executable, "-m", "bench.capture", "--load", address, "--exchanges", str(count)]
     before = cpu_seconds(child.pid)
     client = Child("load", command, child.log.with_suffix(".load"))

@@ -135,7 +135,7 @@ def fast_false_alarms(
 def bad_answers(
     runs: int, seed: int, share: float, *, healthy: int, baseline_rate: float, fallback: bool = False
 ) -> np.ndarray:
-    """Return for each run how many bad answers of the candidate the fast guard needs.
+    """Return for each run the number of bad answers that the fast guard needs to fire.
 
     In the first ``healthy`` requests, which go to both sides, the candidate has no error. After them, every request at
     the candidate fails.

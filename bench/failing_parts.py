@@ -126,7 +126,7 @@ class System:
         return {key: entry["final_value"] for key, entry in entries.items()}
 
     async def share(self) -> int:
-        """Return the candidate's weight at Envoy in basis points; -1 if it cannot be read."""
+        """Return the candidate's weight at Envoy in basis points; -1 if the weight cannot be read."""
         with contextlib.suppress(aiohttp.ClientError, KeyError, ValueError):
             return int((await self.runtime())[runtime_keys.weight_key(WORKLOAD, "onprem")])
         return -1

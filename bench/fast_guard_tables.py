@@ -51,9 +51,9 @@ def _failed_answers(runs: int, share: float, failing: float, healthy: int) -> li
 
 
 def outages(runs: int) -> list[Case]:
-    """Return the cases that measure how often the candidate goes to 0 % when both sides fail alike for 300 requests.
+    """Return the cases that measure the share of runs in which the candidate goes to 0 % when both sides fail alike.
 
-    The fast guard has the alpha of the default configuration.
+    The outage lasts 300 requests. The fast guard has the alpha of the default configuration.
     """
     return [partial(_outage, runs, share, depth) for depth in (1.0, 0.6) for share in (0.25, 0.5, 0.75, 0.9, 0.95, 1.0)]
 

@@ -61,8 +61,8 @@ _CALLERS = InventorySection(callers=("x-team",), fingerprint=False)
 class Run:
     """One run of ``glidepath inventory``.
 
-    ``named``: how many of the workloads it found. ``worst``: the largest relative error among the number of requests
-    and the sums of the workloads. ``seconds``, ``cpu_seconds``: how long it took. ``megabytes``: its peak memory.
+    ``named``: the number of workloads that it found. ``worst``: the largest relative error of a workload's number of
+    requests or sum. ``seconds``, ``cpu_seconds``: the duration and the CPU time. ``megabytes``: the peak memory.
     """
 
     way: str

@@ -30,7 +30,7 @@ USERS_MOVE = Requests(cases.LIMIT, heavy=lambda part: 0.3 if part < 0.5 else 0.0
 
 
 def guarantees(runs: int) -> list[Case]:
-    """Return the cases that measure how often a test on copies decides wrongly at the boundary of its null."""
+    """Return the cases that measure the share of wrong decisions of a test on copies at the boundary of its null."""
     found: list[tuple[str, Callable[[], Runs]]] = [
         ("latency p95 at 1.2 ×", lambda: cases.latency(runs, 80, 0.95, AT_LIMIT, n=400)),
         ("latency p50 at 1.2 ×", lambda: cases.latency(runs, 81, 0.5, AT_LIMIT, n=300)),
@@ -88,7 +88,7 @@ def _both(name: str, runs: int, run: Callable[[], Runs]) -> list[Row]:
 
 
 def foresight(runs: int) -> list[Case]:
-    """Return the cases that compare how many pairs a decision takes with how many a fixed paired test takes."""
+    """Return the cases that compare the numbers of pairs that a gate and a fixed paired test need for a decision."""
     latency = [
         ("p95, equal, promote", 0.95, 1.0, 0.5, 3000),
         ("p95, equal, σ 0.25 as per token, promote", 0.95, 1.0, 0.25, 1500),
@@ -110,7 +110,10 @@ def foresight(runs: int) -> list[Case]:
 
 
 def _slower_first_token(runs: int) -> list[Row]:
-    """Return how many pairs a rollback takes if the baseline caches prefixes of prompts. It has no fixed test."""
+    """Return the number of pairs until a rollback if the baseline caches prefixes of prompts.
+
+    There is no fixed test.
+    """
     found = cases.first_token(runs, 95, PrefixCache(1.5), n=4000)
     name = "ttft p95, 1.5 ×, a prompt's second request 3 × faster, roll back"
     return [

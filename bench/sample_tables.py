@@ -24,7 +24,10 @@ def _equally_right(runs: int) -> Callable[[], np.ndarray]:
 
 
 def power(runs: int) -> list[Case]:
-    """Return the cases that measure how many samples a decision needs. A row has the expected number if it is known."""
+    """Return the cases that measure the number of samples for a decision.
+
+    A row has the expected number if this is known.
+    """
     rows: list[tuple[str, Callable[[], np.ndarray], float | None]] = [
         ("sameness: true 0, promote", lambda: sameness_cases.quality(runs, 40, 0.0, n=1500).passed, 245),
         ("sameness: true -0.06, roll back", lambda: sameness_cases.quality(runs, 41, -0.06, n=1500).fail, 254),

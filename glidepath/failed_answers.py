@@ -176,12 +176,14 @@ def _has_output(output: object) -> bool:
     if not isinstance(output, list):
         return False
     return any(
-        isinstance(item, dict) and item.get("type") != "reasoning" and (item.get("type") != "message" or _said(item))
+        isinstance(item, dict)
+        and item.get("type") != "reasoning"
+        and (item.get("type") != "message" or _has_parts(item))
         for item in output
     )
 
 
-def _said(message: dict[str, object]) -> bool:
+def _has_parts(message: dict[str, object]) -> bool:
     parts = message.get("content")
     if not isinstance(parts, list):
         return bool(parts)

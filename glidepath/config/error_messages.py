@@ -83,8 +83,8 @@ def _message(path: KeyPath, details: list[ErrorDetails], source: YamlSource) -> 
         return f"{dotted(path)}: is missing"
     if path and path[-1] == "[key]":
         return f"{dotted(path[:-1])}: the name {PATTERNS[r'^[a-z][a-z0-9_-]{0,47}$']}"
-    said = list(dict.fromkeys(_said(detail, path) for detail in details))
-    first, *others = said
+    texts = list(dict.fromkeys(_message_of(detail, path) for detail in details))
+    first, *others = texts
     text = " or ".join((first, *(other.removeprefix("must be ") for other in others)))
     return f"{dotted(path)}: {text}{_got(path, details[0], source)}"
 
@@ -98,7 +98,7 @@ def _unknown_key(path: KeyPath) -> str:
     return f"{dotted(path)}: unknown key {allowed_names(allowed, key)}"
 
 
-def _said(detail: ErrorDetails, path: KeyPath) -> str:
+def _message_of(detail: ErrorDetails, path: KeyPath) -> str:
     """Return the message about an invalid value, in the words of YAML."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "literal_error":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from glidepath.history import HistoryPoint
 
 
-def stitched(levels: Sequence[Sequence[HistoryPoint]]) -> list[HistoryPoint]:
+def without_overlap(levels: Sequence[Sequence[HistoryPoint]]) -> list[HistoryPoint]:
     """Return the periods of the longest level, with shorter periods before the first and after the last of them.
 
     ``levels``: the periods of each level, in order of time; the level with the longest periods comes first. A

@@ -12,7 +12,7 @@ from glidepath.errors import InputError
 from glidepath.evaluation_cost import read_cost
 from glidepath.history import LEVELS, HistoryPoint, Level, decode_point
 from glidepath.pricing.money_summary import MoneySummary, WorkloadHistory, money_summary, sharing_backends
-from glidepath.pricing.periods_without_overlap import stitched
+from glidepath.pricing.periods_without_overlap import without_overlap
 from glidepath.pricing.traffic_range import rate_of
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
@@ -76,7 +76,7 @@ async def read_workload_history(
 async def read_periods(redis: RedisClient, workload: str, since_ms: int) -> list[HistoryPoint]:
     """Return the stored periods since a time without overlap, the oldest first. Raises RedisError or OSError."""
     longest_first = sorted(LEVELS, key=lambda level: -level.seconds)
-    return stitched([await read_level(redis, workload, level, since_ms) for level in longest_first])
+    return without_overlap([await read_level(redis, workload, level, since_ms) for level in longest_first])
 
 
 async def read_level(

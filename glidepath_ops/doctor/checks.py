@@ -239,7 +239,7 @@ def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
         yield from _group(subject, workload, redis)
         yield from examine_instruments(subject, workload, redis.instruments.get(workload, {}))
     for workload, reason in redis.blind.items():
-        yield _sight(f"workload {workload}", reason, redis.no_counters.get(workload, ""))
+        yield _arriving_outcomes(f"workload {workload}", reason, redis.no_counters.get(workload, ""))
     for workload, refusals in redis.refusals.items():
         yield from (fail(f"workload {workload}", one.side, one.detail, one.remedy) for one in refusals)
 
@@ -259,7 +259,7 @@ def examine_languages(config: Config, redis: RedisFacts) -> Iterator[Finding]:
             yield ok(subject, check, ", ".join(sorted(texts, key=lambda language: -texts[language])[:5]))
 
 
-def _sight(subject: str, blind: str, no_counters: str) -> Finding:
+def _arriving_outcomes(subject: str, blind: str, no_counters: str) -> Finding:
     """Report whether outcomes arrive, and whether the counter guard could replace them for a while."""
     check = "outcomes arrive"
     if blind:

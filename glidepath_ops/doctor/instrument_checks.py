@@ -9,19 +9,19 @@ from glidepath_ops.doctor.facts import Finding, Severity, fail, ok, warn
 _MOST_SILENT = 0.1  # a larger share of pairs without a result, for a fault, is a warning
 # Reasons that come from a limit in the configuration, so they are not a fault.
 _LIMITS = frozenset({"budget", "rate", "hour_cost", "total_cost", "stopping"})
-_SAID = {"evaluator": ("judged", "inconsistent", "equal"), "verifier": ("verified",)}  # the outcomes with a result
+_RESULTS = {"evaluator": ("judged", "inconsistent", "equal"), "verifier": ("verified",)}  # the outcomes with a result
 _LEAST_ASKED = 20  # pairs that the evaluator was asked about, before its inconsistency is judged
 _MOST_INCONSISTENT = 0.5
 
 
 def examine_instruments(subject: str, workload: str, counts: Mapping[str, int]) -> Iterator[Finding]:
     """Report each configured instrument (evaluator, verifier). ``counts``: as in ``WorkloadStatus.instruments``."""
-    for instrument, said in _SAID.items():
-        mine = {key.partition(" ")[2]: n for key, n in counts.items() if key.partition(" ")[0] == instrument}
-        if mine:
-            results = {outcome: mine.pop(outcome, 0) for outcome in said}
+    for instrument, with_result in _RESULTS.items():
+        counted = {key.partition(" ")[2]: n for key, n in counts.items() if key.partition(" ")[0] == instrument}
+        if counted:
+            results = {outcome: counted.pop(outcome, 0) for outcome in with_result}
             check = f"{workload}: {instrument}"
-            found = _finding(subject, check, sum(results.values()), mine)
+            found = _finding(subject, check, sum(results.values()), counted)
             by_position = _by_position(subject, check, results) if found.level is Severity.OK else None
             yield by_position or found
 
@@ -38,16 +38,16 @@ def _by_position(subject: str, check: str, results: Mapping[str, int]) -> Findin
     )
 
 
-def _finding(subject: str, check: str, said: int, silent: Mapping[str, int]) -> Finding:
+def _finding(subject: str, check: str, with_result: int, silent: Mapping[str, int]) -> Finding:
     none, at_fault = sum(silent.values()), sum(n for reason, n in silent.items() if reason not in _LIMITS)
-    total = said + none
+    total = with_result + none
     if not none:
         return ok(subject, check, f"a result for each of {total} pairs")
     reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(silent.items(), key=lambda one: -one[1]))
     detail = f"no result for {none} of {total} pairs ({reasons})"
     remedy = "docs/reference/verifier.md and evaluator.md say what each reason means"
-    if at_fault and not said:
+    if at_fault and not with_result:
         return fail(subject, check, detail, remedy)
-    if not said or at_fault > (said + at_fault) * _MOST_SILENT:
+    if not with_result or at_fault > (with_result + at_fault) * _MOST_SILENT:
         return warn(subject, check, detail, remedy)
     return ok(subject, check, detail)

@@ -61,7 +61,7 @@ class PairFilter:
             and (not self.faults or any(not self.faults.isdisjoint(facts_of(pair, s).faults) for s in sides))
             and (not self.reasons or pair.unscored_reason in self.reasons)
             and (not self.status or any(_has_status(facts_of(pair, s), self.status) for s in sides))
-            and (self.side is None or bool(self.status) or is_to_blame(pair, self.side))
+            and (self.side is None or bool(self.status) or is_at_fault(pair, self.side))
         )
 
 
@@ -80,7 +80,7 @@ def _has_status(facts: AnswerFacts, wanted: str) -> bool:
     return facts.status == int(wanted)
 
 
-def is_to_blame(pair: ScoredPair, side: Side) -> bool:
+def is_at_fault(pair: ScoredPair, side: Side) -> bool:
     """Return whether the side's answer has a fault, has no success status, or prevents a score."""
     facts = facts_of(pair, side)
     return bool(facts.faults) or not 200 <= facts.status < 300 or pair.unscored_reason.startswith(f"{side.value}_")
@@ -94,7 +94,7 @@ def badness(pair: ScoredPair) -> tuple[int, float]:
     each group, a lower agreement is worse. A pair without a score is the worst of the first group, and the best of the
     other two.
     """
-    only_candidate = is_to_blame(pair, Side.CANDIDATE) and not is_to_blame(pair, Side.BASELINE)
+    only_candidate = is_at_fault(pair, Side.CANDIDATE) and not is_at_fault(pair, Side.BASELINE)
     right = pair.correctness
     less_right = right is not None and right.candidate < right.baseline
     grade = 2 if only_candidate else 1 if pair.preference in _LOST or less_right else 0

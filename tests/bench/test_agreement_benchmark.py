@@ -1,4 +1,4 @@
-"""The benchmark of the agreement: what it skips, its report, and the baseline that is trained on the other sets."""
+"""The benchmark of the agreement: the pairs that it skips, its report, and the baseline trained on the other sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fixed-sample tests with which the gates are compared: their numbers of samples are those of the textbook."""
+"""The fixed-sample tests with which the gates are compared need the numbers of samples in the textbook."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Tests of the compose stack with README.md's commands, on a real Docker engine. Run only by ``make test-compose``.
 
-The lines of README's section "docker compose" are taken from there and run as they stand, in a project of their own, so
-that the test touches no stack and no data of a person. The tests are in the order of those lines.
+The lines of README's section "docker compose" are run unchanged, in a Docker project of the test, so the test touches
+no stack and no data of a person. The tests are in the order of those lines.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The decision records follow one template, and the index lists each of them."""
+"""The decision records follow one template, and the index lists every record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The events in the logs: one form for all names, and a table of all of them in docs/reference/log-events.md."""
+"""All event names in the logs have one form, and docs/reference/log-events.md lists all events."""
 
 from __future__ import annotations
 

@@ -25,13 +25,13 @@ ROW = re.compile(r"^\| ((?:`[^`]+`(?:, )?)+) \|", re.MULTILINE)
 
 
 def listed(heading: str) -> set[str]:
-    """Return the names in the first column of the tables below a heading, up to the next one of its level."""
+    """Return the names in the first column of the tables below a heading, up to the next heading of its level."""
     section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     return {name for cell in ROW.findall(section) for name in re.findall(r"`([^`]+)`", cell)}
 
 
 def _text(node: ast.expr | None) -> str | None:
-    """Return a literal text; of an f-string such as ``f"{name}: split"`` its last part, split."""
+    """Return the text of a literal. For an f-string such as ``f"{name}: split"``, return its last part, split."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr) and isinstance(node.values[-1], ast.Constant):

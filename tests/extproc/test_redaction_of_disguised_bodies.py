@@ -1,4 +1,4 @@
-"""No address survives redaction, in whatever form a body comes and whatever its content type says."""
+"""No address survives redaction, for any form of a body and any content type."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def strings(value: Any, names: bool) -> str:
 
 
 def visible(body: bytes) -> str:
-    """Return everything that a reader of a stored body could see: its text as it is, and its strings joined."""
+    """Return everything that a reader of a stored body could see: the body's text, and the strings in it, joined."""
     texts = [body.decode(coding, "replace") for coding in ("utf-8", "utf-16", "utf-16-be")]
     if is_frames(body, ""):
         payloads = [payload for _, payload in divide(body)[0]]

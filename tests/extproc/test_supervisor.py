@@ -25,7 +25,10 @@ COMMAND = [sys.executable, "-c", "from glidepath_ops.cli import main; main()", "
 
 
 def write_config(folder: Path, *, drain: str = "500ms", listen: str = "") -> tuple[Path, int]:
-    """Write a configuration without a Redis or shadow listener behind it. Return it and its first metrics port."""
+    """Write a configuration without a Redis or shadow listener behind it.
+
+    Return its path and the first metrics port.
+    """
     redis_port, shadow, metrics = free_ports(3)
     file = folder / "glidepath.yaml"
     file.write_text(f"""

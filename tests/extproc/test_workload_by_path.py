@@ -1,4 +1,4 @@
-"""A request that got no route of a workload is assigned by its path and host, if Envoy is the cause."""
+"""A request without a route of a workload is assigned by its path and host, if Envoy is the cause."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The readers of input from the network, each as a target for damaged input.
 
-A target lets every error through that its reader does not document, so such an error is a finding.
+A target does not catch errors that its reader does not document, so such an error is a finding.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The file of weights: what is shipped, what is refused, and what the digest covers."""
+"""The file of weights: the shipped file, refused files, and the content that the digest covers."""
 
 from __future__ import annotations
 

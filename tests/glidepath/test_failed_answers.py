@@ -1,4 +1,4 @@
-"""Answers that failed although their status says success, and answers that only look like it."""
+"""Answers that failed although their status says success, and answers that only look as if they failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of feedback: what is accepted, and the short forms under which it is stored."""
+"""The form of feedback: accepted values, and the short forms in which they are stored."""
 
 from __future__ import annotations
 

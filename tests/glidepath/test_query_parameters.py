@@ -1,4 +1,4 @@
-"""No query parameter is stored or copied unless it is known to hold no secret."""
+"""A query parameter is stored or copied only if it is known to hold no secret."""
 
 from __future__ import annotations
 

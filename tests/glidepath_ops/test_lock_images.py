@@ -1,4 +1,4 @@
-"""Tests of the lock of images: what is written, and that the repository's files name the images of its lock."""
+"""Tests of the lock of images: its content, and that the repository's files name the images in it."""
 
 from __future__ import annotations
 

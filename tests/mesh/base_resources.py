@@ -20,7 +20,7 @@ def _address(url: str) -> tuple[str, int]:
 def gateway_documents(backend: str, *, https: bool = False, vllm: str | None = None) -> list[Document]:
     """Return the user's resources for Envoy Gateway.
 
-    ``backend``, ``vllm``: the URLs of the user's own backend, and of a second one that an HTTPRoute of its own serves.
+    ``backend``, ``vllm``: the URLs of the user's own backend, and of a second backend with another HTTPRoute.
     """
     listeners: list[Document] = [{"name": "http", "protocol": "HTTP", "port": HTTP_PORT}]
     if https:

@@ -129,7 +129,7 @@ def test_the_kustomizations(server: Kubernetes, folder: str) -> None:
 
 
 def test_every_pod_fits_the_pod_security_standard_restricted(server: Kubernetes) -> None:
-    """The server warns of a pod template that does not, in a namespace with this label."""
+    """The server warns of a pod template that violates the standard, in a namespace with this label."""
     place = ("-n", "glidepath")
     label = "pod-security.kubernetes.io/warn=restricted"
     server.kubectl("label", "namespace", "glidepath", label, "--overwrite")

@@ -147,7 +147,7 @@ async def test_a_slow_whole_answer_is_waited_for_and_a_slow_stream_is_not(
 
 
 async def test_a_new_route_splits_only_what_it_has_read(control_planes: ControlPlanes, tmp_path: Path) -> None:
-    """There is no HTTPRoute of the user's, so the baseline is the cluster of its url."""
+    """The user has no HTTPRoute, so the baseline is the cluster of its url."""
     async with parts(tmp_path, None, **PREFIX) as among:
         done = render(tmp_path, "envoy-gateway", "--new-route", into_proxy=[envoy_proxy()])
         theirs = [one for one in gateway_documents(among.own.url) if one["kind"] != "EnvoyProxy"]
@@ -270,7 +270,7 @@ async def what_the_backend_gets(
     documents: Sequence[Any],
     options: Options = Options(),  # noqa: B008 - frozen
 ) -> tuple[list[tuple[str, str, dict[str, str], bytes]], list[str]]:
-    """Return the requests that the user's backend receives for one of each kind, and the reasons of the policy."""
+    """Return the user's backend's requests, one of each kind, and the reasons in the status of the policy."""
     with envoy_gateway(programs, folder, documents, options) as gateway:
         await ready(gateway, among)
         among.clear()

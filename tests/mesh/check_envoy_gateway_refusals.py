@@ -59,7 +59,7 @@ async def test_who_was_refused_is_refused_and_who_was_allowed_is_allowed(
 
 
 async def refused(among: Parts, refusal: Refusal) -> None:
-    """Wait until the policy is in force, and check that it refuses with its status."""
+    """Wait until the policy is in force, and check the status of its refusal."""
     caller = among.caller(URL, refusal.refused)
 
     async def in_force() -> bool:
@@ -70,7 +70,7 @@ async def refused(among: Parts, refusal: Refusal) -> None:
 
 
 async def allowed(among: Parts, refusal: Refusal) -> set[str]:
-    """Return the backends that serve an allowed caller, whom nothing refuses; without such a caller, none."""
+    """Return the backends that serve an allowed caller; an empty set if the refusal has no allowed caller."""
     if refusal.allowed is None:
         return set()
     seen = await among.caller(URL, refusal.allowed).ask(10)

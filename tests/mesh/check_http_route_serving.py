@@ -58,6 +58,6 @@ async def test_weights_that_a_person_sets_are_adopted_and_stay(
 async def test_a_gateway_that_cannot_serve_the_candidate_confirms_no_share(
     control_planes: ControlPlanes, tmp_path: Path, redis_url: str
 ) -> None:
-    """Envoy Gateway alone serves no InferencePool. Its baseline goes on, and no step is taken."""
+    """Envoy Gateway alone serves no InferencePool. The baseline continues to serve, and no step is taken."""
     async with behind_envoy_gateway(control_planes, tmp_path, redis_url, POOL) as under_test:
         await check_a_candidate_that_is_not_served(under_test)

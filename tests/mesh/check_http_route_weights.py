@@ -160,7 +160,7 @@ RIGHTS = re.compile(r"^(\S+) +\[(.*?)\] +\[(.*?)\] +\[(.*?)\]$", re.M)
 
 
 def test_the_account_has_the_rights_of_its_role_and_of_every_account(server: Kubernetes, config: Config) -> None:
-    """Every account may ask what it may do itself, and it has no other right on a resource."""
+    """Every account may ask for its own rights, and it has no other right on a resource."""
     account = "--as=system:serviceaccount:glidepath:glidepath-scorer"
     found: dict[str, set[tuple[str, ...]]] = {}
     for namespace in ("models", "glidepath", "default"):
@@ -194,7 +194,7 @@ def test_what_the_role_does_not_name_is_refused(server: Kubernetes, config: Conf
 async def test_the_weight_of_a_pool_of_kserve_is_moved_beside_the_real_definitions(
     server: Kubernetes, config: Config
 ) -> None:
-    """KServe leaves an HTTPRoute alone that its service refers to. No controller of it runs here."""
+    """KServe does not change an HTTPRoute that its service refers to. No controller of KServe runs here."""
     for crd in (server.programs.inference_pool_crd, server.programs.llm_inference_service_crd):
         server.kubectl("apply", "--server-side", "-f", str(crd))
     server.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")

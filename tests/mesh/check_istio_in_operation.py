@@ -37,7 +37,7 @@ async def test_130_s_of_silence_break_no_answer(control_planes: ControlPlanes, t
 async def test_a_persons_curl_sets_the_share_where_the_scorer_writes_to_the_admin_api(
     control_planes: ControlPlanes, tmp_path: Path, role: Role
 ) -> None:
-    """With RTDS it could not: the scorer's layer is above that of the admin API."""
+    """With RTDS, curl would have no effect: the scorer's layer is above that of the admin API."""
     async with parts(tmp_path, CLUSTERS[role], actuator="admin") as among:
         under_test = mesh(role, control_planes, tmp_path, among)
         documents = under_test.with_glidepath()

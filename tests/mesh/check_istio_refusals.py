@@ -157,7 +157,7 @@ async def test_preflights_are_answered_as_before(control_planes: ControlPlanes, 
 
 
 async def preflights(under_test: Mesh) -> list[dict[str, str]]:
-    """Return the answers to a preflight from an allowed origin and from another. No backend gets one."""
+    """Return the answers to a preflight from an allowed origin and from another. No preflight reaches a backend."""
     under_test.among.clear()
     found = []
     for origin in ORIGINS:

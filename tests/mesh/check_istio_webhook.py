@@ -71,7 +71,7 @@ def test_the_webhook_takes_the_rendered_examples(server: Kubernetes) -> None:
 
 
 def test_the_webhook_refuses_a_message_without_a_type(server: Kubernetes, tmp_path: Path) -> None:
-    """The API server alone takes it: so the webhook is asked."""
+    """The API server alone accepts it, so this refusal shows that the webhook is called."""
     documents = deepcopy(rendered(tmp_path, "gateway", *ROUTES["url"]))
     (one,) = [one for one in documents if one["kind"] == "EnvoyFilter"]
     one["spec"]["configPatches"][-1]["patch"]["value"]["typed_per_filter_config"]["x"] = {"no": "type"}

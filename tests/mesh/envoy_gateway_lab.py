@@ -66,7 +66,7 @@ def _write(file: Path, documents: Sequence[Any], options: Options) -> None:
 
 
 def on_this_machine(document: Any, options: Options) -> Any:
-    """Return a resource with what makes Envoy Gateway run its Envoy as a child process."""
+    """Return a resource with the settings that make Envoy Gateway run its Envoy as a child process."""
     if document["kind"] != "EnvoyProxy":
         return document
     spec = document["spec"]
@@ -96,9 +96,9 @@ def envoy_gateway(
 
 
 def prepare(programs: ControlPlanes, home: Path, options: Options, resource: Mapping[str, Any]) -> list[str]:
-    """Write what Envoy Gateway needs on this machine into the folder ``home``. Return the command that runs it.
+    """Write the files that Envoy Gateway needs on this machine into the folder ``home``. Return the command to run it.
 
-    ``resource``: its setting for where its resources come from.
+    ``resource``: the setting for the source of its resources.
     """
     _install_envoy(home)
     certificates = [str(programs.envoy_gateway), "certgen", "--local", "--config-home", str(home / "config")]

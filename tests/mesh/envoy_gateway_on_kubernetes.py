@@ -1,7 +1,7 @@
 """A real Envoy Gateway whose resources come from a real API server; its Envoy is a child process on this machine.
 
 With such resources Envoy Gateway reads its certificates from ``/certs``. So it runs in a mount namespace that has this
-folder, which needs user namespaces (``unshare``), and the machine itself stays as it is.
+folder, which needs user namespaces (``unshare``), and changes nothing on the machine itself.
 """
 
 from __future__ import annotations

@@ -66,8 +66,8 @@ def with_glidepath(
 ) -> list[Any]:
     """Return the user's resources with Glidepath's, as ``render`` writes them into the user's files.
 
-    ``filters``: those of the user's rule. ``hostnames``: those of the user's HTTPRoute, which serves all if there are
-    none. ``vllm``: the URL of a backend that another HTTPRoute serves.
+    ``filters``: the filters of the user's rule. ``hostnames``: the hostnames of the user's HTTPRoute; (): all.
+    ``vllm``: the URL of a backend that another HTTPRoute serves.
     """
     route = http_route()
     if filters:

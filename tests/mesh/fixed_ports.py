@@ -1,4 +1,4 @@
-"""The ports of this machine that control planes and their Envoys always listen on, so one test at a time has them."""
+"""The ports on which control planes and their Envoys always listen, so only one test at a time can use them."""
 
 from __future__ import annotations
 

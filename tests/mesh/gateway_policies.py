@@ -13,7 +13,10 @@ GROUP = "gateway.envoyproxy.io"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One protection. ``refused``, ``allowed``: headers of a caller that it refuses, and of one that it lets pass."""
+    """One protection.
+
+    ``refused``, ``allowed``: headers of a caller that the protection refuses, and of an allowed caller.
+    """
 
     name: str
     kind: str
@@ -57,7 +60,7 @@ LIMIT = Refusal(
 
 
 def limits(most: int) -> dict[str, Any]:
-    """Return a policy for the user's HTTPRoute that lets so many requests wait and run at its backend."""
+    """Return a policy that lets ``most`` requests wait and run at the backend of the user's HTTPRoute."""
     breakers = dict.fromkeys(("maxConnections", "maxPendingRequests", "maxParallelRequests"), most)
     (policy,) = Refusal("limits", "BackendTrafficPolicy", {"circuitBreaker": breakers}, 503).documents("HTTPRoute")
     return policy

@@ -1,7 +1,7 @@
 """Istio's control plane with a real Envoy on this machine: resources come from files, and Envoy runs beside it.
 
-Istiod reads its files when it starts. So a change of the resources starts it again, and Envoy serves on and connects
-again, as it does when istiod restarts in a cluster.
+Istiod reads its files when it starts. So istiod is restarted after each change of the resources. Envoy continues to
+serve and reconnects, as in a cluster.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Istio:
         return self._dump("dynamic_active_clusters")
 
     def refused(self) -> list[str]:
-        """Return what Envoy has refused: lines of its log."""
+        """Return the lines of Envoy's log about refused updates."""
         lines = (self.folder / "envoy.log").read_text(errors="replace").splitlines()
         return [line for line in lines if "rejected" in line]
 
@@ -117,7 +117,7 @@ def istio(
 
 
 def _bootstrap(role: Role, xds: int, admin: int, documents: Sequence[Any]) -> dict[str, Any]:
-    """Return what Istio's agent writes: its runtime layers, and after them those of EnvoyFilters (BOOTSTRAP MERGE)."""
+    """Return the bootstrap of Istio's agent: its runtime layers, then those of EnvoyFilters (BOOTSTRAP MERGE)."""
     ads = {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"}
     result: dict[str, Any] = {
         "node": _node(role),

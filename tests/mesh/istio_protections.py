@@ -21,7 +21,7 @@ _FILTERS = "type.googleapis.com/envoy.extensions.filters.http."
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """One protection. ``refused``, ``allowed``: headers of a caller that it refuses, and of one that it lets pass.
+    """One protection. ``refused``, ``allowed``: headers of a refused and of an allowed caller.
 
     ``status``: the status for a refused caller. ``from_other_address``: whether the allowed caller is at OTHER_ADDRESS.
     """

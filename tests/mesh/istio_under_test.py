@@ -91,7 +91,7 @@ def as_usual(headers: dict[str, str]) -> dict[str, str]:
 
 
 def shows_all(running: Istio, documents: Sequence[Any]) -> bool:
-    """Return whether Envoy has what belongs to ``documents``: the copy of the route, the split, and the clusters."""
+    """Return whether Envoy has the parts of ``documents``: the copy of the route, the split, and the clusters."""
     routes, clusters = running.routes(), running.clusters()
     kinds = {one["kind"] for one in documents}
     copied = any("glidepath-chat" in str(one["spec"].get("http")) for one in documents)

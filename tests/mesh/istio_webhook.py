@@ -1,4 +1,4 @@
-"""Istio's own validating webhook at a real API server: Istio's program serves it, and the server asks it."""
+"""Istio's own validating webhook at a real API server: Istio's program serves it, and the server calls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that begin after minutes, as those of a large model do whose answer is not streamed."""
+"""Answers that begin after minutes, like those of a large model that does not stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All of Glidepath is dead, and the candidate fails in one way after another: the errors that clients get."""
+"""All processes of Glidepath are killed, and the candidate fails in one way after another: the errors of clients."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ RATE, AFTER = 20, 100  # requests a second; requests after the return to the bas
 
 
 async def check_clients(among: Parts, caller: Caller, arm: str) -> list[str]:
-    """Let the candidate fail in each way while nothing of Glidepath lives. Return a line of figures for each.
+    """Let the candidate fail in each way while no process of Glidepath runs. Return a line of figures for each.
 
-    What Envoy can rescue costs no client an error. With a lease, nothing fails after it has ended.
+    Requests that Envoy can rescue cause no error. With a lease, no request fails after the lease has ended.
     """
     await among.collector.__aexit__()  # extproc
     return [await _check(among, caller, arm, failure) for failure in FAILURES]

@@ -90,7 +90,7 @@ async def steered_on_kubernetes(
 ) -> AsyncIterator[Steered]:
     """Serve the HTTPRoute by Envoy Gateway, and steer it until the block ends.
 
-    ``urls``: of the backends ``own`` and ``vllm``. ``more``: resources beside them.
+    ``urls``: the URLs of the backends ``own`` and ``vllm``. ``more``: further resources.
     """
     found = [in_namespace(one) for one in gateway_documents(urls[0], vllm=urls[1]) if one["kind"] != "HTTPRoute"]
     documents = [*found, *more, http_route(baseline, candidate, NAMESPACE)]

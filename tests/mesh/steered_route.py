@@ -1,8 +1,8 @@
 """A scorer that steers the weights of an HTTPRoute behind Envoy Gateway, and the traffic of clients through it.
 
-Here Envoy Gateway takes its resources from a file. So the API server is the stand-in of the tests, and the test hands
-each new form of the HTTPRoute on to the file, and Envoy Gateway's own status of it back to the API server. What is
-steered on a real API server, without such a bridge, is in ``steered_on_kubernetes.py``.
+Here Envoy Gateway takes its resources from a file. So the API server is a stand-in. The test copies each new form of
+the HTTPRoute to the file, and Envoy Gateway's status of it back to the API server. What is steered on a real API
+server, without such a bridge, is in ``steered_on_kubernetes.py``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Reference = dict[str, Any]
 
 
 def http_route(baseline: Reference, candidate: Reference, namespace: str = "default") -> dict[str, Any]:
-    """Return an HTTPRoute as a user has just written it: the baseline has all."""
+    """Return an HTTPRoute as a user has just written it: the baseline has all the weight."""
     references = [{**baseline, "weight": 1}, {**candidate, "weight": 0}]
     rule = {"matches": [{"path": {"type": "PathPrefix", "value": "/v1"}}], "backendRefs": references}
     return {
@@ -147,7 +147,7 @@ class Steered:
     caller: Caller
 
     async def share_is(self, percent: int) -> bool:
-        """Return whether the candidate answers its part of many requests, all of which are served."""
+        """Return whether the candidate answers its share of many requests, and every request is served."""
         seen: Seen = sum(await asyncio.gather(*(self.caller.ask(REQUESTS // 8) for _ in range(8))), Counter())
         assert statuses(seen) == {200}
         least, most = BOUNDS[percent]
@@ -276,7 +276,7 @@ async def check_the_adoption(under_test: Steered) -> None:
 
 
 async def check_a_candidate_that_is_not_served(under_test: Steered) -> None:
-    """The baseline goes on, and no step is taken, because the Gateway does not serve the candidate."""
+    """The baseline continues to serve, and no step is taken, because the Gateway does not serve the candidate."""
     client = under_test.client
     await under_test.stands("shadow", 0, confirmed=1)
     await client.score(0.95)

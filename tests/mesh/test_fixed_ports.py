@@ -1,4 +1,4 @@
-"""Tests that a control plane which cannot have its ports is not started, so that its test fails with the reason."""
+"""Tests that a control plane is not started if its ports are taken, so that its test fails with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole answers have a longer limit than streams (``answer_timeout``): a slow one is not asked for at the baseline."""
+"""Whole answers have a longer limit than streams (``answer_timeout``): a slow whole answer causes no rescue."""
 
 from __future__ import annotations
 

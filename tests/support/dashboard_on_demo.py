@@ -51,7 +51,7 @@ class ShownPanel:
 
 @dataclass(frozen=True, slots=True)
 class ScrapedDemo:
-    """A finished demo: what each panel showed of it (nothing without a Prometheus), and its report in Markdown."""
+    """A finished demo: the content of each panel (empty without a Prometheus), and its report in Markdown."""
 
     done: FinishedDemo
     shown: list[ShownPanel]

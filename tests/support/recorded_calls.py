@@ -1,4 +1,4 @@
-"""A backend that records what it gets, and a check that calls through Glidepath equal direct ones at any share."""
+"""A backend that records its requests, and a check that calls through Glidepath equal direct calls at any share."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _without_model(raw: bytes) -> bytes:
 
 
 def _with_one_boundary(content_type: str, raw: bytes) -> bytes:
-    """Return a form with the same boundary as all others, because clients choose one at random."""
+    """Return a form with a fixed boundary, because clients choose a boundary at random."""
     boundary = content_type.partition("boundary=")[2].encode()
     return raw.replace(boundary, b"B") if boundary else raw
 
@@ -110,7 +110,7 @@ def _parsed(raw: bytes) -> Any:
 class Provider:
     """A provider's client: ``client`` makes one for a URL, ``error`` is the base of its errors.
 
-    ``of_error``: what a caller reads of an error, such as its status and its text.
+    ``of_error``: the parts of an error that a caller reads, such as its status and its text.
     """
 
     client: Callable[[str], Any]
@@ -121,7 +121,7 @@ class Provider:
 
 
 async def check_equal_calls(folder: Path, share: int, provider: Provider, kinds: Mapping[str, Call]) -> None:
-    """Make each call directly and through Glidepath, and compare what the client and what the backends got."""
+    """Make each call directly and through Glidepath, and compare the client's outcomes and the backends' requests."""
     async with RecordingApi(provider.reply) as cloud, RecordingApi(provider.reply) as onprem:
         config = _config(folder, share, provider.prefixes, cloud.url, onprem.url)
         async with running_system(config, folder, scorer=False) as system:
@@ -140,7 +140,10 @@ async def check_equal_calls(folder: Path, share: int, provider: Provider, kinds:
 
 
 def _check_received(received: list[Received], sent: list[Received]) -> None:
-    """The backends get what the client sends. Only inference may be asked again at the baseline, if it failed."""
+    """Check that the backends get the client's requests.
+
+    Only a failed inference call may be repeated at the baseline.
+    """
     assert set(received) == set(sent)
     managed = [one for one in received if call_class(one.method, one.path) is not CallClass.INFERENCE]
     assert managed == [one for one in sent if call_class(one.method, one.path) is not CallClass.INFERENCE]
@@ -180,7 +183,7 @@ async def _outcome(provider: Provider, call: Call, client: Any) -> Any:
 
 
 def dumped(value: Any) -> Any:
-    """Return what a client got, in a form that can be compared."""
+    """Return a client's outcome in a form that can be compared."""
     if isinstance(value, list | tuple):
         return [dumped(one) for one in value]
     if hasattr(value, "model_dump"):

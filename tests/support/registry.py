@@ -17,7 +17,10 @@ TOKEN = "the-token"
 
 @dataclass(slots=True)
 class Registry:
-    """The server. ``manifests``: REPOSITORY:TAG → the manifest. ``lies``: those for which it sends a wrong digest."""
+    """The server.
+
+    ``manifests``: REPOSITORY:TAG → the manifest. ``lies``: the manifests for which it sends a wrong digest.
+    """
 
     address: str
     manifests: Mapping[str, bytes]

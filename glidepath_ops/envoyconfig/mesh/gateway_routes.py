@@ -58,7 +58,7 @@ def gateway_routes(
         completed = complete_http_routes(file.text, config, file.name, namespace, choices)
         continued, text = dict(completed.continued), completed.text
     else:
-        continued = {workload: _vouched_for(config, workload, choice) for workload, choice in choices.items()}
+        continued = {workload: _without_file(config, workload, choice) for workload, choice in choices.items()}
     rest = tuple(workload for workload in config.workloads if workload not in continued)
     if rest and not new_route:
         raise InputError(
@@ -68,7 +68,7 @@ def gateway_routes(
     return GatewayRoutes(continued, rest), text
 
 
-def _vouched_for(config: Config, workload: str, choice: RuleChoice) -> Continued:
+def _without_file(config: Config, workload: str, choice: RuleChoice) -> Continued:
     if choice.rule is None:
         raise InputError(
             f"--route {choice.namespace}/{choice.name}: without --into FILE, name the rule too (NAMESPACE/NAME/RULE); "

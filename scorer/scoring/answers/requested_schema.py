@@ -13,7 +13,7 @@ _UNSPECIFIED = "TYPE_UNSPECIFIED"
 
 
 def as_json_schema(schema: object) -> object:
-    """Return the schema as a JSON schema. What is no schema is returned unchanged; it accepts every value."""
+    """Return the schema as a JSON schema. A value that is no schema is returned unchanged; it accepts every value."""
     if isinstance(schema, str):
         try:
             schema = read_json(schema, "schema")

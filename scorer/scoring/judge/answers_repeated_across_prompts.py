@@ -29,14 +29,14 @@ class RepeatedAnswers:
     def __init__(self) -> None:
         self._prompts: OrderedDict[Hashable, tuple[Sketch, ...]] = OrderedDict()
 
-    def note(self, giver: Hashable, prompt: str, text: str) -> bool:
+    def note(self, answerer: Hashable, prompt: str, text: str) -> bool:
         """Record an answer. Return whether the same text has answered at least PROMPTS prompts that are not alike.
 
-        ``giver``: identifies the answering side, for example a workload with a side.
+        ``answerer``: identifies the answering side, for example a workload with a side.
         """
         if len(text.strip()) < LEAST_CHARS:
             return False
-        key = (giver, hashlib.blake2b(text.strip().encode("utf-8", "replace"), digest_size=16).digest())
+        key = (answerer, hashlib.blake2b(text.strip().encode("utf-8", "replace"), digest_size=16).digest())
         prompts = self._prompts.pop(key, ())
         sketch = sketch_of(prompt)
         if len(prompts) < PROMPTS and not any(alike(sketch, other) for other in prompts):

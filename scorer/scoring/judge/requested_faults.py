@@ -49,7 +49,7 @@ _BROKEN = re.compile(
 
 
 @dataclass(frozen=True)
-class Wishes:
+class Requested:
     """The faults that a request asks for.
 
     ``prompt``: the user's last message. ``instructions``: the texts of the system and of the developer.

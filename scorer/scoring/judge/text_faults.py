@@ -21,7 +21,7 @@ from scorer.scoring.compare.defects.refusals import refusal
 from scorer.scoring.compare.defects.repeated_passages import repeated_passages
 from scorer.scoring.compare.defects.unfinished_text import unfinished_text
 from scorer.scoring.compare.text.parsed_document import Document
-from scorer.scoring.judge.requested_faults import Wishes
+from scorer.scoring.judge.requested_faults import Requested
 from scorer.scoring.judge.wrong_language import other_language
 
 READ = 16_000  # characters that are examined
@@ -41,9 +41,9 @@ _SAMPLE = 1_000  # this many characters are searched for implausible words
 
 def text_faults(choice: Choice, expected: Expectation) -> tuple[FoundFault, ...]:
     """Return the faults of a choice's text, at most one of each kind."""
-    wishes = Wishes(expected.prompt[:READ], expected.instructions[:READ])
+    requested = Requested(expected.prompt[:READ], expected.instructions[:READ])
     document = Document(choice.text[:READ])
-    checks: tuple[Callable[[Choice, Document, Expectation, Wishes], FoundFault | None], ...] = (
+    checks: tuple[Callable[[Choice, Document, Expectation, Requested], FoundFault | None], ...] = (
         _refusal,
         _cut,
         _loop,
@@ -52,21 +52,21 @@ def text_faults(choice: Choice, expected: Expectation) -> tuple[FoundFault, ...]
         _wrong_language,
         _broken_code,
     )
-    return tuple(fault for check in checks if (fault := check(choice, document, expected, wishes)) is not None)
+    return tuple(fault for check in checks if (fault := check(choice, document, expected, requested)) is not None)
 
 
-def _refusal(choice: Choice, document: Document, _: Expectation, wishes: Wishes) -> FoundFault | None:
+def _refusal(choice: Choice, document: Document, _: Expectation, requested: Requested) -> FoundFault | None:
     if choice.refusal:
         return FoundFault(AnswerFault.REFUSAL, choice.refusal[:100])
     if choice.finish_reason is FinishReason.CONTENT_FILTER:
         return FoundFault(AnswerFault.REFUSAL, "a filter ended the answer")
-    if choice.tool_calls or not document.text or wishes.refusal:
+    if choice.tool_calls or not document.text or requested.refusal:
         return None
     found = refusal(document)
     return FoundFault(AnswerFault.REFUSAL, found.where) if found.severity >= _REFUSED else None
 
 
-def _cut(choice: Choice, document: Document, expected: Expectation, _: Wishes) -> FoundFault | None:
+def _cut(choice: Choice, document: Document, expected: Expectation, _: Requested) -> FoundFault | None:
     if choice.finish_reason is FinishReason.LENGTH:
         label = 0 < expected.max_tokens <= TINY_LIMIT
         return None if label else FoundFault(AnswerFault.CUT, "finish reason length")
@@ -81,9 +81,9 @@ def _cut(choice: Choice, document: Document, expected: Expectation, _: Wishes) -
     return FoundFault(AnswerFault.CUT, found.where) if found.severity >= 1 and certain else None
 
 
-def _loop(choice: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+def _loop(choice: Choice, document: Document, expected: Expectation, requested: Requested) -> FoundFault | None:
     prose = document.prose.strip()
-    if expected.json_mode or wishes.repetition:
+    if expected.json_mode or requested.repetition:
         return None
     run = _ONE_CHARACTER.search(prose)
     if run and len(run[0]) >= _LOOP_SHARE * len(prose):
@@ -100,25 +100,25 @@ def _loop(choice: Choice, document: Document, expected: Expectation, wishes: Wis
     return FoundFault(AnswerFault.LOOP, f"{found.count} repeated words: {found.where}")
 
 
-def _leak(_: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+def _leak(_: Choice, document: Document, expected: Expectation, requested: Requested) -> FoundFault | None:
     found = leaked_tokens(document)
-    if not found.severity or leaked_tokens(Document(wishes.prompt)).severity:
+    if not found.severity or leaked_tokens(Document(requested.prompt)).severity:
         return None
     return FoundFault(AnswerFault.LEAKED_TOKENS, found.where)
 
 
-def _garbled(_: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+def _garbled(_: Choice, document: Document, expected: Expectation, requested: Requested) -> FoundFault | None:
     text = document.text
     if not text:
         return None
     words = max(len(text.split()), len(text) // 8)
     marks = _marks(text)
-    if marks >= _BROKEN_MARKS and marks >= _BROKEN_SHARE * words and not _marks(wishes.prompt):
+    if marks >= _BROKEN_MARKS and marks >= _BROKEN_SHARE * words and not _marks(requested.prompt):
         return FoundFault(AnswerFault.GARBLED, f"{marks} broken characters")
     prose = document.prose[:_SAMPLE]
     if expected.json_mode or len(prose.split()) < _NONSENSE_WORDS:
         return None
-    share, example = implausible_share(prose, words_of(wishes.prompt).__contains__, european=True)
+    share, example = implausible_share(prose, words_of(requested.prompt).__contains__, european=True)
     return FoundFault(AnswerFault.GARBLED, f"no words: {example}"[:100]) if share >= _NONSENSE_SHARE else None
 
 
@@ -128,18 +128,18 @@ def _marks(text: str) -> int:
     return controls if text.isascii() else controls + text.count("\ufffd") + badness(text)
 
 
-def _wrong_language(_: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:
-    if wishes.language or expected.json_mode or document.code_blocks:
+def _wrong_language(_: Choice, document: Document, expected: Expectation, requested: Requested) -> FoundFault | None:
+    if requested.language or expected.json_mode or document.code_blocks:
         return None
-    found = other_language(document.text, wishes)
+    found = other_language(document.text, requested)
     return FoundFault(AnswerFault.WRONG_LANGUAGE, found) if found else None
 
 
-def _broken_code(choice: Choice, document: Document, expected: Expectation, wishes: Wishes) -> FoundFault | None:
+def _broken_code(choice: Choice, document: Document, expected: Expectation, requested: Requested) -> FoundFault | None:
     cut = choice.finish_reason is FinishReason.LENGTH or len(choice.text) > READ
-    if not document.code_blocks or cut or wishes.broken:
+    if not document.code_blocks or cut or requested.broken:
         return None
     found = broken_code(document)
-    if found.severity < 0.5 or broken_code(Document(wishes.prompt)).severity:
+    if found.severity < 0.5 or broken_code(Document(requested.prompt)).severity:
         return None
     return FoundFault(AnswerFault.BROKEN_CODE, found.where)

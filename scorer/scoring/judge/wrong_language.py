@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scorer.scoring.compare.text.language_detection import detect_language, languages_of, script_shares
 from scorer.scoring.compare.text.parsed_document import Document
-from scorer.scoring.judge.requested_faults import Wishes
+from scorer.scoring.judge.requested_faults import Requested
 
 _PASSAGE = 300  # the number of characters from which a language is detected
 _SHORT_WORDS, _SHORT_SURE = 4, 0.8  # of a request that is too short for Document.languages
@@ -16,11 +16,11 @@ _RELATED = tuple(  # languages that the detector confuses with each other
 )  # fmt: skip
 
 
-def other_language(text: str, wishes: Wishes) -> str:
+def other_language(text: str, requested: Requested) -> str:
     """Return the languages or the scripts of the request and of the answer if they differ, or ""."""
-    prompt, text = wishes.prompt[:_PASSAGE], text[:_PASSAGE]
+    prompt, text = requested.prompt[:_PASSAGE], text[:_PASSAGE]
     asked = _language(prompt)
-    return (_differing(asked, text, wishes) or _other_script(prompt, text, wishes)) if asked else ""
+    return (_differing(asked, text, requested) or _other_script(prompt, text, requested)) if asked else ""
 
 
 def _language(prompt: str) -> str:
@@ -32,15 +32,15 @@ def _language(prompt: str) -> str:
     return name if confidence >= _SHORT_SURE else ""
 
 
-def _differing(asked: str, text: str, wishes: Wishes) -> str:
+def _differing(asked: str, text: str, requested: Requested) -> str:
     answered = languages_of(text)
-    if len(answered) != 1 or answered[0] == asked or answered[0] in Document(wishes.instructions).languages:
+    if len(answered) != 1 or answered[0] == asked or answered[0] in Document(requested.instructions).languages:
         return ""
     related = any({asked, answered[0]} <= group for group in _RELATED)
     return "" if related else f"{asked} → {answered[0]}"
 
 
-def _other_script(prompt: str, text: str, wishes: Wishes) -> str:
+def _other_script(prompt: str, text: str, requested: Requested) -> str:
     """Return the scripts if the answer is in another script than the request, and neither has it in passing.
 
     A short text in a script of its own shows its language, although the detector needs a longer one.
@@ -50,5 +50,5 @@ def _other_script(prompt: str, text: str, wishes: Wishes) -> str:
         return ""
     first, second = (max(shares, key=shares.__getitem__) for shares in (own, other))
     foreign = 1 - other.get(first, 0.0)  # Japanese has two scripts
-    mixed = own[first] < _ONE_SCRIPT or foreign < _OTHER_SCRIPT or second in script_shares(wishes.instructions)
+    mixed = own[first] < _ONE_SCRIPT or foreign < _OTHER_SCRIPT or second in script_shares(requested.instructions)
     return "" if first == second or second == "latin" or mixed else f"{first} → {second} letters"

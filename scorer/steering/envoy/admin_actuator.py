@@ -83,7 +83,7 @@ class AdminActuator:
         try:
             async with asyncio.TaskGroup() as group:
                 if self._server is not None:
-                    self._serving = group.create_task(self._server.run_in_spite_of_errors())
+                    self._serving = group.create_task(self._server.run_despite_errors())
                 for address in self._fixed:
                     self._open(group, address)
                 while True:

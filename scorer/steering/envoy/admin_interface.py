@@ -41,7 +41,7 @@ log = structlog.get_logger()
 def has_ended(silent_s: float | None, limit_s: float, *, has_our_keys: bool) -> bool:
     """Return whether an Envoy that has left its DNS name no longer serves the workloads.
 
-    - ``silent_s``: for how many seconds it has not answered; None if it answers
+    - ``silent_s``: the seconds for which the Envoy has not answered; None if it answers
     - ``limit_s``: an Envoy has ended after this many seconds without an answer
     - ``has_our_keys``: whether its runtime had keys of Glidepath when it last answered. Another Envoy that got the
       address may have none

@@ -122,7 +122,7 @@ async def _answer(response: aiohttp.ClientResponse) -> Json:
 def read_answer(status: int, body: bytes, retry_after: str = "") -> Json:
     """Return the object in an answer of the API server. Raises ApiError for another status or body."""
     if status != 200:
-        raise ApiError(_said(status, body), status, _seconds(retry_after))
+        raise ApiError(_error_of_status(status, body), status, _seconds(retry_after))
     try:
         found = json.loads(body) if len(body) <= MAX_BYTES else None
     except (ValueError, RecursionError):
@@ -132,7 +132,7 @@ def read_answer(status: int, body: bytes, retry_after: str = "") -> Json:
     return found
 
 
-def _said(status: int, body: bytes) -> str:
+def _error_of_status(status: int, body: bytes) -> str:
     """Return an error text: the status, and the message in the server's Status object."""
     try:
         message = json.loads(body)["message"]

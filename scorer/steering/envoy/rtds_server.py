@@ -95,7 +95,7 @@ class RtdsServer:
             # Envoys would then keep the streams of the finished term, while this process's next term waits for them.
             await server.stop(grace=None)
 
-    async def run_in_spite_of_errors(self) -> None:
+    async def run_despite_errors(self) -> None:
         """Serve until cancelled. While the address is in use, log this and try again."""
         while True:
             try:

@@ -154,7 +154,7 @@ class SideBalance(Stored):
     - ``odds``: the number of candidate requests for each baseline request; 0 while unknown
     - ``_known_by``: the rarer side's number of requests when ``odds`` was estimated
     - ``_next_at``: the rarer side's number of requests at which the odds are estimated again
-    - ``debt``: by how many requests, scaled to the rarer side, the candidate exceeds ``odds``; negative if it has fewer
+    - ``excess``: the number of requests, scaled to the rarer side, by which the candidate exceeds ``odds``
     """
 
     _candidate: int
@@ -162,16 +162,16 @@ class SideBalance(Stored):
     odds: float
     _known_by: int
     _next_at: int
-    debt: float
+    excess: float
     _standstill: Standstill
-    __slots__ = ("_baseline", "_candidate", "_known_by", "_next_at", "_standstill", "debt", "odds")
+    __slots__ = ("_baseline", "_candidate", "_known_by", "_next_at", "_standstill", "excess", "odds")
 
     def __init__(self) -> None:
         self._candidate = self._baseline = 0
         self.odds = 0.0
         self._known_by = 0
         self._next_at = _FIRST
-        self.debt = 0.0
+        self.excess = 0.0
         self._standstill = Standstill()
 
     def leave_out(self, candidate: int, baseline: int, at_ms: int = 0) -> tuple[int, int]:
@@ -186,10 +186,10 @@ class SideBalance(Stored):
         if not self.odds:
             return (0, 0)
         scaled_c, scaled_b = candidate / max(1.0, self.odds), baseline * min(1.0, self.odds)
-        self.debt += scaled_c - scaled_b
-        left_c = _part(self.debt - _SLACK, scaled_c)
-        left_b = _part(-_SLACK - self.debt, scaled_b)
-        self.debt += (left_b * scaled_b - left_c * scaled_c) / UNITS
+        self.excess += scaled_c - scaled_b
+        left_c = _part(self.excess - _SLACK, scaled_c)
+        left_b = _part(-_SLACK - self.excess, scaled_b)
+        self.excess += (left_b * scaled_b - left_c * scaled_c) / UNITS
         self._standstill.add(left_c * scaled_c / UNITS, left_b * scaled_b / UNITS, scaled_b, at_ms)
         return (left_c, left_b)
 
@@ -205,7 +205,7 @@ class SideBalance(Stored):
     def _estimate_odds(self) -> None:
         odds, rarer = self._candidate / self._baseline, min(self._candidate, self._baseline)
         if self._known_by < _ROUGH or abs(math.log(odds / self.odds)) <= self._tolerated_change:
-            self.odds, self._known_by, self.debt = odds, rarer, 0.0
+            self.odds, self._known_by, self.excess = odds, rarer, 0.0
         while self._next_at <= rarer:
             self._next_at *= 2
 

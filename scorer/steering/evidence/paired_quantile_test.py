@@ -42,8 +42,8 @@ Counts = Annotated[Slots, array_form(SIZE, _COUNT, least=0)]
 Differences = Annotated[Slots, array_form(SIZE + 1, _COUNT)]
 # The log-odds on which α bets, as differences from the log-odds of 1 - q, and their weights.
 _LOCATIONS = ((-1.6, 1.0), (-0.5, 1.0), (0.0, 2.0), (0.5, 1.0))
-_STAKES = ((0.0, 0.5), (0.3, 1.0), (0.7, 1.0))  # the part of the largest possible β, and its weight
-_UNSTAKED = 0.5  # the weight of no bet
+_BET_SIZES = ((0.0, 0.5), (0.3, 1.0), (0.7, 1.0))  # the part of the largest possible β, and its weight
+_NO_BET = 0.5  # the weight of no bet
 
 
 class _Bets:
@@ -60,11 +60,11 @@ class _Bets:
 
     def __init__(self, tail: float, *, in_favour: bool) -> None:
         """Make the bets. ``tail``: the probability t."""
-        rows = [(1.0, 1.0, 1.0, 1.0, _UNSTAKED)]  # a large loss at one x must not hide the others
+        rows = [(1.0, 1.0, 1.0, 1.0, _NO_BET)]  # a large loss at one x must not hide the others
         for shift, weight in _LOCATIONS:
             low, high = _odds(tail, shift)
             on_u = (shift > 0) != in_favour  # whether α is about U
-            for part, share in _STAKES:
+            for part, share in _BET_SIZES:
                 beta = part * min(low, high) * (-1 if in_favour else 1)
                 only_u, only_w = (high, low) if on_u else (low, high)
                 rows.append((low, only_u + beta, only_w - beta, high, weight * share))

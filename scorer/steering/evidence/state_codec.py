@@ -73,7 +73,10 @@ class Stored:
         return _encoder(kind)(self)
 
     def restore(self, raw: Any) -> None:
-        """Continue from ``raw``, the ``state`` of an object of this class. Raises ValueError if it does not fit."""
+        """Continue from ``raw``, the ``state`` of an object of this class.
+
+        Raises ValueError if the state does not fit.
+        """
         kind: Any = type(self)
         names, forms = list(_attributes(kind)), _forms(kind)
         decoders = [partial(form.decode, getattr(self, name)) for name, form in zip(names, forms, strict=True)]

@@ -45,13 +45,13 @@ class Increase:
     last: Mapping[str, int] | None = None
     total: int = 0
 
-    def after(self, values: Mapping[str, int], *, newcomers: bool) -> Increase:
-        """Return the sum after a reading. ``newcomers``: whether a new counter's first value is an increase."""
+    def after(self, values: Mapping[str, int], *, count_new: bool) -> Increase:
+        """Return the sum after a reading. ``count_new``: whether a new counter's first value is an increase."""
         if self.last is None:
             return Increase(dict(values), 0)
         total = self.total
         for name, value in values.items():
-            before = self.last.get(name, 0 if newcomers else value)
+            before = self.last.get(name, 0 if count_new else value)
             total += value - before if value >= before else value
         return Increase({**self.last, **values}, total)
 
@@ -73,8 +73,8 @@ class UnseenCount:
 
     def after(self, produced: Mapping[str, int], arrived: Mapping[str, int], now_s: float) -> UnseenCount:
         """Return the count after a reading of all counters at ``now_s``."""
-        made = self.produced.after(produced, newcomers=False)
-        came = self.arrived.after(arrived, newcomers=True)
+        made = self.produced.after(produced, count_new=False)
+        came = self.arrived.after(arrived, count_new=True)
         old = [one for one in self.history if one[0] <= now_s - LAG_S]
         due = old[-1][1] if old else 0
         history = (*(old[-1:]), *(one for one in self.history if one[0] > now_s - LAG_S), (now_s, made.total))

@@ -49,7 +49,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RampPosition:
     """The state of a workload's ramp at one moment: the time at Redis, the candidate's share and the phase."""
 
     at_ms: int
@@ -68,7 +68,7 @@ class _Track:
     - ``restored``: whether the former leader's open periods were read in this term
     """
 
-    standing: Standing
+    position: RampPosition
     flushes: list[Outcomes] = field(default_factory=list)
     pairs: list[ScoredPair] = field(default_factory=list)
     open: dict[str, tuple[int, PeriodTotals]] = field(default_factory=dict)
@@ -114,12 +114,12 @@ class HistoryRecorder:
             registry=registry,
         )
 
-    def note(self, workload: str, news: News, standing: Standing) -> None:
+    def note(self, workload: str, news: News, position: RampPosition) -> None:
         """Keep the news of a workload's tick, to add it up later. The tick calls this once its state is stored."""
         track = self._tracks.get(workload)
         if track is None:
-            track = self._tracks[workload] = _Track(standing)
-        track.standing = standing
+            track = self._tracks[workload] = _Track(position)
+        track.position = position
         if len(track.flushes) + len(track.pairs) > MOST_WAITING:
             self._lost.inc(len(news.outcomes) + len(news.scored))
             return
@@ -158,15 +158,15 @@ class HistoryRecorder:
         """
         track = self._tracks[workload]
         found = None if track.restored else await self._restored(workload)
-        standing = track.standing
-        new = added_up(track.flushes, track.pairs, standing)
+        position = track.position
+        new = added_up(track.flushes, track.pairs, position)
         track.flushes, track.pairs = [], []
         if found is not None:  # a new term: add also the news of the earlier term that Redis lacks
             new = track.begin_term(found, new)
-        if not track.period_is_over(standing.at_ms):
-            track.recent, track.recent_ms = _sum(track.recent, new), standing.at_ms
+        if not track.period_is_over(position.at_ms):
+            track.recent, track.recent_ms = _sum(track.recent, new), position.at_ms
             return
-        closed = track.close_periods(new, standing.at_ms)
+        closed = track.close_periods(new, position.at_ms)
         await self._store(workload, closed, track.open)
         track.unstored = None
 
@@ -226,7 +226,7 @@ def after(
     return closed, still_open
 
 
-def added_up(flushes: Iterable[Outcomes], pairs: Iterable[ScoredPair], standing: Standing) -> PeriodTotals:
+def added_up(flushes: Iterable[Outcomes], pairs: Iterable[ScoredPair], position: RampPosition) -> PeriodTotals:
     """Return the totals of the flushes and pairs that a tick has read. Pure."""
     sides = {side: _Side() for side in Side}
     captured = scored = noise_pairs = judged = pinned = 0
@@ -262,8 +262,8 @@ def added_up(flushes: Iterable[Outcomes], pairs: Iterable[ScoredPair], standing:
         judged,
         preference_sum,
         captured,
-        standing.percent,
-        standing.phase,
+        position.percent,
+        position.phase,
         pinned,
     )
 

@@ -213,8 +213,8 @@ class OutcomeWatch:
         )
         states = [self._guards.get((clusters, name), CounterGuardState()) for name in (_FLEET, *blind)]
         worst = max(states, key=lambda state: state.log_e)
-        said = worst.describe() if worst.seen.failures else "Envoy's own counters show no failing candidate"
-        return Blindness(blind, reason, "" if no_counters else said, no_counters)
+        text = worst.describe() if worst.seen.failures else "Envoy's own counters show no failing candidate"
+        return Blindness(blind, reason, "" if no_counters else text, no_counters)
 
     def _why(self) -> str:
         return f" ({self._store_problem})" if self._store_problem else ""

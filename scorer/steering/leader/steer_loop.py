@@ -23,7 +23,7 @@ from glidepath.redisio import being_cancelled
 from glidepath.status_and_decisions import Decision
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import Actuator, ListenError, MayWrite
-from scorer.steering.leader.history_recorder import HistoryRecorder, Standing
+from scorer.steering.leader.history_recorder import HistoryRecorder, RampPosition
 from scorer.steering.leader.host_clocks import HostClocks, HostTime
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.outcome_watch import OutcomeWatch
@@ -257,7 +257,7 @@ class SteerLoop:
         stored = await self._store_ticks(ticks, here)
         if self._history is not None:
             for name in stored:
-                self._history.note(name, news.get(name, NO_NEWS), _standing(ticks[name].state))
+                self._history.note(name, news.get(name, NO_NEWS), _ramp_position(ticks[name].state))
         written = await self._write({name: ticks[name] for name in stored}, actuator)
         self._announce(decision for name in stored for decision in ticks[name].decisions)
         return written
@@ -313,5 +313,5 @@ class SteerLoop:
                 sink.announce(decision)
 
 
-def _standing(state: WorkloadState) -> Standing:
-    return Standing(state.now.clocks.redis_ms, state.ramp.serving, state.ramp.phase.value)
+def _ramp_position(state: WorkloadState) -> RampPosition:
+    return RampPosition(state.now.clocks.redis_ms, state.ramp.serving, state.ramp.phase.value)

@@ -53,7 +53,7 @@ def reason_of(error: Exception) -> str:
 
 
 def check_answer(response: aiohttp.ClientResponse) -> None:
-    """Raise ClientResponseError for an error that may end, such as a 503, and RefusedError for any other."""
+    """Raise ClientResponseError for an error that may be temporary, such as a 503, and RefusedError for any other."""
     if response.status == 429 or response.status >= 500:
         response.raise_for_status()
     if response.status >= 300:

@@ -198,9 +198,9 @@ def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | Non
                 kind, detail = obstacle
                 place = f"{step.percent:g} %" if step.percent else "shadow"
                 remedy = (
-                    _way_to_decide(workload, need, assumed)
+                    _advice_if_undecided(workload, need, assumed)
                     if need.samples is None
-                    else _way_to_decide_sooner(workload, step, need)
+                    else _advice_if_late(workload, step, need)
                 )
                 places.setdefault((need.gate, kind, remedy), []).append((place, detail))
     found = [*undecidable_gates(workload), *_about_setup(workload)]
@@ -286,7 +286,7 @@ def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] 
     return (kind, f" ({seen:.0f} samples)")
 
 
-def _way_to_decide(workload: Workload, need: Need, assumed: Assumptions) -> str:
+def _advice_if_undecided(workload: Workload, need: Need, assumed: Assumptions) -> str:
     """Return advice about a gate that does not decide with any number of samples that was tried."""
     section = section_of(workload, need.gate)
     if section is not None:
@@ -308,7 +308,7 @@ def _lower_quantiles(quantile: Quantile) -> tuple[Quantile, ...]:
     return tuple(sorted(lower, key=lambda name: QUANTILES[name], reverse=True))
 
 
-def _way_to_decide_sooner(workload: Workload, step: StepPlan, need: Need) -> str:
+def _advice_if_late(workload: Workload, step: StepPlan, need: Need) -> str:
     """Return advice about a gate that can decide, but too late."""
     section, shadow = section_of(workload, need.gate), workload.shadow
     if need.samples is not None and need.samples <= step.rules.min_samples:

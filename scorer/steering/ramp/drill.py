@@ -82,7 +82,7 @@ def continue_drill(state: RampState, inputs: TickInputs, policy: RampPolicy, now
     in_stage = abs(now_ms - drill.stage_ms)  # abs: a clock that was set back must not prolong a stage
     most_ms = MAX_DRILL_MS + (inputs.lost_after_ms if drill.lost else 0)
     if in_stage > most_ms and drill.stage is not DrillStage.RESTORING:
-        missing = f"{_standing(drill, inputs)}, requests may still reach the candidate"
+        missing = f"{_progress(drill, inputs)}, requests may still reach the candidate"
         return _restore(state, drill, f"{drill.stage.value} took over {most_ms // 1000} s: {missing}", now_ms)
     if drill.stage is DrillStage.RAISING:
         return _raise_weight(state, drill, inputs, now_ms)
@@ -102,7 +102,7 @@ def _is_withdrawn(drill: Drill, inputs: TickInputs) -> bool:
     return inputs.lease_envoys > 0 and inputs.leases_held == 0 if drill.lost else inputs.all_confirmed
 
 
-def _standing(drill: Drill, inputs: TickInputs) -> str:
+def _progress(drill: Drill, inputs: TickInputs) -> str:
     if drill.lost:
         return f"the lease is in force in {inputs.leases_held} of {number_of(inputs.lease_envoys, 'Envoy')}"
     return f"confirmed by {inputs.confirmed} of {number_of(inputs.envoys, 'Envoy')}"

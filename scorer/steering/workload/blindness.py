@@ -27,7 +27,7 @@ class LogArrivals:
 
     - ``logged``: the number of its entries at the last reading; None before the first reading
     - ``answered``: the requests of workloads that it had answered when outcomes last arrived, or at the first reading
-    - ``missing_since_s``: since when the Envoy has logged entries that did not arrive; None if no entries are missing
+    - ``missing_since_s``: the time since which entries are missing; None if no entries are missing
     """
 
     logged: int | None = None

@@ -24,7 +24,7 @@ from scorer.steering.workload.tick import Tick
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import WorkloadState, restart_evidence
 from scorer.steering.workload.workload_state_codec import encode
-from scorer.steering.workload.workload_status import standing
+from scorer.steering.workload.workload_status import status_of_ramp
 
 AGAIN_MS = 600_000  # if a workload's ticks keep failing, the failure is announced at most this often
 
@@ -112,7 +112,7 @@ def _status(state: WorkloadState, readings: Readings, leader: str) -> WorkloadSt
     desired, names = state.desired, state.spec.names
     wanted = {names.candidate: str(desired.candidate), names.baseline: str(desired.baseline)}
     return replace(
-        standing(state, leader),
+        status_of_ramp(state, leader),
         message=f"{state.problem}; no guard acts. {_remedy(state.name)}",
         confirmed=sum(values is not None and wanted.items() <= values.items() for values in readings.values()),
         envoys=len(readings),

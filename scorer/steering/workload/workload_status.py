@@ -24,7 +24,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
     with_calls, exact_calls = evidence.tool_calls()
     timed = ramp.phase in (Phase.SHADOW, Phase.BAKING)
     movable = movable_share(state.totals.coverage, state.totals.error_kinds, state.totals.live_answers)
-    return standing(
+    return status_of_ramp(
         state,
         leader,
         bake_until_ms=state.now.unix_ms(ramp.since_ms + policy.bake_ms(ramp.percent)) if timed else None,
@@ -56,7 +56,7 @@ def status_of(state: WorkloadState, leader: str) -> WorkloadStatus:
     )
 
 
-def standing(state: WorkloadState, leader: str, **others: Any) -> WorkloadStatus:
+def status_of_ramp(state: WorkloadState, leader: str, **others: Any) -> WorkloadStatus:
     """Return the part of a workload's status that needs neither evidence nor decisions, with the fields ``others``.
 
     Safe mode shows only this part.

@@ -1,4 +1,4 @@
-"""A backend's URL that ends with the start of the clients' path would double it: an error with the remedies."""
+"""An error with remedies if a backend's URL ends with the start of the clients' path, which Envoy would double."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prices, contracts and costs in the configuration: what is refused, and what decisions do not depend on."""
+"""Prices, contracts and costs in the configuration: refused values, and decisions that do not depend on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tallies of running hours and days: limits, what is written, and what is forgotten."""
+"""The tallies of the current hours and days: limits, written groups, and forgotten periods."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def test_a_candidate_that_costs_by_time_needs_no_known_tokens() -> None:
 
 
 def test_a_candidate_without_prices_saves_nothing_that_is_known() -> None:
-    """It must not look free: its savings and its payback are unknown until it has a price."""
+    """A candidate without prices must not look free: its savings and its payback are unknown."""
     found = costs_of([replace(example(), candidate_prices=NO_PRICES)])[0]
     assert (found.without, found.saved, found.is_known) == (Decimal("27.504"), None, False)
     monthly = forecast(found, TrafficRange(), 1.0)

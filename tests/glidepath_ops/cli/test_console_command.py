@@ -1,4 +1,4 @@
-"""`glidepath console`: the token that it creates, and what it refuses."""
+"""`glidepath console`: the token that it creates, and the settings that it refuses."""
 
 from __future__ import annotations
 

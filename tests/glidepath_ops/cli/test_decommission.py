@@ -30,7 +30,7 @@ CHAT = WorkloadKeys("chat")
 
 
 class DecommissionCommand:
-    """`glidepath decommission` with a configuration whose Redis runs, and a client of that Redis."""
+    """`glidepath decommission` with a configuration and a running Redis, and a client of this Redis."""
 
     def __init__(self, file: Path, client: Any) -> None:
         self.file, self.client = file, client
@@ -91,7 +91,7 @@ async def test_a_finished_workload_is_archived_and_logged(cli: DecommissionComma
 
 
 async def _add_pair(client: Any, name: str, *, result: bool = True) -> tuple[str, str]:
-    """Store a pair, with its result. Return its id and that of its entry."""
+    """Store a pair with its result. Return the pair's id and the id of its stream entry."""
     stored = pair(name, captured_at_ms=1000)
     entry = await client.xadd(CHAT.pairs, {"p": encode_pair(stored)})
     if result:

@@ -1,4 +1,4 @@
-"""``glidepath feedback`` on a real Redis: single feedback, lines on stdin, and what is not feedback."""
+"""``glidepath feedback`` on a real Redis: single feedback, lines on stdin, and invalid feedback."""
 
 from __future__ import annotations
 

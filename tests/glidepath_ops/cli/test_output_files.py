@@ -1,4 +1,4 @@
-"""Tests of writing files that the user names: regular files whole or not at all, and nothing else replaced."""
+"""Tests of writing files that the user names: a regular file completely or not at all, and no other file replaced."""
 
 from __future__ import annotations
 

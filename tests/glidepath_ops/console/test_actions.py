@@ -1,4 +1,4 @@
-"""Commands by the API: who may send them, what the log gets, and what a refusal says."""
+"""Commands by the API: the persons who may send them, the entries in the log, and the text of a refusal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``POST /feedback`` with a real Redis: who may send, what counts, what is refused and how."""
+"""``POST /feedback`` with a real Redis: the senders that are allowed, the feedback that counts, and refusals."""
 
 from __future__ import annotations
 

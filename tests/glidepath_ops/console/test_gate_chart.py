@@ -1,4 +1,4 @@
-"""The picture of a gate, and the sentence that says the same."""
+"""The chart of a gate, and the sentence with the same content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The description of the HTTP API: it describes exactly the endpoints that there are."""
+"""The description of the HTTP API describes exactly the endpoints that exist."""
 
 from __future__ import annotations
 

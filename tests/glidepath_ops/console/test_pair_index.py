@@ -1,4 +1,4 @@
-"""The index selects exactly what the filter selects, in its order, and stays within its limit."""
+"""The index selects the same pairs as the filter, in the same order, and stays within its limit."""
 
 from __future__ import annotations
 

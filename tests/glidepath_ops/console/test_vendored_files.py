@@ -1,4 +1,4 @@
-"""The browser files of others: each is the file of its npm package, and has its licence beside it."""
+"""The vendored browser files: each equals the file in its npm package, and has its licence beside it."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from glidepath.token_usage import TokenUsage
 from glidepath_ops.report.document import Chart
 from glidepath_ops.report.finance_chapter import finance
 from glidepath_ops.report.gather_report_facts import gather_facts
-from scorer.steering.leader.history_recorder import HistoryRecorder, Standing
+from scorer.steering.leader.history_recorder import HistoryRecorder, RampPosition
 from scorer.steering.store_protocol import News
 from tests.support.commands import run_cli
 from tests.support.report_example import report_config
@@ -50,7 +50,7 @@ async def record(redis: Any, periods: int = 3, workload: str = "chat") -> None:
     copies = replace(LIVE, side=Side.CANDIDATE, origin=Origin.SHADOW)
     for number in range(periods + 1):
         news = News(outcomes=(Outcomes(workload, "e", number, 0, 1, (LIVE, copies), {"pinned_store": 2}),))
-        recorder.note(workload, news, Standing(begin + number * 10_000, 1.0, "baking"))
+        recorder.note(workload, news, RampPosition(begin + number * 10_000, 1.0, "baking"))
         await recorder.write(workload)
 
 
@@ -149,7 +149,9 @@ async def test_the_run_rate_is_that_of_the_last_week(file: Path, redis_client: A
     for at in times:
         many = 10 if at < now - RATE_MS else 1
         live = replace(LIVE, requests=10 * many, usage=(TokenUsage(2_000 * many, answers=10 * many),))
-        recorder.note("chat", News(outcomes=(Outcomes("chat", "e", 1, 0, 1, (live,)),)), Standing(at, 1.0, "baking"))
+        recorder.note(
+            "chat", News(outcomes=(Outcomes("chat", "e", 1, 0, 1, (live,)),)), RampPosition(at, 1.0, "baking")
+        )
         await recorder.write("chat")
     [chat] = (await cost(file))["workloads"]
     without = Decimal(chat["monthly"]["expected"]["without"])

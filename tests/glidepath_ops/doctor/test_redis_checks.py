@@ -1,4 +1,4 @@
-"""Tests of doctor's checks of Redis, and of what the processes report there."""
+"""Tests of doctor's checks of Redis, and of the reports that the processes write there."""
 
 from __future__ import annotations
 

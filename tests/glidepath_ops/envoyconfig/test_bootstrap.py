@@ -51,7 +51,7 @@ def routes(bootstrap: dict[str, Any], listener: int) -> list[dict[str, Any]]:
 
 
 def test_the_shadow_listener_has_every_part_of_a_workloads_split(valid_yaml: str) -> None:
-    """So an Envoy that refuses one of the parts refuses the shadow listener too."""
+    """An Envoy that refuses one of the parts therefore refuses the shadow listener too."""
     bootstrap = render_bootstrap(changed_config(valid_yaml))
     live, shadow = manager(bootstrap, 0), manager(bootstrap, 1)
     kinds = [[one["typed_config"]["@type"] for one in where["http_filters"]] for where in (live, shadow)]

@@ -1,4 +1,4 @@
-"""The Lua programs give up on a body that would take long, because their worker thread of Envoy serves nobody else."""
+"""The Lua programs stop on a body that would take long, because their worker thread can serve nobody else meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the list of Envoy extensions: what a configuration needs, and what a build lacks."""
+"""Tests of the list of Envoy extensions: those that a configuration needs, and those that a build lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rendered split with a lease: its route, what serves below it, the runtime layers and the cluster."""
+"""The rendered split with a lease: its route, the route below it, the runtime layers and the cluster."""
 
 from __future__ import annotations
 

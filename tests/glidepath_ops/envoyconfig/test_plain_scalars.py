@@ -1,4 +1,4 @@
-"""Tests of quoting: what is a string for us is a string for every reader of the rendered YAML."""
+"""Tests of quoting: a string in the configuration is a string for every reader of the rendered YAML."""
 
 from __future__ import annotations
 

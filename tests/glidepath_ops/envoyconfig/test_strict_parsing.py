@@ -1,4 +1,4 @@
-"""Each different typed message is parsed once, at any depth, and what is wrong in it is still found."""
+"""Each different typed message is parsed once, at any depth, and faults in it are still found."""
 
 from __future__ import annotations
 

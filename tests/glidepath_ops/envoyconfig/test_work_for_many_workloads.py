@@ -1,4 +1,4 @@
-"""The work of rendering for many workloads: each route reads the settings of all of them, so it must build none."""
+"""Rendering for many workloads: each route reads the settings of all workloads, so it must not build them again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console beside `up`: its address, its token, and what happens without it."""
+"""The console beside `up`: its address, its token, and a start without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the Redis that `up` and the demo start: its password, its data and the servers that can read them."""
+"""Tests of the Redis that `up` and the demo start: its password, its data, and the servers that can read this data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def keep_a_value(folder: Path) -> None:
 
 
 def damage(folder: Path) -> None:
-    """Give the data a format that no server knows, as a newer server would."""
+    """Give the data a format that no server knows, as if a newer server had written the data."""
     (base,) = (folder / "redis" / "appendonlydir").glob("*.base.rdb")
     base.write_bytes(b"REDIS9999" + base.read_bytes()[9:])
 

@@ -11,7 +11,7 @@ from glidepath.pair_labels import Judgement, PairLabel
 from glidepath.pair_scores import AnswerFacts, Correctness, Preference, ScoredPair
 from glidepath.pairs import PairKind
 from glidepath.sides import Side
-from glidepath_ops.pairs.select_pairs import PairFilter, badness, is_to_blame, request_id, worst_first
+from glidepath_ops.pairs.select_pairs import PairFilter, badness, is_at_fault, request_id, worst_first
 
 OK = AnswerFacts(status=200)
 BASE = ScoredPair("p1", "chat", PairKind.CROSS, 5000, 5050, True, agreement=0.9, baseline=OK, candidate=OK)
@@ -83,8 +83,8 @@ def test_the_worst_pairs_come_first() -> None:
 
 def test_a_pair_without_a_score_blames_the_side_that_prevents_it() -> None:
     pair = replace(BASE, scored=False, unscored_reason="baseline_truncated")
-    assert is_to_blame(pair, Side.BASELINE)
-    assert not is_to_blame(pair, Side.CANDIDATE)
+    assert is_at_fault(pair, Side.BASELINE)
+    assert not is_at_fault(pair, Side.CANDIDATE)
 
 
 def test_a_noise_pair_belongs_to_the_request_of_its_pair() -> None:

@@ -1,4 +1,4 @@
-"""A terminal of 80 columns shows the whole pair, and nothing of it controls the terminal."""
+"""A terminal of 80 columns shows the whole pair, and no text of the pair controls the terminal."""
 
 from __future__ import annotations
 

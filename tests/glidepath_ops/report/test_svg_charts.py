@@ -1,4 +1,4 @@
-"""Pictures whose axes fit their values, and that never break, whatever the numbers are."""
+"""Charts whose axes fit their values, and which are valid for any numbers."""
 
 from __future__ import annotations
 

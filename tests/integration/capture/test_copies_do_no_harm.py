@@ -1,4 +1,4 @@
-"""Copies act on nothing, blame nobody for what a copy cannot do, and give way: a real Envoy, extproc and Redis."""
+"""Copies have no effect, are no errors where a copy cannot succeed, and yield to clients: real processes."""
 
 from __future__ import annotations
 

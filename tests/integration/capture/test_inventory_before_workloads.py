@@ -1,4 +1,4 @@
-"""A real Envoy without any workload: its traffic is counted, no credential is kept, and clients notice nothing."""
+"""A real Envoy without any workload: it counts its traffic, stores no credential, and does not affect the clients."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ workloads:
 
 @contextmanager
 def never_reading(path: Path) -> Iterator[None]:
-    """Listen as a frozen extproc does: the kernel accepts connections and some bytes, and nobody reads them."""
+    """Listen as a frozen extproc does: the kernel accepts connections and some bytes, but no process reads them."""
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
         server.listen(64)

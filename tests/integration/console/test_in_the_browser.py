@@ -1,4 +1,4 @@
-"""The console in Debian's Chromium: what a person sees, clicks and types, and what a hostile pair cannot do.
+"""The console in Debian's Chromium: pages, clicks and input of a person, and a hostile pair, which has no effect.
 
 The tests share one browser. Without Chromium (`make browser`) or playwright they are skipped.
 """
@@ -37,7 +37,7 @@ def browser() -> Iterator[Any]:
 
 
 def serious(page: Any) -> list[str]:
-    """Return what axe-core finds that is serious or critical."""
+    """Return axe-core's findings that are serious or critical."""
     found = axe.Axe().run(page).response["violations"]
     return [
         f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found if one["impact"] in ("serious", "critical")

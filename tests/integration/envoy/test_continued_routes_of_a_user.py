@@ -167,7 +167,7 @@ async def test_a_candidate_does_not_get_the_clients_credential_in_the_original_p
 
 
 def _as_set(received: Received) -> tuple[str, str, list[tuple[bytes, bytes]]]:
-    """Return the request with its headers in alphabetical order, without what Envoy says about the attempt."""
+    """Return the request with its headers in alphabetical order, without Envoy's headers about the attempt."""
     of_attempt = (b"x-envoy-attempt-count", b"x-envoy-expected-rq-timeout-ms")  # number, and rest of the time limit
     headers = sorted(one for one in received.raw_headers if one[0] not in of_attempt)
     return received.method, received.path, headers

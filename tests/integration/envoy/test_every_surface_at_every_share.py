@@ -1,7 +1,7 @@
 """A matrix: each API surface, whole and streamed, at each share, with each kind of request.
 
-The client gets what the baseline alone would give it, except answers that the split is meant to change: those of the
-candidate, as the candidate gives them. One Envoy serves all cells.
+The client gets the baseline's answer, or the candidate's answer if the split assigned the request to the candidate. One
+Envoy serves all cells.
 """
 
 from __future__ import annotations

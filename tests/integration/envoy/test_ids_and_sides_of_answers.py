@@ -1,4 +1,4 @@
-"""A client gets the id of its request back, and the name of the backend that answered, if that is wanted."""
+"""A client gets the id of its request back and, if configured, the name of the backend that answered."""
 
 from __future__ import annotations
 

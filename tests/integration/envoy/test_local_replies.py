@@ -1,4 +1,4 @@
-"""Requests that no side answered, at a real Envoy: extproc reads from its access log whose fault each is."""
+"""Requests that no side answered, at a real Envoy: extproc reads from the access log the party at fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outcome that extproc reads from a real Envoy's access log for each way in which a rescue can end."""
+"""The outcome that extproc reads from a real Envoy's access log, for each end of a rescue."""
 
 from __future__ import annotations
 

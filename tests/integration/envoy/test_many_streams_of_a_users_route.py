@@ -1,4 +1,4 @@
-"""Two thousand answers at a time: at a share of 0 the user's own cluster serves them within the user's own limits."""
+"""Two thousand answers at a time: at a share of 0, the user's own cluster serves them within its own limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a path names the model, ``model`` replaces it there: a real Envoy."""
+"""If a path names the model, ``model`` replaces this name: a real Envoy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outlier detection in a real Envoy: it leaves the candidate only where the baseline serves instead."""
+"""Outlier detection in a real Envoy ejects the whole candidate only if the baseline serves instead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EJECTED = "cluster.onprem.outlier_detection.ejections_enforced_total"
 
 
 async def reached(setup: EnvoySetup, requests: int) -> int:
-    """Send requests one after the other, and return how many the candidate got."""
+    """Send requests one after the other, and return the number that the candidate received."""
     before = len(setup.onprem.received)
     for _ in range(requests):
         await setup.post()

@@ -47,7 +47,10 @@ PARTS = {
 
 @dataclass(frozen=True, slots=True)
 class RefusingEnvoy:
-    """An Envoy with the user's own configuration, to which Glidepath's can be applied as a control plane does it."""
+    """An Envoy with the user's own configuration.
+
+    Glidepath's configuration can be applied to it, as by a control plane.
+    """
 
     cloud: Recorder
     onprem: Recorder
@@ -93,7 +96,7 @@ class RefusingEnvoy:
 
 
 def users_listener(rendered: dict[str, Any]) -> dict[str, Any]:
-    """Return the live listener as it was before Glidepath: one route to the user's cluster, and no filter but one."""
+    """Return the live listener without Glidepath: one route to the user's cluster, and only the router filter."""
     listener: dict[str, Any] = json.loads(json.dumps(rendered["static_resources"]["listeners"][0]))
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     for key in ("access_log", "early_header_mutation_extensions"):

@@ -37,7 +37,7 @@ async def setup(shared: EnvoySetup) -> EnvoySetup:
 
 
 async def status_of(setup: EnvoySetup, method: str, to: str, path: str, headers: dict[str, str] | None = None) -> int:
-    """Send a request whose path is not changed by the client, and return the status of the answer."""
+    """Send a request whose path the client leaves unchanged, and return the status of the answer."""
     url = URL(to + path, encoded=True)
     async with setup.session.request(method, url, headers=headers, data=b"{}" if method == "POST" else None) as reply:
         await reply.read()

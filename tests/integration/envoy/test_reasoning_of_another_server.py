@@ -1,4 +1,4 @@
-"""Conversations that change their side bring reasoning and ids of the other server; no client notices it."""
+"""A conversation that changes its side contains reasoning and ids of the other server; no client notices this."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Glidepath is taken out of a user's Envoy under load, as docs/how-to/upgrade-and-uninstall.md says: no client notices.
+"""Glidepath is removed from a user's Envoy under load, as docs/how-to/upgrade-and-uninstall.md says: no client notices.
 
 The share goes back to 0 %, the bootstrap gets its former text, and Envoy restarts hot with it.
 """

@@ -1,4 +1,4 @@
-"""Tests of what each backend receives through a real Envoy: model, path, host, headers and credentials."""
+"""Tests of the requests that each backend receives from a real Envoy: model, path, host, headers and credentials."""
 
 from __future__ import annotations
 

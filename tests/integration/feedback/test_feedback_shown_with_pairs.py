@@ -1,4 +1,4 @@
-"""Feedback that Redis keeps to show it with its pair: the counted score, the newest label, limits and erasure."""
+"""Feedback that Redis keeps with its pair: the counted score, the newest label, limits and erasure."""
 
 from __future__ import annotations
 

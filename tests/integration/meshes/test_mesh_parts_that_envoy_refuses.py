@@ -1,4 +1,4 @@
-"""A mesh's Envoy that refuses a part of what is rendered for it, as an Envoy that was built without an extension.
+"""A mesh's Envoy that refuses a part of its rendered configuration, as an Envoy that was built without an extension.
 
 For each part, on Istio and on Envoy Gateway: clients of the user's own route see no error, no copy can be sent, so no
 step happens, and doctor fails.
@@ -93,7 +93,7 @@ class MeshEnvoy:
 
 
 def pushed(mesh: Mesh, folder: Path, shadow: int, port: int, own: str, onprem: str) -> tuple[Config, Xds, Xds]:
-    """Return the configuration, and what the control plane pushes without and with Glidepath's resources."""
+    """Return the configuration, and the resources that the control plane pushes without and with Glidepath's."""
     backends = {"onprem": {"url": onprem, "model": "onprem-model"}}
     socket = folder / "extproc.sock"
     if mesh == "istio":

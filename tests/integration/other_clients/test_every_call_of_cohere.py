@@ -27,7 +27,7 @@ PICTURE = "data:image/png;base64,iVBORw0KGgo="
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The client of the present API, and that of the former one."""
+    """The clients of the present and of the former API."""
 
     v2: Any
     v1: Any

@@ -1,4 +1,4 @@
-"""Every pair is accounted for, also if the queue grows faster than it is scored or retention trims it."""
+"""Every pair is counted once, even if the queue grows faster than it is scored, or retention trims it."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Lab:
     onprem: NamedBackend
 
     async def served_by(self) -> str:
-        """Return the name of the backend that answers a request, or what the client sees instead."""
+        """Return the name of the backend that answers a request, or the error that the client sees instead."""
         try:
             async with self.client.http.post(f"{self.envoy.live}/v1/chat/completions", json={}) as response:
                 return await response.text() if response.status == 200 else str(response.status)

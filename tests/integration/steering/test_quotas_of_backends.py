@@ -88,7 +88,7 @@ async def _copied(client: SteeringClient, system: System, least: float, most: fl
 
 
 async def _copies_of(cloud: Recorder, onprem: Recorder, requests: int) -> int:
-    """Return how many requests the candidate gets while the baseline gets this many."""
+    """Return the number of requests to the candidate while the baseline gets ``requests``."""
     cloud.received.clear()
     onprem.received.clear()
     await eventually(lambda: len(cloud.received) >= requests, what=f"{requests} requests of clients")

@@ -1,4 +1,4 @@
-"""Redis' clock is set by hours while a workload bakes: no step is early, and a rollback is what it is."""
+"""Redis' clock is set by hours while a workload bakes: no step is early, and a rollback happens as usual."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Baking:
         await self.clock.add(self.redis, KEYS.commands, {"c": to_json(Command(kind, "ann"))})
 
     async def feed(self) -> None:
-        """Write what a proxy and a score loop write, until cancelled."""
+        """Write the entries of a proxy and of a score loop, until cancelled."""
         for number in range(10_000):
             if being_cancelled():  # redis-py may lose the cancellation
                 return

@@ -1,7 +1,4 @@
-"""`up`, with its extproc and its scorer, and the demo contact nothing and write nothing but what is configured.
-
-Each scores pairs while it is observed, so that the embedding model and ONNX Runtime are loaded.
-"""
+"""`up` with its extproc and scorer, and the demo, contact only configured addresses and write only configured files."""
 
 from __future__ import annotations
 

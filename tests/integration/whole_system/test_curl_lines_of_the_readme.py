@@ -1,4 +1,4 @@
-"""Each line of the README's section "By curl alone" does what its comment says; run with the real curl."""
+"""Each line of the README's section "By curl alone" has the effect in its comment; run with the real curl."""
 
 from __future__ import annotations
 

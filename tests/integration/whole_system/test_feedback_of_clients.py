@@ -53,7 +53,7 @@ def console(folder: Path, address: str) -> Iterator[None]:
 
 
 async def post(system: System, body: dict[str, object]) -> str:
-    """Send feedback to the console, and return for which side it counted."""
+    """Send feedback to the console, and return the side for which it counted."""
     headers = {"authorization": f"Bearer {TOKEN}"}
     url = f"http://{system.config.console.listen}/feedback"
     async with system.http.post(url, json=body, headers=headers) as response:

@@ -86,7 +86,7 @@ async def weights_of(system: System) -> dict[str, int]:
 
 
 def sharing_one_redis(one: Config, two: Config) -> tuple[Config, Config]:
-    """Return both configurations with both Envoys, its own Envoy first, and with the Redis of the first one."""
+    """Return both configurations with both Envoys, the own Envoy first, and with the Redis of ``one``."""
     both = (*one.envoy.admin, *two.envoy.admin)
     merged = []
     for config in (one, two):

@@ -125,12 +125,12 @@ class Evaluator:
             control = control_questions(asked, preferred, self.settings)
             if control is None:
                 return Preference.TIE
-            swayed = await self._is_swayed(session, control, preferred, headers)
+            manipulated = await self._is_manipulated(session, control, preferred, headers)
         except NoReplyError as error:
             return str(error)
-        return preference_of(first, second, preferred.value if swayed else asked.addressing)
+        return preference_of(first, second, preferred.value if manipulated else asked.addressing)
 
-    async def _is_swayed(
+    async def _is_manipulated(
         self, session: aiohttp.ClientSession, control: Sequence[Question], preferred: Side, headers: Mapping[str, str]
     ) -> bool:
         """Return whether the evaluator prefers this answer to the right answer to another request, in both orders."""

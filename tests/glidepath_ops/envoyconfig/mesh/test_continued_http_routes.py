@@ -40,7 +40,7 @@ def completed(text: str, choice: RuleChoice | None = None, **workload: Any) -> C
 
 
 def added(text: str, choice: RuleChoice | None = None, **workload: Any) -> Any:
-    """Return the rule that is added, after checking that it comes last and that nothing else changes."""
+    """Return the rule that is added, after checking that it is the last rule and that nothing else changes."""
     found = completed(text, choice, **workload)
     assert remove(found.text) == text
     assert complete_http_routes(found.text, config(**workload), "f", "default", {"chat": choice} if choice else {}) == (

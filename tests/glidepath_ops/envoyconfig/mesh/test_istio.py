@@ -79,7 +79,7 @@ def patches(resource: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 
 def as_in_the_crd(resource: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of an EnvoyFilter that its custom resource definition knows."""
+    """Return the fields of an EnvoyFilter that its custom resource definition has."""
     from cloudcoil.models.istio.networking.v1alpha3 import EnvoyFilter  # this takes seconds, so not in every process
 
     known: dict[str, Any] = EnvoyFilter.model_validate(resource).model_dump(by_alias=True, exclude_unset=True)

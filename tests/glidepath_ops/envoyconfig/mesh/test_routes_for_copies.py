@@ -1,4 +1,4 @@
-"""Tests that copies to the baseline are made as the user's VirtualService or HTTPRoute makes its requests."""
+"""Copies to the baseline get the same changes as the requests on the user's VirtualService or HTTPRoute."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def config(cluster: str, match: dict[str, Any] | None = None, fallback: bool = T
 
 
 def istio(entry: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
-    """Return the shadow listener's routes to the baseline, those of Istio's EnvoyFilter for the user's HTTP route."""
+    """Return the shadow listener's routes to the baseline in Istio's EnvoyFilter, for the user's HTTP route."""
     route = {"destination": {"host": HOST, "port": {"number": 8000}}, **entry.pop("destination", {})}
     spec = {"hosts": ["*"], "http": [{"route": [route], **entry}]}
     text = yaml.safe_dump({"kind": "VirtualService", "metadata": {"name": "vs", "namespace": "apps"}, "spec": spec})
@@ -44,7 +44,7 @@ def istio(entry: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
 
 
 def envoy_gateway(rule: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
-    """Return the shadow listener's routes to the baseline, those of the EnvoyPatchPolicy for the user's rule."""
+    """Return the shadow listener's routes to the baseline in the EnvoyPatchPolicy, for the user's rule."""
     spec = {"rules": [{"backendRefs": [{"name": "llm", "port": 8000}], "timeouts": {"request": "0s"}, **rule}]}
     text = yaml.safe_dump({"kind": "HTTPRoute", "metadata": {"name": "vs", "namespace": "apps"}, "spec": spec})
     used = config(GENERATED, **settings)

@@ -1,4 +1,4 @@
-"""Tests of the completed VirtualServices: which routes are continued, what a copy has, and what is refused."""
+"""Tests of the completed VirtualServices: the continued routes, the content of a copy, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One long text for prompts that differ is a fault; an answer to a frequent question and short texts are not."""
+"""One long text for different prompts is a fault. An answer to a frequent question, and short texts, are no fault."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ THOUGHT = {"candidates": [{"content": {"parts": [{"text": "Hm.", "thought": True
 def test_an_unusable_answer_that_extproc_takes_for_good_is_a_defect(
     body: object, request_: dict[str, Any], kind: str
 ) -> None:
-    """Extproc has not counted it as an error, so only the gate of defects can hear it."""
+    """Extproc has not counted the answer as an error, so only the gate of defects can detect it."""
     assert failed_answer(200, kind, body.encode() if isinstance(body, str) else json.dumps(body).encode()) is None
     faults = judged(body, request_, kind)
     assert [fault.kind for fault in faults] == [AnswerFault.UNUSABLE]

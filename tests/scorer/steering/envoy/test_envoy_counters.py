@@ -1,4 +1,4 @@
-"""Envoy's own counters: which of them are read, and how many requests of a side failed at least."""
+"""Envoy's own counters: those that are read, and the lower bound of a side's failed requests."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Steered:
         return self.keys.write(desired_values(percent, 10, autopilot))
 
     def share(self, place: str = PLACE) -> float | None:
-        """Return the candidate's share in percent that this place shows; None if it cannot be read."""
+        """Return the candidate's share in percent at this place; None if the share cannot be read."""
         entries = self.actuator.readings().get(place)
         values = None if entries is None else self.keys.read(entries)
         return None if values is None else values.percent

@@ -1,4 +1,4 @@
-"""Leases over a gRPC stream: who gets which lease with which time to live, and when none is sent."""
+"""Leases over a gRPC stream: the leases of each Envoy, their time to live, and the times without a lease."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of the runtime keys, and the values that are written under them."""
+"""The names of the runtime keys, and their values."""
 
 from __future__ import annotations
 

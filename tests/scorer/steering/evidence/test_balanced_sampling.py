@@ -100,7 +100,7 @@ def test_weighted_counts_stay_in_proportion_under_any_split(flushes: list[tuple[
         left_own, left_base = balance.leave_out(own, base)
         excess += own * (1 - left_own / UNITS) / max(1, odds) - base * (1 - left_base / UNITS) * min(1, odds)
         if balance.odds != odds:  # a better guess of the proportion
-            excess = balance.debt
+            excess = balance.excess
         assert abs(excess) <= 4.0 + 60 / UNITS
 
 

@@ -1,4 +1,4 @@
-"""Errors that come together are one cause; an outage counts in full."""
+"""Errors that come together count as one cause. An outage counts in full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guard on requests that Envoy itself failed: whose they are, and when a step is taken back for them."""
+"""The guard on requests that Envoy itself failed: the side that they count for, and the rollback of a step."""
 
 from __future__ import annotations
 

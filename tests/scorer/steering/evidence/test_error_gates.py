@@ -248,7 +248,7 @@ def test_with_fallback_a_broken_candidate_needs_no_more_bad_answers(share: float
 
 
 def bad_answers_at_95_percent(answer: RequestCounts) -> int:
-    """Return how many such bad answers the guard needs; 0 if a hundred are not enough."""
+    """Return the number of such bad answers that the guard needs; 0 if a hundred are not enough."""
     guard = error_cases.FastGuard(simulated_runs.DEFAULT_FAST_ALPHA, 0.95)
     for _ in range(50):
         guard.add(RequestCounts(c_n=19, b_n=1))

@@ -49,7 +49,7 @@ def least(grids: RateGrids, above: np.ndarray, n: np.ndarray) -> float:
 def exact(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[float, float]:
     """Return the same e-values on the raw samples, with x at every breakpoint and just below it.
 
-    The test that fails has a limit that is two buckets lower than ``ratio``; the other one's is two buckets higher.
+    The limit is two buckets below ``ratio`` in the test that fails, and two buckets above it in the test that passes.
     """
     found, n = [], np.array([len(own), len(base)])
     for grids, limit in zip(mixtures(q, 0.3), (ratio / TWO_BUCKETS, ratio * TWO_BUCKETS), strict=True):

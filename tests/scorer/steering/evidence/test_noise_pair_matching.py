@@ -1,4 +1,4 @@
-"""Cross pairs and noise pairs are drawn from the same users, however many pairs one of them has."""
+"""Cross pairs and noise pairs are drawn from the same users, however many pairs a user has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joining both sides' copies of one request, and what counts as a failure of a copy."""
+"""Joining both sides' copies of one request, and the failures of a copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gates that compare copies of the same requests: which evidence decides, and what the verdict says about it."""
+"""Gates that compare copies of the same requests: the evidence that decides, and the text of the verdict."""
 
 from __future__ import annotations
 

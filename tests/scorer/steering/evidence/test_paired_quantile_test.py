@@ -1,4 +1,4 @@
-"""The paired test of a ratio of quantiles: what its evidence is, what may not raise it, and its stored form."""
+"""The paired test of a ratio of quantiles: its evidence, events that may not raise it, and its stored form."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from glidepath.histogram import MIN_INDEX, SCALE, midpoint
 from scorer.steering.evidence.dense_histogram import SIZE, slot_of
 from scorer.steering.evidence.mixture import spend
 from scorer.steering.evidence.paired_quantile_test import (
+    _BET_SIZES,
     _LOCATIONS,
-    _STAKES,
-    _UNSTAKED,
+    _NO_BET,
     PairedQuantileTest,
 )
 from tests.support.evidence_builders import through_json
@@ -37,11 +37,11 @@ def defined_log_e(answers: list[tuple[int, int]], q: float, *, in_favour: bool) 
     """Return ln of the evidence by its definition: pair by pair, for each threshold. The limit is eight buckets."""
     tail, least, sign = 1 - q, math.inf, -1 if in_favour else 1
     for j in range(SIZE):
-        total, weights = _UNSTAKED, _UNSTAKED
+        total, weights = _NO_BET, _NO_BET
         for shift, weight in _LOCATIONS:
             rate = 1 / (1 + math.exp(-(math.log(tail / (1 - tail)) + shift)))
             alpha = (rate - tail) / (tail * (1 - tail))
-            for part, share in _STAKES:
+            for part, share in _BET_SIZES:
                 beta = part * min(1 - alpha * tail, 1 + alpha * (1 - tail))
                 paid = weight * share
                 for c, b in answers:

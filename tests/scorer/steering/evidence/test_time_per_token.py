@@ -1,4 +1,4 @@
-"""The time per token of a pair: with usage, without it, and without anything to count."""
+"""The time per token of a pair: with usage, without usage, and without any text to count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pairs that weigh most against the candidate: which they are, for each kind of gate, and that they are few."""
+"""The pairs that weigh most against the candidate, for each kind of gate, and their limited number."""
 
 from __future__ import annotations
 

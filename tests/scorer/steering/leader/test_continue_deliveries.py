@@ -1,4 +1,4 @@
-"""A new leader delivers what a former leader could not deliver, once, with a real Redis."""
+"""A new leader delivers, once, the decisions that a former leader could not deliver, with a real Redis."""
 
 from __future__ import annotations
 

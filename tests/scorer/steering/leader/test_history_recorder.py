@@ -20,7 +20,7 @@ from glidepath.redis_keys import WorkloadKeys
 from glidepath.sides import Origin, Side
 from glidepath.token_usage import TokenUsage
 from scorer.steering.leader import history_recorder
-from scorer.steering.leader.history_recorder import MOST_WAITING, HistoryRecorder, Standing, added_up, after
+from scorer.steering.leader.history_recorder import MOST_WAITING, HistoryRecorder, RampPosition, added_up, after
 from scorer.steering.store_protocol import News
 from tests.support.waiting import eventually
 
@@ -48,8 +48,8 @@ def pair(kind: PairKind = PairKind.CROSS, agreement: float = 0.5, **changes: Any
     return ScoredPair("p", "chat", kind, T0, T0, True, agreement=agreement, **answers, **changes)
 
 
-def standing(after_s: float = 0, percent: float = 5.0) -> Standing:
-    return Standing(round(T0 + after_s * 1000), percent, "baking")
+def standing(after_s: float = 0, percent: float = 5.0) -> RampPosition:
+    return RampPosition(round(T0 + after_s * 1000), percent, "baking")
 
 
 async def points(redis: Any, level: int = 0) -> list[HistoryPoint]:

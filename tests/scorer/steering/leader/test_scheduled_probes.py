@@ -1,4 +1,4 @@
-"""Scheduled probes: when a round is due, what it sends, what it stores and what it announces."""
+"""Scheduled probes: the time of a round, its requests, its stored results and its announcements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics that the leader shows for its workloads, and those that it shows no longer."""
+"""The metrics that the leader exports for its workloads, and those that it removes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line that says what no gate decides about the answers."""
+"""The line about missing gates on the answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of transitions: each one leads to its state; any other raises an error and changes nothing."""
+"""The table of transitions: each transition leads to its state; any other event raises an error and changes nothing."""
 
 from __future__ import annotations
 

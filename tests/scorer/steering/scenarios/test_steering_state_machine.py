@@ -87,7 +87,7 @@ class Steering(RuleBasedStateMachine):
 
     @rule()
     def take_over(self) -> None:
-        """Start a new leader from the stored state; what the old leader had only in memory is lost."""
+        """Start a new leader from the stored state; the data that the old leader had only in memory is lost."""
         first_start = bool(self.unknown_weights) and self.stored is None
         self.leader = SteeredWorkload(self.config, now_ms=self.now_ms, first_start=first_start)
         if self.stored is not None:

@@ -1,4 +1,4 @@
-"""An Envoy whose logged requests do not arrive is blind; one without requests is idle."""
+"""An Envoy whose logged requests do not arrive is blind. An Envoy without requests is idle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After a retreat, more 4xx of the baseline than before it are announced once, and shown while they last."""
+"""A rise of the baseline's 4xx after a retreat is announced once, and shown while it lasts."""
 
 from __future__ import annotations
 

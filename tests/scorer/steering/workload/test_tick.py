@@ -1,4 +1,4 @@
-"""Single ticks of a workload: what they decide, write and store."""
+"""Single ticks of a workload: their decisions, writes and records."""
 
 from __future__ import annotations
 

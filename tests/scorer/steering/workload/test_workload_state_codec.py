@@ -1,4 +1,4 @@
-"""The stored form of a workload's state: what is restored, and how an unreadable state is handled."""
+"""The stored form of a workload's state: the restored fields, and the handling of an unreadable state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content that is not read makes an answer unusable; content of several kinds is read, so that a difference shows."""
+"""Content that is not read makes an answer unusable. Content of several kinds is read, so a difference is detected."""
 
 from __future__ import annotations
 

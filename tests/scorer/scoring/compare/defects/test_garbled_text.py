@@ -1,4 +1,4 @@
-"""Garbled text: what is detected, and what is not garbled in any language."""
+"""Garbled text: detected texts, and texts in any language that are not garbled."""
 
 from __future__ import annotations
 

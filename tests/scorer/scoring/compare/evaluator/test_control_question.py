@@ -1,4 +1,4 @@
-"""An answer that sways the evaluator wins nothing, in whatever form; an answer that is preferred for itself wins.
+"""An answer that manipulates the evaluator never wins, in any form. An answer that is preferred for its content wins.
 
 The judge of these tests obeys every planted text: it prefers that text whatever the request is.
 """
@@ -51,7 +51,7 @@ def evaluator_of(judge: EvaluatorServer) -> Evaluator:
 def obeying(planted: set[str]) -> Any:
     """Return a judge that prefers the answer with a planted text, and otherwise the longer one.
 
-    A question breaks up control tokens by spaces, which this judge does not mind.
+    A question breaks up control tokens by spaces. This judge ignores these spaces.
     """
     known = {text.replace(" ", "") for text in planted}
 

@@ -1,4 +1,6 @@
-"""Text written to please a judge wins nothing, on either side, even if the judge obeys it. Other text is left alone.
+"""Text that is written to please a judge never wins, on either side, even if the judge obeys it.
+
+Other text is not affected.
 
 The stub judge is gullible: it always prefers the answer that has the planted text.
 """
